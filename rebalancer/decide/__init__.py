@@ -1,0 +1,210 @@
+"""The pure kernel: `plan(snapshot, rules)` decides everything about one cycle and touches nothing.
+
+    reconcile  Book       which positions can be trusted
+    admit      Admitted   which signals can be acted upon
+    aim        Aims       target weights: `weigh` sizes, `cap` projects onto the caps
+    diff       Move       shares to trade, if it is worth it
+    phase      Phases     reductions first, largest drift first
+    fund       Funded     increases cut to room, orders and buying power
+    draft      Order      with its computed id
+    settle     Verdict    one per signal (also after the orders have ended)
+
+Equal arguments give equal plans, byte for byte, on any machine. Live trading, dry runs, replays, backtests and the
+simulation tests all call this one function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from rebalancer.decide.admit import Admitted, Prices, admit, usable_prices
+from rebalancer.decide.aim import Aim, Aims, aim
+from rebalancer.decide.diff import Move, diff
+from rebalancer.decide.draft import draft
+from rebalancer.decide.fund import Budget, Purse, fund
+from rebalancer.decide.judge import Judgement, judge
+from rebalancer.decide.measure import measure
+from rebalancer.decide.phase import Denial, Trade, phase
+from rebalancer.decide.reconcile import Book, reconcile
+from rebalancer.decide.room import Room
+from rebalancer.decide.settle import Ending, first_verdicts
+from rebalancer.decisions import Order, Plan, Target
+from rebalancer.facts import Snapshot
+from rebalancer.outcomes import CycleOutcome, Outcome
+from rebalancer.rules import Rules
+from rebalancer.values import ZERO, decimal_near
+
+__all__ = ["plan"]
+
+
+def plan(snapshot: Snapshot, rules: Rules) -> Plan:
+    """Decide the whole cycle. Pure and total: every input gives a plan, whose outcome says when there is none."""
+    book = reconcile(snapshot, rules)
+    prices = usable_prices(snapshot, rules.quotes)
+    admitted = admit(snapshot, prices, rules)
+    capital = snapshot.account.equity * decimal_near(rules.position_sizing.capital_scaling)
+    judgement = _doubts(judge(snapshot, rules), snapshot, book, prices, capital, rules)
+    if judgement.stop:
+        return _stopped(snapshot, book, admitted, judgement, capital)
+
+    instruments = {i.symbol: i for i in snapshot.instruments}
+    aims = aim(snapshot, book, prices, admitted, capital, rules)
+    moves = diff(aims.targets, book, prices, instruments, capital, rules)
+    room = opening_room(book, prices, aims, capital)
+    before = room.used()
+    phases = phase(moves, book.available, room, rules)
+    denied: dict[str, Denial] = dict(phases.denied)
+    budget = Budget(snapshot.day, rules)
+    reductions = _allowed(phases.reduce, budget, denied)
+    after_reduce = room.copy_with((t.symbol, t.qty) for t in reductions)
+    increases: Sequence[Trade] = phases.increase
+    if judgement.denied is not None:
+        denied |= {t.symbol: Denial(judgement.denied, judgement.because) for t in increases}
+        increases = ()
+    purse = Purse(
+        snapshot.account.buying_power + _released(reductions), snapshot.account.cash + _released(reductions), rules
+    )
+    funded = fund(increases, prices.ask, after_reduce, purse, budget, rules)
+    denied |= funded.denied
+
+    orders = tuple(
+        draft(trade, snapshot.account.id, snapshot.cycle_id, instruments[trade.symbol], prices, rules)
+        for trade in (*reductions, *funded.trades)
+    )
+    endings = _endings(moves, orders, denied, book, aims)
+    verdicts, unsignalled = first_verdicts(snapshot.signals, admitted, endings, book.held)
+    outcome, because = judgement.outcome, judgement.because
+    if outcome is None:
+        outcome = CycleOutcome.COMPLETED if orders else CycleOutcome.HOLDING
+        because = _sentence(orders)
+    return Plan(
+        cycle_id=snapshot.cycle_id,
+        outcome=outcome,
+        because=because,
+        capital=capital,
+        targets=tuple(_target(a, m) for a, m in zip(aims.targets, moves, strict=True)),
+        orders=orders,
+        verdicts=verdicts,
+        unsignalled=unsignalled,
+        limits=measure(snapshot, aims, before, after_reduce.used(), capital, orders, denied, rules),
+        frozen={symbol: f"{why.outcome}: {why.because}" for symbol, why in book.frozen.items()},
+    )
+
+
+def opening_room(book: Book, prices: Prices, aims: Aims, capital: Decimal) -> Room:
+    """The room under every cap as the cycle finds it, with the worst case of all open orders counted."""
+    own = {a.symbol: a.own_cap for a in aims.targets}
+    return Room(book.worst_case, prices.value, own, aims.groups, capital)
+
+
+def _doubts(
+    judged: Judgement, snapshot: Snapshot, book: Book, prices: Prices, capital: Decimal, rules: Rules
+) -> Judgement:
+    """Halt when too many names have no usable price or too much of the book cannot be trusted."""
+    if judged.stop:
+        return judged
+    wanted = {s.symbol for s in snapshot.signals if s.symbol in {i.symbol for i in snapshot.instruments}}
+    wanted |= set(book.held)
+    missing = [symbol for symbol in wanted if symbol not in prices.usable]
+    if wanted and len(missing) > rules.quotes.max_unusable_fraction * len(wanted):
+        said = f"{len(missing)} of {len(wanted)} names have no usable price"
+        return Judgement(CycleOutcome.HALTED_STALE_QUOTES, said, stop=True)
+    doubtful = sum((_doubtful(symbol, snapshot, book, prices) for symbol in book.unexplained), ZERO)
+    limit = decimal_near(rules.risk_management.max_frozen_exposure) * capital
+    if doubtful > limit:
+        said = f"${doubtful:,.0f} of positions do not match the books; the limit is ${limit:,.0f}"
+        return Judgement(CycleOutcome.HALTED_UNRECONCILED, said, stop=True)
+    return judged
+
+
+def _doubtful(symbol: str, snapshot: Snapshot, book: Book, prices: Prices) -> Decimal:
+    """The USD in doubt: the larger of what is read and what was expected, at the last known price."""
+    expected = (snapshot.expected_positions or {}).get(symbol, ZERO)
+    shares = max(abs(book.held.get(symbol, ZERO)), abs(expected))
+    return shares * prices.value.get(symbol, ZERO)
+
+
+def _stopped(snapshot: Snapshot, book: Book, admitted: Admitted, judgement: Judgement, capital: Decimal) -> Plan:
+    assert judgement.outcome is not None
+    ending = Ending(Outcome.NOT_SENT, judgement.because)
+    verdicts, unsignalled = first_verdicts(
+        snapshot.signals, admitted, dict.fromkeys({*admitted.signals, *book.held}, ending), book.held
+    )
+    return Plan(
+        cycle_id=snapshot.cycle_id,
+        outcome=judgement.outcome,
+        because=judgement.because,
+        capital=capital,
+        targets=(),
+        orders=(),
+        verdicts=verdicts,
+        unsignalled=unsignalled,
+        limits=(),
+        frozen={symbol: f"{why.outcome}: {why.because}" for symbol, why in book.frozen.items()},
+    )
+
+
+def _allowed(trades: Sequence[Trade], budget: Budget, denied: dict[str, Denial]) -> list[Trade]:
+    allowed = []
+    for trade in trades:
+        refusal = budget.take(trade)
+        if refusal is None:
+            allowed.append(trade)
+        else:
+            denied[trade.symbol] = refusal
+    return allowed
+
+
+def _released(reductions: Sequence[Trade]) -> Decimal:
+    """The buying power that sales should bring, USD: a long sold at cost of margin and cash brings its value, a short
+    bought back at least nothing is counted for."""
+    return sum((-t.qty * t.price for t in reductions if t.qty < 0), ZERO)
+
+
+def _endings(
+    moves: Sequence[Move], orders: Sequence[Order], denied: Mapping[str, Denial], book: Book, aims: Aims
+) -> dict[str, Ending]:
+    """How each symbol ends in the plan: its orders come before what was denied, that before what was held."""
+    endings = {m.symbol: Ending(m.hold, m.because) for m in moves if m.hold is not None}
+    endings |= {symbol: Ending(d.outcome, d.because) for symbol, d in denied.items()}
+    for symbol in {o.symbol for o in orders}:
+        mine = [o for o in orders if o.symbol == symbol]
+        said = "; ".join(f"{o.because}; {o.qty.normalize():f} shares to {o.side}" for o in mine)
+        if symbol in denied:
+            said += f"; {denied[symbol].because}"
+        endings[symbol] = Ending(Outcome.PLANNED, said)
+    for symbol in aims.fixed:
+        endings[symbol] = Ending(Outcome.REJECTED_NO_PRICE, "held, but it cannot be traded or priced now")
+    endings |= {symbol: Ending(f.outcome, f.because) for symbol, f in book.frozen.items()}
+    return endings
+
+
+def _target(a: Aim, m: Move) -> Target:
+    return Target(
+        symbol=a.symbol,
+        raw_weight=a.raw,
+        weight=a.weight,
+        qty=m.target,
+        factors=a.factors,
+        score=a.score,
+        confidence=a.confidence,
+        volatility=a.volatility,
+        volatility_scale=a.volatility_scale,
+        own_cap=a.own_cap,
+        own_cap_name=a.own_cap_name,
+        price=m.price,
+        held_qty=m.held,
+        pending_qty=m.pending,
+        held_weight=a.held_weight,
+        drift=m.drift,
+        band=m.band,
+        implied=a.implied,
+    )
+
+
+def _sentence(orders: Sequence[Order]) -> str:
+    if not orders:
+        return "positions match their targets"
+    down = sum(1 for o in orders if o.phase == "reduce")
+    return f"{len(orders)} orders: {down} reduce, {len(orders) - down} increase"

@@ -1,0 +1,147 @@
+"""Let in the signals that can be acted upon; the others leave with their reason.
+
+A signal is admitted when it is well formed, about a known and tradable symbol, the newest of its source and symbol,
+fresh, confident enough, and its symbol has a usable price. The checks run in the order of `Outcome`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from rebalancer.decisions import Verdict
+from rebalancer.facts import Instrument, Quote, Signal, Snapshot
+from rebalancer.outcomes import Outcome
+from rebalancer.rules import Quotes, Rules
+
+CLOCK_SKEW = timedelta(seconds=5)  # a time may lie this far in the future before it is refused
+
+
+class Prices(NamedTuple):
+    """`usable`: mid price per symbol whose quote may be traded on, USD, with its `bid` and `ask`; `unusable`: why the
+    others may not; `value`: the best price to value a holding at, usable for trading or not."""
+
+    usable: Mapping[str, Decimal]
+    bid: Mapping[str, Decimal]
+    ask: Mapping[str, Decimal]
+    value: Mapping[str, Decimal]
+    unusable: Mapping[str, str]
+
+
+class Admitted(NamedTuple):
+    """Signals by symbol, at least one each, newest first; and one verdict for every signal that was turned away."""
+
+    signals: Mapping[str, tuple[Signal, ...]]
+    rejected: tuple[Verdict, ...]
+
+
+def admit(snapshot: Snapshot, prices: Prices, rules: Rules) -> Admitted:
+    """Sort the signals into admitted and rejected. Every signal is in exactly one of both."""
+    instruments = {i.symbol: i for i in snapshot.instruments}
+    problems = [
+        _problem(signal, snapshot, instruments.get(signal.symbol), prices.usable.get(signal.symbol))
+        for signal in snapshot.signals
+    ]
+    newest: dict[tuple[str, str], Signal] = {}
+    for signal, problem in zip(snapshot.signals, problems, strict=True):
+        best = newest.get((signal.source, signal.symbol))
+        if problem is None and (best is None or (signal.issued_at, signal.id) > (best.issued_at, best.id)):
+            newest[signal.source, signal.symbol] = signal
+    age_max = timedelta(minutes=rules.signals.max_age_minutes)
+    admitted: dict[str, list[Signal]] = {}
+    rejected: list[Verdict] = []
+    for signal, refusal in zip(snapshot.signals, problems, strict=True):
+        instrument = instruments.get(signal.symbol)
+        if refusal is None:
+            best = newest[signal.source, signal.symbol]
+            if best is not signal:
+                refusal = Outcome.REJECTED_SUPERSEDED, f"{signal.source} has a newer signal, {best.id}"
+            elif snapshot.as_of - signal.issued_at > age_max:
+                age = (snapshot.as_of - signal.issued_at).total_seconds() / 60
+                refusal = (
+                    Outcome.REJECTED_STALE,
+                    f"issued {age:,.0f} minutes ago; signals.max_age_minutes is {rules.signals.max_age_minutes:g}",
+                )
+            elif signal.confidence < rules.signals.min_confidence:
+                refusal = (
+                    Outcome.REJECTED_LOW_CONFIDENCE,
+                    f"confidence {signal.confidence:.2f} is below {rules.signals.min_confidence:.2f}",
+                )
+            elif instrument is not None and not instrument.tradable:
+                refusal = Outcome.REJECTED_NOT_TRADABLE, "the broker does not trade it at the moment"
+            elif signal.symbol not in prices.usable:
+                refusal = Outcome.REJECTED_NO_PRICE, prices.unusable.get(signal.symbol, "no quote")
+        if refusal is None:
+            admitted.setdefault(signal.symbol, []).append(signal)
+        else:
+            rejected.append(Verdict(signal.id, signal.symbol, *refusal))
+    ordered = {
+        symbol: tuple(sorted(group, key=lambda s: (s.issued_at, s.source, s.id), reverse=True))
+        for symbol, group in sorted(admitted.items())
+    }
+    return Admitted(ordered, tuple(rejected))
+
+
+def usable_prices(snapshot: Snapshot, rules: Quotes) -> Prices:
+    """The mid price of every quote that is fresh, finite, positive, uncrossed and not too wide."""
+    usable: dict[str, Decimal] = {}
+    bid: dict[str, Decimal] = {}
+    ask: dict[str, Decimal] = {}
+    unusable: dict[str, str] = {}
+    value = {p.symbol: p.avg_entry_price for p in snapshot.positions}
+    spread_max = Decimal(str(rules.max_spread))
+    for quote in snapshot.quotes:
+        problem = _quote_problem(quote, snapshot, rules.max_age_seconds, spread_max)
+        if problem is None and quote.bid is not None and quote.ask is not None:
+            value[quote.symbol] = usable[quote.symbol] = (quote.bid + quote.ask) / 2
+            bid[quote.symbol], ask[quote.symbol] = quote.bid, quote.ask
+        else:
+            unusable[quote.symbol] = problem or "no quote"
+            if quote.last is not None and quote.last > 0:
+                value[quote.symbol] = quote.last
+    return Prices(usable, bid, ask, value, unusable)
+
+
+def _quote_problem(quote: Quote, snapshot: Snapshot, age_max_seconds: float, spread_max: Decimal) -> str | None:
+    if quote.bid is None or quote.ask is None:
+        return "the quote has one side only"
+    if not (quote.bid > 0 and quote.ask > 0):
+        return "the quote is not positive"
+    if quote.bid > quote.ask:
+        return f"the quote is crossed: bid {quote.bid} above ask {quote.ask}"
+    age = (snapshot.as_of - quote.at).total_seconds()
+    if not age <= age_max_seconds:
+        return f"the quote is {age:,.0f} s old; quotes.max_age_seconds is {age_max_seconds:g}"
+    if age < -CLOCK_SKEW.total_seconds():
+        return f"the quote is from the future ({-age:,.0f} s)"
+    if not 2 * (quote.ask - quote.bid) <= spread_max * (quote.ask + quote.bid):
+        share = float((quote.ask - quote.bid) * 2 / (quote.ask + quote.bid))
+        return f"the spread of {share:.1%} is wider than quotes.max_spread {float(spread_max):.1%}"
+    return None
+
+
+def _problem(
+    signal: Signal, snapshot: Snapshot, instrument: Instrument | None, price: Decimal | None
+) -> tuple[Outcome, str] | None:
+    """Why a signal cannot be read at all, whatever else is known."""
+    if not (math.isfinite(signal.score) and -1 <= signal.score <= 1):
+        return Outcome.REJECTED_INVALID, f"score {signal.score} is not in [-1, 1]"
+    if not (math.isfinite(signal.confidence) and 0 <= signal.confidence <= 1):
+        return Outcome.REJECTED_INVALID, f"confidence {signal.confidence} is not in [0, 1]"
+    if signal.issued_at - snapshot.as_of > CLOCK_SKEW:
+        return Outcome.REJECTED_INVALID, f"issued in the future, at {signal.issued_at.isoformat()}"
+    if signal.stop_price is not None:
+        if not signal.stop_price > 0:
+            return Outcome.REJECTED_INVALID, "the stop price is not positive"
+        if (
+            price is not None
+            and signal.score != 0
+            and (price - signal.stop_price) * (1 if signal.score > 0 else -1) <= 0
+        ):
+            return Outcome.REJECTED_INVALID, f"the stop {signal.stop_price} is on the wrong side of the price {price}"
+    if instrument is None:
+        return Outcome.REJECTED_UNKNOWN_SYMBOL, "the broker does not know this symbol"
+    return None

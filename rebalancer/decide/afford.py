@@ -1,0 +1,81 @@
+"""After the reductions have ended, say which of the planned increases may be sent, and how large.
+
+The account is read again; what the reductions really left is known. The same caps, the same funding and the same loss
+limits as in the plan are applied to it, so that an increase never rests on a sale that did not happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from rebalancer.decide.admit import usable_prices
+from rebalancer.decide.diff import trade_lot
+from rebalancer.decide.fund import Purse, fund, reserve_per_share
+from rebalancer.decide.groups import group
+from rebalancer.decide.judge import judge
+from rebalancer.decide.phase import Denial, Trade
+from rebalancer.decide.reconcile import reconcile
+from rebalancer.decide.room import Room
+from rebalancer.decisions import Order, Plan
+from rebalancer.facts import Account, Snapshot
+from rebalancer.outcomes import Outcome
+from rebalancer.rules import Rules
+from rebalancer.values import cents_toward_zero
+
+
+class Afforded(NamedTuple):
+    """The increases to send, in order, with their final quantities; and by client order id why others are not sent."""
+
+    orders: tuple[Order, ...]
+    denied: Mapping[str, Denial]
+
+
+def afford(plan: Plan, snapshot: Snapshot, rules: Rules, account: Account, filled: Mapping[str, Decimal]) -> Afforded:
+    """Fit the planned increases into what exists now.
+
+    account: read after phase one. filled: signed shares per symbol that phase one really traded. Quantities are only
+    ever made smaller, rounded toward zero to the lot.
+    """
+    increases = [order for order in plan.orders if order.phase == "increase"]
+    judged = judge(snapshot._replace(account=account), rules)
+    if judged.stop or judged.denied is not None:
+        denial = Denial(judged.denied or Outcome.DENIED_RESTRICTED, judged.because)
+        return Afforded((), {o.client_order_id: denial for o in increases})
+    book = reconcile(snapshot, rules)
+    prices = usable_prices(snapshot, rules.quotes)
+    instruments = {i.symbol: i for i in snapshot.instruments}
+    symbols = sorted({*book.worst_case, *(t.symbol for t in plan.targets)})
+    own = {t.symbol: t.own_cap for t in plan.targets}
+    room = Room(book.worst_case, prices.value, own, group(symbols, instruments, rules), plan.capital)
+    room = room.copy_with(filled.items())
+    trades = [
+        Trade(
+            o.symbol,
+            "increase",
+            o.qty if o.side == "buy" else -o.qty,
+            o.price,
+            trade_lot(instruments[o.symbol], rules),
+            o.drift,
+            o.because,
+        )
+        for o in increases
+    ]
+    purse = Purse(account.buying_power, account.cash, rules)
+    funded = fund(trades, prices.ask, room, purse, None, rules)
+    by_symbol = {o.symbol: o for o in increases}
+    return Afforded(
+        tuple(_resized(by_symbol[t.symbol], t, prices.ask[t.symbol]) for t in funded.trades),
+        {by_symbol[symbol].client_order_id: denial for symbol, denial in funded.denied.items()},
+    )
+
+
+def _resized(order: Order, trade: Trade, ask: Decimal) -> Order:
+    qty = abs(trade.qty)
+    return order._replace(
+        qty=qty,
+        notional=cents_toward_zero(qty * order.price),
+        reserve=reserve_per_share(order.symbol, ask, is_long=trade.qty > 0) * qty,
+        because=trade.because,
+    )

@@ -1,0 +1,185 @@
+"""Compare target weights with what is held and say which shares to trade, if it is worth it.
+
+Target shares are rounded toward zero to the lot, so a target never breaks a cap. From them the held shares and what
+our open orders will still do are taken off. A drift inside the no-trade band, or a trade below the minimum, is left
+alone; a trade above the maximum is cut and the rest left to later cycles. A trade through zero is split in two: close,
+then open, since the broker refuses a flip in one order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from rebalancer.decide.admit import Prices
+from rebalancer.decide.aim import Aim
+from rebalancer.decide.reconcile import Book
+from rebalancer.facts import Instrument
+from rebalancer.outcomes import Outcome
+from rebalancer.rules import NoTradeBand, Rules
+from rebalancer.values import (
+    FRACTIONAL_LOT,
+    ZERO,
+    decimal_near,
+    shares_away_from_zero,
+    shares_toward_zero,
+    text_of,
+)
+
+
+class Move(NamedTuple):
+    """What one name's target asks for. `reduce` and `increase` are signed shares to trade toward and away from zero;
+    `hold` says why nothing is traded. `target` is signed shares, `drift` the weight to close (target - now, with
+    pending orders counted), `band` the half width of the no-trade band, both fractions of capital."""
+
+    symbol: str
+    price: Decimal
+    lot: Decimal
+    held: Decimal
+    pending: Decimal
+    target: Decimal
+    reduce: Decimal
+    increase: Decimal
+    drift: float
+    band: float
+    hold: Outcome | None
+    because: str
+
+
+def diff(
+    aims: Sequence[Aim],
+    book: Book,
+    prices: Prices,
+    instruments: Mapping[str, Instrument],
+    capital: Decimal,
+    rules: Rules,
+) -> tuple[Move, ...]:
+    """One move per target, in the order of the targets."""
+    return tuple(_move(aim, book, prices.usable[aim.symbol], instruments[aim.symbol], capital, rules) for aim in aims)
+
+
+def trade_lot(instrument: Instrument, rules: Rules) -> Decimal:
+    """The smallest quantity to trade: the instrument's lot, or a millionth of a share where fractions are wanted."""
+    if instrument.asset_class == "us_equity" and instrument.fractionable and rules.position_sizing.fractional:
+        return min(instrument.lot, FRACTIONAL_LOT)
+    return instrument.lot
+
+
+def most_shares(price: Decimal, lot: Decimal, rules: Rules) -> Decimal:
+    """The most shares that one order may have by `max_trade_size` and `max_order_value`, rounded down to the lot."""
+    money = min(rules.position_sizing.max_trade_size, rules.position_sizing.max_order_value)
+    return shares_toward_zero(money / price, lot)
+
+
+def _move(aim: Aim, book: Book, price: Decimal, instrument: Instrument, capital: Decimal, rules: Rules) -> Move:
+    held = book.held.get(aim.symbol, ZERO)
+    pending = book.pending.get(aim.symbol, ZERO)
+    lot = trade_lot(instrument, rules)
+    if aim.weight < 0:
+        lot = max(lot, instrument.lot, Decimal(1)) if instrument.asset_class == "us_equity" else lot
+    now = held + pending
+    drift = aim.weight - float(now * price / capital)
+    band = _band(aim, rules.position_sizing.no_trade_band)
+    aimed = aim.weight
+    if rules.position_sizing.no_trade_band.to == "edge" and abs(drift) > band:
+        aimed -= band if drift > 0 else -band
+    target = shares_toward_zero(decimal_near(aimed) * capital / price, lot)
+    if aim.implied and not aim.factors and aim.weight == aim.raw != 0:
+        target, drift = now, 0.0  # silence: exactly what is there, odd lots included
+    reduce, increase = split(held, pending, target, lot, instrument)
+    hold, because = _hold(aim, drift, band, reduce, increase, price, target, held, rules)
+    if hold is None and (pending * reduce < 0 or pending * increase < 0):
+        hold, because = Outcome.FROZEN_OPEN_ORDER, "an order of ours on the other side is still working"
+    return Move(aim.symbol, price, lot, held, pending, target, reduce, increase, drift, band, hold, because)
+
+
+def split(
+    held: Decimal, pending: Decimal, target: Decimal, lot: Decimal, instrument: Instrument
+) -> tuple[Decimal, Decimal]:
+    """Signed shares to trade toward zero and away from it. The reduction is rounded away from zero, so that it ends
+    within the target, but never beyond what is held; the increase toward zero. With orders of ours still working only
+    the rest is asked for, and never a flip."""
+    now = held + pending
+    if now * target < 0 or target == 0:
+        closing, opening = -now, target
+    elif abs(target) < abs(now):
+        closing, opening = target - now, ZERO
+    else:
+        closing, opening = ZERO, target - now
+    whole = not (instrument.fractionable or instrument.asset_class == "crypto")
+    if whole and closing != 0:
+        sellable = shares_toward_zero(now, lot)
+        closing = min(shares_away_from_zero(abs(closing), lot), abs(sellable)) * (1 if closing > 0 else -1)
+    if held * closing >= 0:
+        closing = ZERO  # nothing of this direction is held yet: what is pending cannot be sold before it is there
+    closing = max(min(closing, abs(held)), -abs(held))
+    if pending != 0 and now * target < 0:
+        opening = ZERO
+    return closing, shares_toward_zero(opening, lot)
+
+
+def _band(aim: Aim, band: NoTradeBand) -> float:
+    """Half the width of the no-trade band. A position that is to be closed altogether has none."""
+    return 0.0 if aim.weight == 0 else max(band.absolute, band.relative * abs(aim.weight))
+
+
+def _hold(
+    aim: Aim,
+    drift: float,
+    band: float,
+    reduce: Decimal,
+    increase: Decimal,
+    price: Decimal,
+    target: Decimal,
+    held: Decimal,
+    rules: Rules,
+) -> tuple[Outcome | None, str]:
+    """Why nothing is worth doing for this name, or None and what is to be done."""
+    if aim.weight == 0 and held == 0:
+        if aim.note == "neutral":
+            strength = abs(aim.score * aim.confidence)
+            return Outcome.HELD_NEUTRAL, (
+                f"|score x confidence| {strength:.3f} is below the threshold {rules.execution.signal_threshold:g}"
+            )
+        if aim.note not in ("", "implied"):
+            return Outcome.DENIED_SHORT, aim.note
+        if aim.raw != 0:
+            return Outcome.DENIED_CAP, f"no room left: {factors_text(aim)}"
+    if aim.implied and target == held:
+        return Outcome.HELD_AT_TARGET, "no usable signal: held as it is"
+    if abs(drift) <= band and held != 0:
+        return Outcome.HELD_WITHIN_BAND, f"drift {drift * 100:+.2f} pp is within the band of ±{band * 100:.2f} pp"
+    if reduce == 0 and increase == 0:
+        if target == held and held != 0:
+            return Outcome.HELD_AT_TARGET, f"holds the target of {text_of(target)} shares"
+        return Outcome.HELD_BELOW_MINIMUM, f"the target of {abs(aim.weight):.2%} is less than one lot at {price:,.2f}"
+    value = max(abs(reduce), abs(increase)) * price
+    if value < rules.position_sizing.min_trade_size:
+        return Outcome.HELD_BELOW_MINIMUM, (
+            f"a trade of ${value:,.2f} is below the minimum of ${rules.position_sizing.min_trade_size:,.2f}"
+        )
+    if abs(drift) <= band:
+        return Outcome.HELD_WITHIN_BAND, f"drift {drift * 100:+.2f} pp is within the band of ±{band * 100:.2f} pp"
+    return None, reason_text(aim)
+
+
+def reason_text(aim: Aim) -> str:
+    """Why the target is what it is, in a few words."""
+    if aim.note == "neutral":
+        return f"neutral: |score x confidence| {abs(aim.score * aim.confidence):.3f} is below the threshold"
+    if aim.note not in ("", "implied"):
+        return f"score {aim.score:+.2f}, but {aim.note}"
+    if aim.implied and aim.weight == 0:
+        return "no usable signal, and unsignalled positions are to be closed"
+    said = "no usable signal" if aim.implied else f"score {aim.score:+.2f} x confidence {aim.confidence:.2f}"
+    limits = factors_text(aim)
+    return f"{said}; {limits}" if limits else said
+
+
+def factors_text(aim: Aim) -> str:
+    """The caps that shrank a target: "sector Technology x 0.82, max_position_size 15.0 %"."""
+    parts = [f"{name.replace(':', ' ', 1)} x {factor:.2f}" for name, factor in aim.factors.items()]
+    if aim.raw != 0 and abs(aim.weight) == aim.own_cap:
+        parts.append(f"{aim.own_cap_name.split('.')[-1]} {aim.own_cap:.1%}")
+    return ", ".join(parts)

@@ -1,0 +1,82 @@
+"""Write a trade down as the order that will be sent, with an id that is computed, not drawn.
+
+The id is made from account, cycle, phase, symbol and attempt, so that doing it twice is doing it once. It is at most 48
+characters long and starts with our prefix, so that our orders can be told from others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from decimal import Decimal
+from typing import Final
+
+from rebalancer.decide.admit import Prices
+from rebalancer.decide.fund import reserve_per_share
+from rebalancer.decide.phase import Trade
+from rebalancer.decisions import Order, Phase, PositionIntent
+from rebalancer.facts import Instrument
+from rebalancer.rules import Rules
+from rebalancer.values import CENT, Side, cents_toward_zero, decimal_near, price_to_tick_for
+
+ID_PREFIX: Final = "rb-"
+ID_LENGTH_MAX: Final = 48
+PENNY_TICK: Final = Decimal("0.0001")  # Alpaca: four decimals below one dollar, two from there on
+BASIS_POINTS: Final = Decimal(10_000)
+
+
+def draft(trade: Trade, account_id: str, cycle_id: str, instrument: Instrument, prices: Prices, rules: Rules) -> Order:
+    """The order of one trade. Notional is in USD at the decision price, rounded toward zero to cents."""
+    side: Side = "buy" if trade.qty > 0 else "sell"
+    is_long = trade.qty > 0
+    opening = trade.phase == "increase"
+    qty = abs(trade.qty)
+    limit_price = None
+    if rules.execution.order_type == "limit":
+        limit_price = _limit_price(side, trade.symbol, instrument, prices, rules)
+    reserve = (
+        reserve_per_share(trade.symbol, prices.ask[trade.symbol], is_long=is_long) * qty if opening else Decimal(0)
+    )
+    return Order(
+        client_order_id=order_id(account_id, cycle_id, trade.phase, trade.symbol, 1),
+        phase=trade.phase,
+        symbol=trade.symbol,
+        side=side,
+        qty=qty,
+        notional=cents_toward_zero(qty * trade.price),
+        type=rules.execution.order_type,
+        limit_price=limit_price,
+        time_in_force="gtc" if instrument.asset_class == "crypto" else "day",
+        position_intent=_intent(side, opening=opening),
+        price=trade.price,
+        reserve=reserve,
+        drift=trade.drift,
+        because=trade.because,
+    )
+
+
+def order_id(account_id: str, cycle_id: str, phase: Phase, symbol: str, attempt: int) -> str:
+    """The client order id, such as `rb-20261120T1535Z-AAPL-i1-3f9a2c1b7d04`."""
+    fields = "\x1f".join((account_id, cycle_id, phase, symbol, str(attempt)))
+    digest = hashlib.sha256(fields.encode()).hexdigest()[:12]
+    when = re.sub(r"[^0-9A-Za-z]", "", cycle_id.replace("-", "").replace(":", ""))[:14]
+    name = re.sub(r"[^0-9A-Z.]", "", symbol)[:8]
+    text = f"{ID_PREFIX}{when}-{name}-{phase[0]}{attempt}-{digest}"
+    assert len(text) <= ID_LENGTH_MAX, text
+    return text
+
+
+def _limit_price(side: Side, symbol: str, instrument: Instrument, prices: Prices, rules: Rules) -> Decimal:
+    """A marketable limit: the far side of the quote and some basis points beyond, rounded to the passive side."""
+    offset = decimal_near(rules.execution.limit_offset_bps) / BASIS_POINTS
+    far = prices.ask[symbol] * (1 + offset) if side == "buy" else prices.bid[symbol] * (1 - offset)
+    tick = instrument.tick
+    if instrument.asset_class == "us_equity":
+        tick = max(instrument.tick, CENT) if far >= 1 else PENNY_TICK
+    return price_to_tick_for(side, far, tick)
+
+
+def _intent(side: Side, *, opening: bool) -> PositionIntent:
+    if side == "buy":
+        return "buy_to_open" if opening else "buy_to_close"
+    return "sell_to_open" if opening else "sell_to_close"

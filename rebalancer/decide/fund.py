@@ -1,0 +1,138 @@
+"""Cut increases to the room under every cap, to the orders left for the day and to the buying power that exists.
+
+Called twice with the same rules: while planning, on what the reductions should leave, and again after they have ended,
+on what they really left. Every increase counts at its full size in the worst case that all of them fill; a reduction
+that did not fill still counts as held. So no subset of fills, in any order, breaks a cap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from rebalancer.decide.phase import Denial, Trade
+from rebalancer.decide.room import Room
+from rebalancer.facts import Day
+from rebalancer.outcomes import Outcome
+from rebalancer.rules import Rules
+from rebalancer.values import ZERO, decimal_near, shares_toward_zero, text_of
+
+# What the broker sets aside for a market order that opens a position (Alpaca, "Placing Orders" and the market order
+# collars): a buy at the ask plus 4 % below 50 USD and 2.5 % from there on, a short at 1.04 x ask, crypto at ask + 2 %.
+COLLAR_SPLIT_PRICE: Final = Decimal(50)
+COLLAR_LOW: Final = Decimal("1.04")
+COLLAR_HIGH: Final = Decimal("1.025")
+COLLAR_SHORT: Final = Decimal("1.04")
+COLLAR_CRYPTO: Final = Decimal("1.02")
+
+
+class Purse:
+    """Buying power and, for what cannot be bought on margin, cash; both in USD, spent by increases."""
+
+    def __init__(self, buying_power: Decimal, cash: Decimal, rules: Rules) -> None:
+        keep = 1 - decimal_near(rules.risk_management.buying_power_buffer)
+        self._power, self._cash = max(buying_power * keep, ZERO), max(cash * keep, ZERO)
+
+    def left(self, symbol: str) -> Decimal:
+        """What may be spent on this symbol, USD. Pairs such as BTC/USD are paid from cash."""
+        return min(self._power, self._cash) if "/" in symbol else self._power
+
+    def spend(self, money: Decimal) -> None:
+        """Take USD out of both."""
+        self._power -= money
+        self._cash -= money
+
+
+class Budget:
+    """How many orders may still be sent: per execution, per day and per symbol and day, all counted by attempts. A
+    part of the day's orders is kept for reductions."""
+
+    def __init__(self, day: Day, rules: Rules) -> None:
+        risk = rules.risk_management
+        self._rules = rules
+        self._execution = rules.execution.max_orders_per_execution
+        self._day = risk.max_orders_per_day - day.orders_sent
+        self._reserved = int(risk.max_orders_per_day * risk.reserved_order_fraction)
+        self._by_symbol = dict(day.orders_sent_by_symbol)
+
+    def take(self, trade: Trade) -> Denial | None:
+        """Spend one order, or say which limit forbids it."""
+        risk = self._rules.risk_management
+        sent = self._by_symbol.get(trade.symbol, 0)
+        if sent >= risk.max_orders_per_symbol_per_day:
+            return Denial(Outcome.DENIED_ORDERS_PER_SYMBOL, f"{sent} orders for this symbol today")
+        left = self._day if trade.phase == "reduce" else self._day - self._reserved
+        if left <= 0:
+            kept = (
+                "" if trade.phase == "reduce" or self._day <= 0 else f"; the last {self._reserved} are for reductions"
+            )
+            return Denial(Outcome.DENIED_ORDERS_PER_DAY, f"{risk.max_orders_per_day} orders a day are used up{kept}")
+        if self._execution <= 0:
+            limit = self._rules.execution.max_orders_per_execution
+            return Denial(Outcome.DENIED_ORDERS_PER_EXECUTION, f"{limit} orders per execution; next cycle")
+        self._execution -= 1
+        self._day -= 1
+        self._by_symbol[trade.symbol] = sent + 1
+        return None
+
+
+class Funded(NamedTuple):
+    """The increases that may be sent, in order, each perhaps smaller; and why others may not."""
+
+    trades: tuple[Trade, ...]
+    denied: Mapping[str, Denial]
+
+
+def fund(
+    trades: Sequence[Trade],
+    asks: Mapping[str, Decimal],
+    room: Room,
+    purse: Purse,
+    budget: Budget | None,
+    rules: Rules,
+) -> Funded:
+    """Fit increases, highest priority first, into room and purse, both of which are used up on the way. Shares are
+    rounded toward zero. Without a budget orders are not counted (they were when the plan was made)."""
+    kept: list[Trade] = []
+    denied: dict[str, Denial] = {}
+    for trade in trades:
+        is_long = trade.qty > 0
+        if room.shares(trade.symbol) * trade.qty < 0:
+            denied[trade.symbol] = Denial(Outcome.DENIED_NOT_AVAILABLE, "the opposite position is not closed yet")
+            continue
+        asked = abs(trade.qty)
+        money, cap = room.left(trade.symbol, is_long=is_long)
+        reserve = reserve_per_share(trade.symbol, asks[trade.symbol], is_long=is_long)
+        fits = shares_toward_zero(money / trade.price, trade.lot)
+        affordable = shares_toward_zero(purse.left(trade.symbol) / reserve, trade.lot)
+        qty = min(asked, fits, affordable)
+        if qty < asked and qty * trade.price < rules.position_sizing.min_trade_size:
+            if fits <= affordable:
+                denied[trade.symbol] = Denial(Outcome.DENIED_CAP, f"no room left under {cap.replace(':', ' ', 1)}")
+            else:
+                denied[trade.symbol] = Denial(
+                    Outcome.DENIED_BUYING_POWER, f"${purse.left(trade.symbol):,.2f} of buying power left"
+                )
+            continue
+        refusal = budget.take(trade) if budget is not None else None
+        if refusal is not None:
+            denied[trade.symbol] = refusal
+            continue
+        because = trade.because
+        if qty < asked:
+            limit = cap.replace(":", " ", 1) if fits <= affordable else "buying power"
+            because += f"; cut from {text_of(asked)} to {text_of(qty)} shares by {limit}"
+        kept.append(trade._replace(qty=qty if is_long else -qty, because=because))
+        room.trade(trade.symbol, kept[-1].qty)
+        purse.spend(qty * reserve)
+    return Funded(tuple(kept), denied)
+
+
+def reserve_per_share(symbol: str, ask: Decimal, *, is_long: bool) -> Decimal:
+    """USD of buying power that the broker sets aside per share of an opening market order."""
+    if "/" in symbol:
+        return ask * COLLAR_CRYPTO
+    if not is_long:
+        return ask * COLLAR_SHORT
+    return ask * (COLLAR_LOW if ask < COLLAR_SPLIT_PRICE else COLLAR_HIGH)

@@ -1,0 +1,87 @@
+"""Which caps a name belongs to: gross, its sector, its correlation group, and the long or the short side.
+
+A name without a sector or without a correlation group is in the group "unknown", which has the tightest sector limit:
+a cap whose data is missing denies rather than allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from rebalancer.decide.cap import Family, Floats
+from rebalancer.facts import Instrument
+from rebalancer.rules import Rules
+
+UNKNOWN = "unknown"
+
+
+class Groups(NamedTuple):
+    """The groups of every symbol, as arrays for the projection and by name for exact checks.
+
+    `limits` maps a group's name, such as "sector:Technology", to its largest share of capital; `of` maps a symbol to
+    its groups' names, without the sides, which depend on the sign of the position.
+    """
+
+    families: tuple[Family, ...]
+    limits: Mapping[str, float]
+    of: Mapping[str, tuple[str, ...]]
+
+    def names(self, symbol: str, *, is_long: bool) -> tuple[str, ...]:
+        """All groups that a position of this direction counts in."""
+        side = "long" if is_long else "short"
+        return (*self.of[symbol], side) if side in self.limits else self.of[symbol]
+
+
+def group(symbols: Sequence[str], instruments: Mapping[str, Instrument], rules: Rules) -> Groups:
+    """Sort the symbols into the groups of every cap. Group limits are fractions of capital."""
+    sizing, risk = rules.position_sizing, rules.risk_management
+    sectors = [(i.sector if (i := instruments.get(s)) else None) or UNKNOWN for s in symbols]
+    clusters = [(i.correlation_group if (i := instruments.get(s)) else None) or UNKNOWN for s in symbols]
+    tightest = min([risk.max_sector_exposure, *risk.sector_limits.values()])
+    unknown = tightest if risk.max_unknown_sector_exposure is None else risk.max_unknown_sector_exposure
+    sector_limits = {
+        name: unknown if name == UNKNOWN else risk.sector_limits.get(name, risk.max_sector_exposure)
+        for name in sorted(set(sectors))
+    }
+    cluster_limits = dict.fromkeys(sorted(set(clusters)), risk.max_correlation_exposure)
+    families = (
+        _family("gross", ["gross"] * len(symbols), {"gross": sizing.max_total_exposure}),
+        _family("sector", sectors, sector_limits),
+        _family("correlation", clusters, cluster_limits),
+    )
+    limits: dict[str, float] = {"gross": sizing.max_total_exposure}
+    limits |= {f"sector:{name}": limit for name, limit in sector_limits.items()}
+    limits |= {f"correlation:{name}": limit for name, limit in cluster_limits.items()}
+    if sizing.max_long_exposure is not None:
+        limits["long"] = sizing.max_long_exposure
+    if sizing.max_short_exposure is not None:
+        limits["short"] = sizing.max_short_exposure
+    of = {
+        symbol: ("gross", f"sector:{sector}", f"correlation:{cluster}")
+        for symbol, sector, cluster in zip(symbols, sectors, clusters, strict=True)
+    }
+    return Groups(families, limits, of)
+
+
+def side_family(signs: Floats, limits: Mapping[str, float]) -> Family:
+    """The long and the short side as a family of their own, by the sign of each weight."""
+    return Family(
+        "side",
+        ("long", "short"),
+        np.where(signs < 0, 1, 0).astype(np.int64),
+        np.array([limits.get("long", np.inf), limits.get("short", np.inf)]),
+    )
+
+
+def group_name(family: str, label: str) -> str:
+    """The name of a group as people read it: "gross", "long", "sector:Technology", "correlation:g1"."""
+    return label if family in ("gross", "side") else f"{family}:{label}"
+
+
+def _family(name: str, labels: Sequence[str], limits: Mapping[str, float]) -> Family:
+    position = {label: k for k, label in enumerate(limits)}
+    member = np.array([position[label] for label in labels], dtype=np.int64)
+    return Family(name, tuple(limits), member, np.array(list(limits.values())))

@@ -1,0 +1,75 @@
+"""Write down every limit with what was used before and what will be used after all planned orders have filled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from rebalancer.decide.aim import Aims
+from rebalancer.decide.judge import day_loss, drawdown
+from rebalancer.decide.phase import Denial
+from rebalancer.decisions import LimitUse, Order
+from rebalancer.facts import Snapshot
+from rebalancer.outcomes import Outcome
+from rebalancer.rules import Rules
+from rebalancer.values import ZERO
+
+
+def measure(
+    snapshot: Snapshot,
+    aims: Aims,
+    before: Mapping[str, Decimal],
+    after: Mapping[str, Decimal],
+    capital: Decimal,
+    orders: Sequence[Order],
+    denied: Mapping[str, Denial],
+    rules: Rules,
+) -> tuple[LimitUse, ...]:
+    """All limits: exposure as fractions of capital, losses as fractions of equity, orders as counts.
+
+    before, after: USD per cap. A position's own cap is listed when it binds, since there is one per name.
+    """
+    binding = {name for a in aims.targets for name in a.factors}
+    binding |= {f"position:{a.symbol}" for a in aims.targets if a.raw != 0 and abs(a.weight) == a.own_cap}
+    cut = " ".join(d.because for d in denied.values() if d.outcome is Outcome.DENIED_CAP)
+    own = {f"position:{a.symbol}": a.own_cap for a in aims.targets if f"position:{a.symbol}" in binding}
+    uses = [
+        LimitUse(
+            name,
+            limit,
+            _fraction(before.get(name, ZERO), capital),
+            _fraction(after.get(name, ZERO), capital),
+            name in binding or name.replace(":", " ", 1) in cut,
+        )
+        for name, limit in {**aims.groups.limits, **own}.items()
+    ]
+    risk, account = rules.risk_management, snapshot.account
+    loss = day_loss(account.equity, account.last_equity)
+    down = drawdown(account.equity, account.peak_equity)
+    if loss is not None:
+        now = max(float(loss), 0.0)
+        uses.append(LimitUse("daily_loss", risk.max_daily_loss, now, now, not now < risk.max_daily_loss))
+    if down is not None:
+        now = float(down)
+        uses.append(LimitUse("drawdown", risk.max_drawdown, now, now, not now < risk.max_drawdown))
+    reasons = {d.outcome for d in denied.values()}
+    sent, count = snapshot.day.orders_sent, len(orders)
+    uses.append(
+        LimitUse(
+            "orders_per_execution",
+            rules.execution.max_orders_per_execution,
+            0,
+            count,
+            Outcome.DENIED_ORDERS_PER_EXECUTION in reasons,
+        )
+    )
+    uses.append(
+        LimitUse(
+            "orders_per_day", risk.max_orders_per_day, sent, sent + count, Outcome.DENIED_ORDERS_PER_DAY in reasons
+        )
+    )
+    return tuple(uses)
+
+
+def _fraction(money: Decimal, capital: Decimal) -> float:
+    return float(money / capital) if capital > 0 else 0.0

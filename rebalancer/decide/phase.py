@@ -1,0 +1,116 @@
+"""Split the moves into two phases and put each in order.
+
+Phase `reduce` takes positions toward zero, phase `increase` away from it; classified by effect, not by side. Within a
+phase the largest drift comes first. Where a cap is exceeded, a reduction that the no-trade band or the minimum would
+have held back is called upon as well, largest drift first, until the cap holds again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from rebalancer.decide.diff import Move, most_shares
+from rebalancer.decide.room import Room
+from rebalancer.decisions import Phase
+from rebalancer.outcomes import Outcome
+from rebalancer.rules import Rules
+from rebalancer.values import ZERO, shares_away_from_zero, text_of
+
+
+class Trade(NamedTuple):
+    """Signed shares of one symbol to trade in one phase; `drift` (fraction of capital) is its priority."""
+
+    symbol: str
+    phase: Phase
+    qty: Decimal
+    price: Decimal
+    lot: Decimal
+    drift: float
+    because: str
+
+
+class Denial(NamedTuple):
+    """A trade that a limit forbids."""
+
+    outcome: Outcome
+    because: str
+
+
+class Phases(NamedTuple):
+    """Trades in the order in which they are sent, and the symbols of which nothing can be traded."""
+
+    reduce: tuple[Trade, ...]
+    increase: tuple[Trade, ...]
+    denied: Mapping[str, Denial]
+
+
+HELD_BACK = (Outcome.HELD_WITHIN_BAND, Outcome.HELD_BELOW_MINIMUM)
+
+
+def phase(moves: Sequence[Move], available: Mapping[str, Decimal], room: Room, rules: Rules) -> Phases:
+    """Order the trades of all moves. Reductions are limited to the shares that no other order holds."""
+    reduce: list[Trade] = []
+    increase: list[Trade] = []
+    denied: dict[str, Denial] = {}
+    for move in moves:
+        if move.hold is not None:
+            continue
+        most = most_shares(move.price, move.lot, rules)
+        closing = _clip(move.reduce, min(most, abs(available.get(move.symbol, ZERO))))
+        if move.reduce != 0:
+            if closing != 0:
+                reduce.append(_trade(move, "reduce", closing, move.because + _cut_text(move.reduce, closing)))
+            elif most == 0:
+                denied[move.symbol] = _too_dear(move, rules)
+            else:
+                denied[move.symbol] = Denial(Outcome.DENIED_NOT_AVAILABLE, "other orders hold all of its shares")
+        if move.increase != 0 and closing == move.reduce:
+            opening = _clip(move.increase, most)
+            if opening != 0:
+                increase.append(_trade(move, "increase", opening, move.because + _cut_text(move.increase, opening)))
+            elif closing == 0:
+                denied[move.symbol] = _too_dear(move, rules)
+    relief = _relief(moves, available, room.copy_with((t.symbol, t.qty) for t in reduce), rules)
+    return Phases(tuple(sorted([*reduce, *relief], key=_priority)), tuple(sorted(increase, key=_priority)), denied)
+
+
+def _relief(moves: Sequence[Move], available: Mapping[str, Decimal], room: Room, rules: Rules) -> list[Trade]:
+    """Reductions held back by band or minimum that a cap needs all the same; each at least the minimum trade."""
+    found: list[Trade] = []
+    candidates = [m for m in moves if m.hold in HELD_BACK and m.reduce != 0]
+    for move in sorted(candidates, key=lambda m: (-abs(m.drift), m.symbol)):
+        if not room.exceeded(move.symbol):
+            continue
+        least = shares_away_from_zero(rules.position_sizing.min_trade_size / move.price, move.lot)
+        most = min(most_shares(move.price, move.lot, rules), abs(available.get(move.symbol, ZERO)), abs(move.held))
+        qty = _clip(move.reduce, most) if abs(move.reduce) >= least else _clip(least.copy_sign(move.reduce), most)
+        if abs(qty) * move.price < rules.position_sizing.min_trade_size:
+            continue
+        room.trade(move.symbol, qty)
+        found.append(_trade(move, "reduce", qty, "a cap is exceeded: reduced although the drift is small"))
+    return found
+
+
+def _trade(move: Move, name: Phase, qty: Decimal, because: str) -> Trade:
+    return Trade(move.symbol, name, qty, move.price, move.lot, abs(move.drift), because)
+
+
+def _priority(trade: Trade) -> tuple[float, str]:
+    return -trade.drift, trade.symbol
+
+
+def _clip(qty: Decimal, most: Decimal) -> Decimal:
+    return max(min(qty, most), -most)
+
+
+def _cut_text(asked: Decimal, kept: Decimal) -> str:
+    return "" if kept == asked else f"; {text_of(abs(kept))} of {text_of(abs(asked))} shares now, the rest later"
+
+
+def _too_dear(move: Move, rules: Rules) -> Denial:
+    most = min(rules.position_sizing.max_trade_size, rules.position_sizing.max_order_value)
+    return Denial(
+        Outcome.DENIED_ORDER_VALUE, f"one lot at ${move.price:,.2f} is above the largest trade of ${most:,.2f}"
+    )

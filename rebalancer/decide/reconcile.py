@@ -1,0 +1,130 @@
+"""Compare what we expect to hold with what the broker says, symbol by symbol, and decide what can be trusted.
+
+The expected position is what the last closed cycle left plus every change since with a known cause (a late fill of
+ours, a trade by hand, a corporate action). A difference that nothing explains freezes its symbol for this cycle; when
+the same quantity is read again in the next cycle it is adopted. An order whose state we do not know, and a foreign
+order on the other side of a symbol, freeze it too. When too much is frozen the whole cycle halts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from rebalancer.facts import Snapshot
+from rebalancer.outcomes import Outcome
+from rebalancer.rules import Rules
+from rebalancer.values import ZERO, text_of
+
+
+class Finding(NamedTuple):
+    """One difference between the books and the broker. `kind`: late_fill, external_trade, corporate_action, adopted
+    or unexplained; `qty` is the signed change in shares."""
+
+    symbol: str
+    kind: str
+    qty: Decimal
+    text: str
+
+
+class Frozen(NamedTuple):
+    """Why a symbol may not be traded in this cycle."""
+
+    outcome: Outcome
+    because: str
+
+
+class Book(NamedTuple):
+    """The positions to plan from. All quantities are signed shares.
+
+    `pending` is what our own working orders will still do; `worst_case` is the largest position in magnitude that all
+    open and unknown orders of anybody can lead to, and is what counts against the caps.
+    """
+
+    held: Mapping[str, Decimal]
+    available: Mapping[str, Decimal]
+    pending: Mapping[str, Decimal]
+    worst_case: Mapping[str, Decimal]
+    frozen: Mapping[str, Frozen]
+    findings: tuple[Finding, ...]
+    unexplained: Mapping[str, Decimal]
+
+
+def reconcile(snapshot: Snapshot, rules: Rules) -> Book:
+    """Build the book of trusted positions. Raises nothing: doubt becomes a frozen symbol."""
+    del rules  # how much may be frozen is judged where prices are known
+    held = {p.symbol: p.qty for p in snapshot.positions if p.qty != 0}
+    available = {p.symbol: p.qty_available for p in snapshot.positions if p.qty != 0}
+    findings, unexplained = _differences(snapshot, held)
+    frozen = {
+        symbol: Frozen(
+            Outcome.FROZEN_UNRECONCILED,
+            f"{text_of(held.get(symbol, ZERO))} shares at the broker, {text_of(expected)} expected, no known cause; "
+            "adopted when it reads the same again",
+        )
+        for symbol, expected in unexplained.items()
+    }
+    pending: dict[str, Decimal] = {}
+    growing: dict[str, list[Decimal]] = {}
+    for order in snapshot.open_orders:
+        rest = order.remaining
+        growing.setdefault(order.symbol, []).append(rest)
+        now = held.get(order.symbol, ZERO)
+        if order.unknown:
+            frozen[order.symbol] = Frozen(
+                Outcome.FROZEN_UNKNOWN_ORDER,
+                f"the broker has not told the state of order {order.client_order_id}",
+            )
+        elif order.ours:
+            pending[order.symbol] = pending.get(order.symbol, ZERO) + rest
+        elif rest != 0 and order.symbol not in frozen:
+            side = "reduces" if now * rest < 0 else "increases"
+            frozen[order.symbol] = Frozen(
+                Outcome.FROZEN_OPEN_ORDER,
+                f"an order that is not ours ({order.side} {text_of(abs(rest))}) still {side} this position",
+            )
+    return Book(
+        held=held,
+        available=available,
+        pending={symbol: qty for symbol, qty in pending.items() if qty != 0},
+        worst_case={s: _worst(held.get(s, ZERO), growing.get(s, [])) for s in sorted({*held, *growing})},
+        frozen=dict(sorted(frozen.items())),
+        findings=findings,
+        unexplained={symbol: held.get(symbol, ZERO) for symbol in unexplained},
+    )
+
+
+def _differences(snapshot: Snapshot, held: Mapping[str, Decimal]) -> tuple[tuple[Finding, ...], Mapping[str, Decimal]]:
+    """What changed since the last closed cycle, and the expected quantity of every symbol that nothing explains."""
+    if snapshot.expected_positions is None:
+        adopted = tuple(
+            Finding(symbol, "adopted", qty, f"opening balance: {text_of(qty)} shares") for symbol, qty in held.items()
+        )
+        return adopted, {}
+    findings: list[Finding] = []
+    expected = dict(snapshot.expected_positions)
+    for cause in snapshot.explanations:
+        expected[cause.symbol] = expected.get(cause.symbol, ZERO) + cause.qty
+        text = f"{cause.kind.replace('_', ' ')} of {text_of(cause.qty)} shares ({cause.reference})"
+        findings.append(Finding(cause.symbol, cause.kind, cause.qty, text))
+    unexplained: dict[str, Decimal] = {}
+    for symbol in sorted({*held, *expected}):
+        now, was = held.get(symbol, ZERO), expected.get(symbol, ZERO)
+        if now == was:
+            continue
+        if snapshot.unexplained_before.get(symbol) == now:
+            findings.append(Finding(symbol, "adopted", now - was, f"read twice as {text_of(now)} shares: adopted"))
+        else:
+            unexplained[symbol] = was
+            findings.append(
+                Finding(symbol, "unexplained", now - was, f"{text_of(now)} shares, expected {text_of(was)}")
+            )
+    return tuple(findings), unexplained
+
+
+def _worst(held: Decimal, rests: list[Decimal]) -> Decimal:
+    """The largest position in magnitude that any subset of the open orders can lead to."""
+    high = held + sum((r for r in rests if r > 0), ZERO)
+    low = held + sum((r for r in rests if r < 0), ZERO)
+    return high if abs(high) >= abs(low) else low

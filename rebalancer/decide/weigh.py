@@ -1,0 +1,121 @@
+"""Turn opinions into raw target weights, before any cap.
+
+One strength per symbol: the weighted mean over its sources of score x confidence. Below the threshold it is neutral.
+Then one of four sizing methods, all in signed fractions of capital:
+
+    fixed_fraction      base_position_size x |score| x confidence x volatility scale, at most max_position_size
+    proportional        |strength| / sum of all |strength|, of max_total_exposure
+    inverse_volatility  (1 / volatility) / sum of all, of max_total_exposure
+    equal               1 / number of names, of max_total_exposure
+
+The volatility scale is volatility_target / volatility within its bounds; a name whose volatility is unknown is taken
+to be as volatile as `assumed_volatility`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, assert_never
+
+import numpy as np
+
+from rebalancer.decide.cap import Floats
+from rebalancer.facts import Account, Instrument, Signal
+from rebalancer.rules import Rules
+
+
+class Weighed(NamedTuple):
+    """One symbol's way from opinions to a raw weight. `note` says why a weight is zero: neutral, short or ""."""
+
+    symbol: str
+    raw: float
+    score: float
+    confidence: float
+    volatility: float
+    volatility_known: bool
+    volatility_scale: float
+    note: str
+
+
+def weigh(
+    signals: Mapping[str, tuple[Signal, ...]],
+    instruments: Mapping[str, Instrument],
+    account: Account,
+    rules: Rules,
+) -> tuple[Weighed, ...]:
+    """Weigh every admitted symbol, in sorted order. Raw weights are signed fractions of capital."""
+    sizing, risk = rules.position_sizing, rules.risk_management
+    rows: list[tuple[str, float, float, float, bool, str]] = []
+    for symbol, group in sorted(signals.items()):
+        opinion, trust = _consensus(group, rules.signals.source_weights)
+        known = instruments[symbol].volatility
+        usable = known is not None and known > 0
+        note = ""
+        if abs(opinion * trust) < rules.execution.signal_threshold or opinion == 0:
+            note = "neutral"
+        elif opinion < 0 and (reason := why_not_short(instruments[symbol], account, rules)):
+            note = reason
+        rows.append((symbol, opinion, trust, known if usable and known else risk.assumed_volatility, usable, note))
+    score = np.array([row[1] for row in rows])
+    confidence = np.array([row[2] for row in rows])
+    volatility = np.array([row[3] for row in rows])
+    active = np.array([row[5] == "" for row in rows], dtype=bool)
+    scale = np.clip(sizing.volatility_target / volatility, sizing.volatility_scale_min, sizing.volatility_scale_max)
+    size = np.where(active, _sizes(score, confidence, volatility, scale, active, rules), 0.0)
+    raw = np.where(size > 0, np.copysign(size, score), 0.0)
+    return tuple(
+        Weighed(symbol, float(raw[i]), s, c, v, known, float(scale[i]), note)
+        for i, (symbol, s, c, v, known, note) in enumerate(rows)
+    )
+
+
+def why_not_short(instrument: Instrument, account: Account, rules: Rules) -> str:
+    """Why this symbol may not be sold short, or "" when it may."""
+    if not rules.position_sizing.allow_short:
+        return "short selling is off (position_sizing.allow_short)"
+    if instrument.asset_class == "crypto":
+        return "crypto cannot be sold short"
+    if not account.shorting_enabled or account.multiplier <= 1:
+        return "the account may not sell short"
+    if not instrument.shortable:
+        return "the broker has no shares to lend"
+    return ""
+
+
+def _consensus(group: tuple[Signal, ...], weights: Mapping[str, float]) -> tuple[float, float]:
+    """Score and confidence over all sources: means weighted by source, the score also by confidence, so that their
+    product is the weighted mean of score x confidence. Sources that all weigh nothing have no opinion."""
+    if len(group) == 1 and weights.get(group[0].source, 1.0) > 0:
+        return group[0].score, group[0].confidence
+    total = trust = opinion = 0.0
+    for signal in group:
+        weight = weights.get(signal.source, 1.0)
+        total += weight
+        trust += weight * signal.confidence
+        opinion += weight * signal.confidence * signal.score
+    if trust <= 0:
+        return 0.0, 0.0
+    return max(-1.0, min(1.0, opinion / trust)), trust / total
+
+
+def _sizes(
+    score: Floats, confidence: Floats, volatility: Floats, scale: Floats, active: np.ndarray, rules: Rules
+) -> Floats:
+    sizing = rules.position_sizing
+    match sizing.method:
+        case "fixed_fraction":
+            wanted = sizing.base_position_size * np.abs(score) * confidence * scale
+            return np.minimum(wanted, sizing.max_position_size)
+        case "proportional":
+            return _shares(np.where(active, np.abs(score) * confidence, 0.0)) * sizing.max_total_exposure
+        case "inverse_volatility":
+            return _shares(np.where(active, 1 / volatility, 0.0)) * sizing.max_total_exposure
+        case "equal":
+            return _shares(np.where(active, 1.0, 0.0)) * sizing.max_total_exposure
+        case method:
+            assert_never(method)
+
+
+def _shares(parts: Floats) -> Floats:
+    total = float(np.cumsum(parts)[-1]) if parts.size else 0.0  # a sequential sum is the same on every machine
+    return parts / total if total > 0 else parts

@@ -1,0 +1,104 @@
+"""What we decided: immutable results of `decide/`, each with every number that led to it.
+
+Weights are signed fractions of capital (equity x `capital_scaling`); quantities are signed shares in targets and
+unsigned in orders; money is US dollars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Final, Literal, NamedTuple
+
+from rebalancer.outcomes import CycleOutcome, Outcome
+from rebalancer.values import Side
+
+PLAN_SCHEMA: Final = "rebalancer.plan/1"
+
+Phase = Literal["reduce", "increase"]
+PositionIntent = Literal["buy_to_open", "buy_to_close", "sell_to_open", "sell_to_close"]
+
+
+class Target(NamedTuple):
+    """Where one symbol should be and why: the chain from score to shares.
+
+    `factors` holds only the groups whose cap binds (factor < 1); `own_cap` is the largest weight the name alone may
+    have and `own_cap_name` the rule that set it; `pending` is what our open orders will still do. `implied` marks a
+    held position that no usable signal speaks about.
+    """
+
+    symbol: str
+    raw_weight: float
+    weight: float
+    qty: Decimal
+    factors: Mapping[str, float]
+    score: float
+    confidence: float
+    volatility: float | None
+    volatility_scale: float
+    own_cap: float
+    own_cap_name: str
+    price: Decimal
+    held_qty: Decimal
+    pending_qty: Decimal
+    held_weight: float
+    drift: float
+    band: float
+    implied: bool
+
+
+class Order(NamedTuple):
+    """One order as it will be sent. `notional` is qty x decision price; `drift` the weight it closes (priority)."""
+
+    client_order_id: str
+    phase: Phase
+    symbol: str
+    side: Side
+    qty: Decimal
+    notional: Decimal
+    type: str
+    limit_price: Decimal | None
+    time_in_force: str
+    position_intent: PositionIntent
+    price: Decimal
+    reserve: Decimal
+    drift: float
+    because: str
+
+
+class Verdict(NamedTuple):
+    """How one signal ended, with the reason in words."""
+
+    signal_id: str
+    symbol: str
+    outcome: Outcome
+    because: str
+
+
+class LimitUse(NamedTuple):
+    """One limit: its value, what was used before, and after all planned orders have filled; same unit for all three."""
+
+    name: str
+    limit: float
+    before: float
+    after: float
+    binds: bool
+
+
+class Plan(NamedTuple):
+    """The whole decision of one cycle. `unsignalled` has one verdict per held symbol without a usable signal. The two
+    hashes are filled in when the plan is recorded (`codec.seal`)."""
+
+    cycle_id: str
+    outcome: CycleOutcome
+    because: str
+    capital: Decimal
+    targets: tuple[Target, ...]
+    orders: tuple[Order, ...]
+    verdicts: tuple[Verdict, ...]
+    unsignalled: tuple[Verdict, ...]
+    limits: tuple[LimitUse, ...]
+    frozen: Mapping[str, str]
+    snapshot_sha256: str = ""
+    rules_sha256: str = ""
+    schema: Literal["rebalancer.plan/1"] = PLAN_SCHEMA

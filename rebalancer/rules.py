@@ -1,0 +1,173 @@
+"""Every rule a person can set, with its unit, its range and its default: the model of `config/execution.yaml`.
+
+Fractions are of capital (equity x `capital_scaling`), except losses and heat, which are of equity. Ranges are hard
+ceilings: no configuration can exceed them. Unknown keys are errors.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Exposure = Annotated[float, Field(gt=0, le=2, allow_inf_nan=False)]
+Money = Annotated[Decimal, Field(gt=0, le=10_000_000, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=10_000)]
+Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class Execution(_Section):
+    """When and how orders are sent."""
+
+    enabled: bool = Field(True, description="false: every cycle ends as SKIPPED_PAUSED")
+    mode: Literal["paper", "live"] = Field("paper", description="live also needs two more switches; see the README")
+    signal_threshold: Share = Field(0.1, description="a signal with |score x confidence| below this is neutral")
+    max_orders_per_execution: Count = Field(10, description="orders per cycle, reductions first")
+    interval_minutes: int = Field(5, ge=1, le=390, description="minutes between cycles")
+    order_type: Literal["market", "limit"] = "market"
+    limit_offset_bps: float = Field(10, ge=0, le=500, description="limit orders: basis points beyond the far side")
+    phase_timeout_seconds: Seconds = Field(30, description="how long a phase waits for its fills before cancelling")
+    cancel_timeout_seconds: Seconds = Field(10, description="how long it waits for cancels to be confirmed")
+    close_buffer_seconds: int = Field(60, ge=0, le=3600, description="no cycle starts this close to the close")
+    neutral_signals: Literal["exit", "hold"] = Field("exit", description="what a neutral signal means for a holding")
+    unsignalled_positions: Literal["hold", "exit"] = Field("hold", description="silence is not a sell")
+
+
+class NoTradeBand(_Section):
+    """How far a weight may drift before it is worth trading: the larger of both widths counts."""
+
+    absolute: Share = Field(0.0025, description="fraction of capital")
+    relative: Share = Field(0.05, description="fraction of the target weight")
+    to: Literal["centre", "edge"] = Field("centre", description="trade to the target or only to the band's edge")
+
+
+class PositionSizing(_Section):
+    """From a score to a weight and from a weight to a trade."""
+
+    capital_scaling: float = Field(2.0, gt=0, le=4, description="capital = equity x this")
+    base_position_size: Fraction = Field(0.10, description="weight of a full score at the volatility target")
+    max_position_size: Fraction = Field(0.15, description="largest weight of one name")
+    max_total_exposure: Exposure = Field(0.8, description="largest sum of absolute weights")
+    max_long_exposure: Exposure | None = Field(None, description="largest sum of long weights; null: no own limit")
+    max_short_exposure: Exposure | None = Field(None, description="largest sum of short weights; null: no own limit")
+    min_trade_size: Money = Field(Decimal("100.0"), description="USD; smaller trades are not worth sending")
+    max_trade_size: Money = Field(Decimal("10000.0"), description="USD; a larger trade is spread over cycles")
+    max_order_value: Money = Field(Decimal("15000.0"), description="USD; hard ceiling of any single order")
+    method: Literal["fixed_fraction", "proportional", "inverse_volatility", "equal"] = "fixed_fraction"
+    volatility_target: float = Field(0.30, gt=0, le=5, description="annualised; scales a name by target / its own")
+    volatility_scale_min: float = Field(0.5, gt=0, le=1)
+    volatility_scale_max: float = Field(1.5, ge=1, le=5)
+    allow_short: bool = Field(False, description="false: a negative score means no position")
+    fractional: bool = Field(False, description="true: fractions of a share where the broker allows them")
+    no_trade_band: NoTradeBand = NoTradeBand()
+
+    @model_validator(mode="after")
+    def _trade_sizes_in_order(self) -> PositionSizing:
+        if self.min_trade_size > min(self.max_trade_size, self.max_order_value):
+            raise ValueError("min_trade_size must not be above max_trade_size or max_order_value")
+        return self
+
+
+class RiskManagement(_Section):
+    """Limits. A limit whose data is missing denies."""
+
+    max_daily_loss: Fraction = Field(0.02, description="fraction of yesterday's equity; beyond: reductions only")
+    max_drawdown: Fraction = Field(0.10, description="fraction below the high-water mark; beyond: reductions only")
+    max_position_risk: Fraction = Field(0.05, description="weight x annualised volatility of one name")
+    max_trade_heat: Fraction = Field(0.02, description="loss of one name at its stop, as a fraction of equity")
+    max_sector_exposure: Fraction = Field(0.3, description="sum of absolute weights of one sector")
+    sector_limits: dict[str, Fraction] = Field({}, description="own limit per sector, by name")
+    max_unknown_sector_exposure: Fraction | None = Field(
+        None, description="names without a sector; null: the tightest of all sector limits"
+    )
+    max_correlation_exposure: Fraction = Field(0.4, description="sum of absolute weights of one correlation group")
+    correlation_threshold: Share = Field(0.7, description="daily returns correlated above this share a group")
+    max_orders_per_day: Count = 100
+    max_orders_per_symbol_per_day: Count = 10
+    reserved_order_fraction: Share = Field(0.2, description="part of the daily orders that only reductions may use")
+    default_stop_distance: Fraction = Field(0.03, description="stop distance of a signal that names no stop")
+    assumed_volatility: float = Field(1.0, gt=0, le=10, description="annualised; for a name whose own is unknown")
+    max_frozen_exposure: Share = Field(0.25, description="unexplained positions above this fraction halt the cycle")
+    buying_power_buffer: Share = Field(0.01, description="part of the buying power that is never used")
+
+
+class Signals(_Section):
+    """Where signals come from and which ones count."""
+
+    path: str = Field("signals", description="file or folder of .csv, .json, .jsonl; relative to the project")
+    sample: Literal["auto", "always", "never"] = Field(
+        "auto", description="bundled sample signals: auto = on the embedded exchange while there are no others"
+    )
+    max_age_minutes: float = Field(60, gt=0, le=60 * 24 * 31, allow_inf_nan=False)
+    min_confidence: Share = 0.0
+    source_weights: dict[str, Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]] = Field(
+        {}, description="weight of each source in the consensus; a source not named weighs 1"
+    )
+
+
+class Quotes(_Section):
+    """Which prices count."""
+
+    max_age_seconds: Seconds = 120
+    max_spread: Fraction = Field(0.05, description="(ask - bid) / mid beyond this is no price")
+    max_unusable_fraction: Share = Field(0.5, description="more names than this without a price halt the cycle")
+
+
+class Broker(_Section):
+    """Which broker, and how patiently it is asked."""
+
+    kind: Literal["auto", "embedded", "alpaca"] = Field(
+        "auto", description="auto: Alpaca when APCA_API_KEY_ID or APCA_API_BASE_URL is set, else the embedded exchange"
+    )
+    account_id: str | None = Field(None, description="refuse to trade any other account; required for live")
+    data_feed: Literal["iex", "sip", "delayed_sip"] = "iex"
+    connect_timeout_seconds: Seconds = 5
+    read_timeout_seconds: Seconds = 20
+    total_timeout_seconds: Seconds = Field(30, description="deadline of one call, slow drips included")
+    max_concurrent_calls: int = Field(16, ge=1, le=64)
+    requests_per_minute: int = Field(180, ge=1, le=10_000, description="Alpaca allows 200 per account")
+
+
+class Simulation(_Section):
+    """The embedded paper exchange."""
+
+    seed: int = Field(7, ge=0, le=2**31)
+    cash: Money = Decimal("100000")
+
+
+class Reporting(_Section):
+    """Where pages go."""
+
+    directory: str = Field("reports", description="relative to the project")
+    timezone: str = "America/New_York"
+
+
+class Model(_Section):
+    """The optional model. Off: signals come from the sources above."""
+
+    enabled: bool = False
+    model_path: str = ""
+    features_path: str = ""
+    fallback_to_external_signals: bool = True
+
+
+class Rules(_Section):
+    """All rules of one cycle. Stored whole with each plan, so that the plan can be recomputed."""
+
+    execution: Execution = Execution()
+    position_sizing: PositionSizing = PositionSizing()
+    risk_management: RiskManagement = RiskManagement()
+    signals: Signals = Signals()
+    quotes: Quotes = Quotes()
+    broker: Broker = Broker()
+    simulation: Simulation = Simulation()
+    reporting: Reporting = Reporting()
+    model: Model = Model()
+    sectors_file: str = Field("config/sectors.csv", description="symbol,sector,correlation_group,source,as_of")

@@ -1,0 +1,160 @@
+"""The seams between the cycle and the world: small Protocols, and the records that cross them.
+
+Errors, all `WorldError`:
+
+    WorldError
+    +-- BrokerUnavailable       no answer within the deadline, 5xx, unreadable answer to a read     exit 69
+    +-- CredentialsRefused      401, or a 403 that is not about an order                            exit 77
+    +-- WrongAccount            the broker's account is not the configured one                      exit 77
+    +-- LockHeld                another run holds the lock                                          exit 75
+    +-- JournalBroken           the journal cannot be trusted or written                            exit 1
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal, NamedTuple, Protocol
+
+from rebalancer.decisions import Order
+from rebalancer.facts import Account, AssetClass, Instrument, Position, Quote, Session, Signal
+from rebalancer.outcomes import OrderState
+from rebalancer.values import Side
+
+
+class WorldError(Exception):
+    """Something outside this program failed; the message says what and how to mend it."""
+
+
+class BrokerUnavailable(WorldError):
+    """The broker or its data could not be read within the deadline."""
+
+
+class CredentialsRefused(WorldError):
+    """The broker refused the key."""
+
+
+class WrongAccount(WorldError):
+    """The key belongs to another account than the configured one."""
+
+
+class LockHeld(WorldError):
+    """Another run holds the lock; the message names its process."""
+
+
+class JournalBroken(WorldError):
+    """The journal is damaged, behind, newer than this program, or cannot be written."""
+
+
+class BrokerOrder(NamedTuple):
+    """An order as the broker tells it. `status` is its word, `state` our reading of it (unknown words are OPEN)."""
+
+    id: str
+    client_order_id: str
+    symbol: str
+    asset_class: AssetClass
+    side: Side
+    type: str
+    qty: Decimal | None
+    notional: Decimal | None
+    limit_price: Decimal | None
+    filled_qty: Decimal
+    filled_avg_price: Decimal | None
+    status: str
+    state: OrderState
+    submitted_at: datetime
+    filled_at: datetime | None
+    replaced_by: str | None = None
+
+
+class SendResult(NamedTuple):
+    """What is known after one POST. Only `refused` means that the broker said no; `not_sent` that it never heard."""
+
+    kind: Literal["accepted", "refused", "not_sent", "unknown"]
+    order: BrokerOrder | None
+    reason: str  # classified, such as "buying_power", "wash_trade", "duplicate_id", "timeout"
+    message: str  # the broker's or the transport's own words, without secrets
+
+
+class Fill(NamedTuple):
+    """One execution from the broker's activity list. Signed shares, USD per share."""
+
+    id: str
+    order_id: str
+    symbol: str
+    qty: Decimal
+    price: Decimal
+    at: datetime
+
+
+class Activity(NamedTuple):
+    """A change that is not a fill: dividend, fee, split, transfer. `qty` is signed shares, `amount` signed USD."""
+
+    id: str
+    type: str
+    symbol: str | None
+    qty: Decimal
+    amount: Decimal
+    on: date
+
+
+class DailyCloses(NamedTuple):
+    """Daily closing prices, oldest first, one row per symbol; a day without a bar is NaN."""
+
+    symbols: tuple[str, ...]
+    days: tuple[date, ...]
+    closes: Mapping[str, tuple[float, ...]]
+
+
+class BrokerClock(NamedTuple):
+    """The broker's own time and session."""
+
+    now: datetime
+    session: Session
+
+
+class ReadBroker(Protocol):
+    """Everything that can be asked and nothing that can be changed. Every method may raise `BrokerUnavailable` or
+    `CredentialsRefused`; a failed or incomplete read is never an empty answer."""
+
+    def account(self) -> Account: ...
+    def positions(self) -> tuple[Position, ...]: ...
+    def orders(self, after: datetime | None) -> tuple[BrokerOrder, ...]:
+        """All orders submitted after `after`, whatever their status, in one paged call; None: all that are open."""
+        ...
+
+    def quotes(self, symbols: Sequence[str]) -> tuple[Quote, ...]: ...
+    def clock(self) -> BrokerClock: ...
+    def instruments(self) -> tuple[Instrument, ...]:
+        """All active assets, without sector, group and volatility."""
+        ...
+
+    def daily_closes(self, symbols: Sequence[str], days: int) -> DailyCloses: ...
+    def find_order(self, client_order_id: str) -> BrokerOrder | None:
+        """Ask for one order by our own id. None is the broker's "not found", which is not yet "was not placed"."""
+        ...
+
+    def activities(self, after: datetime) -> tuple[tuple[Fill, ...], tuple[Activity, ...]]: ...
+    def now(self) -> datetime:
+        """The broker's time by its last answer plus the time since; asks `clock` when there was none. UTC."""
+        ...
+
+
+class Broker(ReadBroker, Protocol):
+    """A broker that can also be told to trade."""
+
+    def submit(self, order: Order) -> SendResult:
+        """POST one order once. Never raises for the broker's answer or silence: the result says what is known."""
+        ...
+
+    def cancel(self, order_id: str) -> None:
+        """Ask for a cancel by the broker's id. Returns when asked, not when done; an order that already ended is
+        no error. Raises `BrokerUnavailable` when the request got no answer."""
+        ...
+
+
+class SignalSource(Protocol):
+    """Anything that has opinions. Raises `BadDocument` for input that cannot be read."""
+
+    def read(self, now: datetime) -> tuple[Signal, ...]: ...
