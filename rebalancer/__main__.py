@@ -1,0 +1,5 @@
+"""`python -m rebalancer` is the `rebalancer` command."""
+
+from rebalancer.cli.main import main
+
+main()

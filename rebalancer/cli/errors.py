@@ -1,0 +1,48 @@
+"""From an error to one clear message and its exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+
+from rebalancer.cli.exits import Exit
+from rebalancer.codec import BadDocument
+from rebalancer.world.ports import BrokerUnavailable, CredentialsRefused, LockHeld, WorldError, WrongAccount
+
+
+def guarded(app: Callable[[], object]) -> int:
+    """Run the command line and return its exit code. Nothing but a message reaches the terminal; a traceback only
+    with REBALANCER_TRACEBACK=1."""
+    try:
+        app()
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else Exit.UNEXPECTED
+    except BadDocument as error:
+        return _said(error, Exit.CONFIG)
+    except BrokerUnavailable as error:
+        return _said(error, Exit.UNAVAILABLE)
+    except LockHeld as error:
+        return _said(error, Exit.LOCKED)
+    except (CredentialsRefused, WrongAccount) as error:
+        return _said(error, Exit.REFUSED)
+    except WorldError as error:
+        return _said(error, Exit.UNEXPECTED)
+    except BrokenPipeError:
+        # the reader of our output has gone; what was to be done is done
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.DONE
+    except KeyboardInterrupt:
+        return _said("interrupted; the next run closes what was left open", 130)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: one message, never a bare traceback
+        if os.environ.get("REBALANCER_TRACEBACK"):
+            traceback.print_exc()
+        kind = type(error).__name__
+        return _said(f"unexpected {kind}: {error}\n  hint: REBALANCER_TRACEBACK=1 shows where", Exit.UNEXPECTED)
+    return Exit.DONE
+
+
+def _said(problem: object, code: int) -> int:
+    sys.stderr.write(f"error: {problem}\n")
+    return code

@@ -1,0 +1,107 @@
+"""`explain`, `history` and `replay`: what the journal remembers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rebalancer.cli.exits import Exit
+from rebalancer.cli.run import terminal_width, wants_colour
+
+if TYPE_CHECKING:
+    from rebalancer.session.setup import Setup
+
+
+def show_explanation(symbol: str, cycle_id: str | None, config: Sequence[Path] | None, *, as_json: bool) -> int:
+    """Print the chain of one symbol: signal, weight, caps, target, band, rounding, order, fill."""
+    import json
+
+    from rebalancer.codec import BadDocument, plain
+    from rebalancer.report.text import explain_text
+    from rebalancer.session.archive import past_record
+    from rebalancer.session.setup import load_setup
+    from rebalancer.values import symbol_of
+    from rebalancer.world.journal import Journal
+
+    try:
+        name = symbol_of(symbol)
+    except ValueError as error:
+        raise BadDocument("explain", str(error), "such as AAPL, BRK.B or BTC/USD") from None
+    setup = load_setup(config)
+    if not _has_journal(setup):
+        return Exit.USAGE
+    with Journal.open(setup.journal) as journal:
+        record = past_record(journal, cycle_id)
+    if record is None:
+        sys.stderr.write(f"error: there is no {'planned cycle' if cycle_id is None else f'cycle {cycle_id}'}\n")
+        return Exit.USAGE
+    if as_json:
+        chain = {
+            "schema": "rebalancer.explain/1",
+            "cycle_id": record.plan.cycle_id,
+            "symbol": name,
+            "signals": [plain(s) for s in record.snapshot.signals if s.symbol == name],
+            "target": next((plain(t) for t in record.plan.targets if t.symbol == name), None),
+            "orders": [plain(o) for o in record.orders if o.symbol == name],
+            "verdicts": [plain(v) for v in (*record.verdicts, *record.plan.unsignalled) if v.symbol == name],
+        }
+        sys.stdout.write(json.dumps(chain, indent=1, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write(explain_text(name, record, width=terminal_width()))
+    return Exit.DONE
+
+
+def show_history(limit: int, config: Sequence[Path] | None, *, as_json: bool) -> int:
+    """List past cycles, newest first."""
+    import json
+
+    from rebalancer.codec import plain
+    from rebalancer.report.text import history_table
+    from rebalancer.session.archive import past_summaries
+    from rebalancer.session.setup import load_setup
+    from rebalancer.world.journal import Journal
+
+    setup = load_setup(config)
+    runs = []
+    if setup.journal.exists():
+        with Journal.open(setup.journal) as journal:
+            runs = list(past_summaries(journal, limit))
+    if as_json:
+        document = {"schema": "rebalancer.history/1", "cycles": [plain(run) for run in runs]}
+        sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write(history_table(runs, width=terminal_width(), colour=wants_colour()))
+    return Exit.DONE
+
+
+def replay_cycles(cycle_id: str | None, config: Sequence[Path] | None) -> int:
+    """Plan stored cycles again and print every difference; nothing when all plans come out the same."""
+    from rebalancer.session.archive import differences
+    from rebalancer.session.setup import load_setup
+    from rebalancer.world.journal import Journal
+
+    setup = load_setup(config)
+    if not _has_journal(setup):
+        return Exit.USAGE
+    with Journal.open(setup.journal) as journal:
+        journal.verify()
+        known = [c for c in journal.cycles(None, 10_000_000) if c.plan_sha256 is not None]
+        wanted = [c for c in known if cycle_id is None or c.cycle_id == cycle_id]
+        if not wanted:
+            sys.stderr.write(f"error: there is no planned cycle{'' if cycle_id is None else ' ' + cycle_id}\n")
+            return Exit.USAGE
+        found = 0
+        for cycle in wanted:
+            for line in differences(journal, cycle.cycle_id):
+                found += 1
+                sys.stdout.write(f"{cycle.cycle_id}: {line}\n")
+    return Exit.UNEXPECTED if found else Exit.DONE
+
+
+def _has_journal(setup: Setup) -> bool:
+    if setup.journal.exists():
+        return True
+    sys.stderr.write("error: nothing has been run yet\n  hint: rebalancer run-now\n")
+    return False

@@ -1,0 +1,126 @@
+"""`run-now` and `plan`: one cycle now, shown as a table or as JSON, and its report written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rebalancer.cli.exits import Exit
+from rebalancer.outcomes import CycleOutcome, OrderState
+
+if TYPE_CHECKING:
+    from rebalancer.report.records import RunRecord
+    from rebalancer.session.execute import Connection
+    from rebalancer.session.setup import Setup
+
+
+def run_and_show(
+    config: Sequence[Path] | None, *, dry_run: bool, as_json: bool, colour: bool, exit_code: bool
+) -> int:
+    """Run one cycle, print what it did, write its report. Returns the exit code."""
+    from rebalancer.report.document import json_of
+    from rebalancer.report.files import ReportNotWritten, write_report
+    from rebalancer.report.text import plan_table, run_table
+    from rebalancer.session.execute import execute
+    from rebalancer.session.setup import load_setup
+    from rebalancer.world.lock import RunLock
+
+    setup = load_setup(config)
+    warn(setup.loaded.warnings)
+    with RunLock(setup.state / "run.lock"), connected(setup) as connection:
+        record = execute(setup, connection, dry_run=dry_run)
+    if as_json:
+        sys.stdout.write(json_of(record) + "\n")
+    else:
+        show = plan_table if dry_run else run_table
+        sys.stdout.write(show(record, width=terminal_width(), colour=colour and wants_colour()))
+    try:
+        written = write_report(record, setup.reports)
+        sys.stderr.write(f"report: {shown_path(written.html_path)}\n")
+    except ReportNotWritten as error:  # the trading is done and stays done
+        sys.stderr.write(f"warning: the report was not written: {error}\n")
+    return exit_of(record, trades_due=exit_code)
+
+
+def plan_file(snapshot: Path, config: Sequence[Path] | None, *, as_json: bool, exit_code: bool) -> int:
+    """Plan a snapshot file: no network, no journal, no clock. Prints the plan."""
+    from rebalancer.codec import canonical, plan_text, read_snapshot, read_text, rules_text, seal
+    from rebalancer.decide import plan
+    from rebalancer.rules import Rules
+    from rebalancer.world.config import load_rules
+
+    text = read_text(snapshot)
+    found = read_snapshot(text, str(snapshot))
+    rules = Rules()
+    if config:
+        loaded = load_rules(list(config), {})
+        warn(loaded.warnings)
+        rules = loaded.rules
+    decided = seal(plan(found, rules), canonical(found), rules_text(rules))
+    if as_json:
+        sys.stdout.write(plan_text(decided) + "\n")
+    else:
+        from rebalancer.cli.plan_view import plan_lines
+
+        sys.stdout.write(plan_lines(decided))
+    return Exit.TRADES_DUE if exit_code and decided.orders else Exit.DONE
+
+
+@contextmanager
+def connected(setup: Setup) -> Iterator[Connection]:
+    """Reach the broker: Alpaca by the environment, or the embedded exchange, started here for as long as it is
+    needed."""
+    from rebalancer.session.execute import Connection
+    from rebalancer.world.brokers import Credentials, Endpoints
+
+    if setup.mode != "simulated":
+        yield Connection(Credentials.from_environment(setup.environ), Endpoints.from_environment(setup.environ))
+        return
+    from rebalancer.cli.embedded import embedded_exchange
+
+    with embedded_exchange(setup.rules.simulation, setup.state / "exchange.sqlite") as url:
+        yield Connection(Credentials("embedded", "embedded"), Endpoints(url))
+
+
+def exit_of(record: RunRecord, *, trades_due: bool) -> int:
+    """The exit code of a cycle."""
+    outcome = record.outcome
+    if outcome is CycleOutcome.HALTED_BROKER_DOWN:
+        return Exit.UNAVAILABLE
+    if outcome.startswith("HALTED"):
+        return Exit.HALTED
+    if trades_due:
+        return Exit.TRADES_DUE if record.plan.orders else Exit.DONE
+    unfinished = [o for o in record.orders if o.state not in (OrderState.FILLED, OrderState.WITHHELD)]
+    return Exit.NOT_ALL_FILLED if unfinished else Exit.DONE
+
+
+def warn(warnings: Sequence[str]) -> None:
+    """Print warnings to stderr."""
+    for warning in warnings:
+        sys.stderr.write(f"warning: {warning}\n")
+
+
+def terminal_width() -> int | None:
+    """The terminal's width; None when the output is piped, which is then never cut."""
+    return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else None
+
+
+def wants_colour() -> bool:
+    """Whether colours are wanted: on a terminal, unless NO_COLOR is set; FORCE_COLOR wins."""
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def shown_path(path: Path) -> str:
+    """A path as short as it can be said from here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

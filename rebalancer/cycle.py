@@ -1,0 +1,230 @@
+"""One rebalance, top to bottom: the order of effects.
+
+    observe   one snapshot of the world
+    plan      decide (pure)
+    journal   the snapshot, the rules and the plan are committed before anything is sent
+    reduce    send phase one, wait for its end
+    afford    read the account again, cut the increases to what is really there (pure)
+    increase  send phase two, wait for its end
+    settle    one verdict per signal (pure), and the cycle is closed in the journal
+
+What an earlier, interrupted cycle left behind is closed before it (`recover`). A mode is a different `World`; there is
+no `if dry_run` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from rebalancer.codec import canonical, plan_text, rules_text, seal
+from rebalancer.decide import plan
+from rebalancer.decide.afford import afford
+from rebalancer.decide.reconcile import Finding, reconcile
+from rebalancer.decide.settle import OrderEnd, settle
+from rebalancer.decisions import Order, Plan, Verdict
+from rebalancer.facts import Account, Position, Snapshot
+from rebalancer.observe import Observation, World, observe
+from rebalancer.outcomes import CycleOutcome, OrderState
+from rebalancer.rules import Rules
+from rebalancer.values import ZERO
+from rebalancer.world.desk import traded
+from rebalancer.world.journal.records import CycleEnd, CycleStart
+from rebalancer.world.ports import BrokerUnavailable, LockHeld
+
+COIN_FEE_MOST: Final = Decimal("0.003")  # crypto fees are taken from the coins received: 0.25 % and rounding
+
+
+class CycleResult(NamedTuple):
+    """What one cycle did. `orders` are as sent, `ends` by client order id; the readings after it are None or empty
+    when the broker did not answer any more."""
+
+    snapshot: Snapshot
+    plan: Plan
+    orders: tuple[Order, ...]
+    ends: Mapping[str, OrderEnd]
+    verdicts: tuple[Verdict, ...]
+    unsignalled: tuple[Verdict, ...]
+    outcome: CycleOutcome
+    because: str
+    findings: tuple[Finding, ...]
+    account_after: Account | None
+    positions_after: tuple[Position, ...]
+    timings: tuple[tuple[str, float], ...]
+
+
+def run(world: World, rules: Rules, cycle_id: str | None = None) -> CycleResult:
+    """Run one cycle to its recorded end.
+
+    cycle_id: the slot, or None for a run by hand. Raises before anything is sent: BrokerUnavailable,
+    CredentialsRefused, WrongAccount, JournalBroken, BadDocument, LockHeld (the slot is taken). Once the plan is
+    journalled it raises only when the journal itself fails, and then the next cycle closes this one.
+    """
+    watch = _Stopwatch(world)
+    seen = observe(world, cycle_id)
+    snapshot = seen.snapshot
+    watch.lap("observe")
+    decided = plan(snapshot, rules)
+    watch.lap("plan")
+    decided = _record(world, snapshot, rules, decided)
+    watch.lap("journal")
+
+    reductions = tuple(o for o in decided.orders if o.phase == "reduce")
+    ends = dict(world.desk.trade(snapshot.cycle_id, reductions))
+    watch.lap("reduce")
+    increases, denied = _affordable(world, decided, snapshot, rules, reductions, ends)
+    ends |= denied
+    watch.lap("fund")
+    ends |= world.desk.trade(snapshot.cycle_id, increases)
+    watch.lap("increase")
+
+    verdicts, unsignalled = settle(decided, ends)
+    account, positions = _afterwards(world)
+    orders = (*reductions, *increases)
+    outcome, because = _outcome(decided, ends)
+    end = _end(world, seen, rules, orders, ends, outcome, because, account, positions)
+    carried = [name for name, e in ends.items() if not e.state.is_final]
+    world.journal.close_cycle(end, (*verdicts, *unsignalled), carried=carried)
+    watch.lap("settle")
+    findings = reconcile(snapshot, rules).findings
+    return CycleResult(
+        snapshot, decided, orders, ends, verdicts, unsignalled, outcome, because, findings, account, positions,
+        tuple(watch.laps),
+    )  # fmt: skip
+
+
+def _record(world: World, snapshot: Snapshot, rules: Rules, decided: Plan) -> Plan:
+    """Claim the cycle and commit what it was decided from, before anything is sent."""
+    snapshot_text, said = canonical(snapshot), rules_text(rules)
+    sealed = seal(decided, snapshot_text, said)
+    account_id = snapshot.account.id
+    start = CycleStart(account_id, snapshot.cycle_id, world.mode, snapshot.as_of, world.version, sealed.rules_sha256)
+    if not world.journal.begin_cycle(start):
+        raise LockHeld(f"cycle {snapshot.cycle_id} has been run already")
+    world.journal.record_plan(account_id, snapshot.cycle_id, snapshot.as_of, snapshot_text, said, plan_text(sealed))
+    for finding in reconcile(snapshot, rules).findings:
+        world.journal.record_event(
+            account_id,
+            snapshot.cycle_id,
+            snapshot.as_of,
+            "reconcile",
+            finding.symbol,
+            {"kind": finding.kind, "text": finding.text},
+        )
+    return sealed
+
+
+def _affordable(
+    world: World,
+    decided: Plan,
+    snapshot: Snapshot,
+    rules: Rules,
+    reductions: Sequence[Order],
+    ends: Mapping[str, OrderEnd],
+) -> tuple[tuple[Order, ...], dict[str, OrderEnd]]:
+    """The increases that can be paid now, and an end for each that cannot. Without the account nothing is bought."""
+    increases = [o for o in decided.orders if o.phase == "increase"]
+    if not increases:
+        return (), {}
+    if reductions:
+        try:
+            left = world.desk.left(snapshot.account, reductions, ends)
+        except BrokerUnavailable as error:
+            return (), {
+                o.client_order_id: _not_sent(o, f"the account could not be read again: {error}") for o in increases
+            }
+        account, changed = left
+    else:
+        account, changed = snapshot.account, {}
+    afforded = afford(decided, snapshot, rules, account, changed)
+    denied = {
+        name: OrderEnd(name, OrderState.NOT_SENT, ZERO, None, denial.because, denial.outcome)
+        for name, denial in afforded.denied.items()
+    }
+    return afforded.orders, denied
+
+
+def _not_sent(order: Order, why: str) -> OrderEnd:
+    return OrderEnd(order.client_order_id, OrderState.NOT_SENT, ZERO, None, why)
+
+
+def _afterwards(world: World) -> tuple[Account | None, tuple[Position, ...]]:
+    try:
+        return world.broker.account(), world.broker.positions()
+    except BrokerUnavailable:
+        return None, ()  # the trading is done; the report says that the end was not read
+
+
+def _outcome(decided: Plan, ends: Mapping[str, OrderEnd]) -> tuple[CycleOutcome, str]:
+    """A plan's outcome stays; with orders the sentence counts how they ended."""
+    if not decided.orders:
+        return decided.outcome, decided.because
+    filled = sum(1 for o in decided.orders if _filled(o, ends))
+    total = len(decided.orders)
+    said = f"{filled} of {total} order{'s' if total != 1 else ''} filled"
+    return decided.outcome, said if decided.outcome is CycleOutcome.COMPLETED else f"{decided.because}; {said}"
+
+
+def _filled(order: Order, ends: Mapping[str, OrderEnd]) -> bool:
+    end = ends.get(order.client_order_id)
+    return end is not None and end.state is OrderState.FILLED
+
+
+def _end(
+    world: World,
+    seen: Observation,
+    rules: Rules,
+    orders: Sequence[Order],
+    ends: Mapping[str, OrderEnd],
+    outcome: CycleOutcome,
+    because: str,
+    account: Account | None,
+    positions: Sequence[Position],
+) -> CycleEnd:
+    """What the next cycle has to remember of this one."""
+    snapshot = seen.snapshot
+    book = reconcile(snapshot, rules)
+    expected = dict(book.held)
+    for symbol in book.unexplained:
+        expected[symbol] = (snapshot.expected_positions or {}).get(symbol, ZERO)
+    changes = traded(orders, ends)
+    for symbol, qty in changes.items():
+        expected[symbol] = expected.get(symbol, ZERO) + qty
+    now = {p.symbol: p.qty for p in positions}
+    for symbol in changes:
+        read = now.get(symbol, ZERO)
+        if "/" in symbol and abs(read - expected[symbol]) <= abs(changes[symbol]) * COIN_FEE_MOST:
+            expected[symbol] = read
+    fills = dict(seen.fills_seen)
+    for order in orders:
+        record = world.journal.order(order.client_order_id)
+        if record is not None and record.broker_id is not None:
+            fills[record.broker_id] = record.filled_qty
+    return CycleEnd(
+        account_id=snapshot.account.id,
+        cycle_id=snapshot.cycle_id,
+        at=world.broker.now(),
+        outcome=outcome,
+        because=because,
+        expected_positions={s: q for s, q in expected.items() if q != 0},
+        unexplained=book.unexplained,
+        orders_after=seen.orders_after,
+        fills_seen=fills,
+        equity=account.equity if account is not None else snapshot.account.equity,
+        positions_trusted=not book.unexplained,
+    )
+
+
+class _Stopwatch:
+    """Seconds per step, for the report."""
+
+    def __init__(self, world: World) -> None:
+        self._clock = world.clock
+        self._last = world.clock.monotonic()
+        self.laps: list[tuple[str, float]] = []
+
+    def lap(self, step: str) -> None:
+        now = self._clock.monotonic()
+        self.laps.append((step, round(now - self._last, 4)))
+        self._last = now

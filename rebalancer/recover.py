@@ -1,0 +1,155 @@
+"""Close what an earlier cycle left behind when its process died.
+
+A cycle that died is never resumed. For each of its orders that had not ended the broker is asked by our own id; what
+still works is cancelled; then the cycle is closed as ABANDONED, with an outcome for every signal. Orders whose state
+the broker did not tell, of any cycle, are asked for again: found means adopted. One that nobody has seen for longer
+than every timeout on the way counts as never placed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final
+
+from rebalancer.codec import read_plan, read_snapshot
+from rebalancer.decide.settle import OrderEnd, settle
+from rebalancer.decisions import Plan, Verdict
+from rebalancer.facts import Snapshot
+from rebalancer.observe import World
+from rebalancer.outcomes import CycleOutcome, OrderState
+from rebalancer.rules import Rules
+from rebalancer.values import ZERO
+from rebalancer.world.journal.records import CycleEnd, CycleRecord, OrderRecord
+from rebalancer.world.ports import Broker, BrokerOrder
+
+WAIT_STEP_SECONDS: Final = 0.25
+
+
+def recover(world: World, broker: Broker, rules: Rules) -> None:
+    """Bring every order of earlier cycles to an end where the broker can tell it, and close those cycles.
+
+    broker: the same as `world.broker`, able to cancel; a dry run has none and recovers nothing. Raises
+    BrokerUnavailable when the broker cannot be asked: then nothing may be planned either.
+    """
+    if not world.account_id:
+        return
+    for record in world.journal.unresolved_orders(world.account_id):
+        _resolve(world, broker, rules, record)
+    for cycle in world.journal.open_cycles(world.account_id):
+        _abandon(world, cycle)
+
+
+def _resolve(world: World, broker: Broker, rules: Rules, record: OrderRecord) -> None:
+    """Ask for one order; cancel it if it still works; write down what is known."""
+    found = world.broker.find_order(record.client_order_id)
+    if found is None:
+        _not_found(world, rules, record)
+        return
+    if not found.state.is_final:
+        broker.cancel(found.id)
+        deadline = world.clock.monotonic() + rules.execution.cancel_timeout_seconds
+        while not found.state.is_final and world.clock.monotonic() < deadline:
+            world.clock.wait(WAIT_STEP_SECONDS)
+            found = world.broker.find_order(record.client_order_id) or found
+    _book(world, record, found)
+
+
+def _not_found(world: World, rules: Rules, record: OrderRecord) -> None:
+    """Not found is not "not placed": a request may still be on its way. After the longest way it is."""
+    patience = timedelta(seconds=2 * rules.broker.total_timeout_seconds + 60)
+    waited = world.broker.now() - record.intended_at
+    if waited <= patience:
+        if record.state is not OrderState.UNKNOWN:
+            _write(world, record, OrderState.UNKNOWN, "the broker does not know it yet")
+        return
+    if record.state is OrderState.INTENDED:
+        _write(world, record, OrderState.UNKNOWN, "interrupted before its answer")
+    _write(
+        world,
+        record,
+        OrderState.NOT_SENT,
+        f"not known to the broker {waited.total_seconds():,.0f} s after it was intended",
+    )
+
+
+def _book(world: World, record: OrderRecord, found: BrokerOrder) -> None:
+    world.journal.record_order(
+        record.account_id,
+        record.client_order_id,
+        world.broker.now(),
+        found.state,
+        found.filled_qty,
+        found.filled_avg_price,
+        found.id,
+        "recovered",
+        f"the broker says {found.status}",
+    )
+
+
+def _write(world: World, record: OrderRecord, state: OrderState, message: str) -> None:
+    world.journal.record_order(
+        record.account_id,
+        record.client_order_id,
+        world.broker.now(),
+        state,
+        record.filled_qty,
+        record.filled_avg_price,
+        record.broker_id,
+        "recovered",
+        message,
+    )
+
+
+def _abandon(world: World, cycle: CycleRecord) -> None:
+    """Close a cycle that never ended, with a verdict for every signal that it had planned."""
+    orders = world.journal.orders_of(cycle.cycle_id)
+    ends = {
+        o.client_order_id: OrderEnd(o.client_order_id, o.state, o.filled_qty, o.filled_avg_price, o.message)
+        for o in orders
+    }
+    before = world.journal.last_end(cycle.account_id)
+    expected: dict[str, Decimal] | None = dict(before.expected_positions) if before is not None else None
+    verdicts: tuple[Verdict, ...] = ()
+    text = world.journal.plan_text(cycle.cycle_id)
+    snapshot_text = world.journal.snapshot_text(cycle.cycle_id)
+    fills = dict(before.fills_seen) if before is not None else {}
+    if text is not None and snapshot_text is not None:
+        plan = read_plan(text)
+        verdicts, unsignalled = settle(plan, ends)
+        verdicts = (*verdicts, *unsignalled)
+        expected = _expected(read_snapshot(snapshot_text), plan, ends, expected)
+    fills |= {o.broker_id: o.filled_qty for o in orders if o.broker_id is not None}
+    world.journal.close_cycle(
+        CycleEnd(
+            account_id=cycle.account_id,
+            cycle_id=cycle.cycle_id,
+            at=world.broker.now(),
+            outcome=CycleOutcome.ABANDONED,
+            because="its process ended before the cycle did",
+            expected_positions=expected or {},
+            unexplained=before.unexplained if before is not None else {},
+            orders_after=before.orders_after if before is not None else None,
+            fills_seen=fills,
+            equity=cycle.equity,
+            positions_trusted=False,
+        ),
+        verdicts,
+        carried=[o.client_order_id for o in orders if not o.state.is_final],
+    )
+
+
+def _expected(
+    snapshot: Snapshot, plan: Plan, ends: Mapping[str, OrderEnd], before: Mapping[str, Decimal] | None
+) -> dict[str, Decimal]:
+    """What the cycle before it left, plus what the dead one's orders are known to have done. Trades by other hands in
+    between are explained by the next cycle, from the fills that the cycle before it had seen. Without any cycle before
+    it, what the dead one found."""
+    expected = dict(before) if before is not None else {p.symbol: p.qty for p in snapshot.positions}
+    for order in plan.orders:
+        end = ends.get(order.client_order_id)
+        filled = end.filled_qty if end is not None else ZERO
+        signed = filled if order.side == "buy" else -filled
+        expected[order.symbol] = expected.get(order.symbol, ZERO) + signed
+    return {symbol: qty for symbol, qty in expected.items() if qty != 0}

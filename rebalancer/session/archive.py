@@ -1,0 +1,114 @@
+"""Read past cycles back from the journal: as report records, as one-line summaries, and re-planned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rebalancer.codec import canonical, plan_text, read_json, read_plan, read_snapshot, rules_text, seal
+from rebalancer.decide import plan
+from rebalancer.decide.reconcile import reconcile
+from rebalancer.decide.settle import OrderEnd
+from rebalancer.decisions import Plan
+from rebalancer.outcomes import CycleOutcome, OrderState
+from rebalancer.report.records import Finding, Mode, OrderLine, RunRecord, RunSummary
+from rebalancer.report.summary import summary_of
+from rebalancer.rules import Rules
+from rebalancer.session.execute import changed_rules, order_line
+from rebalancer.world.journal import CycleRecord, Journal
+
+
+def past_record(journal: Journal, cycle_id: str | None) -> RunRecord | None:
+    """The record of a planned cycle, the newest when no id is given; None when there is none. What is not kept in the
+    journal (timings, the account afterwards) is left out."""
+    if cycle_id is None:
+        cycle = next((c for c in journal.cycles(None, 1000) if c.plan_sha256 is not None), None)
+    else:
+        cycle = journal.cycle(cycle_id)
+    if cycle is None or cycle.plan_sha256 is None:
+        return None
+    snapshot = read_snapshot(_text(journal.snapshot_text(cycle.cycle_id)))
+    rules = _rules(journal, cycle.cycle_id)
+    decided = read_plan(_text(journal.plan_text(cycle.cycle_id)))
+    verdicts = journal.verdicts(cycle.cycle_id)
+    spoken = tuple(v for v in verdicts if v.signal_id)
+    silent = tuple(v for v in verdicts if not v.signal_id)
+    return RunRecord(
+        snapshot=snapshot,
+        plan=decided._replace(unsignalled=silent or decided.unsignalled),
+        orders=_lines(journal, decided, cycle),
+        verdicts=spoken or decided.verdicts,
+        outcome=cycle.outcome or CycleOutcome.ABANDONED,
+        because=cycle.because,
+        mode=_mode(cycle.mode),
+        account_after=None,
+        positions_after=(),
+        reconciled=tuple(Finding(f.symbol, f.kind, f.text) for f in reconcile(snapshot, rules).findings),
+        broker_calls={},
+        timings=(),
+        version="",
+        rules_changed=changed_rules(rules),
+        started_at=cycle.started_at,
+        ended_at=cycle.ended_at or cycle.started_at,
+    )
+
+
+def past_summaries(journal: Journal, limit: int) -> Iterator[RunSummary]:
+    """Past cycles in one line each, newest first."""
+    for cycle in journal.cycles(None, limit):
+        record = past_record(journal, cycle.cycle_id)
+        if record is not None:
+            yield summary_of(record)
+
+
+def differences(journal: Journal, cycle_id: str) -> Iterator[str]:
+    """Plan a stored cycle again and say where the new plan differs from the stored one, line by line."""
+    snapshot_text, said = _text(journal.snapshot_text(cycle_id)), _text(journal.rules_text(cycle_id))
+    stored = _text(journal.plan_text(cycle_id))
+    snapshot, rules = read_snapshot(snapshot_text), _rules(journal, cycle_id)
+    if canonical(snapshot) != snapshot_text:
+        yield "the snapshot does not read back as it was stored"
+    if rules_text(rules) != said:
+        yield "the rules do not read back as they were stored"
+    again = plan_text(seal(plan(snapshot, rules), snapshot_text, said))
+    if again == stored:
+        return
+    old, new = stored.splitlines(), again.splitlines()
+    for number, (was, now) in enumerate(zip(old, new, strict=False), start=1):
+        if was != now:
+            yield f"plan line {number}: was {was.strip()}, now {now.strip()}"
+    if len(old) != len(new):
+        yield f"the plan had {len(old)} lines, now {len(new)}"
+
+
+def _lines(journal: Journal, decided: Plan, cycle: CycleRecord) -> tuple[OrderLine, ...]:
+    records = {o.client_order_id: o for o in journal.orders_of(cycle.cycle_id)}
+    lines = []
+    for planned in decided.orders:
+        record = records.get(planned.client_order_id)
+        sent = planned._replace(qty=record.qty) if record is not None else None
+        end = None
+        if record is not None:
+            end = OrderEnd(
+                record.client_order_id, record.state, record.filled_qty, record.filled_avg_price, record.message
+            )
+        elif cycle.mode == "dry_run":
+            end = OrderEnd(planned.client_order_id, OrderState.WITHHELD, planned.qty * 0, None, "dry run")
+        lines.append(order_line(planned, sent, end, journal))
+    return tuple(lines)
+
+
+def _rules(journal: Journal, cycle_id: str) -> Rules:
+    return Rules.model_validate(read_json(_text(journal.rules_text(cycle_id)), "stored rules"))
+
+
+def _text(found: str | None) -> str:
+    assert found is not None, "a planned cycle keeps its snapshot, rules and plan"
+    return found
+
+
+def _mode(name: str) -> Mode:
+    match name:
+        case "simulated" | "paper" | "live" | "dry_run":
+            return name
+        case _:
+            raise ValueError(f"unknown mode {name!r} in the journal")

@@ -1,0 +1,143 @@
+"""Run one cycle in a world put together from a setup, and return the record that report and terminal are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import datetime
+from typing import NamedTuple
+
+from rebalancer import __version__
+from rebalancer.cycle import CycleResult, run
+from rebalancer.decide.settle import OrderEnd
+from rebalancer.decisions import Order
+from rebalancer.observe import World
+from rebalancer.outcomes import OrderState
+from rebalancer.recover import recover
+from rebalancer.report.records import Finding, Mode, OrderLine, RuleChange, RunRecord, Timing
+from rebalancer.rules import Rules
+from rebalancer.session.setup import Setup
+from rebalancer.session.sources import Sources
+from rebalancer.values import ZERO
+from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints, ReadOnlyBroker
+from rebalancer.world.brokers.counted import CountedBroker
+from rebalancer.world.clock import SystemClock, Together
+from rebalancer.world.desk import DryDesk, LiveDesk
+from rebalancer.world.journal import Journal
+from rebalancer.world.journal.records import DRY_RUN
+from rebalancer.world.reference import Reference
+from rebalancer.world.sectors import read_sectors
+
+
+class Connection(NamedTuple):
+    """How the broker is reached."""
+
+    credentials: Credentials
+    endpoints: Endpoints
+
+
+def execute(setup: Setup, connection: Connection, *, dry_run: bool, cycle_id: str | None = None) -> RunRecord:
+    """Run one cycle. The caller holds the run lock. Raises what `cycle.run` raises."""
+    rules, clock = setup.rules, SystemClock()
+    with ExitStack() as stack:
+        journal = stack.enter_context(Journal.open(setup.journal))
+        real = AlpacaBroker(connection.credentials, connection.endpoints, rules.broker)
+        stack.callback(real.close)
+        broker = CountedBroker(real)
+        together = Together(rules.broker.max_concurrent_calls)
+        stack.callback(together.close)
+        sectors = read_sectors(setup.root / rules.sectors_file)
+        reference = Reference(broker, setup.state, sectors, rules)
+        latest = journal.cycles(None, 1)
+        account_id = latest[0].account_id if latest else broker.account().id
+        world = World(
+            mode=DRY_RUN if dry_run else setup.mode,
+            version=__version__,
+            account_id=account_id,
+            broker=ReadOnlyBroker(broker) if dry_run else broker,
+            desk=DryDesk(broker) if dry_run else LiveDesk(account_id, broker, journal, clock, together, rules),
+            journal=journal,
+            signals=Sources(rules, setup.root, journal, reference, tuple(sorted(sectors)), setup.mode),
+            reference=reference,
+            clock=clock,
+            gather=together,
+        )
+        started = clock.wall()
+        if not dry_run:
+            recover(world, broker, rules)
+        result = run(world, rules, cycle_id)
+        return record_of(result, journal, rules, "dry_run" if dry_run else _mode(setup), broker.calls(), started, clock.wall())
+
+
+def record_of(
+    result: CycleResult,
+    journal: Journal,
+    rules: Rules,
+    mode: Mode,
+    calls: Mapping[str, int],
+    started: datetime,
+    ended: datetime,
+) -> RunRecord:
+    """The report's record of a cycle that has just run."""
+    sent = {o.client_order_id: o for o in result.orders}
+    return RunRecord(
+        snapshot=result.snapshot,
+        plan=result.plan,
+        orders=tuple(
+            order_line(o, sent.get(o.client_order_id), result.ends.get(o.client_order_id), journal)
+            for o in result.plan.orders
+        ),
+        verdicts=result.verdicts,
+        outcome=result.outcome,
+        because=result.because,
+        mode=mode,
+        account_after=result.account_after,
+        positions_after=result.positions_after,
+        reconciled=tuple(Finding(f.symbol, f.kind, f.text) for f in result.findings),
+        broker_calls=calls,
+        timings=tuple(Timing(step, seconds) for step, seconds in result.timings),
+        version=__version__,
+        rules_changed=changed_rules(rules),
+        started_at=result.snapshot.as_of,
+        ended_at=result.snapshot.as_of + (ended - started),
+    )
+
+
+def order_line(planned: Order, sent: Order | None, end: OrderEnd | None, journal: Journal) -> OrderLine:
+    """One order from plan to end."""
+    record = journal.order(planned.client_order_id)
+    return OrderLine(
+        client_order_id=planned.client_order_id,
+        phase=planned.phase,
+        symbol=planned.symbol,
+        side=planned.side,
+        planned_qty=planned.qty,
+        funded_qty=sent.qty if sent is not None else ZERO,
+        filled_qty=end.filled_qty if end is not None else ZERO,
+        filled_avg_price=end.filled_avg_price if end is not None else None,
+        state=end.state if end is not None else OrderState.NOT_SENT,
+        arrival_price=planned.price,
+        reason=record.reason if record is not None else "",
+        message=end.message if end is not None else "the cycle ended first",
+        sent_at=record.intended_at if record is not None else None,
+        ended_at=record.at if record is not None else None,
+    )
+
+
+def changed_rules(rules: Rules) -> Mapping[str, RuleChange]:
+    """Every rule that is not at its default, keyed "section.key"."""
+    found: dict[str, RuleChange] = {}
+    _compare("", Rules().model_dump(mode="json"), rules.model_dump(mode="json"), found)
+    return found
+
+
+def _compare(place: str, default: object, value: object, found: dict[str, RuleChange]) -> None:
+    if isinstance(default, dict) and isinstance(value, dict) and default:
+        for key in value:
+            _compare(f"{place}.{key}".lstrip("."), default.get(key), value[key], found)
+    elif default != value:
+        found[place] = RuleChange(default, value)
+
+
+def _mode(setup: Setup) -> Mode:
+    return "simulated" if setup.mode == "simulated" else "paper"

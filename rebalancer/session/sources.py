@@ -1,0 +1,41 @@
+"""Put the signal sources together, as the rules ask for them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from rebalancer.facts import Signal
+from rebalancer.rules import Rules
+from rebalancer.world.journal import Journal
+from rebalancer.world.ports import SignalSource
+from rebalancer.world.reference import Reference
+from rebalancer.world.signals import FileSignals, JournalSignals, sample_signals
+
+DEFAULT_PATH: Final = Rules().signals.path
+
+
+class Sources:
+    """Files and the journal's table; and the bundled sample when the rules want it."""
+
+    def __init__(
+        self, rules: Rules, root: Path, journal: Journal, reference: Reference, universe: tuple[str, ...], mode: str
+    ) -> None:
+        path = root / rules.signals.path
+        age = timedelta(minutes=rules.signals.max_age_minutes)
+        self._given: tuple[SignalSource, ...] = (
+            FileSignals(path, required=rules.signals.path != DEFAULT_PATH),
+            JournalSignals(journal, age),
+        )
+        self._reference, self._universe = reference, universe
+        sample = rules.signals.sample
+        self._sample = sample == "always" or (sample == "auto" and mode == "simulated")
+        self._alone = sample == "auto"
+
+    def read(self, now: datetime) -> tuple[Signal, ...]:
+        """All signals, sorted by symbol, source and id. Raises BadDocument for a file that cannot be read."""
+        found = [signal for source in self._given for signal in source.read(now)]
+        if self._sample and not (self._alone and found):
+            found += sample_signals(self._reference.sheet(self._universe, now).closes, now)
+        return tuple(sorted(found, key=lambda s: (s.symbol, s.source, s.id)))

@@ -1,0 +1,79 @@
+"""A broker that counts its calls by name, for the report and for the law of few reads."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from rebalancer.decisions import Order
+from rebalancer.facts import Account, Instrument, Position, Quote
+from rebalancer.world.ports import Activity, Broker, BrokerClock, BrokerOrder, DailyCloses, Fill, SendResult
+
+
+class CountedBroker:
+    """Passes everything on and counts it. For any number of threads."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._lock = threading.Lock()
+        self._calls: Counter[str] = Counter()
+
+    def calls(self) -> Mapping[str, int]:
+        """How often each call was made, by name in alphabetical order."""
+        with self._lock:
+            return dict(sorted(self._calls.items()))
+
+    def account(self) -> Account:
+        self._count("account")
+        return self._broker.account()
+
+    def positions(self) -> tuple[Position, ...]:
+        self._count("positions")
+        return self._broker.positions()
+
+    def orders(self, after: datetime | None) -> tuple[BrokerOrder, ...]:
+        self._count("orders")
+        return self._broker.orders(after)
+
+    def quotes(self, symbols: Sequence[str]) -> tuple[Quote, ...]:
+        if not symbols:
+            return ()
+        self._count("quotes")
+        return self._broker.quotes(symbols)
+
+    def clock(self) -> BrokerClock:
+        self._count("clock")
+        return self._broker.clock()
+
+    def instruments(self) -> tuple[Instrument, ...]:
+        self._count("instruments")
+        return self._broker.instruments()
+
+    def daily_closes(self, symbols: Sequence[str], days: int) -> DailyCloses:
+        self._count("daily_closes")
+        return self._broker.daily_closes(symbols, days)
+
+    def find_order(self, client_order_id: str) -> BrokerOrder | None:
+        self._count("find_order")
+        return self._broker.find_order(client_order_id)
+
+    def activities(self, after: datetime) -> tuple[tuple[Fill, ...], tuple[Activity, ...]]:
+        self._count("activities")
+        return self._broker.activities(after)
+
+    def now(self) -> datetime:
+        return self._broker.now()
+
+    def submit(self, order: Order) -> SendResult:
+        self._count("submit")
+        return self._broker.submit(order)
+
+    def cancel(self, order_id: str) -> None:
+        self._count("cancel")
+        self._broker.cancel(order_id)
+
+    def _count(self, name: str) -> None:
+        with self._lock:
+            self._calls[name] += 1

@@ -1,0 +1,69 @@
+"""The run lock: one rebalancer at a time per state folder.
+
+The kernel holds it (`flock`), so a killed process never leaves it behind; what stands in the file is only for people
+and for the message of whoever finds it held.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rebalancer.values import time_text
+from rebalancer.world.ports import LockHeld, WorldError
+
+
+class RunLock:
+    """Hold `path` for the length of a `with` block. Raises LockHeld, naming the holder, when somebody else has it."""
+
+    def __init__(self, path: Path, command: str | None = None) -> None:
+        """command: what this run is, in words; by default the name of the program, never its arguments."""
+        self.path = path
+        self._command = Path(sys.argv[0]).name if command is None else command
+        self._handle: int | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise WorldError(f"{self.path}: the lock file cannot be opened: {error.strerror}") from None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._sign(handle)
+        except BlockingIOError:
+            held = LockHeld(f"{self.path}: held by {_holder(handle)}\n  hint: wait for it to end, or stop it")
+            os.close(handle)
+            raise held from None
+        except BaseException:
+            os.close(handle)
+            raise
+        self._handle = handle
+        return self
+
+    def _sign(self, handle: int) -> None:
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        since = datetime.fromtimestamp(int(os.fstat(handle).st_mtime), UTC)  # the time of the line just written
+        os.pwrite(handle, f"{os.getpid()}\n{time_text(since)}\n{self._command}\n".encode(), 0)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # The file stays: removing it would let two processes lock two files of one name.
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+def _holder(handle: int) -> str:
+    """What the file says about its holder; it may not have written yet."""
+    lines = os.pread(handle, 1000, 0).decode("utf-8", "replace").splitlines()
+    if len(lines) < 3:
+        return "another process that has just started"
+    pid, since, command = lines[:3]
+    return f"process {pid} ({command}) since {since}"

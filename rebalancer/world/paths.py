@@ -1,0 +1,78 @@
+"""Where things lie: state, configuration, project, reports. systemd's variables first, then XDG's, then the defaults.
+
+state    $STATE_DIRECTORY          $XDG_STATE_HOME/rebalancer     ~/.local/state/rebalancer
+config   $CONFIGURATION_DIRECTORY  $XDG_CONFIG_HOME/rebalancer    ~/.config/rebalancer    (the project's comes first)
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+from pathlib import Path
+from typing import Final
+
+from rebalancer.rules import Rules
+from rebalancer.world.ports import WorldError
+
+JOURNAL_NAME: Final = "journal.sqlite"
+LOCK_NAME: Final = "run.lock"
+CONFIG_NAME: Final = Path("config", "execution.yaml")
+_PROFILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+def home_directory() -> Path:
+    """The user's home: $HOME, else the password database, since a service may run without HOME. Raises WorldError."""
+    named = os.environ.get("HOME", "")
+    if os.path.isabs(named):
+        return Path(named)
+    try:
+        return Path(pwd.getpwuid(os.geteuid()).pw_dir)
+    except KeyError:
+        raise WorldError(f"user {os.geteuid()} has no home directory\n  hint: set HOME or STATE_DIRECTORY") from None
+
+
+def state_directory(profile: str | None = None) -> Path:
+    """The folder of journal and lock, made 0700 when missing; `profile` names one below it, such as an account.
+
+    Raises WorldError when it cannot be made, ValueError for a profile that is no plain name.
+    """
+    base = _first_of("STATE_DIRECTORY") or _xdg("XDG_STATE_HOME", ".local/state")
+    if profile is not None and _PROFILE.fullmatch(profile) is None:
+        raise ValueError(f"{profile!r} is not a profile name: letters, digits, dot, dash and underscore")
+    path = base if profile is None else base / profile
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorldError(f"{path}: the state folder cannot be made: {error.strerror}") from None
+    return path
+
+
+def config_directories(root: Path | None = None) -> tuple[Path, ...]:
+    """The folders that may hold `execution.yaml`, in the order they are looked at; they need not exist."""
+    project = () if root is None else (root / CONFIG_NAME.parent,)
+    named = _first_of("CONFIGURATION_DIRECTORY")
+    return (*project, *(() if named is None else (named,)), _xdg("XDG_CONFIG_HOME", ".config"))
+
+
+def project_root(start: Path) -> Path | None:
+    """The nearest folder at or above `start` that has config/execution.yaml; None when there is none."""
+    place = start.resolve()
+    return next((folder for folder in (place, *place.parents) if (folder / CONFIG_NAME).is_file()), None)
+
+
+def reports_directory(rules: Rules, root: Path) -> Path:
+    """The folder of the generated pages: `reporting.directory`, relative to the project. It need not exist."""
+    return (root / Path(rules.reporting.directory).expanduser()).absolute()
+
+
+def _first_of(variable: str) -> Path | None:
+    """The first folder of one of systemd's colon-separated variables; a relative one is not trusted."""
+    first = os.environ.get(variable, "").partition(":")[0]
+    return Path(first) if os.path.isabs(first) else None
+
+
+def _xdg(variable: str, default: str) -> Path:
+    named = os.environ.get(variable, "")
+    base = Path(named) if os.path.isabs(named) else home_directory() / default
+    return base / "rebalancer"

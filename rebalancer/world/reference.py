@@ -1,0 +1,149 @@
+"""What changes at most once a day: instruments, sessions, sectors, volatilities and correlation groups.
+
+Kept in one file per trading day beside the journal, so that an ordinary cycle asks the broker for none of it. It is
+read again when the day is over, when a symbol appears that it does not know, or when the file cannot be read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from rebalancer.codec import BadDocument, plain, read_json, sha256
+from rebalancer.facts import Instrument, Session
+from rebalancer.rules import Rules
+from rebalancer.values import decimal_of, utc_of
+from rebalancer.world.ports import DailyCloses, ReadBroker
+from rebalancer.world.sectors import SectorRow
+from rebalancer.world.statistics import correlation_groups, volatilities
+
+CLOSES_DAYS: Final = 260  # a year of daily closes: enough for the volatility and for the sample signals
+SHEET_SCHEMA: Final = "rebalancer.sheet/1"
+
+
+class Sheet(NamedTuple):
+    """One day's reference data. `asked` are all symbols that were looked for, known to the broker or not."""
+
+    session: Session
+    asked: tuple[str, ...]
+    instruments: tuple[Instrument, ...]
+    closes: DailyCloses
+
+
+class Reference:
+    """Today's sheet, from the file where it can be, else from the broker."""
+
+    def __init__(self, broker: ReadBroker, folder: Path, sectors: Mapping[str, SectorRow], rules: Rules) -> None:
+        self._broker, self._path = broker, folder / "day-sheet.json"
+        self._sectors, self._rules = sectors, rules
+        self._sheet: Sheet | None = None
+
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols of the sheet at hand, without asking the broker; none when there is none."""
+        sheet = self._sheet or self._stored()
+        return () if sheet is None else tuple(i.symbol for i in sheet.instruments)
+
+    def sheet(self, symbols: Iterable[str], now: datetime) -> Sheet:
+        """The sheet for these symbols at this moment. Raises BrokerUnavailable when it has to be read and cannot."""
+        wanted = {*symbols}
+        sheet = self._sheet or self._stored()
+        if sheet is None or not _serves(sheet, now) or not wanted <= {*sheet.asked}:
+            kept = {*sheet.asked} if sheet is not None and _serves(sheet, now) else set()
+            sheet = self._read(sorted(wanted | kept))
+            self._store(sheet)
+        self._sheet = sheet
+        return sheet
+
+    def _read(self, symbols: Sequence[str]) -> Sheet:
+        clock = self._broker.clock()
+        known = {i.symbol: i for i in self._broker.instruments()}
+        found = [known[s] for s in symbols if s in known]
+        closes = self._broker.daily_closes([i.symbol for i in found], CLOSES_DAYS)
+        volatility = volatilities(closes)
+        groups = correlation_groups(closes, self._rules.risk_management.correlation_threshold)
+        return Sheet(
+            clock.session, tuple(symbols), tuple(self._described(i, volatility, groups) for i in found), closes
+        )
+
+    def _described(
+        self, instrument: Instrument, volatility: Mapping[str, float], groups: Mapping[str, str]
+    ) -> Instrument:
+        row = self._sectors.get(instrument.symbol)
+        given = row.correlation_group if row is not None else None
+        return instrument._replace(
+            sector=row.sector if row is not None else None,
+            correlation_group=given or groups.get(instrument.symbol),
+            volatility=volatility.get(instrument.symbol),
+        )
+
+    def _stored(self) -> Sheet | None:
+        try:
+            found = read_json(self._path.read_text(encoding="utf-8"), str(self._path))
+            if found["schema"] != SHEET_SCHEMA or found["sectors"] != self._fingerprint():
+                return None
+            return _sheet_of(found)
+        except (OSError, BadDocument, KeyError, TypeError, ValueError):
+            return None  # it only saves questions: a sheet that cannot be read is read from the broker
+
+    def _store(self, sheet: Sheet) -> None:
+        closes = sheet.closes
+        document = {
+            "schema": SHEET_SCHEMA,
+            "sectors": self._fingerprint(),
+            "session": plain(sheet.session),
+            "asked": list(sheet.asked),
+            "instruments": [plain(i) for i in sheet.instruments],
+            "days": [day.isoformat() for day in closes.days],
+            "closes": {s: [None if c != c else c for c in row] for s, row in closes.closes.items()},
+        }
+        fresh = self._path.with_suffix(".new")
+        fresh.write_text(json.dumps(document), encoding="utf-8")
+        os.replace(fresh, self._path)
+
+    def _fingerprint(self) -> str:
+        """What the sheet depends on beside the broker."""
+        rows = sorted((s, r.sector, r.correlation_group or "") for s, r in self._sectors.items())
+        return f"{sha256(json.dumps(rows))[:16]}:{self._rules.risk_management.correlation_threshold}"
+
+
+def _serves(sheet: Sheet, now: datetime) -> bool:
+    """Whether the sheet is of the trading day that `now` falls into: not before its session's day, not after it."""
+    return sheet.session.open - timedelta(hours=10) <= now < sheet.session.close
+
+
+def _sheet_of(found: Mapping[str, object]) -> Sheet:
+    session, instruments, closes = found["session"], found["instruments"], found["closes"]
+    asked, days = found["asked"], found["days"]
+    assert isinstance(session, dict)
+    assert isinstance(instruments, list)
+    assert isinstance(closes, dict)
+    assert isinstance(asked, list)
+    assert isinstance(days, list)
+    return Sheet(
+        Session(bool(session["is_open"]), utc_of(session["open"]), utc_of(session["close"])),
+        tuple(asked),
+        tuple(
+            Instrument(**{**row, "lot": decimal_of(row["lot"]), "tick": decimal_of(row["tick"])}) for row in instruments
+        ),
+        DailyCloses(
+            tuple(closes),
+            tuple(date.fromisoformat(day) for day in days),
+            {s: tuple(float("nan") if c is None else float(c) for c in row) for s, row in closes.items()},
+        ),
+    )
+
+
+def open_session(session: Session, now: datetime) -> Session:
+    """The session as it stands at `now`."""
+    return session._replace(is_open=session.open <= now < session.close)
+
+
+def day_start(session: Session) -> datetime:
+    """When the trading day of a session began: midnight in New York, near enough for counting orders."""
+    local = session.open.astimezone(ZoneInfo("America/New_York"))
+    return local.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -1,0 +1,17 @@
+#!/bin/sh
+# Run the whole suite: style, types, import rules, tests. With arguments: only pytest, with these arguments.
+set -eu
+cd "$(dirname "$0")"
+. scripts/environment.sh
+environment requirements-dev.txt
+export PYTHONPATH="$PWD" OPENBLAS_NUM_THREADS=1
+if [ $# -gt 0 ]; then
+  exec "$PYTHON" -m pytest "$@"
+fi
+"$PYTHON" -m ruff check --quiet .
+"$PYTHON" -m ruff format --quiet --check .
+echo "style: ok"
+"$PYTHON" -m mypy
+.venv/bin/lint-imports >.venv/imports.txt 2>&1 || { cat .venv/imports.txt; exit 1; }
+echo "import rules: ok"
+exec "$PYTHON" -m pytest -n 2
