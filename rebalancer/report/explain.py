@@ -1,0 +1,153 @@
+"""One symbol from signal to fill, link by link: the answer to "why did it (not) trade"."""
+
+from __future__ import annotations
+
+from rebalancer.decisions import Target, Verdict
+from rebalancer.report.allocation import target_of
+from rebalancer.report.columns import wrap
+from rebalancer.report.numbers import (
+    NONE,
+    basis_points,
+    clock_text,
+    fixed,
+    money,
+    percent,
+    points,
+    price,
+    shares,
+    span_text,
+)
+from rebalancer.report.records import OrderLine, RunRecord
+from rebalancer.report.redact import redact
+from rebalancer.report.trades import Trade, trades
+from rebalancer.report.visible import visible, visible_symbol
+from rebalancer.report.words import limit_name, outcome_word
+
+Links = list[tuple[str, str]]
+
+
+def explain_text(symbol: str, record: RunRecord, *, width: int | None = None) -> str:
+    """The chain for one symbol: signal, weight, caps with their factors, target, band, rounding, order, fill, outcome.
+
+    Links that do not exist are left out. A symbol that the cycle did not meet gets one sentence.
+    """
+    record = redact(record)
+    target = target_of(record, symbol)
+    mine = [trade for trade in trades(record) if trade.line.symbol == symbol]
+    links = _signals(symbol, record)
+    if target is not None:
+        links += [*_sizing(target, record), _band(target)]
+    for trade in mine:
+        links += _order(trade)
+    links += _ends(symbol, record, told={trade.because for trade in mine})
+    name = visible_symbol(symbol)
+    if not links:
+        return f"{name}: no signal, no position and no order in cycle {visible_symbol(record.snapshot.cycle_id)}\n"
+    lines = wrap(_headline(name, target, mine), width, "  ", "")
+    for title, text in links:
+        lines += wrap(text, width, " " * 12, f"  {title:<9} ")
+    return "\n".join(lines) + "\n"
+
+
+def _headline(name: str, target: Target | None, mine: list[Trade]) -> str:
+    head = name
+    if target is not None:
+        head += (
+            f"  now {percent(target.held_weight)}  target {percent(target.weight)}"
+            f"  drift {points(target.held_weight - target.weight, sign=True)}  band ±{fixed(target.band * 100, 2)} pp"
+        )
+    actions = [
+        f"{trade.line.side.upper()} {shares(trade.line.planned_qty)} sh"
+        f" ≈ {money(trade.line.planned_qty * trade.line.arrival_price)}"
+        for trade in mine
+    ]
+    return f"{head}  → {', '.join(actions) or 'NO TRADE'}"
+
+
+def _signals(symbol: str, record: RunRecord) -> Links:
+    verdicts = {verdict.signal_id: verdict for verdict in record.verdicts}
+    links: Links = []
+    for signal in record.snapshot.signals:
+        if signal.symbol == symbol:
+            age = span_text(max((record.snapshot.as_of - signal.issued_at).total_seconds(), 0.0))
+            verdict = verdicts.get(signal.id)
+            rejected = verdict is not None and verdict.outcome.startswith("REJECTED")
+            end = f" → {_with_reason(verdict)}" if verdict is not None and rejected else ""
+            text = f"{visible_symbol(signal.source)} {fixed(signal.score, 2, sign=True)}, confidence"
+            links.append(("signal", f"{text} {fixed(signal.confidence, 2)}, {age} old{end}"))
+    return links
+
+
+def _sizing(target: Target, record: RunRecord) -> Links:
+    if target.implied:
+        links: Links = [("weight", f"no usable signal speaks about it: {percent(target.raw_weight)}")]
+    else:
+        known = "unknown" if target.volatility is None else percent(target.volatility, 0)
+        links = [
+            (
+                "weight",
+                f"score {fixed(target.score, 2, sign=True)} × confidence {fixed(target.confidence, 2)};"
+                f" volatility {known} → × {fixed(target.volatility_scale, 2)}; raw {percent(target.raw_weight)}",
+            )
+        ]
+    factors = [f"{limit_name(name)} × {fixed(factor, 2)}" for name, factor in target.factors.items()]
+    binds = target.weight != 0 and abs(target.weight) >= target.own_cap * (1 - 1e-9)
+    own = (
+        f"own cap {percent(target.own_cap)} ({visible(target.own_cap_name, 40)}) {'binds' if binds else 'not binding'}"
+    )
+    links.append(("caps", f"{' · '.join([*factors, own])} → {percent(target.weight)}"))
+    ideal = NONE
+    if target.price > 0:
+        ideal = fixed(target.weight * float(record.plan.capital) / float(target.price), 2)
+    rounding = f"{ideal} → rounded {shares(target.qty)} sh at {price(target.price)}"
+    pending = f", {shares(target.pending_qty, sign=True)} on the way" if target.pending_qty else ""
+    links.append(
+        (
+            "target",
+            f"{percent(target.weight)} of {money(record.plan.capital)} = {rounding};"
+            f" held {shares(target.held_qty)}{pending}",
+        )
+    )
+    return links
+
+
+def _band(target: Target) -> tuple[str, str]:
+    distance = abs(target.drift)  # counts what is on the way
+    place = "outside" if distance > target.band else "inside"
+    return ("band", f"{points(distance)} from the target is {place} ±{fixed(target.band * 100, 2)} pp")
+
+
+def _order(trade: Trade) -> Links:
+    line = trade.line
+    cut = f", funded {shares(line.funded_qty)}" if line.funded_qty != line.planned_qty else ""
+    sent = f", sent {clock_text(line.sent_at)} ET" if line.sent_at else ""
+    text = f"{line.phase}: {line.side} {shares(line.planned_qty)} at about {price(line.arrival_price)}{cut}{sent}"
+    links: Links = [("order", text)]
+    if trade.because:
+        links.append(("because", visible(trade.because)))
+    links.append(("fill", _fill(line, trade)))
+    return links
+
+
+def _fill(line: OrderLine, trade: Trade) -> str:
+    done = f"{shares(line.filled_qty)} of {shares(line.planned_qty)}"
+    if line.filled_avg_price is not None:
+        slip = basis_points(line.slippage, line.filled_qty * line.arrival_price)
+        done += f" at {price(line.filled_avg_price)}, slippage {slip} bp"
+    ended = f", {clock_text(line.ended_at)} ET" if line.ended_at else ""
+    note = f"; {visible(trade.note)}" if trade.note else ""
+    return f"{trade.word} {done}{ended}{note}"
+
+
+def _ends(symbol: str, record: RunRecord, told: set[str]) -> Links:
+    """How it ended: the verdicts that are not rejections (those stand beside their signals)."""
+    verdicts = [v for v in (*record.verdicts, *record.plan.unsignalled) if v.symbol == symbol]
+    ends = [v for v in verdicts if not v.outcome.startswith("REJECTED")]
+    links: Links = [("outcome", str(outcome_word(v.outcome)) if v.because in told else _with_reason(v)) for v in ends]
+    if symbol in record.plan.frozen and not any(v.outcome.startswith("FROZEN") for v in ends):
+        links.insert(0, ("frozen", visible(record.plan.frozen[symbol])))
+    return links
+
+
+def _with_reason(verdict: Verdict) -> str:
+    return f"{outcome_word(verdict.outcome)}" + (f": {visible(verdict.because)}" if verdict.because else "")

@@ -1,0 +1,103 @@
+"""Write reports where people find them, so that a crash, a symbolic link or a hostile name can do no harm.
+
+    reports/YYYY/<name>.html and .json    one pair per run
+    reports/latest.html                   a copy of the newest page
+    reports/index.html and index.json     one line per run
+
+Each file is written under another name, flushed to disk and renamed: readers see the old one or the new one, whole.
+Files are 0600, new folders 0700.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from rebalancer.report.document import json_of
+from rebalancer.report.index import index_files
+from rebalancer.report.page import html_of
+from rebalancer.report.paths import report_name, report_year
+from rebalancer.report.records import RunRecord
+from rebalancer.report.redact import redact
+from rebalancer.report.summary import summary_of
+
+
+class ReportNotWritten(Exception):
+    """A report could not be written; the message says where, why and how to mend it."""
+
+
+class WrittenReport(NamedTuple):
+    """Where the page and its JSON twin are."""
+
+    html_path: Path
+    json_path: Path
+
+
+def write_report(record: RunRecord, directory: Path) -> WrittenReport:
+    """Write the page and the JSON of one run, then `latest.html` and the index. The same run is written over.
+
+    Needs no lock of its own: the caller holds the run lock. Raises ReportNotWritten.
+    """
+    name, year = report_name(record), report_year(record)
+    html, text = html_of(record), json_of(record)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        base = directory.resolve(strict=True)
+        with _folder(base) as top, _subfolder(top, year) as folder:
+            _replace(folder, f"{name}.json", text)
+            _replace(folder, f"{name}.html", html)
+            _replace(top, "latest.html", html)
+            summary = summary_of(redact(record), page=f"{year}/{name}.html")
+            for file_name, content in index_files(base, summary).items():
+                _replace(top, file_name, content)
+    except OSError as error:
+        raise ReportNotWritten(
+            f"{directory}: the report {name} cannot be written: {error.strerror or error}\n"
+            "  hint: check the owner, the space and that no folder below it is a symbolic link (reporting.directory)"
+        ) from None
+    return WrittenReport(base / year / f"{name}.html", base / year / f"{name}.json")
+
+
+@contextmanager
+def _folder(path: Path) -> Iterator[int]:
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _subfolder(top: int, name: str) -> Iterator[int]:
+    """Open a folder below an open one, made if need be, never through a link."""
+    with suppress(FileExistsError):
+        os.mkdir(name, 0o700, dir_fd=top)
+        os.fsync(top)
+    handle = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _replace(folder: int, name: str, text: str) -> None:
+    """Put a whole file in place of an old one. What a crash left under the temporary name is removed first."""
+    temporary = f".{name}.new"
+    with suppress(FileNotFoundError):
+        os.unlink(temporary, dir_fd=folder)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    handle = os.open(temporary, flags, 0o600, dir_fd=folder)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary, dir_fd=folder)
+        raise
+    os.fsync(folder)

@@ -1,0 +1,100 @@
+"""The list of runs: `index.html` for people and `index.json`, from which the next run extends it.
+
+When `index.json` is missing or damaged it is rebuilt from the reports that are there. The newest `RUNS_MAX` runs are
+listed; older pages stay in their folders.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rebalancer.codec import BadDocument, plain, read_json, read_text
+from rebalancer.report.document import read_report
+from rebalancer.report.page import index_html
+from rebalancer.report.paths import REPORT_NAME
+from rebalancer.report.records import RunSummary
+from rebalancer.report.summary import summary_of
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+INDEX_SCHEMA: Final = "rebalancer.report-index/1"
+RUNS_MAX: Final = 500
+INDEX_SIZE_MAX: Final = 4 * 1024 * 1024
+REPORT_SIZE_MAX: Final = 16 * 1024 * 1024
+
+
+def index_files(base: Path, run: RunSummary) -> dict[str, str]:
+    """The new contents of `index.html` and `index.json` after one more run, by file name."""
+    known = read_index(base)
+    runs, unreadable = scan(base) if known is None else (known, ())
+    runs = _newest([run, *(other for other in runs if other.page != run.page)])
+    pages = {*unreadable, *(listed.page for listed in runs)}
+    older = sum(1 for path in _pages(base) if path not in pages)
+    text = json.dumps({"schema": INDEX_SCHEMA, "runs": plain(runs)}, separators=(",", ":"), ensure_ascii=False)
+    safe_text = text.encode("utf-8", "backslashreplace").decode() + "\n"
+    return {"index.html": index_html(runs, unreadable, older), "index.json": safe_text}
+
+
+def read_index(base: Path) -> list[RunSummary] | None:
+    """The runs of `index.json`; None when there is none that can be read. Runs whose page is gone are left out."""
+    from pydantic import ValidationError
+
+    path = base / "index.json"
+    try:
+        document = read_json(read_text(path, INDEX_SIZE_MAX), str(path))
+        if not isinstance(document, dict) or document.get("schema") != INDEX_SCHEMA:
+            return None
+        runs = _adapter().validate_python(document["runs"])
+        plain(runs)  # refuses times without a zone
+    except (BadDocument, ValidationError, KeyError, ValueError):
+        return None
+    return [run for run in runs if _is_page(run.page) and (base / run.page).is_file()]
+
+
+def scan(base: Path) -> tuple[list[RunSummary], tuple[str, ...]]:
+    """Read the newest reports in the folder again: their summaries, and the names of those that cannot be read."""
+    runs: list[RunSummary] = []
+    unreadable: list[str] = []
+    for page in sorted(_pages(base), reverse=True)[:RUNS_MAX]:
+        path = (base / page).with_suffix(".json")
+        try:
+            if path.is_symlink():
+                raise BadDocument(str(path), "is a symbolic link")
+            runs.append(summary_of(read_report(read_text(path, REPORT_SIZE_MAX), path.name), page))
+        except (BadDocument, ValueError, ArithmeticError):
+            unreadable.append(page)
+    return runs, tuple(unreadable)
+
+
+def _pages(base: Path) -> Iterator[str]:
+    """All pages below the report folder, as "2026/name.html"."""
+    for folder in base.glob("[0-9][0-9][0-9][0-9]"):
+        if folder.is_dir() and not folder.is_symlink():
+            yield from (page for page in (f"{folder.name}/{path.name}" for path in folder.iterdir()) if _is_page(page))
+
+
+def _is_page(page: str) -> bool:
+    year, _, name = page.partition("/")
+    return (
+        len(year) == 4
+        and year.isascii()
+        and year.isdigit()
+        and name.endswith(".html")
+        and REPORT_NAME.fullmatch(name.removesuffix(".html")) is not None
+    )
+
+
+def _newest(runs: Sequence[RunSummary]) -> list[RunSummary]:
+    return sorted(runs, key=lambda run: (run.started_at, run.page), reverse=True)[:RUNS_MAX]
+
+
+@cache
+def _adapter() -> TypeAdapter[list[RunSummary]]:
+    from pydantic import ConfigDict, TypeAdapter
+
+    return TypeAdapter(list[RunSummary], config=ConfigDict(extra="forbid", allow_inf_nan=False))

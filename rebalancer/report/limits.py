@@ -1,0 +1,76 @@
+"""How much of each limit is used, in the limit's own unit."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from rebalancer.decisions import LimitUse
+from rebalancer.report.numbers import fixed
+from rebalancer.report.words import Word
+
+LIMIT_WARNING: Final = 0.8
+_STOPPING: Final = ("loss", "drawdown", "orders", "frozen")  # limits that end trading, by a word in their name
+_OF_EQUITY: Final = ("loss", "drawdown", "heat")
+_DUST: Final = 1e-9  # of floating point, relative
+
+
+class LimitRow(NamedTuple):
+    """One limit as shown. `used` is in percent, None without a limit to divide by; `width` that of its meter."""
+
+    name: str
+    unit: str
+    limit_text: str
+    before_text: str
+    after_text: str
+    used: float | None
+    width: int
+    word: Word
+
+
+def limit_row(limit: LimitUse) -> LimitRow:
+    """Write a limit in its unit: a count of orders, or per cent of equity or of capital."""
+    counted = "orders" in limit.name
+    unit = "orders" if counted else "% of equity" if any(w in limit.name for w in _OF_EQUITY) else "% of capital"
+
+    def text(value: float) -> str:
+        return fixed(value, 0) if counted else fixed(value * 100, 2)
+
+    share = used(limit)
+    return LimitRow(
+        limit.name,
+        unit,
+        text(limit.limit),
+        text(limit.before),
+        text(limit.after),
+        None if share is None else share * 100,
+        round(min(share or 0.0, 1.0) * 100),
+        _word(limit),
+    )
+
+
+def used(limit: LimitUse) -> float | None:
+    """The used part of a limit after all orders, 1.0 for all of it; None for a limit of zero."""
+    return limit.after / limit.limit if limit.limit > 0 else None
+
+
+def is_broken(limit: LimitUse) -> bool:
+    """True when more would be used than the limit allows."""
+    return limit.after > limit.limit * (1 + _DUST)
+
+
+def stops_trading(limit: LimitUse) -> bool:
+    """True for a limit that ends trading when it is reached, where a weight cap only shapes it."""
+    return any(word in limit.name for word in _STOPPING)
+
+
+def is_near(limit: LimitUse) -> bool:
+    """True when a limit that stops trading is nearly used up."""
+    return stops_trading(limit) and limit.after > limit.limit * LIMIT_WARNING
+
+
+def _word(limit: LimitUse) -> Word:
+    if is_broken(limit):
+        return Word("✘", "over", "bad")
+    if is_near(limit):
+        return Word("!", "used up" if limit.after >= limit.limit else "near", "warn")
+    return Word("■", "binds", "") if limit.binds else Word("✔", "free", "ok")

@@ -1,0 +1,187 @@
+"""The page: one self-contained HTML file of one cycle, readable offline, on a phone, on paper and without script.
+
+Every section is a template under `templates/`; what it shows is gathered here. A table longer than `ROWS_MAX` shows
+its first rows and says how many more the JSON file has.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from rebalancer.codec import plain
+from rebalancer.report import numbers
+from rebalancer.report.allocation import bars, by_sector, by_symbol, known_prices, largest_drift
+from rebalancer.report.attention import attention
+from rebalancer.report.document import EMBEDDED_MAX, embedded_json
+from rebalancer.report.limits import LIMIT_WARNING, limit_row
+from rebalancer.report.paths import report_name
+from rebalancer.report.records import RunRecord, RunSummary
+from rebalancer.report.redact import redact
+from rebalancer.report.summary import needs_text, sentence, totals, turnover_text
+from rebalancer.report.trades import not_traded, trades
+from rebalancer.report.visible import TEXT_MAX, visible, visible_symbol
+from rebalancer.report.words import MODE_MEANING, MODE_NAME, cycle_word, limit_name
+from rebalancer.values import ZERO
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+ROWS_MAX: Final = 30
+PAGE_BYTES_AIM: Final = 98_000  # the embedded document takes what the tables leave of this
+_DATA_PLACE: Final = 'id="report-data"></script>'  # quotes in texts are escaped, so it stands there once
+_UNIT: Final = re.compile(r"(?<=\d) (?=(?:%|pp|bp)(?:\W|$))")
+
+
+class Folded(NamedTuple):
+    """The first rows of a table and how many are left out."""
+
+    rows: Sequence[Any]
+    more: int
+
+
+class Holding(NamedTuple):
+    """One position with what it is worth. USD; None where no price is known."""
+
+    symbol: str
+    qty: Decimal
+    cost: Decimal
+    price: Decimal | None
+
+    @property
+    def value(self) -> Decimal | None:
+        """Signed market value."""
+        return None if self.price is None else self.qty * self.price
+
+    @property
+    def gain(self) -> Decimal | None:
+        """Unrealised profit (+) or loss (-)."""
+        return None if self.price is None else self.qty * (self.price - self.cost)
+
+    @property
+    def gain_ratio(self) -> Decimal | None:
+        """The gain as a fraction of what the position cost."""
+        spent = abs(self.qty * self.cost)
+        return None if self.gain is None or not spent else self.gain / spent
+
+
+def html_of(record: RunRecord) -> str:
+    """Render the page. The same record gives the same bytes."""
+    record = redact(record)
+    items = attention(record)
+    rows = by_symbol(record)
+    sectors = by_sector(record, rows)
+    held = holdings(record)
+    context = {
+        "record": record,
+        "summary": needs_text(items),
+        "needed": any(item.level == "act" for item in items),
+        "account": record.account_after or record.snapshot.account,
+        "mode_name": MODE_NAME[record.mode],
+        "mode_meaning": MODE_MEANING[record.mode],
+        "outcome": cycle_word(record.outcome),
+        "sentence": sentence(record, items),
+        "attention": fold(items),
+        "totals": totals(record),
+        "turnover": turnover_text(record),
+        "drift": largest_drift(rows),
+        "gross": _gross(record),
+        "trades": fold(trades(record)),
+        "not_traded": fold(not_traded(record)),
+        "weights": fold(rows),
+        "weight_bars": bars(rows[:ROWS_MAX]),
+        "sectors": fold(sectors),
+        "sector_bars": bars(sectors[:ROWS_MAX], limit=True),
+        "targets": fold([t for t in record.plan.targets if not t.implied or t.weight]),
+        "limits": fold([limit_row(limit) for limit in record.plan.limits]),
+        "limit_warning": LIMIT_WARNING,
+        "holdings": fold(held),
+        "holdings_value": _sum(h.value for h in held),
+        "holdings_gain": _sum(h.gain for h in held),
+        "findings": fold(record.reconciled),
+        "calls": sum(record.broker_calls.values()),
+        "rules": fold(sorted(record.rules_changed.items())),
+        "json_name": report_name(record) + ".json",
+    }
+    page = _tidy(_environment().get_template("report.html.j2").render(context))
+    data = embedded_json(record, min(EMBEDDED_MAX, PAGE_BYTES_AIM - len(page.encode())))
+    return page.replace(_DATA_PLACE, f'id="report-data">{data}</script>')
+
+
+def index_html(runs: Sequence[RunSummary], unreadable: Sequence[str], older: int) -> str:
+    """Render the list of runs, newest first. `unreadable` names files that should have been reports."""
+    words = {run.page: cycle_word(run.outcome) for run in runs}
+    context = {"runs": runs, "words": words, "modes": MODE_NAME, "unreadable": unreadable, "older": older}
+    return _tidy(_environment().get_template("index.html.j2").render(context))
+
+
+def fold(rows: Sequence[Any], most: int = ROWS_MAX) -> Folded:
+    """Keep the first rows of a table."""
+    return Folded(rows[:most], max(len(rows) - most, 0))
+
+
+def holdings(record: RunRecord) -> tuple[Holding, ...]:
+    """The latest known positions at the prices of the decision, the largest first."""
+    prices = known_prices(record)
+    known = record.positions_after if record.account_after else record.snapshot.positions
+    found = [Holding(p.symbol, p.qty, p.avg_entry_price, prices.get(p.symbol)) for p in known if p.qty != ZERO]
+    return tuple(sorted(found, key=lambda h: (-abs(h.value or ZERO), h.symbol)))
+
+
+def joined(text: str) -> str:
+    """Keep a number and its unit on one line."""
+    return _UNIT.sub("\u00a0", text)
+
+
+def rule_text(value: object) -> str:
+    """The value of a rule as it stands in the file, in JSON."""
+    return visible(json.dumps(plain(value), ensure_ascii=False), TEXT_MAX)
+
+
+def _gross(record: RunRecord) -> tuple[Decimal | None, Decimal | None]:
+    """Sum of absolute position values before and after, as fractions of capital."""
+    prices = known_prices(record)
+    capital = record.plan.capital
+    after = record.positions_after if record.account_after else None
+
+    def share(positions: Sequence[Any] | None) -> Decimal | None:
+        if positions is None or capital <= ZERO or any(p.symbol not in prices for p in positions):
+            return None
+        return sum((abs(p.qty * prices[p.symbol]) for p in positions), ZERO) / capital
+
+    return share(record.snapshot.positions), share(after)
+
+
+def _sum(values: Any) -> Decimal | None:
+    known = list(values)
+    return None if any(value is None for value in known) else sum(known, ZERO)
+
+
+def _tidy(html: str) -> str:
+    """Drop indentation and empty lines; the embedded JSON has no line breaks of its own."""
+    return "\n".join(line for line in (line.strip() for line in html.split("\n")) if line) + "\n"
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("rebalancer.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    named: tuple[Callable[..., str], ...] = (
+        numbers.fixed, numbers.money, numbers.percent, numbers.points, numbers.shares, numbers.price, numbers.amount_of,
+        numbers.basis_points, numbers.both_clocks, numbers.clock_text, numbers.day_text, numbers.span_text,
+        numbers.utc_text, numbers.hour_text, limit_name, joined, rule_text,
+    )  # fmt: skip
+    environment.filters |= {function.__name__: function for function in named}
+    environment.filters |= {"safe_text": lambda text: visible(str(text), TEXT_MAX), "symbol": visible_symbol}
+    return environment

@@ -1,0 +1,151 @@
+"""What a report is made from: one `RunRecord` per cycle, and the small views that the terminal shows.
+
+`RunRecord` is also the document `rebalancer.report/1` (see `document.py`): the field names are its keys, decimals are
+strings, times are RFC 3339 in UTC, weights and seconds are numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, Literal, NamedTuple
+
+from rebalancer.decisions import Phase, Plan, Verdict
+from rebalancer.facts import Account, Position, Snapshot
+from rebalancer.outcomes import CycleOutcome, OrderState
+from rebalancer.values import ZERO, Side
+
+REPORT_SCHEMA: Final = "rebalancer.report/1"
+
+Mode = Literal["simulated", "paper", "live", "dry_run"]
+
+
+class OrderLine(NamedTuple):
+    """One order from intention to end. Quantities are unsigned shares, prices USD per share.
+
+    `planned_qty` is what the plan asked for, `funded_qty` what was left after the buying power was known;
+    `arrival_price` is the price of the decision, against which slippage is measured. `reason` is the classified cause
+    of the end ("buying_power", "timeout", empty when there is nothing to say), `message` the broker's own words.
+    """
+
+    client_order_id: str
+    phase: Phase
+    symbol: str
+    side: Side
+    planned_qty: Decimal
+    funded_qty: Decimal
+    filled_qty: Decimal
+    filled_avg_price: Decimal | None
+    state: OrderState
+    arrival_price: Decimal
+    reason: str = ""
+    message: str = ""
+    sent_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def fill_value(self) -> Decimal:
+        """USD that changed hands; an unknown fill price counts as the arrival price."""
+        price = self.arrival_price if self.filled_avg_price is None else self.filled_avg_price
+        return self.filled_qty * price
+
+    @property
+    def slippage(self) -> Decimal | None:
+        """USD lost (+) or gained (-) against the arrival price; None without a fill."""
+        if self.filled_avg_price is None or self.filled_qty == ZERO:
+            return None
+        worse = self.filled_avg_price - self.arrival_price
+        return (worse if self.side == "buy" else -worse) * self.filled_qty
+
+
+class Finding(NamedTuple):
+    """One difference between the books and the broker, as reconciled. `kind`: late_fill, external_trade,
+    corporate_action, adopted or unexplained."""
+
+    symbol: str
+    kind: str
+    text: str
+
+
+class Timing(NamedTuple):
+    """How long one step of the cycle took."""
+
+    step: str
+    seconds: float
+
+
+class RuleChange(NamedTuple):
+    """A rule that is not at its default; both as plain JSON values."""
+
+    default: object
+    value: object
+
+
+class RunRecord(NamedTuple):
+    """Everything that a report of one cycle needs, built from the journal and the result of the cycle.
+
+    `verdicts` has the final verdict of every signal. `account_after` and `positions_after` are the broker's words after
+    the last order; `account_after=None` means that they were not read, and then no section shows an "after".
+    `broker_calls` counts requests by name; `rules_changed` is keyed "section.key".
+    """
+
+    snapshot: Snapshot
+    plan: Plan
+    orders: tuple[OrderLine, ...]
+    verdicts: tuple[Verdict, ...]
+    outcome: CycleOutcome
+    because: str
+    mode: Mode
+    account_after: Account | None
+    positions_after: tuple[Position, ...]
+    reconciled: tuple[Finding, ...]
+    broker_calls: Mapping[str, int]
+    timings: tuple[Timing, ...]
+    version: str
+    rules_changed: Mapping[str, RuleChange]
+    started_at: datetime
+    ended_at: datetime
+    schema: Literal["rebalancer.report/1"] = REPORT_SCHEMA
+
+
+class RunSummary(NamedTuple):
+    """One run in one line, for the index page and `history`. `needs` counts what a person has to do; `page` is the
+    report's path below the report folder, empty when none was written."""
+
+    cycle_id: str
+    started_at: datetime
+    mode: Mode
+    outcome: CycleOutcome
+    because: str
+    orders: int
+    filled: int
+    turnover: Decimal
+    equity: Decimal
+    needs: int
+    page: str = ""
+
+
+class StatusView(NamedTuple):
+    """What `status` shows, all from the local journal. USD; None is "not known", never zero.
+
+    `drawdown` is a fraction below the high-water mark, zero or more. `stopped` says in words why nothing may be sent
+    (kill switch, pause), empty when armed. `next_hint` is a whole sentence.
+    """
+
+    mode: Mode
+    account_id: str
+    stopped: str
+    last: RunSummary | None
+    last_seconds: float | None
+    now: datetime
+    equity: Decimal | None
+    last_equity: Decimal | None
+    drawdown: float | None
+    cash: Decimal | None
+    positions: int | None
+    open_orders: int
+    unknown_orders: int
+    alerts: tuple[str, ...]
+    next_at: datetime | None
+    next_hint: str

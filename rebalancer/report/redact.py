@@ -1,0 +1,71 @@
+"""Take account numbers out of a record before anything of it is shown or written.
+
+A report is forwarded and published more easily than a journal, so it never holds a whole account number: not in the
+account, not in a rule, not quoted inside a message of the broker.
+"""
+
+from __future__ import annotations
+
+from rebalancer.decisions import Plan, Verdict
+from rebalancer.facts import Account
+from rebalancer.report.numbers import masked
+from rebalancer.report.records import Finding, OrderLine, RuleChange, RunRecord
+
+QUOTED_LENGTH_MIN = 6  # a shorter account name is a word ("demo") that messages may use with another meaning
+
+
+def redact(record: RunRecord) -> RunRecord:
+    """Mask the account ids of a record, wherever they stand. Doing it twice changes nothing more."""
+    names = [record.snapshot.account.id] + ([record.account_after.id] if record.account_after else [])
+    names += [str(v) for key, change in record.rules_changed.items() if "account" in key for v in change if _is_name(v)]
+    secrets = sorted({n for n in names if len(n) >= QUOTED_LENGTH_MIN and "••••" not in n}, key=len, reverse=True)
+
+    def clean(text: str) -> str:
+        for secret in secrets:
+            text = text.replace(secret, masked(secret))
+        return text
+
+    def verdicts(all_of: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
+        return tuple(v._replace(because=clean(v.because)) for v in all_of)
+
+    def rule(key: str, change: RuleChange) -> RuleChange:
+        parts = (
+            _mask(v) if "account" in key and _is_name(v) else clean(v) if isinstance(v, str) else v for v in change
+        )
+        return RuleChange(*parts)
+
+    def plan(plan: Plan) -> Plan:
+        return plan._replace(
+            because=clean(plan.because),
+            orders=tuple(o._replace(because=clean(o.because)) for o in plan.orders),
+            verdicts=verdicts(plan.verdicts),
+            unsignalled=verdicts(plan.unsignalled),
+            frozen={symbol: clean(text) for symbol, text in plan.frozen.items()},
+        )
+
+    def order(line: OrderLine) -> OrderLine:
+        return line._replace(reason=clean(line.reason), message=clean(line.message))
+
+    return record._replace(
+        snapshot=record.snapshot._replace(account=_masked_account(record.snapshot.account)),
+        account_after=None if record.account_after is None else _masked_account(record.account_after),
+        plan=plan(record.plan),
+        orders=tuple(order(line) for line in record.orders),
+        verdicts=verdicts(record.verdicts),
+        because=clean(record.because),
+        reconciled=tuple(Finding(symbol, kind, clean(text)) for symbol, kind, text in record.reconciled),
+        rules_changed={key: rule(key, change) for key, change in record.rules_changed.items()},
+    )
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _mask(value: object) -> str:
+    text = str(value)
+    return text if text.startswith("••••") else masked(text)
+
+
+def _masked_account(account: Account) -> Account:
+    return account._replace(id=_mask(account.id))

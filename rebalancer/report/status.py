@@ -1,0 +1,65 @@
+"""What `status` prints: mode, last cycle, money, orders, alerts and what comes next, from the local journal."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from rebalancer.report.columns import clip, paint, wrap
+from rebalancer.report.numbers import NONE, amount_of, day_text, hour_text, masked, money, percent, span_text
+from rebalancer.report.records import StatusView
+from rebalancer.report.visible import visible
+from rebalancer.report.words import MODE_NAME, cycle_word
+
+
+def status_text(view: StatusView, *, width: int | None, colour: bool) -> str:
+    """Write the status; every fact that is not known is a dash, an alert is a line of its own."""
+    stopped = f"✘ stopped: {visible(view.stopped)}" if view.stopped else "✔ armed"
+    lines = [
+        paint(
+            clip(f"{MODE_NAME[view.mode]} {masked(view.account_id)}   {stopped}", width),
+            "bad" if view.stopped else "bold",
+            colour,
+        ),
+        *_wrapped("last", _last(view), width),
+        *_wrapped("equity", _money(view), width),
+        *_wrapped("orders", _orders(view), width),
+    ]
+    for alert in view.alerts:
+        lines += [paint(line, "warn", colour) for line in _wrapped("alert", f"! {visible(alert)}", width)]
+    when = "" if view.next_at is None else f"{day_text(view.next_at)} {hour_text(view.next_at)} ET   "
+    return "\n".join([*lines, *_wrapped("next", when + visible(view.next_hint), width)]) + "\n"
+
+
+def _last(view: StatusView) -> str:
+    if view.last is None:
+        return "no cycle has run yet"
+    age = span_text(max((view.now - view.last.started_at).total_seconds(), 0.0))
+    took = "" if view.last_seconds is None else f"took {span_text(view.last_seconds)}, "
+    when = f"{day_text(view.last.started_at)} {hour_text(view.last.started_at)} ET"
+    orders = f"{view.last.filled} of {amount_of(view.last.orders, 'order')} filled"
+    return f"{when} {cycle_word(view.last.outcome)}   {orders}   ({took}{age} ago)"
+
+
+def _money(view: StatusView) -> str:
+    parts = [money(view.equity)]
+    if view.equity is not None and view.last_equity:
+        change = view.equity / view.last_equity - 1
+        arrow = "▲ " if change > 0 else "▼ " if change < 0 else ""
+        parts.append(f"today {arrow}{percent(change, sign=True)}")
+    parts.append(f"drawdown {percent(None if view.drawdown is None else -view.drawdown, 1)}")
+    parts.append(f"cash {_share(view.cash, view.equity)}")
+    return "   ".join(parts)
+
+
+def _orders(view: StatusView) -> str:
+    held = NONE if view.positions is None else f"{view.positions:,}"
+    unknown = f"{view.unknown_orders:,}" + (" ! ask again with: rebalancer run-now" if view.unknown_orders else "")
+    return f"open {view.open_orders:,}   unknown {unknown}   positions {held}"
+
+
+def _share(part: Decimal | None, whole: Decimal | None) -> str:
+    return percent(None if part is None or not whole else part / whole, 1)
+
+
+def _wrapped(title: str, text: str, width: int | None) -> list[str]:
+    return wrap(text, width, " " * 9, f"{title:<9}")

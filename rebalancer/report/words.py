@@ -1,0 +1,157 @@
+"""The closed lists in plain words: outcomes, order states, modes and limits, each with a mark besides its colour."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from rebalancer.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.report.records import Mode, OrderLine
+from rebalancer.report.visible import visible
+from rebalancer.values import ZERO
+
+
+class Word(NamedTuple):
+    """A state in words, with a mark that reads without colour and a tone (ok, warn, bad, idle) for the eye."""
+
+    mark: str
+    text: str
+    tone: str
+
+    def __str__(self) -> str:
+        return f"{self.mark} {self.text}"
+
+
+MODE_NAME: Final[dict[Mode, str]] = {
+    "simulated": "SIMULATED",
+    "paper": "PAPER",
+    "live": "LIVE",
+    "dry_run": "DRY RUN",
+}
+MODE_MEANING: Final[dict[Mode, str]] = {
+    "simulated": "embedded exchange, generated money",
+    "paper": "paper account, no real money",
+    "live": "real money",
+    "dry_run": "nothing was sent",
+}
+
+OUTCOME_WORD: Final[dict[Outcome, str]] = {
+    Outcome.REJECTED_INVALID: "invalid signal",
+    Outcome.REJECTED_UNKNOWN_SYMBOL: "unknown symbol",
+    Outcome.REJECTED_SUPERSEDED: "superseded signal",
+    Outcome.REJECTED_STALE: "stale signal",
+    Outcome.REJECTED_LOW_CONFIDENCE: "low confidence",
+    Outcome.REJECTED_NOT_TRADABLE: "not tradable",
+    Outcome.REJECTED_NO_PRICE: "no usable price",
+    Outcome.FROZEN_UNRECONCILED: "frozen: position differs",
+    Outcome.FROZEN_UNKNOWN_ORDER: "frozen: order unknown",
+    Outcome.FROZEN_OPEN_ORDER: "frozen: foreign order open",
+    Outcome.HELD_NEUTRAL: "neutral signal",
+    Outcome.HELD_AT_TARGET: "at target",
+    Outcome.HELD_WITHIN_BAND: "inside band",
+    Outcome.HELD_BELOW_MINIMUM: "below minimum trade",
+    Outcome.DENIED_SHORT: "shorting not allowed",
+    Outcome.DENIED_RESTRICTED: "account restricted",
+    Outcome.DENIED_DAILY_LOSS: "daily loss limit",
+    Outcome.DENIED_DRAWDOWN: "drawdown limit",
+    Outcome.DENIED_CAP: "cap",
+    Outcome.DENIED_NOT_AVAILABLE: "shares not available",
+    Outcome.DENIED_ORDER_VALUE: "order value limit",
+    Outcome.DENIED_BUYING_POWER: "buying power",
+    Outcome.DENIED_ORDERS_PER_EXECUTION: "orders per cycle",
+    Outcome.DENIED_ORDERS_PER_DAY: "orders per day",
+    Outcome.DENIED_ORDERS_PER_SYMBOL: "orders per symbol",
+    Outcome.WITHHELD: "dry run",
+    Outcome.NOT_SENT: "not sent",
+    Outcome.REFUSED_BY_BROKER: "refused by broker",
+    Outcome.UNFILLED: "not filled",
+    Outcome.PARTLY_FILLED: "partly filled",
+    Outcome.FILLED: "filled",
+    Outcome.UNKNOWN_AT_BROKER: "unknown at broker",
+    Outcome.PLANNED: "planned",
+}
+
+ORDER_OUTCOMES: Final = frozenset(
+    {
+        Outcome.WITHHELD,
+        Outcome.NOT_SENT,
+        Outcome.REFUSED_BY_BROKER,
+        Outcome.UNFILLED,
+        Outcome.PARTLY_FILLED,
+        Outcome.FILLED,
+        Outcome.UNKNOWN_AT_BROKER,
+        Outcome.PLANNED,
+    }
+)
+
+_TONE: Final = {"REJECTED": ("!", "warn"), "FROZEN": ("!", "bad"), "HELD": ("=", "idle"), "DENIED": ("■", "warn")}
+
+_CYCLE: Final[dict[CycleOutcome, str]] = {
+    CycleOutcome.COMPLETED: "completed",
+    CycleOutcome.HOLDING: "holding: positions match their targets",
+    CycleOutcome.SKIPPED_MARKET_CLOSED: "skipped: market closed",
+    CycleOutcome.SKIPPED_TOO_LATE: "skipped: too close to the close",
+    CycleOutcome.SKIPPED_OVERLAPPING: "skipped: the cycle before still ran",
+    CycleOutcome.SKIPPED_PAUSED: "skipped: paused",
+    CycleOutcome.HALTED_KILL_SWITCH: "halted: kill switch",
+    CycleOutcome.HALTED_DAILY_LOSS: "halted: daily loss limit",
+    CycleOutcome.HALTED_DRAWDOWN: "halted: drawdown limit",
+    CycleOutcome.HALTED_UNRECONCILED: "halted: positions not reconciled",
+    CycleOutcome.HALTED_STALE_QUOTES: "halted: prices stale",
+    CycleOutcome.HALTED_ACCOUNT: "halted: account restricted",
+    CycleOutcome.HALTED_BROKER_DOWN: "halted: broker unavailable",
+    CycleOutcome.ABANDONED: "abandoned: ended before its orders did",
+    CycleOutcome.MISSED: "missed",
+}
+
+_LIMIT_GROUP: Final = {"sector": "sector", "correlation": "correlation group", "group": "correlation group"}
+
+
+def cycle_word(outcome: CycleOutcome) -> Word:
+    """A cycle outcome in words."""
+    if outcome in (CycleOutcome.COMPLETED, CycleOutcome.HOLDING):
+        return Word("✔", _CYCLE[outcome], "ok")
+    if outcome.startswith("SKIPPED"):
+        return Word("○", _CYCLE[outcome], "idle")
+    return Word("✘", _CYCLE[outcome], "bad")
+
+
+def outcome_word(outcome: Outcome) -> Word:
+    """The outcome of one signal in words."""
+    mark, tone = _TONE.get(outcome.split("_", 1)[0], ("", ""))
+    if not mark:
+        mark, tone = {
+            Outcome.FILLED: ("✔", "ok"),
+            Outcome.PARTLY_FILLED: ("◐", "warn"),
+            Outcome.REFUSED_BY_BROKER: ("✘", "bad"),
+            Outcome.UNKNOWN_AT_BROKER: ("?", "bad"),
+        }.get(outcome, ("○", "idle"))
+    return Word(mark, OUTCOME_WORD[outcome], tone)
+
+
+def order_word(line: OrderLine) -> Word:
+    """The state of one order in words; what has filled decides before how it ended."""
+    if line.state is OrderState.UNKNOWN:
+        return Word("?", "unknown", "bad")
+    if line.state is OrderState.REFUSED:
+        return Word("✘", "refused", "bad")
+    if line.state is OrderState.FILLED:
+        return Word("✔", "filled", "ok")
+    if line.filled_qty > ZERO:
+        return Word("◐", "partly filled" + (", still open" if not line.state.is_final else ""), "warn")
+    return {
+        OrderState.WITHHELD: Word("○", "withheld", "idle"),
+        OrderState.NOT_SENT: Word("○", "not sent", "warn"),
+        OrderState.INTENDED: Word("?", "not confirmed", "warn"),
+        OrderState.OPEN: Word("…", "open", "warn"),
+        OrderState.CANCELED: Word("○", "not filled", "warn"),
+        OrderState.EXPIRED: Word("○", "expired", "warn"),
+        OrderState.REPLACED: Word("○", "replaced", "warn"),
+    }[line.state]
+
+
+def limit_name(name: str) -> str:
+    """The name of a limit or cap group for people: "sector:Technology" is "sector Technology"."""
+    group, colon, member = visible(name, 60).partition(":")
+    if colon:
+        return f"{_LIMIT_GROUP.get(group, group.replace('_', ' '))} {member}"
+    return group.replace("_", " ")
