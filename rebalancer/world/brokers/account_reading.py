@@ -1,0 +1,119 @@
+"""Read the account, its positions and the clock from Alpaca's JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, time
+from decimal import Decimal
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from rebalancer.facts import Account, Position, Session
+from rebalancer.values import ZERO
+from rebalancer.world.brokers.fields import (
+    Unreadable,
+    asset_class,
+    flag,
+    maybe_number,
+    moment,
+    number,
+    once,
+    rows,
+    symbol,
+    table,
+    text,
+    words,
+)
+from rebalancer.world.ports import BrokerClock
+
+NEW_YORK: Final = ZoneInfo("America/New_York")
+CORE_OPEN: Final = time(9, 30)
+_MONEY_MAX: Final = Decimal(10) ** 12
+_BLOCKS: Final = ("trading_blocked", "account_blocked", "trade_suspended_by_user")
+
+
+def read_account(body: Any, is_live: bool) -> tuple[Account, frozenset[str]]:
+    """The account, and every name that it goes by. `peak_equity` is today's equity: the journal knows better.
+
+    Raises Unreadable when a number that limits depend on is missing, not positive or absurd.
+    """
+    row = table(body, "account")
+    names = [name for name in (words(row, "account_number"), words(row, "id")) if name]
+    if not names:
+        raise Unreadable("neither account_number nor id is there")
+    status = text(row, "status")
+    usable = ("ACTIVE",) if is_live else ("ACTIVE", "PAPER_ONLY")
+    restrictions = [name for name in _BLOCKS if flag(row, name)]
+    if status not in usable:
+        restrictions.append(f"status:{status}")
+    equity = _worth(row, "equity")
+    account = Account(
+        id=names[0],
+        equity=equity,
+        last_equity=_worth(row, "last_equity"),
+        peak_equity=equity,
+        cash=_money(row, "cash"),
+        buying_power=_money(row, "buying_power"),
+        multiplier=number(row, "multiplier"),
+        shorting_enabled=flag(row, "shorting_enabled", default=False),
+        restrictions=tuple(restrictions),
+    )
+    return account, frozenset(names)
+
+
+def read_positions(body: Any) -> tuple[Position, ...]:
+    """All positions in assets that this program trades, by symbol; shorts are negative."""
+    found = []
+    for row in rows(body, "positions"):
+        kind = asset_class(row, "asset_class")
+        if kind is None:
+            continue
+        name, qty = symbol(row, kind), _signed_qty(row)
+        available = min(abs(number(row, "qty_available")), abs(qty))
+        found.append(
+            Position(name, qty, available if qty > 0 else -available, maybe_number(row, "avg_entry_price") or ZERO)
+        )
+    once((position.symbol for position in found), "position")
+    return tuple(sorted(found))
+
+
+def read_clock(body: Any) -> BrokerClock:
+    """The broker's time and the session that it is in, or the next one.
+
+    The clock does not tell when the running session opened. Core sessions open at 09:30 New York also on days that
+    close early, so that is derived, and saves a call for the calendar.
+    """
+    row = table(body, "clock")
+    now, next_open, next_close = moment(row, "timestamp"), moment(row, "next_open"), moment(row, "next_close")
+    if next_close <= now:
+        raise Unreadable(f"next_close {next_close.isoformat()} is not after {now.isoformat()}")
+    if flag(row, "is_open"):
+        day = next_close.astimezone(NEW_YORK).date()
+        opened = datetime.combine(day, CORE_OPEN, NEW_YORK).astimezone(now.tzinfo)
+        return BrokerClock(now, Session(True, min(opened, now), next_close))
+    if not now <= next_open < next_close:
+        raise Unreadable(f"next_open {next_open.isoformat()} is not before next_close {next_close.isoformat()}")
+    return BrokerClock(now, Session(False, next_open, next_close))
+
+
+def _signed_qty(row: Mapping[str, Any]) -> Decimal:
+    qty, side = number(row, "qty"), row.get("side")
+    if side == "short":
+        return -abs(qty)
+    if qty == 0 or (side == "long" and qty < 0):
+        raise Unreadable(f"{row.get('symbol')} is {side} with a quantity of {qty}")
+    return qty
+
+
+def _money(row: Mapping[str, Any], key: str) -> Decimal:
+    value = number(row, key)
+    if abs(value) >= _MONEY_MAX:
+        raise Unreadable(f"{key} of {value} is absurd")
+    return value
+
+
+def _worth(row: Mapping[str, Any], key: str) -> Decimal:
+    value = _money(row, key)
+    if value <= 0:
+        raise Unreadable(f"{key} is {value}: weights and limits cannot be computed from it")
+    return value

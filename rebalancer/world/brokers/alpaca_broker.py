@@ -1,0 +1,144 @@
+"""The broker as the rest of the program sees it: Alpaca, or the embedded exchange, over alpaca-py's own transport."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+from rebalancer.decisions import Order
+from rebalancer.facts import Account, AssetClass, Instrument, Position, Quote
+from rebalancer.rules import Broker as BrokerRules
+from rebalancer.world.brokers.account_reading import read_account, read_clock, read_positions
+from rebalancer.world.brokers.answers import Refused
+from rebalancer.world.brokers.asking import Asking
+from rebalancer.world.brokers.endpoints import Credentials, Endpoints, refuse_live
+from rebalancer.world.brokers.fields import Unreadable, table, understood
+from rebalancer.world.brokers.market_asking import ask_daily_closes, ask_quotes
+from rebalancer.world.brokers.market_reading import read_instruments
+from rebalancer.world.brokers.order_reading import read_activity, read_order
+from rebalancer.world.brokers.paging import activity_rows, order_rows
+from rebalancer.world.brokers.sending import send_order
+from rebalancer.world.ports import (
+    Activity,
+    BrokerClock,
+    BrokerOrder,
+    DailyCloses,
+    Fill,
+    SendResult,
+    WrongAccount,
+)
+
+_ORDER_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
+_NOT_FOUND: Final = 40410000
+_CLASSES: Final[tuple[AssetClass, ...]] = ("us_equity", "crypto")
+
+
+class AlpacaBroker:
+    """A `Broker` on Alpaca's trading and data API. For any number of threads; opens connections as needed."""
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        endpoints: Endpoints,
+        rules: BrokerRules,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        wait: Callable[[float], object] | None = None,
+    ) -> None:
+        """Ask nothing yet. Raises CredentialsRefused for the live host.
+
+        monotonic: seconds that never go back. wait: sleeps for so many seconds; both can be replaced in tests.
+        """
+        refuse_live(endpoints)
+        self._endpoints, self._rules = endpoints, rules
+        self._asking = Asking(credentials, endpoints, rules, monotonic, wait or threading.Event().wait)
+
+    def account(self) -> Account:
+        """The account. Also raises WrongAccount when `broker.account_id` names another one."""
+        body = self._asking.read("/account").body
+        with understood("account"):
+            account, names = read_account(body, self._endpoints.is_live)
+        wanted = self._rules.account_id
+        if wanted is not None and wanted not in names:
+            raise WrongAccount(
+                f"the key belongs to account {account.id}, but broker.account_id is {wanted}: "
+                "use the other key, or correct the configuration"
+            )
+        return account
+
+    def positions(self) -> tuple[Position, ...]:
+        body = self._asking.read("/positions").body
+        with understood("list of positions"):
+            return read_positions(body)
+
+    def orders(self, after: datetime | None) -> tuple[BrokerOrder, ...]:
+        with understood("list of orders"):
+            read = (read_order(row) for row in order_rows(self._asking, after))
+            return tuple(order for order in read if order is not None)
+
+    def quotes(self, symbols: Sequence[str]) -> tuple[Quote, ...]:
+        with understood("list of quotes"):
+            return ask_quotes(self._asking, symbols, self._rules.data_feed)
+
+    def clock(self) -> BrokerClock:
+        answer = self._asking.read("/clock")
+        with understood("clock"):
+            clock = read_clock(answer.body)
+        self._asking.time.heard_clock(clock.now, answer.headers.get("Date"))
+        return clock
+
+    def instruments(self) -> tuple[Instrument, ...]:
+        found: list[Instrument] = []
+        for kind in _CLASSES:
+            body = self._asking.read("/assets", {"status": "active", "asset_class": kind}).body
+            with understood("list of assets"):
+                found += read_instruments(body, kind)
+        return tuple(sorted(found, key=lambda instrument: instrument.symbol))
+
+    def daily_closes(self, symbols: Sequence[str], days: int) -> DailyCloses:
+        with understood("daily bars"):
+            return ask_daily_closes(self._asking, symbols, days, self._rules.data_feed, self.now())
+
+    def find_order(self, client_order_id: str) -> BrokerOrder | None:
+        try:
+            body = self._asking.read("/orders:by_client_order_id", {"client_order_id": client_order_id}).body
+        except Refused as refused:
+            # A proxy, or a wrong base address, also answers 404; only Alpaca's own words mean that it looked.
+            if refused.code == _NOT_FOUND and "order not found" in refused.message:
+                return None
+            raise
+        with understood("order"):
+            order = read_order(table(body, "order"))
+            if order is None or order.client_order_id != client_order_id:
+                raise Unreadable(f"asked for {client_order_id}, got {order.client_order_id if order else 'another'}")
+        return order
+
+    def activities(self, after: datetime) -> tuple[tuple[Fill, ...], tuple[Activity, ...]]:
+        with understood("list of activities"):
+            found = [read_activity(row) for row in activity_rows(self._asking, after)]
+        fills = tuple(row for row in found if isinstance(row, Fill))
+        return fills, tuple(row for row in found if isinstance(row, Activity))
+
+    def now(self) -> datetime:
+        moment = self._asking.time.now()
+        return self.clock().now if moment is None else moment
+
+    def submit(self, order: Order) -> SendResult:
+        return send_order(self._asking, order)
+
+    def cancel(self, order_id: str) -> None:
+        if _ORDER_ID.fullmatch(order_id) is None:
+            raise ValueError(f"{order_id!r:.80} is not an order id of the broker")
+        try:
+            self._asking.delete(f"/orders/{order_id}")
+        except Refused as refused:
+            if refused.status != 422:  # 422: it has ended or is ending; the order itself tells how
+                raise
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._asking.close()

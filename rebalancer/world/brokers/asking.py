@@ -1,0 +1,149 @@
+"""Put requests to Alpaca: one client a thread, one brake for all; reads are repeated, orders never."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from rebalancer.rules import Broker as BrokerRules
+from rebalancer.world.brokers.answers import Answer, NoAnswer, silence_of, trouble_of, whole_of
+from rebalancer.world.brokers.broker_time import BrokerTime
+from rebalancer.world.brokers.endpoints import Credentials, Endpoints
+from rebalancer.world.brokers.pacing import WINDOW_SECONDS, Pacer
+from rebalancer.world.ports import BrokerUnavailable
+
+if TYPE_CHECKING:
+    from rebalancer.world.brokers.transport import AlpacaClient, Call
+
+ATTEMPTS_MAX: Final = 6
+PACING_SECONDS_MAX: Final = WINDOW_SECONDS + 1  # within it a whole window passes, so every thread gets its turn
+_BACKOFF_SECONDS_MIN: Final = 0.25
+_BACKOFF_SECONDS_MAX: Final = 4.0
+
+Desk = Literal["trading", "data"]
+Params = Mapping[str, str]
+
+
+class Asking:
+    """The way to the broker. For any number of threads."""
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        endpoints: Endpoints,
+        rules: BrokerRules,
+        monotonic: Callable[[], float],
+        wait: Callable[[float], object],
+    ) -> None:
+        self._credentials, self._endpoints, self._rules = credentials, endpoints, rules
+        self._monotonic, self._wait = monotonic, wait
+        self._local = threading.local()
+        self._clients: weakref.WeakSet[AlpacaClient] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        # Alpaca counts trading and market data apart.
+        self._pacers = {desk: Pacer(rules.requests_per_minute, monotonic, wait) for desk in ("trading", "data")}
+        self.time = BrokerTime(monotonic)
+
+    def post_once(self, path: str, body: Mapping[str, str]) -> Answer:
+        """Put one POST on the wire, once. Raises NoAnswer when no whole answer came, and nothing else."""
+        if not self._pacers["trading"].take(PACING_SECONDS_MAX):
+            raise NoAnswer(False, "rate_limited", "no call was left within a minute, so it was not sent")
+        deadline = self._monotonic() + self._rules.total_timeout_seconds
+        return self._once(lambda client: client.post(path, dict(body)), "trading", deadline)
+
+    def read(self, path: str, params: Params | None = None, desk: Desk = "trading", version: str = "v2") -> Answer:
+        """GET one page. Raises CredentialsRefused or BrokerUnavailable, of which Refused (any other 4xx) is one."""
+        base = self._endpoints.trading_url if desk == "trading" else self._endpoints.data_url
+        return self._repeat(lambda c: c.get(path, dict(params or {}), base_url=base, api_version=version), desk, path)
+
+    def delete(self, path: str) -> Answer:
+        """DELETE by the broker's own id, which may be repeated safely. Errors as `read`."""
+        return self._repeat(lambda client: client.delete(path), "trading", path)
+
+    def close(self) -> None:
+        """Close the connections of all threads; later calls open new ones."""
+        with self._lock:
+            for client in list(self._clients):
+                client.session.close()
+
+    def _repeat(self, ask: Callable[[AlpacaClient], Any], desk: Desk, path: str) -> Answer:
+        patience, deadline, trouble = PACING_SECONDS_MAX, 0.0, "no call was left within a minute"
+        for attempt in range(ATTEMPTS_MAX):
+            if not self._pacers[desk].take(patience):
+                break
+            if attempt == 0:
+                deadline = self._monotonic() + self._rules.total_timeout_seconds
+            try:
+                answer = self._once(ask, desk, deadline)
+            except NoAnswer as silence:
+                trouble = silence.message
+            else:
+                trouble = trouble_of(answer, path, self._rules.total_timeout_seconds)
+                if not trouble:
+                    return answer
+            pause = _backoff(attempt)
+            patience = deadline - self._monotonic() - pause
+            if patience <= 0 or attempt + 1 == ATTEMPTS_MAX:
+                break
+            self._wait(pause)
+        raise BrokerUnavailable(f"{path}: {trouble}")
+
+    def _once(self, ask: Callable[[AlpacaClient], Any], desk: Desk, deadline: float) -> Answer:
+        """One request through alpaca-py; its errors turned into an Answer or NoAnswer."""
+        import requests
+        import urllib3
+        from alpaca.common.exceptions import APIError
+
+        from rebalancer.world.brokers.transport import Call
+
+        rules = self._rules
+        call = Call(deadline, rules.connect_timeout_seconds, rules.read_timeout_seconds, self._monotonic)
+        body, text = None, ""
+        try:
+            client = self._client()
+            body = client.session.within(call, lambda: ask(client))
+        except APIError as error:
+            text = str(error)
+        except (
+            requests.RequestException,
+            urllib3.exceptions.HTTPError,  # requests passes on those that it does not know
+            OSError,
+            ValueError,
+            RecursionError,
+        ) as error:
+            raise silence_of(call, error) from None
+        finally:
+            self._settle(call, desk)
+        assert call.status is not None, "a call that returned has a status"
+        return Answer(call.status, body, self._credentials.scrub(text), call.headers)
+
+    def _client(self) -> AlpacaClient:
+        client: AlpacaClient | None = getattr(self._local, "client", None)
+        if client is None:
+            from rebalancer.world.brokers.transport import AlpacaClient
+
+            client = AlpacaClient(self._credentials, self._endpoints.trading_url, self._monotonic)
+            with self._lock:
+                self._clients.add(client)
+            self._local.client = client
+        return client
+
+    def _settle(self, call: Call, desk: Desk) -> None:
+        """Take in what the headers say about time and about calls left."""
+        date = self.time.heard_date(call.headers.get("Date"))
+        remaining = whole_of(call.headers.get("X-Ratelimit-Remaining"))
+        resets_at = whole_of(call.headers.get("X-Ratelimit-Reset"))
+        reset = None if resets_at is None or date is None else resets_at - int(date.timestamp())
+        if call.status == 429:
+            retry_after = whole_of(call.headers.get("Retry-After"))
+            remaining, reset = 0, reset if retry_after is None else retry_after
+        self._pacers[desk].done(remaining, reset)
+
+
+def _backoff(attempt: int) -> float:
+    """Seconds before the next attempt: doubling, the upper half spread so that callers do not march in step."""
+    full = min(_BACKOFF_SECONDS_MIN * 2.0**attempt, _BACKOFF_SECONDS_MAX)
+    return full / 2 + full / 2 * secrets.randbelow(1000) / 1000

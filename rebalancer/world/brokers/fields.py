@@ -1,0 +1,168 @@
+"""Take fields out of the broker's JSON: tolerant of what we do not know, strict about what we need.
+
+Unknown keys and unknown words pass. A needed field that is missing, of another type or not finite raises
+`Unreadable` with its place: a wrong number is worse than none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from rebalancer.facts import AssetClass
+from rebalancer.values import decimal_of, symbol_of, utc_of
+from rebalancer.world.ports import BrokerUnavailable
+
+# Classes that exist at Alpaca and that this program does not trade.
+FOREIGN_CLASSES: Final = frozenset(
+    {"us_option", "crypto_perp", "treasury", "corporate", "global_equity", "us_index", "us_equity_chain", "ipo"}
+)
+_EQUITY_LENGTH_MAX: Final = 5
+_JOINED_PAIR: Final = re.compile(r"[A-Z0-9]{2,10}(USD|USDC|USDT|BTC)")
+
+
+class Unreadable(ValueError):
+    """The broker's answer does not hold what it must; the message names the field."""
+
+
+@contextmanager
+def understood(what: str) -> Iterator[None]:
+    """Turn an `Unreadable` answer into BrokerUnavailable that names the question."""
+    try:
+        yield
+    except Unreadable as error:
+        raise BrokerUnavailable(f"the broker's {what} cannot be read: {error}") from None
+
+
+def table(value: Any, where: str) -> Mapping[str, Any]:
+    """A JSON object."""
+    if not isinstance(value, dict):
+        raise Unreadable(f"{where} is not an object")
+    return value
+
+
+def rows(value: Any, where: str) -> list[Mapping[str, Any]]:
+    """A list of JSON objects."""
+    if not isinstance(value, list):
+        raise Unreadable(f"{where} is not a list")
+    return [table(row, f"{where}[{i}]") for i, row in enumerate(value)]
+
+
+def text(row: Mapping[str, Any], key: str) -> str:
+    """A string that is not empty."""
+    value = row.get(key)
+    if not isinstance(value, str) or not value:
+        raise Unreadable(f"{key} is {value!r:.60}")
+    return value
+
+
+def words(row: Mapping[str, Any], *keys: str) -> str:
+    """The first of these fields that is a string that is not empty; else an empty string."""
+    return next((value for key in keys if isinstance(value := row.get(key), str) and value), "")
+
+
+def flag(row: Mapping[str, Any], key: str, default: bool | None = None) -> bool:
+    """A JSON boolean; `default` None means that it must be there."""
+    value = row.get(key, default)
+    if not isinstance(value, bool):
+        raise Unreadable(f"{key} is {value!r:.60}")
+    return value
+
+
+def number(row: Mapping[str, Any], key: str) -> Decimal:
+    """A finite decimal, written as a string or as a JSON number."""
+    value = maybe_number(row, key)
+    if value is None:
+        raise Unreadable(f"{key} is missing")
+    return value
+
+
+def maybe_number(row: Mapping[str, Any], key: str) -> Decimal | None:
+    """A finite decimal; None when it is null, empty or absent."""
+    value = row.get(key)
+    if value is None or value == "":
+        return None
+    if isinstance(value, (str, int, Decimal)):
+        try:
+            return decimal_of(value)
+        except ValueError as error:
+            raise Unreadable(f"{key}: {error}") from None
+    raise Unreadable(f"{key} is {value!r:.60}")
+
+
+def moment(row: Mapping[str, Any], key: str) -> datetime:
+    """An RFC 3339 time, as UTC."""
+    value = maybe_moment(row, key)
+    if value is None:
+        raise Unreadable(f"{key} is missing")
+    return value
+
+
+def maybe_moment(row: Mapping[str, Any], key: str) -> datetime | None:
+    """An RFC 3339 time, as UTC; None when it is null, empty or absent."""
+    value = row.get(key)
+    if value is None or value == "":
+        return None
+    try:
+        return utc_of(value) if isinstance(value, str) else _refuse(key, value)
+    except (ValueError, OverflowError) as error:
+        raise Unreadable(f"{key}: {error}") from None
+
+
+def day(row: Mapping[str, Any], key: str) -> date:
+    """A calendar date, from `YYYY-MM-DD` or from the beginning of a time."""
+    try:
+        return date.fromisoformat(text(row, key)[:10])
+    except ValueError as error:
+        raise Unreadable(f"{key}: {error}") from None
+
+
+def asset_class(row: Mapping[str, Any], key: str) -> AssetClass | None:
+    """The class of an asset; None for one that this program does not trade.
+
+    A class that nobody has heard of is `Unreadable`: leaving its positions out could make an account look flat.
+    """
+    match row.get(key):
+        case "us_equity":
+            return "us_equity"
+        case "crypto":
+            return "crypto"
+        case str(name) if name in FOREIGN_CLASSES:
+            return None
+        case other:
+            raise Unreadable(f"{key} is {other!r:.60}, an asset class this program does not know")
+
+
+def symbol(row: Mapping[str, Any], kind: AssetClass) -> str:
+    """The canonical symbol; a name that we cannot read, such as a CUSIP, stays as it is: it must not get lost."""
+    name = text(row, "symbol")
+    try:
+        return symbol_of(name, crypto=kind == "crypto")
+    except ValueError:
+        return name
+
+
+def loose_symbol(name: str) -> str:
+    """The canonical symbol of a row that does not tell its asset class: US equities have at most five letters."""
+    crypto = len(name) > _EQUITY_LENGTH_MAX and _JOINED_PAIR.fullmatch(name) is not None
+    try:
+        return symbol_of(name, crypto=crypto)
+    except ValueError:
+        return name
+
+
+def once(names: Iterable[str], what: str) -> None:
+    """Raise Unreadable when a name stands twice."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise Unreadable(f"{what} {name} stands twice")
+        seen.add(name)
+
+
+def _refuse(key: str, value: object) -> datetime:
+    raise Unreadable(f"{key} is {value!r:.60}")

@@ -1,0 +1,140 @@
+"""Ask for prices: as few calls as fit into a URL, stocks and crypto apart."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+from urllib.parse import quote_plus
+
+from rebalancer.facts import AssetClass, Quote
+from rebalancer.values import symbol_of
+from rebalancer.world.brokers.account_reading import NEW_YORK
+from rebalancer.world.brokers.answers import Refused
+from rebalancer.world.brokers.asking import Asking
+from rebalancer.world.brokers.fields import Unreadable, table
+from rebalancer.world.brokers.market_reading import read_bars, read_quote
+from rebalancer.world.ports import BrokerUnavailable, DailyCloses
+
+URL_LENGTH_MAX: Final = 12_000
+BARS_A_PAGE: Final = 10_000
+_INVALID_SYMBOL: Final = re.compile(r"invalid symbol:? ([A-Z0-9./-]+)")
+_DROPPED_MAX: Final = 10
+_CALENDAR_DAYS_PER_TRADING_DAY: Final = 1.5  # 365 / 252, rounded up
+_HOLIDAYS: Final = 7
+_STOCKS: Final = "/stocks"
+_CRYPTO: Final = "/crypto/us"
+_VERSIONS: Final = {_STOCKS: "v2", _CRYPTO: "v1beta3"}
+
+
+def ask_quotes(asking: Asking, symbols: Sequence[str], feed: str) -> tuple[Quote, ...]:
+    """The newest quote and trade of each symbol that has any, by symbol. A bad row costs only its own symbol."""
+    found = []
+    for side, names in _by_side(symbols):
+        for some in url_parts(names):
+            for name, body in _snapshots(asking, side, some, feed).items():
+                try:
+                    quote = read_quote(name, body)
+                except Unreadable:
+                    continue
+                if quote is not None and name in some:
+                    found.append(quote)
+    return tuple(sorted(found, key=lambda quote: quote.symbol))
+
+
+def ask_daily_closes(asking: Asking, symbols: Sequence[str], days: int, feed: str, now: datetime) -> DailyCloses:
+    """The last `days` finished days. Stocks are adjusted for splits and dividends.
+
+    With a stock among the symbols, only days on which the stock market traded count; crypto alone has every day.
+    Today's bar is never in it: it is not finished, and a plan made twice a day would differ.
+    """
+    closes: dict[str, dict[date, float]] = {}
+    axis: set[date] = set()
+    for side, names in _by_side(symbols):
+        today = (now.astimezone(NEW_YORK) if side == _STOCKS else now).date()
+        start = today - timedelta(days=math.ceil(days * _CALENDAR_DAYS_PER_TRADING_DAY) + _HOLIDAYS)
+        got: dict[str, dict[date, float]] = {}
+        for some in url_parts(names):
+            for page in _bar_pages(asking, side, some, feed, start, today):
+                for name, bars in page.items():
+                    got.setdefault(name, {}).update({day: close for day, close in bars.items() if day < today})
+        closes |= got
+        if side == _STOCKS or not axis:
+            axis = {day for bars in got.values() for day in bars}
+    rows = tuple(sorted(axis))[-days:]
+    names_in_order = tuple(sorted(set(symbols)))
+    return DailyCloses(
+        symbols=names_in_order,
+        days=rows,
+        closes={name: tuple(closes.get(name, {}).get(day, math.nan) for day in rows) for name in names_in_order},
+    )
+
+
+def url_parts(symbols: Sequence[str]) -> Iterator[list[str]]:
+    """Split symbols into as few lists as fit into one URL each; a comma takes three bytes there."""
+    some: list[str] = []
+    size = 0
+    for name in symbols:
+        length = len(quote_plus(name)) + 3
+        if some and size + length > URL_LENGTH_MAX:
+            yield some
+            some, size = [], 0
+        some.append(name)
+        size += length
+    if some:
+        yield some
+
+
+def _by_side(symbols: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Symbols by endpoint, stocks first. What is not a symbol, such as the CUSIP of an old right, has no price."""
+    sides: dict[str, list[str]] = {_STOCKS: [], _CRYPTO: []}
+    for name in sorted(set(symbols)):
+        try:
+            known = symbol_of(name) == name
+        except ValueError:
+            known = False
+        if known:
+            sides[_CRYPTO if "/" in name else _STOCKS].append(name)
+    return ((side, names) for side, names in sides.items() if names)
+
+
+def _snapshots(asking: Asking, side: str, names: list[str], feed: str) -> dict[str, Any]:
+    params = {"feed": feed} if side == _STOCKS else {}
+    body = _ask(asking, side, "/snapshots", names, params)
+    answer = dict(table(body, "snapshots"))
+    return answer if side == _STOCKS else dict(table(answer.get("snapshots"), "snapshots"))
+
+
+def _bar_pages(
+    asking: Asking, side: str, names: list[str], feed: str, start: date, end: date
+) -> Iterator[dict[str, dict[date, float]]]:
+    kind: AssetClass = "us_equity" if side == _STOCKS else "crypto"
+    params = {"timeframe": "1Day", "start": start.isoformat(), "end": end.isoformat(), "limit": str(BARS_A_PAGE)}
+    if side == _STOCKS:
+        params |= {"adjustment": "all", "feed": feed}
+    seen: set[str] = set()
+    while True:
+        page, token = read_bars(_ask(asking, side, "/bars", names, params), kind)
+        yield page
+        if token is None:
+            return
+        if token in seen:
+            raise Unreadable("the list of bars repeats itself")
+        seen.add(token)
+        params["page_token"] = token
+
+
+def _ask(asking: Asking, side: str, path: str, names: list[str], params: dict[str, str]) -> Any:
+    """One page. A symbol that the data host rejects by name is left out: it must not cost all others their price."""
+    left = list(names)
+    for _ in range(_DROPPED_MAX + 1):
+        try:
+            return asking.read(side + path, {"symbols": ",".join(left), **params}, "data", _VERSIONS[side]).body
+        except Refused as refused:
+            named = _INVALID_SYMBOL.search(refused.message)
+            if named is None or named[1] not in left or len(left) == 1:
+                raise
+            left.remove(named[1])
+    raise BrokerUnavailable(f"{side}{path}: the broker rejected more than {_DROPPED_MAX} symbols")

@@ -1,0 +1,123 @@
+"""Read assets, quotes and daily bars from Alpaca's JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from rebalancer.facts import AssetClass, Instrument, Quote
+from rebalancer.values import CENT, symbol_of
+from rebalancer.world.brokers.account_reading import NEW_YORK
+from rebalancer.world.brokers.fields import (
+    Unreadable,
+    flag,
+    maybe_moment,
+    maybe_number,
+    moment,
+    rows,
+    table,
+    words,
+)
+
+_ONE: Final = Decimal(1)
+
+
+def read_instruments(body: Any, kind: AssetClass) -> list[Instrument]:
+    """All active assets of one class that can be understood. A row that cannot is left out: it cannot be traded.
+
+    Raises Unreadable when there are rows and not one of them can be understood.
+    """
+    found: dict[str, Instrument] = {}
+    listed = rows(body, "assets")
+    for row in listed:
+        if row.get("class") != kind or row.get("status") != "active":
+            continue
+        try:
+            instrument = _equity(row) if kind == "us_equity" else _pair(row)
+        except ValueError:  # Unreadable is one, and so is a symbol of a form that we do not trade
+            continue
+        known = found.get(instrument.symbol)
+        if known is None or (instrument.tradable and not known.tradable):
+            found[instrument.symbol] = instrument
+    if listed and not found:
+        raise Unreadable(f"not one of {len(listed)} rows is an active asset of class {kind}")
+    return list(found.values())
+
+
+def read_quote(name: str, body: Any) -> Quote | None:
+    """One symbol's snapshot; a missing, null or zero side is None. None when it holds no price with a time."""
+    snapshot = table(body, name) if body is not None else {}
+    quote, trade = _part(snapshot, "latestQuote"), _part(snapshot, "latestTrade")
+    bid, ask, last = _price(quote, "bp"), _price(quote, "ap"), _price(trade, "p")
+    quoted_at = maybe_moment(quote, "t") if bid is not None or ask is not None else None
+    traded_at = maybe_moment(trade, "t") if last is not None else None
+    if quoted_at is None:
+        bid = ask = None
+    if traded_at is None:
+        last = None
+    times = [at for at in (quoted_at, traded_at) if at is not None]
+    return Quote(name, bid, ask, last, max(times)) if times else None
+
+
+def read_bars(body: Any, kind: AssetClass) -> tuple[dict[str, dict[date, float]], str | None]:
+    """One page of daily bars: closes by symbol and day, and the token of the next page.
+
+    Stock days are stamped midnight New York, crypto days midnight UTC.
+    """
+    page = table(body, "bars")
+    closes: dict[str, dict[date, float]] = {}
+    for name, bars in table(page.get("bars") or {}, "bars").items():
+        closes[name] = {_day(moment(bar, "t"), kind): _close(bar) for bar in rows(bars or [], f"bars of {name}")}
+    return closes, words(page, "next_page_token") or None
+
+
+def _equity(row: Mapping[str, Any]) -> Instrument:
+    # Hard-to-borrow shares can only be shorted after a paid locate, which this program does not buy.
+    borrow = words(row, "borrow_status")
+    easy = borrow == "easy_to_borrow" if borrow else flag(row, "easy_to_borrow", default=True)
+    return Instrument(
+        symbol=symbol_of(words(row, "symbol")),
+        asset_class="us_equity",
+        tradable=flag(row, "tradable"),
+        fractionable=flag(row, "fractionable", default=False),
+        shortable=flag(row, "shortable", default=False) and easy,
+        lot=_ONE,
+        tick=CENT,
+    )
+
+
+def _pair(row: Mapping[str, Any]) -> Instrument:
+    lot, tick = maybe_number(row, "min_trade_increment"), maybe_number(row, "price_increment")
+    if lot is None or tick is None or lot <= 0 or tick <= 0:
+        raise Unreadable("a pair without increments cannot be rounded")
+    return Instrument(
+        symbol=symbol_of(words(row, "symbol"), crypto=True),
+        asset_class="crypto",
+        tradable=flag(row, "tradable"),
+        fractionable=flag(row, "fractionable", default=False),
+        shortable=False,
+        lot=lot,
+        tick=tick,
+    )
+
+
+def _part(snapshot: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    part = snapshot.get(key)
+    return part if isinstance(part, dict) else {}
+
+
+def _price(part: Mapping[str, Any], key: str) -> Decimal | None:
+    price = maybe_number(part, key)
+    return price if price is not None and price > 0 else None
+
+
+def _day(at: datetime, kind: AssetClass) -> date:
+    return at.astimezone(NEW_YORK).date() if kind == "us_equity" else at.date()
+
+
+def _close(bar: Mapping[str, Any]) -> float:
+    close = _price(bar, "c")
+    return math.nan if close is None else float(close)

@@ -1,0 +1,111 @@
+"""Read orders, fills and other account activities from Alpaca's JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rebalancer.outcomes import OrderState
+from rebalancer.values import ZERO, Side
+from rebalancer.world.brokers.fields import (
+    Unreadable,
+    asset_class,
+    day,
+    loose_symbol,
+    maybe_moment,
+    maybe_number,
+    moment,
+    number,
+    symbol,
+    text,
+    words,
+)
+from rebalancer.world.ports import Activity, BrokerOrder, Fill
+
+_STATES: Final = {
+    "new": OrderState.OPEN,
+    "accepted": OrderState.OPEN,
+    "pending_new": OrderState.OPEN,
+    "accepted_for_bidding": OrderState.OPEN,
+    "partially_filled": OrderState.OPEN,
+    "pending_cancel": OrderState.OPEN,
+    "pending_replace": OrderState.OPEN,
+    "pending_review": OrderState.OPEN,
+    "held": OrderState.OPEN,
+    "stopped": OrderState.OPEN,  # a fill is guaranteed but has not come
+    "suspended": OrderState.OPEN,
+    "calculated": OrderState.OPEN,
+    "done_for_day": OrderState.OPEN,
+    "filled": OrderState.FILLED,
+    "canceled": OrderState.CANCELED,
+    "expired": OrderState.EXPIRED,
+    "replaced": OrderState.REPLACED,
+    "rejected": OrderState.REFUSED,
+}
+STATUS_WORDS: Final = frozenset(_STATES)
+_SIDES: Final[dict[str, Side]] = {"buy": "buy", "sell": "sell", "sell_short": "sell"}
+_FILL: Final = "FILL"
+
+
+def state_of(status: str) -> OrderState:
+    """Our reading of the broker's status word. A word that we do not know may still fill: it is OPEN."""
+    return _STATES.get(status, OrderState.OPEN)
+
+
+def read_order(row: Mapping[str, Any]) -> BrokerOrder | None:
+    """One order; None for one in an asset that this program does not trade. Raises Unreadable."""
+    if words(row, "order_class") == "mleg":
+        return None  # legs of options under one order without a symbol
+    kind = asset_class(row, "asset_class")
+    if kind is None:
+        return None
+    status = text(row, "status")
+    return BrokerOrder(
+        id=text(row, "id"),
+        client_order_id=words(row, "client_order_id"),
+        symbol=symbol(row, kind),
+        asset_class=kind,
+        side=_side(row),
+        type=words(row, "type", "order_type"),
+        qty=maybe_number(row, "qty"),
+        notional=maybe_number(row, "notional"),
+        limit_price=maybe_number(row, "limit_price"),
+        filled_qty=maybe_number(row, "filled_qty") or ZERO,
+        filled_avg_price=maybe_number(row, "filled_avg_price"),
+        status=status,
+        state=state_of(status),
+        submitted_at=maybe_moment(row, "submitted_at") or moment(row, "created_at"),
+        filled_at=maybe_moment(row, "filled_at"),
+        replaced_by=words(row, "replaced_by") or None,
+    )
+
+
+def read_activity(row: Mapping[str, Any]) -> Fill | Activity:
+    """One row of the activity list. Raises Unreadable."""
+    kind = text(row, "activity_type")
+    if kind == _FILL:
+        qty = abs(number(row, "qty"))
+        return Fill(
+            id=text(row, "id"),
+            order_id=text(row, "order_id"),
+            symbol=loose_symbol(text(row, "symbol")),
+            qty=qty if _side(row) == "buy" else -qty,
+            price=number(row, "price"),
+            at=moment(row, "transaction_time"),
+        )
+    name = words(row, "symbol")
+    return Activity(
+        id=text(row, "id"),
+        type=kind,
+        symbol=loose_symbol(name) if name else None,
+        qty=maybe_number(row, "qty") or ZERO,
+        amount=maybe_number(row, "net_amount") or ZERO,
+        on=day(row, "date" if row.get("date") else "created_at"),
+    )
+
+
+def _side(row: Mapping[str, Any]) -> Side:
+    side = _SIDES.get(text(row, "side"))
+    if side is None:
+        raise Unreadable(f"side is {row['side']!r:.60}")
+    return side

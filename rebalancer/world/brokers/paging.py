@@ -1,0 +1,51 @@
+"""Walk through Alpaca's lists page by page. A list that cannot be read to its end is no list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from rebalancer.values import time_text
+from rebalancer.world.brokers.asking import Asking
+from rebalancer.world.brokers.fields import Unreadable, maybe_moment, moment, rows, text
+
+ORDERS_A_PAGE: Final = 500
+ACTIVITIES_A_PAGE: Final = 100
+_INSTANT: Final = timedelta(microseconds=1)
+
+
+def order_rows(asking: Asking, after: datetime | None) -> list[Mapping[str, Any]]:
+    """All orders submitted after a time, or all open ones, oldest first, each once.
+
+    `after` is the only cursor that goes with a start time. It is exclusive and two orders may share an instant, so
+    each page begins just before the end of the last one and what stands twice is dropped.
+    """
+    params = {"status": "open" if after is None else "all", "direction": "asc", "limit": str(ORDERS_A_PAGE)}
+    found: dict[str, Mapping[str, Any]] = {}
+    while True:
+        page = rows(
+            asking.read("/orders", params if after is None else {**params, "after": time_text(after)}).body, "orders"
+        )
+        before = len(found)
+        found |= {text(row, "id"): row for row in page}
+        if len(page) < ORDERS_A_PAGE:
+            return list(found.values())
+        if len(found) == before:
+            raise Unreadable(f"more than {ORDERS_A_PAGE} orders were submitted at the same instant")
+        after = max(maybe_moment(row, "submitted_at") or moment(row, "created_at") for row in page) - _INSTANT
+
+
+def activity_rows(asking: Asking, after: datetime) -> list[Mapping[str, Any]]:
+    """All account activities after a time, oldest first, each once."""
+    params = {"after": time_text(after), "direction": "asc", "page_size": str(ACTIVITIES_A_PAGE)}
+    found: dict[str, Mapping[str, Any]] = {}
+    while True:
+        page = rows(asking.read("/account/activities", params).body, "activities")
+        before = len(found)
+        found |= {text(row, "id"): row for row in page}
+        if len(page) < ACTIVITIES_A_PAGE:
+            return list(found.values())
+        if len(found) == before:
+            raise Unreadable("the list of activities repeats itself")
+        params = {**params, "page_token": text(page[-1], "id")}

@@ -1,0 +1,48 @@
+"""A broker without hands: what a dry run is given, so that no code path of it can send anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from rebalancer.facts import Account, Instrument, Position, Quote
+from rebalancer.world.ports import Activity, BrokerClock, BrokerOrder, DailyCloses, Fill, ReadBroker
+
+
+class ReadOnlyBroker:
+    """Pass every question on to another broker. It has no `submit` and no `cancel`."""
+
+    __slots__ = ("_reads",)
+
+    def __init__(self, broker: ReadBroker) -> None:
+        self._reads = broker
+
+    def account(self) -> Account:
+        return self._reads.account()
+
+    def positions(self) -> tuple[Position, ...]:
+        return self._reads.positions()
+
+    def orders(self, after: datetime | None) -> tuple[BrokerOrder, ...]:
+        return self._reads.orders(after)
+
+    def quotes(self, symbols: Sequence[str]) -> tuple[Quote, ...]:
+        return self._reads.quotes(symbols)
+
+    def clock(self) -> BrokerClock:
+        return self._reads.clock()
+
+    def instruments(self) -> tuple[Instrument, ...]:
+        return self._reads.instruments()
+
+    def daily_closes(self, symbols: Sequence[str], days: int) -> DailyCloses:
+        return self._reads.daily_closes(symbols, days)
+
+    def find_order(self, client_order_id: str) -> BrokerOrder | None:
+        return self._reads.find_order(client_order_id)
+
+    def activities(self, after: datetime) -> tuple[tuple[Fill, ...], tuple[Activity, ...]]:
+        return self._reads.activities(after)
+
+    def now(self) -> datetime:
+        return self._reads.now()

@@ -1,0 +1,83 @@
+"""Send one order and say what is known about it afterwards.
+
+accepted   the broker's order, and it is the one that we sent
+refused    Alpaca's own error object said no
+not_sent   not one byte left, or the broker turned the call away unread (429)
+unknown    anything else; only a look-up by our own id can tell
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from rebalancer.decisions import Order
+from rebalancer.values import text_of
+from rebalancer.world.brokers.answers import Answer, NoAnswer
+from rebalancer.world.brokers.asking import Asking
+from rebalancer.world.brokers.fields import Unreadable, table
+from rebalancer.world.brokers.order_reading import read_order
+from rebalancer.world.brokers.refusals import refusal_of
+from rebalancer.world.ports import BrokerOrder, SendResult
+
+CLIENT_ORDER_ID_LENGTH_MAX: Final = 48
+_MAGNITUDE_MAX: Final = Decimal(10) ** 12  # beyond it a number is a mistake; infinity is beyond it too
+
+
+def send_order(asking: Asking, order: Order) -> SendResult:
+    """POST one order once. Asserts that the order makes sense; raises nothing for what the broker does."""
+    body = order_body(order)
+    try:
+        answer = asking.post_once("/orders", body)
+    except NoAnswer as silence:
+        return SendResult("unknown" if silence.sent else "not_sent", None, silence.reason, silence.message)
+    return _result_of(order, answer)
+
+
+def order_body(order: Order) -> dict[str, str]:
+    """The JSON object of an order: every value a string, so that decimals arrive as they were decided."""
+    assert Decimal(0) < order.qty < _MAGNITUDE_MAX, f"quantity {order.qty} of {order.symbol}"
+    assert 0 < len(order.client_order_id) <= CLIENT_ORDER_ID_LENGTH_MAX, order.client_order_id
+    assert (order.limit_price is not None) == (order.type == "limit"), f"{order.type} at {order.limit_price}"
+    body = {
+        "symbol": order.symbol,
+        "qty": text_of(order.qty),
+        "side": order.side,
+        "type": order.type,
+        "time_in_force": order.time_in_force,
+        "client_order_id": order.client_order_id,
+        "position_intent": order.position_intent,
+    }
+    if order.limit_price is not None:
+        assert Decimal(0) < order.limit_price < _MAGNITUDE_MAX, f"limit price {order.limit_price}"
+        body["limit_price"] = text_of(order.limit_price)
+    return body
+
+
+def _result_of(order: Order, answer: Answer) -> SendResult:
+    if not 200 <= answer.status < 300:
+        refusal = refusal_of(answer.status, answer.text)
+        return SendResult(refusal.kind, None, refusal.reason, refusal.message)
+    if answer.body is None:
+        return SendResult("unknown", None, "empty", f"an empty answer with status {answer.status}")
+    try:
+        placed = read_order(table(answer.body, "order"))
+    except Unreadable as error:
+        return SendResult("unknown", None, "unreadable", str(error))
+    wrong = _contradiction(order, placed)
+    if wrong:
+        return SendResult("unknown", placed, "contradiction", wrong)
+    return SendResult("accepted", placed, "accepted", f"the broker says {placed.status}" if placed else "")
+
+
+def _contradiction(order: Order, placed: BrokerOrder | None) -> str:
+    """Where the broker's order is not the one that was sent; empty when it is."""
+    if placed is None:
+        return "the broker answered with an order in another class of asset"
+    pairs = (
+        ("client_order_id", order.client_order_id, placed.client_order_id),
+        ("symbol", order.symbol, placed.symbol),
+        ("side", order.side, placed.side),
+        ("qty", order.qty, placed.qty),
+    )
+    return "; ".join(f"{name}: sent {sent}, the broker has {got}" for name, sent, got in pairs if sent != got)

@@ -1,0 +1,126 @@
+"""The broker's time, the broker without hands, the guard on alpaca-py's version, and what importing costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from alpaca.common.rest import RESTClient
+
+from rebalancer.world.brokers import ReadOnlyBroker
+from rebalancer.world.brokers.broker_time import BrokerTime
+from rebalancer.world.ports import Broker, ReadBroker, WorldError
+from tests.brokers.making import CLOCK, FakeTime, an_order, scripted
+from tests.support.scripted_server import reply
+
+DATE = "Fri, 20 Nov 2026 15:35:00 GMT"
+AT = datetime(2026, 11, 20, 15, 35, tzinfo=UTC)
+
+
+def seconds(count: float) -> timedelta:
+    return timedelta(seconds=count)
+
+
+def test_time_goes_on_between_answers() -> None:
+    clock = FakeTime()
+    told = BrokerTime(clock.monotonic)
+    assert told.now() is None
+    assert told.heard_date(DATE) == AT
+    clock.at += 12.5
+    assert told.now() == AT + seconds(12.5)
+
+
+def test_the_clock_knows_better_than_the_date_header() -> None:
+    clock = FakeTime()
+    told = BrokerTime(clock.monotonic)
+    told.heard_clock(AT + seconds(0.7), DATE)
+    clock.at += 10
+    told.heard_date("Fri, 20 Nov 2026 15:35:11 GMT")  # within the tolerance of whole seconds
+    assert told.now() == AT + seconds(10.7)
+
+
+def test_the_date_header_mends_the_time_after_a_sleep() -> None:
+    clock = FakeTime()
+    told = BrokerTime(clock.monotonic)
+    told.heard_clock(AT, DATE)
+    clock.at += 1  # a monotonic clock stands still while the machine sleeps
+    told.heard_date("Fri, 20 Nov 2026 16:35:00 GMT")
+    assert told.now() == AT + timedelta(hours=1)
+
+
+def test_a_simulated_year_is_not_mended_away() -> None:
+    clock = FakeTime()
+    told = BrokerTime(clock.monotonic)
+    simulated = datetime(2019, 3, 1, 15, tzinfo=UTC)
+    told.heard_clock(simulated, DATE)
+    clock.at += 30
+    told.heard_date("Fri, 20 Nov 2026 15:35:30 GMT")
+    assert told.now() == simulated + seconds(30)
+
+
+@pytest.mark.parametrize("header", [None, "", "soon", "Fri, 99 Nov 2026 15:35:00 GMT"])
+def test_a_date_that_cannot_be_read_changes_nothing(header: str | None) -> None:
+    told = BrokerTime(FakeTime().monotonic)
+    assert told.heard_date(header) is None
+    assert told.now() is None
+
+
+def test_now_asks_the_clock_once() -> None:
+    clock = FakeTime()
+    with scripted([reply(200, CLOCK)], clock=clock) as (broker, server):
+        first = broker.now()
+        clock.at += 5
+        assert broker.now() == first + seconds(5)
+    assert first == datetime(2026, 11, 20, 15, 35, 2, 123456, UTC)
+    assert len(server.requests) == 1
+
+
+def test_the_broker_without_hands() -> None:
+    steps = [reply(200, CLOCK), reply(200, "[]"), reply(200, "[]"), reply(200, "[]"), reply(200, "[]")]
+    with scripted(steps) as (broker, server):
+        whole: Broker = broker
+        reads: ReadBroker = ReadOnlyBroker(whole)
+        assert reads.clock().session.is_open
+        assert reads.now() > AT
+        assert (reads.positions(), reads.orders(None), reads.activities(AT)) == ((), (), ((), ()))
+        assert reads.quotes([]) == ()
+    assert {name for name in dir(reads) if not name.startswith("_")} == {
+        name for name in dir(ReadBroker) if not name.startswith("_")
+    }
+    assert not hasattr(reads, "submit")
+    assert not hasattr(reads, "cancel")
+    assert {seen.method for seen in server.requests} == {"GET"}
+
+
+def test_another_alpaca_py_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_retries(self: RESTClient, **_: object) -> None:
+        self._use_raw_data = True
+
+    monkeypatch.setattr(RESTClient, "__init__", without_retries)
+    with (
+        scripted([]) as (broker, server),
+        pytest.raises(WorldError, match=r"no _session, _retry, _retry_codes.*install alpaca-py 0\.44"),
+    ):
+        broker.submit(an_order())
+    assert server.requests == []
+
+
+def test_importing_the_package_is_cheap_and_calling_it_needs_no_pandas() -> None:
+    code = """
+import sys
+from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints
+from rebalancer.rules import Broker
+from rebalancer.world.ports import BrokerUnavailable
+heavy = {"alpaca", "requests", "urllib3", "pandas", "numpy", "websockets"}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+try:
+    AlpacaBroker(Credentials("k", "s"), Endpoints("http://127.0.0.1:1"), Broker(), wait=lambda s: None).clock()
+except BrokerUnavailable:
+    pass
+assert "alpaca.common.rest" in sys.modules
+assert not {"pandas", "numpy", "websockets"} & set(sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
