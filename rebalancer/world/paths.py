@@ -10,10 +10,12 @@ import os
 import pwd
 import re
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from rebalancer.rules import Rules
 from rebalancer.world.ports import WorldError
+
+if TYPE_CHECKING:
+    from rebalancer.rules import Rules
 
 JOURNAL_NAME: Final = "journal.sqlite"
 LOCK_NAME: Final = "run.lock"

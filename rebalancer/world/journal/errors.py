@@ -1,0 +1,46 @@
+"""Turn what the database says into one `JournalBroken` with the next step. The only place that knows its codes."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from rebalancer.world.ports import JournalBroken
+
+# SQLite's primary result codes, each with what happened and what a person can do.
+_WORDS: Final = {
+    sqlite3.SQLITE_FULL: ("the disk is full", "free some space; nothing was written"),
+    sqlite3.SQLITE_BUSY: (
+        "another program holds the journal locked",
+        "close other programs that have it open (a backup, a sqlite shell) and run again",
+    ),
+    sqlite3.SQLITE_LOCKED: ("the journal is locked", "close other programs that have it open"),
+    sqlite3.SQLITE_READONLY: ("the journal cannot be written", "check owner, permissions and whether the disk is ro"),
+    sqlite3.SQLITE_PERM: ("the journal cannot be written", "check its owner and permissions"),
+    sqlite3.SQLITE_CORRUPT: ("the journal is damaged", "keep the file, restore the last good backup"),
+    sqlite3.SQLITE_NOTADB: ("this is not a journal, or it is damaged", "keep the file, restore the last good backup"),
+    sqlite3.SQLITE_IOERR: ("the disk failed", "check the disk, then run `rebalancer doctor` before trading again"),
+    sqlite3.SQLITE_CANTOPEN: ("the journal cannot be opened", "check that its folder exists and belongs to you"),
+}
+_DISK_FAILED: Final = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+def broken(error: BaseException, place: str) -> JournalBroken:
+    """Say in one line what the database refused. `place` is the journal's path; statement values are never shown."""
+    code = _code_of(error)
+    if code in _WORDS:
+        problem, hint = _WORDS[code]
+        return JournalBroken(f"{place}: {problem} ({error})\n  hint: {hint}")
+    return JournalBroken(f"{place}: the database refused: {error}")
+
+
+def handle_is_lost(error: BaseException) -> bool:
+    """Whether nothing more may be written through this handle: after a failed sync, retrying loses data silently."""
+    return _code_of(error) in _DISK_FAILED
+
+
+def _code_of(error: BaseException) -> int:
+    if isinstance(error, UnicodeDecodeError):  # damaged names in the schema break even SQLite's own messages
+        return sqlite3.SQLITE_CORRUPT
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF if isinstance(code, int) else 0

@@ -1,0 +1,74 @@
+"""Where a journal may live: a private file on a local disk. Locks and syncs are not reliable anywhere else."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+from rebalancer.world.ports import JournalBroken
+
+_REMOTE: Final = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "ncpfs", "vboxsf", "virtiofs"}
+)
+_MOUNTS: Final = Path("/proc/self/mountinfo")
+
+
+def refuse_remote(path: Path, mounts: Path = _MOUNTS) -> None:
+    """Raise JournalBroken when the file would lie on a network or FUSE file system."""
+    kind = file_system_of(path, mounts)
+    if kind is not None and (kind in _REMOTE or kind.startswith("fuse")):
+        raise JournalBroken(
+            f"{path}: lies on a {kind} file system, where locks and syncs cannot be trusted\n"
+            "  hint: set STATE_DIRECTORY or XDG_STATE_HOME to a folder on a local disk"
+        )
+
+
+def file_system_of(path: Path, mounts: Path = _MOUNTS) -> str | None:
+    """The type of the file system that holds `path`, such as ext4; None where the system does not tell."""
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return None
+    place, best, kind = path.resolve(), -1, None
+    for line in lines:
+        left, _, right = line.partition(" - ")
+        mounted = Path(_unescaped(left.split(" ")[4]))
+        depth = len(mounted.parts)
+        if depth >= best and place.is_relative_to(mounted):  # of equals the later one is mounted on top
+            best, kind = depth, right.split(" ")[0]
+    return kind
+
+
+def prepare_file(path: Path, *, create: bool) -> None:
+    """Make sure of a file 0600 of ours in a folder that nobody else can write. Raises JournalBroken."""
+    try:
+        if create:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = path.parent.stat()
+        if folder.st_mode & 0o022 and not folder.st_mode & stat.S_ISVTX:
+            raise JournalBroken(
+                f"{path.parent}: others may write in this folder\n  hint: chmod 700 '{path.parent}'",
+            )
+        flags = os.O_RDONLY | os.O_NOFOLLOW | (os.O_CREAT if create else 0)
+        handle = os.open(path, flags, 0o600)
+        try:
+            found = os.fstat(handle)
+            if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+                raise JournalBroken(f"{path}: is not a plain file of yours")
+            if found.st_mode & 0o077:
+                os.fchmod(handle, 0o600)
+        finally:
+            os.close(handle)
+    except FileNotFoundError:
+        raise JournalBroken(f"{path}: there is no journal yet\n  hint: run `rebalancer init`") from None
+    except OSError as error:
+        raise JournalBroken(f"{path}: the journal cannot be opened: {error.strerror}") from None
+
+
+def _unescaped(text: str) -> str:
+    """Undo the octal escapes of mountinfo, such as \\040 for a space."""
+    for code in ("040", "011", "012"):
+        text = text.replace(f"\\{code}", chr(int(code, 8)))
+    return text.replace("\\134", "\\")

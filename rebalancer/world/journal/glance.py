@@ -1,0 +1,147 @@
+"""A look at the journal for `status`, in milliseconds: plain read-only sqlite3, no SQLAlchemy, no lock taken.
+
+The same rows are read as by `reading.py`, hashes checked, and folded by the same functions; only the SQL is its own.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Final, NamedTuple
+from urllib.parse import quote
+
+from rebalancer.facts import Day
+from rebalancer.world.journal import bodies
+from rebalancer.world.journal.chain import Row, event_of, stamp
+from rebalancer.world.journal.errors import broken
+from rebalancer.world.journal.head import HeadFile
+from rebalancer.world.journal.orders import Folded, day_of, fold
+from rebalancer.world.journal.records import DRY_RUN, CycleEnd, CycleRecord, Event
+
+SCHEMA: Final = "0001"  # a test holds it equal to `upgrade.NEWEST`, which would cost SQLAlchemy to import
+_ALERTS: Final = 5
+_ORDERS_OF: Final = (
+    "kind IN ('order_intended', 'order_changed', 'order_ended', 'order_reopened') AND key IN "
+    "(SELECT key FROM events WHERE kind = 'order_intended' AND account_id = :account AND {which})"
+)
+_UNRESOLVED: Final = (
+    "(key NOT IN (SELECT key FROM events WHERE kind = 'order_ended' AND account_id = :account)"
+    " OR key IN (SELECT key FROM events WHERE kind = 'order_reopened' AND account_id = :account))"
+)
+
+
+class Glance(NamedTuple):
+    """What one look tells about one account. With `schema_ok` False nothing else was read.
+
+    `unresolved` counts orders that may still do something; `alerts` are the last five, newest first; `kill_switch` is
+    the reason, None when armed.
+    """
+
+    schema_ok: bool
+    account_ids: tuple[str, ...]
+    account_id: str | None
+    last_cycle: CycleRecord | None
+    last_end: CycleEnd | None
+    unresolved: int
+    orders_today: Day
+    peak_equity: Decimal | None
+    kill_switch: str | None
+    alerts: tuple[Event, ...]
+
+
+def glance(path: Path, *, day_start: datetime, account_id: str | None = None) -> Glance | None:
+    """Look at the journal; None when there is none yet. Raises JournalBroken when it cannot be read.
+
+    day_start: from when orders count as today's. account_id: None takes the account of the latest cycle.
+    """
+    if not path.exists() or path.stat().st_size == 0:
+        return None
+    head = HeadFile(path)
+    witness = head.read()
+    with _connected(path) as connection:
+        version = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        if version is None or version[0] != SCHEMA:
+            return Glance(False, (), None, None, None, 0, Day(), None, None, ())
+        head.check(witness, *_tail(connection))
+        accounts = tuple(row[0] for row in connection.execute("SELECT DISTINCT account_id FROM claims ORDER BY 1"))
+        if account_id is None:
+            latest = _events(connection, "kind = 'cycle_started'", last=1)
+            if not latest:
+                return Glance(True, accounts, None, None, None, 0, Day(), None, None, ())
+            account_id = latest[0].account_id
+        return _of_account(connection, accounts, account_id, day_start)
+
+
+def _tail(connection: sqlite3.Connection) -> tuple[int, Callable[[int], object]]:
+    def hash_at(seq: int) -> object:
+        row = connection.execute("SELECT hash FROM events WHERE seq = ?", (seq,)).fetchone()
+        return row and row[0]
+
+    return connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0], hash_at
+
+
+def _of_account(
+    connection: sqlite3.Connection, accounts: tuple[str, ...], account_id: str, day_start: datetime
+) -> Glance:
+    mine = {"account": account_id}
+    ended = "kind = 'cycle_ended' AND account_id = :account"
+    ends = _events(connection, f"{ended} AND key != :mode", mine | {"mode": DRY_RUN}, last=1)
+    peak = _events(connection, ended, mine, last=1)
+    kill = _events(connection, "kind IN ('kill_set', 'kill_cleared') AND account_id = :account", mine, last=1)
+    unresolved = _orders(connection, _UNRESOLVED, mine).values()
+    today = _orders(connection, "at >= :since", mine | {"since": stamp(day_start)}).values()
+    return Glance(
+        schema_ok=True,
+        account_ids=accounts,
+        account_id=account_id,
+        last_cycle=_last_cycle(connection, account_id),
+        last_end=bodies.cycle_end_of(ends[0]) if ends else None,
+        unresolved=sum(not folded.order.state.is_final for folded in unresolved),
+        orders_today=day_of(today),
+        peak_equity=bodies.peak_of(peak[0]) if peak else None,
+        kill_switch=str(kill[0].body["reason"]) if kill and kill[0].kind == "kill_set" else None,
+        alerts=_events(connection, "kind = 'alert' AND account_id = :account", mine, last=_ALERTS),
+    )
+
+
+def _last_cycle(connection: sqlite3.Connection, account_id: str) -> CycleRecord | None:
+    starts = _events(connection, "kind = 'cycle_started' AND account_id = :account", {"account": account_id}, last=1)
+    if not starts:
+        return None
+    mine = {"account": account_id, "cycle": starts[0].cycle_id or ""}
+    cycle = "cycle_id = :cycle AND account_id = :account"
+    plans = _events(connection, f"kind = 'cycle_planned' AND {cycle}", mine, last=1)
+    ends = _events(connection, f"kind = 'cycle_ended' AND {cycle}", mine, last=1)
+    count = f"SELECT count(*) FROM events WHERE kind = 'order_intended' AND {cycle}"  # noqa: S608  constants only
+    orders: int = connection.execute(count, mine).fetchone()[0]
+    return bodies.cycle_record_of(starts[0], plans[0] if plans else None, ends[0] if ends else None, orders)
+
+
+def _orders(connection: sqlite3.Connection, which: str, values: dict[str, str]) -> dict[str, Folded]:
+    return fold(_events(connection, _ORDERS_OF.format(which=which), values))
+
+
+def _events(
+    connection: sqlite3.Connection, where: str, values: dict[str, str] | None = None, last: int | None = None
+) -> tuple[Event, ...]:
+    """The events that meet a condition, oldest first; with `last`, that many of the newest, newest first."""
+    order = "" if last is None else f"DESC LIMIT {last}"
+    query = f"SELECT {', '.join(Row._fields)} FROM events WHERE {where} ORDER BY seq {order}"  # noqa: S608  constants
+    return tuple(event_of(Row._make(row)) for row in connection.execute(query, values or {}))
+
+
+@contextmanager
+def _connected(path: Path) -> Iterator[sqlite3.Connection]:
+    try:
+        uri = f"file:{quote(str(path.absolute()))}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True, timeout=1, isolation_level=None)) as connection:
+            connection.execute("PRAGMA query_only = ON")
+            connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+            connection.execute("BEGIN")  # one consistent view for all questions
+            yield connection
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        raise broken(error, str(path)) from None

@@ -1,0 +1,301 @@
+"""The journal's API: every method is one transaction, every time is the caller's.
+
+A cycle writes, in this order: `begin_cycle`, `record_plan`, `record_intents` (before the broker hears of them),
+`record_order` for each change, `close_cycle`. The next start asks `open_cycles` and `unresolved_orders` first.
+Every method raises JournalBroken when the database fails, or when what it is told contradicts what it knows.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from rebalancer.decisions import Verdict
+from rebalancer.facts import Day, Signal
+from rebalancer.outcomes import OrderState
+from rebalancer.world.journal import reading, signal_rows, sqlite, writing
+from rebalancer.world.journal.chain import OWN_KINDS
+from rebalancer.world.journal.documents import load_text
+from rebalancer.world.journal.filesystem import prepare_file, refuse_remote
+from rebalancer.world.journal.orders import Change
+from rebalancer.world.journal.records import CycleEnd, CycleRecord, CycleStart, Event, Intent, OrderRecord
+from rebalancer.world.journal.schema import events
+from rebalancer.world.journal.store import Store
+from rebalancer.world.journal.upgrade import upgrade
+from rebalancer.world.journal.verify import verify
+from rebalancer.world.ports import JournalBroken
+
+BUSY_TIMEOUT_MS: Final = 5000
+_SCHEME: Final = re.compile(r"([a-z][a-z0-9+]+)://(.*)", re.DOTALL)
+
+
+class Journal:
+    """One open journal. Safe to share between threads, and between processes that each open it."""
+
+    def __init__(self, store: Store, holder: str) -> None:
+        self._store, self._holder = store, holder
+
+    @classmethod
+    def open(
+        cls,
+        place: str | Path,
+        *,
+        create: bool = True,
+        busy_timeout_ms: int = BUSY_TIMEOUT_MS,
+        any_file_system: bool = False,
+        holder: str | None = None,
+    ) -> Journal:
+        """Open a journal file, bringing its schema up to date; a new file is made unless `create` is False.
+
+        place: a path or a `sqlite:///` URL. `any_file_system` lets it lie on a network disk, at the user's risk;
+        `holder` names this process in the claims, by default host and process id.
+        """
+        path = _path_of(place)
+        if not any_file_system:
+            refuse_remote(path)
+        prepare_file(path, create=create)
+        store = Store(path, sqlite.engine_of(path, busy_timeout_ms))
+        try:
+            upgrade(store)
+            with store.reading() as connection:
+                store.check_tail(connection)
+        except BaseException:
+            store.engine.dispose()
+            raise
+        return cls(store, holder or f"{socket.gethostname()}:{os.getpid()}")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._store.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def path(self) -> Path:
+        """Where the journal lies."""
+        return self._store.path
+
+    # --- writing
+
+    def begin_cycle(self, start: CycleStart) -> bool:
+        """Claim the slot of a cycle, once and for ever. False when it was claimed before, by whomever."""
+        with self._store.writing() as w:
+            return writing.begin_cycle(w, start, self._holder)
+
+    def record_plan(
+        self, account_id: str, cycle_id: str, at: datetime, snapshot_text: str, rules_text: str, plan_text: str
+    ) -> None:
+        """Store the exact texts of snapshot, rules and plan. The rules must be those of `begin_cycle`."""
+        with self._store.writing() as w:
+            writing.record_plan(w, writing.PlanTexts(account_id, cycle_id, at, snapshot_text, rules_text, plan_text))
+
+    def record_intents(self, account_id: str, intents: Iterable[Intent]) -> None:
+        """Write what is about to be sent, all or nothing. When this returns, the orders may go out.
+
+        An intent that is there already, identical and not final, is left alone; any other use of its id is refused.
+        """
+        with self._store.writing() as w:
+            for intent in intents:
+                writing.require_open(w, account_id, intent.cycle_id)
+                writing.record_intent(w, account_id, intent)
+
+    def record_order(
+        self,
+        account_id: str,
+        client_order_id: str,
+        at: datetime,
+        state: OrderState,
+        filled_qty: Decimal,
+        filled_avg_price: Decimal | None,
+        broker_id: str | None,
+        reason: str = "",
+        message: str = "",
+    ) -> None:
+        """Write what was learnt about an order. See `orders.py` for what may follow what; nothing new, nothing written.
+
+        filled_qty is cumulative. None for the price or the broker's id keeps what is known.
+        """
+        change = Change(at, state, filled_qty, filled_avg_price, broker_id, reason, message)
+        with self._store.writing() as w:
+            writing.record_order(w, account_id, client_order_id, change)
+
+    def record_event(
+        self,
+        account_id: str,
+        cycle_id: str | None,
+        at: datetime,
+        kind: str,
+        key: str | None,
+        body: Mapping[str, object],
+    ) -> None:
+        """Write anything else worth remembering, such as an `alert`. The journal's own kinds are refused."""
+        if kind in OWN_KINDS:
+            raise ValueError(f"{kind} events are written by the journal's own methods")
+        with self._store.writing() as w:
+            w.append(at, account_id, cycle_id, kind, key, body)
+
+    def close_cycle(self, end: CycleEnd, verdicts: Sequence[Verdict], carried: Collection[str] = ()) -> None:
+        """Write the verdicts and the end of a cycle. Every order of it must be final.
+
+        `carried` lists the ids of OPEN or UNKNOWN orders that the next cycle must ask about first.
+        """
+        with self._store.writing() as w:
+            writing.close_cycle(w, end, verdicts, carried)
+
+    def set_kill(self, account_id: str, at: datetime, reason: str) -> None:
+        """Stop an account until `clear_kill`, over all restarts."""
+        with self._store.writing() as w:
+            w.append(at, account_id, None, "kill_set", None, {"reason": reason})
+
+    def clear_kill(self, account_id: str, at: datetime, reason: str) -> None:
+        """Let an account trade again. The reason is a person's."""
+        with self._store.writing() as w:
+            w.append(at, account_id, None, "kill_cleared", None, {"reason": reason})
+
+    def add_signals(self, signals: Sequence[Signal], at: datetime) -> int:
+        """Insert signals and count the new ones. Raises BadDocument for a known id with another content."""
+        with self._store.writing() as w:
+            return signal_rows.add_signals(w.connection, signals, at)
+
+    # --- orders
+
+    def orders_of(self, cycle_id: str, account_id: str | None = None) -> tuple[OrderRecord, ...]:
+        """The orders of a cycle in the order of their intents, of every account when none is named."""
+        with self._store.reading() as c:
+            found = reading.orders_where(c, *reading.of_cycle(account_id, cycle_id))
+        return tuple(order for order, _ in found.values())
+
+    def unresolved_orders(self, account_id: str) -> tuple[OrderRecord, ...]:
+        """The orders of any cycle that are INTENDED, OPEN or UNKNOWN."""
+        with self._store.reading() as c:
+            return reading.unresolved_orders(c, account_id)
+
+    def order(self, client_order_id: str) -> OrderRecord | None:
+        """One order by our id."""
+        with self._store.reading() as c:
+            return reading.order(c, client_order_id)
+
+    def orders_sent(self, account_id: str, since: datetime) -> Day:
+        """Count the attempts since a moment: all intents but those that surely never left this machine.
+
+        An order that was UNKNOWN before it was given up as NOT_SENT counts: it was tried.
+        """
+        with self._store.reading() as c:
+            return reading.orders_sent(c, account_id, since)
+
+    # --- cycles
+
+    def open_cycles(self, account_id: str) -> tuple[CycleRecord, ...]:
+        """The cycles that were begun and never closed, oldest first."""
+        with self._store.reading() as c:
+            return reading.open_cycles(c, account_id)
+
+    def cycles(self, account_id: str | None = None, limit: int = 50) -> tuple[CycleRecord, ...]:
+        """The latest cycles of one account, or of all, newest first."""
+        with self._store.reading() as c:
+            return reading.cycles(c, account_id, limit)
+
+    def cycle(self, cycle_id: str, account_id: str | None = None) -> CycleRecord | None:
+        """One cycle. Raises ValueError when several accounts have it and none is named."""
+        with self._store.reading() as c:
+            start = reading.start_of(c, cycle_id, account_id)
+            return None if start is None else reading.cycle_records(c, (start,))[0]
+
+    def last_end(self, account_id: str, modes: Collection[str] | None = None) -> CycleEnd | None:
+        """How the last cycle ended. modes: which count; None means all but dry runs, which move nothing."""
+        with self._store.reading() as c:
+            return reading.last_end(c, account_id, modes)
+
+    def peak_equity(self, account_id: str) -> Decimal | None:
+        """The highest equity of all closed cycles, USD."""
+        with self._store.reading() as c:
+            return reading.peak_equity(c, account_id)
+
+    def verdicts(self, cycle_id: str, account_id: str | None = None) -> tuple[Verdict, ...]:
+        """The verdicts of a closed cycle, in the order they were given."""
+        with self._store.reading() as c:
+            return reading.verdicts(c, cycle_id, account_id)
+
+    def snapshot_text(self, cycle_id: str, account_id: str | None = None) -> str | None:
+        """The exact snapshot that a cycle was planned from; None when it was not planned."""
+        return self._text("snapshot_sha256", cycle_id, account_id)
+
+    def rules_text(self, cycle_id: str, account_id: str | None = None) -> str | None:
+        """The exact rules that a cycle was planned with; None when it was not planned."""
+        return self._text("rules_sha256", cycle_id, account_id)
+
+    def plan_text(self, cycle_id: str, account_id: str | None = None) -> str | None:
+        """The exact plan of a cycle; None when it was not planned."""
+        return self._text("plan_sha256", cycle_id, account_id)
+
+    def _text(self, name: str, cycle_id: str, account_id: str | None) -> str | None:
+        with self._store.reading() as c:
+            start = reading.start_of(c, cycle_id, account_id)
+            if start is None:
+                return None
+            mine = reading.of_cycle(start.account_id, cycle_id)
+            planned = reading.newest(c, events.c.kind == "cycle_planned", *mine)
+            return None if planned is None else load_text(c, planned.body[name])
+
+    # --- the rest
+
+    def events(
+        self, cycle_id: str | None = None, *, kind: str | None = None, account_id: str | None = None
+    ) -> tuple[Event, ...]:
+        """The events that fit everything that is named, oldest first."""
+        named = {events.c.cycle_id: cycle_id, events.c.kind: kind, events.c.account_id: account_id}
+        with self._store.reading() as c:
+            return reading.select_events(c, *(column == value for column, value in named.items() if value is not None))
+
+    def latest_events(self, limit: int) -> tuple[Event, ...]:
+        """The last events of all accounts, newest first."""
+        with self._store.reading() as c:
+            return reading.select_events(c, newest_first=True, limit=limit)
+
+    def kill_switch(self, account_id: str) -> str | None:
+        """Why the account is stopped; None when it may trade."""
+        with self._store.reading() as c:
+            return reading.kill_switch(c, account_id)
+
+    def signals(self, since: datetime) -> tuple[Signal, ...]:
+        """The signals issued since a moment, oldest first. Raises BadDocument for a row that cannot be read."""
+        with self._store.reading() as c:
+            return signal_rows.signals_since(c, since)
+
+    def verify(self) -> int:
+        """Check everything and count the rows. Raises JournalBroken naming the first bad one."""
+        with self._store.reading() as c:
+            self._store.check_tail(c)
+            return verify(c, str(self.path))
+
+    def backup(self, target: Path) -> int:
+        """Write a complete copy to a new file, open and verify it, and count its rows."""
+        self._store.copy_into(target)
+        with Journal.open(target, create=False, any_file_system=True) as copy:
+            return copy.verify()
+
+
+def _path_of(place: str | Path) -> Path:
+    match = _SCHEME.match(str(place))
+    if match is None:
+        path = str(place)
+    elif match[1] == "sqlite" and match[2].startswith("/"):
+        path = match[2][1:]
+    else:
+        raise JournalBroken(f"{match[1]}: only SQLite journals are supported\n  hint: use a path or sqlite:///path")
+    if path in ("", ":memory:"):
+        raise JournalBroken("a journal in memory would forget what was sent\n  hint: use a path")
+    return Path(path).absolute()

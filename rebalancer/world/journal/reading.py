@@ -1,0 +1,154 @@
+"""Questions to the journal. Every row that answers one is checked against its hash on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+
+from rebalancer.decisions import Verdict
+from rebalancer.facts import Day
+from rebalancer.world.journal import bodies
+from rebalancer.world.journal.chain import ORDER_KINDS, Row, event_of, stamp
+from rebalancer.world.journal.orders import Folded, day_of, fold
+from rebalancer.world.journal.records import DRY_RUN, CycleEnd, CycleRecord, Event, OrderRecord
+from rebalancer.world.journal.schema import events
+
+_c = events.c
+
+
+def select_events(
+    connection: Connection, *conditions: ColumnElement[bool], newest_first: bool = False, limit: int | None = None
+) -> tuple[Event, ...]:
+    """The events that meet all conditions, oldest first unless told otherwise."""
+    query = select(events).where(*conditions).order_by(_c.seq.desc() if newest_first else _c.seq)
+    return tuple(event_of(Row._make(row)) for row in connection.execute(query.limit(limit)))
+
+
+def newest(connection: Connection, *conditions: ColumnElement[bool]) -> Event | None:
+    """The last event that meets all conditions."""
+    found = select_events(connection, *conditions, newest_first=True, limit=1)
+    return found[0] if found else None
+
+
+def of_cycle(account_id: str | None, cycle_id: str) -> tuple[ColumnElement[bool], ...]:
+    """The conditions for one cycle; of every account when none is named."""
+    cycle = _c.cycle_id == cycle_id
+    return (cycle,) if account_id is None else (cycle, _c.account_id == account_id)
+
+
+def start_of(connection: Connection, cycle_id: str, account_id: str | None) -> Event | None:
+    """The `cycle_started` event. Raises ValueError when several accounts have such a cycle and none is named."""
+    found = select_events(connection, _c.kind == "cycle_started", *of_cycle(account_id, cycle_id))
+    if len(found) > 1:
+        names = ", ".join(event.account_id for event in found)
+        raise ValueError(f"the accounts {names} all have a cycle {cycle_id}: say which one")
+    return found[0] if found else None
+
+
+# orders
+
+
+def orders_by_key(connection: Connection, keys: Select[tuple[str | None]] | Collection[str]) -> dict[str, Folded]:
+    """The orders with these ids."""
+    return fold(select_events(connection, _c.kind.in_(ORDER_KINDS), _c.key.in_(keys)))
+
+
+def orders_where(connection: Connection, *conditions: ColumnElement[bool]) -> dict[str, Folded]:
+    """The orders whose intent meets all conditions."""
+    return orders_by_key(connection, select(_c.key).where(_c.kind == "order_intended", *conditions))
+
+
+def order(connection: Connection, client_order_id: str) -> OrderRecord | None:
+    """One order by our id."""
+    found = orders_by_key(connection, [client_order_id]).get(client_order_id)
+    return found.order if found else None
+
+
+def unresolved_orders(connection: Connection, account_id: str) -> tuple[OrderRecord, ...]:
+    """The orders of any cycle that are not final, in the order of their intents."""
+    ended = select(_c.key).where(_c.kind == "order_ended", _c.account_id == account_id)
+    reopened = select(_c.key).where(_c.kind == "order_reopened", _c.account_id == account_id)
+    candidates = or_(_c.key.not_in(ended), _c.key.in_(reopened))
+    found = orders_where(connection, _c.account_id == account_id, candidates)
+    return tuple(order for order, _ in found.values() if not order.state.is_final)
+
+
+def orders_sent(connection: Connection, account_id: str, since: datetime) -> Day:
+    """The attempts whose intent was written at or after a moment."""
+    return day_of(orders_where(connection, _c.account_id == account_id, _c.at >= stamp(since)).values())
+
+
+# cycles
+
+
+def open_cycles(connection: Connection, account_id: str) -> tuple[CycleRecord, ...]:
+    """The cycles that were begun and never closed, oldest first."""
+    other = events.alias()
+    ended = (
+        select(other.c.seq)
+        .where(other.c.kind == "cycle_ended", other.c.account_id == account_id, other.c.cycle_id == _c.cycle_id)
+        .exists()
+    )
+    starts = select_events(connection, _c.kind == "cycle_started", _c.account_id == account_id, ~ended)
+    return cycle_records(connection, starts)
+
+
+def cycles(connection: Connection, account_id: str | None, limit: int) -> tuple[CycleRecord, ...]:
+    """The latest cycles, newest first."""
+    account = () if account_id is None else (_c.account_id == account_id,)
+    starts = select_events(connection, _c.kind == "cycle_started", *account, newest_first=True, limit=limit)
+    return cycle_records(connection, starts)
+
+
+def cycle_records(connection: Connection, starts: Iterable[Event]) -> tuple[CycleRecord, ...]:
+    """One record per `cycle_started` event, in their order."""
+    starts = tuple(starts)
+    if not starts:
+        return ()
+    since = _c.seq >= min(event.seq for event in starts)
+    wanted = {(event.account_id, event.cycle_id) for event in starts}
+    told = select_events(connection, since, _c.kind.in_(("cycle_planned", "cycle_ended")))
+    found = {(e.kind, e.account_id, e.cycle_id): e for e in told if (e.account_id, e.cycle_id) in wanted}
+    counted = connection.execute(
+        select(_c.account_id, _c.cycle_id, func.count())
+        .where(since, _c.kind == "order_intended")
+        .group_by(_c.account_id, _c.cycle_id)
+    )
+    orders = {(account, cycle): count for account, cycle, count in counted}
+    return tuple(
+        bodies.cycle_record_of(
+            start,
+            found.get(("cycle_planned", start.account_id, start.cycle_id)),
+            found.get(("cycle_ended", start.account_id, start.cycle_id)),
+            orders.get((start.account_id, start.cycle_id), 0),
+        )
+        for start in starts
+    )
+
+
+def last_end(connection: Connection, account_id: str, modes: Collection[str] | None) -> CycleEnd | None:
+    """How the last cycle of these modes ended; None means every mode that can move something."""
+    counts = _c.key != DRY_RUN if modes is None else _c.key.in_(sorted(modes))
+    event = newest(connection, and_(_c.kind == "cycle_ended", _c.account_id == account_id, counts))
+    return bodies.cycle_end_of(event) if event else None
+
+
+def peak_equity(connection: Connection, account_id: str) -> Decimal | None:
+    """The highest equity over all closed cycles, USD; each end carries the maximum up to itself."""
+    event = newest(connection, _c.kind == "cycle_ended", _c.account_id == account_id)
+    return bodies.peak_of(event) if event else None
+
+
+def verdicts(connection: Connection, cycle_id: str, account_id: str | None) -> tuple[Verdict, ...]:
+    """The verdicts of one closed cycle."""
+    found = select_events(connection, _c.kind == "cycle_verdicts", *of_cycle(account_id, cycle_id))
+    return tuple(verdict for event in found for verdict in bodies.verdicts_of(event))
+
+
+def kill_switch(connection: Connection, account_id: str) -> str | None:
+    """Why the account is stopped; None when it is not."""
+    event = newest(connection, _c.kind.in_(("kill_set", "kill_cleared")), _c.account_id == account_id)
+    return str(event.body["reason"]) if event and event.kind == "kill_set" else None

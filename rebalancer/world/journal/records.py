@@ -1,0 +1,114 @@
+"""What goes into the journal and comes out of it: immutable records in domain words.
+
+Quantities are shares, prices and equity US dollars, all exact decimals; times are aware UTC and always the caller's,
+since the journal never asks a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+from rebalancer.decisions import Phase
+from rebalancer.outcomes import CycleOutcome, OrderState
+from rebalancer.values import Side
+
+DRY_RUN: Final = "dry_run"  # the mode whose cycles move nothing and so never count as the last books
+
+
+class CycleStart(NamedTuple):
+    """One cycle begins: the claim of its slot. `mode`: simulated, paper, live or dry_run."""
+
+    account_id: str
+    cycle_id: str
+    mode: str
+    at: datetime
+    version: str
+    rules_sha256: str
+
+
+class Intent(NamedTuple):
+    """An order that is about to be sent. `body` is the canonical JSON of what goes over the wire, hashed next to it."""
+
+    client_order_id: str
+    cycle_id: str
+    phase: Phase
+    symbol: str
+    side: Side
+    qty: Decimal
+    body_sha256: str
+    body: str
+    at: datetime
+
+
+class OrderRecord(NamedTuple):
+    """One intent and the latest we know about it. `at` is the time of the last change."""
+
+    client_order_id: str
+    cycle_id: str
+    account_id: str
+    phase: Phase
+    symbol: str
+    side: Side
+    qty: Decimal
+    body: str
+    body_sha256: str
+    state: OrderState
+    filled_qty: Decimal
+    filled_avg_price: Decimal | None
+    broker_id: str | None
+    reason: str
+    message: str
+    intended_at: datetime
+    at: datetime
+
+
+class CycleEnd(NamedTuple):
+    """How one cycle ended and what the next one starts from.
+
+    `unexplained` are quantities that were read but not explained; `orders_after` is the watermark for the next read
+    of orders; `fills_seen` maps the broker's order id to the cumulative filled quantity that is booked already.
+    """
+
+    account_id: str
+    cycle_id: str
+    at: datetime
+    outcome: CycleOutcome
+    because: str
+    expected_positions: Mapping[str, Decimal]
+    unexplained: Mapping[str, Decimal]
+    orders_after: datetime | None
+    fills_seen: Mapping[str, Decimal]
+    equity: Decimal | None
+    positions_trusted: bool
+
+
+class CycleRecord(NamedTuple):
+    """One cycle in one line. `ended_at` and `outcome` are None while it is open; `orders` counts its intents."""
+
+    account_id: str
+    cycle_id: str
+    mode: str
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: CycleOutcome | None
+    because: str
+    snapshot_sha256: str | None
+    rules_sha256: str
+    plan_sha256: str | None
+    orders: int
+    equity: Decimal | None
+
+
+class Event(NamedTuple):
+    """One row of the journal, its body read."""
+
+    seq: int
+    at: datetime
+    account_id: str
+    cycle_id: str | None
+    kind: str
+    key: str | None
+    body: Mapping[str, Any]

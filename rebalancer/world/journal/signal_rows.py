@@ -1,0 +1,84 @@
+"""The `signals` table: the one place of the journal into which users may insert by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from sqlalchemy import Connection, select
+
+from rebalancer.codec import BadDocument
+from rebalancer.facts import Signal
+from rebalancer.values import decimal_of, text_of, time_text, utc, utc_of
+from rebalancer.world.journal.chain import stamp
+from rebalancer.world.journal.schema import signals
+
+_OFFSET_MAX = timedelta(days=1)  # no time zone is further from UTC
+
+
+def add_signals(connection: Connection, new: Sequence[Signal], at: datetime) -> int:
+    """Insert signals; those that are there already, unchanged, are left out of the count returned.
+
+    Raises BadDocument when an id exists with another content.
+    """
+    added = 0
+    for signal in new:
+        row = connection.execute(select(signals).where(signals.c.id == signal.id)).mappings().first()
+        if row is None:
+            connection.execute(signals.insert(), _row_of(signal) | {"inserted_at": stamp(at)})
+            added += 1
+        elif signal_of(dict(row)) != signal:
+            raise BadDocument(f"signal {signal.id}", "exists already with another content", "give it a new id")
+    return added
+
+
+def signals_since(connection: Connection, since: datetime) -> tuple[Signal, ...]:
+    """The signals issued at or after a moment, oldest first. Raises BadDocument for a row that cannot be read."""
+    # Users write their own offsets, so the texts only sort by day; the exact comparison is made on what was read.
+    day = utc(since - _OFFSET_MAX).date().isoformat()
+    rows = connection.execute(select(signals).where(signals.c.issued_at >= day)).mappings()
+    found = [signal_of(dict(row)) for row in rows]
+    return tuple(sorted((s for s in found if s.issued_at >= since), key=lambda s: (s.issued_at, s.id)))
+
+
+def signal_of(row: dict[str, object]) -> Signal:
+    """Read one row. Raises BadDocument naming its id and column."""
+    return Signal(
+        id=str(row["id"]),
+        symbol=str(row["symbol"]),
+        score=_number(row, "score"),
+        confidence=_number(row, "confidence"),
+        source=str(row["source"]),
+        issued_at=_time(row),
+        stop_price=_price(row, "stop_price"),
+        target_price=_price(row, "target_price"),
+    )
+
+
+def _row_of(signal: Signal) -> dict[str, object]:
+    prices = {"stop_price": signal.stop_price, "target_price": signal.target_price}
+    texts = {name: None if price is None else text_of(price) for name, price in prices.items()}
+    return signal._asdict() | {"issued_at": time_text(signal.issued_at)} | texts
+
+
+def _number(row: dict[str, object], column: str) -> float:
+    value = row[column]
+    if isinstance(value, (int, float)):
+        return float(value)
+    raise BadDocument(f"signals table, id {row['id']}: {column}", f"{value!r} is not a number")
+
+
+def _price(row: dict[str, object], column: str) -> Decimal | None:
+    value = row[column]
+    try:
+        return None if value is None else decimal_of(str(value))
+    except ValueError as error:
+        raise BadDocument(f"signals table, id {row['id']}: {column}", str(error)) from None
+
+
+def _time(row: dict[str, object]) -> datetime:
+    try:
+        return utc_of(str(row["issued_at"]))
+    except ValueError as error:
+        raise BadDocument(f"signals table, id {row['id']}: issued_at", str(error)) from None

@@ -1,0 +1,104 @@
+"""Transactions on the journal's database: a reading one is a snapshot, a writing one holds the lock from its start.
+
+Every writing transaction first looks at the newest row and at the witness beside the file, so that nothing is ever
+appended to a journal that has lost its tail. All errors of the database leave here as `JournalBroken`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, select
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from rebalancer.codec import canonical
+from rebalancer.world.journal import sqlite
+from rebalancer.world.journal.chain import Row, checked, next_row
+from rebalancer.world.journal.errors import broken, handle_is_lost
+from rebalancer.world.journal.head import HeadFile
+from rebalancer.world.journal.schema import events
+from rebalancer.world.ports import JournalBroken
+
+
+class Writing:
+    """One write transaction: the connection, and the end of the chain that `append` makes longer."""
+
+    def __init__(self, connection: Connection, last: Row | None) -> None:
+        self.connection, self.last = connection, last
+
+    def append(
+        self, at: datetime, account_id: str, cycle_id: str | None, kind: str, key: str | None, body: object
+    ) -> None:
+        """Add one event. `body` is anything that `codec.canonical` can write as a JSON object."""
+        row = next_row(self.last, at, account_id, cycle_id, kind, key, canonical(body))
+        self.connection.execute(events.insert(), row._asdict())
+        self.last = row
+
+
+class Store:
+    """The engine of one journal file and its witness."""
+
+    def __init__(self, path: Path, engine: Engine) -> None:
+        self.path, self.engine, self.head = path, engine, HeadFile(path)
+        self._lost = ""
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A consistent view of the journal."""
+        with self._translated(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def locked(self) -> Iterator[Connection]:
+        """A write transaction that does not append, for changing the schema."""
+        with self._translated(), self.engine.connect() as plain, sqlite.for_writing(plain).begin():
+            yield plain
+
+    @contextmanager
+    def writing(self) -> Iterator[Writing]:
+        """A transaction that is on the disk when the block ends, or did not happen when it raises."""
+        with self._translated():
+            with self.engine.connect() as plain, sqlite.for_writing(plain).begin():
+                writing = Writing(plain, self.check_tail(plain))
+                before = writing.last
+                yield writing
+            if writing.last is not None and writing.last != before:
+                self.head.advance(writing.last.seq, writing.last.hash)
+
+    def copy_into(self, target: Path) -> None:
+        """Write a complete, private, synced copy to a new file. Raises JournalBroken."""
+        with self._translated():
+            try:
+                sqlite.copy_into(self.engine, target)
+            except OSError as error:
+                raise JournalBroken(f"{target}: the copy cannot be written: {error.strerror}") from None
+
+    def check_tail(self, connection: Connection) -> Row | None:
+        """The newest row, None in an empty journal. Raises JournalBroken when the witness knows of a later one."""
+        witness = self.head.read()  # before the rows, which may only grow in between
+        found = connection.execute(select(events).order_by(events.c.seq.desc()).limit(1)).first()
+        last = None if found is None else checked(Row._make(found))
+        hashes = select(events.c.hash)
+        self.head.check(
+            witness,
+            last.seq if last else 0,
+            lambda seq: connection.execute(hashes.where(events.c.seq == seq)).scalar(),
+        )
+        return last
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        if self._lost:
+            raise JournalBroken(f"{self._lost}\n  hint: the disk failed earlier in this run; nothing more is written")
+        try:
+            yield
+        except (SQLAlchemyError, sqlite3.Error, UnicodeDecodeError) as error:
+            cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+            failure = broken(cause, str(self.path))
+            if handle_is_lost(cause):
+                self._lost = str(failure).partition("\n")[0]
+            raise failure from None

@@ -1,0 +1,70 @@
+"""Bring a journal file to this program's schema, or refuse it. Alembic is imported only when something must change."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, inspect, text
+
+from rebalancer.world.journal.store import Store
+from rebalancer.world.ports import JournalBroken
+
+NEWEST: Final = "0001"  # the newest file in migrations/versions
+_VERSION: Final = re.compile(r"[0-9]{4}")
+MIGRATIONS: Final = Path(__file__).with_name("migrations")
+
+
+def upgrade(store: Store, newest: str = NEWEST, migrations: Path = MIGRATIONS) -> None:
+    """Leave the file at schema `newest`, keeping a copy of what it was. Raises JournalBroken.
+
+    All migrations run in one transaction: a crash leaves either the old schema or the new one.
+    """
+    witness = store.head.read()  # before the file, which another process may be filling
+    with store.reading() as connection:
+        found = version_of(connection, store.path)
+    if found == newest:
+        return
+    if found is None:
+        if witness is not None:
+            raise store.head.behind(witness[0], 0)
+    elif found > newest:
+        raise JournalBroken(
+            f"{store.path}: has schema {found}, this program knows {newest}\n"
+            "  hint: a newer rebalancer wrote it; install that one again"
+        )
+    else:
+        _keep_copy(store, found)
+    with store.locked() as connection:
+        if version_of(connection, store.path) == found:  # another process may have been faster
+            _run(connection, newest, migrations)
+
+
+def version_of(connection: Connection, path: Path) -> str | None:
+    """The schema version, None for an empty file. Raises JournalBroken when it is another program's database."""
+    tables = inspect(connection).get_table_names()
+    if not tables:
+        return None
+    version: object = None
+    if "alembic_version" in tables and "events" in tables:
+        version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if not isinstance(version, str) or _VERSION.fullmatch(version) is None:
+        raise JournalBroken(f"{path}: is a database, but not a journal\n  hint: choose another file")
+    return version
+
+
+def _keep_copy(store: Store, found: str) -> None:
+    target = store.path.with_name(f"{store.path.name}.schema-{found}")
+    if target.exists():  # an earlier attempt got this far; its copy is older or equal, and never worse
+        return
+    store.copy_into(target)
+
+
+def _run(connection: Connection, newest: str, migrations: Path) -> None:
+    from alembic.command import upgrade as run_migrations
+    from alembic.config import Config
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
+    run_migrations(config, newest)

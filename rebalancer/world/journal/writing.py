@@ -1,0 +1,149 @@
+"""What the journal writes about cycles and orders, each method one transaction, each fact checked before it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from sqlalchemy import select
+
+from rebalancer.codec import sha256
+from rebalancer.decisions import Verdict
+from rebalancer.outcomes import OrderState
+from rebalancer.values import text_of
+from rebalancer.world.journal import reading
+from rebalancer.world.journal.chain import stamp
+from rebalancer.world.journal.documents import store_text
+from rebalancer.world.journal.orders import Change, changed, reopens
+from rebalancer.world.journal.records import CycleEnd, CycleStart, Event, Intent, OrderRecord
+from rebalancer.world.journal.schema import claims, events
+from rebalancer.world.journal.store import Writing
+from rebalancer.world.ports import JournalBroken
+
+_c = events.c
+_CAN_BE_CARRIED: Final = frozenset({OrderState.OPEN, OrderState.UNKNOWN})
+
+
+class PlanTexts(NamedTuple):
+    """What one cycle was planned from, and the plan, as the exact texts that were hashed."""
+
+    account_id: str
+    cycle_id: str
+    at: datetime
+    snapshot_text: str
+    rules_text: str
+    plan_text: str
+
+
+def begin_cycle(writing: Writing, start: CycleStart, holder: str) -> bool:
+    """Claim a slot and say so; False when anybody ever claimed it before."""
+    mine = (claims.c.account_id == start.account_id, claims.c.cycle_id == start.cycle_id)
+    if writing.connection.execute(select(claims.c.at).where(*mine)).first() is not None:
+        return False
+    claim = {"account_id": start.account_id, "cycle_id": start.cycle_id, "at": stamp(start.at), "mode": start.mode}
+    writing.connection.execute(claims.insert(), claim | {"holder": holder})
+    body = {"version": start.version, "rules_sha256": start.rules_sha256, "holder": holder}
+    writing.append(start.at, start.account_id, start.cycle_id, "cycle_started", start.mode, body)
+    return True
+
+
+def require_open(writing: Writing, account_id: str, cycle_id: str) -> Event:
+    """The start of a cycle that has not ended. Raises JournalBroken for any other."""
+    start = reading.start_of(writing.connection, cycle_id, account_id)
+    if start is None:
+        raise JournalBroken(f"cycle {cycle_id} of {account_id} was never begun")
+    if reading.newest(writing.connection, _c.kind == "cycle_ended", *reading.of_cycle(account_id, cycle_id)):
+        raise JournalBroken(f"cycle {cycle_id} of {account_id} is closed already")
+    return start
+
+
+def record_plan(writing: Writing, plan: PlanTexts) -> None:
+    """Store what a cycle was planned from, whole. Telling it twice is telling it once; another plan is refused."""
+    start = require_open(writing, plan.account_id, plan.cycle_id)
+    body = {
+        "snapshot_sha256": store_text(writing.connection, plan.snapshot_text),
+        "rules_sha256": store_text(writing.connection, plan.rules_text),
+        "plan_sha256": store_text(writing.connection, plan.plan_text),
+    }
+    if body["rules_sha256"] != start.body["rules_sha256"]:
+        raise JournalBroken(f"cycle {plan.cycle_id} of {plan.account_id} was begun with other rules than planned with")
+    mine = reading.of_cycle(plan.account_id, plan.cycle_id)
+    planned = reading.newest(writing.connection, _c.kind == "cycle_planned", *mine)
+    if planned is None:
+        writing.append(plan.at, plan.account_id, plan.cycle_id, "cycle_planned", None, body)
+    elif dict(planned.body) != body:
+        raise JournalBroken(f"cycle {plan.cycle_id} of {plan.account_id} has another plan already")
+
+
+def record_intent(writing: Writing, account_id: str, intent: Intent) -> None:
+    """Append an intent, unless it is there and not final. Raises JournalBroken when its id says something else."""
+    if sha256(intent.body) != intent.body_sha256:
+        raise JournalBroken(f"order {intent.client_order_id}: the hash of its body does not fit the body")
+    known = reading.order(writing.connection, intent.client_order_id)
+    if known is None:
+        fields = ("phase", "symbol", "side", "qty", "body_sha256", "body")
+        body = {name: getattr(intent, name) for name in fields}
+        writing.append(intent.at, account_id, intent.cycle_id, "order_intended", intent.client_order_id, body)
+    elif _said(known) != _said(intent):
+        raise JournalBroken(f"order {intent.client_order_id}: this id was used before for another order")
+    elif known.account_id != account_id:
+        raise JournalBroken(f"order {intent.client_order_id}: this id belongs to the account {known.account_id}")
+    elif known.state.is_final:
+        raise JournalBroken(f"order {intent.client_order_id}: has ended as {known.state}; its id cannot be used again")
+
+
+def _said(order: Intent | OrderRecord) -> tuple[object, ...]:
+    return (order.cycle_id, order.phase, order.symbol, order.side, order.qty, order.body_sha256)
+
+
+def record_order(writing: Writing, account_id: str, client_order_id: str, change: Change) -> None:
+    """Append what was learnt about an order. Raises JournalBroken when the state graph forbids it."""
+    known = reading.order(writing.connection, client_order_id)
+    if known is None or known.account_id != account_id:
+        raise JournalBroken(f"order {client_order_id}: the account {account_id} never intended it")
+    after = changed(known, change)
+    if after is known:
+        return
+    body = {
+        "state": after.state,
+        "filled_qty": after.filled_qty,
+        "filled_avg_price": after.filled_avg_price,
+        "broker_id": after.broker_id,
+        "reason": after.reason,
+        "message": after.message,
+    }
+    if reopens(known, after):
+        writing.append(change.at, account_id, known.cycle_id, "order_reopened", client_order_id, body)
+    kind = "order_ended" if after.state.is_final else "order_changed"
+    writing.append(change.at, account_id, known.cycle_id, kind, client_order_id, body)
+
+
+def close_cycle(writing: Writing, end: CycleEnd, verdicts: Sequence[Verdict], carried: Collection[str]) -> None:
+    """Append the verdicts and the end. Raises JournalBroken while an order of the cycle could still do something."""
+    start = require_open(writing, end.account_id, end.cycle_id)
+    _refuse_unended(writing, end, carried)
+    named = [(verdict.signal_id, verdict.symbol) for verdict in verdicts]
+    if len(set(named)) != len(named):
+        twice = next(name for name in named if named.count(name) > 1)
+        raise JournalBroken(f"cycle {end.cycle_id}: signal {twice[0]!r} of {twice[1]} has two verdicts")
+    before = reading.peak_equity(writing.connection, end.account_id)
+    known = [equity for equity in (before, end.equity) if equity is not None]
+    body = end._asdict() | {"carried": sorted(carried), "peak_equity": max(known, default=None)}
+    for column in ("account_id", "cycle_id", "at"):
+        del body[column]
+    writing.append(end.at, end.account_id, end.cycle_id, "cycle_verdicts", None, {"verdicts": tuple(verdicts)})
+    writing.append(end.at, end.account_id, end.cycle_id, "cycle_ended", start.key, body)
+
+
+def _refuse_unended(writing: Writing, end: CycleEnd, carried: Collection[str]) -> None:
+    mine = reading.of_cycle(end.account_id, end.cycle_id)
+    for order, _ in reading.orders_where(writing.connection, *mine).values():
+        if order.state.is_final:
+            continue
+        if order.client_order_id in carried and order.state in _CAN_BE_CARRIED:
+            continue
+        raise JournalBroken(
+            f"cycle {end.cycle_id} cannot be closed: order {order.client_order_id} ({order.side} "
+            f"{text_of(order.qty)} {order.symbol}) is still {order.state}"
+        )

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from journal_kit import WRITER, at, end, intent, run_cycle, start, told
+
+from rebalancer.outcomes import OrderState
+from rebalancer.world.journal import Journal
+from rebalancer.world.journal.glance import Glance, glance
+from rebalancer.world.ports import JournalBroken
+
+
+def told_by_the_journal(journal: Journal, account: str) -> Glance:
+    """What a glance must say, by the journal's own answers."""
+    alerts = [event for event in journal.latest_events(1000) if event.kind == "alert" and event.account_id == account]
+    return Glance(
+        schema_ok=True,
+        account_ids=tuple(sorted({record.account_id for record in journal.cycles()})),
+        account_id=account,
+        last_cycle=next(iter(journal.cycles(account, limit=1)), None),
+        last_end=journal.last_end(account),
+        unresolved=len(journal.unresolved_orders(account)),
+        orders_today=journal.orders_sent(account, at(200)),
+        peak_equity=journal.peak_equity(account),
+        kill_switch=journal.kill_switch(account),
+        alerts=tuple(alerts[:5]),
+    )
+
+
+def test_a_glance_equals_the_journals_own_answers_at_every_step(journal: Journal) -> None:
+    def both_agree() -> Glance | None:
+        for account in (WRITER, "beta"):
+            assert glance(journal.path, day_start=at(200), account_id=account) == told_by_the_journal(journal, account)
+        return glance(journal.path, day_start=at(200))
+
+    empty = both_agree()
+    assert empty is not None
+    assert empty.account_id is None
+    for number in range(3):
+        run_cycle(journal, f"c{number}", when=100 * number)
+        both_agree()
+    for number in range(7):
+        journal.record_event(WRITER, None, at(number), "alert", str(number), {"text": "x"})
+    journal.begin_cycle(start("dry", mode="dry_run"))
+    journal.close_cycle(end("dry", equity="100000.5"), [])
+    both_agree()
+    journal.begin_cycle(start("c9", account="beta"))
+    journal.record_intents("beta", [intent("o1", "c9", when=200), intent("o2", "c9", when=201)])
+    told(journal, "o1", OrderState.UNKNOWN, account="beta")
+    journal.set_kill("beta", at(0), "by hand")
+    both_agree()
+    told(journal, "o1", OrderState.NOT_SENT, account="beta")
+    told(journal, "o1", OrderState.OPEN, broker_id="b", account="beta")
+    last = both_agree()
+    assert last is not None
+    assert (last.account_id, last.unresolved, last.kill_switch) == ("beta", 2, "by hand")
+    journal.clear_kill("beta", at(0), "seen")
+    both_agree()
+
+
+def test_no_journal_no_glance(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    assert glance(path, day_start=at(0)) is None
+    path.touch()
+    assert glance(path, day_start=at(0)) is None
+    path.write_bytes(b"garbage" * 1000)
+    with pytest.raises(JournalBroken, match="this is not a journal"):
+        glance(path, day_start=at(0))
+    assert [file.name for file in tmp_path.iterdir()] == ["journal.sqlite"]
+
+
+def test_a_glance_imports_nothing_heavy() -> None:
+    code = "import sys, rebalancer.world.journal.glance, rebalancer.world.lock; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert {"sqlalchemy", "alembic", "pydantic", "numpy"}.isdisjoint(loaded)
+
+
+def test_an_up_to_date_journal_opens_without_alembic(path: Path) -> None:
+    code = f"import sys; from rebalancer.world.journal import Journal; Journal.open({str(path)!r}); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "alembic" not in loaded
+    assert "sqlalchemy" in loaded
