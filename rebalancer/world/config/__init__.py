@@ -1,0 +1,17 @@
+"""Configuration: `config/execution.yaml` and what overrides it, read strictly, with the origin of every value."""
+
+from rebalancer.world.config.load import LoadedRules, load_rules
+from rebalancer.world.config.origin import BadConfiguration, Origin, Problem
+from rebalancer.world.config.schema import schema_text
+from rebalancer.world.config.show import show_json, show_text
+
+__all__ = [
+    "BadConfiguration",
+    "LoadedRules",
+    "Origin",
+    "Problem",
+    "load_rules",
+    "schema_text",
+    "show_json",
+    "show_text",
+]

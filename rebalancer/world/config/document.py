@@ -1,0 +1,182 @@
+"""Read YAML as text with line numbers and nothing else: no types, no tags, no anchors, no repeated keys.
+
+YAML guesses what a word means, and guesses wrongly about tickers (ON and NO are booleans to it) and times (15:55 is
+955). So no word is given a meaning here; `convert.py` does it, knowing what the rules expect at that key.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import yaml
+
+from rebalancer.codec import BadDocument
+from rebalancer.world.config.origin import BadConfiguration, Origin, Problem
+from rebalancer.world.files import read_settled
+
+SIZE_MAX: Final = 1024 * 1024
+DEPTH_MAX: Final = 12
+NODES_MAX: Final = 20_000
+_KEY_ID: Final = re.compile(r"(?:PK|AK|CK)[A-Z0-9]{16,30}")
+_SECRET: Final = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[A-Za-z0-9+]{40,64}")
+
+
+class Scalar(NamedTuple):
+    """One word or text as it was written; `plain` when it stood without quotes."""
+
+    text: str
+    plain: bool
+    origin: Origin
+
+
+class Entry(NamedTuple):
+    """One key of a table; `origin` is the key's own line."""
+
+    key: str
+    origin: Origin
+    value: Node
+
+
+class Table(NamedTuple):
+    """A YAML mapping in its written order. No key stands twice."""
+
+    entries: tuple[Entry, ...]
+    origin: Origin
+
+
+class Listing(NamedTuple):
+    """A YAML sequence."""
+
+    items: tuple[Node, ...]
+    origin: Origin
+
+
+Node = Scalar | Table | Listing
+
+
+def read_file(path: Path, problems: list[Problem]) -> Table:
+    """Read one configuration file; an empty one is an error. Mistakes that leave the rest readable go to `problems`.
+    Raises BadDocument for a file that cannot be read at all."""
+    name = str(path)
+    node = parse(read_settled(path, SIZE_MAX).text, Origin("file", name, 1), problems)
+    if node is None:
+        raise BadDocument(name, "is empty", "was it written completely? Write at least one section, or leave it out")
+    if not isinstance(node, Table):
+        raise BadConfiguration([Problem(node.origin, "", "is not a table of sections", "begin with 'execution:'")])
+    return node
+
+
+def parse(text: str, origin: Origin, problems: list[Problem]) -> Node | None:
+    """Parse one YAML document; None when there is nothing in it. Raises BadConfiguration when it is not YAML.
+
+    origin: of the first line; lines are counted from it when it is a file. Repeated keys, merge keys and secrets go to
+    `problems`; a secret is blotted out of what is returned.
+    """
+    loader = _Composer(text, origin)
+    try:
+        root = loader.get_single_node()
+        return None if root is None else _node(root, "", loader, problems)
+    except yaml.YAMLError as error:
+        raise BadConfiguration([_syntax_problem(error, loader)]) from None
+    finally:
+        loader.dispose()
+
+
+class _Refused(yaml.YAMLError):
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.text)
+        self.problem = problem
+
+
+class _Composer(yaml.SafeLoader):
+    """PyYAML's safe loader up to the node graph, with no guess about any word and no sharing between nodes."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own name for it
+
+    def __init__(self, text: str, origin: Origin) -> None:
+        super().__init__(text)
+        self._origin, self._depth, self._nodes = origin, 0, 0
+
+    def place(self, mark: yaml.Mark | None) -> Origin:
+        """The origin of a mark in this text."""
+        if mark is None or self._origin.kind != "file":
+            return self._origin
+        return self._origin._replace(line=self._origin.line + mark.line)
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Compose one node, after refusing what could hide a value or cost without bound."""
+        event = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave it untyped
+        here = self.place(event.start_mark)
+        anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
+        if isinstance(event, yaml.AliasEvent):
+            raise _Refused(Problem(here, "", "aliases (*name) are not allowed", "write the value out"))
+        if anchor is not None:
+            raise _Refused(Problem(here, "", "anchors (&name) are not allowed", "write the value where it is needed"))
+        if tag is not None:
+            raise _Refused(Problem(here, "", f"the tag {tag[:60]!r} is not allowed", "write the value without a tag"))
+        self._nodes += 1
+        self._depth += 1
+        if self._depth > DEPTH_MAX:
+            raise _Refused(Problem(here, "", f"is nested deeper than {DEPTH_MAX} levels"))
+        if self._nodes > NODES_MAX:
+            raise _Refused(Problem(here, "", f"has more than {NODES_MAX} values"))
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+
+def _node(node: yaml.Node, key: str, loader: _Composer, problems: list[Problem]) -> Node:
+    here = loader.place(node.start_mark)
+    if isinstance(node, yaml.ScalarNode):
+        return Scalar(without_secret(node.value, here, key, problems), node.style is None, here)
+    if isinstance(node, yaml.SequenceNode):
+        return Listing(tuple(_node(n, f"{key}[{i}]", loader, problems) for i, n in enumerate(node.value)), here)
+    assert isinstance(node, yaml.MappingNode)
+    entries: dict[str, Entry] = {}
+    for key_node, value_node in node.value:
+        at = loader.place(key_node.start_mark)
+        name = _key_name(key_node, at, key, problems)
+        if name is None:
+            continue
+        dotted = f"{key}.{name}".lstrip(".")
+        if name in entries:
+            first = entries[name].origin
+            problems.append(Problem(at, dotted, f"stands twice, first in line {first.line}", "keep one of them"))
+        entries[name] = Entry(name, at, _node(value_node, dotted, loader, problems))
+    return Table(tuple(entries.values()), here)
+
+
+def _key_name(node: yaml.Node, at: Origin, parent: str, problems: list[Problem]) -> str | None:
+    if not isinstance(node, yaml.ScalarNode) or not node.value:
+        problems.append(Problem(at, parent, "a key must be one word", "write 'key: value'"))
+        return None
+    if node.value == "<<" and node.style is None:
+        problems.append(Problem(at, parent, "merge keys (<<) are not allowed", "write the keys out"))
+        return None
+    return without_secret(node.value, at, parent, problems)
+
+
+def without_secret(text: str, at: Origin, key: str, problems: list[Problem]) -> str:
+    """The text; when it looks like an API key or its secret, a problem is added and stars are returned."""
+    if not (_KEY_ID.fullmatch(text) or _SECRET.fullmatch(text)):
+        return text
+    hint = "keys go to APCA_API_KEY_ID and APCA_API_SECRET_KEY only; renew this one if anybody saw it"
+    problems.append(Problem(at, key, "holds what looks like a secret", hint))
+    return "***"
+
+
+def _syntax_problem(error: yaml.YAMLError, loader: _Composer) -> Problem:
+    if isinstance(error, _Refused):
+        return error.problem
+    mark = getattr(error, "problem_mark", None)
+    said = getattr(error, "problem", None) or str(error).splitlines()[0]
+    context = getattr(error, "context", None)
+    text = f"is not YAML: {context}: {said}" if context else f"is not YAML: {said}"
+    hint = ""
+    if "\\t" in text or "'\t'" in text:
+        hint = "YAML takes no tabs: indent with spaces"
+    elif isinstance(error, yaml.composer.ComposerError):
+        text, hint = "holds more than one document", "remove the lines '---' between them"
+    return Problem(loader.place(mark), "", text, hint)

@@ -1,0 +1,82 @@
+"""Print the rules in force, as YAML that loads to the same rules, or as JSON; both with the origin of every value."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Final
+
+from pydantic import BaseModel
+
+from rebalancer.codec import rules_text, sha256
+from rebalancer.world.config.load import LoadedRules
+from rebalancer.world.config.origin import DEFAULT
+
+_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
+_COLUMN: Final = 56
+
+
+def show_text(loaded: LoadedRules, *, origin: bool) -> str:
+    """The rules as YAML, ending in a line end; with `origin`, each value's origin behind it as a comment."""
+    lines = []
+    for key, line in _lines(loaded.rules, "", 0):
+        where = f"# {loaded.origins.get(key, DEFAULT)}" if origin and key in loaded.origins else ""
+        lines.append(f"{line:<{_COLUMN}} {where}".rstrip() if where else line)
+    return "\n".join(lines) + "\n"
+
+
+def show_json(loaded: LoadedRules) -> str:
+    """The rules, their hash, the origins and the warnings as one `rebalancer.config/1` document."""
+    document = {
+        "schema": "rebalancer.config/1",
+        "rules_sha256": sha256(rules_text(loaded.rules)),
+        "rules": loaded.rules.model_dump(mode="json"),
+        "origins": {key: origin._asdict() for key, origin in loaded.origins.items()},
+        "warnings": list(loaded.warnings),
+    }
+    return json.dumps(document, indent=1, ensure_ascii=False)
+
+
+def _lines(section: BaseModel, parent: str, depth: int) -> Iterator[tuple[str, str]]:
+    indent = "  " * depth
+    for name in type(section).model_fields:
+        value, key = getattr(section, name), f"{parent}.{name}".lstrip(".")
+        if isinstance(value, BaseModel):
+            yield "", f"{indent}{name}:"
+            yield from _lines(value, key, depth + 1)
+        elif isinstance(value, dict) and value:
+            yield "", f"{indent}{name}:"
+            for entry, item in value.items():
+                yield f"{key}.{entry}", f"{indent}  {_quoted(entry)}: {_word(item)}"
+        else:
+            yield key, f"{indent}{name}: {_word(value)}"
+
+
+def _word(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value if _PLAIN.fullmatch(value) and value != "null" else _quoted(value)
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, dict):
+        return "{}"
+    return repr(value)
+
+
+def _quoted(text: str) -> str:
+    """A text in double quotes, everything that could end a line or trouble a terminal escaped."""
+    if _PLAIN.fullmatch(text):
+        return text
+    body = "".join(_escaped(character) for character in text)
+    return f'"{body}"'
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    return character if character.isprintable() else f"\\U{ord(character):08x}"

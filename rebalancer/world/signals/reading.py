@@ -1,0 +1,121 @@
+"""Read signals from a file or a folder, whole or not at all.
+
+1. `_files` lists what to read; 2. `read_settled` reads a file that nobody is writing; 3. `sheets.read_sheet` splits it into
+rows; 4. `row.opinion_of` reads each; 5. `_Collected` refuses contradictions and drops repetitions.
+One mistake anywhere refuses everything: half of a set of opinions is another set.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rebalancer.codec import BadDocument
+from rebalancer.facts import Signal
+from rebalancer.world.files import read_settled
+from rebalancer.world.signals.row import SOURCE, BadCell, Opinion, opinion_of
+from rebalancer.world.signals.sheets import ENDINGS, read_sheet
+
+SIZE_MAX: Final = 64 * 1024 * 1024
+ROWS_MAX: Final = 100_000
+_SKEW: Final = timedelta(seconds=5)
+
+
+class SignalsRead(NamedTuple):
+    """The signals, sorted by symbol, source and id; what was left aside, in words; and how many rows said HOLD."""
+
+    signals: tuple[Signal, ...]
+    warnings: tuple[str, ...]
+    holds: int
+
+
+def read_signals(path: Path, now: datetime) -> tuple[Signal, ...]:
+    """Read all signals of a file, or of a folder's .csv, .json and .jsonl files. `now`: as for `read_all`."""
+    return read_all(path, now).signals
+
+
+def read_all(path: Path, now: datetime) -> SignalsRead:
+    """Read signals and what there is to say about them. Raises BadDocument naming file, line and column.
+
+    now: aware; only to warn about times in the future. A row without issued_at was issued when its file was written.
+    An empty folder has no signals; a path that is not there is an error.
+    """
+    warnings: list[str] = []
+    collected = _Collected()
+    for file in _files(path, warnings):
+        _read_file(file, collected)
+    signals = tuple(sorted((o.signal for o in collected.opinions if not o.hold), key=_order))
+    late = [s for s in signals if s.issued_at > now + _SKEW]
+    if late:
+        warnings.append(f"{len(late)} signals are issued in the future, the first one {late[0].id} of {late[0].symbol}")
+    return SignalsRead(signals, tuple(warnings), sum(o.hold for o in collected.opinions))
+
+
+def _order(signal: Signal) -> tuple[str, str, str]:
+    return signal.symbol, signal.source, signal.id
+
+
+def _files(path: Path, warnings: list[str]) -> list[Path]:
+    try:
+        if not path.is_dir():
+            if path.suffix.lower() not in ENDINGS:
+                raise BadDocument(str(path), "is not a signal file", f"use one of {', '.join(ENDINGS)}, or a folder")
+            return [path]
+        names = sorted(os.listdir(path))
+    except OSError as error:
+        raise BadDocument(str(path), f"cannot be read: {error.strerror}") from None
+    found = []
+    for name in names:
+        if name.startswith((".", "README")) or name.endswith((".tmp", "~")):
+            continue
+        if Path(name).suffix.lower() in ENDINGS:
+            found.append(path / name)
+        else:
+            warnings.append(f"{path / name}: ignored, it is none of {', '.join(ENDINGS)}")
+    return found
+
+
+def _read_file(path: Path, collected: _Collected) -> None:
+    text, written_at = read_settled(path, SIZE_MAX)
+    sheet = read_sheet(text, str(path), path.suffix.lower())
+    if len(sheet.rows) + len(collected.opinions) > ROWS_MAX:
+        raise BadDocument(str(path), f"brings the number of rows above {ROWS_MAX}", "split the set or drop old rows")
+    source = path.stem
+    for index, cells in enumerate(sheet.rows):
+        try:
+            if "source" not in cells and SOURCE.fullmatch(source) is None:
+                hint = "rename the file to letters, digits, dots, dashes and underscores, or add a source column"
+                raise BadCell("source", f"the file name {source[:40]!r} cannot be a source", hint)
+            opinion = opinion_of(cells, source, written_at)
+            collected.add(opinion, _place(path, sheet.line, index))
+        except BadCell as error:
+            where = f"{path}:{sheet.line(index)}: {error.column}"
+            raise BadDocument(where, error.problem, error.hint) from None
+
+
+def _place(path: Path, line: Callable[[int], int], index: int) -> Callable[[], str]:
+    return lambda: f"{path}:{line(index)}"
+
+
+class _Collected:
+    """What was read so far, without repetitions. Contradictions raise BadCell."""
+
+    def __init__(self) -> None:
+        self.opinions: list[Opinion] = []
+        self._by_subject: dict[tuple[str, str, datetime], tuple[Opinion, Callable[[], str]]] = {}
+        self._by_id: dict[str, tuple[Opinion, Callable[[], str]]] = {}
+
+    def add(self, opinion: Opinion, place: Callable[[], str]) -> None:
+        signal = opinion.signal
+        first, there = self._by_subject.setdefault((signal.source, signal.symbol, signal.issued_at), (opinion, place))
+        if first.signal._replace(id="") != signal._replace(id="") or first.hold != opinion.hold:
+            problem = f"{signal.symbol} has another opinion of {signal.source} at the same time in {there()}"
+            raise BadCell("symbol", problem, "keep one of both, or give them different times or sources")
+        same_id, there = self._by_id.setdefault(signal.id, (opinion, place))
+        if same_id != opinion:
+            raise BadCell("id", f"{signal.id!r} stands for another signal in {there()}", "an id belongs to one signal")
+        if same_id is opinion:
+            self.opinions.append(opinion)

@@ -1,0 +1,105 @@
+"""A bundled sample of signals: momentum and short-term reversal over daily closes.
+
+It is honest and simple, not a recommendation. For each name, over completed days only:
+
+1. momentum: the return from 125 days ago to 5 days ago (Jegadeesh and Titman 1993 skip the newest days, as here);
+2. reversal: the last 5 days' return with its sign turned (Lehmann 1990);
+3. both are ranked across all names to [-1, 1], blended 70 : 30, and ranked again;
+4. the shape: the top fifth gets a score from 0.4 to 0.6, the bottom fifth the same below zero, the rest stays below
+   0.1 and is neutral. Of 40 names about 8 are clearly long.
+
+Confidence is 0.3, plus up to 0.1 as far as both rankings agree, plus up to 0.1 for a year of history. So score x
+confidence is at most 0.3, and with the default base size of 0.10 and volatility scale of at most 1.5 no target is above
+4.5 % of capital: a first rebalance of a small account needs one order a name.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rebalancer.facts import Signal
+from rebalancer.values import utc
+from rebalancer.world.ports import DailyCloses
+from rebalancer.world.signals.row import computed_id
+
+SOURCE: Final = "sample"
+LOOKBACK_DAYS: Final = 120
+SKIP_DAYS: Final = 5
+DAYS_MIN: Final = LOOKBACK_DAYS + SKIP_DAYS + 1
+_FULL_HISTORY_DAYS: Final = 250
+_PRESENT_MIN: Final = 0.8  # part of the looked-at days that must have a close
+_MOMENTUM_PART: Final = 0.7
+_TAIL: Final = 0.6  # ranks beyond this are the outer fifths
+_SCORE_LOW, _SCORE_HIGH, _SCORE_MIDDLE = 0.4, 0.6, 0.09
+_CONFIDENCE, _AGREEMENT_PART, _HISTORY_PART = 0.3, 0.1, 0.1
+
+Floats = NDArray[np.float64]
+
+
+def sample_signals(closes: DailyCloses, now: datetime) -> tuple[Signal, ...]:
+    """One signal for every name with enough history, sorted by symbol; none when fewer than 126 days are complete.
+
+    now: aware; the issue time, and the day in New York that is not complete yet. Ids depend on the last complete day
+    and the content, so an unchanged day gives the same ids.
+    """
+    now = utc(now)
+    today = now.astimezone(ZoneInfo("America/New_York")).date()
+    days = [i for i, day in enumerate(closes.days) if day < today]
+    if len(days) < DAYS_MIN or not closes.symbols:
+        return ()
+    symbols = sorted(closes.symbols)
+    prices = np.array([closes.closes[s] for s in symbols], dtype=np.float64)[:, days]
+    prices[~(np.isfinite(prices) & (prices > 0))] = np.nan
+    history = np.isfinite(prices).sum(axis=1)
+    recent = np.isfinite(prices[:, -DAYS_MIN:])
+    filled = np.log(_filled_forward(prices))
+    first, skipped, last = filled[:, -DAYS_MIN], filled[:, -1 - SKIP_DAYS], filled[:, -1]
+    usable = np.isfinite(first) & (recent.mean(axis=1) >= _PRESENT_MIN) & recent[:, -SKIP_DAYS:].any(axis=1)
+    if not usable.any():
+        return ()
+    momentum = _ranked(skipped[usable] - first[usable])
+    reversal = _ranked(skipped[usable] - last[usable])
+    blend = _ranked(_MOMENTUM_PART * momentum + (1 - _MOMENTUM_PART) * reversal)
+    agreement = 1 - np.abs(momentum - reversal) / 2
+    length = np.minimum(history[usable] / _FULL_HISTORY_DAYS, 1)
+    scores = np.round(_shaped(blend), 4)
+    confidences = np.round(_CONFIDENCE + _AGREEMENT_PART * agreement + _HISTORY_PART * length, 4)
+    names = [s for s, good in zip(symbols, usable, strict=True) if good]
+    day = closes.days[days[-1]].isoformat()
+    return tuple(
+        _signal(symbol, float(score), float(confidence), day, now)
+        for symbol, score, confidence in zip(names, scores, confidences, strict=True)
+    )
+
+
+def _signal(symbol: str, score: float, confidence: float, day: str, now: datetime) -> Signal:
+    return Signal(computed_id(SOURCE, symbol, day, score, confidence), symbol, score + 0.0, confidence, SOURCE, now)
+
+
+def _filled_forward(prices: Floats) -> Floats:
+    """Each gap filled with the close before it; what lies before the first close stays NaN. Shape (names, days)."""
+    days = np.where(np.isfinite(prices), np.arange(prices.shape[1]), 0)
+    filled: Floats = np.take_along_axis(prices, np.maximum.accumulate(days, axis=1), axis=1)
+    return filled
+
+
+def _ranked(values: Floats) -> Floats:
+    """Ranks spread evenly over (-1, 1), shape (n,); equal values share their mean rank."""
+    ordered = np.sort(np.round(values, 12))
+    exact = np.round(values, 12)
+    below, through = np.searchsorted(ordered, exact, "left"), np.searchsorted(ordered, exact, "right")
+    ranks: Floats = (below + through) / len(values) - 1
+    return ranks
+
+
+def _shaped(rank: Floats) -> Floats:
+    """Clear in both outer fifths, faint in the middle; odd and rising in between. Shape (n,)."""
+    size = np.abs(rank)
+    tail = _SCORE_LOW + (_SCORE_HIGH - _SCORE_LOW) * (size - _TAIL) / (1 - _TAIL)
+    shaped: Floats = np.sign(rank) * np.where(size > _TAIL + 1e-9, tail, _SCORE_MIDDLE * size / _TAIL)
+    return shaped

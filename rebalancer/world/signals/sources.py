@@ -1,0 +1,86 @@
+"""Signal sources: a file or folder, the journal's table, the bundled sample, and several of them together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from rebalancer.codec import BadDocument
+from rebalancer.facts import Signal
+from rebalancer.world.files import is_absent
+from rebalancer.world.ports import DailyCloses, SignalSource
+from rebalancer.world.signals.reading import read_all
+from rebalancer.world.signals.sample import sample_signals
+
+_log = logging.getLogger(__name__)
+
+
+class FileSignals:
+    """Signals of a file or folder. `required`: whether its absence is an error; the default folder may be absent."""
+
+    def __init__(self, path: Path, required: bool) -> None:
+        self._path, self._required = path, required
+        self._told: tuple[str, ...] = ()
+
+    def read(self, now: datetime) -> tuple[Signal, ...]:
+        """All signals. Raises BadDocument. Warnings go to the log, each set of them once."""
+        if is_absent(self._path):
+            if not self._required:
+                return ()
+            raise BadDocument(str(self._path), "is not there", "mend signals.path, or put the signals there")
+        found = read_all(self._path, now)
+        if found.warnings != self._told:
+            for warning in found.warnings:
+                _log.warning("%s", warning)
+            self._told = found.warnings
+        if found.holds:
+            _log.info("%s: %d HOLD rows have no opinion and are left out", self._path, found.holds)
+        return found.signals
+
+
+class SignalStore(Protocol):
+    """Anything that keeps signals, such as the journal."""
+
+    def signals(self, since: datetime) -> tuple[Signal, ...]: ...
+
+
+class JournalSignals:
+    """Signals that arrived over the API and are kept in the journal; those issued longer ago than `age` are left."""
+
+    def __init__(self, journal: SignalStore, age: timedelta = timedelta(days=1)) -> None:
+        self._journal, self._age = journal, age
+
+    def read(self, now: datetime) -> tuple[Signal, ...]:
+        """The signals issued in the last `age`."""
+        return self._journal.signals(now - self._age)
+
+
+class SampleSignals:
+    """The bundled sample over given closes."""
+
+    def __init__(self, closes: DailyCloses) -> None:
+        self._closes = closes
+
+    def read(self, now: datetime) -> tuple[Signal, ...]:
+        """The sample signals of this moment."""
+        return sample_signals(self._closes, now)
+
+
+class CombinedSignals:
+    """Several sources as one. A signal that two of them have counts once."""
+
+    def __init__(self, sources: Sequence[SignalSource]) -> None:
+        self._sources = tuple(sources)
+
+    def read(self, now: datetime) -> tuple[Signal, ...]:
+        """All signals by symbol, source and id. Raises BadDocument when one id stands for two different signals."""
+        found: dict[str, Signal] = {}
+        for source in self._sources:
+            for signal in source.read(now):
+                if found.setdefault(signal.id, signal) != signal:
+                    problem = f"{signal.id!r} stands for two different signals"
+                    raise BadDocument(f"signals: {signal.symbol}", problem, "an id belongs to one signal; rename one")
+        return tuple(sorted(found.values(), key=lambda s: (s.symbol, s.source, s.id)))
