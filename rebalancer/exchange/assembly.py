@@ -1,0 +1,58 @@
+"""Putting an exchange together from its state file, or laying out a fresh one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from rebalancer.exchange.calendar import MICROS, SessionTable, build_sessions, micros_of, moment_of
+from rebalancer.exchange.clock import SimulatedClock, session_start_after
+from rebalancer.exchange.core import Behaviour, Exchange
+from rebalancer.exchange.market.prices import Market
+from rebalancer.exchange.opening import open_account
+from rebalancer.exchange.starter import DEFAULT_START, ExchangeOptions
+from rebalancer.exchange.store import Store
+
+_UNSAVED_SECONDS: Final = 2  # at most so much time had passed since the clock was last saved when a process was killed
+
+
+def assemble(options: ExchangeOptions, start: datetime | None) -> Exchange:
+    """Open or create the state. Raises StateUnreadable, ValueError."""
+    store = Store(options.state)
+    try:
+        sessions = SessionTable(build_sessions() if store.is_new else store.sessions())
+        at = micros_of(start or DEFAULT_START) if store.is_new else _resumed(store, start, options.speed)
+        if options.open_session:
+            at = session_start_after(at, sessions)
+        sessions.require(at)
+        behaviour = Behaviour(options.fill_latency_seconds, options.partial_fill_probability, options.multiplier)
+        if store.is_new:
+            _create(store, options, sessions, behaviour, at)
+        market = Market(int(store.meta("seed") or 0), sessions)
+        exchange = Exchange(store, SimulatedClock(moment_of(at), options.speed), market, behaviour)
+        exchange.save_clock()
+        exchange.catch_up()
+    except BaseException:
+        store.close()
+        raise
+    return exchange
+
+
+def _create(store: Store, options: ExchangeOptions, sessions: SessionTable, behaviour: Behaviour, at: int) -> None:
+    """Lay out the file and open the account, all in one transaction."""
+    with store.transaction():
+        store.create()
+        store.set_meta("seed", str(options.seed))
+        store.set_sessions(sessions.sessions)
+        market = Market(options.seed, sessions)
+        exchange = Exchange(store, SimulatedClock(moment_of(at)), market, behaviour)
+        open_account(exchange, options.cash, options.holdings, at)
+
+
+def _resumed(store: Store, start: datetime | None, speed: float) -> int:
+    """Where the clock goes on: exactly where it was stopped, a little later after a kill, never back."""
+    stored = int(store.meta("clock") or 0)
+    if store.meta("running") == "1":
+        stored += round(_UNSAVED_SECONDS * speed * MICROS)
+    resumed = max(stored, int(store.meta("caught_up") or 0))
+    return resumed if start is None else max(resumed, micros_of(start))

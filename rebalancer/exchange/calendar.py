@@ -1,0 +1,128 @@
+"""Trading sessions of the New York exchange, as a sorted table that is computed once and kept with the state.
+
+Building the table imports pandas (half a second or more); reading it back does not, so that a restart is quick.
+"""
+
+from __future__ import annotations
+
+import warnings
+from bisect import bisect_left, bisect_right
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+NEW_YORK: Final = ZoneInfo("America/New_York")
+FIRST_DAY: Final = date(2018, 1, 2)
+LAST_DAY: Final = date(2032, 12, 31)
+MICROS: Final = 1_000_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def micros_of(moment: datetime) -> int:
+    """Whole microseconds since 1970, exactly."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def moment_of(micros: int) -> datetime:
+    """The UTC moment so many microseconds after 1970."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+class TradingSession(NamedTuple):
+    """One core session. `open` and `close` are microseconds since 1970."""
+
+    day: int  # proleptic ordinal, as date.toordinal
+    open: int
+    close: int
+
+    @property
+    def date(self) -> date:
+        return date.fromordinal(self.day)
+
+
+class OutsideCalendar(ValueError):
+    """A moment for which no sessions are known."""
+
+
+class SessionTable:
+    """All sessions from 2018 to 2032, looked up by bisection."""
+
+    def __init__(self, sessions: tuple[TradingSession, ...]) -> None:
+        assert sessions, "an exchange without sessions never opens"
+        self.sessions = sessions
+        self.days = [s.day for s in sessions]
+        self._opens = [s.open for s in sessions]
+        self._closes = [s.close for s in sessions]
+
+    def require(self, at: int) -> None:
+        """Raise OutsideCalendar unless there are sessions on both sides of the moment."""
+        if not self._closes[0] < at < self._opens[-1]:
+            raise OutsideCalendar(
+                f"{moment_of(at).isoformat()} is outside the exchange's calendar: choose a time between "
+                f"{self.sessions[1].date} and {self.sessions[-2].date}"
+            )
+
+    def current(self, at: int) -> TradingSession | None:
+        """The session that contains the moment (open inclusive, close exclusive), or None when closed."""
+        index = bisect_right(self._opens, at) - 1
+        return self.sessions[index] if index >= 0 and at < self._closes[index] else None
+
+    def next_open(self, at: int) -> TradingSession:
+        """The first session that opens after the moment."""
+        return self.sessions[bisect_right(self._opens, at)]
+
+    def next_close(self, at: int) -> TradingSession:
+        """The first session that closes after the moment: the current one while open."""
+        return self.sessions[bisect_right(self._closes, at)]
+
+    def last_opened(self, at: int) -> TradingSession:
+        """The latest session that has opened at the moment."""
+        return self.sessions[bisect_right(self._opens, at) - 1]
+
+    def last_closed(self, at: int) -> TradingSession:
+        """The latest session that has closed at the moment."""
+        return self.sessions[bisect_right(self._closes, at) - 1]
+
+    def before(self, session: TradingSession) -> TradingSession:
+        """The session before this one."""
+        return self.sessions[max(bisect_left(self.days, session.day) - 1, 0)]
+
+    def between(self, first: int, last: int) -> tuple[TradingSession, ...]:
+        """Sessions whose day ordinal lies in [first, last]."""
+        return self.sessions[bisect_left(self.days, first) : bisect_right(self.days, last)]
+
+    def closes_between(self, after: int, until: int) -> tuple[TradingSession, ...]:
+        """Sessions that close in (after, until]."""
+        return self.sessions[bisect_right(self._closes, after) : bisect_right(self._closes, until)]
+
+
+@cache
+def build_sessions() -> tuple[TradingSession, ...]:
+    """Compute the table, holidays and half days included. Imports pandas."""
+    import pandas_market_calendars  # type: ignore[import-untyped] # ships no type marker
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the library's own calls of pandas, nothing of ours
+        schedule = pandas_market_calendars.get_calendar("NYSE").schedule(FIRST_DAY.isoformat(), LAST_DAY.isoformat())
+    return tuple(
+        TradingSession(day.toordinal(), micros_of(opens.to_pydatetime()), micros_of(closes.to_pydatetime()))
+        for day, opens, closes in zip(schedule.index, schedule["market_open"], schedule["market_close"], strict=True)
+    )
+
+
+def midnight_new_york(day: int) -> int:
+    """Midnight in New York of a day ordinal, in microseconds: the time stamp of a daily stock bar."""
+    local = datetime.combine(date.fromordinal(min(day, date.max.toordinal())), datetime.min.time(), NEW_YORK)
+    return micros_of(local.astimezone(UTC))
+
+
+def new_york_day(at: int) -> int:
+    """The ordinal of the calendar day in New York at a moment."""
+    return moment_of(at).astimezone(NEW_YORK).date().toordinal()
+
+
+def crypto_day_end(at: int) -> int:
+    """The next 00:00 UTC after a moment, in microseconds."""
+    day = 24 * 3600 * MICROS
+    return (at // day + 1) * day

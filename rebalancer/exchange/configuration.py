@@ -1,0 +1,54 @@
+"""The account's own switches: GET and PATCH /v2/account/configurations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from rebalancer.exchange.errors import ApiError, bad_request
+
+
+class Configuration(NamedTuple):
+    """Only the switches that the exchange obeys; the others of the wire form are fixed."""
+
+    suspend_trade: bool = False
+    no_shorting: bool = False
+    fractional_trading: bool = True
+    max_margin_multiplier: str = "4"
+
+    def wire(self) -> dict[str, object]:
+        """Alpaca's account configuration object."""
+        return {**self._asdict(), **_FIXED}
+
+
+_FIXED: Final[dict[str, object]] = {
+    "trade_confirm_email": "all",
+    "ptp_no_exception_entry": False,
+    "max_options_trading_level": 0,
+    "disable_overnight_trading": False,
+    "dtbp_check": "entry",
+    "pdt_check": "entry",
+}
+
+
+def configuration_from(stored: str | None) -> Configuration:
+    """Read the stored switches; the defaults when nothing is stored."""
+    return Configuration() if stored is None else Configuration(**json.loads(stored))
+
+
+def patched(configuration: Configuration, body: Mapping[str, object]) -> Configuration:
+    """Apply a PATCH body. Nulls leave a switch as it is. Raises ApiError 400 for a wrong value or a fixed switch."""
+    changes = {key: value for key, value in body.items() if value is not None}
+    for key, value in changes.items():
+        if key in _FIXED:
+            if value != _FIXED[key]:
+                raise bad_request(f"{key} cannot be changed on this exchange")
+        elif key == "max_margin_multiplier":
+            if value not in ("1", "2", "4"):
+                raise bad_request("max_margin_multiplier must be 1, 2 or 4")
+        elif key not in Configuration._fields:
+            raise ApiError(400, {"code": 40010000, "message": f"{key} is not an account configuration"})
+        elif not isinstance(value, bool):
+            raise bad_request(f"{key} must be true or false")
+    return Configuration(**{**configuration._asdict(), **{k: v for k, v in changes.items() if k not in _FIXED}})

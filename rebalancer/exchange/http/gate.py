@@ -1,0 +1,133 @@
+"""What stands before every route: keys, the rate limit, the simulated Date header, and a 500 for faults of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hmac
+import json
+import logging
+import time
+from collections import deque
+from email.utils import format_datetime
+from typing import Final, NamedTuple
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from rebalancer.exchange.core import Exchange
+from rebalancer.exchange.errors import ApiError, internal, rate_limited, unauthorized
+
+_WINDOW_SECONDS: Final = 60.0
+_CRYPTO_DATA: Final = "/v1beta3/crypto/"  # public: no keys needed
+_DATA: Final = (_CRYPTO_DATA, "/v2/stocks/")  # a rate limit of its own at Alpaca; not limited here
+LOG_MAX: Final = 200_000
+
+
+class GateRules(NamedTuple):
+    """`key` None accepts any pair; `rate_limit_per_minute` 0 means no limit; latency is wall seconds a call."""
+
+    key: str | None = None
+    secret: str | None = None
+    rate_limit_per_minute: int = 200
+    latency_seconds: float = 0.0
+
+
+class Gate:
+    """The outermost ASGI application."""
+
+    def __init__(self, app: ASGIApp, exchange: Exchange, rules: GateRules) -> None:
+        self._app, self._exchange, self._rules = app, exchange, rules
+        self.request_log: deque[tuple[str, str]] = deque(maxlen=LOG_MAX)
+        self._window_ends = 0.0
+        self._used = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer it here."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = scope["path"]
+        self.request_log.append((scope["method"], path))
+        if self._rules.latency_seconds:
+            await asyncio.sleep(self._rules.latency_seconds)
+        extra: list[tuple[bytes, bytes]] = []
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                now = self._exchange.clock.now()
+                date = (b"date", format_datetime(now, usegmt=True).encode())
+                message["headers"] = [*message["headers"], date, *extra]
+            await send(message)
+
+        try:
+            self._check_keys(path, Headers(scope=scope))
+            if not path.startswith(_DATA):
+                extra += self._count()
+            await self._app(scope, receive, send_with_headers)
+        except ApiError as refusal:
+            await _answer(refusal, send_with_headers)
+        except Exception:
+            logging.getLogger(__name__).exception("%s %s failed", scope["method"], path)
+            if not started:
+                await _answer(internal(), send_with_headers)
+
+    def _check_keys(self, path: str, headers: Headers) -> None:
+        if path.startswith(_CRYPTO_DATA):
+            return
+        key, secret = _credentials(headers)
+        rules = self._rules
+        if not key or secret is None:
+            raise unauthorized()
+        if rules.key is not None and not (_same(key, rules.key) and _same(secret, rules.secret or "")):
+            raise unauthorized()
+
+    def _count(self) -> list[tuple[bytes, bytes]]:
+        """Count a request in its fixed window of wall time; returns the headers. Raises ApiError 429.
+
+        X-Ratelimit-Reset minus the Date header of the same answer is the number of wall seconds to wait.
+        """
+        limit = self._rules.rate_limit_per_minute
+        if not limit:
+            return []
+        now = time.monotonic()
+        if now >= self._window_ends:
+            self._window_ends, self._used = now + _WINDOW_SECONDS, 0
+        if self._used >= limit:
+            raise rate_limited()
+        self._used += 1
+        reset = int(self._exchange.clock.now().timestamp() + self._window_ends - now) + 1
+        pairs = (("limit", limit), ("remaining", limit - self._used), ("reset", reset))
+        return [(f"x-ratelimit-{name}".encode(), str(value).encode()) for name, value in pairs]
+
+
+def _credentials(headers: Headers) -> tuple[str | None, str | None]:
+    """Key and secret from Alpaca's headers, HTTP Basic, or a bearer token (which stands for both)."""
+    key, secret = headers.get("apca-api-key-id"), headers.get("apca-api-secret-key")
+    if key and secret:
+        return key, secret
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token:
+        return token, token
+    if scheme.lower() == "basic":
+        try:
+            name, _, word = base64.b64decode(token, validate=True).decode().partition(":")
+        except (binascii.Error, ValueError):
+            return None, None
+        return name, word
+    return None, None
+
+
+def _same(given: str, expected: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())
+
+
+async def _answer(refusal: ApiError, send: Send) -> None:
+    body = json.dumps(refusal.body).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

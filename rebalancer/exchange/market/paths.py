@@ -1,0 +1,105 @@
+"""The path of prices inside sessions: one node every 15 seconds, from the session's open to its close.
+
+Each step is the same weighted sum of factors as the daily return, with a volatility that is high after the open and
+before the close. The finished walk is tilted so that it ends exactly at the session's close, which keeps daily and
+intraday data consistent. Prices become whole ticks here; everything downstream is integer arithmetic.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rebalancer.exchange.calendar import MICROS
+from rebalancer.exchange.market.daily import BASE_DAY, CRYPTO_DAY, DailyPath, mix
+from rebalancer.exchange.market.listing import Listing
+from rebalancer.exchange.market.noise import Floats, draws, normals, stream_key, uniforms
+
+Ticks = NDArray[np.int64]
+STEP: Final = 15 * MICROS
+TICKS_PER_USD: Final = 100
+EQUITY_NODES: Final = 1560  # draws reserved a day: a full session of 6.5 hours
+CRYPTO_NODES: Final = CRYPTO_DAY * MICROS // STEP
+
+
+class NodePath(NamedTuple):
+    """Prices of one instrument over one or more days: arrays (days, nodes), node k standing 15 k seconds after open.
+
+    Prices are in ticks of one cent. An equity's last node is the closing print; a crypto day has none, since the next
+    day's first node follows at once.
+    """
+
+    bid: Ticks
+    ask: Ticks
+    trade: Ticks
+    volume: Ticks
+
+
+def node_path(seed: int, listing: Listing, daily: DailyPath, days: tuple[int, ...], nodes: int) -> NodePath:
+    """Compute the nodes of sorted days, each with the same number of steps."""
+    width = CRYPTO_NODES if listing.is_crypto else EQUITY_NODES
+    assert 0 < nodes <= width
+    first, count = days[0] - BASE_DAY, days[-1] - days[0] + 1
+    rows = np.asarray(days, dtype=np.int64) - days[0]
+    own = draws(stream_key(seed, "nodes", listing.symbol), first, count, width)[rows, :nodes]
+    steps = mix(
+        listing,
+        _factor(seed, "market" if not listing.is_crypto else "market crypto", first, count, width)[rows, :nodes],
+        _factor(seed, f"sector {listing.sector}", first, count, width)[rows, :nodes],
+        normals(own),
+    )
+    at = np.asarray([daily.row(day) for day in days])
+    shares, ends = _profile(nodes, flat=listing.is_crypto)
+    walk = np.cumsum(steps * np.sqrt(shares) * daily.deviations[at][:, None], axis=1)
+    opens, closes = daily.opens[at][:, None], daily.closes[at][:, None]
+    tilted = opens * (1.0 + walk) + (closes - opens * (1.0 + walk[:, -1:])) * ends
+    price = np.concatenate((opens, tilted), axis=1)
+    price[:, -1:] = closes
+    quantity = _volumes(listing, daily.volumes[at], own, shares)
+    if listing.is_crypto:
+        price, quantity = price[:, :-1], quantity[:, :-1]
+    return _in_ticks(listing, price, quantity)
+
+
+def _in_ticks(listing: Listing, price: Floats, volume: Ticks) -> NodePath:
+    mid = np.maximum(price, 0.05) * TICKS_PER_USD
+    half = listing.spread_bp * 0.5e-4
+    bid = np.floor(mid * (1.0 - half)).astype(np.int64)
+    ask = np.maximum(np.ceil(mid * (1.0 + half)).astype(np.int64), bid + 1)
+    trade = np.clip(np.rint(mid).astype(np.int64), bid, ask)
+    return NodePath(bid, ask, trade, volume)
+
+
+def _volumes(listing: Listing, relative: Floats, own: NDArray[np.uint64], shares: Floats) -> Ticks:
+    """Whole shares (or millionths of a coin) traded at each node; the opening node repeats the first step's."""
+    unit = 1_000_000 if listing.is_crypto else 1
+    spread = 0.4 + 1.2 * uniforms(own)
+    amounts = np.maximum(spread * shares * (relative[:, None] * listing.daily_volume * unit), 1.0).astype(np.int64)
+    return np.concatenate((amounts[:, :1], amounts), axis=1)
+
+
+@cache
+def _profile(nodes: int, *, flat: bool) -> tuple[Floats, Floats]:
+    """Each step's share of the session's variance (U-shaped unless flat) and the running total, which ends at 1."""
+    middle = (np.arange(nodes) + 0.5) * (2.0 / nodes) - 1.0
+    weight = np.ones(nodes) if flat else 0.5 + 1.5 * middle * middle
+    shares = weight * (1.0 / float(np.sum(weight)))
+    return shares, np.cumsum(shares)
+
+
+_FACTORS: Final[dict[tuple[int, str, int, int, int], Floats]] = {}
+_FACTORS_KEPT: Final = 64
+
+
+def _factor(seed: int, name: str, first: int, count: int, width: int) -> Floats:
+    """A factor's draws, kept for the other names that share it."""
+    key = (seed, name, first, count, width)
+    found = _FACTORS.get(key)
+    if found is None:
+        if len(_FACTORS) >= _FACTORS_KEPT:
+            _FACTORS.pop(next(iter(_FACTORS)))
+        found = _FACTORS[key] = normals(draws(stream_key(seed, "nodes", name), first, count, width))
+    return found

@@ -1,0 +1,133 @@
+"""The market as the exchange sees it: the quote and trade of a moment, closes, and when a limit is next reached.
+
+All answers are pure functions of (seed, symbol, time). The caches below only save work.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from rebalancer.exchange.calendar import MICROS, SessionTable, TradingSession, midnight_new_york, new_york_day
+from rebalancer.exchange.market.daily import CRYPTO_DAY, DailyPath, daily_path
+from rebalancer.exchange.market.listing import Listing, listings
+from rebalancer.exchange.market.paths import CRYPTO_NODES, STEP, NodePath, node_path
+from rebalancer.values import Side
+
+_DAY: Final = CRYPTO_DAY * MICROS
+_EPOCH_DAY: Final = 719_163  # 1970-01-01
+_DAYS_KEPT: Final = 512
+
+
+class Tick(NamedTuple):
+    """Prices in cents and the moment they were made, with the sizes on both sides."""
+
+    at: int
+    bid: int
+    ask: int
+    trade: int
+    bid_size: int
+    ask_size: int
+    trade_size: int
+
+
+class Market:
+    """Simulated prices of every listing. Not locked: callers hold the exchange's lock."""
+
+    def __init__(self, seed: int, sessions: SessionTable, listed: dict[str, Listing] | None = None) -> None:
+        self.seed = seed
+        self.sessions = sessions
+        self.listings = listings() if listed is None else listed
+        self._joined = {s.replace("/", ""): s for s, row in self.listings.items() if row.is_crypto}
+        self._daily: dict[str, DailyPath] = {}
+        self._days: OrderedDict[tuple[str, int], NodePath] = OrderedDict()
+
+    def find(self, name: str) -> Listing | None:
+        """The listing of a symbol; crypto also in the joined form (`BTCUSD`). Case-sensitive, as at Alpaca."""
+        return self.listings.get(name) or self.listings.get(self._joined.get(name, ""))
+
+    def daily(self, listing: Listing) -> DailyPath:
+        """Opens and closes of all sessions."""
+        found = self._daily.get(listing.symbol)
+        if found is None:
+            found = self._daily[listing.symbol] = daily_path(self.seed, listing, self.sessions)
+        return found
+
+    def session(self, listing: Listing, at: int) -> TradingSession:
+        """The session that the latest price of a moment belongs to; for crypto the UTC day."""
+        return crypto_session(at) if listing.is_crypto else self.sessions.last_opened(at)
+
+    def path(self, listing: Listing, session: TradingSession) -> NodePath:
+        """The nodes of one session: arrays of shape (1, nodes), cached."""
+        key = (listing.symbol, session.day)
+        found = self._days.get(key)
+        if found is None:
+            found = node_path(self.seed, listing, self.daily(listing), (session.day,), steps_of(session))
+            self._days[key] = found
+            if len(self._days) > _DAYS_KEPT:
+                self._days.popitem(last=False)
+        else:
+            self._days.move_to_end(key)
+        return found
+
+    def tick(self, listing: Listing, at: int) -> Tick:
+        """Quote and latest trade at a moment; outside sessions those of the last close."""
+        session = self.session(listing, at)
+        path = self.path(listing, session)
+        node = min((at - session.open) // STEP, path.bid.shape[1] - 1)
+        volume = int(path.volume[0, node])
+        return Tick(
+            session.open + node * STEP,
+            int(path.bid[0, node]),
+            int(path.ask[0, node]),
+            int(path.trade[0, node]),
+            1 + volume % 9,
+            1 + (volume // 9) % 9,
+            max(volume // 16, 1),
+        )
+
+    def quote(self, symbol: str, at: int) -> tuple[Decimal, Decimal]:
+        """Bid and ask in USD."""
+        tick = self.tick(self.listings[symbol], at)
+        return usd(tick.bid), usd(tick.ask)
+
+    def last(self, symbol: str, at: int) -> Decimal:
+        """The latest trade in USD."""
+        return usd(self.tick(self.listings[symbol], at).trade)
+
+    def day_start(self, symbol: str, at: int) -> Decimal:
+        """The price that today's change is measured from: the latest before midnight in New York, in USD."""
+        return self.last(symbol, midnight_new_york(new_york_day(at)))
+
+    def next_reached(self, symbol: str, side: Side, limit: Decimal, since: int, until: int) -> int | None:
+        """The first moment in [since, until) at which a limit is marketable, or None. The span lies in one session."""
+        listing = self.listings[symbol]
+        session = self.session(listing, since)
+        path = self.path(listing, session)
+        first = min((since - session.open) // STEP, path.bid.shape[1] - 1)
+        stop = min(-((session.open - until) // STEP), path.bid.shape[1])
+        if side == "buy":
+            reached = path.ask[0, first:stop] <= int((limit * 100).to_integral_value(ROUND_FLOOR))
+        else:
+            reached = path.bid[0, first:stop] >= int((limit * 100).to_integral_value(ROUND_CEILING))
+        node = int(np.argmax(reached))
+        return max(since, session.open + (first + node) * STEP) if reached[node] else None
+
+
+def crypto_session(at: int) -> TradingSession:
+    """The UTC day of a moment as a session of 24 hours."""
+    number = at // _DAY
+    return TradingSession(_EPOCH_DAY + number, number * _DAY, (number + 1) * _DAY)
+
+
+def steps_of(session: TradingSession) -> int:
+    """How many 15-second steps a session has."""
+    return min((session.close - session.open) // STEP, CRYPTO_NODES)
+
+
+def usd(ticks: int) -> Decimal:
+    """Cents as dollars."""
+    return Decimal(ticks) / 100

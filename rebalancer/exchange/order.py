@@ -1,0 +1,157 @@
+"""An order of the exchange: its state, its wire form (Alpaca's Order object) and its stored form."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from typing import Final, Literal
+
+from rebalancer.exchange.calendar import moment_of
+from rebalancer.values import ZERO, Side, text_of, time_text
+
+OrderType = Literal["market", "limit"]
+TimeInForce = Literal["day", "gtc", "ioc"]
+Intent = Literal["buy_to_open", "buy_to_close", "sell_to_open", "sell_to_close"]
+Status = Literal[
+    "accepted", "pending_new", "new", "partially_filled", "pending_cancel", "filled", "canceled", "expired"
+]
+CLOSED: Final = frozenset({"filled", "canceled", "expired"})
+
+
+@dataclass(slots=True)
+class Order:
+    """One order. Times are microseconds since 1970, prices USD, quantities shares or coins, never negative."""
+
+    seq: int
+    id: str
+    client_order_id: str
+    symbol: str
+    asset_id: str
+    asset_class: str
+    side: Side
+    type: OrderType
+    time_in_force: TimeInForce
+    qty: Decimal | None
+    notional: Decimal | None
+    limit_price: Decimal | None
+    position_intent: Intent
+    status: Status
+    submitted_at: int
+    updated_at: int
+    live_at: int  # when it is at the venue and its status becomes new
+    fill_from: int  # the earliest moment of its next fill
+    expires_at: int
+    worst_price: Decimal | None = None  # limit price, or the collar of an opening market order; None is no bound
+    reserve_price: Decimal = ZERO  # USD a unit that an opening order holds back from buying power
+    filled_qty: Decimal = ZERO
+    filled_value: Decimal = ZERO  # sum of price x quantity
+    fills: int = 0
+    filled_at: int | None = None
+    canceled_at: int | None = None
+    expired_at: int | None = None
+    cancel_at: int | None = None  # when a requested cancellation takes effect
+
+    @property
+    def is_open(self) -> bool:
+        return self.status not in CLOSED
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether it takes the position away from zero."""
+        return self.position_intent.endswith("open")
+
+    @property
+    def is_crypto(self) -> bool:
+        return self.asset_class == "crypto"
+
+    def remaining(self, price: Decimal) -> Decimal:
+        """The quantity still to fill; for an order by value, what the rest of the value buys at `price`."""
+        if self.qty is not None:
+            return self.qty - self.filled_qty
+        assert self.notional is not None
+        return (self.notional - self.filled_value) / price
+
+    def reserved(self) -> Decimal:
+        """USD value held back while the order is open; nothing for a closing one."""
+        if not self.is_opening:
+            return ZERO
+        if self.notional is not None:
+            return max(self.notional - self.filled_value, ZERO)
+        return self.remaining(self.reserve_price) * self.reserve_price
+
+    def wire(self) -> dict[str, object]:
+        """Alpaca's Order object."""
+        average = text_of(round_price(self.filled_value / self.filled_qty)) if self.filled_qty else None
+        return {
+            "id": self.id,
+            "client_order_id": self.client_order_id,
+            "created_at": _time(self.submitted_at),
+            "updated_at": _time(self.updated_at),
+            "submitted_at": _time(self.submitted_at),
+            "filled_at": _time(self.filled_at),
+            "expired_at": _time(self.expired_at),
+            "expires_at": _time(self.expires_at),
+            "canceled_at": _time(self.canceled_at),
+            "failed_at": None,
+            "replaced_at": None,
+            "replaced_by": None,
+            "replaces": None,
+            "asset_id": self.asset_id,
+            "symbol": self.symbol,
+            "asset_class": self.asset_class,
+            "notional": _number(self.notional),
+            "qty": _number(self.qty),
+            "filled_qty": text_of(self.filled_qty),
+            "filled_avg_price": average,
+            "order_class": "",
+            "order_type": self.type,
+            "type": self.type,
+            "side": self.side,
+            "position_intent": self.position_intent,
+            "time_in_force": self.time_in_force,
+            "limit_price": _number(self.limit_price),
+            "stop_price": None,
+            "status": self.status,
+            "extended_hours": False,
+            "legs": None,
+            "trail_percent": None,
+            "trail_price": None,
+            "hwm": None,
+            "ratio_qty": None,
+            "subtag": None,
+            "source": "access_key",
+        }
+
+    def stored(self) -> str:
+        """JSON of all fields, decimals as strings."""
+        row = {name: getattr(self, name) for name in _NAMES}
+        return json.dumps({k: str(v) if isinstance(v, Decimal) else v for k, v in row.items()})
+
+
+_NAMES: Final = tuple(field.name for field in fields(Order))
+_DECIMALS: Final = (
+    "qty", "notional", "limit_price", "worst_price", "reserve_price", "filled_qty", "filled_value",
+)  # fmt: skip
+
+
+def order_from(stored: str) -> Order:
+    """Read an order back from its stored form."""
+    row = json.loads(stored)
+    for name in _DECIMALS:
+        if row[name] is not None:
+            row[name] = Decimal(row[name])
+    return Order(**row)
+
+
+def round_price(price: Decimal) -> Decimal:
+    """An average price as shown: nearest, nine decimals."""
+    return price.quantize(Decimal("0.000000001"))
+
+
+def _number(value: Decimal | None) -> str | None:
+    return None if value is None else text_of(value)
+
+
+def _time(micros: int | None) -> str | None:
+    return None if micros is None else time_text(moment_of(micros))

@@ -1,0 +1,88 @@
+"""Order requests other than placing one: list, look up, cancel."""
+
+from __future__ import annotations
+
+from rebalancer.exchange import parameters as read
+from rebalancer.exchange.core import Exchange
+from rebalancer.exchange.errors import not_found, unprocessable
+from rebalancer.exchange.order import Order
+from rebalancer.exchange.parameters import Parameters
+
+LIMIT_DEFAULT, LIMIT_MAX = 50, 500
+
+
+def list_orders(exchange: Exchange, parameters: Parameters) -> list[dict[str, object]]:
+    """GET /v2/orders. `after` and `until` are exclusive bounds on the submission time; newest first by default."""
+    status = read.choice(parameters, "status", ("open", "closed", "all"), "invalid status")
+    words = 'direction can only be "asc" or "desc"'
+    direction = read.choice(parameters, "direction", ("desc", "asc"), words)
+    side = parameters.get("side", "").lower()
+    if side not in ("", "buy", "sell"):
+        side = read.choice(parameters, "side", ("buy", "sell"), "invalid side")
+    asked = read.names(parameters, "symbols")
+    classes = read.names(parameters, "asset_class")
+    after, until = read.moment(parameters, "after"), read.moment(parameters, "until")
+    limit = read.count(parameters, "limit", LIMIT_DEFAULT, LIMIT_MAX)
+    with exchange.reading():
+        symbols = {listing.symbol if (listing := exchange.find(name)) else name for name in asked}
+        if classes and "all" not in classes:
+            listed = {s for s, listing in exchange.market.listings.items() if listing.asset_class in classes}
+            symbols = symbols & listed if symbols else listed
+            if not symbols:
+                return []
+        found = exchange.store.orders(
+            is_open=None if status == "all" else status == "open",
+            after=after,
+            until=until,
+            symbols=symbols,
+            side=side or None,
+            ascending=direction == "asc",
+            limit=limit,
+        )
+        return [order.wire() for order in found]
+
+
+def get_order(exchange: Exchange, identity: str) -> dict[str, object]:
+    """GET /v2/orders/{id}."""
+    identity = read.order_id(identity)
+    with exchange.reading():
+        return _known(exchange, identity).wire()
+
+
+def get_order_by_client_id(exchange: Exchange, client_order_id: str) -> dict[str, object]:
+    """GET /v2/orders:by_client_order_id."""
+    with exchange.reading():
+        order = exchange.store.order("client_order_id", client_order_id)
+        if order is None:
+            raise not_found(f"order not found for {client_order_id[:128]}")
+        return order.wire()
+
+
+def cancel_order(exchange: Exchange, identity: str) -> None:
+    """DELETE /v2/orders/{id}: ask for the cancellation; repeating it is harmless. Raises ApiError."""
+    identity = read.order_id(identity)
+    with exchange.request() as at:
+        order = exchange.orders.get(identity)
+        if order is not None:
+            exchange.cancel(order, at)
+            return
+        closed = _known(exchange, identity)
+        if closed.status != "canceled":
+            raise unprocessable(f'order is already in "{closed.status}" state')
+
+
+def cancel_all(exchange: Exchange) -> list[dict[str, object]]:
+    """DELETE /v2/orders: ask for the cancellation of every open order; one entry for each."""
+    with exchange.request() as at:
+        answer: list[dict[str, object]] = []
+        for order in tuple(exchange.orders.values()):
+            exchange.cancel(order, at)
+            answer.append({"id": order.id, "status": 200, "body": order.wire()})
+        return answer
+
+
+def _known(exchange: Exchange, identity: str) -> Order:
+    order = exchange.store.order("id", identity)
+    if order is None:
+        raise not_found(f"order not found for {identity}")
+    return order

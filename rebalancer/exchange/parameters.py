@@ -1,0 +1,86 @@
+"""Reading query parameters as tolerantly as Alpaca does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Final
+from uuid import UUID
+
+from rebalancer.exchange.calendar import NEW_YORK, micros_of
+from rebalancer.exchange.errors import invalid
+from rebalancer.values import utc_of
+
+Parameters = Mapping[str, str]
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
+
+
+def flag(parameters: Parameters, name: str) -> bool:
+    """Whether a switch is on: SDKs write True, true, TRUE or 1."""
+    return parameters.get(name, "").lower() in ("true", "1", "t")
+
+
+def names(parameters: Parameters, name: str) -> list[str]:
+    """A comma-separated list, without empty entries."""
+    return [part.strip() for part in parameters.get(name, "").split(",") if part.strip()]
+
+
+def choice(parameters: Parameters, name: str, allowed: tuple[str, ...], words: str) -> str:
+    """One of the allowed words, the first when absent. Raises ApiError 422."""
+    value = parameters.get(name, "").lower() or allowed[0]
+    if value not in allowed:
+        raise invalid(words)
+    return value
+
+
+def count(parameters: Parameters, name: str, default: int, largest: int) -> int:
+    """A positive number, clamped to the largest; the default when absent or not positive. Raises ApiError 422."""
+    text = parameters.get(name, "")
+    if not text:
+        return default
+    if not _INTEGER.fullmatch(text):
+        raise invalid(f"{name} must be a number")
+    number = int(text)
+    return min(number, largest) if number > 0 else default
+
+
+def moment(parameters: Parameters, name: str) -> int | None:
+    """An RFC 3339 time or a date (midnight UTC) in microseconds; None when absent. Raises ApiError 422."""
+    text = parameters.get(name, "")
+    if not text:
+        return None
+    found = read_moment(text)
+    if found is None:
+        raise invalid(f"invalid {name}: {text[:40]}")
+    return found
+
+
+def read_moment(text: str) -> int | None:
+    """Microseconds of an RFC 3339 time or a date; None when it is neither."""
+    try:
+        if _DAY.fullmatch(text):
+            return micros_of(datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC))
+        return micros_of(utc_of(text.replace(" ", "+")))
+    except (ValueError, OverflowError):
+        return None
+
+
+def new_york_date(parameters: Parameters, name: str) -> date | None:
+    """A date, or the New York day of a time; None when absent. Raises ApiError 422."""
+    text = parameters.get(name, "")
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text) if _DAY.fullmatch(text) else utc_of(text).astimezone(NEW_YORK).date()
+    except (ValueError, OverflowError):
+        raise invalid(f"invalid {name}: {text[:40]}") from None
+
+
+def order_id(text: str) -> str:
+    """A UUID in canonical form. Raises ApiError 422, as Alpaca answers a malformed one."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise invalid("order_id is missing") from None

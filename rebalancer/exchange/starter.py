@@ -1,0 +1,216 @@
+"""Starting and stopping the exchange: in a thread of this process for programs and tests, or in the foreground."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import sys
+import threading
+from collections import deque
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import IO, TYPE_CHECKING, Final, Literal, NamedTuple
+
+from rebalancer.values import utc
+
+if TYPE_CHECKING:
+    from rebalancer.exchange.clock import SimulatedClock
+    from rebalancer.exchange.core import Exchange
+
+DEFAULT_START: Final = datetime(2026, 11, 20, 15, 5, tzinfo=UTC)
+READY_SECONDS_MAX: Final = 20.0
+
+
+class ExchangeUnavailable(RuntimeError):
+    """The exchange cannot start: another process holds its state, the port is taken, or the state is unreadable."""
+
+
+class ExchangeOptions(NamedTuple):
+    """How to run an exchange. Seed, start, cash and holdings count only for a fresh state.
+
+    `start` None means 2026-11-20T15:05:00Z for a fresh state, and where it stopped for an old one. Latencies are wall
+    seconds; `speed` is simulated seconds per second; `rate_limit_per_minute` 0 turns the limit off.
+    """
+
+    state: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 0
+    seed: int = 7
+    start: datetime | None = None
+    cash: Decimal = Decimal(100_000)
+    holdings: Literal["starter", "none"] = "none"
+    open_session: bool = False
+    speed: float = 1.0
+    key: str | None = None
+    secret: str | None = None
+    fill_latency_seconds: float = 0.04
+    partial_fill_probability: float = 0.1
+    rate_limit_per_minute: int = 200
+    multiplier: int = 2
+    latency_seconds: float = 0.0
+
+
+class RunningExchange:
+    """An exchange that answers on `url` until `stop` is called; ready when the constructor returns."""
+
+    def __init__(self, options: ExchangeOptions) -> None:
+        import uvicorn
+
+        from rebalancer.exchange.http.app import build_app
+        from rebalancer.exchange.http.gate import GateRules
+
+        self._lock_file = _lock(options.state)
+        try:
+            self.exchange: Exchange = open_exchange(options)
+            self._socket = _listen(options.host, options.port)
+        except BaseException:
+            _unlock(self._lock_file)
+            raise
+        rules = GateRules(options.key, options.secret, options.rate_limit_per_minute, options.latency_seconds)
+        self._gate = build_app(self.exchange, rules)
+        config = uvicorn.Config(
+            self._gate,
+            log_config=None,
+            access_log=False,
+            date_header=False,
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=2,
+        )
+        self._server = uvicorn.Server(config)
+        self._stopped = False
+        host, port = self._socket.getsockname()[:2]
+        self.url = f"http://{host}:{port}"
+        self._thread = threading.Thread(target=self._serve, name="exchange", daemon=True)
+        self._thread.start()
+        self._wait_until_ready()
+
+    @property
+    def clock(self) -> SimulatedClock:
+        """The simulated clock; `clock.advance(seconds)` steps it."""
+        return self.exchange.clock
+
+    @property
+    def request_log(self) -> deque[tuple[str, str]]:
+        """Method and path of every request since the start, the newest 200 000."""
+        return self._gate.request_log
+
+    def stop(self) -> None:
+        """Finish running requests, store the clock and release state and port. Harmless when repeated."""
+        if self._stopped:
+            return
+        self._stopped = True
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+        self.exchange.close()
+        _unlock(self._lock_file)
+
+    def __enter__(self) -> RunningExchange:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _serve(self) -> None:
+        """Run the server in its thread, where it installs no signal handlers."""
+        self._server.run(sockets=[self._socket])
+
+    def _wait_until_ready(self) -> None:
+        pause = threading.Event()
+        waited = 0.0
+        while not self._server.started:
+            if not self._thread.is_alive() or waited > READY_SECONDS_MAX:
+                self.stop()
+                raise ExchangeUnavailable(f"the exchange did not come up at {self.url}")
+            pause.wait(0.002)
+            waited += 0.002
+
+
+def start_exchange(options: ExchangeOptions) -> RunningExchange:
+    """Start an exchange in this process. Raises ExchangeUnavailable or ValueError."""
+    return RunningExchange(options)
+
+
+def serve(options: ExchangeOptions) -> int:
+    """Run in the foreground until SIGTERM or SIGINT; prints the URL on stdout. Returns the exit code."""
+    ended = threading.Event()
+
+    def end(_: int, __: FrameType | None) -> None:
+        ended.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    try:
+        running = start_exchange(options)
+    except (ExchangeUnavailable, ValueError) as error:
+        print(f"exchange: {error}", file=sys.stderr)  # noqa: T201 - the foreground command speaks to its terminal
+        return 69 if isinstance(error, ExchangeUnavailable) else 2
+    with running:
+        print(f"exchange listening on {running.url}", flush=True)  # noqa: T201 - the one line on stdout
+        ended.wait()
+    return 0
+
+
+def open_exchange(options: ExchangeOptions) -> Exchange:
+    """The exchange without a server: for backtests and tests. Raises ExchangeUnavailable or ValueError."""
+    from rebalancer.exchange.assembly import assemble
+    from rebalancer.exchange.store import StateUnreadable
+
+    if options.multiplier not in (1, 2, 4):
+        raise ValueError(f"multiplier {options.multiplier} is not 1, 2 or 4")
+    if not 0 <= options.partial_fill_probability <= 1:
+        raise ValueError(f"partial fill probability {options.partial_fill_probability} is not between 0 and 1")
+    if not 0 <= options.fill_latency_seconds < 60:
+        raise ValueError(f"fill latency {options.fill_latency_seconds} s is not between 0 and 60")
+    try:
+        return assemble(options, None if options.start is None else utc(options.start))
+    except StateUnreadable as error:
+        raise ExchangeUnavailable(str(error)) from None
+
+
+def _lock(state: Path | None) -> IO[str] | None:
+    """Hold `STATE.lock` for as long as the process lives. Raises ExchangeUnavailable when another one holds it."""
+    if state is None:
+        return None
+    state.parent.mkdir(parents=True, exist_ok=True)
+    path = state.with_name(state.name + ".lock")
+    handle = path.open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        handle.seek(0)
+        holder = handle.read().strip() or "unknown"
+        handle.close()
+        raise ExchangeUnavailable(
+            f"{state} is in use by another exchange (process {holder}): stop that one or choose another --state"
+        ) from None
+    handle.truncate(0)
+    handle.write(str(os.getpid()))
+    handle.flush()
+    return handle
+
+
+def _unlock(handle: IO[str] | None) -> None:
+    if handle is not None:
+        handle.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Its protocol is named because asyncio turns off Nagle's delay (40 ms a call) only then."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(512)
+    except OSError as error:
+        listener.close()
+        raise ExchangeUnavailable(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port") from None
+    return listener

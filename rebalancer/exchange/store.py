@@ -1,0 +1,238 @@
+"""The exchange's state in one SQLite file.
+
+Write-ahead logging, one connection, one transaction a request: what a client was told is in the file before the answer
+leaves, so killing the process loses nothing that was acknowledged.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+from rebalancer.exchange.calendar import TradingSession
+from rebalancer.exchange.order import Order, order_from
+
+LAYOUT: Final = 1
+_SCHEMA: Final = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE session (day INTEGER PRIMARY KEY, opens INTEGER NOT NULL, closes INTEGER NOT NULL) STRICT;
+CREATE TABLE orders (
+  seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, client_order_id TEXT NOT NULL UNIQUE, symbol TEXT NOT NULL,
+  side TEXT NOT NULL, is_open INTEGER NOT NULL, submitted_at INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
+CREATE INDEX orders_open ON orders (seq) WHERE is_open = 1;
+CREATE INDEX orders_submitted ON orders (submitted_at, seq);
+CREATE TABLE event (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, reference TEXT NOT NULL) STRICT;
+CREATE TABLE posting (
+  event INTEGER NOT NULL REFERENCES event (seq), account TEXT NOT NULL, commodity TEXT NOT NULL, amount TEXT NOT NULL
+) STRICT;
+CREATE TABLE balance (
+  account TEXT NOT NULL, commodity TEXT NOT NULL, amount TEXT NOT NULL, PRIMARY KEY (account, commodity)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE basis (symbol TEXT PRIMARY KEY, cost TEXT NOT NULL, day_cost TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE activity (
+  seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, type TEXT NOT NULL, at INTEGER NOT NULL, order_id TEXT,
+  body TEXT NOT NULL) STRICT;
+CREATE INDEX activity_at ON activity (at, seq);
+CREATE TABLE day_equity (
+  day INTEGER PRIMARY KEY, equity TEXT NOT NULL, maintenance_margin TEXT NOT NULL) STRICT;
+"""
+
+
+class StateUnreadable(ValueError):
+    """A state file that this version cannot open."""
+
+
+class Store:
+    """Typed reads and writes. Not locked: the exchange's lock guards it."""
+
+    def __init__(self, path: Path | None) -> None:
+        where = ":memory:" if path is None else str(path)
+        try:
+            self._db = sqlite3.connect(where, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
+        except sqlite3.Error as error:
+            raise StateUnreadable(f"{where}: cannot be opened as an exchange state file: {error}") from None
+        self.is_new = version == 0
+        if self.is_new and self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise StateUnreadable(f"{where}: is a database of something else; choose another state file")
+        if version not in (0, LAYOUT):
+            raise StateUnreadable(f"{where}: has layout {version}, this version reads layout {LAYOUT}")
+
+    def create(self) -> None:
+        """Lay out an empty file, inside a transaction."""
+        for statement in _SCHEMA.split(";\n"):
+            if statement.strip():
+                self._db.execute(statement)
+        self._db.execute(f"PRAGMA user_version = {LAYOUT}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    # --- settings and sessions -------------------------------------------------------------------------------------
+
+    def meta(self, key: str) -> str | None:
+        """A stored setting, or None."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Store a setting."""
+        self._db.execute(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value)
+        )
+
+    def sessions(self) -> tuple[TradingSession, ...]:
+        """The stored session table."""
+        return tuple(TradingSession(*row) for row in self._db.execute("SELECT * FROM session ORDER BY day"))
+
+    def set_sessions(self, sessions: Iterable[TradingSession]) -> None:
+        """Store the session table."""
+        self._db.executemany("INSERT INTO session VALUES (?, ?, ?)", sessions)
+
+    # --- orders ----------------------------------------------------------------------------------------------------
+
+    def put_order(self, order: Order) -> None:
+        """Insert or update an order."""
+        self._db.execute(
+            "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (seq) DO UPDATE SET is_open = excluded.is_open, body = excluded.body",
+            (order.seq, order.id, order.client_order_id, order.symbol, order.side, int(order.is_open),
+             order.submitted_at, order.stored()),
+        )  # fmt: skip
+
+    def open_orders(self) -> list[Order]:
+        """Open orders in the order of their arrival."""
+        return [
+            order_from(row[0]) for row in self._db.execute("SELECT body FROM orders WHERE is_open = 1 ORDER BY seq")
+        ]
+
+    def last_order_seq(self) -> int:
+        """The number of the newest order, 0 when there is none."""
+        return int(self._db.execute("SELECT coalesce(max(seq), 0) FROM orders").fetchone()[0])
+
+    def order(self, column: str, value: str) -> Order | None:
+        """The order with this `id` or `client_order_id`."""
+        assert column in ("id", "client_order_id")
+        row = self._db.execute(f"SELECT body FROM orders WHERE {column} = ?", (value,)).fetchone()  # noqa: S608 - asserted above
+        return None if row is None else order_from(row[0])
+
+    def orders(
+        self, *, is_open: bool | None, after: int | None, until: int | None, symbols: set[str], side: str | None,
+        ascending: bool, limit: int,
+    ) -> list[Order]:  # fmt: skip
+        """Orders by submission time; `after` and `until` are exclusive."""
+        where, values = ["1"], list[object]()
+        for clause, value in (
+            ("is_open = ?", None if is_open is None else int(is_open)),
+            ("submitted_at > ?", after), ("submitted_at < ?", until), ("side = ?", side),
+        ):  # fmt: skip
+            if value is not None:
+                where.append(clause)
+                values.append(value)
+        if symbols:
+            where.append(f"symbol IN ({', '.join('?' * len(symbols))})")
+            values += sorted(symbols)
+        way = "ASC" if ascending else "DESC"
+        query = f"SELECT body FROM orders WHERE {' AND '.join(where)} ORDER BY submitted_at {way}, seq {way} LIMIT ?"  # noqa: S608 - clauses are the constants above
+        return [order_from(row[0]) for row in self._db.execute(query, (*values, limit))]
+
+    # --- ledger ----------------------------------------------------------------------------------------------------
+
+    def add_event(self, at: int, kind: str, reference: str, postings: Iterable[tuple[str, str, Decimal]]) -> int:
+        """Store an event with its postings; returns its number."""
+        cursor = self._db.execute("INSERT INTO event (at, kind, reference) VALUES (?, ?, ?)", (at, kind, reference))
+        event = cursor.lastrowid or 0
+        self._db.executemany(
+            "INSERT INTO posting VALUES (?, ?, ?, ?)", [(event, a, commodity, str(n)) for a, commodity, n in postings]
+        )
+        return event
+
+    def postings(self) -> Iterator[tuple[str, str, Decimal]]:
+        """All postings ever made."""
+        for account, commodity, amount in self._db.execute("SELECT account, commodity, amount FROM posting"):
+            yield account, commodity, Decimal(amount)
+
+    def set_balance(self, account: str, commodity: str, amount: Decimal) -> None:
+        """Store the running balance of an account."""
+        self._db.execute("INSERT OR REPLACE INTO balance VALUES (?, ?, ?)", (account, commodity, str(amount)))
+
+    def balances(self) -> Iterator[tuple[tuple[str, str], Decimal]]:
+        """Stored balances."""
+        for account, commodity, amount in self._db.execute("SELECT * FROM balance"):
+            yield (account, commodity), Decimal(amount)
+
+    def set_basis(self, symbol: str, cost: Decimal, day_cost: Decimal) -> None:
+        """Store what a position cost, since it was opened and since the last close."""
+        self._db.execute("INSERT OR REPLACE INTO basis VALUES (?, ?, ?)", (symbol, str(cost), str(day_cost)))
+
+    def drop_basis(self, symbol: str) -> None:
+        """Forget a closed position's cost."""
+        self._db.execute("DELETE FROM basis WHERE symbol = ?", (symbol,))
+
+    def bases(self) -> list[tuple[str, Decimal, Decimal]]:
+        """Cost and day cost by symbol."""
+        return [(s, Decimal(cost), Decimal(day)) for s, cost, day in self._db.execute("SELECT * FROM basis")]
+
+    # --- activities and equity -------------------------------------------------------------------------------------
+
+    def add_activity(self, identity: str, kind: str, at: int, order_id: str | None, body: dict[str, object]) -> None:
+        """Store an activity that clients see from the moment `at`."""
+        self._db.execute(
+            "INSERT INTO activity (id, type, at, order_id, body) VALUES (?, ?, ?, ?, ?)",
+            (identity, kind, at, order_id, json.dumps(body)),
+        )
+
+    def activity_place(self, identity: str) -> tuple[int, int] | None:
+        """Where an activity stands in the listing: time and number."""
+        row = self._db.execute("SELECT at, seq FROM activity WHERE id = ?", (identity,)).fetchone()
+        return None if row is None else (int(row[0]), int(row[1]))
+
+    def activities(
+        self, *, kinds: set[str], order_id: str | None, after: int | None, until: int, ascending: bool,
+        beyond: tuple[int, int] | None, limit: int,
+    ) -> list[dict[str, object]]:  # fmt: skip
+        """Activities strictly after `after`, not later than `until`, past the place `beyond` in listing order."""
+        where, values = ["at <= ?"], list[object]([until])
+        if kinds:
+            where.append(f"type IN ({', '.join('?' * len(kinds))})")
+            values += sorted(kinds)
+        for clause, value in (("order_id = ?", order_id), ("at > ?", after)):
+            if value is not None:
+                where.append(clause)
+                values.append(value)
+        if beyond is not None:
+            where.append(f"(at, seq) {'>' if ascending else '<'} (?, ?)")
+            values += beyond
+        way = "ASC" if ascending else "DESC"
+        query = f"SELECT body FROM activity WHERE {' AND '.join(where)} ORDER BY at {way}, seq {way} LIMIT ?"  # noqa: S608 - clauses are the constants above
+        return [json.loads(row[0]) for row in self._db.execute(query, (*values, limit))]
+
+    def set_day_equity(self, day: int, equity: Decimal, maintenance_margin: Decimal) -> None:
+        """Store the account's value at a session's close."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO day_equity VALUES (?, ?, ?)", (day, str(equity), str(maintenance_margin))
+        )
+
+    def day_equity_before(self, day: int) -> tuple[int, Decimal, Decimal] | None:
+        """Day ordinal, equity and maintenance margin of the latest recorded close before a day."""
+        row = self._db.execute("SELECT * FROM day_equity WHERE day < ? ORDER BY day DESC LIMIT 1", (day,)).fetchone()
+        return None if row is None else (int(row[0]), Decimal(row[1]), Decimal(row[2]))
