@@ -1,4 +1,4 @@
-"""Facts and decisions as JSON: decimals as strings, times as RFC 3339, one canonical form for hashing.
+"""Snapshots, plans and rules as JSON: decimals as strings, times as RFC 3339, one canonical form for hashing.
 
 Reading is strict: unknown or repeated keys, NaN, naive times and wrong types raise `BadDocument`, which names the
 place and, where the text is at hand, its line.
@@ -6,62 +6,36 @@ place and, where the text is at hand, its line.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
-from enum import Enum
 from functools import cache
-from pathlib import Path
-from typing import Any
+from typing import Final
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from rebalancer.decisions import Plan
+from rebalancer.documents import BadDocument, canonical, key_text, line_of, plain, read_json, read_text, sha256
 from rebalancer.facts import Snapshot
 from rebalancer.rules import Rules
-from rebalancer.values import text_of, time_text
+
+__all__ = [
+    "BadDocument",
+    "canonical",
+    "plain",
+    "plan_text",
+    "read_json",
+    "read_plan",
+    "read_snapshot",
+    "read_text",
+    "rules_text",
+    "seal",
+    "sha256",
+]
 
 
-class BadDocument(ValueError):
-    """A document that cannot be read: `where` names file, line and key; `hint` says how to mend it."""
-
-    def __init__(self, where: str, problem: str, hint: str = "") -> None:
-        super().__init__(f"{where}: {problem}" + (f"\n  hint: {hint}" if hint else ""))
-        self.where, self.problem, self.hint = where, problem, hint
-
-
-def plain(value: object) -> Any:
-    """Turn facts and decisions into plain JSON values. Keys stay in their declared order, None is kept."""
-    if isinstance(value, Decimal):
-        return text_of(value)
-    if isinstance(value, datetime):
-        return time_text(value)
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, tuple):
-        names: tuple[str, ...] | None = getattr(value, "_fields", None)
-        if names is None:
-            return [plain(item) for item in value]
-        first = [n for n in ("schema", "cycle_id", "snapshot_sha256", "rules_sha256") if n in names]
-        ordered = (*first, *[n for n in names if n not in first]) if "schema" in names else names
-        return {name: plain(getattr(value, name)) for name in ordered}
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    return value
-
-
-def canonical(value: object) -> str:
-    """The one text of a value that is hashed: sorted keys, no spaces, no NaN."""
-    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def sha256(text: str) -> str:
-    """Hex SHA-256 of a UTF-8 text."""
-    return hashlib.sha256(text.encode()).hexdigest()
+ABSURD: Final = Decimal(10) ** 15  # no price, quantity or account is this large: something else was meant
 
 
 def rules_text(rules: Rules) -> str:
@@ -98,10 +72,13 @@ def read_snapshot(text: str, source: str = "snapshot") -> Snapshot:
         snapshot = _snapshot_adapter().validate_python(document)
     except ValidationError as error:
         raise _located(error, text, source) from None
+    for name, value in _numbers(snapshot):
+        if abs(value) >= ABSURD:
+            raise BadDocument(f"{source}:{line_of(text, name)}: {key_text(name)}", f"{value} is absurdly large")
     for name, moment in _moments(snapshot):
         if moment.tzinfo is None:
             raise BadDocument(
-                f"{source}:{_line_of(text, name)}: {_key_text(name)}",
+                f"{source}:{line_of(text, name)}: {key_text(name)}",
                 f"{moment.isoformat()} has no time zone",
                 "write times as 2026-11-20T15:35:00Z",
             )
@@ -116,39 +93,16 @@ def read_plan(text: str, source: str = "plan") -> Plan:
         raise _located(error, text, source) from None
 
 
-def read_json(text: str, source: str) -> Any:
-    """Parse JSON strictly: no repeated keys, no NaN or infinity. Raises BadDocument with the line."""
-
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(items)
-        if len(found) != len(items):
-            names = [name for name, _ in items]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise BadDocument(source, f"the key {twice!r} stands twice", "keep one of them")
-        return found
-
-    def constant(name: str) -> Any:
-        raise BadDocument(source, f"{name} is not a number", "leave the value out or write a finite number")
-
-    try:
-        return json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
-    except json.JSONDecodeError as error:
-        problem = "is empty" if not text.strip() else f"is not JSON: {error.msg} (column {error.colno})"
-        raise BadDocument(f"{source}:{error.lineno}", problem, "was the file written completely?") from None
-    except RecursionError:
-        raise BadDocument(source, "is nested too deeply") from None
-
-
-def read_text(path: Path, size_max: int = 64 * 1024 * 1024) -> str:
-    """Read a UTF-8 file, with or without a byte order mark. Raises BadDocument when it cannot be read."""
-    try:
-        if path.stat().st_size > size_max:
-            raise BadDocument(str(path), f"is larger than {size_max} bytes")
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise BadDocument(str(path), f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise BadDocument(str(path), f"is not UTF-8 (byte {error.start})") from None
+def _numbers(snapshot: Snapshot) -> Iterator[tuple[tuple[str | int, ...], Decimal]]:
+    """Every decimal of a snapshot with its place."""
+    for key, value in zip(snapshot.account._fields, snapshot.account, strict=True):
+        if isinstance(value, Decimal):
+            yield ("account", key), value
+    for key in ("positions", "open_orders", "instruments", "quotes", "signals"):
+        for i, row in enumerate(getattr(snapshot, key)):
+            for name, value in zip(row._fields, row, strict=True):
+                if isinstance(value, Decimal):
+                    yield (key, i, name), value
 
 
 def _moments(snapshot: Snapshot) -> list[tuple[tuple[str | int, ...], datetime]]:
@@ -166,31 +120,4 @@ def _located(error: ValidationError, text: str, source: str) -> BadDocument:
     first = error.errors(include_url=False)[0]
     place = tuple(part for part in first["loc"] if isinstance(part, (str, int)))
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return BadDocument(f"{source}:{_line_of(text, place)}: {_key_text(place)}", first["msg"] + more)
-
-
-def _key_text(place: tuple[str | int, ...]) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".") or "document"
-
-
-def _line_of(text: str, place: tuple[str | int, ...]) -> int:
-    """The line of a key in a JSON text: JSON is YAML, whose composer keeps the lines. Only used for errors."""
-    import yaml
-
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError:
-        return 1
-    line = 1
-    for part in place:
-        if isinstance(node, yaml.MappingNode):
-            found = next(((k, v) for k, v in node.value if k.value == part), None)
-            if found is None:
-                break
-            line, node = found[0].start_mark.line + 1, found[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-        else:
-            break
-    return line
+    return BadDocument(f"{source}:{line_of(text, place)}: {key_text(place)}", first["msg"] + more)

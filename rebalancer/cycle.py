@@ -28,7 +28,7 @@ from rebalancer.facts import Account, Position, Snapshot
 from rebalancer.observe import Observation, World, observe
 from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.rules import Rules
-from rebalancer.values import ZERO
+from rebalancer.values import ZERO, text_of, time_text
 from rebalancer.world.desk import traded
 from rebalancer.world.journal.records import CycleEnd, CycleStart
 from rebalancer.world.ports import BrokerUnavailable, LockHeld
@@ -84,6 +84,7 @@ def run(world: World, rules: Rules, cycle_id: str | None = None) -> CycleResult:
     orders = (*reductions, *increases)
     outcome, because = _outcome(decided, ends)
     end = _end(world, seen, rules, orders, ends, outcome, because, account, positions)
+    _note_account(world, snapshot, account or snapshot.account)
     carried = [name for name, e in ends.items() if not e.state.is_final]
     world.journal.close_cycle(end, (*verdicts, *unsignalled), carried=carried)
     watch.lap("settle")
@@ -137,7 +138,8 @@ def _affordable(
         account, changed = left
     else:
         account, changed = snapshot.account, {}
-    afforded = afford(decided, snapshot, rules, account, changed)
+    stopped = world.kill.reason(snapshot.account.id) is not None  # it may have been thrown since
+    afforded = afford(decided, snapshot._replace(kill_switch=stopped), rules, account, changed)
     denied = {
         name: OrderEnd(name, OrderState.NOT_SENT, ZERO, None, denial.because, denial.outcome)
         for name, denial in afforded.denied.items()
@@ -154,6 +156,17 @@ def _afterwards(world: World) -> tuple[Account | None, tuple[Position, ...]]:
         return world.broker.account(), world.broker.positions()
     except BrokerUnavailable:
         return None, ()  # the trading is done; the report says that the end was not read
+
+
+def _note_account(world: World, snapshot: Snapshot, account: Account) -> None:
+    """Keep the account's money beside the cycle, for `status`."""
+    body = {
+        "equity": text_of(account.equity),
+        "last_equity": text_of(account.last_equity),
+        "cash": text_of(account.cash),
+        "run_at": time_text(world.clock.wall()),
+    }
+    world.journal.record_event(snapshot.account.id, snapshot.cycle_id, world.broker.now(), "account", None, body)
 
 
 def _outcome(decided: Plan, ends: Mapping[str, OrderEnd]) -> tuple[CycleOutcome, str]:

@@ -6,7 +6,7 @@ The result is a `Snapshot`, a value. Nothing after it asks the world anything un
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from rebalancer.world.clock import Clock
 from rebalancer.world.desk import Desk
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import CycleEnd
+from rebalancer.world.kill import KillSwitch
 from rebalancer.world.ports import BrokerOrder, JournalBroken, ReadBroker, SignalSource, WrongAccount
 from rebalancer.world.reference import Reference, day_start, open_session
 
@@ -33,6 +34,7 @@ class World(NamedTuple):
     broker: ReadBroker
     desk: Desk
     journal: Journal
+    kill: KillSwitch
     signals: SignalSource
     reference: Reference
     clock: Clock
@@ -88,7 +90,7 @@ def observe(world: World, cycle_id: str | None) -> Observation:
         expected_positions=last.expected_positions if last is not None else None,
         explanations=_explanations(orders, last, world.journal),
         unexplained_before=last.unexplained if last is not None else {},
-        kill_switch=world.journal.kill_switch(account.id) is not None,
+        kill_switch=world.kill.reason(account.id) is not None,
     )
     working = [o.submitted_at for o in orders if _works(o)]
     return Observation(snapshot, {o.id: o.filled_qty for o in orders}, min([now, *working]), last)
@@ -103,12 +105,10 @@ def _with_peak(account: Account, peak: Decimal | None) -> Account:
 
 
 def _by_hand(journal: Journal, now: datetime) -> str:
-    """An id for a run that no slot of the calendar asked for: its second, and a number if that is taken."""
-    base = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    name, number = base, 1
-    while journal.cycle(name) is not None:
-        number += 1
-        name = f"{base}.{number}"
+    """An id for a run that no slot of the calendar asked for: its second, or the next one that is free."""
+    moment = now
+    while journal.cycle(name := moment.strftime("%Y-%m-%dT%H:%M:%SZ")) is not None:
+        moment += timedelta(seconds=1)
     return name
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
-from rebalancer.codec import BadDocument
+from rebalancer.documents import BadDocument
 from rebalancer.rules import Simulation
 from rebalancer.values import decimal_of, utc_of
 

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 
 from rebalancer.cli.exits import Exit
-from rebalancer.codec import BadDocument
+from rebalancer.documents import BadDocument
 from rebalancer.world.ports import BrokerUnavailable, CredentialsRefused, LockHeld, WorldError, WrongAccount
 
 

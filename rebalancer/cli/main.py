@@ -24,7 +24,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-config_app = typer.Typer(help="Show, check and document the configuration.", no_args_is_help=True, rich_markup_mode=None)
+config_app = typer.Typer(
+    help="Show, check and document the configuration.", no_args_is_help=True, rich_markup_mode=None
+)
 exchange_app = typer.Typer(help="The embedded paper exchange.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(config_app, name="config")
 app.add_typer(exchange_app, name="exchange")
@@ -72,11 +74,11 @@ def plan(
 
 
 @app.command()
-def status(config: Config = None, json: Json = False, no_color: NoColour = False) -> None:
+def status(json: Json = False, no_color: NoColour = False) -> None:
     """Show where things stand, from the local journal alone. Example: rebalancer status --json"""
     from rebalancer.cli.status import show_status
 
-    raise typer.Exit(show_status(config, as_json=json, colour=not no_color))
+    raise typer.Exit(show_status(as_json=json, colour=not no_color))
 
 
 @app.command()
@@ -110,12 +112,35 @@ def replay(
     all_cycles: Annotated[bool, typer.Option("--all", help="Every stored cycle.")] = False,
     config: Config = None,
 ) -> None:
-    """Plan stored cycles again; silent when every plan comes out the same, byte for byte. Example: rebalancer replay --all"""
+    """Plan stored cycles again; silent when every plan comes out the same. Example: rebalancer replay --all"""
     from rebalancer.cli.past import replay_cycles
 
     if (cycle is None) == (not all_cycles):
         _usage("name one cycle, or --all")
     raise typer.Exit(replay_cycles(cycle, config))
+
+
+@app.command()
+def kill(
+    reason: Annotated[str, typer.Option(help="Why; shown until it is lifted.")] = "stopped by hand",
+    cancel: Annotated[bool, typer.Option("--cancel", help="Also cancel our open orders.")] = False,
+    config: Config = None,
+) -> None:
+    """Stop everything: nothing is sent until `resume`. Example: rebalancer kill --cancel"""
+    from rebalancer.cli.kill import throw
+
+    raise typer.Exit(throw(config, reason=reason, cancel=cancel))
+
+
+@app.command()
+def resume(
+    reason: Annotated[str, typer.Option(help="Why it is safe again; kept in the journal.")],
+    config: Config = None,
+) -> None:
+    """Lift the kill switch. Example: rebalancer resume --reason "quotes are back" """
+    from rebalancer.cli.kill import lift
+
+    raise typer.Exit(lift(config, reason=reason))
 
 
 @app.command()

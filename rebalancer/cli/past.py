@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rebalancer.cli.exits import Exit
-from rebalancer.cli.run import terminal_width, wants_colour
+from rebalancer.cli.screen import terminal_width, wants_colour
 
 if TYPE_CHECKING:
     from rebalancer.session.setup import Setup
@@ -18,7 +18,7 @@ def show_explanation(symbol: str, cycle_id: str | None, config: Sequence[Path] |
     """Print the chain of one symbol: signal, weight, caps, target, band, rounding, order, fill."""
     import json
 
-    from rebalancer.codec import BadDocument, plain
+    from rebalancer.documents import BadDocument, plain
     from rebalancer.report.text import explain_text
     from rebalancer.session.archive import past_record
     from rebalancer.session.setup import load_setup
@@ -57,7 +57,7 @@ def show_history(limit: int, config: Sequence[Path] | None, *, as_json: bool) ->
     """List past cycles, newest first."""
     import json
 
-    from rebalancer.codec import plain
+    from rebalancer.documents import plain
     from rebalancer.report.text import history_table
     from rebalancer.session.archive import past_summaries
     from rebalancer.session.setup import load_setup

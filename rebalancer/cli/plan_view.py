@@ -15,7 +15,9 @@ def plan_lines(plan: Plan) -> str:
             Row((o.symbol, o.phase, o.side, text_of(o.qty), f"{o.price:,.2f}", f"{o.notional:,.2f}"), "")
             for o in plan.orders
         ]
-        lines += table(("symbol", "phase", "side", "shares", "price USD", "value USD"), "<<<>>>", rows, width=None, colour=False)
+        lines += table(
+            ("symbol", "phase", "side", "shares", "price USD", "value USD"), "<<<>>>", rows, width=None, colour=False
+        )
         lines.append("")
     for verdict in (*plan.verdicts, *plan.unsignalled):
         lines.append(f"{verdict.symbol:<8} {verdict.outcome:<26} {verdict.because}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rebalancer.cli.exits import Exit
+from rebalancer.cli.screen import shown_path, terminal_width, wants_colour, warn
 from rebalancer.outcomes import CycleOutcome, OrderState
 
 if TYPE_CHECKING:
@@ -19,9 +18,7 @@ if TYPE_CHECKING:
     from rebalancer.session.setup import Setup
 
 
-def run_and_show(
-    config: Sequence[Path] | None, *, dry_run: bool, as_json: bool, colour: bool, exit_code: bool
-) -> int:
+def run_and_show(config: Sequence[Path] | None, *, dry_run: bool, as_json: bool, colour: bool, exit_code: bool) -> int:
     """Run one cycle, print what it did, write its report. Returns the exit code."""
     from rebalancer.report.document import json_of
     from rebalancer.report.files import ReportNotWritten, write_report
@@ -35,7 +32,7 @@ def run_and_show(
     with RunLock(setup.state / "run.lock"), connected(setup) as connection:
         record = execute(setup, connection, dry_run=dry_run)
     if as_json:
-        sys.stdout.write(json_of(record) + "\n")
+        sys.stdout.write(json_of(record))
     else:
         show = plan_table if dry_run else run_table
         sys.stdout.write(show(record, width=terminal_width(), colour=colour and wants_colour()))
@@ -98,29 +95,3 @@ def exit_of(record: RunRecord, *, trades_due: bool) -> int:
         return Exit.TRADES_DUE if record.plan.orders else Exit.DONE
     unfinished = [o for o in record.orders if o.state not in (OrderState.FILLED, OrderState.WITHHELD)]
     return Exit.NOT_ALL_FILLED if unfinished else Exit.DONE
-
-
-def warn(warnings: Sequence[str]) -> None:
-    """Print warnings to stderr."""
-    for warning in warnings:
-        sys.stderr.write(f"warning: {warning}\n")
-
-
-def terminal_width() -> int | None:
-    """The terminal's width; None when the output is piped, which is then never cut."""
-    return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else None
-
-
-def wants_colour() -> bool:
-    """Whether colours are wanted: on a terminal, unless NO_COLOR is set; FORCE_COLOR wins."""
-    if os.environ.get("FORCE_COLOR"):
-        return True
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-
-
-def shown_path(path: Path) -> str:
-    """A path as short as it can be said from here."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

@@ -33,7 +33,7 @@ from rebalancer.decisions import Order, Plan, Target
 from rebalancer.facts import Snapshot
 from rebalancer.outcomes import CycleOutcome, Outcome
 from rebalancer.rules import Rules
-from rebalancer.values import ZERO, decimal_near
+from rebalancer.values import ZERO, decimal_near, text_of
 
 __all__ = ["plan"]
 
@@ -58,10 +58,10 @@ def plan(snapshot: Snapshot, rules: Rules) -> Plan:
     budget = Budget(snapshot.day, rules)
     reductions = _allowed(phases.reduce, budget, denied)
     after_reduce = room.copy_with((t.symbol, t.qty) for t in reductions)
-    increases: Sequence[Trade] = phases.increase
+    increases = [t for t in phases.increase if t.symbol not in denied]  # whose close is denied is not opened either
     if judgement.denied is not None:
         denied |= {t.symbol: Denial(judgement.denied, judgement.because) for t in increases}
-        increases = ()
+        increases = []
     purse = Purse(
         snapshot.account.buying_power + _released(reductions), snapshot.account.cash + _released(reductions), rules
     )
@@ -72,6 +72,7 @@ def plan(snapshot: Snapshot, rules: Rules) -> Plan:
         draft(trade, snapshot.account.id, snapshot.cycle_id, instruments[trade.symbol], prices, rules)
         for trade in (*reductions, *funded.trades)
     )
+    cut = {d.cap for d in denied.values()} | {t.cap for t in funded.trades}
     endings = _endings(moves, orders, denied, book, aims)
     verdicts, unsignalled = first_verdicts(snapshot.signals, admitted, endings, book.held)
     outcome, because = judgement.outcome, judgement.because
@@ -87,7 +88,7 @@ def plan(snapshot: Snapshot, rules: Rules) -> Plan:
         orders=orders,
         verdicts=verdicts,
         unsignalled=unsignalled,
-        limits=measure(snapshot, aims, before, after_reduce.used(), capital, orders, denied, rules),
+        limits=measure(snapshot, aims, before, after_reduce.used(), capital, orders, denied, cut, rules),
         frozen={symbol: f"{why.outcome}: {why.because}" for symbol, why in book.frozen.items()},
     )
 
@@ -104,8 +105,8 @@ def _doubts(
     """Halt when too many names have no usable price or too much of the book cannot be trusted."""
     if judged.stop:
         return judged
-    wanted = {s.symbol for s in snapshot.signals if s.symbol in {i.symbol for i in snapshot.instruments}}
-    wanted |= set(book.held)
+    known = {i.symbol for i in snapshot.instruments}
+    wanted = {s.symbol for s in snapshot.signals if s.symbol in known} | set(book.held)
     missing = [symbol for symbol in wanted if symbol not in prices.usable]
     if wanted and len(missing) > rules.quotes.max_unusable_fraction * len(wanted):
         said = f"{len(missing)} of {len(wanted)} names have no usable price"
@@ -115,6 +116,11 @@ def _doubts(
     if doubtful > limit:
         said = f"${doubtful:,.0f} of positions do not match the books; the limit is ${limit:,.0f}"
         return Judgement(CycleOutcome.HALTED_UNRECONCILED, said, stop=True)
+    unvalued = [symbol for symbol, qty in book.worst_case.items() if qty != 0 and symbol not in prices.value]
+    if unvalued and judged.denied is None:
+        return Judgement(
+            None, f"no price at all for {', '.join(unvalued)}: no cap is known to hold", False, Outcome.DENIED_CAP
+        )
     return judged
 
 
@@ -168,12 +174,12 @@ def _endings(
     """How each symbol ends in the plan: its orders come before what was denied, that before what was held."""
     endings = {m.symbol: Ending(m.hold, m.because) for m in moves if m.hold is not None}
     endings |= {symbol: Ending(d.outcome, d.because) for symbol, d in denied.items()}
-    for symbol in {o.symbol for o in orders}:
-        mine = [o for o in orders if o.symbol == symbol]
-        said = "; ".join(f"{o.because}; {o.qty.normalize():f} shares to {o.side}" for o in mine)
-        if symbol in denied:
-            said += f"; {denied[symbol].because}"
-        endings[symbol] = Ending(Outcome.PLANNED, said)
+    planned: dict[str, str] = {}
+    for order in orders:
+        said = f"{order.because}; {text_of(order.qty)} shares to {order.side}"
+        planned[order.symbol] = f"{planned[order.symbol]}; {said}" if order.symbol in planned else said
+    for symbol, said in planned.items():
+        endings[symbol] = Ending(Outcome.PLANNED, f"{said}; {denied[symbol].because}" if symbol in denied else said)
     for symbol in aims.fixed:
         endings[symbol] = Ending(Outcome.REJECTED_NO_PRICE, "held, but it cannot be traded or priced now")
     endings |= {symbol: Ending(f.outcome, f.because) for symbol, f in book.frozen.items()}

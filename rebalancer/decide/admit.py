@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
+from rebalancer.decide.reconcile import by_id
 from rebalancer.decisions import Verdict
 from rebalancer.facts import Instrument, Quote, Signal, Snapshot
 from rebalancer.outcomes import Outcome
 from rebalancer.rules import Quotes, Rules
+from rebalancer.values import ZERO, text_of
 
 CLOCK_SKEW = timedelta(seconds=5)  # a time may lie this far in the future before it is refused
 
@@ -32,10 +34,11 @@ class Prices(NamedTuple):
 
 
 class Admitted(NamedTuple):
-    """Signals by symbol, at least one each, newest first; and one verdict for every signal that was turned away."""
+    """Signals by symbol, at least one each, newest first; and for every signal of the snapshot, in its order, the
+    verdict that turned it away, or None."""
 
     signals: Mapping[str, tuple[Signal, ...]]
-    rejected: tuple[Verdict, ...]
+    rejected: tuple[Verdict | None, ...]
 
 
 def admit(snapshot: Snapshot, prices: Prices, rules: Rules) -> Admitted:
@@ -45,20 +48,21 @@ def admit(snapshot: Snapshot, prices: Prices, rules: Rules) -> Admitted:
         _problem(signal, snapshot, instruments.get(signal.symbol), prices.usable.get(signal.symbol))
         for signal in snapshot.signals
     ]
-    newest: dict[tuple[str, str], Signal] = {}
-    for signal, problem in zip(snapshot.signals, problems, strict=True):
+    newest: dict[tuple[str, str], int] = {}
+    for place, (signal, problem) in enumerate(zip(snapshot.signals, problems, strict=True)):
         best = newest.get((signal.source, signal.symbol))
-        if problem is None and (best is None or (signal.issued_at, signal.id) > (best.issued_at, best.id)):
-            newest[signal.source, signal.symbol] = signal
+        if problem is None and (best is None or _age_key(signal) > _age_key(snapshot.signals[best])):
+            newest[signal.source, signal.symbol] = place
     age_max = timedelta(minutes=rules.signals.max_age_minutes)
     admitted: dict[str, list[Signal]] = {}
-    rejected: list[Verdict] = []
-    for signal, refusal in zip(snapshot.signals, problems, strict=True):
+    rejected: list[Verdict | None] = []
+    for place, (signal, refusal) in enumerate(zip(snapshot.signals, problems, strict=True)):
         instrument = instruments.get(signal.symbol)
         if refusal is None:
             best = newest[signal.source, signal.symbol]
-            if best is not signal:
-                refusal = Outcome.REJECTED_SUPERSEDED, f"{signal.source} has a newer signal, {best.id}"
+            if best != place:
+                newer = snapshot.signals[best].id
+                refusal = Outcome.REJECTED_SUPERSEDED, f"{signal.source} has a newer signal, {newer}"
             elif snapshot.as_of - signal.issued_at > age_max:
                 age = (snapshot.as_of - signal.issued_at).total_seconds() / 60
                 refusal = (
@@ -76,8 +80,7 @@ def admit(snapshot: Snapshot, prices: Prices, rules: Rules) -> Admitted:
                 refusal = Outcome.REJECTED_NO_PRICE, prices.unusable.get(signal.symbol, "no quote")
         if refusal is None:
             admitted.setdefault(signal.symbol, []).append(signal)
-        else:
-            rejected.append(Verdict(signal.id, signal.symbol, *refusal))
+        rejected.append(None if refusal is None else Verdict(signal.id, signal.symbol, *refusal))
     ordered = {
         symbol: tuple(sorted(group, key=lambda s: (s.issued_at, s.source, s.id), reverse=True))
         for symbol, group in sorted(admitted.items())
@@ -91,7 +94,8 @@ def usable_prices(snapshot: Snapshot, rules: Quotes) -> Prices:
     bid: dict[str, Decimal] = {}
     ask: dict[str, Decimal] = {}
     unusable: dict[str, str] = {}
-    value = {p.symbol: p.avg_entry_price for p in snapshot.positions}
+    value = {o.symbol: o.limit_price for o in by_id(snapshot.open_orders) if o.limit_price is not None}
+    value |= {p.symbol: p.avg_entry_price for p in snapshot.positions}
     spread_max = Decimal(str(rules.max_spread))
     for quote in snapshot.quotes:
         problem = _quote_problem(quote, snapshot, rules.max_age_seconds, spread_max)
@@ -100,8 +104,9 @@ def usable_prices(snapshot: Snapshot, rules: Quotes) -> Prices:
             bid[quote.symbol], ask[quote.symbol] = quote.bid, quote.ask
         else:
             unusable[quote.symbol] = problem or "no quote"
-            if quote.last is not None and quote.last > 0:
-                value[quote.symbol] = quote.last
+            known = [price for price in (quote.last, quote.ask, quote.bid) if price is not None and price > 0]
+            if known:
+                value[quote.symbol] = known[0]
     return Prices(usable, bid, ask, value, unusable)
 
 
@@ -111,7 +116,7 @@ def _quote_problem(quote: Quote, snapshot: Snapshot, age_max_seconds: float, spr
     if not (quote.bid > 0 and quote.ask > 0):
         return "the quote is not positive"
     if quote.bid > quote.ask:
-        return f"the quote is crossed: bid {quote.bid} above ask {quote.ask}"
+        return f"the quote is crossed: bid {text_of(quote.bid)} above ask {text_of(quote.ask)}"
     age = (snapshot.as_of - quote.at).total_seconds()
     if not age <= age_max_seconds:
         return f"the quote is {age:,.0f} s old; quotes.max_age_seconds is {age_max_seconds:g}"
@@ -121,6 +126,11 @@ def _quote_problem(quote: Quote, snapshot: Snapshot, age_max_seconds: float, spr
         share = float((quote.ask - quote.bid) * 2 / (quote.ask + quote.bid))
         return f"the spread of {share:.1%} is wider than quotes.max_spread {float(spread_max):.1%}"
     return None
+
+
+def _age_key(signal: Signal) -> tuple[datetime, str, float, float, Decimal]:
+    """What makes one signal of a source newer than another; the last fields only decide between equal ids."""
+    return signal.issued_at, signal.id, signal.score, signal.confidence, signal.stop_price or ZERO
 
 
 def _problem(
@@ -141,7 +151,10 @@ def _problem(
             and signal.score != 0
             and (price - signal.stop_price) * (1 if signal.score > 0 else -1) <= 0
         ):
-            return Outcome.REJECTED_INVALID, f"the stop {signal.stop_price} is on the wrong side of the price {price}"
+            return (
+                Outcome.REJECTED_INVALID,
+                f"the stop {text_of(signal.stop_price)} is on the wrong side of the price {text_of(price)}",
+            )
     if instrument is None:
         return Outcome.REJECTED_UNKNOWN_SYMBOL, "the broker does not know this symbol"
     return None

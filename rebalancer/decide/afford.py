@@ -56,7 +56,7 @@ def afford(plan: Plan, snapshot: Snapshot, rules: Rules, account: Account, fille
             "increase",
             o.qty if o.side == "buy" else -o.qty,
             o.price,
-            trade_lot(instruments[o.symbol], rules),
+            trade_lot(instruments[o.symbol], rules, is_long=o.side == "buy"),
             o.drift,
             o.because,
         )
@@ -66,16 +66,16 @@ def afford(plan: Plan, snapshot: Snapshot, rules: Rules, account: Account, fille
     funded = fund(trades, prices.ask, room, purse, None, rules)
     by_symbol = {o.symbol: o for o in increases}
     return Afforded(
-        tuple(_resized(by_symbol[t.symbol], t, prices.ask[t.symbol]) for t in funded.trades),
+        tuple(_resized(by_symbol[t.symbol], t, prices.ask[t.symbol], rules) for t in funded.trades),
         {by_symbol[symbol].client_order_id: denial for symbol, denial in funded.denied.items()},
     )
 
 
-def _resized(order: Order, trade: Trade, ask: Decimal) -> Order:
+def _resized(order: Order, trade: Trade, ask: Decimal, rules: Rules) -> Order:
     qty = abs(trade.qty)
     return order._replace(
         qty=qty,
         notional=cents_toward_zero(qty * order.price),
-        reserve=reserve_per_share(order.symbol, ask, is_long=trade.qty > 0) * qty,
+        reserve=reserve_per_share(order.symbol, ask, rules, is_long=trade.qty > 0) * qty,
         because=trade.because,
     )

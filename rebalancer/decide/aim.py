@@ -173,10 +173,12 @@ def _own_cap(row: Weighed, admitted: Admitted, prices: Prices, rules: Rules) -> 
     """The largest absolute weight the name alone may have, and the rule that says so. Heat is a loss, so it is of
     equity: weight x capital_scaling x stop distance <= max_trade_heat."""
     sizing, risk = rules.position_sizing, rules.risk_management
-    stop = next((s.stop_price for s in admitted.signals.get(row.symbol, ()) if s.stop_price is not None), None)
     distance = risk.default_stop_distance
-    if stop is not None and row.symbol in prices.usable:
-        distance = float(abs(prices.usable[row.symbol] - stop) / prices.usable[row.symbol])
+    price = prices.usable[row.symbol]
+    for signal in admitted.signals.get(row.symbol, ()):
+        if signal.stop_price is not None and (price - signal.stop_price) * (1 if row.raw >= 0 else -1) > 0:
+            distance = float(abs(price - signal.stop_price) / price)
+            break  # the newest stop that lies where this position would lose
     return min(
         (sizing.max_position_size, "position_sizing.max_position_size"),
         (risk.max_position_risk / row.volatility, "risk_management.max_position_risk"),

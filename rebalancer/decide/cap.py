@@ -5,12 +5,14 @@ The capped weights are the I-projection of the raw ones (Csiszar 1975, I-diverge
     minimise  sum_i ( w_i log(w_i / u_i) - w_i + u_i )   subject to   0 <= w_i <= c_i,   sum_{i in G_k} w_i <= C_k
 
 Its solution is unique and multiplicative, w_i = min(c_i, u_i * product of the factors of i's groups), so it explains
-itself: "sector Technology x 0.82". It is found by exact maximisation of the dual over one group after the other
-(cyclic Bregman projections); groups of one family do not overlap and are updated together:
+itself: "sector Technology x 0.82". It is found on the dual, whose variables are the factors; groups of one family do
+not overlap and are updated together:
 
 1. `_family_factors`  the largest factors in [0, 1] that bring every group of one family within its limit
-2. `cap_weights`      sweeps over the families until no factor moves and every limit holds
-3. `_within`          the last rounding error is taken off, so that no limit is exceeded by a single unit
+2. `_solve`           a sweep of these over the families (cyclic Bregman projections) is always safe, but may be slow;
+                      `newton.climb` goes on from there, and where it does not get nearer another sweep follows
+3. `cap_weights`      solves for the families that are exceeded, and adds those that turn out to be late
+4. `_within`          the last rounding error is taken off, so that no limit is exceeded by a single unit
 
 Only + - * / and sequential sums are used, so that the result is the same on every machine.
 """
@@ -21,28 +23,17 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from rebalancer.decide.newton import SETTLED, Family, Floats, Ints, climb, common_groups, group_sums, product
+
+__all__ = ["Capped", "Family", "Floats", "Ints", "cap_weights"]
 
 SWEEPS_MAX: Final = 20_000
-SETTLED: Final = 1e-14  # relative movement of a factor that counts as none
-
-
-class Family(NamedTuple):
-    """Groups that do not overlap, such as all sectors. `member[i]` is the group of name i, -1 for none; `limits[k]`
-    is the largest sum of absolute weights of group k (fractions of capital, may be infinite)."""
-
-    name: str
-    labels: tuple[str, ...]
-    member: Ints
-    limits: Floats
 
 
 class Capped(NamedTuple):
     """`weights`: shape (n,), signed as the raw ones; `factors`: one array per family, one factor in [0, 1] per group,
-    below 1 only where that group's cap binds, 0 only where its limit is 0."""
+    below 1 only where that group's cap binds, 0 only where its limit is 0; `sweeps`: how many it took."""
 
     weights: Floats
     factors: tuple[Floats, ...]
@@ -63,37 +54,42 @@ def cap_weights(raw: Floats, own: Floats, families: Sequence[Family]) -> Capped:
     if not (np.isfinite(size).all() and (own >= 0).all()):
         raise ValueError("weights must be finite and own caps not negative")
     factors = [np.ones(len(family.labels)) for family in families]
-    spread = [np.ones(raw.shape) for _ in families]  # each family's factor, spread over the names
-    binding = [k for k, family in enumerate(families) if _exceeds(np.minimum(own, size), family)]
-    if not binding:
-        return Capped(np.copysign(np.minimum(own, size), raw), tuple(factors), 0)
-
+    weights = np.minimum(own, size)
+    binding: list[int] = []
     sweeps = 0
-    moved = True
+    while late := [k for k, family in enumerate(families) if k not in binding and _exceeds(weights, family)]:
+        binding = sorted([*binding, *late])
+        chosen = [families[k] for k in binding]
+        found, count = _solve(size, own, chosen, [factors[k] for k in binding])
+        sweeps += count
+        for k, values in zip(binding, found, strict=True):
+            factors[k] = values
+        weights = product(size, own, chosen, found)
+    return Capped(np.copysign(_within(weights, families), raw), tuple(factors), sweeps)
+
+
+def _solve(size: Floats, own: Floats, families: Sequence[Family], start: Sequence[Floats]) -> tuple[list[Floats], int]:
+    """The factors of these families, one array each, and the number of sweeps."""
+    factors = list(start)
+    if len(families) == 1:
+        return [_family_factors(size, own, families[0])], 1
+    shared = common_groups(families)
+    sweeps, moved = 0, True
     while moved and sweeps < SWEEPS_MAX:
-        moved = False
         sweeps += 1
+        moved = False
         for k, family in enumerate(families):
-            if k not in binding:
-                continue
             others = size.copy()
-            for other, held in enumerate(spread):
-                if other != k and other in binding:
-                    others *= held
+            for other, held in zip(families, factors, strict=True):
+                if other is not family:
+                    others *= np.append(held, 1.0)[other.member]  # member -1 finds the 1.0
             found = _family_factors(others, own, family)
-            if (np.abs(found - factors[k]) > SETTLED * factors[k]).any():
-                moved = True
-                factors[k] = found
-                spread[k] = np.where(family.member >= 0, found[family.member], 1.0)
-        if not moved or sweeps == 1:  # a family that was within its limits stays so: factors only shrink weights
-            weights = _product(size, own, spread)
-            late = [k for k, family in enumerate(families) if k not in binding and _exceeds(weights, family)]
-            binding += late
-            moved = moved or bool(late)
-        if len(binding) == 1:
-            break
-    weights = _within(_product(size, own, spread), families)
-    return Capped(np.copysign(weights, raw), tuple(factors), sweeps)
+            moved = moved or bool((np.abs(found - factors[k]) > SETTLED * factors[k]).any())
+            factors[k] = found
+        if moved:
+            factors, arrived = climb(size, own, families, shared, factors)
+            moved = not arrived
+    return factors, sweeps
 
 
 def _family_factors(size: Floats, own: Floats, family: Family) -> Floats:
@@ -103,23 +99,24 @@ def _family_factors(size: Floats, own: Floats, family: Family) -> Floats:
     which is never above the root, climbs to it in finitely many steps.
     """
     count = len(family.labels)
-    inside = family.member >= 0
-    index = family.member[inside]
-    part, cap = size[inside], own[inside]
-    over = np.bincount(index, np.minimum(part, cap), count) > family.limits
+    over = _sums(np.minimum(size, own), family) > family.limits
     factors = np.ones(count)
     if not over.any():
         return factors
+    inside = np.append(over, False)[family.member]  # member -1 finds the False
+    index, part, cap = family.member[inside], size[inside], own[inside]
     total = np.bincount(index, part, count)
     factors[over] = family.limits[over] / total[over]
     for _ in range(part.size + 1):
         grown = part * factors[index]
         free = grown < cap
-        sums = np.bincount(index, np.where(free, grown, cap), count)
-        slope = np.bincount(index, np.where(free, part, 0.0), count)
-        climb = over & (slope > 0) & (sums < family.limits)
+        if free.all():
+            break  # the first step was exact
+        slope = np.bincount(index, part * free, count)
+        sums = np.bincount(index, np.minimum(grown, cap), count)
+        climbing = over & (slope > 0) & (sums < family.limits)
         step = np.zeros(count)
-        step[climb] = (family.limits[climb] - sums[climb]) / slope[climb]
+        step[climbing] = (family.limits[climbing] - sums[climbing]) / slope[climbing]
         higher = np.minimum(factors + step, 1.0)
         if (higher <= factors * (1 + 2e-16)).all():
             break
@@ -127,29 +124,23 @@ def _family_factors(size: Floats, own: Floats, family: Family) -> Floats:
     return factors
 
 
-def _product(size: Floats, own: Floats, spread: Sequence[Floats]) -> Floats:
-    weights = size.copy()
-    for factor in spread:
-        weights *= factor
-    return np.minimum(own, weights)
+def _sums(weights: Floats, family: Family) -> Floats:
+    return group_sums(family.member, weights, len(family.labels))
 
 
 def _exceeds(weights: Floats, family: Family) -> bool:
-    inside = family.member >= 0
-    sums = np.bincount(family.member[inside], weights[inside], len(family.labels))
-    return bool((sums > family.limits).any())
+    return bool((_sums(weights, family) > family.limits).any())
 
 
 def _within(weights: Floats, families: Sequence[Family]) -> Floats:
-    """Take off what rounding left above a limit (relative size 1e-15), exactly."""
+    """Take off what rounding left above a limit (relative size 1e-14), exactly."""
     for family in families:
-        inside = family.member >= 0
         for _ in range(8):
-            sums = np.bincount(family.member[inside], weights[inside], len(family.labels))
+            sums = _sums(weights, family)
             over = sums > family.limits
             if not over.any():
                 break
-            shrink = np.ones(len(family.labels))
-            shrink[over] = family.limits[over] / sums[over] * (1 - 2.3e-16)
-            weights = weights * np.where(inside, shrink[family.member], 1.0)
+            shrink = np.ones(len(family.labels) + 1)
+            shrink[:-1][over] = family.limits[over] / sums[over] * (1 - 2.3e-16)
+            weights = weights * shrink[family.member]
     return weights

@@ -36,6 +36,7 @@ class Move(NamedTuple):
     symbol: str
     price: Decimal
     lot: Decimal
+    closing_lot: Decimal | None
     held: Decimal
     pending: Decimal
     target: Decimal
@@ -59,11 +60,24 @@ def diff(
     return tuple(_move(aim, book, prices.usable[aim.symbol], instruments[aim.symbol], capital, rules) for aim in aims)
 
 
-def trade_lot(instrument: Instrument, rules: Rules) -> Decimal:
-    """The smallest quantity to trade: the instrument's lot, or a millionth of a share where fractions are wanted."""
-    if instrument.asset_class == "us_equity" and instrument.fractionable and rules.position_sizing.fractional:
-        return min(instrument.lot, FRACTIONAL_LOT)
-    return instrument.lot
+def trade_lot(instrument: Instrument, rules: Rules, *, is_long: bool) -> Decimal:
+    """The smallest quantity to trade: the instrument's lot, or a millionth of a share where fractions are wanted. The
+    broker lends whole shares only."""
+    if instrument.asset_class == "crypto":
+        return instrument.lot
+    if not is_long:
+        return max(instrument.lot, Decimal(1))
+    fractions = instrument.fractionable and rules.position_sizing.fractional
+    return min(instrument.lot, FRACTIONAL_LOT) if fractions else instrument.lot
+
+
+def closing_lot(instrument: Instrument, *, is_long: bool) -> Decimal | None:
+    """What a reduction must be a multiple of; None when any fraction that is held can be closed."""
+    if instrument.asset_class == "crypto":
+        return instrument.lot
+    if not is_long:
+        return max(instrument.lot, Decimal(1))
+    return None if instrument.fractionable else instrument.lot
 
 
 def most_shares(price: Decimal, lot: Decimal, rules: Rules) -> Decimal:
@@ -75,23 +89,23 @@ def most_shares(price: Decimal, lot: Decimal, rules: Rules) -> Decimal:
 def _move(aim: Aim, book: Book, price: Decimal, instrument: Instrument, capital: Decimal, rules: Rules) -> Move:
     held = book.held.get(aim.symbol, ZERO)
     pending = book.pending.get(aim.symbol, ZERO)
-    lot = trade_lot(instrument, rules)
-    if aim.weight < 0:
-        lot = max(lot, instrument.lot, Decimal(1)) if instrument.asset_class == "us_equity" else lot
+    lot = trade_lot(instrument, rules, is_long=aim.weight >= 0)
     now = held + pending
     drift = aim.weight - float(now * price / capital)
     band = _band(aim, rules.position_sizing.no_trade_band)
     aimed = aim.weight
-    if rules.position_sizing.no_trade_band.to == "edge" and abs(drift) > band:
+    if rules.position_sizing.no_trade_band.to == "edge" and abs(drift) > band and not _capped(aim, drift):
         aimed -= band if drift > 0 else -band
     target = shares_toward_zero(decimal_near(aimed) * capital / price, lot)
     if aim.implied and not aim.factors and aim.weight == aim.raw != 0:
         target, drift = now, 0.0  # silence: exactly what is there, odd lots included
     reduce, increase = split(held, pending, target, lot, instrument)
     hold, because = _hold(aim, drift, band, reduce, increase, price, target, held, rules)
-    if hold is None and (pending * reduce < 0 or pending * increase < 0):
+    nothing = hold is not Outcome.HELD_WITHIN_BAND and reduce == increase == 0
+    if (hold is None or nothing) and pending * (target - now) < 0:
         hold, because = Outcome.FROZEN_OPEN_ORDER, "an order of ours on the other side is still working"
-    return Move(aim.symbol, price, lot, held, pending, target, reduce, increase, drift, band, hold, because)
+    closes_in = closing_lot(instrument, is_long=held >= 0)
+    return Move(aim.symbol, price, lot, closes_in, held, pending, target, reduce, increase, drift, band, hold, because)
 
 
 def split(
@@ -107,16 +121,21 @@ def split(
         closing, opening = target - now, ZERO
     else:
         closing, opening = ZERO, target - now
-    whole = not (instrument.fractionable or instrument.asset_class == "crypto")
-    if whole and closing != 0:
-        sellable = shares_toward_zero(now, lot)
-        closing = min(shares_away_from_zero(abs(closing), lot), abs(sellable)) * (1 if closing > 0 else -1)
+    whole = closing_lot(instrument, is_long=held >= 0)
+    if whole is not None and closing != 0:
+        sellable = shares_toward_zero(now, whole)
+        closing = min(shares_away_from_zero(abs(closing), whole), abs(sellable)) * (1 if closing > 0 else -1)
     if held * closing >= 0:
         closing = ZERO  # nothing of this direction is held yet: what is pending cannot be sold before it is there
     closing = max(min(closing, abs(held)), -abs(held))
     if pending != 0 and now * target < 0:
         opening = ZERO
     return closing, shares_toward_zero(opening, lot)
+
+
+def _capped(aim: Aim, drift: float) -> bool:
+    """Whether the position is larger than a cap lets its target be: then it goes to the target, not to the edge."""
+    return aim.weight * drift < 0 and (bool(aim.factors) or abs(aim.weight) == aim.own_cap)
 
 
 def _band(aim: Aim, band: NoTradeBand) -> float:
@@ -169,7 +188,7 @@ def reason_text(aim: Aim) -> str:
     if aim.note == "neutral":
         return f"neutral: |score x confidence| {abs(aim.score * aim.confidence):.3f} is below the threshold"
     if aim.note not in ("", "implied"):
-        return f"score {aim.score:+.2f}, but {aim.note}"
+        return f"score {aim.score:+.2f} supports no long position; {aim.note}"
     if aim.implied and aim.weight == 0:
         return "no usable signal, and unsignalled positions are to be closed"
     said = "no usable signal" if aim.implied else f"score {aim.score:+.2f} x confidence {aim.confidence:.2f}"

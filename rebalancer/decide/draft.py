@@ -12,17 +12,16 @@ from decimal import Decimal
 from typing import Final
 
 from rebalancer.decide.admit import Prices
-from rebalancer.decide.fund import reserve_per_share
+from rebalancer.decide.fund import BASIS_POINTS, reserve_per_share
 from rebalancer.decide.phase import Trade
 from rebalancer.decisions import Order, Phase, PositionIntent
 from rebalancer.facts import Instrument
 from rebalancer.rules import Rules
-from rebalancer.values import CENT, Side, cents_toward_zero, decimal_near, price_to_tick_for
+from rebalancer.values import CENT, ZERO, Side, cents_toward_zero, decimal_near, price_to_tick_for
 
 ID_PREFIX: Final = "rb-"
 ID_LENGTH_MAX: Final = 48
 PENNY_TICK: Final = Decimal("0.0001")  # Alpaca: four decimals below one dollar, two from there on
-BASIS_POINTS: Final = Decimal(10_000)
 
 
 def draft(trade: Trade, account_id: str, cycle_id: str, instrument: Instrument, prices: Prices, rules: Rules) -> Order:
@@ -35,7 +34,7 @@ def draft(trade: Trade, account_id: str, cycle_id: str, instrument: Instrument, 
     if rules.execution.order_type == "limit":
         limit_price = _limit_price(side, trade.symbol, instrument, prices, rules)
     reserve = (
-        reserve_per_share(trade.symbol, prices.ask[trade.symbol], is_long=is_long) * qty if opening else Decimal(0)
+        reserve_per_share(trade.symbol, prices.ask[trade.symbol], rules, is_long=is_long) * qty if opening else ZERO
     )
     return Order(
         client_order_id=order_id(account_id, cycle_id, trade.phase, trade.symbol, 1),

@@ -25,6 +25,7 @@ COLLAR_LOW: Final = Decimal("1.04")
 COLLAR_HIGH: Final = Decimal("1.025")
 COLLAR_SHORT: Final = Decimal("1.04")
 COLLAR_CRYPTO: Final = Decimal("1.02")
+BASIS_POINTS: Final = Decimal(10_000)
 
 
 class Purse:
@@ -103,13 +104,13 @@ def fund(
             continue
         asked = abs(trade.qty)
         money, cap = room.left(trade.symbol, is_long=is_long)
-        reserve = reserve_per_share(trade.symbol, asks[trade.symbol], is_long=is_long)
+        reserve = reserve_per_share(trade.symbol, asks[trade.symbol], rules, is_long=is_long)
         fits = shares_toward_zero(money / trade.price, trade.lot)
         affordable = shares_toward_zero(purse.left(trade.symbol) / reserve, trade.lot)
         qty = min(asked, fits, affordable)
         if qty < asked and qty * trade.price < rules.position_sizing.min_trade_size:
             if fits <= affordable:
-                denied[trade.symbol] = Denial(Outcome.DENIED_CAP, f"no room left under {cap.replace(':', ' ', 1)}")
+                denied[trade.symbol] = Denial(Outcome.DENIED_CAP, f"no room left under {cap.replace(':', ' ', 1)}", cap)
             else:
                 denied[trade.symbol] = Denial(
                     Outcome.DENIED_BUYING_POWER, f"${purse.left(trade.symbol):,.2f} of buying power left"
@@ -123,16 +124,22 @@ def fund(
         if qty < asked:
             limit = cap.replace(":", " ", 1) if fits <= affordable else "buying power"
             because += f"; cut from {text_of(asked)} to {text_of(qty)} shares by {limit}"
-        kept.append(trade._replace(qty=qty if is_long else -qty, because=because))
+        cut_by = cap if qty < asked and fits <= affordable else ""
+        kept.append(trade._replace(qty=qty if is_long else -qty, because=because, cap=cut_by))
         room.trade(trade.symbol, kept[-1].qty)
         purse.spend(qty * reserve)
     return Funded(tuple(kept), denied)
 
 
-def reserve_per_share(symbol: str, ask: Decimal, *, is_long: bool) -> Decimal:
-    """USD of buying power that the broker sets aside per share of an opening market order."""
+def reserve_per_share(symbol: str, ask: Decimal, rules: Rules, *, is_long: bool) -> Decimal:
+    """USD of buying power that the broker sets aside per share of an opening order. For a limit order that is its limit
+    price: never counted for less than a market order."""
     if "/" in symbol:
-        return ask * COLLAR_CRYPTO
-    if not is_long:
-        return ask * COLLAR_SHORT
-    return ask * (COLLAR_LOW if ask < COLLAR_SPLIT_PRICE else COLLAR_HIGH)
+        collar = COLLAR_CRYPTO
+    elif not is_long:
+        collar = COLLAR_SHORT
+    else:
+        collar = COLLAR_LOW if ask < COLLAR_SPLIT_PRICE else COLLAR_HIGH
+    if rules.execution.order_type == "limit":
+        collar = max(collar, 1 + decimal_near(rules.execution.limit_offset_bps) / BASIS_POINTS)
+    return ask * collar

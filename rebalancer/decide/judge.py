@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rebalancer.facts import Snapshot
 from rebalancer.outcomes import CycleOutcome, Outcome
 from rebalancer.rules import Rules
-from rebalancer.values import decimal_near
+from rebalancer.values import decimal_near, text_of
 
 
 class Judgement(NamedTuple):
@@ -26,7 +26,8 @@ class Judgement(NamedTuple):
     denied: Outcome | None = None
 
 
-FREE = Judgement(None, "", stop=False)
+EQUITY_MAX: Final = Decimal(10) ** 12  # an account this large is a misreading
+FREE: Final = Judgement(None, "", stop=False)
 
 
 def judge(snapshot: Snapshot, rules: Rules) -> Judgement:
@@ -42,8 +43,8 @@ def judge(snapshot: Snapshot, rules: Rules) -> Judgement:
         return Judgement(CycleOutcome.SKIPPED_TOO_LATE, "the market is about to close", stop=True)
     if account.restrictions:
         return Judgement(CycleOutcome.HALTED_ACCOUNT, f"account: {', '.join(account.restrictions)}", stop=True)
-    if not account.equity > 0:
-        return Judgement(CycleOutcome.HALTED_ACCOUNT, f"equity is {account.equity}", stop=True)
+    if not 0 < account.equity < EQUITY_MAX:
+        return Judgement(CycleOutcome.HALTED_ACCOUNT, f"equity is {text_of(account.equity)}", stop=True)
     return _losses(account.equity, account.last_equity, account.peak_equity, rules)
 
 

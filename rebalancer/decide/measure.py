@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
 
 from rebalancer.decide.aim import Aims
@@ -23,15 +23,17 @@ def measure(
     capital: Decimal,
     orders: Sequence[Order],
     denied: Mapping[str, Denial],
+    cut: Set[str],
     rules: Rules,
 ) -> tuple[LimitUse, ...]:
     """All limits: exposure as fractions of capital, losses as fractions of equity, orders as counts.
 
-    before, after: USD per cap. A position's own cap is listed when it binds, since there is one per name.
+    before, after: USD per cap. cut: the caps that denied an increase or made it smaller. A position's own cap is listed
+    when it binds, since there is one per name.
     """
     binding = {name for a in aims.targets for name in a.factors}
     binding |= {f"position:{a.symbol}" for a in aims.targets if a.raw != 0 and abs(a.weight) == a.own_cap}
-    cut = " ".join(d.because for d in denied.values() if d.outcome is Outcome.DENIED_CAP)
+    binding |= cut
     own = {f"position:{a.symbol}": a.own_cap for a in aims.targets if f"position:{a.symbol}" in binding}
     uses = [
         LimitUse(
@@ -39,7 +41,7 @@ def measure(
             limit,
             _fraction(before.get(name, ZERO), capital),
             _fraction(after.get(name, ZERO), capital),
-            name in binding or name.replace(":", " ", 1) in cut,
+            name in binding,
         )
         for name, limit in {**aims.groups.limits, **own}.items()
     ]

@@ -16,11 +16,12 @@ from rebalancer.decide.room import Room
 from rebalancer.decisions import Phase
 from rebalancer.outcomes import Outcome
 from rebalancer.rules import Rules
-from rebalancer.values import ZERO, shares_away_from_zero, text_of
+from rebalancer.values import ZERO, shares_away_from_zero, shares_toward_zero, text_of
 
 
 class Trade(NamedTuple):
-    """Signed shares of one symbol to trade in one phase; `drift` (fraction of capital) is its priority."""
+    """Signed shares of one symbol to trade in one phase; `drift` (fraction of capital) is its priority; `cap` names the
+    cap that made it smaller, if one did."""
 
     symbol: str
     phase: Phase
@@ -29,13 +30,15 @@ class Trade(NamedTuple):
     lot: Decimal
     drift: float
     because: str
+    cap: str = ""
 
 
 class Denial(NamedTuple):
-    """A trade that a limit forbids."""
+    """A trade that a limit forbids; `cap` is the name of the cap when it is one."""
 
     outcome: Outcome
     because: str
+    cap: str = ""
 
 
 class Phases(NamedTuple):
@@ -58,7 +61,7 @@ def phase(moves: Sequence[Move], available: Mapping[str, Decimal], room: Room, r
         if move.hold is not None:
             continue
         most = most_shares(move.price, move.lot, rules)
-        closing = _clip(move.reduce, min(most, abs(available.get(move.symbol, ZERO))))
+        closing = _closing(move, move.reduce, min(most, abs(available.get(move.symbol, ZERO))))
         if move.reduce != 0:
             if closing != 0:
                 reduce.append(_trade(move, "reduce", closing, move.because + _cut_text(move.reduce, closing)))
@@ -68,7 +71,7 @@ def phase(moves: Sequence[Move], available: Mapping[str, Decimal], room: Room, r
                 denied[move.symbol] = Denial(Outcome.DENIED_NOT_AVAILABLE, "other orders hold all of its shares")
         if move.increase != 0 and closing == move.reduce:
             opening = _clip(move.increase, most)
-            if opening != 0:
+            if abs(opening) * move.price >= rules.position_sizing.min_trade_size:
                 increase.append(_trade(move, "increase", opening, move.because + _cut_text(move.increase, opening)))
             elif closing == 0:
                 denied[move.symbol] = _too_dear(move, rules)
@@ -85,7 +88,7 @@ def _relief(moves: Sequence[Move], available: Mapping[str, Decimal], room: Room,
             continue
         least = shares_away_from_zero(rules.position_sizing.min_trade_size / move.price, move.lot)
         most = min(most_shares(move.price, move.lot, rules), abs(available.get(move.symbol, ZERO)), abs(move.held))
-        qty = _clip(move.reduce, most) if abs(move.reduce) >= least else _clip(least.copy_sign(move.reduce), most)
+        qty = _closing(move, max(abs(move.reduce), least).copy_sign(move.reduce), most)
         if abs(qty) * move.price < rules.position_sizing.min_trade_size:
             continue
         room.trade(move.symbol, qty)
@@ -105,6 +108,11 @@ def _clip(qty: Decimal, most: Decimal) -> Decimal:
     return max(min(qty, most), -most)
 
 
+def _closing(move: Move, qty: Decimal, most: Decimal) -> Decimal:
+    clipped = _clip(qty, most)
+    return clipped if move.closing_lot is None else shares_toward_zero(clipped, move.closing_lot)
+
+
 def _cut_text(asked: Decimal, kept: Decimal) -> str:
     return "" if kept == asked else f"; {text_of(abs(kept))} of {text_of(abs(asked))} shares now, the rest later"
 
@@ -112,5 +120,7 @@ def _cut_text(asked: Decimal, kept: Decimal) -> str:
 def _too_dear(move: Move, rules: Rules) -> Denial:
     most = min(rules.position_sizing.max_trade_size, rules.position_sizing.max_order_value)
     return Denial(
-        Outcome.DENIED_ORDER_VALUE, f"one lot at ${move.price:,.2f} is above the largest trade of ${most:,.2f}"
+        Outcome.DENIED_ORDER_VALUE,
+        f"no whole number of lots at ${move.price:,.2f} is between the smallest trade of "
+        f"${rules.position_sizing.min_trade_size:,.2f} and the largest of ${most:,.2f}",
     )

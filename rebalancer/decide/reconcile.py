@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from rebalancer.facts import Snapshot
+from rebalancer.facts import OpenOrder, Snapshot
 from rebalancer.outcomes import Outcome
 from rebalancer.rules import Rules
 from rebalancer.values import ZERO, text_of
@@ -67,7 +67,7 @@ def reconcile(snapshot: Snapshot, rules: Rules) -> Book:
     }
     pending: dict[str, Decimal] = {}
     growing: dict[str, list[Decimal]] = {}
-    for order in snapshot.open_orders:
+    for order in by_id(snapshot.open_orders):
         rest = order.remaining
         growing.setdefault(order.symbol, []).append(rest)
         now = held.get(order.symbol, ZERO)
@@ -93,6 +93,11 @@ def reconcile(snapshot: Snapshot, rules: Rules) -> Book:
         findings=findings,
         unexplained={symbol: held.get(symbol, ZERO) for symbol in unexplained},
     )
+
+
+def by_id(orders: tuple[OpenOrder, ...]) -> list[OpenOrder]:
+    """Open orders in an order that does not depend on how the broker listed them."""
+    return sorted(orders, key=lambda order: order.client_order_id)
 
 
 def _differences(snapshot: Snapshot, held: Mapping[str, Decimal]) -> tuple[tuple[Finding, ...], Mapping[str, Decimal]]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from rebalancer.decide.admit import Admitted
-from rebalancer.decisions import Plan, Verdict
+from rebalancer.decisions import Order, Plan, Verdict
 from rebalancer.facts import Signal
 from rebalancer.outcomes import OrderState, Outcome
 from rebalancer.values import ZERO, text_of
@@ -38,10 +38,14 @@ def settle(plan: Plan, ends: Mapping[str, OrderEnd]) -> tuple[tuple[Verdict, ...
     ends: by client order id; an order without an end was not sent, because the cycle ended first.
     """
 
+    orders: dict[str, list[Order]] = {}
+    for order in plan.orders:
+        orders.setdefault(order.symbol, []).append(order)
+
     def final(verdict: Verdict) -> Verdict:
         if verdict.outcome is not Outcome.PLANNED:
             return verdict
-        ending = _ended(plan, verdict.symbol, ends)
+        ending = _ended(orders[verdict.symbol], ends)
         return Verdict(verdict.signal_id, verdict.symbol, ending.outcome, f"{verdict.because}; {ending.because}")
 
     verdicts = tuple(final(v) for v in plan.verdicts)
@@ -58,29 +62,16 @@ def first_verdicts(
     held: Mapping[str, Decimal],
 ) -> tuple[tuple[Verdict, ...], tuple[Verdict, ...]]:
     """One verdict per signal, in the order of the signals, and one per held symbol that no signal was admitted for."""
-    turned_away: dict[tuple[str, str], list[Verdict]] = {}
-    for verdict in admitted.rejected:
-        turned_away.setdefault((verdict.signal_id, verdict.symbol), []).append(verdict)
-    accepted = {id(s) for group in admitted.signals.values() for s in group}
-    verdicts = []
-    for signal in signals:
-        if id(signal) in accepted:
-            ending = endings[signal.symbol]
-            verdicts.append(Verdict(signal.id, signal.symbol, ending.outcome, ending.because))
-        else:
-            verdicts.append(turned_away[signal.id, signal.symbol].pop(0))
-    assert len(verdicts) == len(signals)
-    silent = tuple(
-        Verdict("", symbol, endings[symbol].outcome, endings[symbol].because)
-        for symbol in sorted(held)
-        if symbol not in admitted.signals
-    )
+    verdicts = [
+        Verdict(signal.id, signal.symbol, *endings[signal.symbol]) if refusal is None else refusal
+        for signal, refusal in zip(signals, admitted.rejected, strict=True)
+    ]
+    silent = tuple(Verdict("", symbol, *endings[symbol]) for symbol in sorted(held) if symbol not in admitted.signals)
     return tuple(verdicts), silent
 
 
-def _ended(plan: Plan, symbol: str, ends: Mapping[str, OrderEnd]) -> Ending:
+def _ended(orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> Ending:
     """The one outcome of all orders of a symbol. The broker's silence outweighs everything else."""
-    orders = [o for o in plan.orders if o.symbol == symbol]
     found = [ends[o.client_order_id] for o in orders if o.client_order_id in ends]
     states = {end.state for end in found}
     asked = sum((o.qty for o in orders), ZERO)

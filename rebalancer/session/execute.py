@@ -25,6 +25,7 @@ from rebalancer.world.clock import SystemClock, Together
 from rebalancer.world.desk import DryDesk, LiveDesk
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.records import DRY_RUN
+from rebalancer.world.kill import KillSwitch
 from rebalancer.world.reference import Reference
 from rebalancer.world.sectors import read_sectors
 
@@ -57,6 +58,7 @@ def execute(setup: Setup, connection: Connection, *, dry_run: bool, cycle_id: st
             broker=ReadOnlyBroker(broker) if dry_run else broker,
             desk=DryDesk(broker) if dry_run else LiveDesk(account_id, broker, journal, clock, together, rules),
             journal=journal,
+            kill=KillSwitch(setup.state, journal),
             signals=Sources(rules, setup.root, journal, reference, tuple(sorted(sectors)), setup.mode),
             reference=reference,
             clock=clock,
@@ -66,7 +68,9 @@ def execute(setup: Setup, connection: Connection, *, dry_run: bool, cycle_id: st
         if not dry_run:
             recover(world, broker, rules)
         result = run(world, rules, cycle_id)
-        return record_of(result, journal, rules, "dry_run" if dry_run else _mode(setup), broker.calls(), started, clock.wall())
+        return record_of(
+            result, journal, rules, "dry_run" if dry_run else _mode(setup), broker.calls(), started, clock.wall()
+        )
 
 
 def record_of(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rebalancer.codec import BadDocument
+from rebalancer.documents import BadDocument
 from rebalancer.rules import Rules
 from rebalancer.world.config import LoadedRules, load_rules
 from rebalancer.world.paths import config_directories, project_root, reports_directory, state_directory

@@ -16,9 +16,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple, Protocol
 
-from rebalancer.codec import canonical, sha256
 from rebalancer.decide.settle import OrderEnd
 from rebalancer.decisions import Order
+from rebalancer.documents import canonical, sha256
 from rebalancer.facts import Account
 from rebalancer.outcomes import OrderState
 from rebalancer.rules import Rules

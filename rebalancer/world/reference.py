@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from rebalancer.codec import BadDocument, plain, read_json, sha256
+from rebalancer.documents import BadDocument, plain, read_json, sha256
 from rebalancer.facts import Instrument, Session
 from rebalancer.rules import Rules
 from rebalancer.values import decimal_of, utc_of

@@ -1,0 +1,46 @@
+"""`config show`, `config check` and `config schema`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rebalancer.cli.exits import Exit
+from rebalancer.cli.screen import warn
+
+
+def show_rules(config: Sequence[Path] | None, *, origin: bool, as_json: bool) -> int:
+    """Print the rules in force. Secrets never stand in them."""
+    from rebalancer.session.setup import load_setup
+    from rebalancer.world.config import show_json, show_text
+
+    setup = load_setup(config)
+    warn(setup.loaded.warnings)
+    sys.stdout.write(show_json(setup.loaded) if as_json else show_text(setup.loaded, origin=origin))
+    return Exit.DONE
+
+
+def check_rules(config: Sequence[Path] | None) -> int:
+    """Read the configuration, the signals and the sectors; every mistake is an error that names its place."""
+    from rebalancer.session.setup import load_setup
+    from rebalancer.world.sectors import read_sectors
+    from rebalancer.world.signals import read_signals
+
+    setup = load_setup(config)
+    warn(setup.loaded.warnings)
+    path = setup.root / setup.rules.signals.path
+    now = datetime.now(UTC)  # noqa: TID251 - only the defaults of rows without a time depend on it
+    signals = read_signals(path, now) if path.exists() else ()
+    sectors = read_sectors(setup.root / setup.rules.sectors_file)
+    sys.stderr.write(f"configuration: ok ({len(signals)} signals, {len(sectors)} sectors)\n")
+    return Exit.DONE
+
+
+def show_schema() -> int:
+    """Print the JSON Schema of the configuration."""
+    from rebalancer.world.config import schema_text
+
+    sys.stdout.write(schema_text())
+    return Exit.DONE

@@ -1,0 +1,75 @@
+"""`kill` and `resume`: the switch that a person throws, and lifts with a reason."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rebalancer.cli.exits import Exit
+from rebalancer.world.ports import JournalBroken
+
+
+def throw(config: Sequence[Path] | None, *, reason: str, cancel: bool) -> int:
+    """Set the kill switch, then cancel our open orders if asked. The file is written before anything else is tried."""
+    from rebalancer.session.setup import load_setup
+    from rebalancer.world.journal import Journal
+    from rebalancer.world.kill import KillSwitch, write_halt
+
+    setup = load_setup(config)
+    write_halt(setup.state, reason)
+    sys.stderr.write(f"kill switch set: nothing will be sent ({reason})\n")
+    try:
+        with Journal.open(setup.journal) as journal:
+            latest = journal.cycles(None, 1)
+            if latest:
+                KillSwitch(setup.state, journal).engage(latest[0].account_id, _now(), reason)
+    except JournalBroken as error:  # the file alone stops everything
+        sys.stderr.write(f"warning: it could not be journalled: {error}\n")
+    return _cancel_all(config) if cancel else Exit.DONE
+
+
+def lift(config: Sequence[Path] | None, *, reason: str) -> int:
+    """Lift the kill switch; shows what had set it."""
+    from rebalancer.session.setup import load_setup
+    from rebalancer.world.journal import Journal
+    from rebalancer.world.kill import KillSwitch
+
+    setup = load_setup(config)
+    with Journal.open(setup.journal) as journal:
+        latest = journal.cycles(None, 1)
+        account_id = latest[0].account_id if latest else ""
+        switch = KillSwitch(setup.state, journal)
+        was = switch.reason(account_id)
+        if was is None:
+            sys.stderr.write("the kill switch was not set\n")
+            return Exit.DONE
+        switch.lift(account_id, _now(), reason)
+    sys.stderr.write(f"kill switch lifted; it was set because: {was}\n")
+    return Exit.DONE
+
+
+def _cancel_all(config: Sequence[Path] | None) -> int:
+    """Cancel every open order that carries our prefix."""
+    from rebalancer.cli.run import connected
+    from rebalancer.decide.draft import ID_PREFIX
+    from rebalancer.session.setup import load_setup
+    from rebalancer.world.brokers import AlpacaBroker
+
+    setup = load_setup(config)
+    with connected(setup) as connection:
+        broker = AlpacaBroker(connection.credentials, connection.endpoints, setup.rules.broker)
+        try:
+            ours = [o for o in broker.orders(None) if o.client_order_id.startswith(ID_PREFIX)]
+            for order in ours:
+                broker.cancel(order.id)
+                sys.stdout.write(f"cancel asked: {order.symbol} {order.side} {order.client_order_id}\n")
+        finally:
+            broker.close()
+    sys.stderr.write(f"{len(ours)} open orders\n")
+    return Exit.DONE
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - a person's act is dated by this machine's clock

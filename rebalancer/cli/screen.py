@@ -1,0 +1,35 @@
+"""What every command needs to know about the terminal."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def warn(warnings: Sequence[str]) -> None:
+    """Print warnings to stderr."""
+    for warning in warnings:
+        sys.stderr.write(f"warning: {warning}\n")
+
+
+def terminal_width() -> int | None:
+    """The terminal's width; None when the output is piped, which is then never cut."""
+    return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else None
+
+
+def wants_colour() -> bool:
+    """Whether colours are wanted: on a terminal, unless NO_COLOR is set; FORCE_COLOR wins."""
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def shown_path(path: Path) -> str:
+    """A path as short as it can be said from here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,93 @@
+"""Which sector a symbol belongs to: `config/sectors.csv`, owned by the user. No data is shipped with it.
+
+Columns: symbol, sector, source, as_of, and optionally correlation_group. A symbol without a row is in no sector,
+which is the tightest of all sector limits.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rebalancer.codec import BadDocument
+from rebalancer.values import symbol_of
+from rebalancer.world.csv_table import CsvRow, read_table
+from rebalancer.world.files import is_absent, read_settled
+
+_REQUIRED: Final = ("symbol", "sector", "source", "as_of")
+_OPTIONAL: Final = ("correlation_group",)
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 &.,/()'_-]{0,63}")
+_SIZE_MAX: Final = 8 * 1024 * 1024
+_log = logging.getLogger(__name__)
+
+
+class SectorRow(NamedTuple):
+    """One symbol's sector, its correlation group if the user sets one, and who said so when."""
+
+    sector: str
+    correlation_group: str | None
+    source: str
+    as_of: date
+
+
+def read_sectors(path: Path) -> Mapping[str, SectorRow]:
+    """Read the sectors by symbol. A missing file is no sectors at all, with a warning in the log; anything wrong in
+    the file raises BadDocument naming file, line and column."""
+    if is_absent(path):
+        _log.warning("%s: is missing; every name counts as of unknown sector, the tightest limit", path)
+        return {}
+    found: dict[str, SectorRow] = {}
+    lines: dict[str, int] = {}
+    for row in read_table(read_settled(path, _SIZE_MAX).text, str(path), _REQUIRED, _OPTIONAL):
+        where = f"{path}:{row.line}"
+        symbol = _symbol(row, where)
+        if symbol in found:
+            raise BadDocument(f"{where}: symbol", f"{symbol} stands in line {lines[symbol]} too", "keep one row")
+        lines[symbol] = row.line
+        found[symbol] = SectorRow(
+            _name(row, "sector", where),
+            _name(row, "correlation_group", where) if "correlation_group" in row.cells else None,
+            _name(row, "source", where),
+            _day(row, where),
+        )
+    return found
+
+
+def _symbol(row: CsvRow, where: str) -> str:
+    try:
+        return symbol_of(_cell(row, "symbol", where))
+    except ValueError as error:
+        if isinstance(error, BadDocument):
+            raise
+        raise BadDocument(f"{where}: symbol", str(error), "write it as AAPL, BRK.B or BTC/USD") from None
+
+
+def _cell(row: CsvRow, column: str, where: str) -> str:
+    if column not in row.cells:
+        raise BadDocument(f"{where}: {column}", "is empty", "fill it in, or leave the row out")
+    return row.cells[column]
+
+
+def _name(row: CsvRow, column: str, where: str) -> str:
+    text = _cell(row, column, where)
+    if _NAME.fullmatch(text) is None:
+        raise BadDocument(
+            f"{where}: {column}", f"{text[:40]!r} is not a name", "use up to 64 letters, digits and spaces"
+        )
+    if column != "source" and text.casefold() == "unknown":
+        raise BadDocument(f"{where}: {column}", "'unknown' is the name for no data", "leave the row or the cell out")
+    return text
+
+
+def _day(row: CsvRow, where: str) -> date:
+    text = _cell(row, "as_of", where)
+    try:
+        if len(text) != len("2026-11-20"):
+            raise ValueError
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadDocument(f"{where}: as_of", f"{text[:40]!r} is not a date", "write it as 2026-11-20") from None
