@@ -8,19 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from rebalancer.decide.draft import ID_PREFIX
-from rebalancer.facts import Account, Explanation, OpenOrder, Snapshot
+from rebalancer.documents import BadDocument
+from rebalancer.facts import Account, Explanation, OpenOrder, Signal, Snapshot
 from rebalancer.outcomes import OrderState
 from rebalancer.values import ZERO
 from rebalancer.world.clock import Clock
-from rebalancer.world.desk import Desk
+from rebalancer.world.desk import LOOK_BACK, Desk
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import CycleEnd
 from rebalancer.world.kill import KillSwitch
 from rebalancer.world.ports import BrokerOrder, JournalBroken, ReadBroker, SignalSource, WrongAccount
 from rebalancer.world.reference import Reference, day_start, open_session
+
+INSTANT: Final = timedelta(microseconds=1)
 
 Gather = Callable[[Callable[[Callable[[], Any]], Any], Sequence[Callable[[], Any]]], list[Any]]
 
@@ -43,12 +46,14 @@ class World(NamedTuple):
 
 class Observation(NamedTuple):
     """The snapshot, and what has to be remembered for the next one: the orders seen with their filled quantities, and
-    the submission time from which orders must be read again."""
+    the submission time after which orders must be read again. `late` are orders of ours that were given up as never
+    placed and are there after all."""
 
     snapshot: Snapshot
     fills_seen: Mapping[str, Decimal]
     orders_after: datetime
     last_end: CycleEnd | None
+    late: tuple[BrokerOrder, ...]
 
 
 def observe(world: World, cycle_id: str | None) -> Observation:
@@ -61,6 +66,7 @@ def observe(world: World, cycle_id: str | None) -> Observation:
     known = world.reference.symbols()
     broker = world.broker
     after = last.orders_after if last is not None else None
+    began = world.clock.monotonic()
     account, positions, orders, quotes = world.gather(
         lambda ask: ask(),
         [broker.account, broker.positions, lambda: broker.orders(after), lambda: broker.quotes(known)],
@@ -68,7 +74,11 @@ def observe(world: World, cycle_id: str | None) -> Observation:
     if world.account_id and account.id != world.account_id:
         raise WrongAccount(f"the broker's account is {account.id}, the journal's is {world.account_id}")
     now = broker.now()
-    signals = world.signals.read(now)
+    # What is submitted while we read may be missed: the next cycle reads again from a little before this one.
+    again = now - timedelta(seconds=world.clock.monotonic() - began) - LOOK_BACK
+    if after is None:
+        orders = broker.orders(_earliest(again, orders))
+    signals = _each_once(world.signals.read(now))
     needed = {s.symbol for s in signals} | {p.symbol for p in positions} | {o.symbol for o in orders if _works(o)}
     sheet = world.reference.sheet(needed, now)
     missing = sorted(needed & {i.symbol for i in sheet.instruments} - {q.symbol for q in quotes})
@@ -92,8 +102,25 @@ def observe(world: World, cycle_id: str | None) -> Observation:
         unexplained_before=last.unexplained if last is not None else {},
         kill_switch=world.kill.reason(account.id) is not None,
     )
-    working = [o.submitted_at for o in orders if _works(o)]
-    return Observation(snapshot, {o.id: o.filled_qty for o in orders}, min([now, *working]), last)
+    fills = {o.id: o.filled_qty for o in orders}
+    return Observation(snapshot, fills, _earliest(again, orders), last, _late(orders, world.journal))
+
+
+def _earliest(again: datetime, orders: Sequence[BrokerOrder]) -> datetime:
+    """The time after which orders must be read so that none is missed: just before the oldest that still works."""
+    return min([again, *(o.submitted_at - INSTANT for o in orders if _works(o))])
+
+
+def _each_once(signals: Sequence[Signal]) -> tuple[Signal, ...]:
+    """The signals without repetitions, since one may reach us on two ways. Raises BadDocument for an id with two
+    meanings: its verdicts could not be told apart."""
+    found: dict[tuple[str, str], Signal] = {}
+    for signal in signals:
+        if found.setdefault((signal.id, signal.symbol), signal) != signal:
+            raise BadDocument(
+                "signals", f"the id {signal.id!r} stands for two signals about {signal.symbol}", "give each its own id"
+            )
+    return tuple(found.values())
 
 
 def _works(order: BrokerOrder) -> bool:
@@ -132,16 +159,14 @@ def _open_orders(orders: Sequence[BrokerOrder], journal: Journal, account_id: st
     found += [
         OpenOrder(o.client_order_id, o.symbol, o.side, o.qty, o.filled_qty, "market", True, None, True)
         for o in journal.unresolved_orders(account_id)
-        if o.client_order_id not in told and o.state is OrderState.UNKNOWN
+        if o.client_order_id not in told
     ]
     return tuple(sorted(found))
 
 
 def _explanations(orders: Sequence[BrokerOrder], last: CycleEnd | None, journal: Journal) -> tuple[Explanation, ...]:
     """Fills since the last closed cycle that it did not count: late ones of ours, and trades by other hands."""
-    if last is None:
-        return ()
-    found = []
+    found: list[Explanation] = []
     for order in orders:
         ours = order.client_order_id.startswith(ID_PREFIX)
         if ours and journal.order(order.client_order_id) is None:
@@ -150,9 +175,23 @@ def _explanations(orders: Sequence[BrokerOrder], last: CycleEnd | None, journal:
                 "  hint: another copy of this program trades this account, or the journal is an old copy; stop both "
                 "and restore the newest journal"
             )
+        if last is None:
+            continue
         more = order.filled_qty - last.fills_seen.get(order.id, ZERO)
         if more != 0:
             signed = more if order.side == "buy" else -more
-            kind = "late_fill" if ours else "external_trade"
-            found.append(Explanation(order.symbol, signed, kind, order.client_order_id))
+            found.append(
+                Explanation(order.symbol, signed, "late_fill" if ours else "external_trade", order.client_order_id)
+            )
+    return tuple(found)
+
+
+def _late(orders: Sequence[BrokerOrder], journal: Journal) -> tuple[BrokerOrder, ...]:
+    """Orders of ours that the broker has, though we ended them without ever having its id."""
+    found = []
+    for order in orders:
+        record = journal.order(order.client_order_id) if order.client_order_id.startswith(ID_PREFIX) else None
+        given_up = record is not None and record.broker_id is None and record.state.is_final
+        if given_up and order.state is not OrderState.REFUSED:
+            found.append(order)
     return tuple(found)

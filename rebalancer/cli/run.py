@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rebalancer.cli.exits import Exit
-from rebalancer.cli.screen import shown_path, terminal_width, wants_colour, warn
+from rebalancer.cli.screen import log_to_stderr, shown_path, terminal_width, wants_colour, warn
+from rebalancer.documents import BadDocument
 from rebalancer.outcomes import CycleOutcome, OrderState
+from rebalancer.world.ports import WorldError
 
 if TYPE_CHECKING:
     from rebalancer.report.records import RunRecord
@@ -27,6 +29,7 @@ def run_and_show(config: Sequence[Path] | None, *, dry_run: bool, as_json: bool,
     from rebalancer.session.setup import load_setup
     from rebalancer.world.lock import RunLock
 
+    log_to_stderr()
     setup = load_setup(config)
     warn(setup.loaded.warnings)
     with RunLock(setup.state / "run.lock"), connected(setup) as connection:
@@ -76,7 +79,11 @@ def connected(setup: Setup) -> Iterator[Connection]:
     from rebalancer.world.brokers import Credentials, Endpoints
 
     if setup.mode != "simulated":
-        yield Connection(Credentials.from_environment(setup.environ), Endpoints.from_environment(setup.environ))
+        try:
+            endpoints = Endpoints.from_environment(setup.environ)
+        except WorldError as error:
+            raise BadDocument("environment", str(error)) from None
+        yield Connection(Credentials.from_environment(setup.environ), endpoints)
         return
     from rebalancer.cli.embedded import embedded_exchange
 

@@ -7,10 +7,11 @@ broken. Of the two journals (simulated, paper) it shows the one that was written
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from rebalancer.cli.exits import Exit
 from rebalancer.cli.screen import terminal_width, wants_colour
@@ -20,6 +21,7 @@ from rebalancer.report.records import Mode, RunSummary, StatusView
 from rebalancer.report.status import status_text
 from rebalancer.values import ZERO, decimal_of, utc_of
 from rebalancer.world.journal.glance import Glance, glance
+from rebalancer.world.kill import halt_reason
 from rebalancer.world.paths import JOURNAL_NAME, state_directory
 
 MODES: Final[tuple[Mode, ...]] = ("simulated", "paper")
@@ -49,8 +51,8 @@ def show_status(*, as_json: bool, colour: bool) -> int:
 
 def view_of(look: Glance, mode: Mode, path: Path, now: datetime) -> StatusView:
     """The status of an account from one look at its journal."""
-    end, cycle, known = look.last_end, look.last_cycle, _Money(look)
-    ran_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    end, cycle = look.last_end, look.last_cycle
+    money = look.account.body if look.account is not None else {}
     last = None
     if cycle is not None:
         last = RunSummary(
@@ -69,15 +71,15 @@ def view_of(look: Glance, mode: Mode, path: Path, now: datetime) -> StatusView:
     return StatusView(
         mode=mode,
         account_id=look.account_id or "",
-        stopped=look.kill_switch or "",
+        stopped=halt_reason(path.parent) or look.kill_switch or "",
         last=last,
         last_seconds=None,
-        # the exchange's own clock pauses between runs: the age is that of the journal, not of the simulated time
-        now=now if last is None or mode != "simulated" else last.started_at + (now - ran_at),
+        # the exchange's own clock pauses between runs: so the age is told by this machine's clock alone
+        now=now if last is None or "run_at" not in money else last.started_at + (now - utc_of(str(money["run_at"]))),
         equity=equity,
-        last_equity=known.last_equity,
+        last_equity=_money(money, "last_equity"),
         drawdown=_drawdown(equity, look.peak_equity),
-        cash=known.cash,
+        cash=_money(money, "cash"),
         positions=len(end.expected_positions) if end is not None else None,
         open_orders=look.unresolved - look.unknown,
         unknown_orders=look.unknown,
@@ -107,6 +109,10 @@ def nothing_yet(now: datetime) -> StatusView:
         next_at=None,
         next_hint="run one cycle with: rebalancer run-now",
     )
+
+
+def _money(body: Mapping[str, object], key: str) -> Decimal | None:
+    return decimal_of(str(body[key])) if key in body else None
 
 
 def _drawdown(equity: Decimal | None, peak: Decimal | None) -> float | None:

@@ -25,12 +25,24 @@ from rebalancer.rules import Rules
 from rebalancer.values import ZERO
 from rebalancer.world.clock import Clock
 from rebalancer.world.journal.journal import Journal
-from rebalancer.world.journal.records import Intent
-from rebalancer.world.ports import Broker, BrokerOrder, BrokerUnavailable, ReadBroker, SendResult
+from rebalancer.world.journal.records import Intent, OrderRecord
+from rebalancer.world.kill import KillSwitch
+from rebalancer.world.ports import (
+    Broker,
+    BrokerOrder,
+    BrokerUnavailable,
+    CredentialsRefused,
+    JournalBroken,
+    ReadBroker,
+    SendResult,
+    WrongAccount,
+)
 
 LOOK_BACK: Final = timedelta(seconds=5)  # the broker's clock is known to a second only
+KEY_REFUSED: Final = ("auth", "unauthorized")  # a refusal of the key, not of the order: nothing more is sent with it
 WAIT_FIRST_SECONDS: Final = 0.05
 WAIT_MOST_SECONDS: Final = 1.0
+NOTHING_TOLD: Final = (BrokerUnavailable, CredentialsRefused, WrongAccount)  # a read that says nothing about an order
 
 
 class Left(NamedTuple):
@@ -59,22 +71,34 @@ class LiveDesk:
     """Sends to the broker, paper or live."""
 
     def __init__(
-        self, account_id: str, broker: Broker, journal: Journal, clock: Clock, together: SpreadOut, rules: Rules
+        self,
+        account_id: str,
+        broker: Broker,
+        journal: Journal,
+        kill: KillSwitch,
+        clock: Clock,
+        together: SpreadOut,
+        rules: Rules,
     ) -> None:
-        self._account_id, self._broker, self._journal = account_id, broker, journal
+        self._account_id, self._broker, self._journal, self._kill = account_id, broker, journal, kill
         self._clock, self._together, self._rules = clock, together, rules
+        self._key_refused = ""
 
     def trade(self, cycle_id: str, orders: Sequence[Order]) -> Mapping[str, OrderEnd]:
         if not orders:
             return {}
+        if self._key_refused:
+            return {o.client_order_id: _unsent(o, f"the broker refused the key: {self._key_refused}") for o in orders}
         began = self._broker.now() - LOOK_BACK
         self._journal.record_intents(
             self._account_id, [_intent(order, cycle_id, self._broker.now()) for order in orders]
         )
-        results = self._together(self._broker.submit, orders)
-        watch = _Watch(self._account_id, self._journal, self._broker)
+        results = self._together(self._send, orders)
+        watch = _Watch(self._account_id, self._journal, self._broker, orders)
         for order, result in zip(orders, results, strict=True):
             watch.posted(order, result)
+            if result.kind == "refused" and result.reason in KEY_REFUSED:
+                self._key_refused = result.message or result.reason
         self._await(watch, began, self._rules.execution.phase_timeout_seconds)
         if watch.working:
             for broker_id in watch.cancellable():
@@ -87,6 +111,13 @@ class LiveDesk:
         now = self._broker.account()
         return Left(now._replace(peak_equity=max(account.peak_equity, now.equity)), traded(orders, ends))
 
+    def _send(self, order: Order) -> SendResult:
+        """Post one order, unless the kill switch has been thrown since the plan was made."""
+        stopped = self._kill.reason(self._account_id)
+        if stopped is not None:
+            return SendResult("not_sent", None, "kill_switch", f"the kill switch is set: {stopped}")
+        return self._broker.submit(order)
+
     def _await(self, watch: _Watch, began: datetime, seconds: float) -> None:
         """Ask for all orders in one call, again and again, until all have ended or the time is up."""
         deadline = self._clock.monotonic() + seconds
@@ -96,6 +127,8 @@ class LiveDesk:
                 watch.seen(self._broker.orders(began))
             except BrokerUnavailable:
                 pause = WAIT_MOST_SECONDS  # no answer is no news: what is known stays as it is
+            except NOTHING_TOLD:
+                return  # asking again with a refused key helps nobody
             left = deadline - self._clock.monotonic()
             if not watch.working or left <= 0:
                 return
@@ -105,7 +138,7 @@ class LiveDesk:
     def _cancel(self, broker_id: str) -> None:
         try:
             self._broker.cancel(broker_id)
-        except BrokerUnavailable:
+        except NOTHING_TOLD:
             return  # whether it was cancelled is read from the order itself, never from this answer
 
 
@@ -131,8 +164,9 @@ class DryDesk:
 class _Watch:
     """What is known of each order of one phase; every change is journalled before it is believed."""
 
-    def __init__(self, account_id: str, journal: Journal, broker: ReadBroker) -> None:
+    def __init__(self, account_id: str, journal: Journal, broker: ReadBroker, orders: Sequence[Order]) -> None:
         self._account_id, self._journal, self._broker = account_id, journal, broker
+        self._orders = {o.client_order_id: o for o in orders}
         self._ends: dict[str, OrderEnd] = {}
         self._broker_ids: dict[str, str] = {}
         self.working: set[str] = set()
@@ -162,7 +196,7 @@ class _Watch:
         for name in sorted(n for n in self.working if self._ends[n].state is OrderState.UNKNOWN):
             try:
                 found = self._broker.find_order(name)
-            except BrokerUnavailable:
+            except NOTHING_TOLD:
                 continue
             if found is not None:
                 self._note(name, found, "", "found by id")
@@ -172,10 +206,13 @@ class _Watch:
         return dict(self._ends)
 
     def _note(self, name: str, order: BrokerOrder, reason: str, message: str) -> None:
+        refuse_another(self._orders[name], order)
         self._broker_ids[name] = order.id
         before = self._ends.get(name)
         if before is not None and (before.state, before.filled_qty) == (order.state, order.filled_qty):
             return
+        if before is not None and order.filled_qty < before.filled_qty:
+            return  # an older reading than the last one
         text = message or (f"the broker says {order.status}" if order.state is not OrderState.FILLED else "")
         self._book(name, order.state, order.filled_qty, order.filled_avg_price, order.id, reason, text)
 
@@ -196,6 +233,16 @@ class _Watch:
         (self.working.discard if state.is_final else self.working.add)(name)
 
 
+def refuse_another(ours: Order | OrderRecord, found: BrokerOrder) -> None:
+    """Raise JournalBroken when the order that the broker has under our id is not the one that we wrote down."""
+    if (found.symbol, found.side, found.qty) != (ours.symbol, ours.side, ours.qty):
+        raise JournalBroken(
+            f"the broker has {found.side} {found.qty} {found.symbol} under our order id {ours.client_order_id}, which "
+            f"this journal knows as {ours.side} {ours.qty} {ours.symbol}\n"
+            "  hint: another copy of this program trades this account; stop it"
+        )
+
+
 def traded(orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> Mapping[str, Decimal]:
     """Signed shares per symbol that these orders are known to have traded."""
     found: dict[str, Decimal] = {}
@@ -204,6 +251,10 @@ def traded(orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> Mapping[str
         if end is not None and end.filled_qty != 0:
             found[order.symbol] = found.get(order.symbol, ZERO) + _signed(order, end.filled_qty)
     return found
+
+
+def _unsent(order: Order, why: str) -> OrderEnd:
+    return OrderEnd(order.client_order_id, OrderState.NOT_SENT, ZERO, None, why)
 
 
 def _signed(order: Order, qty: Decimal) -> Decimal:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from rebalancer.world.journal import Journal
 from rebalancer.world.ports import JournalBroken
+
+if TYPE_CHECKING:
+    from rebalancer.world.journal import Journal
 
 FILE_NAME: Final = "HALT"
 REASON_LENGTH_MAX: Final = 500

@@ -50,7 +50,7 @@ def test_a_fault_that_passes_is_asked_again(step: Step) -> None:
 def test_a_fault_that_stays_ends_after_bounded_attempts(step: Step) -> None:
     with (
         scripted([step], repeat_last=True, total_timeout_seconds=30) as (broker, server),
-        pytest.raises(BrokerUnavailable, match=r"^/positions: "),
+        pytest.raises(BrokerUnavailable, match=r"^http://127\.0\.0\.1:\d+ /positions: "),
     ):
         broker.positions()
     assert len(server.requests) == ATTEMPTS_MAX

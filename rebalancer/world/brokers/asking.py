@@ -89,7 +89,8 @@ class Asking:
             if patience <= 0 or attempt + 1 == ATTEMPTS_MAX:
                 break
             self._wait(pause)
-        raise BrokerUnavailable(f"{path}: {trouble}")
+        host = self._endpoints.trading_url if desk == "trading" else self._endpoints.data_url
+        raise BrokerUnavailable(f"{host} {path}: {trouble}")
 
     def _once(self, ask: Callable[[AlpacaClient], Any], desk: Desk, deadline: float) -> Answer:
         """One request through alpaca-py; its errors turned into an Answer or NoAnswer."""

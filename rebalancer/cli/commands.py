@@ -1,0 +1,207 @@
+"""Every command of `rebalancer`: parse and call. Each imports what it needs when it is called.
+
+Data goes to stdout, messages to stderr. Exit codes: 0 done, 1 unexpected, 2 usage, 3 trades due (`plan --exit-code`),
+4 finished but not all filled, 5 halted by kill switch or limit, 69 broker unavailable, 75 another run holds the lock,
+77 credentials refused, 78 bad configuration or input.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from rebalancer import __version__
+from rebalancer.cli.exits import Exit
+
+app = typer.Typer(
+    name="rebalancer",
+    help="A scheduled batch portfolio rebalancer for Alpaca accounts.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+config_app = typer.Typer(
+    help="Show, check and document the configuration.", no_args_is_help=True, rich_markup_mode=None
+)
+exchange_app = typer.Typer(help="The embedded paper exchange.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(config_app, name="config")
+app.add_typer(exchange_app, name="exchange")
+
+Config = Annotated[list[Path] | None, typer.Option("--config", help="Configuration file; repeat it, later ones win.")]
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output, decimals as strings.")]
+NoColour = Annotated[bool, typer.Option("--no-color", help="No colours (also: NO_COLOR).")]
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Examples: `rebalancer run-now`, `rebalancer plan`, `rebalancer status`, `rebalancer explain AAPL`."""
+    if version:
+        typer.echo(f"rebalancer {__version__}")
+        raise typer.Exit
+
+
+@app.command("run-now")
+def run_now(
+    config: Config = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide and show everything, send nothing.")] = False,
+    json: Json = False,
+    no_color: NoColour = False,
+) -> None:
+    """Run one rebalance now and write its report. Example: rebalancer run-now --dry-run"""
+    from rebalancer.cli.run import run_and_show
+
+    raise typer.Exit(run_and_show(config, dry_run=dry_run, as_json=json, colour=not no_color, exit_code=False))
+
+
+@app.command()
+def plan(
+    snapshot: Annotated[Path | None, typer.Option(help="Plan this snapshot file; touches nothing else.")] = None,
+    config: Config = None,
+    json: Json = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 when trades are due.")] = False,
+    no_color: NoColour = False,
+) -> None:
+    """Show what would be traded and why. Example: rebalancer plan --snapshot day.json --json"""
+    from rebalancer.cli.run import plan_file, run_and_show
+
+    if snapshot is not None:
+        raise typer.Exit(plan_file(snapshot, config, as_json=json, exit_code=exit_code))
+    raise typer.Exit(run_and_show(config, dry_run=True, as_json=json, colour=not no_color, exit_code=exit_code))
+
+
+@app.command()
+def status(json: Json = False, no_color: NoColour = False) -> None:
+    """Show where things stand, from the local journal alone. Example: rebalancer status --json"""
+    from rebalancer.cli.status import show_status
+
+    raise typer.Exit(show_status(as_json=json, colour=not no_color))
+
+
+@app.command()
+def explain(
+    symbol: Annotated[str, typer.Argument(help="Such as AAPL or BTC/USD.")],
+    cycle: Annotated[str | None, typer.Option(help="A past cycle's id; the last one when left out.")] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Show why a symbol was or was not traded. Example: rebalancer explain AAPL"""
+    from rebalancer.cli.past import show_explanation
+
+    raise typer.Exit(show_explanation(symbol, cycle, config, as_json=json))
+
+
+@app.command()
+def history(
+    config: Config = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many cycles, newest first.")] = 20,
+    json: Json = False,
+) -> None:
+    """List past cycles. Example: rebalancer history --limit 5"""
+    from rebalancer.cli.past import show_history
+
+    raise typer.Exit(show_history(limit, config, as_json=json))
+
+
+@app.command()
+def replay(
+    cycle: Annotated[str | None, typer.Argument(help="The cycle's id.")] = None,
+    all_cycles: Annotated[bool, typer.Option("--all", help="Every stored cycle.")] = False,
+    config: Config = None,
+) -> None:
+    """Plan stored cycles again; silent when every plan comes out the same. Example: rebalancer replay --all"""
+    from rebalancer.cli.past import replay_cycles
+
+    if (cycle is None) == (not all_cycles):
+        _usage("name one cycle, or --all")
+    raise typer.Exit(replay_cycles(cycle, config))
+
+
+@app.command()
+def kill(
+    reason: Annotated[str, typer.Option(help="Why; shown until it is lifted.")] = "stopped by hand",
+    cancel: Annotated[bool, typer.Option("--cancel", help="Also cancel our open orders.")] = False,
+    config: Config = None,
+) -> None:
+    """Stop everything: nothing is sent until `resume`. Example: rebalancer kill --cancel"""
+    from rebalancer.cli.kill import throw
+
+    raise typer.Exit(throw(config, reason=reason, cancel=cancel))
+
+
+@app.command()
+def resume(
+    reason: Annotated[str, typer.Option(help="Why it is safe again; kept in the journal.")],
+    config: Config = None,
+) -> None:
+    """Lift the kill switch. Example: rebalancer resume --reason "quotes are back" """
+    from rebalancer.cli.kill import lift
+
+    raise typer.Exit(lift(config, reason=reason))
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(help="Where to write; the current folder when left out.")] = Path(),
+) -> None:
+    """Write a configuration, a sector file and the folders that a new project needs; nothing is overwritten."""
+    from rebalancer.cli.init import write_project
+
+    raise typer.Exit(write_project(directory))
+
+
+@config_app.command("show")
+def config_show(
+    config: Config = None,
+    origin: Annotated[bool, typer.Option("--origin", help="Where each value comes from.")] = False,
+    json: Json = False,
+) -> None:
+    """Print the rules in force. Example: rebalancer config show --origin"""
+    from rebalancer.cli.configuration import show_rules
+
+    raise typer.Exit(show_rules(config, origin=origin, as_json=json))
+
+
+@config_app.command("check")
+def config_check(config: Config = None) -> None:
+    """Read the configuration, the signals and the sectors, and report every mistake."""
+    from rebalancer.cli.configuration import check_rules
+
+    raise typer.Exit(check_rules(config))
+
+
+@config_app.command("schema")
+def config_schema() -> None:
+    """Print the JSON Schema of the configuration, for editors."""
+    from rebalancer.cli.configuration import show_schema
+
+    raise typer.Exit(show_schema())
+
+
+@exchange_app.command("serve")
+def exchange_serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 picks a free one.")] = 8899,
+    state: Annotated[Path | None, typer.Option(help="SQLite file that keeps everything; memory when left out.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the simulated market.")] = 7,
+    start: Annotated[str | None, typer.Option(help="Simulated start time, such as 2026-11-20T15:05:00Z.")] = None,
+    cash: Annotated[str, typer.Option(help="Opening cash, USD.")] = "100000",
+    speed: Annotated[float, typer.Option(min=0, help="Simulated seconds per second.")] = 1.0,
+    key: Annotated[str | None, typer.Option(help="Accept only this key id.")] = None,
+    secret: Annotated[str | None, typer.Option(help="Accept only this secret.")] = None,
+) -> None:
+    """Serve the embedded paper exchange. Example: rebalancer exchange serve --port 8899 --state exchange.sqlite"""
+    from rebalancer.cli.embedded import serve_exchange
+
+    raise typer.Exit(
+        serve_exchange(
+            host=host, port=port, state=state, seed=seed, start=start, cash=cash, speed=speed, key=key, secret=secret
+        )
+    )
+
+
+def _usage(problem: str) -> NoReturn:
+    typer.echo(f"error: {problem}", err=True)
+    raise typer.Exit(Exit.USAGE)
