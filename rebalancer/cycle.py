@@ -29,9 +29,9 @@ from rebalancer.observe import Observation, World, observe
 from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.rules import Rules
 from rebalancer.values import ZERO, text_of, time_text
-from rebalancer.world.desk import traded
+from rebalancer.world.desk import NOTHING_TOLD, traded
 from rebalancer.world.journal.records import CycleEnd, CycleStart
-from rebalancer.world.ports import BrokerUnavailable, LockHeld
+from rebalancer.world.ports import LockHeld
 
 COIN_FEE_MOST: Final = Decimal("0.003")  # crypto fees are taken from the coins received: 0.25 % and rounding
 
@@ -68,6 +68,7 @@ def run(world: World, rules: Rules, cycle_id: str | None = None) -> CycleResult:
     decided = plan(snapshot, rules)
     watch.lap("plan")
     decided = _record(world, snapshot, rules, decided)
+    _adopt(world, seen)
     watch.lap("journal")
 
     reductions = tuple(o for o in decided.orders if o.phase == "reduce")
@@ -76,7 +77,7 @@ def run(world: World, rules: Rules, cycle_id: str | None = None) -> CycleResult:
     increases, denied = _affordable(world, decided, snapshot, rules, reductions, ends)
     ends |= denied
     watch.lap("fund")
-    ends |= world.desk.trade(snapshot.cycle_id, increases)
+    ends |= _with_cuts(decided, increases, world.desk.trade(snapshot.cycle_id, increases))
     watch.lap("increase")
 
     verdicts, unsignalled = settle(decided, ends)
@@ -116,6 +117,18 @@ def _record(world: World, snapshot: Snapshot, rules: Rules, decided: Plan) -> Pl
     return sealed
 
 
+def _adopt(world: World, seen: Observation) -> None:
+    """Take back the orders that we had given up as never placed; the next start cancels what still works."""
+    account_id, cycle_id, now = seen.snapshot.account.id, seen.snapshot.cycle_id, seen.snapshot.as_of
+    for order in seen.late:
+        said = f"order {order.client_order_id} was given up as never placed; the broker has it: {order.status}"
+        world.journal.record_order(
+            account_id, order.client_order_id, now, order.state, order.filled_qty, order.filled_avg_price, order.id,
+            "late", said,
+        )  # fmt: skip
+        world.journal.record_event(account_id, cycle_id, now, "alert", order.symbol, {"text": said})
+
+
 def _affordable(
     world: World,
     decided: Plan,
@@ -131,11 +144,11 @@ def _affordable(
     if reductions:
         try:
             left = world.desk.left(snapshot.account, reductions, ends)
-        except BrokerUnavailable as error:
-            return (), {
-                o.client_order_id: _not_sent(o, f"the account could not be read again: {error}") for o in increases
-            }
+        except NOTHING_TOLD as error:
+            return _none(increases, f"the account could not be read again: {error}")
         account, changed = left
+        if world.broker.now() >= snapshot.session.close:
+            return _none(increases, "the market closed while positions were reduced")
     else:
         account, changed = snapshot.account, {}
     stopped = world.kill.reason(snapshot.account.id) is not None  # it may have been thrown since
@@ -147,14 +160,26 @@ def _affordable(
     return afforded.orders, denied
 
 
-def _not_sent(order: Order, why: str) -> OrderEnd:
-    return OrderEnd(order.client_order_id, OrderState.NOT_SENT, ZERO, None, why)
+def _none(orders: Sequence[Order], why: str) -> tuple[tuple[Order, ...], dict[str, OrderEnd]]:
+    return (), {o.client_order_id: OrderEnd(o.client_order_id, OrderState.NOT_SENT, ZERO, None, why) for o in orders}
+
+
+def _with_cuts(decided: Plan, sent: Sequence[Order], ends: Mapping[str, OrderEnd]) -> dict[str, OrderEnd]:
+    """The ends of orders that were sent smaller than planned say so."""
+    planned = {o.client_order_id: o for o in decided.orders}
+    told = dict(ends)
+    for order in sent:
+        before, end = planned[order.client_order_id], ends[order.client_order_id]
+        if order.qty < before.qty:
+            cut = order.because.removeprefix(before.because).lstrip("; ")
+            told[end.client_order_id] = end._replace(message="; ".join(part for part in (cut, end.message) if part))
+    return told
 
 
 def _afterwards(world: World) -> tuple[Account | None, tuple[Position, ...]]:
     try:
         return world.broker.account(), world.broker.positions()
-    except BrokerUnavailable:
+    except NOTHING_TOLD:
         return None, ()  # the trading is done; the report says that the end was not read
 
 
@@ -199,8 +224,9 @@ def _end(
     snapshot = seen.snapshot
     book = reconcile(snapshot, rules)
     expected = dict(book.held)
-    for symbol in book.unexplained:
-        expected[symbol] = (snapshot.expected_positions or {}).get(symbol, ZERO)
+    for finding in book.findings:
+        if finding.kind == "unexplained":
+            expected[finding.symbol] = expected.get(finding.symbol, ZERO) - finding.qty
     changes = traded(orders, ends)
     for symbol, qty in changes.items():
         expected[symbol] = expected.get(symbol, ZERO) + qty

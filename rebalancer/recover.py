@@ -21,8 +21,9 @@ from rebalancer.observe import World
 from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.rules import Rules
 from rebalancer.values import ZERO
+from rebalancer.world.desk import refuse_another
 from rebalancer.world.journal.records import CycleEnd, CycleRecord, OrderRecord
-from rebalancer.world.ports import Broker, BrokerOrder
+from rebalancer.world.ports import Broker, BrokerOrder, WrongAccount
 
 WAIT_STEP_SECONDS: Final = 0.25
 
@@ -31,13 +32,21 @@ def recover(world: World, broker: Broker, rules: Rules) -> None:
     """Bring every order of earlier cycles to an end where the broker can tell it, and close those cycles.
 
     broker: the same as `world.broker`, able to cancel; a dry run has none and recovers nothing. Raises
-    BrokerUnavailable when the broker cannot be asked: then nothing may be planned either.
+    BrokerUnavailable when the broker cannot be asked: then nothing may be planned either. Raises WrongAccount, since
+    another account knows none of these orders, and that says nothing about them.
     """
     if not world.account_id:
         return
-    for record in world.journal.unresolved_orders(world.account_id):
+    unresolved = world.journal.unresolved_orders(world.account_id)
+    dead = world.journal.open_cycles(world.account_id)
+    if not unresolved and not dead:
+        return
+    asked = broker.account().id
+    if asked != world.account_id:
+        raise WrongAccount(f"the broker's account is {asked}, the journal's is {world.account_id}")
+    for record in unresolved:
         _resolve(world, broker, rules, record)
-    for cycle in world.journal.open_cycles(world.account_id):
+    for cycle in dead:
         _abandon(world, cycle)
 
 
@@ -47,6 +56,7 @@ def _resolve(world: World, broker: Broker, rules: Rules, record: OrderRecord) ->
     if found is None:
         _not_found(world, rules, record)
         return
+    refuse_another(record, found)
     if not found.state.is_final:
         broker.cancel(found.id)
         deadline = world.clock.monotonic() + rules.execution.cancel_timeout_seconds
@@ -57,7 +67,11 @@ def _resolve(world: World, broker: Broker, rules: Rules, record: OrderRecord) ->
 
 
 def _not_found(world: World, rules: Rules, record: OrderRecord) -> None:
-    """Not found is not "not placed": a request may still be on its way. After the longest way it is."""
+    """Not found is not "not placed": a request may still be on its way. After the longest way it is, unless the broker
+    had it once."""
+    if record.broker_id is not None:
+        _write(world, record, OrderState.UNKNOWN, f"the broker had it as {record.broker_id} and now does not know it")
+        return
     patience = timedelta(seconds=2 * rules.broker.total_timeout_seconds + 60)
     waited = world.broker.now() - record.intended_at
     if waited <= patience:
@@ -104,7 +118,7 @@ def _write(world: World, record: OrderRecord, state: OrderState, message: str) -
 
 def _abandon(world: World, cycle: CycleRecord) -> None:
     """Close a cycle that never ended, with a verdict for every signal that it had planned."""
-    orders = world.journal.orders_of(cycle.cycle_id)
+    orders = world.journal.orders_of(cycle.cycle_id, cycle.account_id)
     ends = {
         o.client_order_id: OrderEnd(o.client_order_id, o.state, o.filled_qty, o.filled_avg_price, o.message)
         for o in orders
@@ -112,8 +126,8 @@ def _abandon(world: World, cycle: CycleRecord) -> None:
     before = world.journal.last_end(cycle.account_id)
     expected: dict[str, Decimal] | None = dict(before.expected_positions) if before is not None else None
     verdicts: tuple[Verdict, ...] = ()
-    text = world.journal.plan_text(cycle.cycle_id)
-    snapshot_text = world.journal.snapshot_text(cycle.cycle_id)
+    text = world.journal.plan_text(cycle.cycle_id, cycle.account_id)
+    snapshot_text = world.journal.snapshot_text(cycle.cycle_id, cycle.account_id)
     fills = dict(before.fills_seen) if before is not None else {}
     if text is not None and snapshot_text is not None:
         plan = read_plan(text)

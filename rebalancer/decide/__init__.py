@@ -213,4 +213,5 @@ def _sentence(orders: Sequence[Order]) -> str:
     if not orders:
         return "positions match their targets"
     down = sum(1 for o in orders if o.phase == "reduce")
-    return f"{len(orders)} orders: {down} reduce, {len(orders) - down} increase"
+    plural = "" if len(orders) == 1 else "s"
+    return f"{len(orders)} order{plural}: {down} reduce, {len(orders) - down} increase"

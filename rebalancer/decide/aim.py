@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from rebalancer.decide.weigh import Weighed, weigh
 from rebalancer.facts import Instrument, Snapshot
 from rebalancer.rules import Rules
 from rebalancer.values import ZERO
+
+
+CRUMB: Final = 1e-12  # of capital; less room than this is what rounding left over
 
 
 class Aim(NamedTuple):
@@ -123,7 +126,8 @@ class _Room:
         for symbol, weight in exposure.items():
             if weight != 0:
                 for name in self._groups.names(symbol, is_long=weight > 0):
-                    self._left[name] = max(0.0, self._left[name] - abs(weight))
+                    left = self._left[name] - abs(weight)
+                    self._left[name] = left if left > CRUMB else 0.0
 
     def project(self, rows: list[Weighed], own: Mapping[str, tuple[float, str]]) -> list[_Row]:
         """Cap these names within what is left, and take their room."""

@@ -30,10 +30,11 @@ class ExchangeUnavailable(RuntimeError):
 
 
 class ExchangeOptions(NamedTuple):
-    """How to run an exchange. Seed, start, cash and holdings count only for a fresh state.
+    """How to run an exchange. Seed, cash and holdings count only for a fresh state.
 
-    `start` None means 2026-11-20T15:05:00Z for a fresh state, and where it stopped for an old one. Latencies are wall
-    seconds; `speed` is simulated seconds per second; `rate_limit_per_minute` 0 turns the limit off.
+    `start` None means 2026-11-20T15:05:00Z for a fresh state, and where it stopped for an old one, which a later start
+    moves forward and an earlier one never moves back. Latencies are wall seconds; `speed` is simulated seconds per
+    second; `rate_limit_per_minute` 0 turns the limit off.
     """
 
     state: Path | None = None

@@ -51,14 +51,15 @@ def execute(setup: Setup, connection: Connection, *, dry_run: bool, cycle_id: st
         reference = Reference(broker, setup.state, sectors, rules)
         latest = journal.cycles(None, 1)
         account_id = latest[0].account_id if latest else broker.account().id
+        kill = KillSwitch(setup.state, journal)
         world = World(
             mode=DRY_RUN if dry_run else setup.mode,
             version=__version__,
             account_id=account_id,
             broker=ReadOnlyBroker(broker) if dry_run else broker,
-            desk=DryDesk(broker) if dry_run else LiveDesk(account_id, broker, journal, clock, together, rules),
+            desk=DryDesk(broker) if dry_run else LiveDesk(account_id, broker, journal, kill, clock, together, rules),
             journal=journal,
-            kill=KillSwitch(setup.state, journal),
+            kill=kill,
             signals=Sources(rules, setup.root, journal, reference, tuple(sorted(sectors)), setup.mode),
             reference=reference,
             clock=clock,

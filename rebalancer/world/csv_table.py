@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from rebalancer.codec import BadDocument
+from rebalancer.documents import BadDocument
 
 _ROWS: Final = re.compile(r"#\s*rows:\s*([0-9]{1,9})\s*")
 
@@ -24,9 +24,9 @@ class CsvRow(NamedTuple):
 def read_table(text: str, source: str, required: Collection[str], optional: Collection[str]) -> list[CsvRow]:
     """Read the rows below the header. Raises BadDocument naming file and line.
 
-    Column names are lower case in the result; columns that begin with x- are notes. Lines above the
-    header that begin with # are comments; a first line `# rows: 40` is checked against the number of rows. A file without a final line end, without
-    rows, or with a row of another width than the header was not written completely and is refused.
+    Column names are lower case in the result; columns that begin with x- are notes. Lines above the header that begin
+    with # are comments; a first line `# rows: 40` is checked against the number of rows. A file without a final line
+    end, without rows, or with a row of another width than the header was not written completely and is refused.
     """
     if not text.strip():
         raise BadDocument(source, "is empty", "was the file written completely? Remove it if there is nothing to say")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rebalancer.codec import BadDocument
+from rebalancer.documents import BadDocument
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -36,14 +36,18 @@ def read_settled(path: Path, size_max: int) -> SettledFile:
     of at most `size_max` bytes, and for one that changes under our hands."""
     try:
         # not blocking: a pipe that was put here must not stop us
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            before = os.fstat(file.fileno())
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            before = os.fstat(descriptor)
             if not stat.S_ISREG(before.st_mode):
                 raise BadDocument(str(path), "is not a regular file", "name a file, or copy the content into one")
             if before.st_size > size_max:
                 raise BadDocument(str(path), f"is larger than {size_max} bytes", "split it, or drop what is old")
-            content = file.read(size_max + 1)
-            after = os.fstat(file.fileno())
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                content = file.read(size_max + 1)
+            after = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise BadDocument(str(path), f"cannot be read: {error.strerror}") from None
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(content) != after.st_size:

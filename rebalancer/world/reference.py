@@ -87,7 +87,7 @@ class Reference:
             if found["schema"] != SHEET_SCHEMA or found["sectors"] != self._fingerprint():
                 return None
             return _sheet_of(found)
-        except (OSError, BadDocument, KeyError, TypeError, ValueError):
+        except (OSError, BadDocument, AssertionError, AttributeError, KeyError, TypeError, ValueError):
             return None  # it only saves questions: a sheet that cannot be read is read from the broker
 
     def _store(self, sheet: Sheet) -> None:

@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rebalancer.codec import BadDocument
+from rebalancer.documents import BadDocument
 from rebalancer.values import symbol_of
 from rebalancer.world.csv_table import CsvRow, read_table
 from rebalancer.world.files import is_absent, read_settled

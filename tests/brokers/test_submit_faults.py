@@ -108,7 +108,7 @@ def test_reset_before_reading_is_unknown() -> None:
     with scripted([refuse_before_reading(), reply(200, GOOD)]) as (broker, server):
         result = broker.submit(an_order())
     assert (result.kind, result.reason) in (("unknown", "connection_lost"), ("not_sent", "connect"))
-    assert (server.connections, len(server.seen)) == (1, 0)
+    assert (server.connections, server.requests) == (1, [])
 
 
 def test_every_prefix_of_a_good_answer_is_unknown() -> None:

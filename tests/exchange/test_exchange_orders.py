@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -109,20 +110,21 @@ def test_a_tenth_of_the_orders_fill_in_two_parts() -> None:
     assert 20 <= len(fills) - 400 <= 60
 
 
-def test_a_limit_order_waits_for_its_price_and_fills_no_worse(exchange: Exchange) -> None:
-    limit = (price(exchange) * Decimal("0.997")).quantize(Decimal("0.01"))
-    order = buy(exchange, type="limit", qty=2, limit_price=str(limit))
+def test_limit_orders_fill_when_their_price_is_reached_and_no_worse(exchange: Exchange) -> None:
+    last = price(exchange)
+    limits = [str((last * Decimal(factor)).quantize(Decimal("0.01"))) for factor in ("1.001", "0.999", "0.997", "0.9")]
+    sent = [buy(exchange, type="limit", qty=1, limit_price=limit) for limit in limits]
     exchange.clock.advance(10)
-    assert state(exchange, order)["status"] == "new"
-    for _ in range(60 * 6):
-        exchange.clock.advance(60)
-        if state(exchange, order)["status"] == "filled":
-            break
-    filled = state(exchange, order)
-    if filled["status"] == "filled":
-        assert Decimal(str(filled["filled_avg_price"])) <= limit
-    else:
-        assert filled["status"] == "expired"
+    assert [state(exchange, order)["status"] for order in sent] == ["filled", "new", "new", "new"]
+    exchange.clock.advance(8 * HOUR)
+    ended = [state(exchange, order) for order in sent]
+    assert [order["status"] for order in ended] == ["filled", "filled", "filled", "expired"]
+    for order, limit in zip(ended[:3], limits, strict=False):
+        at = micros_of(utc_of(str(order["filled_at"])))
+        paid = Decimal(str(order["filled_avg_price"]))
+        assert paid == exchange.market.quote("AAPL", at)[1] <= Decimal(limit)
+        if order is not ended[0]:
+            assert exchange.market.quote("AAPL", at - 1)[1] > Decimal(limit)
 
 
 def run_with_polls(polls: Sequence[float]) -> tuple[object, ...]:
@@ -144,14 +146,16 @@ def run_with_polls(polls: Sequence[float]) -> tuple[object, ...]:
     return rows, exchange.account(), positions.list_positions(exchange)
 
 
-QUIET = run_with_polls(())
+@cache
+def run_unobserved() -> tuple[object, ...]:
+    return run_with_polls(())
 
 
 @settings(max_examples=12, deadline=None)
 @given(st.lists(st.floats(0.001, 12 * HOUR), max_size=8))
 def test_how_often_one_looks_changes_nothing(polls: list[float]) -> None:
     exact = [round(pause, 3) for pause in polls]
-    assert run_with_polls(exact) == QUIET
+    assert run_with_polls(exact) == run_unobserved()
 
 
 def test_a_day_order_expires_at_the_close(exchange: Exchange) -> None:
@@ -292,6 +296,22 @@ def test_last_equity_is_that_of_the_previous_close_and_day_gains_start_there() -
     exchange.clock.advance(9 * HOUR)
     assert exchange.account()["last_equity"] == evening["equity"]
     assert {str(p["unrealized_intraday_pl"]) for p in positions.list_positions(exchange)} == {"0"}
+
+
+def test_a_partial_sale_keeps_the_average_and_a_further_buy_moves_it(exchange: Exchange) -> None:
+    first = buy(exchange, qty=4)
+    exchange.clock.advance(600)
+    exchange.submit({"symbol": "AAPL", "side": "sell", "type": "market", "time_in_force": "day", "qty": 1})
+    exchange.clock.advance(600)
+    paid = Decimal(str(state(exchange, first)["filled_avg_price"]))
+    held = positions.get_position(exchange, "AAPL")
+    assert (held["qty"], Decimal(str(held["avg_entry_price"])), held["cost_basis"]) == ("3", paid, str(3 * paid))
+    assert Decimal(str(held["unrealized_pl"])) == 3 * (Decimal(str(held["current_price"])) - paid)
+    second = buy(exchange, qty=1)
+    exchange.clock.advance(600)
+    more = Decimal(str(state(exchange, second)["filled_avg_price"]))
+    assert more != paid
+    assert Decimal(str(positions.get_position(exchange, "AAPL")["avg_entry_price"])) == (3 * paid + more) / 4
 
 
 def test_listing_filters_and_bounds(exchange: Exchange) -> None:

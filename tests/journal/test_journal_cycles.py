@@ -9,7 +9,7 @@ from journal_kit import RULES, WRITER, at, end, intent, run_cycle, start, told, 
 from rebalancer.codec import sha256
 from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.values import ZERO
-from rebalancer.world.journal import CycleRecord, Event, Journal
+from rebalancer.world.journal import CycleRecord, Event, Journal, reading
 from rebalancer.world.ports import JournalBroken
 
 
@@ -139,12 +139,14 @@ def test_peak_equity_is_the_maximum_so_far(path: Path) -> None:
     assert peaks == [None, Decimal(90000), *[Decimal("100000.01")] * 3]
 
 
-def test_cycles_are_listed_newest_first(journal: Journal) -> None:
+def test_cycles_are_listed_newest_first(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(4):
         run_cycle(journal, f"c{number}", when=300 * number)
     journal.begin_cycle(start("open"))
     listed = journal.cycles(WRITER, limit=3)
     assert [(record.cycle_id, record.orders) for record in listed] == [("open", 0), ("c3", 2), ("c2", 2)]
+    monkeypatch.setattr(reading, "_NAMED_MAX", 1)
+    assert journal.cycles(WRITER, limit=3) == listed
     assert listed == tuple(journal.cycle(record.cycle_id) for record in listed)
 
 

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from journal_kit import WRITER, at, raw, run_cycle
 
 from rebalancer.world.journal import Journal
+from rebalancer.world.journal.chain import Row, row_hash
 from rebalancer.world.journal.glance import glance
+from rebalancer.world.journal.head import HeadFile
 from rebalancer.world.ports import JournalBroken
 
 CHAINED = ("events", "documents", "claims")
@@ -139,6 +141,28 @@ def test_an_altered_row_is_named_and_never_answers(three_cycles: Path) -> None:
         Journal.open(three_cycles)
     with pytest.raises(JournalBroken, match="journal row 33 "):
         glance(three_cycles, day_start=at(0))
+
+
+def test_a_rewritten_row_with_a_hash_of_its_own_cuts_the_chain(three_cycles: Path) -> None:
+    connection = raw(three_cycles)
+    row = Row._make(connection.execute("SELECT * FROM events WHERE seq = 9").fetchone())
+    forged = row._replace(body=row.body.replace("partly", "wholly"))
+    forged_hash = row_hash(forged)
+    connection.execute("UPDATE events SET body = ?, hash = ? WHERE seq = 9", (forged.body, forged_hash))
+    connection.close()
+    assert forged_hash != row.hash
+    with pytest.raises(JournalBroken, match="journal row 10 does not follow row 9: the chain is cut between them"):
+        verified(three_cycles)
+
+
+def test_the_witness_never_goes_back(three_cycles: Path) -> None:
+    head = HeadFile(three_cycles)
+    now = head.read()
+    assert now is not None
+    head.advance(3, "0" * 64)
+    assert head.read() == now
+    head.advance(now[0] + 1, "f" * 64)
+    assert head.read() == (34, "f" * 64)
 
 
 def test_missing_and_foreign_documents_and_claims(three_cycles: Path) -> None:

@@ -15,14 +15,20 @@ from rebalancer.world.ports import JournalBroken
 
 def told_by_the_journal(journal: Journal, account: str) -> Glance:
     """What a glance must say, by the journal's own answers."""
+    unresolved = journal.unresolved_orders(account)
+    last = next(iter(journal.cycles(account, limit=1)), None)
+    of_last = () if last is None else journal.orders_of(last.cycle_id, account)
     alerts = [event for event in journal.latest_events(1000) if event.kind == "alert" and event.account_id == account]
     return Glance(
         schema_ok=True,
         account_ids=tuple(sorted({record.account_id for record in journal.cycles()})),
         account_id=account,
-        last_cycle=next(iter(journal.cycles(account, limit=1)), None),
+        last_cycle=last,
         last_end=journal.last_end(account),
-        unresolved=len(journal.unresolved_orders(account)),
+        unresolved=len(unresolved),
+        unknown=sum(order.state is OrderState.UNKNOWN for order in unresolved),
+        filled=sum(order.state is OrderState.FILLED for order in of_last),
+        account=next(iter(journal.events(kind="account", account_id=account)[::-1]), None),
         orders_today=journal.orders_sent(account, at(200)),
         peak_equity=journal.peak_equity(account),
         kill_switch=journal.kill_switch(account),
@@ -44,6 +50,8 @@ def test_a_glance_equals_the_journals_own_answers_at_every_step(journal: Journal
         both_agree()
     for number in range(7):
         journal.record_event(WRITER, None, at(number), "alert", str(number), {"text": "x"})
+    for cash in ("10", "20"):
+        journal.record_event(WRITER, None, at(0), "account", None, {"cash": cash})
     journal.begin_cycle(start("dry", mode="dry_run"))
     journal.close_cycle(end("dry", equity="100000.5"), [])
     both_agree()
@@ -51,7 +59,9 @@ def test_a_glance_equals_the_journals_own_answers_at_every_step(journal: Journal
     journal.record_intents("beta", [intent("o1", "c9", when=200), intent("o2", "c9", when=201)])
     told(journal, "o1", OrderState.UNKNOWN, account="beta")
     journal.set_kill("beta", at(0), "by hand")
-    both_agree()
+    doubtful = both_agree()
+    assert doubtful is not None
+    assert (doubtful.unresolved, doubtful.unknown) == (2, 1)
     told(journal, "o1", OrderState.NOT_SENT, account="beta")
     told(journal, "o1", OrderState.OPEN, broker_id="b", account="beta")
     last = both_agree()

@@ -18,7 +18,7 @@ from alembic.migration import MigrationContext
 from journal_kit import WRITER, at, run_cycle, start, steps_of_a_cycle
 from sqlalchemy import event
 
-from rebalancer.world.journal import Journal, glance, upgrade
+from rebalancer.world.journal import Journal, glance, sqlite, upgrade
 from rebalancer.world.journal.filesystem import file_system_of, refuse_remote
 from rebalancer.world.journal.schema import metadata
 from rebalancer.world.journal.store import Writing
@@ -41,9 +41,12 @@ def test_every_connection_is_durable_and_a_refused_pragma_stops(journal: Journal
     with journal._store.reading() as one, journal._store.reading() as two:
         for connection in (one, two):
             assert {n: connection.exec_driver_sql(f"PRAGMA {n}").scalar() for n in wanted} == wanted
+    in_memory = sqlite.engine_of(Path(":memory:"), 10)
+    with pytest.raises(JournalBroken, match="would not set journal_mode to wal; it stays at memory"):
+        in_memory.connect()
 
 
-def test_a_database_that_cannot_do_wal_is_refused(path: Path) -> None:
+def test_a_file_that_another_program_holds_alone_is_refused(path: Path) -> None:
     holder = sqlite3.connect(path)
     holder.execute("PRAGMA locking_mode = EXCLUSIVE")
     holder.execute("PRAGMA journal_mode = DELETE")

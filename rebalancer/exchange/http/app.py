@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -58,10 +59,13 @@ async def _tick(exchange: Exchange) -> None:
     while True:
         await asyncio.sleep(TICK_SECONDS)
         count += 1
-        if exchange.is_busy:
-            exchange.catch_up()
-        if count % _SAVES == 0:
-            exchange.save_clock()
+        try:
+            if exchange.is_busy:
+                exchange.catch_up()
+            if count % _SAVES == 0:
+                exchange.save_clock()
+        except Exception:
+            logging.getLogger(__name__).exception("a tick failed; the next request meets the same fault")
 
 
 async def _http_error(_: Request, error: Exception) -> Response:

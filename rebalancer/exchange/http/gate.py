@@ -68,6 +68,8 @@ class Gate:
             self._check_keys(path, Headers(scope=scope))
             if not path.startswith(_DATA):
                 extra += self._count()
+                if self._used > self._rules.rate_limit_per_minute > 0:
+                    raise rate_limited()
             await self._app(scope, receive, send_with_headers)
         except ApiError as refusal:
             await _answer(refusal, send_with_headers)
@@ -87,7 +89,7 @@ class Gate:
             raise unauthorized()
 
     def _count(self) -> list[tuple[bytes, bytes]]:
-        """Count a request in its fixed window of wall time; returns the headers. Raises ApiError 429.
+        """Count a request in its fixed window of wall time; returns the headers.
 
         X-Ratelimit-Reset minus the Date header of the same answer is the number of wall seconds to wait.
         """
@@ -97,11 +99,9 @@ class Gate:
         now = time.monotonic()
         if now >= self._window_ends:
             self._window_ends, self._used = now + _WINDOW_SECONDS, 0
-        if self._used >= limit:
-            raise rate_limited()
         self._used += 1
         reset = int(self._exchange.clock.now().timestamp() + self._window_ends - now) + 1
-        pairs = (("limit", limit), ("remaining", limit - self._used), ("reset", reset))
+        pairs = (("limit", limit), ("remaining", max(limit - self._used, 0)), ("reset", reset))
         return [(f"x-ratelimit-{name}".encode(), str(value).encode()) for name, value in pairs]
 
 

@@ -79,7 +79,7 @@ def _session_paths(
             yield from ((session, market.path(listing, session), 0) for session in chunk)
             continue
         days = tuple(session.day for session in chunk)
-        path = node_path(market.seed, listing, market.daily(listing), days, steps_of(chunk[0]))
+        path = node_path(market.factors, listing, market.daily(listing), days, steps_of(chunk[0]))
         yield from ((session, path, row) for row, session in enumerate(chunk))
 
 

@@ -7,6 +7,7 @@ intraday data consistent. Prices become whole ticks here; everything downstream 
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -22,6 +23,7 @@ Ticks = NDArray[np.int64]
 STEP: Final = 15 * MICROS
 TICKS_PER_USD: Final = 100
 EQUITY_NODES: Final = 1560  # draws reserved a day: a full session of 6.5 hours
+_FACTOR_VALUES_MAX: Final = 4_000_000  # 32 MB
 CRYPTO_NODES: Final = CRYPTO_DAY * MICROS // STEP
 
 
@@ -38,17 +40,17 @@ class NodePath(NamedTuple):
     volume: Ticks
 
 
-def node_path(seed: int, listing: Listing, daily: DailyPath, days: tuple[int, ...], nodes: int) -> NodePath:
+def node_path(factors: Factors, listing: Listing, daily: DailyPath, days: tuple[int, ...], nodes: int) -> NodePath:
     """Compute the nodes of sorted days, each with the same number of steps."""
     width = CRYPTO_NODES if listing.is_crypto else EQUITY_NODES
     assert 0 < nodes <= width
     first, count = days[0] - BASE_DAY, days[-1] - days[0] + 1
     rows = np.asarray(days, dtype=np.int64) - days[0]
-    own = draws(stream_key(seed, "nodes", listing.symbol), first, count, width)[rows, :nodes]
+    own = draws(stream_key(factors.seed, "nodes", listing.symbol), first, count, width)[rows, :nodes]
     steps = mix(
         listing,
-        _factor(seed, "market" if not listing.is_crypto else "market crypto", first, count, width)[rows, :nodes],
-        _factor(seed, f"sector {listing.sector}", first, count, width)[rows, :nodes],
+        factors.rows("market" if not listing.is_crypto else "market crypto", first, count, width)[rows, :nodes],
+        factors.rows(f"sector {listing.sector}", first, count, width)[rows, :nodes],
         normals(own),
     )
     at = np.asarray([daily.row(day) for day in days])
@@ -57,7 +59,6 @@ def node_path(seed: int, listing: Listing, daily: DailyPath, days: tuple[int, ..
     opens, closes = daily.opens[at][:, None], daily.closes[at][:, None]
     tilted = opens * (1.0 + walk) + (closes - opens * (1.0 + walk[:, -1:])) * ends
     price = np.concatenate((opens, tilted), axis=1)
-    price[:, -1:] = closes
     quantity = _volumes(listing, daily.volumes[at], own, shares)
     if listing.is_crypto:
         price, quantity = price[:, :-1], quantity[:, :-1]
@@ -90,16 +91,21 @@ def _profile(nodes: int, *, flat: bool) -> tuple[Floats, Floats]:
     return shares, np.cumsum(shares)
 
 
-_FACTORS: Final[dict[tuple[int, str, int, int, int], Floats]] = {}
-_FACTORS_KEPT: Final = 64
+class Factors:
+    """The market's and the sectors' draws, kept for the names that share them."""
 
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self._kept: OrderedDict[tuple[str, int, int, int], Floats] = OrderedDict()
+        self._size = 0
 
-def _factor(seed: int, name: str, first: int, count: int, width: int) -> Floats:
-    """A factor's draws, kept for the other names that share it."""
-    key = (seed, name, first, count, width)
-    found = _FACTORS.get(key)
-    if found is None:
-        if len(_FACTORS) >= _FACTORS_KEPT:
-            _FACTORS.pop(next(iter(_FACTORS)))
-        found = _FACTORS[key] = normals(draws(stream_key(seed, "nodes", name), first, count, width))
-    return found
+    def rows(self, name: str, first: int, count: int, width: int) -> Floats:
+        """A factor's draws of `count` days from `first` on, shape (count, width)."""
+        key = (name, first, count, width)
+        found = self._kept.get(key)
+        if found is None:
+            found = self._kept[key] = normals(draws(stream_key(self.seed, "nodes", name), first, count, width))
+            self._size += found.size
+            while self._size > _FACTOR_VALUES_MAX:
+                self._size -= self._kept.popitem(last=False)[1].size
+        return found

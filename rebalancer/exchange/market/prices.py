@@ -14,12 +14,12 @@ import numpy as np
 from rebalancer.exchange.calendar import MICROS, SessionTable, TradingSession, midnight_new_york, new_york_day
 from rebalancer.exchange.market.daily import CRYPTO_DAY, DailyPath, daily_path
 from rebalancer.exchange.market.listing import Listing, listings
-from rebalancer.exchange.market.paths import CRYPTO_NODES, STEP, NodePath, node_path
+from rebalancer.exchange.market.paths import CRYPTO_NODES, STEP, Factors, NodePath, node_path
 from rebalancer.values import Side
 
 _DAY: Final = CRYPTO_DAY * MICROS
 _EPOCH_DAY: Final = 719_163  # 1970-01-01
-_DAYS_KEPT: Final = 512
+_DAYS_KEPT: Final = 200  # about 10 MB: all names for four days
 
 
 class Tick(NamedTuple):
@@ -40,6 +40,7 @@ class Market:
     def __init__(self, seed: int, sessions: SessionTable, listed: dict[str, Listing] | None = None) -> None:
         self.seed = seed
         self.sessions = sessions
+        self.factors = Factors(seed)
         self.listings = listings() if listed is None else listed
         self._joined = {s.replace("/", ""): s for s, row in self.listings.items() if row.is_crypto}
         self._daily: dict[str, DailyPath] = {}
@@ -65,7 +66,7 @@ class Market:
         key = (listing.symbol, session.day)
         found = self._days.get(key)
         if found is None:
-            found = node_path(self.seed, listing, self.daily(listing), (session.day,), steps_of(session))
+            found = node_path(self.factors, listing, self.daily(listing), (session.day,), steps_of(session))
             self._days[key] = found
             if len(self._days) > _DAYS_KEPT:
                 self._days.popitem(last=False)

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import yaml
 
-from rebalancer.codec import BadDocument
+from rebalancer.documents import BadDocument
 from rebalancer.world.config.origin import BadConfiguration, Origin, Problem
 from rebalancer.world.files import read_settled
 
@@ -74,14 +74,14 @@ def parse(text: str, origin: Origin, problems: list[Problem]) -> Node | None:
     origin: of the first line; lines are counted from it when it is a file. Repeated keys, merge keys and secrets go to
     `problems`; a secret is blotted out of what is returned.
     """
-    loader = _Composer(text, origin)
     try:
+        loader = _Composer(text, origin)
         root = loader.get_single_node()
         return None if root is None else _node(root, "", loader, problems)
+    except _Refused as error:
+        raise BadConfiguration([error.problem]) from None
     except yaml.YAMLError as error:
-        raise BadConfiguration([_syntax_problem(error, loader)]) from None
-    finally:
-        loader.dispose()
+        raise BadConfiguration([_syntax_problem(error, origin)]) from None
 
 
 class _Refused(yaml.YAMLError):
@@ -101,9 +101,7 @@ class _Composer(yaml.SafeLoader):
 
     def place(self, mark: yaml.Mark | None) -> Origin:
         """The origin of a mark in this text."""
-        if mark is None or self._origin.kind != "file":
-            return self._origin
-        return self._origin._replace(line=self._origin.line + mark.line)
+        return _place(self._origin, mark)
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Compose one node, after refusing what could hide a value or cost without bound."""
@@ -167,9 +165,13 @@ def without_secret(text: str, at: Origin, key: str, problems: list[Problem]) -> 
     return "***"
 
 
-def _syntax_problem(error: yaml.YAMLError, loader: _Composer) -> Problem:
-    if isinstance(error, _Refused):
-        return error.problem
+def _place(origin: Origin, mark: yaml.Mark | None) -> Origin:
+    if mark is None or origin.kind != "file":
+        return origin
+    return origin._replace(line=origin.line + mark.line)
+
+
+def _syntax_problem(error: yaml.YAMLError, origin: Origin) -> Problem:
     mark = getattr(error, "problem_mark", None)
     said = getattr(error, "problem", None) or str(error).splitlines()[0]
     context = getattr(error, "context", None)
@@ -179,4 +181,4 @@ def _syntax_problem(error: yaml.YAMLError, loader: _Composer) -> Problem:
         hint = "YAML takes no tabs: indent with spaces"
     elif isinstance(error, yaml.composer.ComposerError):
         text, hint = "holds more than one document", "remove the lines '---' between them"
-    return Problem(loader.place(mark), "", text, hint)
+    return Problem(_place(origin, mark), "", text, hint)

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from rebalancer.codec import BadDocument
+from rebalancer.documents import BadDocument
 from rebalancer.rules import Rules
 from rebalancer.world.config.convert import Layer, Leaf, layer_of, merged
 from rebalancer.world.config.document import read_file

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
-from rebalancer.codec import BadDocument
+from rebalancer.documents import BadDocument
 
 _LISTED_MAX: Final = 20
 

@@ -10,11 +10,13 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from rebalancer.codec import rules_text, sha256
+from rebalancer.codec import rules_text
+from rebalancer.documents import sha256
 from rebalancer.world.config.load import LoadedRules
 from rebalancer.world.config.origin import DEFAULT
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
+_NOT_WORDS: Final = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n"))
 _COLUMN: Final = 56
 
 
@@ -60,7 +62,7 @@ def _word(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return value if _PLAIN.fullmatch(value) and value != "null" else _quoted(value)
+        return _quoted(value)
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, dict):
@@ -69,8 +71,8 @@ def _word(value: object) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A text in double quotes, everything that could end a line or trouble a terminal escaped."""
-    if _PLAIN.fullmatch(text):
+    """A text, in double quotes unless no YAML reader can misread it, with unprintable characters escaped."""
+    if _PLAIN.fullmatch(text) and text.lower() not in _NOT_WORDS:
         return text
     body = "".join(_escaped(character) for character in text)
     return f'"{body}"'

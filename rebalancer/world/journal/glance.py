@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from rebalancer.facts import Day
+from rebalancer.outcomes import OrderState
 from rebalancer.world.journal import bodies
 from rebalancer.world.journal.chain import Row, event_of, stamp
 from rebalancer.world.journal.errors import broken
@@ -26,19 +27,18 @@ SCHEMA: Final = "0001"  # a test holds it equal to `upgrade.NEWEST`, which would
 _ALERTS: Final = 5
 _ORDERS_OF: Final = (
     "kind IN ('order_intended', 'order_changed', 'order_ended', 'order_reopened') AND key IN "
-    "(SELECT key FROM events WHERE kind = 'order_intended' AND account_id = :account AND {which})"
+    "(SELECT key FROM events AS e WHERE kind = 'order_intended' AND account_id = :account AND {which})"
 )
-_UNRESOLVED: Final = (
-    "(key NOT IN (SELECT key FROM events WHERE kind = 'order_ended' AND account_id = :account)"
-    " OR key IN (SELECT key FROM events WHERE kind = 'order_reopened' AND account_id = :account))"
-)
+_LATER: Final = "EXISTS (SELECT 1 FROM events WHERE kind = '{kind}' AND account_id = :account AND key = e.key)"
+_UNRESOLVED: Final = f"(NOT {_LATER.format(kind='order_ended')} OR {_LATER.format(kind='order_reopened')})"
 
 
 class Glance(NamedTuple):
     """What one look tells about one account. With `schema_ok` False nothing else was read.
 
-    `unresolved` counts orders that may still do something; `alerts` are the last five, newest first; `kill_switch` is
-    the reason, None when armed.
+    `unresolved` counts orders that may still do something, `unknown` those of them that the broker has told nothing
+    about, `filled` the orders of the last cycle that filled; `account` is the money as last noted, with the machine's
+    time; `alerts` are the last five, newest first; `kill_switch` is the reason, None when armed.
     """
 
     schema_ok: bool
@@ -47,6 +47,9 @@ class Glance(NamedTuple):
     last_cycle: CycleRecord | None
     last_end: CycleEnd | None
     unresolved: int
+    unknown: int
+    filled: int
+    account: Event | None
     orders_today: Day
     peak_equity: Decimal | None
     kill_switch: str | None
@@ -65,13 +68,13 @@ def glance(path: Path, *, day_start: datetime, account_id: str | None = None) ->
     with _connected(path) as connection:
         version = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         if version is None or version[0] != SCHEMA:
-            return Glance(False, (), None, None, None, 0, Day(), None, None, ())
+            return Glance(False, (), None, None, None, 0, 0, 0, None, Day(), None, None, ())
         head.check(witness, *_tail(connection))
         accounts = tuple(row[0] for row in connection.execute("SELECT DISTINCT account_id FROM claims ORDER BY 1"))
         if account_id is None:
             latest = _events(connection, "kind = 'cycle_started'", last=1)
             if not latest:
-                return Glance(True, accounts, None, None, None, 0, Day(), None, None, ())
+                return Glance(True, accounts, None, None, None, 0, 0, 0, None, Day(), None, None, ())
             account_id = latest[0].account_id
         return _of_account(connection, accounts, account_id, day_start)
 
@@ -93,14 +96,20 @@ def _of_account(
     peak = _events(connection, ended, mine, last=1)
     kill = _events(connection, "kind IN ('kill_set', 'kill_cleared') AND account_id = :account", mine, last=1)
     unresolved = _orders(connection, _UNRESOLVED, mine).values()
+    last = _last_cycle(connection, account_id)
+    of_last = _orders(connection, "cycle_id = :cycle", mine | {"cycle": last.cycle_id}) if last is not None else {}
+    money = _events(connection, "kind = 'account' AND account_id = :account", mine, last=1)
     today = _orders(connection, "at >= :since", mine | {"since": stamp(day_start)}).values()
     return Glance(
         schema_ok=True,
         account_ids=accounts,
         account_id=account_id,
-        last_cycle=_last_cycle(connection, account_id),
+        last_cycle=last,
         last_end=bodies.cycle_end_of(ends[0]) if ends else None,
         unresolved=sum(not folded.order.state.is_final for folded in unresolved),
+        unknown=sum(folded.order.state is OrderState.UNKNOWN for folded in unresolved),
+        filled=sum(folded.order.state is OrderState.FILLED for folded in of_last.values()),
+        account=money[0] if money else None,
         orders_today=day_of(today),
         peak_equity=bodies.peak_of(peak[0]) if peak else None,
         kill_switch=str(kill[0].body["reason"]) if kill and kill[0].kind == "kill_set" else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
@@ -17,6 +18,7 @@ from rebalancer.world.journal.records import DRY_RUN, CycleEnd, CycleRecord, Eve
 from rebalancer.world.journal.schema import events
 
 _c = events.c
+_NAMED_MAX: Final = 500  # cycles listed by name in one query; for more, everything since the oldest is read
 
 
 def select_events(
@@ -69,9 +71,11 @@ def order(connection: Connection, client_order_id: str) -> OrderRecord | None:
 
 def unresolved_orders(connection: Connection, account_id: str) -> tuple[OrderRecord, ...]:
     """The orders of any cycle that are not final, in the order of their intents."""
-    ended = select(_c.key).where(_c.kind == "order_ended", _c.account_id == account_id)
-    reopened = select(_c.key).where(_c.kind == "order_reopened", _c.account_id == account_id)
-    candidates = or_(_c.key.not_in(ended), _c.key.in_(reopened))
+    later = events.alias()
+    same = and_(later.c.account_id == account_id, later.c.key == _c.key)
+    ended = select(later.c.seq).where(same, later.c.kind == "order_ended").exists()
+    reopened = select(later.c.seq).where(same, later.c.kind == "order_reopened").exists()
+    candidates = or_(~ended, reopened)
     found = orders_where(connection, _c.account_id == account_id, candidates)
     return tuple(order for order, _ in found.values() if not order.state.is_final)
 
@@ -108,13 +112,14 @@ def cycle_records(connection: Connection, starts: Iterable[Event]) -> tuple[Cycl
     starts = tuple(starts)
     if not starts:
         return ()
-    since = _c.seq >= min(event.seq for event in starts)
     wanted = {(event.account_id, event.cycle_id) for event in starts}
-    told = select_events(connection, since, _c.kind.in_(("cycle_planned", "cycle_ended")))
+    few = len(wanted) <= _NAMED_MAX
+    these = _c.cycle_id.in_({cycle for _, cycle in wanted}) if few else _c.seq >= min(e.seq for e in starts)
+    told = select_events(connection, these, _c.kind.in_(("cycle_planned", "cycle_ended")))
     found = {(e.kind, e.account_id, e.cycle_id): e for e in told if (e.account_id, e.cycle_id) in wanted}
     counted = connection.execute(
         select(_c.account_id, _c.cycle_id, func.count())
-        .where(since, _c.kind == "order_intended")
+        .where(these, _c.kind == "order_intended")
         .group_by(_c.account_id, _c.cycle_id)
     )
     orders = {(account, cycle): count for account, cycle, count in counted}

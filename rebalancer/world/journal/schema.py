@@ -22,7 +22,8 @@ events: Final = Table(
     Column("hash", Text, nullable=False),
     Index("ix_events_kind_account_seq", "kind", "account_id", "seq"),  # the last end, the kill switch
     Index("ix_events_kind_account_at", "kind", "account_id", "at"),  # orders since a moment
-    Index("ix_events_kind_key", "kind", "key"),  # one order; orders that have not ended
+    Index("ix_events_kind_account_key", "kind", "account_id", "key"),  # orders that have not ended
+    Index("ix_events_kind_key", "kind", "key"),  # one order
     Index("ix_events_cycle_kind", "cycle_id", "kind"),  # everything about one cycle
 )
 

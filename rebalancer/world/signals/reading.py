@@ -1,7 +1,10 @@
 """Read signals from a file or a folder, whole or not at all.
 
-1. `_files` lists what to read; 2. `read_settled` reads a file that nobody is writing; 3. `sheets.read_sheet` splits it into
-rows; 4. `row.opinion_of` reads each; 5. `_Collected` refuses contradictions and drops repetitions.
+1. `_files` lists what to read;
+2. `read_settled` reads a file that nobody is writing;
+3. `sheets.read_sheet` splits it into rows and `row.opinion_of` reads each;
+4. `_Collected` refuses contradictions and drops repetitions.
+
 One mistake anywhere refuses everything: half of a set of opinions is another set.
 """
 
@@ -13,7 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rebalancer.codec import BadDocument
+from rebalancer.documents import BadDocument
 from rebalancer.facts import Signal
 from rebalancer.world.files import read_settled
 from rebalancer.world.signals.row import SOURCE, BadCell, Opinion, opinion_of
@@ -21,6 +24,7 @@ from rebalancer.world.signals.sheets import ENDINGS, read_sheet
 
 SIZE_MAX: Final = 64 * 1024 * 1024
 ROWS_MAX: Final = 100_000
+_FAINT: Final = 0.01  # what a fraction written for a percentage comes to at most
 _SKEW: Final = timedelta(seconds=5)
 
 
@@ -51,6 +55,12 @@ def read_all(path: Path, now: datetime) -> SignalsRead:
     late = [s for s in signals if s.issued_at > now + _SKEW]
     if late:
         warnings.append(f"{len(late)} signals are issued in the future, the first one {late[0].id} of {late[0].symbol}")
+    faint = [s for s in signals if abs(s.score) == 1 and 0 < s.confidence <= _FAINT]
+    if faint:
+        warnings.append(
+            f"{len(faint)} signals have a confidence of at most 1 %, the first one of {faint[0].symbol}; "
+            "beside an action it is in percent: write 85, not 0.85"
+        )
     return SignalsRead(signals, tuple(warnings), sum(o.hold for o in collected.opinions))
 
 
@@ -111,7 +121,7 @@ class _Collected:
     def add(self, opinion: Opinion, place: Callable[[], str]) -> None:
         signal = opinion.signal
         first, there = self._by_subject.setdefault((signal.source, signal.symbol, signal.issued_at), (opinion, place))
-        if first.signal._replace(id="") != signal._replace(id="") or first.hold != opinion.hold:
+        if first is not opinion and first._replace(signal=first.signal._replace(id=signal.id)) != opinion:
             problem = f"{signal.symbol} has another opinion of {signal.source} at the same time in {there()}"
             raise BadCell("symbol", problem, "keep one of both, or give them different times or sources")
         same_id, there = self._by_id.setdefault(signal.id, (opinion, place))

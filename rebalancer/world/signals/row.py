@@ -109,18 +109,19 @@ def _view(cells: Cells) -> tuple[float, float, bool]:
     name = action.strip().upper() if isinstance(action, str) else None
     if name not in _ACTIONS:
         raise BadCell("action", f"{str(action)[:40]!r} is not an action", "write BUY, SELL or HOLD")
-    percent = _number(cells, "confidence", 0, 100, "from 0 to 100 beside an action: 85")
-    return _ACTIONS[name], percent / 100, name == "HOLD"
+    confidence = _number(cells, "confidence", 0, 100, "from 0 to 100 beside an action: 85", one=100)
+    return _ACTIONS[name], confidence, name == "HOLD"
 
 
-def _number(cells: Cells, column: str, low: int, high: int, hint: str) -> float:
+def _number(cells: Cells, column: str, low: int, high: int, hint: str, one: int = 1) -> float:
+    """A number within its limits, in units of `one`."""
     value = cells.get(column)
     if value is None:
         raise BadCell(column, "is missing", hint)
     number = _decimal(column, value)
     if not low <= number <= high:
         raise BadCell(column, f"{str(value)[:40]} is outside {low} to {high}", hint)
-    return float(number) + 0.0  # a negative zero would be another id for the same opinion
+    return float(number / one) + 0.0  # a negative zero would be another id for the same opinion
 
 
 def _price(cells: Cells, column: str) -> Decimal | None:

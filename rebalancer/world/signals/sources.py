@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from rebalancer.codec import BadDocument
+from rebalancer.documents import BadDocument
 from rebalancer.facts import Signal
 from rebalancer.world.files import is_absent
 from rebalancer.world.ports import DailyCloses, SignalSource

@@ -33,6 +33,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_events_kind_account_seq", "events", ["kind", "account_id", "seq"])
     op.create_index("ix_events_kind_account_at", "events", ["kind", "account_id", "at"])
+    op.create_index("ix_events_kind_account_key", "events", ["kind", "account_id", "key"])
     op.create_index("ix_events_kind_key", "events", ["kind", "key"])
     op.create_index("ix_events_cycle_kind", "events", ["cycle_id", "kind"])
     for name, columns, kind in (
