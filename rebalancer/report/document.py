@@ -69,9 +69,7 @@ def read_report(text: str, source: str = "report") -> RunRecord:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise BadDocument(
-            f"{source}: {place}", first["msg"], "is it a report of this program, complete?"
-        ) from None
+        raise BadDocument(f"{source}: {place}", first["msg"], "is it a report of this program, complete?") from None
     except ValueError as naive:
         raise BadDocument(source, str(naive), "write times as 2026-11-20T15:35:00Z") from None
     return record

@@ -73,7 +73,7 @@ def _sent(trade: Trade) -> Row:
     cells = (
         visible_symbol(line.symbol),
         "▲ buy" if line.side == "buy" else "▼ sell",
-        f"{shares(line.filled_qty)} of {shares(line.planned_qty)}",
+        shares(line.filled_qty) + ("" if line.filled_qty == line.planned_qty else f" of {shares(line.planned_qty)}"),
         price(line.arrival_price),
         price(line.filled_avg_price),
         fixed(trade.value, 2) if line.filled_qty else "–",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from rebalancer.world.journal import CycleEnd, CycleStart, Intent, Journal
 OPENING = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
 RULES = "{}"
 WRITER = "alpha"
+FORK = multiprocessing.get_context("fork")
 
 
 def at(seconds: float) -> datetime:
@@ -98,3 +100,12 @@ def raw(path: Path) -> sqlite3.Connection:
     for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
         connection.execute(f"DROP TRIGGER {name}")
     return connection
+
+
+def in_a_child(work: Callable[[], None]) -> int:
+    """Run in a forked process and return its exit code; minus the signal when it was killed."""
+    child = FORK.Process(target=work)
+    child.start()
+    child.join(60)
+    assert child.exitcode is not None
+    return child.exitcode

@@ -1,0 +1,104 @@
+"""Versions of the schema, and copies."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from journal_kit import at
+
+from rebalancer.world.journal import Journal, glance, upgrade
+from rebalancer.world.journal.schema import metadata
+from rebalancer.world.ports import JournalBroken
+
+
+def test_the_migrations_lead_to_the_schema(journal: Journal) -> None:
+    with journal._store.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    assert glance.SCHEMA == upgrade.NEWEST
+    newest = max(file.name[:4] for file in (upgrade.MIGRATIONS / "versions").glob("[0-9]*.py"))
+    assert newest == upgrade.NEWEST
+
+
+def test_a_newer_schema_is_refused_and_left_alone(three_cycles: Path) -> None:
+    with sqlite3.connect(three_cycles) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0002'")
+    connection.close()
+    before = three_cycles.read_bytes()
+    with pytest.raises(JournalBroken, match="has schema 0002, this program knows 0001\n  hint: a newer rebalancer"):
+        Journal.open(three_cycles)
+    assert three_cycles.read_bytes() == before
+    seen = glance.glance(three_cycles, day_start=at(0))
+    assert seen is not None
+    assert seen.schema_ok is False
+
+
+@pytest.mark.parametrize("statement", ["DROP TABLE alembic_version", "UPDATE alembic_version SET version_num = 'x'"])
+def test_another_programs_database_is_refused(three_cycles: Path, statement: str) -> None:
+    with sqlite3.connect(three_cycles) as connection:
+        connection.execute(statement)
+    connection.close()
+    with pytest.raises(JournalBroken, match="is a database, but not a journal"):
+        Journal.open(three_cycles)
+
+
+SECOND = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+
+
+def upgrade():
+    op.add_column("signals", sa.Column("note", sa.Text))
+    {more}
+"""
+
+
+@pytest.fixture
+def migrations(tmp_path: Path) -> Path:
+    """The package's migrations, to which a test adds the next one."""
+    target = tmp_path / "100% migrations"
+    shutil.copytree(upgrade.MIGRATIONS, target, ignore=shutil.ignore_patterns("__pycache__"))
+    return target
+
+
+def test_an_upgrade_keeps_a_copy(three_cycles: Path, migrations: Path) -> None:
+    (migrations / "versions" / "0002_next.py").write_text(SECOND.format(more=""))
+    with Journal.open(three_cycles) as journal:
+        upgrade.upgrade(journal._store, "0002", migrations)
+        assert journal.verify() == 43
+    copy = three_cycles.with_name("journal.sqlite.schema-0001")
+    columns = [
+        [row[1] for row in sqlite3.connect(file).execute("PRAGMA table_info(signals)")] for file in (three_cycles, copy)
+    ]
+    assert columns[0] == [*columns[1], "note"]
+    with Journal.open(copy) as old:
+        assert old.verify() == 43
+
+
+def test_a_failing_upgrade_changes_nothing(three_cycles: Path, migrations: Path) -> None:
+    (migrations / "versions" / "0002_next.py").write_text(SECOND.format(more='op.execute("SELECT nonsense")'))
+    with Journal.open(three_cycles) as journal:
+        with pytest.raises(JournalBroken, match="nonsense"):
+            upgrade.upgrade(journal._store, "0002", migrations)
+        with journal._store.reading() as connection:
+            assert upgrade.version_of(connection, three_cycles) == "0001"
+            assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_a_backup_is_complete_private_and_never_overwrites(three_cycles: Path, tmp_path: Path) -> None:
+    target = tmp_path / "copy.sqlite"
+    with Journal.open(three_cycles) as journal:
+        assert journal.backup(target) == 43
+        assert target.stat().st_mode & 0o777 == 0o600
+        with Journal.open(target, create=False) as copy:
+            assert copy.latest_events(100) == journal.latest_events(100)
+        with pytest.raises(JournalBroken, match="the copy cannot be written: File exists"):
+            journal.backup(target)
+        with pytest.raises(JournalBroken, match="No such file"):
+            journal.backup(tmp_path / "nowhere" / "copy.sqlite")
