@@ -40,7 +40,7 @@ ABSURD: Final = Decimal(10) ** 15  # no price, quantity or account is this large
 
 def rules_text(rules: Rules) -> str:
     """The canonical text of rules, as stored and hashed."""
-    return canonical(rules.model_dump(mode="json"))
+    return canonical(rules.model_dump(mode="python"))
 
 
 def seal(plan: Plan, snapshot_text: str, rules_text: str) -> Plan:

@@ -12,9 +12,11 @@ from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rebalancer.values import text_of, time_text
+
+LOCATED_MAX: Final = 4 * 1024 * 1024  # characters; in a larger text the line of a mistake would take minutes to find
 
 
 class BadDocument(ValueError):
@@ -79,13 +81,22 @@ def read_json(text: str, source: str) -> Any:
         raise BadDocument(f"{source}:{error.lineno}", problem, "was the file written completely?") from None
     except RecursionError:
         raise BadDocument(source, "is nested too deeply") from None
+    except BadDocument:
+        raise
+    except ValueError as error:  # a whole number with more digits than Python reads
+        raise BadDocument(source, str(error).split(";")[0]) from None
 
 
 def _line_of_second(text: str, key: str) -> int:
     """The line of the second time that a key stands in one object of a JSON text, found as in `line_of`."""
     import yaml
 
-    waiting = [yaml.compose(text, Loader=yaml.SafeLoader)]
+    if len(text) > LOCATED_MAX:
+        return 1
+    try:
+        waiting = [yaml.compose(text, Loader=yaml.SafeLoader)]
+    except yaml.YAMLError:
+        return 1
     while waiting:
         node = waiting.pop()
         if isinstance(node, yaml.SequenceNode):
@@ -119,6 +130,8 @@ def line_of(text: str, place: tuple[str | int, ...]) -> int:
     """The line of a key in a JSON text: JSON is YAML, whose composer keeps the lines. Only used for errors."""
     import yaml
 
+    if len(text) > LOCATED_MAX:
+        return 1
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError:

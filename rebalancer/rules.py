@@ -20,7 +20,7 @@ Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 class Execution(_Section):
@@ -89,8 +89,8 @@ class RiskManagement(_Section):
     )
     max_correlation_exposure: Fraction = Field(0.4, description="sum of absolute weights of one correlation group")
     correlation_threshold: Share = Field(0.7, description="daily returns correlated above this share a group")
-    max_orders_per_day: Count = 100
-    max_orders_per_symbol_per_day: Count = 10
+    max_orders_per_day: Count = Field(100, description="orders per trading day, counted by attempts")
+    max_orders_per_symbol_per_day: Count = Field(10, description="the same for each symbol")
     reserved_order_fraction: Share = Field(0.2, description="part of the daily orders that only reductions may use")
     default_stop_distance: Fraction = Field(0.03, description="stop distance of a signal that names no stop")
     assumed_volatility: float = Field(1.0, gt=0, le=10, description="annualised; for a name whose own is unknown")
@@ -106,7 +106,7 @@ class Signals(_Section):
         "auto", description="bundled sample signals: auto = on the embedded exchange while there are no others"
     )
     max_age_minutes: float = Field(60, gt=0, le=60 * 24 * 31, allow_inf_nan=False)
-    min_confidence: Share = 0.0
+    min_confidence: Share = Field(0.0, description="a signal less confident than this is rejected")
     source_weights: dict[str, Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]] = Field(
         {}, description="weight of each source in the consensus; a source not named weighs 1"
     )
@@ -115,7 +115,7 @@ class Signals(_Section):
 class Quotes(_Section):
     """Which prices count."""
 
-    max_age_seconds: Seconds = 120
+    max_age_seconds: Seconds = Field(120, description="an older quote is no price")
     max_spread: Fraction = Field(0.05, description="(ask - bid) / mid beyond this is no price")
     max_unusable_fraction: Share = Field(0.5, description="more names than this without a price halt the cycle")
 
@@ -128,8 +128,8 @@ class Broker(_Section):
     )
     account_id: str | None = Field(None, description="refuse to trade any other account; required for live")
     data_feed: Literal["iex", "sip", "delayed_sip"] = "iex"
-    connect_timeout_seconds: Seconds = 5
-    read_timeout_seconds: Seconds = 20
+    connect_timeout_seconds: Seconds = Field(5, description="to open a connection")
+    read_timeout_seconds: Seconds = Field(20, description="between two pieces of an answer")
     total_timeout_seconds: Seconds = Field(30, description="deadline of one call, slow drips included")
     max_concurrent_calls: int = Field(16, ge=1, le=64)
     requests_per_minute: int = Field(180, ge=1, le=10_000, description="Alpaca allows 200 per account")
@@ -146,16 +146,15 @@ class Reporting(_Section):
     """Where pages go."""
 
     directory: str = Field("reports", description="relative to the project")
-    timezone: str = "America/New_York"
 
 
 class Model(_Section):
     """The optional model. Off: signals come from the sources above."""
 
-    enabled: bool = False
-    model_path: str = ""
-    features_path: str = ""
-    fallback_to_external_signals: bool = True
+    enabled: bool = Field(False, description="use the model's signals")
+    model_path: str = Field("", description="file of the trained model")
+    features_path: str = Field("", description="file of its feature list")
+    fallback_to_external_signals: bool = Field(True, description="use the other sources when the model cannot be")
 
 
 class Rules(_Section):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rebalancer.cli.exits import Exit
-from rebalancer.cli.screen import warn
+from rebalancer.cli.screen import log_to_stderr, warn
 
 
 def show_rules(config: Sequence[Path] | None, *, origin: bool, as_json: bool) -> int:
@@ -25,14 +25,16 @@ def show_rules(config: Sequence[Path] | None, *, origin: bool, as_json: bool) ->
 def check_rules(config: Sequence[Path] | None) -> int:
     """Read the configuration, the signals and the sectors; every mistake is an error that names its place."""
     from rebalancer.session.setup import load_setup
+    from rebalancer.session.sources import DEFAULT_PATH
     from rebalancer.world.sectors import read_sectors
-    from rebalancer.world.signals import read_signals
+    from rebalancer.world.signals import FileSignals
 
+    log_to_stderr()
     setup = load_setup(config)
     warn(setup.loaded.warnings)
-    path = setup.root / setup.rules.signals.path
+    path = setup.rules.signals.path
     now = datetime.now(UTC)  # noqa: TID251 - only the defaults of rows without a time depend on it
-    signals = read_signals(path, now) if path.exists() else ()
+    signals = FileSignals(setup.root / path, required=path != DEFAULT_PATH).read(now)
     sectors = read_sectors(setup.root / setup.rules.sectors_file)
     sys.stderr.write(f"configuration: ok ({len(signals)} signals, {len(sectors)} sectors)\n")
     return Exit.DONE

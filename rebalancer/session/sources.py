@@ -9,9 +9,8 @@ from typing import Final
 from rebalancer.facts import Signal
 from rebalancer.rules import Rules
 from rebalancer.world.journal import Journal
-from rebalancer.world.ports import SignalSource
 from rebalancer.world.reference import Reference
-from rebalancer.world.signals import FileSignals, JournalSignals, sample_signals
+from rebalancer.world.signals import CombinedSignals, FileSignals, JournalSignals, sample_signals
 
 DEFAULT_PATH: Final = Rules().signals.path
 
@@ -24,9 +23,8 @@ class Sources:
     ) -> None:
         path = root / rules.signals.path
         age = timedelta(minutes=rules.signals.max_age_minutes)
-        self._given: tuple[SignalSource, ...] = (
-            FileSignals(path, required=rules.signals.path != DEFAULT_PATH),
-            JournalSignals(journal, age),
+        self._given = CombinedSignals(
+            [FileSignals(path, required=rules.signals.path != DEFAULT_PATH), JournalSignals(journal, age)]
         )
         self._reference, self._universe = reference, universe
         sample = rules.signals.sample
@@ -35,7 +33,7 @@ class Sources:
 
     def read(self, now: datetime) -> tuple[Signal, ...]:
         """All signals, sorted by symbol, source and id. Raises BadDocument for a file that cannot be read."""
-        found = [signal for source in self._given for signal in source.read(now)]
+        found = self._given.read(now)
         if self._sample and not (self._alone and found):
-            found += sample_signals(self._reference.sheet(self._universe, now).closes, now)
+            found = (*found, *sample_signals(self._reference.sheet(self._universe, now).closes, now))
         return tuple(sorted(found, key=lambda s: (s.symbol, s.source, s.id)))

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
@@ -84,7 +83,7 @@ def _complete(origins: Mapping[str, Origin]) -> dict[str, Origin]:
 
 
 def _beyond_the_model(rules: Rules, origins: Mapping[str, Origin]) -> list[Problem]:
-    """What the types cannot say: paths that must not be empty, time zones that exist, parts that are not there."""
+    """What the types cannot say: paths that must not be empty, parts that are not there."""
     found: list[tuple[str, str, str]] = []
     texts = {
         "signals.path": rules.signals.path,
@@ -94,8 +93,6 @@ def _beyond_the_model(rules: Rules, origins: Mapping[str, Origin]) -> list[Probl
     found += [
         (key, "must not be empty", "remove the line to get the default") for key, text in texts.items() if not text
     ]
-    if not _is_zone(rules.reporting.timezone):
-        found.append(("reporting.timezone", "is not a time zone", "write an IANA name, such as America/New_York"))
     if rules.model.enabled and not rules.model.fallback_to_external_signals:
         problem = "the model is an optional extra that is not installed, and nothing may stand in for it"
         found.append(("model.enabled", problem, "set model.enabled: false or fallback_to_external_signals: true"))
@@ -111,14 +108,6 @@ def _warnings(rules: Rules, paths: Sequence[Path]) -> tuple[str, ...]:
             "model.enabled: the model is an optional extra that is not installed; external signals are used instead"
         )
     return tuple(found)
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (OSError, ValueError, KeyError):  # not found is a KeyError, a folder of zones an OSError
-        return False
-    return True
 
 
 def _in_order(problems: Sequence[Problem], paths: Sequence[Path]) -> list[Problem]:

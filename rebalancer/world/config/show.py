@@ -30,7 +30,7 @@ def show_text(loaded: LoadedRules, *, origin: bool) -> str:
 
 
 def show_json(loaded: LoadedRules) -> str:
-    """The rules, their hash, the origins and the warnings as one `rebalancer.config/1` document."""
+    """The rules, their hash, origins and warnings as one `rebalancer.config/1` document, ending in a line end."""
     document = {
         "schema": "rebalancer.config/1",
         "rules_sha256": sha256(rules_text(loaded.rules)),
@@ -38,7 +38,7 @@ def show_json(loaded: LoadedRules) -> str:
         "origins": {key: origin._asdict() for key, origin in loaded.origins.items()},
         "warnings": list(loaded.warnings),
     }
-    return json.dumps(document, indent=1, ensure_ascii=False)
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def _lines(section: BaseModel, parent: str, depth: int) -> Iterator[tuple[str, str]]:
