@@ -36,18 +36,13 @@ def shown_path(path: Path) -> str:
         return str(path)
 
 
-class _Plain(logging.Formatter):
-    """`warning: what happened`, as our other messages."""
+class _Lines(logging.Handler):
+    """`warning: what happened`, on whatever stderr is at the moment."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        return f"{record.levelname.lower()}: {record.getMessage()}"
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stderr.write(f"{record.levelname.lower()}: {record.getMessage()}\n")
 
 
 def log_to_stderr() -> None:
     """Show our own warnings and errors on stderr, one line each."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(_Plain())
-    log = logging.getLogger("rebalancer")
-    log.handlers[:] = [handler]
-    log.setLevel(logging.WARNING)
-    log.propagate = False
+    logging.getLogger("rebalancer").handlers[:] = [_Lines(logging.WARNING)]

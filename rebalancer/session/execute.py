@@ -60,7 +60,7 @@ def execute(setup: Setup, connection: Connection, *, dry_run: bool, cycle_id: st
             desk=DryDesk(broker) if dry_run else LiveDesk(account_id, broker, journal, kill, clock, together, rules),
             journal=journal,
             kill=kill,
-            signals=Sources(rules, setup.root, journal, reference, tuple(sorted(sectors)), setup.mode),
+            signals=Sources(rules, setup.root, journal, reference, tuple(sorted(sectors)), setup.mode, clock),
             reference=reference,
             clock=clock,
             gather=together,

@@ -8,6 +8,7 @@ from typing import Final
 
 from rebalancer.facts import Signal
 from rebalancer.rules import Rules
+from rebalancer.world.clock import Clock
 from rebalancer.world.journal import Journal
 from rebalancer.world.reference import Reference
 from rebalancer.world.signals import CombinedSignals, FileSignals, JournalSignals, sample_signals
@@ -19,12 +20,19 @@ class Sources:
     """Files and the journal's table; and the bundled sample when the rules want it."""
 
     def __init__(
-        self, rules: Rules, root: Path, journal: Journal, reference: Reference, universe: tuple[str, ...], mode: str
+        self,
+        rules: Rules,
+        root: Path,
+        journal: Journal,
+        reference: Reference,
+        universe: tuple[str, ...],
+        mode: str,
+        clock: Clock,
     ) -> None:
         path = root / rules.signals.path
         age = timedelta(minutes=rules.signals.max_age_minutes)
         self._given = CombinedSignals(
-            [FileSignals(path, required=rules.signals.path != DEFAULT_PATH), JournalSignals(journal, age)]
+            [FileSignals(path, rules.signals.path != DEFAULT_PATH, clock.wall), JournalSignals(journal, age)]
         )
         self._reference, self._universe = reference, universe
         sample = rules.signals.sample

@@ -41,16 +41,17 @@ def read_signals(path: Path, now: datetime) -> tuple[Signal, ...]:
     return read_all(path, now).signals
 
 
-def read_all(path: Path, now: datetime) -> SignalsRead:
+def read_all(path: Path, now: datetime, ahead: timedelta = timedelta(0)) -> SignalsRead:
     """Read signals and what there is to say about them. Raises BadDocument naming file, line and column.
 
-    now: aware; only to warn about times in the future. A row without issued_at was issued when its file was written.
+    now: aware; only to warn about times in the future. A row without issued_at was issued when its file was written;
+    ahead: how far the clock of `now` is ahead of the machine's, which dates files.
     An empty folder has no signals; a path that is not there is an error.
     """
     warnings: list[str] = []
     collected = _Collected()
     for file in _files(path, warnings):
-        _read_file(file, collected)
+        _read_file(file, collected, ahead)
     signals = tuple(sorted((o.signal for o in collected.opinions if not o.hold), key=_order))
     late = [s for s in signals if s.issued_at > now + _SKEW]
     if late:
@@ -88,7 +89,7 @@ def _files(path: Path, warnings: list[str]) -> list[Path]:
     return found
 
 
-def _read_file(path: Path, collected: _Collected) -> None:
+def _read_file(path: Path, collected: _Collected, ahead: timedelta) -> None:
     text, written_at = read_settled(path, SIZE_MAX)
     sheet = read_sheet(text, str(path), path.suffix.lower())
     if len(sheet.rows) + len(collected.opinions) > ROWS_MAX:
@@ -99,7 +100,7 @@ def _read_file(path: Path, collected: _Collected) -> None:
             if "source" not in cells and SOURCE.fullmatch(source) is None:
                 hint = "rename the file to letters, digits, dots, dashes and underscores, or add a source column"
                 raise BadCell("source", f"the file name {source[:40]!r} cannot be a source", hint)
-            opinion = opinion_of(cells, source, written_at)
+            opinion = opinion_of(cells, source, written_at, ahead)
             collected.add(opinion, _place(path, sheet.line, index))
         except BadCell as error:
             where = f"{path}:{sheet.line(index)}: {error.column}"

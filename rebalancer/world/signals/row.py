@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -56,8 +56,11 @@ class Opinion(NamedTuple):
     hold: bool
 
 
-def opinion_of(cells: Cells, source: str, issued_at: datetime) -> Opinion:
-    """Read one row; `source` and `issued_at` count where it names none. Raises BadCell.
+def opinion_of(cells: Cells, source: str, written_at: datetime, ahead: timedelta = timedelta(0)) -> Opinion:
+    """Read one row; `source` and `written_at` count where it names none. Raises BadCell.
+
+    ahead: how far the broker's clock is ahead of the one that dated the file; it moves `written_at`, but not the
+    computed id, so that a row keeps its id.
 
     entry_price is checked and not used: a trade is decided at the broker's quote.
     """
@@ -65,9 +68,10 @@ def opinion_of(cells: Cells, source: str, issued_at: datetime) -> Opinion:
     score, confidence, hold = _view(cells)
     _price(cells, "entry_price")
     source = _word(cells, "source", SOURCE) or source
-    issued_at = _moment(cells) or issued_at
+    said_at = _moment(cells)
+    issued_at = said_at or written_at + ahead
     signal = Signal(
-        _word(cells, "id", _ID) or computed_id(source, symbol, time_text(issued_at), score, confidence),
+        _word(cells, "id", _ID) or computed_id(source, symbol, time_text(said_at or written_at), score, confidence),
         symbol,
         score,
         confidence,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -19,10 +19,11 @@ _log = logging.getLogger(__name__)
 
 
 class FileSignals:
-    """Signals of a file or folder. `required`: whether its absence is an error; the default folder may be absent."""
+    """Signals of a file or folder. `required`: whether its absence is an error; the default folder may be absent.
+    `wall` tells the machine's time, which dates files, where the broker's clock may be another one."""
 
-    def __init__(self, path: Path, required: bool) -> None:
-        self._path, self._required = path, required
+    def __init__(self, path: Path, required: bool, wall: Callable[[], datetime] | None = None) -> None:
+        self._path, self._required, self._wall = path, required, wall
         self._told: tuple[str, ...] = ()
 
     def read(self, now: datetime) -> tuple[Signal, ...]:
@@ -31,7 +32,7 @@ class FileSignals:
             if not self._required:
                 return ()
             raise BadDocument(str(self._path), "is not there", "mend signals.path, or put the signals there")
-        found = read_all(self._path, now)
+        found = read_all(self._path, now, timedelta(0) if self._wall is None else now - self._wall())
         if found.warnings != self._told:
             for warning in found.warnings:
                 _log.warning("%s", warning)
