@@ -18,27 +18,42 @@ find_python() {
   return 1
 }
 
+# with_uv LOCK BASE: install with uv. Fails when uv cannot (no index it can reach, certificates it does not know).
+with_uv() {
+  command -v uv >/dev/null 2>&1 || return 1
+  [ -x "$PYTHON" ] || uv venv --quiet --python "$2" .venv >&2 || return 1
+  uv pip install --quiet --python "$PYTHON" --require-hashes -r "$1" >&2
+}
+
+# with_pip LOCK BASE: install with venv and pip, in an environment that has pip.
+with_pip() {
+  if [ ! -x "$PYTHON" ] || ! "$PYTHON" -m pip --version >/dev/null 2>&1; then
+    "$2" -m venv --clear .venv >&2 || {
+      say "  hint: Debian and Ubuntu ship it apart: apt install python3-venv"
+      return 1
+    }
+  fi
+  "$PYTHON" -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r "$1" >&2
+}
+
 # environment LOCK: make .venv hold at least what LOCK lists. A stamp written last says that it does, so that an
 # interrupted installation is done again.
 environment() {
-  lock=$1
-  stamp=.venv/stamp-$lock
+  stamp=.venv/stamp-$1
   PYTHON=$PWD/.venv/bin/python
-  sum=$(cksum <"$lock")
+  sum=$(cksum <"$1")
   if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$sum" ] && "$PYTHON" -c '' >/dev/null 2>&1; then
     return 0
   fi
   base=$(find_python) || return 1
-  say "setting up Python packages from $lock (once) ..."
-  if command -v uv >/dev/null 2>&1 && uv --version >/dev/null 2>&1; then
-    [ -x "$PYTHON" ] || uv venv --quiet --python "$base" .venv >&2 || return 1
-    uv pip install --quiet --python "$PYTHON" --require-hashes -r "$lock" >&2 || return 1
-  else
-    [ -x "$PYTHON" ] || "$base" -m venv .venv >&2 || {
-      say "  hint: Debian and Ubuntu ship it apart: apt install python3-venv"
+  say "setting up Python packages from $1 (once) ..."
+  if ! with_uv "$1" "$base"; then
+    ! command -v uv >/dev/null 2>&1 || say "uv could not install them; trying pip ..."
+    with_pip "$1" "$base" || {
+      say "error: the packages of $1 could not be installed"
+      say "  hint: is a package index reachable? (PIP_INDEX_URL, PIP_CERT)"
       return 1
     }
-    "$PYTHON" -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r "$lock" >&2 || return 1
   fi
   printf '%s\n' "$sum" >"$stamp"
 }
