@@ -64,7 +64,10 @@ def stops_trading(limit: LimitUse) -> bool:
 
 
 def is_near(limit: LimitUse) -> bool:
-    """True when a limit that stops trading is nearly used up."""
+    """True when a limit that stops trading is nearly used up. The orders of one execution are there to be used: they
+    are near only when an order had to wait for the next cycle."""
+    if limit.name == "orders_per_execution":
+        return limit.binds
     return stops_trading(limit) and limit.after > limit.limit * LIMIT_WARNING
 
 

@@ -8,6 +8,7 @@ from rebalancer.decisions import LimitUse
 from rebalancer.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.report.allocation import by_sector, by_symbol, largest_drift
 from rebalancer.report.attention import attention, explain_command
+from rebalancer.report.limits import is_near
 from rebalancer.report.records import RunRecord
 from rebalancer.report.summary import sentence, totals
 from rebalancer.report.trades import not_traded, trades
@@ -164,3 +165,8 @@ def test_slippage_is_a_cost_on_both_sides() -> None:
 )
 def test_only_a_proper_symbol_enters_a_command(symbol: str, command: str) -> None:
     assert explain_command(symbol) == command
+
+
+@pytest.mark.parametrize(("binds", "near"), [(False, False), (True, True)])
+def test_a_full_execution_is_worth_a_look_only_when_an_order_had_to_wait(binds: bool, near: bool) -> None:
+    assert is_near(LimitUse("orders_per_execution", 10, 0, 10, binds)) is near

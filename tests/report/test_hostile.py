@@ -131,7 +131,7 @@ def test_hostile_symbol_never_enters_a_command() -> None:
     html = html_of(poisoned("; rm -rf ~"))
     commands = {code.text for code in parse(html).all("code")}
     assert commands <= {
-        "rebalancer history", "rebalancer status", "rebalancer status", "rebalancer kill --cancel",
+        "rebalancer history", "rebalancer status", "rebalancer kill --cancel",
         "rebalancer explain SYMBOL", "rebalancer config show", "rebalancer explain LLY", "rebalancer explain JPM",
         "rebalancer explain CAT",
     }  # fmt: skip
