@@ -25,7 +25,6 @@ from rebalancer.facts import Instrument, Snapshot
 from rebalancer.rules import Rules
 from rebalancer.values import ZERO
 
-
 CRUMB: Final = 1e-12  # of capital; less room than this is what rounding left over
 
 
@@ -61,13 +60,8 @@ def aim(snapshot: Snapshot, book: Book, prices: Prices, admitted: Admitted, capi
     instruments = {i.symbol: i for i in snapshot.instruments}
     symbols = sorted({*admitted.signals, *book.held, *book.worst_case})
     groups = group(symbols, instruments, rules)
-    weight_of = {
-        s: float(book.worst_case.get(s, ZERO) * prices.value.get(s, ZERO) / capital)
-        for s in symbols
-        if s in book.worst_case
-    }
     fixed = {
-        s: weight_of.get(s, 0.0)
+        s: float(book.worst_case.get(s, ZERO) * prices.value.get(s, ZERO) / capital)
         for s in symbols
         if s in book.frozen or (s not in admitted.signals and not _tradable(s, instruments, prices))
     }
@@ -81,7 +75,8 @@ def aim(snapshot: Snapshot, book: Book, prices: Prices, admitted: Admitted, capi
     ]
     holds = rules.execution.unsignalled_positions == "hold" or not admitted.signals
     rows = [_implied(s, held_weight.get(s, 0.0), holds or s in weighed, instruments[s], rules) for s in implied]
-    spoken = [weighed[s] for s in symbols if s in weighed and s not in fixed and s not in set(implied)]
+    unsaid = set(implied)
+    spoken = [weighed[s] for s in symbols if s in weighed and s not in fixed and s not in unsaid]
 
     room = _Room(symbols, groups, rules)
     room.take(fixed)
@@ -147,17 +142,19 @@ class _Room:
         if "long" in self._left or "short" in self._left:
             families.append(side_family(raw, self._left))
         capped = cap_weights(raw, np.array([own[row.symbol][0] for row in rows]), families)
-        result: list[_Row] = []
-        weights = [float(w) for w in capped.weights]
-        binding = [(f, factors) for f, factors in zip(families, capped.factors, strict=True) if (factors < 1).any()]
-        for i, row in enumerate(rows):
-            factors = {
-                group_name(f.name, f.labels[f.member[i]]): float(values[f.member[i]])
-                for f, values in binding
-                if values[f.member[i]] < 1
-            }
-            result.append((row, weights[i], factors if row.raw else {}, own[row.symbol]))
-        self.take({row.symbol: weight for row, weight, _, _ in result})
+        factors: list[dict[str, float]] = [{} for _ in rows]
+        for f, values in zip(families, capped.factors, strict=True):
+            names = [group_name(f.name, label) for label in f.labels]
+            for k in np.flatnonzero(values < 1).tolist():
+                name, value = names[k], float(values[k])
+                for i in np.flatnonzero(f.member == k).tolist():
+                    if rows[i].raw:
+                        factors[i][name] = value
+        result: list[_Row] = [
+            (row, weight, shrunk, own[row.symbol])
+            for row, weight, shrunk in zip(rows, capped.weights.tolist(), factors, strict=True)
+        ]
+        self.take({row.symbol: weight for row, weight, _, _ in result if weight})
         return result
 
 

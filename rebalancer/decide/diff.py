@@ -80,9 +80,13 @@ def closing_lot(instrument: Instrument, *, is_long: bool) -> Decimal | None:
     return None if instrument.fractionable else instrument.lot
 
 
-def most_shares(price: Decimal, lot: Decimal, rules: Rules) -> Decimal:
-    """The most shares that one order may have by `max_trade_size` and `max_order_value`, rounded down to the lot."""
-    money = min(rules.position_sizing.max_trade_size, rules.position_sizing.max_order_value)
+def largest_trade(rules: Rules) -> Decimal:
+    """The most USD that one order may be worth."""
+    return min(rules.position_sizing.max_trade_size, rules.position_sizing.max_order_value)
+
+
+def most_shares(price: Decimal, lot: Decimal, money: Decimal) -> Decimal:
+    """The most shares that one order may have for this money, rounded down to the lot."""
     return shares_toward_zero(money / price, lot)
 
 
@@ -121,8 +125,10 @@ def split(
         closing, opening = target - now, ZERO
     else:
         closing, opening = ZERO, target - now
+    if closing == 0:
+        return ZERO, shares_toward_zero(opening, lot)
     whole = closing_lot(instrument, is_long=held >= 0)
-    if whole is not None and closing != 0:
+    if whole is not None:
         sellable = shares_toward_zero(now, whole)
         closing = min(shares_away_from_zero(abs(closing), whole), abs(sellable)) * (1 if closing > 0 else -1)
     if held * closing >= 0:

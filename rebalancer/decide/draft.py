@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from rebalancer.decide.admit import Prices
@@ -58,11 +59,16 @@ def order_id(account_id: str, cycle_id: str, phase: Phase, symbol: str, attempt:
     """The client order id, such as `rb-20261120T1535Z-AAPL-i1-3f9a2c1b7d04`."""
     fields = "\x1f".join((account_id, cycle_id, phase, symbol, str(attempt)))
     digest = hashlib.sha256(fields.encode()).hexdigest()[:12]
-    when = re.sub(r"[^0-9A-Za-z]", "", cycle_id.replace("-", "").replace(":", ""))[:14]
-    name = re.sub(r"[^0-9A-Z.]", "", symbol)[:8]
+    when = _letters(cycle_id)[:14]
+    name = symbol[:8] if symbol.isalnum() else re.sub(r"[^0-9A-Z.]", "", symbol)[:8]
     text = f"{ID_PREFIX}{when}-{name}-{phase[0]}{attempt}-{digest}"
     assert len(text) <= ID_LENGTH_MAX, text
     return text
+
+
+@lru_cache(maxsize=8)
+def _letters(cycle_id: str) -> str:
+    return re.sub(r"[^0-9A-Za-z]", "", cycle_id)
 
 
 def _limit_price(side: Side, symbol: str, instrument: Instrument, prices: Prices, rules: Rules) -> Decimal:

@@ -103,10 +103,13 @@ def fund(
             denied[trade.symbol] = Denial(Outcome.DENIED_NOT_AVAILABLE, "the opposite position is not closed yet")
             continue
         asked = abs(trade.qty)
+        value = asked * trade.price
         money, cap = room.left(trade.symbol, is_long=is_long)
         reserve = reserve_per_share(trade.symbol, asks[trade.symbol], rules, is_long=is_long)
-        fits = shares_toward_zero(money / trade.price, trade.lot)
-        affordable = shares_toward_zero(purse.left(trade.symbol) / reserve, trade.lot)
+        fits = asked if value <= money else shares_toward_zero(money / trade.price, trade.lot)
+        affordable = asked
+        if asked * reserve > purse.left(trade.symbol):
+            affordable = shares_toward_zero(purse.left(trade.symbol) / reserve, trade.lot)
         qty = min(asked, fits, affordable)
         if qty < asked and qty * trade.price < rules.position_sizing.min_trade_size:
             if fits <= affordable:
@@ -125,7 +128,9 @@ def fund(
             limit = cap.replace(":", " ", 1) if fits <= affordable else "buying power"
             because += f"; cut from {text_of(asked)} to {text_of(qty)} shares by {limit}"
         cut_by = cap if qty < asked and fits <= affordable else ""
-        kept.append(trade._replace(qty=qty if is_long else -qty, because=because, cap=cut_by))
+        if qty < asked:
+            trade = trade._replace(qty=qty if is_long else -qty, because=because, cap=cut_by)
+        kept.append(trade)
         room.trade(trade.symbol, kept[-1].qty)
         purse.spend(qty * reserve)
     return Funded(tuple(kept), denied)

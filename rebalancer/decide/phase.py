@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from rebalancer.decide.diff import Move, most_shares
+from rebalancer.decide.diff import Move, largest_trade, most_shares
 from rebalancer.decide.room import Room
 from rebalancer.decisions import Phase
 from rebalancer.outcomes import Outcome
@@ -57,10 +57,13 @@ def phase(moves: Sequence[Move], available: Mapping[str, Decimal], room: Room, r
     reduce: list[Trade] = []
     increase: list[Trade] = []
     denied: dict[str, Denial] = {}
+    largest, smallest = largest_trade(rules), rules.position_sizing.min_trade_size
     for move in moves:
         if move.hold is not None:
             continue
-        most = most_shares(move.price, move.lot, rules)
+        most = max(abs(move.reduce), abs(move.increase))
+        if most * move.price > largest:
+            most = most_shares(move.price, move.lot, largest)
         closing = _closing(move, move.reduce, min(most, abs(available.get(move.symbol, ZERO))))
         if move.reduce != 0:
             if closing != 0:
@@ -71,7 +74,7 @@ def phase(moves: Sequence[Move], available: Mapping[str, Decimal], room: Room, r
                 denied[move.symbol] = Denial(Outcome.DENIED_NOT_AVAILABLE, "other orders hold all of its shares")
         if move.increase != 0 and closing == move.reduce:
             opening = _clip(move.increase, most)
-            if abs(opening) * move.price >= rules.position_sizing.min_trade_size:
+            if abs(opening) * move.price >= smallest:
                 increase.append(_trade(move, "increase", opening, move.because + _cut_text(move.increase, opening)))
             elif closing == 0:
                 denied[move.symbol] = _too_dear(move, rules)
@@ -87,7 +90,11 @@ def _relief(moves: Sequence[Move], available: Mapping[str, Decimal], room: Room,
         if not room.exceeded(move.symbol):
             continue
         least = shares_away_from_zero(rules.position_sizing.min_trade_size / move.price, move.lot)
-        most = min(most_shares(move.price, move.lot, rules), abs(available.get(move.symbol, ZERO)), abs(move.held))
+        most = min(
+            most_shares(move.price, move.lot, largest_trade(rules)),
+            abs(available.get(move.symbol, ZERO)),
+            abs(move.held),
+        )
         qty = _closing(move, max(abs(move.reduce), least).copy_sign(move.reduce), most)
         if abs(qty) * move.price < rules.position_sizing.min_trade_size:
             continue
@@ -118,7 +125,7 @@ def _cut_text(asked: Decimal, kept: Decimal) -> str:
 
 
 def _too_dear(move: Move, rules: Rules) -> Denial:
-    most = min(rules.position_sizing.max_trade_size, rules.position_sizing.max_order_value)
+    most = largest_trade(rules)
     return Denial(
         Outcome.DENIED_ORDER_VALUE,
         f"no whole number of lots at ${move.price:,.2f} is between the smallest trade of "

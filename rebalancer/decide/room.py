@@ -31,7 +31,7 @@ class Room:
         self._limits |= {f"position:{symbol}": decimal_near(cap) * capital for symbol, cap in own_caps.items()}
         self._used = dict.fromkeys(self._limits, ZERO)
         for symbol, qty in self._shares.items():
-            self._count(symbol, qty, 1)
+            self._count(symbol, abs(qty), is_long=qty > 0)
 
     def names(self, symbol: str, *, is_long: bool) -> tuple[str, ...]:
         """All caps that a position of this symbol and direction counts in, its own included."""
@@ -42,9 +42,12 @@ class Room:
     def trade(self, symbol: str, qty: Decimal) -> None:
         """Book signed shares as done."""
         before = self._shares.get(symbol, ZERO)
-        self._count(symbol, before, -1)
-        self._shares[symbol] = before + qty
-        self._count(symbol, before + qty, 1)
+        self._shares[symbol] = after = before + qty
+        if before * after < 0:
+            self._count(symbol, -abs(before), is_long=before > 0)
+            self._count(symbol, abs(after), is_long=after > 0)
+        else:
+            self._count(symbol, abs(after) - abs(before), is_long=before + after > 0)
 
     def shares(self, symbol: str) -> Decimal:
         """The signed position, worst case."""
@@ -52,7 +55,9 @@ class Room:
 
     def left(self, symbol: str, *, is_long: bool) -> tuple[Decimal, str]:
         """The USD that this symbol's tightest cap can still take, never negative, and the name of that cap."""
-        return min((max(self._limits[n] - self._used[n], ZERO), n) for n in self.names(symbol, is_long=is_long))
+        limits, used = self._limits, self._used
+        left, name = min([(limits[n] - used[n], n) for n in self.names(symbol, is_long=is_long)])
+        return max(left, ZERO), name
 
     def exceeded(self, symbol: str) -> bool:
         """Whether any cap that this symbol's position counts in is exceeded."""
@@ -73,8 +78,10 @@ class Room:
             other.trade(symbol, qty)
         return other
 
-    def _count(self, symbol: str, qty: Decimal, sign: int) -> None:
-        if qty != 0:
-            value = abs(qty) * self._prices.get(symbol, ZERO) * sign
-            for name in self.names(symbol, is_long=qty > 0):
-                self._used[name] += value
+    def _count(self, symbol: str, shares: Decimal, *, is_long: bool) -> None:
+        """Add unsigned shares of one side, or take them off when negative."""
+        value = shares * self._prices.get(symbol, ZERO)
+        if value:
+            used = self._used
+            for name in self.names(symbol, is_long=is_long):
+                used[name] += value

@@ -1,0 +1,254 @@
+"""What every plan keeps to, whatever the world looks like."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rebalancer.codec import canonical, plan_text, read_plan, read_snapshot
+from rebalancer.decide import plan
+from rebalancer.decide.draft import order_id
+from rebalancer.decisions import Order, Plan
+from rebalancer.facts import Snapshot
+from rebalancer.outcomes import CycleOutcome, Outcome
+from rebalancer.rules import Rules
+from tests.decide.checker import lots
+from tests.decide.worlds import World, shuffled, world, worlds
+
+ZERO = Decimal(0)
+SEEDS = range(400)
+
+
+@pytest.fixture(scope="module")
+def planned() -> list[tuple[Snapshot, Rules, Plan]]:
+    """Plans of many worlds, two of three of them calm."""
+    every = [world(seed, calm=seed % 3 != 0) for seed in SEEDS]
+    return [(*w, plan(*w)) for w in every]
+
+
+Planned = list[tuple[Snapshot, Rules, Plan]]
+
+
+def signed(order: Order) -> Decimal:
+    return order.qty if order.side == "buy" else -order.qty
+
+
+def test_every_signal_has_one_verdict_in_its_order(planned: Planned) -> None:
+    for snapshot, _, decided in planned:
+        assert [(v.signal_id, v.symbol) for v in decided.verdicts] == [(s.id, s.symbol) for s in snapshot.signals]
+        assert all(v.because for v in (*decided.verdicts, *decided.unsignalled))
+
+
+def test_every_held_symbol_without_a_usable_signal_has_one_unsignalled_verdict(planned: Planned) -> None:
+    for snapshot, _, decided in planned:
+        heard = {v.symbol for v in decided.verdicts if not v.outcome.startswith("REJECTED_")}
+        silent = sorted(p.symbol for p in snapshot.positions if p.qty != 0 and p.symbol not in heard)
+        assert [v.symbol for v in decided.unsignalled] == silent
+
+
+def test_planned_means_that_there_is_an_order(planned: Planned) -> None:
+    for _, _, decided in planned:
+        said = {v.symbol for v in (*decided.verdicts, *decided.unsignalled) if v.outcome is Outcome.PLANNED}
+        assert said == {o.symbol for o in decided.orders}
+
+
+def test_quantities_are_positive_multiples_of_the_lot(planned: Planned) -> None:
+    for snapshot, rules, decided in planned:
+        instruments = {i.symbol: i for i in snapshot.instruments}
+        for order in decided.orders:
+            assert order.qty > 0
+            assert order.qty % lots(instruments[order.symbol], order, rules) == 0
+
+
+def test_client_order_ids_are_short_ours_and_unique(planned: Planned) -> None:
+    for _, _, decided in planned:
+        ids = [o.client_order_id for o in decided.orders]
+        assert len(set(ids)) == len(ids)
+        assert all(re.fullmatch(r"rb-[0-9A-Za-z.-]{1,45}", name) for name in ids)
+
+
+def test_ids_differ_between_accounts_cycles_phases_and_symbols() -> None:
+    base = next(w for s in range(50) if len(plan(*(w := world(s, calm=True))).orders) > 3)
+    ids = [{o.client_order_id for o in plan(*base).orders}]
+    for change in ({"cycle_id": "2026-11-20T15:40Z"}, {"account": base.snapshot.account._replace(id="paper-2")}):
+        ids.append({o.client_order_id for o in plan(base.snapshot._replace(**change), base.rules).orders})
+    assert {o.client_order_id for o in plan(*base).orders} == ids[0]
+    assert len(set.union(*ids)) == sum(len(found) for found in ids)
+
+
+def test_an_id_tells_apart_what_its_readable_part_cannot() -> None:
+    fields = ("paper-1", "2026-11-20T15:35:00Z", "increase", "ABCDEFGHIJ", 1)
+    others = [
+        ("paper-2", *fields[1:]),
+        (fields[0], "2026-11-20T15:35:01Z", *fields[2:]),
+        (*fields[:2], "reduce", *fields[3:]),
+        (*fields[:3], "ABCDEFGHIK", 1),
+        (*fields[:4], 2),
+    ]
+    assert len({order_id(*f) for f in [fields, *others]}) == 6  # type: ignore[arg-type]  # phases are plain text here
+
+
+def test_orders_are_within_the_largest_and_the_smallest_size(planned: Planned) -> None:
+    """An increase is never below the smallest trade. A reduction is only where no more can be sent now (all that is
+    available, or one lot more would be too large) or where it closes what is then opened on the other side."""
+    for snapshot, rules, decided in planned:
+        sizing = rules.position_sizing
+        most = min(sizing.max_trade_size, sizing.max_order_value)
+        available = {p.symbol: abs(p.qty_available) for p in snapshot.positions}
+        targets = {t.symbol: t for t in decided.targets}
+        instruments = {i.symbol: i for i in snapshot.instruments}
+        for order in decided.orders:
+            value = order.qty * order.price
+            assert value <= most
+            assert order.notional == value.quantize(Decimal("0.01"), "ROUND_DOWN")
+            if value >= sizing.min_trade_size:
+                continue
+            assert order.phase == "reduce"
+            lot = instruments[order.symbol].lot
+            flips = targets[order.symbol].qty * targets[order.symbol].held_qty < 0
+            assert flips or order.qty + lot > available[order.symbol] or (order.qty + lot) * order.price > most
+
+
+def test_order_budgets_hold_and_a_part_is_kept_for_reductions(planned: Planned) -> None:
+    for snapshot, rules, decided in planned:
+        risk, day = rules.risk_management, snapshot.day
+        count = len(decided.orders)
+        assert count <= rules.execution.max_orders_per_execution
+        if any(o.phase == "increase" for o in decided.orders):
+            kept = int(risk.max_orders_per_day * risk.reserved_order_fraction)
+            assert day.orders_sent + count <= risk.max_orders_per_day - kept
+        assert not count or day.orders_sent + count <= risk.max_orders_per_day
+        for symbol, number in Counter(o.symbol for o in decided.orders).items():
+            assert day.orders_sent_by_symbol.get(symbol, 0) + number <= risk.max_orders_per_symbol_per_day
+
+
+def test_phases_go_by_effect_and_no_order_flips_a_position(planned: Planned) -> None:
+    for snapshot, _, decided in planned:
+        held = {p.symbol: p.qty for p in snapshot.positions}
+        available = {p.symbol: abs(p.qty_available) for p in snapshot.positions}
+        assert [o.phase for o in decided.orders] == sorted((o.phase for o in decided.orders), reverse=True)
+        for order in decided.orders:
+            now = held.get(order.symbol, ZERO)
+            if order.phase == "reduce":
+                assert now * signed(order) < 0
+                assert order.qty <= min(abs(now), available[order.symbol])
+                held[order.symbol] = now + signed(order)
+            else:
+                assert now * signed(order) >= 0
+            closes = "close" if order.phase == "reduce" else "open"
+            assert order.position_intent == f"{order.side}_to_{closes}"
+
+
+def test_largest_drift_goes_first_within_a_phase(planned: Planned) -> None:
+    for _, _, decided in planned:
+        for phase in ("reduce", "increase"):
+            keys = [(-o.drift, o.symbol) for o in decided.orders if o.phase == phase]
+            assert keys == sorted(keys)
+
+
+def test_what_is_sold_is_owned_unless_shorting_is_allowed(planned: Planned) -> None:
+    for snapshot, rules, decided in planned:
+        instruments = {i.symbol: i for i in snapshot.instruments}
+        for order in decided.orders:
+            if order.side == "sell" and order.phase == "increase":
+                assert rules.position_sizing.allow_short
+                assert snapshot.account.shorting_enabled
+                assert instruments[order.symbol].shortable
+                assert order.qty == order.qty.to_integral_value()
+
+
+def test_frozen_and_doubtful_symbols_are_never_traded(planned: Planned) -> None:
+    for snapshot, _, decided in planned:
+        foreign = {o.symbol for o in snapshot.open_orders if (not o.ours and o.qty > o.filled_qty) or o.unknown}
+        untradable = {i.symbol for i in snapshot.instruments if not i.tradable}
+        traded = {o.symbol for o in decided.orders}
+        assert not traded & (foreign | untradable | set(decided.frozen))
+        assert foreign <= set(decided.frozen)
+        if snapshot.expected_positions is not None:
+            explained = {e.symbol for e in snapshot.explanations} | set(snapshot.unexplained_before)
+            held = {p.symbol: p.qty for p in snapshot.positions}
+            names = {*held, *snapshot.expected_positions} - explained
+            differ = {s for s in names if held.get(s, ZERO) != snapshot.expected_positions.get(s, ZERO)}
+            assert differ <= set(decided.frozen)
+
+
+def test_silence_is_not_a_sell(planned: Planned) -> None:
+    for _, rules, decided in planned:
+        if rules.execution.unsignalled_positions == "exit":
+            continue
+        targets = {t.symbol: t for t in decided.targets}
+        for verdict in decided.unsignalled:
+            if verdict.outcome is Outcome.PLANNED:
+                target = targets[verdict.symbol]
+                assert target.factors or abs(target.weight) == target.own_cap
+                assert {o.phase for o in decided.orders if o.symbol == verdict.symbol} == {"reduce"}
+
+
+def test_beyond_a_loss_limit_only_reductions_are_planned(planned: Planned) -> None:
+    seen = 0
+    for _, _, decided in planned:
+        if decided.outcome in (CycleOutcome.HALTED_DAILY_LOSS, CycleOutcome.HALTED_DRAWDOWN):
+            assert {o.phase for o in decided.orders} <= {"reduce"}
+            seen += bool(decided.orders)
+        elif decided.outcome is not CycleOutcome.COMPLETED:
+            assert decided.orders == ()
+    assert seen > 3
+
+
+def test_no_limit_is_higher_after_than_it_may_be(planned: Planned) -> None:
+    for _, _, decided in planned:
+        for use in decided.limits:
+            if use.name.startswith(("gross", "long", "short", "sector:", "correlation:", "position:")):
+                assert use.after <= max(use.limit, use.before) + 1e-12
+
+
+def test_targets_respect_every_cap_together(planned: Planned) -> None:
+    for _, rules, decided in planned:
+        assert sum(abs(t.weight) for t in decided.targets) <= rules.position_sizing.max_total_exposure * (1 + 1e-12)
+        for target in decided.targets:
+            assert abs(target.weight) <= min(abs(target.raw_weight), target.own_cap)
+            assert target.weight * target.raw_weight >= 0
+            assert all(0 <= factor < 1 for factor in target.factors.values())
+
+
+@settings(max_examples=150, deadline=None)
+@given(worlds(calm=True), st.integers(0, 2**32))
+def test_the_order_in_which_facts_are_told_does_not_matter(given_world: World, seed: int) -> None:
+    snapshot, rules = given_world
+    first, second = plan(snapshot, rules), plan(shuffled(snapshot, seed), rules)
+    assert sorted(first.verdicts) == sorted(second.verdicts)
+    assert first._replace(verdicts=()) == second._replace(verdicts=())
+
+
+@settings(max_examples=60, deadline=None)
+@given(worlds())
+def test_plan_and_snapshot_survive_json(given_world: World) -> None:
+    snapshot, rules = given_world
+    again = read_snapshot(canonical(snapshot))
+    decided = plan(snapshot, rules)
+    assert again == snapshot
+    assert plan(again, rules) == decided
+    assert read_plan(plan_text(decided)) == decided
+
+
+def test_plans_are_equal_byte_for_byte_in_every_process() -> None:
+    script = (
+        "from hashlib import sha256; from rebalancer.codec import plan_text; from rebalancer.decide import plan;"
+        "from tests.decide.worlds import world;"
+        "print(sha256(''.join(plan_text(plan(*world(s, calm=s % 2 == 0))) for s in range(30)).encode()).hexdigest())"
+    )
+    runs = [
+        subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "PYTHONHASHSEED": hash_seed}, stdout=-1)
+        for hash_seed in ("0", "4242")
+    ]
+    told = [run.communicate()[0] for run in runs]
+    assert len(told[0]) == 65
+    assert told[0] == told[1]
