@@ -27,7 +27,7 @@ from rebalancer.world.journal import Journal
 from rebalancer.world.journal.records import DRY_RUN
 from rebalancer.world.kill import KillSwitch
 from rebalancer.world.reference import Reference
-from rebalancer.world.sectors import read_sectors
+from rebalancer.world.sectors import SectorRow, read_sectors
 
 
 class Connection(NamedTuple):
@@ -60,7 +60,7 @@ def execute(setup: Setup, connection: Connection, *, dry_run: bool, cycle_id: st
             desk=DryDesk(broker) if dry_run else LiveDesk(account_id, broker, journal, kill, clock, together, rules),
             journal=journal,
             kill=kill,
-            signals=Sources(rules, setup.root, journal, reference, tuple(sorted(sectors)), setup.mode, clock),
+            signals=Sources(rules, setup.root, journal, reference, _sample_universe(sectors), setup.mode, clock),
             reference=reference,
             clock=clock,
             gather=together,
@@ -127,6 +127,12 @@ def order_line(planned: Order, sent: Order | None, end: OrderEnd | None, journal
         sent_at=record.intended_at if record is not None else None,
         ended_at=record.at if record is not None else None,
     )
+
+
+def _sample_universe(sectors: Mapping[str, SectorRow]) -> tuple[str, ...]:
+    """What the bundled sample speaks of: the stocks of the sector file. Crypto pairs need a quote request of their own
+    and would cost every cycle one more read."""
+    return tuple(sorted(symbol for symbol in sectors if "/" not in symbol))
 
 
 def changed_rules(rules: Rules) -> Mapping[str, RuleChange]:
