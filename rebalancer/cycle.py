@@ -178,9 +178,10 @@ def _with_cuts(decided: Plan, sent: Sequence[Order], ends: Mapping[str, OrderEnd
 
 def _afterwards(world: World) -> tuple[Account | None, tuple[Position, ...]]:
     try:
-        return world.broker.account(), world.broker.positions()
+        account, positions = world.gather(lambda ask: ask(), [world.broker.account, world.broker.positions])
     except NOTHING_TOLD:
         return None, ()  # the trading is done; the report says that the end was not read
+    return account, positions
 
 
 def _note_account(world: World, snapshot: Snapshot, account: Account) -> None:

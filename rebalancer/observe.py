@@ -18,7 +18,7 @@ from rebalancer.values import ZERO
 from rebalancer.world.clock import Clock
 from rebalancer.world.desk import LOOK_BACK, Desk
 from rebalancer.world.journal.journal import Journal
-from rebalancer.world.journal.records import CycleEnd
+from rebalancer.world.journal.records import CycleEnd, OrderRecord
 from rebalancer.world.kill import KillSwitch
 from rebalancer.world.ports import BrokerOrder, JournalBroken, ReadBroker, SignalSource, WrongAccount
 from rebalancer.world.reference import Reference, day_start, open_session
@@ -79,7 +79,9 @@ def observe(world: World, cycle_id: str | None) -> Observation:
     if after is None:
         orders = broker.orders(_earliest(again, orders))
     signals = _each_once(world.signals.read(now))
+    unresolved = world.journal.unresolved_orders(account.id)
     needed = {s.symbol for s in signals} | {p.symbol for p in positions} | {o.symbol for o in orders if _works(o)}
+    needed |= {o.symbol for o in unresolved}
     sheet = world.reference.sheet(needed, now)
     missing = sorted(needed & {i.symbol for i in sheet.instruments} - {q.symbol for q in quotes})
     if missing:
@@ -92,7 +94,7 @@ def observe(world: World, cycle_id: str | None) -> Observation:
         session=session,
         account=_with_peak(account, world.journal.peak_equity(account.id)),
         positions=tuple(sorted(positions)),
-        open_orders=_open_orders(orders, world.journal, account.id),
+        open_orders=_open_orders(orders, unresolved),
         instruments=tuple(i for i in sheet.instruments if i.symbol in needed),
         quotes=tuple(q for q in quotes if q.symbol in needed),
         signals=signals,
@@ -139,7 +141,7 @@ def _by_hand(journal: Journal, now: datetime) -> str:
     return name
 
 
-def _open_orders(orders: Sequence[BrokerOrder], journal: Journal, account_id: str) -> tuple[OpenOrder, ...]:
+def _open_orders(orders: Sequence[BrokerOrder], unresolved: Sequence[OrderRecord]) -> tuple[OpenOrder, ...]:
     """What may still trade: the broker's working orders, and ours of which it has told us nothing."""
     found = [
         OpenOrder(
@@ -158,7 +160,7 @@ def _open_orders(orders: Sequence[BrokerOrder], journal: Journal, account_id: st
     told = {o.client_order_id for o in orders}
     found += [
         OpenOrder(o.client_order_id, o.symbol, o.side, o.qty, o.filled_qty, "market", True, None, True)
-        for o in journal.unresolved_orders(account_id)
+        for o in unresolved
         if o.client_order_id not in told
     ]
     return tuple(sorted(found))

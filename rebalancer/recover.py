@@ -8,7 +8,7 @@ than every timeout on the way counts as never placed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Final
@@ -44,26 +44,29 @@ def recover(world: World, broker: Broker, rules: Rules) -> None:
     asked = broker.account().id
     if asked != world.account_id:
         raise WrongAccount(f"the broker's account is {asked}, the journal's is {world.account_id}")
-    for record in unresolved:
-        _resolve(world, broker, rules, record)
+    _resolve(world, broker, rules, unresolved)
     for cycle in dead:
         _abandon(world, cycle)
 
 
-def _resolve(world: World, broker: Broker, rules: Rules, record: OrderRecord) -> None:
-    """Ask for one order; cancel it if it still works; write down what is known."""
-    found = world.broker.find_order(record.client_order_id)
-    if found is None:
-        _not_found(world, rules, record)
-        return
-    refuse_another(record, found)
-    if not found.state.is_final:
-        broker.cancel(found.id)
-        deadline = world.clock.monotonic() + rules.execution.cancel_timeout_seconds
+def _resolve(world: World, broker: Broker, rules: Rules, records: Sequence[OrderRecord]) -> None:
+    """Ask for each order; cancel all that still work, then wait for their ends; write down what is known."""
+    told: list[tuple[OrderRecord, BrokerOrder]] = []
+    for record in records:
+        found = world.broker.find_order(record.client_order_id)
+        if found is None:
+            _not_found(world, rules, record)
+            continue
+        refuse_another(record, found)
+        if not found.state.is_final:
+            broker.cancel(found.id)
+        told.append((record, found))
+    deadline = world.clock.monotonic() + rules.execution.cancel_timeout_seconds
+    for record, found in told:
         while not found.state.is_final and world.clock.monotonic() < deadline:
             world.clock.wait(WAIT_STEP_SECONDS)
             found = world.broker.find_order(record.client_order_id) or found
-    _book(world, record, found)
+        _book(world, record, found)
 
 
 def _not_found(world: World, rules: Rules, record: OrderRecord) -> None:

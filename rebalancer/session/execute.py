@@ -11,6 +11,7 @@ from rebalancer import __version__
 from rebalancer.cycle import CycleResult, run
 from rebalancer.decide.settle import OrderEnd
 from rebalancer.decisions import Order
+from rebalancer.documents import plain
 from rebalancer.observe import World
 from rebalancer.outcomes import OrderState
 from rebalancer.recover import recover
@@ -138,7 +139,7 @@ def _sample_universe(sectors: Mapping[str, SectorRow]) -> tuple[str, ...]:
 def changed_rules(rules: Rules) -> Mapping[str, RuleChange]:
     """Every rule that is not at its default, keyed "section.key"."""
     found: dict[str, RuleChange] = {}
-    _compare("", Rules().model_dump(mode="json"), rules.model_dump(mode="json"), found)
+    _compare("", plain(Rules().model_dump()), plain(rules.model_dump()), found)  # 10000 and 10000.0 are one value
     return found
 
 
