@@ -191,13 +191,31 @@ def exchange_serve(
     speed: Annotated[float, typer.Option(min=0, help="Simulated seconds per second.")] = 1.0,
     key: Annotated[str | None, typer.Option(help="Accept only this key id.")] = None,
     secret: Annotated[str | None, typer.Option(help="Accept only this secret.")] = None,
+    faults: Annotated[Path | None, typer.Option(help="YAML or JSON file of faults: what goes wrong, and when.")] = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="Directory of recorded bars, CSV or Parquet, to play back.")
+    ] = None,
+    admin_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Loopback port that steps time and faults; 0 picks one.")
+    ] = None,
 ) -> None:
     """Serve the embedded paper exchange. Example: rebalancer exchange serve --port 8899 --state exchange.sqlite"""
     from rebalancer.cli.embedded import serve_exchange
 
     raise typer.Exit(
         serve_exchange(
-            host=host, port=port, state=state, seed=seed, start=start, cash=cash, speed=speed, key=key, secret=secret
+            host=host,
+            port=port,
+            state=state,
+            seed=seed,
+            start=start,
+            cash=cash,
+            speed=speed,
+            key=key,
+            secret=secret,
+            faults=faults,
+            replay=replay,
+            admin_port=admin_port,
         )
     )
 

@@ -36,6 +36,9 @@ def serve_exchange(
     speed: float,
     key: str | None,
     secret: str | None,
+    faults: Path | None,
+    replay: Path | None,
+    admin_port: int | None,
 ) -> int:
     """Serve until stopped by a signal."""
     from rebalancer.exchange.starter import ExchangeOptions, serve
@@ -48,6 +51,17 @@ def serve_exchange(
     if (key is None) != (secret is None):
         raise BadDocument("exchange serve", "--key and --secret go together")
     options = ExchangeOptions(
-        state=state, host=host, port=port, seed=seed, start=begin, cash=money, speed=speed, key=key, secret=secret
+        state=state,
+        host=host,
+        port=port,
+        seed=seed,
+        start=begin,
+        cash=money,
+        speed=speed,
+        key=key,
+        secret=secret,
+        faults=faults,
+        replay=replay,
+        admin_port=admin_port,
     )
     return serve(options)

@@ -103,5 +103,5 @@ def replay_cycles(cycle_id: str | None, config: Sequence[Path] | None) -> int:
 def _has_journal(setup: Setup) -> bool:
     if setup.journal.exists():
         return True
-    sys.stderr.write("error: nothing has been run yet\n  hint: rebalancer run-now\n")
+    sys.stderr.write(f"error: nothing has been run yet in {setup.mode} mode\n  hint: rebalancer run-now\n")
     return False

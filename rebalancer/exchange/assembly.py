@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from rebalancer.exchange.calendar import MICROS, SessionTable, build_sessions, micros_of, moment_of
 from rebalancer.exchange.clock import SimulatedClock, session_start_after
 from rebalancer.exchange.core import Behaviour, Exchange
 from rebalancer.exchange.market.prices import Market
+from rebalancer.exchange.market.replay import ReplayMarket
+from rebalancer.exchange.market.replay_files import Recording, read_recordings
 from rebalancer.exchange.opening import open_account
 from rebalancer.exchange.starter import DEFAULT_START, ExchangeOptions
 from rebalancer.exchange.store import Store
@@ -21,14 +23,21 @@ def assemble(options: ExchangeOptions, start: datetime | None) -> Exchange:
     store = Store(options.state)
     try:
         sessions = SessionTable(build_sessions() if store.is_new else store.sessions())
-        at = micros_of(start or DEFAULT_START) if store.is_new else _resumed(store, start, options.speed)
+        replay = None if options.replay is None else Replay(*read_recordings(options.replay))
+        seed = options.seed if store.is_new else int(store.meta("seed") or 0)
+        market = Market(seed, sessions) if replay is None else ReplayMarket(seed, sessions, replay.recordings)
+        at = _fresh_start(market, start) if store.is_new else _resumed(store, start, options.speed)
         if options.open_session:
             at = session_start_after(at, sessions)
         sessions.require(at)
         behaviour = Behaviour(options.fill_latency_seconds, options.partial_fill_probability, options.multiplier)
         if store.is_new:
-            _create(store, options, sessions, behaviour, at)
-        market = Market(int(store.meta("seed") or 0), sessions)
+            _create(store, options, sessions, behaviour, at, market, replay)
+        if (replay.digest if replay else None) != store.meta("replay"):
+            raise ValueError(
+                f"{options.state} was made with {'another' if store.meta('replay') else 'no'} replay: "
+                "give the same --replay, unchanged, or choose another --state"
+            )
         exchange = Exchange(store, SimulatedClock(moment_of(at), options.speed), market, behaviour)
         exchange.save_clock()
         exchange.catch_up()
@@ -38,15 +47,38 @@ def assemble(options: ExchangeOptions, start: datetime | None) -> Exchange:
     return exchange
 
 
-def _create(store: Store, options: ExchangeOptions, sessions: SessionTable, behaviour: Behaviour, at: int) -> None:
+def _create(
+    store: Store,
+    options: ExchangeOptions,
+    sessions: SessionTable,
+    behaviour: Behaviour,
+    at: int,
+    market: Market,
+    replay: Replay | None,
+) -> None:
     """Lay out the file and open the account, all in one transaction."""
     with store.transaction():
         store.create()
         store.set_meta("seed", str(options.seed))
         store.set_sessions(sessions.sessions)
-        market = Market(options.seed, sessions)
+        if replay is not None:
+            store.set_meta("replay", replay.digest)
         exchange = Exchange(store, SimulatedClock(moment_of(at)), market, behaviour)
         open_account(exchange, options.cash, options.holdings, at)
+
+
+class Replay(NamedTuple):
+    """What was recorded, and the digest that tells recordings apart."""
+
+    recordings: dict[str, Recording]
+    digest: str
+
+
+def _fresh_start(market: Market, start: datetime | None) -> int:
+    """Where a fresh state begins: a replay at its first recorded session's open."""
+    if start is None and isinstance(market, ReplayMarket):
+        return market.first_session().open
+    return micros_of(start or DEFAULT_START)
 
 
 def _resumed(store: Store, start: datetime | None, speed: float) -> int:

@@ -16,6 +16,7 @@ from rebalancer.exchange.store import Store
 from rebalancer.values import ZERO, text_of, time_text
 
 CRYPTO_FEE: Final = Decimal("0.0025")  # taker, lowest tier, taken from what is received
+_COUNTERPARTS: Final = {"DIV": "corporate", "CIL": "corporate", "INT": "interest", "FEE": "fees"}
 SMALLEST: Final = Decimal("0.000000001")
 
 
@@ -51,10 +52,33 @@ class Books:
         position = self.positions.get(symbol)
         return ZERO if position is None else position.qty
 
-    def fund(self, at: int, amount: Decimal) -> None:
-        """Deposit the opening cash."""
-        self.ledger.post(at, "deposit", "opening", (Posting("cash", USD, amount), Posting("funding", USD, -amount)))
-        self._non_trade("CSD", at, "deposit", net_amount=text_of(amount), description="opening deposit")
+    def fund(self, at: int, amount: Decimal, reference: str = "opening") -> None:
+        """Deposit cash, or withdraw a negative amount. References are never used twice."""
+        kind, word = ("CSD", "deposit") if amount >= 0 else ("CSW", "withdrawal")
+        self.ledger.post(at, word, reference, (Posting("cash", USD, amount), Posting("funding", USD, -amount)))
+        self._non_trade(kind, at, reference, net_amount=text_of(amount), description=f"{reference} {word}")
+
+    def charge(
+        self, kind: str, sub_type: str, amount: Decimal, at: int, reference: str, words: str, **body: str
+    ) -> None:
+        """Pay or receive whole cents that are no trade: dividends, interest and fees. Negative amounts are paid."""
+        account = _COUNTERPARTS[kind]
+        self.ledger.post(at, kind, reference, (Posting("cash", USD, amount), Posting(account, USD, -amount)))
+        extra = {"activity_sub_type": sub_type, **body} if sub_type else body
+        self._non_trade(kind, at, f"{sub_type} {reference}", net_amount=text_of(amount), description=words, **extra)
+
+    def split(self, symbol: str, change: Decimal, at: int, reference: str, sub_type: str, words: str) -> None:
+        """Multiply a position: a signed quantity comes or goes, the cost stays."""
+        legs = (Posting(f"position:{symbol}", symbol, change), Posting("corporate", symbol, -change))
+        self.ledger.post(at, "SPLIT", reference, legs)
+        position = self.positions[symbol]
+        position.qty += change
+        assert position.qty == self.ledger.balance(f"position:{symbol}", symbol)
+        if not position.qty:
+            self.positions.pop(symbol)
+            self._store.drop_basis(symbol)
+        body = {"activity_sub_type": sub_type, "symbol": symbol, "qty": text_of(change), "net_amount": "0"}
+        self._non_trade("SPLIT", at, reference, description=words, **body)
 
     def fill(self, order: Order, qty: Decimal, price: Decimal, at: int, *, complete: bool) -> None:
         """Execute a quantity of an order at a price: order totals, ledger, cost basis, activities."""

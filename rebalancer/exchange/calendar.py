@@ -16,6 +16,7 @@ NEW_YORK: Final = ZoneInfo("America/New_York")
 FIRST_DAY: Final = date(2018, 1, 2)
 LAST_DAY: Final = date(2032, 12, 31)
 MICROS: Final = 1_000_000
+EXTENDED: Final = 4 * 3600 * MICROS  # the overnight session begins so long before midnight, the last ends so late
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -54,6 +55,7 @@ class SessionTable:
         self.days = [s.day for s in sessions]
         self._opens = [s.open for s in sessions]
         self._closes = [s.close for s in sessions]
+        self._extended_ends: list[int] = []
 
     def require(self, at: int) -> None:
         """Raise OutsideCalendar unless there are sessions on both sides of the moment."""
@@ -87,6 +89,32 @@ class SessionTable:
     def before(self, session: TradingSession) -> TradingSession:
         """The session before this one."""
         return self.sessions[max(bisect_left(self.days, session.day) - 1, 0)]
+
+    def extended_end(self, at: int) -> int | None:
+        """When the extended trading day of a moment ends, or None between two of them."""
+        start, end = self._extended(self.sessions[bisect_right(self._ends_from(), at)])
+        return end if start <= at else None
+
+    def next_extended_start(self, at: int) -> int:
+        """When the next extended trading day begins: at the moment itself inside one."""
+        start, _ = self._extended(self.sessions[bisect_right(self._ends_from(), at)])
+        return max(start, at)
+
+    def is_overnight(self, at: int) -> bool:
+        """Whether a moment lies in the part of an extended day before 04:00."""
+        if self.extended_end(at) is None:
+            return False
+        return moment_of(at).astimezone(NEW_YORK).hour not in range(4, 20)
+
+    def _ends_from(self) -> list[int]:
+        """Ends of the extended days: four hours after each close."""
+        if not self._extended_ends:
+            self._extended_ends = [close + EXTENDED for close in self._closes]
+        return self._extended_ends
+
+    def _extended(self, session: TradingSession) -> tuple[int, int]:
+        """The extended trading day of a session: from 20:00 New York of the evening before to four hours after it."""
+        return midnight_new_york(session.day) - EXTENDED, session.close + EXTENDED
 
     def between(self, first: int, last: int) -> tuple[TradingSession, ...]:
         """Sessions whose day ordinal lies in [first, last]."""

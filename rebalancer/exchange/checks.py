@@ -19,12 +19,13 @@ from rebalancer.exchange.books import SMALLEST
 from rebalancer.exchange.configuration import Configuration
 from rebalancer.exchange.margin import EQUITY_FOR_MARGIN, AccountNumbers, margin_rate
 from rebalancer.exchange.market.listing import Listing
-from rebalancer.exchange.order import Intent, Order
+from rebalancer.exchange.order import STOPS, Intent, Order, held_quantity
 from rebalancer.exchange.order_request import OrderRequest, check_force
-from rebalancer.values import CENT, ZERO, cents_toward_zero, text_of
+from rebalancer.values import CENT, ZERO, Side, cents_toward_zero, text_of
 
 _SHORT_RESERVE: Final = Decimal("1.03")
 _CRYPTO_COLLAR: Final = Decimal("0.02")
+_PRICED: Final = ("limit", "stop_limit")
 _MINIMUM: Final = {"us_equity": Decimal(1), "crypto": Decimal(10)}
 
 
@@ -40,6 +41,8 @@ class Desk(NamedTuple):
     orders: Sequence[Order]
     numbers: AccountNumbers
     configuration: Configuration
+    is_overnight: bool = False  # then 2x is the most
+    located: Decimal = ZERO  # shares that may be borrowed by unused locates
 
 
 class Admission(NamedTuple):
@@ -57,17 +60,27 @@ def check_asset(request: OrderRequest, listing: Listing | None, configuration: C
     if not listing.tradable:
         raise errors.unprocessable(f'asset "{listing.symbol}" is not tradable')
     check_force(request, crypto=listing.is_crypto)
-    price = request.limit_price
-    if price is not None and not listing.is_crypto and price % (CENT if price >= 1 else CENT / 100):
-        raise errors.unprocessable(
-            f"invalid limit_price {text_of(price)}. sub-penny increment does not fulfill minimum pricing criteria"
-        )
+    exits = request.exits
+    prices = {"limit_price": request.limit_price, "stop_price": request.stop_price}
+    prices |= {"take_profit.limit_price": exits.take_profit, "stop_loss.stop_price": exits.stop_loss}
+    prices |= {"stop_loss.limit_price": exits.stop_limit}
+    for name, price in prices.items():
+        if price is not None and not listing.is_crypto:
+            check_increment(name, price)
     if request.is_fractional and not listing.is_crypto:
         if not configuration.fractional_trading:
             raise errors.forbidden("fractional trading is disabled for this account")
         if not listing.fractionable:
             raise errors.forbidden(f'asset "{listing.symbol}" is not fractionable')
     return listing
+
+
+def check_increment(name: str, price: Decimal) -> None:
+    """Refuse fractions of a cent from 1 USD on, of a hundredth of a cent below. Raises ApiError."""
+    if price % (CENT if price >= 1 else CENT / 100):
+        raise errors.unprocessable(
+            f"invalid {name} {text_of(price)}. sub-penny increment does not fulfill minimum pricing criteria"
+        )
 
 
 def admit(request: OrderRequest, desk: Desk) -> Admission:
@@ -77,6 +90,7 @@ def admit(request: OrderRequest, desk: Desk) -> Admission:
     if request.position_intent not in (None, intent):
         words = f"position intent mismatch, inferred: {intent}, specified: {request.position_intent}"
         raise errors.unprocessable(words)
+    check_class(request, desk, intent)
     worst, reserve = _prices(request, desk, intent)
     check_quantity(request, desk, intent)
     check_funds(request, desk, intent, reserve)
@@ -91,14 +105,23 @@ def inferred_intent(request: OrderRequest, held: Decimal) -> Intent:
 
 
 def check_opposite(request: OrderRequest, desk: Desk) -> None:
-    """Refuse an order that opposes an own open order. Raises ApiError."""
-    opposite = [order for order in desk.orders if order.side != request.side]
+    """Refuse an order that opposes an own open order. Raises ApiError.
+
+    Complex orders (brackets, pairs of exits) and trailing stops are exempt from the wash-trade rule on both sides.
+    """
+    opposite = [order for order in desk.orders if order.side != request.side and order.status != "held"]
     if opposite and not desk.held and not desk.listing.is_crypto:
         if request.side == "buy":
             raise errors.forbidden("cannot open a long buy while a short sell order is open")
         raise errors.forbidden("cannot open a short sell while a long buy order is open")
+    if request.order_class in ("bracket", "oco") or request.type == "trailing_stop":
+        return
     for order in opposite:
-        if request.limit_price is not None and order.limit_price is not None:
+        if order.is_complex:
+            continue
+        if request.type in _PRICED and order.type in _PRICED:
+            assert request.limit_price is not None
+            assert order.limit_price is not None
             buy, sell = request.limit_price, order.limit_price
             if request.side == "sell":
                 buy, sell = sell, buy
@@ -107,13 +130,41 @@ def check_opposite(request: OrderRequest, desk: Desk) -> None:
         raise errors.wash_trade(order.id, f"opposite side {order.type} order exists")
 
 
+def check_class(request: OrderRequest, desk: Desk, intent: Intent) -> None:
+    """Refuse brackets that close, exits that open, and exits on the wrong side of the price. Raises ApiError."""
+    order_class, exits = request.order_class, request.exits
+    if not order_class:
+        return
+    if order_class in ("bracket", "oto") and not intent.endswith("open"):
+        raise errors.unprocessable(f"{order_class} orders must be entry orders")
+    if order_class == "oco" and not intent.endswith("close"):
+        raise errors.unprocessable("oco orders must be exit orders")
+    base = request.limit_price or request.stop_price or desk.last
+    entry_sign = 1 if (request.side == "buy") == (order_class != "oco") else -1
+    if order_class != "oco" and exits.take_profit is not None:
+        _check_beyond("take_profit.limit_price", exits.take_profit, base, entry_sign)
+    if exits.stop_loss is not None:
+        _check_beyond("stop_loss.stop_price", exits.stop_loss, base, -entry_sign)
+        _check_beyond("stop_loss.stop_price", exits.stop_loss, desk.last, -entry_sign)
+
+
+def _check_beyond(name: str, price: Decimal, base: Decimal, sign: int) -> None:
+    """Refuse a price that is not at least a cent above (sign 1) or below the base price."""
+    if sign * (price - base) < CENT:
+        words = f"{name} must be {'>= base_price +' if sign > 0 else '<= base_price -'} 0.01"
+        raise errors.ApiError(422, {"code": 42210000, "message": words, "base_price": text_of(base)})
+
+
 def check_quantity(request: OrderRequest, desk: Desk, intent: Intent) -> None:
     """Refuse to close more than is free, to flip, and to sell short what may not be. Raises ApiError."""
+    if request.side == "sell" and desk.listing.is_hard_to_borrow and request.time_in_force != "day":
+        words = f'only day orders are allowed for hard-to-borrow asset "{desk.listing.symbol}"'
+        raise errors.unprocessable(words)
     price = desk.ask if request.side == "buy" else desk.bid
     qty = request.qty if request.qty is not None else _units(request.notional or ZERO, price)
     if intent.endswith("close"):
-        same = [order for order in desk.orders if order.side == request.side]
-        held_for_orders = sum((order.remaining(price) for order in same), ZERO)
+        same = [order for order in desk.orders if order.side == request.side and order.status != "held"]
+        held_for_orders = held_quantity(same, price)
         existing = abs(desk.held)
         available = max(existing - held_for_orders, ZERO)
         if qty > available:
@@ -131,7 +182,7 @@ def _check_short(request: OrderRequest, desk: Desk, qty: Decimal) -> None:
         raise errors.insufficient_balance(_coin(desk.listing), qty, ZERO)
     if request.is_fractional:
         raise errors.unprocessable("fractional orders cannot be sold short")
-    if not desk.listing.shortable:
+    if not desk.listing.shortable and desk.located < qty:
         raise errors.unprocessable(f'asset "{desk.listing.symbol}" cannot be sold short')
     poor = desk.numbers.equity < EQUITY_FOR_MARGIN or desk.numbers.multiplier < 2
     if poor or desk.configuration.no_shorting:
@@ -141,7 +192,7 @@ def _check_short(request: OrderRequest, desk: Desk, qty: Decimal) -> None:
 def check_funds(request: OrderRequest, desk: Desk, intent: Intent, reserve: Decimal) -> None:
     """Refuse orders below the minimum value or above the buying power. Raises ApiError."""
     minimum = _MINIMUM[desk.listing.asset_class]
-    plain_price = request.limit_price if request.limit_price is not None else _reference(request, desk)
+    plain_price = request.limit_price or request.stop_price or _reference(request, desk)
     worth = request.notional if request.qty is None else request.qty * plain_price
     assert worth is not None
     exempt = request.side == "sell" and not desk.listing.is_crypto and request.qty is not None
@@ -155,8 +206,11 @@ def check_funds(request: OrderRequest, desk: Desk, intent: Intent, reserve: Deci
     if desk.listing.is_crypto:
         limit, enough = numbers.non_marginable_buying_power, cost <= numbers.non_marginable_buying_power
     else:
-        rate = margin_rate(desk.listing.symbol, reserve, numbers.multiplier)
-        limit, enough = numbers.buying_power, cost * rate <= numbers.available
+        multiplier, available = numbers.multiplier, numbers.available
+        if desk.is_overnight:
+            multiplier, available = min(multiplier, 2), numbers.regt_available
+        rate = margin_rate(desk.listing.symbol, reserve, multiplier)
+        limit, enough = available * multiplier, cost * rate <= available
     if not enough:
         raise errors.insufficient_buying_power(cents_toward_zero(limit), cost)
 
@@ -164,11 +218,13 @@ def check_funds(request: OrderRequest, desk: Desk, intent: Intent, reserve: Deci
 def _prices(request: OrderRequest, desk: Desk, intent: Intent) -> tuple[Decimal | None, Decimal]:
     """The bound on the fill price and the reserve a unit.
 
-    Market orders that open a long become marketable limits with a collar of 4 % below 50 USD and 2.5 % from there on;
-    crypto market orders of both sides have one of 2 %. An opening short reserves 103 % of the ask.
+    Market orders that open a long, and all buy stops, become limits with a collar of 4 % below 50 USD and 2.5 % from
+    there on; crypto market orders of both sides have one of 2 %. An opening short reserves 103 % of the ask.
     """
     limit = request.limit_price
-    reference = _reference(request, desk)
+    reference = request.stop_price or _reference(request, desk)
+    if request.trail_price is not None or request.trail_percent is not None:
+        reference = stop_of(request.side, desk.last, request.trail_price, request.trail_percent)
     if intent == "sell_to_open":
         return limit, max(limit or ZERO, desk.ask * _SHORT_RESERVE)
     if limit is not None:
@@ -176,10 +232,20 @@ def _prices(request: OrderRequest, desk: Desk, intent: Intent) -> tuple[Decimal 
     if desk.listing.is_crypto:
         worst = reference * (1 + (_CRYPTO_COLLAR if request.side == "buy" else -_CRYPTO_COLLAR))
         return worst, worst
-    if intent != "buy_to_open":
+    if intent != "buy_to_open" and not (request.side == "buy" and request.type in STOPS):
         return None, reference
-    collar = Decimal("0.04") if reference < 50 else Decimal("0.025")
-    return reference * (1 + collar), reference * (1 + collar)
+    return collared(reference), collared(reference)
+
+
+def collared(price: Decimal) -> Decimal:
+    """The price with the collar of a buy on top."""
+    return price * (1 + (Decimal("0.04") if price < 50 else Decimal("0.025")))
+
+
+def stop_of(side: Side, hwm: Decimal, trail_price: Decimal | None, trail_percent: Decimal | None) -> Decimal:
+    """The stop price of a trailing stop: the trail away from the best trade, unrounded."""
+    trail = trail_price if trail_price is not None else hwm * (trail_percent or ZERO) / 100
+    return hwm + trail if side == "buy" else hwm - trail
 
 
 def _reference(request: OrderRequest, desk: Desk) -> Decimal:

@@ -12,6 +12,7 @@ from rebalancer.exchange.calendar import MICROS, SessionTable, micros_of, moment
 
 MINUTES_BEFORE_CLOSE: Final = 30
 MINUTES_AFTER_OPEN: Final = 35
+SPEED_MAX: Final = 100_000  # a trading day in a quarter of a second
 
 
 class SimulatedClock:
@@ -41,6 +42,15 @@ class SimulatedClock:
             raise ValueError(f"cannot step the clock back by {-seconds} seconds")
         with self._lock:
             self._base += round(seconds * MICROS)
+
+    def set_speed(self, speed: float) -> None:
+        """Run faster or slower from now on. Raises ValueError for a negative speed."""
+        if not 0 <= speed <= SPEED_MAX:
+            raise ValueError(f"clock speed {speed} is not between 0 and {SPEED_MAX}")
+        with self._lock:
+            now = self._monotonic()
+            self._base += int((now - self._since) * self.speed * MICROS)
+            self._since, self.speed = now, speed
 
 
 def session_start_after(at: int, sessions: SessionTable) -> int:

@@ -16,6 +16,7 @@ class Configuration(NamedTuple):
     no_shorting: bool = False
     fractional_trading: bool = True
     max_margin_multiplier: str = "4"
+    disable_overnight_trading: bool = False
 
     def wire(self) -> dict[str, object]:
         """Alpaca's account configuration object."""
@@ -26,10 +27,11 @@ _FIXED: Final[dict[str, object]] = {
     "trade_confirm_email": "all",
     "ptp_no_exception_entry": False,
     "max_options_trading_level": 0,
-    "disable_overnight_trading": False,
+}
+_RETIRED: Final = {
     "dtbp_check": "entry",
     "pdt_check": "entry",
-}
+}  # no longer sent since 2026-07-06; old clients write them
 
 
 def configuration_from(stored: str | None) -> Configuration:
@@ -40,9 +42,10 @@ def configuration_from(stored: str | None) -> Configuration:
 def patched(configuration: Configuration, body: Mapping[str, object]) -> Configuration:
     """Apply a PATCH body. Nulls leave a switch as it is. Raises ApiError 400 for a wrong value or a fixed switch."""
     changes = {key: value for key, value in body.items() if value is not None}
+    fixed = {**_FIXED, **_RETIRED}
     for key, value in changes.items():
-        if key in _FIXED:
-            if value != _FIXED[key]:
+        if key in fixed:
+            if value != fixed[key]:
                 raise bad_request(f"{key} cannot be changed on this exchange")
         elif key == "max_margin_multiplier":
             if value not in ("1", "2", "4"):
@@ -51,4 +54,4 @@ def patched(configuration: Configuration, body: Mapping[str, object]) -> Configu
             raise ApiError(400, {"code": 40010000, "message": f"{key} is not an account configuration"})
         elif not isinstance(value, bool):
             raise bad_request(f"{key} must be true or false")
-    return Configuration(**{**configuration._asdict(), **{k: v for k, v in changes.items() if k not in _FIXED}})
+    return Configuration(**{**configuration._asdict(), **{k: v for k, v in changes.items() if k not in fixed}})

@@ -15,7 +15,8 @@ from datetime import datetime, time
 from decimal import Decimal
 from typing import NamedTuple
 
-from rebalancer.exchange import errors, matching
+from rebalancer.exchange import errors, locates, matching
+from rebalancer.exchange.acceptance import accept
 from rebalancer.exchange.books import Books, computed_id
 from rebalancer.exchange.calendar import (
     MICROS,
@@ -25,15 +26,21 @@ from rebalancer.exchange.calendar import (
     moment_of,
     new_york_day,
 )
-from rebalancer.exchange.checks import Desk, admit, check_asset
+from rebalancer.exchange.checks import Desk
 from rebalancer.exchange.clock import SimulatedClock
 from rebalancer.exchange.configuration import Configuration, configuration_from, patched
+from rebalancer.exchange.faults.engine import Faults
+from rebalancer.exchange.faults.past import PastPositions
+from rebalancer.exchange.faults.venue import Halts, fills_first, is_rejected, partial_probability
+from rebalancer.exchange.groups import follow
 from rebalancer.exchange.margin import AccountNumbers, account_numbers
+from rebalancer.exchange.market.halts import Halt, HaltPlan
 from rebalancer.exchange.market.listing import Listing
 from rebalancer.exchange.market.prices import Market
 from rebalancer.exchange.order import Order
 from rebalancer.exchange.order_request import OrderRequest, read_order_request
 from rebalancer.exchange.store import Store
+from rebalancer.exchange.streams.events import EventLog
 from rebalancer.exchange.views import account_view, asset_id
 
 
@@ -53,6 +60,9 @@ class Exchange:
         self.sessions: SessionTable = market.sessions
         self.store = store
         self.lock = threading.RLock()
+        self.faults = Faults()
+        self.events = EventLog(store, market.seed)
+        self.halts = Halts(store, market)
         self._by_asset_id = {asset_id(symbol): listing for symbol, listing in market.listings.items()}
         self._load()
 
@@ -60,9 +70,13 @@ class Exchange:
         """Take the state from the store: at the start, and after a rolled-back request."""
         self.books = Books(self.store, self.market.seed)
         self.orders = {order.id: order for order in self.store.open_orders()}
+        self.events.load(self.orders.values())
+        self.past = PastPositions(self.books.positions.values())
+        self.halts.load()
         self.configuration: Configuration = configuration_from(self.store.meta("configuration"))
         self.caught_up = int(self.store.meta("caught_up") or 0)
         self._last_seq = self.store.last_order_seq()
+        self.market.halts = HaltPlan(self.store.halts())
         self._agenda: list[tuple[int, int, str]] = []  # time, order number, order id
         self._steps: dict[str, matching.Step] = {}
         for order in self.orders.values():
@@ -151,15 +165,21 @@ class Exchange:
     def _carry_out_next(self) -> None:
         at, _, identity = heapq.heappop(self._agenda)
         order, step = self.orders[identity], self._steps[identity]
-        b = self.behaviour
-        venue = matching.Venue(self.market, self.books, self.market.seed, self._latency(), b.partial_fill_probability)
-        matching.carry_out(order, step, venue)
+        if not is_rejected(self, order, step):
+            matching.carry_out(order, step, self.venue(partial_probability(self, order, step)))
         self.caught_up = max(self.caught_up, at)
+        self._keep(order)
+        follow(self, order, at)
+
+    def keep(self, order: Order) -> None:
+        """Store a change of an order, inside the caller's request."""
         self._keep(order)
 
     def _keep(self, order: Order) -> None:
         """Store an order and plan its next step, or forget it when it is closed."""
         self.store.put_order(order)
+        if self.events.note(order, self.books.held(order.symbol)):
+            self.past.note(order.updated_at, order.symbol, self.books.positions.get(order.symbol))
         if order.is_open:
             self.orders[order.id] = order
             self._schedule(order)
@@ -168,7 +188,10 @@ class Exchange:
             self._steps.pop(order.id, None)
 
     def _schedule(self, order: Order) -> None:
-        step = self._steps[order.id] = matching.next_step(order, self.market)
+        step = matching.next_step(order, self.market)
+        if step.kind in ("trigger", "fill"):
+            step = self.halts.hold(order, step)
+        self._steps[order.id] = step
         heapq.heappush(self._agenda, (step.at, order.seq, order.id))
 
     def _next_boundary(self) -> int:
@@ -186,16 +209,17 @@ class Exchange:
                 self.books.revalue_day(symbol, self.market.last(symbol, at))
         self.caught_up = at
 
-    def _latency(self) -> int:
+    def latency(self) -> int:
         """Simulated microseconds from acceptance to fill; a clock that stands still is stepped by hand, at speed 1."""
         return round(self.behaviour.fill_latency_seconds * (self.clock.speed or 1.0) * MICROS)
 
     # --- account -----------------------------------------------------------------------------------------------------
 
-    def numbers(self, at: int) -> AccountNumbers:
-        """Value the account. The caller holds the lock."""
+    def numbers(self, at: int, without: str = "") -> AccountNumbers:
+        """Value the account, as if the orders of the pool `without` were not there. The caller holds the lock."""
         multiplier = min(self.behaviour.multiplier, int(self.configuration.max_margin_multiplier))
-        return account_numbers(self.books, self.orders.values(), self.market, at, multiplier)
+        orders = [order for order in self.orders.values() if _apart(order, without)]
+        return account_numbers(self.books, orders, self.market, at, multiplier)
 
     def account(self) -> dict[str, object]:
         """GET /v2/account."""
@@ -224,69 +248,92 @@ class Exchange:
             self.store.set_meta("configuration", json.dumps(self.configuration._asdict()))
             return self.configuration.wire()
 
+    # --- the schedule ------------------------------------------------------------------------------------------------
+
+    def schedule_halt(self, halt: Halt) -> None:
+        """Halt a symbol from now or later on. Raises ValueError for an unknown symbol or a span that is over."""
+        with self.request() as at:
+            if halt.symbol not in self.market.listings or halt.end <= max(halt.start, at):
+                raise ValueError(f"{halt} is not a halt of a listed symbol that ends in the future")
+            self._set_halts((*self.store.halts(), halt._replace(start=max(halt.start, at))), halt.symbol, at)
+
+    def end_halts(self, symbol: str) -> None:
+        """End a symbol's halts now, announced ones included."""
+        with self.request() as at:
+            kept = [h._replace(end=min(h.end, at)) if h.symbol == symbol else h for h in self.store.halts()]
+            self._set_halts(tuple(h for h in kept if h.start < h.end), symbol, at)
+
+    def _set_halts(self, halts: tuple[Halt, ...], symbol: str, at: int) -> None:
+        resumed = self.market.halts.resumes(symbol, at)
+        self.store.set_halts(halts)
+        self.market.halts = HaltPlan(halts)
+        for order in self.open_orders_of(symbol):
+            if resumed is not None and self.market.halts.resumes(symbol, at) is None:  # trading goes on now
+                if order.live_at == resumed + self.latency() // 2:
+                    order.live_at = at + self.latency() // 2
+                if resumed <= order.fill_from <= resumed + self.latency():
+                    order.fill_from = max(at, order.live_at) + self.latency() // 2
+            self.keep(order)
+
     # --- orders ------------------------------------------------------------------------------------------------------
 
     def submit(self, body: Mapping[str, object]) -> dict[str, object]:
         """POST /v2/orders. Raises ApiError; then nothing has changed."""
         request = read_order_request(body)
         with self.request() as at:
-            return self.place(request, at).wire()
+            return self.shown(self.place(request, at), nested=True)
 
     def place(self, request: OrderRequest, at: int) -> Order:
         """Check and accept an order inside the caller's request."""
-        if self.configuration.suspend_trade:
-            raise errors.forbidden("new orders are rejected by user request")
-        listing = check_asset(request, self.find(request.symbol), self.configuration)
-        client_order_id = request.client_order_id
-        if client_order_id is not None and self.store.order("client_order_id", client_order_id) is not None:
-            raise errors.invalid("client_order_id must be unique")
-        admission = admit(request, self._desk(listing, at))
-        seq = self._last_seq + 1
-        session = self.sessions.current(at)
-        start = at if listing.is_crypto or session is not None else self.sessions.next_open(at).open
-        expires_at = at + matching.GTC_LIFE
-        if request.time_in_force == "day":
-            expires_at = self.sessions.next_close(start).close
-        identity = computed_id(self.market.seed, "order", str(seq))
-        order = Order(
-            seq=seq,
-            id=identity,
-            client_order_id=client_order_id or computed_id(self.market.seed, "client order", str(seq)),
-            symbol=listing.symbol,
-            asset_id=asset_id(listing.symbol),
-            asset_class=listing.asset_class,
-            side=request.side,
-            type=request.type,
-            time_in_force=request.time_in_force,
-            qty=request.qty,
-            notional=request.notional,
-            limit_price=request.limit_price,
-            position_intent=admission.intent,
-            status="pending_new" if start == at else "accepted",
-            submitted_at=at,
-            updated_at=at,
-            live_at=start + self._latency() // 2,
-            fill_from=start + self._latency(),
-            expires_at=expires_at,
-            worst_price=admission.worst_price,
-            reserve_price=admission.reserve_price,
-        )
-        self._last_seq = seq
-        self._keep(order)
-        return order
+        return accept(self, request, at)
+
+    def next_seq(self) -> int:
+        """The number of the next order."""
+        self._last_seq += 1
+        return self._last_seq
+
+    def shown(self, order: Order, *, nested: bool = False) -> dict[str, object]:
+        """Alpaca's Order object of this moment; nested with its legs inside, replaced ones left out."""
+        live = self.orders.get(order.id, order)
+        self.trail(live, self.caught_up)
+        if not nested or not live.order_class or live.parent is not None:
+            return live.wire()
+        legs = [self.orders.get(leg.id, leg) for leg in self.store.legs(live.id)]
+        return live.wire([leg for leg in legs if leg.status != "replaced"])
+
+    def trail(self, order: Order, at: int) -> None:
+        """Move a trailing stop's marks; they are a function of the time, so that no step is needed for it."""
+        if order.is_open and order.status not in ("accepted", "pending_new"):
+            matching.trail(order, self.market, at)
 
     def cancel(self, order: Order, at: int, *, at_once: bool = False) -> None:
         """Request an open order's cancellation inside the caller's request; it takes effect half a latency later."""
         if order.cancel_at is not None and not at_once:
             return
         if at_once:
-            matching.carry_out(order, matching.Step(at, "cancel"), self._no_venue())
+            matching.carry_out(order, matching.Step(at, "cancel"), self.venue(0.0))
         else:
-            order.status, order.updated_at, order.cancel_at = "pending_cancel", at, at + self._latency() // 2
+            order.status, order.updated_at, order.cancel_at = "pending_cancel", at, at + self.latency() // 2
         self._keep(order)
+        if at_once:
+            follow(self, order, at)
+        elif fills_first(self, order, at):
+            self._keep(order)
+            follow(self, order, at)
 
-    def _no_venue(self) -> matching.Venue:
-        return matching.Venue(self.market, self.books, self.market.seed, 0, 0.0)
+    def venue(self, partial_probability: float = 0.0, market: Market | None = None) -> matching.Venue:
+        """What matching needs, now; with another market when prices are to differ."""
+        return matching.Venue(market or self.market, self.books, self.market.seed, self.latency(), partial_probability)
+
+    def set_halt(self, symbol: str, at: int, *, halted: bool) -> None:
+        """Stop or resume the trade of a symbol inside the caller's request."""
+        if halted:
+            self.halts.begin(symbol, at)
+        else:
+            self.halts.end(symbol)
+        for order in self.open_orders_of(symbol):
+            order.fill_from = max(order.fill_from, at)
+            self._keep(order)
 
     def find(self, name: str) -> Listing | None:
         """The listing of a symbol, joined pair or asset id."""
@@ -296,7 +343,8 @@ class Exchange:
         """Open orders of one symbol, oldest first."""
         return [order for order in self.orders.values() if order.symbol == symbol]
 
-    def _desk(self, listing: Listing, at: int) -> Desk:
+    def desk(self, listing: Listing, at: int, without: str = "") -> Desk:
+        """What the checks look at, as if the orders of the pool `without` were not there."""
         tick_bid, tick_ask = self.market.quote(listing.symbol, at)
         return Desk(
             listing=listing,
@@ -305,10 +353,16 @@ class Exchange:
             is_open=listing.is_crypto or self.sessions.current(at) is not None,
             last=self.market.last(listing.symbol, at),
             held=self.books.held(listing.symbol),
-            orders=self.open_orders_of(listing.symbol),
-            numbers=self.numbers(at),
+            orders=[order for order in self.open_orders_of(listing.symbol) if _apart(order, without)],
+            numbers=self.numbers(at, without),
             configuration=self.configuration,
+            is_overnight=self.sessions.is_overnight(at),
+            located=locates.unused(self.store, listing.symbol, at),
         )
+
+
+def _apart(order: Order, pool: str) -> bool:
+    return not pool or pool not in (order.pool, order.id)
 
 
 _NEVER = 2**62

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from rebalancer.exchange.books import Books
 from rebalancer.exchange.market.prices import Market
-from rebalancer.exchange.order import Order
+from rebalancer.exchange.order import Order, reservations
 from rebalancer.values import ZERO
 
 EQUITY_FOR_MARGIN: Final = Decimal(2000)  # below it the account trades cash only
@@ -62,7 +62,7 @@ def account_numbers(
         held.append((abs(value), symbol, price))
     equity = books.cash + long_value + short_value
     multiplier = 1 if equity < EQUITY_FOR_MARGIN else multiplier_max
-    pending = [(value, o.symbol, o.reserve_price) for o in orders if (value := o.reserved())]
+    pending = [(value, o.symbol, o.reserve_price) for o in reservations(orders) if (value := o.reserved())]
     reserved = sum((value for value, _, _ in pending), ZERO)
 
     def needed(at_multiplier: int) -> Decimal:

@@ -15,6 +15,7 @@ from rebalancer.exchange import parameters as read
 from rebalancer.exchange.calendar import MICROS, midnight_new_york, moment_of, new_york_day
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.errors import bad_parameter
+from rebalancer.exchange.faults.quotes import bent_quote, moment_quoted
 from rebalancer.exchange.market.bars import Bar, bars, frame_of, latest_bar
 from rebalancer.exchange.market.listing import Listing
 from rebalancer.exchange.market.paths import STEP
@@ -31,7 +32,7 @@ Row = dict[str, object]
 
 def latest(exchange: Exchange, kind: str, parameters: Parameters, *, crypto: bool) -> dict[str, Row]:
     """The latest `quotes`, `trades` or `bars` by symbol, under that key."""
-    make: dict[str, Callable[[Exchange, Listing, int], Row]] = {"quotes": _quote, "trades": _trade, "bars": _minute_bar}
+    make: dict[str, Callable[[Exchange, Listing, int], Row]] = {"quotes": quote_row, "trades": trade_row, "bars": _minute_bar}
     with exchange.reading() as at:
         return {kind: {name: make[kind](exchange, row, at) for name, row in _asked(exchange, parameters, crypto)}}
 
@@ -67,7 +68,7 @@ def bar_page(exchange: Exchange, parameters: Parameters, *, crypto: bool) -> Row
                 following = _token(name, rows[left].at)
                 rows = rows[:left]
             if rows:
-                found[name] = [_bar(listing, row) for row in rows]
+                found[name] = [bar_row(listing, row) for row in rows]
                 left -= len(rows)
             if following is not None:
                 break
@@ -140,20 +141,22 @@ def _snapshot(exchange: Exchange, listing: Listing, at: int) -> Row:
     today = latest_bar(exchange.market, listing, 0, at)
     before = latest_bar(exchange.market, listing, 0, exchange.market.session(listing, at).open - 1)
     return {
-        "latestTrade": _trade(exchange, listing, at),
-        "latestQuote": _quote(exchange, listing, at),
+        "latestTrade": trade_row(exchange, listing, at),
+        "latestQuote": quote_row(exchange, listing, at),
         "minuteBar": _minute_bar(exchange, listing, at),
-        "dailyBar": _bar(listing, today),
-        "prevDailyBar": _bar(listing, before),
+        "dailyBar": bar_row(listing, today),
+        "prevDailyBar": bar_row(listing, before),
     }
 
 
 def _minute_bar(exchange: Exchange, listing: Listing, at: int) -> Row:
-    return _bar(listing, latest_bar(exchange.market, listing, _MINUTE, at))
+    return bar_row(listing, latest_bar(exchange.market, listing, _MINUTE, at))
 
 
-def _quote(exchange: Exchange, listing: Listing, at: int) -> Row:
-    tick = exchange.market.tick(listing, at)
+def quote_row(exchange: Exchange, listing: Listing, at: int) -> Row:
+    """The quote of a moment, or what a fault makes of it."""
+    rule = exchange.faults.on_quote(listing.symbol)
+    tick = exchange.market.tick(listing, moment_quoted(rule, at))
     row: Row = {
         "t": time_text(moment_of(tick.at)),
         "ap": tick.ask / 100,
@@ -161,11 +164,13 @@ def _quote(exchange: Exchange, listing: Listing, at: int) -> Row:
         "bp": tick.bid / 100,
         "bs": tick.bid_size,
     }
+    row = bent_quote(rule, row)
     return row if listing.is_crypto else {**row, "ax": "V", "bx": "V", "c": ["R"], "z": "C"}
 
 
-def _trade(exchange: Exchange, listing: Listing, at: int) -> Row:
-    tick = exchange.market.tick(listing, at)
+def trade_row(exchange: Exchange, listing: Listing, at: int) -> Row:
+    """The latest trade of a moment."""
+    tick = exchange.market.tick(listing, moment_quoted(exchange.faults.on_trade(listing.symbol), at))
     row: Row = {
         "t": time_text(moment_of(tick.at)),
         "p": tick.trade / 100,
@@ -179,7 +184,8 @@ def _size(listing: Listing, tick: Tick) -> float | int:
     return tick.trade_size / 1_000_000 if listing.is_crypto else tick.trade_size
 
 
-def _bar(listing: Listing, bar: Bar) -> Row:
+def bar_row(listing: Listing, bar: Bar) -> Row:
+    """One bar."""
     return {
         "t": time_text(moment_of(bar.at)),
         "o": bar.open / 100,

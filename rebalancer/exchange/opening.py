@@ -38,6 +38,8 @@ def open_account(exchange: Exchange, cash: Decimal, holdings: Holdings, now: int
 
 def _buy(exchange: Exchange, seq: int, symbol: str, value: Decimal, at: int) -> None:
     """Record a filled market order for the whole shares that the value buys, none when it buys none."""
+    if symbol not in exchange.market.listings:
+        raise ValueError(f"{symbol} is not recorded: a replay without it begins with no holdings")
     price = exchange.market.last(symbol, at)
     qty = (value / price).quantize(Decimal(1), rounding=ROUND_FLOOR)
     if not qty:

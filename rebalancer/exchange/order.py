@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Final, Literal
@@ -10,13 +11,16 @@ from typing import Final, Literal
 from rebalancer.exchange.calendar import moment_of
 from rebalancer.values import ZERO, Side, text_of, time_text
 
-OrderType = Literal["market", "limit"]
-TimeInForce = Literal["day", "gtc", "ioc"]
+OrderType = Literal["market", "limit", "stop", "stop_limit", "trailing_stop"]
+TimeInForce = Literal["day", "gtc", "ioc", "fok", "opg", "cls"]
+OrderClass = Literal["", "bracket", "oco", "oto"]  # empty is simple
 Intent = Literal["buy_to_open", "buy_to_close", "sell_to_open", "sell_to_close"]
 Status = Literal[
-    "accepted", "pending_new", "new", "partially_filled", "pending_cancel", "filled", "canceled", "expired"
-]
-CLOSED: Final = frozenset({"filled", "canceled", "expired"})
+    "accepted", "pending_new", "new", "held", "partially_filled", "pending_cancel", "pending_replace",
+    "filled", "canceled", "expired", "replaced", "rejected",
+]  # fmt: skip
+CLOSED: Final = frozenset({"filled", "canceled", "expired", "replaced", "rejected"})
+STOPS: Final = frozenset({"stop", "stop_limit", "trailing_stop"})
 
 
 @dataclass(slots=True)
@@ -50,7 +54,22 @@ class Order:
     filled_at: int | None = None
     canceled_at: int | None = None
     expired_at: int | None = None
+    failed_at: int | None = None
     cancel_at: int | None = None  # when a requested cancellation takes effect
+    order_class: OrderClass = ""
+    parent: str | None = None  # of a leg: the entry, or of a pair of exits the take-profit
+    pool: str = ""  # orders of one pool stand for each other: only the largest holds shares or buying power
+    extended_hours: bool = False
+    stop_price: Decimal | None = None
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    hwm: Decimal | None = None  # the best trade a trailing stop has seen, in USD
+    triggered_at: int | None = None  # when a stop became a market or limit order
+    replaces: str | None = None
+    replaced_by: str | None = None
+    replaced_at: int | None = None
+    carried: Decimal = ZERO  # of a replacement: what the replaced order had filled, already taken off the quantity
+    replace_at: int | None = None  # when a requested replacement takes effect
 
     @property
     def is_open(self) -> bool:
@@ -64,6 +83,21 @@ class Order:
     @property
     def is_crypto(self) -> bool:
         return self.asset_class == "crypto"
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether it is exempt from the wash-trade rule: part of a bracket or a pair of exits, or a trailing stop."""
+        return self.order_class in ("bracket", "oco") or self.type == "trailing_stop"
+
+    @property
+    def is_dormant(self) -> bool:
+        """Whether it is a stop that has not been triggered."""
+        return self.type in STOPS and self.triggered_at is None
+
+    @property
+    def is_entry(self) -> bool:
+        """Whether legs wait for it to be filled."""
+        return self.order_class in ("bracket", "oto") and self.parent is None
 
     def remaining(self, price: Decimal) -> Decimal:
         """The quantity still to fill; for an order by value, what the rest of the value buys at `price`."""
@@ -80,8 +114,8 @@ class Order:
             return max(self.notional - self.filled_value, ZERO)
         return self.remaining(self.reserve_price) * self.reserve_price
 
-    def wire(self) -> dict[str, object]:
-        """Alpaca's Order object."""
+    def wire(self, legs: Sequence[Order] = ()) -> dict[str, object]:
+        """Alpaca's Order object, with the legs inside it where they are given."""
         average = text_of(round_price(self.filled_value / self.filled_qty)) if self.filled_qty else None
         return {
             "id": self.id,
@@ -93,10 +127,10 @@ class Order:
             "expired_at": _time(self.expired_at),
             "expires_at": _time(self.expires_at),
             "canceled_at": _time(self.canceled_at),
-            "failed_at": None,
-            "replaced_at": None,
-            "replaced_by": None,
-            "replaces": None,
+            "failed_at": _time(self.failed_at),
+            "replaced_at": _time(self.replaced_at),
+            "replaced_by": self.replaced_by,
+            "replaces": self.replaces,
             "asset_id": self.asset_id,
             "symbol": self.symbol,
             "asset_class": self.asset_class,
@@ -104,20 +138,20 @@ class Order:
             "qty": _number(self.qty),
             "filled_qty": text_of(self.filled_qty),
             "filled_avg_price": average,
-            "order_class": "",
+            "order_class": self.order_class,
             "order_type": self.type,
             "type": self.type,
             "side": self.side,
             "position_intent": self.position_intent,
             "time_in_force": self.time_in_force,
             "limit_price": _number(self.limit_price),
-            "stop_price": None,
+            "stop_price": _number(self.stop_price),
             "status": self.status,
-            "extended_hours": False,
-            "legs": None,
-            "trail_percent": None,
-            "trail_price": None,
-            "hwm": None,
+            "extended_hours": self.extended_hours,
+            "legs": [leg.wire() for leg in legs] or None,
+            "trail_percent": _number(self.trail_percent),
+            "trail_price": _number(self.trail_price),
+            "hwm": _number(self.hwm),
             "ratio_qty": None,
             "subtag": None,
             "source": "access_key",
@@ -131,7 +165,8 @@ class Order:
 
 _NAMES: Final = tuple(field.name for field in fields(Order))
 _DECIMALS: Final = (
-    "qty", "notional", "limit_price", "worst_price", "reserve_price", "filled_qty", "filled_value",
+    "qty", "notional", "limit_price", "worst_price", "reserve_price", "filled_qty", "filled_value", "stop_price",
+    "trail_price", "trail_percent", "hwm", "carried",
 )  # fmt: skip
 
 
@@ -139,9 +174,30 @@ def order_from(stored: str) -> Order:
     """Read an order back from its stored form."""
     row = json.loads(stored)
     for name in _DECIMALS:
-        if row[name] is not None:
+        if row.get(name) is not None:
             row[name] = Decimal(row[name])
     return Order(**row)
+
+
+def reservations(orders: Iterable[Order]) -> list[Order]:
+    """The opening orders that hold back buying power: of each pool the one with the largest value."""
+    largest: dict[str, Order] = {}
+    for order in orders:
+        if order.is_opening and order.status != "held":
+            key = order.pool or order.id
+            if key not in largest or order.reserved() > largest[key].reserved():
+                largest[key] = order
+    return list(largest.values())
+
+
+def held_quantity(orders: Iterable[Order], price: Decimal) -> Decimal:
+    """What closing orders hold of a position; of each pool the largest remainder counts."""
+    largest: dict[str, Decimal] = {}
+    for order in orders:
+        if not order.is_opening and order.status != "held":
+            key = order.pool or order.id
+            largest[key] = max(largest.get(key, ZERO), order.remaining(price))
+    return sum(largest.values(), ZERO)
 
 
 def round_price(price: Decimal) -> Decimal:

@@ -12,7 +12,7 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Final, Literal, NamedTuple, cast
 
 from rebalancer.exchange.errors import bad_request, forbidden, invalid, unprocessable
-from rebalancer.exchange.order import Intent, OrderType, TimeInForce
+from rebalancer.exchange.order import STOPS, Intent, OrderClass, OrderType, TimeInForce
 from rebalancer.values import CENT, Side
 
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
@@ -21,7 +21,17 @@ _UNITS: Final = Decimal("0.000000001")  # nine decimals; further ones are cut of
 _TYPES: Final = ("market", "limit", "stop", "stop_limit", "trailing_stop")
 _FORCES: Final = ("day", "gtc", "ioc", "fok", "opg", "cls")
 _CLASSES: Final = ("simple", "bracket", "oco", "oto", "mleg")
+_TRAIL_MIN: Final = Decimal("0.1")
+_EXITS: Final = (("take_profit", "limit_price"), ("stop_loss", "stop_price"), ("stop_loss", "limit_price"))
 _INTENTS: Final = ("buy_to_open", "buy_to_close", "sell_to_open", "sell_to_close")
+
+
+class Exits(NamedTuple):
+    """The exits of a complex order, USD: a take-profit's limit, a stop-loss's stop and limit."""
+
+    take_profit: Decimal | None = None
+    stop_loss: Decimal | None = None
+    stop_limit: Decimal | None = None
 
 
 class OrderRequest(NamedTuple):
@@ -36,6 +46,12 @@ class OrderRequest(NamedTuple):
     limit_price: Decimal | None = None
     client_order_id: str | None = None
     position_intent: Intent | None = None
+    stop_price: Decimal | None = None
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    extended_hours: bool = False
+    order_class: OrderClass = ""
+    exits: Exits = Exits()
 
     @property
     def is_fractional(self) -> bool:
@@ -58,8 +74,13 @@ def read_order_request(body: Mapping[str, object]) -> OrderRequest:
     if "symbol" not in given:
         raise invalid("symbol is required")
     symbol = _text(given, "symbol")
+    order_class, exits = _read_class(given, kind)
+    if order_class == "oco":
+        prices["limit_price"] = exits.take_profit
     _check_prices(kind, prices)
-    _check_supported(given, kind)
+    extended = _read_extended(given, kind, force, order_class)
+    if "advanced_instructions" in given:
+        raise forbidden("account not allowed to use advanced_instructions")
     client_order_id = _text(given, "client_order_id") if "client_order_id" in given else None
     if client_order_id is not None and len(client_order_id) > 128:
         raise invalid("client_order_id must be no more than 128 characters")
@@ -77,19 +98,46 @@ def read_order_request(body: Mapping[str, object]) -> OrderRequest:
         prices["limit_price"],
         client_order_id,
         cast("Intent | None", intent or None),
+        prices["stop_price"],
+        prices["trail_price"],
+        prices["trail_percent"],
+        extended,
+        order_class,
+        exits,
     )
 
 
 def check_force(request: OrderRequest, *, crypto: bool) -> None:
-    """Refuse a time in force that the instrument cannot have. Raises ApiError."""
-    force = str(request.time_in_force)
+    """Refuse a type, time in force or class that the instrument cannot have. Raises ApiError."""
+    force, kind, order_class = request.time_in_force, request.type, request.order_class
     if crypto:
-        if force not in ("gtc", "ioc"):
+        if order_class:
+            known = {"bracket": "otoco"}.get(order_class, order_class)
+            raise unprocessable(f"crypto orders not allowed for advanced order_class: {known}")
+        if kind in ("stop", "trailing_stop"):
+            raise unprocessable("invalid order type for crypto order")
+        if force not in ("gtc", "ioc") or (kind == "stop_limit" and force != "gtc"):
             raise unprocessable("invalid crypto time_in_force")
-    elif request.is_fractional and force != "day":
-        raise unprocessable("fractional orders must be DAY orders")
-    elif force not in ("day", "gtc", "ioc"):
-        raise unprocessable(f"time_in_force {force} is not supported")
+        if request.extended_hours:
+            raise unprocessable("crypto orders are not eligible for extended hours trading")
+        return
+    if request.is_fractional:
+        if force != "day":
+            raise unprocessable("fractional orders must be DAY orders")
+        if order_class:
+            raise unprocessable("fractional orders must be simple orders")
+        if kind == "trailing_stop":
+            raise unprocessable("fractional orders must be market, limit, stop or stop_limit orders")
+    if force not in ("day", "gtc") and (order_class or kind not in ("market", "limit")):
+        raise unprocessable(f"{order_class or kind.replace('_', ' ')} orders must be DAY or GTC orders")
+
+
+def check_trail(percent: Decimal | None) -> None:
+    """Refuse a trail outside 0.1 to 100 per cent. Raises ApiError."""
+    if percent is not None and percent < _TRAIL_MIN:
+        raise invalid("trail_percent must be greater than or equal to 0.1")
+    if percent is not None and percent >= 100:
+        raise invalid("trail_percent must be less than 100")
 
 
 def decimal_in(value: object, name: str) -> Decimal:
@@ -127,27 +175,70 @@ def _check_prices(kind: str, prices: Mapping[str, Decimal | None]) -> None:
         raise invalid("limit orders require no stop price")
     if kind == "stop" and stop is None:
         raise invalid("stop orders require a stop price")
+    if kind == "stop" and limit is not None:
+        raise invalid("stop orders require no limit price")
     if kind == "stop_limit" and (stop is None or limit is None):
         raise invalid("stop limit orders require both stop and limit price")
-    if kind == "trailing_stop" and (prices["trail_price"] is None) == (prices["trail_percent"] is None):
-        raise invalid("trailing stop orders must specify one of trail_price or trail_percent")
+    if kind == "trailing_stop":
+        if (prices["trail_price"] is None) == (prices["trail_percent"] is None):
+            raise invalid("trailing stop orders must specify one of trail_price or trail_percent")
+        check_trail(prices["trail_percent"])
+        if limit is not None or stop is not None:
+            raise invalid("trailing stop orders require no stop or limit price")
+    elif prices["trail_price"] is not None or prices["trail_percent"] is not None:
+        raise invalid(f"{kind.replace('_', ' ')} orders require no trail_price or trail_percent")
 
 
-def _check_supported(given: Mapping[str, object], kind: str) -> None:
-    if kind not in ("market", "limit"):
-        raise unprocessable(f"order type {kind} is not supported")
+def _read_class(given: Mapping[str, object], kind: str) -> tuple[OrderClass, Exits]:
+    """The order class and the exits that it needs. Raises ApiError."""
     order_class = _one_of(given, "order_class", _CLASSES, "invalid order_class", required=False)
-    if order_class not in ("", "simple"):
-        raise unprocessable(f"order class {order_class} is not supported")
+    if order_class == "mleg":
+        raise unprocessable("order class mleg is not supported")
+    exits = _read_exits(given)
+    wanted = {"take_profit.limit_price": exits.take_profit, "stop_loss.stop_price": exits.stop_loss}
+    if order_class in ("", "simple"):
+        if any(price is not None for price in wanted.values()):
+            raise invalid("take_profit and stop_loss require order_class bracket, oco or oto")
+        return "", exits
+    if order_class == "bracket" and kind not in ("market", "limit"):
+        raise invalid("bracket orders must be market or limit orders")
+    if order_class == "oco" and kind != "limit":
+        raise invalid("oco orders must be limit orders")
+    missing = [name for name, price in wanted.items() if price is None]
+    if order_class == "oto":
+        if kind == "trailing_stop":
+            raise invalid("trailing stop orders must be simple orders")
+        if len(missing) != 1:
+            raise invalid("oto orders require one of take_profit.limit_price or stop_loss.stop_price")
+    elif missing:
+        raise invalid(f"{order_class} orders require {missing[0]}")
+    return cast(OrderClass, order_class), exits
+
+
+def _read_exits(given: Mapping[str, object]) -> Exits:
+    found: dict[str, Decimal | None] = {}
+    for name, field in _EXITS:
+        part = given.get(name, {})
+        if not isinstance(part, dict):
+            raise bad_request("request body format is invalid")
+        price = _decimal({key: value for key, value in part.items() if value is not None and value != ""}, field)
+        if price is not None and price <= 0:
+            raise invalid(f"{name}.{field} must be > 0")
+        found[f"{name}.{field}"] = price
+    return Exits(*found.values())
+
+
+def _read_extended(given: Mapping[str, object], kind: str, force: str, order_class: str) -> bool:
     extended = given.get("extended_hours", False)
     if not isinstance(extended, bool):
         raise bad_request("request body format is invalid: extended_hours must be true or false")
-    if extended:
-        if kind == "market":
-            raise unprocessable("extended hours order must be DAY or GTC limit orders")
-        raise unprocessable("extended hours orders are not supported")
-    if "advanced_instructions" in given:
-        raise forbidden("account not allowed to use advanced_instructions")
+    if extended and kind in STOPS:
+        raise unprocessable("stop orders are not eligible for extended hours trading")
+    if extended and (kind != "limit" or force not in ("day", "gtc")):
+        raise unprocessable("extended hours order must be DAY or GTC limit orders")
+    if extended and order_class:
+        raise unprocessable(f"{order_class} orders are not eligible for extended hours trading")
+    return extended
 
 
 def _decimal(given: Mapping[str, object], name: str) -> Decimal | None:

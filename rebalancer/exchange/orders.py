@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rebalancer.exchange import parameters as read
 from rebalancer.exchange.core import Exchange
-from rebalancer.exchange.errors import not_found, unprocessable
+from rebalancer.exchange.errors import ApiError, invalid, not_found, unprocessable
 from rebalancer.exchange.order import Order
 from rebalancer.exchange.parameters import Parameters
 
@@ -23,7 +23,14 @@ def list_orders(exchange: Exchange, parameters: Parameters) -> list[dict[str, ob
     classes = read.names(parameters, "asset_class")
     after, until = read.moment(parameters, "after"), read.moment(parameters, "until")
     limit = read.count(parameters, "limit", LIMIT_DEFAULT, LIMIT_MAX)
+    nested = read.flag(parameters, "nested")
+    cursors = [parameters.get(name, "") for name in ("after_order_id", "before_order_id")]
+    if all(cursors):
+        raise invalid("only one of before_order_id or after_order_id is accepted")
+    if any(cursors) and (after is not None or until is not None):
+        raise invalid("before_order_id and after_order_id cannot be combined with after or until")
     with exchange.reading():
+        beyond, before = (_known(exchange, read.order_id(text)).seq if text else None for text in cursors)
         symbols = {listing.symbol if (listing := exchange.find(name)) else name for name in asked}
         if classes and "all" not in classes:
             listed = {s for s, listing in exchange.market.listings.items() if listing.asset_class in classes}
@@ -38,15 +45,18 @@ def list_orders(exchange: Exchange, parameters: Parameters) -> list[dict[str, ob
             side=side or None,
             ascending=direction == "asc",
             limit=limit,
+            beyond=beyond,
+            before=before,
+            nested=nested,
         )
-        return [order.wire() for order in found]
+        return [exchange.shown(order, nested=nested) for order in found]
 
 
-def get_order(exchange: Exchange, identity: str) -> dict[str, object]:
-    """GET /v2/orders/{id}."""
+def get_order(exchange: Exchange, identity: str, parameters: Parameters | None = None) -> dict[str, object]:
+    """GET /v2/orders/{id}; with `nested` its legs inside."""
     identity = read.order_id(identity)
     with exchange.reading():
-        return _known(exchange, identity).wire()
+        return exchange.shown(_known(exchange, identity), nested=read.flag(parameters or {}, "nested"))
 
 
 def get_order_by_client_id(exchange: Exchange, client_order_id: str) -> dict[str, object]:
@@ -55,7 +65,7 @@ def get_order_by_client_id(exchange: Exchange, client_order_id: str) -> dict[str
         order = exchange.store.order("client_order_id", client_order_id)
         if order is None:
             raise not_found(f"order not found for {client_order_id[:128]}")
-        return order.wire()
+        return exchange.shown(order)
 
 
 def cancel_order(exchange: Exchange, identity: str) -> None:
@@ -64,6 +74,7 @@ def cancel_order(exchange: Exchange, identity: str) -> None:
     with exchange.request() as at:
         order = exchange.orders.get(identity)
         if order is not None:
+            _check_cancellable(order)
             exchange.cancel(order, at)
             return
         closed = _known(exchange, identity)
@@ -76,9 +87,18 @@ def cancel_all(exchange: Exchange) -> list[dict[str, object]]:
     with exchange.request() as at:
         answer: list[dict[str, object]] = []
         for order in tuple(exchange.orders.values()):
-            exchange.cancel(order, at)
-            answer.append({"id": order.id, "status": 200, "body": order.wire()})
+            try:
+                _check_cancellable(order)
+                exchange.cancel(order, at)
+                answer.append({"id": order.id, "status": 200, "body": exchange.shown(order)})
+            except ApiError as refusal:
+                answer.append({"id": order.id, "status": 500, "body": refusal.body})
         return answer
+
+
+def _check_cancellable(order: Order) -> None:
+    if order.status == "pending_replace":
+        raise unprocessable("order pending replace")
 
 
 def _known(exchange: Exchange, identity: str) -> Order:

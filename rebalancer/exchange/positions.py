@@ -11,6 +11,7 @@ from rebalancer.exchange.books import SMALLEST, Position
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.errors import ApiError, invalid, not_found
 from rebalancer.exchange.market.listing import Listing
+from rebalancer.exchange.order import held_quantity
 from rebalancer.exchange.order_request import OrderRequest, decimal_in
 from rebalancer.exchange.parameters import Parameters
 from rebalancer.exchange.views import asset_id, position_view
@@ -37,7 +38,7 @@ def close_position(exchange: Exchange, name: str, parameters: Parameters) -> dic
     with exchange.request() as at:
         position = _held(exchange, name)
         qty = _closing_qty(position, _listing(exchange, position), parameters)
-        return exchange.place(_closing(exchange, position, qty), at).wire()
+        return exchange.shown(exchange.place(_closing(exchange, position, qty), at))
 
 
 def close_all(exchange: Exchange, parameters: Parameters) -> list[dict[str, object]]:
@@ -45,7 +46,8 @@ def close_all(exchange: Exchange, parameters: Parameters) -> list[dict[str, obje
     with exchange.request() as at:
         if read.flag(parameters, "cancel_orders"):
             for order in tuple(exchange.orders.values()):
-                exchange.cancel(order, at, at_once=True)
+                if order.is_open:  # its sibling's cancellation may have cancelled it
+                    exchange.cancel(order, at, at_once=True)
         answer: list[dict[str, object]] = []
         for symbol, position in sorted(exchange.books.positions.items()):
             row: dict[str, object] = {"symbol": symbol.replace("/", "")}
@@ -103,7 +105,6 @@ def _view(exchange: Exchange, position: Position, at: int) -> dict[str, object]:
     bid, ask = market.quote(symbol, at)
     closing = "sell" if position.qty > 0 else "buy"
     price = bid if closing == "sell" else ask
-    orders = [order for order in exchange.open_orders_of(symbol) if order.side == closing and not order.is_opening]
-    held = sum((order.remaining(price) for order in orders), ZERO)
+    held = held_quantity((order for order in exchange.open_orders_of(symbol) if order.side == closing), price)
     last, start = market.last(symbol, at), market.day_start(symbol, at)
     return position_view(position, _listing(exchange, position), asset_id(symbol), last, start, held)

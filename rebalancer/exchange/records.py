@@ -87,7 +87,8 @@ def get_calendar(exchange: Exchange, parameters: Parameters) -> list[dict[str, o
     end = read.new_york_date(parameters, "end") or date.max
     table = exchange.sessions
     rows = table.between(start.toordinal(), end.toordinal())
-    return [calendar_view(session, table.next_open(session.close + MICROS)) for session in rows[: len(table.days) - 1]]
+    known = (row for row in rows if row != table.sessions[-1])  # of the last one nobody knows when it settles
+    return [calendar_view(row, table.next_open(row.close + MICROS)) for row in known]
 
 
 def _asset(exchange: Exchange, listing: Listing, at: int) -> dict[str, object]:

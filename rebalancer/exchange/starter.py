@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import signal
@@ -34,7 +35,9 @@ class ExchangeOptions(NamedTuple):
 
     `start` None means 2026-11-20T15:05:00Z for a fresh state, and where it stopped for an old one, which a later start
     moves forward and an earlier one never moves back. Latencies are wall seconds; `speed` is simulated seconds per
-    second; `rate_limit_per_minute` 0 turns the limit off.
+    second; `rate_limit_per_minute` 0 turns the limit off. `faults` is a file of fault rules, `replay` a directory of
+    recorded bars that take the place of the simulated prices. The admin port listens on
+    loopback only, None leaves it out, 0 picks a free one.
     """
 
     state: Path | None = None
@@ -53,6 +56,9 @@ class ExchangeOptions(NamedTuple):
     rate_limit_per_minute: int = 200
     multiplier: int = 2
     latency_seconds: float = 0.0
+    faults: Path | None = None
+    replay: Path | None = None
+    admin_port: int | None = None
 
 
 class RunningExchange:
@@ -61,31 +67,49 @@ class RunningExchange:
     def __init__(self, options: ExchangeOptions) -> None:
         import uvicorn
 
+        from rebalancer.exchange.admin.port import LOOPBACK, build_admin
+        from rebalancer.exchange.faults.connection import BreakableProtocol
         from rebalancer.exchange.http.app import build_app
         from rebalancer.exchange.http.gate import GateRules
+        from rebalancer.exchange.streams.hub import Hub
 
         self._lock_file = _lock(options.state)
+        self._sockets: list[socket.socket] = []
         try:
             self.exchange: Exchange = open_exchange(options)
-            self._socket = _listen(options.host, options.port)
+            self._sockets.append(_listen(options.host, options.port, "--port"))
+            if options.admin_port is not None:
+                self._sockets.append(_listen(LOOPBACK, options.admin_port, "--admin-port"))
         except BaseException:
+            for opened in self._sockets:
+                opened.close()
             _unlock(self._lock_file)
             raise
         rules = GateRules(options.key, options.secret, options.rate_limit_per_minute, options.latency_seconds)
-        self._gate = build_app(self.exchange, rules)
+        self._hub = Hub(rules.knows)
+        self._gate = build_app(self.exchange, rules, self._hub)
         config = uvicorn.Config(
             self._gate,
             log_config=None,
             access_log=False,
             date_header=False,
             server_header=False,
-            ws="none",
+            http=BreakableProtocol,
+            ws="websockets-sansio",
+            ws_ping_interval=10.0,
+            proxy_headers=False,
             timeout_graceful_shutdown=2,
         )
-        self._server = uvicorn.Server(config)
+        self._servers = [uvicorn.Server(config)]
         self._stopped = False
-        host, port = self._socket.getsockname()[:2]
-        self.url = f"http://{host}:{port}"
+        self.url, self.admin_url = _url(self._sockets[0]), None
+        if options.admin_port is not None:
+            self.admin_url = _url(self._sockets[1])
+            admin = uvicorn.Config(
+                build_admin(self.exchange, self._hub), log_config=None, access_log=False, lifespan="off", ws="none",
+                proxy_headers=False, timeout_graceful_shutdown=2,
+            )  # fmt: skip
+            self._servers.append(uvicorn.Server(admin))
         self._thread = threading.Thread(target=self._serve, name="exchange", daemon=True)
         self._thread.start()
         self._wait_until_ready()
@@ -105,9 +129,12 @@ class RunningExchange:
         if self._stopped:
             return
         self._stopped = True
-        self._server.should_exit = True
+        self._hub.close()
+        for server in self._servers:
+            server.should_exit = True
         self._thread.join()
-        self._socket.close()
+        for opened in self._sockets:
+            opened.close()
         self.exchange.close()
         _unlock(self._lock_file)
 
@@ -120,13 +147,18 @@ class RunningExchange:
         self.stop()
 
     def _serve(self) -> None:
-        """Run the server in its thread, where it installs no signal handlers."""
-        self._server.run(sockets=[self._socket])
+        """Run the servers in their thread, where they install no signal handlers."""
+
+        async def serve_all() -> None:
+            pairs = zip(self._servers, self._sockets, strict=True)
+            await asyncio.gather(*(server.serve(sockets=[opened]) for server, opened in pairs))
+
+        asyncio.run(serve_all())
 
     def _wait_until_ready(self) -> None:
         pause = threading.Event()
         waited = 0.0
-        while not self._server.started:
+        while not all(server.started for server in self._servers):
             if not self._thread.is_alive() or waited > READY_SECONDS_MAX:
                 self.stop()
                 raise ExchangeUnavailable(f"the exchange did not come up at {self.url}")
@@ -154,7 +186,9 @@ def serve(options: ExchangeOptions) -> int:
         print(f"exchange: {error}", file=sys.stderr)  # noqa: T201 - the foreground command speaks to its terminal
         return 69 if isinstance(error, ExchangeUnavailable) else 2
     with running:
-        print(f"exchange listening on {running.url}", flush=True)  # noqa: T201 - the one line on stdout
+        print(f"exchange listening on {running.url}", flush=True)  # noqa: T201 - stdout tells where
+        if running.admin_url is not None:
+            print(f"admin port on {running.admin_url}", flush=True)  # noqa: T201 - stdout tells where
         ended.wait()
     return 0
 
@@ -162,6 +196,7 @@ def serve(options: ExchangeOptions) -> int:
 def open_exchange(options: ExchangeOptions) -> Exchange:
     """The exchange without a server: for backtests and tests. Raises ExchangeUnavailable or ValueError."""
     from rebalancer.exchange.assembly import assemble
+    from rebalancer.exchange.faults.rules import read_faults_file
     from rebalancer.exchange.store import StateUnreadable
 
     if options.multiplier not in (1, 2, 4):
@@ -171,7 +206,11 @@ def open_exchange(options: ExchangeOptions) -> Exchange:
     if not 0 <= options.fill_latency_seconds < 60:
         raise ValueError(f"fill latency {options.fill_latency_seconds} s is not between 0 and 60")
     try:
-        return assemble(options, None if options.start is None else utc(options.start))
+        file = None if options.faults is None else read_faults_file(options.faults)
+        exchange = assemble(options, None if options.start is None else utc(options.start))
+        if file is not None:
+            exchange.faults.put(file.rules, file.seed)
+        return exchange
     except StateUnreadable as error:
         raise ExchangeUnavailable(str(error)) from None
 
@@ -203,7 +242,12 @@ def _unlock(handle: IO[str] | None) -> None:
         handle.close()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _listen(host: str, port: int, option: str) -> socket.socket:
     """A listening socket. Its protocol is named because asyncio turns off Nagle's delay (40 ms a call) only then."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -213,5 +257,5 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen(512)
     except OSError as error:
         listener.close()
-        raise ExchangeUnavailable(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port") from None
+        raise ExchangeUnavailable(f"cannot listen on {host}:{port}: {error.strerror}; choose another {option}") from None
     return listener

@@ -15,15 +15,17 @@ from pathlib import Path
 from typing import Final
 
 from rebalancer.exchange.calendar import TradingSession
+from rebalancer.exchange.market.halts import Halt
 from rebalancer.exchange.order import Order, order_from
 
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 _SCHEMA: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE session (day INTEGER PRIMARY KEY, opens INTEGER NOT NULL, closes INTEGER NOT NULL) STRICT;
 CREATE TABLE orders (
   seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, client_order_id TEXT NOT NULL UNIQUE, symbol TEXT NOT NULL,
-  side TEXT NOT NULL, is_open INTEGER NOT NULL, submitted_at INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
+  side TEXT NOT NULL, is_open INTEGER NOT NULL, submitted_at INTEGER NOT NULL, body TEXT NOT NULL, parent TEXT) STRICT;
+CREATE INDEX orders_parent ON orders (parent) WHERE parent IS NOT NULL;
 CREATE INDEX orders_open ON orders (seq) WHERE is_open = 1;
 CREATE INDEX orders_submitted ON orders (submitted_at, seq);
 CREATE TABLE event (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, reference TEXT NOT NULL) STRICT;
@@ -41,6 +43,19 @@ CREATE INDEX activity_at ON activity (at, seq);
 CREATE TABLE day_equity (
   day INTEGER PRIMARY KEY, equity TEXT NOT NULL, maintenance_margin TEXT NOT NULL) STRICT;
 """
+
+_SECOND: Final = """
+CREATE TABLE corporate_action (
+  id TEXT PRIMARY KEY, symbol TEXT NOT NULL, kind TEXT NOT NULL, ex_day INTEGER NOT NULL, pay_day INTEGER NOT NULL,
+  body TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE halt (symbol TEXT NOT NULL, starts INTEGER NOT NULL, ends INTEGER NOT NULL) STRICT;
+CREATE TABLE watchlist (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, body TEXT NOT NULL) STRICT;
+CREATE TABLE locate (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, body TEXT NOT NULL) STRICT;
+"""
+_UPGRADES: Final = {  # from layout: statements
+    1: "ALTER TABLE orders ADD COLUMN parent TEXT;\n"
+    "CREATE INDEX orders_parent ON orders (parent) WHERE parent IS NOT NULL;\n" + _SECOND,
+}
 
 
 class StateUnreadable(ValueError):
@@ -62,15 +77,27 @@ class Store:
         self.is_new = version == 0
         if self.is_new and self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             raise StateUnreadable(f"{where}: is a database of something else; choose another state file")
-        if version not in (0, LAYOUT):
+        if version not in (0, LAYOUT, *_UPGRADES):
             raise StateUnreadable(f"{where}: has layout {version}, this version reads layout {LAYOUT}")
+        if not self.is_new:
+            self._upgrade(version)
 
     def create(self) -> None:
         """Lay out an empty file, inside a transaction."""
-        for statement in _SCHEMA.split(";\n"):
+        self._run(_SCHEMA + _SECOND)
+        self._db.execute(f"PRAGMA user_version = {LAYOUT}")
+
+    def _upgrade(self, version: int) -> None:
+        """Bring an older file to this layout, one transaction a step."""
+        for old in range(version, LAYOUT):
+            with self.transaction():
+                self._run(_UPGRADES[old])
+                self._db.execute(f"PRAGMA user_version = {old + 1}")
+
+    def _run(self, script: str) -> None:
+        for statement in script.split(";\n"):
             if statement.strip():
                 self._db.execute(statement)
-        self._db.execute(f"PRAGMA user_version = {LAYOUT}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -82,6 +109,10 @@ class Store:
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
+
+    def execute(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
+        """Run a statement of a part that keeps a table of its own."""
+        return self._db.execute(statement, values)
 
     def close(self) -> None:
         """Close the file."""
@@ -113,10 +144,10 @@ class Store:
     def put_order(self, order: Order) -> None:
         """Insert or update an order."""
         self._db.execute(
-            "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (seq) DO UPDATE SET is_open = excluded.is_open, body = excluded.body",
+            "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (seq) DO UPDATE"
+            " SET is_open = excluded.is_open, body = excluded.body, parent = excluded.parent",
             (order.seq, order.id, order.client_order_id, order.symbol, order.side, int(order.is_open),
-             order.submitted_at, order.stored()),
+             order.submitted_at, order.stored(), order.parent),
         )  # fmt: skip
 
     def open_orders(self) -> list[Order]:
@@ -135,25 +166,60 @@ class Store:
         row = self._db.execute(f"SELECT body FROM orders WHERE {column} = ?", (value,)).fetchone()  # noqa: S608 - asserted above
         return None if row is None else order_from(row[0])
 
+    def legs(self, parent: str) -> list[Order]:
+        """The legs of an order, oldest first, replaced ones included."""
+        rows = self._db.execute("SELECT body FROM orders WHERE parent = ? ORDER BY seq", (parent,))
+        return [order_from(row[0]) for row in rows]
+
     def orders(
         self, *, is_open: bool | None, after: int | None, until: int | None, symbols: set[str], side: str | None,
-        ascending: bool, limit: int,
+        ascending: bool, limit: int, beyond: int | None = None, before: int | None = None, nested: bool = False,
     ) -> list[Order]:  # fmt: skip
-        """Orders by submission time; `after` and `until` are exclusive."""
+        """Orders by submission time; `after`, `until` (times), `beyond` and `before` (numbers) are exclusive."""
         where, values = ["1"], list[object]()
         for clause, value in (
             ("is_open = ?", None if is_open is None else int(is_open)),
             ("submitted_at > ?", after), ("submitted_at < ?", until), ("side = ?", side),
+            ("seq > ?", beyond), ("seq < ?", before),
         ):  # fmt: skip
             if value is not None:
                 where.append(clause)
                 values.append(value)
+        if nested:
+            where.append("parent IS NULL")
         if symbols:
             where.append(f"symbol IN ({', '.join('?' * len(symbols))})")
             values += sorted(symbols)
         way = "ASC" if ascending else "DESC"
         query = f"SELECT body FROM orders WHERE {' AND '.join(where)} ORDER BY submitted_at {way}, seq {way} LIMIT ?"  # noqa: S608 - clauses are the constants above
         return [order_from(row[0]) for row in self._db.execute(query, (*values, limit))]
+
+    # --- watchlists and locates --------------------------------------------------------------------------------------
+
+    def put_document(self, table: str, identity: str, body: dict[str, object]) -> None:
+        """Insert or update a `watchlist` or a `locate`."""
+        assert table in ("watchlist", "locate")
+        query = f"INSERT INTO {table} (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body"  # noqa: S608 - asserted above
+        self._db.execute(query, (identity, json.dumps(body)))
+
+    def documents(self, table: str) -> list[dict[str, object]]:
+        """All watchlists or locates, oldest first."""
+        assert table in ("watchlist", "locate")
+        return [json.loads(row[0]) for row in self._db.execute(f"SELECT body FROM {table} ORDER BY seq")]  # noqa: S608 - asserted above
+
+    def drop_document(self, table: str, identity: str) -> None:
+        """Forget one."""
+        assert table in ("watchlist", "locate")
+        self._db.execute(f"DELETE FROM {table} WHERE id = ?", (identity,))  # noqa: S608 - asserted above
+
+    def halts(self) -> tuple[Halt, ...]:
+        """All trading halts."""
+        return tuple(Halt(*row) for row in self._db.execute("SELECT symbol, starts, ends FROM halt"))
+
+    def set_halts(self, halts: Iterable[Halt]) -> None:
+        """Store the trading halts."""
+        self._db.execute("DELETE FROM halt")
+        self._db.executemany("INSERT INTO halt VALUES (?, ?, ?)", halts)
 
     # --- ledger ----------------------------------------------------------------------------------------------------
 

@@ -271,7 +271,7 @@ def test_malformed_requests_get_a_4xx_and_change_nothing(running: RunningExchang
             "/v2/stocks/bars?symbols=AAPL&timeframe=1Day&start=0001-01-01&end=0001-01-02&page_token=QUFQTHx4",
         ):  # fmt: skip
             assert 400 <= session.get(running.url + path, timeout=20).status_code < 500, path
-        for method, path in (("PUT", "/v2/orders"), ("PATCH", "/v2/orders/x"), ("DELETE", "/v2/account")):
+        for method, path in (("PUT", "/v2/orders"), ("PUT", "/v2/orders/x"), ("DELETE", "/v2/account")):
             answer = session.request(method, running.url + path, timeout=20)
             assert (answer.status_code, answer.json()) == (405, {"code": 40510000, "message": "method not allowed"})
         assert session.get(f"{running.url}/v2/positions", timeout=20).text.count("symbol") == before

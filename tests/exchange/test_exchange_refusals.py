@@ -43,7 +43,6 @@ MALFORMED = [
     ({"type": "limit"}, 422, INVALID, "limit orders require a limit price"),
     ({"type": "limit", "limit_price": "0"}, 422, INVALID, "limit price must be > 0"),
     ({"type": "stop"}, 422, INVALID, "stop orders require a stop price"),
-    ({"type": "stop", "stop_price": "9"}, 422, UNPROCESSABLE, "order type stop is not supported"),
     ({"type": "stop_limit", "stop_price": "9"}, 422, INVALID, "stop limit orders require both stop and limit price"),
     (
         {"type": "trailing_stop"},
@@ -51,7 +50,7 @@ MALFORMED = [
         INVALID,
         "trailing stop orders must specify one of trail_price or trail_percent",
     ),
-    ({"order_class": "bracket"}, 422, UNPROCESSABLE, "order class bracket is not supported"),
+    ({"order_class": "mleg"}, 422, UNPROCESSABLE, "order class mleg is not supported"),
     ({"extended_hours": True}, 422, UNPROCESSABLE, "extended hours order must be DAY or GTC limit orders"),
     ({"advanced_instructions": {"a": 1}}, 403, FORBIDDEN, "account not allowed to use advanced_instructions"),
     ({"client_order_id": "x" * 129}, 422, INVALID, "client_order_id must be no more than 128 characters"),
@@ -64,7 +63,6 @@ UNSUITABLE = [
     ({"symbol": "NVR", "qty": "0.5"}, 403, FORBIDDEN, 'asset "NVR" is not fractionable'),
     ({"symbol": "NVR", "qty": None, "notional": 50}, 403, FORBIDDEN, 'asset "NVR" is not fractionable'),
     ({"qty": "0.5", "time_in_force": "gtc"}, 422, UNPROCESSABLE, "fractional orders must be DAY orders"),
-    ({"time_in_force": "fok"}, 422, UNPROCESSABLE, "time_in_force fok is not supported"),
     ({"symbol": "BTC/USD"}, 422, UNPROCESSABLE, "invalid crypto time_in_force"),
     (
         {"qty": None, "notional": "10.001"},

@@ -15,18 +15,24 @@ from starlette.responses import JSONResponse, Response
 
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.errors import ApiError
+from rebalancer.exchange.faults.gate import FaultGate
 from rebalancer.exchange.http.account import account_routes
 from rebalancer.exchange.http.data import data_routes
 from rebalancer.exchange.http.gate import Gate, GateRules
 from rebalancer.exchange.http.orders import order_routes
 from rebalancer.exchange.http.positions import position_routes
 from rebalancer.exchange.http.reference import reference_routes
+from rebalancer.exchange.openapi.document import openapi_routes
+from rebalancer.exchange.streams.hub import Hub
+from rebalancer.exchange.streams.market_stream import market_stream_routes
+from rebalancer.exchange.streams.sse import event_routes
+from rebalancer.exchange.streams.trade_updates import trade_update_routes
 
 TICK_SECONDS: Final = 0.05
 _SAVES: Final = 20  # the clock is saved every so many ticks
 
 
-def build_app(exchange: Exchange, rules: GateRules) -> Gate:
+def build_app(exchange: Exchange, rules: GateRules, hub: Hub) -> Gate:
     """Everything the server runs."""
 
     @asynccontextmanager
@@ -43,6 +49,10 @@ def build_app(exchange: Exchange, rules: GateRules) -> Gate:
         *position_routes(exchange),
         *reference_routes(exchange),
         *data_routes(exchange),
+        *event_routes(exchange, hub),
+        *trade_update_routes(exchange, hub),
+        *market_stream_routes(exchange, hub),
+        *openapi_routes(),
     ]
     app = Starlette(
         routes=routes,
@@ -50,7 +60,7 @@ def build_app(exchange: Exchange, rules: GateRules) -> Gate:
         exception_handlers={HTTPException: _http_error, ApiError: _api_error},
     )
     app.router.redirect_slashes = False
-    return Gate(app, exchange, rules)
+    return Gate(FaultGate(app, exchange, lambda: hub.closing), exchange, rules)
 
 
 async def _tick(exchange: Exchange) -> None:

@@ -9,6 +9,7 @@ from starlette.routing import Route
 from rebalancer.exchange import orders
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.http.body import json_object, parameters
+from rebalancer.exchange.replacement import replace_order
 
 
 def order_routes(exchange: Exchange) -> list[Route]:
@@ -28,7 +29,11 @@ def order_routes(exchange: Exchange) -> list[Route]:
         return JSONResponse(orders.get_order_by_client_id(exchange, client_order_id))
 
     async def one(request: Request) -> JSONResponse:
-        return JSONResponse(orders.get_order(exchange, request.path_params["order_id"]))
+        return JSONResponse(orders.get_order(exchange, request.path_params["order_id"], parameters(request)))
+
+    async def replace(request: Request) -> JSONResponse:
+        body = await json_object(request)
+        return JSONResponse(replace_order(exchange, request.path_params["order_id"], body))
 
     async def cancel(request: Request) -> Response:
         orders.cancel_order(exchange, request.path_params["order_id"])
@@ -40,5 +45,6 @@ def order_routes(exchange: Exchange) -> list[Route]:
         Route("/v2/orders", cancel_all, methods=["DELETE"]),
         Route("/v2/orders:by_client_order_id", by_client_id, methods=["GET"]),
         Route("/v2/orders/{order_id}", one, methods=["GET"]),
+        Route("/v2/orders/{order_id}", replace, methods=["PATCH"]),
         Route("/v2/orders/{order_id}", cancel, methods=["DELETE"]),
     ]

@@ -12,7 +12,7 @@ import numpy as np
 from rebalancer.exchange.calendar import MICROS, TradingSession, midnight_new_york
 from rebalancer.exchange.market.daily import BASE_DAY
 from rebalancer.exchange.market.listing import Listing
-from rebalancer.exchange.market.paths import STEP, NodePath, node_path
+from rebalancer.exchange.market.paths import STEP, NodePath
 from rebalancer.exchange.market.prices import Market, crypto_session, steps_of
 
 _CHUNK_DAYS: Final = 64
@@ -53,6 +53,7 @@ def bars(
 
     With a limit, at most so many.
     """
+    now = min(now, market.frozen.get(listing.symbol, now))
     found: list[Bar] = []
     for session, path, row in _session_paths(market, listing, start, min(end, now)):
         found += [bar for bar in _session_bars(session, path, row, frame, listing, now) if start <= bar.at <= end]
@@ -63,6 +64,7 @@ def bars(
 
 def latest_bar(market: Market, listing: Listing, frame: int, now: int) -> Bar:
     """The bar that the latest trade belongs to."""
+    now = min(now, market.frozen.get(listing.symbol, now))
     session = market.session(listing, now)
     return _session_bars(session, market.path(listing, session), 0, frame, listing, now)[-1]
 
@@ -79,7 +81,7 @@ def _session_paths(
             yield from ((session, market.path(listing, session), 0) for session in chunk)
             continue
         days = tuple(session.day for session in chunk)
-        path = node_path(market.factors, listing, market.daily(listing), days, steps_of(chunk[0]))
+        path = market.paths(listing, days, steps_of(chunk[0]))
         yield from ((session, path, row) for row, session in enumerate(chunk))
 
 

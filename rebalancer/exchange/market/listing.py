@@ -28,11 +28,16 @@ class Listing(NamedTuple):
     asset_class: AssetClass = "us_equity"
     tradable: bool = True
     fractionable: bool = True
-    shortable: bool = True
+    shortable: bool = True  # easy to borrow; a tradable name that is not can be sold short with a locate
+    overnight: bool = True  # trades between 20:00 and 04:00 New York
 
     @property
     def is_crypto(self) -> bool:
         return self.asset_class == "crypto"
+
+    @property
+    def is_hard_to_borrow(self) -> bool:
+        return self.tradable and not self.shortable and not self.is_crypto
 
 
 _EQUITIES: Final = """
@@ -80,7 +85,9 @@ SPY   | SPDR S&P 500 ETF Trust      | Index Fund    | 659.10 | 0.16 | 0.99 | 0.0
 """
 
 _ODD_ONES: Final = (  # each refuses something, as real listings do
-    Listing("NVR", "NVR Inc.", "Retail", 7312.0, 0.27, 0.46, 0.42, 5.0, 22000, "NYSE", fractionable=False),
+    Listing(
+        "NVR", "NVR Inc.", "Retail", 7312.0, 0.27, 0.46, 0.42, 5.0, 22000, "NYSE", fractionable=False, overnight=False
+    ),
     Listing(
         "AMC", "AMC Entertainment", "Communication", 2.36, 0.70, 0.28, 0.26, 5.0, 18000000, "NYSE", shortable=False
     ),

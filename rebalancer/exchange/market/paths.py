@@ -62,10 +62,11 @@ def node_path(factors: Factors, listing: Listing, daily: DailyPath, days: tuple[
     quantity = _volumes(listing, daily.volumes[at], own, shares)
     if listing.is_crypto:
         price, quantity = price[:, :-1], quantity[:, :-1]
-    return _in_ticks(listing, price, quantity)
+    return in_ticks(listing, price, quantity)
 
 
-def _in_ticks(listing: Listing, price: Floats, volume: Ticks) -> NodePath:
+def in_ticks(listing: Listing, price: Floats, volume: Ticks) -> NodePath:
+    """Quotes and trades around prices in USD, in whole cents."""
     mid = np.maximum(price, 0.05) * TICKS_PER_USD
     half = listing.spread_bp * 0.5e-4
     bid = np.floor(mid * (1.0 - half)).astype(np.int64)

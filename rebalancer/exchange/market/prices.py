@@ -13,9 +13,10 @@ import numpy as np
 
 from rebalancer.exchange.calendar import MICROS, SessionTable, TradingSession, midnight_new_york, new_york_day
 from rebalancer.exchange.market.daily import CRYPTO_DAY, DailyPath, daily_path
+from rebalancer.exchange.market.halts import HaltPlan
 from rebalancer.exchange.market.listing import Listing, listings
 from rebalancer.exchange.market.paths import CRYPTO_NODES, STEP, Factors, NodePath, node_path
-from rebalancer.values import Side
+from rebalancer.values import ZERO, Side
 
 _DAY: Final = CRYPTO_DAY * MICROS
 _EPOCH_DAY: Final = 719_163  # 1970-01-01
@@ -42,6 +43,8 @@ class Market:
         self.sessions = sessions
         self.factors = Factors(seed)
         self.listings = listings() if listed is None else listed
+        self.halts = HaltPlan()
+        self.frozen: dict[str, int] = {}  # halted symbols: no price later than this moment
         self._joined = {s.replace("/", ""): s for s, row in self.listings.items() if row.is_crypto}
         self._daily: dict[str, DailyPath] = {}
         self._days: OrderedDict[tuple[str, int], NodePath] = OrderedDict()
@@ -66,7 +69,7 @@ class Market:
         key = (listing.symbol, session.day)
         found = self._days.get(key)
         if found is None:
-            found = node_path(self.factors, listing, self.daily(listing), (session.day,), steps_of(session))
+            found = self.paths(listing, (session.day,), steps_of(session))
             self._days[key] = found
             if len(self._days) > _DAYS_KEPT:
                 self._days.popitem(last=False)
@@ -74,8 +77,13 @@ class Market:
             self._days.move_to_end(key)
         return found
 
+    def paths(self, listing: Listing, days: tuple[int, ...], steps: int) -> NodePath:
+        """The nodes of sorted days with equally many steps: arrays of shape (days, nodes)."""
+        return node_path(self.factors, listing, self.daily(listing), days, steps)
+
     def tick(self, listing: Listing, at: int) -> Tick:
         """Quote and latest trade at a moment; outside sessions those of the last close."""
+        at = min(at, self.frozen.get(listing.symbol, at))
         session = self.session(listing, at)
         path = self.path(listing, session)
         node = min((at - session.open) // STEP, path.bid.shape[1] - 1)
@@ -105,17 +113,61 @@ class Market:
 
     def next_reached(self, symbol: str, side: Side, limit: Decimal, since: int, until: int) -> int | None:
         """The first moment in [since, until) at which a limit is marketable, or None. The span lies in one session."""
-        listing = self.listings[symbol]
-        session = self.session(listing, since)
-        path = self.path(listing, session)
-        first = min((since - session.open) // STEP, path.bid.shape[1] - 1)
-        stop = min(-((session.open - until) // STEP), path.bid.shape[1])
+        path, open_at, first, stop = self._nodes(symbol, since, until)
         if side == "buy":
             reached = path.ask[0, first:stop] <= int((limit * 100).to_integral_value(ROUND_FLOOR))
         else:
             reached = path.bid[0, first:stop] >= int((limit * 100).to_integral_value(ROUND_CEILING))
-        node = int(np.argmax(reached))
-        return max(since, session.open + (first + node) * STEP) if reached[node] else None
+        return _first(reached, open_at, first, since)
+
+    def next_traded(self, symbol: str, side: Side, stop_price: Decimal, since: int, until: int) -> int | None:
+        """The first moment in [since, until), within one session, whose latest trade triggers a stop, or None."""
+        path, open_at, first, stop = self._nodes(symbol, since, until)
+        trade = path.trade[0, first:stop]
+        if side == "buy":
+            return _first(trade >= int((stop_price * 100).to_integral_value(ROUND_CEILING)), open_at, first, since)
+        return _first(trade <= int((stop_price * 100).to_integral_value(ROUND_FLOOR)), open_at, first, since)
+
+    def next_trailed(
+        self, symbol: str, side: Side, best: Decimal, trail: tuple[Decimal | None, Decimal | None], since: int,
+        until: int,
+    ) -> int | None:  # fmt: skip
+        """As `next_traded`, for a stop that trails the best trade by dollars or by per cent. Exact, in integers."""
+        path, open_at, first, stop = self._nodes(symbol, since, until)
+        trade = path.trade[0, first:stop]
+        start = int(best * 100)
+        dollars, percent = trail
+        away = int((dollars or ZERO) * 10**8)
+        share = int((percent or ZERO) * 10**4)
+        if side == "buy":
+            marks = np.minimum.accumulate(np.minimum(trade, start))
+            return _first(trade * 10**6 >= marks * (10**6 + share) + away, open_at, first, since)
+        marks = np.maximum.accumulate(np.maximum(trade, start))
+        return _first(trade * 10**6 <= marks * (10**6 - share) - away, open_at, first, since)
+
+    def best_traded(self, symbol: str, side: Side, since: int, until: int) -> Decimal | None:
+        """The lowest (side buy) or highest trade known in [since, until]; None unless `since` lies in a session."""
+        if until < since or (not self.listings[symbol].is_crypto and self.sessions.current(since) is None):
+            return None
+        path, _, first, stop = self._nodes(symbol, since, until + 1)
+        trade = path.trade[0, first : max(stop, first + 1)]
+        return usd(int(trade.min() if side == "buy" else trade.max()))
+
+    def _nodes(self, symbol: str, since: int, until: int) -> tuple[NodePath, int, int, int]:
+        """The nodes of a span's session, its start, and the first and last (exclusive) node of the span."""
+        listing = self.listings[symbol]
+        session = self.session(listing, since)
+        path = self.path(listing, session)
+        first = min((since - session.open) // STEP, path.bid.shape[1] - 1)
+        return path, session.open, first, min(-((session.open - until) // STEP), path.bid.shape[1])
+
+
+def _first(reached: np.ndarray[tuple[int], np.dtype[np.bool_]], open_at: int, first: int, since: int) -> int | None:
+    """The moment of the first node that is true."""
+    if not reached.size:
+        return None
+    node = int(np.argmax(reached))
+    return max(since, open_at + (first + node) * STEP) if reached[node] else None
 
 
 def crypto_session(at: int) -> TradingSession:
