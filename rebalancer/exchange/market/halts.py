@@ -1,0 +1,34 @@
+"""Trading halts: spans of time in which an instrument does not trade. Orders rest; nothing is triggered or filled."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Halt(NamedTuple):
+    """One halt of one symbol, microseconds since 1970: start inclusive, end exclusive."""
+
+    symbol: str
+    start: int
+    end: int
+
+
+class HaltPlan:
+    """All halts, looked up by symbol. Few, so that a scan is quick."""
+
+    def __init__(self, halts: tuple[Halt, ...] = ()) -> None:
+        self._of: dict[str, list[Halt]] = {}
+        for halt in sorted(halts):
+            self._of.setdefault(halt.symbol, []).append(halt)
+
+    def resumes(self, symbol: str, at: int) -> int | None:
+        """When trading goes on, or None when it is not halted at this moment."""
+        end = at
+        for halt in self._of.get(symbol, ()):
+            if halt.start <= end < halt.end:
+                end = halt.end
+        return end if end > at else None
+
+    def next_start(self, symbol: str, at: int, otherwise: int) -> int:
+        """The start of the first halt after a moment, or `otherwise` when that comes first."""
+        return min((h.start for h in self._of.get(symbol, ()) if h.start > at), default=otherwise)

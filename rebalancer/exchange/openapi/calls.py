@@ -1,0 +1,225 @@
+"""One entry a route: parameters, body and answers."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from rebalancer.exchange.openapi.objects import (
+    DAY,
+    FLAG,
+    ID,
+    TEXT,
+    TIME,
+    Schema,
+    by_symbol,
+    closed,
+    or_null,
+    refer,
+    rows,
+    words,
+)
+
+_READ: Final = (401, 429)  # every call of the trading API
+_DATA: Final = (400, 401)
+_BODY: Final = (400, 413)  # every call that reads a body
+
+
+class Call(NamedTuple):
+    """One call. `answer` None means no body; `errors` are the refusals, all of them with an Error."""
+
+    summary: str
+    answer: Schema | None = None
+    status: int = 200
+    errors: tuple[int, ...] = ()
+    query: tuple[dict[str, Any], ...] = ()
+    body: Schema | None = None
+    needs_keys: bool = True
+    media: str = "application/json"
+
+
+def _asked(name: str, schema: Schema, *, required: bool = False, example: object = None) -> dict[str, Any]:
+    parameter: dict[str, Any] = {"name": name, "in": "query", "schema": schema}
+    if required:
+        parameter["required"] = True
+    if example is not None:
+        parameter["example"] = example
+    return parameter
+
+
+_MOMENT: Final[Schema] = {"anyOf": [TIME, DAY]}
+_NUMBER: Final[Schema] = {"type": "string", "pattern": r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)$"}
+_EVENT_ID: Final[Schema] = {"type": "string", "pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"}
+_DIRECTION: Final = _asked("direction", words("asc", "desc"))
+_SPAN: Final = (_asked("after", _MOMENT), _asked("until", _MOMENT))
+_ORDER_ERRORS: Final = (*_READ, 403, 404, 422)
+
+_ACTIVITIES: Final = Call(
+    "What happened to the account, newest first",
+    rows({"anyOf": [refer("Fill"), refer("Entry")]}),
+    errors=(*_READ, 422),
+    query=(
+        _asked("category", words("trade_activity", "non_trade_activity")),
+        _asked("order_id", ID),
+        _asked("date", DAY),
+        *_SPAN,
+        _DIRECTION,
+        _asked("page_size", {"type": "integer", "minimum": 1, "maximum": 100}),
+        _asked("page_token", TEXT),
+    ),
+)
+
+_TRADING: Final = {
+    "GET /v2/account": Call("The account", refer("Account"), errors=_READ),
+    "GET /v2/account/configurations": Call("The account's switches", refer("Configurations"), errors=_READ),
+    "PATCH /v2/account/configurations": Call(
+        "Change switches; nulls leave them as they are",
+        refer("Configurations"),
+        errors=(*_READ, *_BODY),
+        body={
+            "type": "object",
+            "properties": {
+                **dict.fromkeys(("suspend_trade", "no_shorting", "fractional_trading"), or_null(FLAG)),
+                "max_margin_multiplier": or_null(words("1", "2", "4")),
+            },
+        },
+    ),
+    "GET /v2/account/activities": _ACTIVITIES._replace(query=(_asked("activity_types", TEXT), *_ACTIVITIES.query)),
+    "GET /v2/account/activities/{activity_type}": _ACTIVITIES,
+    "POST /v2/orders": Call(
+        "Place an order",
+        refer("Order"),
+        errors=(*_READ, *_BODY, 403, 422),
+        body=refer("OrderRequest"),
+    ),
+    "GET /v2/orders": Call(
+        "Orders, newest first",
+        rows(refer("Order")),
+        errors=(*_READ, 422),
+        query=(
+            _asked("status", words("open", "closed", "all")),
+            _asked("limit", {"type": "integer", "minimum": 1, "maximum": 500}),
+            *_SPAN,
+            _DIRECTION,
+            _asked("nested", FLAG),
+            _asked("symbols", TEXT),
+            _asked("side", words("buy", "sell")),
+            _asked("asset_class", words("us_equity", "crypto", "all")),
+        ),
+    ),
+    "DELETE /v2/orders": Call("Ask for the cancellation of all", rows(refer("Cancellation")), 207, errors=_READ),
+    "GET /v2/orders:by_client_order_id": Call(
+        "One order by the client's id",
+        refer("Order"),
+        errors=(*_READ, 404),
+        query=(_asked("client_order_id", TEXT, required=True),),
+    ),
+    "GET /v2/orders/{order_id}": Call(
+        "One order",
+        refer("Order"),
+        errors=(*_READ, 404, 422),
+        query=(_asked("nested", FLAG),),
+    ),
+    "PATCH /v2/orders/{order_id}": Call(
+        "Replace it: a new order takes its place",
+        refer("Order"),
+        errors=(*_ORDER_ERRORS, *_BODY),
+        body=refer("ReplaceRequest"),
+    ),
+    "DELETE /v2/orders/{order_id}": Call("Ask for its cancellation", None, 204, errors=(*_READ, 404, 422)),
+    "GET /v2/positions": Call("All positions", rows(refer("Position")), errors=_READ),
+    "DELETE /v2/positions": Call(
+        "Close all positions",
+        rows(refer("Closing")),
+        207,
+        errors=_READ,
+        query=(_asked("cancel_orders", FLAG),),
+    ),
+    "GET /v2/positions/{symbol_or_asset_id}": Call("One position", refer("Position"), errors=(*_READ, 404)),
+    "DELETE /v2/positions/{symbol_or_asset_id}": Call(
+        "Close it, whole or in part",
+        refer("Order"),
+        errors=(*_ORDER_ERRORS, 400),
+        query=(_asked("qty", _NUMBER), _asked("percentage", _NUMBER)),
+    ),
+    "GET /v2/assets": Call(
+        "Instruments",
+        rows(refer("Asset")),
+        errors=_READ,
+        query=(
+            _asked("status", words("active", "inactive", "all")),
+            _asked("asset_class", words("us_equity", "crypto")),
+            _asked("exchange", TEXT),
+        ),
+    ),
+    "GET /v2/assets/{symbol_or_asset_id}": Call("One instrument", refer("Asset"), errors=(*_READ, 404)),
+    "GET /v2/clock": Call("The market's clock", refer("Clock"), errors=_READ),
+    "GET /v2/calendar": Call(
+        "Sessions",
+        rows(refer("Day")),
+        errors=(*_READ, 422),
+        query=(_asked("start", _MOMENT), _asked("end", _MOMENT)),
+    ),
+    "GET /v2/events/trades": Call(
+        "Order events as they happen, or again",
+        TEXT,
+        errors=(*_READ, 422),
+        query=(
+            _asked("since", _MOMENT),
+            _asked("until", _MOMENT),
+            _asked("since_id", _EVENT_ID),
+            _asked("until_id", _EVENT_ID),
+        ),
+        media="text/event-stream",
+    ),
+    "GET /openapi.json": Call("This document", {"type": "object"}, errors=_READ),
+}
+
+
+def _data_calls() -> dict[str, Call]:
+    found: dict[str, Call] = {}
+    for latest, root, example in (
+        ("/v2/stocks/{kind}/latest", "/v2/stocks", "AAPL,MSFT"),
+        ("/v1beta3/crypto/us/latest/{kind}", "/v1beta3/crypto/us", "BTC/USD"),
+    ):
+        stocks = root == "/v2/stocks"
+        symbols = _asked("symbols", TEXT, required=True, example=example)
+        feed = (_asked("feed", words("sip", "iex", "delayed_sip", "boats", "overnight", "otc")),) if stocks else ()
+        errors = _DATA if stocks else (400,)
+        for kind, name in (("quotes", "Quote"), ("trades", "Trade"), ("bars", "Bar")):
+            answer = closed({kind: by_symbol(refer(name))})
+            found[f"GET {latest.replace('{kind}', kind)}"] = Call(
+                f"The latest {kind}", answer, 200, errors, (symbols, *feed), needs_keys=stocks
+            )
+        whole = by_symbol(refer("Snapshot"))
+        found[f"GET {root}/snapshots"] = Call(
+            "Latest trade, quote and bars",
+            whole if stocks else closed({"snapshots": whole}),
+            200,
+            errors,
+            (symbols, *feed),
+            needs_keys=stocks,
+        )
+        adjusted = (_asked("adjustment", words("raw", "split", "dividend", "all")), _asked("asof", TEXT))
+        found[f"GET {root}/bars"] = Call(
+            "A page of bars",
+            refer("BarPage"),
+            200,
+            errors,
+            (
+                symbols,
+                _asked("timeframe", TEXT, required=True, example="1Day"),
+                _asked("start", _MOMENT),
+                _asked("end", _MOMENT),
+                _asked("limit", {"type": "integer", "minimum": 1, "maximum": 10_000}),
+                _asked("sort", words("asc", "desc")),
+                _asked("page_token", TEXT),
+                *(adjusted if stocks else ()),
+                *feed,
+            ),
+            needs_keys=stocks,
+        )
+    return found
+
+
+CALLS: Final[dict[str, Call]] = {**_TRADING, **_data_calls()}
+"""By method and path."""

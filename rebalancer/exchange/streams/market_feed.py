@@ -1,0 +1,116 @@
+"""What has newly become known about prices: every quote and trade of the market, minute bars when they are complete.
+
+The cursor moves with simulated time, not with the wall: however seldom one asks, the same messages come, in the same
+order. Only after a long step of the clock are the oldest left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from rebalancer.exchange.calendar import MICROS, moment_of
+from rebalancer.exchange.core import Exchange
+from rebalancer.exchange.market.bars import bars, latest_bar
+from rebalancer.exchange.market.listing import Listing
+from rebalancer.exchange.market.paths import STEP
+from rebalancer.exchange.market_data import bar_row, quote_row, trade_row
+from rebalancer.values import utc_of
+
+Message = dict[str, Any]
+CHANNELS: Final = (
+    "trades", "quotes", "bars", "updatedBars", "dailyBars", "statuses", "lulds", "corrections", "cancelErrors",
+)  # fmt: skip
+EVERYTHING: Final = "*"
+_MINUTE: Final = 60 * MICROS
+_NODES_MAX: Final = 6000  # a day of 15-second steps
+_HALT: Final = {"sc": "H", "sm": "Trading Halt", "rc": "LUDP", "rm": "Volatility Trading Pause", "z": "C"}
+_RESUMPTION: Final = {"sc": "T", "sm": "Trading Resumption", "rc": "", "rm": "", "z": "C"}
+
+
+class MarketFeed:
+    """One listener's subscriptions and how far it has heard."""
+
+    def __init__(self, exchange: Exchange, *, crypto: bool) -> None:
+        self._exchange = exchange
+        self._listed = {
+            s: one for s, one in exchange.market.listings.items() if one.is_crypto == crypto and one.tradable
+        }
+        self._wanted: dict[str, list[str]] = {channel: [] for channel in CHANNELS}
+        with exchange.reading() as at:
+            self._at = at
+            self._halted = set(exchange.halts.names())
+
+    def subscribe(self, channel: str, symbols: list[str]) -> None:
+        """Add symbols, known or not; `*` stands for all."""
+        self._wanted[channel] = list(dict.fromkeys([*self._wanted[channel], *symbols]))
+
+    def unsubscribe(self, channel: str, symbols: list[str]) -> None:
+        """Remove symbols."""
+        self._wanted[channel] = [symbol for symbol in self._wanted[channel] if symbol not in symbols]
+
+    def subscriptions(self) -> Message:
+        """The message that confirms what is subscribed to."""
+        return {"T": "subscription", **self._wanted}
+
+    def news(self) -> list[Message]:
+        """Messages since the last call, in the order of their time."""
+        exchange = self._exchange
+        if not any(self._wanted.values()):
+            with exchange.reading() as self._at:
+                self._halted = set(exchange.halts.names())
+            return []
+        with exchange.reading() as at:
+            stood_still = self._halted.copy()  # until now, or still
+            found = [(self._at, message) for message in self._statuses(at)]
+            if at > self._at:
+                for listing in self._asked("trades", "quotes"):
+                    found += () if listing.symbol in stood_still else self._ticks(listing, at)
+                for listing in self._asked("bars", "dailyBars"):
+                    found += () if listing.symbol in stood_still else self._bars(listing, at)
+            self._at = max(self._at, at)
+        return [message for _, message in sorted(found, key=lambda one: one[0])]
+
+    def _ticks(self, listing: Listing, now: int) -> Iterator[tuple[int, Message]]:
+        """Trade and quote of every node in (cursor, now]."""
+        market, symbol = self._exchange.market, listing.symbol
+        at = max(self._at // STEP + 1, now // STEP - _NODES_MAX) * STEP
+        while at <= now:
+            tick = market.tick(listing, at)
+            if tick.at < at:  # no session, or a halt: go on with the next opening
+                at = now + 1 if listing.is_crypto else market.sessions.next_open(at).open
+                continue
+            if self._wants("trades", symbol):
+                yield at, _message("t", symbol, trade_row(self._exchange, listing, at))
+            if self._wants("quotes", symbol):
+                yield at, _message("q", symbol, quote_row(self._exchange, listing, at))
+            at += STEP
+
+    def _bars(self, listing: Listing, now: int) -> Iterator[tuple[int, Message]]:
+        """Minute bars whose minute ended in (cursor, now], each followed by the day's bar so far."""
+        market, symbol = self._exchange.market, listing.symbol
+        first = (self._at - _MINUTE) // _MINUTE * _MINUTE + 1
+        for bar in bars(market, listing, _MINUTE, first, now - _MINUTE, now)[-_NODES_MAX:]:
+            end = bar.at + _MINUTE
+            if self._wants("bars", symbol):
+                yield end, _message("b", symbol, bar_row(listing, bar))
+            if self._wants("dailyBars", symbol):
+                yield end, _message("d", symbol, bar_row(listing, latest_bar(market, listing, 0, end - 1)))
+
+    def _statuses(self, at: int) -> Iterator[Message]:
+        halted = set(self._exchange.halts.names())
+        for symbol in sorted(halted ^ self._halted):
+            if self._wants("statuses", symbol):
+                words = _HALT if symbol in halted else _RESUMPTION
+                yield {"T": "s", "S": symbol, **words, "t": moment_of(at)}
+        self._halted = halted
+
+    def _wants(self, channel: str, symbol: str) -> bool:
+        return symbol in self._wanted[channel] or EVERYTHING in self._wanted[channel]
+
+    def _asked(self, *channels: str) -> list[Listing]:
+        return [one for symbol, one in self._listed.items() if any(self._wants(name, symbol) for name in channels)]
+
+
+def _message(kind: str, symbol: str, row: Message) -> Message:
+    return {"T": kind, "S": symbol, **row, "t": utc_of(str(row["t"]))}

@@ -1,0 +1,63 @@
+"""Alpaca's own JavaScript client against the exchange: another language, another generation, and its websockets."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rebalancer.exchange.starter import ExchangeOptions, start_exchange
+
+JS = Path(__file__).parent / "js"
+NODE = shutil.which("node")
+ABSENT = NODE is None or not (JS / "node_modules").is_dir()
+CALLS = [
+    "addToWatchlist", "addWatchlist", "cancelAllOrders", "cancelOrder", "closeAllPositions", "closePosition",
+    "createOrder", "deleteFromWatchlist", "deleteWatchlist", "getAccount", "getAccountActivities",
+    "getAccountConfigurations", "getAsset", "getAssets", "getCalendar", "getClock", "getCryptoBars",
+    "getCryptoSnapshots", "getLatestBars", "getLatestCryptoBars", "getLatestCryptoQuotes", "getLatestCryptoTrades",
+    "getLatestQuotes", "getLatestTrades", "getMultiBarsV2", "getOrder", "getOrderByClientId", "getOrders",
+    "getPortfolioHistory", "getPosition", "getPositions", "getSnapshots", "getWatchlist", "getWatchlists",
+    "replaceOrder", "updateAccountConfigurations", "updateWatchlist",
+]  # fmt: skip
+EVENTS = ["canceled", "fill", "new", "pending_cancel", "pending_new", "pending_replace", "replaced"]
+
+
+@pytest.mark.skipif(ABSENT, reason="node or tests/clients/js/node_modules is missing: npm ci there installs it")
+def test_a_session_of_the_javascript_client() -> None:
+    assert NODE is not None
+    options = ExchangeOptions(
+        holdings="starter", rate_limit_per_minute=0, speed=30, fill_latency_seconds=0.004, partial_fill_probability=0,
+        key="key", secret="secret",
+    )  # fmt: skip
+    with start_exchange(options) as running:
+        environment = {"PATH": os.environ["PATH"], "EXCHANGE_URL": running.url, "NO_PROXY": "127.0.0.1"}
+        done = subprocess.run(
+            [NODE, "session.mjs"], cwd=JS, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        running.exchange.books.ledger.audit()
+    summary = json.loads(done.stdout.splitlines()[-1])
+    assert summary["calls"] == CALLS
+    assert summary["events"] == [
+        "canceled",
+        "fill",
+        "new",
+        "pending_cancel",
+        "pending_new",
+        "pending_replace",
+        "replaced",
+    ]
+    assert summary["quotes"] > 0
+
+
+def test_the_lock_file_names_no_registry() -> None:
+    """Packages come from whatever registry npm is set up with; their integrity hashes are fixed."""
+    packages = json.loads((JS / "package-lock.json").read_text())["packages"]
+    named = {name: row for name, row in packages.items() if name}
+    assert len(named) > 50
+    assert [name for name, row in named.items() if "resolved" in row or "integrity" not in row] == []

@@ -1,0 +1,93 @@
+"""Judges one answer by the compact official schemas and the documented changes, strictly both ways."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+import jsonschema_rs
+
+from tests.conformance.changes import CALLS, CHANGES, ERROR, Change
+from tests.conformance.derive import APIS, stored
+
+
+class Answer(NamedTuple):
+    """One answer of a session. `call` is method and path template; `body` None when there was none."""
+
+    call: str
+    case: str
+    expected: int
+    status: int
+    body: Any
+
+
+class Judge:
+    """Official schemas with a choice of changes applied."""
+
+    def __init__(self, documents: dict[str, dict[str, Any]] | None = None, changes: Iterable[Change] = CHANGES) -> None:
+        documents = documents or {api: stored(api) for api in APIS}
+        schemas: dict[str, Any] = {"Error": ERROR}
+        self._responses: dict[str, dict[str, Any]] = {}
+        for document in documents.values():
+            schemas |= copy.deepcopy(document["schemas"])
+            self._responses |= document["responses"]
+        loose: dict[str, set[str]] = {}
+        for change in changes:
+            loose.setdefault(change.schema, set()).update(change.optional)
+            _apply(change, schemas[change.schema])
+        for name, schema in schemas.items():
+            if name != "Error" and "properties" in schema:
+                schema["required"] = sorted(set(schema["properties"]) - loose.get(name, set()) - _PAGING)
+                schema["additionalProperties"] = False
+        self._schemas = schemas
+        self._validators: dict[str, Any] = {}
+
+    def violations(self, answer: Answer) -> list[str]:
+        """What is wrong with an answer; empty when nothing is."""
+        where = f"{answer.call} ({answer.case})"
+        if answer.status != answer.expected:
+            return [f"{where}: status {answer.status} instead of {answer.expected}: {answer.body}"]
+        schema = self._schema_of(answer)
+        if schema is _UNKNOWN:
+            return [f"{where}: {answer.status} is not in the official file"]
+        if schema is None:
+            return [] if answer.body is None else [f"{where}: {answer.status} must have no body"]
+        validator = self._validator(schema)
+        return [
+            f"{where}: {'/'.join(map(str, error.instance_path)) or 'answer'}: {error.message[:300]}"
+            for error in validator.iter_errors(answer.body)
+        ]
+
+    def _schema_of(self, answer: Answer) -> Any:
+        if answer.status >= 400:
+            return {"$ref": "#/schemas/Error"}
+        call = CALLS.get(answer.call)
+        if call is not None and call.answer is not None:
+            return call.answer if answer.status == 200 else _UNKNOWN
+        name = answer.call if call is None else call.same_as
+        return self._responses.get(str(name), {}).get(str(answer.status), _UNKNOWN)
+
+    def _validator(self, schema: dict[str, Any]) -> Any:
+        key = str(schema)
+        if key not in self._validators:
+            self._validators[key] = jsonschema_rs.validator_for(
+                {**schema, "schemas": self._schemas}, validate_formats=True
+            )
+        return self._validators[key]
+
+
+_UNKNOWN: Final = object()
+_PAGING: Final = {"next_page_token"}  # absent and null mean the same: there is no further page
+
+
+def _apply(change: Change, schema: dict[str, Any]) -> None:
+    properties = schema.get("properties", {})
+    for name in change.gone:
+        del properties[name]
+    properties |= change.added
+    for name, changed in change.changed.items():
+        if name:
+            properties[name] = changed
+        else:
+            schema["enum"] = [*schema["enum"], *changed["enum"]]

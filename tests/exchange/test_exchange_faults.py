@@ -1,0 +1,428 @@
+"""Every fault, seen through the real adapter: what the client concludes, and what was really done."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from websockets.exceptions import ConnectionClosed
+
+from rebalancer.documents import BadDocument
+from rebalancer.exchange.faults.engine import Faults, chance
+from rebalancer.exchange.faults.kinds import KINDS
+from rebalancer.exchange.faults.refusals import REFUSALS
+from rebalancer.exchange.faults.rules import Rule, faults_of, read_faults_file
+from rebalancer.exchange.starter import ExchangeOptions, RunningExchange, start_exchange
+from rebalancer.outcomes import OrderState
+from rebalancer.world.brokers import AlpacaBroker, Endpoints
+from rebalancer.world.ports import BrokerUnavailable
+from tests.brokers.making import CREDENTIALS, KEY, SECRET, an_order, rules
+from tests.exchange.test_exchange_trade_updates import stream, told
+
+KEYS = {"APCA-API-KEY-ID": KEY, "APCA-API-SECRET-KEY": SECRET}
+POST = "POST /v2/orders"
+
+
+@pytest.fixture(scope="module")
+def whole() -> Iterator[RunningExchange]:
+    options = ExchangeOptions(
+        key=KEY, secret=SECRET, rate_limit_per_minute=0, partial_fill_probability=0, fill_latency_seconds=0.0
+    )
+    with start_exchange(options) as server:
+        yield server
+
+
+@pytest.fixture
+def server(whole: RunningExchange) -> Iterator[RunningExchange]:
+    yield whole
+    whole.exchange.faults.clear()
+
+
+@pytest.fixture
+def broker(server: RunningExchange) -> Iterator[AlpacaBroker]:
+    quick = rules(total_timeout_seconds=0.3, read_timeout_seconds=0.2)
+    broker = AlpacaBroker(CREDENTIALS, Endpoints(server.url), quick, wait=lambda _: None)
+    yield broker
+    broker.close()
+
+
+def strike(server: RunningExchange, kind: str, **fields: Any) -> None:
+    """Put one rule in force."""
+    server.exchange.faults.put(faults_of({"rules": [{"kind": kind, **fields}]}, str).rules)
+
+
+_NUMBER = iter(range(10_000))
+
+
+def fresh() -> str:
+    return f"fault-{next(_NUMBER)}"
+
+
+def eventually(holds: Callable[[], object]) -> None:
+    for _ in range(500):
+        if holds():
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError("it never came to hold")
+
+
+# --- orders: what the client may conclude, and whether the order is there --------------------------------------------
+
+SUBMITS: list[tuple[str, dict[str, Any], str, str, bool]] = [
+    ("lost_before", {}, "unknown", "connection_lost", False),
+    ("lost_after", {}, "unknown", "connection_lost", True),
+    ("hang", {}, "unknown", "timeout", False),
+    ("hang", {"booked": True}, "unknown", "timeout", True),
+    ("drip", {"bytes_per_second": 50, "request": POST}, "unknown", "timeout", True),
+    ("rate_limit", {"request": POST}, "not_sent", "rate_limited", False),
+    ("http_error", {"request": POST}, "unknown", "http_502", False),
+    ("http_error", {"request": POST, "status": 504, "booked": True}, "unknown", "http_504", True),
+    ("http_error", {"request": POST, "status": 500, "json": True}, "unknown", "http_500", False),
+    ("malformed", {"request": POST}, "unknown", "unreadable", True),
+    ("truncated", {"request": POST}, "unknown", "connection_lost", True),
+    ("truncated", {"request": POST, "share": 0}, "unknown", "connection_lost", True),
+    ("delivered_twice", {}, "unknown", "duplicate_id", True),
+    ("unknown_enum", {"request": POST}, "accepted", "accepted", True),
+    ("missing_field", {"request": POST, "field": "id"}, "unknown", "unreadable", True),
+    ("set_field", {"request": POST, "field": "side", "value": "sell"}, "unknown", "contradiction", True),
+    ("human_trade", {"order": {"symbol": "KO", "qty": 1, "side": "buy"}}, "accepted", "accepted", True),
+]
+
+
+@pytest.mark.parametrize(("kind", "fields", "outcome", "reason", "booked"), SUBMITS)
+def test_a_submission_that_goes_wrong(
+    server: RunningExchange,
+    broker: AlpacaBroker,
+    kind: str,
+    fields: dict[str, Any],
+    outcome: str,
+    reason: str,
+    booked: bool,
+) -> None:
+    strike(server, kind, **fields)
+    name = fresh()
+    result = broker.submit(an_order(client_order_id=name, qty=Decimal(1)))
+    assert (result.kind, result.reason) == (outcome, reason)
+    server.exchange.faults.clear()
+    assert (broker.find_order(name) is not None) is booked
+
+
+@pytest.mark.parametrize(("answer", "reason"), [("reset", "connection_lost"), ("504", "http_504")])
+def test_a_late_booking_comes_after_the_look_up(
+    server: RunningExchange, broker: AlpacaBroker, answer: str, reason: str
+) -> None:
+    strike(server, "late", seconds=30, answer=answer)
+    name = fresh()
+    assert broker.submit(an_order(client_order_id=name, qty=Decimal(1))).reason == reason
+    assert broker.find_order(name) is None
+    server.clock.advance(31)
+    eventually(lambda: broker.find_order(name))
+
+
+@pytest.mark.parametrize("reason", sorted(REFUSALS))
+def test_every_known_refusal_is_definite_or_says_to_look(
+    server: RunningExchange, broker: AlpacaBroker, reason: str
+) -> None:
+    strike(server, "refuse", reason=reason)
+    name = fresh()
+    result = broker.submit(an_order(client_order_id=name, qty=Decimal(1)))
+    expected = {"duplicate_id": "unknown", "rate_limited": "not_sent", "internal": "unknown"}
+    assert result.kind == expected.get(reason, "refused"), result
+    server.exchange.faults.clear()
+    assert broker.find_order(name) is None
+
+
+def test_the_venue_rejects_what_the_broker_accepted(server: RunningExchange, broker: AlpacaBroker) -> None:
+    strike(server, "venue_reject", symbols=["AAPL"])
+    name = fresh()
+    assert broker.submit(an_order(client_order_id=name, qty=Decimal(1))).kind == "accepted"
+    eventually(lambda: (order := broker.find_order(name)) is not None and order.state is OrderState.REFUSED)
+    last = json.loads(server.exchange.events.after(server.exchange.events.last() - 1)[0].body)
+    assert (last["event"], last["order"]["client_order_id"]) == ("rejected", name)
+    assert last["order"]["failed_at"] is not None
+
+
+def test_a_partial_fill_on_demand(server: RunningExchange, broker: AlpacaBroker) -> None:
+    strike(server, "partial_fill")
+    name = fresh()
+    broker.submit(an_order(client_order_id=name, qty=Decimal(10)))
+    server.clock.advance(5)
+    eventually(lambda: (order := broker.find_order(name)) is not None and order.state is OrderState.FILLED)
+    fills = [
+        json.loads(one.body)["event"]
+        for one in server.exchange.events.after(0, 100_000)
+        if json.loads(one.body)["order"]["client_order_id"] == name
+    ]
+    assert fills[-2:] == ["partial_fill", "fill"]
+
+
+@pytest.mark.parametrize(("partial", "end"), [(False, OrderState.FILLED), (True, OrderState.CANCELED)])
+def test_a_fill_beats_the_cancellation(
+    server: RunningExchange, broker: AlpacaBroker, partial: bool, end: OrderState
+) -> None:
+    strike(server, "cancel_race", partial=partial)
+    name, limit = fresh(), Decimal("1.01")
+    low = an_order(client_order_id=name, type="limit", limit_price=limit, qty=Decimal(10))
+    sent = broker.submit(low).order
+    assert sent is not None
+    server.clock.advance(1)
+    broker.positions()
+    broker.cancel(sent.id)
+    eventually(lambda: (order := broker.find_order(name)) is not None and order.state is end)
+    order = broker.find_order(name)
+    assert order is not None
+    assert (order.filled_qty == 10) is not partial
+    assert 0 < order.filled_qty <= 10
+    assert order.filled_avg_price == limit
+
+
+# --- reads -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [("lost_before", {"request": "GET /v2/account"}), ("http_error", {"status": 503}), ("rate_limit", {}), ("truncated", {}),
+     ("malformed", {}), ("drip", {"bytes_per_second": 20}), ("hang", {"request": "GET /v2/account"}),
+     ("missing_field", {"field": "equity"}), ("set_field", {"field": "equity", "value": "NaN"})],
+)  # fmt: skip
+def test_a_read_that_always_fails_is_unavailable(
+    server: RunningExchange, broker: AlpacaBroker, kind: str, fields: dict[str, Any]
+) -> None:
+    strike(server, kind, **fields)
+    with pytest.raises(BrokerUnavailable):
+        broker.account()
+
+
+@pytest.mark.parametrize("kind", ["lost_before", "http_error", "rate_limit", "truncated"])
+def test_a_read_is_repeated_after_one_fault(server: RunningExchange, broker: AlpacaBroker, kind: str) -> None:
+    strike(server, kind, request="GET /v2/account", times=1)
+    assert broker.account().equity > 0
+    assert server.exchange.faults.state()[0]["fired"] == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "word"),
+    [({"trading_blocked": True}, "trading_blocked"), ({"account_blocked": True}, "account_blocked"),
+     ({"trade_suspended_by_user": True}, "trade_suspended_by_user"), ({"status": "ACCOUNT_CLOSED"}, "status:ACCOUNT_CLOSED")],
+)  # fmt: skip
+def test_flags_show_and_block(server: RunningExchange, broker: AlpacaBroker, flags: dict[str, Any], word: str) -> None:
+    strike(server, "account_flags", set=flags)
+    assert broker.account().restrictions == (word,)
+    result = broker.submit(an_order(client_order_id=fresh(), qty=Decimal(1)))
+    assert (result.kind, result.reason in ("unauthorized", "suspended")) == ("refused", True)
+    assert requests.get(f"{server.url}/v2/orders", headers=KEYS, timeout=20).status_code == 200
+
+
+def test_positions_lag_behind_fills(server: RunningExchange, broker: AlpacaBroker) -> None:
+    def held() -> dict[str, Decimal]:
+        return {one.symbol: one.qty for one in broker.positions() if one.symbol in ("NKE", "GE")}
+
+    broker.submit(an_order(client_order_id=fresh(), symbol="GE", qty=Decimal(3)))
+    eventually(lambda: held() == {"GE": 3})
+    server.clock.advance(120)
+    strike(server, "positions_lag", seconds=60)
+    broker.submit(an_order(client_order_id=fresh(), symbol="NKE", qty=Decimal(5)))
+    broker.submit(
+        an_order(client_order_id=fresh(), symbol="GE", side="sell", qty=Decimal(3), position_intent="sell_to_close")
+    )
+    eventually(lambda: not server.exchange.is_busy)
+    assert held() == {"GE": 3}
+    one = requests.get(f"{server.url}/v2/positions/NKE", headers=KEYS, timeout=20)
+    assert (one.status_code, one.json()["code"]) == (404, 40410000)
+    assert requests.get(f"{server.url}/v2/positions/GE", headers=KEYS, timeout=20).json()["qty"] == "3"
+    server.clock.advance(61)
+    assert held() == {"NKE": 5}
+
+
+def test_young_orders_are_not_found_yet(server: RunningExchange, broker: AlpacaBroker) -> None:
+    strike(server, "orders_lag", seconds=10)
+    name, since = fresh(), broker.now() - timedelta(seconds=2)
+    broker.submit(an_order(client_order_id=name, qty=Decimal(1)))
+    assert broker.find_order(name) is None
+    assert name not in {order.client_order_id for order in broker.orders(since)}
+    server.clock.advance(11)
+    assert broker.find_order(name) is not None
+    assert name in {order.client_order_id for order in broker.orders(since)}
+
+
+def test_a_list_without_the_order_that_is_found_by_id(server: RunningExchange, broker: AlpacaBroker) -> None:
+    strike(server, "orders_lag", request="GET /v2/orders")
+    name, since = fresh(), broker.now() - timedelta(seconds=2)
+    broker.submit(an_order(client_order_id=name, qty=Decimal(1)))
+    assert broker.find_order(name) is not None
+    assert name not in {order.client_order_id for order in broker.orders(since)}
+
+
+def test_a_skewed_clock(server: RunningExchange, broker: AlpacaBroker) -> None:
+    for seconds in (100.0, -100.0):
+        strike(server, "clock_skew", seconds=seconds, name="skew")
+        off = broker.clock().now - server.clock.now()
+        assert abs(off.total_seconds() - seconds) < 5
+
+
+def test_quotes_not_to_be_believed(server: RunningExchange, broker: AlpacaBroker) -> None:
+    def quote() -> Any:
+        return broker.quotes(["AAPL"])[0]
+
+    true = quote()
+    strike(server, "crossed_quote", name="q", symbols=["AAPL"])
+    assert quote().bid > quote().ask
+    assert broker.quotes(["MSFT"])[0].bid < broker.quotes(["MSFT"])[0].ask
+    strike(server, "zero_quote", name="q")
+    assert (quote().bid, quote().ask) == (None, None)
+    strike(server, "absurd_quote", name="q", factor=100)
+    assert quote().bid > true.ask * 90
+    strike(server, "stale_price", name="q", seconds=600)
+    assert timedelta(seconds=590) < broker.now() - quote().at < timedelta(seconds=620)
+    strike(server, "stale_quote", name="q", seconds=600)
+    assert broker.now() - quote().at < timedelta(seconds=20)  # the trade is fresh
+
+
+def test_a_strange_word_in_a_list(server: RunningExchange, broker: AlpacaBroker) -> None:
+    name, since = fresh(), broker.now() - timedelta(seconds=2)
+    strike(server, "unknown_enum", request="GET /v2/orders")
+    broker.submit(an_order(client_order_id=name, type="limit", limit_price=Decimal("1.01"), qty=Decimal(1)))
+    newest = broker.orders(since)[0]
+    assert not newest.state.is_final
+
+
+# --- streams ---------------------------------------------------------------------------------------------------------
+
+
+def heard(server: RunningExchange, count: int) -> list[str]:
+    """The first events of one order, as a listener hears them."""
+    with stream(server) as socket:
+        socket.send(json.dumps({"action": "authenticate", "data": {"key_id": KEY, "secret_key": SECRET}}))
+        told(socket)
+        socket.send(json.dumps({"action": "listen", "data": {"streams": ["trade_updates"]}}))
+        told(socket)
+        requests.post(
+            f"{server.url}/v2/orders", json={"symbol": "KO", "qty": 1, "side": "buy", "type": "market",
+                                             "time_in_force": "day"}, headers=KEYS, timeout=20,
+        )  # fmt: skip
+        return [told(socket)["data"]["event"] for _ in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "event", "expected"),
+    [
+        ("stream_lose", "new", ["pending_new", "fill"]),
+        ("stream_duplicate", "new", ["pending_new", "new", "new", "fill"]),
+        ("stream_reorder", "new", ["pending_new", "fill", "new"]),
+        ("stream_reorder", "fill", ["pending_new", "new", "fill"]),
+    ],
+)
+def test_a_stream_that_cannot_be_relied_on(server: RunningExchange, kind: str, event: str, expected: list[str]) -> None:
+    eventually(lambda: not server._hub.connected())
+    strike(server, kind, event=event)
+    assert heard(server, len(expected)) == expected
+
+
+def test_a_stream_that_breaks_off_and_one_that_falls_silent(server: RunningExchange) -> None:
+    eventually(lambda: not server._hub.connected())
+    strike(server, "stream_drop", event="fill", name="s")
+    with pytest.raises(ConnectionClosed):
+        heard(server, 3)
+    eventually(lambda: not server._hub.connected())
+    strike(server, "stream_mute", event="new", name="s")
+    with pytest.raises(TimeoutError), stream(server) as socket:
+        socket.send(json.dumps({"action": "auth", "key": KEY, "secret": SECRET}))
+        told(socket)
+        socket.send(json.dumps({"action": "listen", "data": {"streams": ["trade_updates"]}}))
+        told(socket)
+        server.exchange.submit({"symbol": "KO", "qty": 1, "side": "buy", "type": "market", "time_in_force": "day"})
+        assert told(socket)["data"]["event"] == "pending_new"
+        socket.recv(timeout=0.3)
+
+
+# --- the engine ------------------------------------------------------------------------------------------------------
+
+
+def test_a_burst_begins_and_ends_where_the_rule_says(server: RunningExchange) -> None:
+    strike(server, "rate_limit", request="GET /v2/clock", skip=2, times=3)
+    codes = [requests.get(f"{server.url}/v2/clock", headers=KEYS, timeout=20).status_code for _ in range(7)]
+    assert codes == [200, 200, 429, 429, 429, 200, 200]
+
+
+def test_a_rate_limit_may_say_when_to_come_back(server: RunningExchange) -> None:
+    strike(server, "rate_limit", retry_after=7)
+    answer = requests.get(f"{server.url}/v2/clock", headers=KEYS, timeout=20)
+    assert (answer.status_code, answer.headers["Retry-After"], answer.json()["code"]) == (429, "7", 42910000)
+
+
+def test_chances_depend_on_seed_rule_and_number_only() -> None:
+    def pattern(seed: int, name: str, others: int) -> list[bool]:
+        engine = Faults()
+        extra = [Rule(f"other-{n}", "rate_limit", probability=0.5) for n in range(others)]
+        engine.put([*extra, Rule(name, "lost_after", "POST", "/v2/orders", probability=0.3)], seed)
+        return [any(one.name == name for one in engine.on_request("POST", "/v2/orders")) for _ in range(200)]
+
+    first = pattern(1, "a", 0)
+    assert first == pattern(1, "a", 3)
+    assert first != pattern(2, "a", 0)
+    assert first != pattern(1, "b", 0)
+    assert 30 < sum(first) < 90
+    assert first == [chance(1, "a", number) < 0.3 for number in range(200)]
+
+
+def test_every_kind_of_fault_has_a_test_here() -> None:
+    text = Path(__file__).read_text()
+    assert [kind for kind in KINDS if f'"{kind}"' not in text] == []
+
+
+# --- the file --------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "faults.yaml"
+    path.write_text(
+        "seed: 3\nrules:\n  - kind: lost_after\n    probability: 0.25\n  - {name: burst, kind: rate_limit, times: 5}\n"
+    )
+    file = read_faults_file(path)
+    assert file.seed == 3
+    assert [(one.name, one.kind, one.method, one.path, one.probability, one.times) for one in file.rules] == [
+        ("lost_after-0", "lost_after", "POST", "/v2/orders", 0.25, None),
+        ("burst", "rate_limit", "*", "/v2/*", 1.0, 5),
+    ]
+    with start_exchange(ExchangeOptions(faults=path)) as server:
+        assert [one["name"] for one in server.exchange.faults.state()] == ["lost_after-0", "burst"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", r"f\.yaml:1: document: 'None' is not an object"),
+        ("rules: 3", r"f\.yaml:1: rules: is not a list"),
+        ("seed: -1\nrules: []", r"f\.yaml:1: seed: -1 is not a whole number"),
+        ("rules:\n- kind: explode", r"f\.yaml:2: rules\[0\]\.kind: 'explode' is not a kind of fault"),
+        ("rules:\n- kind: hang\n  second: 3", r"f\.yaml:3: rules\[0\]\.second: is not known here"),
+        ("rules:\n- kind: hang\n  seconds: -3", r"f\.yaml:3: rules\[0\]\.seconds: -3 is not a number"),
+        ("rules:\n- kind: hang\n  probability: 1.5", r"f\.yaml:3: .*1\.5 is not a number up to 1"),
+        ("rules:\n- kind: hang\n  times: yes", r"f\.yaml:3: rules\[0\]\.times: True is not a whole number"),
+        ("rules:\n- kind: hang\n  request: orders", r"f\.yaml:3: rules\[0\]\.request: 'orders' is not a method and a path"),
+        ("rules:\n- kind: refuse\n  reason: mood", r"f\.yaml:3: rules\[0\]\.reason: 'mood' is not a known refusal"),
+        ("rules:\n- kind: set_field\n  field: x", r"f\.yaml:2: rules\[0\]\.value: is missing"),
+        ("rules:\n- kind: http_error\n  status: 404", r"f\.yaml:3: rules\[0\]\.status: 404 is not a 5xx"),
+        ("rules:\n- kind: late\n  answer: maybe", r"f\.yaml:3: rules\[0\]\.answer: 'maybe'"),
+        ("rules:\n- kind: drip\n  bytes_per_second: 0", r"f\.yaml:3: .*is not more than 0"),
+        ("rules:\n- kind: account_flags\n  set: {mood: bad}", r"f\.yaml:3: rules\[0\]\.set\.mood: is not known"),
+        ("rules:\n- kind: hang\n  kind: drip", r"f\.yaml:3: kind: stands twice"),
+        ("rules:\n- {kind: hang, name: a}\n- {kind: drip, name: a}", r"two rules are named a"),
+        ("rules: [", r"f\.yaml:\d: is not YAML"),
+        ("rules:\n- kind: cancel_race\n  symbols: AAPL", r"f\.yaml:3: rules\[0\]\.symbols: 'AAPL' is not a list"),
+    ],
+)
+def test_mistakes_name_file_line_and_key(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "f.yaml"
+    path.write_text(text)
+    with pytest.raises(BadDocument, match=words):
+        read_faults_file(path)
+    with pytest.raises(ValueError, match=words):
+        start_exchange(ExchangeOptions(faults=path))
