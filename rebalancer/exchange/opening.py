@@ -6,7 +6,7 @@ from decimal import ROUND_FLOOR, Decimal
 from typing import Final, Literal
 
 from rebalancer.exchange.books import computed_id
-from rebalancer.exchange.calendar import MICROS
+from rebalancer.exchange.calendar import MICROS, new_york_day
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.order import Order
 from rebalancer.exchange.views import asset_id
@@ -21,10 +21,12 @@ STARTER: Final = {  # fractions of the opening cash
 
 
 def open_account(exchange: Exchange, cash: Decimal, holdings: Holdings, now: int) -> None:
-    """Deposit the cash and buy the holdings at the close before `now`. Raises ValueError for an impossible amount."""
+    """Deposit the cash and buy the holdings at the last close before the day of `now`. Raises ValueError for an impossible amount."""
     if not cash.is_finite() or cash < 0 or cash != cash.quantize(CENT) or cash >= 10**12:
         raise ValueError(f"cash {cash} is not an amount of dollars and cents, such as 100000")
     session = exchange.sessions.last_closed(now)
+    if new_york_day(session.close) == new_york_day(now):  # today's own close is not yet "the last close"
+        session = exchange.sessions.before(session)
     store, at = exchange.store, session.close
     store.set_meta("created_at", str(at - 60 * MICROS))
     exchange.books.fund(at - 60 * MICROS, cash)
