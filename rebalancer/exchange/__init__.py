@@ -8,4 +8,5 @@ Start it with `starter.start_exchange` (in this process) or `starter.serve` (for
 4. `checks`    why an order is refused; `errors` the exact bodies
 5. `matching`  when an order fills, expires or is cancelled; `books` what that does to cash and positions
 6. `ledger`    double entry; `margin` account numbers; `store` SQLite; `clock` and `calendar` time; `market` prices
+7. `streams`   what is told unasked; `faults` misbehaviour on demand; `admin` the port that steps time
 """

@@ -163,6 +163,7 @@ def check_quantity(request: OrderRequest, desk: Desk, intent: Intent) -> None:
     price = desk.ask if request.side == "buy" else desk.bid
     qty = request.qty if request.qty is not None else _units(request.notional or ZERO, price)
     if intent.endswith("close"):
+        _check_queued(request, desk)
         same = [order for order in desk.orders if order.side == request.side and order.status != "held"]
         held_for_orders = held_quantity(same, price)
         existing = abs(desk.held)
@@ -175,6 +176,15 @@ def check_quantity(request: OrderRequest, desk: Desk, intent: Intent) -> None:
             )
     elif intent == "sell_to_open":
         _check_short(request, desk, qty)
+
+
+def _check_queued(request: OrderRequest, desk: Desk) -> None:
+    """Outside the core session a sale by value may not stand beside another one."""
+    others = [order for order in desk.orders if order.side == request.side and not order.is_opening]
+    if desk.is_open or not others:
+        return
+    if request.qty is None or any(order.notional is not None for order in others):
+        raise errors.forbidden("unable to open new notional orders while having open closing position orders")
 
 
 def _check_short(request: OrderRequest, desk: Desk, qty: Decimal) -> None:
@@ -207,8 +217,8 @@ def check_funds(request: OrderRequest, desk: Desk, intent: Intent, reserve: Deci
         limit, enough = numbers.non_marginable_buying_power, cost <= numbers.non_marginable_buying_power
     else:
         multiplier, available = numbers.multiplier, numbers.available
-        if desk.is_overnight:
-            multiplier, available = min(multiplier, 2), numbers.regt_available
+        if desk.is_overnight and multiplier > 2:
+            multiplier, available = 2, numbers.regt_available
         rate = margin_rate(desk.listing.symbol, reserve, multiplier)
         limit, enough = available * multiplier, cost * rate <= available
     if not enough:

@@ -10,22 +10,22 @@ from rebalancer.exchange.errors import ApiError, bad_request
 
 
 class Configuration(NamedTuple):
-    """Only the switches that the exchange obeys; the others of the wire form are fixed."""
+    """The switches that may be changed; the others of the wire form are fixed. Mails are not sent, nothing is a PTP."""
 
     suspend_trade: bool = False
     no_shorting: bool = False
     fractional_trading: bool = True
     max_margin_multiplier: str = "4"
+    trade_confirm_email: str = "all"
+    ptp_no_exception_entry: bool = False
     disable_overnight_trading: bool = False
 
-    def wire(self) -> dict[str, object]:
-        """Alpaca's account configuration object."""
-        return {**self._asdict(), **_FIXED}
+    def wire(self, *, legacy: bool = False) -> dict[str, object]:
+        """Alpaca's account configuration object; legacy with the day-trading checks of old."""
+        return {**self._asdict(), **_FIXED, **(_RETIRED if legacy else {})}
 
 
 _FIXED: Final[dict[str, object]] = {
-    "trade_confirm_email": "all",
-    "ptp_no_exception_entry": False,
     "max_options_trading_level": 0,
 }
 _RETIRED: Final = {
@@ -50,6 +50,9 @@ def patched(configuration: Configuration, body: Mapping[str, object]) -> Configu
         elif key == "max_margin_multiplier":
             if value not in ("1", "2", "4"):
                 raise bad_request("max_margin_multiplier must be 1, 2 or 4")
+        elif key == "trade_confirm_email":
+            if value not in ("all", "none"):
+                raise bad_request("trade_confirm_email must be all or none")
         elif key not in Configuration._fields:
             raise ApiError(400, {"code": 40010000, "message": f"{key} is not an account configuration"})
         elif not isinstance(value, bool):

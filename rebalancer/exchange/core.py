@@ -11,19 +11,16 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, time
-from decimal import Decimal
 from typing import NamedTuple
 
-from rebalancer.exchange import errors, locates, matching
+from rebalancer.exchange import charges, corporate, errors, halting, locates, matching
 from rebalancer.exchange.acceptance import accept
-from rebalancer.exchange.books import Books, computed_id
+from rebalancer.exchange.account import account_of
+from rebalancer.exchange.books import Books
 from rebalancer.exchange.calendar import (
     MICROS,
-    NEW_YORK,
     SessionTable,
     midnight_new_york,
-    moment_of,
     new_york_day,
 )
 from rebalancer.exchange.checks import Desk
@@ -31,7 +28,7 @@ from rebalancer.exchange.clock import SimulatedClock
 from rebalancer.exchange.configuration import Configuration, configuration_from, patched
 from rebalancer.exchange.faults.engine import Faults
 from rebalancer.exchange.faults.past import PastPositions
-from rebalancer.exchange.faults.venue import Halts, fills_first, is_rejected, partial_probability
+from rebalancer.exchange.faults.venue import fills_first, is_rejected, partial_probability
 from rebalancer.exchange.groups import follow
 from rebalancer.exchange.margin import AccountNumbers, account_numbers
 from rebalancer.exchange.market.halts import Halt, HaltPlan
@@ -41,7 +38,7 @@ from rebalancer.exchange.order import Order
 from rebalancer.exchange.order_request import OrderRequest, read_order_request
 from rebalancer.exchange.store import Store
 from rebalancer.exchange.streams.events import EventLog
-from rebalancer.exchange.views import account_view, asset_id
+from rebalancer.exchange.views import asset_id
 
 
 class Behaviour(NamedTuple):
@@ -50,6 +47,8 @@ class Behaviour(NamedTuple):
     fill_latency_seconds: float = 0.04  # wall time from acceptance to fill
     partial_fill_probability: float = 0.1
     multiplier: int = 2
+    charges: bool = False  # regulatory fees, margin interest and borrow fees, which a paper account does not pay
+    legacy_day_trading: bool = False  # the day-trading fields that responses carried until 2026-07-06
 
 
 class Exchange:
@@ -62,7 +61,6 @@ class Exchange:
         self.lock = threading.RLock()
         self.faults = Faults()
         self.events = EventLog(store, market.seed)
-        self.halts = Halts(store, market)
         self._by_asset_id = {asset_id(symbol): listing for symbol, listing in market.listings.items()}
         self._load()
 
@@ -72,11 +70,11 @@ class Exchange:
         self.orders = {order.id: order for order in self.store.open_orders()}
         self.events.load(self.orders.values())
         self.past = PastPositions(self.books.positions.values())
-        self.halts.load()
         self.configuration: Configuration = configuration_from(self.store.meta("configuration"))
         self.caught_up = int(self.store.meta("caught_up") or 0)
         self._last_seq = self.store.last_order_seq()
         self.market.halts = HaltPlan(self.store.halts())
+        self.load_schedule()
         self._agenda: list[tuple[int, int, str]] = []  # time, order number, order id
         self._steps: dict[str, matching.Step] = {}
         for order in self.orders.values():
@@ -146,7 +144,10 @@ class Exchange:
             return
         with self.store.transaction():
             while (at := min(self._next_due(), self._next_boundary())) <= now:
-                if at == self._next_boundary():
+                if at == self._effective_at:
+                    self.caught_up = at
+                    corporate.take_effect(self, at)
+                elif at == self._next_boundary():
                     self._pass_boundary(at)
                 else:
                     self._carry_out_next()
@@ -188,16 +189,13 @@ class Exchange:
             self._steps.pop(order.id, None)
 
     def _schedule(self, order: Order) -> None:
-        step = matching.next_step(order, self.market)
-        if step.kind in ("trigger", "fill"):
-            step = self.halts.hold(order, step)
-        self._steps[order.id] = step
+        step = self._steps[order.id] = matching.next_step(order, self.market)
         heapq.heappush(self._agenda, (step.at, order.seq, order.id))
 
     def _next_boundary(self) -> int:
         """The next session close or midnight in New York, whichever comes first."""
         close = self.sessions.next_close(self.caught_up).close
-        return min(close, midnight_new_york(new_york_day(self.caught_up) + 1))
+        return min(close, midnight_new_york(new_york_day(self.caught_up) + 1), self._effective_at)
 
     def _pass_boundary(self, at: int) -> None:
         """Record the account's value at a close; begin a new day at midnight."""
@@ -207,7 +205,17 @@ class Exchange:
         else:
             for symbol in self.books.positions:
                 self.books.revalue_day(symbol, self.market.last(symbol, at))
+            self.caught_up = at
+            corporate.pay(self, at)
+            if self.behaviour.charges:
+                charges.charge_overnight(self, at)
         self.caught_up = at
+
+    def load_schedule(self) -> None:
+        """Take the corporate actions from the store, and what they do to prices."""
+        self.announced = corporate.actions(self)
+        self.market.adjust(corporate.adjustments(self))
+        self._effective_at = corporate.next_effect(self)
 
     def latency(self) -> int:
         """Simulated microseconds from acceptance to fill; a clock that stands still is stepped by hand, at speed 1."""
@@ -224,56 +232,27 @@ class Exchange:
     def account(self) -> dict[str, object]:
         """GET /v2/account."""
         with self.reading() as at:
-            created = moment_of(int(self.store.meta("created_at") or 0))
-            day, equity, maintenance = self._last_close(at)
-            asof = datetime.combine(datetime.fromordinal(day).date(), time(16), NEW_YORK)
-            identity = computed_id(self.market.seed, "account")
-            return account_view(identity, self.numbers(at), self.configuration, (asof, equity, maintenance), created)
-
-    def _last_close(self, at: int) -> tuple[int, Decimal, Decimal]:
-        """Day, equity and maintenance margin of the last close before today."""
-        found = self.store.day_equity_before(new_york_day(at))
-        assert found is not None, "opening the account records the close before it"
-        return found
+            return account_of(self, at)
 
     def configurations(self) -> dict[str, object]:
         """GET /v2/account/configurations."""
         with self.reading():
-            return self.configuration.wire()
+            return self.configuration.wire(legacy=self.behaviour.legacy_day_trading)
 
     def configure(self, body: Mapping[str, object]) -> dict[str, object]:
         """PATCH /v2/account/configurations."""
         with self.request():
             self.configuration = patched(self.configuration, body)
             self.store.set_meta("configuration", json.dumps(self.configuration._asdict()))
-            return self.configuration.wire()
-
-    # --- the schedule ------------------------------------------------------------------------------------------------
+            return self.configuration.wire(legacy=self.behaviour.legacy_day_trading)
 
     def schedule_halt(self, halt: Halt) -> None:
         """Halt a symbol from now or later on. Raises ValueError for an unknown symbol or a span that is over."""
-        with self.request() as at:
-            if halt.symbol not in self.market.listings or halt.end <= max(halt.start, at):
-                raise ValueError(f"{halt} is not a halt of a listed symbol that ends in the future")
-            self._set_halts((*self.store.halts(), halt._replace(start=max(halt.start, at))), halt.symbol, at)
+        halting.schedule_halt(self, halt)
 
     def end_halts(self, symbol: str) -> None:
         """End a symbol's halts now, announced ones included."""
-        with self.request() as at:
-            kept = [h._replace(end=min(h.end, at)) if h.symbol == symbol else h for h in self.store.halts()]
-            self._set_halts(tuple(h for h in kept if h.start < h.end), symbol, at)
-
-    def _set_halts(self, halts: tuple[Halt, ...], symbol: str, at: int) -> None:
-        resumed = self.market.halts.resumes(symbol, at)
-        self.store.set_halts(halts)
-        self.market.halts = HaltPlan(halts)
-        for order in self.open_orders_of(symbol):
-            if resumed is not None and self.market.halts.resumes(symbol, at) is None:  # trading goes on now
-                if order.live_at == resumed + self.latency() // 2:
-                    order.live_at = at + self.latency() // 2
-                if resumed <= order.fill_from <= resumed + self.latency():
-                    order.fill_from = max(at, order.live_at) + self.latency() // 2
-            self.keep(order)
+        halting.end_halts(self, symbol)
 
     # --- orders ------------------------------------------------------------------------------------------------------
 
@@ -317,23 +296,13 @@ class Exchange:
         self._keep(order)
         if at_once:
             follow(self, order, at)
-        elif fills_first(self, order, at):
+        elif not order.is_dormant and fills_first(self, order, at):
             self._keep(order)
             follow(self, order, at)
 
     def venue(self, partial_probability: float = 0.0, market: Market | None = None) -> matching.Venue:
         """What matching needs, now; with another market when prices are to differ."""
         return matching.Venue(market or self.market, self.books, self.market.seed, self.latency(), partial_probability)
-
-    def set_halt(self, symbol: str, at: int, *, halted: bool) -> None:
-        """Stop or resume the trade of a symbol inside the caller's request."""
-        if halted:
-            self.halts.begin(symbol, at)
-        else:
-            self.halts.end(symbol)
-        for order in self.open_orders_of(symbol):
-            order.fill_from = max(order.fill_from, at)
-            self._keep(order)
 
     def find(self, name: str) -> Listing | None:
         """The listing of a symbol, joined pair or asset id."""

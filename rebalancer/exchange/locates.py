@@ -109,4 +109,6 @@ def _fee(exchange: Exchange, listing: Listing, at: int) -> Decimal:
 
 
 def _shown(row: Mapping[str, object]) -> dict[str, object]:
-    return {key: value for key, value in row.items() if key not in ("left", "day")} | {"remaining_qty": row["left"]}
+    return {key: value for key, value in row.items() if key not in ("left", "day")} | {
+        "remaining_qty": text_of(Decimal(str(row["left"])))
+    }

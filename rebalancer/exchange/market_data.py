@@ -16,6 +16,7 @@ from rebalancer.exchange.calendar import MICROS, midnight_new_york, moment_of, n
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.errors import bad_parameter
 from rebalancer.exchange.faults.quotes import bent_quote, moment_quoted
+from rebalancer.exchange.market.adjustment import MODES, adjusted_bar
 from rebalancer.exchange.market.bars import Bar, bars, frame_of, latest_bar
 from rebalancer.exchange.market.listing import Listing
 from rebalancer.exchange.market.paths import STEP
@@ -32,7 +33,8 @@ Row = dict[str, object]
 
 def latest(exchange: Exchange, kind: str, parameters: Parameters, *, crypto: bool) -> dict[str, Row]:
     """The latest `quotes`, `trades` or `bars` by symbol, under that key."""
-    make: dict[str, Callable[[Exchange, Listing, int], Row]] = {"quotes": quote_row, "trades": trade_row, "bars": _minute_bar}
+    makers: tuple[Callable[[Exchange, Listing, int], Row], ...] = (quote_row, trade_row, _minute_bar)
+    make = dict(zip(("quotes", "trades", "bars"), makers, strict=True))
     with exchange.reading() as at:
         return {kind: {name: make[kind](exchange, row, at) for name, row in _asked(exchange, parameters, crypto)}}
 
@@ -51,6 +53,9 @@ def bar_page(exchange: Exchange, parameters: Parameters, *, crypto: bool) -> Row
     sort = parameters.get("sort", "") or "asc"
     if sort not in ("asc", "desc"):
         raise bad_parameter("invalid sort: must be asc or desc")
+    mode = parameters.get("adjustment", "") or "raw"
+    if mode not in MODES:
+        raise bad_parameter(f"invalid adjustment: {mode[:20]}")
     limit = _limit(parameters)
     token = _read_token(parameters.get("page_token", ""))
     with exchange.reading() as at:
@@ -68,7 +73,7 @@ def bar_page(exchange: Exchange, parameters: Parameters, *, crypto: bool) -> Row
                 following = _token(name, rows[left].at)
                 rows = rows[:left]
             if rows:
-                found[name] = [bar_row(listing, row) for row in rows]
+                found[name] = [bar_row(listing, adjusted_bar(exchange.market, listing, row, mode, at)) for row in rows]
                 left -= len(rows)
             if following is not None:
                 break

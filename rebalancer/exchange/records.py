@@ -15,17 +15,21 @@ from rebalancer.exchange.views import asset_id, asset_view, calendar_view, clock
 
 PAGE_MAX: Final = 100
 _TRADES: Final = frozenset({"FILL"})
-_OTHERS: Final = frozenset({"CSD", "CFEE"})
+_OTHERS: Final = frozenset({"CSD", "CSW", "CFEE", "DIV", "SPLIT", "CIL", "INT", "FEE"})
 
 
 def list_activities(exchange: Exchange, kind: str | None, parameters: Parameters) -> list[dict[str, object]]:
     """GET /v2/account/activities[/{type}]: newest first by default; `page_token` is the id of the last row seen."""
     asked = {kind} if kind else set(read.names(parameters, "activity_types"))
     category = parameters.get("category", "")
+    if category and asked:
+        raise invalid("category and activity_types cannot be combined")
+    if category not in ("", "trade_activity", "non_trade_activity"):
+        raise invalid("invalid category")
     if category == "trade_activity":
-        asked = asked & _TRADES if asked else set(_TRADES)
+        asked = set(_TRADES)
     elif category == "non_trade_activity":
-        asked = asked & _OTHERS if asked else set(_OTHERS)
+        asked = set(_OTHERS)
     direction = read.choice(parameters, "direction", ("desc", "asc"), 'direction can only be "asc" or "desc"')
     after, until = read.moment(parameters, "after"), read.moment(parameters, "until")
     day = read.new_york_date(parameters, "date")
@@ -69,10 +73,15 @@ def list_assets(exchange: Exchange, parameters: Parameters) -> list[dict[str, ob
 def get_asset(exchange: Exchange, name: str) -> dict[str, object]:
     """GET /v2/assets/{symbol or id}. Raises ApiError 404."""
     with exchange.reading() as at:
-        listing = exchange.find(name)
-        if listing is None:
-            raise not_found(f"asset not found for {name[:40]}")
-        return _asset(exchange, listing, at)
+        return asset_at(exchange, name, at)
+
+
+def asset_at(exchange: Exchange, name: str, at: int) -> dict[str, object]:
+    """One asset, inside the caller's request. Raises ApiError 404."""
+    listing = exchange.find(name)
+    if listing is None:
+        raise not_found(f"asset not found for {name[:40]}")
+    return _asset(exchange, listing, at)
 
 
 def get_clock(exchange: Exchange) -> dict[str, object]:

@@ -97,6 +97,7 @@ class RunningExchange:
             http=BreakableProtocol,
             ws="websockets-sansio",
             ws_ping_interval=10.0,
+            ws_max_size=1024 * 1024,
             proxy_headers=False,
             timeout_graceful_shutdown=2,
         )
@@ -257,5 +258,6 @@ def _listen(host: str, port: int, option: str) -> socket.socket:
         listener.listen(512)
     except OSError as error:
         listener.close()
-        raise ExchangeUnavailable(f"cannot listen on {host}:{port}: {error.strerror}; choose another {option}") from None
+        problem = f"cannot listen on {host}:{port}: {error.strerror}"
+        raise ExchangeUnavailable(f"{problem}; choose another {option}") from None
     return listener

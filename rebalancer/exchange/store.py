@@ -194,6 +194,14 @@ class Store:
         query = f"SELECT body FROM orders WHERE {' AND '.join(where)} ORDER BY submitted_at {way}, seq {way} LIMIT ?"  # noqa: S608 - clauses are the constants above
         return [order_from(row[0]) for row in self._db.execute(query, (*values, limit))]
 
+    def corporate_actions(self) -> list[tuple[str, str, str, int, int, str]]:
+        """Id, symbol, kind, ex-day, payment day and JSON body of all corporate actions."""
+        return self._db.execute("SELECT id, symbol, kind, ex_day, pay_day, body FROM corporate_action").fetchall()
+
+    def put_corporate_action(self, row: tuple[str, str, str, int, int, str]) -> None:
+        """Insert or update one."""
+        self._db.execute("INSERT OR REPLACE INTO corporate_action VALUES (?, ?, ?, ?, ?, ?)", row)
+
     # --- watchlists and locates --------------------------------------------------------------------------------------
 
     def put_document(self, table: str, identity: str, body: dict[str, object]) -> None:
@@ -236,6 +244,22 @@ class Store:
         """All postings ever made."""
         for account, commodity, amount in self._db.execute("SELECT account, commodity, amount FROM posting"):
             yield account, commodity, Decimal(amount)
+
+    def movements(self) -> Iterator[tuple[int, str, str, Decimal]]:
+        """Time, account, commodity and amount of every posting to cash and positions, oldest first."""
+        query = (
+            "SELECT at, account, commodity, amount FROM event JOIN posting ON event.seq = posting.event"
+            " WHERE account = 'cash' OR account LIKE 'position:%' ORDER BY at, event.seq"
+        )
+        for at, account, commodity, amount in self._db.execute(query):
+            yield int(at), account, commodity, Decimal(amount)
+
+    def cash_flows(self) -> list[tuple[int, str, Decimal]]:
+        """Time, type and net amount of all activities that are not trades, oldest first."""
+        query = (
+            "SELECT at, type, json_extract(body, '$.net_amount') FROM activity WHERE type != 'FILL' ORDER BY at, seq"
+        )
+        return [(int(at), kind, Decimal(amount)) for at, kind, amount in self._db.execute(query)]
 
     def set_balance(self, account: str, commodity: str, amount: Decimal) -> None:
         """Store the running balance of an account."""

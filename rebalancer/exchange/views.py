@@ -103,6 +103,16 @@ def position_view(
     }
 
 
+def day_trading_view(numbers: AccountNumbers, count: int) -> dict[str, object]:
+    """The account's day-trading fields of old: a flag from four day trades in five sessions on."""
+    power = numbers.buying_power if numbers.multiplier == 4 else ZERO
+    return {
+        "pattern_day_trader": count >= 4,
+        "daytrade_count": count,
+        "daytrading_buying_power": text_of(cents_toward_zero(power)),
+    }
+
+
 def asset_view(listing: Listing, identity: str, price: Decimal | None) -> dict[str, object]:
     """One asset. Inactive ones have no price."""
     row: dict[str, object] = {
@@ -117,7 +127,7 @@ def asset_view(listing: Listing, identity: str, price: Decimal | None) -> dict[s
         "shortable": listing.tradable and listing.shortable and not listing.is_crypto,
         "easy_to_borrow": listing.tradable and listing.shortable and not listing.is_crypto,
         "fractionable": listing.tradable and listing.fractionable,
-        "attributes": [],
+        "attributes": _attributes(listing),
     }
     if listing.is_crypto:
         sizes = {"min_order_size": "0.000000001", "min_trade_increment": "0.000000001", "price_increment": "0.01"}
@@ -131,6 +141,13 @@ def asset_view(listing: Listing, identity: str, price: Decimal | None) -> dict[s
             (maintenance_rate(listing.symbol, price, short=True) * 100).quantize(CENT)
         )
     return row
+
+
+def _attributes(listing: Listing) -> list[str]:
+    if listing.is_crypto or not listing.tradable:
+        return []
+    extended = ["fractional_eh_enabled"] if listing.fractionable else []
+    return [*extended, "overnight_tradable"] if listing.overnight else extended
 
 
 def clock_view(sessions: SessionTable, at: int) -> dict[str, object]:

@@ -16,9 +16,8 @@ import pytest
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # alpaca-py imports websockets.legacy
-    from alpaca.data.enums import DataFeed
     from alpaca.data.historical import CryptoHistoricalDataClient, StockHistoricalDataClient
-    from alpaca.data.live import StockDataStream
+    from alpaca.data.live import CryptoDataStream, StockDataStream
     from alpaca.trading.stream import TradingStream
 
 from alpaca.data.models import Quote
@@ -60,11 +59,16 @@ from alpaca.trading.requests import (
 from rebalancer.exchange.openapi.calls import CALLS
 from rebalancer.exchange.starter import ExchangeOptions, RunningExchange, start_exchange
 
+CRYPTO: Final = "/v1beta3/crypto/us"
 LACKING: Final = {  # routes for which alpaca-py 0.44 has no method
     "GET /v2/account/activities",
     "GET /v2/account/activities/{activity_type}",
     "GET /v2/events/trades",
     "GET /openapi.json",
+    "GET /v1/locates/quotes",
+    "GET /v1/locates",
+    "POST /v1/locates",
+    *(f"{method} /v2/watchlists:by_name" for method in ("GET", "PUT", "POST", "DELETE")),
 }
 
 
@@ -248,14 +252,17 @@ def test_trading_stream(client: TradingClient, running: RunningExchange) -> None
     assert (fill.order.symbol, fill.qty, fill.order.filled_qty) == ("KO", 1.0, "1")
 
 
-def test_stock_data_stream(running: RunningExchange) -> None:
+@pytest.mark.parametrize(
+    ("kind", "path", "name"), [(StockDataStream, "/v2/iex", "AAPL"), (CryptoDataStream, CRYPTO, "BTC/USD")]
+)
+def test_price_streams(running: RunningExchange, kind: type[Any], path: str, name: str) -> None:
     seen: list[Quote] = []
-    stream = StockDataStream("key", "secret", feed=DataFeed.IEX, url_override=f"ws{running.url[4:]}/v2/iex")
+    stream = kind("key", "secret", url_override=f"ws{running.url[4:]}{path}")
 
     async def note(quote: Quote) -> None:
         seen.append(quote)
 
-    stream.subscribe_quotes(note, "AAPL")
+    stream.subscribe_quotes(note, name)
     consumed(stream, lambda: len(seen) > 1, lambda: running.clock.advance(15))
-    assert {type(quote) for quote in seen} == {Quote}
+    assert {(type(quote), quote.symbol) for quote in seen} == {(Quote, name)}
     assert all(0 < quote.bid_price < quote.ask_price for quote in seen)

@@ -187,6 +187,16 @@ CHANGES: Final = (
         added=dict.fromkeys(("description", "status", "activity_sub_type", "price"), TEXT),
     ),
     Change(
+        "PortfolioHistory",
+        "fields added since",
+        H2_2026,
+        added={
+            "base_value_asof": DAY,
+            "cashflow": {"type": "object", "additionalProperties": {"type": "array", "items": NUMBER}},
+        },
+    ),
+    Change("Watchlist", "the list of watchlists leaves the assets out", RECORDED, optional=("assets",)),
+    Change(
         "Trade",
         "crypto has the taker's side (tks) and neither venue nor conditions nor tape; stocks have no tks",
         CRYPTO,
@@ -205,11 +215,19 @@ class Call(NamedTuple):
     source: str
     same_as: str | None = None  # the call of the files whose answers it shares
     answer: dict[str, Any] | None = None
+    status: int = 200
 
 
 def _moved(call: str) -> Call:
     return Call("crypto data moved from v1beta1 to v1beta3/crypto/us", CRYPTO, same_as=call)
 
+
+LOCATES: Final = f"{H2_2026}: only the names of the fields are evidenced"
+_LOCATE: Final = {
+    "type": "object",
+    "properties": {"id": {"type": "string", "format": "uuid"}, "symbol": TEXT, "qty": TEXT, "status": TEXT},
+    "required": ["id", "symbol", "qty", "status"],
+}
 
 CALLS: Final = {
     "GET /v2/assets": Call(
@@ -222,6 +240,17 @@ CALLS: Final = {
         f"docs.alpaca.markets, Get Asset by ID or Symbol; {H2_2026}",
         answer={"$ref": "#/schemas/Assets"},
     ),
+    "GET /v1/locates/quotes": Call(
+        "new in 2026",
+        LOCATES,
+        answer={
+            "type": "object",
+            "properties": {"quotes": {"type": "array", "items": {"type": "object", "properties": {"symbol": TEXT}}}},
+            "required": ["quotes"],
+        },
+    ),
+    "GET /v1/locates": Call("new in 2026", LOCATES, answer={"type": "array", "items": _LOCATE}),
+    "POST /v1/locates": Call("new in 2026", LOCATES, answer=_LOCATE, status=201),
     "GET /v2/orders:by_client_order_id": Call(
         "the file does not hold the path",
         f"docs.alpaca.markets, Get Order by Client Order ID; {H2_2026}",

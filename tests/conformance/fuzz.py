@@ -12,9 +12,9 @@ parameters, and so does the exchange).
 from __future__ import annotations
 
 import copy
+import os
 import sys
 from collections import Counter
-from functools import partial
 from typing import Any, Final, NamedTuple
 
 import requests
@@ -30,6 +30,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from rebalancer.exchange.openapi.document import document
+from rebalancer.exchange.openapi.objects import OBJECTS
 from rebalancer.exchange.starter import RunningExchange, start_exchange
 from tests.conformance.recorder import KEYS
 from tests.conformance.session import OPTIONS
@@ -41,6 +42,7 @@ CHECKS: Final = [
     response_schema_conformance,
     ignored_auth,
 ]
+_SAID: Final = ("symbol", "qty", "side", "type", "time_in_force")
 ENDLESS: Final = "/v2/events/trades"  # its answer has no end that a random call could wait for
 _QUIET: Final = settings(deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 
@@ -64,17 +66,32 @@ class Report(NamedTuple):
 def fuzz(running: RunningExchange, examples: int, *, repeatable: bool) -> Report:
     """Send random cases of every call to an exchange started with OPTIONS."""
     report = Report(Counter(), {})
-    schema = schemathesis.openapi.from_dict(_with_known_names(running))
-    for found in schema.get_all_operations():
-        operation = found.ok()
-        if operation.path == ENDLESS:
-            continue
-        body = {"suspend_trade": False}
-        requests.patch(f"{running.url}/v2/account/configurations", json=body, headers=KEYS, timeout=9)
-        for mode in (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE):
-            how = settings(_QUIET, max_examples=examples, derandomize=repeatable)
-            how(given(case=operation.as_strategy(generation_mode=mode))(partial(_ask, running.url, report)))()
+    how = settings(_QUIET, max_examples=examples, derandomize=repeatable)
+    for narrowed, mode in (
+        (True, schemathesis.GenerationMode.POSITIVE),
+        (False, schemathesis.GenerationMode.POSITIVE),
+        (False, schemathesis.GenerationMode.NEGATIVE),
+    ):
+        spoken = _with_known_names(running.url) if narrowed else document()
+        operations = [found.ok() for found in schemathesis.openapi.from_dict(spoken).get_all_operations()]
+        for operation in sorted(operations, key=_deletions_last):
+            if operation.path != ENDLESS:
+                _sent("PATCH", f"{running.url}/v2/account/configurations", {"suspend_trade": False})
+                _ask_many(running.url, operation.as_strategy(generation_mode=mode), how, report)
     return report
+
+
+def _deletions_last(operation: Any) -> tuple[bool, int]:
+    return operation.method.upper() == "DELETE", -operation.path.count("/")
+
+
+def _ask_many(url: str, cases: Any, how: settings, report: Report) -> None:
+    @how
+    @given(case=cases)
+    def ask(case: Any) -> None:
+        _ask(url, report, case)
+
+    ask()
 
 
 def _ask(url: str, report: Report, case: Any) -> None:
@@ -88,39 +105,73 @@ def _ask(url: str, report: Report, case: Any) -> None:
         report.failures.setdefault(f"{label} {answer.status_code}", f"{error} {case.as_curl_command()}")
 
 
-def _with_known_names(running: RunningExchange) -> dict[str, Any]:
-    """The document, where half of the names and ids are some that exist: random ones never get far."""
-    listed = requests.get(f"{running.url}/v2/orders", {"status": "all"}, headers=KEYS, timeout=9).json()
-    ids = [order["id"] for order in listed[:5]]
-    known = {
-        "symbols": ["AAPL", "AAPL,SPY,ZZZZ", "BTC/USD", "BTC/USD,ETH/USD"],
-        "symbol": ["AAPL", "NVR", "AMC", "TWTR", "BTC/USD", "ETH/USD"],
-        "symbol_or_asset_id": ["AAPL", "BTCUSD", "BTC%2FUSD", "NVR", "ZZZZ"],
-        "timeframe": ["1Min", "15Min", "1Hour", "1Day", "1Week", "1Month"],
+def _with_known_names(url: str) -> dict[str, Any]:
+    """The document with names and ids that exist, and orders that can be placed: random ones never get far."""
+    rest = {"symbol": "MSFT", "qty": "2", "side": "buy", "type": "limit", "limit_price": "20", "time_in_force": "gtc"}
+    names = [f"known-{number}" for number in range(6)]
+    orders = [_sent("POST", f"{url}/v2/orders", {**rest, "client_order_id": name})["id"] for name in names]
+    lists = [_sent("POST", f"{url}/v2/watchlists", {"name": name, "symbols": ["AAPL", "SPY"]})["id"] for name in names]
+    known: dict[str, list[Any]] = {
+        "symbols": ["AAPL", "AAPL,SPY,AMC,ZZZZ", "BTC/USD", "BTC/USD,ETH/USD"],
+        "symbol": ["AAPL", "SPY", "AMC"],
+        "symbol_or_asset_id": ["AAPL", "SPY"],
         "activity_type": ["FILL", "CSD", "CFEE"],
-        "client_order_id": ["first", *(order["client_order_id"] for order in listed[:5])],
-        "order_id": ids,
-        "qty": ["1", 0.5, "1e1"],
-        "notional": [None],
+        "client_order_id": names,
+        "name": names[3:],
+        "order_id": orders,
+        "watchlist_id": lists,
+        **{name: [""] for name in ("page_token", "before_order_id", "after_order_id")},
+        "qty": ["1", 100, 0.5, "1e1"],
+        "limit_price": [None],
+        "percentage": ["50", "1"],
+        "type": ["market"],
+        "time_in_force": ["day"],
+        "after": ["2026-11-19"],
+        "start": ["2026-11-19", "2026-11-20T12:00:00Z"],
+        "end": ["2026-11-20", "2026-11-20T20:00:00Z"],
+        "until": ["2026-11-20"],
     }
+    timeframes = {"/v2/account/portfolio/history": ["1D", "1H"]}
     narrowed = copy.deepcopy(document())
-    for operations in narrowed["paths"].values():
+    for path, operations in narrowed["paths"].items():
+        known["timeframe"] = timeframes.get(path, ["1Min", "1Day"])
         for operation in operations.values():
             for parameter in operation["parameters"]:
-                if parameter["name"] in known:
-                    parameter["schema"] = _or_known(parameter["schema"], known[parameter["name"]])
-    body = narrowed["components"]["schemas"]["OrderRequest"]["properties"]
-    for name in set(known) & set(body):
-        body[name] = _or_known(body[name], known[name])
+                _narrow(parameter, "schema", known.get(parameter["name"]))
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                _narrow_all(content["schema"], known)
+    schemas = narrowed["components"]["schemas"]
+    unsaid = {name: [None] for name in OBJECTS["OrderRequest"]["properties"] if name not in _SAID}
+    _narrow_all(schemas["OrderRequest"], {**known, **unsaid})
+    schemas["OrderRequest"]["required"].append("qty")
+    _narrow_all(schemas["ReplaceRequest"], {**known, "limit_price": ["21", "22.5"], "qty": ["3"]})
+    schemas["ReplaceRequest"]["required"] = ["limit_price"]
     return narrowed
 
 
-def _or_known(schema: dict[str, Any], names: list[Any]) -> dict[str, Any]:
-    return {"anyOf": [{"enum": names}, schema]} if names else schema
+def _narrow_all(schema: dict[str, Any], known: dict[str, list[Any]]) -> None:
+    if "properties" in schema:
+        schema["additionalProperties"] = False
+        for name in schema["properties"]:
+            list_ = [["AAPL"], ["SPY", "BTC/USD"]] if name == "symbols" else known.get(name)
+            _narrow(schema["properties"], name, list_)
+
+
+def _narrow(holder: dict[str, Any], key: str, names: list[Any] | None) -> None:
+    if names:
+        holder[key] = {"enum": names}
+
+
+def _sent(method: str, address: str, body: dict[str, Any]) -> dict[str, Any]:
+    answer = requests.request(method, address, json=body, headers=KEYS, timeout=9)
+    answer.raise_for_status()
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 def main() -> int:
     """Run and print. Returns the exit code."""
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
     with start_exchange(OPTIONS) as running:
         report = fuzz(running, int(sys.argv[1]), repeatable=False)
         running.exchange.books.ledger.audit()

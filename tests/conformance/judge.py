@@ -64,7 +64,7 @@ class Judge:
             return {"$ref": "#/schemas/Error"}
         call = CALLS.get(answer.call)
         if call is not None and call.answer is not None:
-            return call.answer if answer.status == 200 else _UNKNOWN
+            return call.answer if answer.status == call.status else _UNKNOWN
         name = answer.call if call is None else call.same_as
         return self._responses.get(str(name), {}).get(str(answer.status), _UNKNOWN)
 

@@ -80,9 +80,61 @@ def replacements(call: Recorder) -> None:
     call.later()
 
 
+def history(call: Recorder) -> None:
+    """The account's value in the past."""
+    path = "GET /v2/account/portfolio/history"
+    call(path, "the default month")
+    call(path, "a day in quarters of an hour", query={"period": "1D", "timeframe": "15Min"})
+    call(path, "extended hours", query={"period": "1D", "timeframe": "1H", "intraday_reporting": "extended_hours"})
+    around = {"intraday_reporting": "continuous", "pnl_reset": "no_reset", "timeframe": "1H", "period": "1W"}
+    call(path, "around the clock", query=around)
+    call(path, "between two days", query={"start": "2026-11-01", "end": "2026-11-20", "cashflow_types": "ALL"})
+    call(path, "three bounds", status=422, query={"start": "2026-11-01", "end": "2026-11-20", "period": "1W"})
+    call(path, "minutes of a year", status=422, query={"period": "1A", "timeframe": "1Min"})
+
+
+def watchlists(call: Recorder) -> None:
+    """Watchlists, by id and by name."""
+    root, one, named = "/v2/watchlists", "/v2/watchlists/{watchlist_id}", "/v2/watchlists:by_name"
+    made = call(f"POST {root}", "two symbols", body={"name": "first", "symbols": ["AAPL", "BTC/USD"]})
+    call(f"POST {root}", "the same name", status=422, body={"name": "first"})
+    call(f"POST {root}", "unknown symbol", status=422, body={"name": "other", "symbols": ["ZZZZ"]})
+    call(f"POST {root}", "symbols that are no list", status=400, body={"name": "other", "symbols": "AAPL"})
+    call(f"POST {root}", "empty", body={"name": "second"})
+    call(f"GET {root}", "two")
+    call(f"GET {one}", "by id", made["id"])
+    call(f"GET {one}", "unknown", NONE_SUCH, status=404)
+    call(f"POST {one}", "add", made["id"], body={"symbol": "SPY"})
+    call(f"POST {one}", "add again", made["id"], status=422, body={"symbol": "SPY"})
+    call(f"PUT {one}", "rename", made["id"], body={"name": "third", "symbols": ["MSFT", "SPY"]})
+    call(f"DELETE {one}/{{symbol}}", "take off", made["id"], "MSFT")
+    call(f"DELETE {one}/{{symbol}}", "not on it", made["id"], "KO", status=404)
+    call(f"GET {named}", "known", query={"name": "third"})
+    call(f"GET {named}", "unknown", status=404, query={"name": "fourth"})
+    call(f"POST {named}", "add", query={"name": "second"}, body={"symbol": "XOM"})
+    call(f"PUT {named}", "change", query={"name": "second"}, body={"name": "second", "symbols": []})
+    call(f"DELETE {named}", "known", query={"name": "second"}, status=204)
+    call(f"DELETE {named}", "unknown", query={"name": "second"}, status=404)
+    call(f"DELETE {one}", "known", made["id"], status=204)
+    call(f"GET {root}", "none")
+
+
+def locates(call: Recorder) -> None:
+    """Shares of hard-to-borrow names."""
+    quotes, root = "GET /v1/locates/quotes", "/v1/locates"
+    call(quotes, "no symbols", status=422)
+    hard = call(quotes, "some", query={"symbols": "AMC,AAPL,NVR,SPY"})["quotes"]
+    call(f"GET {root}", "none")
+    call(f"POST {root}", "easy to borrow", status=422, body={"symbol": "AAPL", "qty": "100"})
+    call(f"POST {root}", "no round lot", status=422, body={"symbol": "AAPL", "qty": "7"})
+    for row in hard[:1]:
+        call(f"POST {root}", "a lot", status=201, body={"symbol": row["symbol"], "qty": 100})
+    call(f"GET {root}", "one")
+
+
 def trailing(**changes: Any) -> dict[str, Any]:
     """A trailing sale of one AAPL."""
     return order(**{"symbol": "AAPL", "side": "sell", "type": "trailing_stop", **changes})
 
 
-PARTS: Final = (stops, classes, auctions, replacements)
+PARTS: Final = (stops, classes, auctions, replacements, history, watchlists, locates)

@@ -27,6 +27,7 @@ def stocks(call: Recorder) -> None:
     call(bars, "second page", query={**days, "limit": 4, "page_token": page["next_page_token"]})
     call(bars, "minutes, newest first", query={**days, "timeframe": "5Min", "sort": "desc", "limit": 20})
     call(bars, "adjusted", query={**days, "adjustment": "all", "feed": "sip", "asof": "-"})
+    call(bars, "wrong adjustment", status=400, query={**days, "adjustment": "some"})
     call(bars, "unknown symbol", query={**days, "symbols": "ZZZZ"})
     call(bars, "wrong timeframe", status=400, query={**days, "timeframe": "7Day"})
     call(bars, "limit too large", status=400, query={**days, "limit": 10001})

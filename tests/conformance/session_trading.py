@@ -72,6 +72,11 @@ def orders(call: Recorder) -> None:
     call(listed, "closed", query={"status": "closed", "limit": 3, "direction": "asc"})
     call(listed, "all of some symbols", query={"status": "all", "symbols": "MSFT,BTC/USD", "nested": "True"})
     call(listed, "by side and time", query={"status": "all", "side": "buy", "after": "2026-11-20T00:00:00Z"})
+    cursor = {"status": "all", "direction": "asc", "after_order_id": first["id"], "limit": 2}
+    call(listed, "after a cursor", query=cursor)
+    call(listed, "before a cursor", query={"status": "all", "before_order_id": resting["id"]})
+    call(listed, "unknown cursor", status=404, query={"after_order_id": NONE_SUCH})
+    call(listed, "two cursors", status=422, query={**cursor, "before_order_id": first["id"]})
     call(listed, "wrong direction", status=422, query={"direction": "up"})
     call(get, "unknown", NONE_SUCH, status=404)
     call(get, "malformed id", "7", status=422)

@@ -20,10 +20,9 @@ def run(examples: int, *, repeatable: bool) -> Report:
 
 
 def test_random_calls_keep_to_the_document() -> None:
-    report = run(6, repeatable=True)
+    report = run(4, repeatable=True)
     assert report.failures == {}
-    assert {call for call, _ in report.answers} == ALL
-    assert len(report.succeeded) > len(ALL) // 2
+    assert {call for call, _ in report.answers} == report.succeeded == ALL
 
 
 @pytest.mark.campaign
@@ -31,4 +30,4 @@ def test_random_calls_keep_to_the_document() -> None:
 def test_many_random_calls_keep_to_the_document() -> None:
     report = run(300, repeatable=False)
     assert report.failures == {}
-    assert report.succeeded == ALL
+    assert report.cases > 20_000

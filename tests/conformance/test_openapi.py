@@ -56,3 +56,12 @@ def test_the_session_keeps_to_the_document(played: Played) -> None:
             judge = jsonschema_rs.validator_for({**content["schema"], **components}, validate_formats=True)
             wrong += [f"{answer.call} ({answer.case}): {error.message}" for error in judge.iter_errors(answer.body)]
     assert wrong == []
+
+
+def test_the_session_meets_every_documented_success(played: Played) -> None:
+    documented_ones = {
+        (shape(call), status) for call, row in documented().items() for status in row["responses"] if status < "300"
+    }
+    met = {(shape(answer.call), str(answer.status)) for answer in played[0]}
+    elsewhere = {("GET /v2/events/trades", "200"), ("GET /openapi.json", "200")}
+    assert documented_ones - met == elsewhere

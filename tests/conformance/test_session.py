@@ -54,7 +54,10 @@ def test_the_judge_sees_every_lost_renamed_and_retyped_field(played: Played) -> 
     seen = 0
     for answer in played[0]:
         row = answer.body[0] if isinstance(answer.body, list) and answer.body else answer.body
-        if answer.status != 200 or not isinstance(row, dict) or answer.call == "GET /v2/stocks/snapshots":
+        loose = (
+            answer.call == "GET /v2/stocks/snapshots" or "/v1/locates" in answer.call
+        )  # any symbol; not in the files
+        if answer.status != 200 or not isinstance(row, dict) or loose:
             continue
         for name, value in row.items():
             rest = {key: value for key, value in row.items() if key != name}

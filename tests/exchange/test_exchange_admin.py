@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,25 +75,25 @@ def test_a_halt_freezes_prices_and_fills(still: RunningExchange) -> None:
     quote = ask(still, "/v2/stocks/quotes/latest?symbols=KO")["quotes"]["KO"]
     admin(still, "clock", {"advance_seconds": 600})
     assert ask(still, "/v2/stocks/quotes/latest?symbols=KO")["quotes"]["KO"] == quote
-    assert ask(still, f"/v2/orders/{order['id']}")["status"] == "new"
+    assert ask(still, f"/v2/orders/{order['id']}")["status"] == "accepted"
     assert requests.get(f"{still.admin_url}/sim/state", timeout=20).json()["halted"] == ["KO"]
     assert admin(still, "halt", {"symbol": "KO", "halted": False}).json() == {"halted": []}
     admin(still, "clock", {"advance_seconds": 1})
     filled = ask(still, f"/v2/orders/{order['id']}")
     assert (filled["status"], filled["filled_at"] >= "2026-11-24T15:10:00") == ("filled", True)
+    bars = "/v2/stocks/bars?symbols=KO&timeframe=1Min&start=2026-11-24T14:58:00Z&end=2026-11-24T15:12:00Z"
+    admin(still, "clock", {"to": "2026-11-24T15:13:00Z"})
+    assert [one["t"][11:16] for one in ask(still, bars)["bars"]["KO"]] == ["14:58", "14:59", "15:10", "15:11", "15:12"]
 
 
 def test_a_halted_order_can_be_cancelled_and_expires(still: RunningExchange) -> None:
     admin(still, "halt", {"symbol": "GE"})
-    first, second, at_once = (
-        admin(still, "trade", {**BUY, "symbol": "GE", "qty": 1, "time_in_force": tif}).json()["id"]
-        for tif in ("day", "day", "ioc")
-    )
+    first, second = (admin(still, "trade", {**BUY, "symbol": "GE", "qty": 1}).json()["id"] for _ in range(2))
     admin(still, "clock", {"advance_seconds": 5})
     requests.delete(f"{still.url}/v2/orders/{first}", headers=KEYS, timeout=20)
     admin(still, "clock", {"advance_seconds": 8 * 3600})
-    states = [ask(still, f"/v2/orders/{one}")["status"] for one in (first, second, at_once)]
-    assert states == ["canceled", "expired", "canceled"]
+    states = [ask(still, f"/v2/orders/{one}")["status"] for one in (first, second)]
+    assert states == ["canceled", "expired"]
     admin(still, "halt", {"symbol": "GE", "halted": False})
 
 
@@ -99,7 +102,7 @@ def test_halts_survive_a_restart(tmp_path: Any) -> None:
     with start_exchange(options) as server:
         admin(server, "halt", {"symbol": "KO"})
     with start_exchange(options) as server:
-        assert server.exchange.halts.names() == ["KO"]
+        assert server.exchange.market.halts.halted(server.clock.micros()) == ["KO"]
 
 
 def test_transfers(still: RunningExchange) -> None:
@@ -182,3 +185,39 @@ def test_a_taken_admin_port_is_refused(still: RunningExchange) -> None:
         start_exchange(ExchangeOptions(admin_port=port))
     with start_exchange(ExchangeOptions()) as server:
         assert server.admin_url is None
+
+
+# --- from the command line
+
+
+def served(*options: str) -> subprocess.Popen[str]:
+    script = "from rebalancer.cli.main import main; main()"
+    command = [sys.executable, "-c", script, "exchange", "serve", "--port", "0", *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_the_command_serves_replay_faults_and_admin_port(tmp_path: Path) -> None:
+    (tmp_path / "ACME.csv").write_text("timestamp,open,high,low,close\n2025-03-10T13:30:00Z,10,11,9,10.5\n")
+    faults = tmp_path / "faults.yaml"
+    faults.write_text("rules:\n- {kind: http_error, request: GET /v2/clock, times: 1}\n")
+    process = served("--replay", str(tmp_path), "--faults", str(faults), "--admin-port", "0", "--speed", "0")
+    try:
+        assert process.stdout is not None
+        lines = [process.stdout.readline().split() for _ in range(2)]
+        assert [line[:-1] for line in lines] == [["exchange", "listening", "on"], ["admin", "port", "on"]]
+        url, port = lines[0][-1], lines[1][-1]
+        assert requests.get(f"{port}/sim/state", timeout=20).json()["now"] == "2025-03-10T13:30:00Z"
+        codes = [requests.get(f"{url}/v2/clock", headers=KEYS, timeout=20).status_code for _ in range(2)]
+        assert codes == [502, 200]
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def test_the_command_explains_a_bad_file(tmp_path: Path) -> None:
+    faults = tmp_path / "faults.yaml"
+    faults.write_text("rules:\n- kind: explode\n")
+    process = served("--faults", str(faults))
+    _, words = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert f"{faults}:2: rules[0].kind: 'explode' is not a kind of fault" in words

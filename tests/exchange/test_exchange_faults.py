@@ -7,24 +7,18 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from websockets.exceptions import ConnectionClosed
 
-from rebalancer.documents import BadDocument
-from rebalancer.exchange.faults.engine import Faults, chance
-from rebalancer.exchange.faults.kinds import KINDS
 from rebalancer.exchange.faults.refusals import REFUSALS
-from rebalancer.exchange.faults.rules import Rule, faults_of, read_faults_file
+from rebalancer.exchange.faults.rules import faults_of
 from rebalancer.exchange.starter import ExchangeOptions, RunningExchange, start_exchange
 from rebalancer.outcomes import OrderState
 from rebalancer.world.brokers import AlpacaBroker, Endpoints
 from rebalancer.world.ports import BrokerUnavailable
 from tests.brokers.making import CREDENTIALS, KEY, SECRET, an_order, rules
-from tests.exchange.test_exchange_trade_updates import stream, told
 
 KEYS = {"APCA-API-KEY-ID": KEY, "APCA-API-SECRET-KEY": SECRET}
 POST = "POST /v2/orders"
@@ -188,7 +182,8 @@ def test_a_fill_beats_the_cancellation(
 
 @pytest.mark.parametrize(
     ("kind", "fields"),
-    [("lost_before", {"request": "GET /v2/account"}), ("http_error", {"status": 503}), ("rate_limit", {}), ("truncated", {}),
+    [("lost_before", {"request": "GET /v2/account"}), ("http_error", {"status": 503}), ("rate_limit", {}),
+     ("truncated", {}),
      ("malformed", {}), ("drip", {"bytes_per_second": 20}), ("hang", {"request": "GET /v2/account"}),
      ("missing_field", {"field": "equity"}), ("set_field", {"field": "equity", "value": "NaN"})],
 )  # fmt: skip
@@ -210,7 +205,8 @@ def test_a_read_is_repeated_after_one_fault(server: RunningExchange, broker: Alp
 @pytest.mark.parametrize(
     ("flags", "word"),
     [({"trading_blocked": True}, "trading_blocked"), ({"account_blocked": True}, "account_blocked"),
-     ({"trade_suspended_by_user": True}, "trade_suspended_by_user"), ({"status": "ACCOUNT_CLOSED"}, "status:ACCOUNT_CLOSED")],
+     ({"trade_suspended_by_user": True}, "trade_suspended_by_user"),
+     ({"status": "ACCOUNT_CLOSED"}, "status:ACCOUNT_CLOSED")],
 )  # fmt: skip
 def test_flags_show_and_block(server: RunningExchange, broker: AlpacaBroker, flags: dict[str, Any], word: str) -> None:
     strike(server, "account_flags", set=flags)
@@ -293,58 +289,6 @@ def test_a_strange_word_in_a_list(server: RunningExchange, broker: AlpacaBroker)
     assert not newest.state.is_final
 
 
-# --- streams ---------------------------------------------------------------------------------------------------------
-
-
-def heard(server: RunningExchange, count: int) -> list[str]:
-    """The first events of one order, as a listener hears them."""
-    with stream(server) as socket:
-        socket.send(json.dumps({"action": "authenticate", "data": {"key_id": KEY, "secret_key": SECRET}}))
-        told(socket)
-        socket.send(json.dumps({"action": "listen", "data": {"streams": ["trade_updates"]}}))
-        told(socket)
-        requests.post(
-            f"{server.url}/v2/orders", json={"symbol": "KO", "qty": 1, "side": "buy", "type": "market",
-                                             "time_in_force": "day"}, headers=KEYS, timeout=20,
-        )  # fmt: skip
-        return [told(socket)["data"]["event"] for _ in range(count)]
-
-
-@pytest.mark.parametrize(
-    ("kind", "event", "expected"),
-    [
-        ("stream_lose", "new", ["pending_new", "fill"]),
-        ("stream_duplicate", "new", ["pending_new", "new", "new", "fill"]),
-        ("stream_reorder", "new", ["pending_new", "fill", "new"]),
-        ("stream_reorder", "fill", ["pending_new", "new", "fill"]),
-    ],
-)
-def test_a_stream_that_cannot_be_relied_on(server: RunningExchange, kind: str, event: str, expected: list[str]) -> None:
-    eventually(lambda: not server._hub.connected())
-    strike(server, kind, event=event)
-    assert heard(server, len(expected)) == expected
-
-
-def test_a_stream_that_breaks_off_and_one_that_falls_silent(server: RunningExchange) -> None:
-    eventually(lambda: not server._hub.connected())
-    strike(server, "stream_drop", event="fill", name="s")
-    with pytest.raises(ConnectionClosed):
-        heard(server, 3)
-    eventually(lambda: not server._hub.connected())
-    strike(server, "stream_mute", event="new", name="s")
-    with pytest.raises(TimeoutError), stream(server) as socket:
-        socket.send(json.dumps({"action": "auth", "key": KEY, "secret": SECRET}))
-        told(socket)
-        socket.send(json.dumps({"action": "listen", "data": {"streams": ["trade_updates"]}}))
-        told(socket)
-        server.exchange.submit({"symbol": "KO", "qty": 1, "side": "buy", "type": "market", "time_in_force": "day"})
-        assert told(socket)["data"]["event"] == "pending_new"
-        socket.recv(timeout=0.3)
-
-
-# --- the engine ------------------------------------------------------------------------------------------------------
-
-
 def test_a_burst_begins_and_ends_where_the_rule_says(server: RunningExchange) -> None:
     strike(server, "rate_limit", request="GET /v2/clock", skip=2, times=3)
     codes = [requests.get(f"{server.url}/v2/clock", headers=KEYS, timeout=20).status_code for _ in range(7)]
@@ -355,74 +299,3 @@ def test_a_rate_limit_may_say_when_to_come_back(server: RunningExchange) -> None
     strike(server, "rate_limit", retry_after=7)
     answer = requests.get(f"{server.url}/v2/clock", headers=KEYS, timeout=20)
     assert (answer.status_code, answer.headers["Retry-After"], answer.json()["code"]) == (429, "7", 42910000)
-
-
-def test_chances_depend_on_seed_rule_and_number_only() -> None:
-    def pattern(seed: int, name: str, others: int) -> list[bool]:
-        engine = Faults()
-        extra = [Rule(f"other-{n}", "rate_limit", probability=0.5) for n in range(others)]
-        engine.put([*extra, Rule(name, "lost_after", "POST", "/v2/orders", probability=0.3)], seed)
-        return [any(one.name == name for one in engine.on_request("POST", "/v2/orders")) for _ in range(200)]
-
-    first = pattern(1, "a", 0)
-    assert first == pattern(1, "a", 3)
-    assert first != pattern(2, "a", 0)
-    assert first != pattern(1, "b", 0)
-    assert 30 < sum(first) < 90
-    assert first == [chance(1, "a", number) < 0.3 for number in range(200)]
-
-
-def test_every_kind_of_fault_has_a_test_here() -> None:
-    text = Path(__file__).read_text()
-    assert [kind for kind in KINDS if f'"{kind}"' not in text] == []
-
-
-# --- the file --------------------------------------------------------------------------------------------------------
-
-
-def test_a_file_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "faults.yaml"
-    path.write_text(
-        "seed: 3\nrules:\n  - kind: lost_after\n    probability: 0.25\n  - {name: burst, kind: rate_limit, times: 5}\n"
-    )
-    file = read_faults_file(path)
-    assert file.seed == 3
-    assert [(one.name, one.kind, one.method, one.path, one.probability, one.times) for one in file.rules] == [
-        ("lost_after-0", "lost_after", "POST", "/v2/orders", 0.25, None),
-        ("burst", "rate_limit", "*", "/v2/*", 1.0, 5),
-    ]
-    with start_exchange(ExchangeOptions(faults=path)) as server:
-        assert [one["name"] for one in server.exchange.faults.state()] == ["lost_after-0", "burst"]
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", r"f\.yaml:1: document: 'None' is not an object"),
-        ("rules: 3", r"f\.yaml:1: rules: is not a list"),
-        ("seed: -1\nrules: []", r"f\.yaml:1: seed: -1 is not a whole number"),
-        ("rules:\n- kind: explode", r"f\.yaml:2: rules\[0\]\.kind: 'explode' is not a kind of fault"),
-        ("rules:\n- kind: hang\n  second: 3", r"f\.yaml:3: rules\[0\]\.second: is not known here"),
-        ("rules:\n- kind: hang\n  seconds: -3", r"f\.yaml:3: rules\[0\]\.seconds: -3 is not a number"),
-        ("rules:\n- kind: hang\n  probability: 1.5", r"f\.yaml:3: .*1\.5 is not a number up to 1"),
-        ("rules:\n- kind: hang\n  times: yes", r"f\.yaml:3: rules\[0\]\.times: True is not a whole number"),
-        ("rules:\n- kind: hang\n  request: orders", r"f\.yaml:3: rules\[0\]\.request: 'orders' is not a method and a path"),
-        ("rules:\n- kind: refuse\n  reason: mood", r"f\.yaml:3: rules\[0\]\.reason: 'mood' is not a known refusal"),
-        ("rules:\n- kind: set_field\n  field: x", r"f\.yaml:2: rules\[0\]\.value: is missing"),
-        ("rules:\n- kind: http_error\n  status: 404", r"f\.yaml:3: rules\[0\]\.status: 404 is not a 5xx"),
-        ("rules:\n- kind: late\n  answer: maybe", r"f\.yaml:3: rules\[0\]\.answer: 'maybe'"),
-        ("rules:\n- kind: drip\n  bytes_per_second: 0", r"f\.yaml:3: .*is not more than 0"),
-        ("rules:\n- kind: account_flags\n  set: {mood: bad}", r"f\.yaml:3: rules\[0\]\.set\.mood: is not known"),
-        ("rules:\n- kind: hang\n  kind: drip", r"f\.yaml:3: kind: stands twice"),
-        ("rules:\n- {kind: hang, name: a}\n- {kind: drip, name: a}", r"two rules are named a"),
-        ("rules: [", r"f\.yaml:\d: is not YAML"),
-        ("rules:\n- kind: cancel_race\n  symbols: AAPL", r"f\.yaml:3: rules\[0\]\.symbols: 'AAPL' is not a list"),
-    ],
-)
-def test_mistakes_name_file_line_and_key(tmp_path: Path, text: str, words: str) -> None:
-    path = tmp_path / "f.yaml"
-    path.write_text(text)
-    with pytest.raises(BadDocument, match=words):
-        read_faults_file(path)
-    with pytest.raises(ValueError, match=words):
-        start_exchange(ExchangeOptions(faults=path))

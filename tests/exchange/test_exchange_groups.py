@@ -173,6 +173,16 @@ def test_the_stop_of_a_group_can_be_moved_while_held_and_while_live(exchange: Ex
     assert not exchange.orders
 
 
+def test_two_exits_hold_their_shares_once(exchange: Exchange) -> None:
+    send(exchange, qty="5")
+    exchange.clock.advance(1)
+    bracket(exchange, 400, 200)
+    exchange.clock.advance(1)
+    assert get_position(exchange, "AAPL")["qty_available"] == "5"
+    assert send(exchange, "sell", qty="5")["status"] == "pending_new"
+    assert refused(lambda: send(exchange, "sell", qty="1"))[1]["held_for_orders"] == "15"
+
+
 def test_one_triggers_other(exchange: Exchange) -> None:
     order = send(exchange, order_class="oto", stop_loss={"stop_price": "200"})
     assert [leg["status"] for leg in legs_of(order)] == ["held"]

@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from rebalancer.exchange.core import Exchange
+from rebalancer.exchange.market.halts import Halt
 from rebalancer.exchange.starter import ExchangeOptions, RunningExchange, start_exchange
 from rebalancer.exchange.streams.market_feed import CHANNELS, MarketFeed
 
@@ -158,8 +159,11 @@ def test_halts_are_told_and_stop_the_prices(still: RunningExchange) -> None:
     with ws(still, "/v2/iex") as socket:
         subscribed(socket, statuses=["KO"], trades=["KO"])
         for halted, word in ((True, "H"), (False, "T")):
-            with still.exchange.request() as at:
-                still.exchange.set_halt("KO", at, halted=halted)
+            now = still.exchange.clock.micros()
+            if halted:
+                still.exchange.schedule_halt(Halt("KO", now, now + 10**12))
+            else:
+                still.exchange.end_halts("KO")
             assert [(one["T"], one["S"], one["sc"]) for one in told(socket)] == [("s", "KO", word)]
             still.clock.advance(30)
             threading.Event().wait(0.1)  # what a halt hides is not told

@@ -299,3 +299,17 @@ def test_lookups_of_what_does_not_exist(exchange: Exchange) -> None:
         with pytest.raises(ApiError) as caught:
             ask()
         assert (caught.value.status, caught.value.body["code"], caught.value.body["message"]) == (status, code, message)
+
+
+def test_a_sale_by_value_stands_alone_outside_the_session(exchange: Exchange) -> None:
+    held(exchange)
+    sale = {**MARKET_BUY, "side": "sell", "qty": None, "notional": "100"}
+    exchange.submit(sale)
+    exchange.clock.advance(36_000)
+    exchange.submit(sale)
+    body = {
+        "code": FORBIDDEN,
+        "message": "unable to open new notional orders while having open closing position orders",
+    }
+    assert refusal(exchange, sale) == (403, body)
+    assert refusal(exchange, {**MARKET_BUY, "side": "sell"}) == (403, body)

@@ -62,6 +62,22 @@ def test_minute_bars_come_out_as_they_went_in(tmp_path_factory: pytest.TempPathF
     exchange.close()
 
 
+def test_the_last_bar_of_a_session_is_whole_too(tmp_path: Path) -> None:
+    (tmp_path / "ACME.csv").write_text(
+        HEADER + minute_lines([(1000 + n, 1003 + n, 999 + n, 1001 + n, 50 + n) for n in range(390)])
+    )
+    exchange = replaying(tmp_path)
+    exchange.clock.advance(7 * 3600)
+    found = bars(exchange, "ACME", "1Min", "2025-03-10")
+    assert [(b["o"], b["c"], b["v"]) for b in found] == [
+        ((1000 + n) / 100, (1001 + n) / 100, 50 + n) for n in range(390)
+    ]
+    (day,) = bars(exchange, "ACME", "1Day", "2025-03-10")
+    assert (day["o"], day["h"], day["l"], day["c"]) == (10.0, 13.92, 9.99, 13.9)
+    assert day["v"] == sum(50 + n for n in range(390))
+    exchange.close()
+
+
 def test_daily_bars_come_out_as_they_went_in(tmp_path: Path) -> None:
     (tmp_path / "KO.csv").write_text(HEADER + DAYS)
     exchange = replaying(tmp_path, start=datetime(2025, 3, 11, 21, tzinfo=UTC))
@@ -181,7 +197,7 @@ def test_mistakes_name_file_line_and_column(tmp_path: Path, name: str, text: str
 def test_one_symbol_in_two_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "KO.csv").write_text(HEADER + DAYS)
     (tmp_path / "all.csv").write_text("symbol," + HEADER + "KO,2025-03-12,1,1,1,1,1\n")
-    with pytest.raises(BadDocument, match="KO is in KO.csv too"):
+    with pytest.raises(BadDocument, match=r"KO is in KO\.csv too"):
         read_recordings(tmp_path)
 
 

@@ -196,6 +196,19 @@ def test_the_quantity_of_a_replacement_includes_what_was_filled() -> None:
     assert get_position(exchange, "AAPL")["qty"] == "15"
 
 
+def test_what_fills_between_the_request_and_its_effect_is_taken_off_the_replacement() -> None:
+    exchange = open_exchange(ExchangeOptions(speed=0, partial_fill_probability=1))
+    order = send(exchange, type="limit", limit_price="400")
+    exchange.clock.advance(0.03)  # live, and the first part fills 10 ms later
+    new = patched(exchange, order, qty=15)
+    assert new["qty"] == "15"
+    exchange.clock.advance(10)
+    old = state(exchange, order)
+    assert (old["status"], 0 < int(str(old["filled_qty"])) < 10) == ("replaced", True)
+    assert int(str(state(exchange, new)["qty"])) == 15 - int(str(old["filled_qty"]))
+    assert get_position(exchange, "AAPL")["qty"] == "15"
+
+
 def test_what_cannot_be_replaced(exchange: Exchange) -> None:
     order = send(exchange, type="limit", limit_price="200")
     early = (422, INVALID, "unable to replace order, order isn't sent to exchange yet")

@@ -13,11 +13,14 @@ from rebalancer.exchange.clock import SPEED_MAX
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.errors import ApiError, not_found
 from rebalancer.exchange.faults.rules import faults_of
+from rebalancer.exchange.market.halts import Halt
+from rebalancer.exchange.market.replay_files import DAY
 from rebalancer.exchange.parameters import read_moment
 from rebalancer.values import CENT, text_of, time_text
 
 Body = Mapping[str, Any]
 _AMOUNT_MAX: Final = Decimal(10**12)
+_FOR_GOOD: Final = 10 * 366 * DAY  # a halt whose end nobody knows yet
 
 
 def state(exchange: Exchange) -> dict[str, object]:
@@ -33,7 +36,7 @@ def state(exchange: Exchange) -> dict[str, object]:
             "positions": {symbol: text_of(one.qty) for symbol, one in sorted(exchange.books.positions.items())},
             "open_orders": len(exchange.orders),
             "events": exchange.events.last(),
-            "halted": exchange.halts.names(),
+            "halted": exchange.market.halts.halted(at),
             "faults": exchange.faults.state(),
         }
 
@@ -71,7 +74,7 @@ def step_clock(exchange: Exchange, body: Body) -> dict[str, object]:
 def change_faults(exchange: Exchange, body: Body) -> list[dict[str, object]]:
     """Add rules; one of a known name replaces it. A `seed` lets every rule count anew."""
     try:
-        file = faults_of(dict(body), lambda place: key_text(place))
+        file = faults_of(dict(body), key_text)
     except BadDocument as error:
         raise _wrong(str(error)) from None
     exchange.faults.put(file.rules, file.seed if "seed" in body else None)
@@ -106,9 +109,13 @@ def halt(exchange: Exchange, body: Body) -> dict[str, object]:
     listing = exchange.find(name) if isinstance(name, str) else None
     if listing is None:
         raise _wrong(f"symbol: {name!r} is not listed")
-    with exchange.request() as at:
-        exchange.set_halt(listing.symbol, at, halted=halted)
-        return {"halted": exchange.halts.names()}
+    if halted:
+        now = exchange.clock.micros()
+        exchange.schedule_halt(Halt(listing.symbol, now, now + _FOR_GOOD))
+    else:
+        exchange.end_halts(listing.symbol)
+    with exchange.reading() as at:
+        return {"halted": exchange.market.halts.halted(at)}
 
 
 def deposit(exchange: Exchange, body: Body) -> dict[str, object]:

@@ -167,7 +167,9 @@ def _object(value: object, place: Place, where: Where, known: tuple[str, ...] | 
         raise BadDocument(where(place), f"{str(value)[:40]!r} is not an object with keys")
     for key in value:
         if not isinstance(key, str) or (known is not None and key not in known):
-            raise BadDocument(where((*place, str(key))), "is not known here", f"one of {', '.join(known)}" if known else "")
+            raise BadDocument(
+                where((*place, str(key))), "is not known here", f"one of {', '.join(known)}" if known else ""
+            )
     return value
 
 

@@ -1,64 +1,18 @@
-"""Faults in the course of an order: halts, rejections by the venue, partial fills, fills that beat a cancellation."""
+"""Faults in the course of an order: rejections by the venue, partial fills, fills that beat a cancellation."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from rebalancer.exchange import matching
 from rebalancer.exchange.market.prices import Market
 from rebalancer.exchange.matching import Step
 from rebalancer.exchange.order import Order
-from rebalancer.exchange.store import Store
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from rebalancer.exchange.core import Exchange
-
-_META: Final = "halts"
-_UNTOUCHED: Final = ("activate", "wait", "expire", "cancel")  # steps that a halt does not stop
-
-
-class Halts:
-    """Symbols in which trading stands still: prices freeze, orders are taken and cancelled, nothing fills.
-
-    Kept in the state file. Writes happen inside the caller's transaction.
-    """
-
-    def __init__(self, store: Store, market: Market) -> None:
-        self._store, self._market = store, market
-
-    def load(self) -> None:
-        """Take the halts from the state file."""
-        self._market.frozen = {name: int(at) for name, at in json.loads(self._store.meta(_META) or "{}").items()}
-
-    def names(self) -> list[str]:
-        """Halted symbols."""
-        return sorted(self._market.frozen)
-
-    def begin(self, symbol: str, at: int) -> None:
-        """Halt a symbol; a halted one stays so from its first moment on."""
-        self._market.frozen.setdefault(symbol, at)
-        self._save()
-
-    def end(self, symbol: str) -> None:
-        """Let a symbol trade again."""
-        self._market.frozen.pop(symbol, None)
-        self._save()
-
-    def hold(self, order: Order, step: Step) -> Step:
-        """The step that an order takes instead while its symbol is halted."""
-        if order.symbol not in self._market.frozen or step.kind in _UNTOUCHED:
-            return step
-        if order.time_in_force not in ("day", "gtc"):
-            return Step(step.at, "cancel")
-        if order.cancel_at is not None:
-            return Step(order.cancel_at, "cancel")
-        return Step(order.expires_at, "expire")
-
-    def _save(self) -> None:
-        self._store.set_meta(_META, json.dumps(self._market.frozen))
 
 
 def is_rejected(exchange: Exchange, order: Order, step: Step) -> bool:
@@ -78,7 +32,7 @@ def partial_probability(exchange: Exchange, order: Order, step: Step) -> float:
 
 def fills_first(exchange: Exchange, order: Order, at: int) -> bool:
     """Fill an order whose cancellation has just been accepted, all of it or a part, never beyond its limit."""
-    if order.symbol in exchange.market.frozen or not _trades(exchange, order, at):
+    if not _trades(exchange, order, at):
         return False
     rule = exchange.faults.on_order("cancel_race", order.symbol)
     if rule is None:
@@ -90,7 +44,8 @@ def fills_first(exchange: Exchange, order: Order, at: int) -> bool:
 
 
 def _trades(exchange: Exchange, order: Order, at: int) -> bool:
-    return order.live_at <= at and (order.is_crypto or exchange.sessions.current(at) is not None)
+    reached = order.status in ("new", "partially_filled", "pending_cancel") and order.live_at <= at
+    return reached and matching.span_at(order, exchange.market, at) is not None
 
 
 def _price(market: Market, order: Order, at: int) -> Decimal:

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from rebalancer.exchange.core import Exchange
-from rebalancer.exchange.errors import ApiError
+from rebalancer.exchange.errors import ApiError, internal
 from rebalancer.exchange.faults.gate import FaultGate
 from rebalancer.exchange.http.account import account_routes
 from rebalancer.exchange.http.data import data_routes
@@ -57,7 +57,7 @@ def build_app(exchange: Exchange, rules: GateRules, hub: Hub) -> Gate:
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
-        exception_handlers={HTTPException: _http_error, ApiError: _api_error},
+        exception_handlers={HTTPException: _http_error, ApiError: _api_error, Exception: _fault},
     )
     app.router.redirect_slashes = False
     return Gate(FaultGate(app, exchange, lambda: hub.closing), exchange, rules)
@@ -88,3 +88,8 @@ async def _http_error(_: Request, error: Exception) -> Response:
 async def _api_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
     return JSONResponse(error.body, error.status)
+
+
+async def _fault(_: Request, __: Exception) -> Response:
+    """A fault of ours, which the gate writes to the log."""
+    return JSONResponse(internal().body, internal().status)

@@ -53,10 +53,11 @@ def bars(
 
     With a limit, at most so many.
     """
-    now = min(now, market.frozen.get(listing.symbol, now))
+    now = market.halts.priced_at(listing.symbol, now)
     found: list[Bar] = []
     for session, path, row in _session_paths(market, listing, start, min(end, now)):
-        found += [bar for bar in _session_bars(session, path, row, frame, listing, now) if start <= bar.at <= end]
+        made = _session_bars(session, path, row, frame, listing, now)
+        found += [bar for bar in made if start <= bar.at <= end and not _is_halted(market, listing, bar.at, frame)]
         if limit is not None and len(found) >= limit:
             return found[:limit]
     return found
@@ -64,9 +65,15 @@ def bars(
 
 def latest_bar(market: Market, listing: Listing, frame: int, now: int) -> Bar:
     """The bar that the latest trade belongs to."""
-    now = min(now, market.frozen.get(listing.symbol, now))
+    now = market.halts.priced_at(listing.symbol, now)
     session = market.session(listing, now)
     return _session_bars(session, market.path(listing, session), 0, frame, listing, now)[-1]
+
+
+def _is_halted(market: Market, listing: Listing, at: int, frame: int) -> bool:
+    """Whether nothing traded in all of a bar; a day always has a bar."""
+    resumed = market.halts.resumes(listing.symbol, at)
+    return frame > 0 and resumed is not None and resumed >= at + frame
 
 
 def _session_paths(

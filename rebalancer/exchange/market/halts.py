@@ -29,6 +29,17 @@ class HaltPlan:
                 end = halt.end
         return end if end > at else None
 
+    def priced_at(self, symbol: str, at: int) -> int:
+        """The moment whose price holds: the start of the halt during one, else the moment itself."""
+        for halt in reversed(self._of.get(symbol, ())):
+            if halt.start <= at < halt.end:
+                at = halt.start
+        return at
+
+    def halted(self, at: int) -> list[str]:
+        """The symbols that are halted at a moment."""
+        return sorted(symbol for symbol in self._of if self.resumes(symbol, at) is not None)
+
     def next_start(self, symbol: str, at: int, otherwise: int) -> int:
         """The start of the first halt after a moment, or `otherwise` when that comes first."""
         return min((h.start for h in self._of.get(symbol, ()) if h.start > at), default=otherwise)

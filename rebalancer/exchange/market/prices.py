@@ -20,6 +20,7 @@ from rebalancer.values import ZERO, Side
 
 _DAY: Final = CRYPTO_DAY * MICROS
 _EPOCH_DAY: Final = 719_163  # 1970-01-01
+_UNIT: Final = Decimal("0.000001")
 _DAYS_KEPT: Final = 200  # about 10 MB: all names for four days
 
 
@@ -35,6 +36,14 @@ class Tick(NamedTuple):
     trade_size: int
 
 
+class Adjustment(NamedTuple):
+    """What a corporate action does to prices from its ex-date on: old shares a new one, and dollars a share."""
+
+    ex_day: int
+    factor: float
+    dividend: float
+
+
 class Market:
     """Simulated prices of every listing. Not locked: callers hold the exchange's lock."""
 
@@ -44,7 +53,7 @@ class Market:
         self.factors = Factors(seed)
         self.listings = listings() if listed is None else listed
         self.halts = HaltPlan()
-        self.frozen: dict[str, int] = {}  # halted symbols: no price later than this moment
+        self.adjustments: dict[str, list[Adjustment]] = {}
         self._joined = {s.replace("/", ""): s for s, row in self.listings.items() if row.is_crypto}
         self._daily: dict[str, DailyPath] = {}
         self._days: OrderedDict[tuple[str, int], NodePath] = OrderedDict()
@@ -57,8 +66,18 @@ class Market:
         """Opens and closes of all sessions."""
         found = self._daily.get(listing.symbol)
         if found is None:
-            found = self._daily[listing.symbol] = daily_path(self.seed, listing, self.sessions)
+            found = adjusted(daily_path(self.seed, listing, self.sessions), self.adjustments.get(listing.symbol, []))
+            self._daily[listing.symbol] = found
         return found
+
+    def adjust(self, adjustments: dict[str, list[Adjustment]]) -> None:
+        """Take over the schedule of corporate actions; prices before an ex-date stay as they are."""
+        for symbol in adjustments.keys() | self.adjustments.keys():
+            if adjustments.get(symbol) != self.adjustments.get(symbol):
+                self._daily.pop(symbol, None)
+                for key in [key for key in self._days if key[0] == symbol]:
+                    del self._days[key]
+        self.adjustments = adjustments
 
     def session(self, listing: Listing, at: int) -> TradingSession:
         """The session that the latest price of a moment belongs to; for crypto the UTC day."""
@@ -82,8 +101,8 @@ class Market:
         return node_path(self.factors, listing, self.daily(listing), days, steps)
 
     def tick(self, listing: Listing, at: int) -> Tick:
-        """Quote and latest trade at a moment; outside sessions those of the last close."""
-        at = min(at, self.frozen.get(listing.symbol, at))
+        """Quote and latest trade at a moment; outside sessions those of the last close, in a halt those before it."""
+        at = self.halts.priced_at(listing.symbol, at)
         session = self.session(listing, at)
         path = self.path(listing, session)
         node = min((at - session.open) // STEP, path.bid.shape[1] - 1)
@@ -109,7 +128,12 @@ class Market:
 
     def day_start(self, symbol: str, at: int) -> Decimal:
         """The price that today's change is measured from: the latest before midnight in New York, in USD."""
-        return self.last(symbol, midnight_new_york(new_york_day(at)))
+        day = new_york_day(at)
+        price = self.last(symbol, midnight_new_york(day))
+        for row in self.adjustments.get(symbol, ()):
+            if row.ex_day == day and self.sessions.last_opened(at).day == day:  # in the units of today
+                price = (price * Decimal(row.factor)).quantize(_UNIT)
+        return price
 
     def next_reached(self, symbol: str, side: Side, limit: Decimal, since: int, until: int) -> int | None:
         """The first moment in [since, until) at which a limit is marketable, or None. The span lies in one session."""
@@ -168,6 +192,18 @@ def _first(reached: np.ndarray[tuple[int], np.dtype[np.bool_]], open_at: int, fi
         return None
     node = int(np.argmax(reached))
     return max(since, open_at + (first + node) * STEP) if reached[node] else None
+
+
+def adjusted(path: DailyPath, adjustments: list[Adjustment]) -> DailyPath:
+    """The path with splits and dividends worked into the prices, oldest first."""
+    opens, closes, volumes = path.opens.copy(), path.closes.copy(), path.volumes.copy()
+    for row in adjustments:
+        first = path.row(row.ex_day)
+        factor = row.factor * (1.0 - row.dividend / float(closes[first - 1]))
+        opens[first:] *= factor
+        closes[first:] *= factor
+        volumes[first:] *= 1.0 / row.factor
+    return path._replace(opens=opens, closes=closes, volumes=volumes)
 
 
 def crypto_session(at: int) -> TradingSession:

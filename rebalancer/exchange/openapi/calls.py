@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from rebalancer.exchange.openapi.objects import (
+    AMOUNT,
     DAY,
     FLAG,
     ID,
@@ -13,6 +14,7 @@ from rebalancer.exchange.openapi.objects import (
     Schema,
     by_symbol,
     closed,
+    each,
     or_null,
     refer,
     rows,
@@ -53,6 +55,25 @@ _DIRECTION: Final = _asked("direction", words("asc", "desc"))
 _SPAN: Final = (_asked("after", _MOMENT), _asked("until", _MOMENT))
 _ORDER_ERRORS: Final = (*_READ, 403, 404, 422)
 
+
+def _watchlist_calls(path: str, named: tuple[dict[str, Any], ...]) -> dict[str, Call]:
+    """The calls on one watchlist, named by the path or by a parameter."""
+    errors = (*_READ, 404)
+    changing = (*errors, *_BODY, 422)
+    one = {"type": "object", "properties": {"symbol": TEXT}, "required": ["symbol"]}
+    return {
+        f"GET {path}": Call("One watchlist", refer("Watchlist"), 200, errors, named),
+        f"PUT {path}": Call("Another name or other symbols", refer("Watchlist"), 200, changing, named, _NAMES),
+        f"POST {path}": Call("Put an asset on", refer("Watchlist"), 200, changing, named, one),
+        f"DELETE {path}": Call("Delete it", None, 204, errors, named),
+    }
+
+
+_NAMES: Final[Schema] = {
+    "type": "object",
+    "properties": {"name": {"type": "string", "minLength": 1, "maxLength": 64}, "symbols": or_null(rows(TEXT))},
+}
+
 _ACTIVITIES: Final = Call(
     "What happened to the account, newest first",
     rows({"anyOf": [refer("Fill"), refer("Entry")]}),
@@ -78,13 +99,63 @@ _TRADING: Final = {
         body={
             "type": "object",
             "properties": {
-                **dict.fromkeys(("suspend_trade", "no_shorting", "fractional_trading"), or_null(FLAG)),
+                **each(
+                    or_null(FLAG),
+                    "suspend_trade no_shorting fractional_trading ptp_no_exception_entry disable_overnight_trading",
+                ),
                 "max_margin_multiplier": or_null(words("1", "2", "4")),
+                "trade_confirm_email": or_null(words("all", "none")),
             },
         },
     ),
     "GET /v2/account/activities": _ACTIVITIES._replace(query=(_asked("activity_types", TEXT), *_ACTIVITIES.query)),
     "GET /v2/account/activities/{activity_type}": _ACTIVITIES,
+    "GET /v2/account/portfolio/history": Call(
+        "The account's value in the past",
+        refer("History"),
+        errors=(*_READ, 422),
+        query=(
+            _asked("period", {"type": "string", "pattern": "^[1-9][0-9]{0,3}[DWMA]$"}),
+            _asked("timeframe", words("1Min", "5Min", "15Min", "1H", "1D")),
+            _asked("start", _MOMENT),
+            _asked("end", _MOMENT),
+            _asked("date_end", DAY),
+            _asked("intraday_reporting", words("market_hours", "extended_hours", "continuous")),
+            _asked("extended_hours", FLAG),
+            _asked("pnl_reset", words("per_day", "no_reset")),
+            _asked("cashflow_types", TEXT),
+        ),
+    ),
+    "GET /v2/watchlists": Call("All watchlists, without their assets", rows(refer("Watchlist")), errors=_READ),
+    "POST /v2/watchlists": Call(
+        "Make a watchlist",
+        refer("Watchlist"),
+        errors=(*_READ, *_BODY, 422),
+        body={**_NAMES, "required": ["name"]},
+    ),
+    **_watchlist_calls("/v2/watchlists/{watchlist_id}", ()),
+    **_watchlist_calls("/v2/watchlists:by_name", (_asked("name", TEXT, required=True),)),
+    "DELETE /v2/watchlists/{watchlist_id}/{symbol}": Call(
+        "Take an asset off", refer("Watchlist"), errors=(*_READ, 404)
+    ),
+    "GET /v1/locates/quotes": Call(
+        "What locating hard-to-borrow shares costs",
+        closed({"quotes": rows(refer("LocateQuote"))}),
+        errors=(*_READ, 422),
+        query=(_asked("symbols", TEXT, required=True, example="AMC"),),
+    ),
+    "GET /v1/locates": Call("All locates, newest first", rows(refer("Locate")), errors=_READ),
+    "POST /v1/locates": Call(
+        "Buy a locate",
+        refer("Locate"),
+        201,
+        errors=(*_READ, *_BODY, 422),
+        body={
+            "type": "object",
+            "properties": {"symbol": TEXT, "qty": AMOUNT, "limit_price": AMOUNT},
+            "required": ["symbol", "qty"],
+        },
+    ),
     "POST /v2/orders": Call(
         "Place an order",
         refer("Order"),
@@ -94,12 +165,14 @@ _TRADING: Final = {
     "GET /v2/orders": Call(
         "Orders, newest first",
         rows(refer("Order")),
-        errors=(*_READ, 422),
+        errors=(*_READ, 404, 422),
         query=(
             _asked("status", words("open", "closed", "all")),
             _asked("limit", {"type": "integer", "minimum": 1, "maximum": 500}),
             *_SPAN,
             _DIRECTION,
+            _asked("before_order_id", ID),
+            _asked("after_order_id", ID),
             _asked("nested", FLAG),
             _asked("symbols", TEXT),
             _asked("side", words("buy", "sell")),

@@ -106,7 +106,7 @@ OBJECTS: Final[dict[str, Schema]] = {
         {
             **each(FLAG, "suspend_trade no_shorting fractional_trading"),
             "max_margin_multiplier": words("1", "2", "4"),
-            "trade_confirm_email": words("all"),
+            "trade_confirm_email": words("all", "none"),
             **each(FLAG, "ptp_no_exception_entry disable_overnight_trading"),
             "max_options_trading_level": COUNT,
         }
@@ -233,6 +233,35 @@ OBJECTS: Final[dict[str, Schema]] = {
             **each(DECIMAL, "qty price per_share_amount"),
         },
         ("symbol", "activity_sub_type", "qty", "price", "per_share_amount"),
+    ),
+    "History": closed(
+        {
+            "timestamp": rows(COUNT),
+            **each(rows(NUMBER), "equity profit_loss profit_loss_pct"),
+            "base_value": NUMBER,
+            "base_value_asof": DAY,
+            "timeframe": words("1Min", "5Min", "15Min", "1H", "1D"),
+            "cashflow": by_symbol(rows(NUMBER)),
+        }
+    ),
+    "Watchlist": closed(
+        {
+            **each(ID, "id account_id"),
+            **each(TIME, "created_at updated_at"),
+            "name": TEXT,
+            "assets": rows(refer("Asset")),
+        },
+        ("assets",),
+    ),
+    "LocateQuote": closed({"symbol": TEXT, **each(DECIMAL, "price available_qty")}),
+    "Locate": closed(
+        {
+            "id": ID,
+            "symbol": TEXT,
+            **each(DECIMAL, "qty remaining_qty price"),
+            "status": words("filled"),
+            "created_at": TIME,
+        }
     ),
     "Quote": closed(
         {"t": TIME, **each(NUMBER, "ap as bp bs"), **each(TEXT, "ax bx z"), "c": rows(TEXT)}, ("ax", "bx", "c", "z")

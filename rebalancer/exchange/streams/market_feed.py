@@ -39,7 +39,7 @@ class MarketFeed:
         self._wanted: dict[str, list[str]] = {channel: [] for channel in CHANNELS}
         with exchange.reading() as at:
             self._at = at
-            self._halted = set(exchange.halts.names())
+            self._halted = set(exchange.market.halts.halted(at))
 
     def subscribe(self, channel: str, symbols: list[str]) -> None:
         """Add symbols, known or not; `*` stands for all."""
@@ -58,16 +58,15 @@ class MarketFeed:
         exchange = self._exchange
         if not any(self._wanted.values()):
             with exchange.reading() as self._at:
-                self._halted = set(exchange.halts.names())
+                self._halted = set(exchange.market.halts.halted(self._at))
             return []
         with exchange.reading() as at:
-            stood_still = self._halted.copy()  # until now, or still
             found = [(self._at, message) for message in self._statuses(at)]
             if at > self._at:
                 for listing in self._asked("trades", "quotes"):
-                    found += () if listing.symbol in stood_still else self._ticks(listing, at)
+                    found += self._ticks(listing, at)
                 for listing in self._asked("bars", "dailyBars"):
-                    found += () if listing.symbol in stood_still else self._bars(listing, at)
+                    found += self._bars(listing, at)
             self._at = max(self._at, at)
         return [message for _, message in sorted(found, key=lambda one: one[0])]
 
@@ -77,8 +76,9 @@ class MarketFeed:
         at = max(self._at // STEP + 1, now // STEP - _NODES_MAX) * STEP
         while at <= now:
             tick = market.tick(listing, at)
-            if tick.at < at:  # no session, or a halt: go on with the next opening
-                at = now + 1 if listing.is_crypto else market.sessions.next_open(at).open
+            if tick.at < at:  # a halt, or no session: go on where prices do
+                resumed = market.halts.resumes(symbol, at) or market.sessions.next_open(at).open
+                at = -(-resumed // STEP) * STEP
                 continue
             if self._wants("trades", symbol):
                 yield at, _message("t", symbol, trade_row(self._exchange, listing, at))
@@ -98,7 +98,7 @@ class MarketFeed:
                 yield end, _message("d", symbol, bar_row(listing, latest_bar(market, listing, 0, end - 1)))
 
     def _statuses(self, at: int) -> Iterator[Message]:
-        halted = set(self._exchange.halts.names())
+        halted = set(self._exchange.market.halts.halted(at))
         for symbol in sorted(halted ^ self._halted):
             if self._wants("statuses", symbol):
                 words = _HALT if symbol in halted else _RESUMPTION

@@ -1,0 +1,85 @@
+"""What an account pays at a live broker and not at a paper one: regulatory fees, margin interest, borrow fees.
+
+Off by default, as on Alpaca's paper accounts. Fees of a day are posted at the midnight after it, interest is accrued
+each midnight and posted when a month begins.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from decimal import ROUND_CEILING, Decimal
+from typing import TYPE_CHECKING, Final
+
+from rebalancer.exchange.calendar import midnight_new_york, moment_of, new_york_day
+from rebalancer.values import CENT, ZERO
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from rebalancer.exchange.core import Exchange
+
+SEC_RATE: Final = Decimal("20.60") / 1_000_000  # of the value sold
+TAF_RATE: Final = Decimal("0.000195")  # USD a share sold
+TAF_MAX: Final = Decimal("9.79")  # USD an order
+MARGIN_RATE: Final = Decimal("0.0625")  # a year of 360 days
+BORROW_RATE: Final = Decimal("0.12")  # hard-to-borrow names, a year of 360 days
+_ACCRUED: Final = "accrued_interest"
+_FILLS_MAX: Final = 1_000_000
+
+
+def charge_overnight(exchange: Exchange, at: int) -> None:
+    """Post what the day that ended at this midnight has cost."""
+    day = moment_of(at - 1).date()
+    for sub_type, amount in regulatory_fees(exchange, new_york_day(at - 1), at).items():
+        if amount:
+            exchange.books.charge("FEE", sub_type, -amount, at, day.isoformat(), f"{sub_type} fee {day}")
+    _borrow(exchange, at, day)
+    _interest(exchange, at)
+
+
+def regulatory_fees(exchange: Exchange, day: int, until: int) -> dict[str, Decimal]:
+    """Fees in whole cents, rounded up, for the equities sold on a New York day before a moment."""
+    rows = exchange.store.activities(
+        kinds={"FILL"},
+        order_id=None,
+        after=midnight_new_york(day) - 1,
+        until=until - 1,
+        ascending=True,
+        beyond=None,
+        limit=_FILLS_MAX,
+    )
+    value, shares = ZERO, defaultdict[str, Decimal](Decimal)
+    for row in rows:
+        if row["side"] == "sell" and "/" not in str(row["symbol"]):
+            value += Decimal(str(row["qty"])) * Decimal(str(row["price"]))
+            shares[str(row["order_id"])] += Decimal(str(row["qty"]))
+    activity_fee = sum((min(qty * TAF_RATE, TAF_MAX) for qty in shares.values()), ZERO)
+    return {"REG": _up(value * SEC_RATE), "TAF": _up(activity_fee)}
+
+
+def accrued_interest(exchange: Exchange) -> Decimal:
+    """Margin interest that has not been posted yet, USD."""
+    return Decimal(exchange.store.meta(_ACCRUED) or 0)
+
+
+def _borrow(exchange: Exchange, at: int, day: date) -> None:
+    for symbol, position in sorted(exchange.books.positions.items()):
+        if position.qty < 0 and exchange.market.listings[symbol].is_hard_to_borrow:
+            value = -position.qty * exchange.market.last(symbol, at)
+            reference = f"{symbol} {day}"
+            words = f"borrow fee {reference}"
+            exchange.books.charge("FEE", "BRW", -_up(value * BORROW_RATE / 360), at, reference, words, symbol=symbol)
+
+
+def _interest(exchange: Exchange, at: int) -> None:
+    accrued = accrued_interest(exchange) + max(-exchange.books.cash, ZERO) * MARGIN_RATE / 360
+    today = moment_of(at).date()
+    if today.day == 1 and accrued >= CENT:
+        amount = _up(accrued)
+        exchange.books.charge("INT", "MGN", -amount, at, today.isoformat(), "margin interest")
+        accrued = ZERO
+    exchange.store.set_meta(_ACCRUED, str(accrued))
+
+
+def _up(amount: Decimal) -> Decimal:
+    return amount.quantize(CENT, rounding=ROUND_CEILING)
