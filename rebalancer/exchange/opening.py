@@ -21,7 +21,8 @@ STARTER: Final = {  # fractions of the opening cash
 
 
 def open_account(exchange: Exchange, cash: Decimal, holdings: Holdings, now: int) -> None:
-    """Deposit the cash and buy the holdings at the last close before the day of `now`. Raises ValueError for an impossible amount."""
+    """Deposit the cash and buy the holdings at the last close before the day of `now`. Raises ValueError
+    for an impossible amount."""
     if not cash.is_finite() or cash < 0 or cash != cash.quantize(CENT) or cash >= 10**12:
         raise ValueError(f"cash {cash} is not an amount of dollars and cents, such as 100000")
     session = exchange.sessions.last_closed(now)
