@@ -153,6 +153,7 @@ def _open_orders(orders: Sequence[BrokerOrder], unresolved: Sequence[OrderRecord
             o.type,
             o.client_order_id.startswith(ID_PREFIX),
             o.limit_price,
+            unknown=o.qty is None,  # an order for an amount of money: how many shares, nobody knows before it fills
         )
         for o in orders
         if _works(o)
