@@ -96,6 +96,63 @@ class RiskManagement(_Section):
     assumed_volatility: float = Field(1.0, gt=0, le=10, description="annualised; for a name whose own is unknown")
     max_frozen_exposure: Share = Field(0.25, description="unexplained positions above this fraction halt the cycle")
     buying_power_buffer: Share = Field(0.01, description="part of the buying power that is never used")
+    on_breach: Literal["reduce_only", "flatten"] = Field(
+        "reduce_only", description="after a daily loss or drawdown, for the rest of the day"
+    )
+    max_positions: Count | None = Field(None, description="open positions at most; null: no own limit")
+    max_stop_distance: Fraction | None = Field(
+        None, description="a signal whose stop is farther away opens nothing; null: no own limit"
+    )
+    max_overnight_leverage: float = Field(1.9, gt=0, le=2, description="gross exposure / equity at the close")
+    overnight_glide_minutes: int = Field(
+        60, ge=0, le=390, description="minutes before the close; the gross limit glides down to the overnight one"
+    )
+    flat_by_minutes_before_close: int | None = Field(
+        None, ge=1, le=390, description="all positions are closed from here on; null: positions are kept overnight"
+    )
+
+
+class Gate(_Section):
+    """The last check before every order leaves; it shares no code with the planner."""
+
+    max_order_quantity: Decimal = Field(Decimal("100000"), gt=0, allow_inf_nan=False, description="shares or coins")
+    max_orders_per_minute: Count = Field(60, description="beyond: the gate closes until a person opens it again")
+    duplicate_window_seconds: Seconds = Field(
+        30, description="the same symbol, side and quantity under another id within this time is refused"
+    )
+    max_price_move: Fraction = Field(0.05, description="quote now against the decision price; beyond: refused")
+
+
+class Protection(_Section):
+    """Stops and targets of open positions."""
+
+    mode: Literal["broker", "monitor", "off"] = Field(
+        "monitor", description="broker: orders kept at the broker; monitor: this program watches, while a session runs"
+    )
+    stop_loss: Fraction = Field(0.03, description="exit this far against the entry price, unless the signal named one")
+    take_profit: Fraction = Field(0.05, description="exit this far in favour of it, unless the signal named one")
+    poll_seconds: Seconds = Field(5, description="between two looks at the prices")
+    max_unprotected_seconds: Seconds = Field(60, description="longer without protection: an alert")
+    attempts: int = Field(5, ge=1, le=100, description="tries to place protection before a person is asked")
+
+
+class SessionDay(_Section):
+    """The trading day that the timer starts."""
+
+    start_lead_minutes: int = Field(5, ge=0, le=120, description="preflight begins this long before the open")
+    late_start_seconds: Seconds = Field(120, description="a slot begun later than this is skipped, never made up for")
+    crypto_around_the_clock: bool = Field(False, description="true: crypto trades in slots day and night, every day")
+    end_of_day_minutes: int = Field(5, ge=0, le=120, description="end-of-day work begins this long after the close")
+
+
+class Alerts(_Section):
+    """Who is told. Addresses with secrets in them stand in the environment: REBALANCER_ALERT_WEBHOOK, _URLS, SMTP."""
+
+    email_to: tuple[str, ...] = Field((), description="addresses; needs REBALANCER_SMTP_URL")
+    email_from: str = Field("", description="sender; empty: the first recipient")
+    summary: Literal["on", "off"] = Field("on", description="one message a day, with the report attached")
+    min_level: Literal["info", "warning", "action"] = Field("warning", description="what is sent at once")
+    attempts: int = Field(8, ge=1, le=100, description="tries per message, with growing pauses")
 
 
 class Signals(_Section):
@@ -146,6 +203,17 @@ class Reporting(_Section):
     """Where pages go."""
 
     directory: str = Field("reports", description="relative to the project")
+    keep_days: int = Field(400, ge=1, le=36_500, description="pages older than this are removed; the journal is kept")
+    benchmark: str = Field("SPY", description="compared with when its bars exist; empty: none")
+    lot_method: Literal["fifo", "average"] = Field("fifo", description="which shares a sale closes")
+    risk_free_rate: float = Field(0.0, ge=-0.05, le=0.5, allow_inf_nan=False, description="annual, for the ratios")
+
+
+class Export(_Section):
+    """Copies of the trade journal elsewhere. The token stands in the environment: TRADERVUE_USERNAME, _PASSWORD."""
+
+    tradervue: bool = Field(False, description="send round trips to Tradervue at the end of the day")
+    tradervue_url: str = Field("https://app.tradervue.com", description="its address")
 
 
 class Model(_Section):
@@ -163,10 +231,15 @@ class Rules(_Section):
     execution: Execution = Execution()
     position_sizing: PositionSizing = PositionSizing()
     risk_management: RiskManagement = RiskManagement()
+    gate: Gate = Gate()
+    protection: Protection = Protection()
+    session: SessionDay = SessionDay()
+    alerts: Alerts = Alerts()
     signals: Signals = Signals()
     quotes: Quotes = Quotes()
     broker: Broker = Broker()
     simulation: Simulation = Simulation()
     reporting: Reporting = Reporting()
+    export: Export = Export()
     model: Model = Model()
     sectors_file: str = Field("config/sectors.csv", description="symbol,sector,correlation_group,source,as_of")
