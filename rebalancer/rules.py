@@ -148,9 +148,9 @@ class SessionDay(_Section):
 class Alerts(_Section):
     """Who is told. Addresses with secrets in them stand in the environment: REBALANCER_ALERT_WEBHOOK, _URLS, SMTP."""
 
-    email_to: tuple[str, ...] = Field((), description="addresses; needs REBALANCER_SMTP_URL")
+    email_to: str = Field("", description="addresses, separated by commas; needs REBALANCER_SMTP_URL")
     email_from: str = Field("", description="sender; empty: the first recipient")
-    summary: Literal["on", "off"] = Field("on", description="one message a day, with the report attached")
+    summary: bool = Field(True, description="one message a day")
     min_level: Literal["info", "warning", "action"] = Field("warning", description="what is sent at once")
     attempts: int = Field(8, ge=1, le=100, description="tries per message, with growing pauses")
 
