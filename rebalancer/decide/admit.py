@@ -98,7 +98,7 @@ def usable_prices(snapshot: Snapshot, rules: Quotes) -> Prices:
     value |= {p.symbol: p.avg_entry_price for p in snapshot.positions}
     spread_max = Decimal(str(rules.max_spread))
     for quote in snapshot.quotes:
-        problem = _quote_problem(quote, snapshot, rules.max_age_seconds, spread_max)
+        problem = quote_problem(quote, snapshot.as_of, rules.max_age_seconds, spread_max)
         if problem is None and quote.bid is not None and quote.ask is not None:
             value[quote.symbol] = usable[quote.symbol] = (quote.bid + quote.ask) / 2
             bid[quote.symbol], ask[quote.symbol] = quote.bid, quote.ask
@@ -110,14 +110,15 @@ def usable_prices(snapshot: Snapshot, rules: Quotes) -> Prices:
     return Prices(usable, bid, ask, value, unusable)
 
 
-def _quote_problem(quote: Quote, snapshot: Snapshot, age_max_seconds: float, spread_max: Decimal) -> str | None:
+def quote_problem(quote: Quote, as_of: datetime, age_max_seconds: float, spread_max: Decimal) -> str | None:
+    """Why this quote is no price to trade on; None when it is one."""
     if quote.bid is None or quote.ask is None:
         return "the quote has one side only"
     if not (quote.bid > 0 and quote.ask > 0):
         return "the quote is not positive"
     if quote.bid > quote.ask:
         return f"the quote is crossed: bid {text_of(quote.bid)} above ask {text_of(quote.ask)}"
-    age = (snapshot.as_of - quote.at).total_seconds()
+    age = (as_of - quote.at).total_seconds()
     if not age <= age_max_seconds:
         return f"the quote is {age:,.0f} s old; quotes.max_age_seconds is {age_max_seconds:g}"
     if age < -CLOCK_SKEW.total_seconds():
