@@ -66,6 +66,20 @@ class BrokerOrder(NamedTuple):
     submitted_at: datetime
     filled_at: datetime | None
     replaced_by: str | None = None
+    order_class: str = ""
+    legs: tuple[str, ...] = ()  # the broker's ids of the orders that hang on this one, where it told them
+
+
+class ExitPair(NamedTuple):
+    """Two exits of one position at the broker, of which one cancels the other: a target and a stop. `side` is that of
+    the exit, `qty` unsigned whole shares, prices USD per share."""
+
+    client_order_id: str
+    symbol: str
+    side: Side
+    qty: Decimal
+    stop_price: Decimal
+    target_price: Decimal
 
 
 class SendResult(NamedTuple):
@@ -146,6 +160,10 @@ class Broker(ReadBroker, Protocol):
 
     def submit(self, order: Order) -> SendResult:
         """POST one order once. Never raises for the broker's answer or silence: the result says what is known."""
+        ...
+
+    def submit_pair(self, pair: ExitPair) -> SendResult:
+        """POST one pair of exits once, good until cancelled. As `submit`."""
         ...
 
     def cancel(self, order_id: str) -> None:

@@ -21,12 +21,13 @@ from rebalancer.world.brokers.market_asking import ask_daily_closes, ask_quotes
 from rebalancer.world.brokers.market_reading import read_instruments
 from rebalancer.world.brokers.order_reading import read_activity, read_order
 from rebalancer.world.brokers.paging import activity_rows, order_rows
-from rebalancer.world.brokers.sending import send_order
+from rebalancer.world.brokers.sending import send_order, send_pair
 from rebalancer.world.ports import (
     Activity,
     BrokerClock,
     BrokerOrder,
     DailyCloses,
+    ExitPair,
     Fill,
     SendResult,
     WrongAccount,
@@ -115,7 +116,13 @@ class AlpacaBroker:
             order = read_order(table(body, "order"))
             if order is None or order.client_order_id != client_order_id:
                 raise Unreadable(f"asked for {client_order_id}, got {order.client_order_id if order else 'another'}")
-        return order
+        return self._with_legs(order) if order.order_class == "oco" and not order.legs else order
+
+    def _with_legs(self, order: BrokerOrder) -> BrokerOrder:
+        """The same order, asked for in the view that names its legs."""
+        body = self._asking.read(f"/orders/{order.id}", {"nested": "true"}).body
+        with understood("order"):
+            return read_order(table(body, "order")) or order
 
     def activities(self, after: datetime) -> tuple[tuple[Fill, ...], tuple[Activity, ...]]:
         with understood("list of activities"):
@@ -129,6 +136,9 @@ class AlpacaBroker:
 
     def submit(self, order: Order) -> SendResult:
         return send_order(self._asking, order)
+
+    def submit_pair(self, pair: ExitPair) -> SendResult:
+        return send_pair(self._asking, pair)
 
     def cancel(self, order_id: str) -> None:
         if _ORDER_ID.fullmatch(order_id) is None:

@@ -47,7 +47,7 @@ class Asking:
         self._pacers = {desk: Pacer(rules.requests_per_minute, monotonic, wait) for desk in ("trading", "data")}
         self.time = BrokerTime(monotonic)
 
-    def post_once(self, path: str, body: Mapping[str, str]) -> Answer:
+    def post_once(self, path: str, body: Mapping[str, object]) -> Answer:
         """Put one POST on the wire, once. Raises NoAnswer when no whole answer came, and nothing else."""
         if not self._pacers["trading"].take(PACING_SECONDS_MAX):
             raise NoAnswer(False, "rate_limited", "no call was left within a minute, so it was not sent")

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from rebalancer.decisions import Order
 from rebalancer.facts import Account, Instrument, Position, Quote
-from rebalancer.world.ports import Activity, Broker, BrokerClock, BrokerOrder, DailyCloses, Fill, SendResult
+from rebalancer.world.ports import Activity, Broker, BrokerClock, BrokerOrder, DailyCloses, ExitPair, Fill, SendResult
 
 
 class CountedBroker:
@@ -69,6 +69,10 @@ class CountedBroker:
     def submit(self, order: Order) -> SendResult:
         self._count("submit")
         return self._broker.submit(order)
+
+    def submit_pair(self, pair: ExitPair) -> SendResult:
+        self._count("submit_pair")
+        return self._broker.submit_pair(pair)
 
     def cancel(self, order_id: str) -> None:
         self._count("cancel")

@@ -16,6 +16,7 @@ from rebalancer.world.brokers.fields import (
     maybe_number,
     moment,
     number,
+    rows,
     symbol,
     text,
     words,
@@ -77,6 +78,8 @@ def read_order(row: Mapping[str, Any]) -> BrokerOrder | None:
         submitted_at=maybe_moment(row, "submitted_at") or moment(row, "created_at"),
         filled_at=maybe_moment(row, "filled_at"),
         replaced_by=words(row, "replaced_by") or None,
+        order_class=words(row, "order_class"),
+        legs=tuple(text(leg, "id") for leg in rows(row.get("legs") or [], "legs")),
     )
 
 

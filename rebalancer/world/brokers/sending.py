@@ -8,6 +8,7 @@ unknown    anything else; only a look-up by our own id can tell
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -18,7 +19,7 @@ from rebalancer.world.brokers.asking import Asking
 from rebalancer.world.brokers.fields import Unreadable, table
 from rebalancer.world.brokers.order_reading import read_order
 from rebalancer.world.brokers.refusals import refusal_of
-from rebalancer.world.ports import BrokerOrder, SendResult
+from rebalancer.world.ports import BrokerOrder, ExitPair, SendResult
 
 CLIENT_ORDER_ID_LENGTH_MAX: Final = 48
 _MAGNITUDE_MAX: Final = Decimal(10) ** 12  # beyond it a number is a mistake; infinity is beyond it too
@@ -26,12 +27,41 @@ _MAGNITUDE_MAX: Final = Decimal(10) ** 12  # beyond it a number is a mistake; in
 
 def send_order(asking: Asking, order: Order) -> SendResult:
     """POST one order once. Asserts that the order makes sense; raises nothing for what the broker does."""
-    body = order_body(order)
+    return _send(asking, order, order_body(order))
+
+
+def send_pair(asking: Asking, pair: ExitPair) -> SendResult:
+    """POST one pair of exits once: Alpaca's order class "oco". As `send_order`."""
+    return _send(asking, pair, pair_body(pair))
+
+
+def _send(asking: Asking, order: Order | ExitPair, body: Mapping[str, object]) -> SendResult:
     try:
         answer = asking.post_once("/orders", body)
     except NoAnswer as silence:
         return SendResult("unknown" if silence.sent else "not_sent", None, silence.reason, silence.message)
     return _result_of(order, answer)
+
+
+def pair_body(pair: ExitPair) -> dict[str, object]:
+    """The JSON object of a pair: its target is the order itself, its stop the leg."""
+    assert Decimal(0) < pair.qty < _MAGNITUDE_MAX, f"quantity {pair.qty} of {pair.symbol}"
+    assert pair.qty == pair.qty.to_integral_value(), f"a pair takes whole shares, not {pair.qty} of {pair.symbol}"
+    assert 0 < len(pair.client_order_id) <= CLIENT_ORDER_ID_LENGTH_MAX, pair.client_order_id
+    apart = (pair.target_price - pair.stop_price) * (1 if pair.side == "sell" else -1)
+    assert min(pair.stop_price, pair.target_price, apart) > 0, f"stop {pair.stop_price}, target {pair.target_price}"
+    return {
+        "symbol": pair.symbol,
+        "qty": text_of(pair.qty),
+        "side": pair.side,
+        "type": "limit",
+        "time_in_force": "gtc",
+        "order_class": "oco",
+        "client_order_id": pair.client_order_id,
+        "position_intent": "sell_to_close" if pair.side == "sell" else "buy_to_close",
+        "take_profit": {"limit_price": text_of(pair.target_price)},
+        "stop_loss": {"stop_price": text_of(pair.stop_price)},
+    }
 
 
 def order_body(order: Order) -> dict[str, str]:
@@ -54,7 +84,7 @@ def order_body(order: Order) -> dict[str, str]:
     return body
 
 
-def _result_of(order: Order, answer: Answer) -> SendResult:
+def _result_of(order: Order | ExitPair, answer: Answer) -> SendResult:
     if not 200 <= answer.status < 300:
         refusal = refusal_of(answer.status, answer.text)
         return SendResult(refusal.kind, None, refusal.reason, refusal.message)
@@ -70,7 +100,7 @@ def _result_of(order: Order, answer: Answer) -> SendResult:
     return SendResult("accepted", placed, "accepted", f"the broker says {placed.status}" if placed else "")
 
 
-def _contradiction(order: Order, placed: BrokerOrder | None) -> str:
+def _contradiction(order: Order | ExitPair, placed: BrokerOrder | None) -> str:
     """Where the broker's order is not the one that was sent; empty when it is."""
     if placed is None:
         return "the broker answered with an order in another class of asset"
