@@ -149,6 +149,10 @@ class ReadBroker(Protocol):
         """Ask for one order by our own id. None is the broker's "not found", which is not yet "was not placed"."""
         ...
 
+    def order(self, order_id: str) -> BrokerOrder | None:
+        """Ask for one order by the broker's own id, a leg of another one included. None: the broker has none."""
+        ...
+
     def activities(self, after: datetime) -> tuple[tuple[Fill, ...], tuple[Activity, ...]]: ...
     def now(self) -> datetime:
         """The broker's time by its last answer plus the time since; asks `clock` when there was none. UTC."""

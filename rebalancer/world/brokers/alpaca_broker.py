@@ -116,13 +116,21 @@ class AlpacaBroker:
             order = read_order(table(body, "order"))
             if order is None or order.client_order_id != client_order_id:
                 raise Unreadable(f"asked for {client_order_id}, got {order.client_order_id if order else 'another'}")
-        return self._with_legs(order) if order.order_class == "oco" and not order.legs else order
+        told_all = order.order_class != "oco" or order.legs
+        return order if told_all else self.order(order.id)  # only the view by the broker's id names the legs
 
-    def _with_legs(self, order: BrokerOrder) -> BrokerOrder:
-        """The same order, asked for in the view that names its legs."""
-        body = self._asking.read(f"/orders/{order.id}", {"nested": "true"}).body
+    def order(self, order_id: str) -> BrokerOrder | None:
+        try:
+            body = self._asking.read(f"/orders/{_own_id(order_id)}", {"nested": "true"}).body
+        except Refused as refused:
+            if refused.code == _NOT_FOUND and "order not found" in refused.message:
+                return None
+            raise
         with understood("order"):
-            return read_order(table(body, "order")) or order
+            order = read_order(table(body, "order"))
+            if order is None or order.id != order_id:
+                raise Unreadable(f"asked for {order_id}, got {order.id if order else 'another'}")
+        return order
 
     def activities(self, after: datetime) -> tuple[tuple[Fill, ...], tuple[Activity, ...]]:
         with understood("list of activities"):
@@ -141,10 +149,8 @@ class AlpacaBroker:
         return send_pair(self._asking, pair)
 
     def cancel(self, order_id: str) -> None:
-        if _ORDER_ID.fullmatch(order_id) is None:
-            raise ValueError(f"{order_id!r:.80} is not an order id of the broker")
         try:
-            self._asking.delete(f"/orders/{order_id}")
+            self._asking.delete(f"/orders/{_own_id(order_id)}")
         except Refused as refused:
             if refused.status != 422:  # 422: it has ended or is ending; the order itself tells how
                 raise
@@ -152,3 +158,10 @@ class AlpacaBroker:
     def close(self) -> None:
         """Close all connections."""
         self._asking.close()
+
+
+def _own_id(order_id: str) -> str:
+    """The id, when it can be one of the broker's: it goes into a path."""
+    if _ORDER_ID.fullmatch(order_id) is None:
+        raise ValueError(f"{order_id!r:.80} is not an order id of the broker")
+    return order_id

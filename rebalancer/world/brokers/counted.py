@@ -59,6 +59,10 @@ class CountedBroker:
         self._count("find_order")
         return self._broker.find_order(client_order_id)
 
+    def order(self, order_id: str) -> BrokerOrder | None:
+        self._count("order")
+        return self._broker.order(order_id)
+
     def activities(self, after: datetime) -> tuple[tuple[Fill, ...], tuple[Activity, ...]]:
         self._count("activities")
         return self._broker.activities(after)

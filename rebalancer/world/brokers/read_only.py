@@ -41,6 +41,9 @@ class ReadOnlyBroker:
     def find_order(self, client_order_id: str) -> BrokerOrder | None:
         return self._reads.find_order(client_order_id)
 
+    def order(self, order_id: str) -> BrokerOrder | None:
+        return self._reads.order(order_id)
+
     def activities(self, after: datetime) -> tuple[tuple[Fill, ...], tuple[Activity, ...]]:
         return self._reads.activities(after)
 

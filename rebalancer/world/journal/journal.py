@@ -260,6 +260,11 @@ class Journal:
         with self._store.reading() as c:
             return reading.select_events(c, *(column == value for column, value in named.items() if value is not None))
 
+    def newest_of_each(self, kind: str, account_id: str) -> tuple[Event, ...]:
+        """The last event of every key of one kind, oldest first: what stands now, of things that change."""
+        with self._store.reading() as c:
+            return reading.newest_of_each(c, kind, account_id)
+
     def latest_events(self, limit: int) -> tuple[Event, ...]:
         """The last events of all accounts, newest first."""
         with self._store.reading() as c:

@@ -35,6 +35,12 @@ def newest(connection: Connection, *conditions: ColumnElement[bool]) -> Event | 
     return found[0] if found else None
 
 
+def newest_of_each(connection: Connection, kind: str, account_id: str) -> tuple[Event, ...]:
+    """The last event of every key of one kind, oldest first."""
+    last = select(func.max(_c.seq)).where(_c.kind == kind, _c.account_id == account_id).group_by(_c.key)
+    return select_events(connection, _c.seq.in_(last))
+
+
 def of_cycle(account_id: str | None, cycle_id: str) -> tuple[ColumnElement[bool], ...]:
     """The conditions for one cycle; of every account when none is named."""
     cycle = _c.cycle_id == cycle_id

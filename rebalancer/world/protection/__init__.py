@@ -1,0 +1,5 @@
+"""Exits kept at the broker: a stop and a target per position, exchanged around every trade of it."""
+
+from rebalancer.world.protection.keeper import Keeper, NoProtection, Protection, Seen
+
+__all__ = ["Keeper", "NoProtection", "Protection", "Seen"]

@@ -1,0 +1,274 @@
+"""Keep one pair of exits (a stop and a target) per position at the broker, taken down for as long as a trade needs.
+
+A resting exit holds the shares back and makes Alpaca refuse opposite orders, so before a symbol trades its pair is
+cancelled and the cancel confirmed; afterwards the position is protected again. Every step is journalled before it is
+taken. A pair whose fate the broker has not told is looked for by our own id and never sent again until that is known.
+
+Whole shares of stocks only: Alpaca has no such orders for fractions and coins; the monitor watches those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final, NamedTuple, Protocol
+
+from rebalancer.decide.protect import Guard
+from rebalancer.facts import OpenOrder
+from rebalancer.rules import Rules
+from rebalancer.values import ZERO, Side, shares_toward_zero, text_of
+from rebalancer.world.clock import Clock
+from rebalancer.world.journal.journal import Journal
+from rebalancer.world.kill import KillSwitch
+from rebalancer.world.ports import (
+    Broker,
+    BrokerOrder,
+    BrokerUnavailable,
+    CredentialsRefused,
+    ExitPair,
+    ReadBroker,
+)
+from rebalancer.world.protection.records import EARLIER_MAX, KIND, Gone, Kept, body_of, kept_of, pair_id
+
+WAIT_FIRST_SECONDS: Final = 0.05
+WAIT_MOST_SECONDS: Final = 1.0
+ONE_SHARE: Final = Decimal(1)
+NOTHING_TOLD: Final = (BrokerUnavailable, CredentialsRefused)
+
+
+class Seen(NamedTuple):
+    """What rests at the broker for protection. `rows`: every order of our pairs that works, or ended since the moment
+    asked for; `held`: the shares per symbol that they hold back, signed as the position; `doubtful`: pairs that the
+    broker may or may not have, as orders whose fate is unknown."""
+
+    rows: tuple[BrokerOrder, ...] = ()
+    ids: frozenset[str] = frozenset()
+    held: Mapping[str, Decimal] = {}
+    doubtful: tuple[OpenOrder, ...] = ()
+
+
+class Protection(Protocol):
+    """What a cycle asks of the protection of its positions."""
+
+    def look(self, since: datetime | None) -> Seen:
+        """Learn what became of the pairs. Raises BrokerUnavailable: then nothing may be planned."""
+        ...
+
+    def release(self, symbols: Collection[str]) -> Mapping[str, str]:
+        """Take the pairs of these symbols down. Returns, per symbol that may not trade now, why."""
+        ...
+
+    def place(self, guards: Sequence[Guard]) -> None:
+        """Bring what rests at the broker in line with these guards. Raises nothing for what the broker does."""
+        ...
+
+
+class NoProtection:
+    """Nothing is kept at the broker."""
+
+    def look(self, since: datetime | None) -> Seen:
+        del since
+        return Seen()
+
+    def release(self, symbols: Collection[str]) -> Mapping[str, str]:
+        del symbols
+        return {}
+
+    def place(self, guards: Sequence[Guard]) -> None:
+        del guards
+
+
+class Keeper:
+    """The protection of one account. `rules.protection.mode` decides only whether new pairs are placed: what is there
+    is always known, and taken down when it is in the way."""
+
+    def __init__(
+        self, account_id: str, broker: Broker, journal: Journal, kill: KillSwitch, clock: Clock, rules: Rules
+    ) -> None:
+        self._account_id, self._broker, self._journal = account_id, broker, journal
+        self._kill, self._clock, self._rules = kill, clock, rules
+
+    def kept(self) -> dict[str, Kept]:
+        """The newest record of every symbol that ever had a pair."""
+        found = (kept_of(event) for event in self._journal.newest_of_each(KIND, self._account_id))
+        return {one.symbol: one for one in found}
+
+    def look(self, since: datetime | None) -> Seen:
+        kept = self.kept()
+        living = [one for one in kept.values() if one.lives]
+        ended = {
+            i for one in kept.values() for gone in one.earlier if since is None or gone.at >= since for i in gone.ids
+        }
+        if not living and not ended:
+            return Seen()
+        listed = {order.id: order for order in self._broker.orders(None)} if living else {}
+        rows = [row for i in sorted(ended) if (row := self._broker.order(i)) is not None]
+        held: dict[str, Decimal] = {}
+        doubtful: list[OpenOrder] = []
+        for one in living:
+            one = self._resolved(one)
+            if one.state in ("intended", "unknown"):
+                doubtful.append(_doubtful(one))
+            if one.state != "open":
+                continue
+            own = _rows(self._broker, one.ids, listed)
+            rows += own
+            if all(row.state.is_final for row in own):
+                self._ended(one, own, "it ended at the broker")
+            else:
+                left = abs(one.qty) - sum((row.filled_qty for row in own), ZERO)
+                held[one.symbol] = max(left, ZERO).copy_sign(one.qty)
+        return Seen(tuple(rows), frozenset(row.id for row in rows), held, tuple(doubtful))
+
+    def release(self, symbols: Collection[str]) -> Mapping[str, str]:
+        refused: dict[str, str] = {}
+        down: list[Kept] = []
+        for one in self.kept().values():
+            if one.symbol not in symbols or not one.lives:
+                continue
+            try:
+                one = self._resolved(one)
+                if one.state == "open":
+                    self._broker.cancel(one.ids[0])  # cancelling one of a pair cancels both
+                    down.append(one)
+                elif one.lives:
+                    refused[one.symbol] = "the broker has not said whether it has the exits of this position"
+            except NOTHING_TOLD as error:
+                refused[one.symbol] = f"its exits at the broker could not be cancelled: {error}"
+        refused |= self._await_down(down)
+        return refused
+
+    def place(self, guards: Sequence[Guard]) -> None:
+        wanted = {g.symbol: _pair_wanted(g) for g in guards if self._rules.protection.mode == "broker"}
+        wanted = {symbol: guard for symbol, guard in wanted.items() if guard.qty != ZERO and "/" not in symbol}
+        kept = self.kept()
+        wrong = {one.symbol for one in kept.values() if one.lives and not _fits(one, wanted.get(one.symbol))}
+        in_the_way = self.release(wrong) if wrong else {}
+        for symbol, guard in sorted(wanted.items()):
+            before = kept.get(symbol)
+            stands = before is not None and before.lives and symbol not in wrong
+            if not stands and symbol not in in_the_way and self._kill.reason(self._account_id) is None:
+                self._post(guard, self.kept().get(symbol))
+
+    def _post(self, guard: Guard, before: Kept | None) -> None:
+        """Write the intent down, then send the pair."""
+        now = self._broker.now()
+        number = before.number + 1 if before is not None else 1
+        kept = Kept(
+            guard.symbol, pair_id(self._account_id, guard.symbol, number), "intended", guard.qty, guard.stop,
+            guard.target, (), number, before.failures if before is not None else 0, now, now, "",
+            before.earlier if before is not None else (),
+        )  # fmt: skip
+        self._write(kept)
+        side: Side = "sell" if guard.qty > 0 else "buy"
+        pair = ExitPair(kept.client_order_id, guard.symbol, side, abs(guard.qty), guard.stop, guard.target)
+        result = self._broker.submit_pair(pair)
+        said = f"{result.reason}: {result.message}" if result.message else result.reason
+        if result.kind == "accepted" and result.order is not None and result.order.legs:
+            ids = (result.order.id, *result.order.legs)
+            self._write(kept._replace(state="open", ids=ids, failures=0, because=said))
+        elif result.kind in ("refused", "not_sent"):
+            failed = kept._replace(state="gone", failures=kept.failures + 1, because=said)
+            self._write(failed)
+            if failed.failures == self._rules.protection.attempts:
+                self._alert(failed, f"no stop could be placed for {guard.symbol} in {failed.failures} tries: {said}")
+        else:
+            self._write(kept._replace(state="unknown", because=said))
+
+    def _resolved(self, one: Kept) -> Kept:
+        """Ask for a pair whose post had no clear answer. Not found is an answer only after every timeout on the way."""
+        if one.state not in ("intended", "unknown"):
+            return one
+        found = self._broker.find_order(one.client_order_id)
+        if found is not None:
+            return self._write(one._replace(state="open", ids=(found.id, *found.legs), because="found by id"))
+        patience = timedelta(seconds=2 * self._rules.broker.total_timeout_seconds + 60)
+        if self._broker.now() - one.intended_at > patience:
+            return self._write(one._replace(state="gone", because="not known to the broker"))
+        return one if one.state == "unknown" else self._write(one._replace(state="unknown", because="no answer seen"))
+
+    def _await_down(self, down: Sequence[Kept]) -> dict[str, str]:
+        """Wait until the broker says that these pairs have ended; why not, for those where it does not in time."""
+        refused: dict[str, str] = {}
+        deadline = self._clock.monotonic() + self._rules.execution.cancel_timeout_seconds
+        pause = WAIT_FIRST_SECONDS
+        left = list(down)
+        while left:
+            still: list[Kept] = []
+            for one in left:
+                try:
+                    own = _rows(self._broker, one.ids, {})
+                except NOTHING_TOLD:
+                    still.append(one)
+                    continue
+                if not all(row.state.is_final for row in own):
+                    still.append(one)
+                    continue
+                self._ended(one, own, "taken down for a trade")
+                traded = sum((row.filled_qty for row in own), ZERO)
+                if traded:
+                    refused[one.symbol] = (
+                        f"its exits at the broker traded {text_of(traded)} shares before they were down"
+                    )
+            left = still
+            if not left or self._clock.monotonic() >= deadline:
+                break
+            self._clock.wait(pause)
+            pause = min(2 * pause, WAIT_MOST_SECONDS)
+        return refused | {one.symbol: "its exits at the broker are not confirmed as cancelled" for one in left}
+
+    def _ended(self, one: Kept, rows: Sequence[BrokerOrder], because: str) -> None:
+        """Write down that a pair is over; when it traded, that the position was left through it."""
+        now = self._broker.now()
+        earlier = (*one.earlier, Gone(one.ids, now))[-EARLIER_MAX:]
+        self._write(one._replace(state="gone", because=because, earlier=earlier))
+        for row in rows:
+            if row.filled_qty > 0:
+                kind = "target" if row.id == one.ids[0] else "stop"
+                price = text_of(row.filled_avg_price) if row.filled_avg_price is not None else None
+                body = {"kind": kind, "qty": text_of(row.filled_qty), "price": price, "order": row.id}
+                at = row.filled_at or now
+                self._journal.record_event(self._account_id, None, at, "protective_exit", one.symbol, body)
+                said = f"{one.symbol}: the {kind} sold {text_of(row.filled_qty)} at {price}"
+                if row.side == "buy":
+                    said = said.replace(" sold ", " bought back ")
+                self._alert(one, said, level="warning")
+
+    def _write(self, kept: Kept) -> Kept:
+        kept = kept._replace(at=self._broker.now())
+        self._journal.record_event(self._account_id, None, kept.at, KIND, kept.symbol, body_of(kept))
+        return kept
+
+    def _alert(self, kept: Kept, text: str, level: str = "action") -> None:
+        body = {"level": level, "code": "protection", "text": text}
+        self._journal.record_event(self._account_id, None, kept.at, "alert", kept.symbol, body)
+
+
+def _rows(broker: ReadBroker, ids: Sequence[str], listed: Mapping[str, BrokerOrder]) -> list[BrokerOrder]:
+    """The orders of one pair, from a list that has been read or asked for one by one. One that the broker does not know
+    any more raises BrokerUnavailable: it had it once."""
+    found = []
+    for order_id in ids:
+        row = listed.get(order_id) or broker.order(order_id)
+        if row is None:
+            raise BrokerUnavailable(f"the broker had order {order_id} and now does not know it")
+        found.append(row)
+    return found
+
+
+def _pair_wanted(guard: Guard) -> Guard:
+    """The whole shares of a guard."""
+    return guard._replace(qty=shares_toward_zero(guard.qty, ONE_SHARE))
+
+
+def _fits(kept: Kept, wanted: Guard | None) -> bool:
+    """Whether what rests at the broker is what is wanted. A pair in doubt is left alone until the broker tells."""
+    if kept.state in ("intended", "unknown"):
+        return True
+    return wanted is not None and (kept.qty, kept.stop, kept.target) == (wanted.qty, wanted.stop, wanted.target)
+
+
+def _doubtful(kept: Kept) -> OpenOrder:
+    side: Side = "sell" if kept.qty > 0 else "buy"
+    return OpenOrder(kept.client_order_id, kept.symbol, side, abs(kept.qty), ZERO, "limit", True, None, True)

@@ -1,0 +1,98 @@
+"""What the journal remembers of the exits kept at the broker: one record per symbol, the newest counts."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, Literal, NamedTuple
+
+from rebalancer.values import decimal_of, text_of, time_text, utc_of
+from rebalancer.world.journal.records import Event
+
+KIND: Final = "protection"
+PAIR_PREFIX: Final = "rp-"  # another prefix than that of a cycle's orders: these rest at the broker between cycles
+EARLIER_MAX: Final = 10
+
+KeptState = Literal["intended", "unknown", "open", "gone"]
+
+
+class Gone(NamedTuple):
+    """A pair that has ended: the broker's ids of its orders, and since when."""
+
+    ids: tuple[str, ...]
+    at: datetime
+
+
+class Kept(NamedTuple):
+    """The pair of exits of one symbol. `qty` is signed as the position that it protects; USD per share.
+
+    intended: about to be sent, or sent without an answer that we lived to see; unknown: the answer said nothing;
+    open: the broker has it; gone: it has ended, or never was. `number` counts the pairs of the symbol, `failures` the
+    tries in a row that the broker refused.
+    """
+
+    symbol: str
+    client_order_id: str
+    state: KeptState
+    qty: Decimal
+    stop: Decimal
+    target: Decimal
+    ids: tuple[str, ...]
+    number: int
+    failures: int
+    at: datetime
+    intended_at: datetime
+    because: str
+    earlier: tuple[Gone, ...] = ()
+
+    @property
+    def lives(self) -> bool:
+        """Whether the broker may hold it."""
+        return self.state != "gone"
+
+
+def pair_id(account_id: str, symbol: str, number: int) -> str:
+    """The client order id of the N-th pair of a symbol, such as `rp-AAPL-3-3f9a2c1b7d04`: computed, not drawn."""
+    digest = hashlib.sha256("\x1f".join((account_id, symbol, str(number))).encode()).hexdigest()[:12]
+    return f"{PAIR_PREFIX}{re.sub(r'[^0-9A-Z.]', '', symbol)[:8]}-{number}-{digest}"
+
+
+def body_of(kept: Kept) -> dict[str, object]:
+    """The record as it is journalled."""
+    return {
+        "id": kept.client_order_id,
+        "state": kept.state,
+        "qty": text_of(kept.qty),
+        "stop": text_of(kept.stop),
+        "target": text_of(kept.target),
+        "ids": list(kept.ids),
+        "number": kept.number,
+        "failures": kept.failures,
+        "intended_at": time_text(kept.intended_at),
+        "because": kept.because,
+        "earlier": [{"ids": list(gone.ids), "at": time_text(gone.at)} for gone in kept.earlier],
+    }
+
+
+def kept_of(event: Event) -> Kept:
+    """Read a record back."""
+    body: Mapping[str, Any] = event.body
+    assert event.key is not None, "a protection record is about one symbol"
+    return Kept(
+        symbol=event.key,
+        client_order_id=body["id"],
+        state=body["state"],
+        qty=decimal_of(body["qty"]),
+        stop=decimal_of(body["stop"]),
+        target=decimal_of(body["target"]),
+        ids=tuple(body["ids"]),
+        number=body["number"],
+        failures=body["failures"],
+        at=event.at,
+        intended_at=utc_of(body["intended_at"]),
+        because=body["because"],
+        earlier=tuple(Gone(tuple(gone["ids"]), utc_of(gone["at"])) for gone in body["earlier"]),
+    )

@@ -1,0 +1,231 @@
+"""Exits kept at the broker, on a real exchange: placed, exchanged around trades, filled, lost and found again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from rebalancer.decide.protect import Guard
+from rebalancer.outcomes import OrderState
+from rebalancer.rules import Rules
+from rebalancer.world.brokers import AlpacaBroker
+from rebalancer.world.journal import Journal
+from rebalancer.world.kill import KillSwitch
+from rebalancer.world.ports import BrokerUnavailable, ExitPair, SendResult
+from rebalancer.world.protection import Keeper, Seen
+from tests.support.rig import Rig, RigClock, by_hand
+
+pytestmark = pytest.mark.filterwarnings("ignore:Series.dt.weekday")
+D = Decimal
+
+
+class Lying:
+    """The real broker, with answers to the POST of a pair changed by script."""
+
+    def __init__(self, real: AlpacaBroker) -> None:
+        self._real = real
+        self.script: list[str] = []
+        self.deaf = False
+        self.posts: list[ExitPair] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if self.deaf and name in ("orders", "order", "cancel", "find_order"):
+            return self._silence
+        return getattr(self._real, name)
+
+    def _silence(self, *_: object) -> Any:
+        raise BrokerUnavailable("no answer")
+
+    def submit_pair(self, pair: ExitPair) -> SendResult:
+        self.posts.append(pair)
+        fault = self.script.pop(0) if self.script else ""
+        if fault == "lost before":
+            return SendResult("unknown", None, "timeout", "")
+        result = self._real.submit_pair(pair)
+        return SendResult("unknown", None, "timeout", "") if fault == "lost after" else result
+
+
+class Desk(NamedTuple):
+    """One account with ten shares of KO, and the keeper of its exits."""
+
+    rig: Rig
+    broker: Lying
+    journal: Journal
+    clock: RigClock
+    folder: Path
+
+    def keeper(self, **protection: Any) -> Keeper:
+        rules = Rules.model_validate({"protection": {"mode": "broker", **protection}})
+        broker: Any = self.broker
+        return Keeper(
+            self.rig.account_id, broker, self.journal, KillSwitch(self.folder, self.journal), self.clock, rules
+        )
+
+    def guard(self, stop: str = "0.97", target: str = "1.05", qty: str = "10") -> Guard:
+        price = self.broker.quotes(["KO"])[0].bid
+        prices = [(price * D(share)).quantize(D("0.01")) for share in (stop, target)]
+        return Guard("KO", D(qty), price, prices[0], prices[1], "rules", "rules")
+
+    def resting(self) -> list[tuple[str, str, Decimal | None]]:
+        """What works at the broker: type, side and quantity."""
+        return sorted((o.type, o.side, o.qty) for o in self.broker.orders(None))
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        return [dict(e.body) for e in self.journal.events(kind=kind)]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with Rig(tmp_path) as rig:
+        process = rig.process()
+        by_hand(rig, "KO", "10")
+        yield Desk(rig, Lying(process.broker.real), process.journal, process.clock, tmp_path)
+
+
+PAIR = [("limit", "sell", D(10)), ("stop", "sell", D(10))]
+
+
+def test_a_pair_is_placed_once_and_left_alone_while_it_fits(desk: Desk) -> None:
+    guard = desk.guard()
+    for _ in range(3):
+        desk.keeper().place([guard])
+    assert desk.resting() == PAIR
+    (kept,) = desk.keeper().kept().values()
+    assert (kept.state, kept.qty, kept.stop, kept.target, kept.number) == ("open", D(10), guard.stop, guard.target, 1)
+    assert [len(desk.broker.posts), len(kept.ids)] == [1, 2]
+    seen = desk.keeper().look(None)
+    assert (seen.held, seen.doubtful, seen.ids) == ({"KO": D(10)}, (), frozenset(kept.ids))
+
+
+def test_another_guard_replaces_the_pair_and_no_guard_takes_it_down(desk: Desk) -> None:
+    first, second = desk.guard(), desk.guard("0.95", "1.08", "9")
+    desk.keeper().place([first])
+    desk.keeper().place([second])
+    assert desk.resting() == [("limit", "sell", D(9)), ("stop", "sell", D(9))]
+    desk.keeper().place([])
+    assert desk.resting() == []
+    assert [e["state"] for e in desk.events("protection")] == ["intended", "open", "gone"] * 2
+    assert len({p.client_order_id for p in desk.broker.posts}) == 2
+
+
+def test_release_frees_the_shares_for_a_trade(desk: Desk) -> None:
+    desk.keeper().place([desk.guard()])
+    (held,) = (p for p in desk.broker.positions() if p.symbol == "KO")
+    assert held.qty_available == 0
+    assert desk.keeper().release({"KO", "XOM"}) == {}
+    (held,) = (p for p in desk.broker.positions() if p.symbol == "KO")
+    assert held.qty_available == 10
+    assert desk.keeper().look(None).held == {}
+
+
+@pytest.mark.parametrize(("stop", "target", "kind"), [("0.97", "1.0001", "target"), ("0.9999", "1.05", "stop")])
+def test_a_filled_exit_is_told_with_its_kind(desk: Desk, stop: str, target: str, kind: str) -> None:
+    since = desk.broker.now()
+    desk.keeper().place([desk.guard(stop, target)])
+    for _ in range(400):
+        desk.rig.exchange.clock.advance(30)
+        if not any(p.symbol == "KO" for p in desk.broker.positions()):
+            break
+    seen = desk.keeper().look(since)
+    assert sorted((r.state, r.filled_qty) for r in seen.rows) == [
+        (OrderState.CANCELED, D(0)),
+        (OrderState.FILLED, D(10)),
+    ]
+    assert seen.held == {}
+    (exit_,) = desk.events("protective_exit")
+    assert (exit_["kind"], exit_["qty"]) == (kind, "10")
+    assert [a["level"] for a in desk.events("alert")] == ["warning"]
+    again = desk.keeper().look(since)  # until a cycle has closed after it, its fills can be read again
+    assert [(r.id, r.filled_qty) for r in again.rows] == [
+        (r.id, r.filled_qty) for r in sorted(seen.rows, key=lambda r: r.id)
+    ]
+    assert desk.keeper().look(desk.broker.now()) == Seen()
+    assert len(desk.events("protective_exit")) == 1
+
+
+def test_a_lost_answer_is_looked_up_and_never_sent_again(desk: Desk) -> None:
+    desk.broker.script = ["lost after"]
+    desk.keeper().place([desk.guard()])
+    assert [k.state for k in desk.keeper().kept().values()] == ["unknown"]
+    desk.keeper().place([desk.guard()])
+    assert len(desk.broker.posts) == 1
+    seen = desk.keeper().look(None)
+    assert (seen.held, seen.doubtful, len(seen.ids)) == ({"KO": D(10)}, (), 2)
+    assert desk.resting() == PAIR
+
+
+def test_a_pair_that_never_arrived_freezes_its_symbol_until_every_timeout_has_passed(desk: Desk) -> None:
+    desk.broker.script = ["lost before"]
+    desk.keeper().place([desk.guard()])
+    (doubt,) = desk.keeper().look(None).doubtful
+    assert (doubt.symbol, doubt.side, doubt.qty, doubt.unknown, doubt.ours) == ("KO", "sell", D(10), True, True)
+    assert desk.keeper().release({"KO"}) == {"KO": "the broker has not said whether it has the exits of this position"}
+    desk.rig.exchange.clock.advance(2 * 30 + 61)
+    desk.broker.account()  # any answer tells the time
+    assert desk.keeper().look(None) == Seen()
+    desk.keeper().place([desk.guard()])
+    assert desk.resting() == PAIR
+    assert len({p.client_order_id for p in desk.broker.posts}) == 2
+
+
+def test_a_crash_after_the_intent_is_taken_up_again(desk: Desk) -> None:
+    class Dead(BaseException):
+        pass
+
+    def die(pair: ExitPair) -> SendResult:
+        raise Dead
+
+    desk.broker.submit_pair = die  # type: ignore[method-assign]  # the process ends between intent and POST
+    with pytest.raises(Dead):
+        desk.keeper().place([desk.guard()])
+    assert [k.state for k in desk.keeper().kept().values()] == ["intended"]
+    assert len(desk.keeper().look(None).doubtful) == 1
+
+
+def test_refusals_are_counted_and_a_person_is_told_once(desk: Desk) -> None:
+    wrong = desk.guard("1.20", "1.30")  # a stop above the market
+    for _ in range(4):
+        desk.keeper(attempts=3).place([wrong])
+    (kept,) = desk.keeper().kept().values()
+    assert (kept.state, kept.failures) == ("gone", 4)
+    assert [(a["level"], a["code"]) for a in desk.events("alert")] == [("action", "protection")]
+    assert desk.resting() == []
+    desk.keeper().place([desk.guard()])
+    assert [(k.state, k.failures) for k in desk.keeper().kept().values()] == [("open", 0)]
+
+
+def test_a_cancel_that_nobody_confirms_keeps_the_symbol_from_trading(desk: Desk) -> None:
+    desk.keeper().place([desk.guard()])
+    desk.broker.deaf = True
+    refused = desk.keeper().release({"KO"})
+    assert refused == {"KO": "its exits at the broker could not be cancelled: no answer"}
+    with pytest.raises(BrokerUnavailable):
+        desk.keeper().look(None)
+    desk.broker.deaf = False
+    assert desk.keeper().release({"KO"}) == {}
+
+
+def test_the_kill_switch_lets_no_pair_out_but_takes_them_down(desk: Desk) -> None:
+    desk.keeper().place([desk.guard()])
+    KillSwitch(desk.folder, desk.journal).engage(desk.rig.account_id, desk.broker.now(), "enough")
+    desk.keeper().place([desk.guard("0.95", "1.08")])
+    assert desk.resting() == []
+    assert len(desk.broker.posts) == 1
+
+
+@pytest.mark.parametrize("mode", ["monitor", "off"])
+def test_other_modes_place_nothing_and_take_down_what_is_there(desk: Desk, mode: str) -> None:
+    desk.keeper().place([desk.guard()])
+    desk.keeper(mode=mode).place([desk.guard()])
+    assert desk.resting() == []
+
+
+def test_fractions_and_coins_are_left_to_the_monitor(desk: Desk) -> None:
+    desk.keeper().place([desk.guard(qty="0.5"), desk.guard()._replace(symbol="BTC/USD")])
+    assert (desk.resting(), desk.broker.posts) == ([], [])
+    desk.keeper().place([desk.guard(qty="9.75")])
+    assert desk.resting() == [("limit", "sell", D(9)), ("stop", "sell", D(9))]
