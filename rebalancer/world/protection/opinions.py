@@ -1,0 +1,60 @@
+"""Remember what a signal said about leaving the position that it opened: its stop and its target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+from rebalancer.decide.protect import Named
+from rebalancer.decisions import Order
+from rebalancer.facts import Signal, Snapshot
+from rebalancer.values import decimal_of, text_of
+from rebalancer.world.journal.journal import Journal
+
+KIND: Final = "opinion"
+
+
+def note_opinions(journal: Journal, snapshot: Snapshot, orders: Sequence[Order]) -> None:
+    """Write down, for every symbol that was increased, what the newest signal behind it said, if that is news.
+
+    A signal that names nothing is noted as well: it takes back what an earlier one had said.
+    """
+    account_id = snapshot.account.id
+    before = opinions(journal, account_id)
+    for order in sorted(orders, key=lambda o: o.symbol):
+        if order.phase != "increase":
+            continue
+        behind = _behind(snapshot.signals, order)
+        if behind is None:
+            continue
+        named = Named(behind.id, behind.stop_price, behind.target_price)
+        known = before.get(order.symbol, Named("", None, None))
+        if (named.stop_price, named.target_price) == (known.stop_price, known.target_price):
+            continue
+        body = {"signal": named.signal_id, "stop": _text(named.stop_price), "target": _text(named.target_price)}
+        journal.record_event(account_id, snapshot.cycle_id, snapshot.as_of, KIND, order.symbol, body)
+
+
+def opinions(journal: Journal, account_id: str) -> dict[str, Named]:
+    """What the signals said, by symbol; the newest note counts."""
+    return {
+        event.key: Named(event.body["signal"], _price(event.body["stop"]), _price(event.body["target"]))
+        for event in journal.newest_of_each(KIND, account_id)
+        if event.key is not None
+    }
+
+
+def _behind(signals: Sequence[Signal], order: Order) -> Signal | None:
+    """The newest signal that speaks for this order's direction."""
+    side = 1 if order.side == "buy" else -1
+    speaking = [s for s in signals if s.symbol == order.symbol and s.score * side > 0]
+    return max(speaking, key=lambda s: (s.issued_at, s.source, s.id), default=None)
+
+
+def _text(price: Decimal | None) -> str | None:
+    return None if price is None else text_of(price)
+
+
+def _price(text: str | None) -> Decimal | None:
+    return None if text is None else decimal_of(text)
