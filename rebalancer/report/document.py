@@ -31,7 +31,7 @@ EMBEDDED_MAX: Final = 48_000  # bytes inside the page; the file beside it has ev
 
 def json_of(record: RunRecord) -> str:
     """Write the whole record as one line of JSON, in UTF-8 that any reader takes."""
-    return _text(_document(redact(record))) + "\n"
+    return json_text(_document(redact(record))) + "\n"
 
 
 def embedded_json(record: RunRecord, bytes_max: int = EMBEDDED_MAX) -> str:
@@ -45,14 +45,14 @@ def embedded_json(record: RunRecord, bytes_max: int = EMBEDDED_MAX) -> str:
     }
     plan = {key: value for key, value in whole["plan"].items() if key not in ("targets", "orders", "verdicts")}
     shorter = whole | {"abridged": "market facts and targets", "snapshot": facts, "plan": plan}
-    summary = _finite(plain(summary_of(redact(record))))
+    summary = finite(plain(summary_of(redact(record))))
     summary |= {"because": summary["because"][:1000], "cycle_id": summary["cycle_id"][:200]}
     shortest = {"schema": REPORT_SCHEMA, "abridged": "all but the summary", "summary": summary}
     for document in (whole, shorter):
-        text = _inside_script(_text(document))
+        text = inside_script(json_text(document))
         if len(text.encode()) <= bytes_max:
             return text
-    return _inside_script(_text(shortest))
+    return inside_script(json_text(shortest))
 
 
 def read_report(text: str, source: str = "report") -> RunRecord:
@@ -83,27 +83,29 @@ def _adapter() -> TypeAdapter[RunRecord]:
 
 
 def _document(record: RunRecord) -> dict[str, Any]:
-    document: dict[str, Any] = _finite(plain(record))
+    document: dict[str, Any] = finite(plain(record))
     return {"schema": document.pop("schema"), "sentence": sentence(record), **document}
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """JSON has no word for infinity; a number that is not one becomes null instead of breaking the report."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return value
 
 
-def _text(document: dict[str, Any]) -> str:
+def json_text(document: dict[str, Any]) -> str:
+    """One line of JSON without a character that could hide or reorder text."""
     text = json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return _HIDDEN.sub(_escaped, text)
 
 
-def _inside_script(text: str) -> str:
+def inside_script(text: str) -> str:
+    """JSON in which no character can end a script element or begin a tag."""
     return re.sub("[<>&]", _escaped_markup, text)
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 ROWS_MAX: Final = 30
 PAGE_BYTES_AIM: Final = 98_000  # the embedded document takes what the tables leave of this
-_DATA_PLACE: Final = 'id="report-data"></script>'  # quotes in texts are escaped, so it stands there once
+DATA_PLACE: Final = 'id="report-data"></script>'  # quotes in texts are escaped, so it stands there once
 _UNIT: Final = re.compile(r"(?<=\d) (?=(?:%|pp|bp)(?:\W|$))")
 
 
@@ -72,11 +72,18 @@ class Holding(NamedTuple):
 def html_of(record: RunRecord) -> str:
     """Render the page. The same record gives the same bytes."""
     record = redact(record)
+    page = tidy(environment().get_template("report.html.j2").render(context_of(record)))
+    data = embedded_json(record, min(EMBEDDED_MAX, PAGE_BYTES_AIM - len(page.encode())))
+    return page.replace(DATA_PLACE, f'id="report-data">{data}</script>')
+
+
+def context_of(record: RunRecord) -> dict[str, Any]:
+    """What the templates of one cycle's sections need. The record must be redacted."""
     items = attention(record)
     rows = by_symbol(record)
     sectors = by_sector(record, rows)
     held = holdings(record)
-    context = {
+    return {
         "record": record,
         "summary": needs_text(items),
         "needed": any(item.level == "act" for item in items),
@@ -107,16 +114,13 @@ def html_of(record: RunRecord) -> str:
         "rules": fold(sorted(record.rules_changed.items())),
         "json_name": report_name(record) + ".json",
     }
-    page = _tidy(_environment().get_template("report.html.j2").render(context))
-    data = embedded_json(record, min(EMBEDDED_MAX, PAGE_BYTES_AIM - len(page.encode())))
-    return page.replace(_DATA_PLACE, f'id="report-data">{data}</script>')
 
 
 def index_html(runs: Sequence[RunSummary], unreadable: Sequence[str], older: int) -> str:
     """Render the list of runs, newest first. `unreadable` names files that should have been reports."""
     words = {run.page: cycle_word(run.outcome) for run in runs}
     context = {"runs": runs, "words": words, "modes": MODE_NAME, "unreadable": unreadable, "older": older}
-    return _tidy(_environment().get_template("index.html.j2").render(context))
+    return tidy(environment().get_template("index.html.j2").render(context))
 
 
 def fold(rows: Sequence[Any], most: int = ROWS_MAX) -> Folded:
@@ -161,13 +165,14 @@ def _sum(values: Any) -> Decimal | None:
     return None if any(value is None for value in known) else sum(known, ZERO)
 
 
-def _tidy(html: str) -> str:
+def tidy(html: str) -> str:
     """Drop indentation and empty lines; the embedded JSON has no line breaks of its own."""
     return "\n".join(line for line in (line.strip() for line in html.split("\n")) if line) + "\n"
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates, with the words and numbers that they use."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

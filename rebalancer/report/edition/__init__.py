@@ -1,0 +1,1 @@
+"""Editions: the report of a whole day, week, month or longer, as page, mail, JSON and CSV."""

@@ -1,0 +1,122 @@
+"""Line charts as inline SVG, drawn by hand: integer paths in the picture, all text in HTML beside it.
+
+A line longer than `POINTS_MAX` values is thinned: of each stretch its lowest and its highest value stay, so that no
+peak and no trough is lost.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import date
+from typing import Final, NamedTuple
+
+POINTS_MAX: Final = 800
+WIDTH: Final = 1600  # units of the picture; it is stretched to the page
+HEIGHT: Final = 400
+
+Values = Sequence[float | None]
+
+
+class Tick(NamedTuple):
+    """A place on an axis: its text, and its distance from the top or the left in percent."""
+
+    text: str
+    at: float
+
+
+class Chart(NamedTuple):
+    """One picture: a path per line, ticks of both axes, and where zero lies (None: outside)."""
+
+    paths: tuple[str, ...]
+    rows: tuple[Tick, ...]
+    columns: tuple[Tick, ...]
+    zero: float | None
+
+
+def chart(days: Sequence[date], lines: Sequence[Values], *, base: float = 0.0, percent_digits: int = 0) -> Chart | None:
+    """Draw lines of one value a day on a common scale; None when there are fewer than two days.
+
+    base: the value that is written as 0 % (1.0 for growth). A value that is missing or not finite breaks its line.
+    """
+    if len(days) < 2 or any(len(line) != len(days) for line in lines):
+        return None
+    known = [v for line in lines for v in line if v is not None and math.isfinite(v)]
+    if not known:
+        return None
+    ticks = _nice([*known, base])
+    low, high = ticks[0], ticks[-1]
+
+    def down(value: float) -> float:
+        return (high - value) / (high - low)
+
+    rows = tuple(Tick(_percent(t - base, percent_digits, high - low), round(down(t) * 100, 1)) for t in ticks)
+    return Chart(tuple(_path(line, down) for line in lines), rows, _columns(days), round(down(base) * HEIGHT, 1))
+
+
+def thinned(line: Values, most: int = POINTS_MAX) -> list[int]:
+    """The places of the values that are drawn: all of them, or the extremes of equal stretches, and both ends."""
+    if len(line) <= most:
+        return list(range(len(line)))
+    stretches = most // 2 - 1
+    kept = {0, len(line) - 1}
+    for number in range(stretches):
+        start, end = number * len(line) // stretches, (number + 1) * len(line) // stretches
+        places = [i for i in range(start, end) if line[i] is not None]
+        if places:
+            kept.add(min(places, key=lambda i: (line[i], i)))
+            kept.add(max(places, key=lambda i: (line[i], -i)))
+        else:
+            kept.add(start)
+    return sorted(kept)
+
+
+def _path(line: Values, down: object) -> str:
+    """The line as one SVG path with whole numbers, each point relative to the last."""
+    assert callable(down)
+    parts: list[str] = []
+    at: tuple[int, int] | None = None
+    for place in thinned(line):
+        value = line[place]
+        if value is None or not math.isfinite(value):
+            at = None
+            continue
+        x, y = round(place * WIDTH / (len(line) - 1)), round(down(value) * HEIGHT)
+        parts.append(f"M{x} {y}" if at is None else f"l{x - at[0]} {y - at[1]}")
+        at = (x, y)
+    return "".join(parts)
+
+
+def _nice(values: Sequence[float]) -> list[float]:
+    """Three to seven round numbers that hold all values."""
+    low, high = min(values), max(values)
+    span = (high - low) or max(abs(high), 1.0) * 0.01
+    step = 10.0 ** math.floor(math.log10(span / 3))
+    step = next(step * factor for factor in (1, 2, 2.5, 5, 10) if span / (step * factor) <= 5)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [i * step for i in range(first, max(last, first + 1) + 1)]
+
+
+def _columns(days: Sequence[date]) -> tuple[Tick, ...]:
+    """Days written below the picture: the first of a month or year where there is room, else the days themselves."""
+    last = len(days) - 1
+    months = [i for i in range(1, len(days)) if days[i].month != days[i - 1].month]
+    years = [i for i in range(1, len(days)) if days[i].year != days[i - 1].year]
+    if len(months) < 3:
+        places = sorted({round(i * last / min(4, last)) for i in range(min(4, last) + 1)})
+        return tuple(Tick(f"{days[i]:%m-%d}", round(i / last * 100, 1)) for i in places)
+    if len(months) <= 8:
+        return tuple(Tick(f"{days[i]:%Y-%m}", round(i / last * 100, 1)) for i in months)
+    if len(years) < 3:
+        months = months[:: math.ceil(len(months) / 6)]
+        return tuple(Tick(f"{days[i]:%Y-%m}", round(i / last * 100, 1)) for i in months)
+    years = years[:: math.ceil(len(years) / 8)]
+    return tuple(Tick(f"{days[i]:%Y}", round(i / last * 100, 1)) for i in years)
+
+
+def _percent(value: float, digits: int, span: float) -> str:
+    digits = max(digits, 0 if span >= 0.04 else 1 if span >= 0.004 else 2)
+    text = f"{abs(value) * 100:.{digits}f}"
+    if not any(c in "123456789" for c in text):
+        return "0 %"
+    return f"{'−' if value < 0 else '+'}{text} %"

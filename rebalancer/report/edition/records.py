@@ -1,0 +1,216 @@
+"""What an edition is made from: plain records, gathered from the journal by `session/editions.py`.
+
+`Edition` is also the document `rebalancer.edition/1`: the field names are its keys, money and shares are strings,
+ratios and weights numbers (null when not known), times RFC 3339 in UTC. An absent part is None or empty, and then its
+section is absent from the page; a part that could not be read is named in `broken` instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final, Literal, NamedTuple
+
+from rebalancer.outcomes import CycleOutcome, Outcome
+from rebalancer.report.records import Mode, OrderLine, RuleChange, RunRecord
+from rebalancer.values import ZERO
+
+EDITION_SCHEMA: Final = "rebalancer.edition/1"
+
+Period = Literal["day", "week", "month", "year", "all"]
+
+
+class Slot(NamedTuple):
+    """One five-minute slot of the calendar and its outcome; `page` is the cycle's own page, below the report folder."""
+
+    slot: str
+    at: datetime
+    outcome: CycleOutcome
+    because: str
+    orders: int = 0
+    filled: int = 0
+    page: str = ""
+
+
+class TradeLine(NamedTuple):
+    """One order of the period with the reason that its plan gave."""
+
+    at: datetime
+    cycle_id: str
+    line: OrderLine
+    because: str
+
+
+class Idle(NamedTuple):
+    """One symbol that was not traded for one kind of reason: the newest words, and in how many cycles."""
+
+    symbol: str
+    outcome: Outcome
+    because: str
+    cycles: int
+
+
+class Alarm(NamedTuple):
+    """One alert of the period."""
+
+    at: datetime
+    level: Literal["info", "warning", "action"]
+    text: str
+
+
+class BridgeLine(NamedTuple):
+    """One step from the equity at the beginning to the equity at the end. USD."""
+
+    label: str
+    amount: Decimal
+
+
+class Bridge(NamedTuple):
+    """Where the money came from and went: opening + all lines + unexplained = closing, to the cent."""
+
+    opening: Decimal
+    lines: tuple[BridgeLine, ...]
+    unexplained: Decimal
+    closing: Decimal
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the steps lead to the end."""
+        return self.opening + sum((line.amount for line in self.lines), ZERO) + self.unexplained == self.closing
+
+
+class Contribution(NamedTuple):
+    """Profit or loss of one symbol over the period, USD."""
+
+    symbol: str
+    amount: Decimal
+
+
+class MonthRow(NamedTuple):
+    """The returns of one year by month, January first; None for a month without a day of ours."""
+
+    year: int
+    months: tuple[float | None, ...]
+    total: float | None
+
+
+class Ratio(NamedTuple):
+    """One figure of the performance with its name and unit; None when there is too little to say."""
+
+    label: str
+    value: float | None
+    unit: Literal["%", "", "USD", "days"]
+    note: str = ""
+
+
+class Performance(NamedTuple):
+    """The time-weighted course of the account. `growth` starts at 1.0, `drawdown` is zero or less, `benchmark` is on
+    the scale of `growth`; one value a day."""
+
+    days: tuple[date, ...]
+    growth: tuple[float, ...]
+    drawdown: tuple[float, ...]
+    benchmark_name: str
+    benchmark: tuple[float | None, ...]
+    months: tuple[MonthRow, ...]
+    ratios: tuple[Ratio, ...]
+    rolling_volatility: tuple[float | None, ...] = ()
+    rolling_sharpe: tuple[float | None, ...] = ()
+
+
+class Quality(NamedTuple):
+    """Execution of one symbol or one hour. Slippage and spread in basis points of the value traded, plus is a cost."""
+
+    name: str
+    orders: int
+    value: Decimal
+    arrival_bp: float | None
+    decision_bp: float | None
+    spread_bp: float | None
+    seconds: float | None
+
+
+class Gap(NamedTuple):
+    """One symbol's distance from its target at the end, fractions of capital, and what it is made of."""
+
+    symbol: str
+    target: float
+    achieved: float
+    now: float
+    parts: Mapping[str, float]
+
+
+class Guarded(NamedTuple):
+    """One position with its stop and target, and where they are kept. USD per share."""
+
+    symbol: str
+    qty: Decimal
+    cost: Decimal
+    last: Decimal | None
+    stop: Decimal | None
+    target: Decimal | None
+    kept: str
+
+
+class Trip(NamedTuple):
+    """One round trip that ended in the period. USD; `held_seconds` from the first share in to the last out."""
+
+    symbol: str
+    side: Literal["long", "short"]
+    qty: Decimal
+    entry: Decimal
+    exit: Decimal
+    opened_at: datetime
+    closed_at: datetime
+    profit: Decimal
+    fees: Decimal
+    source: str
+    reason: str
+
+
+class Expected(NamedTuple):
+    """One figure beside what a backtest of the same days says."""
+
+    label: str
+    live: float | None
+    low: float | None
+    high: float | None
+    unit: Literal["%", "bp"]
+
+
+class Edition(NamedTuple):
+    """Everything that the report of a period needs. `latest` is the last planned cycle: allocation, signals, limits
+    and configuration are shown as it left them."""
+
+    period: Period
+    first: date
+    last: date
+    mode: Mode
+    account_id: str
+    version: str
+    made_at: datetime
+    equity: Decimal | None
+    equity_before: Decimal | None
+    peak_equity: Decimal | None
+    cash: Decimal | None
+    capital: Decimal | None
+    flows: Decimal
+    slots: tuple[Slot, ...] = ()
+    trades: tuple[TradeLine, ...] = ()
+    idle: tuple[Idle, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    latest: RunRecord | None = None
+    bridge: Bridge | None = None
+    contributions: tuple[Contribution, ...] = ()
+    performance: Performance | None = None
+    quality: tuple[Quality, ...] = ()
+    quality_by_hour: tuple[Quality, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    guarded: tuple[Guarded, ...] = ()
+    trips: tuple[Trip, ...] = ()
+    expected: tuple[Expected, ...] = ()
+    rules_changed: Mapping[str, RuleChange] = {}
+    next_run: datetime | None = None
+    broken: tuple[str, ...] = ()
+    schema: Literal["rebalancer.edition/1"] = EDITION_SCHEMA

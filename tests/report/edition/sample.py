@@ -1,0 +1,156 @@
+"""A realistic edition: one day of 78 slots on top of three years of history, and the means to bend it."""
+
+# ruff: noqa: E501 - the tables of this file are read as rows
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import numpy as np
+
+from rebalancer.outcomes import CycleOutcome, Outcome
+from rebalancer.report.edition.records import (
+    Alarm,
+    Bridge,
+    BridgeLine,
+    Contribution,
+    Edition,
+    Gap,
+    Guarded,
+    Idle,
+    MonthRow,
+    Performance,
+    Quality,
+    Ratio,
+    Slot,
+    TradeLine,
+    Trip,
+)
+from rebalancer.report.records import RuleChange
+from tests.report.sample import sample_record
+
+D = Decimal
+DAY = date(2026, 11, 20)
+OPEN = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
+
+
+def slots() -> tuple[Slot, ...]:
+    """A full day: traded at the open, at noon and late, one slot missed, one halted, the rest holding."""
+    found = []
+    for number in range(78):
+        at = OPEN + timedelta(minutes=5 * number)
+        name = f"{at:%Y-%m-%dT%H:%MZ}"
+        outcome, because, orders, filled = CycleOutcome.HOLDING, "positions match their targets", 0, 0
+        if number in (0, 1, 30, 31, 70):
+            outcome, because, orders, filled = CycleOutcome.COMPLETED, "4 of 4 orders filled", 4, 4 - number % 2
+        elif number == 12:
+            outcome, because = CycleOutcome.MISSED, "no process was there"
+        elif number == 50:
+            outcome, because = CycleOutcome.HALTED_STALE_QUOTES, "14 of 25 names have no usable price"
+        page = f"2026-11-20_{at:%H%M}_paper_{at:%Y%m%dT%H%MZ}.html" if orders else ""
+        found.append(Slot(name, at, outcome, because, orders, filled, page))
+    return tuple(found)
+
+
+def performance(days: int = 756) -> Performance:
+    """Three years of daily growth from a seed, with a benchmark that began later."""
+    rng = np.random.default_rng(7)
+    dates: list[date] = []
+    day = DAY
+    while len(dates) < days:
+        if day.weekday() < 5:
+            dates.append(day)
+        day -= timedelta(days=1)
+    dates.reverse()
+    growth = np.exp(np.cumsum(rng.normal(0.0004, 0.008, days)))
+    growth /= growth[0]
+    other = np.exp(np.cumsum(rng.normal(0.0003, 0.009, days)))
+    drawdown = growth / np.maximum.accumulate(growth) - 1
+    benchmark = tuple(None if i < 20 else float(v) for i, v in enumerate(other / other[0]))
+    years = sorted({d.year for d in dates})
+    months = tuple(
+        MonthRow(y, tuple(None if (y, m) > (2026, 11) else math.sin(y * m) / 30 for m in range(1, 13)), math.cos(y) / 9)
+        for y in years
+    )
+    ratios = (
+        Ratio("Return, time-weighted", float(growth[-1] - 1), "%", "product of daily returns, flows left out"),
+        Ratio("Return, money-weighted", 0.0831, "%", "internal rate of all payments, annual"),
+        Ratio("Sharpe", 1.1552, "", "mean over deviation of daily returns, x sqrt(252)"),
+        Ratio("Sortino", None, "", "needs a losing day"),
+        Ratio("Worst drawdown", float(drawdown.min()), "%", "largest fall from a peak"),
+        Ratio("Profit factor", 1.42, "", "sum of gains / sum of losses of round trips"),
+        Ratio("Average holding time", 3.2, "days", "of closed round trips"),
+    )
+    return Performance(
+        tuple(dates), tuple(map(float, growth)), tuple(map(float, drawdown)), "SPY", benchmark, months, ratios,
+        tuple(None if i < 19 else 0.12 + 0.03 * math.sin(i / 40) for i in range(days)),
+    )  # fmt: skip
+
+
+def edition(**changes: object) -> Edition:
+    """The day of 2026-11-20 on the paper account of the cycle sample."""
+    latest = sample_record()
+    lines = tuple(
+        TradeLine(OPEN + timedelta(minutes=5 * i), latest.snapshot.cycle_id, line, order.because)
+        for i, (line, order) in enumerate(zip(latest.orders, latest.plan.orders, strict=False))
+    )
+    symbols = [line.line.symbol for line in lines]
+    plain = Edition(
+        period="day",
+        first=DAY,
+        last=DAY,
+        mode="paper",
+        account_id="PA3ABCDEF7Q2",
+        version="0.1.0",
+        made_at=datetime(2026, 11, 20, 21, 5, tzinfo=UTC),
+        equity=D("98404.11"),
+        equity_before=D("97512.34"),
+        peak_equity=D("101200.00"),
+        cash=D("31022.40"),
+        capital=D("196808.22"),
+        flows=D("500.00"),
+        slots=slots(),
+        trades=lines,
+        idle=(
+            Idle("BRK.B", Outcome.HELD_WITHIN_BAND, "drift 0.02 pp is inside the band of 0.29 pp", 76),
+            Idle("LLY", Outcome.DENIED_BUYING_POWER, "1,204.18 USD left, one share costs 1,059.70 plus reserve", 3),
+        ),
+        alarms=(
+            Alarm(OPEN + timedelta(minutes=61), "warning", "slot 15:30 was missed: no process was there"),
+            Alarm(OPEN + timedelta(minutes=251), "action", "prices of 14 of 25 names are stale"),
+        ),
+        latest=latest,
+        bridge=Bridge(
+            D("97512.34"),
+            (
+                BridgeLine("Price moves", D("402.19")),
+                BridgeLine("Dividends and interest", D("4.20")),
+                BridgeLine("Fees", D("-0.31")),
+                BridgeLine("Slippage", D("-14.31")),
+                BridgeLine("Deposits and withdrawals", D("500.00")),
+            ),
+            D("0.00"),
+            D("98404.11"),
+        ),
+        contributions=tuple(Contribution(s, D(i * 37 - 150) / 4) for i, s in enumerate(symbols)),
+        performance=performance(),
+        quality=tuple(Quality(s, 1, D(4000 + i), 2.5 - i, 1.0, 3.1, 0.42) for i, s in enumerate(symbols)),
+        quality_by_hour=(Quality("09", 6, D(21000), 4.2, 3.9, 5.0, 0.61), Quality("12", 4, D(9000), 1.2, 0.9, 2.0, None)),
+        gaps=(
+            Gap("CAT", 0.0459, 0.0261, 0.0264, {"unfilled": -0.0176, "rounding": -0.0022, "price_move": 0.0003}),
+            Gap("MSFT", 0.0722, 0.0726, 0.0729, {"band": 0.0004, "price_move": 0.0003}),
+        ),
+        guarded=(
+            Guarded("AAPL", D(45), D("231.07"), D("268.44"), D("224.14"), D("242.62"), "at the broker"),
+            Guarded("NVDA", D(60), D("121.75"), None, D("118.10"), None, "watched here"),
+        ),
+        trips=(
+            Trip("COST", "long", D(8), D("912.45"), D("898.96"), OPEN - timedelta(days=9), OPEN, D("-107.92"), D("0.02"),
+                 "external", "neutral signal"),
+        ),
+        rules_changed={"risk_management.max_daily_loss": RuleChange(0.02, 0.015)},
+        next_run=datetime(2026, 11, 23, 14, 30, tzinfo=UTC),
+    )  # fmt: skip
+    return plain._replace(**changes)  # type: ignore[arg-type]  # a test names fields of its own
