@@ -1,6 +1,6 @@
 """Write reports where people find them, so that a crash, a symbolic link or a hostile name can do no harm.
 
-    reports/YYYY/<name>.html and .json    one pair per run
+    reports/YYYY/<name>.html and .json    one pair per run, one per edition (day, week, month)
     reports/latest.html                   a copy of the newest page
     reports/index.html and index.json     one line per run
 
@@ -13,14 +13,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
 from rebalancer.report.document import json_of
-from rebalancer.report.index import index_files
+from rebalancer.report.edition.document import edition_json
+from rebalancer.report.edition.names import edition_name, edition_year
+from rebalancer.report.edition.page import edition_html, redacted
+from rebalancer.report.edition.records import Edition
+from rebalancer.report.index import index_files, outdated
 from rebalancer.report.page import html_of
 from rebalancer.report.paths import report_name, report_year
-from rebalancer.report.records import RunRecord
+from rebalancer.report.records import RunRecord, RunSummary
 from rebalancer.report.redact import redact
 from rebalancer.report.summary import summary_of
 
@@ -42,15 +47,48 @@ def write_report(record: RunRecord, directory: Path) -> WrittenReport:
     Needs no lock of its own: the caller holds the run lock. Raises ReportNotWritten.
     """
     name, year = report_name(record), report_year(record)
-    html, text = html_of(record), json_of(record)
+    summary = summary_of(redact(record), page=f"{year}/{name}.html")
+    html = html_of(record)
+    return _write(directory, year, name, html, html, json_of(record), summary)
+
+
+def write_edition(edition: Edition, directory: Path) -> WrittenReport:
+    """Write the page and the JSON of an edition, then `latest.html` and the index. As `write_report`."""
+    edition = redacted(edition)
+    name, year = edition_name(edition), edition_year(edition)
+    latest = edition_html(edition, f"{year}/")
+    return _write(directory, year, name, edition_html(edition), latest, edition_json(edition), None)
+
+
+def remove_outdated(directory: Path, today: date, keep_days: int) -> int:
+    """Remove the pages of runs and days that are more than `keep_days` old, and count them; longer editions stay.
+    Raises ReportNotWritten."""
+    try:
+        base = directory.resolve(strict=True)
+        pages = outdated(base, today, keep_days)
+        with _folder(base) as top:
+            for year, name in pages:
+                with _subfolder(top, year) as folder:
+                    for ending in (".html", ".json"):
+                        with suppress(FileNotFoundError):
+                            os.unlink(name + ending, dir_fd=folder)
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise ReportNotWritten(f"{directory}: old pages cannot be removed: {error.strerror or error}") from None
+    return len(pages)
+
+
+def _write(
+    directory: Path, year: str, name: str, html: str, latest: str, text: str, summary: RunSummary | None
+) -> WrittenReport:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         base = directory.resolve(strict=True)
         with _folder(base) as top, _subfolder(top, year) as folder:
             _replace(folder, f"{name}.json", text)
             _replace(folder, f"{name}.html", html)
-            _replace(top, "latest.html", html)
-            summary = summary_of(redact(record), page=f"{year}/{name}.html")
+            _replace(top, "latest.html", latest)
             for file_name, content in index_files(base, summary).items():
                 _replace(top, file_name, content)
     except OSError as error:

@@ -7,13 +7,16 @@ listed; older pages stay in their folders.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rebalancer.codec import BadDocument, plain, read_json, read_text
 from rebalancer.report.document import read_report
+from rebalancer.report.edition.names import EDITION_NAME
 from rebalancer.report.page import index_html
 from rebalancer.report.paths import REPORT_NAME
 from rebalancer.report.records import RunSummary
@@ -24,20 +27,23 @@ if TYPE_CHECKING:
 
 INDEX_SCHEMA: Final = "rebalancer.report-index/1"
 RUNS_MAX: Final = 500
+EDITIONS_MAX: Final = 400
+_DAY_EDITION: Final = re.compile(r"\d{4}-\d\d-\d\d_(?:simulated|paper|live|dry_run)_day", re.ASCII)
 INDEX_SIZE_MAX: Final = 4 * 1024 * 1024
 REPORT_SIZE_MAX: Final = 16 * 1024 * 1024
 
 
-def index_files(base: Path, run: RunSummary) -> dict[str, str]:
-    """The new contents of `index.html` and `index.json` after one more run, by file name."""
+def index_files(base: Path, run: RunSummary | None) -> dict[str, str]:
+    """The new contents of `index.html` and `index.json` after one more run, or after an edition, by file name."""
     known = read_index(base)
     runs, unreadable = scan(base) if known is None else (known, ())
-    runs = _newest([run, *(other for other in runs if other.page != run.page)])
+    if run is not None:
+        runs = _newest([run, *(other for other in runs if other.page != run.page)])
     pages = {*unreadable, *(listed.page for listed in runs)}
     older = sum(1 for path in _pages(base) if path not in pages)
     text = json.dumps({"schema": INDEX_SCHEMA, "runs": plain(runs)}, separators=(",", ":"), ensure_ascii=False)
     safe_text = text.encode("utf-8", "backslashreplace").decode() + "\n"
-    return {"index.html": index_html(runs, unreadable, older), "index.json": safe_text}
+    return {"index.html": index_html(runs, unreadable, older, editions(base)), "index.json": safe_text}
 
 
 def read_index(base: Path) -> list[RunSummary] | None:
@@ -71,11 +77,33 @@ def scan(base: Path) -> tuple[list[RunSummary], tuple[str, ...]]:
     return runs, tuple(unreadable)
 
 
+def editions(base: Path) -> list[str]:
+    """The newest pages of days, weeks and months below the report folder, newest first."""
+    found = [page for page in _files(base) if EDITION_NAME.fullmatch(_stem(page)) and page.endswith(".html")]
+    return sorted(found, reverse=True)[:EDITIONS_MAX]
+
+
+def outdated(base: Path, today: date, keep_days: int) -> list[tuple[str, str]]:
+    """Folder and name without ending of the pages of runs and days that are more than `keep_days` old."""
+    oldest = (today - timedelta(days=keep_days)).isoformat()
+    names = {page.rpartition(".")[0] for page in _files(base)}
+    dated = [page for page in names if REPORT_NAME.fullmatch(_stem(page)) or _DAY_EDITION.fullmatch(_stem(page))]
+    return sorted((page.partition("/")[0], _stem(page)) for page in dated if _stem(page)[:10] < oldest)
+
+
 def _pages(base: Path) -> Iterator[str]:
-    """All pages below the report folder, as "2026/name.html"."""
+    """All pages of runs below the report folder, as "2026/name.html"."""
+    return (page for page in _files(base) if _is_page(page))
+
+
+def _files(base: Path) -> Iterator[str]:
     for folder in base.glob("[0-9][0-9][0-9][0-9]"):
         if folder.is_dir() and not folder.is_symlink():
-            yield from (page for page in (f"{folder.name}/{path.name}" for path in folder.iterdir()) if _is_page(page))
+            yield from (f"{folder.name}/{path.name}" for path in folder.iterdir())
+
+
+def _stem(page: str) -> str:
+    return page.rpartition("/")[2].removesuffix(".html").removesuffix(".json")
 
 
 def _is_page(page: str) -> bool:

@@ -116,11 +116,25 @@ def context_of(record: RunRecord) -> dict[str, Any]:
     }
 
 
-def index_html(runs: Sequence[RunSummary], unreadable: Sequence[str], older: int) -> str:
-    """Render the list of runs, newest first. `unreadable` names files that should have been reports."""
+def index_html(runs: Sequence[RunSummary], unreadable: Sequence[str], older: int, editions: Sequence[str] = ()) -> str:
+    """Render the list of runs and of editions, newest first. `unreadable` names files that should have been reports."""
     words = {run.page: cycle_word(run.outcome) for run in runs}
-    context = {"runs": runs, "words": words, "modes": MODE_NAME, "unreadable": unreadable, "older": older}
+    context = {
+        "runs": runs,
+        "words": words,
+        "modes": MODE_NAME,
+        "unreadable": unreadable,
+        "older": older,
+        "editions": [_edition_words(page) for page in editions],
+    }
     return tidy(environment().get_template("index.html.j2").render(context))
+
+
+def _edition_words(page: str) -> tuple[str, str, str, str]:
+    """Page, period, time and mode of an edition, from its file name."""
+    when, rest = page.rpartition("/")[2].removesuffix(".html").split("_", 1)
+    mode, _, period = rest.rpartition("_")
+    return page, period, when, mode
 
 
 def fold(rows: Sequence[Any], most: int = ROWS_MAX) -> Folded:

@@ -39,10 +39,14 @@ class Extreme(NamedTuple):
     worst: Sequence[Any]
 
 
-def edition_html(edition: Edition) -> str:
-    """Render the page. The same edition gives the same bytes."""
+def edition_html(edition: Edition, folder: str = "") -> str:
+    """Render the page. The same edition gives the same bytes.
+
+    folder: put before the links to the pages of single cycles, for a copy that lies outside their folder.
+    """
     edition = redacted(edition)
-    page = tidy(environment().get_template("edition/edition.html.j2").render(_context(edition)))
+    context = _context(edition) | {"folder": folder}
+    page = tidy(environment().get_template("edition/edition.html.j2").render(context))
     return page.replace(
         DATA_PLACE, f'id="report-data">{embedded_edition(edition, PAGE_BYTES_AIM - len(page.encode()))}</script>'
     )
