@@ -58,6 +58,11 @@ def rate_limited() -> ApiError:
     return ApiError(429, {"code": 42910000, "message": "rate limit exceeded"})
 
 
+def data_rate_limited() -> ApiError:
+    """Too many requests of market data in this window; no code, as everywhere in the data API."""
+    return ApiError(429, {"message": "too many requests."})
+
+
 def too_large() -> ApiError:
     """The body is longer than the server reads."""
     return ApiError(413, {"code": 41310000, "message": "request entity too large"})

@@ -9,31 +9,17 @@ import re
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any, Final
 
 import pytest
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # alpaca-py imports websockets.legacy
-    from alpaca.data.historical import CryptoHistoricalDataClient, StockHistoricalDataClient
     from alpaca.data.live import CryptoDataStream, StockDataStream
     from alpaca.trading.stream import TradingStream
 
 from alpaca.data.models import Quote
-from alpaca.data.requests import (
-    CryptoBarsRequest,
-    CryptoLatestBarRequest,
-    CryptoLatestQuoteRequest,
-    CryptoLatestTradeRequest,
-    CryptoSnapshotRequest,
-    StockBarsRequest,
-    StockLatestBarRequest,
-    StockLatestQuoteRequest,
-    StockLatestTradeRequest,
-    StockSnapshotRequest,
-)
-from alpaca.data.timeframe import TimeFrame
 from alpaca.trading.client import TradingClient
 from alpaca.trading.enums import OrderClass, OrderSide, OrderStatus, QueryOrderStatus
 from alpaca.trading.enums import TimeInForce as Force
@@ -58,6 +44,7 @@ from alpaca.trading.requests import (
 
 from rebalancer.exchange.openapi.calls import CALLS
 from rebalancer.exchange.starter import ExchangeOptions, RunningExchange, start_exchange
+from tests.clients.alpaca_py_data import announcements_and_screens, every_frame, market_data
 
 CRYPTO: Final = "/v1beta3/crypto/us"
 LACKING: Final = {  # routes for which alpaca-py 0.44 has no method
@@ -65,6 +52,11 @@ LACKING: Final = {  # routes for which alpaca-py 0.44 has no method
     "GET /v2/account/activities/{activity_type}",
     "GET /v2/events/trades",
     "GET /openapi.json",
+    "GET /v2/stocks/auctions",
+    "GET /v2/stocks/meta/exchanges",
+    "GET /v2/stocks/meta/conditions/{ticktype}",
+    *(call for call in CALLS if call.startswith("GET /v2/stocks/{symbol}/")),
+    *(call for call in CALLS if call.startswith("GET /v1beta1/crypto/")),
     "GET /v1/locates/quotes",
     "GET /v1/locates",
     "POST /v1/locates",
@@ -172,27 +164,15 @@ def history_and_watchlists(client: TradingClient, _: RunningExchange) -> None:
     assert client.get_watchlists() == []
 
 
-def market_data(_: TradingClient, running: RunningExchange) -> None:
-    stocks = StockHistoricalDataClient("key", "secret", url_override=running.url)
-    crypto = CryptoHistoricalDataClient(url_override=running.url)
-    day = {"timeframe": TimeFrame.Day, "start": datetime(2026, 11, 16, tzinfo=UTC)}
-    stock, pair = "AAPL", "BTC/USD"
-    answers = [
-        stocks.get_stock_latest_quote(StockLatestQuoteRequest(symbol_or_symbols=stock)),
-        stocks.get_stock_latest_trade(StockLatestTradeRequest(symbol_or_symbols=stock)),
-        stocks.get_stock_latest_bar(StockLatestBarRequest(symbol_or_symbols=stock)),
-        stocks.get_stock_snapshot(StockSnapshotRequest(symbol_or_symbols=stock)),
-        stocks.get_stock_bars(StockBarsRequest(symbol_or_symbols=stock, **day)).data,
-        crypto.get_crypto_latest_quote(CryptoLatestQuoteRequest(symbol_or_symbols=pair)),
-        crypto.get_crypto_latest_trade(CryptoLatestTradeRequest(symbol_or_symbols=pair)),
-        crypto.get_crypto_latest_bar(CryptoLatestBarRequest(symbol_or_symbols=pair)),
-        crypto.get_crypto_snapshot(CryptoSnapshotRequest(symbol_or_symbols=pair)),
-        crypto.get_crypto_bars(CryptoBarsRequest(symbol_or_symbols=pair, **day)).data,
-    ]
-    assert [list(answer) for answer in answers] == [[stock]] * 5 + [[pair]] * 5
-
-
-PARTS: Final = (account_and_reference, orders_of_every_type, market_data, positions, history_and_watchlists)
+PARTS: Final = (
+    account_and_reference,
+    orders_of_every_type,
+    market_data,
+    every_frame,
+    announcements_and_screens,
+    positions,
+    history_and_watchlists,
+)
 
 
 def test_every_route_that_the_client_has_a_method_for(client: TradingClient, running: RunningExchange) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+from tests.conformance.data_calls import NEW_DATA_CALLS
+
 TEXT: Final = {"type": "string"}
 NUMBER: Final = {"type": "number"}
 FLAG: Final = {"type": "boolean"}
@@ -203,8 +205,8 @@ CHANGES: Final = (
         optional=("x", "c", "z", "tks"),
     ),
     Change("Quote", "crypto quotes have no venues, conditions or tape", CRYPTO, optional=("ax", "bx", "c", "z")),
-    Change("Quote", "x belonged to the crypto venues of v1beta1", CRYPTO, gone=("x",)),
-    Change("Bar", "x belonged to the crypto venues of v1beta1", CRYPTO, gone=("x",)),
+    Change("Quote", "x belonged to crypto venues that are gone", CRYPTO, gone=("x",)),
+    Change("Bar", "x belonged to crypto venues that are gone", CRYPTO, gone=("x",)),
 )
 
 
@@ -260,7 +262,10 @@ CALLS: Final = {
         f"GET /v1beta3/crypto/us/latest/{kind}": _moved(f"GET /v1beta1/crypto/{kind}/latest")
         for kind in ("quotes", "trades", "bars")
     },
-    "GET /v1beta3/crypto/us/bars": _moved("GET /v1beta1/crypto/bars"),
+    **{
+        f"GET /v1beta3/crypto/us/{kind}": _moved(f"GET /v1beta1/crypto/{kind}") for kind in ("quotes", "trades", "bars")
+    },
+    **{name: Call(reason, source, answer=answer) for name, (reason, source, answer) in NEW_DATA_CALLS.items()},
     "GET /v1beta3/crypto/us/snapshots": Call(
         "moved from v1beta1, and wrapped",
         CRYPTO,

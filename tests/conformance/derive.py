@@ -21,7 +21,7 @@ SCHEMAS: Final = Path(__file__).parent / "schemas"
 APIS: Final = ("trading", "data")
 VARIABLE: Final = "ALPACA_OPENAPI_DIR"
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
-_NOT_OURS: Final = ("news", "screener", "logos", "xbbo", "spreads")  # parts of the data API that no client here asks
+_NOT_OURS: Final = ("news", "logos", "xbbo", "spreads")  # parts of the data API that no client here asks
 _COPIED: Final = ("type", "format", "enum")
 
 

@@ -99,6 +99,8 @@ def _ask(url: str, report: Report, case: Any) -> None:
     label = case.operation.label
     answer = case.call(base_url=url, headers=KEYS, timeout=10)
     report.answers[(label, answer.status_code)] += 1
+    if answer.status_code == 400 and answer.content.startswith(b"Invalid HTTP request"):
+        return  # a random header was no header; said by the server below the exchange
     try:
         case.validate_response(answer, checks=CHECKS, headers=KEYS)
     except (Failure, FailureGroup) as error:
@@ -113,7 +115,8 @@ def _with_known_names(url: str) -> dict[str, Any]:
     lists = [_sent("POST", f"{url}/v2/watchlists", {"name": name, "symbols": ["AAPL", "SPY"]})["id"] for name in names]
     known: dict[str, list[Any]] = {
         "symbols": ["AAPL", "AAPL,SPY,AMC,ZZZZ", "BTC/USD", "BTC/USD,ETH/USD"],
-        "symbol": ["AAPL", "SPY", "AMC"],
+        "ticktype": ["trade", "quote"],
+        "market_type": ["stocks", "crypto"],
         "symbol_or_asset_id": ["AAPL", "SPY"],
         "activity_type": ["FILL", "CSD", "CFEE"],
         "client_order_id": names,
@@ -135,6 +138,7 @@ def _with_known_names(url: str) -> dict[str, Any]:
     narrowed = copy.deepcopy(document())
     for path, operations in narrowed["paths"].items():
         known["timeframe"] = timeframes.get(path, ["1Min", "1Day"])
+        known["symbol"] = ["BTCUSD", "ETHUSD"] if path.startswith("/v1beta1/crypto") else ["AAPL", "SPY", "AMC"]
         for operation in operations.values():
             for parameter in operation["parameters"]:
                 _narrow(parameter, "schema", known.get(parameter["name"]))

@@ -16,7 +16,8 @@ class Recorder:
     """`call` names the endpoint by its template: "GET /v2/orders/{order_id}"."""
 
     def __init__(self, http: requests.Session, running: RunningExchange) -> None:
-        self._http, self._running = http, running
+        self.running = running
+        self._http = http
         self.answers: list[Answer] = []
 
     def __call__(
@@ -38,7 +39,7 @@ class Recorder:
         assert "{" not in path, f"{call} needs more values"
         answer = self._http.request(
             method,
-            self._running.url + path,
+            self.running.url + path,
             params=query,
             json=body,
             headers=KEYS if headers is None else headers,
@@ -50,4 +51,4 @@ class Recorder:
 
     def later(self, seconds: float = 5.0) -> None:
         """Let simulated time pass, so that orders fill and cancellations take effect."""
-        self._running.clock.advance(seconds)
+        self.running.clock.advance(seconds)

@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rebalancer.exchange.calendar import MICROS, SessionTable, build_sessions, micros_of
-from rebalancer.exchange.market.bars import bars, frame_of, latest_bar
+from rebalancer.exchange.market.bars import bars, latest_bar
+from rebalancer.exchange.market.frames import DAY, Frame, frame_of
+from rebalancer.exchange.market.frames import MINUTE as MINUTES
 from rebalancer.exchange.market.listing import listings
 from rebalancer.exchange.market.noise import draws, normals, stream_key
 from rebalancer.exchange.market.prices import Market
@@ -107,7 +109,7 @@ def test_quotes_are_uncrossed_fresh_and_agree_with_the_bars(symbol: str, at: int
         assert at - tick.at < 15 * MICROS
     limit = max(listing.spread_bp * 1e-4 * tick.trade + 2, 1)
     assert tick.ask - tick.bid <= limit
-    for width in (MINUTE, 5 * MINUTE, 60 * MINUTE, 0):
+    for width in (MINUTES, Frame("minute", 5), Frame("hour"), DAY):
         bar = latest_bar(MARKET, listing, width, at)
         assert bar.close == tick.trade
         assert bar.low <= tick.trade <= bar.high
@@ -120,14 +122,16 @@ def test_wide_bars_are_the_minute_bars_put_together(symbol: str, at: int, wide: 
     session = MARKET.session(listing, at)
     frame = frame_of(wide)
     assert frame is not None
-    minutes = bars(MARKET, listing, MINUTE, session.open, session.close, at)
+    minutes = bars(MARKET, listing, MINUTES, session.open, session.close, at)
     whole = bars(MARKET, listing, frame, session.open - 24 * 60 * MINUTE, session.close, at)
     whole = [
-        bar for bar in whole if bar.at >= session.open or (frame == 0 and bar.at > session.open - 16 * 60 * MINUTE)
+        bar for bar in whole if bar.at >= session.open or (frame == DAY and bar.at > session.open - 16 * 60 * MINUTE)
     ]
-    if frame and not listing.is_crypto:  # the first hour bar is stamped 14:00 and begins with the session
-        whole = bars(MARKET, listing, frame, session.open - frame + 1, session.close, at)
-    groups = {bar.at: [m for m in minutes if frame == 0 or m.at // frame * frame == bar.at] for bar in whole}
+    if frame.width and not listing.is_crypto:  # the first hour bar is stamped 14:00 and begins with the session
+        whole = bars(MARKET, listing, frame, session.open - frame.width + 1, session.close, at)
+    groups = {
+        bar.at: [m for m in minutes if frame == DAY or m.at // frame.width * frame.width == bar.at] for bar in whole
+    }
     assert sum(len(group) for group in groups.values()) == len(minutes)
     for bar in whole:
         group = groups[bar.at]
@@ -140,11 +144,11 @@ def test_wide_bars_are_the_minute_bars_put_together(symbol: str, at: int, wide: 
 def test_many_days_at_once_equal_each_day_alone() -> None:
     listing = MARKET.listings["CAT"]
     start, end = _at("2025-10-01T00:00:00"), _at("2026-02-01T00:00:00")
-    together = bars(MARKET, listing, 0, start, end, end)
+    together = bars(MARKET, listing, DAY, start, end, end)
     alone = [
         bar
         for session in SESSIONS.between(datetime(2025, 10, 1).toordinal(), datetime(2026, 1, 31).toordinal())
-        for bar in bars(MARKET, listing, 0, session.open - 12 * 60 * MINUTE, session.close, end)
+        for bar in bars(MARKET, listing, DAY, session.open - 12 * 60 * MINUTE, session.close, end)
     ]
     assert together == alone
     assert len(together) == 84
@@ -180,7 +184,7 @@ def test_names_of_one_sector_move_together_and_volatility_is_as_listed() -> None
     start, end = _at("2023-11-20T00:00:00"), _at("2026-11-20T00:00:00")
 
     def returns(symbol: str) -> np.ndarray:
-        closes = np.asarray([b.close for b in bars(MARKET, MARKET.listings[symbol], 0, start, end, end)], dtype=float)
+        closes = np.asarray([b.close for b in bars(MARKET, MARKET.listings[symbol], DAY, start, end, end)], dtype=float)
         return closes[1:] / closes[:-1] - 1
 
     chevron, exxon, apple, spy = (returns(s) for s in ("CVX", "XOM", "AAPL", "SPY"))
@@ -194,17 +198,34 @@ def test_minute_moves_are_larger_near_open_and_close() -> None:
     listing = MARKET.listings["MSFT"]
     moves = np.zeros(390)
     for session in SESSIONS.between(datetime(2026, 9, 1).toordinal(), datetime(2026, 11, 19).toordinal()):
-        rows = bars(MARKET, listing, MINUTE, session.open, session.close, session.close)
+        rows = bars(MARKET, listing, MINUTES, session.open, session.close, session.close)
         moves += [abs(b.close - b.open) / b.open for b in rows]
     assert moves[:60].mean() > 1.3 * moves[165:225].mean()
     assert moves[-60:].mean() > 1.3 * moves[165:225].mean()
 
 
 def test_frames() -> None:
-    texts = ("1Min", "5Min", "1Hour", "1Day", "59T", "0Min", "60Min", "24Hour", "2Day", "", "Min", "1Week")
-    assert [frame_of(text) for text in texts] == [
-        MINUTE, 5 * MINUTE, 60 * MINUTE, 0, 59 * MINUTE, None, None, None, None, None, None, None,
-    ]  # fmt: skip
+    found = {
+        "1Min": ("minute", 1), "59T": ("minute", 59), "1Hour": ("hour", 1), "23H": ("hour", 23), "1Day": ("day", 1),
+        "1D": ("day", 1), "1Week": ("week", 1), "1W": ("week", 1), "1Month": ("month", 1), "12M": ("month", 12),
+    }  # fmt: skip
+    assert {text: frame_of(text) for text in found} == found
+    wrong = (
+        "0Min",
+        "60Min",
+        "24Hour",
+        "2Day",
+        "2Week",
+        "5Month",
+        "13Month",
+        "",
+        "Min",
+        "1min",
+        "1Year",
+        "-1Min",
+        "1 Min",
+    )
+    assert [frame_of(text) for text in wrong] == [None] * len(wrong)
 
 
 def test_listings_have_sectors_and_sane_factors() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -207,27 +206,12 @@ def test_bars_outside_every_session_are_refused(tmp_path: Path) -> None:
         replaying(tmp_path)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("pyarrow") is not None, reason="pyarrow is here")
-def test_parquet_without_pyarrow_is_explained(tmp_path: Path) -> None:
-    (tmp_path / "KO.parquet").write_bytes(b"PAR1")
-    with pytest.raises(BadDocument, match=r"pyarrow is not installed\n  hint: install pyarrow, or save it as CSV"):
-        read_recordings(tmp_path)
-
-
-@pytest.mark.skipif(importlib.util.find_spec("pyarrow") is None, reason="pyarrow is not here")
-def test_parquet_reads_like_csv(tmp_path: Path) -> None:
-    import pandas
-
-    recorded = {kind: tmp_path / kind for kind in ("csv", "parquet")}
-    for directory in recorded.values():
-        directory.mkdir()
-    table = pandas.DataFrame(
-        {"timestamp": pandas.to_datetime(["2025-03-10T14:00:00Z", "2025-03-10T14:01:00Z"]), "open": [1.25, 2.0],
-         "high": [2.5, 2.5], "low": [1.0, 2.0], "close": [2.0, 2.25], "volume": [3, 4]}
-    )  # fmt: skip
-    table.to_parquet(recorded["parquet"] / "KO.parquet")
-    table.to_csv(recorded["csv"] / "KO.csv", index=False)
-    a, b = (read_recordings(directory)[0]["KO"] for directory in recorded.values())
-    assert [list(map(int, one)) if hasattr(one, "__len__") else one for one in a[1:]] == [
-        list(map(int, one)) if hasattr(one, "__len__") else one for one in b[1:]
-    ]
+def test_bars_of_an_hour_with_little_volume_have_minutes_without_any(tmp_path: Path) -> None:
+    (tmp_path / "KO.csv").write_text(HEADER + "2025-03-10T14:00:00Z,10,12,9,11,3\n2025-03-10T15:00:00Z,11,11,11,11,0\n")
+    exchange = replaying(tmp_path, start=datetime(2025, 3, 10, 19, tzinfo=UTC))
+    found = bars(exchange, "KO", "1Min", "2025-03-10T14:00:00Z")
+    assert {row["v"] for row in found[1:60]} == {0}
+    assert [(row["vw"], row["n"]) for row in found[1:60]] == [(row["c"], 4) for row in found[1:60]]
+    (hour, *_) = bars(exchange, "KO", "1Hour", "2025-03-10T14:00:00Z")
+    assert [hour[key] for key in "ohlcv"] == [10.0, 12.0, 9.0, 11.0, 3]
+    exchange.close()

@@ -261,10 +261,10 @@ def test_crypto_data(crypto: CryptoHistoricalDataClient) -> None:
         ({"limit": 10001}, "invalid limit: larger than the allowed maximum of 10000"),
         ({"limit": "x"}, "invalid limit: x"),
         ({"timeframe": "7Day"}, "invalid timeframe: 7Day"),
-        ({"start": "soon"}, "invalid start: soon"),
+        ({"start": "soon"}, "Invalid format for parameter start: soon is neither an RFC 3339 time nor a date"),
         ({"symbols": ""}, "symbols is required"),
         ({"page_token": "%%%"}, "invalid page_token"),
-        ({"sort": "up"}, "invalid sort: must be asc or desc"),
+        ({"sort": "up"}, "invalid sort: up"),
     ],
 )
 def test_wrong_data_parameters(stocks: StockHistoricalDataClient, changes: dict[str, Any], message: str) -> None:

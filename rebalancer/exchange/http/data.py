@@ -1,4 +1,7 @@
-"""Market data: /v2/stocks and /v1beta3/crypto/us."""
+"""Market data: /v2/stocks, /v1beta3/crypto/us, and /v1beta1/crypto with its joined names.
+
+Calls run outside of the event loop, so that a long page keeps no order waiting.
+"""
 
 from __future__ import annotations
 
@@ -9,35 +12,73 @@ from starlette.routing import Route
 from rebalancer.exchange import market_data
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.http.body import parameters
+from rebalancer.exchange.http.data_more import more_routes
+from rebalancer.exchange.market_data import Names
 
-_STOCKS, _CRYPTO = "/v2/stocks", "/v1beta3/crypto/us"
+_STOCKS, _CRYPTO, _OLD_CRYPTO = "/v2/stocks", "/v1beta3/crypto/us", "/v1beta1/crypto"
+_KINDS = ("quotes", "trades", "bars")
 
 
 def data_routes(exchange: Exchange) -> list[Route]:
-    """Routes of market data."""
+    """Routes of market data. They take GET only, not even HEAD."""
+    routes = [
+        *_routes(exchange, _STOCKS, "stocks", _STOCKS + "/{kind}/latest", pages=(*_KINDS, "auctions"), wrapped=False),
+        *_routes(exchange, _CRYPTO, "pairs", _CRYPTO + "/latest/{kind}", pages=_KINDS, wrapped=True),
+        *_routes(exchange, _OLD_CRYPTO, "joined", _OLD_CRYPTO + "/{kind}/latest", pages=_KINDS, wrapped=False),
+        *_single_routes(exchange, _STOCKS, "stocks", (*_KINDS, "auctions")),
+        *_single_routes(exchange, _OLD_CRYPTO, "joined", _KINDS),
+        *more_routes(exchange),
+    ]
+    for route in routes:
+        assert route.methods is not None
+        route.methods.discard("HEAD")
+    return routes
 
-    def is_crypto(request: Request) -> bool:
-        return request.url.path.startswith(_CRYPTO)
 
-    async def latest(request: Request) -> JSONResponse:
-        kind = request.url.path.removesuffix("/latest").rpartition("/")[2]
-        return JSONResponse(market_data.latest(exchange, kind, parameters(request), crypto=is_crypto(request)))
+def _routes(
+    exchange: Exchange, root: str, names: Names, latest_path: str, *, pages: tuple[str, ...], wrapped: bool
+) -> list[Route]:
+    """Calls on several symbols."""
 
-    async def stock_snapshots(request: Request) -> JSONResponse:
-        return JSONResponse(market_data.snapshots(exchange, parameters(request), crypto=False))
+    def latest(request: Request) -> JSONResponse:
+        kind = request.scope["path"].removeprefix(root).replace("latest", "").strip("/")
+        return JSONResponse({kind: market_data.latest(exchange, kind, parameters(request), names)})
 
-    async def crypto_snapshots(request: Request) -> JSONResponse:
-        return JSONResponse({"snapshots": market_data.snapshots(exchange, parameters(request), crypto=True)})
+    def snapshots(request: Request) -> JSONResponse:
+        found = market_data.snapshots(exchange, parameters(request), names)
+        return JSONResponse({"snapshots": found} if wrapped else found)
 
-    async def bars(request: Request) -> JSONResponse:
-        return JSONResponse(market_data.bar_page(exchange, parameters(request), crypto=is_crypto(request)))
+    def page(request: Request) -> JSONResponse:
+        kind = request.scope["path"].rpartition("/")[2]
+        return JSONResponse(market_data.page(exchange, kind, parameters(request), names))
 
-    kinds = ("quotes", "trades", "bars")
+    latest_kinds = (*_KINDS, "orderbooks") if names == "pairs" else _KINDS
     return [
-        *(Route(f"{_STOCKS}/{kind}/latest", latest, methods=["GET"]) for kind in kinds),
-        *(Route(f"{_CRYPTO}/latest/{kind}", latest, methods=["GET"]) for kind in kinds),
-        Route(f"{_STOCKS}/snapshots", stock_snapshots, methods=["GET"]),
-        Route(f"{_CRYPTO}/snapshots", crypto_snapshots, methods=["GET"]),
-        Route(f"{_STOCKS}/bars", bars, methods=["GET"]),
-        Route(f"{_CRYPTO}/bars", bars, methods=["GET"]),
+        *(Route(latest_path.replace("{kind}", kind), latest, methods=["GET"]) for kind in latest_kinds),
+        Route(f"{root}/snapshots", snapshots, methods=["GET"]),
+        *(Route(f"{root}/{kind}", page, methods=["GET"]) for kind in pages),
+    ]
+
+
+def _single_routes(exchange: Exchange, root: str, names: Names, pages: tuple[str, ...]) -> list[Route]:
+    """Calls on one symbol, which stands in the path."""
+
+    def asked(request: Request) -> dict[str, str]:
+        return {**parameters(request), "symbols": request.path_params["symbol"].replace(",", " ")}
+
+    def latest(request: Request) -> JSONResponse:
+        kind = request.scope["path"].split("/")[-2]
+        return JSONResponse(market_data.latest_one(exchange, kind, asked(request), names))
+
+    def snapshot(request: Request) -> JSONResponse:
+        return JSONResponse(market_data.snapshot_one(exchange, asked(request), names))
+
+    def page(request: Request) -> JSONResponse:
+        kind = request.scope["path"].rpartition("/")[2]
+        return JSONResponse(market_data.page_one(exchange, kind, asked(request), names))
+
+    return [
+        *(Route(f"{root}/{{symbol}}/{kind}/latest", latest, methods=["GET"]) for kind in _KINDS),
+        Route(f"{root}/{{symbol}}/snapshot", snapshot, methods=["GET"]),
+        *(Route(f"{root}/{{symbol}}/{kind}", page, methods=["GET"]) for kind in pages),
     ]

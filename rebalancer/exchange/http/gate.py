@@ -18,16 +18,19 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rebalancer.exchange.core import Exchange
-from rebalancer.exchange.errors import ApiError, internal, rate_limited, unauthorized
+from rebalancer.exchange.errors import ApiError, data_rate_limited, internal, rate_limited, unauthorized
 
 _WINDOW_SECONDS: Final = 60.0
 _CRYPTO_DATA: Final = "/v1beta3/crypto/"  # public: no keys needed
-_DATA: Final = (_CRYPTO_DATA, "/v2/stocks/")  # a rate limit of its own at Alpaca; not limited here
+_DATA: Final = ("/v2/stocks/", "/v1beta1/", "/v1beta3/", "/v1/corporate-actions")  # a rate limit of its own
 LOG_MAX: Final = 200_000
 
 
 class GateRules(NamedTuple):
-    """`key` None accepts any pair; `rate_limit_per_minute` 0 means no limit; latency is wall seconds a call."""
+    """`key` None accepts any pair; latency is wall seconds a call.
+
+    The rate limit counts trading and market data apart, each to the same number; 0 means none.
+    """
 
     key: str | None = None
     secret: str | None = None
@@ -44,14 +47,20 @@ class GateRules(NamedTuple):
 SKEW: Final = "exchange.skew_seconds"  # in the scope: a fault that shifts the Date header
 
 
+class _Bucket:
+    """How many requests of one kind have come in the current window."""
+
+    def __init__(self) -> None:
+        self.ends, self.used = 0.0, 0
+
+
 class Gate:
     """The outermost ASGI application."""
 
     def __init__(self, app: ASGIApp, exchange: Exchange, rules: GateRules) -> None:
         self._app, self._exchange, self._rules = app, exchange, rules
         self.request_log: deque[tuple[str, str]] = deque(maxlen=LOG_MAX)
-        self._window_ends = 0.0
-        self._used = 0
+        self._trading, self._data = _Bucket(), _Bucket()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it here."""
@@ -76,10 +85,11 @@ class Gate:
 
         try:
             self._check_keys(path, Headers(scope=scope))
-            if not path.startswith(_DATA):
-                extra += self._count()
-                if self._used > self._rules.rate_limit_per_minute > 0:
-                    raise rate_limited()
+            is_data = path.startswith(_DATA)
+            bucket = self._data if is_data else self._trading
+            extra += self._count(bucket)
+            if bucket.used > self._rules.rate_limit_per_minute > 0:
+                raise data_rate_limited() if is_data else rate_limited()
             await self._app(scope, receive, send_with_headers)
         except ApiError as refusal:
             await _answer(refusal, send_with_headers)
@@ -95,7 +105,7 @@ class Gate:
         if not key or secret is None or not self._rules.knows(key, secret):
             raise unauthorized()
 
-    def _count(self) -> list[tuple[bytes, bytes]]:
+    def _count(self, bucket: _Bucket) -> list[tuple[bytes, bytes]]:
         """Count a request in its fixed window of wall time; returns the headers.
 
         X-Ratelimit-Reset minus the Date header of the same answer is the number of wall seconds to wait.
@@ -104,11 +114,11 @@ class Gate:
         if not limit:
             return []
         now = time.monotonic()
-        if now >= self._window_ends:
-            self._window_ends, self._used = now + _WINDOW_SECONDS, 0
-        self._used += 1
-        reset = int(self._exchange.clock.now().timestamp() + self._window_ends - now) + 1
-        pairs = (("limit", limit), ("remaining", max(limit - self._used, 0)), ("reset", reset))
+        if now >= bucket.ends:
+            bucket.ends, bucket.used = now + _WINDOW_SECONDS, 0
+        bucket.used += 1
+        reset = int(self._exchange.clock.now().timestamp() + bucket.ends - now) + 1
+        pairs = (("limit", limit), ("remaining", max(limit - bucket.used, 0)), ("reset", reset))
         return [(f"x-ratelimit-{name}".encode(), str(value).encode()) for name, value in pairs]
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Final
 
 from rebalancer.exchange.calendar import new_york_day
-from rebalancer.exchange.market.bars import Bar
 from rebalancer.exchange.market.listing import Listing
-from rebalancer.exchange.market.prices import Market
+from rebalancer.exchange.market.prices import Bar, Market
 
 MODES: Final = ("raw", "split", "dividend", "all")
 
 
 def adjusted_bar(market: Market, listing: Listing, bar: Bar, mode: str, now: int) -> Bar:
     """The bar as `split`, `dividend` or `all` adjustments show it at a moment; `raw` leaves it as it traded."""
+    rows = market.adjustments.get(listing.symbol, ())
+    if mode == "raw" or not rows:
+        return bar
     prices, shares = 1.0, 1.0
     day, today = new_york_day(bar.at), market.sessions.last_opened(now).day
-    for row in market.adjustments.get(listing.symbol, ()):
+    for row in rows:
         if not day < row.ex_day <= today:
             continue
         if mode in ("split", "all"):

@@ -1,144 +1,146 @@
-"""Bars of any width, aggregated from the same nodes that quotes and trades come from."""
+"""Bars of any width, aggregated from the same nodes that quotes and trades come from: one trade a node."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from itertools import groupby
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
-from rebalancer.exchange.calendar import MICROS, TradingSession, midnight_new_york
-from rebalancer.exchange.market.daily import BASE_DAY
+from rebalancer.exchange.calendar import TradingSession, midnight_new_york
+from rebalancer.exchange.market.adjustment import adjusted_bar
+from rebalancer.exchange.market.frames import DAY, Frame
 from rebalancer.exchange.market.listing import Listing
-from rebalancer.exchange.market.paths import STEP, NodePath
-from rebalancer.exchange.market.prices import Market, crypto_session, steps_of
+from rebalancer.exchange.market.paths import NodePath
+from rebalancer.exchange.market.prices import DAY_MICROS, Bar, Market, midnight_utc
+from rebalancer.exchange.market.windows import FIRST, Run, Whole, is_whole, paths_of, traded, windows
 
-_CHUNK_DAYS: Final = 64
-_FIRST: Final = midnight_new_york(BASE_DAY + 1)
-_FRAME: Final = re.compile(r"(\d{1,2})(Min|T|Hour|H|Day|D)")
-_MINUTE: Final = 60 * MICROS
+_EVERYTHING: Final = 2**40
 
 
-class Bar(NamedTuple):
-    """Prices in cents, volume in shares (millionths of a coin for crypto), `vwap` in cents, unrounded."""
-
-    at: int
-    open: int
-    high: int
-    low: int
-    close: int
-    volume: int
-    trades: int
-    vwap: float
+def bars(market: Market, listing: Listing, frame: Frame, start: int, end: int, now: int) -> list[Bar]:
+    """Bars that begin in [start, end], oldest first, made of nothing later than `now`; the last may be forming."""
+    runs = windows(market, listing, frame, start, end, now, _EVERYTHING, newest_first=False)
+    return [bar for run in runs for bar in run_bars(market, listing, frame, run, start, end, now)]
 
 
-def frame_of(text: str) -> int | None:
-    """The width of a timeframe in microseconds ("5Min", "1Hour"), 0 for "1Day", None when it is not one."""
-    match = _FRAME.fullmatch(text)
-    if match is None:
-        return None
-    count, unit = int(match[1]), match[2][0]
-    if unit == "D":
-        return 0 if count == 1 else None
-    limit, width = (59, _MINUTE) if unit in "MT" else (23, 60 * _MINUTE)
-    return count * width if 1 <= count <= limit else None
+def latest_bar(market: Market, listing: Listing, frame: Frame, now: int) -> Bar:
+    """The bar that the latest trade belongs to; of a frame that is at most a day."""
+    assert frame.width or frame == DAY, frame
+    session = market.session(listing, market.halts.priced_at(listing.symbol, now))
+    found = run_bars(market, listing, frame, (session,), FIRST, now, now)
+    if found:
+        return found[-1]
+    for run in windows(market, listing, frame, FIRST, session.open - 1, now, 1, newest_first=True):
+        if found := run_bars(market, listing, frame, run, FIRST, now, now):
+            return found[-1]
+    raise AssertionError(f"{listing.symbol} has never traded")
 
 
-def bars(
-    market: Market, listing: Listing, frame: int, start: int, end: int, now: int, limit: int | None = None
+def run_bars(
+    market: Market, listing: Listing, frame: Frame, run: Run, start: int, end: int, now: int, mode: str = "raw"
 ) -> list[Bar]:
-    """Bars that begin in [start, end], oldest first, made of nothing later than `now`; the last may be forming.
-
-    With a limit, at most so many.
-    """
-    now = market.halts.priced_at(listing.symbol, now)
-    found: list[Bar] = []
-    for session, path, row in _session_paths(market, listing, start, min(end, now)):
-        made = _session_bars(session, path, row, frame, listing, now)
-        found += [bar for bar in made if start <= bar.at <= end and not _is_halted(market, listing, bar.at, frame)]
-        if limit is not None and len(found) >= limit:
-            return found[:limit]
-    return found
-
-
-def latest_bar(market: Market, listing: Listing, frame: int, now: int) -> Bar:
-    """The bar that the latest trade belongs to."""
-    now = market.halts.priced_at(listing.symbol, now)
-    session = market.session(listing, now)
-    return _session_bars(session, market.path(listing, session), 0, frame, listing, now)[-1]
-
-
-def _is_halted(market: Market, listing: Listing, at: int, frame: int) -> bool:
-    """Whether nothing traded in all of a bar; a day always has a bar."""
-    resumed = market.halts.resumes(listing.symbol, at)
-    return frame > 0 and resumed is not None and resumed >= at + frame
-
-
-def _session_paths(
-    market: Market, listing: Listing, start: int, end: int
-) -> Iterator[tuple[TradingSession, NodePath, int]]:
-    """Sessions that touch the span, with their nodes and row: computed many at a time, which makes daily bars quick."""
-    if end < start:
-        return
-    for _, group in groupby(_span(market, listing, start, end), key=_Chunks()):
-        chunk = list(group)
-        if len(chunk) < 3:
-            yield from ((session, market.path(listing, session), 0) for session in chunk)
-            continue
-        days = tuple(session.day for session in chunk)
-        path = market.paths(listing, days, steps_of(chunk[0]))
-        yield from ((session, path, row) for row, session in enumerate(chunk))
-
-
-class _Chunks:
-    """Numbers runs of at most 64 sessions of equal length."""
-
-    def __init__(self) -> None:
-        self._number, self._size, self._steps = 0, 0, 0
-
-    def __call__(self, session: TradingSession) -> int:
-        if self._size >= _CHUNK_DAYS or steps_of(session) != self._steps:
-            self._number, self._size, self._steps = self._number + 1, 0, steps_of(session)
-        self._size += 1
-        return self._number
-
-
-def _span(market: Market, listing: Listing, start: int, end: int) -> list[TradingSession]:
-    first, last = crypto_session(max(start, _FIRST)), crypto_session(end)
-    if listing.is_crypto:
-        return [crypto_session(at) for at in range(first.open, last.open + 1, first.close - first.open)]
-    return list(market.sessions.between(first.day - 1, last.day + 1))
-
-
-def _session_bars(
-    session: TradingSession, path: NodePath, row: int, frame: int, listing: Listing, now: int
-) -> list[Bar]:
-    """The bars of one session, from its nodes up to `now`."""
-    if session.open > now:
-        return []
-    known = min((now - session.open) // STEP + 1, path.trade.shape[1])
-    trade, volume = path.trade[row, :known], path.volume[row, :known]
-    at = session.open + np.arange(known, dtype=np.int64) * STEP
-    at[-1] = min(int(at[-1]), session.close - 1)  # the closing print belongs to the last bar
-    if frame == 0:
-        begins = np.zeros(1, dtype=np.int64)
-        stamps = [session.open if listing.is_crypto else midnight_new_york(session.day)]
+    """The bars of a run of sessions that begin in [start, end], oldest first, adjusted. A bar needs a trade."""
+    if frame.width:
+        found = [
+            bar
+            for some, path in paths_of(market, listing, run)
+            for row, session in enumerate(some)
+            for bar in _inside(market, listing, frame.width, session, path, row, now)
+        ]
+        return [adjusted_bar(market, listing, bar, mode, now) for bar in found if start <= bar.at <= end]
+    days = [(day, adjusted_bar(market, listing, bar, mode, now)) for day, bar in _days(market, listing, run, now)]
+    if frame == DAY:
+        found = [bar for _, bar in days]
     else:
-        buckets = at // frame
+        groups = groupby(days, key=lambda one: frame.first_day(one[0].day))
+        found = [_together(_midnight(listing, first), [bar for _, bar in some]) for first, some in groups]
+    return [bar for bar in found if start <= bar.at <= end]
+
+
+def _days(market: Market, listing: Listing, run: Run, now: int) -> list[tuple[TradingSession, Bar]]:
+    """The bar of each day, those of whole days from memory if they were computed before."""
+    whole = {session for session in run if is_whole(market, listing, session, now)}
+    found = {session: bar for session in whole if (bar := market.day_bar(listing, session)) is not None}
+    missing = tuple(session for session in run if session not in found)
+    for some, path in paths_of(market, listing, missing):
+        stamps = [_midnight(listing, session.day) for session in some]
+        for row, (session, bar) in enumerate(zip(some, _whole_days(path, stamps), strict=True)):
+            if session in whole:
+                found[session] = bar
+                market.keep_day_bar(listing, session, bar)
+            elif made := _inside(market, listing, 0, session, path, row, now):
+                found[session] = made[0]
+    return [(session, found[session]) for session in run if session in found]
+
+
+def _whole_days(path: NodePath, stamps: list[int]) -> list[Bar]:
+    """One bar a row."""
+    trade, volume = path.trade, path.volume
+    amounts = volume.sum(axis=1)
+    opens, closes = trade[:, 0], trade[:, -1]
+    vwaps = _average((trade * volume).sum(axis=1), amounts, closes)
+    columns = (opens, trade.max(axis=1), trade.min(axis=1), closes, amounts)
+    lists: list[list[int]] = [column.tolist() for column in columns]
+    count = trade.shape[1]
+    return [
+        Bar(at, o, h, low, c, v, count, vwap) for at, o, h, low, c, v, vwap in zip(stamps, *lists, vwaps, strict=True)
+    ]
+
+
+def _inside(
+    market: Market, listing: Listing, width: int, session: TradingSession, path: NodePath, row: int, now: int
+) -> list[Bar]:
+    """The bars of one session, from its nodes up to `now`; one bar when the width is 0."""
+    nodes, at = traded(market, listing, session, path.trade.shape[1], now)
+    if not len(nodes):
+        return []
+    trade, volume = path.trade[row, nodes], path.volume[row, nodes]
+    if width == 0:
+        begins, stamps = np.zeros(1, dtype=np.int64), [_midnight(listing, session.day)]
+    else:
+        at = np.minimum(at, session.close - 1)  # the closing print belongs to the last bar
+        start = session.open - session.open % DAY_MICROS  # frames are counted from midnight UTC
+        buckets = (at - start) // width
         begins = np.concatenate(([0], np.flatnonzero(np.diff(buckets)) + 1))
-        stamps = [int(b) * frame for b in buckets[begins]]
-    ends = np.append(begins[1:], known) - 1
+        stamps = [start + int(bucket) * width for bucket in buckets[begins]]
+    ends = np.append(begins[1:], len(nodes)) - 1
     amounts = np.add.reduceat(volume, begins)
-    vwaps = np.add.reduceat(trade * volume, begins) / amounts
     columns = (
         trade[begins],
         np.maximum.reduceat(trade, begins),
         np.minimum.reduceat(trade, begins),
         trade[ends],
         amounts,
-        (ends - begins + 1) * 8,
+        ends - begins + 1,
     )
     lists = [column.tolist() for column in columns]
-    return [Bar(*row) for row in zip(stamps, *lists, vwaps.tolist(), strict=True)]
+    vwaps = _average(np.add.reduceat(trade * volume, begins), amounts, trade[ends])
+    return [Bar(*row) for row in zip(stamps, *lists, vwaps, strict=True)]
+
+
+def _average(values: Whole, amounts: Whole, closes: Whole) -> list[float]:
+    """Values by amount; the close where a recording has prices and no volume."""
+    found: list[float] = np.where(amounts > 0, values / np.maximum(amounts, 1), closes).tolist()
+    return found
+
+
+def _together(at: int, parts: list[Bar]) -> Bar:
+    """Several bars as one."""
+    volume = sum(part.volume for part in parts)
+    value = sum(part.vwap * part.volume for part in parts)
+    return Bar(
+        at,
+        parts[0].open,
+        max(part.high for part in parts),
+        min(part.low for part in parts),
+        parts[-1].close,
+        volume,
+        sum(part.trades for part in parts),
+        value / volume if volume else float(parts[-1].close),
+    )
+
+
+def _midnight(listing: Listing, day: int) -> int:
+    """The time stamp of a daily bar: midnight in New York, or UTC for crypto."""
+    return midnight_utc(day) if listing.is_crypto else midnight_new_york(day)

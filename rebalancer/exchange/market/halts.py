@@ -21,6 +21,10 @@ class HaltPlan:
         for halt in sorted(halts):
             self._of.setdefault(halt.symbol, []).append(halt)
 
+    def of(self, symbol: str) -> tuple[Halt, ...]:
+        """A symbol's halts, in the order of their start."""
+        return tuple(self._of.get(symbol, ()))
+
     def resumes(self, symbol: str, at: int) -> int | None:
         """When trading goes on, or None when it is not halted at this moment."""
         end = at

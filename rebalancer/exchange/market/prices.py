@@ -18,10 +18,11 @@ from rebalancer.exchange.market.listing import Listing, listings
 from rebalancer.exchange.market.paths import CRYPTO_NODES, STEP, Factors, NodePath, node_path
 from rebalancer.values import ZERO, Side
 
-_DAY: Final = CRYPTO_DAY * MICROS
+DAY_MICROS: Final = CRYPTO_DAY * MICROS
 _EPOCH_DAY: Final = 719_163  # 1970-01-01
 _UNIT: Final = Decimal("0.000001")
 _DAYS_KEPT: Final = 200  # about 10 MB: all names for four days
+_DAY_BARS_KEPT: Final = 40_000  # about 12 MB: all names for three years
 
 
 class Tick(NamedTuple):
@@ -34,6 +35,19 @@ class Tick(NamedTuple):
     bid_size: int
     ask_size: int
     trade_size: int
+
+
+class Bar(NamedTuple):
+    """Prices in cents, volume in shares (millionths of a coin for crypto), `vwap` in cents, unrounded."""
+
+    at: int
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+    trades: int
+    vwap: float
 
 
 class Adjustment(NamedTuple):
@@ -57,6 +71,7 @@ class Market:
         self._joined = {s.replace("/", ""): s for s, row in self.listings.items() if row.is_crypto}
         self._daily: dict[str, DailyPath] = {}
         self._days: OrderedDict[tuple[str, int], NodePath] = OrderedDict()
+        self._day_bars: OrderedDict[tuple[str, int], Bar] = OrderedDict()
 
     def find(self, name: str) -> Listing | None:
         """The listing of a symbol; crypto also in the joined form (`BTCUSD`). Case-sensitive, as at Alpaca."""
@@ -77,6 +92,8 @@ class Market:
                 self._daily.pop(symbol, None)
                 for key in [key for key in self._days if key[0] == symbol]:
                     del self._days[key]
+                for key in [key for key in self._day_bars if key[0] == symbol]:
+                    del self._day_bars[key]
         self.adjustments = adjustments
 
     def session(self, listing: Listing, at: int) -> TradingSession:
@@ -96,6 +113,16 @@ class Market:
             self._days.move_to_end(key)
         return found
 
+    def day_bar(self, listing: Listing, session: TradingSession) -> Bar | None:
+        """A day's bar that was computed before, or None."""
+        return self._day_bars.get((listing.symbol, session.day))
+
+    def keep_day_bar(self, listing: Listing, session: TradingSession, bar: Bar) -> None:
+        """Remember the bar of a session that is over."""
+        self._day_bars[listing.symbol, session.day] = bar
+        if len(self._day_bars) > _DAY_BARS_KEPT:
+            self._day_bars.popitem(last=False)
+
     def paths(self, listing: Listing, days: tuple[int, ...], steps: int) -> NodePath:
         """The nodes of sorted days with equally many steps: arrays of shape (days, nodes)."""
         return node_path(self.factors, listing, self.daily(listing), days, steps)
@@ -106,16 +133,7 @@ class Market:
         session = self.session(listing, at)
         path = self.path(listing, session)
         node = min((at - session.open) // STEP, path.bid.shape[1] - 1)
-        volume = int(path.volume[0, node])
-        return Tick(
-            session.open + node * STEP,
-            int(path.bid[0, node]),
-            int(path.ask[0, node]),
-            int(path.trade[0, node]),
-            1 + volume % 9,
-            1 + (volume // 9) % 9,
-            max(volume // 16, 1),
-        )
+        return tick_at(path, 0, node, session.open)
 
     def quote(self, symbol: str, at: int) -> tuple[Decimal, Decimal]:
         """Bid and ask in USD."""
@@ -186,6 +204,20 @@ class Market:
         return path, session.open, first, min(-((session.open - until) // STEP), path.bid.shape[1])
 
 
+def tick_at(path: NodePath, row: int, node: int, open_at: int) -> Tick:
+    """The quote and the trade of one node; the trade is all that was traded in its 15 seconds."""
+    volume = int(path.volume[row, node])
+    return Tick(
+        open_at + node * STEP,
+        int(path.bid[row, node]),
+        int(path.ask[row, node]),
+        int(path.trade[row, node]),
+        1 + volume % 9,
+        1 + (volume // 9) % 9,
+        volume,
+    )
+
+
 def _first(reached: np.ndarray[tuple[int], np.dtype[np.bool_]], open_at: int, first: int, since: int) -> int | None:
     """The moment of the first node that is true."""
     if not reached.size:
@@ -208,8 +240,13 @@ def adjusted(path: DailyPath, adjustments: list[Adjustment]) -> DailyPath:
 
 def crypto_session(at: int) -> TradingSession:
     """The UTC day of a moment as a session of 24 hours."""
-    number = at // _DAY
-    return TradingSession(_EPOCH_DAY + number, number * _DAY, (number + 1) * _DAY)
+    number = at // DAY_MICROS
+    return TradingSession(_EPOCH_DAY + number, number * DAY_MICROS, (number + 1) * DAY_MICROS)
+
+
+def midnight_utc(day: int) -> int:
+    """00:00 UTC of a day ordinal."""
+    return (day - _EPOCH_DAY) * DAY_MICROS
 
 
 def steps_of(session: TradingSession) -> int:

@@ -115,7 +115,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[Mapping[str, Any], str]]:
 
 def _parquet_rows(path: Path) -> Iterator[tuple[Mapping[str, Any], str]]:
     try:
-        import pyarrow.parquet  # type: ignore[import-not-found, unused-ignore] # optional
+        import pyarrow.parquet  # type: ignore[import-not-found, import-untyped, unused-ignore] # optional, no types
     except ImportError:
         raise BadDocument(
             str(path), "is a Parquet file, and pyarrow is not installed", "install pyarrow, or save it as CSV"

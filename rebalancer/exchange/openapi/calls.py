@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from rebalancer.exchange.openapi.call import MOMENT, Call, asked
+from rebalancer.exchange.openapi.data_calls import data_calls
 from rebalancer.exchange.openapi.objects import (
     AMOUNT,
     DAY,
     FLAG,
     ID,
     TEXT,
-    TIME,
     Schema,
-    by_symbol,
     closed,
     each,
     or_null,
@@ -22,37 +22,13 @@ from rebalancer.exchange.openapi.objects import (
 )
 
 _READ: Final = (401, 429)  # every call of the trading API
-_DATA: Final = (400, 401)
 _BODY: Final = (400, 413)  # every call that reads a body
 
 
-class Call(NamedTuple):
-    """One call. `answer` None means no body; `errors` are the refusals, all of them with an Error."""
-
-    summary: str
-    answer: Schema | None = None
-    status: int = 200
-    errors: tuple[int, ...] = ()
-    query: tuple[dict[str, Any], ...] = ()
-    body: Schema | None = None
-    needs_keys: bool = True
-    media: str = "application/json"
-
-
-def _asked(name: str, schema: Schema, *, required: bool = False, example: object = None) -> dict[str, Any]:
-    parameter: dict[str, Any] = {"name": name, "in": "query", "schema": schema}
-    if required:
-        parameter["required"] = True
-    if example is not None:
-        parameter["example"] = example
-    return parameter
-
-
-_MOMENT: Final[Schema] = {"anyOf": [TIME, DAY]}
 _NUMBER: Final[Schema] = {"type": "string", "pattern": r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)$"}
 _EVENT_ID: Final[Schema] = {"type": "string", "pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"}
-_DIRECTION: Final = _asked("direction", words("asc", "desc"))
-_SPAN: Final = (_asked("after", _MOMENT), _asked("until", _MOMENT))
+_DIRECTION: Final = asked("direction", words("asc", "desc"))
+_SPAN: Final = (asked("after", MOMENT), asked("until", MOMENT))
 _ORDER_ERRORS: Final = (*_READ, 403, 404, 422)
 
 
@@ -79,13 +55,13 @@ _ACTIVITIES: Final = Call(
     rows({"anyOf": [refer("Fill"), refer("Entry")]}),
     errors=(*_READ, 422),
     query=(
-        _asked("category", words("trade_activity", "non_trade_activity")),
-        _asked("order_id", ID),
-        _asked("date", DAY),
+        asked("category", words("trade_activity", "non_trade_activity")),
+        asked("order_id", ID),
+        asked("date", DAY),
         *_SPAN,
         _DIRECTION,
-        _asked("page_size", {"type": "integer", "minimum": 1, "maximum": 100}),
-        _asked("page_token", TEXT),
+        asked("page_size", {"type": "integer", "minimum": 1, "maximum": 100}),
+        asked("page_token", TEXT),
     ),
 )
 
@@ -108,22 +84,22 @@ _TRADING: Final = {
             },
         },
     ),
-    "GET /v2/account/activities": _ACTIVITIES._replace(query=(_asked("activity_types", TEXT), *_ACTIVITIES.query)),
+    "GET /v2/account/activities": _ACTIVITIES._replace(query=(asked("activity_types", TEXT), *_ACTIVITIES.query)),
     "GET /v2/account/activities/{activity_type}": _ACTIVITIES,
     "GET /v2/account/portfolio/history": Call(
         "The account's value in the past",
         refer("History"),
         errors=(*_READ, 422),
         query=(
-            _asked("period", {"type": "string", "pattern": "^[1-9][0-9]{0,3}[DWMA]$"}),
-            _asked("timeframe", words("1Min", "5Min", "15Min", "1H", "1D")),
-            _asked("start", _MOMENT),
-            _asked("end", _MOMENT),
-            _asked("date_end", DAY),
-            _asked("intraday_reporting", words("market_hours", "extended_hours", "continuous")),
-            _asked("extended_hours", FLAG),
-            _asked("pnl_reset", words("per_day", "no_reset")),
-            _asked("cashflow_types", TEXT),
+            asked("period", {"type": "string", "pattern": "^[1-9][0-9]{0,3}[DWMA]$"}),
+            asked("timeframe", words("1Min", "5Min", "15Min", "1H", "1D")),
+            asked("start", MOMENT),
+            asked("end", MOMENT),
+            asked("date_end", DAY),
+            asked("intraday_reporting", words("market_hours", "extended_hours", "continuous")),
+            asked("extended_hours", FLAG),
+            asked("pnl_reset", words("per_day", "no_reset")),
+            asked("cashflow_types", TEXT),
         ),
     ),
     "GET /v2/watchlists": Call("All watchlists, without their assets", rows(refer("Watchlist")), errors=_READ),
@@ -134,7 +110,7 @@ _TRADING: Final = {
         body={**_NAMES, "required": ["name"]},
     ),
     **_watchlist_calls("/v2/watchlists/{watchlist_id}", ()),
-    **_watchlist_calls("/v2/watchlists:by_name", (_asked("name", TEXT, required=True),)),
+    **_watchlist_calls("/v2/watchlists:by_name", (asked("name", TEXT, required=True),)),
     "DELETE /v2/watchlists/{watchlist_id}/{symbol}": Call(
         "Take an asset off", refer("Watchlist"), errors=(*_READ, 404)
     ),
@@ -142,7 +118,7 @@ _TRADING: Final = {
         "What locating hard-to-borrow shares costs",
         closed({"quotes": rows(refer("LocateQuote"))}),
         errors=(*_READ, 422),
-        query=(_asked("symbols", TEXT, required=True, example="AMC"),),
+        query=(asked("symbols", TEXT, required=True, example="AMC"),),
     ),
     "GET /v1/locates": Call("All locates, newest first", rows(refer("Locate")), errors=_READ),
     "POST /v1/locates": Call(
@@ -167,16 +143,16 @@ _TRADING: Final = {
         rows(refer("Order")),
         errors=(*_READ, 404, 422),
         query=(
-            _asked("status", words("open", "closed", "all")),
-            _asked("limit", {"type": "integer", "minimum": 1, "maximum": 500}),
+            asked("status", words("open", "closed", "all")),
+            asked("limit", {"type": "integer", "minimum": 1, "maximum": 500}),
             *_SPAN,
             _DIRECTION,
-            _asked("before_order_id", ID),
-            _asked("after_order_id", ID),
-            _asked("nested", FLAG),
-            _asked("symbols", TEXT),
-            _asked("side", words("buy", "sell")),
-            _asked("asset_class", words("us_equity", "crypto", "all")),
+            asked("before_order_id", ID),
+            asked("after_order_id", ID),
+            asked("nested", FLAG),
+            asked("symbols", TEXT),
+            asked("side", words("buy", "sell")),
+            asked("asset_class", words("us_equity", "crypto", "all")),
         ),
     ),
     "DELETE /v2/orders": Call("Ask for the cancellation of all", rows(refer("Cancellation")), 207, errors=_READ),
@@ -184,13 +160,13 @@ _TRADING: Final = {
         "One order by the client's id",
         refer("Order"),
         errors=(*_READ, 404),
-        query=(_asked("client_order_id", TEXT, required=True),),
+        query=(asked("client_order_id", TEXT, required=True),),
     ),
     "GET /v2/orders/{order_id}": Call(
         "One order",
         refer("Order"),
         errors=(*_READ, 404, 422),
-        query=(_asked("nested", FLAG),),
+        query=(asked("nested", FLAG),),
     ),
     "PATCH /v2/orders/{order_id}": Call(
         "Replace it: a new order takes its place",
@@ -205,23 +181,23 @@ _TRADING: Final = {
         rows(refer("Closing")),
         207,
         errors=_READ,
-        query=(_asked("cancel_orders", FLAG),),
+        query=(asked("cancel_orders", FLAG),),
     ),
     "GET /v2/positions/{symbol_or_asset_id}": Call("One position", refer("Position"), errors=(*_READ, 404)),
     "DELETE /v2/positions/{symbol_or_asset_id}": Call(
         "Close it, whole or in part",
         refer("Order"),
         errors=(*_ORDER_ERRORS, 400),
-        query=(_asked("qty", _NUMBER), _asked("percentage", _NUMBER)),
+        query=(asked("qty", _NUMBER), asked("percentage", _NUMBER)),
     ),
     "GET /v2/assets": Call(
         "Instruments",
         rows(refer("Asset")),
         errors=_READ,
         query=(
-            _asked("status", words("active", "inactive", "all")),
-            _asked("asset_class", words("us_equity", "crypto")),
-            _asked("exchange", TEXT),
+            asked("status", words("active", "inactive", "all")),
+            asked("asset_class", words("us_equity", "crypto")),
+            asked("exchange", TEXT),
         ),
     ),
     "GET /v2/assets/{symbol_or_asset_id}": Call("One instrument", refer("Asset"), errors=(*_READ, 404)),
@@ -230,17 +206,17 @@ _TRADING: Final = {
         "Sessions",
         rows(refer("Day")),
         errors=(*_READ, 422),
-        query=(_asked("start", _MOMENT), _asked("end", _MOMENT)),
+        query=(asked("start", MOMENT), asked("end", MOMENT)),
     ),
     "GET /v2/events/trades": Call(
         "Order events as they happen, or again",
         TEXT,
         errors=(*_READ, 422),
         query=(
-            _asked("since", _MOMENT),
-            _asked("until", _MOMENT),
-            _asked("since_id", _EVENT_ID),
-            _asked("until_id", _EVENT_ID),
+            asked("since", MOMENT),
+            asked("until", MOMENT),
+            asked("since_id", _EVENT_ID),
+            asked("until_id", _EVENT_ID),
         ),
         media="text/event-stream",
     ),
@@ -248,51 +224,5 @@ _TRADING: Final = {
 }
 
 
-def _data_calls() -> dict[str, Call]:
-    found: dict[str, Call] = {}
-    for latest, root, example in (
-        ("/v2/stocks/{kind}/latest", "/v2/stocks", "AAPL,MSFT"),
-        ("/v1beta3/crypto/us/latest/{kind}", "/v1beta3/crypto/us", "BTC/USD"),
-    ):
-        stocks = root == "/v2/stocks"
-        symbols = _asked("symbols", TEXT, required=True, example=example)
-        feed = (_asked("feed", words("sip", "iex", "delayed_sip", "boats", "overnight", "otc")),) if stocks else ()
-        errors = _DATA if stocks else (400,)
-        for kind, name in (("quotes", "Quote"), ("trades", "Trade"), ("bars", "Bar")):
-            answer = closed({kind: by_symbol(refer(name))})
-            found[f"GET {latest.replace('{kind}', kind)}"] = Call(
-                f"The latest {kind}", answer, 200, errors, (symbols, *feed), needs_keys=stocks
-            )
-        whole = by_symbol(refer("Snapshot"))
-        found[f"GET {root}/snapshots"] = Call(
-            "Latest trade, quote and bars",
-            whole if stocks else closed({"snapshots": whole}),
-            200,
-            errors,
-            (symbols, *feed),
-            needs_keys=stocks,
-        )
-        adjusted = (_asked("adjustment", words("raw", "split", "dividend", "all")), _asked("asof", TEXT))
-        found[f"GET {root}/bars"] = Call(
-            "A page of bars",
-            refer("BarPage"),
-            200,
-            errors,
-            (
-                symbols,
-                _asked("timeframe", TEXT, required=True, example="1Day"),
-                _asked("start", _MOMENT),
-                _asked("end", _MOMENT),
-                _asked("limit", {"type": "integer", "minimum": 1, "maximum": 10_000}),
-                _asked("sort", words("asc", "desc")),
-                _asked("page_token", TEXT),
-                *(adjusted if stocks else ()),
-                *feed,
-            ),
-            needs_keys=stocks,
-        )
-    return found
-
-
-CALLS: Final[dict[str, Call]] = {**_TRADING, **_data_calls()}
+CALLS: Final[dict[str, Call]] = {**_TRADING, **data_calls()}
 """By method and path."""

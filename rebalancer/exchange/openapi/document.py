@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from rebalancer.exchange.openapi.calls import CALLS, Call
+from rebalancer.exchange.openapi.call import Call
+from rebalancer.exchange.openapi.calls import CALLS
 from rebalancer.exchange.openapi.objects import OBJECTS, TEXT, refer
 
 

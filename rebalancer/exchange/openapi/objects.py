@@ -277,5 +277,4 @@ OBJECTS: Final[dict[str, Schema]] = {
             **each(refer("Bar"), "minuteBar dailyBar prevDailyBar"),
         }
     ),
-    "BarPage": closed({"bars": by_symbol(rows(refer("Bar"))), "next_page_token": or_null(TEXT)}),
 }

@@ -12,9 +12,11 @@ from typing import Any, Final
 from rebalancer.exchange.calendar import MICROS, moment_of
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.market.bars import bars, latest_bar
+from rebalancer.exchange.market.frames import DAY, MINUTE
 from rebalancer.exchange.market.listing import Listing
 from rebalancer.exchange.market.paths import STEP
-from rebalancer.exchange.market_data import bar_row, quote_row, trade_row
+from rebalancer.exchange.market_data import quote_row, trade_row
+from rebalancer.exchange.market_rows import bar_row
 from rebalancer.values import utc_of
 
 Message = dict[str, Any]
@@ -90,12 +92,12 @@ class MarketFeed:
         """Minute bars whose minute ended in (cursor, now], each followed by the day's bar so far."""
         market, symbol = self._exchange.market, listing.symbol
         first = (self._at - _MINUTE) // _MINUTE * _MINUTE + 1
-        for bar in bars(market, listing, _MINUTE, first, now - _MINUTE, now)[-_NODES_MAX:]:
+        for bar in bars(market, listing, MINUTE, first, now - _MINUTE, now)[-_NODES_MAX:]:
             end = bar.at + _MINUTE
             if self._wants("bars", symbol):
                 yield end, _message("b", symbol, bar_row(listing, bar))
             if self._wants("dailyBars", symbol):
-                yield end, _message("d", symbol, bar_row(listing, latest_bar(market, listing, 0, end - 1)))
+                yield end, _message("d", symbol, bar_row(listing, latest_bar(market, listing, DAY, end - 1)))
 
     def _statuses(self, at: int) -> Iterator[Message]:
         halted = set(self._exchange.market.halts.halted(at))
