@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 PREFIX = "rb-"
 ENDED = {"FILLED", "CANCELED", "EXPIRED", "REPLACED", "REFUSED", "NOT_SENT", "WITHHELD"}
+EXITS = ("exit-", "kill-")  # cycles that only leave positions: nothing to plan
 EPSILON = Decimal("0.01")  # USD
 
 
@@ -273,7 +274,8 @@ def _journal(path: Path) -> tuple[list[Cycle], list[Intent]]:
             cycles[cycle] = cycles[cycle]._replace(end=body)
         elif kind == "order_intended":
             assert key not in intents, f"{key} was intended twice"
-            assert cycles[cycle].plan is not None, f"{key} was intended before its plan was written"
+            planned = cycles[cycle].plan is not None or cycle.startswith(EXITS)
+            assert planned, f"{key} was intended before its plan was written"
             assert cycles[cycle].end is None, f"{key} was intended after its cycle had ended"
             intents[key] = Intent(
                 key, cycle, body["phase"], body["symbol"], body["side"], Decimal(body["qty"]),

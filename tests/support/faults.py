@@ -76,7 +76,7 @@ class FaultyBroker:
         self._lock = threading.Lock()
 
     def __getattr__(self, name: str) -> Any:
-        if name not in (*READS, "cancel", "submit", "now"):
+        if name not in (*READS, "order", "cancel", "submit", "submit_pair", "now"):
             raise AttributeError(name)
         real = self._post if name == "submit" else getattr(self.real, name)
 

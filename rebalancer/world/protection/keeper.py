@@ -63,6 +63,10 @@ class Protection(Protocol):
         """Bring what rests at the broker in line with these guards. Raises nothing for what the broker does."""
         ...
 
+    def kept(self) -> Mapping[str, Kept]:
+        """The newest record of every symbol that ever had a pair."""
+        ...
+
 
 class NoProtection:
     """Nothing is kept at the broker."""
@@ -78,6 +82,9 @@ class NoProtection:
     def place(self, guards: Sequence[Guard]) -> None:
         del guards
 
+    def kept(self) -> Mapping[str, Kept]:
+        return {}
+
 
 class Keeper:
     """The protection of one account. `rules.protection.mode` decides only whether new pairs are placed: what is there
@@ -89,7 +96,7 @@ class Keeper:
         self._account_id, self._broker, self._journal = account_id, broker, journal
         self._kill, self._clock, self._rules = kill, clock, rules
 
-    def kept(self) -> dict[str, Kept]:
+    def kept(self) -> Mapping[str, Kept]:
         """The newest record of every symbol that ever had a pair."""
         found = (kept_of(event) for event in self._journal.newest_of_each(KIND, self._account_id))
         return {one.symbol: one for one in found}

@@ -1,0 +1,77 @@
+"""`report`: the edition of a day, a week, a month or longer, written anew from the journal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from rebalancer.cli.exits import Exit
+from rebalancer.cli.screen import shown_path
+from rebalancer.documents import BadDocument
+
+PERIODS: Final = ("day", "week", "month", "year", "all")
+FORMATS: Final = ("html", "json", "mail")
+
+
+def make_report(config: Sequence[Path] | None, *, period: str, day: str | None, form: str, show: bool) -> int:
+    """Write the page and say where it is, or print the JSON or the plain mail."""
+    from rebalancer.report.edition.document import edition_json
+    from rebalancer.report.edition.mail import edition_mail
+    from rebalancer.report.edition.page import redacted
+    from rebalancer.report.files import ReportNotWritten, write_edition
+    from rebalancer.session.calendar import day_in_new_york
+    from rebalancer.session.editions import edition_of
+    from rebalancer.session.setup import load_setup, report_mode
+    from rebalancer.world.journal import Journal
+
+    if period not in PERIODS or form not in FORMATS:
+        raise BadDocument(
+            "report", f"{period!r} or {form!r} is not known", f"{', '.join(PERIODS)}; {', '.join(FORMATS)}"
+        )
+    setup = load_setup(config)
+    if not setup.journal.exists():
+        sys.stderr.write(f"error: nothing has been run yet in {setup.mode} mode\n  hint: rebalancer run-now\n")
+        return Exit.USAGE
+    with Journal.open(setup.journal) as journal:
+        newest = next((c for c in journal.cycles(None, 1)), None)
+        if newest is None:
+            sys.stderr.write("error: there is no cycle yet\n  hint: rebalancer run-now\n")
+            return Exit.USAGE
+        wanted = _day(day) if day is not None else day_in_new_york(newest.started_at)
+        made_at = newest.ended_at or newest.started_at
+        match period:
+            case "day" | "week" | "month" | "year" | "all":
+                edition = edition_of(
+                    journal, newest.account_id, report_mode(setup), setup.rules, period, wanted, made_at
+                )
+    if form == "json":
+        sys.stdout.write(edition_json(redacted(edition)))
+    elif form == "mail":
+        sys.stdout.write(edition_mail(edition).text)
+    else:
+        try:
+            written = write_edition(edition, setup.reports)
+        except ReportNotWritten as error:
+            sys.stderr.write(f"error: {error}\n")
+            return Exit.UNEXPECTED
+        sys.stdout.write(f"{shown_path(written.html_path)}\n")
+        if show:
+            _open(written.html_path)
+    return Exit.DONE
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadDocument("report: --day", f"{text!r:.40} is not a day", "write it as 2026-11-20") from None
+
+
+def _open(path: Path) -> None:
+    """Show the page in the person's own browser; without one, the path has been printed."""
+    import webbrowser
+
+    webbrowser.open(path.as_uri())

@@ -1,0 +1,193 @@
+"""Leave positions now, outside the cycle: through the same desk, the same journal and the same gate as its orders.
+
+An exit is a small cycle of its own, with an id that no slot has: it is claimed, its orders are journalled before they
+are sent, and what is left over is closed by `recover` like that of any other cycle. Resting exits of the same positions
+are taken down first, since they hold the shares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final, Literal, NamedTuple
+
+from rebalancer.codec import rules_text
+from rebalancer.decide.draft import order_id
+from rebalancer.decide.settle import OrderEnd
+from rebalancer.decisions import Order
+from rebalancer.documents import sha256
+from rebalancer.facts import Instrument, Position, Quote
+from rebalancer.observe import World
+from rebalancer.outcomes import CycleOutcome, OrderState
+from rebalancer.rules import Rules
+from rebalancer.values import ZERO, Side, cents_toward_zero, text_of
+from rebalancer.world.desk import traded
+from rebalancer.world.journal.records import CycleEnd, CycleStart
+
+Kind = Literal["stop", "target", "flatten"]
+SECOND: Final = timedelta(seconds=1)
+
+
+class Exit(NamedTuple):
+    """One position to be left, and why."""
+
+    symbol: str
+    kind: Kind
+    because: str
+
+
+class Gone(NamedTuple):
+    """How one exit ended: signed shares that are still held, "" in `problem` when nothing is left."""
+
+    symbol: str
+    filled: Decimal
+    price: Decimal | None
+    left: Decimal
+    problem: str
+
+
+def leave(world: World, rules: Rules, exits: Sequence[Exit], prefix: str) -> tuple[Gone, ...]:
+    """Close these positions at the market and stay until that has ended. One answer per exit, in their order.
+
+    prefix: of the cycle's id, such as "exit". Raises BrokerUnavailable before anything was sent, and JournalBroken.
+    """
+    positions = {p.symbol: p for p in world.broker.positions() if p.qty != ZERO}
+    wanted = [e for e in exits if e.symbol in positions]
+    blocked = dict(world.protection.release({e.symbol for e in wanted})) if wanted else {}
+    if wanted:
+        positions = {p.symbol: p for p in world.broker.positions() if p.qty != ZERO}
+    now = world.broker.now()
+    sheet = world.reference.sheet(sorted({e.symbol for e in wanted}), now)
+    instruments = {i.symbol: i for i in sheet.instruments}
+    quotes = {q.symbol: q for q in world.broker.quotes(sorted({e.symbol for e in wanted}))}
+    cycle_id = _id(world, now, prefix)
+    orders = [
+        _order(world.account_id, cycle_id, positions[e.symbol], instruments.get(e.symbol), quotes.get(e.symbol), e)
+        for e in wanted
+        if e.symbol not in blocked and e.symbol in positions
+    ]
+    orders = [order for order in orders if order.qty > 0]
+    ends: Mapping[str, OrderEnd] = {}
+    if orders:
+        start = CycleStart(world.account_id, cycle_id, world.mode, now, world.version, sha256(rules_text(rules)))
+        claimed = world.journal.begin_cycle(start)
+        assert claimed, "the id was free"
+        ends = world.desk.trade(cycle_id, orders)
+        _close(world, cycle_id, orders, ends, _sentence(exits, prefix))
+    by_symbol = {o.symbol: (o, ends[o.client_order_id]) for o in orders}
+    answers = tuple(_answer(e, positions.get(e.symbol), by_symbol.get(e.symbol), blocked) for e in exits)
+    _note(world, cycle_id, exits, answers)
+    return answers
+
+
+def _order(
+    account_id: str,
+    cycle_id: str,
+    position: Position,
+    instrument: Instrument | None,
+    quote: Quote | None,
+    wanted: Exit,
+) -> Order:
+    """A market order that closes what is free of a position."""
+    side: Side = "sell" if position.qty > 0 else "buy"
+    is_coin = instrument is not None and instrument.asset_class == "crypto"
+    sides = (quote.bid, quote.ask) if quote is not None else (None, None)
+    price = (sides[0] if side == "sell" else sides[1]) or (quote.last if quote is not None else None)
+    qty = min(abs(position.qty_available), abs(position.qty))
+    worth = price or position.avg_entry_price
+    return Order(
+        client_order_id=order_id(account_id, cycle_id, "reduce", position.symbol, 1),
+        phase="reduce",
+        symbol=position.symbol,
+        side=side,
+        qty=qty,
+        notional=cents_toward_zero(qty * worth),
+        type="market",
+        limit_price=None,
+        time_in_force="gtc" if is_coin else "day",
+        position_intent="sell_to_close" if side == "sell" else "buy_to_close",
+        price=worth,
+        reserve=ZERO,
+        drift=0.0,
+        because=wanted.because,
+    )
+
+
+def _id(world: World, now: datetime, prefix: str) -> str:
+    """An id that no slot and no other run has: its second, or the next one that is free."""
+    moment = now
+    while world.journal.cycle(name := f"{prefix}-{moment:%Y-%m-%dT%H:%M:%SZ}", world.account_id) is not None:
+        moment += SECOND
+    return name
+
+
+def _close(world: World, cycle_id: str, orders: Sequence[Order], ends: Mapping[str, OrderEnd], because: str) -> None:
+    """Write down what the next cycle has to know: the positions that it should find."""
+    before = world.journal.last_end(world.account_id)
+    expected = dict(before.expected_positions) if before is not None else {}
+    if before is None:
+        expected = {o.symbol: o.qty if o.side == "sell" else -o.qty for o in orders}
+    for symbol, qty in traded(orders, ends).items():
+        expected[symbol] = expected.get(symbol, ZERO) + qty
+    fills = dict(before.fills_seen) if before is not None else {}
+    for order in orders:
+        record = world.journal.order(order.client_order_id)
+        if record is not None and record.broker_id is not None:
+            fills[record.broker_id] = record.filled_qty
+    world.journal.close_cycle(
+        CycleEnd(
+            account_id=world.account_id,
+            cycle_id=cycle_id,
+            at=world.broker.now(),
+            outcome=CycleOutcome.COMPLETED,
+            because=because,
+            expected_positions={symbol: qty for symbol, qty in expected.items() if qty != 0},
+            unexplained=before.unexplained if before is not None else {},
+            orders_after=before.orders_after if before is not None else None,
+            fills_seen=fills,
+            equity=None,
+            positions_trusted=before.positions_trusted if before is not None else False,
+        ),
+        (),
+        carried=[name for name, end in ends.items() if not end.state.is_final],
+    )
+
+
+def _answer(
+    wanted: Exit, position: Position | None, sent: tuple[Order, OrderEnd] | None, blocked: Mapping[str, str]
+) -> Gone:
+    if position is None:
+        return Gone(wanted.symbol, ZERO, None, ZERO, "")
+    if sent is None:
+        why = blocked.get(wanted.symbol) or f"{text_of(abs(position.qty))} shares are held by other orders"
+        return Gone(wanted.symbol, ZERO, None, position.qty, why)
+    order, end = sent
+    filled = end.filled_qty if order.side == "buy" else -end.filled_qty
+    left = position.qty + filled
+    problem = "" if left == ZERO else end.message or f"the order is {end.state.value.lower()}"
+    if end.state is OrderState.UNKNOWN:
+        problem = f"the broker has not told what became of the order: {end.message}"
+    return Gone(wanted.symbol, filled, end.filled_avg_price, left, problem)
+
+
+def _note(world: World, cycle_id: str, exits: Sequence[Exit], answers: Sequence[Gone]) -> None:
+    """One record per protective exit that traded, and an alert for each exit and for each that failed."""
+    now = world.broker.now()
+    rows: list[tuple[str, str, dict[str, object]]] = []
+    for wanted, gone in zip(exits, answers, strict=True):
+        if gone.filled != ZERO:
+            price = None if gone.price is None else text_of(gone.price)
+            body = {"kind": wanted.kind, "qty": text_of(abs(gone.filled)), "price": price, "order": cycle_id}
+            rows.append(("protective_exit", wanted.symbol, dict(body)))
+            said = f"{wanted.symbol}: {wanted.because}; {text_of(abs(gone.filled))} traded at {price}"
+            rows.append(("alert", wanted.symbol, {"level": "warning", "code": "exit", "text": said}))
+        if gone.problem:
+            said = f"{wanted.symbol}: {wanted.because}, but {text_of(abs(gone.left))} are left: {gone.problem}"
+            rows.append(("alert", wanted.symbol, {"level": "action", "code": "exit_failed", "text": said}))
+    if rows:
+        world.journal.record_events(world.account_id, cycle_id, now, rows)
+
+
+def _sentence(exits: Sequence[Exit], prefix: str) -> str:
+    return f"{prefix}: " + "; ".join(f"{e.symbol}: {e.because}" for e in exits)

@@ -1,0 +1,192 @@
+"""The position monitor on a real exchange: positions are left at their stop or target, whatever keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from rebalancer.facts import Quote
+from rebalancer.observe import World
+from rebalancer.rules import Rules
+from rebalancer.session.exits import Exit, Gone, leave
+from rebalancer.session.monitor import Monitor
+from rebalancer.world.journal import Journal
+from rebalancer.world.kill import KillSwitch
+from rebalancer.world.ports import BrokerUnavailable
+from rebalancer.world.protection import Keeper
+from tests.support import checker
+from tests.support.rig import Process, Rig, by_hand, held
+
+pytestmark = pytest.mark.filterwarnings("ignore:Series.dt.weekday")
+D = Decimal
+
+
+class Moved:
+    """The real broker, with the price of some symbols moved by a factor: the market has run while nobody looked."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.factor: dict[str, Decimal] = {}
+        self.old: set[str] = set()
+        self.silent = False
+
+    def __getattr__(self, name: str) -> Any:
+        if self.silent and name in ("positions", "orders"):
+            return self._silence
+        return getattr(self._inner, name)
+
+    def _silence(self, *_: object) -> Any:
+        raise BrokerUnavailable("no answer")
+
+    def quotes(self, symbols: Any) -> tuple[Quote, ...]:
+        found = []
+        for quote in self._inner.quotes(symbols):
+            factor = self.factor.get(quote.symbol, D(1))
+            at = quote.at.replace(year=2020) if quote.symbol in self.old else quote.at
+            found.append(quote._replace(bid=quote.bid * factor, ask=quote.ask * factor, at=at))
+        return tuple(found)
+
+
+class Desk(NamedTuple):
+    """An account that holds ten KO and five JPM, seen by a monitor."""
+
+    rig: Rig
+    process: Process
+    broker: Moved
+    folder: Path
+
+    @property
+    def journal(self) -> Journal:
+        return self.process.journal
+
+    def rules(self, **protection: Any) -> Rules:
+        return Rules.model_validate({"protection": {"mode": "monitor", **protection}})
+
+    def world(self, rules: Rules) -> World:
+        world = self.process.world._replace(broker=self.broker)  # type: ignore[arg-type]  # it passes everything on
+        kill = KillSwitch(self.folder, self.journal)
+        broker: Any = self.broker
+        keeper = Keeper(self.rig.account_id, broker, self.journal, kill, self.process.clock, rules)
+        return world._replace(protection=keeper)
+
+    def look(self, monitor: Monitor, rules: Rules, times: int = 1) -> list[Gone]:
+        found: list[Gone] = []
+        for _ in range(times):
+            found += monitor.look(self.world(rules))
+            self.process.clock.wait(30)
+        return found
+
+    def alerts(self) -> list[tuple[str, str, str | None]]:
+        return [(e.body["level"], e.body["code"], e.key) for e in self.journal.events(kind="alert")]
+
+    def exits(self) -> list[tuple[str | None, str, str]]:
+        return [(e.key, e.body["kind"], e.body["qty"]) for e in self.journal.events(kind="protective_exit")]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with Rig(tmp_path) as rig:
+        process = rig.process()
+        by_hand(rig, "KO", "10", "hand-1")
+        by_hand(rig, "JPM", "5", "hand-2")
+        yield Desk(rig, process, Moved(process.world.broker), tmp_path)
+
+
+def test_calm_prices_leave_everything_alone(desk: Desk) -> None:
+    rules = desk.rules()
+    assert desk.look(Monitor(rules), rules, 3) == []
+    assert held(desk.rig) == {"KO": D(10), "JPM": D(5)}
+    assert desk.alerts() == []
+
+
+@pytest.mark.parametrize(("factor", "kind"), [("0.96", "stop"), ("1.06", "target")])
+def test_a_reached_price_leaves_the_position_and_says_so(desk: Desk, factor: str, kind: str) -> None:
+    rules = desk.rules()
+    desk.broker.factor["KO"] = D(factor)
+    (gone,) = desk.look(Monitor(rules), rules)
+    assert (gone.symbol, gone.filled, gone.left, gone.problem) == ("KO", D(-10), D(0), "")
+    assert held(desk.rig) == {"JPM": D(5)}
+    assert desk.exits() == [("KO", kind, "10")]
+    assert desk.alerts() == [("warning", "exit", "KO")]
+    cycles = desk.journal.cycles(desk.rig.account_id)
+    assert [(c.cycle_id[:5], c.outcome) for c in cycles] == [("exit-", "COMPLETED")]
+    checker.check(desk.rig.url, desk.rig.journal_file, books_match=False)
+
+
+def test_mode_off_looks_at_nothing(desk: Desk) -> None:
+    rules = desk.rules(mode="off")
+    desk.broker.factor["KO"] = D("0.5")
+    desk.broker.silent = True
+    assert desk.look(Monitor(rules), rules) == []
+
+
+def test_a_stale_price_trips_nothing_and_a_person_is_told_once(desk: Desk) -> None:
+    rules = desk.rules(max_unprotected_seconds=60)
+    desk.broker.factor["KO"], desk.broker.old = D("0.5"), {"KO"}
+    monitor = Monitor(rules)
+    assert desk.look(monitor, rules, 6) == []
+    assert held(desk.rig) == {"KO": D(10), "JPM": D(5)}
+    assert desk.alerts() == [("action", "unprotected", "KO")]
+    desk.broker.old = set()
+    assert [g.symbol for g in desk.look(monitor, rules)] == ["KO"]
+
+
+def test_a_silent_broker_is_told_and_survived(desk: Desk) -> None:
+    rules = desk.rules(max_unprotected_seconds=60)
+    desk.broker.silent = True
+    monitor = Monitor(rules)
+    assert desk.look(monitor, rules, 5) == []
+    assert desk.alerts() == [("action", "unprotected", "monitor")]
+
+
+def test_the_kill_switch_stops_exits_too(desk: Desk) -> None:
+    rules = desk.rules()
+    KillSwitch(desk.folder, desk.journal).engage(desk.rig.account_id, desk.broker.now(), "enough")
+    desk.broker.factor["KO"] = D("0.9")
+    (gone,) = desk.look(Monitor(rules), rules)
+    assert (gone.filled, gone.left) == (D(0), D(10))
+    assert "kill switch" in gone.problem
+    assert held(desk.rig) == {"KO": D(10), "JPM": D(5)}
+    assert desk.alerts() == [("action", "exit_failed", "KO")]
+
+
+def test_broker_mode_keeps_pairs_and_the_monitor_watches_only_the_rest(desk: Desk) -> None:
+    rules = desk.rules(mode="broker")
+    by_hand(desk.rig, "BTC/USD", "0.01", "hand-3")
+    monitor = Monitor(rules)
+    assert desk.look(monitor, rules, 2) == []
+    resting = sorted((o.symbol, o.type) for o in desk.broker.orders(None))
+    assert resting == [("JPM", "limit"), ("JPM", "stop"), ("KO", "limit"), ("KO", "stop")]
+    desk.broker.factor = {"KO": D("0.9"), "BTC/USD": D("0.9")}
+    assert [g.symbol for g in desk.look(monitor, rules)] == ["BTC/USD"]  # the exchange itself watches KO
+    assert held(desk.rig) == {"KO": D(10), "JPM": D(5)}
+
+
+def test_a_pair_that_somebody_cancels_is_put_back(desk: Desk) -> None:
+    rules = desk.rules(mode="broker")
+    monitor = Monitor(rules)
+    desk.look(monitor, rules)
+    for order in desk.broker.orders(None):
+        if order.symbol == "KO" and order.type == "limit":
+            desk.broker.cancel(order.id)
+    desk.rig.exchange.clock.advance(2)
+    desk.look(monitor, rules)
+    assert sorted(o.symbol for o in desk.broker.orders(None)) == ["JPM", "JPM", "KO", "KO"]
+
+
+def test_a_flatten_takes_the_pairs_down_and_leaves_everything(desk: Desk) -> None:
+    rules = desk.rules(mode="broker")
+    desk.look(Monitor(rules), rules)
+    exits = [Exit(symbol, "flatten", "asked for") for symbol in ("JPM", "KO", "XOM")]
+    answers = leave(desk.world(rules), rules, exits, "kill")
+    assert [(a.symbol, a.filled, a.left, a.problem) for a in answers] == [
+        ("JPM", D(-5), D(0), ""),
+        ("KO", D(-10), D(0), ""),
+        ("XOM", D(0), D(0), ""),
+    ]
+    assert held(desk.rig) == {}
+    assert desk.broker.orders(None) == ()
