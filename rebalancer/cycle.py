@@ -15,13 +15,13 @@ no `if dry_run` here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Final, NamedTuple
 
 from rebalancer.codec import canonical, plan_text, rules_text, seal
 from rebalancer.decide import plan
 from rebalancer.decide.afford import afford
-from rebalancer.decide.reconcile import Finding, reconcile
+from rebalancer.decide.judge import LOSS_LIMITS, breaches
+from rebalancer.decide.reconcile import COIN_FEE_MOST, Finding, reconcile
 from rebalancer.decide.settle import OrderEnd, settle
 from rebalancer.decisions import Order, Plan, Verdict
 from rebalancer.facts import Account, Position, Snapshot
@@ -29,11 +29,13 @@ from rebalancer.observe import Observation, World, observe
 from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.rules import Rules
 from rebalancer.values import ZERO, text_of, time_text
+from rebalancer.world.books.activities import note_activities
+from rebalancer.world.books.latches import latch
 from rebalancer.world.desk import NOTHING_TOLD, traded
 from rebalancer.world.journal.records import CycleEnd, CycleStart
 from rebalancer.world.ports import LockHeld
 
-COIN_FEE_MOST: Final = Decimal("0.003")  # crypto fees are taken from the coins received: 0.25 % and rounding
+LOSS_OUTCOMES: Final = frozenset(outcome for _, outcome, _ in LOSS_LIMITS)
 
 
 class CycleResult(NamedTuple):
@@ -67,21 +69,22 @@ def run(world: World, rules: Rules, cycle_id: str | None = None) -> CycleResult:
     watch.lap("observe")
     decided = plan(snapshot, rules)
     watch.lap("plan")
-    decided = _record(world, snapshot, rules, decided)
+    decided = _record(world, seen, rules, decided)
     _adopt(world, seen)
+    world.desk.seen(snapshot)
     watch.lap("journal")
 
     reductions = tuple(o for o in decided.orders if o.phase == "reduce")
     ends = dict(world.desk.trade(snapshot.cycle_id, reductions))
     watch.lap("reduce")
-    increases, denied = _affordable(world, decided, snapshot, rules, reductions, ends)
+    increases, denied = _affordable(world, decided, seen, rules, reductions, ends)
     ends |= denied
     watch.lap("fund")
     ends |= _with_cuts(decided, increases, world.desk.trade(snapshot.cycle_id, increases))
     watch.lap("increase")
 
     verdicts, unsignalled = settle(decided, ends)
-    account, positions = _afterwards(world)
+    account, positions = _afterwards(world, seen)
     orders = (*reductions, *increases)
     outcome, because = _outcome(decided, ends)
     end = _end(world, seen, rules, orders, ends, outcome, because, account, positions)
@@ -96,8 +99,9 @@ def run(world: World, rules: Rules, cycle_id: str | None = None) -> CycleResult:
     )  # fmt: skip
 
 
-def _record(world: World, snapshot: Snapshot, rules: Rules, decided: Plan) -> Plan:
+def _record(world: World, seen: Observation, rules: Rules, decided: Plan) -> Plan:
     """Claim the cycle and commit what it was decided from, before anything is sent."""
+    snapshot = seen.snapshot
     snapshot_text, said = canonical(snapshot), rules_text(rules)
     sealed = seal(decided, snapshot_text, said)
     account_id = snapshot.account.id
@@ -105,16 +109,31 @@ def _record(world: World, snapshot: Snapshot, rules: Rules, decided: Plan) -> Pl
     if not world.journal.begin_cycle(start):
         raise LockHeld(f"cycle {snapshot.cycle_id} has been run already")
     world.journal.record_plan(account_id, snapshot.cycle_id, snapshot.as_of, snapshot_text, said, plan_text(sealed))
-    for finding in reconcile(snapshot, rules).findings:
-        world.journal.record_event(
-            account_id,
-            snapshot.cycle_id,
-            snapshot.as_of,
-            "reconcile",
-            finding.symbol,
-            {"kind": finding.kind, "text": finding.text},
+    if seen.activities is not None:
+        note_activities(
+            world.journal, account_id, snapshot.cycle_id, seen.activities, snapshot.explanations, seen.prices
         )
+    _note_findings(world, seen, rules)
+    if decided.outcome in LOSS_OUTCOMES:
+        broken = [b for b in breaches(snapshot.account, rules) if b.limit not in snapshot.latched]
+        latch(world.journal, snapshot.cycle_id, snapshot.as_of, snapshot.session, snapshot.account, broken)
     return sealed
+
+
+def _note_findings(world: World, seen: Observation, rules: Rules) -> None:
+    """Write down how positions differ from the books, and tell a person what nothing explains: each once."""
+    snapshot = seen.snapshot
+    rows: list[tuple[str, str, dict[str, object]]] = []
+    for finding in reconcile(snapshot, rules).findings:
+        rows.append(("reconcile", finding.symbol, {"kind": finding.kind, "text": finding.text}))
+        if finding.kind == "unexplained" and not snapshot.doubt:
+            said = f"{finding.symbol}: {finding.text}, and nothing explains it; it is not traded in this cycle"
+            rows.append(("alert", finding.symbol, {"level": "warning", "code": "unexplained", "text": said}))
+    before = seen.last_end
+    if snapshot.doubt and (before is None or before.because != snapshot.doubt):
+        rows.append(("alert", "doubt", {"level": "action", "code": "doubt", "text": snapshot.doubt}))
+    if rows:
+        world.journal.record_events(snapshot.account.id, snapshot.cycle_id, snapshot.as_of, rows)
 
 
 def _adopt(world: World, seen: Observation) -> None:
@@ -132,21 +151,24 @@ def _adopt(world: World, seen: Observation) -> None:
 def _affordable(
     world: World,
     decided: Plan,
-    snapshot: Snapshot,
+    seen: Observation,
     rules: Rules,
     reductions: Sequence[Order],
     ends: Mapping[str, OrderEnd],
 ) -> tuple[tuple[Order, ...], dict[str, OrderEnd]]:
     """The increases that can be paid now, and an end for each that cannot. Without the account nothing is bought."""
+    snapshot, paid_in = seen.snapshot, seen.paid_in
     increases = [o for o in decided.orders if o.phase == "increase"]
     if not increases:
         return (), {}
     if reductions:
         try:
-            left = world.desk.left(snapshot.account, reductions, ends)
+            as_told = snapshot.account._replace(last_equity=snapshot.account.last_equity - paid_in)
+            left = world.desk.left(as_told, reductions, ends)
         except NOTHING_TOLD as error:
             return _none(increases, f"the account could not be read again: {error}")
-        account, changed = left
+        account, changed = left.account._replace(last_equity=left.account.last_equity + paid_in), left.traded
+        latch(world.journal, snapshot.cycle_id, world.broker.now(), snapshot.session, account, breaches(account, rules))
         if world.broker.now() >= snapshot.session.close:
             return _none(increases, "the market closed while positions were reduced")
     else:
@@ -176,12 +198,13 @@ def _with_cuts(decided: Plan, sent: Sequence[Order], ends: Mapping[str, OrderEnd
     return told
 
 
-def _afterwards(world: World) -> tuple[Account | None, tuple[Position, ...]]:
+def _afterwards(world: World, seen: Observation) -> tuple[Account | None, tuple[Position, ...]]:
     try:
         account, positions = world.gather(lambda ask: ask(), [world.broker.account, world.broker.positions])
     except NOTHING_TOLD:
         return None, ()  # the trading is done; the report says that the end was not read
-    return account, positions
+    peak = max(seen.snapshot.account.peak_equity, account.equity)
+    return account._replace(last_equity=account.last_equity + seen.paid_in, peak_equity=peak), positions
 
 
 def _note_account(world: World, snapshot: Snapshot, account: Account) -> None:
@@ -196,13 +219,15 @@ def _note_account(world: World, snapshot: Snapshot, account: Account) -> None:
 
 
 def _outcome(decided: Plan, ends: Mapping[str, OrderEnd]) -> tuple[CycleOutcome, str]:
-    """A plan's outcome stays; with orders the sentence counts how they ended."""
+    """A plan's outcome stays; with orders the sentence counts how they ended, after the plan's own reason if any."""
     if not decided.orders:
         return decided.outcome, decided.because
     filled = sum(1 for o in decided.orders if _filled(o, ends))
     total = len(decided.orders)
     said = f"{filled} of {total} order{'s' if total != 1 else ''} filled"
-    return decided.outcome, said if decided.outcome is CycleOutcome.COMPLETED else f"{decided.because}; {said}"
+    completed = decided.outcome is CycleOutcome.COMPLETED  # then the last part of its sentence counts the orders
+    reason = decided.because.rpartition("; ")[0] if completed else decided.because
+    return decided.outcome, f"{reason}; {said}" if reason else said
 
 
 def _filled(order: Order, ends: Mapping[str, OrderEnd]) -> bool:

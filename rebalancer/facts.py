@@ -27,8 +27,9 @@ class Session(NamedTuple):
 
 
 class Account(NamedTuple):
-    """The broker's account. `peak_equity` is the high-water mark from the journal; `restrictions` are flags in words
-    that forbid trading (`trading_blocked`, `account_blocked`, `trade_suspended_by_user`, `status:...`)."""
+    """The broker's account. `peak_equity` is the high-water mark from the journal; it and `last_equity` have deposits
+    and withdrawals since then added, so that neither counts as profit or loss. `restrictions` are flags in words that
+    forbid trading (`trading_blocked`, `account_blocked`, `trade_suspended_by_user`, `status:...`)."""
 
     id: str
     equity: Decimal
@@ -129,7 +130,9 @@ class Snapshot(NamedTuple):
 
     `expected_positions` is what the last closed cycle left (None: no expectation yet, adopt what is there);
     `explanations` are changes since then that have a known cause; `unexplained_before` holds, per symbol, the quantity
-    that was read but not explained in the previous cycle: reading it again adopts it.
+    that was read but not explained in the previous cycle: reading it again adopts it. `latched` are the loss limits
+    broken earlier in this trading day, with the words said then; `stopped_out` tells when a protective exit last closed
+    a symbol; `doubt` says why this reading as a whole cannot be the truth, "" when it can.
     """
 
     cycle_id: str
@@ -146,4 +149,7 @@ class Snapshot(NamedTuple):
     explanations: tuple[Explanation, ...] = ()
     unexplained_before: Mapping[str, Decimal] = {}
     kill_switch: bool = False
+    latched: Mapping[str, str] = {}
+    stopped_out: Mapping[str, datetime] = {}
+    doubt: str = ""
     schema: Literal["rebalancer.snapshot/1"] = SNAPSHOT_SCHEMA

@@ -1,6 +1,7 @@
 """Ask the world once: account, positions, orders and quotes in four broker reads, and the journal and the signals.
 
-The result is a `Snapshot`, a value. Nothing after it asks the world anything until orders go out.
+Account activities are a fifth read, made once a day and when something changed without an order. The result is a
+`Snapshot`, a value. Nothing after it asks the world anything until orders go out.
 """
 
 from __future__ import annotations
@@ -10,20 +11,27 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from rebalancer.decide.draft import ID_PREFIX
+from rebalancer.decide.doubt import doubt
+from rebalancer.decide.reconcile import differences
 from rebalancer.documents import BadDocument
-from rebalancer.facts import Account, Explanation, OpenOrder, Signal, Snapshot
-from rebalancer.outcomes import OrderState
-from rebalancer.values import ZERO
+from rebalancer.facts import Signal, Snapshot
+from rebalancer.world.books.acceptance import are_accepted
+from rebalancer.world.books.activities import ActivitiesRead, last_read, read_activities, used_activities
+from rebalancer.world.books.causes import causes
+from rebalancer.world.books.flows import cash_has_jumped, close_before, known_flows, new_flows, with_flows
+from rebalancer.world.books.latches import latched_since
+from rebalancer.world.books.orders import explanations, late_orders, open_orders, works
 from rebalancer.world.clock import Clock
 from rebalancer.world.desk import LOOK_BACK, Desk
 from rebalancer.world.journal.journal import Journal
-from rebalancer.world.journal.records import CycleEnd, OrderRecord
+from rebalancer.world.journal.records import CycleEnd
 from rebalancer.world.kill import KillSwitch
-from rebalancer.world.ports import BrokerOrder, JournalBroken, ReadBroker, SignalSource, WrongAccount
+from rebalancer.world.ports import BrokerOrder, ReadBroker, SignalSource, WrongAccount
+from rebalancer.world.protection import NoProtection, Protection
 from rebalancer.world.reference import Reference, day_start, open_session
 
 INSTANT: Final = timedelta(microseconds=1)
+SIGNALS_AT_MOST: Final = timedelta(days=31)  # the largest signals.max_age_minutes that there may be
 
 Gather = Callable[[Callable[[Callable[[], Any]], Any], Sequence[Callable[[], Any]]], list[Any]]
 
@@ -42,25 +50,30 @@ class World(NamedTuple):
     reference: Reference
     clock: Clock
     gather: Gather
+    protection: Protection = NoProtection()
 
 
 class Observation(NamedTuple):
     """The snapshot, and what has to be remembered for the next one: the orders seen with their filled quantities, and
     the submission time after which orders must be read again. `late` are orders of ours that were given up as never
-    placed and are there after all."""
+    placed and are there after all. `activities` is what was read of them, if anything; `prices` are USD by symbol;
+    `paid_in` is what the snapshot's last equity has of deposits since then."""
 
     snapshot: Snapshot
     fills_seen: Mapping[str, Decimal]
     orders_after: datetime
     last_end: CycleEnd | None
     late: tuple[BrokerOrder, ...]
+    activities: ActivitiesRead | None
+    prices: Mapping[str, Decimal]
+    paid_in: Decimal
 
 
-def observe(world: World, cycle_id: str | None) -> Observation:
+def observe(world: World, cycle_id: str | None, *, again: bool = False) -> Observation:
     """Gather one snapshot. Without a cycle id (a run by hand) it is made from the broker's time.
 
-    Raises BrokerUnavailable, CredentialsRefused, WrongAccount, JournalBroken or BadDocument; nothing has been changed
-    then.
+    A reading that contradicts itself is made a second time (`again`) before it is told as a doubt. Raises
+    BrokerUnavailable, CredentialsRefused, WrongAccount, JournalBroken or BadDocument; nothing has been changed then.
     """
     last = world.journal.last_end(world.account_id) if world.account_id else None
     known = world.reference.symbols()
@@ -75,12 +88,12 @@ def observe(world: World, cycle_id: str | None) -> Observation:
         raise WrongAccount(f"the broker's account is {account.id}, the journal's is {world.account_id}")
     now = broker.now()
     # What is submitted while we read may be missed: the next cycle reads again from a little before this one.
-    again = now - timedelta(seconds=world.clock.monotonic() - began) - LOOK_BACK
+    since = now - timedelta(seconds=world.clock.monotonic() - began) - LOOK_BACK
     if after is None:
-        orders = broker.orders(_earliest(again, orders))
+        orders = broker.orders(_earliest(since, orders))
     signals = _each_once(world.signals.read(now))
     unresolved = world.journal.unresolved_orders(account.id)
-    needed = {s.symbol for s in signals} | {p.symbol for p in positions} | {o.symbol for o in orders if _works(o)}
+    needed = {s.symbol for s in signals} | {p.symbol for p in positions} | {o.symbol for o in orders if works(o)}
     needed |= {o.symbol for o in unresolved}
     sheet = world.reference.sheet(needed, now)
     missing = sorted(needed & {i.symbol for i in sheet.instruments} - {q.symbol for q in quotes})
@@ -88,29 +101,73 @@ def observe(world: World, cycle_id: str | None) -> Observation:
         quotes = (*quotes, *broker.quotes(missing))
         now = broker.now()
     session = open_session(sheet.session, now)
+    prices = {q.symbol: price for q in quotes if (price := q.bid or q.last or q.ask) is not None and price > 0}
+    accepted = are_accepted(world.journal, last)
     snapshot = Snapshot(
         cycle_id=cycle_id or _by_hand(world.journal, now),
         as_of=now,
         session=session,
-        account=_with_peak(account, world.journal.peak_equity(account.id)),
+        account=account,
         positions=tuple(sorted(positions)),
-        open_orders=_open_orders(orders, unresolved),
+        open_orders=open_orders(orders, unresolved, prices),
         instruments=tuple(i for i in sheet.instruments if i.symbol in needed),
         quotes=tuple(q for q in quotes if q.symbol in needed),
         signals=signals,
         day=world.journal.orders_sent(account.id, day_start(session)),
-        expected_positions=last.expected_positions if last is not None else None,
-        explanations=_explanations(orders, last, world.journal),
-        unexplained_before=last.unexplained if last is not None else {},
+        expected_positions=last.expected_positions if last is not None and not accepted else None,
+        explanations=explanations(orders, last, world.journal),
+        unexplained_before=last.unexplained if last is not None and not accepted else {},
         kill_switch=world.kill.reason(account.id) is not None,
+        latched=latched_since(world.journal, account.id, day_start(session)),
+        stopped_out=_stopped_out(world.journal, account.id, now),
     )
+    snapshot, read = _with_activities(world, snapshot, last, orders, prices, close_before(now, sheet.closes.days))
+    snapshot = snapshot._replace(doubt=doubt(snapshot))
+    if snapshot.doubt and not again:
+        return observe(world, cycle_id, again=True)
     fills = {o.id: o.filled_qty for o in orders}
-    return Observation(snapshot, fills, _earliest(again, orders), last, _late(orders, world.journal))
+    late = late_orders(orders, world.journal)
+    paid_in = snapshot.account.last_equity - account.last_equity
+    return Observation(snapshot, fills, _earliest(since, orders), last, late, read, prices, paid_in)
+
+
+def _with_activities(
+    world: World,
+    snapshot: Snapshot,
+    last: CycleEnd | None,
+    orders: Sequence[BrokerOrder],
+    prices: Mapping[str, Decimal],
+    closed: datetime,
+) -> tuple[Snapshot, ActivitiesRead | None]:
+    """The snapshot with what account activities add: causes of changed positions, and deposits taken out of profit.
+
+    They cost a call, so they are read only in the first cycle of a day, and when cash or a position has moved without
+    an order.
+    """
+    journal, account = world.journal, snapshot.account
+    before, missing = last_read(journal, account.id), differences(snapshot)
+    seen = last.fills_seen if last is not None else {}
+    is_first_today = before is None or before < day_start(snapshot.session)
+    read = None
+    if is_first_today or missing or cash_has_jumped(journal, account, orders, seen):
+        read = read_activities(world.broker, journal, account.id, snapshot.as_of)
+        counted = {o.id for o in orders} | set(seen)
+        found = causes(missing, read.fills, read.others, counted, used_activities(journal, account.id, read))
+        snapshot = snapshot._replace(explanations=(*snapshot.explanations, *found))
+    known = known_flows(journal, account.id, closed)
+    moved = with_flows(account, journal.peak_equity(account.id), known, new_flows(read, prices), closed)
+    return snapshot._replace(account=moved), read
+
+
+def _stopped_out(journal: Journal, account_id: str, now: datetime) -> dict[str, datetime]:
+    """When a protective exit last closed each symbol; older ones than any signal may be are left out."""
+    exits = journal.recall(account_id, "protective_exit", since=now - SIGNALS_AT_MOST)
+    return {event.key: event.at for event in exits if event.key}
 
 
 def _earliest(again: datetime, orders: Sequence[BrokerOrder]) -> datetime:
     """The time after which orders must be read so that none is missed: just before the oldest that still works."""
-    return min([again, *(o.submitted_at - INSTANT for o in orders if _works(o))])
+    return min([again, *(o.submitted_at - INSTANT for o in orders if works(o))])
 
 
 def _each_once(signals: Sequence[Signal]) -> tuple[Signal, ...]:
@@ -125,76 +182,9 @@ def _each_once(signals: Sequence[Signal]) -> tuple[Signal, ...]:
     return tuple(found.values())
 
 
-def _works(order: BrokerOrder) -> bool:
-    return not order.state.is_final
-
-
-def _with_peak(account: Account, peak: Decimal | None) -> Account:
-    return account._replace(peak_equity=max(peak or ZERO, account.equity))
-
-
 def _by_hand(journal: Journal, now: datetime) -> str:
     """An id for a run that no slot of the calendar asked for: its second, or the next one that is free."""
     moment = now
     while journal.cycle(name := moment.strftime("%Y-%m-%dT%H:%M:%SZ")) is not None:
         moment += timedelta(seconds=1)
     return name
-
-
-def _open_orders(orders: Sequence[BrokerOrder], unresolved: Sequence[OrderRecord]) -> tuple[OpenOrder, ...]:
-    """What may still trade: the broker's working orders, and ours of which it has told us nothing."""
-    found = [
-        OpenOrder(
-            o.client_order_id,
-            o.symbol,
-            o.side,
-            o.qty if o.qty is not None else o.filled_qty,
-            o.filled_qty,
-            o.type,
-            o.client_order_id.startswith(ID_PREFIX),
-            o.limit_price,
-            unknown=o.qty is None,  # an order for an amount of money: how many shares, nobody knows before it fills
-        )
-        for o in orders
-        if _works(o)
-    ]
-    told = {o.client_order_id for o in orders}
-    found += [
-        OpenOrder(o.client_order_id, o.symbol, o.side, o.qty, o.filled_qty, "market", True, None, True)
-        for o in unresolved
-        if o.client_order_id not in told
-    ]
-    return tuple(sorted(found))
-
-
-def _explanations(orders: Sequence[BrokerOrder], last: CycleEnd | None, journal: Journal) -> tuple[Explanation, ...]:
-    """Fills since the last closed cycle that it did not count: late ones of ours, and trades by other hands."""
-    found: list[Explanation] = []
-    for order in orders:
-        ours = order.client_order_id.startswith(ID_PREFIX)
-        if ours and journal.order(order.client_order_id) is None:
-            raise JournalBroken(
-                f"the broker has order {order.client_order_id}, which carries our prefix but is not in this journal\n"
-                "  hint: another copy of this program trades this account, or the journal is an old copy; stop both "
-                "and restore the newest journal"
-            )
-        if last is None:
-            continue
-        more = order.filled_qty - last.fills_seen.get(order.id, ZERO)
-        if more != 0:
-            signed = more if order.side == "buy" else -more
-            found.append(
-                Explanation(order.symbol, signed, "late_fill" if ours else "external_trade", order.client_order_id)
-            )
-    return tuple(found)
-
-
-def _late(orders: Sequence[BrokerOrder], journal: Journal) -> tuple[BrokerOrder, ...]:
-    """Orders of ours that the broker has, though we ended them without ever having its id."""
-    found = []
-    for order in orders:
-        record = journal.order(order.client_order_id) if order.client_order_id.startswith(ID_PREFIX) else None
-        given_up = record is not None and record.broker_id is None and record.state.is_final
-        if given_up and order.state is not OrderState.REFUSED:
-            found.append(order)
-    return tuple(found)

@@ -57,7 +57,7 @@ def _resolve(world: World, broker: Broker, rules: Rules, records: Sequence[Order
         if found is None:
             _not_found(world, rules, record)
             continue
-        refuse_another(record, found)
+        refuse_another(record, found, whole=record.broker_id is None)
         if not found.state.is_final:
             broker.cancel(found.id)
         told.append((record, found))

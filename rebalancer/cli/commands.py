@@ -73,6 +73,30 @@ def plan(
 
 
 @app.command()
+def demo(
+    show: Annotated[bool, typer.Option("--open", help="Show the report in a browser at the end.")] = False,
+) -> None:
+    """Play a whole trading day on the embedded exchange in under a minute. Example: rebalancer demo --open"""
+    from rebalancer.cli.demo import run_demo
+
+    raise typer.Exit(run_demo(show=show))
+
+
+@app.command()
+def session(
+    config: Config = None,
+    speed: Annotated[
+        float | None, typer.Option(min=1, max=100_000, help="Embedded exchange: play the next day this fast.")
+    ] = None,
+    day: Annotated[str | None, typer.Option(help="Embedded exchange: the day to play, such as 2026-11-20.")] = None,
+) -> None:
+    """Run the trading day: a cycle every five minutes from open to close. Example: rebalancer session --speed 3600"""
+    from rebalancer.cli.session import run_trading_day
+
+    raise typer.Exit(run_trading_day(config, speed=speed, day=day))
+
+
+@app.command()
 def status(json: Json = False, no_color: NoColour = False) -> None:
     """Show where things stand, from the local journal alone. Example: rebalancer status --json"""
     from rebalancer.cli.status import show_status
@@ -103,6 +127,22 @@ def history(
     from rebalancer.cli.past import show_history
 
     raise typer.Exit(show_history(limit, config, as_json=json))
+
+
+@app.command()
+def report(
+    config: Config = None,
+    period: Annotated[str, typer.Option(help="day, week, month, year or all.")] = "day",
+    day: Annotated[
+        str | None, typer.Option(help="A day in the period, such as 2026-11-20; the last one if not.")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="html, json or mail.")] = "html",
+    show: Annotated[bool, typer.Option("--open", help="Show the page in a browser.")] = False,
+) -> None:
+    """Write the report of a day, a week, a month. Example: rebalancer report --period week --open"""
+    from rebalancer.cli.report import make_report
+
+    raise typer.Exit(make_report(config, period=period, day=day, form=form, show=show))
 
 
 @app.command()

@@ -1,28 +1,120 @@
-"""The embedded paper exchange, started in this process for one run or served for any client."""
+"""The embedded paper exchange, started in this process for one run or a session, or served for any client."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from rebalancer.documents import BadDocument
 from rebalancer.rules import Simulation
 from rebalancer.values import decimal_of, utc_of
+from rebalancer.world.ports import BrokerUnavailable
+
+if TYPE_CHECKING:
+    from rebalancer.exchange.starter import ExchangeOptions, RunningExchange
+
+ADDRESS_NAME: Final = "exchange.url"  # beside the exchange's state, while a session serves it
 
 
 @contextmanager
 def embedded_exchange(rules: Simulation, state: Path) -> Iterator[str]:
-    """Serve the exchange on a free loopback port while the block runs; its address. Its own clock always stands in an
-    open session, so that a run works at any hour; it pauses with the process."""
-    from rebalancer.exchange.starter import ExchangeOptions, start_exchange
+    """The address of the exchange while the block runs: that of a running session, else one is served here on a free
+    loopback port. Its own clock then stands in an open session, so that a run works at any hour; it pauses with the
+    process. Raises BrokerUnavailable."""
+    from rebalancer.exchange.starter import ExchangeOptions
 
     options = ExchangeOptions(
         state=state, seed=rules.seed, cash=rules.cash, holdings="starter", open_session=True, start=None
     )
-    with start_exchange(options) as running:
+    try:
+        running = _started(options)
+    except BrokerUnavailable:
+        served = _served_by_session(state)
+        if served is None:
+            raise
+        yield served
+        return
+    with running:
         yield running.url
+
+
+@contextmanager
+def exchange_for_session(
+    rules: Simulation, state: Path, simulated: bool, day: date | None, lead_minutes: int
+) -> Iterator[RunningExchange]:
+    """Serve the exchange for as long as a session lasts, for runs by hand too.
+
+    On a simulated day its clock is stepped to `lead_minutes` before the open of `day`, or of the next whole session;
+    else it is set to the machine's clock, unless it is ahead of it. Raises BadDocument for a day that is over or none.
+    """
+    from rebalancer.exchange.starter import DEFAULT_START, ExchangeOptions
+
+    if simulated:
+        first = day or DEFAULT_START.date()
+        start = None if state.exists() else datetime.combine(first, time(8), UTC)
+    else:
+        start = datetime.now(UTC)  # noqa: TID251 - the embedded market is open when the real one is
+    options = ExchangeOptions(
+        state=state,
+        seed=rules.seed,
+        cash=rules.cash,
+        holdings="starter",
+        start=start,
+        rate_limit_per_minute=0 if simulated else 200,
+    )
+    address = state.with_name(ADDRESS_NAME)
+    with _started(options) as running:
+        if simulated:
+            _step_to_morning(running, day, lead_minutes)
+        address.write_text(running.url + "\n", encoding="utf-8")
+        try:
+            yield running
+        finally:
+            address.unlink(missing_ok=True)
+
+
+def _step_to_morning(running: RunningExchange, day: date | None, lead_minutes: int) -> None:
+    from rebalancer.exchange.calendar import MICROS, moment_of
+
+    now, lead = running.clock.micros(), lead_minutes * 60 * MICROS
+    sessions = running.exchange.sessions
+    if day is None:
+        session = sessions.next_open(now + lead)
+    else:
+        found = sessions.between(day.toordinal(), day.toordinal())
+        if not found:
+            raise BadDocument("session --day", f"the market is closed on {day}", "choose a trading day")
+        session = found[0]
+    target = session.open - lead
+    if target < now:
+        raise BadDocument(
+            "session --day",
+            f"the embedded exchange's clock stands at {moment_of(now):%Y-%m-%d %H:%M} UTC and never goes back",
+            "choose a later day, or move its state folder away to begin anew",
+        )
+    running.clock.advance((target - now) / MICROS)
+
+
+def _started(options: ExchangeOptions) -> RunningExchange:
+    from rebalancer.exchange.starter import ExchangeUnavailable, start_exchange
+
+    try:
+        return start_exchange(options)
+    except ExchangeUnavailable as error:
+        raise BrokerUnavailable(str(error)) from None
+
+
+def _served_by_session(state: Path) -> str | None:
+    """Where a running session serves the exchange, as it wrote down; None when it did not."""
+    try:
+        text = state.with_name(ADDRESS_NAME).read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+    return text if text.startswith("http://127.0.0.1:") else None
 
 
 def serve_exchange(

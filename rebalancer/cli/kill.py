@@ -31,8 +31,10 @@ def throw(config: Sequence[Path] | None, *, reason: str, cancel: bool) -> int:
 
 
 def lift(config: Sequence[Path] | None, *, reason: str) -> int:
-    """Lift the kill switch; shows what had set it."""
+    """Lift the kill switch and what is latched, and accept other books after a halt for them; shows each."""
     from rebalancer.session.setup import load_setup
+    from rebalancer.world.books.acceptance import accept_books
+    from rebalancer.world.books.latches import rearm
     from rebalancer.world.journal import Journal
     from rebalancer.world.kill import KillSwitch
 
@@ -42,6 +44,10 @@ def lift(config: Sequence[Path] | None, *, reason: str) -> int:
         account_id = latest[0].account_id if latest else ""
         switch = KillSwitch(setup.state, journal)
         was = switch.reason(account_id)
+        for limit in rearm(journal, account_id, _now(), reason):
+            sys.stderr.write(f"latched limit lifted: {limit}\n")
+        if accept_books(journal, account_id, _now(), reason):
+            sys.stderr.write("the broker's positions are the new books, and the high-water mark begins anew\n")
         if was is None:
             sys.stderr.write("the kill switch was not set\n")
             return Exit.DONE

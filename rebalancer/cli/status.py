@@ -71,7 +71,7 @@ def view_of(look: Glance, mode: Mode, path: Path, now: datetime) -> StatusView:
     return StatusView(
         mode=mode,
         account_id=look.account_id or "",
-        stopped=halt_reason(path.parent) or look.kill_switch or "",
+        stopped=halt_reason(path.parent) or look.kill_switch or _latched(look),
         last=last,
         last_seconds=None,
         # the exchange's own clock pauses between runs: so the age is told by this machine's clock alone
@@ -87,6 +87,12 @@ def view_of(look: Glance, mode: Mode, path: Path, now: datetime) -> StatusView:
         next_at=None,
         next_hint="no schedule; run one cycle with: rebalancer run-now",
     )
+
+
+def _latched(look: Glance) -> str:
+    """What the limits that are latched for the day forbid, "" when none is."""
+    said = dict.fromkeys(str(event.body.get("because", event.key)) for event in look.latched)
+    return f"only reductions are sent today: {'; '.join(said)}" if said else ""
 
 
 def nothing_yet(now: datetime) -> StatusView:

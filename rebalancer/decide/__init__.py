@@ -2,7 +2,8 @@
 
     reconcile  Book       which positions can be trusted
     admit      Admitted   which signals can be acted upon
-    aim        Aims       target weights: `weigh` sizes, `cap` projects onto the caps
+    leave      Judgement  whether every position has to go: flat by the close, or flattened after a loss
+    aim        Aims       target weights: `weigh` sizes, `bar` forbids, `glide` lowers, `cap` projects onto the caps
     diff       Move       shares to trade, if it is worth it
     phase      Phases     reductions first, largest drift first
     fund       Funded     increases cut to room, orders and buying power
@@ -20,10 +21,12 @@ from decimal import Decimal
 
 from rebalancer.decide.admit import Admitted, Prices, admit, usable_prices
 from rebalancer.decide.aim import Aim, Aims, aim
+from rebalancer.decide.bar import Bar
 from rebalancer.decide.diff import Move, diff
 from rebalancer.decide.draft import draft
 from rebalancer.decide.fund import Budget, Purse, fund
 from rebalancer.decide.judge import Judgement, judge
+from rebalancer.decide.leave import leave
 from rebalancer.decide.measure import measure
 from rebalancer.decide.phase import Denial, Trade, phase
 from rebalancer.decide.reconcile import Book, reconcile
@@ -49,7 +52,9 @@ def plan(snapshot: Snapshot, rules: Rules) -> Plan:
         return _stopped(snapshot, book, admitted, judgement, capital)
 
     instruments = {i.symbol: i for i in snapshot.instruments}
-    aims = aim(snapshot, book, prices, admitted, capital, rules)
+    judgement = leave(judgement, snapshot, book.held, prices.value, rules)
+    leaving = Bar(judgement.denied, judgement.because) if judgement.leave and judgement.denied is not None else None
+    aims = aim(snapshot, book, prices, admitted, capital, rules, leaving)
     moves = diff(aims.targets, book, prices, instruments, capital, rules)
     room = opening_room(book, prices, aims, capital)
     before = room.used()
@@ -78,7 +83,7 @@ def plan(snapshot: Snapshot, rules: Rules) -> Plan:
     outcome, because = judgement.outcome, judgement.because
     if outcome is None:
         outcome = CycleOutcome.COMPLETED if orders else CycleOutcome.HOLDING
-        because = _sentence(orders)
+        because = f"{judgement.because}; {_sentence(orders)}" if judgement.leave else _sentence(orders)
     return Plan(
         cycle_id=snapshot.cycle_id,
         outcome=outcome,

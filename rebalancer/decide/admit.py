@@ -1,7 +1,8 @@
 """Let in the signals that can be acted upon; the others leave with their reason.
 
 A signal is admitted when it is well formed, about a known and tradable symbol, the newest of its source and symbol,
-fresh, confident enough, and its symbol has a usable price. The checks run in the order of `Outcome`.
+fresh, confident enough, its symbol has a usable price, and no protective exit has answered it since. The checks run in
+the order of `Outcome`.
 """
 
 from __future__ import annotations
@@ -78,6 +79,11 @@ def admit(snapshot: Snapshot, prices: Prices, rules: Rules) -> Admitted:
                 refusal = Outcome.REJECTED_NOT_TRADABLE, "the broker does not trade it at the moment"
             elif signal.symbol not in prices.usable:
                 refusal = Outcome.REJECTED_NO_PRICE, prices.unusable.get(signal.symbol, "no quote")
+            elif (left := snapshot.stopped_out.get(signal.symbol)) is not None and signal.issued_at <= left:
+                refusal = (
+                    Outcome.DENIED_STOPPED_OUT,
+                    f"a stop or target closed it at {left:%H:%M:%S} UTC; only a newer signal opens it again",
+                )
         if refusal is None:
             admitted.setdefault(signal.symbol, []).append(signal)
         rejected.append(None if refusal is None else Verdict(signal.id, signal.symbol, *refusal))

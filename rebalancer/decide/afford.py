@@ -11,10 +11,11 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from rebalancer.decide.admit import usable_prices
-from rebalancer.decide.diff import trade_lot
 from rebalancer.decide.fund import Purse, fund, reserve_per_share
+from rebalancer.decide.glide import glide
 from rebalancer.decide.groups import group
 from rebalancer.decide.judge import judge
+from rebalancer.decide.lots import trade_lot
 from rebalancer.decide.phase import Denial, Trade
 from rebalancer.decide.reconcile import reconcile
 from rebalancer.decide.room import Room
@@ -48,7 +49,8 @@ def afford(plan: Plan, snapshot: Snapshot, rules: Rules, account: Account, fille
     instruments = {i.symbol: i for i in snapshot.instruments}
     symbols = sorted({*book.worst_case, *(t.symbol for t in plan.targets)})
     own = {t.symbol: t.own_cap for t in plan.targets}
-    room = Room(book.worst_case, prices.value, own, group(symbols, instruments, rules), plan.capital)
+    groups = group(symbols, instruments, glide(snapshot.as_of, snapshot.session, rules), rules)
+    room = Room(book.worst_case, prices.value, own, groups, plan.capital)
     room = room.copy_with(filled.items())
     trades = [
         Trade(

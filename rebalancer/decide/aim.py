@@ -5,11 +5,13 @@ Who is served first, and why in this order:
 1. what cannot be traded now (frozen, unpriced, unknown to the broker) keeps its worst case and takes its room;
 2. held names that no usable signal speaks about keep their weight, shrunk only if they alone break a cap: silence is
    not a sell, so fresh opinions never push them out;
-3. the signalled names share the room that is left, by one projection (see `cap`).
+3. the signalled names share the room that is left, by one projection (see `cap`); those in which nothing may be opened
+   (see `bar`) keep at most what they have.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -17,19 +19,23 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from rebalancer.decide.admit import Admitted, Prices
+from rebalancer.decide.bar import Bar, bar, named_stop_distance
 from rebalancer.decide.cap import Family, cap_weights
+from rebalancer.decide.glide import glide
 from rebalancer.decide.groups import Groups, group, group_name, side_family
+from rebalancer.decide.lots import largest_trade, most_shares, trade_lot
 from rebalancer.decide.reconcile import Book
 from rebalancer.decide.weigh import Weighed, weigh
 from rebalancer.facts import Instrument, Snapshot
+from rebalancer.outcomes import Outcome
 from rebalancer.rules import Rules
-from rebalancer.values import ZERO
+from rebalancer.values import ZERO, decimal_near, shares_toward_zero
 
 CRUMB: Final = 1e-12  # of capital; less room than this is what rounding left over
 
 
 class Aim(NamedTuple):
-    """The target weight of one tradable name with the numbers that led to it; `note` is `Weighed.note`."""
+    """The target weight of one tradable name with the numbers that led to it; `note` and `denial` are `Weighed`'s."""
 
     symbol: str
     raw: float
@@ -44,6 +50,7 @@ class Aim(NamedTuple):
     held_weight: float
     implied: bool
     note: str
+    denial: Outcome | None = None
 
 
 class Aims(NamedTuple):
@@ -55,11 +62,19 @@ class Aims(NamedTuple):
     fixed: Mapping[str, float]
 
 
-def aim(snapshot: Snapshot, book: Book, prices: Prices, admitted: Admitted, capital: Decimal, rules: Rules) -> Aims:
-    """Weigh and cap. Weights are signed fractions of capital."""
+def aim(
+    snapshot: Snapshot,
+    book: Book,
+    prices: Prices,
+    admitted: Admitted,
+    capital: Decimal,
+    rules: Rules,
+    leaving: Bar | None = None,
+) -> Aims:
+    """Weigh and cap. Weights are signed fractions of capital. leaving: why every position is closed, if it is."""
     instruments = {i.symbol: i for i in snapshot.instruments}
     symbols = sorted({*admitted.signals, *book.held, *book.worst_case})
-    groups = group(symbols, instruments, rules)
+    groups = group(symbols, instruments, glide(snapshot.as_of, snapshot.session, rules), rules)
     fixed = {
         s: float(book.worst_case.get(s, ZERO) * prices.value.get(s, ZERO) / capital)
         for s in symbols
@@ -67,7 +82,7 @@ def aim(snapshot: Snapshot, book: Book, prices: Prices, admitted: Admitted, capi
     }
     weighed = {w.symbol: w for w in weigh(admitted.signals, instruments, snapshot.account, rules)}
     held_weight = {s: float(qty * prices.usable[s] / capital) for s, qty in book.held.items() if s in prices.usable}
-    keep = rules.execution.neutral_signals == "hold"
+    keep = rules.execution.neutral_signals == "hold" and leaving is None
     implied = [
         s
         for s in symbols
@@ -77,11 +92,31 @@ def aim(snapshot: Snapshot, book: Book, prices: Prices, admitted: Admitted, capi
     rows = [_implied(s, held_weight.get(s, 0.0), holds or s in weighed, instruments[s], rules) for s in implied]
     unsaid = set(implied)
     spoken = [weighed[s] for s in symbols if s in weighed and s not in fixed and s not in unsaid]
+    if leaving is not None:
+        rows, spoken = [_barred(w, leaving, 0.0) for w in rows], [_barred(w, leaving, 0.0) for w in spoken]
 
     room = _Room(symbols, groups, rules)
     room.take(fixed)
     first = room.project(rows, {w.symbol: _own_cap(w, admitted, prices, rules) for w in rows})
-    second = room.project(spoken, {w.symbol: _own_cap(w, admitted, prices, rules) for w in spoken})
+    own = {w.symbol: _own_cap(w, admitted, prices, rules) for w in spoken}
+    occupied = {s for s, qty in [*book.held.items(), *book.worst_case.items()] if qty != 0}
+    tiny: set[str] = set()
+    while True:
+        bars = bar(spoken, admitted, prices, occupied, tiny, rules.risk_management)
+        kept = [_barred(w, bars[w.symbol], held_weight.get(w.symbol, 0.0)) if w.symbol in bars else w for w in spoken]
+        second = room.copy().project(kept, own)
+        if all(b.outcome is not Outcome.DENIED_POSITIONS for b in bars.values()):
+            break  # there is a place for everyone
+        unused = {
+            w.symbol
+            for w, weight, _, _ in second
+            if w.raw != 0
+            and w.symbol not in occupied
+            and _is_tiny(weight, prices, instruments[w.symbol], capital, rules)
+        }
+        if not unused:
+            break
+        tiny |= unused
     silent = {row.symbol for row in rows}
     targets = [
         Aim(
@@ -98,6 +133,7 @@ def aim(snapshot: Snapshot, book: Book, prices: Prices, admitted: Admitted, capi
             held_weight=held_weight.get(w.symbol, 0.0),
             implied=w.symbol in silent,
             note=w.note,
+            denial=w.denial,
         )
         for w, weight, factors, (cap, cap_name) in [*first, *second]
     ]
@@ -115,6 +151,13 @@ class _Room:
         self._groups = groups
         self._left = dict(groups.limits)
         self._rules = rules
+
+    def copy(self) -> _Room:
+        """The same room, to be given away once more."""
+        other = _Room.__new__(_Room)
+        other._place, other._groups, other._rules = self._place, self._groups, self._rules
+        other._left = dict(self._left)
+        return other
 
     def take(self, exposure: Mapping[str, float]) -> None:
         """Give the room of these signed weights away."""
@@ -170,16 +213,28 @@ def _implied(symbol: str, held_weight: float, holds: bool, instrument: Instrumen
     return Weighed(symbol, held_weight if holds else 0.0, 0.0, 0.0, volatility, known, 1.0, "implied")
 
 
+def _barred(row: Weighed, why: Bar, held_weight: float) -> Weighed:
+    """The same opinion, without the part of it that would open or enlarge a position. An opinion that asks for no more
+    than is held stays as it is."""
+    allowed = math.copysign(min(abs(row.raw), abs(held_weight)), row.raw) if row.raw * held_weight > 0 else 0.0
+    if allowed == row.raw and row.raw != 0:
+        return row
+    return row._replace(raw=allowed, note=why.because, denial=why.outcome)
+
+
+def _is_tiny(weight: float, prices: Prices, instrument: Instrument, capital: Decimal, rules: Rules) -> bool:
+    """Whether a new position of this weight is too small to be opened, or one lot of it too large for any order."""
+    price, lot = prices.usable[instrument.symbol], trade_lot(instrument, rules, is_long=weight >= 0)
+    shares = shares_toward_zero(decimal_near(abs(weight)) * capital / price, lot)
+    return min(shares, most_shares(price, lot, largest_trade(rules))) * price < rules.position_sizing.min_trade_size
+
+
 def _own_cap(row: Weighed, admitted: Admitted, prices: Prices, rules: Rules) -> tuple[float, str]:
     """The largest absolute weight the name alone may have, and the rule that says so. Heat is a loss, so it is of
     equity: weight x capital_scaling x stop distance <= max_trade_heat."""
     sizing, risk = rules.position_sizing, rules.risk_management
-    distance = risk.default_stop_distance
-    price = prices.usable[row.symbol]
-    for signal in admitted.signals.get(row.symbol, ()):
-        if signal.stop_price is not None and (price - signal.stop_price) * (1 if row.raw >= 0 else -1) > 0:
-            distance = float(abs(price - signal.stop_price) / price)
-            break  # the newest stop that lies where this position would lose
+    named = named_stop_distance(row.symbol, admitted, prices, is_long=row.raw >= 0)
+    distance = risk.default_stop_distance if named is None else float(named)
     return min(
         (sizing.max_position_size, "position_sizing.max_position_size"),
         (risk.max_position_risk / row.volatility, "risk_management.max_position_risk"),

@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 from rebalancer.decide.admit import Prices
 from rebalancer.decide.aim import Aim
+from rebalancer.decide.lots import closing_lot, trade_lot
 from rebalancer.decide.reconcile import Book
 from rebalancer.facts import Instrument
 from rebalancer.outcomes import Outcome
 from rebalancer.rules import NoTradeBand, Rules
 from rebalancer.values import (
-    FRACTIONAL_LOT,
     ZERO,
     decimal_near,
     shares_away_from_zero,
@@ -58,36 +58,6 @@ def diff(
 ) -> tuple[Move, ...]:
     """One move per target, in the order of the targets."""
     return tuple(_move(aim, book, prices.usable[aim.symbol], instruments[aim.symbol], capital, rules) for aim in aims)
-
-
-def trade_lot(instrument: Instrument, rules: Rules, *, is_long: bool) -> Decimal:
-    """The smallest quantity to trade: the instrument's lot, or a millionth of a share where fractions are wanted. The
-    broker lends whole shares only."""
-    if instrument.asset_class == "crypto":
-        return instrument.lot
-    if not is_long:
-        return max(instrument.lot, Decimal(1))
-    fractions = instrument.fractionable and rules.position_sizing.fractional
-    return min(instrument.lot, FRACTIONAL_LOT) if fractions else instrument.lot
-
-
-def closing_lot(instrument: Instrument, *, is_long: bool) -> Decimal | None:
-    """What a reduction must be a multiple of; None when any fraction that is held can be closed."""
-    if instrument.asset_class == "crypto":
-        return instrument.lot
-    if not is_long:
-        return max(instrument.lot, Decimal(1))
-    return None if instrument.fractionable else instrument.lot
-
-
-def largest_trade(rules: Rules) -> Decimal:
-    """The most USD that one order may be worth."""
-    return min(rules.position_sizing.max_trade_size, rules.position_sizing.max_order_value)
-
-
-def most_shares(price: Decimal, lot: Decimal, money: Decimal) -> Decimal:
-    """The most shares that one order may have for this money, rounded down to the lot."""
-    return shares_toward_zero(money / price, lot)
 
 
 def _move(aim: Aim, book: Book, price: Decimal, instrument: Instrument, capital: Decimal, rules: Rules) -> Move:
@@ -161,14 +131,14 @@ def _hold(
     rules: Rules,
 ) -> tuple[Outcome | None, str]:
     """Why nothing is worth doing for this name, or None and what is to be done."""
+    if aim.denial is not None and (reduce == 0 or (aim.weight != 0 and abs(drift) <= band)):
+        return aim.denial, aim.note
     if aim.weight == 0 and held == 0:
         if aim.note == "neutral":
             strength = abs(aim.score * aim.confidence)
             return Outcome.HELD_NEUTRAL, (
                 f"|score x confidence| {strength:.3f} is below the threshold {rules.execution.signal_threshold:g}"
             )
-        if aim.note not in ("", "implied"):
-            return Outcome.DENIED_SHORT, aim.note
         if aim.raw != 0:
             return Outcome.DENIED_CAP, f"no room left: {factors_text(aim)}"
     if aim.implied and target == held:
@@ -180,6 +150,8 @@ def _hold(
             return Outcome.HELD_AT_TARGET, f"holds the target of {text_of(target)} shares"
         return Outcome.HELD_BELOW_MINIMUM, f"the target of {abs(aim.weight):.2%} is less than one lot at {price:,.2f}"
     value = max(abs(reduce), abs(increase)) * price
+    if aim.denial is not None and aim.denial is not Outcome.DENIED_SHORT:
+        return None, reason_text(aim)  # what has to go is not too small to go
     if value < rules.position_sizing.min_trade_size:
         return Outcome.HELD_BELOW_MINIMUM, (
             f"a trade of ${value:,.2f} is below the minimum of ${rules.position_sizing.min_trade_size:,.2f}"
@@ -193,8 +165,10 @@ def reason_text(aim: Aim) -> str:
     """Why the target is what it is, in a few words."""
     if aim.note == "neutral":
         return f"neutral: |score x confidence| {abs(aim.score * aim.confidence):.3f} is below the threshold"
-    if aim.note not in ("", "implied"):
+    if aim.denial is Outcome.DENIED_SHORT:
         return f"score {aim.score:+.2f} supports no long position; {aim.note}"
+    if aim.denial is not None:
+        return aim.note
     if aim.implied and aim.weight == 0:
         return "no usable signal, and unsignalled positions are to be closed"
     said = "no usable signal" if aim.implied else f"score {aim.score:+.2f} x confidence {aim.confidence:.2f}"

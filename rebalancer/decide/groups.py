@@ -35,8 +35,9 @@ class Groups(NamedTuple):
         return (*self.of[symbol], side) if side in self.limits else self.of[symbol]
 
 
-def group(symbols: Sequence[str], instruments: Mapping[str, Instrument], rules: Rules) -> Groups:
-    """Sort the symbols into the groups of every cap. Group limits are fractions of capital."""
+def group(symbols: Sequence[str], instruments: Mapping[str, Instrument], gross: float, rules: Rules) -> Groups:
+    """Sort the symbols into the groups of every cap. Group limits are fractions of capital; `gross` is that of all
+    names together at this moment (see `glide`)."""
     sizing, risk = rules.position_sizing, rules.risk_management
     sectors = [(i.sector if (i := instruments.get(s)) else None) or UNKNOWN for s in symbols]
     clusters = [(i.correlation_group if (i := instruments.get(s)) else None) or UNKNOWN for s in symbols]
@@ -48,11 +49,11 @@ def group(symbols: Sequence[str], instruments: Mapping[str, Instrument], rules: 
     }
     cluster_limits = dict.fromkeys(sorted(set(clusters)), risk.max_correlation_exposure)
     families = (
-        _family("gross", ["gross"] * len(symbols), {"gross": sizing.max_total_exposure}),
+        _family("gross", ["gross"] * len(symbols), {"gross": gross}),
         _family("sector", sectors, sector_limits),
         _family("correlation", clusters, cluster_limits),
     )
-    limits: dict[str, float] = {"gross": sizing.max_total_exposure}
+    limits: dict[str, float] = {"gross": gross}
     limits |= {f"sector:{name}": limit for name, limit in sector_limits.items()}
     limits |= {f"correlation:{name}": limit for name, limit in cluster_limits.items()}
     if sizing.max_long_exposure is not None:

@@ -1,7 +1,8 @@
 """Ask whether this cycle may trade at all, before a single name is looked at.
 
-The checks, in order: kill switch, paused, session, account, loss limits. A loss limit does not stop the cycle: it lets
-only reductions through. A limit whose data is missing denies.
+The checks, in order: kill switch, paused, session, account, a reading that cannot be true, loss limits. A loss limit
+does not stop the cycle: it lets only reductions through, for the rest of the trading day, even if the equity recovers.
+A limit whose data is missing denies.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from rebalancer.facts import Snapshot
+from rebalancer.facts import Account, Snapshot
 from rebalancer.outcomes import CycleOutcome, Outcome
 from rebalancer.rules import Rules
 from rebalancer.values import decimal_near, text_of
@@ -18,16 +19,32 @@ from rebalancer.values import decimal_near, text_of
 
 class Judgement(NamedTuple):
     """`outcome` is None when nothing forbids trading. `stop`: send nothing at all; otherwise only reductions, and
-    increases end as `denied`."""
+    increases end as `denied`. `leave`: every position is closed (see `leave`)."""
 
     outcome: CycleOutcome | None
     because: str
     stop: bool
     denied: Outcome | None = None
+    leave: bool = False
+
+
+class Breach(NamedTuple):
+    """A loss limit that is broken. `share` is what was lost, None when it cannot be known; both are fractions."""
+
+    limit: str
+    share: Decimal | None
+    most: Decimal
+    outcome: CycleOutcome
+    denied: Outcome
+    because: str
 
 
 EQUITY_MAX: Final = Decimal(10) ** 12  # an account this large is a misreading
 FREE: Final = Judgement(None, "", stop=False)
+LOSS_LIMITS: Final = (
+    ("daily_loss", CycleOutcome.HALTED_DAILY_LOSS, Outcome.DENIED_DAILY_LOSS),
+    ("drawdown", CycleOutcome.HALTED_DRAWDOWN, Outcome.DENIED_DRAWDOWN),
+)
 
 
 def judge(snapshot: Snapshot, rules: Rules) -> Judgement:
@@ -45,7 +62,17 @@ def judge(snapshot: Snapshot, rules: Rules) -> Judgement:
         return Judgement(CycleOutcome.HALTED_ACCOUNT, f"account: {', '.join(account.restrictions)}", stop=True)
     if not 0 < account.equity < EQUITY_MAX:
         return Judgement(CycleOutcome.HALTED_ACCOUNT, f"equity is {text_of(account.equity)}", stop=True)
-    return _losses(account.equity, account.last_equity, account.peak_equity, rules)
+    if snapshot.doubt:
+        return Judgement(CycleOutcome.HALTED_UNRECONCILED, snapshot.doubt, stop=True)
+    broken = breaches(account, rules)
+    if broken:
+        first = broken[0]
+        return Judgement(first.outcome, f"{first.because}: reductions only", stop=False, denied=first.denied)
+    for limit, outcome, denied in LOSS_LIMITS:
+        if limit in snapshot.latched:
+            said = f"{snapshot.latched[limit]}; latched for the rest of the day: reductions only"
+            return Judgement(outcome, said, stop=False, denied=denied)
+    return FREE
 
 
 def day_loss(equity: Decimal, last_equity: Decimal) -> Decimal | None:
@@ -58,17 +85,19 @@ def drawdown(equity: Decimal, peak: Decimal) -> Decimal | None:
     return max(1 - equity / peak, Decimal(0)) if peak > 0 else None
 
 
-def _losses(equity: Decimal, last_equity: Decimal, peak: Decimal, rules: Rules) -> Judgement:
-    limit = decimal_near(rules.risk_management.max_daily_loss)
-    loss = day_loss(equity, last_equity)
-    if loss is None or not loss < limit:
-        said = "yesterday's equity is unknown" if loss is None else f"{loss:.2%} lost today; the limit is {limit:.2%}"
-        return Judgement(CycleOutcome.HALTED_DAILY_LOSS, f"{said}: reductions only", False, Outcome.DENIED_DAILY_LOSS)
-    limit = decimal_near(rules.risk_management.max_drawdown)
-    down = drawdown(equity, peak)
-    if down is None or not down < limit:
-        said = (
-            "the high-water mark is unknown" if down is None else f"{down:.2%} below the peak; the limit is {limit:.2%}"
-        )
-        return Judgement(CycleOutcome.HALTED_DRAWDOWN, f"{said}: reductions only", False, Outcome.DENIED_DRAWDOWN)
-    return FREE
+def breaches(account: Account, rules: Rules) -> tuple[Breach, ...]:
+    """Every loss limit that this account has broken, the daily loss first."""
+    loss = day_loss(account.equity, account.last_equity)
+    down = drawdown(account.equity, account.peak_equity)
+    risk = rules.risk_management
+    measured = (
+        (loss, risk.max_daily_loss, "yesterday's equity is unknown", "lost today"),
+        (down, risk.max_drawdown, "the high-water mark is unknown", "below the peak"),
+    )
+    found: list[Breach] = []
+    for (limit, outcome, denied), (share, most, unknown, words) in zip(LOSS_LIMITS, measured, strict=True):
+        largest = decimal_near(most)
+        if share is None or not share < largest:
+            said = unknown if share is None else f"{share:.2%} {words}; the limit is {largest:.2%}"
+            found.append(Breach(limit, share, largest, outcome, denied, said))
+    return tuple(found)

@@ -50,10 +50,14 @@ def measure(
     down = drawdown(account.equity, account.peak_equity)
     if loss is not None:
         now = max(float(loss), 0.0)
-        uses.append(LimitUse("daily_loss", risk.max_daily_loss, now, now, not now < risk.max_daily_loss))
+        binds = not now < risk.max_daily_loss or "daily_loss" in snapshot.latched
+        uses.append(LimitUse("daily_loss", risk.max_daily_loss, now, now, binds))
     if down is not None:
         now = float(down)
-        uses.append(LimitUse("drawdown", risk.max_drawdown, now, now, not now < risk.max_drawdown))
+        binds = not now < risk.max_drawdown or "drawdown" in snapshot.latched
+        uses.append(LimitUse("drawdown", risk.max_drawdown, now, now, binds))
+    if risk.max_positions is not None:
+        uses.append(_positions(snapshot, aims, orders, risk.max_positions))
     reasons = {d.outcome for d in denied.values()}
     sent, count = snapshot.day.orders_sent, len(orders)
     uses.append(
@@ -71,6 +75,16 @@ def measure(
         )
     )
     return tuple(uses)
+
+
+def _positions(snapshot: Snapshot, aims: Aims, orders: Sequence[Order], most: int) -> LimitUse:
+    """The number of positions; after: with every order filled."""
+    held = {p.symbol: p.qty for p in snapshot.positions if p.qty != 0}
+    after = dict(held)
+    for order in orders:
+        after[order.symbol] = after.get(order.symbol, ZERO) + (order.qty if order.side == "buy" else -order.qty)
+    binds = any(a.denial is Outcome.DENIED_POSITIONS for a in aims.targets)
+    return LimitUse("positions", most, len(held), sum(qty != 0 for qty in after.values()), binds)
 
 
 def _fraction(money: Decimal, capital: Decimal) -> float:

@@ -20,6 +20,7 @@ Ints = NDArray[np.int64]
 SETTLED: Final = 1e-14  # relative movement of a factor that counts as none
 ARRIVED: Final = 2e-14  # relative distance from the limits that counts as none
 GROUPS_MAX: Final = 200  # with more binding groups than these, elimination costs more than it saves
+PIVOT_LEAST: Final = 1e-290  # weights this small are none; dividing by them overflows
 
 
 class Family(NamedTuple):
@@ -134,7 +135,7 @@ def _step(free: Floats, active: Ints, sums: Floats, cells: Cells) -> Floats:
 def _solved(matrix: Floats, right: Floats) -> Floats:
     """Gauss-Jordan elimination of a symmetric, not negative matrix; a row without a pivot gets the answer 0."""
     table = np.column_stack((matrix, right))
-    least = np.diag(matrix) * 1e-12
+    least = np.maximum(np.diag(matrix) * 1e-12, PIVOT_LEAST)
     for k, tiny in enumerate(least):
         pivot = table[k, k]
         if not pivot > tiny:

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from rebalancer.decide.diff import Move, largest_trade, most_shares
+from rebalancer.decide.diff import Move
+from rebalancer.decide.lots import largest_trade, most_shares
 from rebalancer.decide.room import Room
 from rebalancer.decisions import Phase
 from rebalancer.outcomes import Outcome

@@ -2,20 +2,23 @@
 
 The expected position is what the last closed cycle left plus every change since with a known cause (a late fill of
 ours, a trade by hand, a corporate action). A difference that nothing explains freezes its symbol for this cycle; when
-the same quantity is read again in the next cycle it is adopted. An order whose state we do not know, and a foreign
-order on the other side of a symbol, freeze it too. When too much is frozen the whole cycle halts.
+the same quantity is read again in the next cycle it is adopted, unless the whole reading is in doubt. An order whose
+state we do not know, and a foreign order on the other side of a symbol, freeze it too. When too much is frozen the
+whole cycle halts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rebalancer.facts import OpenOrder, Snapshot
 from rebalancer.outcomes import Outcome
 from rebalancer.rules import Rules
 from rebalancer.values import ZERO, text_of
+
+COIN_FEE_MOST: Final = Decimal("0.003")  # crypto fees are taken from the coins received: 0.25 % and rounding
 
 
 class Finding(NamedTuple):
@@ -100,6 +103,14 @@ def by_id(orders: tuple[OpenOrder, ...]) -> list[OpenOrder]:
     return sorted(orders, key=lambda order: order.client_order_id)
 
 
+def differences(snapshot: Snapshot) -> Mapping[str, Decimal]:
+    """Signed shares by which the broker's positions differ from what is expected, where nothing explains it and it was
+    not read before."""
+    held = {p.symbol: p.qty for p in snapshot.positions if p.qty != 0}
+    _, unexplained = _differences(snapshot, held)
+    return {symbol: held.get(symbol, ZERO) - was for symbol, was in unexplained.items()}
+
+
 def _differences(snapshot: Snapshot, held: Mapping[str, Decimal]) -> tuple[tuple[Finding, ...], Mapping[str, Decimal]]:
     """What changed since the last closed cycle, and the expected quantity of every symbol that nothing explains."""
     if snapshot.expected_positions is None:
@@ -109,8 +120,10 @@ def _differences(snapshot: Snapshot, held: Mapping[str, Decimal]) -> tuple[tuple
         return adopted, {}
     findings: list[Finding] = []
     expected = dict(snapshot.expected_positions)
+    moved: dict[str, Decimal] = {}
     for cause in snapshot.explanations:
         expected[cause.symbol] = expected.get(cause.symbol, ZERO) + cause.qty
+        moved[cause.symbol] = moved.get(cause.symbol, ZERO) + abs(cause.qty)
         text = f"{cause.kind.replace('_', ' ')} of {text_of(cause.qty)} shares ({cause.reference})"
         findings.append(Finding(cause.symbol, cause.kind, cause.qty, text))
     unexplained: dict[str, Decimal] = {}
@@ -118,7 +131,9 @@ def _differences(snapshot: Snapshot, held: Mapping[str, Decimal]) -> tuple[tuple
         now, was = held.get(symbol, ZERO), expected.get(symbol, ZERO)
         if now == was:
             continue
-        if snapshot.unexplained_before.get(symbol) == now:
+        if "/" in symbol and ZERO < was - now <= moved.get(symbol, ZERO) * COIN_FEE_MOST:
+            findings.append(Finding(symbol, "adopted", now - was, f"a fee of {text_of(was - now)} coins"))
+        elif snapshot.unexplained_before.get(symbol) == now and not snapshot.doubt:
             findings.append(Finding(symbol, "adopted", now - was, f"read twice as {text_of(now)} shares: adopted"))
         else:
             unexplained[symbol] = was

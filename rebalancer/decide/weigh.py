@@ -21,11 +21,13 @@ import numpy as np
 
 from rebalancer.decide.cap import Floats
 from rebalancer.facts import Account, Instrument, Signal
+from rebalancer.outcomes import Outcome
 from rebalancer.rules import Rules
 
 
 class Weighed(NamedTuple):
-    """One symbol's way from opinions to a raw weight. `note` says why a weight is zero: neutral, short or ""."""
+    """One symbol's way from opinions to a raw weight. `note` is "neutral", or says in words why `denial` holds the
+    weight back, or is empty."""
 
     symbol: str
     raw: float
@@ -35,6 +37,7 @@ class Weighed(NamedTuple):
     volatility_known: bool
     volatility_scale: float
     note: str
+    denial: Outcome | None = None
 
 
 def weigh(
@@ -64,7 +67,7 @@ def weigh(
     size = np.where(active, _sizes(score, confidence, volatility, scale, active, rules), 0.0)
     raw = np.where(size > 0, np.copysign(size, score), 0.0)
     return tuple(
-        Weighed(symbol, float(raw[i]), s, c, v, known, float(scale[i]), note)
+        Weighed(symbol, float(raw[i]), s, c, v, known, float(scale[i]), note, _denial(note))
         for i, (symbol, s, c, v, known, note) in enumerate(rows)
     )
 
@@ -80,6 +83,10 @@ def why_not_short(instrument: Instrument, account: Account, rules: Rules) -> str
     if not instrument.shortable:
         return "the broker has no shares to lend"
     return ""
+
+
+def _denial(note: str) -> Outcome | None:
+    return None if note in ("", "neutral") else Outcome.DENIED_SHORT
 
 
 def _consensus(group: tuple[Signal, ...], weights: Mapping[str, float]) -> tuple[float, float]:

@@ -29,8 +29,10 @@ class LimitRow(NamedTuple):
 
 def limit_row(limit: LimitUse) -> LimitRow:
     """Write a limit in its unit: a count of orders, or per cent of equity or of capital."""
-    counted = "orders" in limit.name
-    unit = "orders" if counted else "% of equity" if any(w in limit.name for w in _OF_EQUITY) else "% of capital"
+    counted = "orders" in limit.name or limit.name == "positions"
+    unit = "% of equity" if any(w in limit.name for w in _OF_EQUITY) else "% of capital"
+    if counted:
+        unit = "positions" if limit.name == "positions" else "orders"
 
     def text(value: float) -> str:
         return fixed(value, 0) if counted else fixed(value * 100, 2)

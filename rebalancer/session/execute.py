@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from typing import NamedTuple
 
@@ -19,10 +19,11 @@ from rebalancer.report.records import Finding, Mode, OrderLine, RuleChange, RunR
 from rebalancer.rules import Rules
 from rebalancer.session.setup import Setup
 from rebalancer.session.sources import Sources
+from rebalancer.session.stop import StopOrKill, Stopping, never
 from rebalancer.values import ZERO
 from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints, ReadOnlyBroker
 from rebalancer.world.brokers.counted import CountedBroker
-from rebalancer.world.clock import SystemClock, Together
+from rebalancer.world.clock import Clock, SystemClock, Together
 from rebalancer.world.desk import DryDesk, LiveDesk
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.records import DRY_RUN
@@ -38,9 +39,54 @@ class Connection(NamedTuple):
     endpoints: Endpoints
 
 
-def execute(setup: Setup, connection: Connection, *, dry_run: bool, cycle_id: str | None = None) -> RunRecord:
+class Opened(NamedTuple):
+    """A world put together, with the broker that counts its calls and can cancel."""
+
+    world: World
+    broker: CountedBroker
+
+
+def execute(
+    setup: Setup,
+    connection: Connection,
+    *,
+    dry_run: bool,
+    cycle_id: str | None = None,
+    clock: Clock | None = None,
+    stopping: Stopping = never,
+) -> RunRecord:
     """Run one cycle. The caller holds the run lock. Raises what `cycle.run` raises."""
-    rules, clock = setup.rules, SystemClock()
+    rules = setup.rules
+    with opened_world(setup, connection, dry_run=dry_run, clock=clock, stopping=stopping) as (world, broker):
+        started = world.clock.wall()
+        if not dry_run:
+            recover(world, broker, rules)
+        result = run(world, rules, cycle_id)
+        return record_of(
+            result,
+            world.journal,
+            rules,
+            "dry_run" if dry_run else _mode(setup),
+            broker.calls(),
+            started,
+            world.clock.wall(),
+        )
+
+
+@contextmanager
+def opened_world(
+    setup: Setup,
+    connection: Connection,
+    *,
+    dry_run: bool,
+    clock: Clock | None = None,
+    stopping: Stopping = never,
+) -> Iterator[Opened]:
+    """Put a world together for one cycle.
+
+    stopping: asked before every order leaves, beside the kill switch; a reason means that nothing more is sent.
+    """
+    rules, clock = setup.rules, clock or SystemClock()
     with ExitStack() as stack:
         journal = stack.enter_context(Journal.open(setup.journal))
         real = AlpacaBroker(connection.credentials, connection.endpoints, rules.broker)
@@ -52,26 +98,24 @@ def execute(setup: Setup, connection: Connection, *, dry_run: bool, cycle_id: st
         reference = Reference(broker, setup.state, sectors, rules)
         latest = journal.cycles(None, 1)
         account_id = latest[0].account_id if latest else broker.account().id
-        kill = KillSwitch(setup.state, journal)
-        world = World(
-            mode=DRY_RUN if dry_run else setup.mode,
-            version=__version__,
-            account_id=account_id,
-            broker=ReadOnlyBroker(broker) if dry_run else broker,
-            desk=DryDesk(broker) if dry_run else LiveDesk(account_id, broker, journal, kill, clock, together, rules),
-            journal=journal,
-            kill=kill,
-            signals=Sources(rules, setup.root, journal, reference, _sample_universe(sectors), setup.mode, clock),
-            reference=reference,
-            clock=clock,
-            gather=together,
-        )
-        started = clock.wall()
-        if not dry_run:
-            recover(world, broker, rules)
-        result = run(world, rules, cycle_id)
-        return record_of(
-            result, journal, rules, "dry_run" if dry_run else _mode(setup), broker.calls(), started, clock.wall()
+        at_the_door = StopOrKill(setup.state, journal, stopping)
+        yield Opened(
+            World(
+                mode=DRY_RUN if dry_run else setup.mode,
+                version=__version__,
+                account_id=account_id,
+                broker=ReadOnlyBroker(broker) if dry_run else broker,
+                desk=DryDesk(broker)
+                if dry_run
+                else LiveDesk(account_id, broker, journal, at_the_door, clock, together, rules),
+                journal=journal,
+                kill=KillSwitch(setup.state, journal),
+                signals=Sources(rules, setup.root, journal, reference, _sample_universe(sectors), setup.mode, clock),
+                reference=reference,
+                clock=clock,
+                gather=together,
+            ),
+            broker,
         )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rebalancer.documents import BadDocument
+from rebalancer.report.records import Mode
 from rebalancer.rules import Rules
 from rebalancer.world.config import LoadedRules, load_rules
 from rebalancer.world.paths import config_directories, project_root, reports_directory, state_directory
@@ -78,3 +79,12 @@ def _first_config(root: Path | None) -> list[Path]:
 
 def _place(loaded: LoadedRules, key: str) -> str:
     return f"{loaded.origins[key]}: {key}" if key in loaded.origins else key
+
+
+def report_mode(setup: Setup) -> Mode:
+    """The mode as reports call it."""
+    match setup.mode:
+        case "simulated" | "paper" | "live":
+            return setup.mode
+        case other:
+            raise ValueError(f"unknown mode {other!r}")

@@ -128,6 +128,14 @@ class BrokerClock(NamedTuple):
     session: Session
 
 
+class TradingHours(NamedTuple):
+    """One trading day: its date in New York, and when the core session opens and closes, UTC."""
+
+    day: date
+    open: datetime
+    close: datetime
+
+
 class ReadBroker(Protocol):
     """Everything that can be asked and nothing that can be changed. Every method may raise `BrokerUnavailable` or
     `CredentialsRefused`; a failed or incomplete read is never an empty answer."""

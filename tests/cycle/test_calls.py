@@ -68,20 +68,21 @@ def test_four_reads_for_forty_symbols(make_rig: MakeRig) -> None:
 
 
 def test_the_first_run_of_a_day(make_rig: MakeRig) -> None:
-    """Cold: the clock, both classes of assets and the closes as well; and once ever, the orders a second time."""
+    """Cold: the clock, both classes of assets, the closes and the activities too; and once ever, the orders twice."""
     rig = make_rig()
     rig.process()  # asks whose account it is, as the first run of all does
     rig.requests()
     rig.run(BASE, rules())
     cold = before_first_post(rig.requests())
-    assert cold == dict.fromkeys([*WARM, "GET /v2/clock", "GET /v2/stocks/bars"], 1) | {
+    daily = ["GET /v2/clock", "GET /v2/stocks/bars", "GET /v2/account/activities"]
+    assert cold == dict.fromkeys([*WARM, *daily], 1) | {
         "GET /v2/assets": 2,
         "GET /v2/orders": 2,
     }
     rig.exchange.clock.advance(3 * 24 * 3600)
     rig.run({**BASE, "AAPL": 0.4}, rules())
     next_day = before_first_post(rig.requests())
-    assert next_day == dict.fromkeys([*WARM, "GET /v2/clock", "GET /v2/stocks/bars"], 1) | {"GET /v2/assets": 2}
+    assert next_day == dict.fromkeys([*WARM, *daily], 1) | {"GET /v2/assets": 2}
 
 
 def test_a_new_symbol_costs_one_new_sheet(settled: MakeRig) -> None:

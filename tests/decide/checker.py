@@ -36,6 +36,7 @@ class Exposure:
 
     def __init__(self, snapshot: Snapshot, rules: Rules, plan: Plan) -> None:
         self.rules = rules
+        self.left = snapshot.session.close - snapshot.as_of
         self.capital = snapshot.account.equity * exact(rules.position_sizing.capital_scaling)
         self.prices = decision_prices(snapshot)
         self.instruments = {i.symbol: i for i in snapshot.instruments}
@@ -83,7 +84,7 @@ class Exposure:
         kind, _, label = name.partition(":")
         match kind:
             case "gross":
-                return exact(sizing.max_total_exposure) * self.capital
+                return min(exact(sizing.max_total_exposure) * self.capital, self._before_the_close())
             case "long" | "short":
                 own = sizing.max_long_exposure if kind == "long" else sizing.max_short_exposure
                 return Decimal("Infinity") if own is None else exact(own) * self.capital
@@ -98,6 +99,17 @@ class Exposure:
                 return exact(share) * self.capital
             case _:
                 return self._own_limit(label) + DUST
+
+    def _before_the_close(self) -> Decimal:
+        """USD that all positions may be worth until the next cycle, on the line down to the overnight limit."""
+        risk, sizing = self.rules.risk_management, self.rules.position_sizing
+        low = exact(risk.max_overnight_leverage) * self.capital / exact(sizing.capital_scaling)
+        high = exact(sizing.max_total_exposure) * self.capital
+        if risk.overnight_glide_minutes == 0:
+            return low + DUST
+        minutes = exact(self.left.total_seconds()) / 60 - self.rules.execution.interval_minutes
+        share = min(max(minutes / risk.overnight_glide_minutes, ZERO), Decimal(1))
+        return low + (high - low) * share + DUST
 
     def _own_limit(self, symbol: str) -> Decimal:
         """Position size, position risk (weight x volatility) and heat (loss at the stop, of equity)."""

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rebalancer.decide.cap import Family, Floats, cap_weights
+from rebalancer.decide.newton import _solved
 from tests.decide.instances import Instance, capped, instance, largest_excess, optimality_gap, solved_by_clarabel
 
 EXACT = 1e-12
@@ -111,3 +112,10 @@ def test_an_exponential_cone_solver_agrees(seed: int) -> None:
         reference, excess = solved_by_clarabel(problem)
     assert excess < 1e-6
     assert np.abs(capped(problem).weights - reference).max() < 1e-6
+
+
+def test_weights_that_are_nearly_nothing_divide_nothing() -> None:
+    """Sums below the smallest normal number once overflowed in the elimination."""
+    least = 5e-314
+    rows = [[least, least / 50, least], [least / 50, least / 20, least / 20], [least, least / 20, 2 * least]]
+    assert np.isfinite(_solved(np.array(rows), np.array([-0.3, -0.02, 0.0]))).all()

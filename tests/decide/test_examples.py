@@ -12,10 +12,11 @@ from rebalancer.facts import Snapshot
 from rebalancer.outcomes import Outcome
 from rebalancer.rules import Rules
 from tests.decide.cases import USABLE, WORTH, Case
+from tests.decide.cases_day import DAY
 from tests.decide.cases_limits import LIMITS
 from tests.decide.examples import HUGE, rules, signal, snapshot
 
-CASES = [*USABLE, *WORTH, *LIMITS]
+CASES = [*USABLE, *WORTH, *LIMITS, *DAY]
 
 
 def world(case: Case) -> tuple[Snapshot, Rules]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rebalancer.decide import plan
 from rebalancer.outcomes import CycleOutcome, Outcome
-from tests.decide.worlds import world
+from tests.decide.worlds import limited, world
 
 SEEDS = range(1_300)
 ONLY_AFTER_SENDING = {
@@ -23,7 +23,8 @@ NOT_FROM_A_PLAN = {
     CycleOutcome.MISSED,
 }
 LIMITS = {
-    *("gross", "long", "short", "daily_loss", "drawdown", "orders_per_execution", "orders_per_day", "position"),
+    *("gross", "long", "short", "daily_loss", "drawdown", "orders_per_execution", "orders_per_day"),
+    *("position", "positions"),
     *(f"sector:{name}" for name in ("Energy", "Health", "Technology", "Tech", "Utilities", "unknown")),
     *(f"correlation:{name}" for name in ("g1", "g10", "g2", "g3", "unknown")),
 }
@@ -41,7 +42,7 @@ def test_every_outcome_and_every_binding_limit_occurs() -> None:
     own_caps: set[str] = set()
     orders: set[tuple[str, str, str, bool]] = set()
     for seed in SEEDS:
-        decided = plan(*world(seed))
+        decided = plan(*(limited(world(seed), seed) if seed % 2 else world(seed)))
         outcomes |= {v.outcome for v in (*decided.verdicts, *decided.unsignalled)}
         cycles.add(decided.outcome)
         limits |= {"position" if u.name.startswith("position:") else u.name for u in decided.limits if u.binds}

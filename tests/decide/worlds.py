@@ -96,6 +96,33 @@ def world(seed: int, *, calm: bool = False) -> World:
     return World(snapshot, rules)
 
 
+def limited(found: World, seed: int) -> World:
+    """The same world under the limits that are off by default, late on a day that may be half, after exits."""
+    rng = np.random.default_rng([seed, 1])
+    snapshot, rules = found
+    document = rules.model_dump()
+    document["risk_management"] |= {
+        "on_breach": pick(rng, ["reduce_only", "flatten"]),
+        "max_positions": pick(rng, [None, 0, 1, 3, 8]),
+        "max_stop_distance": pick(rng, [None, 0.02, 0.05]),
+        "max_overnight_leverage": pick(rng, [1.9, 0.5, 0.2]),
+        "overnight_glide_minutes": pick(rng, [60, 60, 0, 390]),
+        "flat_by_minutes_before_close": pick(rng, [None, None, None, 10, 60]),
+    }
+    left = timedelta(minutes=pick(rng, [325, 325, 45, 12, 6]))
+    session = snapshot.session
+    if session.close - snapshot.as_of > left:
+        session = session._replace(close=snapshot.as_of + left)
+    symbols = [i.symbol for i in snapshot.instruments]
+    gone = {s: snapshot.as_of - timedelta(minutes=int(rng.integers(0, 90))) for s in symbols if chance(rng, 0.05)}
+    latched = {name: "0.09 lost" for name in ("daily_loss", "drawdown") if chance(rng, 0.05)}
+    doubt = "the reading contradicts itself" if chance(rng, 0.01) else ""
+    return World(
+        snapshot._replace(session=session, stopped_out=gone, latched=latched, doubt=doubt),
+        Rules.model_validate(document),
+    )
+
+
 def worlds(*, calm: bool = False) -> st.SearchStrategy[World]:
     """Worlds for hypothesis. The seed is all there is to shrink; the example printed is the one to replay."""
     return st.integers(0, 2**32 - 1).map(lambda seed: world(seed, calm=calm))
@@ -120,6 +147,8 @@ def shuffled(snapshot: Snapshot, seed: int) -> Snapshot:
         explanations=mixed(snapshot.explanations),
         expected_positions=mixed_map(snapshot.expected_positions),
         unexplained_before=mixed_map(snapshot.unexplained_before),
+        latched=mixed_map(snapshot.latched),
+        stopped_out=mixed_map(snapshot.stopped_out),
         day=Day(snapshot.day.orders_sent, mixed_map(snapshot.day.orders_sent_by_symbol)),
     )
 

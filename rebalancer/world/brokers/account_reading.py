@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from rebalancer.values import ZERO
 from rebalancer.world.brokers.fields import (
     Unreadable,
     asset_class,
+    day,
     flag,
     maybe_number,
     moment,
@@ -24,7 +25,7 @@ from rebalancer.world.brokers.fields import (
     text,
     words,
 )
-from rebalancer.world.ports import BrokerClock
+from rebalancer.world.ports import BrokerClock, TradingHours
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
 CORE_OPEN: Final = time(9, 30)
@@ -94,6 +95,26 @@ def read_clock(body: Any) -> BrokerClock:
     if not now <= next_open < next_close:
         raise Unreadable(f"next_open {next_open.isoformat()} is not before next_close {next_close.isoformat()}")
     return BrokerClock(now, Session(False, next_open, next_close))
+
+
+def read_calendar(body: Any) -> tuple[TradingHours, ...]:
+    """The core sessions of the broker's calendar, oldest first. Its times are New York's."""
+    found = []
+    for row in rows(body, "calendar"):
+        on = day(row, "date")
+        opens, closes = (datetime.combine(on, _hour(row, key), NEW_YORK).astimezone(UTC) for key in ("open", "close"))
+        if not opens < closes:
+            raise Unreadable(f"{on} closes before it opens")
+        found.append(TradingHours(on, opens, closes))
+    once([str(hours.day) for hours in found], "the day")
+    return tuple(sorted(found))
+
+
+def _hour(row: Mapping[str, Any], key: str) -> time:
+    try:
+        return time.fromisoformat(text(row, key))
+    except ValueError as error:
+        raise Unreadable(f"{key}: {error}") from None
 
 
 def _signed_qty(row: Mapping[str, Any]) -> Decimal:

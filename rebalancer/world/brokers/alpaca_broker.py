@@ -6,13 +6,13 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from rebalancer.decisions import Order
 from rebalancer.facts import Account, AssetClass, Instrument, Position, Quote
 from rebalancer.rules import Broker as BrokerRules
-from rebalancer.world.brokers.account_reading import read_account, read_clock, read_positions
+from rebalancer.world.brokers.account_reading import read_account, read_calendar, read_clock, read_positions
 from rebalancer.world.brokers.answers import Refused
 from rebalancer.world.brokers.asking import Asking
 from rebalancer.world.brokers.endpoints import Credentials, Endpoints, refuse_live
@@ -30,6 +30,7 @@ from rebalancer.world.ports import (
     ExitPair,
     Fill,
     SendResult,
+    TradingHours,
     WrongAccount,
 )
 
@@ -91,6 +92,12 @@ class AlpacaBroker:
             clock = read_clock(answer.body)
         self._asking.time.heard_clock(clock.now, answer.headers.get("Date"))
         return clock
+
+    def calendar(self, first: date, last: date) -> tuple[TradingHours, ...]:
+        """The trading days from `first` to `last`, both included, as the broker has them."""
+        body = self._asking.read("/calendar", {"start": first.isoformat(), "end": last.isoformat()}).body
+        with understood("calendar"):
+            return read_calendar(body)
 
     def instruments(self) -> tuple[Instrument, ...]:
         found: list[Instrument] = []

@@ -29,6 +29,7 @@ OwnKind = Literal[
     "order_reopened",
     "kill_set",
     "kill_cleared",
+    "slot",  # key: slot id; the end of a slot in which no cycle was begun
 ]
 OWN_KINDS: Final[frozenset[str]] = frozenset(get_args(OwnKind))
 ORDER_KINDS: Final = ("order_intended", "order_changed", "order_ended", "order_reopened")

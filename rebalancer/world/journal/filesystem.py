@@ -42,7 +42,11 @@ def file_system_of(path: Path, mounts: Path = _MOUNTS) -> str | None:
 
 
 def prepare_file(path: Path, *, create: bool) -> None:
-    """Make sure of a file 0600 of ours in a folder that nobody else can write. Raises JournalBroken."""
+    """Make sure of a file 0600 of ours in a folder that nobody else can write. Raises JournalBroken.
+
+    A file that exists is never opened here: closing it again would drop the locks that this process may hold on it for
+    the database, and the next to look at the journal would remove its write-ahead log under us.
+    """
     try:
         if create:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -51,20 +55,25 @@ def prepare_file(path: Path, *, create: bool) -> None:
             raise JournalBroken(
                 f"{path.parent}: others may write in this folder\n  hint: chmod 700 '{path.parent}'",
             )
-        flags = os.O_RDONLY | os.O_NOFOLLOW | (os.O_CREAT if create else 0)
-        handle = os.open(path, flags, 0o600)
-        try:
-            found = os.fstat(handle)
-            if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
-                raise JournalBroken(f"{path}: is not a plain file of yours")
-            if found.st_mode & 0o077:
-                os.fchmod(handle, 0o600)
-        finally:
-            os.close(handle)
+        if create:
+            _create(path)
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+            raise JournalBroken(f"{path}: is not a plain file of yours")
+        if found.st_mode & 0o077:
+            path.chmod(0o600)
     except FileNotFoundError:
         raise JournalBroken(f"{path}: there is no journal yet\n  hint: run `rebalancer init`") from None
     except OSError as error:
         raise JournalBroken(f"{path}: the journal cannot be opened: {error.strerror}") from None
+
+
+def _create(path: Path) -> None:
+    """Make an empty file unless there is something of that name."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+    except FileExistsError:
+        return
 
 
 def _unescaped(text: str) -> str:

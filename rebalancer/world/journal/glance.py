@@ -38,7 +38,8 @@ class Glance(NamedTuple):
 
     `unresolved` counts orders that may still do something, `unknown` those of them that the broker has told nothing
     about, `filled` the orders of the last cycle that filled; `account` is the money as last noted, with the machine's
-    time; `alerts` are the last five, newest first; `kill_switch` is the reason, None when armed.
+    time; `alerts` are the last five, newest first; `kill_switch` is the reason, None when armed; `latched` are the
+    limits that were broken today and that nobody has lifted since.
     """
 
     schema_ok: bool
@@ -54,6 +55,7 @@ class Glance(NamedTuple):
     peak_equity: Decimal | None
     kill_switch: str | None
     alerts: tuple[Event, ...]
+    latched: tuple[Event, ...] = ()
 
 
 def glance(path: Path, *, day_start: datetime, account_id: str | None = None) -> Glance | None:
@@ -114,7 +116,15 @@ def _of_account(
         peak_equity=bodies.peak_of(peak[0]) if peak else None,
         kill_switch=str(kill[0].body["reason"]) if kill and kill[0].kind == "kill_set" else None,
         alerts=_events(connection, "kind = 'alert' AND account_id = :account", mine, last=_ALERTS),
+        latched=_latched(connection, mine, day_start),
     )
+
+
+def _latched(connection: sqlite3.Connection, mine: dict[str, str], day_start: datetime) -> tuple[Event, ...]:
+    lifted = {e.key: e.seq for e in _events(connection, "kind = 'rearmed' AND account_id = :account", mine)}
+    today = mine | {"since": stamp(day_start)}
+    found = _events(connection, "kind = 'latched' AND account_id = :account AND at >= :since", today)
+    return tuple(event for event in found if event.seq > lifted.get(event.key, 0))
 
 
 def _last_cycle(connection: sqlite3.Connection, account_id: str) -> CycleRecord | None:

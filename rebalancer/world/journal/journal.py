@@ -19,7 +19,7 @@ from typing import Final, Self
 
 from rebalancer.decisions import Verdict
 from rebalancer.facts import Day, Signal
-from rebalancer.outcomes import OrderState
+from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.world.journal import reading, signal_rows, sqlite, writing
 from rebalancer.world.journal.chain import OWN_KINDS
 from rebalancer.world.journal.documents import load_text
@@ -95,6 +95,12 @@ class Journal:
         with self._store.writing() as w:
             return writing.begin_cycle(w, start, self._holder)
 
+    def close_slot(self, account_id: str, slot_id: str, at: datetime, outcome: CycleOutcome, because: str) -> bool:
+        """Write the end of a slot in which no cycle runs, once and for ever. False when it was claimed before: then it
+        has its outcome, or will have it from whoever claimed it."""
+        with self._store.writing() as w:
+            return writing.close_slot(w, account_id, slot_id, at, outcome, because, self._holder)
+
     def record_plan(
         self, account_id: str, cycle_id: str, at: datetime, snapshot_text: str, rules_text: str, plan_text: str
     ) -> None:
@@ -146,6 +152,16 @@ class Journal:
             raise ValueError(f"{kind} events are written by the journal's own methods")
         with self._store.writing() as w:
             w.append(at, account_id, cycle_id, kind, key, body)
+
+    def record_events(
+        self, account_id: str, cycle_id: str | None, at: datetime, rows: Iterable[tuple[str, str, Mapping[str, object]]]
+    ) -> None:
+        """Write many events at once, all or nothing; each is its kind, key and body."""
+        with self._store.writing() as w:
+            for kind, key, body in rows:
+                if kind in OWN_KINDS:
+                    raise ValueError(f"{kind} events are written by the journal's own methods")
+                w.append(at, account_id, cycle_id, kind, key, body)
 
     def close_cycle(self, end: CycleEnd, verdicts: Sequence[Verdict], carried: Collection[str] = ()) -> None:
         """Write the verdicts and the end of a cycle. Every order of it must be final.
@@ -214,13 +230,24 @@ class Journal:
             start = reading.start_of(c, cycle_id, account_id)
             return None if start is None else reading.cycle_records(c, (start,))[0]
 
+    def slots(self, account_id: str, slot_ids: Collection[str]) -> Mapping[str, tuple[str, CycleOutcome | None, str]]:
+        """Of these slots, those that somebody has claimed: by whom, how each ended (None: not yet) and why."""
+        with self._store.reading() as c:
+            return reading.slots(c, account_id, slot_ids)
+
+    def newest_claim(self, account_id: str) -> str | None:
+        """The newest of all cycles and slots of an account, by its id; None when there is none."""
+        with self._store.reading() as c:
+            return reading.newest_claim(c, account_id)
+
     def last_end(self, account_id: str, modes: Collection[str] | None = None) -> CycleEnd | None:
         """How the last cycle ended. modes: which count; None means all but dry runs, which move nothing."""
         with self._store.reading() as c:
             return reading.last_end(c, account_id, modes)
 
     def peak_equity(self, account_id: str) -> Decimal | None:
-        """The highest equity of all closed cycles, USD."""
+        """The highest equity of all closed cycles, USD, with what was paid in (or out) since then added; None also when
+        a person has accepted other books since."""
         with self._store.reading() as c:
             return reading.peak_equity(c, account_id)
 
@@ -259,6 +286,19 @@ class Journal:
         named = {events.c.cycle_id: cycle_id, events.c.kind: kind, events.c.account_id: account_id}
         with self._store.reading() as c:
             return reading.select_events(c, *(column == value for column, value in named.items() if value is not None))
+
+    def recall(
+        self,
+        account_id: str,
+        kind: str,
+        *,
+        since: datetime | None = None,
+        keys: Collection[str] | None = None,
+        last: int | None = None,
+    ) -> tuple[Event, ...]:
+        """The events of one kind, oldest first: dated at or after a moment, with these keys, the last so many."""
+        with self._store.reading() as c:
+            return reading.recall(c, account_id, kind, since, keys, last)
 
     def newest_of_each(self, kind: str, account_id: str) -> tuple[Event, ...]:
         """The last event of every key of one kind, oldest first: what stands now, of things that change."""

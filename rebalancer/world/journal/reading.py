@@ -11,11 +11,13 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 
 from rebalancer.decisions import Verdict
 from rebalancer.facts import Day
+from rebalancer.outcomes import CycleOutcome
+from rebalancer.values import ZERO, decimal_of
 from rebalancer.world.journal import bodies
 from rebalancer.world.journal.chain import ORDER_KINDS, Row, event_of, stamp
 from rebalancer.world.journal.orders import Folded, day_of, fold
 from rebalancer.world.journal.records import DRY_RUN, CycleEnd, CycleRecord, Event, OrderRecord
-from rebalancer.world.journal.schema import events
+from rebalancer.world.journal.schema import claims, events
 
 _c = events.c
 _NAMED_MAX: Final = 500  # cycles listed by name in one query; for more, everything since the oldest is read
@@ -27,6 +29,24 @@ def select_events(
     """The events that meet all conditions, oldest first unless told otherwise."""
     query = select(events).where(*conditions).order_by(_c.seq.desc() if newest_first else _c.seq)
     return tuple(event_of(Row._make(row)) for row in connection.execute(query.limit(limit)))
+
+
+def recall(
+    connection: Connection,
+    account_id: str,
+    kind: str,
+    since: datetime | None,
+    keys: Collection[str] | None,
+    last: int | None,
+) -> tuple[Event, ...]:
+    """The events of one kind, oldest first."""
+    conditions = [_c.kind == kind, _c.account_id == account_id]
+    if since is not None:
+        conditions.append(_c.at >= stamp(since))
+    if keys is not None:
+        conditions.append(_c.key.in_(sorted(keys)))
+    found = select_events(connection, *conditions, newest_first=last is not None, limit=last)
+    return found if last is None else found[::-1]
 
 
 def newest(connection: Connection, *conditions: ColumnElement[bool]) -> Event | None:
@@ -147,10 +167,42 @@ def last_end(connection: Connection, account_id: str, modes: Collection[str] | N
     return bodies.cycle_end_of(event) if event else None
 
 
+def slots(
+    connection: Connection, account_id: str, slot_ids: Collection[str]
+) -> dict[str, tuple[str, CycleOutcome | None, str]]:
+    """Of these slots, those that somebody has claimed: by whom, how each ended (None: not yet) and why."""
+    wanted = sorted(slot_ids)
+    held = connection.execute(
+        select(claims.c.cycle_id, claims.c.holder).where(
+            claims.c.account_id == account_id, claims.c.cycle_id.in_(wanted)
+        )
+    )
+    found: dict[str, tuple[str, CycleOutcome | None, str]] = {name: (holder, None, "") for name, holder in held}
+    ended = _c.kind.in_(("cycle_ended", "slot"))
+    for event in select_events(connection, _c.account_id == account_id, _c.cycle_id.in_(wanted), ended):
+        holder = found[event.cycle_id or ""][0]
+        found[event.cycle_id or ""] = (holder, CycleOutcome(event.body["outcome"]), str(event.body["because"]))
+    return found
+
+
+def newest_claim(connection: Connection, account_id: str) -> str | None:
+    """The largest of all ids ever claimed: ids begin with their time."""
+    newest: str | None = connection.execute(
+        select(func.max(claims.c.cycle_id)).where(claims.c.account_id == account_id)
+    ).scalar()
+    return newest
+
+
 def peak_equity(connection: Connection, account_id: str) -> Decimal | None:
-    """The highest equity over all closed cycles, USD; each end carries the maximum up to itself."""
-    event = newest(connection, _c.kind == "cycle_ended", _c.account_id == account_id)
-    return bodies.peak_of(event) if event else None
+    """The highest equity over all closed cycles, USD; each end carries the maximum up to itself. A `flow` of money in
+    or out since then moves it; `books_accepted` since then ends it."""
+    mine = _c.account_id == account_id
+    event = newest(connection, _c.kind == "cycle_ended", mine)
+    if event is None or newest(connection, _c.kind == "books_accepted", mine, _c.seq > event.seq):
+        return None
+    peak = bodies.peak_of(event)
+    flows = select_events(connection, _c.kind == "flow", mine, _c.seq > event.seq)
+    return None if peak is None else peak + sum((decimal_of(flow.body["amount"]) for flow in flows), ZERO)
 
 
 def verdicts(connection: Connection, cycle_id: str, account_id: str | None) -> tuple[Verdict, ...]:

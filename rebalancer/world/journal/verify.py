@@ -3,7 +3,7 @@
 1. The database's own integrity check: pages and indexes.
 2. Every event in turn: number, predecessor, hash; the events of the orders must fold along the state graph's records.
 3. Every document that a plan names is there and unaltered, and no other.
-4. Every claim has its `cycle_started` event, and the other way round.
+4. Every claim has its `cycle_started` or `slot` event, and the other way round.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rebalancer.world.journal import sqlite
 from rebalancer.world.journal.chain import GENESIS, ORDER_KINDS, Row, event_of, stamp
 from rebalancer.world.journal.documents import text_of_row
 from rebalancer.world.journal.orders import fold
-from rebalancer.world.journal.records import Event
+from rebalancer.world.journal.records import NO_CYCLE, Event
 from rebalancer.world.journal.schema import claims, documents, events
 from rebalancer.world.ports import JournalBroken
 
@@ -63,9 +63,9 @@ def _documents(connection: Connection, told: list[Event]) -> int:
 
 def _claims(connection: Connection, told: list[Event]) -> int:
     wanted = {
-        (event.account_id, event.cycle_id, stamp(event.at), event.key, event.body["holder"]): event.seq
+        (event.account_id, event.cycle_id, stamp(event.at), _mode_of(event), event.body["holder"]): event.seq
         for event in told
-        if event.kind == "cycle_started"
+        if event.kind in ("cycle_started", "slot")
     }
     count = 0
     for row in connection.execute(select(claims)):
@@ -75,3 +75,7 @@ def _claims(connection: Connection, told: list[Event]) -> int:
     for claim, seq in wanted.items():
         raise JournalBroken(f"journal row {seq} starts the cycle {claim[1]}, whose claim is missing")
     return count
+
+
+def _mode_of(event: Event) -> str | None:
+    return NO_CYCLE if event.kind == "slot" else event.key

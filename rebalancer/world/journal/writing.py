@@ -10,13 +10,13 @@ from sqlalchemy import select
 
 from rebalancer.codec import sha256
 from rebalancer.decisions import Verdict
-from rebalancer.outcomes import OrderState
+from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.values import text_of
 from rebalancer.world.journal import reading
 from rebalancer.world.journal.chain import stamp
 from rebalancer.world.journal.documents import store_text
 from rebalancer.world.journal.orders import Change, changed, reopens
-from rebalancer.world.journal.records import CycleEnd, CycleStart, Event, Intent, OrderRecord
+from rebalancer.world.journal.records import NO_CYCLE, CycleEnd, CycleStart, Event, Intent, OrderRecord
 from rebalancer.world.journal.schema import claims, events
 from rebalancer.world.journal.store import Writing
 from rebalancer.world.ports import JournalBroken
@@ -38,13 +38,30 @@ class PlanTexts(NamedTuple):
 
 def begin_cycle(writing: Writing, start: CycleStart, holder: str) -> bool:
     """Claim a slot and say so; False when anybody ever claimed it before."""
-    mine = (claims.c.account_id == start.account_id, claims.c.cycle_id == start.cycle_id)
-    if writing.connection.execute(select(claims.c.at).where(*mine)).first() is not None:
+    if not _claim(writing, start.account_id, start.cycle_id, start.at, start.mode, holder):
         return False
-    claim = {"account_id": start.account_id, "cycle_id": start.cycle_id, "at": stamp(start.at), "mode": start.mode}
-    writing.connection.execute(claims.insert(), claim | {"holder": holder})
     body = {"version": start.version, "rules_sha256": start.rules_sha256, "holder": holder}
     writing.append(start.at, start.account_id, start.cycle_id, "cycle_started", start.mode, body)
+    return True
+
+
+def close_slot(
+    writing: Writing, account_id: str, slot_id: str, at: datetime, outcome: CycleOutcome, because: str, holder: str
+) -> bool:
+    """Claim a slot in which no cycle will run and write how it ended; False when anybody ever claimed it before."""
+    if not _claim(writing, account_id, slot_id, at, NO_CYCLE, holder):
+        return False
+    body = {"outcome": outcome, "because": because, "holder": holder}
+    writing.append(at, account_id, slot_id, "slot", slot_id, body)
+    return True
+
+
+def _claim(writing: Writing, account_id: str, cycle_id: str, at: datetime, mode: str, holder: str) -> bool:
+    mine = (claims.c.account_id == account_id, claims.c.cycle_id == cycle_id)
+    if writing.connection.execute(select(claims.c.at).where(*mine)).first() is not None:
+        return False
+    claim = {"account_id": account_id, "cycle_id": cycle_id, "at": stamp(at), "mode": mode, "holder": holder}
+    writing.connection.execute(claims.insert(), claim)
     return True
 
 

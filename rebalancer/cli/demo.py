@@ -1,0 +1,215 @@
+"""`demo`: a whole trading day on the embedded exchange in less than a minute, with the things that go wrong in it.
+
+No account, no network, and nothing of yours is touched: the day has a folder of its own, made anew every time. The
+same code runs as on a real day; only the time between cycles is skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from rebalancer.cli.exits import Exit
+from rebalancer.cli.screen import shown_path
+from rebalancer.documents import BadDocument
+
+if TYPE_CHECKING:
+    from rebalancer.exchange.core import Exchange
+    from rebalancer.session.setup import Setup
+
+DAY: Final = date(2026, 11, 20)
+NEW_YORK: Final = ZoneInfo("America/New_York")
+MARK: Final = "demo.folder"  # only a folder with this file in it is removed
+SPEED: Final = 100_000.0
+
+RULES: Final = """\
+signals: {path: signals, sample: never, max_age_minutes: 600}
+sectors_file: SECTORS
+reporting: {directory: REPORTS}
+execution: {phase_timeout_seconds: 2, cancel_timeout_seconds: 2}
+risk_management: {max_drawdown: 0.0032}
+protection: {mode: monitor, stop_loss: 0.012, take_profit: 0.05, poll_seconds: 300}
+simulation: {seed: 7}
+"""
+
+MORNING: Final = {
+    "MSFT": 0.7, "NVDA": 0.6, "XOM": 0.5, "CVX": 0.6, "KO": 0.7, "WMT": 0.5, "JNJ": 0.6, "UNH": 0.5, "CAT": 0.6,
+    "V": 0.6, "AAPL": 0.0, "JPM": 0.0,
+}  # fmt: skip
+NOON: Final = {**MORNING, "NVDA": 0.0, "CVX": 0.2, "KO": 0.9, "DUK": 0.7, "HON": 0.6}
+AFTERNOON: Final = {**NOON, "UNH": 0.0, "COST": 0.8, "GOOGL": 0.8, "HD": 0.7}
+LATE: Final = {**AFTERNOON, "KO": 0.0, "MRK": 0.9}
+
+
+class Happening(NamedTuple):
+    """Something that somebody else does during the day, at a time of New York."""
+
+    at: time
+    text: str
+    act: Callable[[Exchange, Path], object]
+
+
+def run_demo(*, show: bool) -> int:
+    """Play the day, tell what happens, and end with the path of its report."""
+    from rebalancer.cli.embedded import exchange_for_session
+    from rebalancer.session.execute import Connection
+    from rebalancer.session.notify import Notify
+    from rebalancer.session.start import run_session
+    from rebalancer.session.stop import Stop
+    from rebalancer.world.brokers import Credentials, Endpoints
+
+    say = sys.stdout.write
+    setup = _setup()
+    say(f"A trading day, {DAY:%A %Y-%m-%d}, on the embedded exchange: generated prices, no account, no network.\n\n")
+    stop = Stop()
+    lead = setup.rules.session.start_lead_minutes + 1
+    with (
+        stop.on_signals(),
+        exchange_for_session(setup.rules.simulation, setup.state / "exchange.sqlite", True, DAY, lead) as running,
+    ):
+        day = _Day(running.exchange, running.clock, setup, say)
+        connection = Connection(Credentials("embedded", "embedded"), Endpoints(running.url))
+        run_session(setup, connection, stop, Notify.from_environment({}), exchange=day, speed=SPEED)
+    return _end(setup, say, show)
+
+
+class _Day:
+    """The exchange's clock as the session moves it; what happens during the day happens on the way."""
+
+    def __init__(self, exchange: Exchange, clock: Any, setup: Setup, say: Callable[[str], object]) -> None:
+        self._exchange, self._clock, self._setup, self._say = exchange, clock, setup, say
+        self._left = sorted(HAPPENINGS, key=lambda h: h.at)
+        self._told = 0
+
+    def advance(self, seconds: float) -> None:
+        """Step forward, stopping at whatever happens on the way."""
+        end = self._now() + timedelta(seconds=seconds)
+        while self._left and (at := _moment(self._left[0].at)) <= end:
+            self._clock.advance(max((at - self._now()).total_seconds(), 0.0))
+            happening = self._left.pop(0)
+            self._tell_cycles()
+            self._say(f"{happening.at:%H:%M}  * {happening.text}\n")
+            happening.act(self._exchange, self._setup.root)
+        self._clock.advance(max((end - self._now()).total_seconds(), 0.0))
+        self._tell_cycles()
+
+    def _now(self) -> datetime:
+        from rebalancer.exchange.calendar import moment_of
+
+        return moment_of(self._clock.micros())
+
+    def _tell_cycles(self) -> None:
+        """One line per cycle that did something, since the last time."""
+        from rebalancer.world.journal import Journal
+
+        if not self._setup.journal.exists():
+            return
+        with Journal.open(self._setup.journal) as journal:
+            done = [c for c in reversed(journal.cycles(None, 1000)) if c.ended_at is not None]
+        for cycle in done[self._told :]:
+            if cycle.orders or (cycle.outcome is not None and cycle.outcome.startswith("HALTED")):
+                local = cycle.started_at.astimezone(NEW_YORK)
+                self._say(f"{local:%H:%M}    {cycle.outcome}: {cycle.because}\n")
+        self._told = len(done)
+
+
+def _moment(at: time) -> datetime:
+    return datetime.combine(DAY, at, NEW_YORK).astimezone(UTC)
+
+
+def _setup() -> Setup:
+    """A configured rebalancer in a fresh folder of its own."""
+    from rebalancer.session.setup import Setup, load_setup
+    from rebalancer.world.config import load_rules
+    from rebalancer.world.paths import state_directory
+
+    yours = load_setup(None, {})
+    folder = state_directory("demo")
+    if any(folder.iterdir()) and not (folder / MARK).exists():
+        raise BadDocument(str(folder), "is not a folder of the demo", "move it away")
+    shutil.rmtree(folder)
+    (folder / "signals").mkdir(parents=True, mode=0o700)
+    (folder / "state").mkdir(mode=0o700)
+    (folder / MARK).write_text("made anew by every demo\n", encoding="utf-8")
+    rules = RULES.replace("SECTORS", str(yours.root / yours.rules.sectors_file))
+    (folder / "demo.yaml").write_text(rules.replace("REPORTS", str(yours.reports / "demo")), encoding="utf-8")
+    _opinions(folder, MORNING, time(9, 20))
+    loaded = load_rules([folder / "demo.yaml"], {})
+    return Setup(folder, loaded, "simulated", folder / "state", os.environ)
+
+
+def _opinions(folder: Path, scores: dict[str, float], at: time) -> None:
+    """Put a set of signals into the folder, whole or not at all."""
+    issued = f"{_moment(at):%Y-%m-%dT%H:%M:%SZ}"
+    rows = "".join(f"{symbol},{score},0.8,{issued},desk\n" for symbol, score in scores.items())
+    fresh = folder / "signals" / "desk.tmp"
+    fresh.write_text("symbol,score,confidence,issued_at,source\n" + rows, encoding="utf-8")
+    fresh.replace(folder / "signals" / "desk.csv")
+
+
+def _hand_trade(exchange: Exchange, _: Path) -> None:
+    exchange.submit(
+        {"symbol": "MCD", "qty": "12", "side": "buy", "type": "market", "time_in_force": "day",
+         "client_order_id": "placed-by-hand"}
+    )  # fmt: skip
+
+
+def _partial(exchange: Exchange, folder: Path) -> None:
+    from rebalancer.exchange.admin.actions import change_faults
+
+    change_faults(exchange, {"rules": [{"name": "thin", "kind": "partial_fill", "symbols": ["DUK"], "times": 1}]})
+    _opinions(folder, NOON, time(11, 29))
+
+
+def _halt(exchange: Exchange, _: Path) -> None:
+    from rebalancer.exchange.admin.actions import halt
+
+    halt(exchange, {"symbol": "COST", "halted": True})
+
+
+def _resume(exchange: Exchange, _: Path) -> None:
+    from rebalancer.exchange.admin.actions import halt
+
+    halt(exchange, {"symbol": "COST", "halted": False})
+
+
+HAPPENINGS: Final = (
+    Happening(time(10, 41), "somebody buys 12 MCD by hand, past the rebalancer", _hand_trade),
+    Happening(time(11, 30), "new opinions arrive; DUK trades thinly, its first fill will be partial", _partial),
+    Happening(time(12, 58), "COST is halted at its exchange", _halt),
+    Happening(
+        time(13, 0),
+        "new opinions arrive, among them one about COST",
+        lambda _, f: _opinions(f, AFTERNOON, time(12, 59)),
+    ),
+    Happening(time(13, 40), "COST trades again", _resume),
+    Happening(
+        time(14, 45), "new opinions: MRK would be bought, KO sold", lambda _, f: _opinions(f, LATE, time(14, 44))
+    ),
+)
+
+
+def _end(setup: Setup, say: Callable[[str], object], show: bool) -> int:
+    from rebalancer.report.edition.words import attention_of, sentence_of
+    from rebalancer.report.files import write_edition
+    from rebalancer.session.editions import edition_of
+    from rebalancer.world.journal import Journal
+
+    with Journal.open(setup.journal) as journal:
+        newest = journal.cycles(None, 1)[0]
+        made_at = newest.ended_at or newest.started_at
+        edition = edition_of(journal, newest.account_id, "simulated", setup.rules, "day", DAY, made_at)
+    written = write_edition(edition, setup.reports)
+    say(f"\n{sentence_of(edition, attention_of(edition))}\n")
+    say(f"report: {shown_path(written.html_path)}\n")
+    if show:
+        import webbrowser
+
+        webbrowser.open(written.html_path.as_uri())
+    return Exit.DONE

@@ -1,0 +1,62 @@
+"""Say whether this cycle has to leave every position, and why.
+
+Either because the account is to be flat some minutes before the close, or because a loss limit was broken and
+`on_breach` is `flatten`. Being flat *by* a time takes as many cycles as the largest trade and the orders per execution
+demand; the first of them is early enough for the last one to begin in time. Nothing is opened in the cycle before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import ROUND_CEILING, Decimal
+
+from rebalancer.decide.judge import Judgement
+from rebalancer.decide.lots import largest_trade, most_shares
+from rebalancer.facts import Snapshot
+from rebalancer.outcomes import Outcome
+from rebalancer.rules import Rules
+from rebalancer.values import ZERO
+
+
+def leave(
+    judged: Judgement, snapshot: Snapshot, held: Mapping[str, Decimal], prices: Mapping[str, Decimal], rules: Rules
+) -> Judgement:
+    """The judgement, with `leave` set when all positions go. Nothing is opened then either.
+
+    held: signed shares. prices: USD, for whatever is held and has one.
+    """
+    if judged.stop:
+        return judged
+    if judged.outcome is not None and rules.risk_management.on_breach == "flatten":
+        said = judged.because.removesuffix(": reductions only")
+        return judged._replace(because=f"{said}: all positions are closed", leave=True)
+    minutes = rules.risk_management.flat_by_minutes_before_close
+    if minutes is None:
+        return judged
+    flat = snapshot.session.close - timedelta(minutes=minutes)
+    interval = timedelta(minutes=rules.execution.interval_minutes)
+    cycles = _cycles_needed(held, prices, rules)
+    if snapshot.as_of + interval * (cycles + 1) <= flat:
+        return judged
+    said = f"flat by {minutes} minutes before the close"
+    if snapshot.as_of + interval * cycles <= flat:  # there is still time, but whatever is opened now needs more of it
+        return judged if judged.denied is not None else Judgement(None, said, False, Outcome.DENIED_FLAT_BY)
+    said += ": all positions are closed"
+    if judged.outcome is not None:
+        return judged._replace(because=f"{judged.because}; {said}", leave=True)
+    return Judgement(None, said, stop=False, denied=Outcome.DENIED_FLAT_BY, leave=True)
+
+
+def _cycles_needed(held: Mapping[str, Decimal], prices: Mapping[str, Decimal], rules: Rules) -> int:
+    """How many cycles it takes to sell everything: one order a symbol and cycle, none above the largest trade."""
+    pieces = [_orders_needed(abs(qty), prices.get(symbol, ZERO), rules) for symbol, qty in held.items()]
+    together = -(-sum(pieces) // max(rules.execution.max_orders_per_execution, 1))
+    return max([1, together, *pieces])
+
+
+def _orders_needed(shares: Decimal, price: Decimal, rules: Rules) -> int:
+    """In whole shares, which is never fewer orders than in fractions. What is dearer than any order may be, or has no
+    price, counts as one: it cannot be sold either way."""
+    most = most_shares(price, min(Decimal(1), shares), largest_trade(rules)) if price > 0 else ZERO
+    return int((shares / most).to_integral_value(ROUND_CEILING)) if most > 0 else 1

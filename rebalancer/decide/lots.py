@@ -1,0 +1,39 @@
+"""Say in which steps a name is traded, and how much one order may be worth."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from rebalancer.facts import Instrument
+from rebalancer.rules import Rules
+from rebalancer.values import FRACTIONAL_LOT, shares_toward_zero
+
+
+def trade_lot(instrument: Instrument, rules: Rules, *, is_long: bool) -> Decimal:
+    """The smallest quantity to trade: the instrument's lot, or a millionth of a share where fractions are wanted. The
+    broker lends whole shares only."""
+    if instrument.asset_class == "crypto":
+        return instrument.lot
+    if not is_long:
+        return max(instrument.lot, Decimal(1))
+    fractions = instrument.fractionable and rules.position_sizing.fractional
+    return min(instrument.lot, FRACTIONAL_LOT) if fractions else instrument.lot
+
+
+def closing_lot(instrument: Instrument, *, is_long: bool) -> Decimal | None:
+    """What a reduction must be a multiple of; None when any fraction that is held can be closed."""
+    if instrument.asset_class == "crypto":
+        return instrument.lot
+    if not is_long:
+        return max(instrument.lot, Decimal(1))
+    return None if instrument.fractionable else instrument.lot
+
+
+def largest_trade(rules: Rules) -> Decimal:
+    """The most USD that one order may be worth."""
+    return min(rules.position_sizing.max_trade_size, rules.position_sizing.max_order_value)
+
+
+def most_shares(price: Decimal, lot: Decimal, money: Decimal) -> Decimal:
+    """The most shares that one order may have for this money, rounded down to the lot."""
+    return shares_toward_zero(money / price, lot)

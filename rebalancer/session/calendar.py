@@ -1,0 +1,122 @@
+"""The slots of a trading day: a pure function from trading hours to slots.
+
+Hours come from the exchange's published calendar (pandas-market-calendars) narrowed by the broker's own: a day that
+either of them does not have is no trading day, and the later open and the earlier close count. Slots are counted from
+the open, so that New York's clock changes never matter; their ids are UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from rebalancer.world.ports import TradingHours
+
+NEW_YORK: Final = ZoneInfo("America/New_York")
+USUAL_CLOSE: Final = time(16)
+MINUTE: Final = timedelta(minutes=1)
+
+
+class Slot(NamedTuple):
+    """One moment at which a cycle is due. `id` is also the id of its cycle, such as `2026-11-20T15:35Z`."""
+
+    id: str
+    at: datetime
+    crypto_only: bool = False
+
+
+class TradingDay(NamedTuple):
+    """One day of work in New York. `hours` is None when stocks do not trade; `ends` is when its books can be closed."""
+
+    day: date
+    hours: TradingHours | None
+    slots: tuple[Slot, ...]
+    ends: datetime
+
+
+def trading_day(day: date, hours: TradingHours | None, interval_minutes: int, *, around_the_clock: bool) -> TradingDay:
+    """All slots of a day in New York, in time order.
+
+    A stock slot is every `interval_minutes` from the open, and before the close. Around the clock there are slots for
+    crypto alone outside these hours, on multiples of the interval since midnight UTC, from midnight to midnight in New
+    York (23 or 25 hours when its clocks change).
+    """
+    assert hours is None or hours.day == day, "hours of another day"
+    slots = _stock_slots(hours, interval_minutes) if hours is not None else []
+    if around_the_clock:
+        slots += _crypto_slots(day, hours, interval_minutes)
+    ends = hours.close if hours is not None else _in_utc(day, USUAL_CLOSE)
+    return TradingDay(day, hours, tuple(sorted(slots, key=lambda slot: slot.at)), ends)
+
+
+def narrowed(published: Iterable[TradingHours], brokers: Iterable[TradingHours]) -> tuple[TradingHours, ...]:
+    """The hours that both calendars know, in time order: closed wins."""
+    theirs = {hours.day: hours for hours in brokers}
+    both = (
+        TradingHours(ours.day, max(ours.open, theirs[ours.day].open), min(ours.close, theirs[ours.day].close))
+        for ours in published
+        if ours.day in theirs
+    )
+    return tuple(sorted(hours for hours in both if hours.open < hours.close))
+
+
+def published_hours(first: date, last: date) -> tuple[TradingHours, ...]:
+    """The New York exchange's sessions from `first` to `last`, both included, holidays and half days applied.
+
+    Imports pandas, which takes about half a second the first time.
+    """
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the library's own calls of pandas, nothing of ours
+        import pandas_market_calendars  # type: ignore[import-untyped] # ships no type marker
+
+        schedule = pandas_market_calendars.get_calendar("NYSE").schedule(first.isoformat(), last.isoformat())
+    return tuple(
+        TradingHours(day.date(), opens.to_pydatetime().astimezone(UTC), closes.to_pydatetime().astimezone(UTC))
+        for day, opens, closes in zip(schedule.index, schedule["market_open"], schedule["market_close"], strict=True)
+    )
+
+
+def day_in_new_york(moment: datetime) -> date:
+    """The calendar day in New York."""
+    return moment.astimezone(NEW_YORK).date()
+
+
+def midnight_after(day: date) -> datetime:
+    """When a day in New York ends, UTC."""
+    return _in_utc(day + timedelta(days=1), time())
+
+
+def slot_id(at: datetime) -> str:
+    """The id of a slot: its minute in UTC."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ")
+
+
+def hours_of(day: date, hours: Sequence[TradingHours]) -> TradingHours | None:
+    """The hours of one day, None when stocks do not trade on it."""
+    return next((one for one in hours if one.day == day), None)
+
+
+def _stock_slots(hours: TradingHours, interval_minutes: int) -> list[Slot]:
+    step = timedelta(minutes=interval_minutes)
+    count = -((hours.open - hours.close) // step)  # rounded up: the last one may be shorter
+    return [Slot(slot_id(at), at) for at in (hours.open + number * step for number in range(count))]
+
+
+def _crypto_slots(day: date, hours: TradingHours | None, interval_minutes: int) -> list[Slot]:
+    begin, end = _in_utc(day, time()), midnight_after(day)
+    midnights = (datetime.combine(day + timedelta(days=ahead), time(), UTC) for ahead in (0, 1))
+    steps = range(0, 24 * 60, interval_minutes)  # each UTC day counts from its own midnight
+    moments = [midnight + step * MINUTE for midnight in midnights for step in steps]
+    return [
+        Slot(slot_id(at), at, crypto_only=True)
+        for at in moments
+        if begin <= at < end and not (hours is not None and hours.open <= at < hours.close)
+    ]
+
+
+def _in_utc(day: date, at: time) -> datetime:
+    return datetime.combine(day, at, NEW_YORK).astimezone(UTC)

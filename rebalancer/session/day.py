@@ -1,0 +1,285 @@
+"""The trading day: the order of its effects.
+
+    prepare    wait until shortly before the open; close what earlier processes left (`Work.recover`)
+    sweep      every slot that passed without a session is written down as MISSED
+    slots      at each: ask the broker's clock, then run a cycle, or write why not
+    between    the position monitor looks at prices (`Work.look`)
+    close      some minutes after the close: the end-of-day work (`Work.end_of_day`)
+
+The broker's time decides what is due; the journal's claim decides who runs it; this machine's clock decides nothing.
+Of several slots that are due at once at most the newest runs, and only within `session.late_start_seconds`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Final, NamedTuple, Protocol
+
+from rebalancer.documents import BadDocument
+from rebalancer.outcomes import CycleOutcome
+from rebalancer.rules import Rules
+from rebalancer.session.calendar import NEW_YORK, Slot, TradingDay, day_in_new_york, midnight_after
+from rebalancer.session.hours import Hours
+from rebalancer.session.notify import Notify
+from rebalancer.session.scheduler import Alarm
+from rebalancer.session.slots import SlotBook
+from rebalancer.session.stop import Stop
+from rebalancer.world.clock import Clock
+from rebalancer.world.ports import (
+    BrokerClock,
+    BrokerUnavailable,
+    CredentialsRefused,
+    LockHeld,
+    TradingHours,
+    WrongAccount,
+)
+
+LOG: Final = logging.getLogger(__name__)
+LOOK_BACK_DAYS: Final = 31  # slots of days without any session are written down this far back
+QUIET_SECONDS: Final = 30.0  # longest wait when there is nothing to watch; below any sensible watchdog
+JUMP_SECONDS: Final = 2.0  # a wall clock that runs so far from the monotonic one has jumped, or the machine slept
+CLOSE_ATTEMPTS: Final = 10
+CLOSE_PAUSE: Final = timedelta(minutes=1)
+
+
+class TimeBroker(Protocol):
+    """What the day asks the broker itself. Every method may raise BrokerUnavailable."""
+
+    def clock(self) -> BrokerClock: ...
+    def now(self) -> datetime: ...
+    def calendar(self, first: date, last: date) -> tuple[TradingHours, ...]: ...
+
+
+class Work(NamedTuple):
+    """What is done, given from outside.
+
+    prepare: checks before the day, then recover. recover: close what an earlier process left behind. cycle: run one
+    slot's cycle and return a short sentence. look: the position monitor, every `protection.poll_seconds` while the
+    market is open. end_of_day: cancel leftovers, check, report, tell; it may be called again when it raises
+    BrokerUnavailable, and for a day that is closed it does nothing.
+    """
+
+    prepare: Callable[[], None]
+    recover: Callable[[], None]
+    cycle: Callable[[Slot], str]
+    look: Callable[[datetime], None]
+    end_of_day: Callable[[TradingDay, Mapping[str, int]], None]
+
+
+class Session:
+    """One session from its start to its end."""
+
+    def __init__(
+        self,
+        broker: TimeBroker,
+        book: SlotBook,
+        hours: Hours,
+        clock: Clock,
+        alarm: Alarm,
+        stop: Stop,
+        notify: Notify,
+        work: Work,
+        rules: Rules,
+    ) -> None:
+        self._broker, self._book, self._hours, self._clock = broker, book, hours, clock
+        self._alarm, self._stop, self._notify, self._work, self._rules = alarm, stop, notify, work, rules
+        self._late = timedelta(seconds=rules.session.late_start_seconds)
+        self._always = rules.session.crypto_around_the_clock
+        self._busy_until: datetime | None = None
+        self._looked = self._clock.monotonic()
+        self._marks = (clock.wall(), clock.monotonic())
+        self._last = ""
+
+    def run(self) -> str:
+        """Work through today, or around the clock through all days until stopped. Returns how it ended, in a sentence.
+
+        Raises CredentialsRefused, WrongAccount, JournalBroken, BrokerUnavailable (when the day cannot be closed), and
+        whatever a cycle raises that is none of its usual endings: then nothing more is sent.
+        """
+        self._notify.ready("preparing")
+        while self._stop.reason() is None:
+            now = self._now()
+            today = self._hours.day(day_in_new_york(now))
+            self._sweep_earlier(today, now)
+            if not today.slots:
+                upcoming = self._hours.next_open(now)
+                opens = "" if upcoming is None else f"; the next session opens {_spoken(upcoming)}"
+                return f"the market is closed on {today.day}{opens}"
+            self._run_day(today)
+            if not self._always:
+                break
+            self._wait_until(midnight_after(today.day), f"day {today.day} is over")
+        stopped = self._stop.reason()
+        if stopped is not None:
+            self._notify.stopping(stopped)
+            return stopped
+        return f"the trading day {today.day} is closed"
+
+    def _run_day(self, day: TradingDay) -> None:
+        if day.hours is not None and not self._always:
+            lead = timedelta(minutes=self._rules.session.start_lead_minutes)
+            if not self._wait_until(day.hours.open - lead, f"waiting for the open, {_spoken(day.hours.open)}"):
+                return
+        self._when_it_answers(self._work.prepare)
+        now = self._now()
+        self._book.sweep(day.slots, now - self._late)
+        pending = deque(self._book.left(day.slots))
+        closes = day.ends + timedelta(minutes=self._rules.session.end_of_day_minutes)
+        self._alarm.plan([slot.at for slot in pending] + [closes], now)
+        is_closed = False
+        while pending or not is_closed:
+            due = min([slot.at for slot in list(pending)[:1]] + ([] if is_closed else [closes]))
+            if not self._wait_until(due, self._next(pending, closes)):
+                return
+            if pending and pending[0].at <= self._now():
+                self._run_due(pending)
+            elif not is_closed and self._now() >= closes:
+                is_closed = self._close(day)
+                if not is_closed:
+                    return
+
+    def _run_due(self, pending: deque[Slot]) -> None:
+        """Take the slots that are due; run the newest if it is not too late, and write why the others did not."""
+        told = self._ask_clock()
+        now = told.now if told is not None else self._now()
+        due: list[Slot] = []
+        while pending and pending[0].at <= now:
+            due.append(pending.popleft())
+        if not due:
+            return  # the broker's clock says that it is not time yet
+        newest = due.pop() if now - due[-1].at <= self._late else None
+        for slot in due:
+            self._passed_over(slot, now)
+        if newest is None:
+            return
+        if told is None:
+            self._write(newest, now, CycleOutcome.HALTED_BROKER_DOWN, "the broker's clock did not answer")
+        elif not newest.crypto_only and not told.session.is_open:
+            self._write(newest, now, CycleOutcome.SKIPPED_MARKET_CLOSED, "the broker's clock says it is closed")
+        else:
+            self._run(newest)
+
+    def _passed_over(self, slot: Slot, now: datetime) -> None:
+        """A slot that cannot begin any more: an earlier cycle took its time, or this machine did not run."""
+        if self._busy_until is not None and slot.at < self._busy_until:
+            self._write(slot, now, CycleOutcome.SKIPPED_OVERLAPPING, "the cycle before it was still running")
+        else:
+            behind = (now - slot.at).total_seconds()
+            self._write(slot, now, CycleOutcome.SKIPPED_TOO_LATE, f"noticed {behind:,.0f} s after its time")
+
+    def _run(self, slot: Slot) -> None:
+        self._notify.status(f"running the cycle of {_spoken(slot.at)}")
+        try:
+            self._last = f"{_spoken(slot.at)} {self._work.cycle(slot)}"
+        except LockHeld as error:  # another run holds the lock, or has claimed this very slot: then nothing is written
+            self._write(slot, self._now(), CycleOutcome.SKIPPED_OVERLAPPING, _first_line(error))
+        except BrokerUnavailable as error:
+            self._write(slot, self._now(), CycleOutcome.HALTED_BROKER_DOWN, _first_line(error))
+        except BadDocument as error:
+            self._write(slot, self._now(), CycleOutcome.MISSED, _first_line(error))
+        except (CredentialsRefused, WrongAccount) as error:
+            self._write(slot, self._now(), CycleOutcome.HALTED_ACCOUNT, _first_line(error))
+            raise
+        finally:
+            self._busy_until = self._now()
+
+    def _write(self, slot: Slot, now: datetime, outcome: CycleOutcome, because: str) -> None:
+        if self._book.close(slot, now, outcome, because):
+            self._last = f"{_spoken(slot.at)} {outcome}"
+            LOG.warning("slot %s: %s: %s", slot.id, outcome, because)
+
+    def _close(self, day: TradingDay) -> bool:
+        """Do the end-of-day work, again while the broker does not answer. False when it was stopped meanwhile."""
+        for attempt in range(1, CLOSE_ATTEMPTS + 1):
+            self._notify.status(f"end of day {day.day}")
+            done = [slot for slot in day.slots if slot.at <= self._now()]
+            try:
+                self._when_it_answers(self._work.recover)
+                self._book.sweep(done, self._now(), "it was left without an outcome")
+                self._work.end_of_day(day, self._book.tally(done))
+            except BrokerUnavailable as error:
+                if attempt == CLOSE_ATTEMPTS:
+                    raise
+                LOG.warning("end of day, attempt %s: %s", attempt, _first_line(error))
+                if not self._wait_until(self._now() + CLOSE_PAUSE, "end of day: the broker does not answer"):
+                    return False
+                continue
+            return True
+        raise AssertionError("the last attempt returns or raises")
+
+    def _when_it_answers(self, reconcile: Callable[[], None]) -> None:
+        """Reconcile now; when that cannot be done, each cycle tries again before it plans anything."""
+        try:
+            reconcile()
+        except BrokerUnavailable as error:
+            LOG.warning("reconciliation has to wait: %s", _first_line(error))
+        except LockHeld as error:
+            LOG.warning("reconciliation is left to the run that holds the lock: %s", _first_line(error))
+
+    def _sweep_earlier(self, today: TradingDay, now: datetime) -> None:
+        """Write down the slots of days since the journal's last one on which no session ran."""
+        for day in self._hours.days_since(self._book.newest_day(), today.day, LOOK_BACK_DAYS):
+            self._book.sweep(day.slots, now)
+
+    def _wait_until(self, at: datetime, status: str) -> bool:
+        """Wait, looking after positions meanwhile. False when the session is stopped instead."""
+        self._notify.status(status)
+        while self._stop.reason() is None:
+            self._notify.alive()
+            now = self._now()
+            if now >= at:
+                return True
+            pause = self._look(now)
+            self._alarm.wait(min((at - self._now()).total_seconds(), pause))
+        return False
+
+    def _look(self, now: datetime) -> float:
+        """Let the position monitor look when it is time; the seconds until it wants to look again."""
+        if not (self._always or self._hours.is_open(now)):
+            return QUIET_SECONDS
+        every = self._rules.protection.poll_seconds
+        since = self._clock.monotonic() - self._looked
+        if since >= every:
+            self._looked, since = self._clock.monotonic(), 0.0
+            try:
+                self._work.look(now)
+            except BrokerUnavailable as error:
+                LOG.warning("the position monitor has no prices: %s", _first_line(error))
+        return min(every - since, QUIET_SECONDS)
+
+    def _now(self) -> datetime:
+        """The broker's time, asked anew when this machine's clocks have parted: it slept, or somebody set them."""
+        wall, ran = self._clock.wall(), self._clock.monotonic()
+        parted = abs((wall - self._marks[0]).total_seconds() - (ran - self._marks[1])) > JUMP_SECONDS
+        self._marks = (wall, ran)
+        told = self._ask_clock() if parted else None
+        if told is not None:
+            return told.now
+        try:
+            return self._broker.now()
+        except BrokerUnavailable:
+            return wall  # it has never answered: good enough to know what is due, and nothing is sent without it
+
+    def _ask_clock(self) -> BrokerClock | None:
+        try:
+            return self._broker.clock()
+        except BrokerUnavailable as error:
+            LOG.warning("the broker's clock does not answer: %s", _first_line(error))
+            return None
+
+    def _next(self, pending: Sequence[Slot], closes: datetime) -> str:
+        last = f"; last {self._last}" if self._last else ""
+        if pending and (pending[0].at <= closes or self._always):
+            return f"next cycle {_spoken(pending[0].at)}{last}"
+        return f"closed; end-of-day work {_spoken(closes)}{last}"
+
+
+def _spoken(moment: datetime) -> str:
+    return moment.astimezone(NEW_YORK).strftime("%a %H:%M ET")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

@@ -1,0 +1,90 @@
+"""The end of a day: what is left is cancelled, the books are checked against the broker, and people are told.
+
+The steps run in the order of `Steps`; each is a small function given from outside. A day is closed once: what was done
+is written in the journal under its date, and a second call finds it there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Final, NamedTuple
+
+from rebalancer.decide.draft import ID_PREFIX
+from rebalancer.session.calendar import TradingDay
+from rebalancer.world.clock import Clock
+from rebalancer.world.journal import Journal
+from rebalancer.world.ports import Broker, BrokerOrder, BrokerUnavailable
+
+LOG: Final = logging.getLogger(__name__)
+KIND: Final = "end_of_day"
+EXIT_PAIR: Final = "oco"  # stop and target of a position: they stay over night
+WAIT_STEP_SECONDS: Final = 0.25
+
+
+class Steps(NamedTuple):
+    """What is done, in this order. `cancel` raises BrokerUnavailable to be called again later; `check` returns what it
+    found wrong, in sentences; `report` returns where the day's page lies; `tell` sends the day's message."""
+
+    cancel: Callable[[], int]
+    check: Callable[[date], tuple[str, ...]] | None
+    report: Callable[[date], str]
+    tell: Callable[[date, str], None]
+
+
+def close_day(
+    journal: Journal, account_id: str, day: TradingDay, tally: Mapping[str, int], steps: Steps, at: datetime
+) -> bool:
+    """Do the steps for a day that is not closed yet. False when it was. Raises BrokerUnavailable before anything is
+    written."""
+    if is_closed(journal, account_id, day.day):
+        return False
+    cancelled = steps.cancel()
+    found = steps.check(day.day) if steps.check is not None else None
+    page = steps.report(day.day)
+    text = _sentence(day, tally, cancelled, found)
+    steps.tell(day.day, text)
+    body = {"slots": dict(tally), "cancelled": cancelled, "found": list(found or ()), "page": page, "text": text}
+    journal.record_event(account_id, None, at, KIND, day.day.isoformat(), body)
+    LOG.info("%s", text)
+    return True
+
+
+def is_closed(journal: Journal, account_id: str, day: date) -> bool:
+    """Whether the end-of-day work of a day has been done."""
+    return any(event.key == day.isoformat() for event in journal.newest_of_each(KIND, account_id))
+
+
+def cancel_leftovers(broker: Broker, clock: Clock, timeout_seconds: float) -> int:
+    """Cancel every open order of ours that is not the protection of a position, and wait until each has ended; counts
+    them. Raises BrokerUnavailable, also when one has not ended in time."""
+    asked = leftovers(broker)
+    for order in asked:
+        broker.cancel(order.id)
+    deadline = clock.monotonic() + timeout_seconds
+    while left := leftovers(broker) if asked else ():
+        if clock.monotonic() >= deadline:
+            names = ", ".join(order.client_order_id for order in left)
+            raise BrokerUnavailable(f"cancelled and not ended yet: {names}")
+        clock.wait(WAIT_STEP_SECONDS)
+    return len(asked)
+
+
+def leftovers(broker: Broker) -> tuple[BrokerOrder, ...]:
+    """Our open orders, without those that protect a position."""
+    return tuple(
+        order
+        for order in broker.orders(None)
+        if order.client_order_id.startswith(ID_PREFIX) and order.order_class != EXIT_PAIR and not order.state.is_final
+    )
+
+
+def _sentence(day: TradingDay, tally: Mapping[str, int], cancelled: int, found: tuple[str, ...] | None) -> str:
+    slots = ", ".join(f"{count} {word}" for word, count in tally.items()) or "no slots"
+    said = f"{day.day}: {sum(tally.values())} slots ({slots})"
+    if cancelled:
+        said += f"; {cancelled} open orders cancelled"
+    if found is None:
+        return said
+    return f"{said}; {'; '.join(found)}" if found else f"{said}; the books agree with the broker"

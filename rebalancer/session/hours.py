@@ -1,0 +1,73 @@
+"""Which days trade, and from when to when: the published calendar narrowed by the broker's, kept for one day."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from rebalancer.rules import Rules
+from rebalancer.session.calendar import (
+    TradingDay,
+    day_in_new_york,
+    hours_of,
+    narrowed,
+    published_hours,
+    trading_day,
+)
+from rebalancer.world.ports import BrokerUnavailable, TradingHours
+
+LOG: Final = logging.getLogger(__name__)
+DAYS_BACK: Final = timedelta(days=40)
+DAYS_AHEAD: Final = timedelta(days=14)
+
+Calendar = Callable[[date, date], tuple[TradingHours, ...]]
+
+
+class Hours:
+    """Trading days around today. Closed wins: a day counts only when both calendars have it."""
+
+    def __init__(self, broker: Calendar, rules: Rules, published: Calendar = published_hours) -> None:
+        self._broker, self._published = broker, published
+        self._interval = rules.execution.interval_minutes
+        self._always = rules.session.crypto_around_the_clock
+        self._known: tuple[date, tuple[TradingHours, ...]] | None = None
+
+    def day(self, day: date) -> TradingDay:
+        """A day and its slots; for days around today."""
+        return self._day(day, self._around(day))
+
+    def days_since(self, first: date | None, before: date, most: int) -> Iterator[TradingDay]:
+        """The days from `first` on and before `before`, at most so many back; none when there is no first."""
+        if first is None:
+            return
+        hours = self._around(before)
+        for back in range(min((before - first).days, most), 0, -1):
+            yield self._day(before - timedelta(days=back), hours)
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether stocks trade now, by the calendars alone."""
+        hours = hours_of(day_in_new_york(now), self._around(day_in_new_york(now)))
+        return hours is not None and hours.open <= now < hours.close
+
+    def next_open(self, now: datetime) -> datetime | None:
+        """When stocks open next; None when that is further away than the calendar was read."""
+        return next((hours.open for hours in self._around(day_in_new_york(now)) if hours.open > now), None)
+
+    def _day(self, day: date, hours: tuple[TradingHours, ...]) -> TradingDay:
+        return trading_day(day, hours_of(day, hours), self._interval, around_the_clock=self._always)
+
+    def _around(self, day: date) -> tuple[TradingHours, ...]:
+        """The hours around a day, read once a day. While the broker's calendar cannot be read the published one counts
+        alone: the broker's clock is asked at every slot all the same."""
+        if self._known is None or self._known[0] != day:
+            first, last = day - DAYS_BACK, day + DAYS_AHEAD
+            published = self._published(first, last)
+            try:
+                hours = narrowed(published, self._broker(first, last))
+            except BrokerUnavailable as error:
+                LOG.warning("the broker's calendar cannot be read, the published one counts: %s", error)
+                hours = published
+            self._known = (day, hours)
+        return self._known[1]

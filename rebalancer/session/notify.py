@@ -1,0 +1,76 @@
+"""Tell systemd how the session is: ready, one line of status, alive, stopping (the sd_notify protocol).
+
+Without systemd nothing is sent. Trouble with the socket never stops a trade.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping, MutableMapping
+from typing import Final
+
+STATUS_LENGTH_MAX: Final = 300
+
+
+class Notify:
+    """The service manager's ear; deaf when there is no socket."""
+
+    def __init__(self, address: str | None, watchdog_seconds: float | None = None) -> None:
+        """address: a path, or a name after `@`. watchdog_seconds: within these we must say that we live."""
+        self._address = None if not address else f"\0{address[1:]}" if address.startswith("@") else address
+        self.watchdog_seconds = watchdog_seconds
+        self._told = ""
+
+    @classmethod
+    def from_environment(cls, environ: MutableMapping[str, str]) -> Notify:
+        """What systemd set for this process; taken out, so that no child speaks in our name."""
+        address = environ.pop("NOTIFY_SOCKET", None)
+        return cls(address, _watchdog(environ))
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether anybody listens."""
+        return self._address is not None
+
+    def ready(self, status: str) -> None:
+        """The start is over."""
+        self._told = status
+        self._send(f"READY=1\nSTATUS={_one_line(status)}")
+
+    def status(self, text: str) -> None:
+        """One line that a person understands; the same one twice is sent once."""
+        if text != self._told:
+            self._told = text
+            self._send(f"STATUS={_one_line(text)}")
+
+    def alive(self) -> None:
+        """Keep the watchdog quiet. Called wherever progress is made, never from a timer of its own."""
+        if self.watchdog_seconds is not None:
+            self._send("WATCHDOG=1")
+
+    def stopping(self, status: str) -> None:
+        """The end has begun."""
+        self._send(f"STOPPING=1\nSTATUS={_one_line(status)}")
+
+    def _send(self, text: str) -> None:
+        if self._address is None:
+            return
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as ear:
+                ear.setblocking(False)
+                ear.connect(self._address)
+                ear.send(text.encode())
+        except OSError:
+            return  # nobody listens any more; the session goes on
+
+
+def _watchdog(environ: Mapping[str, str]) -> float | None:
+    usec, pid = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
+    if not usec.isdigit() or int(usec) == 0 or (pid and pid != str(os.getpid())):
+        return None
+    return int(usec) / 1_000_000
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:STATUS_LENGTH_MAX]

@@ -1,0 +1,69 @@
+"""Put a session together and run it: one process a state folder, from its start to the end of the day."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from rebalancer.session.calendar import published_hours
+from rebalancer.session.day import Session, Work
+from rebalancer.session.execute import Connection
+from rebalancer.session.hours import Hours
+from rebalancer.session.notify import Notify
+from rebalancer.session.pace import MovableTime, Pace
+from rebalancer.session.scheduler import Alarm, ScheduledAlarm
+from rebalancer.session.setup import Setup
+from rebalancer.session.slots import SlotBook
+from rebalancer.session.stop import Stop
+from rebalancer.session.work import SessionWork
+from rebalancer.world.brokers import AlpacaBroker
+from rebalancer.world.clock import Clock, SystemClock
+from rebalancer.world.journal import Journal
+from rebalancer.world.lock import RunLock
+
+LOCK_NAME = "session.lock"
+
+
+def run_session(
+    setup: Setup,
+    connection: Connection,
+    stop: Stop,
+    notify: Notify,
+    *,
+    exchange: MovableTime | None = None,
+    speed: float = 1.0,
+) -> str:
+    """Run one session; returns how it ended, in a sentence. Raises LockHeld when there is one already.
+
+    exchange: the embedded exchange's clock, which is stepped through the waits when `speed` is not 1.
+    """
+    rules = setup.rules
+    with ExitStack() as stack:
+        stack.enter_context(RunLock(setup.state / LOCK_NAME, "session"))
+        journal = stack.enter_context(Journal.open(setup.journal))
+        clock: Clock
+        alarm: Alarm
+        if exchange is not None and speed != 1:
+            clock = alarm = Pace(exchange, speed, stop.bell)
+        else:
+            clock = SystemClock()
+            alarm = scheduled = ScheduledAlarm(stop.bell, clock, rules.protection.poll_seconds)
+            stack.callback(scheduled.close)
+        broker = AlpacaBroker(
+            connection.credentials, connection.endpoints, rules.broker, monotonic=clock.monotonic, wait=clock.wait
+        )
+        stack.callback(broker.close)
+        latest = journal.cycles(None, 1)
+        account_id = latest[0].account_id if latest else broker.account().id
+        work = SessionWork(setup, connection, journal, account_id, broker, stop, notify, clock)
+        session = Session(
+            broker,
+            SlotBook(journal, account_id),
+            Hours(broker.calendar, rules, published_hours),
+            clock,
+            alarm,
+            stop,
+            notify,
+            Work(work.prepare, work.recover, work.cycle, work.look, work.end_of_day),
+            rules,
+        )
+        return session.run()

@@ -1,0 +1,98 @@
+"""Stopping on request: a flag that a signal sets and everything that sends or waits asks.
+
+`reason()` has the same shape as the kill switch's: None while nothing is stopped. It is asked before every order, so
+that after a SIGTERM nothing new leaves, while the orders in flight are still watched and written down.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+from rebalancer.world.kill import KillSwitch
+
+if TYPE_CHECKING:
+    from rebalancer.world.journal import Journal
+
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+Stopping = Callable[[], str | None]
+
+
+def never() -> str | None:
+    """Nothing stops us."""
+    return None
+
+
+class Bell:
+    """Wakes one waiting thread from any other thread or from a signal handler. A pipe, since a handler that took a
+    lock could wait for the very thread it has interrupted."""
+
+    def __init__(self) -> None:
+        self._hears, self._rings = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def ring(self) -> None:
+        """Wake the waiter, now or as soon as it waits."""
+        try:
+            os.write(self._rings, b".")
+        except BlockingIOError:
+            return  # it rings already
+
+    def wait(self, seconds: float) -> bool:
+        """Return after this many seconds, or at once when it rings: then True."""
+        if not select.select([self._hears], [], [], max(seconds, 0.0))[0]:
+            return False
+        os.read(self._hears, 65536)
+        return True
+
+    def close(self) -> None:
+        """Let go of the pipe."""
+        os.close(self._hears)
+        os.close(self._rings)
+
+
+class Stop:
+    """Why this process is being stopped; None while it is not."""
+
+    def __init__(self) -> None:
+        self.bell = Bell()
+        self._reason: str | None = None
+
+    def reason(self) -> str | None:
+        """Why nothing more may be begun; None when nothing stops us."""
+        return self._reason
+
+    def ask(self, reason: str) -> None:
+        """Ask for the stop; the first reason stays."""
+        if self._reason is None:
+            self._reason = reason
+        self.bell.ring()
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Let SIGTERM and SIGINT ask for the stop while the block runs. Only in the main thread."""
+        before = {number: signal.signal(number, self._heard) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _heard(self, number: int, _: FrameType | None) -> None:
+        self.ask(f"the session is being stopped ({signal.Signals(number).name})")
+
+
+class StopOrKill(KillSwitch):
+    """What the desk asks before every order: the stop of this process, then the kill switch of the account."""
+
+    def __init__(self, state: Path, journal: Journal, stopping: Stopping) -> None:
+        super().__init__(state, journal)
+        self._stopping = stopping
+
+    def reason(self, account_id: str) -> str | None:
+        return self._stopping() or super().reason(account_id)

@@ -1,0 +1,165 @@
+"""The work of a real session: its cycles, its preparation and its end of day, on one setup and one connection."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Final
+
+from rebalancer.outcomes import OrderState
+from rebalancer.recover import recover
+from rebalancer.report.files import ReportNotWritten, WrittenReport, write_edition, write_report
+from rebalancer.session.calendar import Slot, TradingDay
+from rebalancer.session.editions import edition_of
+from rebalancer.session.end_of_day import Steps, cancel_leftovers, close_day
+from rebalancer.session.execute import Connection, execute, opened_world
+from rebalancer.session.monitor import Monitor
+from rebalancer.session.notify import Notify
+from rebalancer.session.preflight import clock_problem, preflight
+from rebalancer.session.setup import Setup, report_mode
+from rebalancer.session.stop import Stop
+from rebalancer.world.books.closing import check_day
+from rebalancer.world.clock import Clock, SystemClock
+from rebalancer.world.journal import Journal
+from rebalancer.world.kill import KillSwitch
+from rebalancer.world.lock import RunLock
+from rebalancer.world.paths import LOCK_NAME
+from rebalancer.world.ports import Broker, LockHeld
+
+LOG: Final = logging.getLogger(__name__)
+Tell = Callable[[date, str], None]
+
+
+class SessionWork:
+    """What `day.Work` is made of. Every part takes the run lock for its length, so that runs by hand fit in between."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        connection: Connection,
+        journal: Journal,
+        account_id: str,
+        broker: Broker,
+        stop: Stop,
+        notify: Notify,
+        clock: Clock,
+        tell: Tell | None = None,
+    ) -> None:
+        """clock: the session's own, against which the broker's is held. tell: sends the day's message; by default it is
+        an alert in the journal."""
+        self._setup, self._connection, self._journal, self._account_id = setup, connection, journal, account_id
+        self._broker, self._stop, self._clock = broker, stop, clock
+        self._attentive = AttentiveClock(notify)
+        self._tell = tell or self._note
+        self._monitor = Monitor(setup.rules)
+        self._lock = setup.state / LOCK_NAME
+
+    def prepare(self) -> None:
+        """Check what must hold before the open, verify the whole journal, and reconcile."""
+        self._journal.verify()
+        setup = self._setup
+        stopped = KillSwitch(setup.state, self._journal).reason(self._account_id)
+        found = list(preflight(self._broker.account(), stopped, setup.state, setup.reports))
+        skew = clock_problem(self._clock.wall(), self._broker.clock().now) if setup.mode != "simulated" else None
+        for text in [*found, *([] if skew is None else [skew])]:
+            LOG.warning("%s", text)
+            self._alert(text, "warning", "preflight")
+        self.recover()
+
+    def recover(self) -> None:
+        """Bring every order of earlier cycles to its end, and close those cycles."""
+        with (
+            RunLock(self._lock, "session"),
+            opened_world(self._setup, self._connection, dry_run=False, clock=self._attentive) as (world, broker),
+        ):
+            recover(world, broker, self._setup.rules)
+
+    def cycle(self, slot: Slot) -> str:
+        """Run the slot's cycle; a page is written when it sent something or somebody has to look at it."""
+        with RunLock(self._lock, "session"):
+            record = execute(
+                self._setup,
+                self._connection,
+                dry_run=False,
+                cycle_id=slot.id,
+                clock=self._attentive,
+                stopping=self._stop.reason,
+            )
+            if record.orders or record.outcome.startswith(("HALTED", "ABANDONED")):
+                self._written(lambda: write_report(record, self._setup.reports))
+        filled = sum(1 for order in record.orders if order.state is OrderState.FILLED)
+        said = f"{record.outcome} {filled} of {len(record.orders)} orders filled"
+        LOG.info("cycle %s: %s", slot.id, said)
+        return said
+
+    def look(self, _: datetime) -> None:
+        """Let the position monitor look once. A run by hand that holds the lock looks after its positions itself."""
+        if self._setup.rules.protection.mode == "off":
+            return
+        try:
+            with (
+                RunLock(self._lock, "session"),
+                opened_world(
+                    self._setup, self._connection, dry_run=False, clock=self._attentive, stopping=self._stop.reason
+                ) as (world, _),
+            ):
+                self._monitor.look(world)
+        except LockHeld:
+            return
+
+    def end_of_day(self, day: TradingDay, tally: Mapping[str, int]) -> None:
+        """Cancel what is left, hold the books against the broker, write the day's page, tell people."""
+        timeout = self._setup.rules.execution.cancel_timeout_seconds
+        with RunLock(self._lock, "session"):
+            steps = Steps(
+                cancel=lambda: cancel_leftovers(self._broker, self._attentive, timeout),
+                check=self._check,
+                report=self._report,
+                tell=self._tell,
+            )
+            close_day(self._journal, self._account_id, day, tally, steps, self._broker.now())
+
+    def _check(self, day: date) -> tuple[str, ...]:
+        """What does not agree between the broker's activities, its account and our journal."""
+        if not self._journal.cycles(self._account_id, 1):
+            return ()
+        return check_day(self._broker, self._journal, self._account_id, day).sentences
+
+    def _report(self, day: date) -> str:
+        """Write the day's page."""
+        setup, now = self._setup, self._broker.now()
+        edition = edition_of(self._journal, self._account_id, report_mode(setup), setup.rules, "day", day, now)
+        return self._written(lambda: write_edition(edition, setup.reports))
+
+    def _written(self, write: Callable[[], WrittenReport]) -> str:
+        try:
+            return str(write().html_path)
+        except ReportNotWritten as error:  # the trading is done and stays done
+            LOG.warning("the report was not written: %s", error)
+            self._alert(f"the report was not written: {error}", "warning", "report")
+            return ""
+
+    def _note(self, day: date, text: str) -> None:
+        self._alert(text, "info", f"day {day.isoformat()}")
+
+    def _alert(self, text: str, level: str, code: str) -> None:
+        body = {"level": level, "code": code, "text": text}
+        self._journal.record_event(self._account_id, None, self._broker.now(), "alert", code, body)
+
+
+class AttentiveClock:
+    """The machine's clock for cycles: each of their waits tells the watchdog that they make progress."""
+
+    def __init__(self, notify: Notify) -> None:
+        self._real, self._notify = SystemClock(), notify
+
+    def monotonic(self) -> float:
+        return self._real.monotonic()
+
+    def wall(self) -> datetime:
+        return self._real.wall()
+
+    def wait(self, seconds: float) -> None:
+        self._notify.alive()
+        self._real.wait(seconds)

@@ -1,0 +1,150 @@
+"""Account activities: read from the broker, told apart by kind, and kept in the journal, each once.
+
+The journal has one `activity` event per activity, keyed by the broker's id, its body as read, and an
+`activities_read` event for each reading. Activities that were there before this journal's first reading are kept as
+well, but they explain nothing and move no mark: they are part of what was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from rebalancer.facts import Explanation
+from rebalancer.outcomes import CycleOutcome
+from rebalancer.values import time_text
+from rebalancer.world.journal.journal import Journal
+from rebalancer.world.journal.records import DRY_RUN
+from rebalancer.world.ports import Activity, Fill, ReadBroker
+
+NEW_YORK: Final = ZoneInfo("America/New_York")
+LOOK_BACK_FIRST: Final = timedelta(days=10)
+LOOK_BACK: Final = timedelta(days=3)  # an activity may be listed days after the day it is of
+FLOWS: Final = frozenset({"CSD", "CSW", "TRANS", "JNL", "JNLC", "ACATC"})
+IN_KIND: Final = frozenset({"ACATS", "JNLS"})  # shares that come or go without being paid for
+COIN_FEE: Final = "CFEE"  # taken at the fill, listed at the end of the UTC day
+FEES: Final = frozenset({"FEE", COIN_FEE, "DIVFEE", "PTC"})
+MOVES: Final = IN_KIND | {"SPLIT", "SPIN", "MA", "NC", "REORG", "SC", "SSO", "SSP", "PTR"}  # shares, whatever was paid
+INTEREST: Final = frozenset({"INT", "INTNRA", "INTTW"})
+_STAMP_DIGITS: Final = 17  # an id begins with New York time to the millisecond: 20261120101500123::...
+
+
+class ActivitiesRead(NamedTuple):
+    """One reading of the broker's list. `new` are the ids that the journal does not have yet; `is_first` marks the
+    first reading of all."""
+
+    at: datetime
+    fills: tuple[Fill, ...]
+    others: tuple[Activity, ...]
+    new: frozenset[str]
+    is_first: bool
+
+    @property
+    def every(self) -> tuple[Fill | Activity, ...]:
+        """Fills and others alike."""
+        return (*self.fills, *self.others)
+
+
+def last_read(journal: Journal, account_id: str) -> datetime | None:
+    """When the activities were last read."""
+    found = journal.recall(account_id, "activities_read", last=1)
+    return found[0].at if found else None
+
+
+def read_activities(
+    broker: ReadBroker, journal: Journal, account_id: str, now: datetime, since: datetime | None = None
+) -> ActivitiesRead:
+    """Read the latest activities, or all since a moment that is longer ago. Raises BrokerUnavailable; nothing is
+    written."""
+    before = last_read(journal, account_id)
+    start = now - LOOK_BACK_FIRST if before is None else before - LOOK_BACK
+    fills, others = broker.activities(start if since is None else min(start, since))
+    ids = {fill.id for fill in fills} | {one.id for one in others}
+    known = {event.key for event in journal.recall(account_id, "activity", keys=ids)}
+    return ActivitiesRead(now, fills, others, frozenset(ids - known), before is None)
+
+
+def used_activities(journal: Journal, account_id: str, read: ActivitiesRead) -> frozenset[str]:
+    """The ids that may explain nothing any more: they did, or they were there when the books began. What a dry run or a
+    cycle that died has explained is not in the books."""
+    told = journal.recall(account_id, "explained", since=read.at - LOOK_BACK_FIRST)
+    used = {e.key or "" for e in told if _is_in_the_books(journal, account_id, e.cycle_id)}
+    readings = journal.recall(account_id, "activities_read")
+    began = readings[0].at if readings else read.at
+    used |= {fill.id for fill in read.fills if fill.at <= began}
+    return frozenset(used | {one.id for one in read.others if moment_of(one) <= began})
+
+
+def _is_in_the_books(journal: Journal, account_id: str, cycle_id: str | None) -> bool:
+    cycle = journal.cycle(cycle_id or "", account_id)
+    return cycle is not None and cycle.mode != DRY_RUN and cycle.outcome not in (None, CycleOutcome.ABANDONED)
+
+
+def note_activities(
+    journal: Journal,
+    account_id: str,
+    cycle_id: str | None,
+    read: ActivitiesRead,
+    explanations: Iterable[Explanation],
+    prices: Mapping[str, Decimal],
+) -> None:
+    """Write down what is new, the money that came or went with it, and which activities have explained a position."""
+    rows: list[tuple[str, str, Mapping[str, object]]] = []
+    for one in read.every:
+        if one.id not in read.new:
+            continue
+        rows.append(("activity", one.id, body_of(one)))
+        amount = flow_of(one, prices) if isinstance(one, Activity) and not read.is_first else Decimal(0)
+        if amount != 0 and isinstance(one, Activity):
+            rows.append(("flow", one.id, {"type": one.type, "amount": amount, "moment": time_text(moment_of(one))}))
+    listed = {one.id for one in read.every}
+    rows += [("explained", e.reference, {"symbol": e.symbol}) for e in explanations if e.reference in listed]
+    rows.append(("activities_read", "", {"new": len(read.new), "first": read.is_first}))
+    journal.record_events(account_id, cycle_id, read.at, rows)
+
+
+def flow_of(activity: Activity, prices: Mapping[str, Decimal]) -> Decimal:
+    """USD that came in (+) or went out (-) without being profit or loss. Shares count at their price where they carry
+    no amount of their own."""
+    if activity.type in FLOWS:
+        return activity.amount
+    if activity.type in IN_KIND:
+        return activity.amount or activity.qty * prices.get(activity.symbol or "", Decimal(0))
+    return Decimal(0)
+
+
+def moves_shares(activity: Activity) -> bool:
+    """Whether its quantity came or went. Cash dividends and fees name the shares they are for, which stay; a coin fee
+    is taken at the fill and told later."""
+    if activity.qty == 0 or activity.symbol is None or activity.type in FEES | INTEREST:
+        return False
+    return activity.type in MOVES or activity.amount == 0
+
+
+def moment_of(activity: Activity) -> datetime:
+    """When it happened: by the time in its id where there is one, else at midnight of its day in New York."""
+    digits = activity.id[:_STAMP_DIGITS]
+    if len(digits) == _STAMP_DIGITS and digits.isdigit() and digits[8:] != "000000000":
+        try:
+            local = datetime.strptime(digits + "000", "%Y%m%d%H%M%S%f")  # noqa: DTZ007 - the zone follows
+        except ValueError:
+            pass
+        else:
+            return local.replace(tzinfo=NEW_YORK).astimezone(UTC)
+    return datetime.combine(activity.on, time(0), NEW_YORK).astimezone(UTC)
+
+
+def body_of(one: Fill | Activity) -> dict[str, object]:
+    """An activity as the journal keeps it."""
+    if isinstance(one, Fill):
+        return {
+            "type": "FILL", "order_id": one.order_id, "symbol": one.symbol, "qty": one.qty, "price": one.price,
+            "at": time_text(one.at),
+        }  # fmt: skip
+    return {
+        "type": one.type, "symbol": one.symbol, "qty": one.qty, "amount": one.amount, "on": one.on.isoformat(),
+        "at": time_text(moment_of(one)),
+    }  # fmt: skip

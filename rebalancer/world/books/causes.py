@@ -1,0 +1,44 @@
+"""Find the account activities that explain why positions differ from what was expected.
+
+Only an exact match explains: all activities of a symbol that have explained nothing yet together, or one of them. A
+difference that is nearly explained is not explained; it freezes its symbol as every other does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
+
+from rebalancer.facts import Explanation
+from rebalancer.values import ZERO
+from rebalancer.world.books.activities import moves_shares
+from rebalancer.world.ports import Activity, Fill
+
+
+def causes(
+    differences: Mapping[str, Decimal],
+    fills: Sequence[Fill],
+    others: Sequence[Activity],
+    orders_seen: Collection[str],
+    used: Collection[str],
+) -> tuple[Explanation, ...]:
+    """The explanations of these differences, by symbol.
+
+    differences: signed shares. orders_seen: the broker's ids of orders whose fills are counted already. used: ids of
+    activities that are counted already, or were there before the books began.
+    """
+    candidates: dict[str, list[Explanation]] = {}
+    for fill in fills:
+        if fill.id not in used and fill.order_id not in orders_seen:
+            candidates.setdefault(fill.symbol, []).append(Explanation(fill.symbol, fill.qty, "external_trade", fill.id))
+    for one in others:
+        if one.id not in used and one.symbol is not None and moves_shares(one):
+            candidates.setdefault(one.symbol, []).append(Explanation(one.symbol, one.qty, "corporate_action", one.id))
+    found: list[Explanation] = []
+    for symbol, missing in sorted(differences.items()):
+        listed = candidates.get(symbol, [])
+        if listed and sum((e.qty for e in listed), ZERO) == missing:
+            found += listed
+        else:
+            found += [e for e in listed if e.qty == missing][:1]
+    return tuple(found)

@@ -1,0 +1,231 @@
+"""Close the books of a day, from the broker's account activities alone.
+
+1. the opening: the closing before; without one, what this day's first cycle read
+2. activities since then are added up, whoever caused them
+3. positions and cash that this gives are compared with what the broker holds, to the share and to the cent
+4. what our journal says about our own orders is compared with the broker's fills of them
+5. the day is written down once, and every difference becomes an alert for a person
+
+Nothing of planning, sending or reconciling is used here, so a mistake of theirs cannot hide.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from rebalancer.codec import read_snapshot
+from rebalancer.facts import Account, Position
+from rebalancer.values import CENT, ZERO, text_of
+from rebalancer.world.books.activities import (
+    LOOK_BACK,
+    NEW_YORK,
+    ActivitiesRead,
+    moment_of,
+    note_activities,
+    read_activities,
+)
+from rebalancer.world.books.day_books import DayBooks, Difference, Holding, body_of_day, day_of_body
+from rebalancer.world.books.tally import Tally, tally
+from rebalancer.world.journal.journal import Journal
+from rebalancer.world.journal.records import OrderRecord
+from rebalancer.world.ports import Activity, BrokerUnavailable, Fill, ReadBroker, WrongAccount
+
+COIN_FEE_MOST: Final = Decimal("0.003")  # of coins bought or dollars received: 0.25 % and rounding
+READINGS: Final = 3
+PRICE_STEP: Final = Decimal("0.0001")  # average prices are told to this many decimals
+DAYS_SEEN: Final = 5
+
+
+class Opening(NamedTuple):
+    """What the day began with. `seen` are the ids of activities that are in it already."""
+
+    at: datetime | None
+    cash: Decimal
+    equity: Decimal
+    positions: Mapping[str, Holding]
+    seen: frozenset[str]
+
+
+def check_day(broker: ReadBroker, journal: Journal, account_id: str, day: date) -> DayBooks:
+    """Close the books of a trading day (its date in New York), after its session; a day is closed once.
+
+    A day that is closed already is read back as it was. Raises WrongAccount, BrokerUnavailable (also when the account
+    does not stand still) or JournalBroken; nothing has been written then.
+    """
+    done = journal.recall(account_id, "day_closed", keys=[day.isoformat()])
+    if done:
+        return day_of_body(done[-1].body)
+    opening = _opening(journal, account_id, day)
+    account, positions, read = _standing(broker, journal, account_id, opening)
+    fills, others = _since(opening, read)
+    if opening is None:
+        opening = _derived(account, positions, fills, others)
+    added = tally(opening.positions, fills, others)
+    books = _books(day, opening, account, positions, added, read, len(fills))
+    ours = _our_orders(journal, account_id, opening.at or read.at - timedelta(days=1))
+    books = books._replace(differences=(*books.differences, *_our_fills(ours, read.fills)))
+    prices = {p.symbol: p.avg_entry_price for p in positions}
+    note_activities(journal, account_id, None, read, (), prices)
+    rows: list[tuple[str, str, dict[str, object]]] = [("day_closed", day.isoformat(), body_of_day(books))]
+    rows += [
+        ("alert", d.symbol, {"level": "action", "code": "books", "text": f"end of {day}: {said}"})
+        for d, said in zip(books.differences, books.sentences, strict=True)
+    ]
+    journal.record_events(account_id, None, read.at, rows)
+    return books
+
+
+def _opening(journal: Journal, account_id: str, day: date) -> Opening | None:
+    """The closing before this day; else, or when other books were accepted since, the first cycle's reading."""
+    start = datetime.combine(day, time(0), NEW_YORK)
+    closed = [e for e in journal.recall(account_id, "day_closed", last=DAYS_SEEN) if (e.key or "") < day.isoformat()]
+    accepted = journal.recall(account_id, "books_accepted", last=1)
+    after = accepted[0].seq if accepted else 0
+    if closed and closed[-1].seq > after:
+        last = day_of_body(closed[-1].body)
+        seen = frozenset(name for e in closed for name in e.body["seen"])
+        return Opening(last.closed_at, last.closing_cash, last.closing_equity, last.positions, seen)
+    planned = [e for e in journal.recall(account_id, "cycle_planned", since=start) if e.seq > after]
+    text = journal.snapshot_text(planned[0].cycle_id or "", account_id) if planned else None
+    if text is None:
+        return None
+    first = read_snapshot(text)
+    held = {p.symbol: Holding(p.qty, p.avg_entry_price) for p in first.positions if p.qty != 0}
+    return Opening(first.as_of, first.account.cash, first.account.equity, held, frozenset())
+
+
+def _standing(
+    broker: ReadBroker, journal: Journal, account_id: str, opening: Opening | None
+) -> tuple[Account, tuple[Position, ...], ActivitiesRead]:
+    """Account, positions and activities of one moment: read until nothing changes in between."""
+    since = None if opening is None or opening.at is None else opening.at - LOOK_BACK
+    account, positions = _account(broker, account_id)
+    for _ in range(READINGS):
+        read = read_activities(broker, journal, account_id, broker.now(), since)
+        again, held = _account(broker, account_id)
+        if (again.cash, held) == (account.cash, positions):
+            return again, held, read
+        account, positions = again, held
+    raise BrokerUnavailable("the account keeps changing: the books of the day cannot be closed while it trades")
+
+
+def _account(broker: ReadBroker, account_id: str) -> tuple[Account, tuple[Position, ...]]:
+    account, positions = broker.account(), broker.positions()
+    if account.id != account_id:
+        raise WrongAccount(f"the broker's account is {account.id}, the journal's is {account_id}")
+    return account, positions
+
+
+def _since(opening: Opening | None, read: ActivitiesRead) -> tuple[list[Fill], list[Activity]]:
+    """The activities that are not in the opening figures yet."""
+    if opening is None or opening.at is None:
+        day = read.at.astimezone(NEW_YORK).date()
+        return (
+            [f for f in read.fills if f.at.astimezone(NEW_YORK).date() == day],
+            [a for a in read.others if moment_of(a).astimezone(NEW_YORK).date() == day],
+        )
+    if opening.seen:
+        return [f for f in read.fills if f.id not in opening.seen], [a for a in read.others if a.id not in opening.seen]
+    return [f for f in read.fills if f.at > opening.at], [a for a in read.others if moment_of(a) > opening.at]
+
+
+def _derived(account: Account, positions: Iterable[Position], fills: list[Fill], others: list[Activity]) -> Opening:
+    """What must have been there, reckoned backwards: nobody wrote it down, so it proves nothing."""
+    added = tally({}, fills, others)
+    held = {p.symbol: p.qty for p in positions}
+    before = {s: held.get(s, ZERO) - added.positions.get(s, ZERO) for s in {*held, *added.positions}}
+    return Opening(
+        None,
+        account.cash - added.cash,
+        account.last_equity,
+        {s: Holding(qty, ZERO) for s, qty in before.items() if qty != 0},
+        frozenset(),
+    )
+
+
+def _books(
+    day: date,
+    opening: Opening,
+    account: Account,
+    positions: Iterable[Position],
+    added: Tally,
+    read: ActivitiesRead,
+    fills: int,
+) -> DayBooks:
+    held = {p.symbol: Holding(p.qty, p.avg_entry_price) for p in positions if p.qty != 0}
+    differences = []
+    for symbol in sorted({*held, *added.positions}):
+        expected = added.positions.get(symbol, ZERO)
+        found = held[symbol].qty if symbol in held else ZERO
+        bought, _ = added.coins.get(symbol, (ZERO, ZERO))
+        if expected != found and not ZERO <= expected - found <= bought * COIN_FEE_MOST:
+            said = f"{text_of(found)} shares at the broker, {text_of(expected)} by its activities"
+            differences.append(Difference(symbol, expected, found, said))
+    missing = account.cash - (opening.cash + added.cash)
+    fees = added.fees
+    most = sum((sold for _, sold in added.coins.values()), ZERO) * COIN_FEE_MOST
+    if ZERO < -missing <= most:
+        fees, missing = fees + missing, ZERO  # what coins were sold for came without the fee
+    unexplained = ZERO if abs(missing) < CENT else missing.quantize(CENT)
+    if unexplained != ZERO:
+        expected = (opening.cash + added.cash).quantize(CENT)
+        said = f"${account.cash:,.2f} of cash at the broker, ${expected:,.2f} by its activities"
+        differences.append(Difference("cash", expected, account.cash, said))
+    return DayBooks(
+        day=day,
+        opened_at=opening.at,
+        closed_at=read.at,
+        opening_equity=opening.equity,
+        closing_equity=account.equity,
+        opening_cash=opening.cash,
+        closing_cash=account.cash,
+        traded=added.traded,
+        flows=added.flows,
+        fees=fees,
+        dividends=added.dividends,
+        interest=added.interest,
+        other=added.other,
+        result=account.equity - opening.equity - added.flows,
+        realised=added.realised,
+        unexplained=unexplained,
+        fills=fills,
+        positions=held,
+        differences=tuple(differences),
+        seen=tuple(sorted({*opening.seen, *(one.id for one in read.every)})),
+    )
+
+
+def _our_orders(journal: Journal, account_id: str, since: datetime) -> list[OrderRecord]:
+    """Every order that we wrote down since a moment and that the broker has."""
+    cycles = {e.cycle_id for e in journal.recall(account_id, "order_intended", since=since) if e.cycle_id}
+    orders = [order for cycle in sorted(cycles) for order in journal.orders_of(cycle, account_id)]
+    return [order for order in orders if order.broker_id is not None]
+
+
+def _our_fills(orders: Iterable[OrderRecord], fills: Iterable[Fill]) -> list[Difference]:
+    """Orders of ours whose fills in the journal are not the broker's: in shares, or in dollars beyond a cent."""
+    shares: defaultdict[str, Decimal] = defaultdict(Decimal)
+    value: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for fill in fills:
+        shares[fill.order_id] += abs(fill.qty)
+        value[fill.order_id] += abs(fill.qty) * fill.price
+    found = []
+    for order in orders:
+        broker_id = order.broker_id or ""
+        if shares[broker_id] != order.filled_qty:
+            said = (
+                f"order {order.client_order_id} has filled {text_of(order.filled_qty)} by the journal, "
+                f"{text_of(shares[broker_id])} by the broker"
+            )
+            found.append(Difference(order.symbol, order.filled_qty, shares[broker_id], said))
+            continue
+        ours = order.filled_qty * (order.filled_avg_price or ZERO)
+        if abs(ours - value[broker_id]) > max(CENT, order.filled_qty * PRICE_STEP):
+            theirs = value[broker_id]
+            said = f"order {order.client_order_id} traded ${ours:,.2f} by the journal, ${theirs:,.2f} by the broker"
+            found.append(Difference(order.symbol, ours, theirs, said))
+    return found

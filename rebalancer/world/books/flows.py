@@ -1,0 +1,82 @@
+"""Deposits and withdrawals are neither profit nor loss: yesterday's equity and the high-water mark move with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from rebalancer.decide.reconcile import COIN_FEE_MOST
+from rebalancer.facts import Account
+from rebalancer.values import ZERO, decimal_of, utc_of
+from rebalancer.world.books.activities import NEW_YORK, ActivitiesRead, flow_of, moment_of
+from rebalancer.world.journal.journal import Journal
+from rebalancer.world.ports import BrokerOrder
+
+CASH_APART_MOST: Final = Decimal(1)  # USD; average fill prices are rounded
+LAST_CLOSE: Final = time(16)  # the broker takes the last equity at 16:00 in New York
+
+
+class Flow(NamedTuple):
+    """Money in (+) or out (-), USD."""
+
+    amount: Decimal
+    moment: datetime
+
+
+def new_flows(read: ActivitiesRead | None, prices: Mapping[str, Decimal]) -> tuple[Flow, ...]:
+    """The flows of a reading that the journal does not know yet."""
+    if read is None or read.is_first:
+        return ()
+    found = [Flow(flow_of(a, prices), moment_of(a)) for a in read.others if a.id in read.new]
+    return tuple(flow for flow in found if flow.amount != 0)
+
+
+def known_flows(journal: Journal, account_id: str, since: datetime) -> tuple[Flow, ...]:
+    """The flows that were written down since a moment."""
+    rows = journal.recall(account_id, "flow", since=since)
+    return tuple(Flow(decimal_of(row.body["amount"]), utc_of(row.body["moment"])) for row in rows)
+
+
+def with_flows(
+    account: Account, peak: Decimal | None, known: Sequence[Flow], new: Sequence[Flow], close_before: datetime
+) -> Account:
+    """The account with its two marks moved: last equity by all flows since that close, the peak by the new ones.
+
+    peak: the journal's, which has the known flows in it; None when there is none yet.
+    """
+    since = sum((f.amount for f in (*known, *new) if f.moment > close_before), ZERO)
+    moved = None if peak is None else peak + sum((f.amount for f in new), ZERO)
+    return account._replace(
+        last_equity=account.last_equity + since if account.last_equity > 0 else account.last_equity,
+        peak_equity=max(moved or ZERO, account.equity),
+    )
+
+
+def close_before(now: datetime, days: Sequence[date]) -> datetime:
+    """The moment of the last equity: the latest known day of trading before today in New York, else the day before."""
+    day = now.astimezone(NEW_YORK).date()
+    earlier = [d for d in days if d < day]
+    return datetime.combine(max(earlier, default=day - timedelta(days=1)), LAST_CLOSE, NEW_YORK)
+
+
+def cash_has_jumped(
+    journal: Journal, account: Account, orders: Sequence[BrokerOrder], fills_seen: Mapping[str, Decimal]
+) -> bool:
+    """Whether cash moved by more than the fills since it was last noted account for."""
+    noted = journal.recall(account.id, "account", last=1)
+    if not noted:
+        return False
+    moved = account.cash - decimal_of(noted[0].body["cash"])
+    allowed = CASH_APART_MOST
+    for order in orders:
+        more = order.filled_qty - fills_seen.get(order.id, ZERO)
+        if more == 0:
+            continue
+        if order.filled_avg_price is None:
+            return True
+        value = more * order.filled_avg_price
+        moved += value if order.side == "buy" else -value
+        allowed += abs(value) * COIN_FEE_MOST if "/" in order.symbol else ZERO
+    return abs(moved) > allowed

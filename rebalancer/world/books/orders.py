@@ -1,0 +1,88 @@
+"""The broker's orders as facts: what may still trade, what has traded since the last cycle, and what came back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from rebalancer.decide.draft import ID_PREFIX
+from rebalancer.facts import Explanation, OpenOrder
+from rebalancer.outcomes import OrderState
+from rebalancer.values import FRACTIONAL_LOT, ZERO, shares_away_from_zero
+from rebalancer.world.journal.journal import Journal
+from rebalancer.world.journal.records import CycleEnd, OrderRecord
+from rebalancer.world.ports import BrokerOrder, JournalBroken
+
+
+def works(order: BrokerOrder) -> bool:
+    """Whether it may still do something."""
+    return not order.state.is_final
+
+
+def open_orders(
+    orders: Sequence[BrokerOrder], unresolved: Sequence[OrderRecord], prices: Mapping[str, Decimal]
+) -> tuple[OpenOrder, ...]:
+    """What may still trade: the broker's working orders, and ours of which it has told us nothing."""
+    found = [
+        OpenOrder(
+            o.client_order_id,
+            o.symbol,
+            o.side,
+            o.qty if o.qty is not None else o.filled_qty + _shares_for(o, prices.get(o.symbol)),
+            o.filled_qty,
+            o.type,
+            o.client_order_id.startswith(ID_PREFIX),
+            o.limit_price,
+            unknown=o.qty is None,  # an order for an amount of money: how many shares, nobody knows before it fills
+        )
+        for o in orders
+        if works(o)
+    ]
+    told = {o.client_order_id for o in orders}
+    found += [
+        OpenOrder(o.client_order_id, o.symbol, o.side, o.qty, o.filled_qty, "market", True, None, True)
+        for o in unresolved
+        if o.client_order_id not in told
+    ]
+    return tuple(sorted(found))
+
+
+def _shares_for(order: BrokerOrder, price: Decimal | None) -> Decimal:
+    """The most shares that an order for an amount of money can still be, so that its dollars count against the caps.
+    Without a price it counts a share a dollar: what cannot be valued lets nothing be opened."""
+    spent = order.filled_qty * (order.filled_avg_price or ZERO)
+    dollars = max((order.notional or ZERO) - spent, ZERO)
+    return shares_away_from_zero(dollars / price if price else dollars, FRACTIONAL_LOT)
+
+
+def explanations(orders: Sequence[BrokerOrder], last: CycleEnd | None, journal: Journal) -> tuple[Explanation, ...]:
+    """Fills since the last closed cycle that it did not count: late ones of ours, and trades by other hands."""
+    found: list[Explanation] = []
+    for order in orders:
+        ours = order.client_order_id.startswith(ID_PREFIX)
+        if ours and journal.order(order.client_order_id) is None:
+            raise JournalBroken(
+                f"the broker has order {order.client_order_id}, which carries our prefix but is not in this journal\n"
+                "  hint: another copy of this program trades this account, or the journal is an old copy; stop both "
+                "and restore the newest journal"
+            )
+        if last is None:
+            continue
+        more = order.filled_qty - last.fills_seen.get(order.id, ZERO)
+        if more != 0:
+            signed = more if order.side == "buy" else -more
+            found.append(
+                Explanation(order.symbol, signed, "late_fill" if ours else "external_trade", order.client_order_id)
+            )
+    return tuple(found)
+
+
+def late_orders(orders: Sequence[BrokerOrder], journal: Journal) -> tuple[BrokerOrder, ...]:
+    """Orders of ours that the broker has, though we ended them without ever having its id."""
+    found = []
+    for order in orders:
+        record = journal.order(order.client_order_id) if order.client_order_id.startswith(ID_PREFIX) else None
+        given_up = record is not None and record.broker_id is None and record.state.is_final
+        if given_up and order.state is not OrderState.REFUSED:
+            found.append(order)
+    return tuple(found)

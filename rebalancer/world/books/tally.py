@@ -1,0 +1,96 @@
+"""Add up what account activities did: to every position, to cash, and to the profit that is realised. Pure.
+
+Nothing in here knows our orders. Realised profit is against the average cost, which a split leaves as it is. Fees in
+coins are listed a day late and are therefore told by the difference that they leave, see `closing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from rebalancer.values import ZERO
+from rebalancer.world.books.activities import COIN_FEE, FEES, FLOWS, IN_KIND, INTEREST, moment_of, moves_shares
+from rebalancer.world.books.day_books import Holding
+from rebalancer.world.ports import Activity, Fill
+
+
+class Tally(NamedTuple):
+    """What a stretch of activities comes to. `positions` are signed shares after it; money is signed USD. `coins` has
+    per crypto pair the coins bought and the dollars for which coins were sold: the bases of fees taken at the fill."""
+
+    positions: Mapping[str, Decimal]
+    traded: Decimal
+    flows: Decimal
+    fees: Decimal
+    dividends: Decimal
+    interest: Decimal
+    other: Decimal
+    realised: Decimal | None
+    coins: Mapping[str, tuple[Decimal, Decimal]]
+
+    @property
+    def cash(self) -> Decimal:
+        """By how much cash changed."""
+        return self.traded + self.flows + self.fees + self.dividends + self.interest + self.other
+
+
+def tally(opening: Mapping[str, Holding], fills: Sequence[Fill], others: Sequence[Activity]) -> Tally:
+    """Add up activities in the order in which they happened."""
+    costs = _Costs(opening)
+    traded, coins = ZERO, dict[str, tuple[Decimal, Decimal]]()
+    money = dict.fromkeys(("flows", "fees", "dividends", "interest", "other"), ZERO)
+    told: list[Fill | Activity] = [*fills, *others]
+    for one in sorted(told, key=lambda a: (a.at if isinstance(a, Fill) else moment_of(a), a.id)):
+        if isinstance(one, Fill):
+            traded -= one.qty * one.price
+            costs.trade(one.symbol, one.qty, one.price)
+            if "/" in one.symbol:
+                bought, sold = coins.get(one.symbol, (ZERO, ZERO))
+                coins[one.symbol] = (bought + max(one.qty, ZERO), sold + max(-one.qty, ZERO) * one.price)
+        elif one.type != COIN_FEE:
+            money[_account_of(one)] += one.amount
+            if one.symbol is not None and moves_shares(one):
+                costs.change(one.symbol, one.qty)
+    return Tally(positions=costs.shares(), traded=traded, realised=costs.realised, coins=coins, **money)
+
+
+def _account_of(activity: Activity) -> str:
+    if activity.type in FLOWS or activity.type in IN_KIND:
+        return "flows"
+    if activity.type in FEES:
+        return "fees"
+    if activity.type in INTEREST:
+        return "interest"
+    return "dividends" if activity.type.startswith("DIV") else "other"
+
+
+class _Costs:
+    """Positions with what they cost in all; `realised` turns None with the first sale whose cost is not known."""
+
+    def __init__(self, opening: Mapping[str, Holding]) -> None:
+        self._held = {s: (h.qty, h.qty * h.avg_entry_price, h.avg_entry_price > 0) for s, h in opening.items()}
+        self.realised: Decimal | None = ZERO
+
+    def trade(self, symbol: str, qty: Decimal, price: Decimal) -> None:
+        """Buy (+) or sell (-). Through zero it closes first and then opens."""
+        held, cost, known = self._held.get(symbol, (ZERO, ZERO, True))
+        if held * qty < 0:
+            closing = max(min(qty, abs(held)), -abs(held))
+            share = cost * -closing / held
+            if not known:
+                self.realised = None
+            elif self.realised is not None:
+                self.realised += -closing * price - share
+            held, cost, qty = held + closing, cost - share, qty - closing
+            known = known or held == 0
+        self._held[symbol] = (held + qty, cost + qty * price, known)
+
+    def change(self, symbol: str, qty: Decimal) -> None:
+        """Shares that came or went without a price: what is left cost what it did."""
+        held, cost, known = self._held.get(symbol, (ZERO, ZERO, False))
+        self._held[symbol] = (held + qty, cost, known)
+
+    def shares(self) -> dict[str, Decimal]:
+        return {symbol: qty for symbol, (qty, _, _) in self._held.items() if qty != 0}
