@@ -25,6 +25,7 @@ from rebalancer.decide.reconcile import COIN_FEE_MOST, Finding, reconcile
 from rebalancer.decide.settle import OrderEnd, settle
 from rebalancer.decisions import Order, Plan, Verdict
 from rebalancer.facts import Account, Position, Snapshot
+from rebalancer.guard import put_up, take_down
 from rebalancer.observe import Observation, World, observe
 from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.rules import Rules
@@ -75,17 +76,19 @@ def run(world: World, rules: Rules, cycle_id: str | None = None) -> CycleResult:
     watch.lap("journal")
 
     reductions = tuple(o for o in decided.orders if o.phase == "reduce")
-    ends = dict(world.desk.trade(snapshot.cycle_id, reductions))
+    ends = _traded(world, snapshot.cycle_id, reductions)
     watch.lap("reduce")
     increases, denied = _affordable(world, decided, seen, rules, reductions, ends)
     ends |= denied
     watch.lap("fund")
-    ends |= _with_cuts(decided, increases, world.desk.trade(snapshot.cycle_id, increases))
+    ends |= _with_cuts(decided, increases, _traded(world, snapshot.cycle_id, increases))
     watch.lap("increase")
 
     verdicts, unsignalled = settle(decided, ends)
     account, positions = _afterwards(world, seen)
     orders = (*reductions, *increases)
+    if account is not None:
+        put_up(world, rules, snapshot, orders, positions)
     outcome, because = _outcome(decided, ends)
     end = _end(world, seen, rules, orders, ends, outcome, because, account, positions)
     _note_account(world, snapshot, account or snapshot.account)
@@ -97,6 +100,12 @@ def run(world: World, rules: Rules, cycle_id: str | None = None) -> CycleResult:
         snapshot, decided, orders, ends, verdicts, unsignalled, outcome, because, findings, account, positions,
         tuple(watch.laps),
     )  # fmt: skip
+
+
+def _traded(world: World, cycle_id: str, orders: Sequence[Order]) -> dict[str, OrderEnd]:
+    """Bring one phase to its end; an order whose symbol cannot be freed from its resting exits is not sent."""
+    blocked = take_down(world, orders)
+    return {**blocked, **world.desk.trade(cycle_id, [o for o in orders if o.client_order_id not in blocked])}
 
 
 def _record(world: World, seen: Observation, rules: Rules, decided: Plan) -> Plan:

@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple
 from rebalancer.decide.doubt import doubt
 from rebalancer.decide.reconcile import differences
 from rebalancer.documents import BadDocument
-from rebalancer.facts import Signal, Snapshot
+from rebalancer.facts import Position, Signal, Snapshot
+from rebalancer.values import ZERO
 from rebalancer.world.books.acceptance import are_accepted
 from rebalancer.world.books.activities import ActivitiesRead, last_read, read_activities, used_activities
 from rebalancer.world.books.causes import causes
@@ -27,7 +28,7 @@ from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import CycleEnd
 from rebalancer.world.kill import KillSwitch
 from rebalancer.world.ports import BrokerOrder, ReadBroker, SignalSource, WrongAccount
-from rebalancer.world.protection import NoProtection, Protection
+from rebalancer.world.protection import NoProtection, Protection, Seen
 from rebalancer.world.reference import Reference, day_start, open_session
 
 INSTANT: Final = timedelta(microseconds=1)
@@ -79,6 +80,7 @@ def observe(world: World, cycle_id: str | None, *, again: bool = False) -> Obser
     known = world.reference.symbols()
     broker = world.broker
     after = last.orders_after if last is not None else None
+    resting = world.protection.look(after)
     began = world.clock.monotonic()
     account, positions, orders, quotes = world.gather(
         lambda ask: ask(),
@@ -91,6 +93,8 @@ def observe(world: World, cycle_id: str | None, *, again: bool = False) -> Obser
     since = now - timedelta(seconds=world.clock.monotonic() - began) - LOOK_BACK
     if after is None:
         orders = broker.orders(_earliest(since, orders))
+    orders = tuple(({o.id: o for o in orders} | {o.id: o for o in resting.rows}).values())
+    foreign = [o for o in orders if o.id not in resting.ids]  # and our own: all but the exits that protect positions
     signals = _each_once(world.signals.read(now))
     unresolved = world.journal.unresolved_orders(account.id)
     needed = {s.symbol for s in signals} | {p.symbol for p in positions} | {o.symbol for o in orders if works(o)}
@@ -108,14 +112,14 @@ def observe(world: World, cycle_id: str | None, *, again: bool = False) -> Obser
         as_of=now,
         session=session,
         account=account,
-        positions=tuple(sorted(positions)),
-        open_orders=open_orders(orders, unresolved, prices),
+        positions=tuple(sorted(_freed(p, resting) for p in positions)),
+        open_orders=tuple(sorted((*open_orders(foreign, unresolved, prices), *resting.doubtful))),
         instruments=tuple(i for i in sheet.instruments if i.symbol in needed),
         quotes=tuple(q for q in quotes if q.symbol in needed),
         signals=signals,
         day=world.journal.orders_sent(account.id, day_start(session)),
         expected_positions=last.expected_positions if last is not None and not accepted else None,
-        explanations=explanations(orders, last, world.journal),
+        explanations=explanations(orders, last, world.journal, resting.ids),
         unexplained_before=last.unexplained if last is not None and not accepted else {},
         kill_switch=world.kill.reason(account.id) is not None,
         latched=latched_since(world.journal, account.id, day_start(session)),
@@ -128,7 +132,7 @@ def observe(world: World, cycle_id: str | None, *, again: bool = False) -> Obser
     fills = {o.id: o.filled_qty for o in orders}
     late = late_orders(orders, world.journal)
     paid_in = snapshot.account.last_equity - account.last_equity
-    return Observation(snapshot, fills, _earliest(since, orders), last, late, read, prices, paid_in)
+    return Observation(snapshot, fills, _earliest(since, foreign), last, late, read, prices, paid_in)
 
 
 def _with_activities(
@@ -157,6 +161,17 @@ def _with_activities(
     known = known_flows(journal, account.id, closed)
     moved = with_flows(account, journal.peak_equity(account.id), known, new_flows(read, prices), closed)
     return snapshot._replace(account=moved), read
+
+
+def _freed(position: Position, resting: Seen) -> Position:
+    """A position as if its resting exits were down: they are, before it trades."""
+    held = resting.held.get(position.symbol, ZERO)
+    free = position.qty_available + held
+    return (
+        position
+        if not held
+        else position._replace(qty_available=free if abs(free) < abs(position.qty) else position.qty)
+    )
 
 
 def _stopped_out(journal: Journal, account_id: str, now: datetime) -> dict[str, datetime]:

@@ -14,15 +14,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from rebalancer.decide.protect import Guard, protect, unguarded
+from rebalancer.decide.protect import Guard, unguarded
 from rebalancer.decide.trip import trip
-from rebalancer.facts import Position
+from rebalancer.guard import guards_of
 from rebalancer.observe import World
 from rebalancer.rules import Rules
 from rebalancer.session.exits import Exit, Gone, leave
 from rebalancer.values import ZERO
 from rebalancer.world.desk import NOTHING_TOLD
-from rebalancer.world.protection.opinions import opinions
 from rebalancer.world.protection.records import Kept
 
 Leave = Callable[[World, Rules, Sequence[Exit], str], tuple[Gone, ...]]
@@ -82,14 +81,6 @@ class Monitor:
                 said = f"unprotected for {(now - since).total_seconds():,.0f} s: {text}"
                 body = {"level": "action", "code": "unprotected", "text": said}
                 world.journal.record_event(world.account_id, None, now, "alert", name or "monitor", body)
-
-
-def guards_of(world: World, rules: Rules, positions: Sequence[Position]) -> tuple[Guard, ...]:
-    """The stops and targets of these positions, as the signals behind them or the rules say."""
-    symbols = sorted({p.symbol for p in positions})
-    sheet = world.reference.sheet(symbols, world.broker.now())
-    instruments = {i.symbol: i for i in sheet.instruments}
-    return protect(positions, instruments, opinions(world.journal, world.account_id), rules.protection)
 
 
 def _rests(kept: Kept | None, guard: Guard) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
 from rebalancer.decide.draft import ID_PREFIX
@@ -55,8 +55,13 @@ def _shares_for(order: BrokerOrder, price: Decimal | None) -> Decimal:
     return shares_away_from_zero(dollars / price if price else dollars, FRACTIONAL_LOT)
 
 
-def explanations(orders: Sequence[BrokerOrder], last: CycleEnd | None, journal: Journal) -> tuple[Explanation, ...]:
-    """Fills since the last closed cycle that it did not count: late ones of ours, and trades by other hands."""
+def explanations(
+    orders: Sequence[BrokerOrder], last: CycleEnd | None, journal: Journal, protective: Collection[str] = ()
+) -> tuple[Explanation, ...]:
+    """Fills since the last closed cycle that it did not count: late ones of ours, and trades by other hands.
+
+    protective: the broker's ids of our resting exits, whose fills are ours too.
+    """
     found: list[Explanation] = []
     for order in orders:
         ours = order.client_order_id.startswith(ID_PREFIX)
@@ -72,7 +77,12 @@ def explanations(orders: Sequence[BrokerOrder], last: CycleEnd | None, journal: 
         if more != 0:
             signed = more if order.side == "buy" else -more
             found.append(
-                Explanation(order.symbol, signed, "late_fill" if ours else "external_trade", order.client_order_id)
+                Explanation(
+                    order.symbol,
+                    signed,
+                    "late_fill" if ours or order.id in protective else "external_trade",
+                    order.client_order_id,
+                )
             )
     return tuple(found)
 

@@ -1,0 +1,150 @@
+"""Resting exits and rebalances on one account: exchanged around trades, explained when they fill, never in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rebalancer.cycle import CycleResult
+from rebalancer.facts import Signal
+from rebalancer.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.rules import Rules
+from rebalancer.world.kill import KillSwitch
+from rebalancer.world.ports import BrokerUnavailable
+from rebalancer.world.protection import Keeper
+from tests.support import checker
+from tests.support.rig import Rig, held, rules
+
+pytestmark = pytest.mark.filterwarnings("ignore:Series.dt.weekday")
+D = Decimal
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with Rig(tmp_path) as rig:
+        yield rig
+
+
+def guarded(**changes: Any) -> Rules:
+    """Rules with exits at the broker, far away unless given."""
+    far: dict[str, Any] = {"protection__mode": "broker", "protection__stop_loss": 0.2, "protection__take_profit": 0.3}
+    return rules(**(far | changes))
+
+
+def cycle(
+    rig: Rig,
+    signals: Mapping[str, float] | Sequence[Signal],
+    rules: Rules,
+    faults: Mapping[str, Any] | None = None,
+    later_seconds: float = 300,
+) -> CycleResult:
+    """One life with one cycle in it, its exits kept at the broker."""
+    process = rig.process(rules=rules)
+    process.broker.script.update(faults or {})
+    kill = KillSwitch(rig.folder, process.journal)
+    broker: Any = process.world.broker
+    keeper = Keeper(rig.account_id, broker, process.journal, kill, process.clock, rules)
+    found = rig.cycle(process._replace(world=process.world._replace(protection=keeper)), signals, rules)
+    rig.exchange.clock.advance(later_seconds)
+    return found
+
+
+def resting(rig: Rig) -> list[tuple[str, str, Decimal | None]]:
+    client = rig.client()
+    found = sorted((o.symbol, o.type, o.qty) for o in client.orders(None))
+    client.close()
+    return found
+
+
+def pair(symbol: str, qty: Decimal) -> list[tuple[str, str, Decimal | None]]:
+    return [(symbol, "limit", qty), (symbol, "stop", qty)]
+
+
+def test_a_bought_position_is_protected_when_its_cycle_ends(rig: Rig) -> None:
+    done = cycle(rig, {"KO": 1.0, "JPM": 0.5}, guarded())
+    assert done.outcome is CycleOutcome.COMPLETED
+    now = held(rig)
+    assert set(now) == {"KO", "JPM"}
+    assert resting(rig) == [*pair("JPM", now["JPM"]), *pair("KO", now["KO"])]
+    checker.check(rig.url, rig.journal_file)
+
+
+def test_exits_at_rest_change_nothing_for_a_cycle_that_holds(rig: Rig) -> None:
+    cycle(rig, {"KO": 1.0}, guarded())
+    before = resting(rig)
+    done = cycle(rig, {"KO": 1.0}, guarded())
+    assert (done.outcome, done.orders, done.findings) == (CycleOutcome.HOLDING, (), ())
+    assert resting(rig) == before
+
+
+@pytest.mark.parametrize(("score", "grows"), [(0.5, False), (1.0, True)])
+def test_a_trade_exchanges_the_exits_of_its_symbol_only(rig: Rig, score: float, grows: bool) -> None:
+    first = guarded(position_sizing__base_position_size=0.04)
+    cycle(rig, {"KO": 0.8, "JPM": 0.5}, first)
+    before, jpm = held(rig), [o for o in resting(rig) if o[0] == "JPM"]
+    done = cycle(rig, {"KO": score, "JPM": 0.5}, first)
+    assert [(o.symbol, done.ends[o.client_order_id].state) for o in done.orders] == [("KO", OrderState.FILLED)]
+    now = held(rig)
+    assert (now["KO"] > before["KO"]) == grows
+    assert resting(rig) == [*jpm, *pair("KO", now["KO"])]
+    checker.check(rig.url, rig.journal_file)
+
+
+def test_a_closed_position_leaves_no_orphan(rig: Rig) -> None:
+    cycle(rig, {"KO": 1.0}, guarded())
+    cycle(rig, {"KO": 0.0}, guarded())
+    assert (held(rig), resting(rig)) == ({}, [])
+
+
+def test_an_exit_that_filled_between_cycles_is_ours_and_the_old_signal_does_not_reenter(rig: Rig) -> None:
+    close = guarded(protection__take_profit=0.0005, protection__stop_loss=0.0005)
+    cycle(rig, {"KO": 1.0}, close, later_seconds=0)
+    process = rig.process(rules=close)
+    old = (Signal("old", "KO", 1.0, 1.0, "external", process.world.broker.now()),)
+    for _ in range(60):
+        rig.exchange.clock.advance(60)
+        if not held(rig):
+            break
+    assert held(rig) == {}
+    done = cycle(rig, old, close)
+    assert [(f.symbol, f.kind) for f in done.findings] == [("KO", "late_fill")]
+    assert [(v.symbol, v.outcome) for v in done.verdicts] == [("KO", Outcome.DENIED_STOPPED_OUT)]
+    again = cycle(rig, {"KO": 1.0}, close, later_seconds=0)
+    assert [(o.symbol, o.side) for o in again.orders] == [("KO", "buy")]
+
+
+def test_a_symbol_whose_exits_cannot_be_cancelled_does_not_trade_and_says_why(rig: Rig) -> None:
+    cycle(rig, {"KO": 1.0, "JPM": 1.0}, guarded())
+    before = held(rig)
+
+    def deaf(*_: object) -> None:
+        raise BrokerUnavailable("no answer: scripted")
+
+    done = cycle(rig, {"KO": 0.0, "JPM": 1.0}, guarded(), faults={"cancel": deaf})
+    (verdict,) = (v for v in done.verdicts if v.symbol == "KO")
+    assert verdict.outcome is Outcome.NOT_SENT
+    assert verdict.because.endswith("its exits at the broker could not be cancelled: no answer: scripted")
+    assert held(rig) == before
+    cycle(rig, {"KO": 0.0, "JPM": 1.0}, guarded())
+    assert set(held(rig)) == {"JPM"}
+    checker.check(rig.url, rig.journal_file)
+
+
+def test_the_stop_that_a_signal_names_is_the_one_at_the_broker(rig: Rig) -> None:
+    process = rig.process()
+    now, price = process.world.broker.now(), process.world.broker.quotes(["KO"])[0].bid
+    assert price is not None
+    stop, target = (price * D("0.9")).quantize(D("0.01")), (price * D("1.2")).quantize(D("0.01"))
+    cycle(rig, (Signal("named", "KO", 1.0, 1.0, "external", now, stop, target),), guarded())
+    client = rig.client()
+    kinds = {o.type: o for o in client.orders(None)}
+    assert kinds["limit"].limit_price == target
+    client.close()
+    (noted,) = rig.process().journal.events(kind="opinion")
+    assert (noted.key, noted.body["signal"], D(noted.body["stop"]), D(noted.body["target"])) == (
+        "KO", "named", stop, target,
+    )  # fmt: skip
