@@ -34,10 +34,11 @@ class Chart(NamedTuple):
     zero: float | None
 
 
-def chart(days: Sequence[date], lines: Sequence[Values], *, base: float = 0.0, percent_digits: int = 0) -> Chart | None:
+def chart(days: Sequence[date], lines: Sequence[Values], *, base: float = 0.0, plus: str = "+") -> Chart | None:
     """Draw lines of one value a day on a common scale; None when there are fewer than two days.
 
-    base: the value that is written as 0 % (1.0 for growth). A value that is missing or not finite breaks its line.
+    base: the value that is written as 0 % (1.0 for growth). plus: the sign of what lies above it. A value that is
+    missing or not finite breaks its line.
     """
     if len(days) < 2 or any(len(line) != len(days) for line in lines):
         return None
@@ -50,7 +51,7 @@ def chart(days: Sequence[date], lines: Sequence[Values], *, base: float = 0.0, p
     def down(value: float) -> float:
         return (high - value) / (high - low)
 
-    rows = tuple(Tick(_percent(t - base, percent_digits, high - low), round(down(t) * 100, 1)) for t in ticks)
+    rows = tuple(Tick(_percent(t - base, high - low, plus), round(down(t) * 100, 1)) for t in ticks)
     return Chart(tuple(_path(line, down) for line in lines), rows, _columns(days), round(down(base) * HEIGHT, 1))
 
 
@@ -114,9 +115,9 @@ def _columns(days: Sequence[date]) -> tuple[Tick, ...]:
     return tuple(Tick(f"{days[i]:%Y}", round(i / last * 100, 1)) for i in years)
 
 
-def _percent(value: float, digits: int, span: float) -> str:
-    digits = max(digits, 0 if span >= 0.04 else 1 if span >= 0.004 else 2)
+def _percent(value: float, span: float, plus: str) -> str:
+    digits = 0 if span >= 0.04 else 1 if span >= 0.004 else 2
     text = f"{abs(value) * 100:.{digits}f}"
     if not any(c in "123456789" for c in text):
         return "0 %"
-    return f"{'−' if value < 0 else '+'}{text} %"
+    return f"{'−' if value < 0 else plus}{text} %"

@@ -29,7 +29,6 @@ from rebalancer.values import ZERO
 
 TRADES_MAX: Final = 60
 BEST_MAX: Final = 5
-HARD_MAX: Final = 400_000  # bytes; beyond it tables are folded to nothing and the JSON has everything
 
 
 class Extreme(NamedTuple):
@@ -64,6 +63,7 @@ def redacted(edition: Edition) -> Edition:
 def _context(edition: Edition) -> dict[str, Any]:
     items = attention_of(edition)
     latest = {} if edition.latest is None else context_of(edition.latest)
+    slots = [(slot, slot_word(slot)) for slot in edition.slots]
     own = {
         "e": edition,
         "title": title_of(edition),
@@ -77,7 +77,8 @@ def _context(edition: Edition) -> dict[str, Any]:
         "change": change_of(edition),
         "deals": fold([(trade, order_word(trade.line)) for trade in edition.trades], TRADES_MAX),
         "idle": fold([(one, outcome_word(one.outcome)) for one in edition.idle]),
-        "slots": [(slot, slot_word(slot)) for slot in edition.slots],
+        "slots": slots,
+        "unplanned": fold([(slot, word) for slot, word in slots if word.tone in ("bad", "warn")]),
         "slot_counts": slot_counts(edition.slots),
         "growth_chart": _growth(edition.performance),
         "drawdown_chart": _drawdown(edition.performance),
@@ -117,7 +118,9 @@ def _rolling(performance: Performance | None) -> list[tuple[str, Any]]:
     found = [
         ("Volatility, 20 days, annualised", performance.rolling_volatility),
     ]
-    drawn = [(name, chart(performance.days, [line])) for name, line in found if len(line) == len(performance.days)]
+    drawn = [
+        (name, chart(performance.days, [line], plus="")) for name, line in found if len(line) == len(performance.days)
+    ]
     return [(name, picture) for name, picture in drawn if picture is not None]
 
 

@@ -113,6 +113,24 @@ def test_every_slot_is_in_the_strip() -> None:
     assert next(a.attributes["href"] for a in strip.all("a")) == "2026-11-20_1430_paper_20261120T1430Z.html"
 
 
+def test_a_longer_edition_lists_only_the_slots_that_did_not_run() -> None:
+    tree = parse(edition_html(edition(period="month", first=date(2026, 11, 1))))
+    assert [u for u in tree.all("ul") if u.attributes.get("class") == "strip"] == []
+    listed = next(t for t in tree.all("table") if "as planned" in next(t.all("caption")).text)
+    assert [th.text for th in listed.all("th") if th.attributes["scope"] == "row"] == [
+        "Fri 2026-11-20 10:30",
+        "Fri 2026-11-20 13:40",
+    ]
+
+
+def test_an_amount_too_small_to_see_has_no_colour() -> None:
+    lines = tuple(BridgeLine("Fees", D(amount)) for amount in ("0.004", "-0.004", "0.01", "-0.01"))
+    tree = parse(edition_html(bare(bridge=Bridge(D(1), lines, D(0), D(1)))))
+    bridge = next(t for t in tree.all("table") if next(t.all("caption")).text == "Bridge")
+    cells = [(td.text, td.attributes.get("class")) for td in bridge.all("td")][1:5]
+    assert cells == [("0.00", None), ("0.00", None), ("+0.01", "ok"), ("−0.01", "bad")]
+
+
 SENTENCES = [
     (edition(latest=None, alarms=()), "78 slots (71 holding, 5 traded, 1 halted, 1 missed); 7 of 12 orders filled "
      "(7 sells, 5 buys), turnover 22.0 % of capital, $14.61 lost to slippage (+3.4 bp); equity +0.40 %; "
