@@ -1,7 +1,29 @@
 #!/bin/sh
-# Show in one screen where things stand. Arguments go to `rebalancer status`.
+# Show in one screen where things stand: account, last and next cycle, alerts, and the session and its timer. Arguments
+# go to `rebalancer status`; `--profile NAME` shows that profile.
 set -eu
 cd "$(dirname "$0")"
 . scripts/environment.sh
+. scripts/service.sh
+profile_of "$@"
 environment requirements.txt
-PYTHONPATH=$PWD exec "$PYTHON" -m rebalancer status "$@"
+service "$profile"
+# shellcheck disable=SC2086 # the arguments are words of their own
+PYTHONPATH=$PWD "$PYTHON" -m rebalancer status $rest
+case $rest in
+  *--json*) exit 0 ;;
+esac
+if has_systemd && [ -f "$units/paper-trading-session.timer" ]; then
+  is() { systemctl --user show "$1" -p "$2" --value; }
+  printf '%-9s%s' service "$(is "$unit.service" ActiveState)"
+  result=$(is "$unit.service" Result)
+  [ "$result" = success ] || printf ' ! last result: %s' "$result"
+  text=$(is "$unit.service" StatusText)
+  [ -z "$text" ] || printf '   %s' "$text"
+  next=$(is "$unit.timer" NextElapseUSecRealtime)
+  printf '\n%-9s%s   next %s\n' timer "$(is "$unit.timer" ActiveState)" "${next:-none}"
+elif pid=$(background_pid); then
+  printf '%-9sin the background, process %s (no systemd, no timer)\n' service "$pid"
+else
+  printf '%-9snot running; start it with: ./start_execution_trading.sh\n' service
+fi

@@ -137,6 +137,11 @@ def _abandon(world: World, cycle: CycleRecord) -> None:
         verdicts, unsignalled = settle(plan, ends)
         verdicts = (*verdicts, *unsignalled)
         expected = _expected(read_snapshot(snapshot_text), plan, ends, expected)
+    elif expected is not None:  # an exit outside the cycle has no plan; its fills count as seen, so they must be here
+        for order in orders:
+            signed = order.filled_qty if order.side == "buy" else -order.filled_qty
+            expected[order.symbol] = expected.get(order.symbol, ZERO) + signed
+        expected = {symbol: qty for symbol, qty in expected.items() if qty != 0}
     fills |= {o.broker_id: o.filled_qty for o in orders if o.broker_id is not None}
     world.journal.close_cycle(
         CycleEnd(

@@ -163,12 +163,15 @@ def replay(
 def kill(
     reason: Annotated[str, typer.Option(help="Why; shown until it is lifted.")] = "stopped by hand",
     cancel: Annotated[bool, typer.Option("--cancel", help="Also cancel our open orders.")] = False,
+    flatten: Annotated[
+        bool, typer.Option("--flatten", help="Also cancel all open orders and close every position.")
+    ] = False,
     config: Config = None,
 ) -> None:
-    """Stop everything: nothing is sent until `resume`. Example: rebalancer kill --cancel"""
+    """Stop everything: nothing is sent until `resume`. Example: rebalancer kill --cancel --flatten"""
     from rebalancer.cli.kill import throw
 
-    raise typer.Exit(throw(config, reason=reason, cancel=cancel))
+    raise typer.Exit(throw(config, reason=reason, cancel=cancel, flatten=flatten))
 
 
 @app.command()
@@ -176,7 +179,7 @@ def resume(
     reason: Annotated[str, typer.Option(help="Why it is safe again; kept in the journal.")],
     config: Config = None,
 ) -> None:
-    """Lift the kill switch. Example: rebalancer resume --reason "quotes are back" """
+    """Lift the kill switch and whatever is latched. Example: rebalancer resume --reason "quotes are back" """
     from rebalancer.cli.kill import lift
 
     raise typer.Exit(lift(config, reason=reason))
@@ -238,6 +241,13 @@ def exchange_serve(
     admin_port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Loopback port that steps time and faults; 0 picks one.")
     ] = None,
+    schedule: Annotated[
+        Path | None, typer.Option(help="YAML or JSON file of dividends, splits, halts and borrowing.")
+    ] = None,
+    corporate_actions: Annotated[bool, typer.Option(help="The seed's own dividends and splits.")] = True,
+    charges: Annotated[bool, typer.Option(help="Fees and interest, which paper accounts do not pay.")] = False,
+    legacy_day_trading: Annotated[bool, typer.Option(help="The day-trading rule that ended on 2026-06-04.")] = False,
+    multiplier: Annotated[int, typer.Option(help="Margin of the account: 1, 2 or 4.")] = 2,
 ) -> None:
     """Serve the embedded paper exchange. Example: rebalancer exchange serve --port 8899 --state exchange.sqlite"""
     from rebalancer.cli.embedded import serve_exchange
@@ -256,6 +266,11 @@ def exchange_serve(
             faults=faults,
             replay=replay,
             admin_port=admin_port,
+            schedule=schedule,
+            corporate_actions=corporate_actions,
+            charges=charges,
+            legacy_day_trading=legacy_day_trading,
+            multiplier=multiplier,
         )
     )
 

@@ -28,7 +28,13 @@ def embedded_exchange(rules: Simulation, state: Path) -> Iterator[str]:
     from rebalancer.exchange.starter import ExchangeOptions
 
     options = ExchangeOptions(
-        state=state, seed=rules.seed, cash=rules.cash, holdings="starter", open_session=True, start=None
+        state=state,
+        seed=rules.seed,
+        cash=rules.cash,
+        holdings="starter",
+        corporate_actions="simulated",
+        open_session=True,
+        start=None,
     )
     try:
         running = _started(options)
@@ -63,6 +69,7 @@ def exchange_for_session(
         seed=rules.seed,
         cash=rules.cash,
         holdings="starter",
+        corporate_actions="simulated",
         start=start,
         rate_limit_per_minute=0 if simulated else 200,
     )
@@ -131,6 +138,11 @@ def serve_exchange(
     faults: Path | None,
     replay: Path | None,
     admin_port: int | None,
+    schedule: Path | None = None,
+    corporate_actions: bool = True,
+    charges: bool = False,
+    legacy_day_trading: bool = False,
+    multiplier: int = 2,
 ) -> int:
     """Serve until stopped by a signal."""
     from rebalancer.exchange.starter import ExchangeOptions, serve
@@ -155,5 +167,10 @@ def serve_exchange(
         faults=faults,
         replay=replay,
         admin_port=admin_port,
+        schedule=schedule,
+        corporate_actions="simulated" if corporate_actions else "none",
+        charges=charges,
+        legacy_day_trading=legacy_day_trading,
+        multiplier=multiplier,
     )
     return serve(options)

@@ -1,4 +1,4 @@
-"""`kill` and `resume`: the switch that a person throws, and lifts with a reason."""
+"""`kill` and `resume`: the switch that a person throws, and lifts with a reason; and what else `kill` can be asked."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from rebalancer.cli.exits import Exit
 from rebalancer.world.ports import JournalBroken
 
 
-def throw(config: Sequence[Path] | None, *, reason: str, cancel: bool) -> int:
-    """Set the kill switch, then cancel our open orders if asked. The file is written before anything else is tried."""
+def throw(config: Sequence[Path] | None, *, reason: str, cancel: bool, flatten: bool = False) -> int:
+    """Set the kill switch, then cancel our open orders or close every position if asked. The file is written before
+    anything else is tried. Exit code 4 when something is left open."""
     from rebalancer.session.setup import load_setup
     from rebalancer.world.journal import Journal
     from rebalancer.world.kill import KillSwitch, write_halt
@@ -27,6 +28,8 @@ def throw(config: Sequence[Path] | None, *, reason: str, cancel: bool) -> int:
                 KillSwitch(setup.state, journal).engage(latest[0].account_id, _now(), reason)
     except JournalBroken as error:  # the file alone stops everything
         sys.stderr.write(f"warning: it could not be journalled: {error}\n")
+    if flatten:
+        return _flatten(config, reason)
     return _cancel_all(config) if cancel else Exit.DONE
 
 
@@ -35,6 +38,7 @@ def lift(config: Sequence[Path] | None, *, reason: str) -> int:
     from rebalancer.session.setup import load_setup
     from rebalancer.world.books.acceptance import accept_books
     from rebalancer.world.books.latches import rearm
+    from rebalancer.world.gate import rearm_throttle
     from rebalancer.world.journal import Journal
     from rebalancer.world.kill import KillSwitch
 
@@ -46,6 +50,8 @@ def lift(config: Sequence[Path] | None, *, reason: str) -> int:
         was = switch.reason(account_id)
         for limit in rearm(journal, account_id, _now(), reason):
             sys.stderr.write(f"latched limit lifted: {limit}\n")
+        if rearm_throttle(journal, account_id, _now(), reason):
+            sys.stderr.write("the gate is open again: it had been closed by the throttle\n")
         if accept_books(journal, account_id, _now(), reason):
             sys.stderr.write("the broker's positions are the new books, and the high-water mark begins anew\n")
         if was is None:
@@ -54,6 +60,20 @@ def lift(config: Sequence[Path] | None, *, reason: str) -> int:
         switch.lift(account_id, _now(), reason)
     sys.stderr.write(f"kill switch lifted; it was set because: {was}\n")
     return Exit.DONE
+
+
+def _flatten(config: Sequence[Path] | None, reason: str) -> int:
+    """Cancel every open order and close every position; says what is left open."""
+    from rebalancer.cli.run import connected
+    from rebalancer.session.flatten import flatten_account
+    from rebalancer.session.setup import load_setup
+
+    setup = load_setup(config)
+    with connected(setup) as connection:
+        done = flatten_account(setup, connection, prefix="kill", because=reason)
+    for line in done.lines:
+        sys.stdout.write(f"{line}\n")
+    return Exit.DONE if done.is_flat else Exit.NOT_ALL_FILLED
 
 
 def _cancel_all(config: Sequence[Path] | None) -> int:

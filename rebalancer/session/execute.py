@@ -28,6 +28,7 @@ from rebalancer.world.desk import DryDesk, LiveDesk
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.records import DRY_RUN
 from rebalancer.world.kill import KillSwitch
+from rebalancer.world.protection import Keeper, NoProtection
 from rebalancer.world.reference import Reference
 from rebalancer.world.sectors import SectorRow, read_sectors
 
@@ -114,6 +115,9 @@ def opened_world(
                 reference=reference,
                 clock=clock,
                 gather=together,
+                protection=NoProtection()
+                if dry_run
+                else Keeper(account_id, broker, journal, at_the_door, clock, rules),
             ),
             broker,
         )

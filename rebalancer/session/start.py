@@ -55,6 +55,7 @@ def run_session(
         latest = journal.cycles(None, 1)
         account_id = latest[0].account_id if latest else broker.account().id
         work = SessionWork(setup, connection, journal, account_id, broker, stop, notify, clock)
+        stack.callback(work.close)
         session = Session(
             broker,
             SlotBook(journal, account_id),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import date, datetime
 from typing import Final
 
+from rebalancer.observe import World
 from rebalancer.outcomes import OrderState
 from rebalancer.recover import recover
 from rebalancer.report.files import ReportNotWritten, WrittenReport, write_edition, write_report
@@ -53,6 +55,8 @@ class SessionWork:
         self._attentive = AttentiveClock(notify)
         self._tell = tell or self._note
         self._monitor = Monitor(setup.rules)
+        self._open = ExitStack()
+        self._world: World | None = None
         self._lock = setup.state / LOCK_NAME
 
     def prepare(self) -> None:
@@ -98,18 +102,28 @@ class SessionWork:
         if self._setup.rules.protection.mode == "off":
             return
         try:
-            with (
-                RunLock(self._lock, "session"),
-                opened_world(
-                    self._setup, self._connection, dry_run=False, clock=self._attentive, stopping=self._stop.reason
-                ) as (world, _),
-            ):
-                self._monitor.look(world)
+            with RunLock(self._lock, "session"):
+                self._monitor.look(self._watched())
         except LockHeld:
             return
 
+    def _watched(self) -> World:
+        """The monitor's own world, kept open from its first look on: it looks every few seconds."""
+        if self._world is None:
+            opened = opened_world(
+                self._setup, self._connection, dry_run=False, clock=self._attentive, stopping=self._stop.reason
+            )
+            self._world = self._open.enter_context(opened).world
+        return self._world
+
+    def close(self) -> None:
+        """Let go of the monitor's world."""
+        self._world = None
+        self._open.close()
+
     def end_of_day(self, day: TradingDay, tally: Mapping[str, int]) -> None:
         """Cancel what is left, hold the books against the broker, write the day's page, tell people."""
+        self.close()
         timeout = self._setup.rules.execution.cancel_timeout_seconds
         with RunLock(self._lock, "session"):
             steps = Steps(

@@ -1,7 +1,7 @@
 """The trading desk: sends one phase of orders and stays until each has ended, or says that it does not know.
 
 1. every intent is committed to the journal before the first byte leaves
-2. the orders are posted, many at once, paced and bounded by the broker adapter
+2. the orders pass the gate and are posted, many at once, paced and bounded by the broker adapter
 3. one call at a time asks for the state of all of them, until all have ended or the phase is over
 4. what is still working is cancelled, and asked for again until the cancel is confirmed
 5. an order whose post had no clear answer is looked for by our own id; unless the broker knows it, it stays UNKNOWN
@@ -11,6 +11,7 @@ Nothing is ever posted twice: an UNKNOWN order is the next cycle's business.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,11 +20,12 @@ from typing import Final, NamedTuple, Protocol
 from rebalancer.decide.settle import OrderEnd
 from rebalancer.decisions import Order
 from rebalancer.documents import canonical, sha256
-from rebalancer.facts import Account
+from rebalancer.facts import Account, Snapshot
 from rebalancer.outcomes import OrderState
 from rebalancer.rules import Rules
-from rebalancer.values import ZERO
+from rebalancer.values import ZERO, decimal_of
 from rebalancer.world.clock import Clock
+from rebalancer.world.gate import Gate, readings_of
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import Intent, OrderRecord
 from rebalancer.world.kill import KillSwitch
@@ -55,6 +57,10 @@ class Left(NamedTuple):
 class Desk(Protocol):
     """Where orders go. A dry run has a desk that sends nothing."""
 
+    def seen(self, snapshot: Snapshot) -> None:
+        """Hand over what this cycle has read, so that checking its orders costs no call. Before its first order."""
+        ...
+
     def trade(self, cycle_id: str, orders: Sequence[Order]) -> Mapping[str, OrderEnd]:
         """Bring one phase to its end. Returns one end per order, by client order id."""
         ...
@@ -79,21 +85,28 @@ class LiveDesk:
         clock: Clock,
         together: SpreadOut,
         rules: Rules,
+        gate: Gate | None = None,
     ) -> None:
-        self._account_id, self._broker, self._journal, self._kill = account_id, broker, journal, kill
+        """gate: None for the one that every cycle has; a flatten brings its own."""
+        self._account_id, self._broker, self._journal = account_id, broker, journal
         self._clock, self._together, self._rules = clock, together, rules
+        self._gate = gate or Gate(account_id, broker, journal, kill, rules)
         self._key_refused = ""
+
+    def seen(self, snapshot: Snapshot) -> None:
+        self._gate.take(readings_of(snapshot))
 
     def trade(self, cycle_id: str, orders: Sequence[Order]) -> Mapping[str, OrderEnd]:
         if not orders:
             return {}
         if self._key_refused:
             return {o.client_order_id: _unsent(o, f"the broker refused the key: {self._key_refused}") for o in orders}
+        self._gate.prepare(cycle_id, orders)
         began = self._broker.now() - LOOK_BACK
         self._journal.record_intents(
             self._account_id, [_intent(order, cycle_id, self._broker.now()) for order in orders]
         )
-        results = self._together(self._send, orders)
+        results = self._together(self._gate.submit, orders)
         watch = _Watch(self._account_id, self._journal, self._broker, orders)
         for order, result in zip(orders, results, strict=True):
             watch.posted(order, result)
@@ -110,13 +123,6 @@ class LiveDesk:
     def left(self, account: Account, orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> Left:
         now = self._broker.account()
         return Left(now._replace(peak_equity=max(account.peak_equity, now.equity)), traded(orders, ends))
-
-    def _send(self, order: Order) -> SendResult:
-        """Post one order, unless the kill switch has been thrown since the plan was made."""
-        stopped = self._kill.reason(self._account_id)
-        if stopped is not None:
-            return SendResult("not_sent", None, "kill_switch", f"the kill switch is set: {stopped}")
-        return self._broker.submit(order)
 
     def _await(self, watch: _Watch, began: datetime, seconds: float) -> None:
         """Ask for all orders in one call, again and again, until all have ended or the time is up."""
@@ -147,6 +153,9 @@ class DryDesk:
 
     def __init__(self, broker: ReadBroker) -> None:
         self._broker = broker
+
+    def seen(self, snapshot: Snapshot) -> None:
+        del snapshot
 
     def trade(self, cycle_id: str, orders: Sequence[Order]) -> Mapping[str, OrderEnd]:
         del cycle_id
@@ -206,9 +215,10 @@ class _Watch:
         return dict(self._ends)
 
     def _note(self, name: str, order: BrokerOrder, reason: str, message: str) -> None:
-        refuse_another(self._orders[name], order)
-        self._broker_ids[name] = order.id
         before = self._ends.get(name)
+        was_unknown = before is not None and name not in self._broker_ids
+        refuse_another(self._orders[name], order, whole=was_unknown)
+        self._broker_ids[name] = order.id
         if before is not None and (before.state, before.filled_qty) == (order.state, order.filled_qty):
             return
         if before is not None and order.filled_qty < before.filled_qty:
@@ -233,14 +243,28 @@ class _Watch:
         (self.working.discard if state.is_final else self.working.add)(name)
 
 
-def refuse_another(ours: Order | OrderRecord, found: BrokerOrder) -> None:
-    """Raise JournalBroken when the order that the broker has under our id is not the one that we wrote down."""
-    if (found.symbol, found.side, found.qty) != (ours.symbol, ours.side, ours.qty):
+def refuse_another(ours: Order | OrderRecord, found: BrokerOrder, *, whole: bool) -> None:
+    """Raise JournalBroken when the order that the broker has under our id is not the one that we wrote down.
+
+    whole: compare type and limit too, when it is found by its id for the first time and may be another order.
+    """
+    if isinstance(ours, Order):
+        kind, limit = ours.type, ours.limit_price
+    else:
+        body = json.loads(ours.body)
+        kind, limit = body["type"], None if body["limit_price"] is None else decimal_of(body["limit_price"])
+    theirs = (found.symbol, found.side, found.qty, found.type, found.limit_price)
+    mine = (ours.symbol, ours.side, ours.qty, kind, limit)
+    if theirs[:3] != mine[:3] or (whole and theirs != mine):
         raise JournalBroken(
-            f"the broker has {found.side} {found.qty} {found.symbol} under our order id {ours.client_order_id}, which "
-            f"this journal knows as {ours.side} {ours.qty} {ours.symbol}\n"
-            "  hint: another copy of this program trades this account; stop it"
+            f"the broker has {_told(*theirs)} under our order id {ours.client_order_id}, which this journal knows as "
+            f"{_told(*mine)}\n  hint: another copy of this program trades this account; stop it"
         )
+
+
+def _told(symbol: str, side: str, qty: Decimal | None, kind: str, limit: Decimal | None) -> str:
+    """An order's body in words."""
+    return f"{side} {qty} {symbol} ({kind}{'' if limit is None else f' at {limit}'})"
 
 
 def traded(orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> Mapping[str, Decimal]:

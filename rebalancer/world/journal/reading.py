@@ -186,9 +186,9 @@ def slots(
 
 
 def newest_claim(connection: Connection, account_id: str) -> str | None:
-    """The largest of all ids ever claimed: ids begin with their time."""
+    """The largest of all ids ever claimed that begin with their time; those of exits begin with a letter."""
     newest: str | None = connection.execute(
-        select(func.max(claims.c.cycle_id)).where(claims.c.account_id == account_id)
+        select(func.max(claims.c.cycle_id)).where(claims.c.account_id == account_id, claims.c.cycle_id < "A")
     ).scalar()
     return newest
 

@@ -1,0 +1,11 @@
+"""The last gate: every order is checked once more just before it leaves, by code that knows nothing of the plan.
+
+It imports nouns, rules, ports and the journal, never `rebalancer.decide` (import-linter holds it to that), so a mistake
+in the plan is not repeated here. docs/limits.md lists what is checked.
+"""
+
+from rebalancer.world.gate.gate import Gate
+from rebalancer.world.gate.readings import Readings, readings_of
+from rebalancer.world.gate.throttle import rearm_throttle
+
+__all__ = ["Gate", "Readings", "readings_of", "rearm_throttle"]

@@ -1,0 +1,92 @@
+"""What was tried: the gate's own reading of the journal's order rows, across restarts and processes.
+
+An attempt is an intent. Intents are committed before their POST, so they need no second row (and no second sync) to be
+counted; only one that ended as NOT_SENT straight after its intent surely never left, and is not counted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from rebalancer.outcomes import OrderState
+from rebalancer.values import ZERO, Side, decimal_of
+from rebalancer.world.journal.journal import Journal
+from rebalancer.world.journal.records import Event
+
+NEW_YORK: Final = ZoneInfo("America/New_York")
+SILENT: Final = frozenset({OrderState.NOT_SENT, OrderState.WITHHELD})
+
+
+class Attempt(NamedTuple):
+    """One intent and the latest that the journal knows of it. `body` is what is meant to go over the wire; `left` is
+    False once it surely never left this machine."""
+
+    seq: int
+    client_order_id: str
+    cycle_id: str
+    symbol: str
+    side: Side
+    qty: Decimal
+    body: Mapping[str, Any]
+    at: datetime
+    state: OrderState = OrderState.INTENDED
+    filled: Decimal = ZERO
+    left: bool = True
+
+    @property
+    def signed_filled(self) -> Decimal:
+        """Shares that it has traded, signed."""
+        return self.filled if self.side == "buy" else -self.filled
+
+    @property
+    def may_fill(self) -> Decimal:
+        """Shares that it may still trade, unsigned."""
+        return ZERO if self.state.is_final else max(self.qty - self.filled, ZERO)
+
+
+def midnight(now: datetime) -> datetime:
+    """When the day began in New York."""
+    return now.astimezone(NEW_YORK).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def read_attempts(journal: Journal, account_id: str, since: datetime) -> dict[str, Attempt]:
+    """Every attempt since a moment by client order id, in the order of their intents."""
+    found = {event.key or "": _intended(event) for event in journal.recall(account_id, "order_intended", since=since)}
+    told: list[Event] = []
+    for kind in ("order_changed", "order_reopened", "order_ended"):
+        told += journal.recall(account_id, kind, since=since)
+    for event in sorted(told, key=lambda e: e.seq):
+        before = found.get(event.key or "")
+        if before is None:
+            continue  # of an older day: it counts among the open orders, if it still lives
+        state = OrderState(event.body["state"])
+        found[before.client_order_id] = before._replace(
+            state=state,
+            filled=decimal_of(event.body["filled_qty"]),
+            left=not (before.state is OrderState.INTENDED and state in SILENT),
+        )
+    return found
+
+
+def counted(attempts: Sequence[Attempt], since: datetime) -> list[Attempt]:
+    """Those that left, or may have left, this machine since a moment."""
+    return [one for one in attempts if one.left and one.at >= since]
+
+
+def _intended(event: Event) -> Attempt:
+    body = event.body
+    return Attempt(
+        event.seq,
+        event.key or "",
+        event.cycle_id or "",
+        body["symbol"],
+        body["side"],
+        decimal_of(body["qty"]),
+        json.loads(body["body"]),
+        event.at,
+    )

@@ -1,0 +1,119 @@
+"""The hard ceilings for orders that open or enlarge a position. None of them ever stops one that reduces."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+from rebalancer.outcomes import OrderState
+from rebalancer.values import ZERO, text_of
+from rebalancer.world.gate.attempts import Attempt, counted, midnight
+from rebalancer.world.gate.case import Case, Refusal
+from rebalancer.world.gate.exposure import worst_gross, worst_value
+from rebalancer.world.gate.readings import leeway, middle, quote_fault, within
+
+
+def orders_per_symbol(case: Case) -> Refusal | None:
+    """The day's count of one symbol."""
+    most = case.rules.risk_management.max_orders_per_symbol_per_day
+    mine = [one for one in counted(case.before, midnight(case.now)) if one.symbol == case.order.symbol]
+    if len(mine) + 1 <= most:
+        return None
+    said = f"{len(mine) + 1} orders for this symbol today"
+    return Refusal("orders_per_symbol", f"{said}; risk_management.max_orders_per_symbol_per_day is {most}")
+
+
+def orders_per_execution(case: Case) -> Refusal | None:
+    """The count of one cycle."""
+    most = case.rules.execution.max_orders_per_execution
+    assert case.mine is not None
+    sent = sum(1 for one in case.before if one.left and one.cycle_id == case.mine.cycle_id) + 1
+    if sent <= most:
+        return None
+    said = f"{sent} orders in this cycle; execution.max_orders_per_execution is {most}"
+    return Refusal("orders_per_execution", said)
+
+
+def duplicate(case: Case) -> Refusal | None:
+    """The same symbol, side, intent and quantity under another id, just now, of which something traded or still may.
+    The intent counts, since a trade through zero is two orders that may be alike otherwise."""
+    order, window = case.order, case.rules.gate.duplicate_window_seconds
+    for one in counted(case.before, case.now - timedelta(seconds=window)):
+        theirs = (one.symbol, one.side, one.qty, one.body.get("position_intent"))
+        same = theirs == (order.symbol, order.side, order.qty, order.position_intent)
+        if same and one.client_order_id != order.client_order_id and _has_effect(one):
+            said = f"{one.client_order_id} was the same {(case.now - one.at).total_seconds():.0f} s ago"
+            return Refusal("duplicate", f"{said}; gate.duplicate_window_seconds is {window:g}")
+    return None
+
+
+def _has_effect(one: Attempt) -> bool:
+    return one.filled > ZERO or one.state in (OrderState.INTENDED, OrderState.OPEN, OrderState.UNKNOWN)
+
+
+def fresh_quote(case: Case) -> Refusal | None:
+    """There is a quote of its symbol, and it is still a price."""
+    fault = quote_fault(case.readings.quotes.get(case.order.symbol), case.now, case.rules.quotes)
+    return None if fault is None else Refusal("quote", fault)
+
+
+def price_move(case: Case) -> Refusal | None:
+    """The price has not run away from the one that the order was decided at, nor does its limit lie beyond that."""
+    quote, order = case.readings.quotes.get(case.order.symbol), case.order
+    price, most = middle(quote), Decimal(str(case.rules.gate.max_price_move))
+    if price is None or quote is None or quote.ask is None or quote.bid is None:
+        return Refusal("price_move", "there is no price to compare with")
+    if not within(abs(price - order.price), most * order.price):
+        moved = f"decided at {text_of(order.price)}, now {text_of(price)}"
+        return Refusal("price_move", f"{moved}; gate.max_price_move is {most:%}")
+    if order.limit_price is not None:
+        slack = most + Decimal(str(case.rules.execution.limit_offset_bps)) / 10_000
+        far = order.limit_price - quote.ask if order.side == "buy" else quote.bid - order.limit_price
+        if not within(far, slack * price):
+            said = f"its limit {text_of(order.limit_price)} is too far beyond the quote"
+            return Refusal("price_move", f"{said}; gate.max_price_move is {most:%}")
+    return None
+
+
+def order_quantity(case: Case) -> Refusal | None:
+    """Shares of one order."""
+    most = case.rules.gate.max_order_quantity
+    if within(case.order.qty, most):
+        return None
+    return Refusal("order_quantity", f"{text_of(case.order.qty)} shares; gate.max_order_quantity is {text_of(most)}")
+
+
+def order_value(case: Case) -> Refusal | None:
+    """USD of one order, at the decision price or at the price now, whichever is more."""
+    most = case.rules.position_sizing.max_order_value
+    price = middle(case.readings.quotes.get(case.order.symbol))
+    value = case.order.qty * max(price, case.order.price) if price is not None else None
+    if within(value, most):
+        return None
+    said = "nobody knows its price" if value is None else f"${value:,.2f}"
+    return Refusal("order_value", f"{said}; position_sizing.max_order_value is ${most:,.2f}")
+
+
+def position_size(case: Case) -> Refusal | None:
+    """The worst case of its own symbol, with this order."""
+    order, most = case.order, case.rules.position_sizing.max_position_size
+    value = worst_value(case.readings, order.symbol, case.standing.with_order(order.side, order.qty))
+    if within(value, Decimal(str(most)) * case.capital * leeway(case.rules)):
+        return None
+    return Refusal("position_size", f"{_dollars(value, order.symbol)}; position_sizing.max_position_size is {most:.1%}")
+
+
+def total_exposure(case: Case) -> Refusal | None:
+    """The worst case of everything, with this order: held, open, unknown and on the way, at collared prices."""
+    order, most = case.order, case.rules.position_sizing.max_total_exposure
+    after = dict(case.standings) | {order.symbol: case.standing.with_order(order.side, order.qty)}
+    value, unknown = worst_gross(case.readings, after)
+    if within(value, Decimal(str(most)) * case.capital * leeway(case.rules)):
+        return None
+    return Refusal("total_exposure", f"{_dollars(value, unknown)}; position_sizing.max_total_exposure is {most:.1%}")
+
+
+def _dollars(value: Decimal | None, symbol: str) -> str:
+    if value is None:
+        return f"nobody knows what {symbol} can come to be worth"
+    return f"worst case ${value:,.2f}"

@@ -1,0 +1,85 @@
+"""The worst case: what is held, and what every order that is open, unknown or on its way may still do to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from rebalancer.facts import OpenOrder
+from rebalancer.outcomes import OrderState
+from rebalancer.values import ZERO
+from rebalancer.world.gate.attempts import Attempt
+from rebalancer.world.gate.readings import Readings, collared, worth
+
+
+class Standing(NamedTuple):
+    """One symbol: signed shares held, and unsigned shares that other orders may still buy and sell."""
+
+    held: Decimal = ZERO
+    buys: Decimal = ZERO
+    sells: Decimal = ZERO
+
+    def with_order(self, side: str, qty: Decimal) -> Standing:
+        """The same with one more order on its way."""
+        return self._replace(buys=self.buys + qty) if side == "buy" else self._replace(sells=self.sells + qty)
+
+
+def standings(
+    readings: Readings, baseline: Mapping[str, Attempt], attempts: Mapping[str, Attempt], on_the_way: Sequence[str]
+) -> dict[str, Standing]:
+    """Every symbol's standing now.
+
+    baseline: the attempts as known when the positions were read; what they have filled since, and all fills of later
+    ones, moved the positions. on_the_way: ids of attempts that count as sent though the journal only has their intent.
+    """
+    found = {symbol: Standing(qty) for symbol, qty in readings.positions.items()}
+
+    def add(symbol: str, held: Decimal, side: str, qty: Decimal) -> None:
+        one = found.get(symbol, Standing())
+        found[symbol] = one._replace(held=one.held + held).with_order(side, qty)
+
+    listed = {order.client_order_id for order in readings.open_orders}
+    for one in attempts.values():
+        before = baseline.get(one.client_order_id)
+        moved = one.signed_filled - (before.signed_filled if before is not None else ZERO)
+        went = one.state is not OrderState.INTENDED or one.client_order_id in on_the_way or before is not None
+        add(one.symbol, moved, one.side, one.may_fill if went and one.client_order_id not in listed else ZERO)
+    for order in readings.open_orders:
+        add(order.symbol, ZERO, order.side, _left(order, attempts.get(order.client_order_id)))
+    return found
+
+
+def _left(order: OpenOrder, known: Attempt | None) -> Decimal:
+    """Unsigned shares that an open order may still trade; NaN where it has no quantity, since nobody knows."""
+    if known is not None and known.state.is_final:
+        return ZERO
+    if not (order.qty.is_finite() and order.filled_qty.is_finite()):
+        return Decimal("NaN")
+    filled = order.filled_qty if known is None else max(order.filled_qty, known.filled)
+    return max(order.qty - filled, ZERO)
+
+
+def worst_value(readings: Readings, symbol: str, standing: Standing) -> Decimal | None:
+    """The most USD that a symbol can come to be worth, in absolute terms; None when nobody can say."""
+    if not all(part.is_finite() for part in standing):
+        return None
+    now = abs(standing.held)
+    most = max(abs(standing.held + standing.buys), abs(standing.held - standing.sells), now)
+    if most == ZERO:
+        return ZERO
+    price, high = worth(readings, symbol), collared(readings, symbol)
+    if price is None or high is None:
+        return None
+    return now * price + (most - now) * high
+
+
+def worst_gross(readings: Readings, found: Mapping[str, Standing]) -> tuple[Decimal | None, str]:
+    """The most USD that everything can come to be worth; None and the symbol of which nobody can say."""
+    total = ZERO
+    for symbol, standing in found.items():
+        value = worst_value(readings, symbol, standing)
+        if value is None:
+            return None, symbol
+        total += value
+    return total, ""

@@ -1,0 +1,155 @@
+"""What the broker told for one phase, and how the gate values it: its own prices, its own collars.
+
+Nothing in here is ever guessed: a number that is not finite and positive is no number, and then nothing is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from rebalancer.facts import OpenOrder, Position, Quote, Session, Snapshot
+from rebalancer.outcomes import OrderState
+from rebalancer.rules import Quotes, Rules
+from rebalancer.values import ZERO
+from rebalancer.world.ports import BrokerOrder, ReadBroker
+
+# What the broker lets a market order pay at most (Alpaca, market order collars): 4 % above the ask below 50 USD and for
+# shorts, 2.5 % from there on, 2 % for coins.
+CHEAP: Final = Decimal(50)
+COLLAR_CHEAP: Final = Decimal("1.04")
+COLLAR_DEAR: Final = Decimal("1.025")
+COLLAR_COIN: Final = Decimal("1.02")
+FUTURE_MOST: Final = timedelta(seconds=5)  # the broker's clock is known to a second only
+
+
+class Readings(NamedTuple):
+    """One reading of the account. Positions are signed shares; `entry` is the entry price of each, USD."""
+
+    cycle_id: str
+    session: Session
+    equity: Decimal
+    positions: Mapping[str, Decimal]
+    entry: Mapping[str, Decimal]
+    open_orders: tuple[OpenOrder, ...]
+    quotes: Mapping[str, Quote]
+
+
+def readings_of(snapshot: Snapshot) -> Readings:
+    """What a cycle has read already, so that checking its orders costs no call."""
+    return _readings(
+        snapshot.cycle_id,
+        snapshot.session,
+        snapshot.account.equity,
+        snapshot.positions,
+        snapshot.open_orders,
+        snapshot.quotes,
+    )
+
+
+def read(broker: ReadBroker, cycle_id: str, symbols: Sequence[str]) -> Readings:
+    """Read the broker for orders outside a cycle: five calls. Raises what they raise."""
+    clock = broker.clock()
+    account, positions = broker.account(), broker.positions()
+    wanted = sorted({*symbols, *(p.symbol for p in positions)})
+    working = tuple(_open_order(o) for o in broker.orders(None) if not o.state.is_final)
+    quotes = broker.quotes(wanted) if wanted else ()
+    return _readings(cycle_id, clock.session, account.equity, positions, working, quotes)
+
+
+def is_good(number: object) -> bool:
+    """A finite decimal above zero: the only kind of price, quantity or limit that can let an order pass."""
+    return isinstance(number, Decimal) and number.is_finite() and number > 0
+
+
+def within(value: object, limit: object) -> bool:
+    """Accept only if both are finite and value <= limit. NaN, infinity and anything that is no decimal is refused."""
+    if not (isinstance(value, Decimal) and isinstance(limit, Decimal)):
+        return False
+    return value.is_finite() and limit.is_finite() and value <= limit
+
+
+def quote_fault(quote: Quote | None, now: datetime, rules: Quotes) -> str | None:
+    """Why this quote is no price to open a position at; None when it is one."""
+    if quote is None:
+        return "there is no quote"
+    if not (is_good(quote.bid) and is_good(quote.ask)):
+        return "the quote has no usable bid and ask"
+    assert quote.bid is not None
+    assert quote.ask is not None
+    if not within(quote.bid, quote.ask):
+        return f"the quote is crossed: bid {quote.bid}, ask {quote.ask}"
+    age = now - quote.at
+    if not -FUTURE_MOST <= age <= timedelta(seconds=rules.max_age_seconds):
+        return f"the quote is {age.total_seconds():,.0f} s old; quotes.max_age_seconds is {rules.max_age_seconds:g}"
+    return None
+
+
+def middle(quote: Quote | None) -> Decimal | None:
+    """The mid price, USD; None when there is none."""
+    if quote is None or not (is_good(quote.bid) and is_good(quote.ask)):
+        return None
+    assert quote.bid is not None
+    assert quote.ask is not None
+    return (quote.bid + quote.ask) / 2
+
+
+def worth(readings: Readings, symbol: str) -> Decimal | None:
+    """What one share counts for, USD: the mid price, else the last trade, else what was paid; None: nobody knows."""
+    quote = readings.quotes.get(symbol)
+    known = (middle(quote), quote.last if quote is not None else None, readings.entry.get(symbol))
+    return next((price for price in known if is_good(price)), None)
+
+
+def collared(readings: Readings, symbol: str) -> Decimal | None:
+    """The most that one share can cost that is still to be bought (or sold short), USD; None: nobody knows."""
+    quote = readings.quotes.get(symbol)
+    ask = quote.ask if quote is not None and is_good(quote.ask) else worth(readings, symbol)
+    if ask is None:
+        return None
+    if "/" in symbol:
+        return ask * COLLAR_COIN
+    return ask * (COLLAR_CHEAP if ask < CHEAP else COLLAR_DEAR)
+
+
+def leeway(rules: Rules) -> Decimal:
+    """How far collared prices may lie above the mid prices that a plan fills its caps at: an order planned exactly at a
+    cap must pass. Half the widest spread that is a price, times the widest collar or limit offset."""
+    half_spread = Decimal(str(rules.quotes.max_spread)) / 2
+    offset = Decimal(str(rules.execution.limit_offset_bps)) / 10_000 if rules.execution.order_type == "limit" else ZERO
+    return (1 + half_spread) * max(COLLAR_CHEAP, 1 + offset)
+
+
+def _readings(
+    cycle_id: str,
+    session: Session,
+    equity: Decimal,
+    positions: Sequence[Position],
+    open_orders: Sequence[OpenOrder],
+    quotes: Sequence[Quote],
+) -> Readings:
+    held: dict[str, Decimal] = {}
+    for position in positions:
+        held[position.symbol] = held.get(position.symbol, ZERO) + position.qty
+    return Readings(
+        cycle_id,
+        session,
+        equity,
+        held,
+        {p.symbol: p.avg_entry_price for p in positions},
+        tuple(open_orders),
+        {q.symbol: q for q in quotes},
+    )
+
+
+def _open_order(order: BrokerOrder) -> OpenOrder:
+    """A working order as a fact. One for an amount of money has no quantity yet: NaN, which lets nothing pass beside
+    it but what reduces."""
+    qty = order.qty if order.qty is not None else Decimal("NaN")
+    unknown = order.state is OrderState.UNKNOWN
+    return OpenOrder(
+        order.client_order_id, order.symbol, order.side, qty, order.filled_qty, order.type, False, order.limit_price,
+        unknown,
+    )  # fmt: skip

@@ -1,0 +1,46 @@
+"""The throttle: when more orders leave within a minute than any cycle would send, the gate closes until a person opens
+it again.
+
+It is a `latched` event with the key `throttle`, so it survives restarts; `rebalancer resume --reason` writes the
+`rearmed` event that lifts it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from rebalancer.world.journal.journal import Journal
+
+NAME: Final = "throttle"
+
+
+def latched_because(journal: Journal, account_id: str) -> str | None:
+    """Why the throttle is latched; None when it is not."""
+    latched = journal.recall(account_id, "latched", keys=[NAME], last=1)
+    rearmed = journal.recall(account_id, "rearmed", keys=[NAME], last=1)
+    if not latched or (rearmed and rearmed[-1].seq > latched[-1].seq):
+        return None
+    return str(latched[-1].body["because"])
+
+
+def latch_throttle(journal: Journal, account_id: str, cycle_id: str, at: datetime, because: str) -> None:
+    """Close the gate, and tell a person."""
+    said = f"{because}; nothing more is sent until: rebalancer resume --reason ..."
+    journal.record_events(
+        account_id,
+        cycle_id,
+        at,
+        [
+            ("latched", NAME, {"because": because}),
+            ("alert", NAME, {"level": "action", "code": "latched", "text": said}),
+        ],
+    )
+
+
+def rearm_throttle(journal: Journal, account_id: str, at: datetime, reason: str) -> bool:
+    """Open the gate again for a person who gives a reason. False when it was not closed."""
+    if latched_because(journal, account_id) is None:
+        return False
+    journal.record_event(account_id, None, at, "rearmed", NAME, {"reason": reason})
+    return True

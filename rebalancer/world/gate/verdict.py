@@ -1,0 +1,51 @@
+"""All checks in their order, and the one answer that they give.
+
+    guards      stop every order: form, kill switch, throttle, intent, session, overselling, counts of a runaway
+    ceilings    stop orders that open or enlarge a position; one that reduces passes them all
+
+The first refusal counts. Pure: everything that is asked stands in the case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from rebalancer.world.gate import ceilings, guards
+from rebalancer.world.gate.case import Case, Refusal
+
+Check = Callable[[Case], Refusal | None]
+# Cheap and absolute ones first: a stopped order is not told about its size. The throttle comes after everything else
+# that stops an order for good, so that orders which would not have left anyway cannot trip it.
+GUARDS: Final[tuple[Check, ...]] = (
+    guards.form,
+    guards.kill_switch,
+    guards.throttle_latched,
+    guards.intent,
+    guards.session,
+    guards.only_closing,
+    guards.never_oversell,
+    guards.orders_per_minute,
+    guards.orders_per_day,
+)
+CEILINGS: Final[tuple[Check, ...]] = (
+    ceilings.orders_per_symbol,
+    ceilings.orders_per_execution,
+    ceilings.duplicate,
+    ceilings.fresh_quote,
+    ceilings.price_move,
+    ceilings.order_quantity,
+    ceilings.order_value,
+    ceilings.position_size,
+    ceilings.total_exposure,
+)
+
+
+def refuse(case: Case) -> Refusal | None:
+    """Why this order may not leave; None when it may."""
+    for check in GUARDS:
+        if (refusal := check(case)) is not None:
+            return refusal
+    if case.reduces:
+        return None
+    return next((refusal for check in CEILINGS if (refusal := check(case)) is not None), None)
