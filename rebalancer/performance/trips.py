@@ -1,0 +1,111 @@
+"""Round trips: what one order opened and another one closed, with what it brought and why.
+
+A trip is one opening order matched with one closing order (with average lots: everything that one order closed). Parts
+that filled one by one are added up. Dividends are no part of a trip; they stand in the bridge.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal, NamedTuple
+
+from rebalancer.performance.fees import NEW_YORK
+from rebalancer.performance.lots import Closing
+from rebalancer.performance.records import UNKNOWN, AssetClass, Story, asset_class
+from rebalancer.values import ZERO
+
+
+class Trip(NamedTuple):
+    """One round trip. `qty` unsigned shares, `entry` and `exit` average USD a share; `gross` before and `profit` after
+    fees; `slippage` USD lost (+) or gained (-) against decision prices at both ends, None when a price is not known.
+    `cost` is what was put at stake: the value at entry. `source` spoke for the entry, `reason` is that of the exit."""
+
+    symbol: str
+    side: Literal["long", "short"]
+    qty: Decimal
+    entry: Decimal
+    exit: Decimal
+    opened_at: datetime
+    closed_at: datetime
+    cost: Decimal
+    gross: Decimal
+    fees: Decimal
+    slippage: Decimal | None
+    source: str
+    sector: str
+    asset_class: AssetClass
+    regime: str
+    reason: str
+
+    @property
+    def profit(self) -> Decimal:
+        """What was won (+) or lost (-) after fees, USD."""
+        return self.gross - self.fees
+
+    @property
+    def roi(self) -> float | None:
+        """The profit as a fraction of what was at stake."""
+        return float(self.profit / self.cost) if self.cost else None
+
+    @property
+    def held_seconds(self) -> float:
+        """From the first share in to the last one out."""
+        return (self.closed_at - self.opened_at).total_seconds()
+
+
+def round_trips(
+    closings: tuple[Closing, ...],
+    stories: Mapping[str, Story],
+    sectors: Mapping[str, str],
+    regimes: Mapping[date, str],
+) -> tuple[Trip, ...]:
+    """The trips behind what was closed, in the order in which they ended. regimes: by day in New York, of the entry."""
+    pairs: defaultdict[tuple[str, str, str, bool], list[Closing]] = defaultdict(list)
+    for one in closings:
+        # what came without an order of its own is told apart by its moment
+        opened = one.opening_order or one.opened_at.isoformat()
+        closed = one.closing_order or one.closed_at.isoformat()
+        pairs[(one.symbol, opened, closed, one.qty > 0)].append(one)
+    trips = [_trip(parts, stories, sectors, regimes) for parts in pairs.values()]
+    return tuple(sorted(trips, key=lambda t: (t.closed_at, t.symbol, t.opened_at)))
+
+
+def _trip(
+    parts: list[Closing], stories: Mapping[str, Story], sectors: Mapping[str, str], regimes: Mapping[date, str]
+) -> Trip:
+    first = parts[0]
+    signed = sum((p.qty for p in parts), ZERO)
+    qty, cost = abs(signed), abs(sum((p.cost for p in parts), ZERO))
+    opened_at = min(p.opened_at for p in parts)
+    opening, closing = stories.get(first.opening_order), stories.get(first.closing_order)
+    return Trip(
+        symbol=first.symbol,
+        side="long" if first.qty > 0 else "short",
+        qty=qty,
+        entry=cost / qty,
+        exit=abs(sum((p.proceeds for p in parts), ZERO)) / qty,
+        opened_at=opened_at,
+        closed_at=max(p.closed_at for p in parts),
+        cost=cost,
+        gross=sum((p.gross for p in parts), ZERO),
+        fees=sum((p.fees for p in parts), ZERO),
+        slippage=_slippage(signed, opening, closing),
+        source=UNKNOWN if opening is None else opening.source,
+        sector=sectors.get(first.symbol, UNKNOWN),
+        asset_class=asset_class(first.symbol),
+        regime=regimes.get(opened_at.astimezone(NEW_YORK).date(), UNKNOWN),
+        reason="" if closing is None else closing.reason,
+    )
+
+
+def _slippage(signed: Decimal, opening: Story | None, closing: Story | None) -> Decimal | None:
+    """What the fills of both orders were worse than their decisions, for this many shares."""
+    lost = ZERO
+    for story, direction in ((opening, 1), (closing, -1)):
+        if story is None or story.decision_price is None or story.filled_avg_price is None:
+            return None
+        lost += direction * signed * (story.filled_avg_price - story.decision_price)
+    return lost
