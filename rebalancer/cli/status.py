@@ -90,7 +90,10 @@ def view_of(look: Glance, mode: Mode, path: Path, now: datetime) -> StatusView:
 
 
 def _latched(look: Glance) -> str:
-    """What the limits that are latched for the day forbid, "" when none is."""
+    """What the limits that are latched forbid, "" when none is."""
+    closed = [str(event.body.get("because", "")) for event in look.latched if event.key == "throttle"]
+    if closed:
+        return f"the gate is closed: {closed[-1]}; open it with: rebalancer resume --reason ..."
     said = dict.fromkeys(str(event.body.get("because", event.key)) for event in look.latched)
     return f"only reductions are sent today: {'; '.join(said)}" if said else ""
 

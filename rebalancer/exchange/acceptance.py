@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from rebalancer.exchange import errors, locates
 from rebalancer.exchange.books import computed_id
 from rebalancer.exchange.calendar import EXTENDED, NEW_YORK, midnight_new_york, moment_of
-from rebalancer.exchange.checks import Admission, admit, check_asset, collared
+from rebalancer.exchange.checks import Admission, admit, check_asset, collared, inferred_intent
+from rebalancer.exchange.day_trades import protect
+from rebalancer.exchange.margin_watch import require_unrestricted
 from rebalancer.exchange.market.listing import Listing
 from rebalancer.exchange.matching import GTC_LIFE, NEVER, trailed
 from rebalancer.exchange.order import Intent, Order, OrderType
@@ -35,6 +37,7 @@ def accept(exchange: Exchange, request: OrderRequest, at: int) -> Order:
     listing = check_asset(request, exchange.find(request.symbol), exchange.configuration)
     require_unused(exchange, request.client_order_id)
     check_window(exchange, request, at)
+    check_account(exchange, request, listing, at)
     admission = admit(request, exchange.desk(listing, at))
     order = _order(exchange, request, listing, admission, at)
     if request.type == "trailing_stop":
@@ -48,6 +51,15 @@ def accept(exchange: Exchange, request: OrderRequest, at: int) -> Order:
     for leg in _legs(exchange, order, request):
         exchange.keep(leg)
     return order
+
+
+def check_account(exchange: Exchange, request: OrderRequest, listing: Listing, at: int) -> None:
+    """Refuse to open while the account is restricted, and to day-trade while it is protected. Raises ApiError."""
+    opens = inferred_intent(request, exchange.books.held(listing.symbol)).endswith("open")
+    if opens:
+        require_unrestricted(exchange)
+    if exchange.behaviour.legacy_day_trading and not listing.is_crypto:
+        protect(exchange, listing.symbol, at, opens=opens)
 
 
 def require_unused(exchange: Exchange, client_order_id: str | None) -> None:

@@ -25,6 +25,8 @@ def account_of(exchange: Exchange, at: int) -> dict[str, object]:
     asof = datetime.combine(datetime.fromordinal(day).date(), time(16), NEW_YORK)
     identity, numbers = computed_id(exchange.market.seed, "account"), exchange.numbers(at)
     view = account_view(identity, numbers, exchange.configuration, (asof, equity, maintenance), created)
+    view["admin_configurations"] = exchange.watch.wire()
+    view["crypto_tier"] = exchange.books.crypto_fees.tier(at).number
     if exchange.behaviour.charges:
         fees = charges.regulatory_fees(exchange, new_york_day(at), at + 1)
         view["pending_reg_taf_fees"] = cents(sum(fees.values(), ZERO))

@@ -46,7 +46,7 @@ def corporate_actions(exchange: Exchange, parameters: Parameters) -> Row:
             raise bad_parameter("end should not be before start")
         chosen = [
             action
-            for action in corporate.actions(exchange)
+            for action in corporate.declared(exchange, at)
             if (action.id in ids if ids else start.toordinal() <= action.ex_day <= end.toordinal())
             and (not types or _kind(action) in types)
             and (not symbols or action.symbol in symbols)

@@ -5,21 +5,26 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from rebalancer.exchange.calendar import MICROS, SessionTable, build_sessions, micros_of, moment_of
+from rebalancer.exchange import corporate
+from rebalancer.exchange.calendar import MICROS, SessionTable, build_sessions, micros_of, moment_of, new_york_day
 from rebalancer.exchange.clock import SimulatedClock, session_start_after
 from rebalancer.exchange.core import Behaviour, Exchange
 from rebalancer.exchange.market.prices import Market
 from rebalancer.exchange.market.replay import ReplayMarket
 from rebalancer.exchange.market.replay_files import Recording, read_recordings
 from rebalancer.exchange.opening import open_account
+from rebalancer.exchange.schedule import Scheduled, apply_schedule
+from rebalancer.exchange.simulated_actions import simulated_actions
 from rebalancer.exchange.starter import DEFAULT_START, ExchangeOptions
 from rebalancer.exchange.store import Store
 
+_SIMULATED: Final = "simulated_actions"  # the day from which on the state has them
+_UNPLANNED_DAYS: Final = 30  # at the end of the calendar, so that every action can end
 _UNSAVED_SECONDS: Final = 2  # at most so much time had passed since the clock was last saved when a process was killed
 
 
-def assemble(options: ExchangeOptions, start: datetime | None) -> Exchange:
-    """Open or create the state. Raises StateUnreadable, ValueError."""
+def assemble(options: ExchangeOptions, start: datetime | None, scheduled: list[Scheduled]) -> Exchange:
+    """Open or create the state, and put what is scheduled on it. Raises StateUnreadable, ValueError."""
     store = Store(options.state)
     try:
         sessions = SessionTable(build_sessions() if store.is_new else store.sessions())
@@ -30,7 +35,13 @@ def assemble(options: ExchangeOptions, start: datetime | None) -> Exchange:
         if options.open_session:
             at = session_start_after(at, sessions)
         sessions.require(at)
-        behaviour = Behaviour(options.fill_latency_seconds, options.partial_fill_probability, options.multiplier)
+        behaviour = Behaviour(
+            options.fill_latency_seconds,
+            options.partial_fill_probability,
+            options.multiplier,
+            options.charges,
+            options.legacy_day_trading,
+        )
         if store.is_new:
             _create(store, options, sessions, behaviour, at, market, replay)
         if (replay.digest if replay else None) != store.meta("replay"):
@@ -41,7 +52,10 @@ def assemble(options: ExchangeOptions, start: datetime | None) -> Exchange:
         exchange = Exchange(store, SimulatedClock(moment_of(at), options.speed), market, behaviour)
         exchange.save_clock()
         exchange.catch_up()
-    except BaseException:
+        if options.corporate_actions == "simulated" and replay is None:
+            _simulate_actions(exchange)
+        apply_schedule(exchange, scheduled, fresh=store.is_new)
+    except BaseException:  # an interrupt too: the file must not stay open
         store.close()
         raise
     return exchange
@@ -65,6 +79,19 @@ def _create(
             store.set_meta("replay", replay.digest)
         exchange = Exchange(store, SimulatedClock(moment_of(at)), market, behaviour)
         open_account(exchange, options.cash, options.holdings, at)
+
+
+def _simulate_actions(exchange: Exchange) -> None:
+    """Put the seed's dividends and splits on the schedule, from tomorrow to the end of the calendar, once a state."""
+    store, market = exchange.store, exchange.market
+    if store.meta(_SIMULATED) is not None:
+        return
+    with exchange.request() as at:
+        today, last = new_york_day(at), exchange.sessions.days[-1] - _UNPLANNED_DAYS
+        taken = {(action.symbol, action.ex_day) for action in exchange.announced}
+        rows = simulated_actions(market.seed, list(market.listings.values()), exchange.sessions, today, last)
+        corporate.plan(exchange, [row for row in rows if (row.symbol, row.ex_day) not in taken])
+        store.set_meta(_SIMULATED, str(today))
 
 
 class Replay(NamedTuple):

@@ -10,12 +10,12 @@ from typing import Final
 from uuid import UUID
 
 from rebalancer.exchange.calendar import NEW_YORK, crypto_day_end, moment_of
+from rebalancer.exchange.crypto_fees import FeeSchedule
 from rebalancer.exchange.ledger import USD, Ledger, Posting
 from rebalancer.exchange.order import Order
 from rebalancer.exchange.store import Store
 from rebalancer.values import ZERO, text_of, time_text
 
-CRYPTO_FEE: Final = Decimal("0.0025")  # taker, lowest tier, taken from what is received
 _COUNTERPARTS: Final = {"DIV": "corporate", "CIL": "corporate", "INT": "interest", "FEE": "fees"}
 SMALLEST: Final = Decimal("0.000000001")
 
@@ -37,6 +37,7 @@ class Books:
         self._store = store
         self._seed = seed
         self.ledger = Ledger(store)
+        self.crypto_fees = FeeSchedule(store)
         self.positions = {
             symbol: Position(symbol, self.ledger.balance(f"position:{symbol}", symbol), cost, day_cost)
             for symbol, cost, day_cost in store.bases()
@@ -97,7 +98,7 @@ class Books:
         ]
         change = sign * qty
         if order.is_crypto:
-            fee = _fee(order, qty, value)
+            fee = _fee(order, qty, value, self.crypto_fees.rate(at, maker=order.rested))
             account, commodity = (f"position:{symbol}", symbol) if sign > 0 else ("cash", USD)
             legs += [Posting(account, commodity, -fee), Posting("fees", commodity, fee)]
             change -= fee if sign > 0 else ZERO
@@ -184,7 +185,7 @@ def computed_id(seed: int, *names: str) -> str:
     return str(UUID(bytes=digest, version=4))
 
 
-def _fee(order: Order, qty: Decimal, value: Decimal) -> Decimal:
-    """The taker fee in units of what is received: coins for a buy, USD for a sale; rounded up to nine decimals."""
+def _fee(order: Order, qty: Decimal, value: Decimal, rate: Decimal) -> Decimal:
+    """The fee in units of what is received: coins for a buy, USD for a sale; rounded up to nine decimals."""
     base = qty if order.side == "buy" else value
-    return (base * CRYPTO_FEE).quantize(SMALLEST, rounding=ROUND_CEILING)
+    return (base * rate).quantize(SMALLEST, rounding=ROUND_CEILING)

@@ -64,7 +64,7 @@ def accrued_interest(exchange: Exchange) -> Decimal:
 
 def _borrow(exchange: Exchange, at: int, day: date) -> None:
     for symbol, position in sorted(exchange.books.positions.items()):
-        if position.qty < 0 and exchange.market.listings[symbol].is_hard_to_borrow:
+        if position.qty < 0 and exchange.listing(symbol).is_hard_to_borrow:
             value = -position.qty * exchange.market.last(symbol, at)
             reference = f"{symbol} {day}"
             words = f"borrow fee {reference}"

@@ -19,19 +19,19 @@ class Configuration(NamedTuple):
     trade_confirm_email: str = "all"
     ptp_no_exception_entry: bool = False
     disable_overnight_trading: bool = False
+    pdt_check: str = "entry"  # of the day-trading rule that has ended: sent and changed with the legacy switch only
 
     def wire(self, *, legacy: bool = False) -> dict[str, object]:
         """Alpaca's account configuration object; legacy with the day-trading checks of old."""
-        return {**self._asdict(), **_FIXED, **(_RETIRED if legacy else {})}
+        row = {**self._asdict(), **_FIXED, **_RETIRED}
+        return row if legacy else {name: value for name, value in row.items() if name not in _LEGACY}
 
 
 _FIXED: Final[dict[str, object]] = {
     "max_options_trading_level": 0,
 }
-_RETIRED: Final = {
-    "dtbp_check": "entry",
-    "pdt_check": "entry",
-}  # no longer sent since 2026-07-06; old clients write them
+_RETIRED: Final = {"dtbp_check": "entry"}
+_LEGACY: Final = ("dtbp_check", "pdt_check")  # no longer sent since 2026-07-06; old clients write them
 
 
 def configuration_from(stored: str | None) -> Configuration:
@@ -39,10 +39,10 @@ def configuration_from(stored: str | None) -> Configuration:
     return Configuration() if stored is None else Configuration(**json.loads(stored))
 
 
-def patched(configuration: Configuration, body: Mapping[str, object]) -> Configuration:
+def patched(configuration: Configuration, body: Mapping[str, object], *, legacy: bool = False) -> Configuration:
     """Apply a PATCH body. Nulls leave a switch as it is. Raises ApiError 400 for a wrong value or a fixed switch."""
     changes = {key: value for key, value in body.items() if value is not None}
-    fixed = {**_FIXED, **_RETIRED}
+    fixed = {**_FIXED, **_RETIRED, **({} if legacy else {"pdt_check": "entry"})}
     for key, value in changes.items():
         if key in fixed:
             if value != fixed[key]:
@@ -53,6 +53,9 @@ def patched(configuration: Configuration, body: Mapping[str, object]) -> Configu
         elif key == "trade_confirm_email":
             if value not in ("all", "none"):
                 raise bad_request("trade_confirm_email must be all or none")
+        elif key == "pdt_check":
+            if value not in ("entry", "exit", "both"):
+                raise bad_request("pdt_check must be entry, exit or both")
         elif key not in Configuration._fields:
             raise ApiError(400, {"code": 40010000, "message": f"{key} is not an account configuration"})
         elif not isinstance(value, bool):

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from rebalancer.exchange import charges, corporate, errors, halting, locates, matching
+from rebalancer.exchange import borrowing, charges, corporate, errors, halting, locates, margin_watch, matching
 from rebalancer.exchange.acceptance import accept
 from rebalancer.exchange.account import account_of
 from rebalancer.exchange.books import Books
@@ -28,10 +28,10 @@ from rebalancer.exchange.clock import SimulatedClock
 from rebalancer.exchange.configuration import Configuration, configuration_from, patched
 from rebalancer.exchange.faults.engine import Faults
 from rebalancer.exchange.faults.past import PastPositions
-from rebalancer.exchange.faults.venue import fills_first, is_rejected, partial_probability
+from rebalancer.exchange.faults.venue import cancel_moment, fills_first, is_rejected, partial_probability
 from rebalancer.exchange.groups import follow
 from rebalancer.exchange.margin import AccountNumbers, account_numbers
-from rebalancer.exchange.market.halts import Halt, HaltPlan
+from rebalancer.exchange.market.halts import HaltPlan
 from rebalancer.exchange.market.listing import Listing
 from rebalancer.exchange.market.prices import Market
 from rebalancer.exchange.order import Order
@@ -61,6 +61,7 @@ class Exchange:
         self.lock = threading.RLock()
         self.faults = Faults()
         self.events = EventLog(store, market.seed)
+        self._changing = False
         self._by_asset_id = {asset_id(symbol): listing for symbol, listing in market.listings.items()}
         self._load()
 
@@ -74,6 +75,7 @@ class Exchange:
         self.caught_up = int(self.store.meta("caught_up") or 0)
         self._last_seq = self.store.last_order_seq()
         self.market.halts = HaltPlan(self.store.halts())
+        self.borrowing, self.watch = borrowing.load_borrowing(self), margin_watch.load_watch(self)
         self.load_schedule()
         self._agenda: list[tuple[int, int, str]] = []  # time, order number, order id
         self._steps: dict[str, matching.Step] = {}
@@ -87,6 +89,8 @@ class Exchange:
         A refusal keeps what happened while catching up, since that did happen; any other error undoes everything.
         """
         with self.lock:
+            self._refuse_nested()
+            self._changing = True
             try:
                 self._catch_up(self.clock.micros())
                 with self.store.transaction():
@@ -94,9 +98,16 @@ class Exchange:
                     self.store.set_meta("caught_up", str(self.caught_up))
             except errors.ApiError:
                 raise
-            except BaseException:
+            except BaseException:  # an interrupt too leaves memory ahead of the rolled-back file
                 self._load()
                 raise
+            finally:
+                self._changing = False
+
+    def _refuse_nested(self) -> None:
+        """Time may not move, and no second transaction begin, in the middle of a request."""
+        if self._changing:
+            raise RuntimeError("reading() or request() inside request(): use the moment that the outer one yielded")
 
     @contextmanager
     def reading(self) -> Iterator[int]:
@@ -108,9 +119,10 @@ class Exchange:
     def catch_up(self) -> None:
         """Carry out everything that is due."""
         with self.lock:
+            self._refuse_nested()
             try:
                 self._catch_up(self.clock.micros())
-            except BaseException:
+            except BaseException:  # as in request
                 self._load()
                 raise
 
@@ -202,11 +214,13 @@ class Exchange:
         if self.sessions.next_close(self.caught_up).close == at:
             numbers = self.numbers(at)
             self.store.set_day_equity(new_york_day(at), numbers.equity, numbers.maintenance_margin)
+            margin_watch.look(self, at, numbers)
         else:
             for symbol in self.books.positions:
                 self.books.revalue_day(symbol, self.market.last(symbol, at))
             self.caught_up = at
             corporate.pay(self, at)
+            borrowing.cancel_shorts(self, at)
             if self.behaviour.charges:
                 charges.charge_overnight(self, at)
         self.caught_up = at
@@ -242,17 +256,11 @@ class Exchange:
     def configure(self, body: Mapping[str, object]) -> dict[str, object]:
         """PATCH /v2/account/configurations."""
         with self.request():
-            self.configuration = patched(self.configuration, body)
+            self.configuration = patched(self.configuration, body, legacy=self.behaviour.legacy_day_trading)
             self.store.set_meta("configuration", json.dumps(self.configuration._asdict()))
             return self.configuration.wire(legacy=self.behaviour.legacy_day_trading)
 
-    def schedule_halt(self, halt: Halt) -> None:
-        """Halt a symbol from now or later on. Raises ValueError for an unknown symbol or a span that is over."""
-        halting.schedule_halt(self, halt)
-
-    def end_halts(self, symbol: str) -> None:
-        """End a symbol's halts now, announced ones included."""
-        halting.end_halts(self, symbol)
+    schedule_halt, end_halts = halting.schedule_halt, halting.end_halts
 
     # --- orders ------------------------------------------------------------------------------------------------------
 
@@ -292,7 +300,7 @@ class Exchange:
         if at_once:
             matching.carry_out(order, matching.Step(at, "cancel"), self.venue(0.0))
         else:
-            order.status, order.updated_at, order.cancel_at = "pending_cancel", at, at + self.latency() // 2
+            order.status, order.updated_at, order.cancel_at = "pending_cancel", at, cancel_moment(self, order, at)
         self._keep(order)
         if at_once:
             follow(self, order, at)
@@ -306,7 +314,12 @@ class Exchange:
 
     def find(self, name: str) -> Listing | None:
         """The listing of a symbol, joined pair or asset id."""
-        return self.market.find(name) or self._by_asset_id.get(name)
+        found = self.market.find(name) or self._by_asset_id.get(name)
+        return None if found is None else self.borrowing.applied(found, self.caught_up)
+
+    def listing(self, symbol: str) -> Listing:
+        """The listing of a known symbol as it stands now."""
+        return self.borrowing.applied(self.market.listings[symbol], self.caught_up)
 
     def open_orders_of(self, symbol: str) -> list[Order]:
         """Open orders of one symbol, oldest first."""

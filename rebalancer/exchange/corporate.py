@@ -8,6 +8,7 @@ moment of the payment date. An action must be announced before its ex-date, sinc
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import date
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -35,6 +36,7 @@ class CorporateAction(NamedTuple):
     old: int = 1
     entitled: Decimal = ZERO  # shares held at the ex-date, negative when short
     state: Literal["announced", "effective", "done"] = "announced"
+    declared_day: int = 0  # from when on it is public
 
 
 def announce_dividend(exchange: Exchange, symbol: str, ex_date: date, pay_date: date, rate: Decimal) -> CorporateAction:
@@ -56,10 +58,15 @@ def actions(exchange: Exchange) -> list[CorporateAction]:
     return sorted((_from(*row) for row in exchange.store.corporate_actions()), key=lambda a: (a.ex_day, a.id))
 
 
+def declared(exchange: Exchange, at: int) -> list[CorporateAction]:
+    """The actions that are public at a moment, by ex-date."""
+    return [action for action in exchange.announced if action.declared_day <= new_york_day(at)]
+
+
 def adjustments(exchange: Exchange) -> dict[str, list[Adjustment]]:
     """What the actions do to prices, by symbol."""
     found: dict[str, list[Adjustment]] = {}
-    for action in actions(exchange):
+    for action in exchange.announced:
         row = Adjustment(action.ex_day, action.old / action.new, float(action.rate))
         found.setdefault(action.symbol, []).append(row)
     return found
@@ -88,16 +95,28 @@ def take_effect(exchange: Exchange, at: int) -> None:
 
 def pay(exchange: Exchange, at: int) -> None:
     """Pay the dividends that are due at this midnight: the entitled receive, who was short pays."""
-    for action in exchange.announced:
-        if action.state != "effective" or action.pay_day > new_york_day(at):
-            continue
+    due = [a for a in exchange.announced if a.state == "effective" and a.pay_day <= new_york_day(at)]
+    for action in due:
         amount = (action.entitled * action.rate).quantize(CENT, rounding=ROUND_HALF_EVEN)
         if amount:
             words = f"cash dividend {text_of(action.rate)} a share"
             body = {"symbol": action.symbol, "qty": text_of(action.entitled), "per_share_amount": text_of(action.rate)}
             exchange.books.charge("DIV", "CDIV", amount, at, action.id, words, **body)
         _put(exchange, action._replace(state="done"))
+    if due:
+        exchange.load_schedule()
+
+
+def plan(exchange: Exchange, rows: Iterable[CorporateAction]) -> None:
+    """Put many actions on the schedule, inside the caller's transaction. Their ex-dates have sessions and lie ahead."""
+    for row in rows:
+        _put(exchange, row)
     exchange.load_schedule()
+
+
+def action_id(seed: int, symbol: str, kind: str, ex_day: int) -> str:
+    """The id of an action: equal schedules carry equal ids."""
+    return computed_id(seed, "action", symbol, kind, str(ex_day))
 
 
 def _split(exchange: Exchange, action: CorporateAction, at: int) -> None:
@@ -137,11 +156,12 @@ def _announce(
             raise ValueError(f"{symbol} on {ex_date}: a listed equity and a day with a session are needed")
         if midnight_new_york(ex_day) <= at:
             raise ValueError(f"{symbol}: the ex-date {ex_date} has begun, and prices that were seen do not change")
-        known = actions(exchange)
-        if any(a.symbol == symbol and a.ex_day == ex_day for a in known):
+        if any(a.symbol == symbol and a.ex_day == ex_day for a in exchange.announced):
             raise ValueError(f"{symbol} already has a corporate action on {ex_date}")
-        identity = computed_id(exchange.market.seed, "action", symbol, kind, str(ex_day))
-        action = CorporateAction(identity, symbol, kind, ex_day, pay_date.toordinal(), rate, new, old)
+        identity = action_id(exchange.market.seed, symbol, kind, ex_day)
+        action = CorporateAction(
+            identity, symbol, kind, ex_day, pay_date.toordinal(), rate, new, old, declared_day=new_york_day(at)
+        )
         _put(exchange, action)
         exchange.load_schedule()
         for order in exchange.open_orders_of(symbol):
@@ -151,7 +171,7 @@ def _announce(
 
 def _put(exchange: Exchange, action: CorporateAction) -> None:
     row = {"rate": str(action.rate), "new": action.new, "old": action.old, "entitled": str(action.entitled)}
-    body = json.dumps(row | {"state": action.state})
+    body = json.dumps(row | {"state": action.state, "declared": action.declared_day})
     exchange.store.put_corporate_action((action.id, action.symbol, action.kind, action.ex_day, action.pay_day, body))
 
 
@@ -160,6 +180,7 @@ def _from(identity: str, symbol: str, kind: str, ex_day: int, pay_day: int, body
     assert kind in ("dividend", "split")
     found: Literal["dividend", "split"] = "dividend" if kind == "dividend" else "split"
     rate, entitled = Decimal(row["rate"]), Decimal(row["entitled"])
+    declared_on = row.get("declared", 0)  # files of earlier versions: public since ever
     return CorporateAction(
-        identity, symbol, found, ex_day, pay_day, rate, row["new"], row["old"], entitled, row["state"]
+        identity, symbol, found, ex_day, pay_day, rate, row["new"], row["old"], entitled, row["state"], declared_on
     )

@@ -1,23 +1,49 @@
-"""Counting day trades, as brokers did until 2026-06-04: a position opened and closed again on the same day."""
+"""Day trades, as brokers counted and limited them until 2026-06-04: a position opened and closed again on one day.
+
+An account that closed the day before with less than 25 000 USD may make three in five sessions; its `pdt_check` says
+whether openings, closings or both are refused from there on.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections import defaultdict
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from rebalancer.exchange.calendar import micros_of, midnight_new_york, new_york_day
+from rebalancer.exchange.errors import day_trading_protection
 from rebalancer.values import utc_of
 
 if TYPE_CHECKING:
     from rebalancer.exchange.core import Exchange
 
 SESSIONS: Final = 5
+DAY_TRADES_MAX: Final = 3
+EQUITY_FREE: Final = Decimal(25_000)  # USD; from here on nothing is refused
 _FILLS_MAX: Final = 1_000_000
 
 
 def day_trades(exchange: Exchange, at: int) -> int:
     """Day trades of the last five sessions: of each equity and day, the changes from opening fills to closing ones."""
+    return sum(
+        first and not second for fills in _intents(exchange, at).values() for first, second in itertools.pairwise(fills)
+    )
+
+
+def protect(exchange: Exchange, symbol: str, at: int, *, opens: bool) -> None:
+    """Refuse an order that could end in, or would be, one day trade too many. Raises ApiError."""
+    last = exchange.store.day_equity_before(new_york_day(at))
+    if (last is not None and last[1] >= EQUITY_FREE) or day_trades(exchange, at) < DAY_TRADES_MAX:
+        return
+    check = exchange.configuration.pdt_check
+    closes_todays = not opens and any(_intents(exchange, at).get((symbol, new_york_day(at)), ()))
+    if (opens and check in ("entry", "both")) or (closes_todays and check in ("exit", "both")):
+        raise day_trading_protection()
+
+
+def _intents(exchange: Exchange, at: int) -> dict[tuple[str, int], list[bool]]:
+    """Of each equity and day of the last five sessions, whether each fill opened, oldest first."""
     days = [s.day for s in exchange.sessions.between(new_york_day(at) - 14, new_york_day(at))][-SESSIONS:]
     rows = exchange.store.activities(
         kinds={"FILL"},
@@ -34,4 +60,4 @@ def day_trades(exchange: Exchange, at: int) -> int:
         if order is not None and not order.is_crypto:
             day = new_york_day(micros_of(utc_of(str(row["transaction_time"]))))
             intents[(order.symbol, day)].append(order.is_opening)
-    return sum(first and not second for fills in intents.values() for first, second in itertools.pairwise(fills))
+    return intents

@@ -38,6 +38,11 @@ def forbidden(message: str, **extra: object) -> ApiError:
     return ApiError(403, {"code": 40310000, "message": message, **extra})
 
 
+def day_trading_protection() -> ApiError:
+    """One day trade too many, under the rule that ended on 2026-06-04."""
+    return ApiError(403, {"code": 40310100, "message": "trade denied due to pattern day trading protection"})
+
+
 def not_found(message: str) -> ApiError:
     """The thing asked for does not exist (404)."""
     return ApiError(404, {"code": 40410000, "message": message})

@@ -14,7 +14,7 @@ def schedule_halt(exchange: Exchange, halt: Halt) -> None:
     """Halt a symbol from now or later on. Raises ValueError for an unknown symbol or a span that is over."""
     with exchange.request() as at:
         if halt.symbol not in exchange.market.listings or halt.end <= max(halt.start, at):
-            raise ValueError(f"{halt} is not a halt of a listed symbol that ends in the future")
+            raise ValueError(f"{halt.symbol}: is not a listed symbol, or the halt does not end in the future")
         _set(exchange, (*exchange.store.halts(), halt._replace(start=max(halt.start, at))), halt.symbol, at)
 
 

@@ -12,6 +12,7 @@ from rebalancer.exchange.calendar import EXTENDED, MICROS, NEW_YORK, midnight_ne
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.errors import invalid
 from rebalancer.exchange.parameters import Parameters
+from rebalancer.exchange.switches import ACTIVITY_TYPES, some_of, switch
 from rebalancer.values import ZERO
 
 _MINUTE: Final = 60 * MICROS
@@ -120,10 +121,10 @@ def _read(parameters: Parameters, at: int, earliest: int) -> Asked:
         start = midnight_new_york(new_york_day(start))
     kinds = ("market_hours", "extended_hours", "continuous")
     reporting = read.choice(parameters, "intraday_reporting", kinds, "invalid intraday_reporting")
-    if read.flag(parameters, "extended_hours"):
+    if switch(parameters, "extended_hours"):
         reporting = "extended_hours"
     reset = read.choice(parameters, "pnl_reset", ("per_day", "no_reset"), "invalid pnl_reset")
-    names = read.names(parameters, "cashflow_types")
+    names = some_of(parameters, "cashflow_types", {*ACTIVITY_TYPES, "ALL", "NONE"})
     flows = None if "ALL" in names else frozenset(names) - {"NONE"}
     return Asked(start, end, frame, reporting, reset == "per_day" and frame != "1D", flows)
 

@@ -141,9 +141,13 @@ def carry_out(order: Order, step: Step, venue: Venue) -> None:
             _trigger(order, step.at, venue)
         case "wait":
             trail(order, venue.market, step.at)
+            order.rested = order.rested or not order.is_dormant
             order.fill_from = reopens(order, venue.market, step.at)
         case "expire":
-            order.status, order.expired_at = "expired", step.at
+            if order.time_in_force == "gtc":  # of old age, which Alpaca ends with a cancellation
+                order.status, order.canceled_at = "canceled", step.at
+            else:
+                order.status, order.expired_at = "expired", step.at
         case "cancel":
             order.status, order.canceled_at = "canceled", step.at
         case "replace":
@@ -180,6 +184,8 @@ def _trigger(order: Order, at: int, venue: Venue) -> None:
 
 
 def _fill(order: Order, at: int, venue: Venue) -> None:
+    if order.limit_price is not None and not order.fills and at > order.fill_from:
+        order.rested = True
     bid, ask = venue.market.quote(order.symbol, at)
     price = ask if order.side == "buy" else bid
     if order.time_in_force in ("opg", "cls"):

@@ -70,6 +70,7 @@ class Order:
     replaced_at: int | None = None
     carried: Decimal = ZERO  # of a replacement: what the replaced order had filled, already taken off the quantity
     replace_at: int | None = None  # when a requested replacement takes effect
+    rested: bool = False  # whether a limit order had to wait for its price: then it is the maker of its fills
 
     @property
     def is_open(self) -> bool:

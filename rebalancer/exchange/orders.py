@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rebalancer.exchange import parameters as read
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.errors import ApiError, invalid, not_found, unprocessable
+from rebalancer.exchange.matching import NEVER
 from rebalancer.exchange.order import Order
 from rebalancer.exchange.parameters import Parameters
+from rebalancer.exchange.switches import one_of, some_of, switch
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 500
+CLASSES: Final = ("us_equity", "us_option", "crypto", "all")
 
 
 def list_orders(exchange: Exchange, parameters: Parameters) -> list[dict[str, object]]:
@@ -16,14 +21,12 @@ def list_orders(exchange: Exchange, parameters: Parameters) -> list[dict[str, ob
     status = read.choice(parameters, "status", ("open", "closed", "all"), "invalid status")
     words = 'direction can only be "asc" or "desc"'
     direction = read.choice(parameters, "direction", ("desc", "asc"), words)
-    side = parameters.get("side", "").lower()
-    if side not in ("", "buy", "sell"):
-        side = read.choice(parameters, "side", ("buy", "sell"), "invalid side")
+    side = one_of(parameters, "side", ("buy", "sell"))
     asked = read.names(parameters, "symbols")
-    classes = read.names(parameters, "asset_class")
+    classes = some_of(parameters, "asset_class", CLASSES)
     after, until = read.moment(parameters, "after"), read.moment(parameters, "until")
     limit = read.count(parameters, "limit", LIMIT_DEFAULT, LIMIT_MAX)
-    nested = read.flag(parameters, "nested")
+    nested = switch(parameters, "nested")
     cursors = [parameters.get(name, "") for name in ("after_order_id", "before_order_id")]
     if all(cursors):
         raise invalid("only one of before_order_id or after_order_id is accepted")
@@ -54,9 +57,9 @@ def list_orders(exchange: Exchange, parameters: Parameters) -> list[dict[str, ob
 
 def get_order(exchange: Exchange, identity: str, parameters: Parameters | None = None) -> dict[str, object]:
     """GET /v2/orders/{id}; with `nested` its legs inside."""
-    identity = read.order_id(identity)
+    identity, nested = read.order_id(identity), switch(parameters or {}, "nested")
     with exchange.reading():
-        return exchange.shown(_known(exchange, identity), nested=read.flag(parameters or {}, "nested"))
+        return exchange.shown(_known(exchange, identity), nested=nested)
 
 
 def get_order_by_client_id(exchange: Exchange, client_order_id: str) -> dict[str, object]:
@@ -99,6 +102,8 @@ def cancel_all(exchange: Exchange) -> list[dict[str, object]]:
 def _check_cancellable(order: Order) -> None:
     if order.status == "pending_replace":
         raise unprocessable("order pending replace")
+    if order.status == "pending_cancel" and order.cancel_at == NEVER:
+        raise unprocessable("order pending cancel")  # it is stuck
 
 
 def _known(exchange: Exchange, identity: str) -> Order:

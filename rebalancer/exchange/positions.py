@@ -6,7 +6,6 @@ import re
 from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
-from rebalancer.exchange import parameters as read
 from rebalancer.exchange.books import SMALLEST, Position
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.errors import ApiError, invalid, not_found
@@ -14,6 +13,7 @@ from rebalancer.exchange.market.listing import Listing
 from rebalancer.exchange.order import held_quantity
 from rebalancer.exchange.order_request import OrderRequest, decimal_in
 from rebalancer.exchange.parameters import Parameters
+from rebalancer.exchange.switches import switch
 from rebalancer.exchange.views import asset_id, position_view
 from rebalancer.values import ZERO, Side
 
@@ -43,8 +43,9 @@ def close_position(exchange: Exchange, name: str, parameters: Parameters) -> dic
 
 def close_all(exchange: Exchange, parameters: Parameters) -> list[dict[str, object]]:
     """DELETE /v2/positions: one market order a position; with `cancel_orders`, open orders are cancelled before."""
+    cancelling = switch(parameters, "cancel_orders")
     with exchange.request() as at:
-        if read.flag(parameters, "cancel_orders"):
+        if cancelling:
             for order in tuple(exchange.orders.values()):
                 if order.is_open:  # its sibling's cancellation may have cancelled it
                     exchange.cancel(order, at, at_once=True)

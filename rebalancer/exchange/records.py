@@ -6,21 +6,38 @@ from datetime import date
 from typing import Final
 
 from rebalancer.exchange import parameters as read
-from rebalancer.exchange.calendar import MICROS, midnight_new_york
+from rebalancer.exchange.calendar import midnight_new_york
 from rebalancer.exchange.core import Exchange
-from rebalancer.exchange.errors import invalid, not_found
+from rebalancer.exchange.errors import bad_request, invalid, not_found
 from rebalancer.exchange.market.listing import Listing
 from rebalancer.exchange.parameters import Parameters
-from rebalancer.exchange.views import asset_id, asset_view, calendar_view, clock_view
+from rebalancer.exchange.switches import ACTIVITY_TYPES, calendar_day, one_of, size, some_of
+from rebalancer.exchange.views import asset_id, asset_view, attributes_of, calendar_view, clock_view
 
 PAGE_MAX: Final = 100
+_SETTLED_DAYS: Final = 10  # a session is settled within so many days
+CLASSES: Final = (
+    "us_equity", "us_option", "crypto", "crypto_perp", "treasury", "corporate", "global_equity", "us_index",
+    "us_equity_chain", "ipo",
+)  # fmt: skip
+VENUES: Final = (
+    "AMEX", "ARCA", "ASCX", "BATS", "NYSE", "NASDAQ", "NYSEARCA", "OTC", "CRYPTO", "FTXU", "CBSE", "GNSS", "ERSX",
+)  # fmt: skip
+ATTRIBUTES: Final = (
+    "ptp_no_exception", "ptp_with_exception", "ipo", "has_options", "options_late_close", "fractional_eh_enabled",
+    "overnight_tradable", "overnight_halted",
+)  # fmt: skip
 _TRADES: Final = frozenset({"FILL"})
 _OTHERS: Final = frozenset({"CSD", "CSW", "CFEE", "DIV", "SPLIT", "CIL", "INT", "FEE"})
 
 
 def list_activities(exchange: Exchange, kind: str | None, parameters: Parameters) -> list[dict[str, object]]:
     """GET /v2/account/activities[/{type}]: newest first by default; `page_token` is the id of the last row seen."""
-    asked = {kind} if kind else set(read.names(parameters, "activity_types"))
+    asked = set(some_of(parameters, "activity_types", ACTIVITY_TYPES))
+    if kind is not None:
+        if kind not in ACTIVITY_TYPES:
+            raise invalid(f"invalid activity_type: {kind[:40]}")
+        asked = {kind}
     category = parameters.get("category", "")
     if category and asked:
         raise invalid("category and activity_types cannot be combined")
@@ -33,8 +50,8 @@ def list_activities(exchange: Exchange, kind: str | None, parameters: Parameters
     direction = read.choice(parameters, "direction", ("desc", "asc"), 'direction can only be "asc" or "desc"')
     after, until = read.moment(parameters, "after"), read.moment(parameters, "until")
     day = read.new_york_date(parameters, "date")
-    limit = read.count(parameters, "page_size", PAGE_MAX, PAGE_MAX)
-    order_id = parameters.get("order_id") or None
+    limit = size(parameters, "page_size", PAGE_MAX)
+    order_id = read.order_id(parameters["order_id"]) if parameters.get("order_id") else None
     token = parameters.get("page_token", "")
     with exchange.reading() as at:
         beyond = exchange.store.activity_place(token) if token else None
@@ -56,17 +73,21 @@ def list_activities(exchange: Exchange, kind: str | None, parameters: Parameters
 
 
 def list_assets(exchange: Exchange, parameters: Parameters) -> list[dict[str, object]]:
-    """GET /v2/assets, filtered by status, asset_class (default us_equity) and exchange."""
-    status = parameters.get("status", "")
-    wanted = read.names(parameters, "asset_class") or ["us_equity"]
+    """GET /v2/assets, filtered by status, asset_class (default us_equity), exchange and any of some attributes."""
+    status = one_of(parameters, "status", ("active", "inactive", "all"))
+    wanted = some_of(parameters, "asset_class", CLASSES) or ["us_equity"]
     venue = parameters.get("exchange", "")
+    if venue not in ("", *VENUES):
+        raise invalid(f"invalid exchange: {venue[:20]}")
+    attributes = set(some_of(parameters, "attributes", ATTRIBUTES))
     with exchange.reading() as at:
         return [
-            _asset(exchange, listing, at)
+            _asset(exchange, exchange.listing(listing.symbol), at)
             for listing in exchange.market.listings.values()
             if listing.asset_class in wanted
             and (not venue or venue in (listing.exchange, "NYSEARCA" if listing.exchange == "ARCA" else ""))
             and (status in ("", "all") or (status == "active") == listing.tradable)
+            and (not attributes or attributes.intersection(attributes_of(listing)))
         ]
 
 
@@ -91,13 +112,17 @@ def get_clock(exchange: Exchange) -> dict[str, object]:
 
 
 def get_calendar(exchange: Exchange, parameters: Parameters) -> list[dict[str, object]]:
-    """GET /v2/calendar: sessions from `start` to `end`, both inclusive; the whole known calendar by default."""
-    start = read.new_york_date(parameters, "start") or date.min
-    end = read.new_york_date(parameters, "end") or date.max
+    """GET /v2/calendar: sessions from `start` to `end`, both inclusive, by their own day or by that of settlement."""
+    start = (calendar_day(parameters, "start") or date.min).toordinal()
+    end = (calendar_day(parameters, "end") or date.max).toordinal()
+    date_type = parameters.get("date_type", "").upper()
+    if date_type not in ("", "TRADING", "SETTLEMENT"):
+        raise bad_request(f"invalid date_type: {date_type[:20]}")
+    by_settlement = date_type == "SETTLEMENT"
     table = exchange.sessions
-    rows = table.between(start.toordinal(), end.toordinal())
-    known = (row for row in rows if row != table.sessions[-1])  # of the last one nobody knows when it settles
-    return [calendar_view(row, table.next_open(row.close + MICROS)) for row in known]
+    found = table.between(start - (_SETTLED_DAYS if by_settlement else 0), end)
+    pairs = [(row, table.next_open(row.close)) for row in found if row != table.sessions[-1]]  # nobody knows its own
+    return [calendar_view(*pair) for pair in pairs if start <= pair[by_settlement].day <= end]
 
 
 def _asset(exchange: Exchange, listing: Listing, at: int) -> dict[str, object]:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from rebalancer.exchange import parameters as read
-from rebalancer.exchange.acceptance import require_unused, times_of
+from rebalancer.exchange.acceptance import check_account, require_unused, times_of
 from rebalancer.exchange.books import computed_id
 from rebalancer.exchange.checks import admit, check_increment
 from rebalancer.exchange.core import Exchange
@@ -163,6 +163,7 @@ def _changed(exchange: Exchange, old: Order, changes: Changes, at: int) -> Order
         filled_qty=ZERO,
         filled_value=ZERO,
         fills=0,
+        rested=False,
     )
     if changes.stop_price is not None:
         new.triggered_at = None
@@ -183,9 +184,10 @@ def _changed(exchange: Exchange, old: Order, changes: Changes, at: int) -> Order
 
 def _admit(exchange: Exchange, old: Order, new: Order, at: int) -> None:
     """Ask the account rules as if the old order and its siblings were not there; sets the new prices."""
-    listing = exchange.market.listings[old.symbol]
+    listing = exchange.listing(old.symbol)
     pool = old.pool or old.id
     desk = exchange.desk(listing, at, without=pool)
+    check_account(exchange, _request(new), listing, at)
     admission = admit(_request(new), desk)
     new.worst_price = admission.worst_price
     new.reserve_price = admission.reserve_price

@@ -35,9 +35,11 @@ class ExchangeOptions(NamedTuple):
 
     `start` None means 2026-11-20T15:05:00Z for a fresh state, and where it stopped for an old one, which a later start
     moves forward and an earlier one never moves back. Latencies are wall seconds; `speed` is simulated seconds per
-    second; `rate_limit_per_minute` 0 turns the limit off. `faults` is a file of fault rules, `replay` a directory of
-    recorded bars that take the place of the simulated prices. The admin port listens on
-    loopback only, None leaves it out, 0 picks a free one.
+    second; `rate_limit_per_minute` 0 turns the limit off. `faults` is a file of fault rules, `schedule` one of
+    dividends, splits, halts and borrowing, `replay` a directory of recorded bars that take the place of the simulated
+    prices. `corporate_actions` puts the seed's own dividends and splits on the schedule, once. `charges` are what live
+    accounts pay and paper ones do not; `legacy_day_trading` brings back the day-trading rule that ended in 2026. The
+    admin port listens on loopback only, None leaves it out, 0 picks a free one.
     """
 
     state: Path | None = None
@@ -57,6 +59,10 @@ class ExchangeOptions(NamedTuple):
     multiplier: int = 2
     latency_seconds: float = 0.0
     faults: Path | None = None
+    schedule: Path | None = None
+    corporate_actions: Literal["simulated", "none"] = "none"
+    charges: bool = False
+    legacy_day_trading: bool = False
     replay: Path | None = None
     admin_port: int | None = None
 
@@ -80,7 +86,7 @@ class RunningExchange:
             self._sockets.append(_listen(options.host, options.port, "--port"))
             if options.admin_port is not None:
                 self._sockets.append(_listen(LOOPBACK, options.admin_port, "--admin-port"))
-        except BaseException:
+        except BaseException:  # whatever stops the start, sockets and lock must not outlive it
             for opened in self._sockets:
                 opened.close()
             _unlock(self._lock_file)
@@ -198,6 +204,7 @@ def open_exchange(options: ExchangeOptions) -> Exchange:
     """The exchange without a server: for backtests and tests. Raises ExchangeUnavailable or ValueError."""
     from rebalancer.exchange.assembly import assemble
     from rebalancer.exchange.faults.rules import read_faults_file
+    from rebalancer.exchange.schedule import read_schedule_file
     from rebalancer.exchange.store import StateUnreadable
 
     if options.multiplier not in (1, 2, 4):
@@ -208,7 +215,8 @@ def open_exchange(options: ExchangeOptions) -> Exchange:
         raise ValueError(f"fill latency {options.fill_latency_seconds} s is not between 0 and 60")
     try:
         file = None if options.faults is None else read_faults_file(options.faults)
-        exchange = assemble(options, None if options.start is None else utc(options.start))
+        scheduled = [] if options.schedule is None else read_schedule_file(options.schedule)
+        exchange = assemble(options, None if options.start is None else utc(options.start), scheduled)
         if file is not None:
             exchange.faults.put(file.rules, file.seed)
         return exchange

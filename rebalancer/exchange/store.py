@@ -105,7 +105,7 @@ class Store:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
-        except BaseException:
+        except BaseException:  # half a request must never stay, whatever ended it
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
@@ -315,6 +315,15 @@ class Store:
         way = "ASC" if ascending else "DESC"
         query = f"SELECT body FROM activity WHERE {' AND '.join(where)} ORDER BY at {way}, seq {way} LIMIT ?"  # noqa: S608 - clauses are the constants above
         return [json.loads(row[0]) for row in self._db.execute(query, (*values, limit))]
+
+    def crypto_fills(self, since: int, until: int) -> Iterator[tuple[Decimal, Decimal]]:
+        """Quantity and price of the fills of pairs in [since, until)."""
+        query = (
+            "SELECT json_extract(body, '$.qty'), json_extract(body, '$.price') FROM activity"
+            " WHERE at >= ? AND at < ? AND type = 'FILL' AND instr(json_extract(body, '$.symbol'), '/') > 0"
+        )
+        for qty, price in self._db.execute(query, (since, until)):
+            yield Decimal(qty), Decimal(price)
 
     def set_day_equity(self, day: int, equity: Decimal, maintenance_margin: Decimal) -> None:
         """Store the account's value at a session's close."""

@@ -127,7 +127,7 @@ def asset_view(listing: Listing, identity: str, price: Decimal | None) -> dict[s
         "shortable": listing.tradable and listing.shortable and not listing.is_crypto,
         "easy_to_borrow": listing.tradable and listing.shortable and not listing.is_crypto,
         "fractionable": listing.tradable and listing.fractionable,
-        "attributes": _attributes(listing),
+        "attributes": attributes_of(listing),
     }
     if listing.is_crypto:
         sizes = {"min_order_size": "0.000000001", "min_trade_increment": "0.000000001", "price_increment": "0.01"}
@@ -143,7 +143,7 @@ def asset_view(listing: Listing, identity: str, price: Decimal | None) -> dict[s
     return row
 
 
-def _attributes(listing: Listing) -> list[str]:
+def attributes_of(listing: Listing) -> list[str]:
     if listing.is_crypto or not listing.tradable:
         return []
     extended = ["fractional_eh_enabled"] if listing.fractionable else []

@@ -129,7 +129,7 @@ class _Book:
 
     def change(self, event: ShareEvent) -> None:
         """Shares came or went, and what is left cost what it did. What goes to nothing has brought nothing; what comes
-        to nobody has cost nothing: so a spin-off or a merger keeps the sum of all symbols right, if not each of them."""
+        to nobody has cost nothing: a spin-off or a merger keeps the sum of all symbols right, if not each of them."""
         lots = self.lots[event.symbol]
         held = sum((lot.qty for lot in lots), ZERO)
         after = held + event.qty

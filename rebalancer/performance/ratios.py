@@ -1,109 +1,203 @@
-"""Ratios of a series of daily returns. Each is None where it cannot be said: never infinite, never NaN.
+"""The figures of a series of daily returns. Everything is None where it is not defined, never infinite or NaN.
 
-Definitions as in the field's usual libraries (tests hold them against two of them to 1e-9): 252 days a year, sample
-deviation (n - 1), downside deviation over all days, drawdown from the highest value so far including the start.
+Definitions are those of the common libraries (see docs/performance.md), so that numbers can be compared: a year has 252
+trading days, standard deviations are of the sample (n - 1), rates a year are turned into daily ones by dividing.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rebalancer.performance.returns import drawdowns
+from rebalancer.performance.returns import Series, drawdowns, time_weighted
 
-Floats = NDArray[np.float64]
 DAYS: Final = 252
-FLAT: Final = 1e-15  # a deviation below it is that of a constant series
+TAIL: Final = 0.05
+_FLAT: Final = 1e-14  # a deviation this small is rounding of equal returns
 
 
-def volatility(returns: Floats) -> float | None:
-    """Deviation of daily returns, a year."""
-    return _finite(float(np.std(returns, ddof=1)) * math.sqrt(DAYS)) if returns.size > 1 else None
+def annual_return(returns: Series) -> float | None:
+    """The compound rate of 252 days."""
+    total = time_weighted(returns)
+    if total is None or total <= -1.0:
+        return None if total is None else -1.0
+    with np.errstate(over="ignore"):
+        return _finite(float(np.float64(1.0 + total) ** (DAYS / returns.size) - 1.0))
 
 
-def annual_return(returns: Floats) -> float | None:
-    """The time-weighted return a year, compounded. Of a short time it says little; it is told all the same."""
-    if not returns.size:
-        return None
-    ended = float(np.prod(1.0 + returns))
-    return _finite(ended ** (DAYS / returns.size) - 1.0) if ended > 0 else -1.0
+def volatility(returns: Series) -> float | None:
+    """Standard deviation, a year."""
+    return None if returns.size < 2 else _finite(float(np.std(returns, ddof=1) * math.sqrt(DAYS)))
 
 
-def sharpe(returns: Floats, risk_free: float = 0.0) -> float | None:
-    """Mean over deviation of what daily returns are above the risk-free rate, x sqrt(252). risk_free: a year."""
+def sharpe(returns: Series, risk_free: float = 0.0) -> float | None:
+    """Mean above the risk-free rate per unit of deviation, a year (Sharpe 1994). risk_free: a year."""
+    excess = returns - risk_free / DAYS
+    return None if returns.size < 2 else _over(np.mean(excess), np.std(excess, ddof=1), math.sqrt(DAYS))
+
+
+def downside_deviation(returns: Series, risk_free: float = 0.0) -> float | None:
+    """Root mean square of what fell short of the rate, over all days, a year (Sortino and Price 1994)."""
     if returns.size < 2:
         return None
-    excess = returns - risk_free / DAYS
-    deviation = float(np.std(excess, ddof=1))
-    return _finite(float(np.mean(excess)) / deviation * math.sqrt(DAYS)) if deviation > FLAT else None
+    short = np.minimum(returns - risk_free / DAYS, 0.0)
+    return float(np.sqrt(np.mean(short**2)) * math.sqrt(DAYS))
 
 
-def sortino(returns: Floats, risk_free: float = 0.0) -> float | None:
-    """Mean over downside deviation (root mean square of negative excess returns, all days counted), x sqrt(252)."""
-    if returns.size < 2:
-        return None
-    excess = returns - risk_free / DAYS
-    downside = math.sqrt(float(np.mean(np.minimum(excess, 0.0) ** 2)))
-    return _finite(float(np.mean(excess)) / downside * math.sqrt(DAYS)) if downside > FLAT else None
+def sortino(returns: Series, risk_free: float = 0.0) -> float | None:
+    """Mean above the rate per unit of downside deviation, a year."""
+    below = downside_deviation(returns, risk_free)
+    return None if below is None else _over(np.mean(returns - risk_free / DAYS) * DAYS, below)
 
 
-def max_drawdown(returns: Floats) -> float | None:
-    """The largest fall from a peak: 0 or negative."""
+def max_drawdown(returns: Series) -> float | None:
+    """The deepest fall below an earlier high, zero or less."""
     return float(np.min(drawdowns(returns))) if returns.size else None
 
 
-def calmar(returns: Floats) -> float | None:
-    """Annual return over the size of the largest drawdown."""
-    worst, yearly = max_drawdown(returns), annual_return(returns)
-    if worst is None or yearly is None or worst > -FLAT:
-        return None
-    return _finite(yearly / -worst)
+def drawdown_days(returns: Series) -> int:
+    """The longest run of days below an earlier high."""
+    longest = run = 0
+    for below in drawdowns(returns) < 0:
+        run = run + 1 if below else 0
+        longest = max(longest, run)
+    return longest
 
 
-def value_at_risk(returns: Floats, part: float = 0.05) -> float | None:
-    """The daily return that this part of all days fell below (historical, linear between two days)."""
-    return float(np.percentile(returns, part * 100)) if returns.size else None
+def calmar(returns: Series) -> float | None:
+    """Annual return over the deepest drawdown (Young 1991)."""
+    yearly, fall = annual_return(returns), max_drawdown(returns)
+    return None if yearly is None or fall is None else _over(yearly, -fall)
 
 
-def expected_shortfall(returns: Floats, part: float = 0.05) -> float | None:
-    """The mean of the worst days: this part of all, at least one."""
+def omega(returns: Series, risk_free: float = 0.0) -> float | None:
+    """What was gained above the rate over what fell short of it (Keating and Shadwick 2002). risk_free: a year,
+    compounded to a day."""
+    excess = returns - ((1.0 + risk_free) ** (1.0 / DAYS) - 1.0)
+    return _over(np.sum(excess[excess > 0]), -np.sum(excess[excess < 0]))
+
+
+def value_at_risk(returns: Series, tail: float = TAIL) -> float | None:
+    """The historical quantile: on one day in twenty the return was below this."""
+    return float(np.quantile(returns, tail)) if returns.size else None
+
+
+def conditional_value_at_risk(returns: Series, tail: float = TAIL) -> float | None:
+    """The mean of the worst days, one in twenty (Rockafellar and Uryasev 2000)."""
     if not returns.size:
         return None
-    count = max(int((returns.size - 1) * part) + 1, 1)
-    return float(np.mean(np.sort(returns)[:count]))
+    last = int((returns.size - 1) * tail)
+    return float(np.mean(np.partition(returns, last)[: last + 1]))
 
 
-def beta(returns: Floats, benchmark: Floats) -> float | None:
-    """How much the benchmark's daily moves are found in ours: covariance over the benchmark's variance."""
-    if returns.size < 2 or returns.shape != benchmark.shape:
+def tail_ratio(returns: Series) -> float | None:
+    """The 95 % quantile over the 5 % one, without signs."""
+    if not returns.size:
         return None
-    variance = float(np.var(benchmark, ddof=1))
-    if variance <= FLAT:
-        return None
-    return _finite(float(np.cov(returns, benchmark, ddof=1)[0, 1]) / variance)
+    return _over(abs(np.quantile(returns, 1 - TAIL)), abs(np.quantile(returns, TAIL)))
 
 
-def alpha(returns: Floats, benchmark: Floats, risk_free: float = 0.0) -> float | None:
-    """The yearly return that beta does not explain, compounded (Jensen 1968)."""
-    slope = beta(returns, benchmark)
-    if slope is None:
+def ulcer_index(returns: Series) -> float | None:
+    """Root of the squared drawdowns' sum over n - 1 (Martin 1987)."""
+    if returns.size < 2:
         return None
+    return float(np.sqrt(np.sum(drawdowns(returns) ** 2) / (returns.size - 1)))
+
+
+def skew(returns: Series) -> float | None:
+    """Adjusted Fisher-Pearson skewness of the sample."""
+    n = returns.size
+    if n < 3:
+        return None
+    apart = returns - np.mean(returns)
+    spread = float(np.mean(apart**2))
+    factor = math.sqrt(n * (n - 1)) / (n - 2)
+    return None if spread <= _FLAT**2 else _finite(float(factor * np.mean(apart**3) / spread**1.5))
+
+
+def kurtosis(returns: Series) -> float | None:
+    """Excess kurtosis of the sample, adjusted for its size."""
+    n = returns.size
+    if n < 4:
+        return None
+    apart = returns - np.mean(returns)
+    spread = float(np.mean(apart**2))
+    if spread <= _FLAT**2:
+        return None
+    raw = np.mean(apart**4) / spread**2 - 3.0
+    return _finite(float((n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * raw + 6.0)))
+
+
+class AgainstBenchmark(NamedTuple):
+    """One series beside another of the same days. `alpha` and `tracking_error` are a year's, `alpha` compounded;
+    `information` is a day's; `up_capture` and `down_capture` compare annual returns over the benchmark's days up and
+    days down; `excess` is the difference of the total returns."""
+
+    days: int
+    alpha: float | None
+    beta: float | None
+    correlation: float | None
+    tracking_error: float | None
+    information: float | None
+    up_capture: float | None
+    down_capture: float | None
+    benchmark_return: float | None
+    excess: float | None
+
+
+def against(returns: Series, benchmark: Series, risk_free: float = 0.0) -> AgainstBenchmark:
+    """Compare with a benchmark. Both of shape (n,), of the same days. risk_free: a year."""
+    assert returns.shape == benchmark.shape, "both series are of the same days"
     daily = risk_free / DAYS
-    left = float(np.mean((returns - daily) - slope * (benchmark - daily)))
-    return _finite((1.0 + left) ** DAYS - 1.0) if left > -1 else None
-
-
-def rolling(returns: Floats, window: int) -> tuple[tuple[float | None, ...], tuple[float | None, ...]]:
-    """Volatility and Sharpe ratio of the last `window` days, for every day; None where there are fewer."""
-    spans = [returns[max(i + 1 - window, 0) : i + 1] for i in range(returns.size)]
-    whole = [span if span.size == window else None for span in spans]
-    return (
-        tuple(None if span is None else volatility(span) for span in whole),
-        tuple(None if span is None else sharpe(span) for span in whole),
+    apart = returns - benchmark
+    slope = beta(returns, benchmark)
+    alpha = None
+    if slope is not None:
+        with np.errstate(over="ignore"):
+            a_day = np.mean((returns - daily) - slope * (benchmark - daily))
+            alpha = _finite(float((1.0 + a_day) ** DAYS - 1.0))
+    total, other = time_weighted(returns), time_weighted(benchmark)
+    return AgainstBenchmark(
+        days=returns.size,
+        alpha=alpha,
+        beta=slope,
+        correlation=_correlation(returns, benchmark),
+        tracking_error=volatility(apart),
+        information=_over(np.mean(apart), np.std(apart, ddof=1)) if returns.size > 1 else None,
+        up_capture=_capture(returns, benchmark, benchmark > 0),
+        down_capture=_capture(returns, benchmark, benchmark < 0),
+        benchmark_return=other,
+        excess=None if total is None or other is None else total - other,
     )
+
+
+def beta(returns: Series, benchmark: Series) -> float | None:
+    """Covariance over the benchmark's variance."""
+    if returns.size < 2:
+        return None
+    apart = benchmark - np.mean(benchmark)
+    variance = float(np.mean(apart**2))
+    return None if variance <= _FLAT**2 else _over(np.mean(apart * (returns - np.mean(returns))), variance)
+
+
+def _correlation(returns: Series, benchmark: Series) -> float | None:
+    if returns.size < 2 or np.std(returns) <= _FLAT or np.std(benchmark) <= _FLAT:
+        return None
+    return float(np.corrcoef(returns, benchmark)[0, 1])
+
+
+def _capture(returns: Series, benchmark: Series, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float | None:
+    mine, other = annual_return(returns[chosen]), annual_return(benchmark[chosen])
+    if mine is None or other is None or abs(other) <= _FLAT:
+        return None
+    return _finite(mine / other)
+
+
+def _over(part: float | np.floating, whole: float | np.floating, factor: float = 1.0) -> float | None:
+    """part / whole x factor; None where it would not be a finite number, or where the whole is only rounding."""
+    return None if not abs(whole) > _FLAT else _finite(float(part / whole) * factor)
 
 
 def _finite(value: float) -> float | None:

@@ -1,94 +1,121 @@
-"""Returns of an account into which money is paid and from which it is taken: neither is ever profit or loss.
+"""Returns that know deposits from profit: time-weighted day by day, money-weighted over the whole.
 
-Time-weighted: what one dollar did that was there all the time. The day is the period; a flow counts at its beginning
-(Bacon, Practical Portfolio Performance Measurement and Attribution, 2nd ed., section 2.4).
-Money-weighted: the one yearly rate at which all payments grow to what is there (internal rate of return, 365 days).
+Time-weighted: each day by Modified Dietz, then chained (GIPS 2020, 2.A.24-33 allow it for daily values). It says how
+well the money was run, whoever paid in when. Money-weighted: the internal rate of return, which says how well the
+owner's dollars did, timing included.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Final, NamedTuple
+from itertools import pairwise
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-RATE_LOW: Final = -0.999999
-RATE_HIGH: Final = 1e6
-STEPS_MAX: Final = 200
-DAYS_A_YEAR: Final = 365.0
+from rebalancer.performance.records import DayValue
+
+Series = NDArray[np.float64]
+YEAR_DAYS: Final = 365.0
+_HALVINGS: Final = 200
+_GROWTH_MOST: Final = 1e9
 
 
-class EquityDay(NamedTuple):
-    """One day of the account: its equity at the end, and what was paid in (+) or out (-) during it. USD."""
+def daily_returns(opening: Decimal | None, days: Sequence[DayValue]) -> Series:
+    """The return of each day without what was paid in or out: (equity - before - flow) / (before + weighted flow).
 
-    day: date
-    equity: Decimal
-    flow: Decimal
-
-
-def daily_returns(opening: Decimal, days: Sequence[EquityDay]) -> Floats:
-    """One return a day: (equity - flow) / equity of the day before - 1. Shape (len(days),).
-
-    A day that begins without equity has no return of its own: it is 0, whatever was paid in.
+    opening: the equity before the first day; None: the first day has no return and is left out. A day that began with
+    nothing, or with less, has none that means anything: it counts as 0.
     """
-    found: list[float] = []
-    before = opening
+    before, found = opening, list[float]()
     for day in days:
-        base = before + max(day.flow, Decimal(0)) if before <= 0 else before
-        gained = day.equity - day.flow - before if before > 0 else day.equity - base
-        found.append(float(gained / base) if base > 0 else 0.0)
+        if before is not None:
+            base = before + day.weighted_flow
+            found.append(float((day.equity - before - day.flow) / base) if base > 0 else 0.0)
         before = day.equity
     return np.array(found, dtype=np.float64)
 
 
-def growth(returns: Floats) -> Floats:
-    """What one dollar became, after every day. Shape as `returns`."""
-    return np.asarray(np.cumprod(1.0 + returns), dtype=np.float64)
-
-
-def total_return(returns: Floats) -> float | None:
-    """The time-weighted return of the whole time; None without a day."""
+def time_weighted(returns: Series) -> float | None:
+    """All daily returns chained; None without a day."""
     return float(np.prod(1.0 + returns) - 1.0) if returns.size else None
 
 
-def drawdowns(returns: Floats) -> Floats:
-    """How far below its highest value the account was after every day: 0 or negative. The start counts as a peak."""
-    path = growth(returns)
-    peaks = np.maximum.accumulate(np.maximum(path, 1.0))
-    return np.asarray(path / peaks - 1.0, dtype=np.float64)
+def growth(returns: Series) -> Series:
+    """What one dollar became, one value a day and 1.0 before the first: shape (n + 1,)."""
+    return np.concatenate((np.ones(1), np.cumprod(1.0 + returns)))
 
 
-def money_weighted(opening: Decimal, days: Sequence[EquityDay]) -> float | None:
-    """The yearly rate of all payments; None for less than two days, nothing paid in, or no rate that fits.
+def drawdowns(returns: Series) -> Series:
+    """How far below the highest value so far, zero or less, shape (n,); the start counts as a high."""
+    course = growth(returns)
+    high = np.maximum.accumulate(course)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(high > 0, course / high - 1.0, -1.0)[1:]
 
-    The equity before the first day counts as paid in at its beginning, a flow at the beginning of its day.
+
+def money_weighted(opening: Decimal, opened_on: date, days: Sequence[DayValue]) -> float | None:
+    """The internal rate of return over the whole period (not a year): the rate at which opening and flows, each from
+    its day on, would have become the closing equity.
+
+    None when there is no such rate: nothing was invested, all was lost, or flows that change sign leave no root between
+    losing everything and growing a billionfold. Of several roots the one nearest to no change.
     """
-    if len(days) < 2:
+    if not days:
         return None
-    start, end = days[0].day, days[-1].day
-    payments = [(0.0, float(opening))] + [
-        ((day.day - start).days / DAYS_A_YEAR, float(day.flow)) for day in days if day.flow != 0
-    ]
-    years = ((end - start).days + 1) / DAYS_A_YEAR
-    final = float(days[-1].equity)
-    if not any(amount > 0 for _, amount in payments):
+    span = (days[-1].day - opened_on).days or 1
+    told = [(float(opening), 1.0)]
+    # a flow of the morning works a day longer than one of the evening
+    told += [(float(d.flow), ((days[-1].day - d.day).days + _share_left(d)) / span) for d in days if d.flow]
+    amounts, left = np.array([a for a, _ in told]), np.array([t for _, t in told])
+    closing = float(days[-1].equity)
+    if not np.any(amounts > 0):
         return None
 
-    def missing(rate: float) -> float:
-        worth = sum(amount * math.exp((years - at) * math.log1p(rate)) for at, amount in payments)
-        return worth - final
+    def missing(logarithm: float) -> float:
+        return float(np.sum(amounts * np.exp(logarithm * left)) - closing)
 
-    low, high = RATE_LOW, 1.0
-    while missing(high) < 0 and high < RATE_HIGH:
-        high *= 10
-    if missing(low) > 0 or missing(high) < 0:
+    root = _root(missing)
+    return None if root is None else float(np.expm1(root))
+
+
+def annual(total: float | None, opened_on: date, closed_on: date) -> float | None:
+    """The yearly rate that a return over some calendar days comes to; None for less than a year, where it would be
+    a forecast and no fact."""
+    span = (closed_on - opened_on).days
+    if total is None or span < YEAR_DAYS or total <= -1.0:
         return None
-    for _ in range(STEPS_MAX):
+    return float((1.0 + total) ** (YEAR_DAYS / span) - 1.0)
+
+
+def _share_left(day: DayValue) -> float:
+    return min(max(float(day.weighted_flow / day.flow), 0.0), 1.0)
+
+
+def _root(missing: Callable[[float], float]) -> float | None:
+    """The zero nearest to 0 of a continuous function of the logarithm of growth: bracketed, then halved."""
+    if missing(0.0) == 0.0:
+        return 0.0
+    most = float(np.log(_GROWTH_MOST))
+    steps = np.concatenate((np.linspace(0, 1, 101), np.linspace(1, most, 201)[1:]))
+    here = {1: missing(0.0), -1: missing(0.0)}
+    for inner, outer in pairwise(steps):
+        for side in (1, -1):
+            value = missing(side * outer)
+            if np.isfinite(value) and value * here[side] <= 0.0:
+                return _halved(missing, side * inner, side * outer)
+            here[side] = value
+    return None
+
+
+def _halved(missing: Callable[[float], float], low: float, high: float) -> float:
+    sign = missing(low) > 0
+    for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        low, high = (middle, high) if missing(middle) < 0 else (low, middle)
+        if middle in (low, high):
+            break
+        low, high = (middle, high) if (missing(middle) > 0) == sign else (low, middle)
     return (low + high) / 2

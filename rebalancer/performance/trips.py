@@ -77,8 +77,8 @@ def _trip(
     parts: list[Closing], stories: Mapping[str, Story], sectors: Mapping[str, str], regimes: Mapping[date, str]
 ) -> Trip:
     first = parts[0]
-    signed = sum((p.qty for p in parts), ZERO)
-    qty, cost = abs(signed), abs(sum((p.cost for p in parts), ZERO))
+    qty = abs(sum((p.qty for p in parts), ZERO))
+    cost = abs(sum((p.cost for p in parts), ZERO))
     opened_at = min(p.opened_at for p in parts)
     opening, closing = stories.get(first.opening_order), stories.get(first.closing_order)
     return Trip(
@@ -92,7 +92,7 @@ def _trip(
         cost=cost,
         gross=sum((p.gross for p in parts), ZERO),
         fees=sum((p.fees for p in parts), ZERO),
-        slippage=_slippage(signed, opening, closing),
+        slippage=_slippage(parts, opening, closing),
         source=UNKNOWN if opening is None else opening.source,
         sector=sectors.get(first.symbol, UNKNOWN),
         asset_class=asset_class(first.symbol),
@@ -101,11 +101,13 @@ def _trip(
     )
 
 
-def _slippage(signed: Decimal, opening: Story | None, closing: Story | None) -> Decimal | None:
-    """What the fills of both orders were worse than their decisions, for this many shares."""
+def _slippage(parts: list[Closing], opening: Story | None, closing: Story | None) -> Decimal | None:
+    """What the fills of both orders were worse than their decisions. By value, so that a split in between is no matter:
+    the value at entry over the entry price gives the shares as they were then."""
     lost = ZERO
-    for story, direction in ((opening, 1), (closing, -1)):
-        if story is None or story.decision_price is None or story.filled_avg_price is None:
+    cost, proceeds = sum((p.cost for p in parts), ZERO), sum((p.proceeds for p in parts), ZERO)
+    for story, value in ((opening, cost), (closing, -proceeds)):
+        if story is None or story.decision_price is None or not story.filled_avg_price:
             return None
-        lost += direction * signed * (story.filled_avg_price - story.decision_price)
+        lost += value * (story.filled_avg_price - story.decision_price) / story.filled_avg_price
     return lost

@@ -104,10 +104,11 @@ class Session:
             now = self._now()
             today = self._hours.day(day_in_new_york(now))
             self._sweep_earlier(today, now)
-            if not today.slots:
+            first_use_is_over = self._book.newest_day() is None and now >= today.ends and not self._always
+            if not today.slots or first_use_is_over:
                 upcoming = self._hours.next_open(now)
                 opens = "" if upcoming is None else f"; the next session opens {_spoken(upcoming)}"
-                return f"the market is closed on {today.day}{opens}"
+                return f"the market is closed {'for today, ' if today.slots else 'on '}{today.day}{opens}"
             self._run_day(today)
             if not self._always:
                 break

@@ -90,7 +90,7 @@ def opened_world(
     rules, clock = setup.rules, clock or SystemClock()
     with ExitStack() as stack:
         journal = stack.enter_context(Journal.open(setup.journal))
-        real = AlpacaBroker(connection.credentials, connection.endpoints, rules.broker)
+        real = AlpacaBroker(connection.credentials, connection.endpoints, rules.broker, monotonic=clock.monotonic)
         stack.callback(real.close)
         broker = CountedBroker(real)
         together = Together(rules.broker.max_concurrent_calls)

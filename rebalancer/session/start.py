@@ -48,9 +48,7 @@ def run_session(
             clock = SystemClock()
             alarm = scheduled = ScheduledAlarm(stop.bell, clock, rules.protection.poll_seconds)
             stack.callback(scheduled.close)
-        broker = AlpacaBroker(
-            connection.credentials, connection.endpoints, rules.broker, monotonic=clock.monotonic, wait=clock.wait
-        )
+        broker = AlpacaBroker(connection.credentials, connection.endpoints, rules.broker, monotonic=clock.monotonic)
         stack.callback(broker.close)
         latest = journal.cycles(None, 1)
         account_id = latest[0].account_id if latest else broker.account().id

@@ -35,7 +35,7 @@ def write_alert(folder: Path, text: str) -> bool:
     if not there:
         return False
     with Journal.open(there[-1], create=False) as journal:
-        latest = journal.cycles(None, 1)
+        latest = journal.latest_events(1)
         if not latest:
             return False
         body = {"level": "action", "code": "unit_failed", "text": text}

@@ -52,7 +52,7 @@ class SessionWork:
         an alert in the journal."""
         self._setup, self._connection, self._journal, self._account_id = setup, connection, journal, account_id
         self._broker, self._stop, self._clock = broker, stop, clock
-        self._attentive = AttentiveClock(notify)
+        self._attentive = AttentiveClock(notify, clock)
         self._tell = tell or self._note
         self._monitor = Monitor(setup.rules)
         self._open = ExitStack()
@@ -163,16 +163,17 @@ class SessionWork:
 
 
 class AttentiveClock:
-    """The machine's clock for cycles: each of their waits tells the watchdog that they make progress."""
+    """The session's clock for cycles. Their waits are real at any speed, and each tells the watchdog that they make
+    progress."""
 
-    def __init__(self, notify: Notify) -> None:
-        self._real, self._notify = SystemClock(), notify
+    def __init__(self, notify: Notify, clock: Clock) -> None:
+        self._notify, self._clock, self._real = notify, clock, SystemClock()
 
     def monotonic(self) -> float:
-        return self._real.monotonic()
+        return self._clock.monotonic()
 
     def wall(self) -> datetime:
-        return self._real.wall()
+        return self._clock.wall()
 
     def wait(self, seconds: float) -> None:
         self._notify.alive()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from alpaca.common.rest import RESTClient
 
-from rebalancer.world.brokers import ReadOnlyBroker
-from rebalancer.world.brokers.broker_time import BrokerTime
+from rebalancer.world.brokers import AlpacaBroker, ReadOnlyBroker
+from rebalancer.world.brokers.broker_time import BrokerTime, seconds_since_boot
 from rebalancer.world.ports import Broker, ReadBroker, WorldError
 from tests.brokers.making import CLOCK, FakeTime, an_order, scripted
 from tests.support.scripted_server import reply
@@ -48,6 +50,23 @@ def test_the_date_header_mends_the_time_after_a_sleep() -> None:
     clock.at += 1  # a monotonic clock stands still while the machine sleeps
     told.heard_date("Fri, 20 Nov 2026 16:35:00 GMT")
     assert told.now() == AT + timedelta(hours=1)
+
+
+def test_a_sleep_between_an_answer_and_its_reading_does_not_set_the_time_back() -> None:
+    clock = FakeTime()
+    told = BrokerTime(clock.monotonic)
+    told.heard_clock(AT, DATE)
+    clock.at += 6 * 3600  # by a clock that counts sleep
+    assert told.heard_date("Fri, 20 Nov 2026 15:35:01 GMT", took_seconds=6 * 3600 - 1) is not None
+    assert told.now() == AT + timedelta(hours=6)
+    told.heard_date("Fri, 20 Nov 2026 15:40:00 GMT", took_seconds=0.1)  # written now: it is right and we are not
+    assert told.now() == AT + timedelta(minutes=5)
+
+
+def test_the_machines_sleep_counts() -> None:
+    asleep = time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
+    assert abs(seconds_since_boot() - time.monotonic() - asleep) < 1
+    assert inspect.signature(AlpacaBroker).parameters["monotonic"].default is seconds_since_boot
 
 
 def test_a_simulated_year_is_not_mended_away() -> None:

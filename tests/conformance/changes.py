@@ -231,6 +231,43 @@ _LOCATE: Final = {
     "required": ["id", "symbol", "qty", "status"],
 }
 
+V3: Final = f"docs.alpaca.markets, Get Market Calendar and Get Market Clock; {H2_2026}"
+NOTICES: Final = f"{H2_2026}; alpaca-py 0.44 CorporateActionAnnouncement"
+
+
+def _closed(required: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": required, "required": sorted(required), "additionalProperties": False}
+
+
+_MOMENT: Final = {"type": "string", "format": "date-time"}
+_MARKET: Final = _closed({"mic": {"type": "string", "pattern": "^[A-Z0-9]{4}$"}, **dict.fromkeys(
+    ("acronym", "name", "timezone"), TEXT)})  # fmt: skip
+_CLOCK: Final = _closed(
+    {
+        "market": _MARKET,
+        "is_market_day": FLAG,
+        "phase": {"enum": ["closed", "pre", "core", "post"]},
+        **dict.fromkeys(("timestamp", "next_market_open", "next_market_close", "phase_until"), _MOMENT),
+    }
+)
+_PHASES: Final = ("pre_start", "pre_end", "core_start", "core_end", "post_start", "post_end")
+_MARKET_DAY: Final = _closed({"date": DAY, "settlement_date": DAY, **dict.fromkeys(_PHASES, _MOMENT)})
+_NOTICE: Final = _closed(
+    {
+        "id": {"type": "string", "format": "uuid"},
+        "ca_type": {"enum": ["dividend", "merger", "spinoff", "split"]},
+        "ca_sub_type": {"enum": ["cash", "stock", "stock_split", "unit_split", "reverse_split", "recapitalization"]},
+        **dict.fromkeys(("declaration_date", "ex_date", "record_date", "payable_date"), DAY),
+        **dict.fromkeys(
+            (
+                "corporate_action_id", "initiating_symbol", "initiating_original_cusip", "target_symbol",
+                "target_original_cusip", "cash", "old_rate", "new_rate",
+            ),
+            TEXT,
+        ),
+    }
+)  # fmt: skip
+
 CALLS: Final = {
     "GET /v2/assets": Call(
         "the file has the schema but not the path",
@@ -257,6 +294,34 @@ CALLS: Final = {
         "the file does not hold the path",
         f"docs.alpaca.markets, Get Order by Client Order ID; {H2_2026}",
         same_as="GET /v2/orders/{order_id}",
+    ),
+    "GET /v3/clock": Call(
+        "new in 2025: phases of many markets",
+        V3,
+        answer={
+            "type": "object",
+            "properties": {"clocks": {"type": "array", "items": _CLOCK}},
+            "required": ["clocks"],
+            "additionalProperties": False,
+        },
+    ),
+    "GET /v3/calendar/{market}": Call(
+        "new in 2025: phases of many markets",
+        V3,
+        answer={
+            "type": "object",
+            "properties": {"market": _MARKET, "calendar": {"type": "array", "items": _MARKET_DAY}},
+            "required": ["market", "calendar"],
+            "additionalProperties": False,
+        },
+    ),
+    "GET /v2/corporate_actions/announcements": Call(
+        "the file of April 2025 leaves the deprecated calls out",
+        NOTICES,
+        answer={"type": "array", "items": _NOTICE},
+    ),
+    "GET /v2/corporate_actions/announcements/{announcement_id}": Call(
+        "the file of April 2025 leaves the deprecated calls out", NOTICES, answer=_NOTICE
     ),
     **{
         f"GET /v1beta3/crypto/us/latest/{kind}": _moved(f"GET /v1beta1/crypto/{kind}/latest")

@@ -9,7 +9,7 @@ import pytest
 from rebalancer.exchange.starter import RunningExchange, start_exchange
 from tests.conformance.judge import Answer
 from tests.conformance.routes import calls_of
-from tests.conformance.session import OPTIONS, play
+from tests.conformance.session import STILL, play
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -24,12 +24,12 @@ def _no_proxy() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def played() -> tuple[list[Answer], set[str]]:
     """All answers of the scripted session, and the routes of the exchange that gave them."""
-    with start_exchange(OPTIONS) as running:
+    with start_exchange(STILL) as running:
         return play(running), calls_of(running)
 
 
 @pytest.fixture(scope="module")
 def still() -> Iterator[RunningExchange]:
     """Whatever changes here was changed by a request."""
-    with start_exchange(OPTIONS._replace(speed=0)) as server:
+    with start_exchange(STILL) as server:
         yield server

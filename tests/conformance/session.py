@@ -26,6 +26,7 @@ OPTIONS: Final = ExchangeOptions(
     holdings="starter", rate_limit_per_minute=0, fill_latency_seconds=0.004, partial_fill_probability=0, key="key",
     secret="secret",
 )  # fmt: skip
+STILL: Final = OPTIONS._replace(speed=0)  # time passes only where the session says so, however slow the machine
 PARTS: Final[tuple[Callable[[Recorder], None], ...]] = (
     *session_trading.BEFORE,
     *session_advanced.PARTS,
@@ -35,7 +36,7 @@ PARTS: Final[tuple[Callable[[Recorder], None], ...]] = (
 
 
 def play(running: RunningExchange) -> list[Answer]:
-    """Play the whole session against an exchange with OPTIONS; returns every answer in order."""
+    """Play the whole session against an exchange with STILL; returns every answer in order."""
     with requests.Session() as http:
         http.trust_env = False
         recorder = Recorder(http, running)
@@ -55,7 +56,7 @@ def main() -> int:
     """Play, judge and print. Returns the exit code."""
     directory = os.environ.get(VARIABLE)
     judge = judge_from(directory)
-    with start_exchange(OPTIONS) as running:
+    with start_exchange(STILL) as running:
         answers = play(running)
     violations = [line for answer in answers for line in judge.violations(answer)]
     for line in violations:

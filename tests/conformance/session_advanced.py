@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
 from typing import Any, Final
 
+from rebalancer.exchange.corporate import announce_dividend, announce_split
 from tests.conformance.recorder import Recorder
 from tests.conformance.session_trading import NONE_SUCH, limit, order
 
@@ -132,9 +135,25 @@ def locates(call: Recorder) -> None:
     call(f"GET {root}", "one")
 
 
+def notices(call: Recorder) -> None:
+    """Announced corporate actions."""
+    announce_dividend(call.running.exchange, "KO", date(2026, 12, 1), date(2026, 12, 15), Decimal("0.51"))
+    announce_split(call.running.exchange, "NKE", date(2026, 12, 2), 2, 1)
+    root = "/v2/corporate_actions/announcements"
+    span = {"ca_types": "Dividend,split", "since": "2026-11-20", "until": "2026-12-31"}
+    rows = call(f"GET {root}", "two", query=span)
+    call(f"GET {root}", "by declaration", query={**span, "date_type": "declaration_date", "symbol": "KO"})
+    call(f"GET {root}", "no types", status=422, query={"since": "2026-11-20", "until": "2026-12-31"})
+    call(f"GET {root}", "no day", status=422, query={"ca_types": "split", "since": "2026-11-20"})
+    call(f"GET {root}", "too long", status=422, query={**span, "until": "2027-12-31"})
+    call(f"GET {root}", "unknown type", status=422, query={**span, "ca_types": "party"})
+    call(f"GET {root}/{{announcement_id}}", "one", rows[0]["id"])
+    call(f"GET {root}/{{announcement_id}}", "unknown", NONE_SUCH, status=404)
+
+
 def trailing(**changes: Any) -> dict[str, Any]:
     """A trailing sale of one AAPL."""
     return order(**{"symbol": "AAPL", "side": "sell", "type": "trailing_stop", **changes})
 
 
-PARTS: Final = (stops, classes, auctions, replacements, history, watchlists, locates)
+PARTS: Final = (stops, classes, auctions, replacements, history, watchlists, locates, notices)

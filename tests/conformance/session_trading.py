@@ -7,6 +7,19 @@ from typing import Any, Final
 from tests.conformance.recorder import Recorder
 
 ONE, NONE_SUCH = "/v2/orders/{order_id}", "00000000-0000-4000-8000-000000000000"
+WRONG: Final[dict[str, dict[str, str]]] = {
+    "GET /v2/orders": {"status": "nonsense", "nested": "maybe", "side": "short", "asset_class": "art", "limit": "few"},
+    "GET /v2/assets": {"status": "dead", "asset_class": "art", "exchange": "MARS", "attributes": "nice"},
+    "GET /v2/account/activities": {
+        "direction": "up", "page_size": "0", "activity_types": "FILL,LUNCH", "category": "all", "order_id": "7",
+        "date": "soon",
+    },
+    "GET /v2/account/portfolio/history": {
+        "timeframe": "2H", "period": "1Y", "intraday_reporting": "always", "pnl_reset": "never", "start": "soon",
+        "cashflow_types": "LUNCH", "extended_hours": "maybe",
+    },
+    "DELETE /v2/positions": {"cancel_orders": "maybe"},
+}  # fmt: skip
 
 
 def account(call: Recorder) -> None:
@@ -28,6 +41,11 @@ def reference(call: Recorder) -> None:
     rows = call("GET /v2/assets", "all equities")
     call("GET /v2/assets", "active crypto", query={"status": "active", "asset_class": "crypto"})
     call("GET /v2/assets", "inactive", query={"status": "inactive"})
+    call(
+        "GET /v2/assets",
+        "by exchange and attribute",
+        query={"exchange": "NYSE", "attributes": "overnight_tradable,ipo"},
+    )
     one = "GET /v2/assets/{symbol_or_asset_id}"
     call(one, "by symbol", "AAPL")
     call(one, "by id", rows[0]["id"])
@@ -37,7 +55,30 @@ def reference(call: Recorder) -> None:
     call("GET /v2/clock", "in session")
     call("GET /v2/calendar", "all")
     call("GET /v2/calendar", "a week with a half day", query={"start": "2026-11-23", "end": "2026-11-27"})
-    call("GET /v2/calendar", "unreadable day", status=422, query={"start": "soon"})
+    call(
+        "GET /v2/calendar",
+        "by settlement",
+        query={"start": "2026-11-27", "end": "2026-11-30", "date_type": "SETTLEMENT"},
+    )
+    call("GET /v2/calendar", "unreadable day", status=400, query={"start": "soon"})
+    call("GET /v2/calendar", "wrong date type", status=400, query={"date_type": "TRADE"})
+    call("GET /v3/clock", "the default market")
+    call("GET /v3/clock", "two, on a holiday", query={"markets": "NYSE,XNAS", "time": "2026-11-26T15:00:00Z"})
+    call("GET /v3/clock", "unknown market", status=400, query={"markets": "MARS"})
+    days = "GET /v3/calendar/{market}"
+    call(days, "a week from today", "NYSE")
+    call(days, "a half day in UTC", "XNYS", query={"start": "2026-11-27", "end": "2026-11-27", "timezone": "UTC"})
+    call(days, "unknown market", "MARS", status=400)
+    call(days, "unreadable day", "NYSE", status=400, query={"start": "soon"})
+
+
+def wrong_words(call: Recorder) -> None:
+    """Parameters that are one of a few words, and are not."""
+    for call_, words in WRONG.items():
+        for name, value in words.items():
+            call(call_, f"wrong {name}", status=422, query={name: value})
+    call("GET /v2/account/activities/{activity_type}", "unknown type", "LUNCH", status=422)
+    call("GET /v2/orders/{order_id}", "wrong nested", NONE_SUCH, status=422, query={"nested": "maybe"})
 
 
 def orders(call: Recorder) -> None:
@@ -144,5 +185,5 @@ def limit(**changes: Any) -> dict[str, Any]:
     return order(**{"type": "limit", "limit_price": "10.01", **changes})
 
 
-BEFORE: Final = (account, reference, orders)
+BEFORE: Final = (account, reference, wrong_words, orders)
 AFTER: Final = (positions, activities)

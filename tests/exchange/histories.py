@@ -9,7 +9,8 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 
-from rebalancer.exchange import locates, orders, positions
+from rebalancer.exchange import locates, margin_watch, orders, positions
+from rebalancer.exchange.borrowing import BorrowChange, schedule_borrowing
 from rebalancer.exchange.calendar import MICROS, new_york_day
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.corporate import announce_dividend, announce_split
@@ -23,7 +24,8 @@ SYMBOLS = ("AAPL", "KO", "NVR", "AMC", "XOM", "BTC/USD", "ETH/USD")
 CENT = Decimal("0.01")
 EVENTS = (  # name, weight
     ("order", 46), ("advance", 30), ("replace", 6), ("cancel", 6), ("close", 5), ("cancel all", 1), ("close all", 1),
-    ("fund", 1), ("locate", 1), ("corporate action", 1), ("halt", 1), ("night", 1),
+    ("fund", 1), ("locate", 1), ("corporate action", 1), ("halt", 1), ("night", 1), ("withdraw", 1),
+    ("borrowing", 1), ("release", 1),
 )  # fmt: skip
 
 
@@ -32,15 +34,16 @@ class History:
 
     def __init__(self, state: Path, seed: int, multiplier: int) -> None:
         self.options = ExchangeOptions(
-            state, seed=seed, speed=0, multiplier=multiplier, partial_fill_probability=0.4, holdings="starter"
+            state,
+            seed=seed,
+            speed=0,
+            multiplier=multiplier,
+            partial_fill_probability=0.4,
+            holdings="starter",
+            charges=True,
         )
         self.random, self.happened = Random(seed), Counter[str]()
-        self.exchange = self._open()
-
-    def _open(self) -> Exchange:
-        exchange = open_exchange(self.options)
-        exchange.behaviour = exchange.behaviour._replace(charges=True)
-        return exchange
+        self.exchange = open_exchange(self.options)
 
     def run(self, events: int, check_every: int) -> None:
         """Let so many events happen; now and then restart and check the laws."""
@@ -59,7 +62,7 @@ class History:
         """Close and open again: the state is the same."""
         before = fingerprint(self.exchange)
         self.exchange.close()
-        self.exchange = self._open()
+        self.exchange = open_exchange(self.options)
         assert fingerprint(self.exchange) == before
 
     # --- events ------------------------------------------------------------------------------------------------------
@@ -164,8 +167,30 @@ class History:
 
     def _fund(self) -> None:
         amount = Decimal(self.random.randint(1, 100_000)) / 100
+        if self._numbers().equity < 50_000:  # somebody helps, so that the history goes on
+            amount += 60_000
         with self.exchange.request() as at:
             self.exchange.books.fund(at, amount, f"gift {self.happened['fund']}")
+
+    def _withdraw(self) -> None:
+        cash = self._numbers().cash
+        if cash > 0:
+            amount = (cash * self.random.randint(1, 60) / 100).quantize(CENT)
+            with self.exchange.request() as at:
+                self.exchange.books.fund(at, -amount, f"taken {self.happened['withdraw']}")
+
+    def _release(self) -> None:
+        if self.exchange.watch.reason:
+            self.happened[f"released {self.exchange.watch.reason}"] += 1
+            margin_watch.release(self.exchange)
+
+    def _borrowing(self) -> None:
+        day = new_york_day(self.exchange.clock.micros()) + self.random.randint(0, 2)
+        change = BorrowChange(day, self.random.choice(SYMBOLS[:5]), self.random.random() < 0.6)
+        try:
+            schedule_borrowing(self.exchange, change)
+        except ValueError:
+            self.happened["no such day"] += 1
 
     def _locate(self) -> None:
         locates.locate(self.exchange, {"symbol": "AMC", "qty": "100"})
@@ -235,4 +260,11 @@ def fingerprint(exchange: Exchange) -> tuple[object, ...]:
         listed,
         orders.list_orders(exchange, {"limit": "500"}),
     )
-    return (*shown, exchange.books.ledger.balances(), exchange.market.adjustments, exchange.store.halts())
+    return (
+        *shown,
+        exchange.books.ledger.balances(),
+        exchange.market.adjustments,
+        exchange.store.halts(),
+        exchange.watch,
+        exchange.borrowing.changes,
+    )

@@ -148,7 +148,8 @@ def test_groups_and_replacements_are_told_to_their_end(steps: list[str], partial
     )
     legs = [leg for order in orders for leg in exchange.store.legs(order.id)]
     everything = {order.id: order for order in [*orders, *legs]}
-    assert {identity: order.status for identity, order in everything.items()} == last
+    told = {identity: order.status for identity, order in everything.items() if order.status != "held"}
+    assert told == last  # nobody is told of a leg that waits: Alpaca has no event for it
     executions = [one["execution_id"] for one in bodies if "execution_id" in one]
     assert len(executions) == len(set(executions)) == sum(order.fills for order in everything.values())
     exchange.close()

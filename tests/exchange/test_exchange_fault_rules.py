@@ -41,7 +41,7 @@ def test_every_kind_parameter_and_reason_is_documented() -> None:
 
 def test_the_rules_of_the_page_are_read(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "point-your-own-client.md").read_text()
-    (tmp_path / "f.yaml").write_text(page.split("```yaml\n")[1].split("```")[0])
+    (tmp_path / "f.yaml").write_text("seed:" + page.split("```yaml\nseed:")[1].split("```")[0])
     assert [one.kind for one in read_faults_file(tmp_path / "f.yaml").rules] == [
         "lost_after", "rate_limit", "positions_lag", "partial_fill", "stream_drop",
     ]  # fmt: skip
@@ -100,7 +100,7 @@ def test_mistakes_name_file_line_and_key(tmp_path: Path, text: str, words: str) 
 
 def test_every_kind_of_fault_has_a_test() -> None:
     here = Path(__file__).parent
-    text = "".join((here / f"test_exchange_{name}.py").read_text() for name in ("faults", "stream_faults"))
+    text = "".join((here / f"test_exchange_{name}.py").read_text() for name in ("faults", "stream_faults", "stuck"))
     assert [kind for kind in KINDS if f'"{kind}"' not in text] == []
 
 

@@ -170,7 +170,8 @@ def test_a_gtc_order_outlives_the_close_and_ends_after_90_days(exchange: Exchang
     exchange.clock.advance(30 * 24 * HOUR)
     assert state(exchange, order)["status"] == "new"
     exchange.clock.advance(61 * 24 * HOUR)
-    assert (state(exchange, order)["status"], state(exchange, order)["expired_at"]) == ("expired", order["expires_at"])
+    ended = state(exchange, order)
+    assert (ended["status"], ended["canceled_at"]) == ("canceled", order["expires_at"])
 
 
 def test_ioc_fills_or_is_cancelled_at_once(exchange: Exchange) -> None:

@@ -1,4 +1,4 @@
-"""The power goes at any moment: what was committed is there, the chain holds, and what was not is gone without a trace."""
+"""The power goes at any moment: what was committed is there, the chain holds, the rest is gone without a trace."""
 
 from __future__ import annotations
 
@@ -82,9 +82,7 @@ def test_five_thousand_cuts(disk: tuple[dict[str, bytes], list[Operation]], tmp_
     assert sweep(disk, 5000, tmp_path / "cut") == []
 
 
-def test_without_syncs_the_same_cuts_destroy_it(
-    disk: tuple[dict[str, bytes], list[Operation]], tmp_path: Path
-) -> None:
+def test_without_syncs_the_same_cuts_destroy_it(disk: tuple[dict[str, bytes], list[Operation]], tmp_path: Path) -> None:
     """The rig can see loss at all: the same operations on a disk whose syncs do nothing."""
     before, log = disk
     careless = [op for op in log if op.kind != "sync"]

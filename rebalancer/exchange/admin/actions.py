@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
 from rebalancer.documents import BadDocument, key_text
-from rebalancer.exchange import orders
-from rebalancer.exchange.calendar import MICROS, OutsideCalendar, moment_of
+from rebalancer.exchange import margin_watch, orders
+from rebalancer.exchange.calendar import MICROS, OutsideCalendar, moment_of, new_york_day
 from rebalancer.exchange.clock import SPEED_MAX
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.errors import ApiError, not_found
@@ -16,6 +17,7 @@ from rebalancer.exchange.faults.rules import faults_of
 from rebalancer.exchange.market.halts import Halt
 from rebalancer.exchange.market.replay_files import DAY
 from rebalancer.exchange.parameters import read_moment
+from rebalancer.exchange.schedule import announce, read_item
 from rebalancer.values import CENT, text_of, time_text
 
 Body = Mapping[str, Any]
@@ -37,6 +39,7 @@ def state(exchange: Exchange) -> dict[str, object]:
             "open_orders": len(exchange.orders),
             "events": exchange.events.last(),
             "halted": exchange.market.halts.halted(at),
+            "margin": _margin(exchange),
             "faults": exchange.faults.state(),
         }
 
@@ -100,8 +103,33 @@ def cancel(exchange: Exchange, body: Body) -> dict[str, object]:
     return orders.get_order(exchange, order.id)
 
 
+def dividend(exchange: Exchange, body: Body) -> dict[str, object]:
+    """Announce a cash dividend: `symbol`, `ex_date`, `pay_date`, and `rate` in USD a share."""
+    return _announced(exchange, "dividends", body)
+
+
+def split(exchange: Exchange, body: Body) -> dict[str, object]:
+    """Announce a split of `old` shares of a `symbol` into `new` ones on an `ex_date`."""
+    return _announced(exchange, "splits", body)
+
+
+def borrow(exchange: Exchange, body: Body) -> dict[str, object]:
+    """Let a `symbol` turn `hard_to_borrow` or `easy_to_borrow` (`status`) overnight; `from` is tomorrow if left out."""
+    tomorrow = date.fromordinal(new_york_day(exchange.clock.micros()) + 1).isoformat()
+    return _announced(exchange, "borrowing", {"from": tomorrow, **body})
+
+
+def release(exchange: Exchange, body: Body) -> dict[str, object]:
+    """Lift a restriction to closing orders, as a broker's staff would."""
+    _only(body, ())
+    margin_watch.release(exchange)
+    return state(exchange)
+
+
 def halt(exchange: Exchange, body: Body) -> dict[str, object]:
-    """Halt a symbol, or with `halted: false` let it trade again."""
+    """Halt a symbol now, or with `halted: false` let it trade again; with `start` and `end`, halt it then."""
+    if "start" in body:
+        return _announced(exchange, "halts", body)
     _only(body, ("symbol", "halted"))
     name, halted = body.get("symbol"), body.get("halted", True)
     if not isinstance(halted, bool):
@@ -136,10 +164,28 @@ def deposit(exchange: Exchange, body: Body) -> dict[str, object]:
         return {"cash": text_of(exchange.books.cash)}
 
 
+def _announced(exchange: Exchange, name: str, body: Body) -> dict[str, object]:
+    try:
+        announce(exchange, read_item(name, body, (), key_text))
+    except ValueError as error:
+        raise _wrong(str(error).removeprefix(": ")) from None
+    return {"announced": {key: str(value) for key, value in body.items()}}
+
+
+def _margin(exchange: Exchange) -> dict[str, object]:
+    """The margin call, if one stands, and why the account is restricted, if it is."""
+    watch = exchange.watch
+    call = None
+    if watch.call_day:
+        since = date.fromordinal(watch.call_day).isoformat()
+        call = {"since": since, "amount": watch.amount, "closes": watch.closes}
+    return {"call": call, "restricted": watch.reason or None}
+
+
 def _only(body: Body, known: tuple[str, ...]) -> None:
     for key in body:
         if key not in known:
-            raise _wrong(f"{key}: is not known here; one of {', '.join(known)}")
+            raise _wrong(f"{key}: is not known here" + (f"; one of {', '.join(known)}" if known else ""))
 
 
 def _is_number(value: object) -> bool:

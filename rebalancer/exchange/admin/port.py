@@ -31,6 +31,10 @@ _ACTIONS: Final[dict[str, Callable[[Exchange, actions.Body], Any]]] = {
     "/sim/cancel": actions.cancel,
     "/sim/halt": actions.halt,
     "/sim/deposit": actions.deposit,
+    "/sim/dividend": actions.dividend,
+    "/sim/split": actions.split,
+    "/sim/borrow": actions.borrow,
+    "/sim/release": actions.release,
 }
 
 

@@ -91,6 +91,9 @@ KINDS: Final[dict[str, Kind]] = {
         "order", "", {"partial": Parameter("flag", False)},
         "the cancellation is accepted, but the order fills first; with `partial` only a part of it",
     ),
+    "cancel_stuck": Kind(
+        "order", "", {}, "the cancellation is accepted and never happens; nor does the order fill before it expires",
+    ),
     "venue_reject": Kind("order", "", {}, "accepted, then rejected by the venue"),
     "stale_quote": Kind("quote", "", {"seconds": Parameter("number", 900.0, 1e6)}, "the quote of so long ago"),
     "stale_price": Kind("quote", "", {"seconds": Parameter("number", 900.0, 1e6)}, "quote and trade of so long ago"),

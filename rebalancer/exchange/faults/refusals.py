@@ -26,9 +26,7 @@ REFUSALS: Final[dict[str, Callable[[str], ApiError]]] = {
     "liquidation_only": lambda _: errors.forbidden("account is restricted to liquidation only"),
     "suspended": lambda _: errors.forbidden("new orders are rejected by user request"),
     "permission": lambda _: errors.forbidden("insufficient permission"),
-    "day_trading": lambda _: ApiError(
-        403, {"code": 40310100, "message": "trade denied due to pattern day trading protection"}
-    ),
+    "day_trading": lambda _: errors.day_trading_protection(),
     "not_tradable": lambda symbol: errors.unprocessable(f'asset "{symbol}" is not tradable'),
     "asset_not_found": lambda symbol: errors.unprocessable(f'asset "{symbol}" not found'),
     "cannot_short": lambda symbol: errors.unprocessable(f'asset "{symbol}" cannot be sold short'),

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from rebalancer.documents import BadDocument, key_text, line_of, read_text
+from rebalancer.documents import BadDocument
 from rebalancer.exchange.faults.kinds import COMMON, KINDS, Kind, Parameter
 from rebalancer.exchange.faults.refusals import REFUSALS
+from rebalancer.exchange.yaml_file import Place, Where, read_yaml
 
-Place = tuple[str | int, ...]
-Where = Callable[[Place], str]
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _ON: Final = re.compile(r"(\*|GET|POST|PATCH|PUT|DELETE) (/[^\s]*)")
 _SET: Final = (
@@ -45,17 +44,7 @@ class FaultFile(NamedTuple):
 
 def read_faults_file(path: Path) -> FaultFile:
     """Read a YAML or JSON file. Raises BadDocument that names file, line and key."""
-    import yaml
-
-    text = read_text(path, 1024 * 1024)
-    try:
-        _refuse_repeated(yaml.compose(text, Loader=yaml.SafeLoader), str(path), yaml)
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = 1 if mark is None else mark.line + 1
-        raise BadDocument(f"{path}:{line}", f"is not YAML: {getattr(error, 'problem', error)}") from None
-    return faults_of(document, lambda place: f"{path}:{line_of(text, place)}: {key_text(place)}")
+    return faults_of(*read_yaml(path))
 
 
 def faults_of(document: object, where: Where) -> FaultFile:
@@ -175,19 +164,3 @@ def _object(value: object, place: Place, where: Where, known: tuple[str, ...] | 
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _refuse_repeated(node: Any, source: str, yaml: Any) -> None:
-    """YAML keeps the last of two equal keys; we refuse them."""
-    waiting = [node]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, yaml.SequenceNode):
-            waiting += one.value
-        elif isinstance(one, yaml.MappingNode):
-            seen: set[str] = set()
-            for key, value in one.value:
-                if str(key.value) in seen:
-                    raise BadDocument(f"{source}:{key.start_mark.line + 1}: {key.value}", "stands twice")
-                seen.add(str(key.value))
-                waiting.append(value)

@@ -30,13 +30,28 @@ def partial_probability(exchange: Exchange, order: Order, step: Step) -> float:
     return exchange.behaviour.partial_fill_probability
 
 
+def cancel_moment(exchange: Exchange, order: Order, at: int) -> int:
+    """When a cancellation takes effect: half a latency later, or never when a fault lets it stick."""
+    if exchange.faults.on_order("cancel_stuck", order.symbol) is None:
+        return at + exchange.latency() // 2
+    order.live_at = order.fill_from = matching.NEVER
+    return matching.NEVER
+
+
 def fills_first(exchange: Exchange, order: Order, at: int) -> bool:
-    """Fill an order whose cancellation has just been accepted, all of it or a part, never beyond its limit."""
-    if not _trades(exchange, order, at):
+    """Fill an order whose cancellation has just been accepted, all of it or a part, never beyond its limit.
+
+    An auction order can only fill in its auction: there the cancellation comes too late, and the fill follows later.
+    """
+    auction = order.time_in_force in ("opg", "cls")
+    if not (auction or _trades(exchange, order, at)):
         return False
     rule = exchange.faults.on_order("cancel_race", order.symbol)
     if rule is None:
         return False
+    if auction:
+        order.cancel_at = max(order.cancel_at or at, order.fill_from + 1)
+        return True
     market = _Pinned(exchange.market, _price(exchange.market, order, at))
     share = 1.0 if rule.parameters["partial"] else 0.0
     matching.carry_out(order, Step(at, "fill"), exchange.venue(share, market))

@@ -1,4 +1,4 @@
-"""/v2/account, its configurations, activities and history, and what belongs to it: watchlists and locates."""
+"""/v2/account and its configurations."""
 
 from __future__ import annotations
 
@@ -7,11 +7,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from rebalancer.exchange.core import Exchange
-from rebalancer.exchange.history import portfolio_history
-from rebalancer.exchange.http.body import json_object, parameters
-from rebalancer.exchange.http.locates import locate_routes
-from rebalancer.exchange.http.watchlists import watchlist_routes
-from rebalancer.exchange.records import list_activities
+from rebalancer.exchange.http.body import json_object
 
 
 def account_routes(exchange: Exchange) -> list[Route]:
@@ -26,20 +22,8 @@ def account_routes(exchange: Exchange) -> list[Route]:
     async def configure(request: Request) -> JSONResponse:
         return JSONResponse(exchange.configure(await json_object(request)))
 
-    async def activities(request: Request) -> JSONResponse:
-        kind = request.path_params.get("kind")
-        return JSONResponse(list_activities(exchange, kind, parameters(request)))
-
-    async def history(request: Request) -> JSONResponse:
-        return JSONResponse(portfolio_history(exchange, parameters(request)))
-
     return [
-        *watchlist_routes(exchange),
-        *locate_routes(exchange),
-        Route("/v2/account/portfolio/history", history, methods=["GET"]),
         Route("/v2/account", account, methods=["GET"]),
         Route("/v2/account/configurations", configurations, methods=["GET"]),
         Route("/v2/account/configurations", configure, methods=["PATCH"]),
-        Route("/v2/account/activities", activities, methods=["GET"]),
-        Route("/v2/account/activities/{kind}", activities, methods=["GET"]),
     ]

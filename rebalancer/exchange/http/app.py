@@ -19,9 +19,12 @@ from rebalancer.exchange.faults.gate import FaultGate
 from rebalancer.exchange.http.account import account_routes
 from rebalancer.exchange.http.data import data_routes
 from rebalancer.exchange.http.gate import Gate, GateRules
+from rebalancer.exchange.http.history import history_routes
+from rebalancer.exchange.http.locates import locate_routes
 from rebalancer.exchange.http.orders import order_routes
 from rebalancer.exchange.http.positions import position_routes
 from rebalancer.exchange.http.reference import reference_routes
+from rebalancer.exchange.http.watchlists import watchlist_routes
 from rebalancer.exchange.openapi.document import openapi_routes
 from rebalancer.exchange.streams.hub import Hub
 from rebalancer.exchange.streams.market_stream import market_stream_routes
@@ -45,9 +48,12 @@ def build_app(exchange: Exchange, rules: GateRules, hub: Hub) -> Gate:
 
     routes = [
         *account_routes(exchange),
+        *history_routes(exchange),
         *order_routes(exchange),
         *position_routes(exchange),
         *reference_routes(exchange),
+        *watchlist_routes(exchange),
+        *locate_routes(exchange),
         *data_routes(exchange),
         *event_routes(exchange, hub),
         *trade_update_routes(exchange, hub),
@@ -74,7 +80,7 @@ async def _tick(exchange: Exchange) -> None:
                 exchange.catch_up()
             if count % _SAVES == 0:
                 exchange.save_clock()
-        except Exception:
+        except Exception:  # a failed tick must not end all ticks
             logging.getLogger(__name__).exception("a tick failed; the next request meets the same fault")
 
 

@@ -93,7 +93,7 @@ class Gate:
             await self._app(scope, receive, send_with_headers)
         except ApiError as refusal:
             await _answer(refusal, send_with_headers)
-        except Exception:
+        except Exception:  # whatever is our fault is logged and answered 500; the server goes on
             logging.getLogger(__name__).exception("%s %s failed", scope["method"], path)
             if not started:
                 await _answer(internal(), send_with_headers)

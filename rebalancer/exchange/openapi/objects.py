@@ -210,6 +210,34 @@ OBJECTS: Final[dict[str, Schema]] = {
             "settlement_date": DAY,
         }
     ),
+    "Market": closed({**each(TEXT, "mic acronym name timezone")}),
+    "MarketClock": closed(
+        {
+            "market": refer("Market"),
+            "is_market_day": FLAG,
+            "phase": words("closed", "pre", "core", "post"),
+            **each(TIME, "timestamp next_market_open next_market_close phase_until"),
+        }
+    ),
+    "MarketDay": closed(
+        {
+            **each(DAY, "date settlement_date"),
+            **each(TIME, "pre_start pre_end core_start core_end post_start post_end"),
+        }
+    ),
+    "Announcement": closed(
+        {
+            "id": ID,
+            "ca_type": words("dividend", "split"),
+            "ca_sub_type": words("cash", "stock_split", "reverse_split"),
+            **each(
+                TEXT,
+                "corporate_action_id initiating_symbol initiating_original_cusip target_symbol target_original_cusip",
+            ),
+            **each(DAY, "declaration_date ex_date record_date payable_date"),
+            **each(DECIMAL, "cash old_rate new_rate"),
+        }
+    ),
     "Fill": closed(
         {
             "id": TEXT,

@@ -21,6 +21,7 @@ _TABLE: Final = (
     " seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, at INTEGER NOT NULL, event TEXT NOT NULL, body TEXT NOT NULL"
     ") STRICT"
 )
+_SILENT: Final = ("filled", "partially_filled", "held")  # fills are told one by one; Alpaca has no event for held
 _PRICE: Final = Decimal("0.000000001")
 
 
@@ -67,7 +68,7 @@ class EventLog:
         before, after = self._told.get(order.id, _UNKNOWN), _told(order)
         if after.fills > before.fills:
             self._fill(order, before, held)
-        if after.status != before.status and after.status not in ("filled", "partially_filled"):
+        if after.status != before.status and after.status not in _SILENT:
             self._write(after.status, order, order.wire(), {})
         if order.is_open:
             self._told[order.id] = after

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import Any, Final
 
 from starlette.responses import JSONResponse
 from starlette.routing import WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.streams.channel import Channel, Unreadable, coding_of
+from rebalancer.exchange.streams.conversation import Conversation
 from rebalancer.exchange.streams.hub import AUTH_SECONDS, Hub
 from rebalancer.exchange.streams.market_feed import CHANNELS, MarketFeed
 
@@ -45,32 +45,24 @@ def market_stream_routes(exchange: Exchange, hub: Hub) -> list[WebSocketRoute]:
     return [WebSocketRoute("/v2/{feed}", stream), WebSocketRoute(_CRYPTO, stream)]
 
 
-class _Conversation:
+class _Conversation(Conversation):
     """One client from its handshake to its end."""
 
     def __init__(
         self, exchange: Exchange, hub: Hub, channel: Channel, path: str, given: tuple[str | None, str | None]
     ) -> None:
-        self._hub, self._channel, self._path, self._given = hub, channel, path, given
+        super().__init__(hub, channel)
+        self._path, self._given = path, given
         self._feed = MarketFeed(exchange, crypto=path == _CRYPTO)
         self._authenticated = False
 
-    async def hold(self) -> None:
-        """Read and push until either side ends."""
-        pushing = asyncio.create_task(self._push())
-        reading = asyncio.create_task(self._read())
-        try:
-            await asyncio.wait((pushing, reading), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (pushing, reading):
-                task.cancel()
-                with suppress(asyncio.CancelledError, WebSocketDisconnect):
-                    await task
-            if self._authenticated:
-                self._hub.leave(self._path)
-        await self._channel.close(1012 if self._hub.closing else 1000)
+    def leave(self) -> None:
+        """Let another connection take the place."""
+        if self._authenticated:
+            self._hub.leave(self._path)
 
-    async def _read(self) -> None:
+    async def read(self) -> None:
+        """Obey the client."""
         await self._channel.send([{"T": "success", "msg": "connected"}])
         if all(self._given) and not await self._authenticate(*self._given):
             return
@@ -125,7 +117,8 @@ class _Conversation:
         await self._channel.send([{"T": "success", "msg": "authenticated"}])
         return True
 
-    async def _push(self) -> None:
+    async def push(self) -> None:
+        """Send prices as they become known."""
         while await self._hub.pause():
             if self._authenticated:
                 messages = self._feed.news()

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import suppress
 from typing import Any, Final
 
 from starlette.responses import JSONResponse
 from starlette.routing import WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.errors import rate_limited
 from rebalancer.exchange.streams.channel import Channel, Unreadable, coding_of
+from rebalancer.exchange.streams.conversation import Conversation
 from rebalancer.exchange.streams.events import Event
 from rebalancer.exchange.streams.hub import AUTH_SECONDS, Hub
 
@@ -42,11 +42,12 @@ def trade_update_routes(exchange: Exchange, hub: Hub) -> list[WebSocketRoute]:
     return [WebSocketRoute("/stream", stream), WebSocketRoute("/stream/", stream)]
 
 
-class _Conversation:
+class _Conversation(Conversation):
     """One client from its handshake to its end."""
 
     def __init__(self, exchange: Exchange, hub: Hub, channel: Channel) -> None:
-        self._exchange, self._hub, self._channel = exchange, hub, channel
+        super().__init__(hub, channel)
+        self._exchange = exchange
         self._authorized = False
         self._listening = False
         self._seen = 0  # the number of the last event that was considered
@@ -54,20 +55,8 @@ class _Conversation:
         self._held_polls = 0
         self._mute = False
 
-    async def hold(self) -> None:
-        """Read and push until either side ends."""
-        pushing = asyncio.create_task(self._push())
-        reading = asyncio.create_task(self._read())
-        try:
-            await asyncio.wait((pushing, reading), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (pushing, reading):
-                task.cancel()
-                with suppress(asyncio.CancelledError, WebSocketDisconnect):
-                    await task
-        await self._channel.close(1012 if self._hub.closing else 1000)
-
-    async def _read(self) -> None:
+    async def read(self) -> None:
+        """Obey the client; an unreadable message ends the stream."""
         while True:
             timeout = None if self._authorized else AUTH_SECONDS
             try:
@@ -103,7 +92,8 @@ class _Conversation:
             problem = f"unknown action {str(action)[:40]}"
             await self._channel.send({"action": "error", "data": {"error_message": problem}})
 
-    async def _push(self) -> None:
+    async def push(self) -> None:
+        """Send events as they are written down."""
         while await self._hub.pause():
             if not self._listening:
                 continue

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Final
@@ -15,6 +14,7 @@ from rebalancer.rules import Broker as BrokerRules
 from rebalancer.world.brokers.account_reading import read_account, read_calendar, read_clock, read_positions
 from rebalancer.world.brokers.answers import Refused
 from rebalancer.world.brokers.asking import Asking
+from rebalancer.world.brokers.broker_time import seconds_since_boot
 from rebalancer.world.brokers.endpoints import Credentials, Endpoints, refuse_live
 from rebalancer.world.brokers.fields import Unreadable, table, understood
 from rebalancer.world.brokers.market_asking import ask_daily_closes, ask_quotes
@@ -48,7 +48,7 @@ class AlpacaBroker:
         endpoints: Endpoints,
         rules: BrokerRules,
         *,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = seconds_since_boot,
         wait: Callable[[float], object] | None = None,
     ) -> None:
         """Ask nothing yet. Raises CredentialsRefused for the live host.

@@ -101,6 +101,7 @@ class Asking:
         from rebalancer.world.brokers.transport import Call
 
         rules = self._rules
+        began = self._monotonic()
         call = Call(deadline, rules.connect_timeout_seconds, rules.read_timeout_seconds, self._monotonic)
         body, text = None, ""
         try:
@@ -117,7 +118,7 @@ class Asking:
         ) as error:
             raise silence_of(call, error) from None
         finally:
-            self._settle(call, desk)
+            self._settle(call, desk, self._monotonic() - began)
         assert call.status is not None, "a call that returned has a status"
         return Answer(call.status, body, self._credentials.scrub(text), call.headers)
 
@@ -132,9 +133,9 @@ class Asking:
             self._local.client = client
         return client
 
-    def _settle(self, call: Call, desk: Desk) -> None:
+    def _settle(self, call: Call, desk: Desk, took_seconds: float) -> None:
         """Take in what the headers say about time and about calls left."""
-        date = self.time.heard_date(call.headers.get("Date"))
+        date = self.time.heard_date(call.headers.get("Date"), took_seconds)
         remaining = whole_of(call.headers.get("X-Ratelimit-Remaining"))
         resets_at = whole_of(call.headers.get("X-Ratelimit-Reset"))
         reset = None if resets_at is None or date is None else resets_at - int(date.timestamp())

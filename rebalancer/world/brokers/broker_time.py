@@ -7,6 +7,7 @@ broker may live in another year than its web server, so the distance between the
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -29,14 +30,19 @@ class BrokerTime:
         with self._lock:
             return self._estimate()
 
-    def heard_date(self, header: str | None) -> datetime | None:
-        """Take in the Date header of any answer, and return it as a time; None when there is no readable one."""
+    def heard_date(self, header: str | None, took_seconds: float = 0.0) -> datetime | None:
+        """Take in the Date header of any answer, and return it as a time; None when there is no readable one.
+
+        took_seconds: since the request began. The header was written at some moment of it, so an estimate that lies up
+        to so much later is not contradicted: the machine may have slept between the answer's arrival and this call.
+        """
         date = _date_of(header)
         if date is not None:
             with self._lock:
-                estimate = self._estimate()
-                if estimate is None or abs(date + self._ahead - estimate) > _TOLERANCE:
-                    self._told = (date + self._ahead, self._monotonic())
+                estimate, told = self._estimate(), date + self._ahead
+                latest = told + timedelta(seconds=took_seconds) + _TOLERANCE
+                if estimate is None or not told - _TOLERANCE <= estimate <= latest:
+                    self._told = (told, self._monotonic())
         return date
 
     def heard_clock(self, timestamp: datetime, header: str | None) -> None:
@@ -52,6 +58,15 @@ class BrokerTime:
             return None
         moment, at = self._told
         return moment + timedelta(seconds=self._monotonic() - at)
+
+
+def seconds_since_boot() -> float:
+    """Seconds that never go back, with the time in which this machine slept.
+
+    `time.monotonic` leaves that out on Linux, and a woken program would send an order by the time of falling asleep.
+    """
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot is None else time.clock_gettime(boot)
 
 
 def _date_of(header: str | None) -> datetime | None:

@@ -60,7 +60,7 @@ def fresh_quote(case: Case) -> Refusal | None:
 def price_move(case: Case) -> Refusal | None:
     """The price has not run away from the one that the order was decided at, nor does its limit lie beyond that."""
     quote, order = case.readings.quotes.get(case.order.symbol), case.order
-    price, most = middle(quote), Decimal(str(case.rules.gate.max_price_move))
+    price, most = middle(quote, case.rules.quotes), Decimal(str(case.rules.gate.max_price_move))
     if price is None or quote is None or quote.ask is None or quote.bid is None:
         return Refusal("price_move", "there is no price to compare with")
     if not within(abs(price - order.price), most * order.price):
@@ -86,7 +86,7 @@ def order_quantity(case: Case) -> Refusal | None:
 def order_value(case: Case) -> Refusal | None:
     """USD of one order, at the decision price or at the price now, whichever is more."""
     most = case.rules.position_sizing.max_order_value
-    price = middle(case.readings.quotes.get(case.order.symbol))
+    price = middle(case.readings.quotes.get(case.order.symbol), case.rules.quotes)
     value = case.order.qty * max(price, case.order.price) if price is not None else None
     if within(value, most):
         return None
@@ -97,7 +97,7 @@ def order_value(case: Case) -> Refusal | None:
 def position_size(case: Case) -> Refusal | None:
     """The worst case of its own symbol, with this order."""
     order, most = case.order, case.rules.position_sizing.max_position_size
-    value = worst_value(case.readings, order.symbol, case.standing.with_order(order.side, order.qty))
+    value = worst_value(case.readings, order.symbol, case.standing.with_order(order.side, order.qty), case.rules.quotes)
     if within(value, Decimal(str(most)) * case.capital * leeway(case.rules)):
         return None
     return Refusal("position_size", f"{_dollars(value, order.symbol)}; position_sizing.max_position_size is {most:.1%}")
@@ -107,7 +107,7 @@ def total_exposure(case: Case) -> Refusal | None:
     """The worst case of everything, with this order: held, open, unknown and on the way, at collared prices."""
     order, most = case.order, case.rules.position_sizing.max_total_exposure
     after = dict(case.standings) | {order.symbol: case.standing.with_order(order.side, order.qty)}
-    value, unknown = worst_gross(case.readings, after)
+    value, unknown = worst_gross(case.readings, after, case.rules.quotes)
     if within(value, Decimal(str(most)) * case.capital * leeway(case.rules)):
         return None
     return Refusal("total_exposure", f"{_dollars(value, unknown)}; position_sizing.max_total_exposure is {most:.1%}")

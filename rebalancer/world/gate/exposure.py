@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from rebalancer.facts import OpenOrder
 from rebalancer.outcomes import OrderState
+from rebalancer.rules import Quotes
 from rebalancer.values import ZERO
 from rebalancer.world.gate.attempts import Attempt
 from rebalancer.world.gate.readings import Readings, collared, worth
@@ -60,7 +61,7 @@ def _left(order: OpenOrder, known: Attempt | None) -> Decimal:
     return max(order.qty - filled, ZERO)
 
 
-def worst_value(readings: Readings, symbol: str, standing: Standing) -> Decimal | None:
+def worst_value(readings: Readings, symbol: str, standing: Standing, rules: Quotes) -> Decimal | None:
     """The most USD that a symbol can come to be worth, in absolute terms; None when nobody can say."""
     if not all(part.is_finite() for part in standing):
         return None
@@ -68,17 +69,17 @@ def worst_value(readings: Readings, symbol: str, standing: Standing) -> Decimal 
     most = max(abs(standing.held + standing.buys), abs(standing.held - standing.sells), now)
     if most == ZERO:
         return ZERO
-    price, high = worth(readings, symbol), collared(readings, symbol)
+    price, high = worth(readings, symbol, rules), collared(readings, symbol, rules)
     if price is None or high is None:
         return None
     return now * price + (most - now) * high
 
 
-def worst_gross(readings: Readings, found: Mapping[str, Standing]) -> tuple[Decimal | None, str]:
+def worst_gross(readings: Readings, found: Mapping[str, Standing], rules: Quotes) -> tuple[Decimal | None, str]:
     """The most USD that everything can come to be worth; None and the symbol of which nobody can say."""
     total = ZERO
     for symbol, standing in found.items():
-        value = worst_value(readings, symbol, standing)
+        value = worst_value(readings, symbol, standing, rules)
         if value is None:
             return None, symbol
         total += value

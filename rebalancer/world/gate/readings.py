@@ -81,32 +81,38 @@ def quote_fault(quote: Quote | None, now: datetime, rules: Quotes) -> str | None
     assert quote.ask is not None
     if not within(quote.bid, quote.ask):
         return f"the quote is crossed: bid {quote.bid}, ask {quote.ask}"
+    if not _is_narrow(quote.bid, quote.ask, rules):
+        return f"bid {quote.bid} and ask {quote.ask} are too far apart; quotes.max_spread is {rules.max_spread:.1%}"
     age = now - quote.at
     if not -FUTURE_MOST <= age <= timedelta(seconds=rules.max_age_seconds):
         return f"the quote is {age.total_seconds():,.0f} s old; quotes.max_age_seconds is {rules.max_age_seconds:g}"
     return None
 
 
-def middle(quote: Quote | None) -> Decimal | None:
-    """The mid price, USD; None when there is none."""
+def middle(quote: Quote | None, rules: Quotes) -> Decimal | None:
+    """The mid price, USD; None when there is none, or bid and ask are too far apart to say."""
     if quote is None or not (is_good(quote.bid) and is_good(quote.ask)):
         return None
     assert quote.bid is not None
     assert quote.ask is not None
-    return (quote.bid + quote.ask) / 2
+    return (quote.bid + quote.ask) / 2 if _is_narrow(quote.bid, quote.ask, rules) else None
 
 
-def worth(readings: Readings, symbol: str) -> Decimal | None:
+def _is_narrow(bid: Decimal, ask: Decimal, rules: Quotes) -> bool:
+    return within((ask - bid) * 2, Decimal(str(rules.max_spread)) * (ask + bid))
+
+
+def worth(readings: Readings, symbol: str, rules: Quotes) -> Decimal | None:
     """What one share counts for, USD: the mid price, else the last trade, else what was paid; None: nobody knows."""
     quote = readings.quotes.get(symbol)
-    known = (middle(quote), quote.last if quote is not None else None, readings.entry.get(symbol))
+    known = (middle(quote, rules), quote.last if quote is not None else None, readings.entry.get(symbol))
     return next((price for price in known if is_good(price)), None)
 
 
-def collared(readings: Readings, symbol: str) -> Decimal | None:
+def collared(readings: Readings, symbol: str, rules: Quotes) -> Decimal | None:
     """The most that one share can cost that is still to be bought (or sold short), USD; None: nobody knows."""
     quote = readings.quotes.get(symbol)
-    ask = quote.ask if quote is not None and is_good(quote.ask) else worth(readings, symbol)
+    ask = quote.ask if quote is not None and middle(quote, rules) is not None else worth(readings, symbol, rules)
     if ask is None:
         return None
     if "/" in symbol:

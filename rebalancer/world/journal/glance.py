@@ -123,7 +123,8 @@ def _of_account(
 def _latched(connection: sqlite3.Connection, mine: dict[str, str], day_start: datetime) -> tuple[Event, ...]:
     lifted = {e.key: e.seq for e in _events(connection, "kind = 'rearmed' AND account_id = :account", mine)}
     today = mine | {"since": stamp(day_start)}
-    found = _events(connection, "kind = 'latched' AND account_id = :account AND at >= :since", today)
+    still = "(at >= :since OR key = 'throttle')"  # a throttle is latched until a person lifts it, not for the day
+    found = _events(connection, f"kind = 'latched' AND account_id = :account AND {still}", today)
     return tuple(event for event in found if event.seq > lifted.get(event.key, 0))
 
 

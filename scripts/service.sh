@@ -1,0 +1,122 @@
+# Sourced by the start, status and stop scripts: which units and folders there are, with systemd and without.
+#
+# `service PROFILE` sets the names; PROFILE may be empty. Without a systemd of the user's own the session runs in the
+# background of this machine, with its process id and its output in the state folder.
+
+service() {
+  profile=$1
+  base=${XDG_STATE_HOME:-$HOME/.local/state}/rebalancer
+  config_home=${XDG_CONFIG_HOME:-$HOME/.config}
+  units=$config_home/systemd/user
+  case $profile in
+    "") unit=paper-trading-session state=$base secrets=$config_home/paper-trading.env ;;
+    *[!A-Za-z0-9_-]*)
+      say "error: $profile is not a profile name: letters, digits, dash and underscore"
+      return 2
+      ;;
+    *)
+      [ -f "config/profiles/$profile.yaml" ] || {
+        say "error: there is no config/profiles/$profile.yaml"
+        return 2
+      }
+      unit=paper-trading-session@$profile state=$base/profiles/$profile
+      secrets=$config_home/paper-trading-$profile.env
+      export STATE_DIRECTORY="$state" REBALANCER__REPORTING__DIRECTORY="reports/$profile"
+      ;;
+  esac
+  pid_file=$state/session.pid
+}
+
+# profile_of ARGUMENT...: take `--profile NAME` out of the arguments; the rest is in $rest.
+profile_of() {
+  profile="" rest=""
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --profile)
+        [ $# -ge 2 ] || { say "error: --profile needs a name"; return 2; }
+        profile=$2
+        shift 2
+        ;;
+      *) rest="$rest $1"; shift ;;
+    esac
+  done
+}
+
+# become COMMAND...: turn this shell into the program, with this profile's secrets in its environment.
+become() {
+  if [ -f "$secrets" ]; then
+    set -a
+    . "$secrets"
+    set +a
+  fi
+  export PYTHONPATH="$PWD"
+  exec "$PYTHON" -m rebalancer "$@"
+}
+
+# rebalance COMMAND...: the program in a child, so that the secrets stay there.
+rebalance() {
+  (become "$@")
+}
+
+# config_options: the --config options of this profile, on stdout.
+config_options() {
+  [ -z "$profile" ] || printf -- '--config config/execution.yaml --config config/profiles/%s.yaml' "$profile"
+}
+
+# has_systemd: whether this user has a systemd of his own that answers.
+has_systemd() {
+  command -v systemctl >/dev/null 2>&1 && systemctl --user show-environment >/dev/null 2>&1
+}
+
+# install_units: fill in the paths, check, and put in place what has changed.
+install_units() {
+  case $PWD$PYTHON in
+    *[!A-Za-z0-9/._+@~-]*)
+      say "error: $PWD: systemd needs a folder without spaces and special characters"
+      say "  hint: move the project, such as to ~/rebalancer"
+      return 1
+      ;;
+  esac
+  mkdir -p "$units"
+  fresh=$(mktemp -d)
+  for source in systemd/*.service systemd/*.timer; do
+    sed -e "s#@PROJECT@#$PWD#g" -e "s#@PYTHON@#$PYTHON#g" "$source" >"$fresh/${source##*/}"
+  done
+  found=$(systemd-analyze verify --user --man=no "$fresh"/paper-trading-session.* 2>&1) || true
+  if [ -n "$found" ]; then
+    say "error: systemd does not take the units as they are; nothing was installed"
+    say "$found"
+    rm -r "$fresh"
+    return 1
+  fi
+  changed=""
+  for file in "$fresh"/*; do
+    name=${file##*/}
+    if ! cmp -s "$file" "$units/$name"; then
+      cp "$file" "$units/.$name.new"
+      mv "$units/.$name.new" "$units/$name"
+      changed="$changed $name"
+    fi
+  done
+  rm -r "$fresh"
+  if [ -n "$changed" ]; then
+    systemctl --user daemon-reload
+    say "units installed in $units:$changed"
+  else
+    say "units in $units are up to date"
+  fi
+}
+
+# background_pid: the process id of the session that runs without systemd; fails when there is none.
+background_pid() {
+  pid=$(cat "$pid_file" 2>/dev/null) || return 1
+  case $pid in
+    "" | *[!0-9]*) return 1 ;;
+  esac
+  kill -0 "$pid" 2>/dev/null || return 1
+  # a process id may have been given to somebody else meanwhile
+  if [ -r "/proc/$pid/cmdline" ]; then
+    tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q 'rebalancer session' || return 1
+  fi
+  printf '%s\n' "$pid"
+}

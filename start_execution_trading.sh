@@ -1,0 +1,56 @@
+#!/bin/sh
+# Start trading: today's session now, and one on every trading day from the systemd timer. Doing it twice is doing it
+# once. Without systemd the session runs in the background until the end of the day.
+#   ./start_execution_trading.sh                   the rules of config/execution.yaml
+#   ./start_execution_trading.sh --profile NAME    and those of config/profiles/NAME.yaml, with its own keys and state
+set -eu
+cd "$(dirname "$0")"
+. scripts/environment.sh
+. scripts/service.sh
+profile_of "$@"
+[ -z "$rest" ] || { say "error: unknown option:$rest"; exit 2; }
+environment requirements.txt
+service "$profile"
+umask 077
+sh scripts/refuse_open_file.sh "$secrets"
+mkdir -p "$state" reports
+[ ! -f "$secrets" ] || say "keys: $secrets"
+# shellcheck disable=SC2046 # the options are words of their own
+rebalance config check $(config_options)
+
+if has_systemd; then
+  install_units
+  systemctl --user --quiet enable "$unit.service" "$unit.timer"
+  systemctl --user start "$unit.timer"
+  systemctl --user reset-failed "$unit.service" 2>/dev/null || true
+  systemctl --user start --no-block "$unit.service"
+  say "started: $unit"
+  next=$(systemctl --user show "$unit.timer" -p NextElapseUSecRealtime --value)
+  say "next session: ${next:-not planned}"
+  if command -v loginctl >/dev/null 2>&1 && [ "$(loginctl show-user "$(id -un)" -p Linger --value 2>/dev/null)" != yes ]; then
+    say "note: it stops when you log out; to go on without you: loginctl enable-linger $(id -un)"
+  fi
+elif pid=$(background_pid); then
+  say "already running in the background, process $pid"
+else
+  log=$state/session.log
+  # shellcheck disable=SC2046 # the options are words of their own
+  (
+    trap '' HUP # it stays when the terminal closes
+    become session $(config_options)
+  ) >>"$log" 2>&1 </dev/null &
+  echo $! >"$pid_file"
+  sleep 1
+  pid=$(background_pid) || {
+    if [ -s "$log" ] && tail -n 1 "$log" | grep -q '^session: '; then
+      say "$(tail -n 1 "$log")"
+      exit 0
+    fi
+    say "error: the session ended at once; its last words:"
+    tail -n 5 "$log" >&2
+    exit 1
+  }
+  say "this machine has no systemd for you, so there is no timer: the session runs in the background until the end of"
+  say "the day, process $pid, output in $log; start it again on the next trading day"
+fi
+say "see how it goes: ./status_execution_trading.sh    stop: ./stop_execution_trading.sh"

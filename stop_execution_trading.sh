@@ -1,0 +1,42 @@
+#!/bin/sh
+# Stop trading: the session ends cleanly (nothing new is sent, what is in flight is written down), the timer is off. Says
+# what is left open.
+#   ./stop_execution_trading.sh              positions stay as they are
+#   ./stop_execution_trading.sh --flatten    also cancel our orders and close every position, and set the kill switch
+#   ./stop_execution_trading.sh --profile NAME
+set -eu
+cd "$(dirname "$0")"
+. scripts/environment.sh
+. scripts/service.sh
+profile_of "$@"
+flatten=""
+case $rest in
+  "") ;;
+  " --flatten") flatten=yes ;;
+  *) say "error: unknown option:$rest"; exit 2 ;;
+esac
+environment requirements.txt
+service "$profile"
+
+if has_systemd && [ -f "$units/paper-trading-session.timer" ]; then
+  systemctl --user stop "$unit.timer" "$unit.service"
+  systemctl --user --quiet disable "$unit.timer" "$unit.service"
+  say "stopped: $unit; the timer is off"
+fi
+if pid=$(background_pid); then
+  kill -TERM "$pid"
+  waited=0
+  while kill -0 "$pid" 2>/dev/null; do
+    [ $waited -lt 150 ] || { say "error: process $pid does not end; it may wait for the broker"; exit 1; }
+    sleep 1
+    waited=$((waited + 1))
+  done
+  say "stopped: process $pid"
+fi
+rm -f "$pid_file"
+if [ -n "$flatten" ]; then
+  # shellcheck disable=SC2046 # the options are words of their own
+  rebalance kill --cancel --flatten --reason "stopped with --flatten" $(config_options)
+fi
+say "what is left open:"
+PYTHONPATH=$PWD "$PYTHON" -m rebalancer status >&2

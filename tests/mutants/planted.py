@@ -1,0 +1,87 @@
+# ruff: noqa: E501 - one bug a line is how the table is read
+"""Bugs planted by hand, each a small change of one product file, and the quickest tests that must notice it.
+
+A rig that passes with one of these in place has no teeth there. `python -m tests.mutants` plants them one by one.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Mutant(NamedTuple):
+    """One planted bug. `old` stands exactly once in the file; `tests` are pytest's arguments, or `sim FIRST-LAST`."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+_LAWS: Final = "tests/decide/test_plan_laws.py tests/decide/test_stages.py tests/decide/test_caps_after_fills.py"
+_EXAMPLES: Final = "tests/decide/test_examples.py " + _LAWS
+_DAY: Final = "tests/decide/test_day_limits.py tests/cycle/test_stops_and_budgets.py " + _LAWS
+_FUNDING: Final = "tests/cycle/test_funding.py"
+_UNKNOWN: Final = "tests/cycle/test_unknown_orders.py"
+_SWEEP: Final = "tests/cycle/test_crash_sweep.py"
+_DEAD: Final = (
+    _SWEEP
+    + "::test_a_crash_leaves_orders_working_that_the_next_start_cancels "
+    + _SWEEP
+    + "::test_some_crashes_during_recovery"
+)
+_RECONCILE: Final = "tests/cycle/test_reconciliation.py tests/cycle/test_unknown_orders.py"
+_DAMAGE: Final = "tests/journal/test_journal_damage.py tests/journal/test_journal_storage.py"
+_ORDERS: Final = "tests/journal/test_journal_orders.py tests/journal/test_journal_cycles.py"
+_SUBMIT: Final = "tests/brokers/test_submit_faults.py tests/brokers/test_refusals.py"
+
+MUTANTS: Final = (
+    # core
+    Mutant("buying power is not looked at", "decide/fund.py", "if asked * reserve > purse.left(trade.symbol):", "if False:", _LAWS),
+    Mutant("a cap has twice the room", "decide/room.py", "return max(left, ZERO), name", "return max(left, ZERO) * 2, name", _LAWS),
+    Mutant("one order too many per symbol", "decide/fund.py", "if sent >= risk.max_orders_per_symbol_per_day:", "if sent > risk.max_orders_per_symbol_per_day:", _DAY),
+    Mutant("increases eat the reserve of reductions", "decide/fund.py", 'left = self._day if trade.phase == "reduce" else self._day - self._reserved', "left = self._day", _DAY),
+    Mutant("sells more than is available", "decide/phase.py", "min(most, abs(available.get(move.symbol, ZERO)))", "most", _LAWS),
+    Mutant("a crossed quote is a price", "decide/admit.py", "if quote.bid > quote.ask:", "if False:", _EXAMPLES),
+    Mutant("an old quote is a price", "decide/admit.py", "if not age <= age_max_seconds:", "if not age <= age_max_seconds * 100:", _EXAMPLES),
+    Mutant("the kill switch is ignored by the plan", "decide/judge.py", "if snapshot.kill_switch:", "if False:", _LAWS),
+    Mutant("no buffer before the close", "decide/judge.py", "if session.close - snapshot.as_of < timedelta(seconds=rules.execution.close_buffer_seconds):", "if False:", _LAWS),
+    Mutant("losses count half", "decide/judge.py", "if share is None or not share < largest:", "if share is None or not share < largest * 2:", _DAY),
+    Mutant("an unknown order freezes nothing", "decide/reconcile.py", "if order.unknown:", "if False:", _UNKNOWN),
+    Mutant("open orders do not count against caps", "decide/reconcile.py", "return high if abs(high) >= abs(low) else low", "return held", _LAWS),
+    Mutant("an unknown order settles as if it had ended", "decide/settle.py", "if OrderState.UNKNOWN in states or OrderState.OPEN in states or OrderState.INTENDED in states:", "if OrderState.OPEN in states:", "tests/decide/test_settle.py"),
+    Mutant("what phase one did is forgotten", "decide/afford.py", "room = room.copy_with(filled.items())", "room = room.copy_with(())", _FUNDING + " " + _LAWS),
+    Mutant("a stop between the phases is not seen", "decide/afford.py", "if judged.stop or judged.denied is not None:", "if False:", _FUNDING + " tests/cycle/test_stops_and_budgets.py " + _LAWS),
+    Mutant("own caps are not applied", "decide/cap.py", "    weights = np.minimum(own, size)\n    binding", "    weights = size.copy()\n    binding", "tests/decide/test_cap_laws.py " + _LAWS),
+    # journal
+    Mutant("hashes are not compared", "world/journal/chain.py", "if row_hash(row) != row.hash:", "if False:", _DAMAGE),
+    Mutant("a lost tail is not missed", "world/journal/head.py", "if last_seq < seq:", "if False:", _DAMAGE),
+    Mutant("another history is not noticed", "world/journal/head.py", "if hash_at(seq) != row_hash:", "if False:", _DAMAGE),
+    Mutant("commits are not synced", "world/journal/sqlite.py", '"synchronous": 2,  # FULL', '"synchronous": 0,', "tests/journal/test_power_cut.py"),
+    Mutant("an ended id is used again", "world/journal/writing.py", "elif known.state.is_final:", "elif False:", _ORDERS),
+    Mutant("a slot can be claimed twice", "world/journal/writing.py", ".first() is not None:\n        return False", ".first() is not None:\n        return True", _ORDERS),
+    Mutant("a refusal of a second attempt is final", "world/journal/orders.py", "if order.state is _S.UNKNOWN and change.state is _S.REFUSED and after.broker_id is None:", "if False:", _ORDERS),
+    Mutant("fills may shrink", "world/journal/orders.py", "if change.filled_qty < order.filled_qty:", "if False:", _ORDERS),
+    Mutant("a cycle closes over working orders", "world/journal/writing.py", "    _refuse_unended(writing, end, carried)\n    named", "    named", _ORDERS),
+    Mutant("writing transactions begin as readers", "world/journal/sqlite.py", '{_BEGIN: "BEGIN IMMEDIATE"}', '{_BEGIN: "BEGIN"}', "tests/journal/test_journal_processes.py " + _DAMAGE),
+    Mutant("a missing row is not missed", "world/journal/verify.py", "if row.seq != seq + 1:", "if False:", _DAMAGE),
+    # cycle, recovery, desk
+    Mutant("a slot runs although it is taken", "cycle.py", "if not world.journal.begin_cycle(start):", "if world.journal.begin_cycle(start) is None:", "tests/cycle/test_calls.py tests/cycle/test_execute.py tests/cycle/test_whole_cycle.py sim 1-6"),
+    Mutant("the books forget what was traded", "cycle.py", "expected[symbol] = expected.get(symbol, ZERO) + qty", "expected[symbol] = expected.get(symbol, ZERO)", "tests/cycle/test_whole_cycle.py"),
+    Mutant("not found means never placed", "recover.py", "if waited <= patience:", "if False:", _UNKNOWN),
+    Mutant("what still works is not cancelled", "recover.py", "            broker.cancel(found.id)", "            pass", _DEAD),
+    Mutant("the dead cycle's fills are counted twice", "recover.py", "    fills |= {o.broker_id: o.filled_qty for o in orders if o.broker_id is not None}\n", "", _DEAD),
+    Mutant("a dead cycle stays open", "recover.py", "    for cycle in dead:\n        _abandon(world, cycle)", "    del dead", _DEAD),
+    Mutant("a silence counts as not sent", "world/desk.py", ".get(result.kind, OrderState.UNKNOWN)", ".get(result.kind, OrderState.NOT_SENT)", _UNKNOWN),
+    Mutant("an order with our prefix from elsewhere is ours", "world/books/orders.py", "if ours and journal.order(order.client_order_id) is None:", "if False:", _RECONCILE),
+    Mutant("unreadable kill switch counts as clear", "world/kill.py", '        return f"{path} cannot be read: {error.strerror}"', "        return None if error else None", "tests/cycle/test_stops_and_budgets.py"),
+    # broker
+    Mutant("a timeout after sending counts as not sent", "world/brokers/sending.py", '"unknown" if silence.sent else "not_sent"', '"not_sent"', _SUBMIT),
+    Mutant("a duplicate id is a refusal", "world/brokers/refusals.py", '"unknown" if reason == "duplicate_id" else "refused"', '"refused"', _SUBMIT),
+    Mutant("a 5xx is a refusal", "world/brokers/refusals.py", "if not 400 <= status < 500 or status == 408:", "if not 400 <= status < 600 or status == 408:", _SUBMIT),
+    Mutant("only the first page is read", "world/brokers/paging.py", "if len(page) < ORDERS_A_PAGE:", "if True:", "tests/brokers/test_paging.py"),
+    Mutant("alpaca-py repeats orders by itself", "world/brokers/transport.py", "        self._retry = 0\n        self._retry_codes = []", "        self._retry_wait = 0", _SUBMIT),
+    Mutant("redirects are followed with the key", "world/brokers/transport.py", 'kwargs["allow_redirects"] = False', 'kwargs["allow_redirects"] = True', "tests/brokers"),
+    Mutant("an order list that is torn is an empty one", "world/brokers/alpaca_broker.py", "return tuple(order for order in read if order is not None)", "return tuple(order for order in list(read)[:0])", "tests/brokers"),
+)  # fmt: skip

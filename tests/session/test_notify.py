@@ -1,0 +1,121 @@
+"""What systemd hears, and what wakes the session."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import time_machine
+
+from rebalancer.session.notify import Notify
+from rebalancer.session.pace import Pace
+from rebalancer.session.scheduler import ScheduledAlarm
+from rebalancer.session.stop import Bell, Stop
+from rebalancer.world.clock import SystemClock
+
+
+@pytest.fixture
+def ear(tmp_path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
+        ear.bind(str(tmp_path / "notify"))
+        ear.settimeout(5)
+        yield ear
+
+
+def test_systemd_hears_ready_status_alive_and_stopping(ear: socket.socket) -> None:
+    environ = {"NOTIFY_SOCKET": str(ear.getsockname()), "WATCHDOG_USEC": "180000000"}
+    notify = Notify.from_environment(environ)
+    assert environ == {"WATCHDOG_USEC": "180000000"}  # a child cannot speak in our name
+    assert (notify.is_heard, notify.watchdog_seconds) == (True, 180.0)
+    notify.ready("preparing")
+    notify.status("next cycle Fri 10:35 ET\nor so")
+    notify.status("next cycle Fri 10:35 ET\nor so")
+    notify.alive()
+    notify.stopping("x" * 400)
+    heard = [ear.recv(4096).decode() for _ in range(4)]
+    assert heard == [
+        "READY=1\nSTATUS=preparing",
+        "STATUS=next cycle Fri 10:35 ET or so",
+        "WATCHDOG=1",
+        "STOPPING=1\nSTATUS=" + "x" * 300,
+    ]
+
+
+def test_an_abstract_socket_is_reached(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
+        name = f"rebalancer-test-{tmp_path.name}"
+        ear.bind(f"\0{name}")
+        ear.settimeout(5)
+        Notify(f"@{name}").ready("")
+        assert ear.recv(100) == b"READY=1\nSTATUS="
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [{}, {"WATCHDOG_USEC": "0"}, {"WATCHDOG_USEC": "soon"}, {"WATCHDOG_USEC": "5000000", "WATCHDOG_PID": "1"}],
+)
+def test_without_systemd_nothing_is_sent_and_nothing_fails(environ: dict[str, str]) -> None:
+    notify = Notify.from_environment(environ)
+    assert (notify.is_heard, notify.watchdog_seconds) == (False, None)
+    notify.ready("")
+    notify.alive()
+    Notify("/nowhere/at/all").ready("")
+
+
+def test_a_stop_wakes_a_wait_from_another_thread() -> None:
+    stop = Stop()
+    threading.Timer(0.05, stop.ask, ["enough"]).start()
+    began = time.monotonic()
+    assert stop.bell.wait(30)
+    assert time.monotonic() - began < 10
+    stop.ask("again")
+    assert stop.reason() == "enough"
+    assert stop.bell.wait(0)
+    assert not stop.bell.wait(0)
+    stop.bell.close()
+
+
+def test_the_scheduler_rings_at_its_moments_and_a_clock_set_back_only_costs_the_ring() -> None:
+    bell = Bell()
+    alarm = ScheduledAlarm(bell, SystemClock(), look_seconds=3600)
+    broker = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+    try:
+        past, soon, later = (broker + timedelta(seconds=s) for s in (-5, 0.2, 7200))
+        alarm.plan([past, soon, later], broker)
+        assert alarm.planned() == [soon.isoformat(), later.isoformat()]
+        assert bell.wait(30)
+        assert alarm.planned() == [later.isoformat()]
+        alarm.plan([], broker)
+        assert alarm.planned() == []
+        with time_machine.travel(datetime.now(UTC) - timedelta(hours=1)):
+            began = time.monotonic()
+            alarm.wait(0.1)
+            assert time.monotonic() - began < 10
+    finally:
+        alarm.close()
+        bell.close()
+
+
+def test_a_fast_day_skips_its_waits_and_keeps_all_clocks_in_step() -> None:
+    skipped: list[float] = []
+
+    class Exchange:
+        def advance(self, seconds: float) -> None:
+            skipped.append(seconds)
+
+    bell = Bell()
+    pace = Pace(Exchange(), 10_000, bell)
+    wall, ran = pace.wall(), pace.monotonic()
+    pace.wait(300)
+    assert pace.monotonic() - ran == pytest.approx(300, abs=1)
+    assert (pace.wall() - wall).total_seconds() == pytest.approx(pace.monotonic() - ran, abs=1)
+    assert skipped == [pytest.approx(300, abs=1)]
+    bell.ring()
+    pace.wait(300)
+    assert len(skipped) == 1  # woken: nothing was skipped
+    bell.close()

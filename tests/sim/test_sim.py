@@ -1,0 +1,171 @@
+"""A short campaign, and proofs that the simulator repeats itself and that its checker has teeth."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.sim import checker, history
+from tests.sim.evidence import Evidence
+from tests.sim.history import run_seed
+from tests.sim.scenario import scenario_of
+from tests.sim.sometimes import missing
+from tests.sim.template import forget_template
+
+ROOT = Path(__file__).parents[2]
+SHORT = range(1001, 1007)
+SHORT_CYCLES = 12
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _template() -> Any:
+    yield
+    forget_template()
+
+
+@pytest.mark.parametrize("seed", SHORT)
+@pytest.mark.timeout(300)
+def test_no_law_is_broken(seed: int) -> None:
+    report = run_seed(seed, scenario_of(seed)._replace(cycles=SHORT_CYCLES))
+    assert report.violations == []
+    assert report.figures["cycles"] >= SHORT_CYCLES
+
+
+def campaign(*words: str, hash_seed: str = "0") -> dict[str, Any]:
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.sim", *words], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    found: dict[str, Any] = json.loads(ended.stdout)
+    return found
+
+
+@pytest.mark.timeout(300)
+def test_a_seed_repeats_byte_for_byte() -> None:
+    seed = next(s for s in range(1, 500) if scenario_of(s).rivals == 2 and scenario_of(s).cycles < 16)
+    first, second = (campaign("--seed", str(seed), hash_seed=number) for number in ("1", "2"))
+    assert first["digest"] == second["digest"]
+    assert first["figures"] == second["figures"]
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(7200)
+def test_a_hundred_thousand_cycles() -> None:
+    found = campaign("--seeds", "1-4000", "--jobs", "2", "--cycles", "100000")
+    print(json.dumps(found))
+    assert found["violations"] == 0, found["violating seeds"]
+    assert found["cycles"] >= 100_000
+    assert missing(found["figures"]) == []
+
+
+# --- the checker notices
+
+
+@pytest.fixture(scope="module")
+def honest() -> Evidence:
+    """What a busy, faultless history left behind."""
+    seen: list[Evidence] = []
+    real = checker.check
+
+    def keep(evidence: Evidence) -> list[str]:
+        seen.append(evidence)
+        return real(evidence)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(history.checker, "check", keep)
+        base = scenario_of(3)
+        calm = base._replace(
+            actions={}, wire=base.wire._replace(posts={}, others={}), venue_faults=(), cycles=12, rivals=1, twin=False
+        )
+        report = run_seed(3, calm)
+    assert report.violations == []
+    assert len(seen[0].posts) > 8
+    return seen[0]
+
+
+def _tampered(seen: Evidence, name: str) -> Evidence:
+    """The same evidence with one lie in it."""
+    posts, orders = [dict(p) for p in seen.posts], [dict(o) for o in seen.orders]
+    first = next(i for i in seen.intents.values() if i.id in {p["client_order_id"] for p in posts})
+    at = next(n for n, p in enumerate(posts) if p["client_order_id"] == first.id)
+    match name:
+        case "left without an intent":
+            posts[at]["intended"] = False
+        case "was posted 2 times":
+            posts.append(posts[at])
+        case "2 contents":
+            posts.append(posts[at] | {"body": "{}"})
+        case "kill switch":
+            posts[at]["killed"] = True
+        case "outside the session":
+            posts[at]["at"] = 0
+        case "is too long":
+            posts[at]["client_order_id"] = "x" * 49
+        case "the broker says":
+            place = next(n for n, o in enumerate(orders) if o["client_order_id"] == first.id)
+            orders[place]["filled_qty"] = "99999"
+        case "no such order":
+            orders = [o for o in orders if o["client_order_id"] != first.id]
+        case "went from":
+            first.told.append((10**9, "OPEN", Decimal(0)))
+            return seen
+        case "stands twice":
+            row = next(r for r in seen.rows if r.kind == "cycle_ended")
+            return seen._replace(rows=[*seen.rows, row])
+        case "missing":
+            cycles = {
+                name: c._replace(verdicts=[v for v in c.verdicts or [] if not v["signal_id"]])
+                for name, c in seen.cycles.items()
+            }
+            return seen._replace(cycles=cycles)
+        case "orders of":
+            cycles = dict(seen.cycles)
+            rules = cycles[first.cycle].rules
+            assert rules is not None
+            tight = rules | {"execution": rules["execution"] | {"max_orders_per_execution": 0}}
+            cycles[first.cycle] = cycles[first.cycle]._replace(rules=tight)
+            return seen._replace(cycles=cycles)
+        case "position":
+            cycles = dict(seen.cycles)
+            grown = next(i for i in seen.intents.values() if i.phase == "increase" and i.filled)
+            rules = cycles[grown.cycle].rules
+            assert rules is not None
+            tight = rules | {"position_sizing": rules["position_sizing"] | {"max_position_size": 0.000001}}
+            cycles[grown.cycle] = cycles[grown.cycle]._replace(rules=tight)
+            return seen._replace(cycles=cycles)
+        case "in one order":
+            order = next(o for o in orders if o["client_order_id"] == first.id)
+            fill = {"activity_type": "FILL", "symbol": order["symbol"], "order_id": order["id"]}
+            buy, sell = fill | {"qty": "5", "side": "buy"}, fill | {"qty": "100000", "side": "sell"}
+            return seen._replace(fills=[*seen.fills, buy, sell])
+    return seen._replace(posts=posts, orders=orders)
+
+
+LIES = (
+    "left without an intent", "was posted 2 times", "2 contents", "kill switch", "outside the session", "is too long",
+    "the broker says", "no such order", "stands twice", "missing", "orders of", "position", "in one order", "went from",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_the_checker_notices(honest: Evidence, lie: str) -> None:
+    assert checker.check(honest) == [] or lie == LIES[-1]
+    said = checker.check(_tampered(honest, lie))
+    assert any(lie in sentence for sentence in said), said
+
+
+def test_the_checker_notices_books_that_differ(honest: Evidence) -> None:
+    assert checker.settled(honest) == []
+    assert any("books" in said for said in checker.settled(honest._replace(positions={"ZZZ": Decimal(1)})))
+
+
+def test_the_checker_imports_nothing_of_the_program() -> None:
+    for name in ("checker.py", "evidence.py"):
+        assert "rebalancer" not in (ROOT / "tests" / "sim" / name).read_text()

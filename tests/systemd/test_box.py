@@ -1,0 +1,237 @@
+"""The service and the scripts under a real systemd of a user, in a box of its own. Without root or systemd: skipped."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BOX = ROOT / "tests" / "systemd" / "sdbox.sh"
+CANNOT = 77
+BASE = Path(sys.base_prefix)
+SIMULATED_DAY = (
+    "'[Service]' 'Environment=REBALANCER__PROTECTION__POLL_SECONDS=60' 'ExecStart=' "
+    '"ExecStart=$python -m rebalancer session --speed 36000 --day 2026-11-20"'
+)
+ONCE = "'Restart=no' 'RestartSec=100ms'"
+
+Box = Callable[[str], str]
+
+
+@pytest.fixture
+def box() -> Box:
+    """Run a script in a box and return what it printed."""
+
+    def run(script: str) -> str:
+        base_python = BASE / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
+        environ = os.environ | {
+            "SOURCE": str(ROOT), "ENVIRONMENT": "/opt/environment", "BASE_PYTHON": str(base_python),
+            "SDBOX_SHOW": f"{BASE}:{sys.prefix}=/opt/environment:{ROOT}",
+        }  # fmt: skip
+        text = f". {ROOT}/tests/systemd/prelude.sh\n{script}"
+        done = subprocess.run(
+            ["bash", BOX, "bash", "-c", text], env=environ, capture_output=True, text=True, timeout=110
+        )
+        if done.returncode == CANNOT:
+            if os.environ.get("REBALANCER_TESTS_NEED_SYSTEMD"):
+                pytest.fail(done.stderr)
+            pytest.skip(done.stderr.strip())
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    return run
+
+
+def last_json(text: str) -> dict[str, dict[str, int]]:
+    (line,) = [line for line in text.splitlines() if line.startswith('{"ends"')]
+    found: dict[str, dict[str, int]] = json.loads(line)
+    return found
+
+
+def test_the_timer_fires_the_service_and_a_whole_simulated_day_runs_through_it(box: Box) -> None:
+    said = box(f"""
+        drop_in $unit.service {SIMULATED_DAY}
+        drop_in $unit.timer '[Timer]' 'OnCalendar=' 'OnActiveSec=2s'
+        ./start_execution_trading.sh
+        systemctl --user stop $unit.service  # the timer shall do it
+        until_is $unit.service SubState running
+        until_is $unit.service StatusText 'next cycle*'
+        ./status_execution_trading.sh
+        until_is $unit.service ActiveState inactive
+        systemctl --user show $unit.service -p Result -p NRestarts
+        slots simulated
+        journalctl --user -t rebalancer -o cat --no-pager
+        ls reports/latest.html
+    """)
+    assert "Result=success" in said
+    assert "NRestarts=0" in said
+    assert re.search(r"service  active   (next|running the) cycle", said)
+    assert "session: the trading day 2026-11-20 is closed" in said
+    assert "cycle 2026-11-20T20:55Z: HOLDING" in said
+    assert "reports/latest.html" in said
+    found = last_json(said)
+    assert (sum(found["ends"].values()), found["twice"]) == (78, 0)
+    assert set(found["ends"]) == {"COMPLETED", "HOLDING"}
+
+
+def test_the_scripts_are_idempotent_and_stop_turns_everything_off(box: Box) -> None:
+    said = box("""
+        ./start_execution_trading.sh
+        echo =====
+        ./start_execution_trading.sh
+        echo =====
+        ./status_execution_trading.sh
+        ./stop_execution_trading.sh
+        systemctl --user is-enabled $unit.timer $unit.service || true
+        systemctl --user is-active $unit.timer $unit.service || true
+        ./stop_execution_trading.sh
+    """)
+    first, second, rest = said.partition("what is left open")[0].split("=====\n")
+    assert "units installed" in first or "units installed" in said
+    assert "are up to date" in said
+    assert "enable-linger box" in said
+    assert "next session: Mon" in said or "next session: " in said
+    assert "timer    active" in second + rest
+    assert rest.count("disabled\n") == 2 or said.count("disabled\n") == 2
+    assert said.count("inactive\n") >= 1
+    assert "what is left open" in said
+
+
+def test_the_sandbox_denies_inside_the_unit_what_it_should(box: Box) -> None:
+    said = box(
+        """
+        drop_in $unit.service '[Service]' 'Type=oneshot' 'Restart=no' 'WatchdogSec=0' 'ExecStart=' \
+          "ExecStart=$python -m rebalancer.session.sandbox_probe"
+        echo somebody else > /tmp/foreign
+        ./start_execution_trading.sh
+        for _ in $(seq 100); do said $unit.service | grep -q loopback && break; sleep 0.1; done
+        said $unit.service
+    """
+    )
+    lines = [line for line in said.splitlines() if line.startswith(("ok ", "WRONG"))]
+    assert [line for line in lines if line.startswith("WRONG")] == []
+    assert (sum("denied" in line for line in lines), sum("possible" in line for line in lines)) == (16, 3)
+
+
+def test_a_session_that_hangs_is_killed_by_the_watchdog_and_an_alert_is_written(box: Box) -> None:
+    said = box(f"""
+        drop_in $unit.service {SIMULATED_DAY} {ONCE} WatchdogSec=20
+        ./start_execution_trading.sh
+        until_is $unit.service StatusText 'next cycle*'
+        kill -STOP $(systemctl --user show $unit.service -p MainPID --value)
+        until_is $unit.service ActiveState failed
+        systemctl --user show $unit.service -p Result
+        waits_for systemctl --user list-units --all --no-legend 'paper-trading-alert@*'
+        for _ in $(seq 100); do slots simulated | grep -q unit_failed && break; sleep 0.1; done
+        slots simulated
+        journalctl --user -p crit -t rebalancer -o cat --no-pager
+    """)
+    assert "Result=watchdog" in said
+    assert last_json(said)["alerts"]["unit_failed"] == 1
+    assert "paper-trading-session.service has failed (watchdog" in said
+
+
+def test_a_session_that_cannot_start_is_tried_three_times_and_alerts_once(box: Box) -> None:
+    said = box(
+        """
+        drop_in $unit.service '[Service]' 'ExecStart=' 'ExecStart=/bin/false' 'RestartSec=100ms'
+        ./start_execution_trading.sh
+        until_is $unit.service ActiveState failed
+        sleep 1
+        systemctl --user show $unit.service -p NRestarts -p ActiveState
+        journalctl --user -t rebalancer -o cat --no-pager
+        journalctl --user -u $unit.service -o cat --no-pager | grep -c 'Main process exited' || true
+    """
+    )
+    assert "ActiveState=failed" in said
+    assert said.count("paper-trading-session.service has failed") == 1
+    assert said.rstrip().splitlines()[-1] == "3" or "\n3\n" in said
+
+
+def test_open_secrets_are_refused_before_anything_starts(box: Box) -> None:
+    said = box("""
+        echo 'APCA_API_KEY_ID=PKCANARY' > $HOME/.config/paper-trading.env
+        chmod 644 $HOME/.config/paper-trading.env
+        ./start_execution_trading.sh && exit 1
+        chmod 600 $HOME/.config/paper-trading.env
+        ln -s paper-trading.env $HOME/.config/other; mv $HOME/.config/paper-trading.env $HOME/.config/real
+        ln -s real $HOME/.config/paper-trading.env
+        ./start_execution_trading.sh && exit 1
+        systemctl --user list-timers --no-pager --no-legend
+        echo end
+    """)
+    assert "others may read it (mode 644)" in said
+    assert "is a symbolic link" in said
+    assert "chmod 600" in said
+    assert "PKCANARY" not in said
+    assert "paper-trading-session.timer" not in said
+
+
+def test_a_stop_in_a_batch_sends_nothing_new_and_ends_cleanly(box: Box) -> None:
+    said = box("""
+        printf 'rules:\\n  - {kind: hang, booked: true, seconds: 2}\\n' > $STATE/faults.yaml
+        PYTHONPATH=$project $python -m rebalancer exchange serve --port 8899 --state $STATE/exchange.sqlite \
+          --start 2026-11-20T15:04:40Z --faults $STATE/faults.yaml > $STATE/exchange.log 2>&1 &
+        exchange=$!
+        waits_for grep -q listening $STATE/exchange.log
+        umask 077
+        printf '%s\\n' APCA_API_BASE_URL=http://127.0.0.1:8899 APCA_API_DATA_URL=http://127.0.0.1:8899 \
+          APCA_API_KEY_ID=PKBOX APCA_API_SECRET_KEY=canary-secret REBALANCER__SIGNALS__SAMPLE=always \
+          REBALANCER__BROKER__MAX_CONCURRENT_CALLS=1 REBALANCER__EXECUTION__PHASE_TIMEOUT_SECONDS=2 \
+          > $HOME/.config/paper-trading.env
+        ./start_execution_trading.sh
+        waits_for has_intents paper
+        sleep 0.5
+        ./stop_execution_trading.sh
+        systemctl --user show $unit.service -p Result -p ActiveState
+        kill $exchange
+        wait $exchange || true
+        $python - <<'P'
+import json, os, sqlite3
+state = os.environ["HOME"] + "/.local/state/rebalancer/paper/journal.sqlite"
+rows = sqlite3.connect(state).execute("SELECT kind, key, body FROM events ORDER BY seq").fetchall()
+told = ("order_changed", "order_ended")
+last = {key: json.loads(body)["state"] for kind, key, body in rows if kind in told}
+posted = sqlite3.connect(os.environ["STATE"] + "/exchange.sqlite").execute(
+    "SELECT count(*) FROM orders WHERE client_order_id LIKE 'rb-%'").fetchone()[0]
+print("ENDS", json.dumps({"states": sorted(last.values()), "posted": posted,
+      "open": sum(k == "cycle_started" for k, _, _ in rows) - sum(k == "cycle_ended" for k, _, _ in rows)}))
+P
+        said $unit.service
+    """)
+    (line,) = [line for line in said.splitlines() if line.startswith("ENDS")]
+    found = json.loads(line.removeprefix("ENDS"))
+    assert "Result=success" in said
+    assert found["posted"] == 1
+    assert found["states"].count("NOT_SENT") == len(found["states"]) - 1 > 2
+    assert found["states"].count("FILLED") == 1
+    assert found["open"] == 0
+    assert "canary-secret" not in said
+
+
+def test_without_systemd_the_session_runs_in_the_background(box: Box) -> None:
+    said = box("""
+        mkdir $HOME/bin
+        printf '#!/bin/sh\\nexit 1\\n' > $HOME/bin/systemctl
+        chmod +x $HOME/bin/systemctl
+        export PATH=$HOME/bin:$PATH REBALANCER__SESSION__CRYPTO_AROUND_THE_CLOCK=true
+        ./start_execution_trading.sh
+        ./start_execution_trading.sh
+        ./status_execution_trading.sh
+        ./stop_execution_trading.sh
+        ./status_execution_trading.sh
+        ls -l $state/session.log | cut -c1-10
+    """)
+    assert "has no systemd for you" in said
+    assert "already running in the background" in said
+    assert "service  in the background, process" in said
+    assert "stopped: process" in said
+    assert "service  not running" in said
+    assert "-rw-------" in said
