@@ -114,8 +114,8 @@ def _tampered(seen: Evidence, name: str) -> Evidence:
         case "no such order":
             orders = [o for o in orders if o["client_order_id"] != first.id]
         case "went from":
-            first.told.append((10**9, "OPEN", Decimal(0)))
-            return seen
+            changed = first._replace(told=[*first.told, (10**9, "OPEN", Decimal(0))])
+            return seen._replace(intents={**seen.intents, first.id: changed})
         case "stands twice":
             row = next(r for r in seen.rows if r.kind == "cycle_ended")
             return seen._replace(rows=[*seen.rows, row])
@@ -143,7 +143,7 @@ def _tampered(seen: Evidence, name: str) -> Evidence:
         case "in one order":
             order = next(o for o in orders if o["client_order_id"] == first.id)
             fill = {"activity_type": "FILL", "symbol": order["symbol"], "order_id": order["id"]}
-            buy, sell = fill | {"qty": "5", "side": "buy"}, fill | {"qty": "100000", "side": "sell"}
+            buy, sell = fill | {"qty": "100000", "side": "buy"}, fill | {"qty": "900000", "side": "sell"}
             return seen._replace(fills=[*seen.fills, buy, sell])
     return seen._replace(posts=posts, orders=orders)
 
@@ -156,7 +156,7 @@ LIES = (
 
 @pytest.mark.parametrize("lie", LIES)
 def test_the_checker_notices(honest: Evidence, lie: str) -> None:
-    assert checker.check(honest) == [] or lie == LIES[-1]
+    assert checker.check(honest) == []
     said = checker.check(_tampered(honest, lie))
     assert any(lie in sentence for sentence in said), said
 

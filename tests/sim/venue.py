@@ -222,10 +222,16 @@ class Venue:
         assert answer.status == 200, (path, answer)
         return json.loads(answer.body)
 
+    def count_faults(self) -> None:
+        """Add what the exchange's own faults have done so far."""
+        for state in self.exchange.faults.state():
+            self.figures[f"venue {state['kind']}"] += int(str(state["fired"]))
+
     def quiet(self) -> None:
         """Nothing goes wrong from here on."""
         self.wire = Wire(latency_seconds=self.wire.latency_seconds)
         self.outage_until = 0
+        self.count_faults()
         self.exchange.faults.clear()
         self.exchange.behaviour = self.exchange.behaviour._replace(
             fill_latency_seconds=0.04, partial_fill_probability=0.0

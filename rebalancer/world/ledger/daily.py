@@ -1,0 +1,62 @@
+"""The account's value at the end of each day, with what was paid in or out, from closed books or from readings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from rebalancer.performance.records import CashEvent, DayValue, ShareEvent
+from rebalancer.values import ZERO, decimal_of
+from rebalancer.world.books.activities import NEW_YORK
+from rebalancer.world.books.day_books import day_of_body
+from rebalancer.world.journal.records import Event
+
+OPEN, CLOSE = time(9, 30), time(16)
+_SECONDS: Final = Decimal(6 * 3600 + 1800)
+
+
+class Reading(NamedTuple):
+    """The equity at one moment and the cash in it, USD."""
+
+    at: datetime
+    day: date
+    equity: Decimal
+    cash: Decimal
+
+
+def readings_of(closed: Iterable[Event], accounts: Iterable[Event]) -> tuple[Reading, ...]:
+    """One reading a day: the closed books where there are some, else the day's last look at the account."""
+    found: dict[date, Reading] = {}
+    for event in accounts:
+        day = event.at.astimezone(NEW_YORK).date()
+        found[day] = Reading(event.at, day, decimal_of(event.body["equity"]), decimal_of(event.body["cash"]))
+    for event in closed:
+        books = day_of_body(event.body)
+        found[books.day] = Reading(books.closed_at, books.day, books.closing_equity, books.closing_cash)
+    return tuple(sorted(found.values()))
+
+
+def values_of(
+    begun_at: datetime, readings: Sequence[Reading], cash: Iterable[CashEvent], shares: Iterable[ShareEvent]
+) -> tuple[DayValue, ...]:
+    """The days with their flows. A flow belongs to the first reading at or after it; later ones are not counted yet."""
+    flows = [(event.at, event.amount) for event in cash if event.kind == "flow"]
+    flows += [(event.at, event.qty * event.price) for event in shares if event.kind == "in_kind"]
+    found, before = list[DayValue](), begun_at
+    for reading in readings:
+        own = [(at, amount) for at, amount in flows if before < at <= reading.at]
+        weighted = sum((amount * share_left(at, reading.day) for at, amount in own), ZERO)
+        paid = sum((amount for _, amount in own), ZERO)
+        found.append(DayValue(reading.day, reading.equity, paid, weighted, reading.cash))
+        before = reading.at
+    return tuple(found)
+
+
+def share_left(at: datetime, day: date) -> Decimal:
+    """The part of the core session of a day that a moment leaves: 1 before 09:30 in New York, 0 from 16:00 on."""
+    opens, closes = (datetime.combine(day, t, NEW_YORK) for t in (OPEN, CLOSE))
+    if at <= opens:
+        return Decimal(1)
+    return Decimal(0) if at >= closes else Decimal(str((closes - at).total_seconds())) / _SECONDS

@@ -1,0 +1,73 @@
+"""Account activities, as the journal keeps them, told apart into fills, cash and shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar
+
+from rebalancer.performance.records import CashEvent, CashKind, Fill, ShareEvent
+from rebalancer.values import ZERO, decimal_of, utc_of
+from rebalancer.world.books.activities import COIN_FEE, FEES, FLOWS, IN_KIND, INTEREST, moves_shares
+from rebalancer.world.journal.records import Event
+from rebalancer.world.ports import Activity
+
+Moved = TypeVar("Moved", Fill, CashEvent, ShareEvent)
+
+
+class Movements(NamedTuple):
+    """Everything that moved cash or shares, oldest first."""
+
+    fills: tuple[Fill, ...]
+    cash: tuple[CashEvent, ...]
+    shares: tuple[ShareEvent, ...]
+
+
+def movements_of(events: Iterable[Event]) -> Movements:
+    """Read `activity` events. Raises KeyError or ValueError for a body that is none."""
+    fills, cash, shares = list[Fill](), list[CashEvent](), list[ShareEvent]()
+    for event in events:
+        body, name, at = event.body, event.key or "", utc_of(event.body["at"])
+        if body["type"] == "FILL":
+            fills.append(_fill(name, body, at))
+            continue
+        one = _activity(name, body, at)
+        coins = one.type == COIN_FEE and one.qty != 0 and one.amount == 0 and one.symbol is not None
+        if one.symbol is not None and (coins or moves_shares(one)):
+            shares.append(_shares(one, at, coins=coins))
+        if one.amount != ZERO and one.type not in IN_KIND:
+            cash.append(CashEvent(one.id, at, _kind(one.type), one.amount, one.symbol))
+    return Movements(_sorted(fills), _sorted(cash), _sorted(shares))
+
+
+def _fill(name: str, body: Mapping[str, Any], at: datetime) -> Fill:
+    return Fill(name, body["order_id"], at, body["symbol"], decimal_of(body["qty"]), decimal_of(body["price"]))
+
+
+def _activity(name: str, body: Mapping[str, Any], at: datetime) -> Activity:
+    return Activity(name, body["type"], body["symbol"], decimal_of(body["qty"]), decimal_of(body["amount"]), at.date())
+
+
+def _shares(one: Activity, at: datetime, *, coins: bool) -> ShareEvent:
+    symbol = one.symbol or ""
+    if coins:
+        return ShareEvent(one.id, at, symbol, one.qty, "coin_fee")
+    if one.type in IN_KIND:
+        return ShareEvent(one.id, at, symbol, one.qty, "in_kind", abs(one.amount / one.qty))
+    return ShareEvent(one.id, at, symbol, one.qty, "corporate_action")
+
+
+def _kind(activity_type: str) -> CashKind:
+    if activity_type in FLOWS:
+        return "flow"
+    if activity_type == COIN_FEE:
+        return "coin_fee"
+    if activity_type in FEES:
+        return "fee"
+    if activity_type in INTEREST:
+        return "interest"
+    return "dividend" if activity_type.startswith("DIV") else "other"
+
+
+def _sorted(rows: list[Moved]) -> tuple[Moved, ...]:
+    return tuple(sorted(rows, key=lambda row: (row.at, row.id)))

@@ -1,0 +1,147 @@
+"""Orders as they went, with the decision behind each: what the plan's price was, what the quote, who spoke for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+from typing import Any, Final
+
+from rebalancer.performance.records import UNKNOWN, Fill, Story
+from rebalancer.values import decimal_of
+from rebalancer.world.journal.chain import ORDER_KINDS
+from rebalancer.world.journal.journal import Journal
+from rebalancer.world.journal.orders import fold
+from rebalancer.world.journal.records import Event, OrderRecord
+from rebalancer.world.protection.records import KIND as PROTECTION
+from rebalancer.world.protection.records import kept_of
+
+PROTECTED: Final = "protection"  # who spoke for an exit that no signal asked for
+OUTSIDE: Final = "outside"  # who spoke for what was not ours
+
+
+def orders_of(journal: Journal, account_id: str) -> tuple[OrderRecord, ...]:
+    """The latest record of every order of an account, in the order of their intents."""
+    told: list[Event] = [event for kind in ORDER_KINDS for event in journal.recall(account_id, kind)]
+    folded = fold(sorted(told, key=lambda event: event.seq))
+    return tuple(order for order, _ in folded.values())
+
+
+def stories_of(
+    journal: Journal, account_id: str, orders: Sequence[OrderRecord], fills: Sequence[Fill]
+) -> dict[str, Story]:
+    """One story per order that the broker has, by its id; orders of other hands too, as far as their fills tell."""
+    last_fill: dict[str, datetime] = {}
+    for fill in fills:
+        last_fill[fill.order_id] = max(fill.at, last_fill.get(fill.order_id, fill.at))
+    cycles: dict[str, _Cycle] = {}
+    found: dict[str, Story] = {}
+    for order in orders:
+        if order.broker_id is not None:
+            cycle = cycles.setdefault(order.cycle_id, _Cycle(journal, account_id, order.cycle_id))
+            found[order.broker_id] = _story(order, cycle, last_fill.get(order.broker_id))
+    resting = _resting(journal, account_id)
+    for order_id in sorted(last_fill):
+        if order_id not in found:
+            own = [fill for fill in fills if fill.order_id == order_id]
+            found[order_id] = _of_fills(order_id, own, resting.get(order_id))
+    return found
+
+
+class _Cycle:
+    """One cycle's documents as plain JSON: reading them strictly is for those who plan from them again."""
+
+    def __init__(self, journal: Journal, account_id: str, cycle_id: str) -> None:
+        self._journal, self._account_id, self._cycle_id = journal, account_id, cycle_id
+
+    @cached_property
+    def snapshot(self) -> Mapping[str, Any]:
+        return _document(self._journal.snapshot_text(self._cycle_id, self._account_id))
+
+    @cached_property
+    def planned(self) -> Mapping[str, Mapping[str, Any]]:
+        plan = _document(self._journal.plan_text(self._cycle_id, self._account_id))
+        return {order["client_order_id"]: order for order in plan.get("orders", ())}
+
+    @cached_property
+    def quotes(self) -> Mapping[str, Mapping[str, Any]]:
+        return {quote["symbol"]: quote for quote in self.snapshot.get("quotes", ())}
+
+    @cached_property
+    def because(self) -> str:
+        cycle = self._journal.cycle(self._cycle_id, self._account_id)
+        return "" if cycle is None else cycle.because
+
+    def source(self, symbol: str) -> str:
+        """Who spoke for a symbol: every source of a signal that was not rejected, by name."""
+        if not self.planned:
+            return PROTECTED
+        verdicts = self._journal.verdicts(self._cycle_id, self._account_id)
+        rejected = {v.signal_id for v in verdicts if v.outcome.startswith("REJECTED")}
+        own = [s for s in self.snapshot.get("signals", ()) if s["symbol"] == symbol and s["id"] not in rejected]
+        return " + ".join(sorted({str(s["source"]) for s in own})) or UNKNOWN
+
+
+def _story(order: OrderRecord, cycle: _Cycle, filled_at: datetime | None) -> Story:
+    planned, quote = cycle.planned.get(order.client_order_id, {}), cycle.quotes.get(order.symbol, {})
+    wanted = _number(planned.get("qty"))  # a cut at the desk is no failure of the market
+    return Story(
+        order_id=order.broker_id or "",
+        client_order_id=order.client_order_id,
+        cycle_id=order.cycle_id,
+        symbol=order.symbol,
+        side=order.side,
+        qty=order.qty if wanted is None else min(order.qty, wanted),
+        filled_qty=order.filled_qty,
+        filled_avg_price=order.filled_avg_price,
+        decision_price=_number(planned.get("price")),
+        bid=_number(quote.get("bid")),
+        ask=_number(quote.get("ask")),
+        sent_at=order.intended_at,
+        filled_at=filled_at if filled_at is not None else order.at if order.filled_qty else None,
+        source=cycle.source(order.symbol),
+        reason=str(planned.get("because") or cycle.because),
+    )
+
+
+def _of_fills(order_id: str, fills: Sequence[Fill], protects: str | None) -> Story:
+    qty = sum((abs(f.qty) for f in fills), Decimal(0))
+    value = sum((abs(f.qty) * f.price for f in fills), Decimal(0))
+    return Story(
+        order_id=order_id,
+        client_order_id="",
+        cycle_id="",
+        symbol=fills[0].symbol,
+        side="buy" if fills[0].qty > 0 else "sell",
+        qty=qty,
+        filled_qty=qty,
+        filled_avg_price=value / qty if qty else None,
+        decision_price=None,
+        bid=None,
+        ask=None,
+        sent_at=min(f.at for f in fills),
+        filled_at=max(f.at for f in fills),
+        source=OUTSIDE if protects is None else PROTECTED,
+        reason=OUTSIDE if protects is None else protects,
+    )
+
+
+def _resting(journal: Journal, account_id: str) -> dict[str, str]:
+    """The broker's ids of the exits that we keep there, and what each is for."""
+    found: dict[str, str] = {}
+    for event in journal.recall(account_id, PROTECTION):
+        kept = kept_of(event)
+        said = f"exit kept at the broker: stop {kept.stop}, target {kept.target}"
+        found |= dict.fromkeys(kept.ids, said)
+    return found
+
+
+def _document(text: str | None) -> Mapping[str, Any]:
+    found = {} if text is None else json.loads(text)
+    return found if isinstance(found, dict) else {}
+
+
+def _number(told: object) -> Decimal | None:
+    return decimal_of(told) if isinstance(told, str) else None
