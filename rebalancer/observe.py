@@ -16,7 +16,7 @@ from rebalancer.decide.reconcile import differences
 from rebalancer.documents import BadDocument
 from rebalancer.facts import Position, Signal, Snapshot
 from rebalancer.values import ZERO
-from rebalancer.world.books.acceptance import are_accepted
+from rebalancer.world.books.acceptance import are_accepted, is_new_on_purpose
 from rebalancer.world.books.activities import ActivitiesRead, last_read, read_activities, used_activities
 from rebalancer.world.books.causes import causes
 from rebalancer.world.books.flows import cash_has_jumped, close_before, known_flows, new_flows, with_flows
@@ -32,6 +32,7 @@ from rebalancer.world.protection import NoProtection, Protection, Seen
 from rebalancer.world.reference import Reference, day_start, open_session
 
 INSTANT: Final = timedelta(microseconds=1)
+FIRST_LOOK_BACK: Final = timedelta(days=7)
 SIGNALS_AT_MOST: Final = timedelta(days=31)  # the largest signals.max_age_minutes that there may be
 
 Gather = Callable[[Callable[[Callable[[], Any]], Any], Sequence[Callable[[], Any]]], list[Any]]
@@ -91,8 +92,8 @@ def observe(world: World, cycle_id: str | None, *, again: bool = False) -> Obser
     now = broker.now()
     # What is submitted while we read may be missed: the next cycle reads again from a little before this one.
     since = now - timedelta(seconds=world.clock.monotonic() - began) - LOOK_BACK
-    if after is None:
-        orders = broker.orders(_earliest(since, orders))
+    if after is None:  # a new journal, or one that was lost: has this account been traded by an earlier one?
+        orders = broker.orders(_earliest(since - FIRST_LOOK_BACK, orders))
     orders = tuple(({o.id: o for o in orders} | {o.id: o for o in resting.rows}).values())
     foreign = [o for o in orders if o.id not in resting.ids]  # and our own: all but the exits that protect positions
     signals = _each_once(world.signals.read(now))
@@ -119,7 +120,9 @@ def observe(world: World, cycle_id: str | None, *, again: bool = False) -> Obser
         signals=signals,
         day=world.journal.orders_sent(account.id, day_start(session)),
         expected_positions=last.expected_positions if last is not None and not accepted else None,
-        explanations=explanations(orders, last, world.journal, resting.ids),
+        explanations=explanations(
+            orders, last, world.journal, resting.ids, new_on_purpose=is_new_on_purpose(world.journal)
+        ),
         unexplained_before=last.unexplained if last is not None and not accepted else {},
         kill_switch=world.kill.reason(account.id) is not None,
         latched=latched_since(world.journal, account.id, day_start(session)),

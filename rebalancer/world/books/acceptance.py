@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from rebalancer.outcomes import CycleOutcome
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import CycleEnd
 
+NOBODY: Final = ""  # a new journal does not know its account yet
+FIRST: Final = "first"
+
 
 def accept_books(journal: Journal, account_id: str, at: datetime, reason: str) -> bool:
     """Let the next cycle take the broker's positions as they are, and begin a new high-water mark. Returns whether the
-    last cycle had halted for its books; otherwise there is nothing to accept and nothing is written."""
-    last = journal.last_end(account_id)
+    last cycle had halted for its books, or there is no cycle yet: then orders of an earlier journal are accepted.
+    Otherwise there is nothing to accept and nothing is written."""
+    last = journal.last_end(account_id) if account_id else None
+    if last is None and not journal.cycles(None, 1):
+        body = {"reason": reason, "because": "this journal is new and the account is not"}
+        journal.record_event(NOBODY, None, at, "books_accepted", FIRST, body)
+        return True
     if last is None or last.outcome is not CycleOutcome.HALTED_UNRECONCILED:
         return False
     journal.record_event(
         account_id, None, at, "books_accepted", last.cycle_id, {"reason": reason, "because": last.because}
     )
     return True
+
+
+def is_new_on_purpose(journal: Journal) -> bool:
+    """Whether a person has said that this journal begins anew though the account has orders of an earlier one."""
+    return bool(journal.recall(NOBODY, "books_accepted", keys=[FIRST]))
 
 
 def are_accepted(journal: Journal, last: CycleEnd | None) -> bool:

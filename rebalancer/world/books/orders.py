@@ -56,20 +56,27 @@ def _shares_for(order: BrokerOrder, price: Decimal | None) -> Decimal:
 
 
 def explanations(
-    orders: Sequence[BrokerOrder], last: CycleEnd | None, journal: Journal, protective: Collection[str] = ()
+    orders: Sequence[BrokerOrder],
+    last: CycleEnd | None,
+    journal: Journal,
+    protective: Collection[str] = (),
+    *,
+    new_on_purpose: bool = False,
 ) -> tuple[Explanation, ...]:
     """Fills since the last closed cycle that it did not count: late ones of ours, and trades by other hands.
 
-    protective: the broker's ids of our resting exits, whose fills are ours too.
+    protective: the broker's ids of our resting exits, whose fills are ours too. new_on_purpose: orders of an earlier
+    journal are known to a person.
     """
     found: list[Explanation] = []
     for order in orders:
         ours = order.client_order_id.startswith(ID_PREFIX)
-        if ours and journal.order(order.client_order_id) is None:
+        if ours and journal.order(order.client_order_id) is None and not (last is None and new_on_purpose):
             raise JournalBroken(
                 f"the broker has order {order.client_order_id}, which carries our prefix but is not in this journal\n"
                 "  hint: another copy of this program trades this account, or the journal is an old copy; stop both "
                 "and restore the newest journal"
+                + ("; if it begins anew on purpose: rebalancer resume --reason 'why'" if last is None else "")
             )
         if last is None:
             continue
