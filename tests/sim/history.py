@@ -239,8 +239,6 @@ class History(Meddling):
         if not old.exists() or self.draws.random() < 0.3:
             self.host.keep_copy(old)
             return
-        if not intents_of(old / "journal.sqlite"):
-            return  # a journal that has sent nothing cannot be told from a new one: docs/reliability.md, H5
         before = {post.client_order_id for post in self.venue.posts}
         known = intents_of(old / "journal.sqlite")
         booked = {o["client_order_id"] for o in orders_of(self.venue)}
