@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import date
+from decimal import Decimal
 from typing import Any, Final
 
 import pytest
@@ -21,13 +22,14 @@ with warnings.catch_warnings():
 
 from alpaca.data.models import Quote
 from alpaca.trading.client import TradingClient
-from alpaca.trading.enums import OrderClass, OrderSide, OrderStatus, QueryOrderStatus
+from alpaca.trading.enums import CorporateActionType, OrderClass, OrderSide, OrderStatus, QueryOrderStatus
 from alpaca.trading.enums import TimeInForce as Force
 from alpaca.trading.models import Order, TradeUpdate
 from alpaca.trading.requests import (
     ClosePositionRequest,
     CreateWatchlistRequest,
     GetCalendarRequest,
+    GetCorporateAnnouncementsRequest,
     GetOrderByIdRequest,
     GetOrdersRequest,
     GetPortfolioHistoryRequest,
@@ -42,6 +44,7 @@ from alpaca.trading.requests import (
     UpdateWatchlistRequest,
 )
 
+from rebalancer.exchange.corporate import announce_dividend, announce_split
 from rebalancer.exchange.openapi.calls import CALLS
 from rebalancer.exchange.starter import ExchangeOptions, RunningExchange, start_exchange
 from tests.clients.alpaca_py_data import announcements_and_screens, every_frame, market_data
@@ -57,6 +60,8 @@ LACKING: Final = {  # routes for which alpaca-py 0.44 has no method
     "GET /v2/stocks/meta/conditions/{ticktype}",
     *(call for call in CALLS if call.startswith("GET /v2/stocks/{symbol}/")),
     *(call for call in CALLS if call.startswith("GET /v1beta1/crypto/")),
+    "GET /v3/clock",
+    "GET /v3/calendar/{market}",
     "GET /v1/locates/quotes",
     "GET /v1/locates",
     "POST /v1/locates",
@@ -164,8 +169,24 @@ def history_and_watchlists(client: TradingClient, _: RunningExchange) -> None:
     assert client.get_watchlists() == []
 
 
+def notices(client: TradingClient, running: RunningExchange) -> None:
+    """Announced dividends and splits, by the older calls; the client warns that they are deprecated."""
+    announce_dividend(running.exchange, "PG", date(2026, 12, 1), date(2026, 12, 15), Decimal("1.06"))
+    announce_split(running.exchange, "NKE", date(2026, 12, 2), 2, 1)
+    both = [CorporateActionType.DIVIDEND, CorporateActionType.SPLIT]
+    asked = GetCorporateAnnouncementsRequest(ca_types=both, since=date(2026, 12, 1), until=date(2026, 12, 31))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        found = client.get_corporate_announcements(asked)
+    assert [(row.initiating_symbol, row.ca_type, row.cash, row.new_rate) for row in found] == [
+        ("PG", CorporateActionType.DIVIDEND, 1.06, 1.0), ("NKE", CorporateActionType.SPLIT, 0.0, 2.0),
+    ]  # fmt: skip
+    assert client.get_corporate_announcement_by_id(found[0].id) == found[0]
+
+
 PARTS: Final = (
     account_and_reference,
+    notices,
     orders_of_every_type,
     market_data,
     every_frame,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -38,13 +39,17 @@ def test_an_order_that_trades_on_arrival_pays_as_taker(exchange: Exchange, kind:
     assert kept(exchange, "0.1") == 1 - Decimal("0.0025")
 
 
-def test_the_tier_follows_the_volume_of_the_30_days_before_the_day() -> None:
-    exchange = open_exchange(ExchangeOptions(speed=0, partial_fill_probability=0, cash=Decimal(1_000_000)))
+def test_the_tier_follows_the_volume_of_the_30_days_before_the_day(tmp_path: Path) -> None:
+    options = ExchangeOptions(tmp_path / "state.db", speed=0, partial_fill_probability=0, cash=Decimal(1_000_000))
+    exchange = open_exchange(options)
     send(exchange, qty="2", **BTC)
     exchange.clock.advance(1)
     assert exchange.account()["crypto_tier"] == 1
     before = kept(exchange, "2")
     assert before == 1 - Decimal("0.0025")
+    exchange.close()
+    exchange = open_exchange(options)
+    assert exchange.account()["crypto_tier"] == 1  # what happened today counts tomorrow, restart or not
     exchange.clock.advance(DAY)
     assert exchange.account()["crypto_tier"] == 2
     send(exchange, qty="1", **BTC)

@@ -84,6 +84,11 @@ def test_a_newcomers_long_simulation_has_dividends_and_splits_once(tmp_path: Pat
     declared = corporate.declared(exchange, exchange.caught_up)
     assert {one.ex_day - new_york_day(exchange.caught_up) <= 28 for one in declared} == {True}
     exchange.books.ledger.audit()
+    dropped = corporate.actions(exchange)[-1]
+    exchange.store.execute("DELETE FROM corporate_action WHERE id = ?", (dropped.id,))
+    exchange.close()
+    exchange = open_exchange(options)  # a later version's own schedule must not come on top of this one
+    assert dropped.id not in {one.id for one in corporate.actions(exchange)}
     exchange.close()
 
 
@@ -108,6 +113,20 @@ def test_a_file_is_taken_once_and_survives_restarts(tmp_path: Path) -> None:
         exchange.close()
     exchange = open_exchange(options)
     assert get_asset(exchange, "NKE")["borrow_status"] == "hard_to_borrow"
+    exchange.close()
+
+
+def test_a_halt_that_was_ended_early_does_not_come_back(tmp_path: Path) -> None:
+    file = tmp_path / "schedule.yaml"
+    file.write_text('halts: [{symbol: AAPL, start: "2026-11-20T15:30:00Z", end: "2026-11-20T18:00:00Z"}]')
+    options = ExchangeOptions(tmp_path / "state.db", speed=0, schedule=file)
+    exchange = open_exchange(options)
+    exchange.clock.advance(3600)
+    assert exchange.market.halts.halted(exchange.clock.micros()) == ["AAPL"]
+    exchange.end_halts("AAPL")
+    exchange.close()
+    exchange = open_exchange(options)
+    assert exchange.market.halts.halted(exchange.clock.micros()) == []
     exchange.close()
 
 

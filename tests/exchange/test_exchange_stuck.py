@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from rebalancer.exchange import orders
+from rebalancer.exchange.calendar import MICROS
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.faults.rules import faults_of
 from rebalancer.exchange.positions import close_all, get_position
-from tests.exchange.helpers import DAY, HOUR, UNPROCESSABLE, held, refused, resting, state
+from tests.exchange.helpers import DAY, HOUR, UNPROCESSABLE, held, last, refused, resting, state
 
 
 def test_a_stuck_cancellation_holds_its_shares_until_the_order_expires(exchange: Exchange) -> None:
     exchange.faults.put(faults_of({"rules": [{"kind": "cancel_stuck", "symbols": ["AAPL"]}]}, str).rules)
     held(exchange)
-    order = resting(exchange, side="sell", limit_price="300", time_in_force="day")
+    limit = (last(exchange) * Decimal("1.001")).quantize(Decimal("0.01"))
+    order = resting(exchange, side="sell", limit_price=str(limit), time_in_force="day")
     other = resting(exchange, symbol="KO", limit_price="20")
+    now = exchange.clock.micros()
+    reached = exchange.market.next_reached("AAPL", "sell", limit, now, now + 3600 * MICROS)
+    assert reached is not None  # it would fill within the hour
     for one in (order, other):
         orders.cancel_order(exchange, str(one["id"]))
     exchange.clock.advance(HOUR)
