@@ -118,14 +118,14 @@ def observe(world: World, cycle_id: str | None, *, again: bool = False) -> Obser
         instruments=tuple(i for i in sheet.instruments if i.symbol in needed),
         quotes=tuple(q for q in quotes if q.symbol in needed),
         signals=signals,
-        day=world.journal.orders_sent(account.id, day_start(session)),
+        day=world.journal.orders_sent(account.id, day_start(session, now)),
         expected_positions=last.expected_positions if last is not None and not accepted else None,
         explanations=explanations(
             orders, last, world.journal, resting.ids, new_on_purpose=is_new_on_purpose(world.journal)
         ),
         unexplained_before=last.unexplained if last is not None and not accepted else {},
         kill_switch=world.kill.reason(account.id) is not None,
-        latched=latched_since(world.journal, account.id, day_start(session)),
+        latched=latched_since(world.journal, account.id, day_start(session, now)),
         stopped_out=_stopped_out(world.journal, account.id, now),
     )
     snapshot, read = _with_activities(world, snapshot, last, orders, prices, close_before(now, sheet.closes.days))
@@ -154,7 +154,7 @@ def _with_activities(
     journal, account = world.journal, snapshot.account
     before, missing = last_read(journal, account.id), differences(snapshot)
     seen = last.fills_seen if last is not None else {}
-    is_first_today = before is None or before < day_start(snapshot.session)
+    is_first_today = before is None or before < day_start(snapshot.session, snapshot.as_of)
     read = None
     if is_first_today or missing or cash_has_jumped(journal, account, orders, seen):
         read = read_activities(world.broker, journal, account.id, snapshot.as_of)

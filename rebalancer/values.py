@@ -17,6 +17,7 @@ ZERO: Final = Decimal(0)
 CENT: Final = Decimal("0.01")
 FRACTIONAL_LOT: Final = Decimal("0.000001")  # one millionth of a share; Alpaca takes up to nine decimals
 SYMBOL_LENGTH_MAX: Final = 24
+EQUITY_LETTERS_MAX: Final = 5  # US exchanges give a share at most five letters, its class after a dot not counted
 _EQUITY: Final = re.compile(r"[A-Z][A-Z0-9]{0,11}(?:\.[A-Z]{1,3})?")
 _PAIR: Final = re.compile(r"([A-Z0-9]{2,10})[/-](USD|USDC|USDT|BTC)")
 _CRYPTO_JOINED: Final = re.compile(r"([A-Z0-9]{2,10}?)(USDC|USDT|USD|BTC)")
@@ -100,9 +101,9 @@ def time_text(moment: datetime) -> str:
 def symbol_of(text: str, *, crypto: bool = False) -> str:
     """The one canonical form of a symbol: `AAPL`, `BRK.B`, `BTC/USD`.
 
-    `BTC-USD` and `BTC/USD` are always read as crypto pairs; the joined form `BTCUSD` only with `crypto=True`, since an
-    equity may be spelt so. Share classes accept `BRK.B`, `BRK/B` and `BRK-B`. Raises ValueError for anything else:
-    a symbol is never guessed from a similar one.
+    `BTC-USD` and `BTC/USD` are always read as crypto pairs; the joined form when it has more letters than an equity may
+    have (`BTCUSD`, more than five), a shorter one only with `crypto=True`. Share classes accept `BRK.B`, `BRK/B` and
+    `BRK-B`. Raises ValueError for anything else: a symbol is never guessed from a similar one.
     """
     name = text.strip()
     if len(name) > SYMBOL_LENGTH_MAX or not name.isascii():
@@ -111,7 +112,7 @@ def symbol_of(text: str, *, crypto: bool = False) -> str:
     pair = _PAIR.fullmatch(name)
     if pair is not None:
         return f"{pair[1]}/{pair[2]}"
-    if crypto:
+    if crypto or len(name) > EQUITY_LETTERS_MAX:
         joined = _CRYPTO_JOINED.fullmatch(name)
         if joined is not None:
             return f"{joined[1]}/{joined[2]}"

@@ -28,6 +28,7 @@ from rebalancer.decide.fund import Budget, Purse, fund
 from rebalancer.decide.judge import Judgement, judge
 from rebalancer.decide.leave import leave
 from rebalancer.decide.measure import measure
+from rebalancer.decide.night import night
 from rebalancer.decide.phase import Denial, Trade, phase
 from rebalancer.decide.reconcile import Book, reconcile
 from rebalancer.decide.room import Room
@@ -43,6 +44,7 @@ __all__ = ["plan"]
 
 def plan(snapshot: Snapshot, rules: Rules) -> Plan:
     """Decide the whole cycle. Pure and total: every input gives a plan, whose outcome says when there is none."""
+    snapshot = night(snapshot, rules)
     book = reconcile(snapshot, rules)
     prices = usable_prices(snapshot, rules.quotes)
     admitted = admit(snapshot, prices, rules)
@@ -111,7 +113,8 @@ def _doubts(
     if judged.stop:
         return judged
     known = {i.symbol for i in snapshot.instruments}
-    wanted = {s.symbol for s in snapshot.signals if s.symbol in known} | set(book.held)
+    dark = {i.symbol for i in snapshot.instruments if not i.tradable}  # what cannot trade needs no price to trade at
+    wanted = ({s.symbol for s in snapshot.signals if s.symbol in known} | set(book.held)) - dark
     missing = [symbol for symbol in wanted if symbol not in prices.usable]
     if wanted and len(missing) > rules.quotes.max_unusable_fraction * len(wanted):
         said = f"{len(missing)} of {len(wanted)} names have no usable price"

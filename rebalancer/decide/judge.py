@@ -7,10 +7,10 @@ A limit whose data is missing denies.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from rebalancer.decide.night import coins_trade, stocks_trade
 from rebalancer.facts import Account, Snapshot
 from rebalancer.outcomes import CycleOutcome, Outcome
 from rebalancer.rules import Rules
@@ -54,9 +54,9 @@ def judge(snapshot: Snapshot, rules: Rules) -> Judgement:
         return Judgement(CycleOutcome.HALTED_KILL_SWITCH, "the kill switch is set", stop=True)
     if not rules.execution.enabled:
         return Judgement(CycleOutcome.SKIPPED_PAUSED, "execution.enabled is false", stop=True)
-    if not session.is_open or not session.open <= snapshot.as_of < session.close:
-        return Judgement(CycleOutcome.SKIPPED_MARKET_CLOSED, "the market is closed", stop=True)
-    if session.close - snapshot.as_of < timedelta(seconds=rules.execution.close_buffer_seconds):
+    if not stocks_trade(snapshot, rules) and not coins_trade(snapshot, rules):
+        if not session.is_open or not session.open <= snapshot.as_of < session.close:
+            return Judgement(CycleOutcome.SKIPPED_MARKET_CLOSED, "the market is closed", stop=True)
         return Judgement(CycleOutcome.SKIPPED_TOO_LATE, "the market is about to close", stop=True)
     if account.restrictions:
         return Judgement(CycleOutcome.HALTED_ACCOUNT, f"account: {', '.join(account.restrictions)}", stop=True)

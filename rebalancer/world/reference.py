@@ -143,7 +143,8 @@ def open_session(session: Session, now: datetime) -> Session:
     return session._replace(is_open=session.open <= now < session.close)
 
 
-def day_start(session: Session) -> datetime:
-    """When the trading day of a session began: midnight in New York, near enough for counting orders."""
-    local = session.open.astimezone(ZoneInfo("America/New_York"))
+def day_start(session: Session, now: datetime) -> datetime:
+    """When the day began in which orders are counted: midnight in New York of the session's day, or of the present one
+    while the next session is still days or hours away."""
+    local = min(session.open, now).astimezone(ZoneInfo("America/New_York"))
     return local.replace(hour=0, minute=0, second=0, microsecond=0)

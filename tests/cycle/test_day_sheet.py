@@ -94,9 +94,11 @@ def test_sessions() -> None:
     assert open_session(SESSION, SESSION.open).is_open
     assert not open_session(SESSION, SESSION.close).is_open
     assert not open_session(SESSION, SESSION.open - timedelta(microseconds=1)).is_open
-    assert day_start(SESSION) == datetime(2026, 11, 20, 5, 0, tzinfo=UTC)
+    assert day_start(SESSION, SESSION.open) == datetime(2026, 11, 20, 5, 0, tzinfo=UTC)
+    evening_before = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)  # still the 19th in New York
+    assert day_start(SESSION, evening_before) == datetime(2026, 11, 19, 5, 0, tzinfo=UTC)
     summer = Session(True, datetime(2026, 7, 20, 13, 30, tzinfo=UTC), datetime(2026, 7, 20, 20, 0, tzinfo=UTC))
-    assert day_start(summer) == datetime(2026, 7, 20, 4, 0, tzinfo=UTC)
+    assert day_start(summer, summer.close) == datetime(2026, 7, 20, 4, 0, tzinfo=UTC)
 
 
 def closes(rows: dict[str, list[float]]) -> DailyCloses:

@@ -46,7 +46,7 @@ MUTANTS: Final = (
     Mutant("a crossed quote is a price", "decide/admit.py", "if quote.bid > quote.ask:", "if False:", _EXAMPLES),
     Mutant("an old quote is a price", "decide/admit.py", "if not age <= age_max_seconds:", "if not age <= age_max_seconds * 100:", _EXAMPLES),
     Mutant("the kill switch is ignored by the plan", "decide/judge.py", "if snapshot.kill_switch:", "if False:", _LAWS),
-    Mutant("no buffer before the close", "decide/judge.py", "if session.close - snapshot.as_of < timedelta(seconds=rules.execution.close_buffer_seconds):", "if False:", _LAWS),
+    Mutant("no buffer before the close", "decide/night.py", "return is_open and session.close - now >= timedelta(seconds=rules.execution.close_buffer_seconds)", "return is_open", "tests/decide/test_stages.py"),
     Mutant("losses count half", "decide/judge.py", "if share is None or not share < largest:", "if share is None or not share < largest * 2:", _DAY),
     Mutant("an unknown order freezes nothing", "decide/reconcile.py", "if order.unknown:", "if False:", _UNKNOWN),
     Mutant("open orders do not count against caps", "decide/reconcile.py", "return high if abs(high) >= abs(low) else low", "return held", _LAWS),
