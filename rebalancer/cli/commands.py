@@ -186,6 +186,20 @@ def resume(
 
 
 @app.command()
+def doctor(
+    config: Config = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask nobody: this machine only.")] = False,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Also try what a systemd unit must forbid.")] = False,
+    json: Json = False,
+    no_color: NoColour = False,
+) -> None:
+    """Look at everything that a trading day needs, each with its fix. Example: rebalancer doctor --offline"""
+    from rebalancer.cli.doctor import run_doctor
+
+    raise typer.Exit(run_doctor(config, offline=offline, sandbox=sandbox, as_json=json, colour=not no_color))
+
+
+@app.command()
 def init(
     directory: Annotated[Path, typer.Argument(help="Where to write; the current folder when left out.")] = Path(),
 ) -> None:

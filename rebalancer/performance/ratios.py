@@ -7,12 +7,14 @@ trading days, standard deviations are of the sample (n - 1), rates a year are tu
 from __future__ import annotations
 
 import math
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rebalancer.performance.returns import Series, drawdowns, time_weighted
 
+Number = np.floating[Any]
 DAYS: Final = 252
 TAIL: Final = 0.05
 _FLAT: Final = 1e-14  # a deviation this small is rounding of equal returns
@@ -188,16 +190,16 @@ def _correlation(returns: Series, benchmark: Series) -> float | None:
     return float(np.corrcoef(returns, benchmark)[0, 1])
 
 
-def _capture(returns: Series, benchmark: Series, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float | None:
+def _capture(returns: Series, benchmark: Series, chosen: NDArray[np.bool_]) -> float | None:
     mine, other = annual_return(returns[chosen]), annual_return(benchmark[chosen])
     if mine is None or other is None or abs(other) <= _FLAT:
         return None
     return _finite(mine / other)
 
 
-def _over(part: float | np.floating, whole: float | np.floating, factor: float = 1.0) -> float | None:
+def _over(part: float | Number, whole: float | Number, factor: float = 1.0) -> float | None:
     """part / whole x factor; None where it would not be a finite number, or where the whole is only rounding."""
-    return None if not abs(whole) > _FLAT else _finite(float(part / whole) * factor)
+    return _finite(float(part) / float(whole) * factor) if abs(float(whole)) > _FLAT else None
 
 
 def _finite(value: float) -> float | None:

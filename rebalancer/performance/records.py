@@ -92,11 +92,18 @@ class DayValue(NamedTuple):
     equity: Decimal
     flow: Decimal = ZERO
     weighted_flow: Decimal = ZERO
+    cash: Decimal | None = None
+
+    @property
+    def exposure(self) -> float | None:
+        """What is invested, long less short, as a fraction of equity; None when cash is not known."""
+        return None if self.cash is None or self.equity <= 0 else float(1 - self.cash / self.equity)
 
 
 class Ledger(NamedTuple):
     """Everything together. `opening` is the equity before the first of `days`, None when nobody wrote it down; it is
-    of `opened_on`. `stories` are by the broker's order id. `sectors` are by symbol."""
+    of `opened_on`. `stories` are by the broker's order id. `sectors` are by symbol. `inherited` is what was held when
+    the books began, as if it had been bought then at its average price."""
 
     fills: tuple[Fill, ...] = ()
     cash: tuple[CashEvent, ...] = ()
@@ -106,6 +113,7 @@ class Ledger(NamedTuple):
     opened_on: date | None = None
     days: tuple[DayValue, ...] = ()
     sectors: Mapping[str, str] = {}
+    inherited: tuple[Fill, ...] = ()
 
 
 def asset_class(symbol: str) -> AssetClass:

@@ -1,4 +1,4 @@
-"""A journal that is lost, whole and with its witness, does not begin anew by itself on an account that it has traded."""
+"""A journal lost whole, with its witness, does not begin anew by itself on an account that it has traded."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from typing import Any
 from tests.performance.series import BENCHMARKED, SERIES, YEAR
 
 RISK_FREE = 0.03
+DAILY = RISK_FREE / YEAR
 
 
 def no_network(*_: object, **__: object) -> None:
@@ -45,14 +46,13 @@ def figures() -> dict[str, dict[str, dict[str, float | None]]]:
     for name, numbers in SERIES.items():
         days = pd.bdate_range("2025-01-01", periods=len(numbers))
         r = pd.Series(numbers, index=days)
-        daily = RISK_FREE / YEAR
         found["empyrical"][name] = {
             "time_weighted": value(lambda r=r: ep.cum_returns_final(r)),
             "annual_return": value(lambda r=r: ep.annual_return(r)),
             "volatility": value(lambda r=r: ep.annual_volatility(r)),
-            "sharpe": value(lambda r=r: ep.sharpe_ratio(r, daily)),
-            "sortino": value(lambda r=r: ep.sortino_ratio(r, daily)),
-            "downside_deviation": value(lambda r=r: ep.downside_risk(r, daily)),
+            "sharpe": value(lambda r=r: ep.sharpe_ratio(r, DAILY)),
+            "sortino": value(lambda r=r: ep.sortino_ratio(r, DAILY)),
+            "downside_deviation": value(lambda r=r: ep.downside_risk(r, DAILY)),
             "max_drawdown": value(lambda r=r: ep.max_drawdown(r)),
             "calmar": value(lambda r=r: ep.calmar_ratio(r)),
             "omega": value(lambda r=r: ep.omega_ratio(r, 0.0, RISK_FREE)),
@@ -81,8 +81,8 @@ def figures() -> dict[str, dict[str, dict[str, float | None]]]:
         days = pd.bdate_range("2025-01-01", periods=len(numbers))
         r, b = pd.Series(numbers, index=days), pd.Series(others, index=days)
         found["empyrical"][f"{name} against"] = {
-            "alpha": value(lambda r=r, b=b: ep.alpha(r, b, RISK_FREE / YEAR)),
-            "beta": value(lambda r=r, b=b: ep.beta(r, b, RISK_FREE / YEAR)),
+            "alpha": value(lambda r=r, b=b: ep.alpha(r, b, DAILY)),
+            "beta": value(lambda r=r, b=b: ep.beta(r, b, DAILY)),
             "up_capture": value(lambda r=r, b=b: ep.up_capture(r, b)),
             "down_capture": value(lambda r=r, b=b: ep.down_capture(r, b)),
         }

@@ -110,7 +110,7 @@ def _alarm(alarm: Alarm) -> Attention:
     shown = visible(alarm.text, TEXT_MAX).strip() or "an alert without words"
     level: Literal["act", "watch"] = "act" if alarm.level == "action" else "watch"
     when = f"Alert of {clock_text(alarm.at)} ET."
-    return Attention(level, shown[0].upper() + shown[1:], when, "rebalancer alerts")
+    return Attention(level, shown[0].upper() + shown[1:], when, "rebalancer status")
 
 
 def slot_word(slot: Slot) -> Word:

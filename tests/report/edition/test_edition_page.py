@@ -161,7 +161,7 @@ def test_what_needs_a_person() -> None:
     assert [(item.level, item.title, item.command) for item in attention_of(one)] == [
         ("act", "A record cannot be read", "rebalancer doctor"),
         ("act", "The books do not close", "rebalancer doctor"),
-        ("act", "Throttle latched", "rebalancer alerts"),
+        ("act", "Throttle latched", "rebalancer status"),
         ("act", "Unknown at the broker: AAPL", "rebalancer explain AAPL"),
         ("watch", "1 slot missed", "rebalancer status"),
     ]

@@ -1,0 +1,67 @@
+"""`doctor`: print what every check found, the fix beside what is wrong, and end with the worst one's exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from rebalancer.cli.exits import Exit
+from rebalancer.cli.screen import wants_colour
+
+MARKS: Final = {"ok": "✔", "warn": "!", "fail": "✘"}
+COLOURS: Final = {"ok": "32", "warn": "33", "fail": "31"}
+
+
+def run_doctor(config: Sequence[Path] | None, *, offline: bool, sandbox: bool, as_json: bool, colour: bool) -> int:
+    """Run the checks. Bad configuration ends the command before it, with exit code 78."""
+    from rebalancer.cli.run import connected
+    from rebalancer.session.doctor import Finding, check_here, check_there
+    from rebalancer.session.setup import load_setup
+    from rebalancer.world.brokers import AlpacaBroker
+    from rebalancer.world.clock import SystemClock
+    from rebalancer.world.ports import BrokerUnavailable, CredentialsRefused
+
+    setup = load_setup(config)
+    found: list[Finding] = list(check_here(setup))
+    if sandbox:
+        from rebalancer.session.sandbox_probe import probe_sandbox
+
+        for probe in probe_sandbox():
+            right = probe.is_right
+            found.append(Finding("ok" if right else "fail", f"sandbox: {probe.what}", probe.said, "", int(not right)))
+    if not offline:
+        try:
+            with connected(setup) as connection:
+                broker = AlpacaBroker(connection.credentials, connection.endpoints, setup.rules.broker)
+                found += check_there(setup, broker, SystemClock().wall())
+                broker.close()
+        except CredentialsRefused as error:
+            found.append(Finding("fail", "login", str(error), "set APCA_API_KEY_ID and APCA_API_SECRET_KEY", 77))
+        except BrokerUnavailable as error:
+            found.append(
+                Finding("fail", "broker", str(error), "end the session that serves it, or look at its log", 69)
+            )
+    if as_json:
+        rows = [one._asdict() for one in found]
+        sys.stdout.write(
+            json.dumps({"schema": "rebalancer.doctor/1", "checks": rows}, indent=1, ensure_ascii=False) + "\n"
+        )
+    else:
+        _show(found, colour and wants_colour())
+    worst = [one.exit_code for one in found if one.level == "fail"]
+    return max(worst, default=Exit.DONE)
+
+
+def _show(found: Sequence[object], colour: bool) -> None:
+    from rebalancer.session.doctor import Finding
+
+    for one in found:
+        assert isinstance(one, Finding)
+        mark = MARKS[one.level]
+        shown = f"\x1b[{COLOURS[one.level]}m{mark}\x1b[0m" if colour else mark
+        sys.stdout.write(f"{shown} {one.what}: {one.found}\n")
+        if one.fix:
+            sys.stdout.write(f"    → {one.fix}\n")

@@ -1,0 +1,155 @@
+"""Ask Tradervue: one request at a time, at most so many a minute, with a deadline; what failed is said, not guessed.
+
+TradervueError
++-- TradervueRefused        it said no: wrong password, bad request; asking again changes nothing
++-- TradervueUnavailable    no answer, 429 or 5xx: asking again later may help; `may_have_arrived` after a POST
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+from rebalancer import __version__
+from rebalancer.world.clock import Clock
+from rebalancer.world.ports import WorldError
+
+PATH: Final = "/api/v1/imports"
+USER_AGENT: Final = f"rebalancer/{__version__} (trade journal export)"
+PAUSE_SECONDS: Final = 3.0  # between two requests: the API tells no limit, so we stay far below any
+CONNECT_SECONDS, READ_SECONDS, TOTAL_SECONDS = 5.0, 20.0, 30.0
+SIZE_MAX: Final = 1_000_000
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_BUSY: Final = 424
+
+
+class TradervueError(WorldError):
+    """The journal could not be copied to Tradervue."""
+
+
+class TradervueRefused(TradervueError):
+    """Tradervue said no."""
+
+
+class TradervueUnavailable(TradervueError):
+    """Tradervue did not answer as it should; `may_have_arrived` when it may have done what it was asked."""
+
+    def __init__(self, message: str, *, may_have_arrived: bool = False) -> None:
+        super().__init__(message)
+        self.may_have_arrived = may_have_arrived
+
+
+class Login(NamedTuple):
+    """Name and password; shown nowhere."""
+
+    username: str
+    password: str
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Login:
+        """TRADERVUE_USERNAME and TRADERVUE_PASSWORD. Raises TradervueRefused naming what is missing."""
+        missing = [n for n in ("TRADERVUE_USERNAME", "TRADERVUE_PASSWORD") if not environ.get(n)]
+        if missing:
+            raise TradervueRefused(
+                f"{' and '.join(missing)} not set\n  hint: put both into the environment, never into a file of rules"
+            )
+        return cls(environ["TRADERVUE_USERNAME"], environ["TRADERVUE_PASSWORD"])
+
+    def __repr__(self) -> str:
+        return "Login(••••)"
+
+
+class Import(NamedTuple):
+    """How the last import stands. `info` is Tradervue's own, with counts and the error if there was one."""
+
+    status: str
+    info: Mapping[str, Any]
+
+    @property
+    def is_running(self) -> bool:
+        return self.status in ("queued", "processing")
+
+
+class Tradervue:
+    """The import API of one user."""
+
+    def __init__(self, url: str, login: Login, clock: Clock) -> None:
+        """Raises TradervueRefused for an address to which no password may go."""
+        parts = urlsplit(url)
+        secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+        if not secure or parts.username or parts.query or parts.fragment or not parts.hostname:
+            raise TradervueRefused(
+                "export.tradervue_url must be a plain https address, such as https://www.tradervue.com"
+            )
+        self._url = url.rstrip("/") + PATH
+        self._login, self._clock = login, clock
+        self._next_at = clock.monotonic()
+
+    def status(self) -> Import:
+        """How the last import stands. The answer to one that has ended is given once: the next one says "ready"."""
+        body = self._ask("GET", None)
+        status, info = body.get("status"), body.get("info")
+        if not isinstance(status, str) or not (info is None or isinstance(info, dict)):
+            raise TradervueUnavailable("Tradervue's answer has no status")
+        return Import(status, info or {})
+
+    def create(self, executions: Sequence[Mapping[str, str]], tags: Sequence[str]) -> bool:
+        """Begin an import. False when another one is still running, and then nothing was begun."""
+        body = {
+            "allow_duplicates": "false",
+            "overlay_commissions": "false",
+            "tags": list(tags),
+            "executions": list(executions),
+        }
+        found = self._ask("POST", body)
+        return found.get("busy") is not True
+
+    def _ask(self, method: str, body: Mapping[str, object] | None) -> Mapping[str, Any]:
+        """One request. Raises TradervueRefused or TradervueUnavailable."""
+        import requests
+        import urllib3
+
+        from rebalancer.world.brokers.transport import Call, DeadlineSession
+
+        self._clock.wait(max(self._next_at - self._clock.monotonic(), 0.0))
+        self._next_at = self._clock.monotonic() + PAUSE_SECONDS
+        call = Call(self._clock.monotonic() + TOTAL_SECONDS, CONNECT_SECONDS, READ_SECONDS, self._clock.monotonic)
+        session = DeadlineSession(self._clock.monotonic)
+        session.headers.update({"User-Agent": USER_AGENT, "Accept": "application/json"})
+        send: Callable[[], requests.Response] = lambda: session.request(  # noqa: E731 - `within` takes a call
+            method, self._url, json=body, auth=(self._login.username, self._login.password)
+        )
+        try:
+            answer = session.within(call, send)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            said = f"Tradervue did not answer ({type(error).__name__})"
+            raise TradervueUnavailable(said, may_have_arrived=call.sent and method == "POST") from None
+        finally:
+            session.close()
+        return _understood(answer.status_code, answer.content, posted=method == "POST")
+
+
+def _understood(status: int, content: bytes, *, posted: bool) -> Mapping[str, Any]:
+    """The answer's object. A 200 that cannot be read is no answer."""
+    body: Any = None
+    if len(content) <= SIZE_MAX:
+        try:
+            body = json.loads(content)
+        except ValueError:
+            body = None
+    if posted and status == _BUSY:
+        return {"busy": True}
+    if status == 429 or status >= 500:
+        raise TradervueUnavailable(f"Tradervue answered {status}", may_have_arrived=posted and status != 429)
+    if status in (401, 403):
+        raise TradervueRefused(
+            f"Tradervue refused the login ({status})\n  hint: check TRADERVUE_USERNAME and TRADERVUE_PASSWORD"
+        )
+    if status != 200:
+        words = body.get("error") or body.get("status") if isinstance(body, dict) else None
+        raise TradervueRefused(f"Tradervue refused the request ({status}): {str(words or 'no reason told')[:300]}")
+    if not isinstance(body, dict):
+        raise TradervueUnavailable("Tradervue's answer cannot be read", may_have_arrived=posted)
+    return body
