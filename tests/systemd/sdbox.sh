@@ -35,7 +35,10 @@ done
 [ -n "$hierarchy" ] || cannot "there is no cgroup v2"
 parent=$hierarchy$(sed -n 's/^0:://p' /proc/self/cgroup)
 parent=${parent%/}
-find "$parent" -mindepth 1 -depth -type d -path "*/sdbox.*" -exec rmdir {} + 2>/dev/null || true # left by killed boxes
+for old in "$parent"/sdbox.*; do # left by killed boxes; that of a living one may be empty for a moment
+  [ -d "$old" ] && ! kill -0 "${old##*.}" 2>/dev/null || continue
+  find "$old" -depth -type d -exec rmdir {} + 2>/dev/null || true
+done
 cgroup=$parent/sdbox.$$
 mkdir "$cgroup" 2>/dev/null || cannot "$cgroup cannot be made"
 
