@@ -9,7 +9,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from rebalancer.values import symbol_of
 
 Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -73,6 +75,25 @@ class PositionSizing(_Section):
         if self.min_trade_size > min(self.max_trade_size, self.max_order_value):
             raise ValueError("min_trade_size must not be above max_trade_size or max_order_value")
         return self
+
+
+class Selection(_Section):
+    """What a person leaves out, for good here or for one run on the command line."""
+
+    only: list[str] = Field([], description="trade these symbols and no others; empty: all")
+    exclude: list[str] = Field([], description="never trade these symbols")
+    side: Literal["both", "buy", "sell"] = Field("both", description="sell: only sales; buy: only purchases")
+    withdraw: Decimal = Field(
+        Decimal(0), ge=0, le=10_000_000, allow_inf_nan=False, description="USD; planned as though they had left already"
+    )
+    max_turnover: Fraction | None = Field(
+        None, description="value of all trades of a cycle, fraction of capital; reductions are never held back"
+    )
+
+    @field_validator("only", "exclude")
+    @classmethod
+    def _names(cls, names: list[str]) -> list[str]:
+        return [symbol_of(name) for name in names]
 
 
 class RiskManagement(_Section):
@@ -230,6 +251,7 @@ class Rules(_Section):
 
     execution: Execution = Execution()
     position_sizing: PositionSizing = PositionSizing()
+    selection: Selection = Selection()
     risk_management: RiskManagement = RiskManagement()
     gate: Gate = Gate()
     protection: Protection = Protection()

@@ -32,6 +32,12 @@ app.add_typer(exchange_app, name="exchange")
 
 Config = Annotated[list[Path] | None, typer.Option("--config", help="Configuration file; repeat it, later ones win.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output, decimals as strings.")]
+Only = Annotated[list[str] | None, typer.Option("--only", help="Trade these symbols and no others; repeat, or commas.")]
+Exclude = Annotated[list[str] | None, typer.Option("--exclude", help="Leave these symbols alone.")]
+SellOnly = Annotated[bool, typer.Option("--sell-only", help="Only sales.")]
+BuyOnly = Annotated[bool, typer.Option("--buy-only", help="Only purchases.")]
+Cash = Annotated[str | None, typer.Option("--cash", help="USD that are to leave the account, such as -5000.")]
+Turnover = Annotated[str | None, typer.Option("--max-turnover", help="Value of all trades, such as 10%; not of exits.")]
 NoColour = Annotated[bool, typer.Option("--no-color", help="No colours (also: NO_COLOR).")]
 
 
@@ -47,13 +53,21 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 def run_now(
     config: Config = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide and show everything, send nothing.")] = False,
+    only: Only = None,
+    exclude: Exclude = None,
+    sell_only: SellOnly = False,
+    buy_only: BuyOnly = False,
+    cash: Cash = None,
+    max_turnover: Turnover = None,
     json: Json = False,
     no_color: NoColour = False,
 ) -> None:
     """Run one rebalance now and write its report. Example: rebalancer run-now --dry-run"""
     from rebalancer.cli.run import run_and_show
+    from rebalancer.cli.selection import Wish
 
-    raise typer.Exit(run_and_show(config, dry_run=dry_run, as_json=json, colour=not no_color, exit_code=False))
+    wish = Wish(only or (), exclude or (), sell_only, buy_only, cash, max_turnover)
+    raise typer.Exit(run_and_show(config, wish, dry_run=dry_run, as_json=json, colour=not no_color, exit_code=False))
 
 
 @app.command()
@@ -62,14 +76,22 @@ def plan(
     config: Config = None,
     json: Json = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 when trades are due.")] = False,
+    only: Only = None,
+    exclude: Exclude = None,
+    sell_only: SellOnly = False,
+    buy_only: BuyOnly = False,
+    cash: Cash = None,
+    max_turnover: Turnover = None,
     no_color: NoColour = False,
 ) -> None:
     """Show what would be traded and why. Example: rebalancer plan --snapshot day.json --json"""
     from rebalancer.cli.run import plan_file, run_and_show
+    from rebalancer.cli.selection import Wish
 
     if snapshot is not None:
         raise typer.Exit(plan_file(snapshot, config, as_json=json, exit_code=exit_code))
-    raise typer.Exit(run_and_show(config, dry_run=True, as_json=json, colour=not no_color, exit_code=exit_code))
+    wish = Wish(only or (), exclude or (), sell_only, buy_only, cash, max_turnover)
+    raise typer.Exit(run_and_show(config, wish, dry_run=True, as_json=json, colour=not no_color, exit_code=exit_code))
 
 
 @app.command()

@@ -15,13 +15,17 @@ from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.world.ports import WorldError
 
 if TYPE_CHECKING:
+    from rebalancer.cli.selection import Wish
     from rebalancer.report.records import RunRecord
     from rebalancer.session.execute import Connection
     from rebalancer.session.setup import Setup
 
 
-def run_and_show(config: Sequence[Path] | None, *, dry_run: bool, as_json: bool, colour: bool, exit_code: bool) -> int:
+def run_and_show(
+    config: Sequence[Path] | None, wish: Wish, *, dry_run: bool, as_json: bool, colour: bool, exit_code: bool
+) -> int:
     """Run one cycle, print what it did, write its report. Returns the exit code."""
+    from rebalancer.cli.selection import narrowed
     from rebalancer.report.document import json_of
     from rebalancer.report.files import ReportNotWritten, write_report
     from rebalancer.report.text import plan_table, run_table
@@ -30,7 +34,7 @@ def run_and_show(config: Sequence[Path] | None, *, dry_run: bool, as_json: bool,
     from rebalancer.world.lock import RunLock
 
     log_to_stderr()
-    setup = load_setup(config)
+    setup = narrowed(load_setup(config), wish)
     warn(setup.loaded.warnings)
     with RunLock(setup.state / "run.lock"), connected(setup) as connection:
         record = execute(setup, connection, dry_run=dry_run)

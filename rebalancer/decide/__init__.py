@@ -5,6 +5,7 @@
     leave      Judgement  whether every position has to go: flat by the close, or flattened after a loss
     aim        Aims       target weights: `weigh` sizes, `bar` forbids, `glide` lowers, `cap` projects onto the caps
     diff       Move       shares to trade, if it is worth it
+    select     Move       without what a person has left out
     phase      Phases     reductions first, largest drift first
     fund       Funded     increases cut to room, orders and buying power
     draft      Order      with its computed id
@@ -32,6 +33,7 @@ from rebalancer.decide.night import night
 from rebalancer.decide.phase import Denial, Trade, phase
 from rebalancer.decide.reconcile import Book, reconcile
 from rebalancer.decide.room import Room
+from rebalancer.decide.select import select, within_turnover
 from rebalancer.decide.settle import Ending, first_verdicts
 from rebalancer.decisions import Order, Plan, Target
 from rebalancer.facts import Snapshot
@@ -48,7 +50,8 @@ def plan(snapshot: Snapshot, rules: Rules) -> Plan:
     book = reconcile(snapshot, rules)
     prices = usable_prices(snapshot, rules.quotes)
     admitted = admit(snapshot, prices, rules)
-    capital = snapshot.account.equity * decimal_near(rules.position_sizing.capital_scaling)
+    staked = snapshot.account.equity - rules.selection.withdraw
+    capital = staked * decimal_near(rules.position_sizing.capital_scaling)
     judgement = _doubts(judge(snapshot, rules), snapshot, book, prices, capital, rules)
     if judgement.stop:
         return _stopped(snapshot, book, admitted, judgement, capital)
@@ -58,6 +61,8 @@ def plan(snapshot: Snapshot, rules: Rules) -> Plan:
     leaving = Bar(judgement.denied, judgement.because) if judgement.leave and judgement.denied is not None else None
     aims = aim(snapshot, book, prices, admitted, capital, rules, leaving)
     moves = diff(aims.targets, book, prices, instruments, capital, rules)
+    if not judgement.leave:
+        moves = select(moves, rules.selection)
     room = opening_room(book, prices, aims, capital)
     before = room.used()
     phases = phase(moves, book.available, room, rules)
@@ -69,6 +74,8 @@ def plan(snapshot: Snapshot, rules: Rules) -> Plan:
     if judgement.denied is not None:
         denied |= {t.symbol: Denial(judgement.denied, judgement.because) for t in increases}
         increases = []
+    increases, too_much = within_turnover(reductions, increases, capital, rules.selection)
+    denied |= too_much
     purse = Purse(
         snapshot.account.buying_power + _released(reductions), snapshot.account.cash + _released(reductions), rules
     )

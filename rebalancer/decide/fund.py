@@ -33,7 +33,8 @@ class Purse:
 
     def __init__(self, buying_power: Decimal, cash: Decimal, rules: Rules) -> None:
         keep = 1 - decimal_near(rules.risk_management.buying_power_buffer)
-        self._power, self._cash = max(buying_power * keep, ZERO), max(cash * keep, ZERO)
+        leaving = rules.selection.withdraw
+        self._power, self._cash = max(buying_power * keep - leaving, ZERO), max(cash * keep - leaving, ZERO)
 
     def left(self, symbol: str) -> Decimal:
         """What may be spent on this symbol, USD. Pairs such as BTC/USD are paid from cash."""
@@ -47,35 +48,53 @@ class Purse:
 
 class Budget:
     """How many orders may still be sent: per execution, per day and per symbol and day, all counted by attempts. A
-    part of the day's orders is kept for reductions."""
+    part of the day's orders is kept for reductions.
+
+    A reduction is counted and never held back by these counts. What holds it back is the gate's guard against a runaway
+    alone: beyond so many orders a minute the gate closes until a person opens it, so one cycle never asks for more.
+    """
 
     def __init__(self, day: Day, rules: Rules) -> None:
         risk = rules.risk_management
         self._rules = rules
-        self._execution = rules.execution.max_orders_per_execution
+        self._sent = 0
         self._day = risk.max_orders_per_day - day.orders_sent
         self._reserved = int(risk.max_orders_per_day * risk.reserved_order_fraction)
         self._by_symbol = dict(day.orders_sent_by_symbol)
 
     def take(self, trade: Trade) -> Denial | None:
         """Spend one order, or say which limit forbids it."""
+        denial = self._runaway() if trade.phase == "reduce" else self._used_up(trade.symbol)
+        if denial is None:
+            self._sent += 1
+            self._day -= 1
+            self._by_symbol[trade.symbol] = self._by_symbol.get(trade.symbol, 0) + 1
+        return denial
+
+    def _runaway(self) -> Denial | None:
+        most = most_reductions(self._rules)
+        if self._sent < most:
+            return None
+        return Denial(Outcome.DENIED_ORDERS_PER_EXECUTION, f"{most} orders at once are the most; next cycle")
+
+    def _used_up(self, symbol: str) -> Denial | None:
         risk = self._rules.risk_management
-        sent = self._by_symbol.get(trade.symbol, 0)
+        sent = self._by_symbol.get(symbol, 0)
         if sent >= risk.max_orders_per_symbol_per_day:
             return Denial(Outcome.DENIED_ORDERS_PER_SYMBOL, f"{sent} orders for this symbol today")
-        left = self._day if trade.phase == "reduce" else self._day - self._reserved
+        left = self._day - self._reserved
         if left <= 0:
-            kept = (
-                "" if trade.phase == "reduce" or self._day <= 0 else f"; the last {self._reserved} are for reductions"
-            )
+            kept = "" if self._day <= 0 else f"; the last {self._reserved} are for reductions"
             return Denial(Outcome.DENIED_ORDERS_PER_DAY, f"{risk.max_orders_per_day} orders a day are used up{kept}")
-        if self._execution <= 0:
-            limit = self._rules.execution.max_orders_per_execution
+        limit = self._rules.execution.max_orders_per_execution
+        if self._sent >= limit:
             return Denial(Outcome.DENIED_ORDERS_PER_EXECUTION, f"{limit} orders per execution; next cycle")
-        self._execution -= 1
-        self._day -= 1
-        self._by_symbol[trade.symbol] = sent + 1
         return None
+
+
+def most_reductions(rules: Rules) -> int:
+    """How many orders of one cycle may be reductions."""
+    return max(rules.gate.max_orders_per_minute, rules.execution.max_orders_per_execution)
 
 
 class Funded(NamedTuple):

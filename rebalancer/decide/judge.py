@@ -62,6 +62,9 @@ def judge(snapshot: Snapshot, rules: Rules) -> Judgement:
         return Judgement(CycleOutcome.HALTED_ACCOUNT, f"account: {', '.join(account.restrictions)}", stop=True)
     if not 0 < account.equity < EQUITY_MAX:
         return Judgement(CycleOutcome.HALTED_ACCOUNT, f"equity is {text_of(account.equity)}", stop=True)
+    if account.equity <= rules.selection.withdraw:
+        said = f"selection.withdraw takes all of the equity of {text_of(account.equity)}"
+        return Judgement(CycleOutcome.HALTED_ACCOUNT, said, stop=True)
     if snapshot.doubt:
         return Judgement(CycleOutcome.HALTED_UNRECONCILED, snapshot.doubt, stop=True)
     broken = breaches(account, rules)

@@ -1,8 +1,8 @@
 """Say whether this cycle has to leave every position, and why.
 
 Either because the account is to be flat some minutes before the close, or because a loss limit was broken and
-`on_breach` is `flatten`. Being flat *by* a time takes as many cycles as the largest trade and the orders per execution
-demand; the first of them is early enough for the last one to begin in time. Nothing is opened in the cycle before.
+`on_breach` is `flatten`. Being flat *by* a time takes as many cycles as the largest trade and the most reductions of a
+cycle demand; the first of them is early enough for the last one to begin in time. Nothing is opened in the cycle before.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from decimal import ROUND_CEILING, Decimal
 
+from rebalancer.decide.fund import most_reductions
 from rebalancer.decide.judge import Judgement
 from rebalancer.decide.lots import largest_trade, most_shares
 from rebalancer.facts import Snapshot
@@ -51,7 +52,7 @@ def leave(
 def _cycles_needed(held: Mapping[str, Decimal], prices: Mapping[str, Decimal], rules: Rules) -> int:
     """How many cycles it takes to sell everything: one order a symbol and cycle, none above the largest trade."""
     pieces = [_orders_needed(abs(qty), prices.get(symbol, ZERO), rules) for symbol, qty in held.items()]
-    together = -(-sum(pieces) // max(rules.execution.max_orders_per_execution, 1))
+    together = -(-sum(pieces) // max(most_reductions(rules), 1))
     return max([1, together, *pieces])
 
 

@@ -14,9 +14,10 @@ from rebalancer.rules import Rules
 from tests.decide.cases import USABLE, WORTH, Case
 from tests.decide.cases_day import DAY
 from tests.decide.cases_limits import LIMITS
+from tests.decide.cases_selection import SELECTION
 from tests.decide.examples import HUGE, rules, signal, snapshot
 
-CASES = [*USABLE, *WORTH, *LIMITS, *DAY]
+CASES = [*USABLE, *WORTH, *LIMITS, *DAY, *SELECTION]
 
 
 def world(case: Case) -> tuple[Snapshot, Rules]:

@@ -17,7 +17,7 @@ from rebalancer.codec import canonical, plan_text, read_plan, read_snapshot
 from rebalancer.decide import plan
 from rebalancer.decide.draft import order_id
 from rebalancer.decisions import Order, Plan
-from rebalancer.facts import Snapshot
+from rebalancer.facts import Day, Snapshot
 from rebalancer.outcomes import CycleOutcome, Outcome
 from rebalancer.rules import Rules
 from tests.decide.checker import lots
@@ -100,7 +100,8 @@ def test_an_id_tells_apart_what_its_readable_part_cannot() -> None:
 
 def test_orders_are_within_the_largest_and_the_smallest_size(planned: Planned) -> None:
     """An increase is never below the smallest trade. A reduction is only where no more can be sent now (all that is
-    available, or one lot more would be too large) or where it closes what is then opened on the other side."""
+    available, or one lot more would be too large) where it closes what is then opened on the other side, or all that
+    orders at work leave of a position that has to go."""
     for snapshot, rules, decided in planned:
         sizing = rules.position_sizing
         most = min(sizing.max_trade_size, sizing.max_order_value)
@@ -115,21 +116,23 @@ def test_orders_are_within_the_largest_and_the_smallest_size(planned: Planned) -
                 continue
             assert order.phase == "reduce"
             lot = instruments[order.symbol].lot
-            flips = targets[order.symbol].qty * targets[order.symbol].held_qty < 0
-            assert flips or order.qty + lot > available[order.symbol] or (order.qty + lot) * order.price > most
+            target = targets[order.symbol]
+            flips = target.qty * target.held_qty < 0
+            rest = target.qty == 0 and order.qty == abs(target.held_qty + target.pending_qty)
+            assert flips or rest or order.qty + lot > available[order.symbol] or (order.qty + lot) * order.price > most
 
 
-def test_order_budgets_hold_and_a_part_is_kept_for_reductions(planned: Planned) -> None:
+def test_order_budgets_hold_for_increases_and_a_part_is_kept_for_reductions(planned: Planned) -> None:
     for snapshot, rules, decided in planned:
         risk, day = rules.risk_management, snapshot.day
-        count = len(decided.orders)
-        assert count <= rules.execution.max_orders_per_execution
-        if any(o.phase == "increase" for o in decided.orders):
-            kept = int(risk.max_orders_per_day * risk.reserved_order_fraction)
-            assert day.orders_sent + count <= risk.max_orders_per_day - kept
-        assert not count or day.orders_sent + count <= risk.max_orders_per_day
-        for symbol, number in Counter(o.symbol for o in decided.orders).items():
-            assert day.orders_sent_by_symbol.get(symbol, 0) + number <= risk.max_orders_per_symbol_per_day
+        kept = int(risk.max_orders_per_day * risk.reserved_order_fraction)
+        symbols = Counter(day.orders_sent_by_symbol)
+        for number, order in enumerate(decided.orders, start=1):
+            symbols[order.symbol] += 1
+            if order.phase == "increase":
+                assert number <= rules.execution.max_orders_per_execution
+                assert day.orders_sent + number <= risk.max_orders_per_day - kept
+                assert symbols[order.symbol] <= risk.max_orders_per_symbol_per_day
 
 
 def test_phases_go_by_effect_and_no_order_flips_a_position(planned: Planned) -> None:
@@ -154,6 +157,28 @@ def test_largest_drift_goes_first_within_a_phase(planned: Planned) -> None:
         for phase in ("reduce", "increase"):
             keys = [(-o.drift, o.symbol) for o in decided.orders if o.phase == phase]
             assert keys == sorted(keys)
+
+
+def test_what_a_person_left_out_is_left_alone(planned: Planned) -> None:
+    seen = set()
+    for snapshot, rules, decided in planned:
+        wish = rules.selection
+        leaving = "positions are closed" in decided.because or "flat " in decided.because
+        if leaving or decided.outcome.startswith("SKIPPED"):
+            continue
+        for order in decided.orders:
+            assert order.symbol not in wish.exclude
+            assert not wish.only or order.symbol in wish.only
+            assert wish.side in ("both", order.side)
+            seen.add((bool(wish.only), bool(wish.exclude), wish.side))
+        if wish.max_turnover is not None and any(o.phase == "increase" for o in decided.orders):
+            traded = sum((o.qty * o.price for o in decided.orders), ZERO)
+            assert traded <= Decimal(str(wish.max_turnover)) * decided.capital
+            seen.add("turnover")
+        scaling = Decimal(str(rules.position_sizing.capital_scaling))
+        assert decided.capital == (snapshot.account.equity - wish.withdraw) * scaling
+    assert {(True, False, "both"), (False, True, "both"), "turnover"} <= seen
+    assert {side for case in seen if isinstance(case, tuple) for side in case[2:]} == {"both", "buy", "sell"}
 
 
 def test_what_is_sold_is_owned_unless_shorting_is_allowed(planned: Planned) -> None:
@@ -254,3 +279,47 @@ def test_plans_are_equal_byte_for_byte_in_every_process() -> None:
     told = [run.communicate()[0] for run in runs]
     assert len(told[0]) == 65
     assert told[0] == told[1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(worlds(), st.integers(0, 3), st.integers(0, 200))
+def test_no_count_of_orders_holds_back_a_reduction(given_world: World, left: int, sent: int) -> None:
+    """Whatever has been sent today and however few orders there may be, the same reductions are planned."""
+    snapshot, rules = given_world
+    document = rules.model_dump(mode="json")
+    document["gate"] |= {"max_orders_per_minute": 10_000}
+    wide, tight = (
+        Rules.model_validate(
+            document
+            | {
+                "execution": document["execution"] | {"max_orders_per_execution": most},
+                "risk_management": document["risk_management"]
+                | {"max_orders_per_day": most, "max_orders_per_symbol_per_day": most},
+            }
+        )
+        for most in (10_000, left)
+    )
+    busy = snapshot._replace(day=Day(sent, {p.symbol: sent for p in snapshot.positions}))
+    free = plan(snapshot._replace(day=Day()), wide)
+    held = plan(busy, tight)
+    assert [o for o in held.orders if o.phase == "reduce"] == [o for o in free.orders if o.phase == "reduce"]
+    assert sum(o.phase == "increase" for o in held.orders) <= max(left - sent, 0)
+
+
+def test_a_cycle_asks_for_no_more_than_the_guard_against_a_runaway_lets_through() -> None:
+    """One more within a minute would close the gate until a person opens it; the others wait for the next cycle."""
+    seen = 0
+    for seed in range(0, 120):
+        snapshot, rules = world(seed, calm=True)
+        few = rules.model_copy(
+            update={
+                "gate": rules.gate.model_copy(update={"max_orders_per_minute": 2}),
+                "execution": rules.execution.model_copy(update={"max_orders_per_execution": 1}),
+            }
+        )
+        decided = plan(snapshot, few)
+        assert len(decided.orders) <= 2
+        said = {v.outcome for v in (*decided.verdicts, *decided.unsignalled) if "2 orders at once" in v.because}
+        assert said <= {Outcome.DENIED_ORDERS_PER_EXECUTION}
+        seen += bool(said)
+    assert seen > 3

@@ -109,11 +109,18 @@ def limited(found: World, seed: int) -> World:
         "overnight_glide_minutes": pick(rng, [60, 60, 0, 390]),
         "flat_by_minutes_before_close": pick(rng, [None, None, None, 10, 60]),
     }
+    symbols = [i.symbol for i in snapshot.instruments]
+    document["selection"] = {
+        "only": symbols[: len(symbols) // 2] if chance(rng, 0.1) else [],
+        "exclude": [s for s in symbols if chance(rng, 0.03)],
+        "side": pick(rng, ["both"] * 8 + ["buy", "sell"]),
+        "withdraw": pick(rng, ["0", "0", "0", "1000"]),
+        "max_turnover": pick(rng, [None, None, None, 0.02, 0.1]),
+    }
     left = timedelta(minutes=pick(rng, [325, 325, 45, 12, 6]))
     session = snapshot.session
     if session.close - snapshot.as_of > left:
         session = session._replace(close=snapshot.as_of + left)
-    symbols = [i.symbol for i in snapshot.instruments]
     gone = {s: snapshot.as_of - timedelta(minutes=int(rng.integers(0, 90))) for s in symbols if chance(rng, 0.05)}
     latched = {name: "0.09 lost" for name in ("daily_loss", "drawdown") if chance(rng, 0.05)}
     doubt = "the reading contradicts itself" if chance(rng, 0.01) else ""

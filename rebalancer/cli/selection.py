@@ -1,0 +1,84 @@
+"""The options of one run that leave things out: `--only`, `--exclude`, `--sell-only`, `--buy-only`, `--cash`,
+`--max-turnover`. They set the rules of `selection` for this run, so the journal keeps them with its plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rebalancer.documents import BadDocument
+
+if TYPE_CHECKING:
+    from rebalancer.session.setup import Setup
+
+
+class Wish(NamedTuple):
+    """The options as typed; nothing typed leaves the configuration's selection as it is."""
+
+    only: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    sell_only: bool = False
+    buy_only: bool = False
+    cash: str | None = None
+    max_turnover: str | None = None
+
+
+def narrowed(setup: Setup, wish: Wish) -> Setup:
+    """The setup under the wishes of one run. Symbols left out add to those of the configuration; the rest replaces it.
+    Raises BadDocument for what cannot be meant."""
+    from pydantic import ValidationError
+
+    from rebalancer.rules import Rules
+
+    said = _section(wish)
+    if not said:
+        return setup
+    rules = setup.rules.model_dump()
+    rules["selection"]["exclude"] += said.pop("exclude", [])
+    rules["selection"] |= said
+    try:
+        found = Rules.model_validate(rules)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        option = {"max_turnover": "--max-turnover", "withdraw": "--cash", "exclude": "--exclude", "only": "--only"}
+        raise BadDocument(
+            option.get(str(first["loc"][1]), "selection"), str(first["msg"]).removeprefix("Value error, ")
+        ) from None
+    return setup._replace(loaded=setup.loaded._replace(rules=found))
+
+
+def _section(wish: Wish) -> dict[str, Any]:
+    if wish.sell_only and wish.buy_only:
+        raise BadDocument("--sell-only", "cannot go with --buy-only", "choose one of them")
+    said: dict[str, Any] = {}
+    if wish.only:
+        said["only"] = _names(wish.only)
+    if wish.exclude:
+        said["exclude"] = _names(wish.exclude)
+    if wish.sell_only or wish.buy_only:
+        said["side"] = "sell" if wish.sell_only else "buy"
+    if wish.cash is not None:
+        said["withdraw"] = -_number("--cash", wish.cash)
+        if said["withdraw"] < 0:
+            hint = "a deposit counts as soon as the broker shows it; only money that is to leave is announced"
+            raise BadDocument("--cash", "must be negative", f"{hint}: --cash=-5000")
+    if wish.max_turnover is not None:
+        text = wish.max_turnover
+        number = _number("--max-turnover", text.removesuffix("%"))
+        said["max_turnover"] = number / 100 if text.endswith("%") else number
+    return said
+
+
+def _names(words: Sequence[str]) -> list[str]:
+    return [name for word in words for name in word.replace(",", " ").split()]
+
+
+def _number(option: str, text: str) -> Decimal:
+    try:
+        number = Decimal(text.replace("_", ""))
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise BadDocument(option, f"{text!r} is not a number", "such as --cash=-5000 or --max-turnover 10%")
+    return number

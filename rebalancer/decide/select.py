@@ -1,0 +1,64 @@
+"""Leave alone what a person has left out: `selection` names symbols, a side, and a turnover.
+
+A selection never stands in the way of leaving every position (flat by the close, or after a loss), and its turnover
+never in that of a reduction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from rebalancer.decide.diff import Move
+from rebalancer.decide.phase import Denial, Trade
+from rebalancer.outcomes import Outcome
+from rebalancer.rules import Selection
+from rebalancer.values import ZERO, decimal_near
+
+
+def select(moves: Sequence[Move], wish: Selection) -> tuple[Move, ...]:
+    """The same moves, without what is not wanted. A flip whose closing half is not wanted is not opened either."""
+    return tuple(_selected(move, wish) for move in moves)
+
+
+def within_turnover(
+    reduce: Sequence[Trade], increase: Sequence[Trade], capital: Decimal, wish: Selection
+) -> tuple[tuple[Trade, ...], Mapping[str, Denial]]:
+    """The increases, in their order, that keep the value of all trades within `max_turnover` of capital; and why the
+    others are left for another time."""
+    if wish.max_turnover is None:
+        return tuple(increase), {}
+    left = decimal_near(wish.max_turnover) * capital - sum((_value(trade) for trade in reduce), ZERO)
+    kept, denied = [], {}
+    for trade in increase:
+        if _value(trade) <= left:
+            left -= _value(trade)
+            kept.append(trade)
+        else:
+            because = f"a trade of ${_value(trade):,.2f} is beyond selection.max_turnover {wish.max_turnover:.2%}"
+            denied[trade.symbol] = Denial(Outcome.DENIED_TURNOVER, because)
+    return tuple(kept), denied
+
+
+def _selected(move: Move, wish: Selection) -> Move:
+    if wish.only and move.symbol not in wish.only:
+        return _left_out(move, "not among those of selection.only")
+    if move.symbol in wish.exclude:
+        return _left_out(move, "left out by selection.exclude")
+    unwanted = {"both": ZERO, "buy": Decimal(-1), "sell": Decimal(1)}[wish.side]
+    reduce = ZERO if move.reduce * unwanted > 0 else move.reduce
+    increase = ZERO if move.increase * unwanted > 0 or reduce != move.reduce else move.increase
+    if reduce == increase == 0 != unwanted:
+        return _left_out(move, f"selection.side allows only to {wish.side}")
+    return move._replace(reduce=reduce, increase=increase)
+
+
+def _left_out(move: Move, because: str) -> Move:
+    """Nothing of it, and nothing either when a cap calls for what the band held back."""
+    if move.hold is not None:
+        return move._replace(reduce=ZERO, increase=ZERO)
+    return move._replace(reduce=ZERO, increase=ZERO, hold=Outcome.HELD_LEFT_OUT, because=because)
+
+
+def _value(trade: Trade) -> Decimal:
+    return abs(trade.qty) * trade.price
