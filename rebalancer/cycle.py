@@ -32,7 +32,8 @@ from rebalancer.rules import Rules
 from rebalancer.values import ZERO, text_of, time_text
 from rebalancer.world.books.activities import note_activities
 from rebalancer.world.books.latches import latch
-from rebalancer.world.desk import NOTHING_TOLD, traded
+from rebalancer.world.desk import traded
+from rebalancer.world.desk_watch import NOTHING_TOLD
 from rebalancer.world.journal.records import CycleEnd, CycleStart
 from rebalancer.world.ports import LockHeld
 
@@ -146,8 +147,14 @@ def _note_findings(world: World, seen: Observation, rules: Rules) -> None:
 
 
 def _adopt(world: World, seen: Observation) -> None:
-    """Take back the orders that we had given up as never placed; the next start cancels what still works."""
+    """Write down the ends that the reading told, before anything new is intended for their symbols; and take back the
+    orders that we had given up as never placed: the next start cancels what of them still works."""
     account_id, cycle_id, now = seen.snapshot.account.id, seen.snapshot.cycle_id, seen.snapshot.as_of
+    for order in seen.ended:
+        world.journal.record_order(
+            account_id, order.client_order_id, now, order.state, order.filled_qty, order.filled_avg_price, order.id,
+            "seen", f"the broker says {order.status}",
+        )  # fmt: skip
     for order in seen.late:
         said = f"order {order.client_order_id} was given up as never placed; the broker has it: {order.status}"
         world.journal.record_order(

@@ -21,7 +21,7 @@ from rebalancer.world.books.activities import ActivitiesRead, last_read, read_ac
 from rebalancer.world.books.causes import causes
 from rebalancer.world.books.flows import cash_has_jumped, close_before, known_flows, new_flows, with_flows
 from rebalancer.world.books.latches import latched_since
-from rebalancer.world.books.orders import explanations, late_orders, open_orders, works
+from rebalancer.world.books.orders import ended_orders, explanations, late_orders, open_orders, works
 from rebalancer.world.clock import Clock
 from rebalancer.world.desk import LOOK_BACK, Desk
 from rebalancer.world.journal.journal import Journal
@@ -58,14 +58,16 @@ class World(NamedTuple):
 class Observation(NamedTuple):
     """The snapshot, and what has to be remembered for the next one: the orders seen with their filled quantities, and
     the submission time after which orders must be read again. `late` are orders of ours that were given up as never
-    placed and are there after all. `activities` is what was read of them, if anything; `prices` are USD by symbol;
-    `paid_in` is what the snapshot's last equity has of deposits since then."""
+    placed and are there after all, `ended` those whose end the journal does not know yet. `activities` is what was read
+    of them, if anything; `prices` are USD by symbol; `paid_in` is what the snapshot's last equity has of deposits since
+    then."""
 
     snapshot: Snapshot
     fills_seen: Mapping[str, Decimal]
     orders_after: datetime
     last_end: CycleEnd | None
     late: tuple[BrokerOrder, ...]
+    ended: tuple[BrokerOrder, ...]
     activities: ActivitiesRead | None
     prices: Mapping[str, Decimal]
     paid_in: Decimal
@@ -133,9 +135,9 @@ def observe(world: World, cycle_id: str | None, *, again: bool = False) -> Obser
     if snapshot.doubt and not again:
         return observe(world, cycle_id, again=True)
     fills = {o.id: o.filled_qty for o in orders}
-    late = late_orders(orders, world.journal)
+    late, ended = late_orders(orders, world.journal), ended_orders(orders, unresolved)
     paid_in = snapshot.account.last_equity - account.last_equity
-    return Observation(snapshot, fills, _earliest(since, foreign), last, late, read, prices, paid_in)
+    return Observation(snapshot, fills, _earliest(since, foreign), last, late, ended, read, prices, paid_in)
 
 
 def _with_activities(

@@ -9,9 +9,10 @@ from rebalancer.decide.draft import ID_PREFIX
 from rebalancer.facts import Explanation, OpenOrder
 from rebalancer.outcomes import OrderState
 from rebalancer.values import FRACTIONAL_LOT, ZERO, shares_away_from_zero
+from rebalancer.world.desk import refuse_another
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import CycleEnd, OrderRecord
-from rebalancer.world.ports import BrokerOrder, JournalBroken
+from rebalancer.world.ports import AnotherProgram, BrokerOrder
 
 
 def works(order: BrokerOrder) -> bool:
@@ -72,7 +73,7 @@ def explanations(
     for order in orders:
         ours = order.client_order_id.startswith(ID_PREFIX)
         if ours and journal.order(order.client_order_id) is None and not (last is None and new_on_purpose):
-            raise JournalBroken(
+            raise AnotherProgram(
                 f"the broker has order {order.client_order_id}, which carries our prefix but is not in this journal\n"
                 "  hint: another copy of this program trades this account, or the journal is an old copy; stop both "
                 "and restore the newest journal"
@@ -102,4 +103,15 @@ def late_orders(orders: Sequence[BrokerOrder], journal: Journal) -> tuple[Broker
         given_up = record is not None and record.broker_id is None and record.state.is_final
         if given_up and order.state is not OrderState.REFUSED:
             found.append(order)
+    return tuple(found)
+
+
+def ended_orders(orders: Sequence[BrokerOrder], unresolved: Sequence[OrderRecord]) -> tuple[BrokerOrder, ...]:
+    """Orders of ours whose end the journal does not know, and this reading tells. Raises JournalBroken when the broker
+    has another order under our id."""
+    open_here = {record.client_order_id: record for record in unresolved}
+    found = [o for o in orders if o.client_order_id in open_here and o.state.is_final]
+    for order in found:
+        record = open_here[order.client_order_id]
+        refuse_another(record, order, whole=record.broker_id is None)
     return tuple(found)
