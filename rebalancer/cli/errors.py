@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -15,8 +16,12 @@ from rebalancer.world.ports import BrokerUnavailable, CredentialsRefused, LockHe
 def guarded(app: Callable[[], object]) -> int:
     """Run the command line and return its exit code. Nothing but a message reaches the terminal; a traceback only
     with REBALANCER_TRACEBACK=1."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who started us: there is nobody to tell, and all else goes on
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for as long as we run
     try:
         app()
+        sys.stdout.flush()
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else Exit.UNEXPECTED
     except BadDocument as error:
@@ -33,14 +38,23 @@ def guarded(app: Callable[[], object]) -> int:
         # the reader of our output has gone; what was to be done is done
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.DONE
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            return _unexpected(error)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _said("the output could not be written: no space is left; what was to be done is done", Exit.UNEXPECTED)
     except KeyboardInterrupt:
         return _said("interrupted; the next run closes what was left open", 130)
     except Exception as error:  # noqa: BLE001 - the last line of defence: one message, never a bare traceback
-        if os.environ.get("REBALANCER_TRACEBACK"):
-            traceback.print_exc()
-        kind = type(error).__name__
-        return _said(f"unexpected {kind}: {error}\n  hint: REBALANCER_TRACEBACK=1 shows where", Exit.UNEXPECTED)
+        return _unexpected(error)
     return Exit.DONE
+
+
+def _unexpected(error: Exception) -> int:
+    if os.environ.get("REBALANCER_TRACEBACK"):
+        traceback.print_exc()
+    kind = type(error).__name__
+    return _said(f"unexpected {kind}: {error}\n  hint: REBALANCER_TRACEBACK=1 shows where", Exit.UNEXPECTED)
 
 
 def _said(problem: object, code: int) -> int:

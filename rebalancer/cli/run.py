@@ -38,16 +38,16 @@ def run_and_show(
     warn(setup.loaded.warnings)
     with RunLock(setup.state / "run.lock"), connected(setup) as connection:
         record = execute(setup, connection, dry_run=dry_run)
+    try:
+        said = f"report: {shown_path(write_report(record, setup.reports).html_path)}\n"
+    except ReportNotWritten as error:  # the trading is done and stays done
+        said = f"warning: the report was not written: {error}\n"
     if as_json:
         sys.stdout.write(json_of(record))
     else:
         show = plan_table if dry_run else run_table
         sys.stdout.write(show(record, width=terminal_width(), colour=colour and wants_colour()))
-    try:
-        written = write_report(record, setup.reports)
-        sys.stderr.write(f"report: {shown_path(written.html_path)}\n")
-    except ReportNotWritten as error:  # the trading is done and stays done
-        sys.stderr.write(f"warning: the report was not written: {error}\n")
+    sys.stderr.write(said)
     return exit_of(record, trades_due=exit_code)
 
 

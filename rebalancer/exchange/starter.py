@@ -108,7 +108,7 @@ class RunningExchange:
             timeout_graceful_shutdown=2,
         )
         self._servers = [uvicorn.Server(config)]
-        self._stopped = False
+        self._stopped, self._problem = False, ""
         self.url, self.admin_url = _url(self._sockets[0]), None
         if options.admin_port is not None:
             self.admin_url = _url(self._sockets[1])
@@ -160,7 +160,10 @@ class RunningExchange:
             pairs = zip(self._servers, self._sockets, strict=True)
             await asyncio.gather(*(server.serve(sockets=[opened]) for server, opened in pairs))
 
-        asyncio.run(serve_all())
+        try:
+            asyncio.run(serve_all())
+        except OSError as error:  # no file handles are left, say
+            self._problem = f": {error.strerror}"
 
     def _wait_until_ready(self) -> None:
         pause = threading.Event()
@@ -168,7 +171,7 @@ class RunningExchange:
         while not all(server.started for server in self._servers):
             if not self._thread.is_alive() or waited > READY_SECONDS_MAX:
                 self.stop()
-                raise ExchangeUnavailable(f"the exchange did not come up at {self.url}")
+                raise ExchangeUnavailable(f"the exchange did not come up at {self.url}{self._problem}")
             pause.wait(0.002)
             waited += 0.002
 

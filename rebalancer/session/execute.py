@@ -20,6 +20,8 @@ from rebalancer.rules import Rules
 from rebalancer.session.setup import Setup
 from rebalancer.session.sources import Sources
 from rebalancer.session.stop import StopOrKill, Stopping, never
+from rebalancer.session.telling import tell_of_cycle
+from rebalancer.session.versions import refuse_older
 from rebalancer.values import ZERO
 from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints, ReadOnlyBroker
 from rebalancer.world.brokers.counted import CountedBroker
@@ -63,7 +65,7 @@ def execute(
         if not dry_run:
             recover(world, broker, rules)
         result = run(world, rules, cycle_id)
-        return record_of(
+        record = record_of(
             result,
             world.journal,
             rules,
@@ -72,6 +74,9 @@ def execute(
             started,
             world.clock.wall(),
         )
+        if not dry_run:
+            tell_of_cycle(world.journal, record, world.broker.now())
+        return record
 
 
 @contextmanager
@@ -99,6 +104,7 @@ def opened_world(
         reference = Reference(broker, setup.state, sectors, rules)
         latest = journal.cycles(None, 1)
         account_id = latest[0].account_id if latest else broker.account().id
+        refuse_older(journal, account_id, __version__)
         at_the_door = StopOrKill(setup.state, journal, stopping)
         yield Opened(
             World(
