@@ -13,22 +13,25 @@ from typing import Annotated, NoReturn
 import typer
 
 from rebalancer import __version__
+from rebalancer.cli import complete
 from rebalancer.cli.exits import Exit
+from rebalancer.cli.help import Commands
 
-app = typer.Typer(
+app = Commands(
     name="rebalancer",
-    help="A scheduled batch portfolio rebalancer for Alpaca accounts.",
+    help="A scheduled batch portfolio rebalancer for Alpaca accounts.\n\n"
+    "Example: rebalancer demo | rebalancer run-now | rebalancer status | rebalancer explain AAPL",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-config_app = typer.Typer(
-    help="Show, check and document the configuration.", no_args_is_help=True, rich_markup_mode=None
-)
-exchange_app = typer.Typer(help="The embedded paper exchange.", no_args_is_help=True, rich_markup_mode=None)
+config_app = Commands(help="Show, check and document the configuration.", no_args_is_help=True, rich_markup_mode=None)
+exchange_app = Commands(help="The embedded paper exchange.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(config_app, name="config")
 app.add_typer(exchange_app, name="exchange")
+alerts_app = typer.Typer(help="What was told to people, and a test of the channels.", rich_markup_mode=None)
+app.add_typer(alerts_app, name="alerts")
 
 Config = Annotated[list[Path] | None, typer.Option("--config", help="Configuration file; repeat it, later ones win.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output, decimals as strings.")]
@@ -62,7 +65,10 @@ def run_now(
     json: Json = False,
     no_color: NoColour = False,
 ) -> None:
-    """Run one rebalance now and write its report. Example: rebalancer run-now --dry-run"""
+    """Run one rebalance now and write its report.
+
+    Example: rebalancer run-now | rebalancer run-now --dry-run | rebalancer run-now --only AAPL,MSFT --sell-only
+    """
     from rebalancer.cli.run import run_and_show
     from rebalancer.cli.selection import Wish
 
@@ -84,7 +90,10 @@ def plan(
     max_turnover: Turnover = None,
     no_color: NoColour = False,
 ) -> None:
-    """Show what would be traded and why. Example: rebalancer plan --snapshot day.json --json"""
+    """Show what would be traded and why.
+
+    Example: rebalancer plan | rebalancer plan --exit-code | rebalancer plan --snapshot day.json --json
+    """
     from rebalancer.cli.run import plan_file, run_and_show
     from rebalancer.cli.selection import Wish
 
@@ -98,7 +107,10 @@ def plan(
 def demo(
     show: Annotated[bool, typer.Option("--open", help="Show the report in a browser at the end.")] = False,
 ) -> None:
-    """Play a whole trading day on the embedded exchange in under a minute. Example: rebalancer demo --open"""
+    """Play a whole trading day on the embedded exchange in under a minute.
+
+    Example: rebalancer demo | rebalancer demo --open
+    """
     from rebalancer.cli.demo import run_demo
 
     raise typer.Exit(run_demo(show=show))
@@ -112,7 +124,10 @@ def session(
     ] = None,
     day: Annotated[str | None, typer.Option(help="Embedded exchange: the day to play, such as 2026-11-20.")] = None,
 ) -> None:
-    """Run the trading day: a cycle every five minutes from open to close. Example: rebalancer session --speed 3600"""
+    """Run the trading day: a cycle every five minutes from open to close.
+
+    Example: rebalancer session | rebalancer session --speed 3600 --day 2026-11-20
+    """
     from rebalancer.cli.session import run_trading_day
 
     raise typer.Exit(run_trading_day(config, speed=speed, day=day))
@@ -128,12 +143,17 @@ def status(json: Json = False, no_color: NoColour = False) -> None:
 
 @app.command()
 def explain(
-    symbol: Annotated[str, typer.Argument(help="Such as AAPL or BTC/USD.")],
-    cycle: Annotated[str | None, typer.Option(help="A past cycle's id; the last one when left out.")] = None,
+    symbol: Annotated[str, typer.Argument(help="Such as AAPL or BTC/USD.", autocompletion=complete.symbols)],
+    cycle: Annotated[
+        str | None, typer.Option(help="A past cycle's id; the last one when left out.", autocompletion=complete.cycles)
+    ] = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Show why a symbol was or was not traded. Example: rebalancer explain AAPL"""
+    """Show why a symbol was or was not traded.
+
+    Example: rebalancer explain AAPL | rebalancer explain BTC/USD --cycle 2026-11-20T15:35Z
+    """
     from rebalancer.cli.past import show_explanation
 
     raise typer.Exit(show_explanation(symbol, cycle, config, as_json=json))
@@ -154,14 +174,19 @@ def history(
 @app.command()
 def report(
     config: Config = None,
-    period: Annotated[str, typer.Option(help="day, week, month, year or all.")] = "day",
+    period: Annotated[
+        str, typer.Option(help="day, week, month, year or all.", autocompletion=complete.periods)
+    ] = "day",
     day: Annotated[
         str | None, typer.Option(help="A day in the period, such as 2026-11-20; the last one if not.")
     ] = None,
     form: Annotated[str, typer.Option("--format", help="html, json or mail.")] = "html",
     show: Annotated[bool, typer.Option("--open", help="Show the page in a browser.")] = False,
 ) -> None:
-    """Write the report of a day, a week, a month. Example: rebalancer report --period week --open"""
+    """Write the report of a day, a week, a month.
+
+    Example: rebalancer report --open | rebalancer report --period week | rebalancer report --day 2026-11-20
+    """
     from rebalancer.cli.report import make_report
 
     raise typer.Exit(make_report(config, period=period, day=day, form=form, show=show))
@@ -169,11 +194,14 @@ def report(
 
 @app.command()
 def replay(
-    cycle: Annotated[str | None, typer.Argument(help="The cycle's id.")] = None,
+    cycle: Annotated[str | None, typer.Argument(help="The cycle's id.", autocompletion=complete.cycles)] = None,
     all_cycles: Annotated[bool, typer.Option("--all", help="Every stored cycle.")] = False,
     config: Config = None,
 ) -> None:
-    """Plan stored cycles again; silent when every plan comes out the same. Example: rebalancer replay --all"""
+    """Plan stored cycles again; silent when every plan comes out the same.
+
+    Example: rebalancer replay --all | rebalancer replay 2026-11-20T15:35Z
+    """
     from rebalancer.cli.past import replay_cycles
 
     if (cycle is None) == (not all_cycles):
@@ -190,7 +218,10 @@ def kill(
     ] = False,
     config: Config = None,
 ) -> None:
-    """Stop everything: nothing is sent until `resume`. Example: rebalancer kill --cancel --flatten"""
+    """Stop everything: nothing is sent until `resume`.
+
+    Example: rebalancer kill | rebalancer kill --cancel | rebalancer kill --cancel --flatten
+    """
     from rebalancer.cli.kill import throw
 
     raise typer.Exit(throw(config, reason=reason, cancel=cancel, flatten=flatten))
@@ -215,7 +246,10 @@ def doctor(
     json: Json = False,
     no_color: NoColour = False,
 ) -> None:
-    """Look at everything that a trading day needs, each with its fix. Example: rebalancer doctor --offline"""
+    """Look at everything that a trading day needs, each with its fix.
+
+    Example: rebalancer doctor | rebalancer doctor --offline --json
+    """
     from rebalancer.cli.doctor import run_doctor
 
     raise typer.Exit(run_doctor(config, offline=offline, sandbox=sandbox, as_json=json, colour=not no_color))
@@ -257,6 +291,28 @@ def config_schema() -> None:
     from rebalancer.cli.configuration import show_schema
 
     raise typer.Exit(show_schema())
+
+
+@alerts_app.callback(invoke_without_command=True)
+def alerts(
+    context: typer.Context,
+    config: Config = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many, newest first.")] = 20,
+    json: Json = False,
+) -> None:
+    """List alerts and what became of each. Example: rebalancer alerts --limit 5; rebalancer alerts test"""
+    from rebalancer.cli.alerts import show_alerts
+
+    if context.invoked_subcommand is None:
+        raise typer.Exit(show_alerts(config, limit=limit, as_json=json))
+
+
+@alerts_app.command("test")
+def alerts_test(config: Config = None) -> None:
+    """Send a test message through every channel. Example: rebalancer alerts test"""
+    from rebalancer.cli.alerts import test_channels
+
+    raise typer.Exit(test_channels(config))
 
 
 @exchange_app.command("serve")

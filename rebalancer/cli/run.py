@@ -29,6 +29,7 @@ def run_and_show(
     from rebalancer.report.document import json_of
     from rebalancer.report.files import ReportNotWritten, write_report
     from rebalancer.report.text import plan_table, run_table
+    from rebalancer.session.alerting import deliver_now
     from rebalancer.session.execute import execute
     from rebalancer.session.setup import load_setup
     from rebalancer.world.lock import RunLock
@@ -48,6 +49,8 @@ def run_and_show(
         show = plan_table if dry_run else run_table
         sys.stdout.write(show(record, width=terminal_width(), colour=colour and wants_colour()))
     sys.stderr.write(said)
+    if not dry_run:
+        deliver_now(setup, record.snapshot.account.id)
     return exit_of(record, trades_due=exit_code)
 
 

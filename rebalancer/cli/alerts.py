@@ -1,0 +1,77 @@
+"""`alerts`: what was told, what waits, and a test message through every channel."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rebalancer.cli.exits import Exit
+from rebalancer.cli.screen import warn
+
+
+def show_alerts(config: Sequence[Path] | None, *, limit: int, as_json: bool) -> int:
+    """List the newest alerts, newest first, each with what became of it on every channel."""
+    from rebalancer.report.visible import visible
+    from rebalancer.session.alerting import delivery_states
+    from rebalancer.session.setup import load_setup
+    from rebalancer.world.alerts import configured
+    from rebalancer.world.journal import Journal
+
+    setup = load_setup(config)
+    found = configured(setup.rules.alerts, setup.environ)
+    rows: list[dict[str, Any]] = []
+    if setup.journal.exists():
+        with Journal.open(setup.journal) as journal:
+            rows = delivery_states(journal, setup.rules.alerts, [channel.name for channel in found.channels], limit)
+    if as_json:
+        document = {"schema": "rebalancer.alerts/1", "channels": [c.name for c in found.channels], "alerts": rows}
+        sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+        return Exit.DONE
+    warn(found.problems)
+    if not found.channels:
+        sys.stderr.write("no channel is set up: alerts stay in the journal; see docs/alerts.md\n")
+    for row in rows:
+        states = ", ".join(f"{channel}: {state}" for channel, state in row["channels"].items())
+        head = f"{row['at']}  {row['level']:<7}  {visible(row['code'])}  {visible(row['key'])}".rstrip()
+        sys.stdout.write(f"{head}\n    {visible(row['text'])}\n" + (f"    {states}\n" if states else ""))
+    if not rows:
+        sys.stdout.write("no alerts\n")
+    return Exit.DONE
+
+
+def test_channels(config: Sequence[Path] | None) -> int:
+    """Send one test message through each channel and say how it went. 0 when all took it, else 69."""
+    from rebalancer.session.setup import load_setup
+    from rebalancer.values import time_text
+    from rebalancer.world.alerts import Message, NotDelivered, configured
+    from rebalancer.world.clock import SystemClock
+
+    setup = load_setup(config)
+    found = configured(setup.rules.alerts, setup.environ)
+    now = time_text(SystemClock().wall())
+    subject = f"[{setup.mode.upper()}] test message"
+    text = "This is a test of the alert channels. Nothing has happened.\n"
+    message = Message(f"test-{now}".replace(":", ""), "info", "test", "", 1, now, subject, text)
+    failed = len(found.problems)
+    for problem in found.problems:
+        sys.stdout.write(f"✘ {problem}\n")
+    for channel in found.channels:
+        try:
+            channel.send(message)
+            sys.stdout.write(f"✔ {channel.name}: sent to {channel.shown}\n")
+        except NotDelivered as error:
+            failed += 1
+            sys.stdout.write(f"✘ {channel.name}: {channel.shown}: {error}\n")
+    if found.heartbeat is not None:
+        try:
+            sys.stdout.write(f"✔ heartbeat: {found.heartbeat.shown}: {found.heartbeat.reach()}; no ping was sent\n")
+        except NotDelivered as error:
+            failed += 1
+            sys.stdout.write(f"✘ heartbeat: {found.heartbeat.shown}: {error}\n")
+    if not (found.channels or found.heartbeat or found.problems):
+        sys.stdout.write("no channel is set up; see docs/alerts.md\n")
+        return Exit.UNAVAILABLE
+    return Exit.UNAVAILABLE if failed else Exit.DONE
