@@ -15,6 +15,7 @@ no `if dry_run` here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Final, NamedTuple
 
 from rebalancer.codec import canonical, plan_text, rules_text, seal
@@ -28,6 +29,7 @@ from rebalancer.facts import Account, Position, Snapshot
 from rebalancer.guard import put_up, take_down
 from rebalancer.observe import Observation, World, observe
 from rebalancer.outcomes import CycleOutcome, OrderState
+from rebalancer.recover import telling
 from rebalancer.rules import Rules
 from rebalancer.values import ZERO, text_of, time_text
 from rebalancer.world.books.activities import note_activities
@@ -63,8 +65,14 @@ def run(world: World, rules: Rules, cycle_id: str | None = None) -> CycleResult:
 
     cycle_id: the slot, or None for a run by hand. Raises before anything is sent: BrokerUnavailable,
     CredentialsRefused, WrongAccount, JournalBroken, BadDocument, LockHeld (the slot is taken). Once the plan is
-    journalled it raises only when the journal itself fails, and then the next cycle closes this one.
+    journalled it raises only when the journal itself fails or another program trades the account under our prefix
+    (AnotherProgram, told in an alert).
     """
+    with telling(world):
+        return _run(world, rules, cycle_id)
+
+
+def _run(world: World, rules: Rules, cycle_id: str | None) -> CycleResult:
     watch = _Stopwatch(world)
     seen = observe(world, cycle_id)
     snapshot = seen.snapshot
@@ -161,7 +169,8 @@ def _adopt(world: World, seen: Observation) -> None:
             account_id, order.client_order_id, now, order.state, order.filled_qty, order.filled_avg_price, order.id,
             "late", said,
         )  # fmt: skip
-        world.journal.record_event(account_id, cycle_id, now, "alert", order.symbol, {"text": said})
+        body = {"level": "warning", "code": "late_order", "text": said}
+        world.journal.record_event(account_id, cycle_id, now, "alert", order.symbol, body)
 
 
 def _affordable(
@@ -187,6 +196,8 @@ def _affordable(
         latch(world.journal, snapshot.cycle_id, world.broker.now(), snapshot.session, account, breaches(account, rules))
         if world.broker.now() >= snapshot.session.close:
             return _none(increases, "the market closed while positions were reduced")
+        out = may_cost(reductions, ends)
+        account = account._replace(cash=account.cash - out, buying_power=account.buying_power - out)
     else:
         account, changed = snapshot.account, {}
     stopped = world.kill.reason(snapshot.account.id) is not None  # it may have been thrown since
@@ -196,6 +207,12 @@ def _affordable(
         for name, denial in afforded.denied.items()
     }
     return afforded.orders, denied
+
+
+def may_cost(reductions: Sequence[Order], ends: Mapping[str, OrderEnd]) -> Decimal:
+    """USD that purchases among the reductions may still cost, whose end the broker has not told."""
+    left = [(o, ends[o.client_order_id]) for o in reductions if o.side == "buy"]
+    return sum(((o.qty - end.filled_qty) * o.price for o, end in left if not end.state.is_final), ZERO)
 
 
 def _none(orders: Sequence[Order], why: str) -> tuple[tuple[Order, ...], dict[str, OrderEnd]]:

@@ -8,7 +8,8 @@ than every timeout on the way counts as never placed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 from typing import Final
@@ -21,9 +22,10 @@ from rebalancer.observe import World
 from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.rules import Rules
 from rebalancer.values import ZERO
-from rebalancer.world.desk import refuse_another
+from rebalancer.world.desk_alerts import tell_another_program
+from rebalancer.world.desk_watch import refuse_another
 from rebalancer.world.journal.records import CycleEnd, CycleRecord, OrderRecord
-from rebalancer.world.ports import Broker, BrokerOrder, WrongAccount
+from rebalancer.world.ports import AnotherProgram, Broker, BrokerOrder, WrongAccount
 
 WAIT_STEP_SECONDS: Final = 0.25
 
@@ -33,8 +35,25 @@ def recover(world: World, broker: Broker, rules: Rules) -> None:
 
     broker: the same as `world.broker`, able to cancel; a dry run has none and recovers nothing. Raises
     BrokerUnavailable when the broker cannot be asked: then nothing may be planned either. Raises WrongAccount, since
-    another account knows none of these orders, and that says nothing about them.
+    another account knows none of these orders, and that says nothing about them; and AnotherProgram, told in an alert,
+    when what stands under one of our ids is not what we wrote down.
     """
+    with telling(world):
+        _recover(world, broker, rules)
+
+
+@contextmanager
+def telling(world: World) -> Iterator[None]:
+    """Write an alert when another program turns out to trade this account; the error goes on its way."""
+    try:
+        yield
+    except AnotherProgram as error:
+        words = " ".join(str(error).split())
+        tell_another_program(world.journal, world.account_id, None, world.broker.now(), words)
+        raise
+
+
+def _recover(world: World, broker: Broker, rules: Rules) -> None:
     if not world.account_id:
         return
     unresolved = world.journal.unresolved_orders(world.account_id)

@@ -17,11 +17,12 @@ service() {
     *)
       [ -f "config/profiles/$profile.yaml" ] || {
         say "error: there is no config/profiles/$profile.yaml"
-        return 2
+        say "  hint: there are: $(cd config/profiles 2>/dev/null && ls | sed -n 's/[.]yaml$//p' | tr '\n' ' ')"
+        return 78
       }
       unit=paper-trading-session@$profile state=$base/profiles/$profile
-      secrets=$config_home/paper-trading-$profile.env
-      export STATE_DIRECTORY="$state" REBALANCER__REPORTING__DIRECTORY="reports/$profile"
+      secrets=$config_home/paper-trading@$profile.env
+      export REBALANCER_PROFILE="$profile"
       ;;
   esac
   pid_file=$state/session.pid
@@ -42,25 +43,20 @@ profile_of() {
   done
 }
 
-# become COMMAND...: turn this shell into the program, with this profile's secrets in its environment.
+# become COMMAND...: turn this shell into the program, which reads this profile's env file by itself.
 become() {
-  if [ -f "$secrets" ]; then
-    set -a
-    . "$secrets"
-    set +a
-  fi
   export PYTHONPATH="$PWD"
   exec "$PYTHON" -m rebalancer "$@"
 }
 
-# rebalance COMMAND...: the program in a child, so that the secrets stay there.
+# rebalance COMMAND...: the program in a child.
 rebalance() {
   (become "$@")
 }
 
-# config_options: the --config options of this profile, on stdout.
+# config_options: the options of this profile, on stdout.
 config_options() {
-  [ -z "$profile" ] || printf -- '--config config/execution.yaml --config config/profiles/%s.yaml' "$profile"
+  [ -z "$profile" ] || printf -- '--profile %s' "$profile"
 }
 
 # has_systemd: whether this user has a systemd of his own that answers.

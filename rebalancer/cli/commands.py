@@ -46,7 +46,10 @@ NoColour = Annotated[bool, typer.Option("--no-color", help="No colours (also: NO
 
 @app.callback(invoke_without_command=True)
 def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
-    """Examples: `rebalancer run-now`, `rebalancer plan`, `rebalancer status`, `rebalancer explain AAPL`."""
+    """Examples: `rebalancer run-now`, `rebalancer plan`, `rebalancer status`, `rebalancer explain AAPL`.
+
+    Every command also takes --profile NAME, --environment development|production, --live and --yes.
+    """
     if version:
         typer.echo(f"rebalancer {__version__}")
         raise typer.Exit
@@ -164,11 +167,55 @@ def history(
     config: Config = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many cycles, newest first.")] = 20,
     json: Json = False,
+    form: Annotated[str | None, typer.Option("--format", help="csv or json: cycles as a table, oldest first.")] = None,
 ) -> None:
-    """List past cycles. Example: rebalancer history --limit 5"""
+    """List past cycles. Example: rebalancer history --limit 5 | rebalancer history --format csv"""
     from rebalancer.cli.past import show_history
 
+    if form is not None:
+        from rebalancer.cli.export import export_table
+
+        raise typer.Exit(export_table("cycles", config, form=form, since=None, to=None, limit=limit))
     raise typer.Exit(show_history(limit, config, as_json=json))
+
+
+@app.command()
+def performance(
+    config: Config = None,
+    days: Annotated[int, typer.Option(min=1, max=100_000, help="The last so many calendar days.")] = 30,
+    everything: Annotated[bool, typer.Option("--all", help="Everything since the books began.")] = False,
+    json: Json = False,
+    no_color: NoColour = False,
+) -> None:
+    """Show what trading came to: returns, ratios, round trips, costs.
+
+    Example: rebalancer performance | rebalancer performance --days 90 | rebalancer performance --all --json
+    """
+    from rebalancer.cli.performance import show_performance
+
+    raise typer.Exit(show_performance(config, days=None if everything else days, as_json=json, colour=not no_color))
+
+
+@app.command()
+def export(
+    what: Annotated[str, typer.Argument(help="trips, fills, orders, cycles, performance or tradervue.")],
+    config: Config = None,
+    form: Annotated[str, typer.Option("--format", help="csv or json.")] = "csv",
+    since: Annotated[str | None, typer.Option(help="From this day on, such as 2026-11-20.")] = None,
+    to: Annotated[Path | None, typer.Option(help="A file, written whole; stdout when left out.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="tradervue: show what would be sent.")] = False,
+) -> None:
+    """Write trips, fills, orders, cycles or days for other programs, or copy executions to Tradervue.
+
+    Example: rebalancer export trips | rebalancer export fills --format json --since 2026-11-20 --to fills.json
+    """
+    from rebalancer.cli.export import export_table, export_to_tradervue
+
+    if what == "tradervue":
+        raise typer.Exit(export_to_tradervue(config, dry_run=dry_run))
+    if dry_run:
+        _usage("--dry-run goes with tradervue alone")
+    raise typer.Exit(export_table(what, config, form=form, since=since, to=to))
 
 
 @app.command()
@@ -236,6 +283,21 @@ def resume(
     from rebalancer.cli.kill import lift
 
     raise typer.Exit(lift(config, reason=reason))
+
+
+@app.command("arm-live")
+def arm_live(
+    account: Annotated[str, typer.Option(help="The last four characters of the account that may be traded.")],
+    hours: Annotated[int, typer.Option(min=1, max=168, help="How long, in hours.")] = 12,
+    config: Config = None,
+) -> None:
+    """Stand in for --live until it expires; the other switches must be on too.
+
+    Example: rebalancer arm-live --account 1234 --hours 12
+    """
+    from rebalancer.cli.arm import arm_account
+
+    raise typer.Exit(arm_account(config, account=account, hours=hours))
 
 
 @app.command()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from rebalancer.cli.exits import Exit
+from rebalancer.cli.progress import progress
 from rebalancer.cli.screen import wants_colour
 
 MARKS: Final = {"ok": "✔", "warn": "!", "fail": "✘"}
@@ -34,7 +35,7 @@ def run_doctor(config: Sequence[Path] | None, *, offline: bool, sandbox: bool, a
             found.append(Finding("ok" if right else "fail", f"sandbox: {probe.what}", probe.said, "", int(not right)))
     if not offline:
         try:
-            with connected(setup) as connection:
+            with connected(setup) as connection, progress("asking the broker"):
                 broker = AlpacaBroker(connection.credentials, connection.endpoints, setup.rules.broker)
                 found += check_there(setup, broker, SystemClock().wall())
                 broker.close()

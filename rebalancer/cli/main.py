@@ -16,10 +16,18 @@ def main() -> None:
     `status` in its plain forms goes past the parser, which alone (typer imports pydantic) costs two thirds of the
     300 ms that it may take; any other form, such as `status --help`, is parsed as usual.
     """
-    words = sys.argv[1:]
+    sys.exit(guarded(_run))
+
+
+def _run() -> None:
+    from rebalancer.cli.options import put_in_force, taken
+
+    found = taken(sys.argv[1:])
+    put_in_force(found)
+    words = found.rest
     if words[:1] == ["status"] and set(words[1:]) <= STATUS_WORDS:
-        sys.exit(guarded(lambda: _status(words[1:])))
-    sys.exit(guarded(_parsed))
+        _status(words[1:])
+    _parsed(words)
 
 
 def _status(words: list[str]) -> None:
@@ -28,7 +36,7 @@ def _status(words: list[str]) -> None:
     sys.exit(show_status(as_json="--json" in words, colour="--no-color" not in words))
 
 
-def _parsed() -> None:
+def _parsed(words: list[str]) -> None:
     from rebalancer.cli.commands import app
 
-    app()
+    app(words)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rebalancer.cli.exits import Exit
+from rebalancer.cli.progress import progress
 from rebalancer.cli.screen import terminal_width, wants_colour
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def replay_cycles(cycle_id: str | None, config: Sequence[Path] | None) -> int:
     setup = load_setup(config)
     if not _has_journal(setup):
         return Exit.USAGE
-    with Journal.open(setup.journal) as journal:
+    with Journal.open(setup.journal) as journal, progress("planning again") as heard:
         journal.verify()
         known = [c for c in journal.cycles(None, 10_000_000) if c.plan_sha256 is not None]
         wanted = [c for c in known if cycle_id is None or c.cycle_id == cycle_id]
@@ -93,7 +94,8 @@ def replay_cycles(cycle_id: str | None, config: Sequence[Path] | None) -> int:
             sys.stderr.write(f"error: there is no planned cycle{'' if cycle_id is None else ' ' + cycle_id}\n")
             return Exit.USAGE
         found = 0
-        for cycle in wanted:
+        for number, cycle in enumerate(wanted, 1):
+            heard(f"cycle {number} of {len(wanted)}, {cycle.cycle_id}")
             for line in differences(journal, cycle.cycle_id):
                 found += 1
                 sys.stdout.write(f"{cycle.cycle_id}: {line}\n")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from rebalancer.cli.exits import Exit
+from rebalancer.cli.progress import progress
 from rebalancer.cli.screen import shown_path
 from rebalancer.documents import BadDocument
 
@@ -35,7 +36,7 @@ def make_report(config: Sequence[Path] | None, *, period: str, day: str | None, 
     if not setup.journal.exists():
         sys.stderr.write(f"error: nothing has been run yet in {setup.mode} mode\n  hint: rebalancer run-now\n")
         return Exit.USAGE
-    with Journal.open(setup.journal) as journal:
+    with Journal.open(setup.journal) as journal, progress("reading the journal"):
         newest = next((c for c in journal.cycles(None, 1)), None)
         if newest is None:
             sys.stderr.write("error: there is no cycle yet\n  hint: rebalancer run-now\n")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rebalancer.cli.exits import Exit
+from rebalancer.cli.progress import progress
 from rebalancer.cli.screen import log_to_stderr, shown_path, terminal_width, wants_colour, warn
 from rebalancer.documents import BadDocument
 from rebalancer.outcomes import CycleOutcome, OrderState
@@ -31,14 +32,17 @@ def run_and_show(
     from rebalancer.report.text import plan_table, run_table
     from rebalancer.session.alerting import deliver_now
     from rebalancer.session.execute import execute
-    from rebalancer.session.setup import load_setup
+    from rebalancer.session.setup import banner, load_setup
     from rebalancer.world.lock import RunLock
 
     log_to_stderr()
     setup = narrowed(load_setup(config), wish)
     warn(setup.loaded.warnings)
-    with RunLock(setup.state / "run.lock"), connected(setup) as connection:
-        record = execute(setup, connection, dry_run=dry_run)
+    if setup.environment.is_production or setup.profile:
+        sys.stderr.write(f"environment: {banner(setup)}\n")
+    label = "planning" if dry_run else "rebalancing"
+    with RunLock(setup.state / "run.lock"), connected(setup) as connection, progress(label) as heard:
+        record = execute(setup, connection, dry_run=dry_run, heard=heard)
     try:
         said = f"report: {shown_path(write_report(record, setup.reports).html_path)}\n"
     except ReportNotWritten as error:  # the trading is done and stays done
@@ -90,8 +94,14 @@ def connected(setup: Setup) -> Iterator[Connection]:
             endpoints = Endpoints.from_environment(setup.environ)
         except WorldError as error:
             raise BadDocument("environment", str(error)) from None
-        yield Connection(Credentials.from_environment(setup.environ), endpoints)
+        from rebalancer.session.live import agree
+
+        allowed = agree(setup, endpoints)
+        yield Connection(Credentials.from_environment(setup.environ), allowed)
         return
+    from rebalancer.session.setup import refuse_unasked_exchange
+
+    refuse_unasked_exchange(setup)
     from rebalancer.cli.embedded import embedded_exchange
 
     with embedded_exchange(setup.rules.simulation, setup.state / "exchange.sqlite") as url:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def run_trading_day(config: Sequence[Path] | None, *, speed: float | None, day: str | None) -> int:
     """Run one session. Exit code 0 when the day is closed, when the market is closed, and after a stop by a signal."""
     from rebalancer.session.notify import Notify
-    from rebalancer.session.setup import load_setup
+    from rebalancer.session.setup import banner, load_setup
     from rebalancer.session.start import run_session
     from rebalancer.session.stop import Stop
 
@@ -42,6 +42,7 @@ def run_trading_day(config: Sequence[Path] | None, *, speed: float | None, day: 
     stop = Stop()
     with stop.on_signals(), _connected(setup, simulated, wanted) as (connection, time):
         sys.stderr.write(f"session: {setup.mode}, journal {setup.journal}\n")
+        sys.stderr.write(f"environment: {banner(setup)}\n")
         said = run_session(setup, connection, stop, notify, exchange=time, speed=speed or 1.0)
     sys.stderr.write(f"session: {said}\n")
     return Exit.DONE
@@ -54,12 +55,15 @@ def _connected(setup: Setup, simulated: bool, day: date | None) -> Iterator[tupl
     from rebalancer.cli.embedded import exchange_for_session
     from rebalancer.cli.run import connected
     from rebalancer.session.execute import Connection
+    from rebalancer.session.setup import refuse_unasked_exchange
     from rebalancer.world.brokers import Credentials, Endpoints
 
     if setup.mode != "simulated":
         with connected(setup) as connection:
             yield connection, None
         return
+    if not simulated:  # --speed and --day ask for the embedded exchange
+        refuse_unasked_exchange(setup)
     rules = setup.rules
     lead = rules.session.start_lead_minutes + 1
     with exchange_for_session(rules.simulation, setup.state / "exchange.sqlite", simulated, day, lead) as running:

@@ -1,11 +1,12 @@
 """`status`: one screen from the local journal alone, within 300 ms.
 
 So nothing heavy is imported, and the configuration is not read: it shows what ran last even when the configuration is
-broken. Of the two journals (simulated, paper) it shows the one that was written last.
+broken. Of the journals (simulated, paper, live) it shows the one that was written last.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -20,11 +21,12 @@ from rebalancer.outcomes import CycleOutcome
 from rebalancer.report.records import Mode, RunSummary, StatusView
 from rebalancer.report.status import status_text
 from rebalancer.values import ZERO, decimal_of, utc_of
+from rebalancer.world.environment import PROFILE, environment_of
 from rebalancer.world.journal.glance import Glance, glance
 from rebalancer.world.kill import halt_reason
 from rebalancer.world.paths import JOURNAL_NAME, state_directory
 
-MODES: Final[tuple[Mode, ...]] = ("simulated", "paper")
+MODES: Final[tuple[Mode, ...]] = ("simulated", "paper", "live")
 TODAY: Final = timedelta(hours=18)  # orders younger than this count as today's: no day is longer, no two are closer
 
 
@@ -39,13 +41,18 @@ def show_status(*, as_json: bool, colour: bool) -> int:
         _, mode, path = max(there)
         look = glance(path, day_start=now - TODAY)
         view = nothing_yet(now) if look is None else view_of(look, mode, path, now)
+    where = environment_of(os.environ)
+    profile = os.environ.get(PROFILE, "").strip()
     if as_json:
         import json
 
-        document = {"schema": "rebalancer.status/1", **plain(view)}
+        extra = {"environment": where.name, "environment_because": where.because, "profile": profile or None}
+        document = {"schema": "rebalancer.status/1", **plain(view), **extra}
         sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write(status_text(view, width=terminal_width(), colour=colour and wants_colour()))
+        named = f", profile {profile}" if profile else ""
+        sys.stderr.write(f"environment: {where.name} ({where.because}){named}\n")
     return Exit.DONE
 
 

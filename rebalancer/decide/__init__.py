@@ -70,7 +70,8 @@ def plan(snapshot: Snapshot, rules: Rules) -> Plan:
     budget = Budget(snapshot.day, rules)
     reductions = _allowed(phases.reduce, budget, denied)
     after_reduce = room.copy_with((t.symbol, t.qty) for t in reductions)
-    increases = [t for t in phases.increase if t.symbol not in denied]  # whose close is denied is not opened either
+    # What cannot be closed is not opened on the other side either.
+    increases: Sequence[Trade] = [t for t in phases.increase if t.symbol not in denied]
     if judgement.denied is not None:
         denied |= {t.symbol: Denial(judgement.denied, judgement.because) for t in increases}
         increases = []
@@ -83,8 +84,9 @@ def plan(snapshot: Snapshot, rules: Rules) -> Plan:
     denied |= funded.denied
 
     orders = tuple(
-        draft(trade, snapshot.account.id, snapshot.cycle_id, instruments[trade.symbol], prices, rules)
-        for trade in (*reductions, *funded.trades)
+        draft(trade, snapshot.account.id, snapshot.cycle_id, instruments[trade.symbol], prices, rules, leads=place == 0)
+        for trades in (reductions, funded.trades)
+        for place, trade in enumerate(trades)
     )
     cut = {d.cap for d in denied.values()} | {t.cap for t in funded.trades}
     endings = _endings(moves, orders, denied, book, aims)

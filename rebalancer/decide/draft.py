@@ -1,7 +1,9 @@
 """Write a trade down as the order that will be sent, with an id that is computed, not drawn.
 
 The id is made from account, cycle, phase, symbol and attempt, so that doing it twice is doing it once. It is at most 48
-characters long and starts with our prefix, so that our orders can be told from others.
+characters long and starts with our prefix, so that our orders can be told from others. The first order of a phase says
+LEAD where others say their symbol: two copies of this program that run the same cycle of an account, each with signals
+and a journal of its own, want the same id first, and the broker gives it to one of them.
 """
 
 from __future__ import annotations
@@ -22,11 +24,24 @@ from rebalancer.values import CENT, ZERO, Side, cents_toward_zero, decimal_near,
 
 ID_PREFIX: Final = "rb-"
 ID_LENGTH_MAX: Final = 48
+LEAD: Final = "1ST"  # no symbol begins with a digit
 PENNY_TICK: Final = Decimal("0.0001")  # Alpaca: four decimals below one dollar, two from there on
 
 
-def draft(trade: Trade, account_id: str, cycle_id: str, instrument: Instrument, prices: Prices, rules: Rules) -> Order:
-    """The order of one trade. Notional is in USD at the decision price, rounded toward zero to cents."""
+def draft(
+    trade: Trade,
+    account_id: str,
+    cycle_id: str,
+    instrument: Instrument,
+    prices: Prices,
+    rules: Rules,
+    *,
+    leads: bool = False,
+) -> Order:
+    """The order of one trade. Notional is in USD at the decision price, rounded toward zero to cents.
+
+    leads: it is the first of its phase.
+    """
     side: Side = "buy" if trade.qty > 0 else "sell"
     is_long = trade.qty > 0
     opening = trade.phase == "increase"
@@ -38,7 +53,7 @@ def draft(trade: Trade, account_id: str, cycle_id: str, instrument: Instrument, 
         reserve_per_share(trade.symbol, prices.ask[trade.symbol], rules, is_long=is_long) * qty if opening else ZERO
     )
     return Order(
-        client_order_id=order_id(account_id, cycle_id, trade.phase, trade.symbol, 1),
+        client_order_id=order_id(account_id, cycle_id, trade.phase, LEAD if leads else trade.symbol, 1),
         phase=trade.phase,
         symbol=trade.symbol,
         side=side,

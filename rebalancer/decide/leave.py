@@ -1,8 +1,8 @@
 """Say whether this cycle has to leave every position, and why.
 
 Either because the account is to be flat some minutes before the close, or because a loss limit was broken and
-`on_breach` is `flatten`. Being flat *by* a time takes as many cycles as the largest trade and the most reductions of a
-cycle demand; the first of them is early enough for the last one to begin in time. Nothing is opened in the cycle before.
+`on_breach` is `flatten`. Being flat *by* a time takes as many cycles as the largest trade and the most reductions of
+one demand; the first of them is early enough for the last one to begin in time. Nothing is opened in the cycle before.
 """
 
 from __future__ import annotations

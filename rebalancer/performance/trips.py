@@ -10,18 +10,21 @@ from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from rebalancer.performance.fees import NEW_YORK
 from rebalancer.performance.lots import Closing
 from rebalancer.performance.records import UNKNOWN, AssetClass, Story, asset_class
 from rebalancer.values import ZERO
 
+INHERITED: Final = "inherited"  # the source of shares that came without an order: held before the books, or moved in
+
 
 class Trip(NamedTuple):
     """One round trip. `qty` unsigned shares, `entry` and `exit` average USD a share; `gross` before and `profit` after
     fees; `slippage` USD lost (+) or gained (-) against decision prices at both ends, None when a price is not known.
-    `cost` is what was put at stake: the value at entry. `source` spoke for the entry, `reason` is that of the exit."""
+    `cost` is what was put at stake: the value at entry. `source` spoke for the entry, `reason` is that of the exit. A
+    trip whose source is `INHERITED` was opened when the books began, as far as they know."""
 
     symbol: str
     side: Literal["long", "short"]
@@ -93,12 +96,18 @@ def _trip(
         gross=sum((p.gross for p in parts), ZERO),
         fees=sum((p.fees for p in parts), ZERO),
         slippage=_slippage(parts, opening, closing),
-        source=UNKNOWN if opening is None else opening.source,
+        source=_source(first, opening),
         sector=sectors.get(first.symbol, UNKNOWN),
         asset_class=asset_class(first.symbol),
         regime=regimes.get(opened_at.astimezone(NEW_YORK).date(), UNKNOWN),
         reason="" if closing is None else closing.reason,
     )
+
+
+def _source(part: Closing, opening: Story | None) -> str:
+    if opening is not None:
+        return opening.source
+    return UNKNOWN if part.opening_order else INHERITED
 
 
 def _slippage(parts: list[Closing], opening: Story | None, closing: Story | None) -> Decimal | None:

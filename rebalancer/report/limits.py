@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from rebalancer.decisions import LimitUse
@@ -11,6 +12,8 @@ from rebalancer.report.words import Word
 LIMIT_WARNING: Final = 0.8
 _STOPPING: Final = ("loss", "drawdown", "orders", "frozen")  # limits that end trading, by a word in their name
 _OF_EQUITY: Final = ("loss", "drawdown", "heat")
+QUIET: Final = 0.5  # a group below this share of its limit is of no interest until somebody asks
+_GROUPS: Final = ("sector:", "correlation:")
 _DUST: Final = 1e-9  # of floating point, relative
 
 
@@ -48,6 +51,25 @@ def limit_row(limit: LimitUse) -> LimitRow:
         round(min(share or 0.0, 1.0) * 100),
         _word(limit),
     )
+
+
+class ShownLimits(NamedTuple):
+    """The limits in the order in which they matter: those that stop trading, then the most used. `quiet` are groups of
+    which less than half is used; `idle` counts those of which nothing is."""
+
+    first: tuple[LimitRow, ...]
+    quiet: tuple[LimitRow, ...]
+    idle: int
+
+
+def shown_limits(limits: Sequence[LimitUse]) -> ShownLimits:
+    """Sort the limits of sectors and of correlated names by how much they matter."""
+    ordered = sorted(limits, key=lambda x: (not stops_trading(x), -(used(x) or 0.0), x.name))
+    groups = [x for x in ordered if x.name.startswith(_GROUPS)]
+    idle = [x for x in groups if not x.before and not x.after]
+    quiet = [x for x in groups if x not in idle and not x.binds and (used(x) or 0.0) < QUIET]
+    first = [x for x in ordered if x not in idle and x not in quiet]
+    return ShownLimits(tuple(map(limit_row, first)), tuple(map(limit_row, quiet)), len(idle))
 
 
 def used(limit: LimitUse) -> float | None:

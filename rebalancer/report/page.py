@@ -18,7 +18,7 @@ from rebalancer.report import numbers
 from rebalancer.report.allocation import bars, by_sector, by_symbol, known_prices, largest_drift
 from rebalancer.report.attention import attention
 from rebalancer.report.document import EMBEDDED_MAX, embedded_json
-from rebalancer.report.limits import LIMIT_WARNING, limit_row
+from rebalancer.report.limits import LIMIT_WARNING, shown_limits
 from rebalancer.report.paths import report_name
 from rebalancer.report.records import RunRecord, RunSummary
 from rebalancer.report.redact import redact
@@ -83,6 +83,7 @@ def context_of(record: RunRecord) -> dict[str, Any]:
     rows = by_symbol(record)
     sectors = by_sector(record, rows)
     held = holdings(record)
+    limits = shown_limits(record.plan.limits)
     return {
         "record": record,
         "summary": needs_text(items),
@@ -104,7 +105,9 @@ def context_of(record: RunRecord) -> dict[str, Any]:
         "sectors": fold(sectors),
         "sector_bars": bars(sectors[:ROWS_MAX], limit=True),
         "targets": fold([t for t in record.plan.targets if not t.implied or t.weight]),
-        "limits": fold([limit_row(limit) for limit in record.plan.limits]),
+        "limits": fold(limits.first),
+        "limits_quiet": fold(limits.quiet),
+        "limits_idle": limits.idle,
         "limit_warning": LIMIT_WARNING,
         "holdings": fold(held),
         "holdings_value": _sum(h.value for h in held),

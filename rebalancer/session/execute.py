@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from rebalancer.outcomes import OrderState
 from rebalancer.recover import recover
 from rebalancer.report.records import Finding, Mode, OrderLine, RuleChange, RunRecord, Timing
 from rebalancer.rules import Rules
+from rebalancer.session.ownership import owned
 from rebalancer.session.setup import Setup
 from rebalancer.session.sources import Sources
 from rebalancer.session.stop import StopOrKill, Stopping, never
@@ -57,10 +58,12 @@ def execute(
     cycle_id: str | None = None,
     clock: Clock | None = None,
     stopping: Stopping = never,
+    heard: Callable[[str], None] | None = None,
 ) -> RunRecord:
     """Run one cycle. The caller holds the run lock. Raises what `cycle.run` raises."""
     rules = setup.rules
-    with opened_world(setup, connection, dry_run=dry_run, clock=clock, stopping=stopping) as (world, broker):
+    opened = opened_world(setup, connection, dry_run=dry_run, clock=clock, stopping=stopping, heard=heard)
+    with opened as (world, broker):
         started = world.clock.wall()
         if not dry_run:
             recover(world, broker, rules)
@@ -75,7 +78,7 @@ def execute(
             world.clock.wall(),
         )
         if not dry_run:
-            tell_of_cycle(world.journal, record, world.broker.now())
+            tell_of_cycle(world.journal, record)
         return record
 
 
@@ -87,17 +90,19 @@ def opened_world(
     dry_run: bool,
     clock: Clock | None = None,
     stopping: Stopping = never,
+    heard: Callable[[str], None] | None = None,
 ) -> Iterator[Opened]:
     """Put a world together for one cycle.
 
     stopping: asked before every order leaves, beside the kill switch; a reason means that nothing more is sent.
+    heard: told the name of every call to the broker.
     """
     rules, clock = setup.rules, clock or SystemClock()
     with ExitStack() as stack:
         journal = stack.enter_context(Journal.open(setup.journal))
         real = AlpacaBroker(connection.credentials, connection.endpoints, rules.broker, monotonic=clock.monotonic)
         stack.callback(real.close)
-        broker = CountedBroker(real)
+        broker = CountedBroker(real, heard)
         together = Together(rules.broker.max_concurrent_calls)
         stack.callback(together.close)
         sectors = read_sectors(setup.root / rules.sectors_file)
@@ -105,6 +110,8 @@ def opened_world(
         latest = journal.cycles(None, 1)
         account_id = latest[0].account_id if latest else broker.account().id
         refuse_older(journal, account_id, __version__)
+        if not dry_run:
+            stack.enter_context(owned(setup, journal, account_id))
         at_the_door = StopOrKill(setup.state, journal, stopping)
         yield Opened(
             World(

@@ -27,7 +27,8 @@ from rebalancer.session.exits import Exit, Gone, leave
 from rebalancer.session.setup import Setup
 from rebalancer.values import ZERO, text_of
 from rebalancer.world.clock import SystemClock
-from rebalancer.world.desk import NOTHING_TOLD, LiveDesk
+from rebalancer.world.desk import LiveDesk
+from rebalancer.world.desk_watch import NOTHING_TOLD
 from rebalancer.world.gate import Gate
 from rebalancer.world.lock import RunLock
 from rebalancer.world.paths import LOCK_NAME

@@ -21,7 +21,7 @@ from rebalancer.observe import World
 from rebalancer.rules import Rules
 from rebalancer.session.exits import Exit, Gone, leave
 from rebalancer.values import ZERO
-from rebalancer.world.desk import NOTHING_TOLD
+from rebalancer.world.desk_watch import NOTHING_TOLD
 from rebalancer.world.protection.records import Kept
 
 Leave = Callable[[World, Rules, Sequence[Exit], str], tuple[Gone, ...]]

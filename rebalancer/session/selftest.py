@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from rebalancer.decide import plan
+from rebalancer.decide.fund import most_reductions
 from rebalancer.decisions import Plan
 from rebalancer.facts import Account, Day, Instrument, Position, Quote, Signal, Snapshot
 from rebalancer.rules import NoTradeBand, Rules
@@ -277,16 +278,10 @@ PLAN_PROBES: Final[Mapping[str, PlanProbe]] = {
     _risk("sector_limits"): PlanProbe(_own_sector, off=lambda value: not value),
     _risk("max_unknown_sector_exposure"): PlanProbe(_no_sector),
     _risk("max_correlation_exposure"): PlanProbe(_plain),
-    _risk("max_orders_per_day"): PlanProbe(
-        _day,
-        kept=(_risk("reserved_order_fraction"),),
-        halts=lambda r: int(r.risk_management.max_orders_per_day * r.risk_management.reserved_order_fraction) == 0,
-    ),
-    _risk("max_orders_per_symbol_per_day"): PlanProbe(
-        _symbol, halts=lambda r: r.risk_management.max_orders_per_symbol_per_day == 0
-    ),
+    _risk("max_orders_per_day"): PlanProbe(_day, kept=(_risk("reserved_order_fraction"),)),
+    _risk("max_orders_per_symbol_per_day"): PlanProbe(_symbol),
     "execution.max_orders_per_execution": PlanProbe(
-        _many, off=lambda value: value == 0, halts=lambda r: r.execution.max_orders_per_execution == 0
+        _many, off=lambda value: value == 0, halts=lambda r: most_reductions(r) == 0
     ),
     _risk("max_frozen_exposure"): PlanProbe(_unexplained, halts=lambda _: True),
     _risk("buying_power_buffer"): PlanProbe(_poor, off=lambda value: value == 0),

@@ -11,20 +11,33 @@ from rebalancer.documents import BadDocument
 from rebalancer.report.records import Mode
 from rebalancer.rules import Rules
 from rebalancer.world.config import LoadedRules, load_rules
-from rebalancer.world.paths import config_directories, project_root, reports_directory, state_directory
+from rebalancer.world.environment import PROFILE, Environment, environment_of, profile_file
+from rebalancer.world.live import COMMAND_LINE
+from rebalancer.world.paths import (
+    accounts_directory,
+    config_directories,
+    project_root,
+    reports_directory,
+    state_directory,
+)
+from rebalancer.world.secrets import Surroundings, surroundings
+from rebalancer.world.secrets.aws import VARIABLE as AWS_SECRET
 
 CONFIG_NAME = "execution.yaml"
 
 
 class Setup(NamedTuple):
-    """One configured rebalancer. `mode` is simulated for the embedded exchange, else paper; `state` holds the journal
-    and all that belongs to this mode; relative paths of the rules are below `root`."""
+    """One configured rebalancer. `mode` is simulated for the embedded exchange, else paper or live; `state` holds the
+    journal and all that belongs to this mode; relative paths of the rules are below `root`."""
 
     root: Path
     loaded: LoadedRules
     mode: str
     state: Path
     environ: Mapping[str, str]
+    profile: str = ""
+    environment: Environment = Environment("development", "put together by hand")
+    accounts: Path | None = None  # the folder of the account locks; None: no lock is taken
 
     @property
     def rules(self) -> Rules:
@@ -39,7 +52,7 @@ class Setup(NamedTuple):
     @property
     def reports(self) -> Path:
         """The folder of the report pages."""
-        return reports_directory(self.rules, self.root)
+        return reports_directory(self.rules, self.root) / self.profile
 
 
 def load_setup(config: Sequence[Path] | None, environ: Mapping[str, str] | None = None) -> Setup:
@@ -50,23 +63,50 @@ def load_setup(config: Sequence[Path] | None, environ: Mapping[str, str] | None 
     environ = os.environ if environ is None else environ
     found = project_root(Path.cwd())
     root = found or Path.cwd()
+    profile = environ.get(PROFILE, "").strip()
     paths = list(config) if config else _first_config(found)
-    loaded = load_rules(paths, environ)
+    if profile:
+        own = profile_file(profile, root)
+        paths += [] if own in [path.absolute() for path in paths] else [own]
+    gathered = surroundings(environ, profile)
+    environment = environment_of(gathered)
+    loaded = load_rules(paths, gathered)
+    if environment.is_production and loaded.rules.signals.sample == "auto":
+        signals = loaded.rules.signals.model_copy(update={"sample": "never"})
+        loaded = loaded._replace(rules=loaded.rules.model_copy(update={"signals": signals}))
     rules = loaded.rules
-    if rules.execution.mode == "live":
+    mode = "live" if rules.execution.mode == "live" else "simulated" if uses_embedded(rules, gathered) else "paper"
+    if mode == "live" and rules.broker.kind == "embedded":
+        raise BadDocument(_place(loaded, "execution.mode"), "the embedded exchange is never live", "set it to paper")
+    return Setup(root, loaded, mode, state_directory(mode), gathered, profile, environment, accounts_directory())
+
+
+def refuse_unasked_exchange(setup: Setup) -> None:
+    """Raise BadDocument when production would practise on the embedded exchange only because no key is there."""
+    said = COMMAND_LINE.get()
+    if said is not None and said.live and setup.mode == "simulated":
+        raise BadDocument("--live", "there is no live account: the broker is the embedded exchange", "leave it out")
+    if setup.environment.is_production and setup.mode == "simulated" and setup.rules.broker.kind == "auto":
         raise BadDocument(
-            _place(loaded, "execution.mode"),
-            "live trading is not part of this version",
-            "set execution.mode to paper; real money is never traded by accident",
+            "broker.kind",
+            f"there is no key, and this is production ({setup.environment.because})",
+            "give it APCA_API_KEY_ID and APCA_API_SECRET_KEY, or set broker.kind: embedded to practise, "
+            "or REBALANCER_ENVIRONMENT=development",
         )
-    mode = "simulated" if uses_embedded(rules, environ) else "paper"
-    return Setup(root, loaded, mode, state_directory(mode), environ)
+
+
+def banner(setup: Setup) -> str:
+    """Environment, profile and where the secrets come from, in one line; never a value."""
+    origins = setup.environ.origins() if isinstance(setup.environ, Surroundings) else {}
+    places = ", ".join(dict.fromkeys(origins.values())) or "nowhere yet"
+    profile = f", profile {setup.profile}" if setup.profile else ""
+    return f"{setup.environment.name} ({setup.environment.because}){profile}; secrets from {places}"
 
 
 def uses_embedded(rules: Rules, environ: Mapping[str, str]) -> bool:
     """Whether the broker is the embedded exchange: by configuration, or because nothing says that there is another."""
     if rules.broker.kind == "auto":
-        return not (environ.get("APCA_API_KEY_ID") or environ.get("APCA_API_BASE_URL"))
+        return not any(environ.get(name) for name in ("APCA_API_BASE_URL", AWS_SECRET, "APCA_API_KEY_ID"))
     return rules.broker.kind == "embedded"
 
 

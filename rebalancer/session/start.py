@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from rebalancer.session.alerting import alerting
 from rebalancer.session.calendar import published_hours
 from rebalancer.session.day import Session, Work
 from rebalancer.session.execute import Connection
 from rebalancer.session.hours import Hours
 from rebalancer.session.notify import Notify
+from rebalancer.session.ownership import owned
 from rebalancer.session.pace import MovableTime, Pace
 from rebalancer.session.scheduler import Alarm, ScheduledAlarm
 from rebalancer.session.setup import Setup
-from rebalancer.session.slots import SlotBook
 from rebalancer.session.stop import Stop
+from rebalancer.session.telling import TellingSlotBook, tell_of_day
 from rebalancer.session.work import SessionWork
 from rebalancer.world.brokers import AlpacaBroker
 from rebalancer.world.clock import Clock, SystemClock
@@ -52,17 +54,22 @@ def run_session(
         stack.callback(broker.close)
         latest = journal.cycles(None, 1)
         account_id = latest[0].account_id if latest else broker.account().id
-        work = SessionWork(setup, connection, journal, account_id, broker, stop, notify, clock)
+        stack.enter_context(owned(setup, journal, account_id))
+        tells = stack.enter_context(alerting(setup, journal, account_id, is_real=isinstance(clock, SystemClock)))
+        work = SessionWork(
+            setup, connection, journal, account_id, broker, stop, notify, clock,
+            tell=lambda day, text: tell_of_day(journal, account_id, broker.now(), day, text),
+        )  # fmt: skip
         stack.callback(work.close)
         session = Session(
             broker,
-            SlotBook(journal, account_id),
+            TellingSlotBook(journal, account_id),
             Hours(broker.calendar, rules, published_hours),
             clock,
             alarm,
             stop,
             notify,
-            Work(work.prepare, work.recover, work.cycle, work.look, work.end_of_day),
+            Work(work.prepare, work.recover, tells.beating(work.cycle), work.look, tells.closing(work.end_of_day)),
             rules,
         )
         return session.run()

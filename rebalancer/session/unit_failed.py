@@ -16,6 +16,7 @@ from rebalancer.world.paths import JOURNAL_NAME, state_directory
 from rebalancer.world.ports import WorldError
 
 MODES: Final = ("simulated", "paper", "live")
+DELIVER_SECONDS: Final = 40.0  # the unit itself has a minute
 PRIORITY: Final = "<2>"  # critical, in the words of syslog
 
 
@@ -30,11 +31,10 @@ def write_alert(folder: Path, text: str) -> bool:
     """Note the alert in the journal that was written last; False when there is none that knows an account."""
     from rebalancer.world.journal import Journal
 
-    journals = [folder / mode / JOURNAL_NAME for mode in MODES]
-    there = sorted((path for path in journals if path.exists()), key=lambda path: path.stat().st_mtime)
-    if not there:
+    there = _newest_journal(folder)
+    if there is None:
         return False
-    with Journal.open(there[-1], create=False) as journal:
+    with Journal.open(there, create=False) as journal:
         latest = journal.latest_events(1)
         if not latest:
             return False
@@ -48,12 +48,48 @@ def main() -> int:
     unit = sys.argv[1] if len(sys.argv) > 1 else "a unit"
     text = sentence(unit, os.environ)
     sys.stdout.write(f"{PRIORITY}{text}\n")
+    folder = _state_of(unit)
     try:
-        written = write_alert(_state_of(unit), text)
+        written = write_alert(folder, text)
     except WorldError as error:
         sys.stdout.write(f"{PRIORITY}the alert could not be written to the journal: {error}\n")
         return 1
+    try:
+        tell(folder, text)
+    except WorldError as error:
+        sys.stdout.write(f"{PRIORITY}the alert waits for the next session: {error}\n")
     return 0 if written else 1
+
+
+def tell(folder: Path, text: str) -> None:
+    """Deliver what waits in the journal that was written last, and tell the heartbeat; what does not leave in time is
+    delivered by the next session."""
+    from rebalancer.documents import BadDocument
+    from rebalancer.rules import Rules
+    from rebalancer.session.alerting import deliver_now
+    from rebalancer.session.setup import Setup, load_setup
+    from rebalancer.world.config import LoadedRules
+    from rebalancer.world.journal import Journal
+
+    try:
+        setup = load_setup(None)
+    except (BadDocument, WorldError) as error:
+        sys.stdout.write(f"{PRIORITY}alerts are sent by the built-in rules: {str(error).partition(chr(10))[0]}\n")
+        setup = Setup(Path.cwd(), LoadedRules(Rules(), {}, ()), "paper", folder / "paper", os.environ)
+    journal = _newest_journal(folder)
+    if journal is None:
+        return
+    with Journal.open(journal, create=False) as kept:
+        latest = kept.latest_events(1)
+    at = setup._replace(mode=journal.parent.name, state=journal.parent)
+    deliver_now(at, latest[0].account_id, seconds=DELIVER_SECONDS, failure=text)
+
+
+def _newest_journal(folder: Path) -> Path | None:
+    """The journal of a state folder that was written last."""
+    journals = [folder / mode / JOURNAL_NAME for mode in MODES]
+    there = sorted((path for path in journals if path.exists()), key=lambda path: path.stat().st_mtime)
+    return there[-1] if there else None
 
 
 def _state_of(unit: str) -> Path:

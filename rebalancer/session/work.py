@@ -11,7 +11,7 @@ from typing import Final
 from rebalancer.observe import World
 from rebalancer.outcomes import OrderState
 from rebalancer.recover import recover
-from rebalancer.report.files import ReportNotWritten, WrittenReport, write_edition, write_report
+from rebalancer.report.files import ReportNotWritten, WrittenReport, remove_outdated, write_edition, write_report
 from rebalancer.session.calendar import Slot, TradingDay
 from rebalancer.session.editions import edition_of
 from rebalancer.session.end_of_day import Steps, cancel_leftovers, close_day
@@ -21,6 +21,7 @@ from rebalancer.session.notify import Notify
 from rebalancer.session.preflight import clock_problem, preflight
 from rebalancer.session.setup import Setup, report_mode
 from rebalancer.session.stop import Stop
+from rebalancer.session.tradervue import copy_at_end_of_day
 from rebalancer.world.books.closing import check_day
 from rebalancer.world.clock import Clock, SystemClock
 from rebalancer.world.journal import Journal
@@ -133,6 +134,8 @@ class SessionWork:
                 tell=self._tell,
             )
             close_day(self._journal, self._account_id, day, tally, steps, self._broker.now())
+        if said := copy_at_end_of_day(self._setup, self._journal, self._account_id):
+            self._alert(said, "warning", "tradervue")
 
     def _check(self, day: date) -> tuple[str, ...]:
         """What does not agree between the broker's activities, its account and our journal."""
@@ -144,7 +147,20 @@ class SessionWork:
         """Write the day's page."""
         setup, now = self._setup, self._broker.now()
         edition = edition_of(self._journal, self._account_id, report_mode(setup), setup.rules, "day", day, now)
-        return self._written(lambda: write_edition(edition, setup.reports))
+        page = self._written(lambda: write_edition(edition, setup.reports))
+        self._remove_old_pages(day)
+        return page
+
+    def _remove_old_pages(self, day: date) -> None:
+        """Remove the pages of runs and days that are older than `reporting.keep_days`."""
+        try:
+            removed = remove_outdated(self._setup.reports, day, self._setup.rules.reporting.keep_days)
+        except ReportNotWritten as error:  # the day's page is written, the trading is done
+            LOG.warning("%s", error)
+            self._alert(str(error), "warning", "report")
+            return
+        if removed:
+            LOG.info("%s old report pages removed", removed)
 
     def _written(self, write: Callable[[], WrittenReport]) -> str:
         try:

@@ -19,7 +19,7 @@ class Clock(Protocol):
     """Time as a cycle needs it."""
 
     def monotonic(self) -> float:
-        """Seconds since some fixed moment; never goes back."""
+        """Seconds since some fixed moment; never goes back, and counts while the machine sleeps."""
         ...
 
     def wait(self, seconds: float) -> None:
@@ -31,11 +31,20 @@ class Clock(Protocol):
         ...
 
 
+def seconds_since_boot() -> float:
+    """Seconds that never go back, with the time in which this machine slept.
+
+    `time.monotonic` leaves that out on Linux, and a woken program would send an order by the time of falling asleep.
+    """
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot is None else time.clock_gettime(boot)
+
+
 class SystemClock:
     """The machine's clock."""
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return seconds_since_boot()
 
     def wait(self, seconds: float) -> None:
         time.sleep(max(seconds, 0.0))  # noqa: TID251 - the one place that may wait

@@ -1,17 +1,23 @@
 """The trading desk: sends one phase of orders and stays until each has ended, or says that it does not know.
 
 1. every intent is committed to the journal before the first byte leaves
-2. the orders pass the gate and are posted, many at once, paced and bounded by the broker adapter
+2. the orders pass the gate and are posted, the first alone, then many at once, paced and bounded by the broker adapter
 3. one call at a time asks for the state of all of them, until all have ended or the phase is over
 4. what is still working is cancelled, and asked for again until the cancel is confirmed
 5. an order whose post had no clear answer is looked for by our own id; unless the broker knows it, it stays UNKNOWN
 
-Nothing is ever posted twice: an UNKNOWN order is the next cycle's business.
+Nothing is ever posted twice: an UNKNOWN order is the next cycle's business, and no phase waits long for one. It cannot
+be cancelled, for the broker has shown nothing to cancel, and "not found" never becomes "not placed" within a cycle,
+however long the phase. So waiting protects nothing; what protects is that its symbol is frozen, that its worst case
+counts against the caps, and that nothing is spent which it would bring.
+
+The first order of a phase carries an id without a symbol (see `decide.draft`). Another copy of this program that runs
+the same cycle sends its first order under the same id, whatever it is, and the broker takes one of the two. The copy
+whose order was not taken sends nothing more.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -23,28 +29,21 @@ from rebalancer.documents import canonical, sha256
 from rebalancer.facts import Account, Snapshot
 from rebalancer.outcomes import OrderState
 from rebalancer.rules import Rules
-from rebalancer.values import ZERO, decimal_of
+from rebalancer.values import ZERO
 from rebalancer.world.clock import Clock
+from rebalancer.world.desk_alerts import tell_another_program, tell_gate_refusals
+from rebalancer.world.desk_watch import KEY_REFUSED, NOTHING_TOLD, Watch
 from rebalancer.world.gate import Gate, readings_of
 from rebalancer.world.journal.journal import Journal
-from rebalancer.world.journal.records import Intent, OrderRecord
+from rebalancer.world.journal.records import Intent
 from rebalancer.world.kill import KillSwitch
-from rebalancer.world.ports import (
-    Broker,
-    BrokerOrder,
-    BrokerUnavailable,
-    CredentialsRefused,
-    JournalBroken,
-    ReadBroker,
-    SendResult,
-    WrongAccount,
-)
+from rebalancer.world.ports import AnotherProgram, Broker, BrokerUnavailable, ReadBroker, SendResult
 
 LOOK_BACK: Final = timedelta(seconds=5)  # the broker's clock is known to a second only
-KEY_REFUSED: Final = ("auth", "unauthorized")  # a refusal of the key, not of the order: nothing more is sent with it
+NOT_TAKEN: Final = ("not_sent", "refused")  # an answer after which the broker surely holds no order under that id
 WAIT_FIRST_SECONDS: Final = 0.05
 WAIT_MOST_SECONDS: Final = 1.0
-NOTHING_TOLD: Final = (BrokerUnavailable, CredentialsRefused, WrongAccount)  # a read that says nothing about an order
+UNKNOWN_SECONDS: Final = 3.0  # a booked order shows within a second; one that is still on its way may take minutes
 
 
 class Left(NamedTuple):
@@ -91,7 +90,7 @@ class LiveDesk:
         self._account_id, self._broker, self._journal = account_id, broker, journal
         self._clock, self._together, self._rules = clock, together, rules
         self._gate = gate or Gate(account_id, broker, journal, kill, rules)
-        self._key_refused = ""
+        self._key_refused, self._doubled_in = "", ""
 
     def seen(self, snapshot: Snapshot) -> None:
         self._gate.take(readings_of(snapshot))
@@ -99,34 +98,82 @@ class LiveDesk:
     def trade(self, cycle_id: str, orders: Sequence[Order]) -> Mapping[str, OrderEnd]:
         if not orders:
             return {}
-        if self._key_refused:
-            return {o.client_order_id: _unsent(o, f"the broker refused the key: {self._key_refused}") for o in orders}
+        why = self._why_stopped(cycle_id)
+        if why:
+            return {o.client_order_id: _unsent(o, why) for o in orders}
         self._gate.prepare(cycle_id, orders)
         began = self._broker.now() - LOOK_BACK
         self._journal.record_intents(
             self._account_id, [_intent(order, cycle_id, self._broker.now()) for order in orders]
         )
-        results = self._together(self._gate.submit, orders)
-        watch = _Watch(self._account_id, self._journal, self._broker, orders)
+        watch = Watch(self._account_id, self._journal, self._broker, orders)
+        self._post(cycle_id, watch, orders)
+        self._await(watch, began, self._rules.execution.phase_timeout_seconds, UNKNOWN_SECONDS)
+        if watch.known:
+            watch.look_up_unknown()
+            for broker_id in watch.known:
+                self._cancel(broker_id)
+            self._await(watch, began, self._rules.execution.cancel_timeout_seconds, 0.0)
+        if watch.stranger:
+            raise AnotherProgram(watch.stranger)
+        return watch.ends()
+
+    def _post(self, cycle_id: str, watch: Watch, orders: Sequence[Order]) -> None:
+        """Post one after the other until the broker has taken one, then all others at once."""
+        sent: list[tuple[Order, SendResult]] = []
+        waiting = list(orders)
+        while waiting and not self._why_stopped(cycle_id) and (not sent or sent[-1][1].kind in NOT_TAKEN):
+            self._take(cycle_id, watch, sent, waiting[:1], [self._gate.submit(waiting[0])])
+            del waiting[0]
+        if not self._why_stopped(cycle_id):
+            self._take(cycle_id, watch, sent, waiting, self._together(self._gate.submit, waiting))
+            waiting = []
+        for order in waiting:
+            watch.not_sent(order, self._why_stopped(cycle_id))
+        tell_gate_refusals(self._journal, self._account_id, cycle_id, self._broker.now(), sent)
+
+    def _take(
+        self,
+        cycle_id: str,
+        watch: Watch,
+        sent: list[tuple[Order, SendResult]],
+        orders: Sequence[Order],
+        results: Sequence[SendResult],
+    ) -> None:
+        """Take in the answers to some posts, and note what forbids any further one."""
         for order, result in zip(orders, results, strict=True):
+            sent.append((order, result))
             watch.posted(order, result)
             if result.kind == "refused" and result.reason in KEY_REFUSED:
                 self._key_refused = result.message or result.reason
-        self._await(watch, began, self._rules.execution.phase_timeout_seconds)
-        if watch.working:
-            for broker_id in watch.cancellable():
-                self._cancel(broker_id)
-            self._await(watch, began, self._rules.execution.cancel_timeout_seconds)
-        watch.look_up_unknown()
-        return watch.ends()
+        if (watch.doubled or watch.stranger) and self._doubled_in != cycle_id:
+            self._doubled_in = cycle_id
+            if not watch.stranger:  # that one is raised when the phase has come to its end
+                said = (
+                    f"order {watch.doubled} was at the broker before our post of it; nothing more is sent in this "
+                    "cycle. If no other copy runs, the line delivered the request twice"
+                )
+                tell_another_program(self._journal, self._account_id, cycle_id, self._broker.now(), said)
+
+    def _why_stopped(self, cycle_id: str) -> str:
+        """Why nothing more is posted; "" when nothing forbids it."""
+        if self._key_refused:
+            return f"the broker refused the key: {self._key_refused}"
+        if self._doubled_in == cycle_id:
+            return "another program is trading this account under our prefix"
+        return ""
 
     def left(self, account: Account, orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> Left:
         now = self._broker.account()
         return Left(now._replace(peak_equity=max(account.peak_equity, now.equity)), traded(orders, ends))
 
-    def _await(self, watch: _Watch, began: datetime, seconds: float) -> None:
-        """Ask for all orders in one call, again and again, until all have ended or the time is up."""
-        deadline = self._clock.monotonic() + seconds
+    def _await(self, watch: Watch, began: datetime, seconds: float, patience: float) -> None:
+        """Ask for all orders in one call, again and again, until all have ended or the time is up.
+
+        patience: seconds for those that the broker has not shown. When nothing else works any more and these seconds
+        are over, they are looked up by id; who is found is waited for as all others, who is not stays UNKNOWN.
+        """
+        start = self._clock.monotonic()
         pause = WAIT_FIRST_SECONDS
         while watch.working:
             try:
@@ -135,7 +182,10 @@ class LiveDesk:
                 pause = WAIT_MOST_SECONDS  # no answer is no news: what is known stays as it is
             except NOTHING_TOLD:
                 return  # asking again with a refused key helps nobody
-            left = deadline - self._clock.monotonic()
+            passed = self._clock.monotonic() - start
+            if not watch.known and passed >= patience:
+                watch.look_up_unknown()
+            left = (seconds if watch.known else min(patience, seconds)) - passed
             if not watch.working or left <= 0:
                 return
             self._clock.wait(min(pause, left))
@@ -168,103 +218,6 @@ class DryDesk:
         proceeds = sum((o.qty * o.price for o in orders if o.side == "sell"), ZERO)
         after = account._replace(cash=account.cash + proceeds, buying_power=account.buying_power + proceeds)
         return Left(after, {o.symbol: _signed(o, o.qty) for o in orders})
-
-
-class _Watch:
-    """What is known of each order of one phase; every change is journalled before it is believed."""
-
-    def __init__(self, account_id: str, journal: Journal, broker: ReadBroker, orders: Sequence[Order]) -> None:
-        self._account_id, self._journal, self._broker = account_id, journal, broker
-        self._orders = {o.client_order_id: o for o in orders}
-        self._ends: dict[str, OrderEnd] = {}
-        self._broker_ids: dict[str, str] = {}
-        self.working: set[str] = set()
-
-    def posted(self, order: Order, result: SendResult) -> None:
-        """Take in the answer to one post."""
-        known = result.order
-        if result.kind == "accepted" and known is not None:
-            self._note(order.client_order_id, known, result.reason, result.message)
-            return
-        state = {"refused": OrderState.REFUSED, "not_sent": OrderState.NOT_SENT}.get(result.kind, OrderState.UNKNOWN)
-        said = f"{result.reason}: {result.message}" if result.message else result.reason
-        self._book(order.client_order_id, state, ZERO, None, None, result.reason, said)
-
-    def seen(self, orders: Sequence[BrokerOrder]) -> None:
-        """Take in one reading of all orders."""
-        for order in orders:
-            if order.client_order_id in self.working:
-                self._note(order.client_order_id, order, "", "")
-
-    def cancellable(self) -> list[str]:
-        """The broker's ids of what is still working."""
-        return [self._broker_ids[name] for name in sorted(self.working) if name in self._broker_ids]
-
-    def look_up_unknown(self) -> None:
-        """Ask for each order whose post had no clear answer, by our own id. Not found is not an answer yet."""
-        for name in sorted(n for n in self.working if self._ends[n].state is OrderState.UNKNOWN):
-            try:
-                found = self._broker.find_order(name)
-            except NOTHING_TOLD:
-                continue
-            if found is not None:
-                self._note(name, found, "", "found by id")
-
-    def ends(self) -> Mapping[str, OrderEnd]:
-        """How each order stands."""
-        return dict(self._ends)
-
-    def _note(self, name: str, order: BrokerOrder, reason: str, message: str) -> None:
-        before = self._ends.get(name)
-        was_unknown = before is not None and name not in self._broker_ids
-        refuse_another(self._orders[name], order, whole=was_unknown)
-        self._broker_ids[name] = order.id
-        if before is not None and (before.state, before.filled_qty) == (order.state, order.filled_qty):
-            return
-        if before is not None and order.filled_qty < before.filled_qty:
-            return  # an older reading than the last one
-        text = message or (f"the broker says {order.status}" if order.state is not OrderState.FILLED else "")
-        self._book(name, order.state, order.filled_qty, order.filled_avg_price, order.id, reason, text)
-
-    def _book(
-        self,
-        name: str,
-        state: OrderState,
-        filled: Decimal,
-        price: Decimal | None,
-        broker_id: str | None,
-        reason: str,
-        message: str,
-    ) -> None:
-        self._journal.record_order(
-            self._account_id, name, self._broker.now(), state, filled, price, broker_id, reason, message
-        )
-        self._ends[name] = OrderEnd(name, state, filled, price, message)
-        (self.working.discard if state.is_final else self.working.add)(name)
-
-
-def refuse_another(ours: Order | OrderRecord, found: BrokerOrder, *, whole: bool) -> None:
-    """Raise JournalBroken when the order that the broker has under our id is not the one that we wrote down.
-
-    whole: compare type and limit too, when it is found by its id for the first time and may be another order.
-    """
-    if isinstance(ours, Order):
-        kind, limit = ours.type, ours.limit_price
-    else:
-        body = json.loads(ours.body)
-        kind, limit = body["type"], None if body["limit_price"] is None else decimal_of(body["limit_price"])
-    theirs = (found.symbol, found.side, found.qty, found.type, found.limit_price)
-    mine = (ours.symbol, ours.side, ours.qty, kind, limit)
-    if theirs[:3] != mine[:3] or (whole and theirs != mine):
-        raise JournalBroken(
-            f"the broker has {_told(*theirs)} under our order id {ours.client_order_id}, which this journal knows as "
-            f"{_told(*mine)}\n  hint: another copy of this program trades this account; stop it"
-        )
-
-
-def _told(symbol: str, side: str, qty: Decimal | None, kind: str, limit: Decimal | None) -> str:
-    """An order's body in words."""
-    return f"{side} {qty} {symbol} ({kind}{'' if limit is None else f' at {limit}'})"
 
 
 def traded(orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> Mapping[str, Decimal]:

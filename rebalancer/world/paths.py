@@ -1,6 +1,6 @@
 """Where things lie: state, configuration, project, reports. systemd's variables first, then XDG's, then the defaults.
 
-state    $STATE_DIRECTORY          $XDG_STATE_HOME/rebalancer     ~/.local/state/rebalancer
+state    $STATE_DIRECTORY          $XDG_STATE_HOME/rebalancer     ~/.local/state/rebalancer    (+ profiles/NAME)
 config   $CONFIGURATION_DIRECTORY  $XDG_CONFIG_HOME/rebalancer    ~/.config/rebalancer    (the project's comes first)
 """
 
@@ -39,7 +39,12 @@ def state_directory(profile: str | None = None) -> Path:
 
     Raises WorldError when it cannot be made, ValueError for a profile that is no plain name.
     """
-    base = _first_of("STATE_DIRECTORY") or _xdg("XDG_STATE_HOME", ".local/state")
+    base = _state_base()
+    chosen = os.environ.get("REBALANCER_PROFILE", "").strip()
+    if chosen:  # each profile has journals and locks of its own
+        if _PROFILE.fullmatch(chosen) is None:
+            raise ValueError(f"{chosen!r} is not a profile name: letters, digits, dot, dash and underscore")
+        base = base / "profiles" / chosen
     if profile is not None and _PROFILE.fullmatch(profile) is None:
         raise ValueError(f"{profile!r} is not a profile name: letters, digits, dot, dash and underscore")
     path = base if profile is None else base / profile
@@ -48,6 +53,11 @@ def state_directory(profile: str | None = None) -> Path:
     except OSError as error:
         raise WorldError(f"{path}: the state folder cannot be made: {error.strerror}") from None
     return path
+
+
+def accounts_directory() -> Path:
+    """The folder of the account locks, the same for every profile of this user. It need not exist."""
+    return _state_base() / "accounts"
 
 
 def config_directories(root: Path | None = None) -> tuple[Path, ...]:
@@ -66,6 +76,10 @@ def project_root(start: Path) -> Path | None:
 def reports_directory(rules: Rules, root: Path) -> Path:
     """The folder of the generated pages: `reporting.directory`, relative to the project. It need not exist."""
     return (root / Path(rules.reporting.directory).expanduser()).absolute()
+
+
+def _state_base() -> Path:
+    return _first_of("STATE_DIRECTORY") or _xdg("XDG_STATE_HOME", ".local/state")
 
 
 def _first_of(variable: str) -> Path | None:

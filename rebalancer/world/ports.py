@@ -8,6 +8,7 @@ Errors, all `WorldError`:
     +-- WrongAccount            the broker's account is not the configured one                      exit 77
     +-- LockHeld                another run holds the lock                                          exit 75
     +-- JournalBroken           the journal cannot be trusted or written                            exit 1
+        +-- AnotherProgram      orders with our prefix are not the ones that this journal knows     exit 1
 """
 
 from __future__ import annotations
@@ -45,6 +46,10 @@ class LockHeld(WorldError):
 
 class JournalBroken(WorldError):
     """The journal is damaged, behind, newer than this program, or cannot be written."""
+
+
+class AnotherProgram(JournalBroken):
+    """Somebody else trades this account under our prefix, or this journal is an old copy."""
 
 
 class BrokerOrder(NamedTuple):

@@ -12,7 +12,8 @@ import pytest
 from alpaca.common.rest import RESTClient
 
 from rebalancer.world.brokers import AlpacaBroker, ReadOnlyBroker
-from rebalancer.world.brokers.broker_time import BrokerTime, seconds_since_boot
+from rebalancer.world.brokers.broker_time import BrokerTime
+from rebalancer.world.clock import SystemClock, seconds_since_boot
 from rebalancer.world.ports import Broker, ReadBroker, WorldError
 from tests.brokers.making import CLOCK, FakeTime, an_order, scripted
 from tests.support.scripted_server import reply
@@ -67,6 +68,12 @@ def test_the_machines_sleep_counts() -> None:
     asleep = time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
     assert abs(seconds_since_boot() - time.monotonic() - asleep) < 1
     assert inspect.signature(AlpacaBroker).parameters["monotonic"].default is seconds_since_boot
+
+
+def test_what_a_session_measures_with_counts_sleep_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session hands its own clock to its broker, so the two must be one."""
+    monkeypatch.setattr(time, "clock_gettime", {time.CLOCK_BOOTTIME: 1234.5}.__getitem__)
+    assert SystemClock().monotonic() == seconds_since_boot() == 1234.5
 
 
 def test_a_simulated_year_is_not_mended_away() -> None:

@@ -124,7 +124,7 @@ def test_a_second_run_at_the_same_time_is_turned_away(command: Command, tmp_path
     ("environment", "code"),
     [
         ({"APCA_API_BASE_URL": "http://127.0.0.1:9", "APCA_API_KEY_ID": "k", "APCA_API_SECRET_KEY": "s"}, 69),
-        ({"APCA_API_BASE_URL": "https://api.alpaca.markets", "APCA_API_KEY_ID": "k", "APCA_API_SECRET_KEY": "s"}, 77),
+        ({"APCA_API_BASE_URL": "https://api.alpaca.markets", "APCA_API_KEY_ID": "k", "APCA_API_SECRET_KEY": "s"}, 78),
         ({"APCA_API_BASE_URL": "https://example.invalid", "APCA_API_KEY_ID": "k", "APCA_API_SECRET_KEY": "s"}, 78),
         ({"APCA_API_KEY_ID": "k"}, 77),
         ({"REBALANCER__EXECUTION__MODE": "live"}, 78),

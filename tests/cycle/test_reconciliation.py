@@ -187,11 +187,11 @@ def test_another_account(settled: MakeRig, make_rig: MakeRig) -> None:
     rig, other = settled(), make_rig(seed=8)
     process = rig.process(rules=rules())
     process.broker.script["submit"] = lost_after
-    process.trip.at = 10  # both are posted, neither answer is written down
+    process.trip.at = 10  # both are posted, the second answer is not written down
     with pytest.raises(Crash):
         rig.cycle(process, NEXT, rules())
     states = [i.state for i in checker.books(rig.url, rig.journal_file).intents]
-    assert states[-2:] == ["INTENDED", "INTENDED"]
+    assert states[-2:] == ["UNKNOWN", "INTENDED"]
     rig.exchange.clock.advance(3000)
     other.exchange.clock.advance(3000)
     here, rig.url = rig.url, other.url

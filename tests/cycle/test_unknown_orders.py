@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from rebalancer.cycle import CycleResult
+from rebalancer.cycle import CycleResult, may_cost
+from rebalancer.decide.settle import OrderEnd
 from rebalancer.decisions import Order
 from rebalancer.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.world.ports import JournalBroken, SendResult
@@ -37,6 +38,12 @@ def end_of(result: CycleResult, symbol: str) -> Any:
 def verdict(result: CycleResult, symbol: str) -> Outcome:
     (found,) = (v.outcome for v in (*result.verdicts, *result.unsignalled) if v.symbol == symbol)
     return found
+
+
+def broker_id(rig: Rig, end: OrderEnd) -> str:
+    record = rig.process().journal.order(end.client_order_id)
+    assert record is not None
+    return record.broker_id or ""
 
 
 def posts_of(rig: Rig, symbol: str) -> int:
@@ -76,7 +83,7 @@ def test_lost_on_its_way(settled: MakeRig, symbol: str) -> None:
     seen = checker.check(rig.url, rig.journal_file)
     assert [i.state for i in seen.intents if i.id == end_of(lost, symbol).client_order_id] == ["UNKNOWN"]
 
-    frozen = rig.run(NEXT, rules(), later_seconds=WAIT_RULE_SECONDS - 30)
+    frozen = rig.run(NEXT, rules(), later_seconds=WAIT_RULE_SECONDS)
     assert verdict(frozen, symbol) is Outcome.FROZEN_UNKNOWN_ORDER
     assert [o for o in frozen.plan.orders if o.symbol == symbol] == []
     assert posts_of(rig, symbol) == 0, "it never reached the real broker, and nothing was sent again"
@@ -186,6 +193,9 @@ def test_another_order_under_our_id_stops_everything(settled: MakeRig) -> None:
     with pytest.raises(JournalBroken, match="another copy of this program"):
         rig.run(NEXT, rules())
     assert len(rig.posts) == sent
+    (told,) = rig.process().journal.events(kind="alert")
+    assert (told.key, told.body["level"]) == ("another_program", "action")
+    assert str(told.body["text"]).startswith("another program is trading this account under our prefix: the broker has")
 
 
 def test_as_long_as_nobody_answers_it_stays_unknown(settled: MakeRig) -> None:
@@ -236,3 +246,89 @@ def test_an_acknowledged_order_that_the_broker_forgets_stays_frozen(settled: Mak
         assert verdict(denied, "MSFT") is Outcome.FROZEN_UNKNOWN_ORDER
     rig.run({"MSFT": 1.0}, quick)
     checker.intents_have_ended(checker.books(rig.url, rig.journal_file))
+
+
+def test_a_phase_does_not_wait_long_for_an_unknown_order(settled: MakeRig) -> None:
+    """The other reduction has ended, so the increases go out; what the lost one would have brought is not spent."""
+    rig = settled()
+    process = rig.process(rules=rules())
+    process.broker.script["submit"] = only("KO", lost_before)
+    result = rig.cycle(process, NEXT, rules())
+    assert end_of(result, "KO").state is OrderState.UNKNOWN
+    assert {verdict(result, s) for s in ("AAPL", "MSFT", "JNJ", "XOM")} == {Outcome.FILLED}
+    assert sum(process.clock.waits) < 10 < rules().execution.phase_timeout_seconds
+    checker.check(rig.url, rig.journal_file)
+
+
+def test_who_is_found_by_id_alone_is_waited_for_and_cancelled(settled: MakeRig) -> None:
+    """The list shows it only when it has ended: no increase leaves before."""
+    rig = settled(fill_latency_seconds=50.0)
+    quick = rules(execution__phase_timeout_seconds=5, execution__cancel_timeout_seconds=100)
+
+    def without(real: Any, after: Any) -> Any:
+        return tuple(o for o in real(after) if o.symbol != "KO" or o.state.is_final)
+
+    result = rig.run({"KO": 0.0, "MSFT": 1.0}, quick, faults={"submit": only("KO", lost_after), "orders": without})
+    assert end_of(result, "KO").state in (OrderState.CANCELED, OrderState.FILLED)
+    assert ("DELETE", f"/v2/orders/{broker_id(rig, end_of(result, 'KO'))}") in rig.requests()
+    checker.check(rig.url, rig.journal_file)
+
+
+def test_what_an_unknown_purchase_may_cost_is_not_spent() -> None:
+    order = Order(
+        "rb-1", "reduce", "KO", "buy", Decimal(10), Decimal(700), "market", None, "day", "buy_to_close", Decimal(70),
+        Decimal(0), 0.1, "",
+    )  # fmt: skip
+    sold = order._replace(client_order_id="rb-2", side="sell", position_intent="sell_to_close")
+    ends = {name: OrderEnd(name, OrderState.UNKNOWN, Decimal(4), None) for name in ("rb-1", "rb-2")}
+    assert may_cost([order, sold], ends) == 6 * 70
+    ends["rb-1"] = ends["rb-1"]._replace(state=OrderState.CANCELED)
+    assert may_cost([order, sold], ends) == 0
+
+
+def test_a_refusal_of_an_order_that_was_booked_all_the_same(settled: MakeRig) -> None:
+    """The line delivered it twice, and the answer to the second attempt reached us: one look-up finds the first."""
+
+    def refused(real: Any, order: Order) -> SendResult:
+        real(order)
+        return SendResult("refused", None, "buying_power", "insufficient buying power")
+
+    rig = settled()
+    result = rig.run(NEXT, rules(), faults={"submit": only("KO", refused)})
+    assert end_of(result, "KO").state is OrderState.FILLED
+    sent = {name for name, end in result.ends.items() if end.state is not OrderState.NOT_SENT}
+    assert sent == {end_of(result, "KO").client_order_id}
+    (told,) = [e for e in rig.process().journal.events(kind="alert") if e.key == "another_program"]
+    assert "was at the broker before our post of it" in str(told.body["text"])
+    checker.check(rig.url, rig.journal_file)
+    assert rig.run(NEXT, rules()).because == "4 of 4 orders filled", "it was the line: the next cycle goes on"
+
+
+def test_a_refusal_costs_one_look_up_and_stands(settled: MakeRig) -> None:
+    def refused(real: Any, order: Order) -> SendResult:
+        return SendResult("refused", None, "wash_trade", "potential wash trade detected")
+
+    rig = settled()
+    process = rig.process(rules=rules())
+    process.broker.script["submit"] = only("KO", refused)
+    result = rig.cycle(process, NEXT, rules())
+    assert end_of(result, "KO").state is OrderState.REFUSED
+    assert process.broker.calls.count("find_order") == 1
+    assert {verdict(result, s) for s in ("AAPL", "MSFT", "JNJ", "XOM")} == {Outcome.FILLED}
+    process.broker.script["submit"] = only("KO", refused)
+    process.broker.script["find_order"] = unreadable
+    rig.exchange.clock.advance(300)
+    assert end_of(rig.cycle(process, NEXT, rules()), "KO").state is OrderState.REFUSED, "no answer contradicts nothing"
+
+
+def test_each_refusal_by_the_gate_is_told_once_a_day(settled: MakeRig) -> None:
+    own = rules(gate__max_order_quantity="5")
+    rig = settled()
+    for _ in range(2):
+        result = rig.run(NEXT, own)
+        assert {verdict(result, s) for s in ("MSFT", "JNJ", "XOM")} == {Outcome.NOT_SENT}
+    rows = [(e.key, e.body["level"], e.body["code"]) for e in rig.process().journal.events(kind="alert")]
+    assert sorted(rows) == [(s, "warning", "order_quantity") for s in ("JNJ", "MSFT", "XOM")]
+    rig.exchange.clock.advance(3 * 24 * 3600)
+    rig.run(NEXT, own)
+    assert len(rig.process().journal.events(kind="alert")) == 6, "and again on another day"

@@ -309,7 +309,7 @@ def test_no_count_of_orders_holds_back_a_reduction(given_world: World, left: int
 def test_a_cycle_asks_for_no_more_than_the_guard_against_a_runaway_lets_through() -> None:
     """One more within a minute would close the gate until a person opens it; the others wait for the next cycle."""
     seen = 0
-    for seed in range(0, 120):
+    for seed in range(120):
         snapshot, rules = world(seed, calm=True)
         few = rules.model_copy(
             update={

@@ -13,7 +13,7 @@ from rebalancer.decide.admit import admit, usable_prices
 from rebalancer.decide.afford import afford
 from rebalancer.decide.aim import aim
 from rebalancer.decide.diff import diff, split
-from rebalancer.decide.draft import order_id
+from rebalancer.decide.draft import LEAD, order_id
 from rebalancer.decide.judge import judge
 from rebalancer.decide.reconcile import Finding, reconcile
 from rebalancer.decide.weigh import weigh
@@ -200,7 +200,7 @@ def test_draft_writes_market_and_limit_orders() -> None:
     market = plan(snapshot(signals=(signal("A"),)), rules()).orders[0]
     limit = plan(snapshot(signals=(signal("A"),)), rules(execution={"order_type": "limit"})).orders[0]
     wanted = {
-        "client_order_id": order_id("paper-1", "2026-11-20T15:35Z", "increase", "A", 1),
+        "client_order_id": order_id("paper-1", "2026-11-20T15:35Z", "increase", LEAD, 1),
         "phase": "increase",
         "symbol": "A",
         "side": "buy",
@@ -217,7 +217,7 @@ def test_draft_writes_market_and_limit_orders() -> None:
     }
     assert market._asdict() == wanted
     assert limit._asdict() == {**wanted, "type": "limit", "limit_price": D("50.06")}  # 50.01 + 10 bp, rounded down
-    assert market.client_order_id == "rb-20261120T1535Z-A-i1-" + market.client_order_id[-12:]
+    assert market.client_order_id == "rb-20261120T1535Z-1ST-i1-" + market.client_order_id[-12:]
 
 
 def test_both_orders_of_a_flip_count_for_the_symbol() -> None:

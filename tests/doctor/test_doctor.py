@@ -51,8 +51,10 @@ def told(setup: Setup, run: Any = no_systemd) -> dict[str, Finding]:
 def test_a_fresh_machine_is_well_but_for_its_timer(setup: Setup) -> None:
     found = told(setup)
     assert {what: one.level for what, one in found.items()} == {
-        "Python": "ok", "packages": "ok", "configuration": "ok", "state folder": "ok", "report folder": "ok",
-        "journal": "ok", "kill switch": "ok", "limit self-test": "ok", "timer": "warn",
+        "Python": "ok", "packages": "ok", "environment": "ok", "configuration": "ok",
+        "state folder": "ok", "report folder": "ok",
+        "journal": "ok", "kill switch": "ok", "limit self-test": "ok", "alert channel": "warn",
+        "timer": "warn",
     }  # fmt: skip
     assert found["journal"].found == "none yet"
 

@@ -82,7 +82,9 @@ def test_a_runaway_is_latched_and_a_person_opens_the_gate(rig: Rig) -> None:
     assert {e.state for e in second.ends.values()} == {OrderState.NOT_SENT}
     assert all(e.message.startswith("gate:throttle: ") for e in second.ends.values())
     journal = rig.process().journal
-    assert [(e.key, e.body["level"]) for e in journal.events(kind="alert")] == [("throttle", "action")]
+    told = [(e.key, e.body["level"], e.body["code"]) for e in journal.events(kind="alert")]
+    assert told[0] == ("throttle", "action", "latched")
+    assert {code for _, _, code in told[1:]} == {"orders_per_minute", "throttle"}, "and each order that was not sent"
     assert rearm_throttle(journal, rig.account_id, rig.process().world.broker.now(), "a test")
     third = rig.run(dict.fromkeys(WANTED, 0.0), own)
     assert {e.state for e in third.ends.values()} == {OrderState.FILLED}

@@ -41,7 +41,7 @@ MUTANTS: Final = (
     Mutant("buying power is not looked at", "decide/fund.py", "if asked * reserve > purse.left(trade.symbol):", "if False:", _LAWS),
     Mutant("a cap has twice the room", "decide/room.py", "return max(left, ZERO), name", "return max(left, ZERO) * 2, name", _LAWS),
     Mutant("one order too many per symbol", "decide/fund.py", "if sent >= risk.max_orders_per_symbol_per_day:", "if sent > risk.max_orders_per_symbol_per_day:", _DAY),
-    Mutant("increases eat the reserve of reductions", "decide/fund.py", 'left = self._day if trade.phase == "reduce" else self._day - self._reserved', "left = self._day", _DAY),
+    Mutant("increases eat the reserve of reductions", "decide/fund.py", "left = self._day - self._reserved", "left = self._day", _DAY),
     Mutant("sells more than is available", "decide/phase.py", "min(most, abs(available.get(move.symbol, ZERO)))", "most", _LAWS),
     Mutant("a crossed quote is a price", "decide/admit.py", "if quote.bid > quote.ask:", "if False:", _EXAMPLES),
     Mutant("an old quote is a price", "decide/admit.py", "if not age <= age_max_seconds:", "if not age <= age_max_seconds * 100:", _EXAMPLES),
@@ -73,7 +73,7 @@ MUTANTS: Final = (
     Mutant("what still works is not cancelled", "recover.py", "            broker.cancel(found.id)", "            pass", _DEAD),
     Mutant("the dead cycle's fills are counted twice", "recover.py", "    fills |= {o.broker_id: o.filled_qty for o in orders if o.broker_id is not None}\n", "", _DEAD),
     Mutant("a dead cycle stays open", "recover.py", "    for cycle in dead:\n        _abandon(world, cycle)", "    del dead", _DEAD),
-    Mutant("a silence counts as not sent", "world/desk.py", ".get(result.kind, OrderState.UNKNOWN)", ".get(result.kind, OrderState.NOT_SENT)", _UNKNOWN),
+    Mutant("a silence counts as not sent", "world/desk_watch.py", ".get(result.kind, OrderState.UNKNOWN)", ".get(result.kind, OrderState.NOT_SENT)", _UNKNOWN),
     Mutant("an order with our prefix from elsewhere is ours", "world/books/orders.py", "if ours and journal.order(order.client_order_id) is None and not (last is None and new_on_purpose):", "if False:", _RECONCILE),
     Mutant("unreadable kill switch counts as clear", "world/kill.py", '        return f"{path} cannot be read: {error.strerror}"', "        return None if error else None", "tests/cycle/test_stops_and_budgets.py"),
     # broker

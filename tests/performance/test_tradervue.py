@@ -108,6 +108,18 @@ def test_many_are_sent_in_batches(journal: Journal, server: TradervueServer) -> 
     assert clock.seconds >= 3 * (len(server.requests) - 1)  # never faster than allowed
 
 
+def test_a_busy_server_is_left_alone_for_as_long_as_it_says(journal: Journal, server: TradervueServer) -> None:
+    server.faults.append("429")
+    clock = VirtualClock()
+    assert sync(server, journal, fills(1), clock) == Synced(1, (), 0, "")
+    assert clock.waits.count(40.0) == 1
+    server.faults.append("429")
+    server.retry_after = "3600"
+    clock = VirtualClock()
+    assert sync(server, journal, fills(2), clock) == Synced(0, (), 1, "Tradervue answered 429")
+    assert clock.seconds < 3600
+
+
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.sampled_from(["", *FAULTS]), max_size=25),

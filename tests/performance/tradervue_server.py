@@ -33,6 +33,7 @@ class TradervueServer:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.retry_after = "40"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
@@ -46,7 +47,7 @@ class TradervueServer:
         """What the documentation says."""
         if headers.get("Authorization") != self.authorization:
             return 401, {"error": "HTTP Basic: Access denied."}
-        if "(" not in headers.get("User-Agent", ""):
+        if "(contact: " not in headers.get("User-Agent", ""):
             return 400, {"error": "User-Agent must identify your application"}
         if method == "GET":
             self.requests.append((method, None))
@@ -120,6 +121,8 @@ class TradervueServer:
 
             def _say(self, status: int, body: bytes) -> None:
                 self.send_response(status)
+                if status == 429:
+                    self.send_header("Retry-After", server.retry_after)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)

@@ -151,7 +151,7 @@ def test_the_kill_switch_stops_exits_too(desk: Desk) -> None:
     assert (gone.filled, gone.left) == (D(0), D(10))
     assert "kill switch" in gone.problem
     assert held(desk.rig) == {"KO": D(10), "JPM": D(5)}
-    assert desk.alerts() == [("action", "exit_failed", "KO")]
+    assert desk.alerts() == [("warning", "kill_switch", "KO"), ("action", "exit_failed", "KO")]
 
 
 def test_broker_mode_keeps_pairs_and_the_monitor_watches_only_the_rest(desk: Desk) -> None:

@@ -200,26 +200,28 @@ def nothing_oversold(seen: Evidence) -> Iterator[str]:
 
 
 def counts_within_limits(seen: Evidence) -> Iterator[str]:
-    """I8: orders per execution, per day and per symbol and day, by attempts, over all lives."""
+    """I8: orders per execution, per day and per symbol and day, by attempts, over all lives: no increase left beyond
+    them. Reductions are counted and never held back."""
     left = {p["client_order_id"] for p in seen.posts if p["fate"] not in NEVER_ARRIVED}
     days: Counter[str] = Counter()
     symbols: Counter[tuple[str, str]] = Counter()
     for cycle in seen.cycles.values():
         if cycle.rules is None or cycle.snapshot is None:
             continue
-        mine = [i for i in seen.intents.values() if i.cycle == cycle.id and i.id in left]
         day = cycle.snapshot["session"]["open"][:10]
-        most = cycle.rules["execution"]["max_orders_per_execution"]
-        if len(mine) > most:
-            yield f"{cycle.id} sent {len(mine)} orders of {most}"
-        days[day] += len(mine)
-        symbols.update((day, i.symbol) for i in mine)
-        risk = cycle.rules["risk_management"]
-        if mine and days[day] > risk["max_orders_per_day"]:
-            yield f"{cycle.id}: {days[day]} orders on {day} of {risk['max_orders_per_day']}"
-        for i in mine:
-            if symbols[(day, i.symbol)] > risk["max_orders_per_symbol_per_day"]:
-                yield f"{cycle.id}: {symbols[(day, i.symbol)]} orders of {i.symbol} on {day}"
+        most, risk = cycle.rules["execution"]["max_orders_per_execution"], cycle.rules["risk_management"]
+        mine = [i for i in seen.intents.values() if i.cycle == cycle.id and i.id in left]
+        for number, i in enumerate(mine, start=1):
+            days[day] += 1
+            symbols[day, i.symbol] += 1
+            if i.phase != "increase":
+                continue
+            if number > most:
+                yield f"{cycle.id} sent {number} orders of {most}"
+            if days[day] > risk["max_orders_per_day"]:
+                yield f"{cycle.id}: {days[day]} orders on {day} of {risk['max_orders_per_day']}"
+            if symbols[day, i.symbol] > risk["max_orders_per_symbol_per_day"]:
+                yield f"{cycle.id}: {symbols[day, i.symbol]} orders of {i.symbol} on {day}"
 
 
 def caps_hold(seen: Evidence) -> Iterator[str]:

@@ -14,6 +14,8 @@ cd "$project"
 state=$HOME/.local/state/rebalancer
 python=$project/.venv/bin/python
 unit=paper-trading-session
+export REBALANCER_ENVIRONMENT=development  # the boxes practise on the embedded exchange without asking for it
+systemctl --user set-environment REBALANCER_ENVIRONMENT=development 2>/dev/null || true
 
 # drop_in UNIT LINE...: change a unit as a user would, with a file beside it.
 drop_in() {

@@ -7,9 +7,11 @@ peak and no trough is lost.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from datetime import date
-from typing import Final, NamedTuple
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import Final, Literal, NamedTuple
+
+from rebalancer.report.numbers import eastern, fixed
 
 POINTS_MAX: Final = 800
 WIDTH: Final = 1600  # units of the picture; it is stretched to the page
@@ -34,13 +36,31 @@ class Chart(NamedTuple):
     zero: float | None
 
 
-def chart(days: Sequence[date], lines: Sequence[Values], *, base: float = 0.0, plus: str = "+") -> Chart | None:
+def chart(
+    days: Sequence[date],
+    lines: Sequence[Values],
+    *,
+    base: float = 0.0,
+    plus: str = "+",
+    unit: Literal["%", ""] = "%",
+) -> Chart | None:
     """Draw lines of one value a day on a common scale; None when there are fewer than two days.
 
-    base: the value that is written as 0 % (1.0 for growth). plus: the sign of what lies above it. A value that is
-    missing or not finite breaks its line.
+    base: the value that is written as 0 % (1.0 for growth). plus: the sign of what lies above it. unit: "" for plain
+    numbers. A value that is missing or not finite breaks its line.
     """
-    if len(days) < 2 or any(len(line) != len(days) for line in lines):
+    return _drawn(lines, len(days), lambda: _columns(days), base, plus, unit)
+
+
+def chart_of_moments(moments: Sequence[datetime], values: Values) -> Chart | None:
+    """Draw one line over the hours of a day, evenly spaced in time as slots are; values are growth, 1.0 is 0 %."""
+    return _drawn([values], len(moments), lambda: _hours(moments), 1.0, "+", "%")
+
+
+def _drawn(
+    lines: Sequence[Values], length: int, columns: Callable[[], tuple[Tick, ...]], base: float, plus: str, unit: str
+) -> Chart | None:
+    if length < 2 or any(len(line) != length for line in lines):
         return None
     known = [v for line in lines for v in line if v is not None and math.isfinite(v)]
     if not known:
@@ -51,8 +71,11 @@ def chart(days: Sequence[date], lines: Sequence[Values], *, base: float = 0.0, p
     def down(value: float) -> float:
         return (high - value) / (high - low)
 
-    rows = tuple(Tick(_percent(t - base, high - low, plus), round(down(t) * 100, 1)) for t in ticks)
-    return Chart(tuple(_path(line, down) for line in lines), rows, _columns(days), round(down(base) * HEIGHT, 1))
+    def text(value: float) -> str:
+        return _percent(value - base, high - low, plus) if unit else fixed(value, 1)
+
+    rows = tuple(Tick(text(t), round(down(t) * 100, 1)) for t in ticks)
+    return Chart(tuple(_path(line, down) for line in lines), rows, columns(), round(down(base) * HEIGHT, 1))
 
 
 def thinned(line: Values, most: int = POINTS_MAX) -> list[int]:
@@ -113,6 +136,14 @@ def _columns(days: Sequence[date]) -> tuple[Tick, ...]:
         return tuple(Tick(f"{days[i]:%Y-%m}", round(i / last * 100, 1)) for i in months)
     years = years[:: math.ceil(len(years) / 8)]
     return tuple(Tick(f"{days[i]:%Y}", round(i / last * 100, 1)) for i in years)
+
+
+def _hours(moments: Sequence[datetime]) -> tuple[Tick, ...]:
+    """Every full hour in New York, where there is room."""
+    last = len(moments) - 1
+    hours = [i for i in range(1, len(moments)) if eastern(moments[i]).hour != eastern(moments[i - 1]).hour]
+    hours = hours[:: max(1, math.ceil(len(hours) / 8))]
+    return tuple(Tick(f"{eastern(moments[i]):%H}:00", round(i / last * 100, 1)) for i in hours)
 
 
 def _percent(value: float, span: float, plus: str) -> str:

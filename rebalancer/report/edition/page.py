@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from statistics import median
 from typing import Any, Final, NamedTuple
 
+from rebalancer.performance.drift import PARTS
 from rebalancer.report import numbers
-from rebalancer.report.edition.charts import chart
+from rebalancer.report.edition.charts import chart, chart_of_moments
 from rebalancer.report.edition.document import embedded_edition
 from rebalancer.report.edition.names import edition_name
-from rebalancer.report.edition.records import Edition, Performance, Quality
+from rebalancer.report.edition.records import Edition, Idle, Performance, Quality, Slot
 from rebalancer.report.edition.words import (
     attention_of,
     change_of,
     sentence_of,
     slot_counts,
     slot_word,
+    stretches,
     title_of,
     totals_of,
 )
@@ -28,7 +31,9 @@ from rebalancer.report.words import MODE_MEANING, MODE_NAME, order_word, outcome
 from rebalancer.values import ZERO
 
 TRADES_MAX: Final = 60
+DEALS_FIRST: Final = 15  # orders that are shown at once; the rest unfolds
 BEST_MAX: Final = 5
+PART_SHOWN: Final = 0.000_05  # a part of a gap that is never larger would be a column of 0.00
 
 
 class Extreme(NamedTuple):
@@ -76,10 +81,14 @@ def _context(edition: Edition) -> dict[str, Any]:
         "totals": totals_of(edition),
         "change": change_of(edition),
         "deals": fold([(trade, order_word(trade.line)) for trade in edition.trades], TRADES_MAX),
-        "idle": fold([(one, outcome_word(one.outcome)) for one in edition.idle]),
+        "idle": fold([(one, outcome_word(one.outcome)) for one in edition.idle if not _is_quiet(one)]),
+        "quiet": fold([(one, outcome_word(one.outcome)) for one in edition.idle if _is_quiet(one)]),
+        "deals_first": DEALS_FIRST,
         "slots": slots,
-        "unplanned": fold([(slot, word) for slot, word in slots if word.tone in ("bad", "warn")]),
+        "unplanned": fold(stretches(edition.slots)),
+        "cycle_seconds": _cycle_seconds(edition.slots),
         "slot_counts": slot_counts(edition.slots),
+        "day_chart": _through_the_day(edition),
         "growth_chart": _growth(edition.performance),
         "drawdown_chart": _drawdown(edition.performance),
         "rolling_charts": _rolling(edition.performance),
@@ -88,9 +97,16 @@ def _context(edition: Edition) -> dict[str, Any]:
         "quality_by_hour": fold(edition.quality_by_hour),
         "quality_all": _together(edition.quality),
         "gaps": fold(edition.gaps),
-        "gap_parts": sorted({name for gap in edition.gaps for name in gap.parts}),
+        "gap_parts": [
+            name for name in PARTS if any(abs(gap.parts.get(name, 0.0)) >= PART_SHOWN for gap in edition.gaps)
+        ],
+        "regimes": any(trip.regime for trip in edition.trips),
+        "tallest": max((bar.days for bar in edition.performance.distribution), default=1) if edition.performance else 1,
         "guarded": fold(edition.guarded),
         "trips": fold(sorted(edition.trips, key=lambda t: (t.closed_at, t.symbol), reverse=True)),
+        "trips_won": sum(trip.profit > ZERO for trip in edition.trips),
+        "trips_lost": sum(trip.profit < ZERO for trip in edition.trips),
+        "trips_profit": sum((trip.profit for trip in edition.trips), ZERO),
         "rules_diff": fold(sorted(edition.rules_changed.items())),
         "limit_warning": LIMIT_WARNING,
         "rows_max": ROWS_MAX,
@@ -115,13 +131,30 @@ def _drawdown(performance: Performance | None) -> Any:
 def _rolling(performance: Performance | None) -> list[tuple[str, Any]]:
     if performance is None:
         return []
-    found = [
-        ("Volatility, 20 days, annualised", performance.rolling_volatility),
-    ]
     drawn = [
-        (name, chart(performance.days, [line], plus="")) for name, line in found if len(line) == len(performance.days)
+        ("Volatility of the last 20 days, a year", chart(performance.days, [performance.rolling_volatility], plus="")),
+        ("Sharpe ratio of the last 60 days", chart(performance.days, [performance.rolling_sharpe], unit="")),
     ]
     return [(name, picture) for name, picture in drawn if picture is not None]
+
+
+def _through_the_day(edition: Edition) -> Any:
+    """The equity after each cycle against the equity before the day."""
+    points, before = edition.through_the_day, edition.equity_before
+    if not before or before <= ZERO:
+        return None
+    return chart_of_moments([p.at for p in points], [float(p.equity / before) for p in points])
+
+
+def _is_quiet(one: Idle) -> bool:
+    """What was not traded because nothing was to be done: of no interest until somebody asks."""
+    return one.outcome.startswith("HELD")
+
+
+def _cycle_seconds(slots: Sequence[Slot]) -> tuple[float, float] | None:
+    """The median and the longest time that a cycle took."""
+    took = sorted(slot.seconds for slot in slots if slot.seconds is not None)
+    return (median(took), took[-1]) if took else None
 
 
 def _extreme(edition: Edition) -> Extreme | None:

@@ -1,4 +1,4 @@
-"""What an edition is made from: plain records, gathered from the journal by `session/editions.py`.
+"""What an edition is made from: plain records, gathered from the journal by `session/edition_parts/`.
 
 `Edition` is also the document `rebalancer.edition/1`: the field names are its keys, money and shares are strings,
 ratios and weights numbers (null when not known), times RFC 3339 in UTC. An absent part is None or empty, and then its
@@ -22,7 +22,8 @@ Period = Literal["day", "week", "month", "year", "all"]
 
 
 class Slot(NamedTuple):
-    """One five-minute slot of the calendar and its outcome; `page` is the cycle's own page, below the report folder."""
+    """One five-minute slot of the calendar and its outcome; `page` is the cycle's own page, below the report folder,
+    `seconds` how long the cycle took."""
 
     slot: str
     at: datetime
@@ -31,6 +32,7 @@ class Slot(NamedTuple):
     orders: int = 0
     filled: int = 0
     page: str = ""
+    seconds: float | None = None
 
 
 class TradeLine(NamedTuple):
@@ -96,17 +98,45 @@ class MonthRow(NamedTuple):
 
 
 class Ratio(NamedTuple):
-    """One figure of the performance with its name and unit; None when there is too little to say."""
+    """One figure of the performance with its name; None when there is too little to say. `unit`: "%" has a sign,
+    "share" is a fraction without one."""
 
     label: str
     value: float | None
-    unit: Literal["%", "", "USD", "days"]
+    unit: Literal["%", "share", "", "USD", "days"]
     note: str = ""
 
 
+class Fall(NamedTuple):
+    """One stretch below an earlier high: its first day, its lowest, the day it was made good (None: not yet), its depth
+    (negative), and on how many days it stood."""
+
+    first: date
+    lowest: date
+    back: date | None
+    depth: float
+    days: int
+
+
+class DayBar(NamedTuple):
+    """How many days had a return from `low` on and below `high`."""
+
+    low: float
+    high: float
+    days: int
+
+
+class Point(NamedTuple):
+    """The equity at one moment of a day, USD, without what was paid in or out since the day began."""
+
+    at: datetime
+    equity: Decimal
+
+
 class Performance(NamedTuple):
-    """The time-weighted course of the account. `growth` starts at 1.0, `drawdown` is zero or less, `benchmark` is on
-    the scale of `growth`; one value a day."""
+    """The time-weighted course of the account: what one dollar had become after each day. `drawdown` is zero or less,
+    `benchmark` is on the scale of `growth`; one value a day. `total` (time-weighted) and `money_weighted` are of all
+    the time since the books began, `benchmark_change` is of the edition's period."""
 
     days: tuple[date, ...]
     growth: tuple[float, ...]
@@ -117,6 +147,21 @@ class Performance(NamedTuple):
     ratios: tuple[Ratio, ...]
     rolling_volatility: tuple[float | None, ...] = ()
     rolling_sharpe: tuple[float | None, ...] = ()
+    falls: tuple[Fall, ...] = ()
+    distribution: tuple[DayBar, ...] = ()
+    since: date | None = None
+    total: float | None = None
+    money_weighted: float | None = None
+    benchmark_change: float | None = None
+
+
+class ClosedBooks(NamedTuple):
+    """The books of one day as they were closed: how many fills were counted, and every difference in words."""
+
+    day: date
+    at: datetime
+    fills: int
+    differences: tuple[str, ...]
 
 
 class Quality(NamedTuple):
@@ -154,7 +199,8 @@ class Guarded(NamedTuple):
 
 
 class Trip(NamedTuple):
-    """One round trip that ended in the period. USD; `held_seconds` from the first share in to the last out."""
+    """One round trip that ended in the period. USD; `profit` after fees; `regime` is the market's at entry, "" when not
+    known."""
 
     symbol: str
     side: Literal["long", "short"]
@@ -167,6 +213,7 @@ class Trip(NamedTuple):
     fees: Decimal
     source: str
     reason: str
+    regime: str = ""
 
 
 class Expected(NamedTuple):
@@ -181,7 +228,7 @@ class Expected(NamedTuple):
 
 class Edition(NamedTuple):
     """Everything that the report of a period needs. `latest` is the last planned cycle: allocation, signals, limits
-    and configuration are shown as it left them."""
+    and configuration are shown as it left them. `next_run_here` is the next run on this machine's clock, in words."""
 
     period: Period
     first: date
@@ -204,6 +251,7 @@ class Edition(NamedTuple):
     bridge: Bridge | None = None
     contributions: tuple[Contribution, ...] = ()
     performance: Performance | None = None
+    through_the_day: tuple[Point, ...] = ()
     quality: tuple[Quality, ...] = ()
     quality_by_hour: tuple[Quality, ...] = ()
     gaps: tuple[Gap, ...] = ()
@@ -211,6 +259,8 @@ class Edition(NamedTuple):
     trips: tuple[Trip, ...] = ()
     expected: tuple[Expected, ...] = ()
     rules_changed: Mapping[str, RuleChange] = {}
+    books: tuple[ClosedBooks, ...] = ()
     next_run: datetime | None = None
+    next_run_here: str = ""
     broken: tuple[str, ...] = ()
     schema: Literal["rebalancer.edition/1"] = EDITION_SCHEMA

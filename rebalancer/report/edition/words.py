@@ -91,7 +91,12 @@ def attention_of(edition: Edition) -> tuple[Attention, ...]:
         when = ", ".join(f"{slot.at:%H:%M} UTC" for slot in missed[:5]) + (" …" if len(missed) > 5 else "")
         text = f"Nothing ran at {when}: {visible(missed[0].because, TEXT_MAX) or 'no process was there'}."
         found.append(Attention("watch", amount_of(len(missed), "slot") + " missed", text, "rebalancer status"))
-    found += [_alarm(alarm) for alarm in edition.alarms[-_ALARMS_MAX:] if alarm.level != "info"]
+    halted = "" if edition.latest is None else edition.latest.because
+    found += [
+        _alarm(alarm)
+        for alarm in edition.alarms[-_ALARMS_MAX:]
+        if alarm.level != "info" and not (alarm.text and alarm.text.split(": ")[0] in halted)
+    ]
     told = set() if edition.latest is None else {line.symbol for line in edition.latest.orders}
     unknown = {t.line.symbol for t in edition.trades if t.line.state is OrderState.UNKNOWN}
     for symbol in sorted(unknown - told):
@@ -118,6 +123,31 @@ def slot_word(slot: Slot) -> Word:
     if slot.outcome is CycleOutcome.COMPLETED and slot.orders:
         return _TRADED
     return cycle_word(slot.outcome)
+
+
+class Stretch(NamedTuple):
+    """Slots in a row that did not run as planned and ended alike, with the words of the last one."""
+
+    first: Slot
+    last: Slot
+    slots: int
+    word: Word
+
+
+def stretches(slots: Sequence[Slot]) -> tuple[Stretch, ...]:
+    """Everything that did not run as planned, slots in a row taken together, oldest first."""
+    ordered = sorted(slots, key=lambda slot: slot.at)
+    found: list[Stretch] = []
+    before: Word | None = None
+    for slot in ordered:
+        word = slot_word(slot)
+        if word.tone in ("bad", "warn"):
+            if word == before:
+                found[-1] = found[-1]._replace(last=slot, slots=found[-1].slots + 1)
+            else:
+                found.append(Stretch(slot, slot, 1, word))
+        before = word
+    return tuple(found)
 
 
 def slot_counts(slots: Sequence[Slot]) -> tuple[tuple[Word, int], ...]:

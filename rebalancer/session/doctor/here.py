@@ -9,16 +9,17 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Final
 
+from rebalancer.session.doctor.channels import check_channels
 from rebalancer.session.doctor.findings import Finding, fail, ok, warn
 from rebalancer.session.preflight import FREE_BYTES_MIN
 from rebalancer.session.selftest import limit_selftest
-from rebalancer.session.setup import Setup
+from rebalancer.session.setup import Setup, banner
 from rebalancer.world.journal import Journal
 from rebalancer.world.kill import halt_reason
 from rebalancer.world.ports import JournalBroken
+from rebalancer.world.secrets.env_file import env_file_path
 
 PACKAGES: Final = ("alpaca-py", "apscheduler", "jinja2", "pandas", "pandas-market-calendars", "pyyaml", "sqlalchemy")
 TIMER: Final = "paper-trading-session.timer"
@@ -34,12 +35,14 @@ def check_here(
     """
     yield _python()
     yield _packages()
+    yield ok("environment", banner(setup))
     yield from _configuration(setup)
     yield from _folders(setup)
     yield from _journal(setup)
     yield _stopped(setup)
     yield _limits(setup)
-    yield from _environment_file(setup.environ)
+    yield from _environment_file(setup.environ, setup.profile)
+    yield from check_channels(setup)
     yield _timer(run)
 
 
@@ -145,10 +148,9 @@ def _limits(setup: Setup) -> Finding:
     return ok("limit self-test", f"{len(checks)} limits refuse what they should and let reductions pass")
 
 
-def _environment_file(environ: Mapping[str, str]) -> Iterator[Finding]:
+def _environment_file(environ: Mapping[str, str], profile: str) -> Iterator[Finding]:
     """The file that systemd reads keys from: nobody else may read it."""
-    home = environ.get("HOME", "")
-    path = Path(home, ".config", "paper-trading.env") if home else None
+    path = env_file_path(environ, profile)
     if path is None or not path.exists():
         return
     mode = path.stat().st_mode & 0o777

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from rebalancer.session.calendar import day_in_new_york, published_hours
+from rebalancer.session.doctor.channels import check_channels_there
 from rebalancer.session.doctor.findings import Finding, fail, ok, warn
 from rebalancer.session.preflight import clock_problem
 from rebalancer.session.setup import Setup
@@ -38,6 +39,7 @@ def check_there(setup: Setup, broker: AlpacaBroker, wall: datetime) -> Iterator[
         yield fail("account", str(error), "use the other key, or correct broker.account_id", NOT_PERMITTED)
     except BrokerUnavailable as error:
         yield fail("broker", str(error), "check the connection and the broker's status page", UNAVAILABLE)
+    yield from check_channels_there(setup)
 
 
 def _calendar(broker: AlpacaBroker, now: datetime) -> Finding:

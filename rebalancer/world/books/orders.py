@@ -9,7 +9,7 @@ from rebalancer.decide.draft import ID_PREFIX
 from rebalancer.facts import Explanation, OpenOrder
 from rebalancer.outcomes import OrderState
 from rebalancer.values import FRACTIONAL_LOT, ZERO, shares_away_from_zero
-from rebalancer.world.desk import refuse_another
+from rebalancer.world.desk_watch import refuse_another
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import CycleEnd, OrderRecord
 from rebalancer.world.ports import AnotherProgram, BrokerOrder

@@ -14,7 +14,6 @@ from rebalancer.rules import Broker as BrokerRules
 from rebalancer.world.brokers.account_reading import read_account, read_calendar, read_clock, read_positions
 from rebalancer.world.brokers.answers import Refused
 from rebalancer.world.brokers.asking import Asking
-from rebalancer.world.brokers.broker_time import seconds_since_boot
 from rebalancer.world.brokers.endpoints import Credentials, Endpoints, refuse_live
 from rebalancer.world.brokers.fields import Unreadable, table, understood
 from rebalancer.world.brokers.market_asking import ask_daily_closes, ask_quotes
@@ -22,6 +21,7 @@ from rebalancer.world.brokers.market_reading import read_instruments
 from rebalancer.world.brokers.order_reading import read_activity, read_order
 from rebalancer.world.brokers.paging import activity_rows, order_rows
 from rebalancer.world.brokers.sending import send_order, send_pair
+from rebalancer.world.clock import seconds_since_boot
 from rebalancer.world.ports import (
     Activity,
     BrokerClock,

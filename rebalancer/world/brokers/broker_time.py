@@ -7,7 +7,6 @@ broker may live in another year than its web server, so the distance between the
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -58,15 +57,6 @@ class BrokerTime:
             return None
         moment, at = self._told
         return moment + timedelta(seconds=self._monotonic() - at)
-
-
-def seconds_since_boot() -> float:
-    """Seconds that never go back, with the time in which this machine slept.
-
-    `time.monotonic` leaves that out on Linux, and a woken program would send an order by the time of falling asleep.
-    """
-    boot = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if boot is None else time.clock_gettime(boot)
 
 
 def _date_of(header: str | None) -> datetime | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from rebalancer.decisions import Order
@@ -15,8 +15,9 @@ from rebalancer.world.ports import Activity, Broker, BrokerClock, BrokerOrder, D
 class CountedBroker:
     """Passes everything on and counts it. For any number of threads."""
 
-    def __init__(self, broker: Broker) -> None:
-        self._broker = broker
+    def __init__(self, broker: Broker, heard: Callable[[str], None] | None = None) -> None:
+        """heard: told the name of every call, before it is made."""
+        self._broker, self._heard = broker, heard
         self._lock = threading.Lock()
         self._calls: Counter[str] = Counter()
 
@@ -85,3 +86,5 @@ class CountedBroker:
     def _count(self, name: str) -> None:
         with self._lock:
             self._calls[name] += 1
+        if self._heard is not None:
+            self._heard(name)

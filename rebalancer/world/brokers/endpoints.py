@@ -14,6 +14,7 @@ from rebalancer.world.ports import CredentialsRefused, WorldError
 
 PAPER_URL: Final = "https://paper-api.alpaca.markets"
 _LIVE_HOST: Final = "api.alpaca.markets"
+LIVE_HOSTS: frozenset[str] = frozenset({_LIVE_HOST})  # tests put a local server here in its place
 _DATA_URL: Final = "https://data.alpaca.markets"
 _TRADING_HOSTS: Final = frozenset({"paper-api.alpaca.markets", _LIVE_HOST})
 _DATA_HOSTS: Final = frozenset({"data.alpaca.markets", "data.sandbox.alpaca.markets"})
@@ -54,7 +55,7 @@ class Credentials:
 class Endpoints:
     """Base addresses for trading and for market data, checked when made. Immutable."""
 
-    __slots__ = ("data_url", "is_live", "trading_url")
+    __slots__ = ("data_url", "is_agreed", "is_live", "trading_url")
 
     def __init__(self, trading_url: str = PAPER_URL, data_url: str | None = None) -> None:
         """Check both addresses. Raises WorldError for a host that must not see a key, or for a malformed address.
@@ -67,7 +68,14 @@ class Endpoints:
         if data_url is None:
             data_url = _DATA_URL if host in _TRADING_HOSTS else self.trading_url
         self.data_url = _checked(data_url, "APCA_API_DATA_URL", _DATA_HOSTS)
-        self.is_live = host == _LIVE_HOST
+        self.is_live = host in LIVE_HOSTS or urlsplit(self.trading_url).netloc in LIVE_HOSTS
+        self.is_agreed = False
+
+    def agreed(self) -> Endpoints:
+        """The same addresses, for a caller who has seen that every switch for live trading is on (`world.live`)."""
+        same = Endpoints(self.trading_url, self.data_url)
+        same.is_agreed = True
+        return same
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Endpoints:
@@ -88,8 +96,8 @@ class Endpoints:
 
 
 def refuse_live(endpoints: Endpoints) -> None:
-    """Raise CredentialsRefused for the live host: this adapter trades paper accounts and the embedded exchange."""
-    if endpoints.is_live:
+    """Raise CredentialsRefused for the live host, unless every switch for live trading has been seen to be on."""
+    if endpoints.is_live and not endpoints.is_agreed:
         raise CredentialsRefused(
             f"{endpoints.trading_url} is Alpaca's live trading host, and live trading is not enabled: "
             f"set APCA_API_BASE_URL={PAPER_URL} and use paper keys"

@@ -17,7 +17,7 @@ from rebalancer.world.clock import Clock
 from rebalancer.world.ports import WorldError
 
 PATH: Final = "/api/v1/imports"
-USER_AGENT: Final = f"rebalancer/{__version__} (trade journal export)"
+RETRY_AFTER_MOST: Final = 300.0  # seconds: one who asks for more is asked again next time
 PAUSE_SECONDS: Final = 3.0  # between two requests: the API tells no limit, so we stay far below any
 CONNECT_SECONDS, READ_SECONDS, TOTAL_SECONDS = 5.0, 20.0, 30.0
 SIZE_MAX: Final = 1_000_000
@@ -34,11 +34,12 @@ class TradervueRefused(TradervueError):
 
 
 class TradervueUnavailable(TradervueError):
-    """Tradervue did not answer as it should; `may_have_arrived` when it may have done what it was asked."""
+    """Tradervue did not answer as it should; `may_have_arrived` when it may have done what it was asked; `wait_seconds`
+    is how long it wants to be left alone."""
 
-    def __init__(self, message: str, *, may_have_arrived: bool = False) -> None:
+    def __init__(self, message: str, *, may_have_arrived: bool = False, wait_seconds: float = 0.0) -> None:
         super().__init__(message)
-        self.may_have_arrived = may_have_arrived
+        self.may_have_arrived, self.wait_seconds = may_have_arrived, wait_seconds
 
 
 class Login(NamedTuple):
@@ -117,7 +118,7 @@ class Tradervue:
         self._next_at = self._clock.monotonic() + PAUSE_SECONDS
         call = Call(self._clock.monotonic() + TOTAL_SECONDS, CONNECT_SECONDS, READ_SECONDS, self._clock.monotonic)
         session = DeadlineSession(self._clock.monotonic)
-        session.headers.update({"User-Agent": USER_AGENT, "Accept": "application/json"})
+        session.headers.update({"User-Agent": user_agent(self._login.username), "Accept": "application/json"})
         send: Callable[[], requests.Response] = lambda: session.request(  # noqa: E731 - `within` takes a call
             method, self._url, json=body, auth=(self._login.username, self._login.password)
         )
@@ -128,10 +129,22 @@ class Tradervue:
             raise TradervueUnavailable(said, may_have_arrived=call.sent and method == "POST") from None
         finally:
             session.close()
-        return _understood(answer.status_code, answer.content, posted=method == "POST")
+        pause = _seconds(answer.headers.get("Retry-After", ""))
+        return _understood(answer.status_code, answer.content, pause, posted=method == "POST")
 
 
-def _understood(status: int, content: bytes, *, posted: bool) -> Mapping[str, Any]:
+def user_agent(contact: str) -> str:
+    """Who asks, as the API wants it: the program, and whom to write to. contact: the user's own name there."""
+    safe = "".join(c for c in contact if c.isascii() and c.isprintable() and c not in "()")
+    return f"rebalancer/{__version__} (contact: {safe})"
+
+
+def _seconds(told: str) -> float:
+    """A Retry-After in seconds; 0 for none and for a date, where our own pauses hold."""
+    return float(told) if told.isascii() and told.isdigit() and len(told) < 10 else 0.0
+
+
+def _understood(status: int, content: bytes, pause: float, *, posted: bool) -> Mapping[str, Any]:
     """The answer's object. A 200 that cannot be read is no answer."""
     body: Any = None
     if len(content) <= SIZE_MAX:
@@ -142,7 +155,8 @@ def _understood(status: int, content: bytes, *, posted: bool) -> Mapping[str, An
     if posted and status == _BUSY:
         return {"busy": True}
     if status == 429 or status >= 500:
-        raise TradervueUnavailable(f"Tradervue answered {status}", may_have_arrived=posted and status != 429)
+        arrived = posted and status != 429
+        raise TradervueUnavailable(f"Tradervue answered {status}", may_have_arrived=arrived, wait_seconds=pause)
     if status in (401, 403):
         raise TradervueRefused(
             f"Tradervue refused the login ({status})\n  hint: check TRADERVUE_USERNAME and TRADERVUE_PASSWORD"

@@ -17,7 +17,13 @@ from typing import Any, Final, NamedTuple, TypeVar
 from rebalancer.performance.records import Fill
 from rebalancer.world.clock import Clock
 from rebalancer.world.journal.journal import Journal
-from rebalancer.world.tradervue.client import Import, Tradervue, TradervueRefused, TradervueUnavailable
+from rebalancer.world.tradervue.client import (
+    RETRY_AFTER_MOST,
+    Import,
+    Tradervue,
+    TradervueRefused,
+    TradervueUnavailable,
+)
 from rebalancer.world.tradervue.executions import execution_of, exportable
 
 TARGET: Final = "tradervue"
@@ -143,9 +149,9 @@ class Sync:
             try:
                 return ask()
             except TradervueUnavailable as error:
-                if error.may_have_arrived:
+                if error.may_have_arrived or error.wait_seconds > RETRY_AFTER_MOST:
                     raise
-            self._clock.wait(pause)
+                self._clock.wait(max(pause, error.wait_seconds))
             pause = min(pause * 2, BACK_OFF_MOST_SECONDS)
         return ask()
 

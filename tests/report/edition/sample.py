@@ -15,13 +15,17 @@ from rebalancer.report.edition.records import (
     Alarm,
     Bridge,
     BridgeLine,
+    ClosedBooks,
     Contribution,
+    DayBar,
     Edition,
+    Fall,
     Gap,
     Guarded,
     Idle,
     MonthRow,
     Performance,
+    Point,
     Quality,
     Ratio,
     Slot,
@@ -50,7 +54,8 @@ def slots() -> tuple[Slot, ...]:
         elif number == 50:
             outcome, because = CycleOutcome.HALTED_STALE_QUOTES, "14 of 25 names have no usable price"
         page = f"2026-11-20_{at:%H%M}_paper_{at:%Y%m%dT%H%MZ}.html" if orders else ""
-        found.append(Slot(name, at, outcome, because, orders, filled, page))
+        took = None if outcome is CycleOutcome.MISSED else 0.5 + number / 20
+        found.append(Slot(name, at, outcome, because, orders, filled, page, took))
     return tuple(found)
 
 
@@ -86,6 +91,13 @@ def performance(days: int = 756) -> Performance:
     return Performance(
         tuple(dates), tuple(map(float, growth)), tuple(map(float, drawdown)), "SPY", benchmark, months, ratios,
         tuple(None if i < 19 else 0.12 + 0.03 * math.sin(i / 40) for i in range(days)),
+        tuple(None if i < 59 else 1.5 * math.sin(i / 70) for i in range(days)),
+        (
+            Fall(date(2025, 3, 4), date(2025, 4, 8), date(2025, 7, 1), -0.1123, 82),
+            Fall(date(2026, 10, 1), date(2026, 11, 2), None, -0.0731, 37),
+        ),
+        tuple(DayBar(n * 0.005, (n + 1) * 0.005, round(240 * math.exp(-(n + 0.5) ** 2 / 4))) for n in range(-5, 5)),
+        date(2023, 12, 29), float(growth[-1] - 1), 0.2831, 0.0021,
     )  # fmt: skip
 
 
@@ -148,9 +160,16 @@ def edition(**changes: object) -> Edition:
         ),
         trips=(
             Trip("COST", "long", D(8), D("912.45"), D("898.96"), OPEN - timedelta(days=9), OPEN, D("-107.92"), D("0.02"),
-                 "external", "neutral signal"),
+                 "external", "neutral signal", "calm, rising"),
+            Trip("XOM", "short", D("12.5"), D("117.10"), D("116.02"), OPEN, OPEN + timedelta(hours=3), D("13.48"), D("0.02"),
+                 "held before", "score -0.20 x confidence 0.80"),
         ),
+        through_the_day=tuple(
+            Point(OPEN + timedelta(minutes=5 * n), D("97512.34") + round(D(400 * math.sin(n / 25)), 2)) for n in range(78)
+        ),
+        books=(ClosedBooks(DAY, datetime(2026, 11, 20, 21, 2, tzinfo=UTC), 14, ()),),
         rules_changed={"risk_management.max_daily_loss": RuleChange(0.02, 0.015)},
         next_run=datetime(2026, 11, 23, 14, 30, tzinfo=UTC),
+        next_run_here="Mon 15:30 CET",
     )  # fmt: skip
     return plain._replace(**changes)  # type: ignore[arg-type]  # a test names fields of its own

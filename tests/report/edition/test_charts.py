@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rebalancer.report.edition.charts import HEIGHT, POINTS_MAX, WIDTH, Tick, chart, thinned
+from rebalancer.report.edition.charts import HEIGHT, POINTS_MAX, WIDTH, Tick, chart, chart_of_moments, thinned
 
 START = date(2024, 1, 1)
 
@@ -92,3 +92,19 @@ def test_the_days_below_the_picture(count: int, texts: list[str]) -> None:
     drawn = chart(days(count), [[float(i) for i in range(count)]])
     assert drawn is not None
     assert [c.text for c in drawn.columns] == texts
+
+
+def test_a_day_is_drawn_by_its_hours() -> None:
+    moments = [datetime(2026, 11, 20, 14, 30, tzinfo=UTC) + timedelta(minutes=5 * n) for n in range(78)]
+    drawn = chart_of_moments(moments, [1.0 + n / 10_000 for n in range(78)])
+    assert drawn is not None
+    assert [t.text for t in drawn.columns] == ["10:00", "11:00", "12:00", "13:00", "14:00", "15:00"]
+    assert drawn.columns[0].at == round(6 / 77 * 100, 1)
+    assert (drawn.rows[0].text, drawn.rows[-1].text) == ("0 %", "+0.8 %")
+    assert chart_of_moments(moments[:1], [1.0]) is None
+
+
+def test_plain_numbers_have_no_unit() -> None:
+    drawn = chart([date(2026, 11, n) for n in (2, 3, 4)], [[-1.0, 0.5, 2.0]], unit="")
+    assert drawn is not None
+    assert [t.text for t in drawn.rows] == ["−1.0", "0.0", "1.0", "2.0"]

@@ -14,7 +14,7 @@ from rebalancer.report.edition.document import EMBEDDED_MAX, edition_json, embed
 from rebalancer.report.edition.names import EDITION_NAME, edition_name, edition_year
 from rebalancer.report.edition.page import edition_html, redacted
 from rebalancer.report.edition.records import Alarm, Bridge, BridgeLine, Edition, Idle
-from rebalancer.report.edition.words import attention_of, change_of, sentence_of, title_of
+from rebalancer.report.edition.words import attention_of, change_of, sentence_of, stretches, title_of
 from tests.report.golden import assert_golden
 from tests.report.html_tree import Element, parse
 from tests.report.sample import many_stories, sample_record
@@ -30,12 +30,12 @@ from tests.report.test_page import (  # noqa: F401 - tests, used by being here
     test_policy_forbids_everything_but_styles,
 )
 
-from .sample import DAY, edition
+from .sample import DAY, OPEN, edition, slots
 
 D = Decimal
 EMPTY = (
     "slots", "trades", "idle", "alarms", "contributions", "quality", "quality_by_hour", "gaps", "guarded", "trips",
-    "expected", "broken",
+    "expected", "broken", "through_the_day", "books",
 )  # fmt: skip
 UNKNOWN = ("latest", "bridge", "performance", "next_run")
 
@@ -225,3 +225,54 @@ def test_a_name_is_built_from_known_words_only() -> None:
     with pytest.raises(ValueError, match="is not a mode"):
         edition_name(bare(mode="../../etc"))
     assert DAY.isoformat() in title_of(bare())
+
+
+def test_slots_in_a_row_that_ended_alike_are_one_line() -> None:
+    halted = {3, 4, 5, 9}
+    bent = tuple(
+        slot._replace(
+            outcome=CycleOutcome.HALTED_DRAWDOWN if n in halted else CycleOutcome.HOLDING, because=f"said at {n}"
+        )
+        for n, slot in enumerate(slots())
+    )
+    found = stretches(bent[::-1])
+    assert [(x.first, x.last, x.slots) for x in found] == [(bent[3], bent[5], 3), (bent[9], bent[9], 1)]
+
+
+def test_a_halt_that_the_cycle_tells_is_not_told_again_by_its_alert() -> None:
+    words = "3.00% lost today; the limit is 2.00%"
+    day = edition(alarms=(Alarm(OPEN, "action", f"{words}: reductions only"), Alarm(OPEN, "action", "something else")))
+    assert day.latest is not None
+    halted = day._replace(
+        latest=day.latest._replace(because=f"{words}; latched", outcome=CycleOutcome.HALTED_DAILY_LOSS)
+    )
+    titles = [item.title for item in attention_of(halted)]
+    assert "Something else" in titles
+    assert not any(title.startswith("3.00%") for title in titles)
+    assert any(item.title.startswith("3.00%") for item in attention_of(day))
+
+
+def test_many_orders_unfold() -> None:
+    one = edition().trades[0]
+    tree = parse(edition_html(edition(trades=(one,) * 40)))
+    (section,) = (s for s in tree.all("section") if s.attributes["id"] == "trades")
+    rows = [len(list(next(t.all("tbody")).all("tr"))) for t in section.all("table")]
+    assert rows[:2] == [15, 25]
+    assert "25 more orders" in [s.text for s in section.all("summary")]
+
+
+def test_a_part_of_the_drift_that_nobody_has_is_no_column() -> None:
+    tree = parse(edition_html(edition()))
+    ledger = next(t for t in tree.all("table") if "Drift ledger" in next(t.all("caption")).text)
+    heads = [th.text for th in ledger.all("th") if th.attributes["scope"] == "col"]
+    assert heads == [
+        "Symbol",
+        "Target%",
+        "Achieved%",
+        "Now%",
+        "Gappp",
+        "roundingpp",
+        "bandpp",
+        "unfilledpp",
+        "price movepp",
+    ]

@@ -1,0 +1,155 @@
+"""`export`: round trips, fills, orders, cycles and days for other programs, and copies for Tradervue."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rebalancer.cli.exits import Exit
+from rebalancer.documents import BadDocument
+
+if TYPE_CHECKING:
+    from rebalancer.performance.records import Ledger
+    from rebalancer.report.exports.tables import Day
+    from rebalancer.rules import Rules
+    from rebalancer.world.journal import Journal
+
+FORMATS: Final = ("csv", "json")
+CYCLES_MOST: Final = 10_000_000
+
+
+def export_table(
+    what: str, config: Sequence[Path] | None, *, form: str, since: str | None, to: Path | None, limit: int | None = None
+) -> int:
+    """Write one table to stdout or, whole or not at all, to a file. limit: only the newest so many rows."""
+    from rebalancer.report.exports.as_csv import csv_text
+    from rebalancer.report.exports.as_json import json_text
+    from rebalancer.report.exports.tables import COLUMNS, table
+    from rebalancer.session.setup import load_setup
+    from rebalancer.world.journal import Journal
+
+    if what not in COLUMNS:
+        raise BadDocument("export", f"{what!r:.40} is not known", f"{', '.join(COLUMNS)} or tradervue")
+    if form not in FORMATS:
+        raise BadDocument("export: --format", f"{form!r:.40} is not known", " or ".join(FORMATS))
+    first = None if since is None else day_of(since)
+    setup = load_setup(config)
+    if not setup.journal.exists():
+        sys.stderr.write(f"error: nothing has been run yet in {setup.mode} mode\n  hint: rebalancer run-now\n")
+        return Exit.USAGE
+    with Journal.open(setup.journal) as journal:
+        records = list(_records(what, journal, setup.rules, first))
+    found = table(what, records if limit is None else records[-limit:])
+    text = csv_text(found) if form == "csv" else json_text(found)
+    content = text.encode("utf-8", errors="backslashreplace")
+    if to is None:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        return Exit.DONE
+    write_whole(to, content)
+    sys.stderr.write(f"{len(found.rows)} {what} written to {to}\n")
+    return Exit.DONE
+
+
+def day_of(text: str) -> date:
+    """A day as it was typed. Raises BadDocument."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadDocument("export: --since", f"{text!r:.40} is not a day", "write it as 2026-11-20") from None
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Put a file in place in one step: readers see the old one or the new one. Raises BadDocument."""
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise BadDocument(f"export: --to {path}", f"cannot be written: {error.strerror}") from None
+
+
+def _records(what: str, journal: Journal, rules: Rules, first: date | None) -> Iterable[object]:
+    """The records of one table, oldest first, from a day (in New York) on."""
+    from rebalancer.performance.fees import NEW_YORK, with_fees
+    from rebalancer.performance.summary import trips_of
+    from rebalancer.world.ledger.benchmarks import benchmark_of
+    from rebalancer.world.ledger.gather import ledger_of
+    from rebalancer.world.ledger.stories import orders_of
+
+    def recent(at: datetime) -> bool:
+        return first is None or at.astimezone(NEW_YORK).date() >= first
+
+    newest = next(iter(journal.cycles(None, 1)), None)
+    if newest is None:
+        return []
+    account_id = newest.account_id
+    if what == "cycles":
+        return [c for c in reversed(journal.cycles(account_id, CYCLES_MOST)) if recent(c.started_at)]
+    if what == "orders":
+        return [o for o in orders_of(journal, account_id) if recent(o.intended_at)]
+    ledger = ledger_of(journal, account_id)
+    if what == "fills":
+        return [f for f in with_fees(ledger.fills, ledger.cash)[0] if recent(f.at)]
+    if what == "trips":
+        name, method = rules.reporting.benchmark, rules.reporting.lot_method
+        return [t for t in trips_of(ledger, method, benchmark_of(journal.path.parent, name)) if recent(t.closed_at)]
+    return [d for d in _days(ledger) if first is None or d.day >= first]
+
+
+def _days(ledger: Ledger) -> list[Day]:
+    from rebalancer.performance.returns import daily_returns, drawdowns, growth
+    from rebalancer.report.exports.tables import Day
+
+    returns = daily_returns(ledger.opening, ledger.days)
+    told = list(zip(returns.tolist(), growth(returns)[1:].tolist(), drawdowns(returns).tolist(), strict=True))
+    missing = [(None, None, None)] * (len(ledger.days) - len(told))
+    return [
+        Day(d.day, d.equity, d.cash, d.flow, d.exposure, *figures)
+        for d, figures in zip(ledger.days, [*missing, *told], strict=True)
+    ]
+
+
+def export_to_tradervue(config: Sequence[Path] | None, *, dry_run: bool) -> int:
+    """Copy what Tradervue does not have yet; with dry_run, say only what it would be."""
+    from rebalancer.session.setup import load_setup
+    from rebalancer.session.tradervue import copy_now, waiting_fills
+    from rebalancer.world.journal import Journal
+
+    setup = load_setup(config)
+    if not setup.journal.exists():
+        sys.stderr.write(f"error: nothing has been run yet in {setup.mode} mode\n  hint: rebalancer run-now\n")
+        return Exit.USAGE
+    with Journal.open(setup.journal) as journal:
+        newest = next(iter(journal.cycles(None, 1)), None)
+        if newest is None:
+            sys.stderr.write("error: there is no cycle yet\n  hint: rebalancer run-now\n")
+            return Exit.USAGE
+        if dry_run:
+            for fill in waiting_fills(journal, newest.account_id):
+                sys.stdout.write(f"{fill.at.isoformat()}  {fill.symbol}  {fill.qty}  {fill.price}\n")
+            return Exit.DONE
+        done = copy_now(setup, journal, newest.account_id)
+    sys.stdout.write(f"{done.sent} executions sent, {len(done.refused)} refused, {done.left} left\n")
+    for name, words in done.refused:
+        sys.stderr.write(f"warning: {name}: {words}\n")
+    if done.because:
+        sys.stderr.write(f"error: {done.because}\n")
+    return Exit.UNAVAILABLE if done.because else Exit.DONE

@@ -1,0 +1,55 @@
+"""The options of every command: profile, environment and the switch for live trading, before or after its name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rebalancer.documents import BadDocument
+from rebalancer.world.environment import ENVIRONMENT, PROFILE, environment_of, profile_file
+from rebalancer.world.live import COMMAND_LINE, CommandLine
+from rebalancer.world.paths import project_root
+
+VALUED: Final = {"--profile": PROFILE, "--environment": ENVIRONMENT}
+
+
+class Taken(NamedTuple):
+    """What was said about all commands, and the words that are left."""
+
+    variables: dict[str, str]
+    command_line: CommandLine
+    rest: list[str]
+
+
+def taken(words: Sequence[str]) -> Taken:
+    """Take the common options out of a command line; what stands behind `--` is left alone. Raises BadDocument."""
+    variables, rest, flags = dict[str, str](), list[str](), set[str]()
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        name, sign, value = word.partition("=")
+        if word == "--":
+            rest += [word, *left]
+            break
+        if name in VALUED:
+            if not sign and not left:
+                raise BadDocument(name, "needs a value", f"write {name} NAME")
+            variables[VALUED[name]] = value if sign else left.pop(0)
+        elif word in ("--live", "--yes"):
+            flags.add(word)
+        else:
+            rest.append(word)
+    return Taken(variables, CommandLine("--live" in flags, "--yes" in flags), rest)
+
+
+def put_in_force(found: Taken) -> None:
+    """Let the options count for the whole process: they beat the variables of the same meaning. Raises BadDocument for
+    an unknown profile or environment."""
+    os.environ.update(found.variables)
+    COMMAND_LINE.set(found.command_line)
+    environment_of(os.environ)
+    profile = os.environ.get(PROFILE, "").strip()
+    if profile:
+        profile_file(profile, project_root(Path.cwd()) or Path.cwd())

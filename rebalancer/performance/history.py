@@ -1,0 +1,99 @@
+"""The course of an account in parts: months, rolling windows, the worst falls and how its days are spread."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import date
+from itertools import groupby
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from rebalancer.performance.ratios import sharpe, volatility
+from rebalancer.performance.returns import drawdowns
+
+WINDOW: Final = 20  # trading days: about a month
+FALLS_MOST: Final = 5
+STEPS: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1)
+BARS_MOST: Final = 16
+
+
+class Year(NamedTuple):
+    """The returns of one year by month, January first; None for a month without a day."""
+
+    year: int
+    months: tuple[float | None, ...]
+    total: float
+
+
+class Fall(NamedTuple):
+    """One stretch below an earlier high: its first day below, its lowest day, the day it was made good (None: not yet),
+    the depth (negative) and how many days it took."""
+
+    first: date
+    lowest: date
+    back: date | None
+    depth: float
+    days: int
+
+
+class Bar(NamedTuple):
+    """How many days had a return from `low` on and below `high`."""
+
+    low: float
+    high: float
+    days: int
+
+
+def years_of(days: Sequence[date], returns: Sequence[float]) -> tuple[Year, ...]:
+    """Daily returns chained by month and by year."""
+    found = []
+    for year, own in groupby(zip(days, returns, strict=True), key=lambda pair: pair[0].year):
+        pairs = list(own)
+        months = tuple(_chained([r for d, r in pairs if d.month == month]) for month in range(1, 13))
+        found.append(Year(year, months, _chained([r for _, r in pairs]) or 0.0))
+    return tuple(found)
+
+
+def rolling_volatility(returns: Sequence[float], window: int = WINDOW) -> tuple[float | None, ...]:
+    """The volatility of the last `window` days, a year; None before there are so many."""
+    series = np.array(returns, dtype=np.float64)
+    return tuple(volatility(series[i - window : i]) if i >= window else None for i in range(1, series.size + 1))
+
+
+def rolling_sharpe(
+    returns: Sequence[float], risk_free: float = 0.0, window: int = 3 * WINDOW
+) -> tuple[float | None, ...]:
+    """The Sharpe ratio of the last `window` days; None before there are so many."""
+    series = np.array(returns, dtype=np.float64)
+    return tuple(sharpe(series[i - window : i], risk_free) if i >= window else None for i in range(1, series.size + 1))
+
+
+def worst_falls(days: Sequence[date], returns: Sequence[float], most: int = FALLS_MOST) -> tuple[Fall, ...]:
+    """The deepest stretches below an earlier high, the deepest first."""
+    below = drawdowns(np.array(returns, dtype=np.float64)).tolist()
+    found = []
+    for under, own in groupby(range(len(below)), key=lambda i: below[i] < 0.0):
+        if not under:
+            continue
+        places = list(own)
+        lowest = min(places, key=lambda i: below[i])
+        after = places[-1] + 1
+        back = days[after] if after < len(below) else None
+        found.append(Fall(days[places[0]], days[lowest], back, below[lowest], len(places)))
+    return tuple(sorted(found, key=lambda fall: (fall.depth, fall.first))[:most])
+
+
+def distribution(returns: Sequence[float]) -> tuple[Bar, ...]:
+    """Daily returns counted in equal steps, the finest of `STEPS` that needs no more than `BARS_MOST` bars."""
+    if not returns:
+        return ()
+    low, high = min(returns), max(returns)
+    step = next((s for s in STEPS if math.floor(high / s) - math.floor(low / s) < BARS_MOST), STEPS[-1])
+    places = [math.floor(r / step) for r in returns]
+    return tuple(Bar(n * step, (n + 1) * step, places.count(n)) for n in range(min(places), max(places) + 1))
+
+
+def _chained(returns: Sequence[float]) -> float | None:
+    return math.prod(1.0 + r for r in returns) - 1.0 if returns else None

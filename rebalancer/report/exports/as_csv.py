@@ -1,0 +1,39 @@
+"""CSV as RFC 4180 has it: UTF-8, a header, lines that end with CR LF, quotes where they are needed.
+
+A spreadsheet runs a cell that begins like a formula. Text that does gets an apostrophe before it, so that it stays
+text; numbers are written as they are, negative ones too.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from typing import Final
+
+from rebalancer.documents import plain
+from rebalancer.report.exports.tables import Table, Value
+
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_NUMBER: Final = re.compile(r"-[0-9]+(\.[0-9]+)?", re.ASCII)
+
+
+def csv_text(table: Table) -> str:
+    """The whole file. The same table gives the same text."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(table.columns)
+    writer.writerows([cell(value) for value in row] for row in table.rows)
+    return out.getvalue()
+
+
+def cell(value: Value) -> str:
+    """One value: "" for None, RFC 3339 for times, decimals with all their digits."""
+    if value is None:
+        return ""
+    said = plain(value)
+    if not isinstance(said, str):
+        return repr(said)
+    if said.startswith(FORMULA) and not _NUMBER.fullmatch(said):
+        return "'" + said
+    return said

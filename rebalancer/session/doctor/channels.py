@@ -1,0 +1,36 @@
+"""The checks of the ways to people: set up at all, readable, and answering. Nobody is sent anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rebalancer.session.doctor.findings import Finding, fail, ok, warn
+from rebalancer.session.setup import Setup
+from rebalancer.world.alerts import Channel, NotDelivered, configured
+from rebalancer.world.alerts.heartbeat import Heartbeat
+
+WHAT = "alert channel"
+
+
+def check_channels(setup: Setup) -> Iterator[Finding]:
+    """Which channels are set up, and which cannot be read. Asks nobody."""
+    found = configured(setup.rules.alerts, setup.environ)
+    for problem in found.problems:
+        yield fail(WHAT, problem, "see docs/alerts.md", 78)
+    for channel in found.channels:
+        yield ok(WHAT, f"{channel.name}: {channel.shown}")
+    if found.heartbeat is not None:
+        yield ok(WHAT, f"heartbeat: {found.heartbeat.shown}")
+    if not (found.channels or found.problems):
+        yield warn(WHAT, "none: nobody is told when a day goes wrong", "set one up as docs/alerts.md says")
+
+
+def check_channels_there(setup: Setup) -> Iterator[Finding]:
+    """Whether each channel answers: a login at the mail server, a connection to the others."""
+    found = configured(setup.rules.alerts, setup.environ)
+    ways: list[Channel | Heartbeat] = [*found.channels, *([] if found.heartbeat is None else [found.heartbeat])]
+    for one in ways:
+        try:
+            yield ok(WHAT, f"{one.name}: {one.reach()}")
+        except NotDelivered as error:
+            yield warn(WHAT, f"{one.name}: {one.shown}: {error}", "rebalancer alerts test")

@@ -1,0 +1,45 @@
+"""The list of the parts: which field of the edition each fills, and what it is called when it cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from rebalancer.session.edition_parts import (
+    configuration,
+    execution,
+    holdings,
+    money,
+    results,
+    what_happened,
+)
+from rebalancer.session.edition_parts.source import Source
+
+
+class Part(NamedTuple):
+    """One field: its name for people, where it comes from, and what stands there when it cannot be read."""
+
+    words: str
+    read: Callable[[Source], Any]
+    absent: Any = ()
+
+
+PARTS: Final[dict[str, Part]] = {
+    "slots": Part("the slots", what_happened.slots),
+    "trades": Part("the trades", what_happened.trades),
+    "idle": Part("what was not traded", what_happened.idle),
+    "alarms": Part("the alerts", what_happened.alarms),
+    "next_run": Part("the next cycle", what_happened.next_run, None),
+    "peak_equity": Part("the high-water mark", lambda s: s.journal.peak_equity(s.account_id), None),
+    "books": Part("the closed books", money.closed_books),
+    "bridge": Part("the bridge", money.bridge, None),
+    "contributions": Part("the contributions", money.contributions),
+    "performance": Part("the performance", results.performance, None),
+    "through_the_day": Part("the course of the day", results.through_the_day),
+    "trips": Part("the round trips", results.trips),
+    "quality": Part("the execution by symbol", execution.quality_by_symbol),
+    "quality_by_hour": Part("the execution by hour", execution.quality_by_hour),
+    "gaps": Part("the drift ledger", execution.gaps),
+    "guarded": Part("the protection of positions", holdings.guarded),
+    "rules_changed": Part("the change of rules", configuration.rules_changed, {}),
+}

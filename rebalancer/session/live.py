@@ -1,0 +1,101 @@
+"""Live trading's agreement, put together from configuration, command line, token, environment and broker."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from rebalancer.documents import BadDocument
+from rebalancer.session.setup import Setup
+from rebalancer.values import time_text, utc_of
+from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints
+from rebalancer.world.clock import SystemClock
+from rebalancer.world.live import COMMAND_LINE, CommandLine, Switches, is_wanted, refuse_disagreement
+from rebalancer.world.ports import WrongAccount
+from rebalancer.world.secrets.private_file import read_private
+
+FILE_NAME: Final = "live.armed"
+HOURS_MAX: Final = 24 * 7
+PAPER_KEY: Final = "PK"  # how Alpaca's paper keys begin
+
+
+def agree(setup: Setup, endpoints: Endpoints) -> Endpoints:
+    """The endpoints to trade with: as they are on paper, agreed when everything says live.
+
+    Asks the broker for the account only when all else agrees, and a person at a terminal last. Raises BadDocument
+    (exit 78) naming every switch that is missing.
+    """
+    rules, said = setup.rules, COMMAND_LINE.get() or CommandLine()
+    account_id = rules.broker.account_id
+    armed = account_id is not None and is_armed(setup.state, account_id, SystemClock().wall())
+    switches = Switches(
+        configured=rules.execution.mode == "live",
+        commanded=said.live or armed,
+        live_host=endpoints.is_live and not setup.environ.get("APCA_API_KEY_ID", "").startswith(PAPER_KEY),
+        account_named=account_id is not None,
+        account_matches=True,  # asked below, once all others agree
+        confirmed=True,
+    )
+    if not is_wanted(switches) and not endpoints.is_live:
+        return endpoints
+    refuse_disagreement(switches)
+    assert account_id is not None
+    allowed = endpoints.agreed()
+    broker = AlpacaBroker(Credentials.from_environment(setup.environ), allowed, rules.broker)
+    try:
+        broker.account()
+    except WrongAccount:
+        refuse_disagreement(switches._replace(account_matches=False))
+    finally:
+        broker.close()
+    refuse_disagreement(switches._replace(confirmed=said.yes or armed or typed(account_id)))
+    return allowed
+
+
+def typed(account_id: str, ask: Callable[[], str] = sys.stdin.readline) -> bool:
+    """Whether a person at the terminal types the account's last four characters; False when there is no terminal."""
+    if not sys.stdin.isatty():
+        return False
+    sys.stderr.write("LIVE TRADING with real money. Type the last four characters of the account: ")
+    sys.stderr.flush()
+    return ask().strip() == account_id[-4:]
+
+
+def arm(setup: Setup, last4: str, hours: int, now: datetime) -> datetime:
+    """Write the token that stands for --live and the confirmation until it expires; returns when that is. Raises
+    BadDocument when the configuration is not live or names another account."""
+    account_id = setup.rules.broker.account_id
+    if setup.rules.execution.mode != "live" or account_id is None:
+        raise BadDocument("arm-live", "the configuration is not live", "set execution.mode: live and broker.account_id")
+    if last4 != account_id[-4:]:
+        raise BadDocument("arm-live --account", "these are not the last four characters of broker.account_id")
+    if not 0 < hours <= HOURS_MAX:
+        raise BadDocument("arm-live --hours", f"{hours} is not between 1 and {HOURS_MAX}")
+    until = now + timedelta(hours=hours)
+    path = setup.state / FILE_NAME
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump({"account": last4, "from": time_text(now), "until": time_text(until)}, file)
+    fresh.replace(path)
+    return until
+
+
+def is_armed(state: Path, account_id: str, now: datetime) -> bool:
+    """Whether a token of this account is in force. Raises BadDocument for one that others may write or read."""
+    text = read_private(state / FILE_NAME)
+    if text is None:
+        return False
+    try:
+        body = json.loads(text)
+        begins, ends = utc_of(body["from"]), utc_of(body["until"])
+        return body["account"] == account_id[-4:] and begins <= now < ends <= begins + timedelta(hours=HOURS_MAX)
+    except (ValueError, TypeError, KeyError):
+        raise BadDocument(
+            str(state / FILE_NAME), "is no token", "remove it and run rebalancer arm-live again"
+        ) from None

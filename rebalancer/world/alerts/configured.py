@@ -1,0 +1,64 @@
+"""Which channels are set up: by the rules' section `alerts` and by four variables of the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from rebalancer.rules import Alerts
+from rebalancer.world.alerts.address import BadAddress, smtp_server, web_address
+from rebalancer.world.alerts.channel import Channel
+from rebalancer.world.alerts.heartbeat import Heartbeat
+from rebalancer.world.alerts.mail import Email, recipients_of
+from rebalancer.world.alerts.through_apprise import NAME as APPRISE
+from rebalancer.world.alerts.through_apprise import ThroughApprise
+from rebalancer.world.alerts.webhook import Webhook
+
+WEBHOOK: Final = "REBALANCER_ALERT_WEBHOOK"
+SMTP: Final = "REBALANCER_SMTP_URL"
+HEARTBEAT: Final = "REBALANCER_HEARTBEAT_URL"
+
+
+class Configured(NamedTuple):
+    """The channels in the order in which they are served, the heartbeat, and what is wrong with the others."""
+
+    channels: tuple[Channel, ...]
+    heartbeat: Heartbeat | None
+    problems: tuple[str, ...]
+
+
+def configured(rules: Alerts, environ: Mapping[str, str]) -> Configured:
+    """Read which channels there are. What cannot be read is a problem in words, never an error: trading goes on."""
+    channels: list[Channel] = []
+    problems: list[str] = []
+    heartbeat = None
+    try:
+        if url := environ.get(WEBHOOK, "").strip():
+            channels.append(Webhook(web_address(WEBHOOK, url)))
+    except BadAddress as error:
+        problems.append(str(error))
+    if urls := environ.get(APPRISE, "").strip():
+        channels.append(ThroughApprise(urls))
+    try:
+        mail = _email(rules, environ.get(SMTP, "").strip())
+        channels += [] if mail is None else [mail]
+    except BadAddress as error:
+        problems.append(str(error))
+    try:
+        if url := environ.get(HEARTBEAT, "").strip():
+            heartbeat = Heartbeat(web_address(HEARTBEAT, url))
+    except BadAddress as error:
+        problems.append(str(error))
+    return Configured(tuple(channels), heartbeat, tuple(problems))
+
+
+def _email(rules: Alerts, url: str) -> Email | None:
+    recipients = recipients_of(rules.email_to)
+    if not url and not recipients:
+        return None
+    if not url:
+        raise BadAddress(f"alerts.email_to is set, and {SMTP} is not")
+    if not recipients:
+        raise BadAddress(f"{SMTP} is set, and alerts.email_to names nobody")
+    sender = recipients_of(rules.email_from) or recipients[:1]
+    return Email(smtp_server(SMTP, url), sender[0], recipients)

@@ -1,0 +1,141 @@
+"""The outbox: the journal's alerts are the queue, and what became of each stands in the journal too.
+
+An alert is told at least once on every channel: it is handed over first and noted after, so a process that dies between
+the two tells it again, under the same id. One process delivers at a time (`alerts.lock`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rebalancer.rules import Alerts
+from rebalancer.values import time_text
+from rebalancer.world.alerts.channel import Channel, NotDelivered
+from rebalancer.world.alerts.message import Compose, Message, Words, code_of, level_of, message_of
+from rebalancer.world.alerts.waiting import OLDEST, Batch, Told, due, is_wanted, pause_after
+from rebalancer.world.clock import Clock
+from rebalancer.world.journal import Journal
+from rebalancer.world.journal.records import Event
+from rebalancer.world.lock import RunLock
+from rebalancer.world.ports import LockHeld
+
+LOG: Final = logging.getLogger(__name__)
+LOCK_NAME: Final = "alerts.lock"
+
+
+class Pass(NamedTuple):
+    """What one pass did: messages told, messages that failed, when to look again (None: when something new comes)."""
+
+    told: int = 0
+    failed: int = 0
+    wake_at: datetime | None = None
+    was_locked: bool = False
+
+
+def no_words(event: Event) -> Words | None:  # noqa: ARG001 - the name is the seam's
+    """A summary that is its alert's own text."""
+    return None
+
+
+class Outbox:
+    """The alerts of one account on their way to people. For one thread."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        account_id: str,
+        mode: str,
+        channels: Sequence[Channel],
+        rules: Alerts,
+        clock: Clock,
+        lock: Path,
+        compose: Compose = no_words,
+    ) -> None:
+        """lock: the state folder's `alerts.lock`. clock: the machine's, by which pauses are measured."""
+        self._journal, self._account_id, self._mode = journal, account_id, mode
+        self._channels, self._rules, self._clock, self._lock = tuple(channels), rules, clock, lock
+        self._compose = compose
+
+    def newest(self) -> int:
+        """The number of the journal's newest record: nothing new has come while it stays."""
+        latest = self._journal.latest_events(1)
+        return latest[0].seq if latest else 0
+
+    def deliver(self, *, at_once: bool = False) -> Pass:
+        """Send what is due on every channel. Raises JournalBroken; what a channel does wrong is noted and told in the
+        result."""
+        with suppress(LockHeld), RunLock(self._lock, "alerts"):
+            passes = [self._deliver(channel, at_once) for channel in self._channels]
+            wakes = [p.wake_at for p in passes if p.wake_at is not None]
+            return Pass(sum(p.told for p in passes), sum(p.failed for p in passes), min(wakes, default=None))
+        return Pass(was_locked=True)
+
+    def _deliver(self, channel: Channel, at_once: bool) -> Pass:
+        now = self._clock.wall()
+        found = due(self.told(now), channel.name, self._rules, now, at_once=at_once)
+        for number, batch in enumerate(found.batches):
+            message = message_of(batch.members, self._mode, self._compose)
+            try:
+                self._hand_over(channel, message)
+            except NotDelivered as error:
+                return Pass(number, 1, self._failed(channel, batch, message, str(error)))
+            self._sent(channel, batch, message)
+        return Pass(len(found.batches), 0, found.wake_at)
+
+    def _hand_over(self, channel: Channel, message: Message) -> None:
+        try:
+            channel.send(message)
+        except NotDelivered:
+            raise
+        except Exception as error:  # noqa: BLE001 - a channel may not take the others with it, nor tell its address
+            raise NotDelivered(f"it failed ({type(error).__name__})") from None
+
+    def told(self, now: datetime) -> Told:
+        """The alerts that may still be told, and what became of them."""
+        recall, account, since = self._journal.recall, self._account_id, now - OLDEST
+        muted = recall(account, "alerts_muted", last=1)
+        return Told(
+            [e for e in recall(account, "alert", since=since) if is_wanted(e, self._rules)],
+            recall(account, "alert_sent", since=since),
+            recall(account, "alert_failed", since=since),
+            muted[-1].seq if muted else 0,
+        )
+
+    def _sent(self, channel: Channel, batch: Batch, message: Message) -> None:
+        head = batch.members[0].seq
+        rows: list[tuple[str, str, dict[str, object]]] = [
+            (
+                "alert_sent",
+                f"{event.seq}/{channel.name}",
+                {
+                    "alert": event.seq, "channel": channel.name, "id": message.id, "head": head,
+                    "count": message.alerts, "code": code_of(event), "of": event.key, "level": level_of(event),
+                    "urgent": batch.is_urgent,
+                },
+            )
+            for event in batch.members
+        ]  # fmt: skip
+        self._journal.record_events(self._account_id, None, self._clock.wall(), rows)
+
+    def _failed(self, channel: Channel, batch: Batch, message: Message, why: str) -> datetime | None:
+        """Note a failed try; returns when the next one is due, None when there is none."""
+        tried, now = batch.tried + 1, self._clock.wall()
+        next_at = None if tried >= self._rules.attempts else now + pause_after(tried, message.id)
+        body = {
+            "channel": channel.name,
+            "id": message.id,
+            "alerts": [event.seq for event in batch.members],
+            "tried": tried,
+            "why": why,
+            "next_at": None if next_at is None else time_text(next_at),
+        }
+        key = f"{batch.members[0].seq}/{channel.name}"
+        self._journal.record_event(self._account_id, None, now, "alert_failed", key, body)
+        left = "given up" if next_at is None else f"try {tried} of {self._rules.attempts}"
+        LOG.warning("an alert was not delivered by %s (%s): %s", channel.name, left, why)
+        return now if next_at is None else next_at

@@ -1,0 +1,56 @@
+"""Alerts through Apprise, which knows a hundred services: REBALANCER_APPRISE_URLS, and the extra `alerts`."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+from rebalancer.world.alerts.address import BadAddress
+from rebalancer.world.alerts.channel import NotDelivered
+from rebalancer.world.alerts.message import Message
+
+NAME: Final = "REBALANCER_APPRISE_URLS"
+_KINDS: Final = {"info": "info", "warning": "warning", "action": "failure"}
+
+
+class ThroughApprise:
+    """Notifies every service that is named. Apprise is loaded with the first message, or by `reach`."""
+
+    name = "apprise"
+
+    def __init__(self, urls: str) -> None:
+        """urls: separated by spaces or commas, as Apprise takes them."""
+        self._urls = urls
+        self.shown = "services of Apprise"
+
+    def send(self, message: Message) -> None:
+        """Notify all services; one that fails makes the message not delivered, and it is sent to all again."""
+        try:
+            kind = _KINDS[message.level]
+            done = self._loaded().notify(body=message.text, title=message.subject, notify_type=kind)
+        except BadAddress as error:
+            raise NotDelivered(str(error)) from None
+        except Exception as error:  # noqa: BLE001 - a hundred services may raise anything, with the address in its words
+            raise NotDelivered(f"a service failed ({type(error).__name__})") from None
+        if not done:
+            raise NotDelivered("at least one service did not take it")
+
+    def reach(self) -> str:
+        """Load Apprise and let it read the addresses; nothing is sent."""
+        try:
+            return f"{len(self._loaded())} services are understood; none was asked"
+        except BadAddress as error:
+            raise NotDelivered(str(error)) from None
+
+    def _loaded(self) -> Any:
+        try:
+            import apprise
+        except ImportError:
+            raise BadAddress(f"{NAME} is set, and Apprise is missing: pip install 'rebalancer[alerts]'") from None
+        logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # its messages hold addresses
+        asset = apprise.AppriseAsset(app_id="rebalancer", app_desc="rebalancer", async_mode=False, secure_logging=True)
+        service = apprise.Apprise(asset=asset)
+        for number, url in enumerate(self._urls.replace(",", " ").split(), 1):
+            if not service.add(url):
+                raise BadAddress(f"{NAME}: Apprise does not understand address {number}")
+        return service

@@ -1,0 +1,61 @@
+"""One HTTP request to an address that is a secret: a deadline for all of it, no redirect, no proxy, no retry."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import Final
+
+from rebalancer import __version__
+from rebalancer.world.alerts.address import WebAddress
+from rebalancer.world.alerts.channel import NotDelivered
+from rebalancer.world.clock import SystemClock
+
+CONNECT_SECONDS: Final = 5.0
+READ_SECONDS: Final = 10.0
+TOTAL_SECONDS: Final = 15.0
+USER_AGENT: Final = f"rebalancer/{__version__} (alerts)"
+
+
+def ask(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> None:
+    """Send one request; any 2xx is a yes. Raises NotDelivered, which never quotes the address or the answer."""
+    import requests
+    import urllib3
+
+    from rebalancer.world.brokers.transport import Call, DeadlineSession
+
+    monotonic = SystemClock().monotonic
+    call = Call(monotonic() + TOTAL_SECONDS, CONNECT_SECONDS, READ_SECONDS, monotonic)
+    session = DeadlineSession(monotonic)
+    named = {"User-Agent": USER_AGENT, **headers}
+    try:
+        # not the answer's body: what counts is its status
+        answer = session.within(call, lambda: session.request(method, url, data=body, headers=named, stream=True))
+        status = answer.status_code
+        answer.close()
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        raise NotDelivered(f"no answer ({_kind(error)})") from None
+    finally:
+        session.close()
+    if 300 <= status < 400:
+        raise NotDelivered(f"it answered {status}; redirects are not followed")
+    if not 200 <= status < 300:
+        raise NotDelivered(f"it answered {status}")
+
+
+def knock(address: WebAddress) -> str:
+    """Open a connection and send nothing. Raises NotDelivered."""
+    try:
+        with socket.create_connection((address.host, address.port), CONNECT_SECONDS) as plain:
+            if not address.reveal().startswith("https"):
+                return "it can be connected to"
+            with ssl.create_default_context().wrap_socket(plain, server_hostname=address.host):
+                return "it can be connected to, its certificate is valid"
+    except OSError as error:
+        raise NotDelivered(f"no connection ({_kind(error)})") from None
+
+
+def _kind(error: Exception) -> str:
+    """The kind of an error; its words may hold the address."""
+    return type(error).__name__

@@ -1,0 +1,166 @@
+"""What the desk knows of each order of one phase; every change is journalled before it is believed.
+
+An order whose post had no clear answer, or a refusal, is looked for by our own id. A refusal says something about the
+attempt that it answers and nothing about another one: we post each id once, but a line may deliver a request twice, and
+another copy of this program computes the same ids. What is found with the same content is one order and is adopted;
+with another content it is somebody else's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+
+from rebalancer.decide.settle import OrderEnd
+from rebalancer.decisions import Order
+from rebalancer.outcomes import OrderState
+from rebalancer.values import ZERO, decimal_of
+from rebalancer.world.journal.journal import Journal
+from rebalancer.world.journal.records import OrderRecord
+from rebalancer.world.ports import (
+    AnotherProgram,
+    BrokerOrder,
+    BrokerUnavailable,
+    CredentialsRefused,
+    ReadBroker,
+    SendResult,
+    WrongAccount,
+)
+
+KEY_REFUSED: Final = ("auth", "unauthorized")  # a refusal of the key, not of the order: nothing more is sent with it
+DUPLICATE: Final = "duplicate_id"  # the broker's word that an order stands under this id
+NOTHING_TOLD: Final = (BrokerUnavailable, CredentialsRefused, WrongAccount)  # a read that says nothing about an order
+
+
+class Watch:
+    """The orders of one phase. `working` have not ended as far as we know; `known` are those of them that the broker
+    has shown. `doubled` names an order that was at the broker before our post of it; `stranger` tells whose content
+    stands under an id of ours; both are "" as a rule."""
+
+    def __init__(self, account_id: str, journal: Journal, broker: ReadBroker, orders: Sequence[Order]) -> None:
+        self._account_id, self._journal, self._broker = account_id, journal, broker
+        self._orders = {o.client_order_id: o for o in orders}
+        self._ends: dict[str, OrderEnd] = {}
+        self._broker_ids: dict[str, str] = {}
+        self.working: set[str] = set()
+        self.doubled, self.stranger = "", ""
+
+    @property
+    def known(self) -> list[str]:
+        """The broker's ids of what is still working."""
+        return [self._broker_ids[name] for name in sorted(self.working) if name in self._broker_ids]
+
+    def posted(self, order: Order, result: SendResult) -> None:
+        """Take in the answer to one post; a refusal is followed by one look-up."""
+        name, placed = order.client_order_id, result.order
+        if result.kind == "accepted" and placed is not None:
+            self._note(name, placed, result.reason, result.message)
+            return
+        said = f"{result.reason}: {result.message}" if result.message else result.reason
+        if result.reason == DUPLICATE:
+            self.doubled = name
+        if result.reason == DUPLICATE or (result.kind == "refused" and result.reason not in KEY_REFUSED):
+            # Without an answer the refusal stands: what turns up later under its id is adopted with an alert.
+            found = self._find(name)
+            if found is not None:
+                self.doubled = name if found.state is not OrderState.REFUSED else self.doubled
+                self._adopt(name, found, said)
+                return
+        state = {"refused": OrderState.REFUSED, "not_sent": OrderState.NOT_SENT}.get(result.kind, OrderState.UNKNOWN)
+        self._book(name, state, ZERO, None, None, result.reason, said)
+
+    def not_sent(self, order: Order, why: str) -> None:
+        """An order that is not posted any more."""
+        self._book(order.client_order_id, OrderState.NOT_SENT, ZERO, None, None, "stopped", why)
+
+    def seen(self, orders: Sequence[BrokerOrder]) -> None:
+        """Take in one reading of all orders."""
+        for order in orders:
+            name = order.client_order_id
+            if name not in self.working:
+                continue
+            if name in self._broker_ids:
+                self._note(name, order, "", "")
+            else:
+                self._adopt(name, order, "")
+
+    def look_up_unknown(self) -> None:
+        """Ask for each order whose post had no clear answer, by our own id. Not found is not an answer yet."""
+        for name in sorted(n for n in self.working if n not in self._broker_ids):
+            found = self._find(name)
+            if found is not None:
+                self._adopt(name, found, "found by id")
+
+    def ends(self) -> Mapping[str, OrderEnd]:
+        """How each order stands."""
+        return dict(self._ends)
+
+    def _find(self, name: str) -> BrokerOrder | None:
+        try:
+            return self._broker.find_order(name)
+        except NOTHING_TOLD:
+            return None
+
+    def _adopt(self, name: str, order: BrokerOrder, message: str) -> None:
+        """Take an order that is found under our id for our own, unless its content is another one."""
+        try:
+            refuse_another(self._orders[name], order, whole=True)
+        except AnotherProgram as error:
+            self.stranger = str(error)
+            self._book(name, OrderState.UNKNOWN, ZERO, None, None, DUPLICATE, "another order stands under its id")
+            self.working.discard(name)  # nothing that we wait for: the phase is brought to its end without it
+            return
+        self._note(name, order, DUPLICATE if self.doubled == name else "", message)
+
+    def _note(self, name: str, order: BrokerOrder, reason: str, message: str) -> None:
+        before = self._ends.get(name)
+        refuse_another(self._orders[name], order, whole=False)
+        self._broker_ids[name] = order.id
+        if before is not None and (before.state, before.filled_qty) == (order.state, order.filled_qty):
+            return
+        if before is not None and order.filled_qty < before.filled_qty:
+            return  # an older reading than the last one
+        text = message or (f"the broker says {order.status}" if order.state is not OrderState.FILLED else "")
+        self._book(name, order.state, order.filled_qty, order.filled_avg_price, order.id, reason, text)
+
+    def _book(
+        self,
+        name: str,
+        state: OrderState,
+        filled: Decimal,
+        price: Decimal | None,
+        broker_id: str | None,
+        reason: str,
+        message: str,
+    ) -> None:
+        self._journal.record_order(
+            self._account_id, name, self._broker.now(), state, filled, price, broker_id, reason, message
+        )
+        self._ends[name] = OrderEnd(name, state, filled, price, message)
+        (self.working.discard if state.is_final else self.working.add)(name)
+
+
+def refuse_another(ours: Order | OrderRecord, found: BrokerOrder, *, whole: bool) -> None:
+    """Raise AnotherProgram when the order that the broker has under our id is not the one that we wrote down.
+
+    whole: compare type and limit too, when it is found by its id for the first time and may be another order.
+    """
+    if isinstance(ours, Order):
+        kind, limit = ours.type, ours.limit_price
+    else:
+        body = json.loads(ours.body)
+        kind, limit = body["type"], None if body["limit_price"] is None else decimal_of(body["limit_price"])
+    theirs = (found.symbol, found.side, found.qty, found.type, found.limit_price)
+    mine = (ours.symbol, ours.side, ours.qty, kind, limit)
+    if theirs[:3] != mine[:3] or (whole and theirs != mine):
+        raise AnotherProgram(
+            f"the broker has {_told(*theirs)} under our order id {ours.client_order_id}, which this journal knows as "
+            f"{_told(*mine)}\n  hint: another copy of this program trades this account; stop it"
+        )
+
+
+def _told(symbol: str, side: str, qty: Decimal | None, kind: str, limit: Decimal | None) -> str:
+    """An order's body in words."""
+    return f"{side} {qty} {symbol} ({kind}{'' if limit is None else f' at {limit}'})"

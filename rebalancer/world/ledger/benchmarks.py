@@ -1,0 +1,14 @@
+"""The benchmark's closes as performance takes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rebalancer.performance.summary import Benchmark
+from rebalancer.world.ledger.closes import closes_of
+
+
+def benchmark_of(folder: Path, symbol: str) -> Benchmark:
+    """The stored closes of a symbol. Without any, a benchmark that has the name and no day; "" is no benchmark."""
+    found = closes_of(folder, symbol) if symbol else None
+    return Benchmark(symbol) if found is None else Benchmark(found.symbol, found.days, found.closes)

@@ -1,0 +1,75 @@
+"""What surrounds the program, with its secrets: variables, env file, systemd credentials, AWS; the first one wins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from rebalancer.world.secrets.aws import VARIABLE, read_aws
+from rebalancer.world.secrets.credentials_folder import read_credentials_folder
+from rebalancer.world.secrets.env_file import env_file_path, read_env_file
+from rebalancer.world.secrets.secret import SECRET_NAMES, Secret
+
+ENVIRONMENT: Final = "environment"
+CREDENTIALS: Final = "systemd credential"
+
+
+class Surroundings(Mapping[str, str]):
+    """The variables in force. A mapping for those who read them; its own text shows no value.
+
+    AWS is asked once, when a secret is read that no nearer place has, so that a command that needs none asks nobody.
+    """
+
+    def __init__(self, kept: Mapping[str, Secret]) -> None:
+        self._kept = dict(kept)
+        self._asked = False
+
+    def __getitem__(self, name: str) -> str:
+        found = self._find(name)
+        if found is None:
+            raise KeyError(name)
+        return found.reveal()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kept)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self._find(name) is not None
+
+    def __repr__(self) -> str:
+        return f"Surroundings({len(self._kept)} variables)"
+
+    def origins(self) -> dict[str, str]:
+        """Where each secret comes from, as far as is known without asking AWS."""
+        return {name: self._kept[name].origin for name in SECRET_NAMES if name in self._kept}
+
+    def _find(self, name: str) -> Secret | None:
+        if name in SECRET_NAMES and name not in self._kept and not self._asked and VARIABLE in self._kept:
+            secret_id = self._kept[VARIABLE].reveal()
+            found = read_aws(secret_id, {key: kept.reveal() for key, kept in self._kept.items()})
+            self._asked = True
+            self._kept = {key: Secret(value, f"AWS secret {secret_id}") for key, value in found.items()} | self._kept
+        return self._kept.get(name)
+
+
+def surroundings(environ: Mapping[str, str], profile: str) -> Surroundings:
+    """Gather every variable: those of the environment, then the env file's, then systemd's credentials.
+
+    A variable that is set but empty counts as not set, so that a unit can hand one over that a machine lacks. Raises
+    BadDocument for a file that others may read or that cannot be understood.
+    """
+    path = env_file_path(environ, profile)
+    layers = (
+        (ENVIRONMENT, environ),
+        (str(path), {} if path is None else read_env_file(path)),
+        (CREDENTIALS, read_credentials_folder(environ)),
+    )
+    kept: dict[str, Secret] = {}
+    for origin, layer in layers:
+        for name, value in layer.items():
+            if name not in kept or (name in SECRET_NAMES and not kept[name].reveal()):
+                kept[name] = Secret(value, origin)
+    return Surroundings({name: one for name, one in kept.items() if one.reveal() or name not in SECRET_NAMES})

@@ -1,0 +1,38 @@
+"""A secret that does not show itself, and the names of all secrets of this program."""
+
+from __future__ import annotations
+
+from typing import Final, NoReturn
+
+SECRET_NAMES: Final = (
+    "APCA_API_KEY_ID",
+    "APCA_API_SECRET_KEY",
+    "REBALANCER_SMTP_URL",
+    "REBALANCER_ALERT_WEBHOOK",
+    "REBALANCER_APPRISE_URLS",
+    "REBALANCER_HEARTBEAT_URL",
+    "TRADERVUE_USERNAME",
+    "TRADERVUE_PASSWORD",
+)
+
+
+class Secret:
+    """A value and its origin. Every text of it is `***`; only `reveal` gives it away. It cannot be pickled."""
+
+    __slots__ = ("_value", "origin")
+
+    def __init__(self, value: str, origin: str) -> None:
+        self._value, self.origin = value, origin
+
+    def reveal(self) -> str:
+        """The value itself, for the place that needs it and nothing else."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __format__(self, spec: str) -> str:
+        return "***"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not written anywhere")

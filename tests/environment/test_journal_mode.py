@@ -1,0 +1,32 @@
+"""A journal is of one mode for good."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from rebalancer.documents import BadDocument
+from rebalancer.rules import Rules
+from rebalancer.session.ownership import owned
+from rebalancer.session.setup import Setup
+from rebalancer.world.config import LoadedRules
+from rebalancer.world.journal import Journal
+from rebalancer.world.journal.records import CycleStart
+
+NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
+
+
+def test_a_journal_of_another_mode_is_refused(tmp_path: Path) -> None:
+    def setup(mode: str) -> Setup:
+        return Setup(tmp_path, LoadedRules(Rules(), {}, ()), mode, tmp_path, {})
+
+    with Journal.open(tmp_path / "journal.sqlite") as journal:
+        for cycle, mode in (("2026-11-20T15:00Z", "paper"), ("2026-11-20T15:05Z", "dry_run")):
+            assert journal.begin_cycle(CycleStart("a", cycle, mode, NOW, "1", "0" * 64))
+        with owned(setup("paper"), journal, "a"):
+            pass
+        refused = pytest.raises(BadDocument, match="is a journal of paper trading, and this is live")
+        with refused, owned(setup("live"), journal, "a"):
+            pass
