@@ -295,9 +295,8 @@ def _end(
         if "/" in symbol and abs(read - expected[symbol]) <= abs(changes[symbol]) * COIN_FEE_MOST:
             expected[symbol] = read
     fills = dict(seen.fills_seen)
-    for order in orders:
-        record = world.journal.order(order.client_order_id)
-        if record is not None and record.broker_id is not None:
+    for record in world.journal.orders([order.client_order_id for order in orders]).values():
+        if record.broker_id is not None:
             fills[record.broker_id] = record.filled_qty
     return CycleEnd(
         account_id=snapshot.account.id,

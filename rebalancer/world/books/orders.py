@@ -70,9 +70,10 @@ def explanations(
     journal are known to a person.
     """
     found: list[Explanation] = []
+    known = journal.orders([o.client_order_id for o in orders if o.client_order_id.startswith(ID_PREFIX)])
     for order in orders:
         ours = order.client_order_id.startswith(ID_PREFIX)
-        if ours and journal.order(order.client_order_id) is None and not (last is None and new_on_purpose):
+        if ours and order.client_order_id not in known and not (last is None and new_on_purpose):
             raise AnotherProgram(
                 f"the broker has order {order.client_order_id}, which carries our prefix but is not in this journal\n"
                 "  hint: another copy of this program trades this account, or the journal is an old copy; stop both "
@@ -98,8 +99,9 @@ def explanations(
 def late_orders(orders: Sequence[BrokerOrder], journal: Journal) -> tuple[BrokerOrder, ...]:
     """Orders of ours that the broker has, though we ended them without ever having its id."""
     found = []
+    known = journal.orders([o.client_order_id for o in orders if o.client_order_id.startswith(ID_PREFIX)])
     for order in orders:
-        record = journal.order(order.client_order_id) if order.client_order_id.startswith(ID_PREFIX) else None
+        record = known.get(order.client_order_id)
         given_up = record is not None and record.broker_id is None and record.state.is_final
         if given_up and order.state is not OrderState.REFUSED:
             found.append(order)

@@ -204,6 +204,13 @@ class Journal:
         with self._store.reading() as c:
             return reading.order(c, client_order_id)
 
+    def orders(self, client_order_ids: Collection[str]) -> Mapping[str, OrderRecord]:
+        """Those of these orders that the journal has, by our id."""
+        if not client_order_ids:
+            return {}
+        with self._store.reading() as c:
+            return reading.orders(c, client_order_ids)
+
     def orders_sent(self, account_id: str, since: datetime) -> Day:
         """Count the attempts since a moment: all intents but those that surely never left this machine.
 

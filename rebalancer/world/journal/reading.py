@@ -20,7 +20,7 @@ from rebalancer.world.journal.records import DRY_RUN, CycleEnd, CycleRecord, Eve
 from rebalancer.world.journal.schema import claims, events
 
 _c = events.c
-_NAMED_MAX: Final = 500  # cycles listed by name in one query; for more, everything since the oldest is read
+_NAMED_MAX: Final = 500  # listed by name in one query; of more cycles, everything since the oldest is read
 
 
 def select_events(
@@ -93,6 +93,15 @@ def order(connection: Connection, client_order_id: str) -> OrderRecord | None:
     """One order by our id."""
     found = orders_by_key(connection, [client_order_id]).get(client_order_id)
     return found.order if found else None
+
+
+def orders(connection: Connection, client_order_ids: Collection[str]) -> dict[str, OrderRecord]:
+    """Those of these orders that there are, by our id."""
+    names, found = sorted(client_order_ids), dict[str, OrderRecord]()
+    for begin in range(0, len(names), _NAMED_MAX):
+        some = orders_by_key(connection, names[begin : begin + _NAMED_MAX])
+        found |= {name: folded.order for name, folded in some.items()}
+    return found
 
 
 def unresolved_orders(connection: Connection, account_id: str) -> tuple[OrderRecord, ...]:
