@@ -19,6 +19,7 @@ mkdir -p "$state" reports
 rebalance config check $(config_options)
 
 if has_systemd; then
+  without_account
   install_units
   systemctl --user --quiet enable "$unit.service" "$unit.timer"
   systemctl --user start "$unit.timer"

@@ -14,7 +14,7 @@ no `if dry_run` here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -26,7 +26,7 @@ from rebalancer.decide.reconcile import COIN_FEE_MOST, Finding, reconcile
 from rebalancer.decide.settle import OrderEnd, settle
 from rebalancer.decisions import Order, Plan, Verdict
 from rebalancer.facts import Account, Position, Snapshot
-from rebalancer.guard import put_up, take_down
+from rebalancer.guard import put_up, take_down, tell_bare
 from rebalancer.observe import Observation, World, observe
 from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.recover import telling
@@ -40,6 +40,9 @@ from rebalancer.world.journal.records import CycleEnd, CycleStart
 from rebalancer.world.ports import LockHeld
 
 LOSS_OUTCOMES: Final = frozenset(outcome for _, outcome, _ in LOSS_LIMITS)
+
+
+Narrow = Callable[[Snapshot, Plan, Rules], Rules]
 
 
 class CycleResult(NamedTuple):
@@ -60,24 +63,28 @@ class CycleResult(NamedTuple):
     timings: tuple[tuple[str, float], ...]
 
 
-def run(world: World, rules: Rules, cycle_id: str | None = None) -> CycleResult:
+def run(world: World, rules: Rules, cycle_id: str | None = None, narrow: Narrow | None = None) -> CycleResult:
     """Run one cycle to its recorded end.
 
-    cycle_id: the slot, or None for a run by hand. Raises before anything is sent: BrokerUnavailable,
-    CredentialsRefused, WrongAccount, JournalBroken, BadDocument, LockHeld (the slot is taken). Once the plan is
-    journalled it raises only when the journal itself fails or another program trades the account under our prefix
-    (AnotherProgram, told in an alert).
+    cycle_id: the slot, or None for a run by hand. narrow: gives narrower rules for what was decided, which is then
+    decided again by them; what it raises ends the run before the cycle is claimed. Raises before anything is sent:
+    BrokerUnavailable, CredentialsRefused, WrongAccount, JournalBroken, BadDocument, LockHeld (the slot is taken). Once
+    the plan is journalled it raises only when the journal itself fails or another program trades the account under our
+    prefix (AnotherProgram, told in an alert).
     """
     with telling(world):
-        return _run(world, rules, cycle_id)
+        return _run(world, rules, cycle_id, narrow)
 
 
-def _run(world: World, rules: Rules, cycle_id: str | None) -> CycleResult:
+def _run(world: World, rules: Rules, cycle_id: str | None, narrow: Narrow | None) -> CycleResult:
     watch = _Stopwatch(world)
     seen = observe(world, cycle_id)
     snapshot = seen.snapshot
     watch.lap("observe")
     decided = plan(snapshot, rules)
+    if narrow is not None:
+        rules = narrow(snapshot, decided, rules)
+        decided = plan(snapshot, rules)
     watch.lap("plan")
     decided = _record(world, seen, rules, decided)
     _adopt(world, seen)
@@ -98,6 +105,8 @@ def _run(world: World, rules: Rules, cycle_id: str | None) -> CycleResult:
     orders = (*reductions, *increases)
     if account is not None:
         put_up(world, rules, snapshot, orders, positions)
+    else:
+        tell_bare(world, rules, snapshot)
     outcome, because = _outcome(decided, ends)
     end = _end(world, seen, rules, orders, ends, outcome, because, account, positions)
     _note_account(world, snapshot, account or snapshot.account)

@@ -123,7 +123,12 @@ def observe(world: World, cycle_id: str | None, *, again: bool = False) -> Obser
         day=world.journal.orders_sent(account.id, day_start(session, now)),
         expected_positions=last.expected_positions if last is not None and not accepted else None,
         explanations=explanations(
-            orders, last, world.journal, resting.ids, new_on_purpose=is_new_on_purpose(world.journal)
+            orders,
+            last,
+            world.journal,
+            resting.ids,
+            new_on_purpose=is_new_on_purpose(world.journal),
+            account_id=account.id,
         ),
         unexplained_before=last.unexplained if last is not None and not accepted else {},
         kill_switch=world.kill.reason(account.id) is not None,

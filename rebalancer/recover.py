@@ -14,7 +14,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-from rebalancer.codec import read_plan, read_snapshot
+from rebalancer.codec import read_plan, read_snapshot, rules_text, sha256
 from rebalancer.decide.settle import OrderEnd, settle
 from rebalancer.decisions import Plan, Verdict
 from rebalancer.facts import Snapshot
@@ -22,9 +22,17 @@ from rebalancer.observe import World
 from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.rules import Rules
 from rebalancer.values import ZERO
+from rebalancer.world.books.adoption import (
+    UnknownOrders,
+    begin_adoption,
+    end_adoption,
+    lacks_orders,
+    missing_orders,
+    note_unknown,
+)
 from rebalancer.world.desk_alerts import tell_another_program
 from rebalancer.world.desk_watch import refuse_another
-from rebalancer.world.journal.records import CycleEnd, CycleRecord, OrderRecord
+from rebalancer.world.journal.records import CycleEnd, CycleRecord, CycleStart, OrderRecord
 from rebalancer.world.ports import AnotherProgram, Broker, BrokerOrder, WrongAccount
 
 WAIT_STEP_SECONDS: Final = 0.25
@@ -49,6 +57,9 @@ def telling(world: World) -> Iterator[None]:
         yield
     except AnotherProgram as error:
         words = " ".join(str(error).split())
+        if isinstance(error, UnknownOrders):  # their list grows; the alert stays the same
+            words = error.words
+            note_unknown(world.journal, world.account_id, world.broker.now(), error)
         tell_another_program(world.journal, world.account_id, None, world.broker.now(), words)
         raise
 
@@ -58,7 +69,8 @@ def _recover(world: World, broker: Broker, rules: Rules) -> None:
         return
     unresolved = world.journal.unresolved_orders(world.account_id)
     dead = world.journal.open_cycles(world.account_id)
-    if not unresolved and not dead:
+    waits = lacks_orders(world.journal, world.account_id)
+    if not unresolved and not dead and not waits:
         return
     asked = broker.account().id
     if asked != world.account_id:
@@ -66,6 +78,20 @@ def _recover(world: World, broker: Broker, rules: Rules) -> None:
     _resolve(world, broker, rules, unresolved)
     for cycle in dead:
         _abandon(world, cycle)
+    if waits:
+        _adopt_missing(world, broker, rules)
+
+
+def _adopt_missing(world: World, broker: Broker, rules: Rules) -> None:
+    """Make the orders that a person has accepted after a restore orders of this journal, and end those that work."""
+    missing = missing_orders(world.journal, broker, world.account_id)
+    if not missing:
+        return
+    said = sha256(rules_text(rules))
+    start = CycleStart(world.account_id, "", world.mode, world.broker.now(), world.version, said)
+    name = begin_adoption(world.journal, start, missing)
+    _resolve(world, broker, rules, world.journal.unresolved_orders(world.account_id))
+    end_adoption(world.journal, broker, world.account_id, name)
 
 
 def _resolve(world: World, broker: Broker, rules: Rules, records: Sequence[OrderRecord]) -> None:

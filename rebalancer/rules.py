@@ -29,7 +29,7 @@ class Execution(_Section):
     """When and how orders are sent."""
 
     enabled: bool = Field(True, description="false: every cycle ends as SKIPPED_PAUSED")
-    mode: Literal["paper", "live"] = Field("paper", description="live also needs two more switches; see the README")
+    mode: Literal["paper", "live"] = Field("paper", description="live needs more than this: docs/environments.md")
     signal_threshold: Share = Field(0.1, description="a signal with |score x confidence| below this is neutral")
     max_orders_per_execution: Count = Field(10, description="orders per cycle, reductions first")
     interval_minutes: int = Field(5, ge=1, le=390, description="minutes between cycles")
@@ -88,6 +88,9 @@ class Selection(_Section):
     )
     max_turnover: Fraction | None = Field(
         None, description="value of all trades of a cycle, fraction of capital; reductions are never held back"
+    )
+    at_most: dict[str, dict[Literal["reduce", "increase"], Decimal]] = Field(
+        {}, description="shares by symbol and phase, no other is traded; set by run-now --plan; empty: no such limit"
     )
 
     @field_validator("only", "exclude")
@@ -167,7 +170,8 @@ class SessionDay(_Section):
 
 
 class Alerts(_Section):
-    """Who is told. Addresses with secrets in them stand in the environment: REBALANCER_ALERT_WEBHOOK, _URLS, SMTP."""
+    """Who is told. Addresses with secrets in them are secrets: REBALANCER_ALERT_WEBHOOK, REBALANCER_SMTP_URL,
+    REBALANCER_APPRISE_URLS, REBALANCER_HEARTBEAT_URL (docs/environments.md)."""
 
     email_to: str = Field("", description="addresses, separated by commas; needs REBALANCER_SMTP_URL")
     email_from: str = Field("", description="sender; empty: the first recipient")
@@ -233,7 +237,7 @@ class Reporting(_Section):
 class Export(_Section):
     """Copies of the trade journal elsewhere. The token stands in the environment: TRADERVUE_USERNAME, _PASSWORD."""
 
-    tradervue: bool = Field(False, description="send round trips to Tradervue at the end of the day")
+    tradervue: bool = Field(False, description="send executions to Tradervue at the end of the day")
     tradervue_url: str = Field("https://app.tradervue.com", description="its address")
 
 

@@ -59,6 +59,33 @@ config_options() {
   [ -z "$profile" ] || printf -- '--profile %s' "$profile"
 }
 
+# has_keys FILE...: whether any of these files names a key or where one comes from.
+has_keys() {
+  grep -qsE 'APCA_|REBALANCER_AWS_SECRET|REBALANCER_ENVIRONMENT|LoadCredential|SetCredential|EnvironmentFile' "$@"
+}
+
+# without_account: let the unit practise on the embedded exchange when no account was ever configured, and say so. With
+# systemd alone: a unit counts as production and would refuse. Never for somebody whose keys the unit would not see.
+without_account() {
+  if [ -e "$secrets" ] || has_keys "$units/$unit.service.d/"*.conf "$units/paper-trading-session@.service.d/"*.conf ||
+    systemctl --user show-environment | grep -qE '^(APCA_|REBALANCER_AWS_SECRET=|REBALANCER_ENVIRONMENT=)'; then
+    return 0
+  fi
+  if [ -n "${APCA_API_KEY_ID:-}${APCA_API_SECRET_KEY:-}${APCA_API_BASE_URL:-}${REBALANCER_AWS_SECRET:-}" ]; then
+    say "error: there are keys in this shell, but the service does not see them"
+    say "  hint: write them to $secrets, one NAME=value a line, then chmod 600 $secrets"
+    return 78
+  fi
+  if [ -n "$profile" ] && has_keys "$config_home/paper-trading.env"; then
+    say "error: profile $profile has no keys of its own; those of other accounts are never used for it"
+    say "  hint: write them to $secrets, then chmod 600 $secrets"
+    return 78
+  fi
+  printf '%s\n' '# Practise on the embedded exchange. Remove this line when you write your keys here.' \
+    'REBALANCER_ENVIRONMENT=development' >"$secrets"
+  say "no account is configured: practising on the embedded exchange (REBALANCER_ENVIRONMENT=development in $secrets)"
+}
+
 # has_systemd: whether this user has a systemd of his own that answers.
 has_systemd() {
   command -v systemctl >/dev/null 2>&1 && systemctl --user show-environment >/dev/null 2>&1

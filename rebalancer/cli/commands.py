@@ -32,6 +32,8 @@ app.add_typer(config_app, name="config")
 app.add_typer(exchange_app, name="exchange")
 alerts_app = typer.Typer(help="What was told to people, and a test of the channels.", rich_markup_mode=None)
 app.add_typer(alerts_app, name="alerts")
+db_app = Commands(help="Copies of the journal, and the way back.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(db_app, name="db")
 
 Config = Annotated[list[Path] | None, typer.Option("--config", help="Configuration file; repeat it, later ones win.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output, decimals as strings.")]
@@ -41,6 +43,11 @@ SellOnly = Annotated[bool, typer.Option("--sell-only", help="Only sales.")]
 BuyOnly = Annotated[bool, typer.Option("--buy-only", help="Only purchases.")]
 Cash = Annotated[str | None, typer.Option("--cash", help="USD that are to leave the account, such as -5000.")]
 Turnover = Annotated[str | None, typer.Option("--max-turnover", help="Value of all trades, such as 10%; not of exits.")]
+PlanFile = Annotated[Path | None, typer.Option("--plan", help="Carry out this saved plan; refuse when it has moved.")]
+Tolerance = Annotated[
+    str | None, typer.Option("--tolerance", help="Of the plan's quantities, such as 2%; of prices half.")
+]
+Save = Annotated[Path | None, typer.Option("--save", help="Write the plan to this file, for run-now --plan.")]
 NoColour = Annotated[bool, typer.Option("--no-color", help="No colours (also: NO_COLOR).")]
 
 
@@ -65,18 +72,31 @@ def run_now(
     buy_only: BuyOnly = False,
     cash: Cash = None,
     max_turnover: Turnover = None,
+    agreed: PlanFile = None,
+    tolerance: Tolerance = None,
     json: Json = False,
     no_color: NoColour = False,
 ) -> None:
     """Run one rebalance now and write its report.
 
-    Example: rebalancer run-now | rebalancer run-now --dry-run | rebalancer run-now --only AAPL,MSFT --sell-only
+    Example: rebalancer run-now | rebalancer run-now --plan plan.json | rebalancer run-now --only AAPL,MSFT --sell-only
     """
     from rebalancer.cli.run import run_and_show
     from rebalancer.cli.selection import Wish
 
     wish = Wish(only or (), exclude or (), sell_only, buy_only, cash, max_turnover)
-    raise typer.Exit(run_and_show(config, wish, dry_run=dry_run, as_json=json, colour=not no_color, exit_code=False))
+    raise typer.Exit(
+        run_and_show(
+            config,
+            wish,
+            dry_run=dry_run,
+            as_json=json,
+            colour=not no_color,
+            exit_code=False,
+            agreed=agreed,
+            tolerance=tolerance,
+        )
+    )
 
 
 @app.command()
@@ -91,19 +111,22 @@ def plan(
     buy_only: BuyOnly = False,
     cash: Cash = None,
     max_turnover: Turnover = None,
+    save: Save = None,
     no_color: NoColour = False,
 ) -> None:
     """Show what would be traded and why.
 
-    Example: rebalancer plan | rebalancer plan --exit-code | rebalancer plan --snapshot day.json --json
+    Example: rebalancer plan | rebalancer plan --save plan.json | rebalancer plan --snapshot day.json --json
     """
     from rebalancer.cli.run import plan_file, run_and_show
     from rebalancer.cli.selection import Wish
 
     if snapshot is not None:
-        raise typer.Exit(plan_file(snapshot, config, as_json=json, exit_code=exit_code))
+        raise typer.Exit(plan_file(snapshot, config, as_json=json, exit_code=exit_code, save=save))
     wish = Wish(only or (), exclude or (), sell_only, buy_only, cash, max_turnover)
-    raise typer.Exit(run_and_show(config, wish, dry_run=True, as_json=json, colour=not no_color, exit_code=exit_code))
+    raise typer.Exit(
+        run_and_show(config, wish, dry_run=True, as_json=json, colour=not no_color, exit_code=exit_code, save=save)
+    )
 
 
 @app.command()
@@ -375,6 +398,46 @@ def alerts_test(config: Config = None) -> None:
     from rebalancer.cli.alerts import test_channels
 
     raise typer.Exit(test_channels(config))
+
+
+@db_app.command("backup")
+def db_backup(
+    to: Annotated[Path | None, typer.Option(help="A folder; backups, beside the journal, when left out.")] = None,
+    keep: Annotated[int, typer.Option(min=1, max=100_000, help="How many copies stay, the newest.")] = 14,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Copy the journal, also while a session runs, and verify the copy. Example: rebalancer db backup --to /mnt/usb"""
+    from rebalancer.cli.db import back_up
+
+    raise typer.Exit(back_up(config, to=to, keep=keep, as_json=json))
+
+
+@db_app.command("check")
+def db_check(
+    file: Annotated[Path | None, typer.Argument(help="A copy; the journal in use when left out.")] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Read a whole journal and check every row. Example: rebalancer db check"""
+    from rebalancer.cli.db import check_file
+
+    raise typer.Exit(check_file(config, file, as_json=json))
+
+
+@db_app.command("restore")
+def db_restore(
+    file: Annotated[Path, typer.Argument(help="The copy.")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the journal.")],
+    config: Config = None,
+) -> None:
+    """Put a copy in the journal's place, once it is verified; what was there is kept.
+
+    Example: rebalancer db restore journal-20261120T210500Z.sqlite --reason "the disk died"
+    """
+    from rebalancer.cli.db import restore_file
+
+    raise typer.Exit(restore_file(config, file, reason=reason))
 
 
 @exchange_app.command("serve")

@@ -6,31 +6,62 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from rebalancer.cli.exits import Exit
-from rebalancer.world.ports import JournalBroken
+
+if TYPE_CHECKING:
+    from rebalancer.session.setup import Setup
+
+MODES: Final = ("simulated", "paper", "live")
 
 
 def throw(config: Sequence[Path] | None, *, reason: str, cancel: bool, flatten: bool = False) -> int:
     """Set the kill switch, then cancel our open orders or close every position if asked. The file is written before
-    anything else is tried. Exit code 4 when something is left open."""
-    from rebalancer.session.setup import load_setup
-    from rebalancer.world.journal import Journal
-    from rebalancer.world.kill import KillSwitch, write_halt
+    anything else is tried, and also when the configuration, the env file or a secret cannot be read.
 
-    setup = load_setup(config)
+    Exit code 4 when something is left open, 78 when the switch is set but the configuration could not be read.
+    """
+    from rebalancer.session.setup import load_setup
+    from rebalancer.world.kill import write_halt
+
+    try:
+        setup = load_setup(config)
+    except Exception as error:  # noqa: BLE001 - whatever is broken, a person who wants to stop must be able to
+        return _throw_blindly(reason, error, asked="cancel" if cancel else "flatten" if flatten else "")
     write_halt(setup.state, reason)
     sys.stderr.write(f"kill switch set: nothing will be sent ({reason})\n")
     try:
-        with Journal.open(setup.journal) as journal:
-            latest = journal.cycles(None, 1)
-            if latest:
-                KillSwitch(setup.state, journal).engage(latest[0].account_id, _now(), reason)
-    except JournalBroken as error:  # the file alone stops everything
+        _journal(setup, reason)
+    except Exception as error:  # noqa: BLE001 - the file alone stops everything
         sys.stderr.write(f"warning: it could not be journalled: {error}\n")
     if flatten:
         return _flatten(config, reason)
     return _cancel_all(config) if cancel else Exit.DONE
+
+
+def _throw_blindly(reason: str, problem: Exception, *, asked: str) -> int:
+    """Set the switch of every mode, since nothing says which one is traded."""
+    from rebalancer.world.kill import write_halt
+    from rebalancer.world.paths import state_directory
+
+    for mode in MODES:
+        write_halt(state_directory(mode), reason)
+    sys.stderr.write(f"kill switch set for {', '.join(MODES)}: nothing will be sent ({reason})\n")
+    sys.stderr.write(f"error: {problem}\n")
+    left = " Nothing was cancelled or closed: do it at the broker, or mend this and run it again." if asked else ""
+    sys.stderr.write(f"the kill switch IS set, but the configuration could not be read.{left}\n")
+    return Exit.CONFIG
+
+
+def _journal(setup: Setup, reason: str) -> None:
+    from rebalancer.world.journal import Journal
+    from rebalancer.world.kill import KillSwitch
+
+    with Journal.open(setup.journal) as journal:
+        latest = journal.cycles(None, 1)
+        if latest:
+            KillSwitch(setup.state, journal).engage(latest[0].account_id, _now(), reason)
 
 
 def lift(config: Sequence[Path] | None, *, reason: str) -> int:

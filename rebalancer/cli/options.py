@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from rebalancer.documents import BadDocument
 from rebalancer.world.environment import ENVIRONMENT, PROFILE, environment_of, profile_file
 from rebalancer.world.live import COMMAND_LINE, CommandLine
-from rebalancer.world.paths import project_root
+from rebalancer.world.paths import has_state, project_root
 
 VALUED: Final = {"--profile": PROFILE, "--environment": ENVIRONMENT}
 
@@ -46,10 +46,13 @@ def taken(words: Sequence[str]) -> Taken:
 
 def put_in_force(found: Taken) -> None:
     """Let the options count for the whole process: they beat the variables of the same meaning. Raises BadDocument for
-    an unknown profile or environment."""
+    an unknown profile or environment; `kill` goes on with a wrong environment, and with any profile that has a state
+    folder, but a profile that was misspelt must not seem to be stopped."""
     os.environ.update(found.variables)
     COMMAND_LINE.set(found.command_line)
-    environment_of(os.environ)
+    is_kill = found.rest[:1] == ["kill"]
+    if not is_kill:
+        environment_of(os.environ)
     profile = os.environ.get(PROFILE, "").strip()
-    if profile:
+    if profile and not (is_kill and has_state(profile)):
         profile_file(profile, project_root(Path.cwd()) or Path.cwd())

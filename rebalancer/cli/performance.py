@@ -78,20 +78,23 @@ def screen(summary: Summary, mode: str, *, width: int | None, colour: bool) -> s
 
 
 def _figures(summary: Summary) -> list[str]:
+    from rebalancer.performance.summary import DAYS_FOR_RATES
+
     m, r, t = summary.money, summary.ratios, summary.trips
+    few = f"{NONE} needs {DAYS_FOR_RATES} days" if len(summary.course.days) < DAYS_FOR_RATES else ""
     pairs = [
         ("equity", money(m.closing), "opening", money(m.opening)),
         ("profit, without flows", money(m.profit, sign=True), "deposits less withdrawals", money(m.flows, sign=True)),
         ("ROI", percent(m.roi, sign=True), "time-weighted (daily)", percent(summary.time_weighted, sign=True)),
         (
             "volatility, a year",
-            percent(r.volatility),
+            few or percent(r.volatility),
             "money-weighted (IRR)",
             percent(summary.money_weighted, sign=True),
         ),
-        ("Sharpe", fixed(r.sharpe, 2), "drawdown now", percent(r.drawdown_now)),
-        ("Sortino", fixed(r.sortino, 2), "drawdown worst", percent(r.max_drawdown)),
-        ("Calmar", fixed(r.calmar, 2), "trips", f"{t.trips} ({summary.lot_method})"),
+        ("Sharpe", few or fixed(r.sharpe, 2), "drawdown now", percent(r.drawdown_now)),
+        ("Sortino", few or fixed(r.sortino, 2), "drawdown worst", percent(r.max_drawdown)),
+        ("Calmar", few or fixed(r.calmar, 2), "trips", f"{t.trips} ({summary.lot_method})"),
         ("win rate", percent(t.win_rate, 1), "profit factor", fixed(t.profit_factor, 2)),
         ("average win", money(t.average_win), "average loss", money(t.average_loss)),
         ("fees", money(m.fees), "slippage, a cost is +", money(m.slippage, sign=True)),

@@ -23,26 +23,47 @@ if TYPE_CHECKING:
 
 
 def run_and_show(
-    config: Sequence[Path] | None, wish: Wish, *, dry_run: bool, as_json: bool, colour: bool, exit_code: bool
+    config: Sequence[Path] | None,
+    wish: Wish,
+    *,
+    dry_run: bool,
+    as_json: bool,
+    colour: bool,
+    exit_code: bool,
+    agreed: Path | None = None,
+    tolerance: str | None = None,
+    save: Path | None = None,
 ) -> int:
-    """Run one cycle, print what it did, write its report. Returns the exit code."""
+    """Run one cycle, print what it did, write its report. Returns the exit code.
+
+    agreed: a plan file; nothing else than that is carried out. save: where the plan is written.
+    """
+    from rebalancer.cli.agreed import narrow_to, refused, save_plan
     from rebalancer.cli.selection import narrowed
     from rebalancer.report.document import json_of
     from rebalancer.report.files import ReportNotWritten, write_report
     from rebalancer.report.text import plan_table, run_table
+    from rebalancer.session.agreed import NotAgreed
     from rebalancer.session.alerting import deliver_now
     from rebalancer.session.execute import execute
     from rebalancer.session.setup import banner, load_setup
     from rebalancer.world.lock import RunLock
 
     log_to_stderr()
+    narrow = narrow_to(agreed, tolerance)
     setup = narrowed(load_setup(config), wish)
     warn(setup.loaded.warnings)
     if setup.environment.is_production or setup.profile:
         sys.stderr.write(f"environment: {banner(setup)}\n")
     label = "planning" if dry_run else "rebalancing"
-    with RunLock(setup.state / "run.lock"), connected(setup) as connection, progress(label) as heard:
-        record = execute(setup, connection, dry_run=dry_run, heard=heard)
+    try:
+        with RunLock(setup.state / "run.lock"), connected(setup) as connection, progress(label) as heard:
+            record = execute(setup, connection, dry_run=dry_run, narrow=narrow, heard=heard)
+    except NotAgreed as error:
+        assert agreed is not None
+        return refused(agreed, error, as_json=as_json)
+    if save is not None:
+        save_plan(save, record.plan)
     try:
         said = f"report: {shown_path(write_report(record, setup.reports).html_path)}\n"
     except ReportNotWritten as error:  # the trading is done and stays done
@@ -58,7 +79,9 @@ def run_and_show(
     return exit_of(record, trades_due=exit_code)
 
 
-def plan_file(snapshot: Path, config: Sequence[Path] | None, *, as_json: bool, exit_code: bool) -> int:
+def plan_file(
+    snapshot: Path, config: Sequence[Path] | None, *, as_json: bool, exit_code: bool, save: Path | None = None
+) -> int:
     """Plan a snapshot file: no network, no journal, no clock. Prints the plan."""
     from rebalancer.codec import canonical, plan_text, read_snapshot, read_text, rules_text, seal
     from rebalancer.decide import plan
@@ -73,6 +96,10 @@ def plan_file(snapshot: Path, config: Sequence[Path] | None, *, as_json: bool, e
         warn(loaded.warnings)
         rules = loaded.rules
     decided = seal(plan(found, rules), canonical(found), rules_text(rules))
+    if save is not None:
+        from rebalancer.cli.agreed import save_plan
+
+        save_plan(save, decided)
     if as_json:
         sys.stdout.write(plan_text(decided) + "\n")
     else:

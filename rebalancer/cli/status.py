@@ -16,6 +16,7 @@ from typing import Final
 
 from rebalancer.cli.exits import Exit
 from rebalancer.cli.screen import terminal_width, wants_colour
+from rebalancer.cli.status_more import with_more
 from rebalancer.documents import plain
 from rebalancer.outcomes import CycleOutcome
 from rebalancer.report.records import Mode, RunSummary, StatusView
@@ -40,7 +41,13 @@ def show_status(*, as_json: bool, colour: bool) -> int:
     else:
         _, mode, path = max(there)
         look = glance(path, day_start=now - TODAY)
-        view = nothing_yet(now) if look is None else view_of(look, mode, path, now)
+        view = nothing_yet(now)
+        if look is not None:
+            view = view_of(look, mode, path, now)
+            if view.now != now:  # its day is told by the exchange's own clock
+                look = glance(path, day_start=view.now - TODAY) or look
+                view = view_of(look, mode, path, now)
+            view = with_more(view, look, path)
     where = environment_of(os.environ)
     profile = os.environ.get(PROFILE, "").strip()
     if as_json:

@@ -1,4 +1,4 @@
-"""Leave alone what a person has left out: `selection` names symbols, a side, and a turnover.
+"""Leave alone what a person has left out: `selection` names symbols, a side, a turnover, and most shares.
 
 A selection never stands in the way of leaving every position (flat by the close, or after a loss), and its turnover
 never in that of a reduction.
@@ -50,7 +50,18 @@ def _selected(move: Move, wish: Selection) -> Move:
     increase = ZERO if move.increase * unwanted > 0 or reduce != move.reduce else move.increase
     if reduce == increase == 0 != unwanted:
         return _left_out(move, f"selection.side allows only to {wish.side}")
+    if wish.at_most:
+        most = wish.at_most.get(move.symbol, {})
+        closing, opening = most.get("reduce", ZERO), most.get("increase", ZERO)
+        reduce, increase = _within(reduce, closing), _within(increase, opening)
+        if reduce == increase == 0:
+            return _left_out(move, "not among those of selection.at_most")
     return move._replace(reduce=reduce, increase=increase)
+
+
+def _within(shares: Decimal, most: Decimal) -> Decimal:
+    """Signed shares, cut to an unsigned most."""
+    return max(-most, min(most, shares))
 
 
 def _left_out(move: Move, because: str) -> Move:

@@ -33,6 +33,7 @@ from rebalancer.performance.trips import Trip, round_trips
 from rebalancer.values import ZERO
 
 PERFORMANCE_SCHEMA: Final = "rebalancer.performance/1"
+DAYS_FOR_RATES: Final = 20  # daily returns; a rate a year from fewer says nothing
 GROUPS: Final = ("symbol", "sector", "source", "asset_class", "regime", "reason", "hour")
 
 
@@ -46,7 +47,8 @@ class Course(NamedTuple):
 
 
 class Ratios(NamedTuple):
-    """Figures of the daily returns; those a year are of 252 days. None: too little is known to say."""
+    """Figures of the daily returns; those a year (the first five) are of 252 days, and None for fewer returns than
+    `DAYS_FOR_RATES`. None: too little is known to say."""
 
     annual_return: float | None
     volatility: float | None
@@ -219,12 +221,13 @@ def _money(
 
 def _ratios(returns: Series, risk_free: float) -> Ratios:
     course = growth(returns)
+    many = returns.size >= DAYS_FOR_RATES
     return Ratios(
-        annual_return=ratios.annual_return(returns),
-        volatility=ratios.volatility(returns),
-        sharpe=ratios.sharpe(returns, risk_free),
-        sortino=ratios.sortino(returns, risk_free),
-        calmar=ratios.calmar(returns),
+        annual_return=ratios.annual_return(returns) if many else None,
+        volatility=ratios.volatility(returns) if many else None,
+        sharpe=ratios.sharpe(returns, risk_free) if many else None,
+        sortino=ratios.sortino(returns, risk_free) if many else None,
+        calmar=ratios.calmar(returns) if many else None,
         omega=ratios.omega(returns, risk_free),
         max_drawdown=ratios.max_drawdown(returns),
         drawdown_now=float(course[-1] / course.max() - 1.0) if returns.size else None,

@@ -126,11 +126,22 @@ class RunSummary(NamedTuple):
     page: str = ""
 
 
+class LimitGlance(NamedTuple):
+    """One limit as `status` shows it; fractions, or counts when `counts`."""
+
+    name: str
+    used: float
+    limit: float
+    counts: bool = False
+
+
 class StatusView(NamedTuple):
     """What `status` shows, all from the local journal. USD; None is "not known", never zero.
 
     `drawdown` is a fraction below the high-water mark, zero or more. `stopped` says in words why nothing may be sent
-    (kill switch, pause), empty when armed. `next_hint` is a whole sentence.
+    (kill switch, pause), empty when armed. `next_hint` is a whole sentence. `drift` is the largest weight that the last
+    plan wanted to close and `band` that name's half band, both fractions of capital; `limits` the most used first;
+    `protection` says how positions are protected, `unprotected` which have no exits at the broker.
     """
 
     mode: Mode
@@ -149,3 +160,9 @@ class StatusView(NamedTuple):
     alerts: tuple[str, ...]
     next_at: datetime | None
     next_hint: str
+    drift: float | None = None
+    band: float | None = None
+    limits: tuple[LimitGlance, ...] = ()
+    protection: str = ""
+    unprotected: tuple[str, ...] = ()
+    report: str = ""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from rebalancer.report.columns import clip, paint, wrap
-from rebalancer.report.numbers import NONE, amount_of, day_text, hour_text, masked, money, percent, span_text
-from rebalancer.report.records import StatusView
+from rebalancer.report.numbers import NONE, amount_of, day_text, fixed, hour_text, masked, money, percent, span_text
+from rebalancer.report.records import LimitGlance, StatusView
 from rebalancer.report.visible import visible
-from rebalancer.report.words import MODE_NAME, cycle_word
+from rebalancer.report.words import MODE_NAME, cycle_word, limit_name
 
 
 def status_text(view: StatusView, *, width: int | None, colour: bool) -> str:
@@ -23,6 +23,7 @@ def status_text(view: StatusView, *, width: int | None, colour: bool) -> str:
         *_wrapped("last", _last(view), width),
         *_wrapped("equity", _money(view), width),
         *_wrapped("orders", _orders(view), width),
+        *_more(view, width),
     ]
     for alert in view.alerts:
         lines += [paint(line, "warn", colour) for line in _wrapped("alert", f"! {visible(alert)}", width)]
@@ -63,3 +64,26 @@ def _share(part: Decimal | None, whole: Decimal | None) -> str:
 
 def _wrapped(title: str, text: str, width: int | None) -> list[str]:
     return wrap(text, width, " " * 9, f"{title:<9}")
+
+
+def _more(view: StatusView, width: int | None) -> list[str]:
+    """Drift, limits, protection and the report: a line each, left out when nothing is known."""
+    lines: list[str] = []
+    if view.drift is not None:
+        band = "" if view.band is None else f" of ±{fixed(view.band * 100, 1)}"
+        lines += _wrapped("drift", f"max {fixed(view.drift * 100, 1)} pp{band} at the last plan", width)
+    if view.limits:
+        lines += _wrapped("limits", ", ".join(_limit(use) for use in view.limits), width)
+    if view.protection:
+        none = ", ".join(visible(symbol, 20) for symbol in view.unprotected)
+        lines += _wrapped("exits", view.protection + (f"   ! without: {none}" if none else ""), width)
+    if view.report:
+        lines += _wrapped("report", visible(view.report), width)
+    return lines
+
+
+def _limit(use: LimitGlance) -> str:
+    full = " !" if use.used >= use.limit else ""
+    if use.counts:
+        return f"{limit_name(use.name)} {use.used:.0f} of {use.limit:.0f}{full}"
+    return f"{limit_name(use.name)} {fixed(use.used * 100, 1)} of {fixed(use.limit * 100, 1)} %{full}"

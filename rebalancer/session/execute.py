@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from rebalancer import __version__
-from rebalancer.cycle import CycleResult, run
+from rebalancer.cycle import CycleResult, Narrow, run
 from rebalancer.decide.settle import OrderEnd
 from rebalancer.decisions import Order
 from rebalancer.documents import plain
@@ -28,6 +28,7 @@ from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints, ReadO
 from rebalancer.world.brokers.counted import CountedBroker
 from rebalancer.world.clock import Clock, SystemClock, Together
 from rebalancer.world.desk import DryDesk, LiveDesk
+from rebalancer.world.gate import Gate
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.records import DRY_RUN
 from rebalancer.world.kill import KillSwitch
@@ -56,6 +57,7 @@ def execute(
     *,
     dry_run: bool,
     cycle_id: str | None = None,
+    narrow: Narrow | None = None,
     clock: Clock | None = None,
     stopping: Stopping = never,
     heard: Callable[[str], None] | None = None,
@@ -67,7 +69,7 @@ def execute(
         started = world.clock.wall()
         if not dry_run:
             recover(world, broker, rules)
-        result = run(world, rules, cycle_id)
+        result = run(world, rules, cycle_id, narrow)
         record = record_of(
             result,
             world.journal,
@@ -113,6 +115,7 @@ def opened_world(
         if not dry_run:
             stack.enter_context(owned(setup, journal, account_id))
         at_the_door = StopOrKill(setup.state, journal, stopping)
+        gate = Gate(account_id, broker, journal, at_the_door, rules)
         yield Opened(
             World(
                 mode=DRY_RUN if dry_run else setup.mode,
@@ -121,7 +124,7 @@ def opened_world(
                 broker=ReadOnlyBroker(broker) if dry_run else broker,
                 desk=DryDesk(broker)
                 if dry_run
-                else LiveDesk(account_id, broker, journal, at_the_door, clock, together, rules),
+                else LiveDesk(account_id, broker, journal, at_the_door, clock, together, rules, gate),
                 journal=journal,
                 kill=KillSwitch(setup.state, journal),
                 signals=Sources(rules, setup.root, journal, reference, _sample_universe(sectors), setup.mode, clock),
@@ -130,7 +133,7 @@ def opened_world(
                 gather=together,
                 protection=NoProtection()
                 if dry_run
-                else Keeper(account_id, broker, journal, at_the_door, clock, rules),
+                else Keeper(account_id, broker, journal, at_the_door, clock, rules, gate),
             ),
             broker,
         )

@@ -27,6 +27,7 @@ from rebalancer.world.journal.records import CycleEnd, CycleStart
 
 Kind = Literal["stop", "target", "flatten"]
 SECOND: Final = timedelta(seconds=1)
+TOLD_AGAIN: Final = timedelta(minutes=30)  # an exit that keeps failing for one reason is told again after this long
 
 
 class Exit(NamedTuple):
@@ -184,9 +185,17 @@ def _note(world: World, cycle_id: str, exits: Sequence[Exit], answers: Sequence[
             rows.append(("alert", wanted.symbol, {"level": "warning", "code": "exit", "text": said}))
         if gone.problem:
             said = f"{wanted.symbol}: {wanted.because}, but {text_of(abs(gone.left))} are left: {gone.problem}"
-            rows.append(("alert", wanted.symbol, {"level": "action", "code": "exit_failed", "text": said}))
+            body = {"level": "action", "code": "exit_failed", "text": said, "problem": gone.problem}
+            if not _is_told(world, wanted.symbol, gone.problem, now):
+                rows.append(("alert", wanted.symbol, dict(body)))
     if rows:
         world.journal.record_events(world.account_id, cycle_id, now, rows)
+
+
+def _is_told(world: World, symbol: str, problem: str, now: datetime) -> bool:
+    """Whether a person was told of this lately: the monitor tries again every few seconds."""
+    told = world.journal.recall(world.account_id, "alert", since=now - TOLD_AGAIN, keys=[symbol])
+    return any(one.body.get("problem") == problem for one in told)
 
 
 def _sentence(exits: Sequence[Exit], prefix: str) -> str:

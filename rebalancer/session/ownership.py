@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from rebalancer.documents import BadDocument
 from rebalancer.session.setup import Setup
 from rebalancer.world.account_lock import account_lock
+from rebalancer.world.clock import SystemClock
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.records import DRY_RUN, NO_CYCLE
 
-LOOKED_AT = 200  # newest cycles; refused from the first one of another mode on, one would do but for dry runs
+KIND: Final = "mode"  # the journal's record of it, once an account
+LOOKED_AT: Final = 1_000_000  # cycles of a journal that is older than the record; looked at once
 
 
 @contextmanager
 def owned(setup: Setup, journal: Journal, account_id: str) -> Iterator[None]:
     """Hold the account during the block. Raises BadDocument for a journal of another mode, LockHeld for an account
     that is traded from another state folder."""
-    refuse_other_mode(setup, journal)
+    if refuse_other_mode(setup, journal, account_id):
+        journal.record_event(account_id, None, SystemClock().wall(), KIND, None, {"mode": setup.mode})
     if setup.accounts is None or setup.mode == "simulated":  # every embedded exchange has the same account
         yield
         return
@@ -26,15 +30,18 @@ def owned(setup: Setup, journal: Journal, account_id: str) -> Iterator[None]:
         yield
 
 
-def refuse_other_mode(setup: Setup, journal: Journal) -> None:
-    """Raise BadDocument (exit 78) when this journal's cycles were run in another mode."""
-    for cycle in journal.cycles(None, LOOKED_AT):
-        if cycle.mode in (DRY_RUN, NO_CYCLE):
-            continue
-        if cycle.mode != setup.mode:
-            raise BadDocument(
-                str(setup.journal),
-                f"is a journal of {cycle.mode} trading, and this is {setup.mode}",
-                "use another state folder; a journal of one mode knows nothing of another account",
-            )
-        return
+def refuse_other_mode(setup: Setup, journal: Journal, account_id: str) -> bool:
+    """Whether this journal's mode is still to be recorded. Raises BadDocument (exit 78) when it is of another one."""
+    written = journal.recall(account_id, KIND, last=1)
+    if written:
+        found = str(written[-1].body["mode"])
+    else:
+        real = (c.mode for c in journal.cycles(None, LOOKED_AT) if c.mode not in (DRY_RUN, NO_CYCLE))
+        found = next(real, setup.mode)
+    if found != setup.mode:
+        raise BadDocument(
+            str(setup.journal),
+            f"is a journal of {found} trading, and this is {setup.mode}",
+            "use another state folder; a journal of one mode knows nothing of another account",
+        )
+    return not written

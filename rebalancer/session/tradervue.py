@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Final
 
 from rebalancer.performance.fees import with_fees
 from rebalancer.performance.records import Fill
 from rebalancer.session.setup import Setup
-from rebalancer.world.clock import SystemClock
+from rebalancer.world.clock import Clock, SystemClock
 from rebalancer.world.journal import Journal
 from rebalancer.world.ledger.gather import ledger_of
 from rebalancer.world.lock import RunLock
+from rebalancer.world.tradervue.bounded import BoundedClock
 from rebalancer.world.tradervue.client import Login, Tradervue
 from rebalancer.world.tradervue.sync import Sync, Synced, waiting
 
 LOG: Final = logging.getLogger(__name__)
 LOCK_NAME: Final = "tradervue.lock"
+END_OF_DAY_SECONDS: Final = 60.0  # the session is not held up longer by it
 
 
 def waiting_fills(journal: Journal, account_id: str) -> tuple[Fill, ...]:
@@ -24,21 +27,32 @@ def waiting_fills(journal: Journal, account_id: str) -> tuple[Fill, ...]:
     return waiting(journal, account_id, _fills(journal, account_id))
 
 
-def copy_now(setup: Setup, journal: Journal, account_id: str) -> Synced:
-    """Send what is waiting. Raises TradervueRefused, LockHeld when another copy runs, and JournalBroken."""
-    clock = SystemClock()
-    tradervue = Tradervue(setup.rules.export.tradervue_url, Login.from_environment(setup.environ), clock)
+def copy_now(
+    setup: Setup, journal: Journal, account_id: str, *, seconds: float = math.inf, clock: Clock | None = None
+) -> Synced:
+    """Send what is waiting, for at most so many seconds; the rest stays waiting. Raises TradervueRefused, LockHeld when
+    another copy runs, and JournalBroken."""
+    bounded = BoundedClock(clock or SystemClock(), seconds)
+    login = Login.from_environment(setup.environ)
+    tradervue = Tradervue(setup.rules.export.tradervue_url, login, bounded, bounded.deadline)
     with RunLock(setup.state / LOCK_NAME, "export tradervue"):
-        return Sync(journal, account_id, tradervue, clock, setup.mode).run(_fills(journal, account_id))
+        return Sync(journal, account_id, tradervue, bounded, setup.mode).run(_fills(journal, account_id))
 
 
-def copy_at_end_of_day(setup: Setup, journal: Journal, account_id: str) -> str:
+def copy_at_end_of_day(
+    setup: Setup,
+    journal: Journal,
+    account_id: str,
+    *,
+    seconds: float = END_OF_DAY_SECONDS,
+    clock: Clock | None = None,
+) -> str:
     """Send what is waiting when the rules want it; never raises. Returns what to tell people, "" when all is well.
-    Simulated trades stay here: by hand they can still be sent."""
+    Simulated trades stay here: by hand they can still be sent. What time does not allow is sent the next day."""
     if not setup.rules.export.tradervue or setup.mode == "simulated":
         return ""
     try:
-        done = copy_now(setup, journal, account_id)
+        done = copy_now(setup, journal, account_id, seconds=seconds, clock=clock)
     except Exception as error:  # noqa: BLE001 - the copy of a journal must never end a trading day
         LOG.warning("Tradervue: %s", error)
         return f"the day was not copied to Tradervue: {error}; send it with: rebalancer export tradervue"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from rebalancer.world.clock import SystemClock
+from rebalancer.world.environment import PROFILE
 from rebalancer.world.paths import JOURNAL_NAME, state_directory
 from rebalancer.world.ports import WorldError
 
@@ -75,7 +76,7 @@ def tell(folder: Path, text: str) -> None:
         setup = load_setup(None)
     except (BadDocument, WorldError) as error:
         sys.stdout.write(f"{PRIORITY}alerts are sent by the built-in rules: {str(error).partition(chr(10))[0]}\n")
-        setup = Setup(Path.cwd(), LoadedRules(Rules(), {}, ()), "paper", folder / "paper", os.environ)
+        setup = Setup(Path.cwd(), LoadedRules(Rules(), {}, ()), "paper", folder / "paper", _variables())
     journal = _newest_journal(folder)
     if journal is None:
         return
@@ -83,6 +84,17 @@ def tell(folder: Path, text: str) -> None:
         latest = kept.latest_events(1)
     at = setup._replace(mode=journal.parent.name, state=journal.parent)
     deliver_now(at, latest[0].account_id, seconds=DELIVER_SECONDS, failure=text)
+
+
+def _variables() -> Mapping[str, str]:
+    """The variables with the secrets, as far as they can be read: the rules alone may be what is broken."""
+    from rebalancer.documents import BadDocument
+    from rebalancer.world.secrets import surroundings
+
+    try:
+        return surroundings(os.environ, os.environ.get(PROFILE, ""))
+    except BadDocument:
+        return os.environ
 
 
 def _newest_journal(folder: Path) -> Path | None:
@@ -93,10 +105,13 @@ def _newest_journal(folder: Path) -> Path | None:
 
 
 def _state_of(unit: str) -> Path:
-    """The state folder of the unit: that of its profile, when it is an instance."""
-    base = state_directory()
+    """The state folder of the unit; from here on its profile, if any, is in force: rules, env file, channels."""
     profile = unit.partition("@")[2].removesuffix(".service")
-    return base / "profiles" / profile if profile else base
+    if profile:
+        os.environ[PROFILE] = profile
+    else:
+        os.environ.pop(PROFILE, None)
+    return state_directory()
 
 
 if __name__ == "__main__":

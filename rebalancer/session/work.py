@@ -25,6 +25,7 @@ from rebalancer.session.tradervue import copy_at_end_of_day
 from rebalancer.world.books.closing import check_day
 from rebalancer.world.clock import Clock, SystemClock
 from rebalancer.world.journal import Journal
+from rebalancer.world.journal.backups import FOLDER, take
 from rebalancer.world.kill import KillSwitch
 from rebalancer.world.lock import RunLock
 from rebalancer.world.paths import LOCK_NAME
@@ -136,12 +137,24 @@ class SessionWork:
             close_day(self._journal, self._account_id, day, tally, steps, self._broker.now())
         if said := copy_at_end_of_day(self._setup, self._journal, self._account_id):
             self._alert(said, "warning", "tradervue")
+        self._back_up()
+
+    def _back_up(self) -> None:
+        """Copy the journal of the day that has just been closed; the day is closed also without a copy."""
+        try:
+            copy = take(self._setup.journal, self._setup.state / FOLDER, self._clock.wall())
+        except Exception as error:  # noqa: BLE001 - a copy that fails must never end a trading day
+            LOG.warning("backup: %s", error)
+            self._alert(f"the journal was not copied: {error}; try: rebalancer db backup", "warning", "backup")
+            return
+        LOG.info("journal copied and verified: %s, %s rows", copy.path, copy.rows)
 
     def _check(self, day: date) -> tuple[str, ...]:
         """What does not agree between the broker's activities, its account and our journal."""
         if not self._journal.cycles(self._account_id, 1):
             return ()
-        return check_day(self._broker, self._journal, self._account_id, day).sentences
+        benchmark = self._setup.rules.reporting.benchmark
+        return check_day(self._broker, self._journal, self._account_id, day, benchmark=benchmark).sentences
 
     def _report(self, day: date) -> str:
         """Write the day's page."""

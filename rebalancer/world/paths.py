@@ -56,8 +56,21 @@ def state_directory(profile: str | None = None) -> Path:
 
 
 def accounts_directory() -> Path:
-    """The folder of the account locks, the same for every profile of this user. It need not exist."""
+    """The folder of the account locks, one for this user on this machine whatever the state folder. It need not exist.
+
+    $XDG_RUNTIME_DIR, else /run/user/UID, since a cron job lacks the variable; only a machine with neither has it below
+    the state folder.
+    """
+    named = os.environ.get("XDG_RUNTIME_DIR", "")
+    for folder in (named, f"/run/user/{os.geteuid()}"):
+        if os.path.isabs(folder) and os.path.isdir(folder):
+            return Path(folder, "rebalancer", "accounts")
     return _state_base() / "accounts"
+
+
+def has_state(profile: str) -> bool:
+    """Whether a profile of this name has a state folder; nothing is made."""
+    return _PROFILE.fullmatch(profile) is not None and (_state_base() / "profiles" / profile).is_dir()
 
 
 def config_directories(root: Path | None = None) -> tuple[Path, ...]:

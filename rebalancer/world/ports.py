@@ -13,7 +13,7 @@ Errors, all `WorldError`:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, NamedTuple, Protocol
@@ -172,14 +172,21 @@ class ReadBroker(Protocol):
         ...
 
 
+Allowed = Callable[[], bool] | None
+
+
 class Broker(ReadBroker, Protocol):
     """A broker that can also be told to trade."""
 
-    def submit(self, order: Order) -> SendResult:
-        """POST one order once. Never raises for the broker's answer or silence: the result says what is known."""
+    def submit(self, order: Order, *, allowed: Allowed = None) -> SendResult:
+        """POST one order once. Never raises for the broker's answer or silence: the result says what is known.
+
+        allowed: asked in the instant before the first byte leaves, after all waiting for a turn and a connection;
+        False withholds the order, which is then `not_sent`.
+        """
         ...
 
-    def submit_pair(self, pair: ExitPair) -> SendResult:
+    def submit_pair(self, pair: ExitPair, *, allowed: Allowed = None) -> SendResult:
         """POST one pair of exits once, good until cancelled. As `submit`."""
         ...
 

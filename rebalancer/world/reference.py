@@ -2,6 +2,9 @@
 
 Kept in one file per trading day beside the journal, so that an ordinary cycle asks the broker for none of it. It is
 read again when the day is over, when a symbol appears that it does not know, or when the file cannot be read.
+
+The benchmark's closes come with the same request. They are kept apart, so that no signal, no group and no plan ever
+depends on them.
 """
 
 from __future__ import annotations
@@ -24,15 +27,18 @@ from rebalancer.world.statistics import correlation_groups, volatilities
 
 CLOSES_DAYS: Final = 260  # a year of daily closes: enough for the volatility and for the sample signals
 SHEET_SCHEMA: Final = "rebalancer.sheet/1"
+NO_CLOSES: Final = DailyCloses((), (), {})
 
 
 class Sheet(NamedTuple):
-    """One day's reference data. `asked` are all symbols that were looked for, known to the broker or not."""
+    """One day's reference data. `asked` are all symbols that were looked for, known to the broker or not. `benchmark`
+    has the closes of `reporting.benchmark` when they came and it is not among the instruments."""
 
     session: Session
     asked: tuple[str, ...]
     instruments: tuple[Instrument, ...]
     closes: DailyCloses
+    benchmark: DailyCloses = NO_CLOSES
 
 
 class Reference:
@@ -63,12 +69,26 @@ class Reference:
         clock = self._broker.clock()
         known = {i.symbol: i for i in self._broker.instruments()}
         found = [known[s] for s in symbols if s in known]
-        closes = self._broker.daily_closes([i.symbol for i in found], CLOSES_DAYS)
+        traded = [i.symbol for i in found]
+        extra = self._benchmark(traded, known)
+        closes, benchmark = apart(self._broker.daily_closes([*traded, *extra], CLOSES_DAYS), extra)
         volatility = volatilities(closes)
         groups = correlation_groups(closes, self._rules.risk_management.correlation_threshold)
         return Sheet(
-            clock.session, tuple(symbols), tuple(self._described(i, volatility, groups) for i in found), closes
+            clock.session,
+            tuple(symbols),
+            tuple(self._described(i, volatility, groups) for i in found),
+            closes,
+            benchmark,
         )
+
+    def _benchmark(self, traded: Sequence[str], known: Mapping[str, Instrument]) -> list[str]:
+        """The benchmark, where one request serves both: a name that the broker knows, of a kind that is asked for
+        anyway. Coins have a bar every day and are asked for at another address."""
+        name = self._rules.reporting.benchmark
+        if name in traded or name not in known:
+            return []
+        return [name] if any(("/" in name) == ("/" in symbol) for symbol in traded) else []
 
     def _described(
         self, instrument: Instrument, volatility: Mapping[str, float], groups: Mapping[str, str]
@@ -99,7 +119,11 @@ class Reference:
             "asked": list(sheet.asked),
             "instruments": [plain(i) for i in sheet.instruments],
             "days": [day.isoformat() for day in closes.days],
-            "closes": {s: [None if c != c else c for c in row] for s, row in closes.closes.items()},
+            "closes": _plain_closes(closes),
+            "benchmark": {
+                "days": [day.isoformat() for day in sheet.benchmark.days],
+                "closes": _plain_closes(sheet.benchmark),
+            },
         }
         fresh = self._path.with_suffix(".new")
         fresh.write_text(json.dumps(document), encoding="utf-8")
@@ -108,7 +132,30 @@ class Reference:
     def _fingerprint(self) -> str:
         """What the sheet depends on beside the broker."""
         rows = sorted((s, r.sector, r.correlation_group or "") for s, r in self._sectors.items())
-        return f"{sha256(json.dumps(rows))[:16]}:{self._rules.risk_management.correlation_threshold}"
+        threshold, benchmark = self._rules.risk_management.correlation_threshold, self._rules.reporting.benchmark
+        return f"{sha256(json.dumps(rows))[:16]}:{threshold}:{benchmark}"
+
+
+def apart(closes: DailyCloses, extra: Sequence[str]) -> tuple[DailyCloses, DailyCloses]:
+    """Take the benchmark's closes out: what is left is what would have come without it. The second is empty when the
+    benchmark has no bar."""
+    if not extra:
+        return closes, NO_CLOSES
+    names = tuple(s for s in closes.symbols if s not in extra)
+    alike = [closes.closes[s] for s in names if ("/" in s) == ("/" in extra[0])]  # what says which days there are
+    days = [i for i in range(len(closes.days)) if any(row[i] == row[i] for row in alike)]
+    own = DailyCloses(
+        names,
+        tuple(closes.days[i] for i in days),
+        {s: tuple(closes.closes[s][i] for i in days) for s in names},
+    )
+    rows = {s: closes.closes[s] for s in extra if s in closes.closes}
+    known = any(c == c for row in rows.values() for c in row)
+    return own, DailyCloses(tuple(rows), closes.days, rows) if known else NO_CLOSES
+
+
+def _plain_closes(closes: DailyCloses) -> dict[str, list[float | None]]:
+    return {s: [None if c != c else c for c in row] for s, row in closes.closes.items()}
 
 
 def _serves(sheet: Sheet, now: datetime) -> bool:
@@ -117,24 +164,32 @@ def _serves(sheet: Sheet, now: datetime) -> bool:
 
 
 def _sheet_of(found: Mapping[str, object]) -> Sheet:
-    session, instruments, closes = found["session"], found["instruments"], found["closes"]
-    asked, days = found["asked"], found["days"]
+    session, instruments, asked, benchmark = (
+        found["session"], found["instruments"], found["asked"], found["benchmark"]
+    )  # fmt: skip
     assert isinstance(session, dict)
     assert isinstance(instruments, list)
-    assert isinstance(closes, dict)
     assert isinstance(asked, list)
-    assert isinstance(days, list)
+    assert isinstance(benchmark, dict)
     return Sheet(
         Session(bool(session["is_open"]), utc_of(session["open"]), utc_of(session["close"])),
         tuple(asked),
         tuple(
             Instrument(**{**row, "lot": decimal_of(row["lot"]), "tick": decimal_of(row["tick"])}) for row in instruments
         ),
-        DailyCloses(
-            tuple(closes),
-            tuple(date.fromisoformat(day) for day in days),
-            {s: tuple(float("nan") if c is None else float(c) for c in row) for s, row in closes.items()},
-        ),
+        _closes_of(found),
+        _closes_of(benchmark),
+    )
+
+
+def _closes_of(found: Mapping[str, object]) -> DailyCloses:
+    closes, days = found["closes"], found["days"]
+    assert isinstance(closes, dict)
+    assert isinstance(days, list)
+    return DailyCloses(
+        tuple(closes),
+        tuple(date.fromisoformat(day) for day in days),
+        {s: tuple(float("nan") if c is None else float(c) for c in row) for s, row in closes.items()},
     )
 
 

@@ -110,3 +110,24 @@ def test_an_order_that_gets_no_turn_is_not_sent(monkeypatch: pytest.MonkeyPatch)
             broker.positions()
     assert (result.kind, result.reason) == ("not_sent", "rate_limited")
     assert [seen.method for seen in server.requests] == ["GET"]
+
+
+def test_leave_is_asked_after_the_wait_for_a_turn_and_just_once() -> None:
+    clock = FakeTime()
+    asked: list[float] = []
+
+    def allowed() -> bool:
+        asked.append(clock.at)
+        return len(asked) > 1
+
+    script = [reply(200, "[]"), answer(lambda seen: order_object())]
+    with scripted(script, clock=clock, requests_per_minute=1) as (broker, server):
+        broker.positions()
+        began = clock.at
+        withheld = broker.submit(an_order(), allowed=allowed)
+        assert (withheld.kind, withheld.reason) == ("not_sent", "withheld")
+        assert [seen.method for seen in server.requests] == ["GET"]
+        sent = broker.submit(an_order(), allowed=allowed)
+    assert sent.kind == "accepted"
+    assert [at - began for at in asked] == [60.0, 120.0]
+    assert [seen.method for seen in server.requests] == ["GET", "POST"]

@@ -17,9 +17,11 @@ from typing import Any
 import pytest
 
 from rebalancer.outcomes import OrderState
+from rebalancer.session.editions import edition_of
 from rebalancer.values import text_of
 from rebalancer.world.books.closing import check_day
 from rebalancer.world.books.day_books import DayBooks, body_of_day, day_of_body
+from rebalancer.world.journal import Journal
 from rebalancer.world.ports import Activity, BrokerUnavailable, Fill, WrongAccount
 from tests.cycle.conftest import BASE, NEXT, MakeRig
 from tests.cycle.hands import MONDAY, buy_coins, dividend, pay_in, split, until
@@ -94,6 +96,12 @@ def test_four_days_with_everything_are_clean(make_rig: MakeRig) -> None:
     assert [b for _, b in told(rig, "alert") if b.get("code") == "books"] == []
     keys = [key for key, _ in told(rig, "activity")]
     assert len(keys) == len(set(keys))
+    assert all(d.is_priced for d in days)
+    with Journal.open(rig.journal_file) as journal:
+        for day in DAYS:
+            made = edition_of(journal, rig.account_id, "simulated", rules(), "day", day, wednesday.closed_at)
+            assert made.bridge is not None
+            assert (made.bridge.by_prices, made.bridge.unexplained, made.bridge.adds_up) == (True, 0, True), day
 
 
 def test_realised_profit_is_against_what_was_paid(settled: MakeRig) -> None:

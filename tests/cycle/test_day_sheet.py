@@ -14,8 +14,9 @@ import pytest
 from rebalancer.facts import Session
 from rebalancer.outcomes import CycleOutcome
 from rebalancer.world.clock import Together, one_by_one
+from rebalancer.world.ledger.closes import closes_of
 from rebalancer.world.ports import DailyCloses
-from rebalancer.world.reference import Reference, day_start, open_session
+from rebalancer.world.reference import NO_CLOSES, Reference, apart, day_start, open_session
 from rebalancer.world.statistics import correlation_groups, volatilities
 from tests.cycle.conftest import NEXT, MakeRig
 from tests.support.rig import SECTORS, Rig, rules
@@ -88,6 +89,48 @@ def test_a_sheet_serves_one_day_and_one_set_of_rules(settled: MakeRig) -> None:
         assert ("GET", "/v2/clock") in rig.requests()
     reference(rig, risk_management__correlation_threshold=0.5).sheet(["AAPL"], now)
     assert ("GET", "/v2/clock") in rig.requests()
+
+
+def test_the_benchmark_comes_with_the_same_request_and_changes_nothing_else(settled: MakeRig) -> None:
+    rig = settled()
+    now = rig.exchange.clock.now()
+    names = ["AAPL", "KO", "BTC/USD"]
+    sheet = rig.folder / "day-sheet.json"
+    sheet.unlink()
+    plain = reference(rig, reporting__benchmark="").sheet(names, now)
+    rig.requests()
+    sheet.unlink()
+    found = reference(rig, reporting__benchmark="SPY").sheet(names, now)
+    assert [path for _, path in rig.requests() if path.endswith("/bars")] == [
+        "/v2/stocks/bars", "/v1beta3/crypto/us/bars",
+    ]  # fmt: skip
+    assert found.benchmark.symbols == ("SPY",)
+    assert len(found.benchmark.days) > 250
+    assert (found.asked, found.instruments, found.session) == (plain.asked, plain.instruments, plain.session)
+    assert (found.closes.symbols, found.closes.days) == (plain.closes.symbols, plain.closes.days)
+    for symbol, row in plain.closes.closes.items():
+        np.testing.assert_array_equal(np.array(found.closes.closes[symbol]), np.array(row))
+    assert reference(rig, reporting__benchmark="SPY").sheet(names, now).benchmark == found.benchmark
+    stored = closes_of(rig.folder, "SPY")
+    assert stored is not None
+    assert (stored.days, stored.closes) == (found.benchmark.days, found.benchmark.closes["SPY"])
+
+
+@pytest.mark.parametrize("benchmark", ["ZZZZ", "^GSPC", "", "ETH/USD"])
+def test_a_benchmark_that_has_no_bars_stops_nothing(settled: MakeRig, benchmark: str) -> None:
+    rig = settled()
+    (rig.folder / "day-sheet.json").unlink()
+    assert rig.run(NEXT, rules(reporting__benchmark=benchmark)).outcome is CycleOutcome.COMPLETED
+    assert benchmark not in json.loads((rig.folder / "day-sheet.json").read_text())["benchmark"]["closes"]
+
+
+def test_bars_that_did_not_come_are_no_benchmark() -> None:
+    nan = float("nan")
+    own, extra = apart(closes({"A": [1.0, nan, 3.0], "SPY": [nan, nan, nan]}), ["SPY"])
+    assert (own.symbols, own.closes, extra) == (("A",), {"A": (1.0, 3.0)}, NO_CLOSES)
+    own, extra = apart(closes({"A": [1.0, nan, 3.0], "B/USD": [1.0, 2.0, 3.0], "SPY": [5.0, 6.0, nan]}), ["SPY"])
+    assert own.closes == {"A": (1.0, 3.0), "B/USD": (1.0, 3.0)}, "days on which only the benchmark traded are none"
+    assert extra.closes["SPY"][:2] == (5.0, 6.0)
 
 
 def test_sessions() -> None:

@@ -81,6 +81,40 @@ def test_exits_at_rest_change_nothing_for_a_cycle_that_holds(rig: Rig) -> None:
     assert resting(rig) == before
 
 
+@pytest.mark.parametrize(("longest", "told"), [(0.001, ["warning"]), (3600, [])])
+def test_the_time_without_exits_is_measured_and_told_when_too_long(rig: Rig, longest: float, told: list[str]) -> None:
+    limit = guarded(position_sizing__base_position_size=0.04, protection__max_unprotected_seconds=longest)
+    cycle(rig, {"KO": 0.8, "JPM": 0.5}, limit)
+    cycle(rig, {"KO": 0.4, "JPM": 0.5}, limit)
+    journal = rig.process().journal
+    (gap,) = journal.events(kind="protection_gap")
+    assert (gap.key, gap.body["is_up"]) == ("KO", True)
+    assert 0 < gap.body["seconds"] < 3600
+    alerts = [e.body["level"] for e in journal.events(kind="alert") if e.body["code"] == "unprotected"]
+    assert alerts == told
+
+
+def test_exits_that_cannot_be_put_up_again_are_told(rig: Rig) -> None:
+    limit = guarded(position_sizing__base_position_size=0.04)
+    cycle(rig, {"KO": 0.8}, limit)
+    sold: list[bool] = []
+
+    def silent(real: Any, *args: Any) -> Any:
+        if sold:
+            raise BrokerUnavailable("no answer")
+        return real(*args)
+
+    def sells(real: Any, *args: Any) -> Any:
+        sold.append(True)
+        return real(*args)
+
+    cycle(rig, {"KO": 0.4}, limit, faults={"account": silent, "submit": sells})
+    journal = rig.process().journal
+    (gap,) = journal.events(kind="protection_gap")
+    assert (gap.key, gap.body["is_up"]) == ("KO", False)
+    assert [e.body["level"] for e in journal.events(kind="alert") if e.body["code"] == "unprotected"] == ["action"]
+
+
 @pytest.mark.parametrize(("score", "grows"), [(0.5, False), (1.0, True)])
 def test_a_trade_exchanges_the_exits_of_its_symbol_only(rig: Rig, score: float, grows: bool) -> None:
     first = guarded(position_sizing__base_position_size=0.04)

@@ -69,8 +69,9 @@ def test_pulled_between_two_orders_of_a_phase(settled: MakeRig) -> None:
     process = rig.process(rules=rules())
 
     def pulled(real: Any, order: Any) -> Any:
+        answer = real(order)
         pull(process, rig)
-        return real(order)
+        return answer
 
     process.broker.script["submit"] = pulled
     result = rig.cycle(process, NEXT, rules())

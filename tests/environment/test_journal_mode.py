@@ -30,3 +30,23 @@ def test_a_journal_of_another_mode_is_refused(tmp_path: Path) -> None:
         refused = pytest.raises(BadDocument, match="is a journal of paper trading, and this is live")
         with refused, owned(setup("live"), journal, "a"):
             pass
+
+
+def test_the_record_outlives_any_number_of_dry_runs_and_older_journals_get_one(tmp_path: Path) -> None:
+    def setup(mode: str) -> Setup:
+        return Setup(tmp_path, LoadedRules(Rules(), {}, ()), mode, tmp_path, {})
+
+    with Journal.open(tmp_path / "journal.sqlite") as journal:
+        assert journal.begin_cycle(CycleStart("a", "2026-11-19T15:00Z", "paper", NOW, "1", "0" * 64))
+        for number in range(201):
+            assert journal.begin_cycle(CycleStart("a", f"dry-{number}", "dry_run", NOW, "1", "0" * 64))
+        refused = pytest.raises(BadDocument, match="is a journal of paper trading, and this is live")
+        with refused, owned(setup("live"), journal, "a"):
+            pass
+        for _ in range(2):
+            with owned(setup("paper"), journal, "a"):
+                pass
+        assert [event.body for event in journal.recall("a", "mode")] == [{"mode": "paper"}]
+        with owned(setup("paper"), journal, "b"):
+            pass
+        assert [event.body for event in journal.recall("b", "mode")] == [{"mode": "paper"}]

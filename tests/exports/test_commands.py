@@ -32,7 +32,10 @@ def traded(command: Command, project: Path) -> None:
 def test_every_field_of_a_round_trip_comes_from_the_journal(command: Command, project: Path, tmp_path: Path) -> None:
     traded(command, project)
     own = [trip for trip in rows(command("export", "trips")) if trip["source"] != "inherited"]
-    assert {trip["symbol"] for trip in own} & {"KO", "WMT"}
+    assert [(trip["symbol"], trip["side"]) for trip in sorted(own, key=lambda t: t["symbol"])] == [
+        ("KO", "long"),
+        ("WMT", "long"),
+    ]
     for trip in own:
         filled = {name for name, value in trip.items() if value not in ("", "unknown")}
         assert {"entry", "exit", "held_seconds", "profit", "fees", "slippage", "source", "reason"} <= filled, trip

@@ -19,7 +19,7 @@ from rebalancer.world.gate import Gate, Readings
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.records import CycleStart, Intent
 from rebalancer.world.kill import KillSwitch
-from rebalancer.world.ports import BrokerUnavailable, SendResult
+from rebalancer.world.ports import Allowed, BrokerUnavailable, SendResult
 
 D = Decimal
 NOON = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)
@@ -82,7 +82,9 @@ class Wire:
     def now(self) -> datetime:
         return self.time
 
-    def submit(self, order: Order) -> SendResult:
+    def submit(self, order: Order, *, allowed: Allowed = None) -> SendResult:
+        if allowed is not None and not allowed():
+            return SendResult("not_sent", None, "withheld", "")
         self.posted.append(order)
         return SendResult("accepted", None, "accepted", "")
 

@@ -71,6 +71,7 @@ def test_exposure_shares_and_counts_hold_for_every_stream(
             low[other.symbol] -= other.qty
     began = {symbol: D(held.get(symbol, 0)) for symbol in PRICES}
     sent = opened = 0
+    most = 12 - int(12 * rules.risk_management.reserved_order_fraction)
     for number, (symbol, side, qty, end, closing) in enumerate(stream):
         intent = ("buy_to_" if side == "buy" else "sell_to_") + ("close" if closing else "open")
         made = order(f"s{number}", symbol, side, str(qty), price=PRICES[symbol], position_intent=intent)
@@ -81,6 +82,7 @@ def test_exposure_shares_and_counts_hold_for_every_stream(
         was_held = began[symbol]
         opens = was_held >= 0 if side == "buy" else was_held <= 0
         opened += opens
+        assert not opens or sent <= most, "the day's count holds back openings, and counts reductions"
         if side == "buy":
             high[symbol] += qty
         else:
@@ -107,7 +109,6 @@ def test_exposure_shares_and_counts_hold_for_every_stream(
             assert high[symbol] <= 0, "bought back more than was short"
         if not shorts and not opens:
             assert side == "sell"
-    assert sent <= 12
     assert opened <= 9
 
 

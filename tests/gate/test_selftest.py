@@ -127,7 +127,7 @@ def test_a_check_that_is_missing_is_noticed(monkeypatch: pytest.MonkeyPatch, key
 def test_a_check_that_stops_reductions_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verdict, "GUARDS", (*verdict.GUARDS, *verdict.CEILINGS))
     stopped = [row.limit for row in gate_selftest(Rules()) if not row.holds]
-    assert stopped == ["execution.max_orders_per_execution"]
+    assert stopped == ["risk_management.max_orders_per_day", "execution.max_orders_per_execution"]
 
 
 @pytest.mark.parametrize("key", PLAN_PROBES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,6 +44,8 @@ class Lying:
     def submit_pair(self, pair: ExitPair) -> SendResult:
         self.posts.append(pair)
         fault = self.script.pop(0) if self.script else ""
+        if fault == "refused":
+            return SendResult("refused", None, "other", "no")
         if fault == "lost before":
             return SendResult("unknown", None, "timeout", "")
         result = self._real.submit_pair(pair)
@@ -102,10 +105,11 @@ def test_a_pair_is_placed_once_and_left_alone_while_it_fits(desk: Desk) -> None:
 
 
 def test_another_guard_replaces_the_pair_and_no_guard_takes_it_down(desk: Desk) -> None:
-    first, second = desk.guard(), desk.guard("0.95", "1.08", "9")
+    first, second = desk.guard(), desk.guard("0.95", "1.08")
     desk.keeper().place([first])
     desk.keeper().place([second])
-    assert desk.resting() == [("limit", "sell", D(9)), ("stop", "sell", D(9))]
+    assert desk.resting() == PAIR
+    assert [p.stop_price for p in desk.broker.posts] == [first.stop, second.stop]
     desk.keeper().place([])
     assert desk.resting() == []
     assert [e["state"] for e in desk.events("protection")] == ["intended", "open", "gone"] * 2
@@ -186,14 +190,24 @@ def test_a_crash_after_the_intent_is_taken_up_again(desk: Desk) -> None:
     assert len(desk.keeper().look(None).doubtful) == 1
 
 
-def test_refusals_are_counted_and_a_person_is_told_once(desk: Desk) -> None:
-    wrong = desk.guard("1.20", "1.30")  # a stop above the market
-    for _ in range(4):
-        desk.keeper(attempts=3).place([wrong])
+def test_refusals_are_tried_again_after_growing_pauses_and_a_person_is_told_once(desk: Desk) -> None:
+    desk.broker.script = ["refused"] * 8
+    tried: list[float] = []
+    while len(tried) < 8:
+        desk.keeper(attempts=3, poll_seconds=5).place([desk.guard()._replace(stop=D("1"), target=D("900"))])
+        if len(desk.broker.posts) > len(tried):
+            tried.append(desk.broker.now().timestamp())
+        desk.clock.wait(5)
+    gaps = [later - one for one, later in pairwise(tried)]
+    pauses = [10, 20, 40, 80, 160, 300, 300]
+    assert all(pause - 1 <= gap < 2 * pause for gap, pause in zip(gaps, pauses, strict=True)), gaps
     (kept,) = desk.keeper().kept().values()
-    assert (kept.state, kept.failures) == ("gone", 4)
+    assert (kept.state, kept.failures, kept.because) == (
+        "gone", 8, "unprotected because the broker refused the pair (other): no"
+    )  # fmt: skip
     assert [(a["level"], a["code"]) for a in desk.events("alert")] == [("action", "protection")]
     assert desk.resting() == []
+    desk.broker.script = []
     desk.keeper().place([desk.guard()])
     assert [(k.state, k.failures) for k in desk.keeper().kept().values()] == [("open", 0)]
 
@@ -227,5 +241,46 @@ def test_other_modes_place_nothing_and_take_down_what_is_there(desk: Desk, mode:
 def test_fractions_and_coins_are_left_to_the_monitor(desk: Desk) -> None:
     desk.keeper().place([desk.guard(qty="0.5"), desk.guard()._replace(symbol="BTC/USD")])
     assert (desk.resting(), desk.broker.posts) == ([], [])
-    desk.keeper().place([desk.guard(qty="9.75")])
-    assert desk.resting() == [("limit", "sell", D(9)), ("stop", "sell", D(9))]
+    by_hand(desk.rig, "KO", "0.75", "hand-2")
+    desk.keeper().place([desk.guard(qty="10.75")])
+    assert desk.resting() == PAIR
+
+
+def test_a_pair_that_the_gate_refuses_is_told_once_a_stretch_and_kept_with_its_reason(desk: Desk) -> None:
+    guard = desk.guard("1.20", "1.30")  # a stop above the price
+    for _ in range(8):
+        desk.keeper(attempts=99).place([guard])
+        desk.clock.wait(60)
+    assert desk.broker.posts == []
+    (kept,) = desk.keeper().kept().values()
+    assert (kept.state, kept.sent, kept.failures) == ("gone", False, 5)
+    assert kept.because.startswith("unprotected because the gate refused the pair (form): the price ")
+    assert [(a["level"], a["limit"]) for a in desk.events("alert")] == [("action", "gate:form")]
+    desk.keeper().place([desk.guard()])
+    assert [(k.state, k.failures) for k in desk.keeper().kept().values()] == [("open", 0)]
+    desk.keeper().place([guard])
+    assert [a["limit"] for a in desk.events("alert")] == ["gate:form"] * 2, "another stretch"
+
+
+def test_the_quantity_is_that_of_the_moment(desk: Desk) -> None:
+    guard = desk.guard()
+    by_hand(desk.rig, "KO", "-3", "hand-2")
+    desk.keeper().place([guard])
+    assert desk.resting() == [("limit", "sell", D(7)), ("stop", "sell", D(7))]
+    desk.keeper().place([])
+    by_hand(desk.rig, "KO", "-7", "hand-3")
+    desk.keeper().place([guard])
+    assert (desk.resting(), len(desk.broker.posts)) == ([], 1)
+    assert desk.events("alert") == [], "a position that has gone lacks nothing"
+
+
+def test_the_kill_switch_leaves_a_position_bare_and_says_so_once(desk: Desk) -> None:
+    KillSwitch(desk.folder, desk.journal).engage(desk.rig.account_id, desk.broker.now(), "enough")
+    for _ in range(3):
+        desk.keeper().place([desk.guard()])
+    (kept,) = desk.keeper().kept().values()
+    assert (kept.state, kept.because) == ("gone", "unprotected because the kill switch is set: enough")
+    assert [a["level"] for a in desk.events("alert")] == ["warning"]
+    KillSwitch(desk.folder, desk.journal).lift(desk.rig.account_id, desk.broker.now(), "go on")
+    desk.keeper().place([desk.guard()])
+    assert desk.resting() == PAIR

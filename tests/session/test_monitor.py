@@ -16,7 +16,7 @@ from rebalancer.session.exits import Exit, Gone, leave
 from rebalancer.session.monitor import Monitor
 from rebalancer.world.journal import Journal
 from rebalancer.world.kill import KillSwitch
-from rebalancer.world.ports import BrokerUnavailable
+from rebalancer.world.ports import BrokerUnavailable, ExitPair, SendResult
 from rebalancer.world.protection import Keeper
 from tests.support import checker
 from tests.support.rig import Process, Rig, by_hand, held
@@ -176,6 +176,51 @@ def test_a_pair_that_somebody_cancels_is_put_back(desk: Desk) -> None:
     desk.rig.exchange.clock.advance(2)
     desk.look(monitor, rules)
     assert sorted(o.symbol for o in desk.broker.orders(None)) == ["JPM", "JPM", "KO", "KO"]
+
+
+def silence_pairs(desk: Desk) -> None:
+    """No answer to any further post of a pair, and none of them arrives."""
+
+    def lost(pair: ExitPair, **_: Any) -> SendResult:
+        return SendResult("unknown", None, "timeout", "")
+
+    desk.broker.submit_pair = lost  # type: ignore[attr-defined]  # the instance's own goes first
+
+
+def test_a_pair_in_doubt_is_watched_and_told_when_it_lasts(desk: Desk) -> None:
+    rules = desk.rules(mode="broker", max_unprotected_seconds=60)
+    silence_pairs(desk)
+    monitor = Monitor(rules)
+    assert desk.look(monitor, rules, 2) == []
+    assert desk.alerts() == []
+    assert desk.look(monitor, rules) == []
+    assert desk.alerts() == [("action", "unprotected", "JPM"), ("action", "unprotected", "KO")]
+    desk.broker.factor["KO"] = D("0.9")
+    monitor.look(desk.world(rules))
+    (gone,) = desk.look(monitor, rules)
+    assert (gone.symbol, gone.left) == ("KO", D(10)), "nothing is sold while the broker may have the pair"
+    assert desk.alerts()[2:] == [("action", "exit_failed", "KO")]
+    assert [g.left for g in desk.look(monitor, rules, 3)][-1] == 0, "once the broker surely has none, it is left"
+    assert [a for a in desk.alerts() if a[1] == "exit_failed"] == [("action", "exit_failed", "KO")], "told once"
+
+
+def test_a_restart_does_not_begin_the_count_anew(desk: Desk) -> None:
+    rules = desk.rules(max_unprotected_seconds=100)
+    desk.broker.old = {"KO"}
+    for _ in range(3):
+        desk.look(Monitor(rules), rules, 2)
+    assert desk.alerts() == [("action", "unprotected", "KO")]
+    desk.look(Monitor(rules), rules, 8)
+    assert desk.alerts() == [("action", "unprotected", "KO")], "a restart tells nobody twice"
+    desk.broker.silent = True
+    monitor = Monitor(rules)
+    desk.look(monitor, rules)
+    desk.broker.silent = False
+    desk.look(monitor, rules, 2)
+    desk.broker.old = set()
+    desk.look(monitor, rules)
+    states = [(e.key, e.body["state"]) for e in desk.journal.events(kind="unprotected")]
+    assert states == [("KO", "begun"), ("KO", "told"), ("KO", "ended")]
 
 
 def test_a_flatten_takes_the_pairs_down_and_leaves_everything(desk: Desk) -> None:

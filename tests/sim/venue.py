@@ -134,6 +134,8 @@ class Venue:
     def carry(self, host: Any, asked: Asked, call: Call) -> Told:
         """Carry one request there and its answer back, or lose either."""
         is_post = asked.method == "POST" and asked.path == ORDERS
+        if is_post:
+            call.ask_leave()
         known = self.probe_of(host, asked) if is_post else ("", False, False)
         left = self.micros()
         host.boundary(f"{asked.method} {asked.path}")

@@ -6,12 +6,13 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from rebalancer.decisions import Order
 from rebalancer.world.brokers import AlpacaBroker
-from rebalancer.world.ports import BrokerUnavailable, SendResult
+from rebalancer.world.ports import Allowed, BrokerUnavailable, SendResult
 
 READS = ("account", "positions", "orders", "quotes", "clock", "instruments", "daily_closes", "find_order", "activities")
 WRITES = ("begin_cycle", "record_plan", "record_intents", "record_order", "record_event", "close_cycle")
@@ -80,28 +81,36 @@ class FaultyBroker:
             raise AttributeError(name)
         real = self._post if name == "submit" else getattr(self.real, name)
 
-        def call(*args: Any) -> Any:
+        def call(*args: Any, **named: Any) -> Any:
             if name == "now":
                 return real()
+            if named.get("allowed") is not None:
+                named["allowed"] = cache(named["allowed"])  # a line that delivers twice asks nobody for the second
+            real_one = partial(real, **named)
             with self._lock:
                 self.calls.append(name)
                 number = len(self.calls)
             if number == self.fail_at:
                 if name == "submit":
-                    return lost_after(real, *args)
+                    return lost_after(real_one, *args)
                 raise BrokerUnavailable(f"call {number}, {name}: scripted")
             fault = self.script.get(name)
-            return real(*args) if fault is None else fault(real, *args)
+            return real_one(*args) if fault is None else fault(real_one, *args)
 
         return call
 
-    def _post(self, order: Order) -> SendResult:
-        with closing(sqlite3.connect(f"file:{self._journal_file}?mode=ro", uri=True)) as db:
-            query = "SELECT count(*) FROM events WHERE kind = 'order_intended' AND key = ?"
-            written = db.execute(query, (order.client_order_id,)).fetchone()[0] == 1
-        with self._lock:
-            self.posts.append((order, written))
-        return self.real.submit(order)
+    def _post(self, order: Order, *, allowed: Allowed = None) -> SendResult:
+        def leave() -> bool:
+            if allowed is not None and not allowed():
+                return False
+            with closing(sqlite3.connect(f"file:{self._journal_file}?mode=ro", uri=True)) as db:
+                query = "SELECT count(*) FROM events WHERE kind = 'order_intended' AND key = ?"
+                written = db.execute(query, (order.client_order_id,)).fetchone()[0] == 1
+            with self._lock:
+                self.posts.append((order, written))
+            return True
+
+        return self.real.submit(order, allowed=leave)
 
 
 def lost_after(real: Callable[[Order], SendResult], order: Order) -> SendResult:

@@ -216,6 +216,53 @@ P
     assert "canary-secret" not in said
 
 
+def test_a_newcomer_without_an_account_practises_and_is_told(box: Box) -> None:
+    said = box("""
+        unset REBALANCER_ENVIRONMENT
+        systemctl --user unset-environment REBALANCER_ENVIRONMENT
+        APCA_API_KEY_ID=PKCANARY ./start_execution_trading.sh && exit 1
+        test ! -e $HOME/.config/paper-trading.env
+        ./start_execution_trading.sh
+        stat -c 'mode %a' $HOME/.config/paper-trading.env
+        waits_for sh -c "journalctl --user -u $unit.service -o cat --no-pager | grep -q 'session: simulated'"
+        ./stop_execution_trading.sh
+        systemctl --user show $unit.service -p Result
+        echo 'APCA_API_KEY_ID=' > $HOME/.config/paper-trading.env  # keys were meant, and there is none
+        ./start_execution_trading.sh
+        until_is $unit.service ActiveState failed
+        systemctl --user show $unit.service -p ExecMainStatus
+    """)
+    assert "there are keys in this shell, but the service does not see them" in said
+    assert "no account is configured: practising on the embedded exchange" in said
+    assert "mode 600" in said
+    assert "Result=success" in said
+    assert "ExecMainStatus=78" in said
+    assert "PKCANARY" not in said
+
+
+def test_the_alert_of_a_profile_uses_its_own_rules_keys_and_journal(box: Box) -> None:
+    said = box("""
+        umask 077
+        printf '%s\\n' 'import http.server' 'class Hook(http.server.BaseHTTPRequestHandler):' ' def do_POST(self):' \
+          '  print("HOOK", self.path, flush=True)' '  self.rfile.read(int(self.headers["Content-Length"]))' \
+          '  self.send_response(200)' '  self.send_header("Content-Length", "0")' '  self.end_headers()' \
+          'http.server.HTTPServer(("127.0.0.1", 8898), Hook).serve_forever()' > $STATE/hook.py
+        $python $STATE/hook.py > $STATE/hook.log 2>/dev/null &
+        hook=$!
+        echo REBALANCER_ALERT_WEBHOOK=http://127.0.0.1:8898/own > $HOME/.config/paper-trading@prop_firm.env
+        echo REBALANCER_ALERT_WEBHOOK=http://127.0.0.1:8898/common > $HOME/.config/paper-trading.env
+        PYTHONPATH=$project $python -m rebalancer --profile prop_firm run-now >/dev/null 2>&1 || true
+        drop_in paper-trading-session@prop_firm.service '[Service]' 'ExecStart=' 'ExecStart=/bin/false' 'Restart=no'
+        ./start_execution_trading.sh --profile prop_firm
+        waits_for grep -q HOOK $STATE/hook.log
+        cat $STATE/hook.log
+        slots profiles/prop_firm/simulated
+        kill $hook
+    """)
+    assert set(re.findall("HOOK (.*)", said)) == {"/own"}
+    assert last_json(said)["alerts"]["unit_failed"] == 1
+
+
 def test_without_systemd_the_session_runs_in_the_background(box: Box) -> None:
     said = box("""
         mkdir $HOME/bin

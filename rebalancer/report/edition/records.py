@@ -69,12 +69,14 @@ class BridgeLine(NamedTuple):
 
 
 class Bridge(NamedTuple):
-    """Where the money came from and went: opening + all lines + unexplained = closing, to the cent."""
+    """Where the money came from and went: opening + all lines + unexplained = closing, to the cent. `by_prices`: price
+    moves are reckoned from positions and prices; without, they are what is left when all else is known."""
 
     opening: Decimal
     lines: tuple[BridgeLine, ...]
     unexplained: Decimal
     closing: Decimal
+    by_prices: bool = False
 
     @property
     def adds_up(self) -> bool:

@@ -63,7 +63,7 @@ def _where(one: Position, guard: Guard | None, record: Kept | None) -> str:
     watched = "watched by the session" if guard is not None else "not protected"
     if record is None or not record.lives:
         failed = record is not None and record.failures and guard is not None
-        return f"{watched}; the broker refused: {record.because}" if failed and record is not None else watched
+        return f"{watched}; {record.because}" if failed and record is not None else watched
     if record.state != "open":
         return f"sent {hour_text(record.intended_at)} ET, the broker has not answered"
     rest: Decimal = abs(one.qty) - abs(record.qty)

@@ -13,6 +13,7 @@ from rebalancer.report.allocation import known_prices
 from rebalancer.report.edition.records import Bridge, BridgeLine, ClosedBooks, Contribution
 from rebalancer.report.records import RunRecord
 from rebalancer.session.archive import past_record
+from rebalancer.session.edition_parts.by_prices import bridge_by_prices, contributions_by_prices, days_of
 from rebalancer.session.edition_parts.source import Source
 from rebalancer.values import CENT, ZERO, decimal_of
 
@@ -43,12 +44,15 @@ def money(source: Source) -> Money:
 def bridge(source: Source) -> Bridge | None:
     """From the first opening to the last closing. None without closed books: an open day proves nothing.
 
-    Cash and shares are held against the broker's activities when the books are closed, and what these do not explain
-    is `unexplained`; what is left once all else is known is the move of prices.
+    Where the books have prices, see `by_prices`. Older ones hold cash and shares against the broker's activities, and
+    what these do not explain is `unexplained`; what is left once all else is known is the move of prices.
     """
     books = source.books
     if not books or books[0].opened_at is None:
         return None
+    days = days_of(source)
+    if days:
+        return bridge_by_prices(source, days)
 
     def total(name: str) -> Decimal:
         return sum((getattr(b, name) for b in books), ZERO)
@@ -85,8 +89,11 @@ class Begun(NamedTuple):
 
 
 def contributions(source: Source) -> tuple[Contribution, ...]:
-    """Profit or loss of every symbol over the period, at the prices that the last cycle read. A symbol without a price
-    at one of the ends is left out."""
+    """Profit or loss of every symbol over the period: by the books' prices, else at the prices that the last cycle
+    read, and then a symbol without a price at one of the ends is left out."""
+    days = days_of(source) if source.closing is not None else []
+    if days:
+        return contributions_by_prices(days)
     latest, begun = source.latest, _begun(source)
     if latest is None or begun is None:
         return ()

@@ -96,11 +96,16 @@ class Source:
     def benchmark(self) -> Benchmark:
         """The closes of `reporting.benchmark` until the period's end; empty when nobody has asked for them."""
         name = self.rules.reporting.benchmark
-        closes = closes_of(self.journal.path.parent, name) if name else None
-        if closes is None:
+        if not name:
             return Benchmark()
-        known = [(d, c) for d, c in zip(closes.days, closes.closes, strict=True) if d <= self.span.last]
-        return Benchmark(name, tuple(d for d, _ in known), tuple(c for _, c in known))
+        closes = closes_of(self.journal.path.parent, name)
+        known = {} if closes is None else dict(zip(closes.days, closes.closes, strict=True))
+        newest = max(known, default=None)
+        for books in self.books:  # the sheet ends with the day before: the books have the day itself
+            if books.benchmark.symbol == name and (newest is None or books.day > newest):
+                known[books.day] = float(books.benchmark.price)
+        days = tuple(sorted(day for day in known if day <= self.span.last))
+        return Benchmark(name, days, tuple(known[day] for day in days)) if days else Benchmark()
 
     @property
     def closing(self) -> DayBooks | None:

@@ -6,27 +6,33 @@ from datetime import datetime
 from typing import Final
 
 from rebalancer.outcomes import CycleOutcome
+from rebalancer.world.books.adoption import waiting_for_a_person
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import CycleEnd
 
 NOBODY: Final = ""  # a new journal does not know its account yet
 FIRST: Final = "first"
+RESTORED: Final = "restored"
 
 
 def accept_books(journal: Journal, account_id: str, at: datetime, reason: str) -> bool:
     """Let the next cycle take the broker's positions as they are, and begin a new high-water mark. Returns whether the
-    last cycle had halted for its books, or there is no cycle yet: then orders of an earlier journal are accepted.
+    last cycle had halted for its books, or the last run was stopped by orders that this journal lacks (an older copy
+    was restored; exactly those are accepted), or there is no cycle yet: then orders of an earlier journal are accepted.
     Otherwise there is nothing to accept and nothing is written."""
     last = journal.last_end(account_id) if account_id else None
     if last is None and not journal.cycles(None, 1):
         body = {"reason": reason, "because": "this journal is new and the account is not"}
         journal.record_event(NOBODY, None, at, "books_accepted", FIRST, body)
         return True
-    if last is None or last.outcome is not CycleOutcome.HALTED_UNRECONCILED:
+    halted = last if last is not None and last.outcome is CycleOutcome.HALTED_UNRECONCILED else None
+    orders = waiting_for_a_person(journal, account_id) if account_id else ()
+    if halted is None and not orders:
         return False
-    journal.record_event(
-        account_id, None, at, "books_accepted", last.cycle_id, {"reason": reason, "because": last.because}
-    )
+    because = halted.because if halted is not None else f"{len(orders)} orders with our prefix are not in this journal"
+    key = halted.cycle_id if halted is not None else RESTORED
+    body = {"reason": reason, "because": because, **({"orders": list(orders)} if orders else {})}
+    journal.record_event(account_id, None, at, "books_accepted", key, body)
     return True
 
 

@@ -28,6 +28,7 @@ from rebalancer.world.books.activities import (
     note_activities,
     read_activities,
 )
+from rebalancer.world.books.closing_prices import Prices, explain, last_trades, priced, read_prices
 from rebalancer.world.books.day_books import DayBooks, Difference, Holding, body_of_day, day_of_body
 from rebalancer.world.books.tally import Tally, tally
 from rebalancer.world.journal.journal import Journal
@@ -41,35 +42,41 @@ DAYS_SEEN: Final = 5
 
 
 class Opening(NamedTuple):
-    """What the day began with. `seen` are the ids of activities that are in it already."""
+    """What the day began with. `seen` are the ids of activities that are in it already, `prices` those of then."""
 
     at: datetime | None
     cash: Decimal
     equity: Decimal
     positions: Mapping[str, Holding]
     seen: frozenset[str]
+    prices: Mapping[str, Decimal] = {}
 
 
-def check_day(broker: ReadBroker, journal: Journal, account_id: str, day: date) -> DayBooks:
+def check_day(broker: ReadBroker, journal: Journal, account_id: str, day: date, *, benchmark: str = "") -> DayBooks:
     """Close the books of a trading day (its date in New York), after its session; a day is closed once.
 
-    A day that is closed already is read back as it was. Raises WrongAccount, BrokerUnavailable (also when the account
+    benchmark: a symbol whose last trade is kept with the prices of what is held. A day that is closed already is read
+    back as it was. Raises WrongAccount, BrokerUnavailable (also when the account
     does not stand still) or JournalBroken; nothing has been written then.
     """
     done = journal.recall(account_id, "day_closed", keys=[day.isoformat()])
     if done:
         return day_of_body(done[-1].body)
     opening = _opening(journal, account_id, day)
-    account, positions, read = _standing(broker, journal, account_id, opening)
+    account, positions, read, prices = _standing(broker, journal, account_id, opening, benchmark, day)
     fills, others = _since(opening, read)
     if opening is None:
         opening = _derived(account, positions, fills, others)
     added = tally(opening.positions, fills, others)
     books = _books(day, opening, account, positions, added, read, len(fills))
     ours = _our_orders(journal, account_id, opening.at or read.at - timedelta(days=1))
-    books = books._replace(differences=(*books.differences, *_our_fills(ours, read.fills)))
-    prices = {p.symbol: p.avg_entry_price for p in positions}
-    note_activities(journal, account_id, None, read, (), prices)
+    books = books._replace(
+        differences=(*books.differences, *_our_fills(ours, read.fills)),
+        prices=prices.held,
+        opening=None if opening.at is None else priced(opening.positions, opening.prices),
+        benchmark=prices.benchmark,
+    )
+    note_activities(journal, account_id, None, read, (), {p.symbol: p.avg_entry_price for p in positions})
     rows: list[tuple[str, str, dict[str, object]]] = [("day_closed", day.isoformat(), body_of_day(books))]
     rows += [
         ("alert", d.symbol, {"level": "action", "code": "books", "text": f"end of {day}: {said}"})
@@ -88,28 +95,37 @@ def _opening(journal: Journal, account_id: str, day: date) -> Opening | None:
     if closed and closed[-1].seq > after:
         last = day_of_body(closed[-1].body)
         seen = frozenset(name for e in closed for name in e.body["seen"])
-        return Opening(last.closed_at, last.closing_cash, last.closing_equity, last.positions, seen)
+        return Opening(last.closed_at, last.closing_cash, last.closing_equity, last.positions, seen, last.prices)
     planned = [e for e in journal.recall(account_id, "cycle_planned", since=start) if e.seq > after]
     text = journal.snapshot_text(planned[0].cycle_id or "", account_id) if planned else None
     if text is None:
         return None
     first = read_snapshot(text)
     held = {p.symbol: Holding(p.qty, p.avg_entry_price) for p in first.positions if p.qty != 0}
-    return Opening(first.as_of, first.account.cash, first.account.equity, held, frozenset())
+    prices = last_trades(first.quotes)
+    known = prices if explain(first.account, first.positions, prices) else {}
+    return Opening(first.as_of, first.account.cash, first.account.equity, held, frozenset(), known)
 
 
 def _standing(
-    broker: ReadBroker, journal: Journal, account_id: str, opening: Opening | None
-) -> tuple[Account, tuple[Position, ...], ActivitiesRead]:
-    """Account, positions and activities of one moment: read until nothing changes in between."""
+    broker: ReadBroker, journal: Journal, account_id: str, opening: Opening | None, benchmark: str, day: date
+) -> tuple[Account, tuple[Position, ...], ActivitiesRead, Prices]:
+    """Account, positions, activities and prices of one moment: read until nothing changes in between. Prices that do
+    not give the equity are read again as well; what is left after that is a real difference, and is shown."""
     since = None if opening is None or opening.at is None else opening.at - LOOK_BACK
     account, positions = _account(broker, account_id)
+    found = None
     for _ in range(READINGS):
         read = read_activities(broker, journal, account_id, broker.now(), since)
+        prices = read_prices(broker, positions, benchmark, day)
         again, held = _account(broker, account_id)
         if (again.cash, held) == (account.cash, positions):
-            return again, held, read
+            found = again, held, read, prices
+            if not prices.held or explain(again, held, prices.held):
+                return found
         account, positions = again, held
+    if found is not None:
+        return found
     raise BrokerUnavailable("the account keeps changing: the books of the day cannot be closed while it trades")
 
 

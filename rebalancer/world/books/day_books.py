@@ -21,6 +21,20 @@ class Holding(NamedTuple):
     avg_entry_price: Decimal
 
 
+class Priced(NamedTuple):
+    """One position with its price at that moment: signed shares, USD a share."""
+
+    qty: Decimal
+    price: Decimal
+
+
+class Close(NamedTuple):
+    """The benchmark's last trade of the day; "" and zero when it was not asked for or did not trade."""
+
+    symbol: str = ""
+    price: Decimal = ZERO
+
+
 class Difference(NamedTuple):
     """Something that two books say differently about one symbol, or about "cash"; shares or USD."""
 
@@ -38,6 +52,9 @@ class DayBooks(NamedTuple):
     fills brought (+) or took (-); `result` the change of equity that no flow explains; `realised` the profit of what
     was sold or bought back against average cost, None when a cost is not known. `unexplained` is cash that no activity
     explains: it must be zero. `seen` are the ids of all activities that have been counted by now.
+
+    `prices` are the last trades of what was held at the closing, `opening` is what was held at the opening with its
+    prices then; a symbol without a price is left out of `prices`, and books from before prices were kept have none.
     """
 
     day: date
@@ -60,6 +77,14 @@ class DayBooks(NamedTuple):
     positions: Mapping[str, Holding]
     differences: tuple[Difference, ...]
     seen: tuple[str, ...]
+    prices: Mapping[str, Decimal] = {}
+    opening: Mapping[str, Priced] | None = None
+    benchmark: Close = Close()
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether everything held had a price at both ends, so that the day's profit can be reckoned from prices."""
+        return self.opened_at is not None and self.opening is not None and self.positions.keys() <= self.prices.keys()
 
     @property
     def is_clean(self) -> bool:
@@ -101,5 +126,18 @@ def day_of_body(body: Mapping[str, Any]) -> DayBooks:
             for row in body["differences"]
         ),
         seen=tuple(body["seen"]),
+        prices={symbol: decimal_of(price) for symbol, price in body.get("prices", {}).items()},
+        opening=_priced(body.get("opening")),
+        benchmark=_close(body.get("benchmark")),
         **money,
     )
+
+
+def _priced(rows: Mapping[str, Any] | None) -> dict[str, Priced] | None:
+    if rows is None:
+        return None
+    return {symbol: Priced(decimal_of(row["qty"]), decimal_of(row["price"])) for symbol, row in rows.items()}
+
+
+def _close(row: Mapping[str, Any] | None) -> Close:
+    return Close() if row is None else Close(row["symbol"], decimal_of(row["price"]))

@@ -9,10 +9,11 @@ from rebalancer.decide.draft import ID_PREFIX
 from rebalancer.facts import Explanation, OpenOrder
 from rebalancer.outcomes import OrderState
 from rebalancer.values import FRACTIONAL_LOT, ZERO, shares_away_from_zero
+from rebalancer.world.books.adoption import UnknownOrders, accepted_orders
 from rebalancer.world.desk_watch import refuse_another
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import CycleEnd, OrderRecord
-from rebalancer.world.ports import AnotherProgram, BrokerOrder
+from rebalancer.world.ports import BrokerOrder
 
 
 def works(order: BrokerOrder) -> bool:
@@ -63,23 +64,20 @@ def explanations(
     protective: Collection[str] = (),
     *,
     new_on_purpose: bool = False,
+    account_id: str = "",
 ) -> tuple[Explanation, ...]:
     """Fills since the last closed cycle that it did not count: late ones of ours, and trades by other hands.
 
     protective: the broker's ids of our resting exits, whose fills are ours too. new_on_purpose: orders of an earlier
-    journal are known to a person.
+    journal are known to a person. account_id: whose accepted orders count as ours; empty while it is not known. Raises
+    UnknownOrders for others that carry our prefix.
     """
     found: list[Explanation] = []
-    known = journal.orders([o.client_order_id for o in orders if o.client_order_id.startswith(ID_PREFIX)])
+    unknown = () if last is None and new_on_purpose else _unknown(orders, journal, account_id)
+    if unknown:
+        raise UnknownOrders(unknown)
     for order in orders:
         ours = order.client_order_id.startswith(ID_PREFIX)
-        if ours and order.client_order_id not in known and not (last is None and new_on_purpose):
-            raise AnotherProgram(
-                f"the broker has order {order.client_order_id}, which carries our prefix but is not in this journal\n"
-                "  hint: another copy of this program trades this account, or the journal is an old copy; stop both "
-                "and restore the newest journal"
-                + ("; if it begins anew on purpose: rebalancer resume --reason 'why'" if last is None else "")
-            )
         if last is None:
             continue
         more = order.filled_qty - last.fills_seen.get(order.id, ZERO)
@@ -94,6 +92,15 @@ def explanations(
                 )
             )
     return tuple(found)
+
+
+def _unknown(orders: Sequence[BrokerOrder], journal: Journal, account_id: str) -> tuple[str, ...]:
+    """The ids of our prefix that are neither in the journal nor accepted by a person."""
+    ours = [o.client_order_id for o in orders if o.client_order_id.startswith(ID_PREFIX)]
+    known = journal.orders(ours)
+    missing = [name for name in ours if name not in known]
+    accepted = accepted_orders(journal, account_id) if missing else frozenset()
+    return tuple(name for name in missing if name not in accepted)
 
 
 def late_orders(orders: Sequence[BrokerOrder], journal: Journal) -> tuple[BrokerOrder, ...]:

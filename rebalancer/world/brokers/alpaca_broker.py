@@ -24,6 +24,7 @@ from rebalancer.world.brokers.sending import send_order, send_pair
 from rebalancer.world.clock import seconds_since_boot
 from rebalancer.world.ports import (
     Activity,
+    Allowed,
     BrokerClock,
     BrokerOrder,
     DailyCloses,
@@ -149,11 +150,11 @@ class AlpacaBroker:
         moment = self._asking.time.now()
         return self.clock().now if moment is None else moment
 
-    def submit(self, order: Order) -> SendResult:
-        return send_order(self._asking, order)
+    def submit(self, order: Order, *, allowed: Allowed = None) -> SendResult:
+        return send_order(self._asking, order, allowed)
 
-    def submit_pair(self, pair: ExitPair) -> SendResult:
-        return send_pair(self._asking, pair)
+    def submit_pair(self, pair: ExitPair, *, allowed: Allowed = None) -> SendResult:
+        return send_pair(self._asking, pair, allowed)
 
     def cancel(self, order_id: str) -> None:
         try:

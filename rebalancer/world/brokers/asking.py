@@ -47,12 +47,17 @@ class Asking:
         self._pacers = {desk: Pacer(rules.requests_per_minute, monotonic, wait) for desk in ("trading", "data")}
         self.time = BrokerTime(monotonic)
 
-    def post_once(self, path: str, body: Mapping[str, object]) -> Answer:
-        """Put one POST on the wire, once. Raises NoAnswer when no whole answer came, and nothing else."""
+    def post_once(
+        self, path: str, body: Mapping[str, object], allowed: Callable[[], bool] | None = None
+    ) -> Answer:
+        """Put one POST on the wire, once. Raises NoAnswer when no whole answer came, and nothing else.
+
+        allowed: asked in the instant before the first byte leaves, after every wait; False withholds the request.
+        """
         if not self._pacers["trading"].take(PACING_SECONDS_MAX):
             raise NoAnswer(False, "rate_limited", "no call was left within a minute, so it was not sent")
         deadline = self._monotonic() + self._rules.total_timeout_seconds
-        return self._once(lambda client: client.post(path, dict(body)), "trading", deadline)
+        return self._once(lambda client: client.post(path, dict(body)), "trading", deadline, allowed)
 
     def read(self, path: str, params: Params | None = None, desk: Desk = "trading", version: str = "v2") -> Answer:
         """GET one page. Raises CredentialsRefused or BrokerUnavailable, of which Refused (any other 4xx) is one."""
@@ -92,23 +97,32 @@ class Asking:
         host = self._endpoints.trading_url if desk == "trading" else self._endpoints.data_url
         raise BrokerUnavailable(f"{host} {path}: {trouble}")
 
-    def _once(self, ask: Callable[[AlpacaClient], Any], desk: Desk, deadline: float) -> Answer:
+    def _once(
+        self,
+        ask: Callable[[AlpacaClient], Any],
+        desk: Desk,
+        deadline: float,
+        allowed: Callable[[], bool] | None = None,
+    ) -> Answer:
         """One request through alpaca-py; its errors turned into an Answer or NoAnswer."""
         import requests
         import urllib3
         from alpaca.common.exceptions import APIError
 
-        from rebalancer.world.brokers.transport import Call
+        from rebalancer.world.brokers.transport import Call, Withheld
 
         rules = self._rules
         began = self._monotonic()
         call = Call(deadline, rules.connect_timeout_seconds, rules.read_timeout_seconds, self._monotonic)
+        call.allowed = allowed
         body, text = None, ""
         try:
             client = self._client()
             body = client.session.within(call, lambda: ask(client))
         except APIError as error:
             text = str(error)
+        except Withheld:
+            raise NoAnswer(False, "withheld", "it was not allowed to leave any more") from None
         except (
             requests.RequestException,
             urllib3.exceptions.HTTPError,  # requests passes on those that it does not know

@@ -9,7 +9,17 @@ from datetime import datetime
 
 from rebalancer.decisions import Order
 from rebalancer.facts import Account, Instrument, Position, Quote
-from rebalancer.world.ports import Activity, Broker, BrokerClock, BrokerOrder, DailyCloses, ExitPair, Fill, SendResult
+from rebalancer.world.ports import (
+    Activity,
+    Allowed,
+    Broker,
+    BrokerClock,
+    BrokerOrder,
+    DailyCloses,
+    ExitPair,
+    Fill,
+    SendResult,
+)
 
 
 class CountedBroker:
@@ -71,13 +81,13 @@ class CountedBroker:
     def now(self) -> datetime:
         return self._broker.now()
 
-    def submit(self, order: Order) -> SendResult:
+    def submit(self, order: Order, *, allowed: Allowed = None) -> SendResult:
         self._count("submit")
-        return self._broker.submit(order)
+        return self._broker.submit(order, allowed=allowed)
 
-    def submit_pair(self, pair: ExitPair) -> SendResult:
+    def submit_pair(self, pair: ExitPair, *, allowed: Allowed = None) -> SendResult:
         self._count("submit_pair")
-        return self._broker.submit_pair(pair)
+        return self._broker.submit_pair(pair, allowed=allowed)
 
     def cancel(self, order_id: str) -> None:
         self._count("cancel")

@@ -19,25 +19,25 @@ from rebalancer.world.brokers.asking import Asking
 from rebalancer.world.brokers.fields import Unreadable, table
 from rebalancer.world.brokers.order_reading import read_order
 from rebalancer.world.brokers.refusals import refusal_of
-from rebalancer.world.ports import BrokerOrder, ExitPair, SendResult
+from rebalancer.world.ports import Allowed, BrokerOrder, ExitPair, SendResult
 
 CLIENT_ORDER_ID_LENGTH_MAX: Final = 48
 _MAGNITUDE_MAX: Final = Decimal(10) ** 12  # beyond it a number is a mistake; infinity is beyond it too
 
 
-def send_order(asking: Asking, order: Order) -> SendResult:
+def send_order(asking: Asking, order: Order, allowed: Allowed = None) -> SendResult:
     """POST one order once. Asserts that the order makes sense; raises nothing for what the broker does."""
-    return _send(asking, order, order_body(order))
+    return _send(asking, order, order_body(order), allowed)
 
 
-def send_pair(asking: Asking, pair: ExitPair) -> SendResult:
+def send_pair(asking: Asking, pair: ExitPair, allowed: Allowed = None) -> SendResult:
     """POST one pair of exits once: Alpaca's order class "oco". As `send_order`."""
-    return _send(asking, pair, pair_body(pair))
+    return _send(asking, pair, pair_body(pair), allowed)
 
 
-def _send(asking: Asking, order: Order | ExitPair, body: Mapping[str, object]) -> SendResult:
+def _send(asking: Asking, order: Order | ExitPair, body: Mapping[str, object], allowed: Allowed) -> SendResult:
     try:
-        answer = asking.post_once("/orders", body)
+        answer = asking.post_once("/orders", body, allowed)
     except NoAnswer as silence:
         return SendResult("unknown" if silence.sent else "not_sent", None, silence.reason, silence.message)
     return _result_of(order, answer)

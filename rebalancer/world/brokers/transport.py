@@ -36,6 +36,10 @@ IDLE_SECONDS_MAX: Final = 20.0  # an older connection may have died unseen; a ne
 _PRIVATE: Final = ("_session", "_retry", "_retry_codes")
 
 
+class Withheld(Exception):
+    """Nothing has left: whoever sends did not allow it any more."""
+
+
 @dataclass
 class Call:
     """One request: its limits, and what became known about it."""
@@ -47,6 +51,12 @@ class Call:
     sent: bool = False
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    allowed: Callable[[], bool] | None = None
+
+    def ask_leave(self) -> None:
+        """Ask whether the request may still leave, in the instant before its first byte. Raises Withheld."""
+        if self.allowed is not None and not self.allowed():
+            raise Withheld
 
     def left(self) -> float:
         """Seconds until the deadline. Raises TimeoutError once it has passed."""
@@ -92,7 +102,10 @@ class _Marking(http.client.HTTPConnection):
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
-        _current.get().sent = True
+        call = _current.get()
+        if not call.sent:
+            call.ask_leave()  # after all waiting: for a turn, and for the connection
+            call.sent = True
         super().send(data)
 
 

@@ -27,7 +27,8 @@ class Case(NamedTuple):
 
     `stopped` and `latched` say why nothing may leave, None when nothing does; `mine` is the order's own intent;
     `before` are the attempts before it that count, `standings` the worst case without it. `closing_only` marks a
-    flatten that a person asked for: it passes kill switch and throttle, but can do nothing except reduce.
+    flatten that a person asked for: it passes kill switch and throttle, but can do nothing except reduce. `pairs`
+    counts the pairs of exits that left within a minute, beyond the first of each symbol.
     """
 
     order: Order
@@ -41,6 +42,7 @@ class Case(NamedTuple):
     before: tuple[Attempt, ...]
     standings: Mapping[str, Standing]
     closing_only: bool
+    pairs: int = 0
 
     @property
     def standing(self) -> Standing:

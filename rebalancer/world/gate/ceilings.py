@@ -13,6 +13,17 @@ from rebalancer.world.gate.exposure import worst_gross, worst_value
 from rebalancer.world.gate.readings import leeway, middle, quote_fault, within
 
 
+def orders_per_day(case: Case) -> Refusal | None:
+    """The day's count. A part of it is kept for reductions, which are counted and never held back."""
+    risk = case.rules.risk_management
+    kept = int(risk.max_orders_per_day * risk.reserved_order_fraction)
+    sent = len(counted(case.before, midnight(case.now))) + 1
+    if sent <= risk.max_orders_per_day - kept:
+        return None
+    said = f"{sent} orders today; risk_management.max_orders_per_day is {risk.max_orders_per_day}"
+    return Refusal("orders_per_day", f"{said}, {kept} of them kept for reductions" if kept else said)
+
+
 def orders_per_symbol(case: Case) -> Refusal | None:
     """The day's count of one symbol."""
     most = case.rules.risk_management.max_orders_per_symbol_per_day

@@ -1,4 +1,5 @@
-"""The gate itself: wraps the broker's `submit`, and lets an order through only when every check is content.
+"""The gate itself: wraps the broker's `submit` and `submit_pair`, and lets an order or a pair of exits through only
+when every check is content.
 
 A refusal becomes the order's outcome, with its words, and so stands in the journal.
 """
@@ -7,30 +8,34 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from rebalancer.decisions import Order
 from rebalancer.rules import Rules
-from rebalancer.world.gate.attempts import Attempt, midnight, read_attempts
+from rebalancer.world.gate.attempts import Attempt, counted, midnight, read_attempts
 from rebalancer.world.gate.case import Case, Refusal
 from rebalancer.world.gate.exposure import standings
-from rebalancer.world.gate.guards import ORDERS_PER_MINUTE
+from rebalancer.world.gate.guards import MINUTE, ORDERS_PER_MINUTE
+from rebalancer.world.gate.pairs import PairCase, refuse_read, refuse_unread, repeats
 from rebalancer.world.gate.readings import Readings, quote_fault, read
+from rebalancer.world.gate.resting import (
+    NO_ANSWER,
+    PairAttempt,
+    PairReading,
+    held_now,
+    promised,
+    read_account,
+    read_pairs,
+    recent_pairs,
+)
 from rebalancer.world.gate.throttle import latch_throttle, latched_because
 from rebalancer.world.gate.verdict import refuse
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.kill import KillSwitch
-from rebalancer.world.ports import (
-    Broker,
-    BrokerUnavailable,
-    CredentialsRefused,
-    JournalBroken,
-    SendResult,
-    WrongAccount,
-)
+from rebalancer.world.ports import Broker, ExitPair, JournalBroken, SendResult
 
-NO_ANSWER: Final = (BrokerUnavailable, CredentialsRefused, WrongAccount)
+PAIR_READING_LASTS: Final = timedelta(seconds=5)  # many pairs leave one after the other: one reading serves some
 
 
 class _Ledger(NamedTuple):
@@ -38,11 +43,13 @@ class _Ledger(NamedTuple):
 
     seq: int
     attempts: Mapping[str, Attempt]
+    pairs: tuple[PairAttempt, ...]
     latched: str | None
 
 
 class Gate:
-    """Between the desk and the broker's `submit`. Safe to share between threads."""
+    """Between the desk and the broker's `submit`, and between the keeper of exits and its `submit_pair`. Safe to share
+    between threads."""
 
     def __init__(
         self,
@@ -60,6 +67,8 @@ class Gate:
         self._ledger: _Ledger | None = None
         self._baseline: Mapping[str, Attempt] = {}
         self._passed: set[str] = set()
+        self._pair_reading: PairReading | None = None
+        self._born = self._newest()
         self._lock = threading.Lock()
 
     def take(self, readings: Readings) -> None:
@@ -87,14 +96,85 @@ class Gate:
             return
 
     def submit(self, order: Order) -> SendResult:
-        """Check an order and send it. A refusal is `not_sent` with the reason "gate:" and the limit's name."""
+        """Send an order, checked in the instant before its first byte leaves: a turn may come only after a minute, and
+        a connection after seconds. A refusal is `not_sent` with the reason "gate:" and the limit's name."""
+        refused: list[Refusal] = []
+
+        def allowed() -> bool:
+            with self._lock:
+                refusal = self._refusal(order)
+                if refusal is None:
+                    self._passed.add(order.client_order_id)
+                else:
+                    refused.append(refusal)
+            return not refused
+
+        result = self._broker.submit(order, allowed=allowed)
+        if refused:
+            return SendResult("not_sent", None, f"gate:{refused[0].limit}", refused[0].words)
+        return result
+
+    def prepare_pairs(self) -> None:
+        """Let the next pair read the account afresh. Before each batch of pairs."""
+        self._pair_reading = None
+
+    def submit_pair(self, pair: ExitPair) -> SendResult:
+        """Check a pair of exits and send it; as `submit`. Its "protection" record has to be written before."""
         with self._lock:
-            refusal = self._refusal(order)
+            refusal = self._pair_refusal(pair)
             if refusal is None:
-                self._passed.add(order.client_order_id)
+                self._passed.add(pair.client_order_id)
         if refusal is not None:
             return SendResult("not_sent", None, f"gate:{refusal.limit}", refusal.words)
-        return self._broker.submit(order)
+        return self._broker.submit_pair(pair)
+
+    def _pair_refusal(self, pair: ExitPair) -> Refusal | None:
+        try:
+            case = self._pair_case(pair)
+            if (refusal := refuse_unread(case)) is not None:
+                return refusal
+            refusal = refuse_read(self._with_reading(case))
+        except JournalBroken as error:
+            return Refusal("journal", f"the journal cannot be read: {error}")
+        if refusal is not None and refusal.limit == ORDERS_PER_MINUTE:
+            latch_throttle(self._journal, self._account_id, None, case.now, refusal.words)
+        return refusal
+
+    def _pair_case(self, pair: ExitPair) -> PairCase:
+        """What is known of a pair without asking the broker. An intent that is older than this gate may have been sent
+        by the process that wrote it, so it counts as sent."""
+        now, ledger = self._broker.now(), self._read_ledger()
+        pairs = read_pairs(self._journal, self._account_id, self._reach(now))
+        mine = pairs.pop(pair.client_order_id, None)
+        return PairCase(
+            pair=pair,
+            rules=self._rules,
+            now=now,
+            stopped=self._kill.reason(self._account_id),
+            latched=ledger.latched,
+            closing_only=self._closing_only,
+            mine=mine,
+            is_second=pair.client_order_id in self._passed or (mine is not None and mine.seq <= self._born),
+            others=tuple(pairs.values()),
+            orders=len(counted(tuple(ledger.attempts.values()), now - MINUTE)),
+            reading=PairReading(now),
+        )
+
+    def _with_reading(self, case: PairCase) -> PairCase:
+        """The same with what is held and promised, from a reading of a few seconds ago or a new one. One that failed
+        serves as long, so that a silent broker is not waited for once per pair."""
+        attempts, symbol = self._read_ledger().attempts, case.pair.symbol
+        reading = self._pair_reading
+        if reading is None or not reading.at <= case.now <= reading.at + PAIR_READING_LASTS:
+            reading = self._pair_reading = read_account(self._broker, symbol, attempts)
+            reading = self._pair_reading = reading._replace(at=self._broker.now())
+        mine = [one for one in attempts.values() if one.symbol == symbol]
+        return case._replace(
+            now=self._broker.now(),
+            reading=reading,
+            held=held_now(reading, symbol, mine),
+            promised=promised(reading, symbol, case.pair.side, mine, case.others),
+        )
 
     def _refusal(self, order: Order) -> Refusal | None:
         readings = self._readings
@@ -129,6 +209,7 @@ class Gate:
             before=before,
             standings=standings(readings, self._baseline, ahead, sorted(self._passed)),
             closing_only=self._closing_only,
+            pairs=repeats(ledger.pairs, self._broker.now() - MINUTE),
         )
 
     def _has_gone(self, one: Attempt) -> bool:
@@ -136,12 +217,18 @@ class Gate:
 
     def _read_ledger(self) -> _Ledger:
         """The journal as the gate reads it, again only when somebody has written since."""
-        newest = self._journal.latest_events(1)
-        seq = newest[0].seq if newest else 0
+        seq = self._newest()
         if self._ledger is None or self._ledger.seq != seq:
             now = self._broker.now()
-            reach = timedelta(seconds=max(60.0, self._rules.gate.duplicate_window_seconds))
-            since = min(midnight(now), now - reach)
-            attempts = read_attempts(self._journal, self._account_id, since)
-            self._ledger = _Ledger(seq, attempts, latched_because(self._journal, self._account_id))
+            attempts = read_attempts(self._journal, self._account_id, min(midnight(now), self._reach(now)))
+            pairs = recent_pairs(self._journal, self._account_id, now - MINUTE)
+            self._ledger = _Ledger(seq, attempts, pairs, latched_because(self._journal, self._account_id))
         return self._ledger
+
+    def _newest(self) -> int:
+        newest = self._journal.latest_events(1)
+        return newest[0].seq if newest else 0
+
+    def _reach(self, now: datetime) -> datetime:
+        """How far back the counts of moments go."""
+        return now - timedelta(seconds=max(60.0, self._rules.gate.duplicate_window_seconds))

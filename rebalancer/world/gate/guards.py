@@ -1,5 +1,5 @@
 """The checks that stop every order, whatever it does: its form, its intent, the kill switch, the throttle, the session,
-overselling, and the counts that a runaway would break."""
+overselling, and the count that a runaway would break."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from rebalancer.values import ZERO, text_of
-from rebalancer.world.gate.attempts import counted, midnight
+from rebalancer.world.gate.attempts import counted
 from rebalancer.world.gate.case import Case, Refusal
 from rebalancer.world.gate.readings import is_good, within
 
@@ -119,18 +119,7 @@ def _told(qty: Decimal) -> str:
 def orders_per_minute(case: Case) -> Refusal | None:
     """A runaway: more attempts within a minute than any cycle makes. The caller latches it."""
     most = case.rules.gate.max_orders_per_minute
-    sent = len(counted(case.before, case.now - MINUTE)) + 1
+    sent = len(counted(case.before, case.now - MINUTE)) + case.pairs + 1
     if case.closing_only or sent <= most:
         return None
     return Refusal(ORDERS_PER_MINUTE, f"{sent} orders within a minute; gate.max_orders_per_minute is {most}")
-
-
-def orders_per_day(case: Case) -> Refusal | None:
-    """The day's count. A part of it is kept for reductions; the whole of it stops those too."""
-    risk = case.rules.risk_management
-    kept = 0 if case.reduces else int(risk.max_orders_per_day * risk.reserved_order_fraction)
-    sent = len(counted(case.before, midnight(case.now))) + 1
-    if case.closing_only or sent <= risk.max_orders_per_day - kept:
-        return None
-    said = f"{sent} orders today; risk_management.max_orders_per_day is {risk.max_orders_per_day}"
-    return Refusal("orders_per_day", f"{said}, {kept} of them kept for reductions" if kept else said)

@@ -239,7 +239,6 @@ PROBES: Final[Mapping[str, Probe]] = {
         "orders_per_day",
         _per_day,
         kept=("risk_management.reserved_order_fraction",),
-        halts=lambda rules: _reserved(rules) == 0,  # then nothing of the day is kept for reductions
     ),
     "risk_management.max_orders_per_symbol_per_day": Probe("orders_per_symbol", _per_symbol),
     "execution.max_orders_per_execution": Probe("orders_per_execution", _per_execution),

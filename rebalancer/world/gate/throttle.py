@@ -24,7 +24,7 @@ def latched_because(journal: Journal, account_id: str) -> str | None:
     return str(latched[-1].body["because"])
 
 
-def latch_throttle(journal: Journal, account_id: str, cycle_id: str, at: datetime, because: str) -> None:
+def latch_throttle(journal: Journal, account_id: str, cycle_id: str | None, at: datetime, because: str) -> None:
     """Close the gate, and tell a person."""
     said = f"{because}; nothing more is sent until: rebalancer resume --reason ..."
     journal.record_events(

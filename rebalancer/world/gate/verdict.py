@@ -1,6 +1,6 @@
 """All checks in their order, and the one answer that they give.
 
-    guards      stop every order: form, kill switch, throttle, intent, session, overselling, counts of a runaway
+    guards      stop every order: form, kill switch, throttle, intent, session, overselling, the count of a runaway
     ceilings    stop orders that open or enlarge a position; one that reduces passes them all
 
 The first refusal counts. Pure: everything that is asked stands in the case.
@@ -26,9 +26,9 @@ GUARDS: Final[tuple[Check, ...]] = (
     guards.only_closing,
     guards.never_oversell,
     guards.orders_per_minute,
-    guards.orders_per_day,
 )
 CEILINGS: Final[tuple[Check, ...]] = (
+    ceilings.orders_per_day,
     ceilings.orders_per_symbol,
     ceilings.orders_per_execution,
     ceilings.duplicate,

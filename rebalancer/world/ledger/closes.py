@@ -26,7 +26,9 @@ def closes_of(folder: Path, symbol: str) -> Closes | None:
         sheet = json.loads((folder / SHEET_NAME).read_text(encoding="utf-8"))
         if sheet["schema"] != SHEET_SCHEMA:
             return None
-        rows = zip(sheet["days"], sheet["closes"][symbol], strict=True)
+        beside = sheet.get("benchmark") or {"closes": {}}
+        part = beside if symbol in beside["closes"] else sheet
+        rows = zip(part["days"], part["closes"][symbol], strict=True)
         known = [(date.fromisoformat(day), float(close)) for day, close in rows if close is not None and close > 0]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # it is a copy that saves questions, and no record

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from rebalancer.performance.fees import NEW_YORK
 from rebalancer.performance.records import Fill, Ledger
@@ -24,22 +24,30 @@ from rebalancer.world.ledger.daily import readings_of, values_of
 from rebalancer.world.ledger.movements import movements_of
 from rebalancer.world.ledger.stories import orders_of, stories_of
 
+TICK: Final = timedelta(microseconds=1)
+
 
 def ledger_of(journal: Journal, account_id: str) -> Ledger:
     """Everything that the journal knows of an account's trading. Empty when no cycle has been planned yet. Raises
     JournalBroken, and KeyError or ValueError for a row that is not what it should be."""
-    first = _beginning(journal, account_id)
-    if first is None:
+    found = _beginning(journal, account_id)
+    if found is None:
         return Ledger()
+    begun, first = found
     begun_at = utc_of(first["as_of"])
     moved = movements_of(journal.recall(account_id, "activity"))
     listed = tuple(fill for fill in moved.fills if fill.at > begun_at)
     cash = tuple(event for event in moved.cash if event.at > begun_at)
     shares = tuple(event for event in moved.shares if event.at > begun_at)
-    orders = tuple(order for order in orders_of(journal, account_id) if order.intended_at >= begun_at)
+    # what we wrote is cut by the journal's own order: our clock may step back between two runs
+    own = {event.cycle_id for event in journal.recall(account_id, "cycle_planned") if event.seq >= begun}
+    before = {event.cycle_id for event in journal.recall(account_id, "cycle_started") if event.seq < begun} - own
+    orders = tuple(order for order in orders_of(journal, account_id) if order.cycle_id not in before)
     fills = tuple(sorted((*listed, *_not_listed(orders, listed)), key=lambda fill: (fill.at, fill.id)))
-    closed = journal.recall(account_id, "day_closed", since=begun_at)
-    readings = readings_of(closed, journal.recall(account_id, "account", since=begun_at))
+    closed, accounts = (
+        [event for event in journal.recall(account_id, kind) if event.seq > begun] for kind in ("day_closed", "account")
+    )
+    readings = readings_of(closed, accounts)
     return Ledger(
         fills=fills,
         cash=cash,
@@ -53,15 +61,15 @@ def ledger_of(journal: Journal, account_id: str) -> Ledger:
     )
 
 
-def _beginning(journal: Journal, account_id: str) -> Any:
-    """The snapshot with which the books begin, as plain JSON."""
+def _beginning(journal: Journal, account_id: str) -> tuple[int, Any] | None:
+    """Where in the journal the books begin, and the snapshot with which they do, as plain JSON."""
     accepted = journal.recall(account_id, "books_accepted", last=1)
     after = accepted[0].seq if accepted else 0
     dry = {event.cycle_id for event in journal.recall(account_id, "cycle_started") if event.key == DRY_RUN}
     for event in journal.recall(account_id, "cycle_planned"):
         if event.seq > after and event.cycle_id not in dry:
             text = journal.snapshot_text(event.cycle_id or "", account_id)
-            return None if text is None else json.loads(text)
+            return None if text is None else (event.seq, json.loads(text))
     return None
 
 
@@ -74,21 +82,28 @@ def _inherited(first: Any, begun_at: datetime) -> tuple[Fill, ...]:
 
 
 def _not_listed(orders: Sequence[OrderRecord], listed: Sequence[Fill]) -> list[Fill]:
-    """What orders have filled beyond their activities: those are read at the next cycle or when the day is closed."""
+    """What orders have filled beyond their activities: those are read at the next cycle or when the day is closed.
+
+    orders: as they were intended. No fill of a cycle is put before one of an earlier cycle, whatever our clock said.
+    """
     shares, value = dict[str, Decimal](), dict[str, Decimal]()
     for fill in listed:
         shares[fill.order_id] = shares.get(fill.order_id, ZERO) + abs(fill.qty)
         value[fill.order_id] = value.get(fill.order_id, ZERO) + abs(fill.qty) * fill.price
-    found = []
+    found, cycle_id, floor, latest = list[Fill](), "", None, None
     for order in orders:
+        if order.cycle_id != cycle_id:
+            cycle_id, floor = order.cycle_id, latest
         if order.broker_id is None or order.filled_avg_price is None:
             continue
+        at = order.at if floor is None or order.at > floor else floor + TICK
+        latest = at if latest is None else max(at, latest)
         more = order.filled_qty - shares.get(order.broker_id, ZERO)
         if more > ZERO:
             paid = order.filled_qty * order.filled_avg_price - value.get(order.broker_id, ZERO)
             signed = more if order.side == "buy" else -more
             name = f"order:{order.client_order_id}"
-            found.append(Fill(name, order.broker_id, order.at, order.symbol, signed, paid / more))
+            found.append(Fill(name, order.broker_id, at, order.symbol, signed, paid / more))
     return found
 
 

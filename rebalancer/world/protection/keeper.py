@@ -3,6 +3,7 @@
 A resting exit holds the shares back and makes Alpaca refuse opposite orders, so before a symbol trades its pair is
 cancelled and the cancel confirmed; afterwards the position is protected again. Every step is journalled before it is
 taken. A pair whose fate the broker has not told is looked for by our own id and never sent again until that is known.
+Every pair leaves through the gate; one that is refused is tried again after a pause that doubles each time.
 
 Whole shares of stocks only: Alpaca has no such orders for fractions and coins; the monitor watches those.
 """
@@ -12,13 +13,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final, NamedTuple, Protocol
+from typing import Final
 
 from rebalancer.decide.protect import Guard
 from rebalancer.facts import OpenOrder
 from rebalancer.rules import Rules
 from rebalancer.values import ZERO, Side, shares_toward_zero, text_of
 from rebalancer.world.clock import Clock
+from rebalancer.world.gate import Gate
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.kill import KillSwitch
 from rebalancer.world.ports import (
@@ -29,61 +31,17 @@ from rebalancer.world.ports import (
     ExitPair,
     ReadBroker,
 )
-from rebalancer.world.protection.records import EARLIER_MAX, KIND, Gone, Kept, body_of, kept_of, pair_id
+from rebalancer.world.protection.asked import Seen
+from rebalancer.world.protection.records import EARLIER_MAX, KIND, TAKEN_DOWN, Gone, Kept, body_of, kept_of, pair_id
 
 WAIT_FIRST_SECONDS: Final = 0.05
 WAIT_MOST_SECONDS: Final = 1.0
+PAUSE_MOST_SECONDS: Final = 300.0
+GATE: Final = "gate:"  # how the reason of a refusal by the gate begins; the limit's name follows
+TOLD_LOOK_BACK: Final = 50
+NEEDS_A_PERSON: Final = frozenset({"gate:form", "gate:intent", "gate:journal", "gate:throttle"})
 ONE_SHARE: Final = Decimal(1)
 NOTHING_TOLD: Final = (BrokerUnavailable, CredentialsRefused)
-
-
-class Seen(NamedTuple):
-    """What rests at the broker for protection. `rows`: every order of our pairs that works, or ended since the moment
-    asked for; `held`: the shares per symbol that they hold back, signed as the position; `doubtful`: pairs that the
-    broker may or may not have, as orders whose fate is unknown."""
-
-    rows: tuple[BrokerOrder, ...] = ()
-    ids: frozenset[str] = frozenset()
-    held: Mapping[str, Decimal] = {}
-    doubtful: tuple[OpenOrder, ...] = ()
-
-
-class Protection(Protocol):
-    """What a cycle asks of the protection of its positions."""
-
-    def look(self, since: datetime | None) -> Seen:
-        """Learn what became of the pairs. Raises BrokerUnavailable: then nothing may be planned."""
-        ...
-
-    def release(self, symbols: Collection[str]) -> Mapping[str, str]:
-        """Take the pairs of these symbols down. Returns, per symbol that may not trade now, why."""
-        ...
-
-    def place(self, guards: Sequence[Guard]) -> None:
-        """Bring what rests at the broker in line with these guards. Raises nothing for what the broker does."""
-        ...
-
-    def kept(self) -> Mapping[str, Kept]:
-        """The newest record of every symbol that ever had a pair."""
-        ...
-
-
-class NoProtection:
-    """Nothing is kept at the broker."""
-
-    def look(self, since: datetime | None) -> Seen:
-        del since
-        return Seen()
-
-    def release(self, symbols: Collection[str]) -> Mapping[str, str]:
-        del symbols
-        return {}
-
-    def place(self, guards: Sequence[Guard]) -> None:
-        del guards
-
-    def kept(self) -> Mapping[str, Kept]:
-        return {}
 
 
 class Keeper:
@@ -91,10 +49,19 @@ class Keeper:
     is always known, and taken down when it is in the way."""
 
     def __init__(
-        self, account_id: str, broker: Broker, journal: Journal, kill: KillSwitch, clock: Clock, rules: Rules
+        self,
+        account_id: str,
+        broker: Broker,
+        journal: Journal,
+        kill: KillSwitch,
+        clock: Clock,
+        rules: Rules,
+        gate: Gate | None = None,
     ) -> None:
+        """gate: that of the desk, so that both count together; None for one of its own."""
         self._account_id, self._broker, self._journal = account_id, broker, journal
         self._kill, self._clock, self._rules = kill, clock, rules
+        self._gate = gate or Gate(account_id, broker, journal, kill, rules)
 
     def kept(self) -> Mapping[str, Kept]:
         """The newest record of every symbol that ever had a pair."""
@@ -152,14 +119,58 @@ class Keeper:
         kept = self.kept()
         wrong = {one.symbol for one in kept.values() if one.lives and not _fits(one, wanted.get(one.symbol))}
         in_the_way = self.release(wrong) if wrong else {}
-        for symbol, guard in sorted(wanted.items()):
-            before = kept.get(symbol)
-            stands = before is not None and before.lives and symbol not in wrong
-            if not stands and symbol not in in_the_way and self._kill.reason(self._account_id) is None:
-                self._post(guard, self.kept().get(symbol))
+        missing = {
+            symbol: guard
+            for symbol, guard in sorted(wanted.items())
+            if symbol not in in_the_way and (symbol in wrong or not _stands(kept.get(symbol)))
+        }
+        if missing:
+            self._put_up(missing)
+
+    def _put_up(self, guards: Mapping[str, Guard]) -> None:
+        """Post the pairs of these positions, of the quantities that the broker tells now."""
+        now, kept = self._broker.now(), self.kept()
+        stopped = self._kill.reason(self._account_id)
+        if stopped is not None:
+            for symbol, guard in guards.items():
+                self._bare(guard, kept.get(symbol), f"unprotected because the kill switch is set: {stopped}")
+            return
+        due = {s: guard for s, guard in guards.items() if not self._pausing(guard, kept.get(s), now)}
+        if not due:
+            return
+        try:
+            held = {p.symbol: shares_toward_zero(p.qty, ONE_SHARE) for p in self._broker.positions()}
+        except NOTHING_TOLD as error:
+            for symbol, guard in due.items():
+                said = f"unprotected because the broker does not tell what is held: {error}"
+                self._bare(guard, kept.get(symbol), said)
+            return
+        self._gate.prepare_pairs()
+        for symbol, guard in due.items():
+            qty = held.get(symbol, ZERO)
+            if qty * guard.qty > 0:  # else the position has gone or turned since the guard was made
+                self._post(guard._replace(qty=qty), kept.get(symbol))
+
+    def _pausing(self, guard: Guard, before: Kept | None, now: datetime) -> bool:
+        """Whether this very pair was refused so lately that it is not tried again yet."""
+        if before is None or before.lives or not before.failures:
+            return False
+        if (before.qty, before.stop, before.target) != (guard.qty, guard.stop, guard.target):
+            return False
+        pause = min(self._rules.protection.poll_seconds * 2.0 ** min(before.failures, 20), PAUSE_MOST_SECONDS)
+        return now - before.at < timedelta(seconds=pause)
+
+    def _bare(self, guard: Guard, before: Kept | None, because: str) -> None:
+        """Write down, and tell, once per stretch, that nothing is even tried for this position."""
+        if before is not None and before.because == because:
+            return
+        now = self._broker.now()
+        blank = Kept(guard.symbol, "", "gone", guard.qty, guard.stop, guard.target, (), 0, 0, now, now, "", sent=False)
+        kept = (before or blank)._replace(state="gone", because=because)
+        self._alert(self._write(kept), f"{guard.symbol}: {because}", level="warning")
 
     def _post(self, guard: Guard, before: Kept | None) -> None:
-        """Write the intent down, then send the pair."""
+        """Write the intent down, then send the pair through the gate."""
         now = self._broker.now()
         number = before.number + 1 if before is not None else 1
         kept = Kept(
@@ -170,18 +181,35 @@ class Keeper:
         self._write(kept)
         side: Side = "sell" if guard.qty > 0 else "buy"
         pair = ExitPair(kept.client_order_id, guard.symbol, side, abs(guard.qty), guard.stop, guard.target)
-        result = self._broker.submit_pair(pair)
+        result = self._gate.submit_pair(pair)
         said = f"{result.reason}: {result.message}" if result.message else result.reason
         if result.kind == "accepted" and result.order is not None and result.order.legs:
             ids = (result.order.id, *result.order.legs)
             self._write(kept._replace(state="open", ids=ids, failures=0, because=said))
         elif result.kind in ("refused", "not_sent"):
-            failed = kept._replace(state="gone", failures=kept.failures + 1, because=said)
-            self._write(failed)
-            if failed.failures == self._rules.protection.attempts:
-                self._alert(failed, f"no stop could be placed for {guard.symbol} in {failed.failures} tries: {said}")
+            self._failed(kept, result.kind == "refused", result.reason, result.message)
         else:
             self._write(kept._replace(state="unknown", because=said))
+
+    def _failed(self, kept: Kept, sent: bool, reason: str, message: str) -> None:
+        """Write down that a pair was refused. The gate's refusal is told at once, any other when its tries are used up;
+        each once per stretch."""
+        by_gate = reason.startswith(GATE)
+        who = "the gate" if by_gate else "the broker" if sent else "the transport"
+        because = f"unprotected because {who} refused the pair ({reason.removeprefix(GATE)}): {message or reason}"
+        failed = self._write(kept._replace(state="gone", failures=kept.failures + 1, because=because, sent=sent))
+        if by_gate and not self._told_since_open(kept.symbol, reason):
+            level = "action" if reason in NEEDS_A_PERSON else "warning"
+            self._alert(failed, f"{kept.symbol}: {because}", level=level, limit=reason)
+        if failed.failures == self._rules.protection.attempts:
+            self._alert(failed, f"no stop could be placed for {kept.symbol} in {failed.failures} tries: {because}")
+
+    def _told_since_open(self, symbol: str, reason: str) -> bool:
+        """Whether a person knows of this refusal already, in the stretch since a pair of the symbol last stood."""
+        told = self._journal.recall(self._account_id, "alert", keys=[symbol], last=TOLD_LOOK_BACK)
+        steps = self._journal.recall(self._account_id, KIND, keys=[symbol], last=TOLD_LOOK_BACK)
+        stood = max((step.seq for step in steps if step.body["state"] == "open"), default=0)
+        return any(one.seq > stood and one.body.get("limit") == reason for one in told)
 
     def _resolved(self, one: Kept) -> Kept:
         """Ask for a pair whose post had no clear answer. Not found is an answer only after every timeout on the way."""
@@ -212,7 +240,7 @@ class Keeper:
                 if not all(row.state.is_final for row in own):
                     still.append(one)
                     continue
-                self._ended(one, own, "taken down for a trade")
+                self._ended(one, own, TAKEN_DOWN)
                 traded = sum((row.filled_qty for row in own), ZERO)
                 if traded:
                     refused[one.symbol] = (
@@ -247,8 +275,8 @@ class Keeper:
         self._journal.record_event(self._account_id, None, kept.at, KIND, kept.symbol, body_of(kept))
         return kept
 
-    def _alert(self, kept: Kept, text: str, level: str = "action") -> None:
-        body = {"level": level, "code": "protection", "text": text}
+    def _alert(self, kept: Kept, text: str, level: str = "action", limit: str = "") -> None:
+        body = {"level": level, "code": "protection", "text": text} | ({"limit": limit} if limit else {})
         self._journal.record_event(self._account_id, None, kept.at, "alert", kept.symbol, body)
 
 
@@ -262,6 +290,10 @@ def _rows(broker: ReadBroker, ids: Sequence[str], listed: Mapping[str, BrokerOrd
             raise BrokerUnavailable(f"the broker had order {order_id} and now does not know it")
         found.append(row)
     return found
+
+
+def _stands(kept: Kept | None) -> bool:
+    return kept is not None and kept.lives
 
 
 def _pair_wanted(guard: Guard) -> Guard:

@@ -15,6 +15,7 @@ from rebalancer.world.journal.records import Event
 KIND: Final = "protection"
 PAIR_PREFIX: Final = "rp-"  # another prefix than that of a cycle's orders: these rest at the broker between cycles
 EARLIER_MAX: Final = 10
+TAKEN_DOWN: Final = "taken down for a trade"
 
 KeptState = Literal["intended", "unknown", "open", "gone"]
 
@@ -31,7 +32,7 @@ class Kept(NamedTuple):
 
     intended: about to be sent, or sent without an answer that we lived to see; unknown: the answer said nothing;
     open: the broker has it; gone: it has ended, or never was. `number` counts the pairs of the symbol, `failures` the
-    tries in a row that the broker refused.
+    tries in a row that the gate or the broker refused. `sent` is False once it surely never left this machine.
     """
 
     symbol: str
@@ -47,6 +48,7 @@ class Kept(NamedTuple):
     intended_at: datetime
     because: str
     earlier: tuple[Gone, ...] = ()
+    sent: bool = True
 
     @property
     def lives(self) -> bool:
@@ -73,6 +75,7 @@ def body_of(kept: Kept) -> dict[str, object]:
         "failures": kept.failures,
         "intended_at": time_text(kept.intended_at),
         "because": kept.because,
+        "sent": kept.sent,
         "earlier": [{"ids": list(gone.ids), "at": time_text(gone.at)} for gone in kept.earlier],
     }
 
@@ -94,5 +97,6 @@ def kept_of(event: Event) -> Kept:
         at=event.at,
         intended_at=utc_of(body["intended_at"]),
         because=body["because"],
+        sent=body.get("sent", True),
         earlier=tuple(Gone(tuple(gone["ids"]), utc_of(gone["at"])) for gone in body["earlier"]),
     )

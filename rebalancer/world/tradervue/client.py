@@ -8,6 +8,7 @@ TradervueError
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -76,8 +77,9 @@ class Import(NamedTuple):
 class Tradervue:
     """The import API of one user."""
 
-    def __init__(self, url: str, login: Login, clock: Clock) -> None:
-        """Raises TradervueRefused for an address to which no password may go."""
+    def __init__(self, url: str, login: Login, clock: Clock, deadline: float = math.inf) -> None:
+        """deadline: of every request, by the clock. Raises TradervueRefused for an address to which no password may
+        go."""
         parts = urlsplit(url)
         secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
         if not secure or parts.username or parts.query or parts.fragment or not parts.hostname:
@@ -85,7 +87,7 @@ class Tradervue:
                 "export.tradervue_url must be a plain https address, such as https://www.tradervue.com"
             )
         self._url = url.rstrip("/") + PATH
-        self._login, self._clock = login, clock
+        self._login, self._clock, self._deadline = login, clock, deadline
         self._next_at = clock.monotonic()
 
     def status(self) -> Import:
@@ -116,7 +118,8 @@ class Tradervue:
 
         self._clock.wait(max(self._next_at - self._clock.monotonic(), 0.0))
         self._next_at = self._clock.monotonic() + PAUSE_SECONDS
-        call = Call(self._clock.monotonic() + TOTAL_SECONDS, CONNECT_SECONDS, READ_SECONDS, self._clock.monotonic)
+        latest = min(self._clock.monotonic() + TOTAL_SECONDS, self._deadline)
+        call = Call(latest, CONNECT_SECONDS, READ_SECONDS, self._clock.monotonic)
         session = DeadlineSession(self._clock.monotonic)
         session.headers.update({"User-Agent": user_agent(self._login.username), "Accept": "application/json"})
         send: Callable[[], requests.Response] = lambda: session.request(  # noqa: E731 - `within` takes a call

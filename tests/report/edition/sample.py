@@ -145,6 +145,7 @@ def edition(**changes: object) -> Edition:
             ),
             D("0.00"),
             D("98404.11"),
+            by_prices=True,
         ),
         contributions=tuple(Contribution(s, D(i * 37 - 150) / 4) for i, s in enumerate(symbols)),
         performance=performance(),

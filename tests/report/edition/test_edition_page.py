@@ -74,6 +74,14 @@ def page(request: pytest.FixtureRequest) -> Element:
     return parse(edition_html(PAGES[request.param]))
 
 
+def test_books_without_prices_say_how_their_price_moves_came_about() -> None:
+    day = edition()
+    assert day.bridge is not None
+    older = "These books have no closing prices"
+    assert older in edition_html(day._replace(bridge=day.bridge._replace(by_prices=False)))
+    assert older not in edition_html(day)
+
+
 def test_golden_edition() -> None:
     assert_golden("edition.html", edition_html(edition()))
 

@@ -76,7 +76,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 def closed(rig: Rig, day: date) -> None:
     until(rig, datetime(day.year, day.month, day.day, 21, 5, tzinfo=UTC))
     process = rig.process()
-    assert check_day(process.world.broker, process.journal, rig.account_id, day).is_clean
+    assert check_day(process.world.broker, process.journal, rig.account_id, day, benchmark="SPY").is_clean
 
 
 @pytest.mark.parametrize("day", [FRIDAY, MONDAY.date()])
@@ -98,6 +98,16 @@ def test_the_bridge_closes_and_knows_the_deposit(account: Account) -> None:
     assert {line.label: line.amount for line in bridge.lines}["Deposits and withdrawals"] == DEPOSIT
     week = account.edition("week", FRIDAY)
     assert (week.equity, week.flows) == (bridge.closing, DEPOSIT)
+
+
+def test_price_moves_are_reckoned_from_prices_and_leave_nothing(account: Account) -> None:
+    for period, day in (("day", FRIDAY), ("day", MONDAY.date()), ("all", MONDAY.date())):
+        found = account.edition(period, day)
+        assert found.bridge is not None
+        assert (found.bridge.by_prices, found.bridge.unexplained, found.bridge.adds_up) == (True, 0, True)
+        steps = {line.label: line.amount for line in found.bridge.lines}
+        moved = steps["Price moves"] + steps.get("Slippage", D(0))
+        assert abs(sum((c.amount for c in found.contributions), D(0)) - moved) <= D("0.01") * len(found.contributions)
 
 
 def test_contributions_are_the_change_of_equity_at_the_prices_of_the_cycles(account: Account) -> None:
@@ -180,7 +190,7 @@ def test_the_course_leaves_the_deposit_out(account: Account) -> None:
     won = found.equity - found.equity_before - DEPOSIT
     assert course.total == course.growth[-1] - 1 == pytest.approx(float(won / found.equity_before), rel=0.2)
     assert (course.months[0].year, course.months[0].months[10]) == (2026, pytest.approx(course.total))
-    assert course.benchmark_name == ""
+    assert course.benchmark_name == "SPY"
     assert [p.at for p in found.through_the_day] == []
     day = account.edition("day", FRIDAY)
     assert day.performance is not None

@@ -1,0 +1,132 @@
+"""`db`: copies of the journal, a look through it, and the way back to a copy."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rebalancer.cli.exits import Exit
+from rebalancer.world.ports import JournalBroken
+
+if TYPE_CHECKING:
+    from rebalancer.world.journal.backups import Checked
+
+
+def back_up(config: Sequence[Path] | None, *, to: Path | None, keep: int, as_json: bool) -> int:
+    """Copy the journal, verify the copy, keep the newest ones. A session may run meanwhile."""
+    from rebalancer.session.setup import load_setup
+    from rebalancer.world.journal.backups import FOLDER, take
+
+    setup = load_setup(config)
+    if not setup.journal.exists():
+        return _nothing_yet(setup.mode)
+    done = take(setup.journal, (to or setup.state / FOLDER).absolute(), _now(), keep)
+    if as_json:
+        _print_json(
+            "backup",
+            {
+                "file": str(done.path),
+                "rows": done.rows,
+                "bytes": done.size,
+                "removed": [str(path) for path in done.removed],
+            },
+        )
+        return Exit.DONE
+    sys.stdout.write(f"{done.path}\n")
+    gone = f"; {len(done.removed)} older copies removed" if done.removed else ""
+    sys.stderr.write(f"copied and verified: {done.rows:,} rows, {done.size / 1e6:,.1f} MB{gone}\n")
+    return Exit.DONE
+
+
+def check_file(config: Sequence[Path] | None, file: Path | None, *, as_json: bool) -> int:
+    """Read a whole journal and say what it is: the one in use, or a copy. Raises JournalBroken with what is wrong."""
+    from rebalancer.session.setup import load_setup
+    from rebalancer.world.journal.backups import check
+
+    setup = load_setup(config)
+    path = setup.journal if file is None else file.absolute()
+    if file is None and not path.exists():
+        return _nothing_yet(setup.mode)
+    live = path.exists() and setup.journal.exists() and path.samefile(setup.journal)
+    found = check(setup.journal if live else path, live=live)
+    if as_json:
+        _print_json("check", _as_json(found) | {"in_use": live})
+        return Exit.DONE
+    sys.stdout.write(_in_words(found))
+    return Exit.DONE
+
+
+def restore_file(config: Sequence[Path] | None, file: Path, *, reason: str) -> int:
+    """Put a verified copy in the journal's place. Raises LockHeld (exit 75) while anything runs; exit 78 for a copy
+    that is not good, and then nothing has changed."""
+    from rebalancer.session.setup import load_setup
+    from rebalancer.session.start import LOCK_NAME as SESSION_LOCK
+    from rebalancer.world.journal.backups import restore
+    from rebalancer.world.lock import RunLock
+    from rebalancer.world.paths import LOCK_NAME
+
+    if not reason.strip():
+        sys.stderr.write("error: --reason is empty\n  hint: say why; it is kept in the journal\n")
+        return Exit.USAGE
+    setup = load_setup(config)
+    with RunLock(setup.state / SESSION_LOCK, "db restore"), RunLock(setup.state / LOCK_NAME, "db restore"):
+        try:
+            done = restore(file.absolute(), setup.journal, _now(), reason)
+        except JournalBroken as error:
+            sys.stderr.write(f"error: nothing was restored: {error}\n")
+            return Exit.CONFIG
+    until = "" if done.newest_at is None else f", up to {done.newest_at:%Y-%m-%d %H:%M:%S} UTC"
+    sys.stderr.write(f"restored and verified: {done.rows:,} rows{until}\n")
+    for path in done.aside:
+        sys.stderr.write(f"kept as it was: {path}\n")
+    sys.stderr.write(
+        "next: rebalancer run-now\n"
+        "  if the account was traded after this copy was made, that run sends nothing and names the orders;\n"
+        "  when nobody else trades it, accept them: rebalancer resume --reason 'why'\n"
+    )
+    return Exit.DONE
+
+
+def _in_words(found: Checked) -> str:
+    newest = "nothing in it yet"
+    if found.newest_at is not None:
+        newest = f"row {found.newest_seq:,}, {found.newest_kind}, {found.newest_at:%Y-%m-%d %H:%M:%S} UTC"
+    return (
+        f"{found.path}\n"
+        f"  SQLite      sound\n"
+        f"  hash chain  intact, {found.rows:,} rows\n"
+        f"  newest      {newest}\n"
+        f"  size        {found.size / 1e6:,.1f} MB; {found.free / 1e9:,.1f} GB free beside it\n"
+    )
+
+
+def _as_json(found: Checked) -> dict[str, Any]:
+    return {
+        "file": str(found.path),
+        "integrity": "ok",
+        "chain": "ok",
+        "rows": found.rows,
+        "newest": None
+        if found.newest_at is None
+        else {"row": found.newest_seq, "kind": found.newest_kind, "at": found.newest_at.isoformat()},
+        "bytes": found.size,
+        "bytes_free": found.free,
+    }
+
+
+def _print_json(what: str, body: dict[str, Any]) -> None:
+    document = {"schema": f"rebalancer.db-{what}/1", **body}
+    sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+
+
+def _nothing_yet(mode: str) -> int:
+    sys.stderr.write(f"error: nothing has been run yet in {mode} mode\n  hint: rebalancer run-now\n")
+    return Exit.USAGE
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - a person's act is dated by this machine's clock

@@ -1,0 +1,36 @@
+"""Carry out a plan that a person has agreed to, and nothing else: the step between deciding and recording."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from rebalancer.cycle import Narrow
+from rebalancer.decide import plan
+from rebalancer.decide.agree import agree, at_most, larger
+from rebalancer.decisions import Plan
+from rebalancer.facts import Snapshot
+from rebalancer.rules import Rules
+
+
+class NotAgreed(Exception):
+    """What would be traded now is not what was agreed; nothing was sent and the cycle was not claimed."""
+
+    def __init__(self, differences: tuple[str, ...]) -> None:
+        super().__init__("; ".join(differences))
+        self.differences = differences
+
+
+def held_to(agreed: Plan, tolerance: Decimal) -> Narrow:
+    """The rules of a cycle, narrowed to an agreed plan. What it gives raises NotAgreed with every difference."""
+
+    def narrow(snapshot: Snapshot, fresh: Plan, rules: Rules) -> Rules:
+        differences = agree(fresh, agreed, snapshot.account.id, tolerance)
+        if differences:
+            raise NotAgreed(differences)
+        narrowed = at_most(rules, agreed)
+        differences = larger(plan(snapshot, narrowed), agreed)
+        if differences:
+            raise NotAgreed(differences)
+        return narrowed
+
+    return narrow

@@ -1,0 +1,161 @@
+"""Orders of ours that the broker has and the journal lacks, because an older copy of it was restored.
+
+1. the reading finds them: nothing is sent, and their ids are written down (`note_unknown`)
+2. a person accepts exactly those ids (`acceptance.accept_books`); one that turns up later stops everything again
+3. the next start writes them into the journal as orders of a cycle of their own, brings them to their ends, and closes
+   that cycle with the broker's positions: from there on they are orders as any other
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from rebalancer.codec import canonical, sha256
+from rebalancer.outcomes import CycleOutcome
+from rebalancer.values import ZERO
+from rebalancer.world.journal.journal import Journal
+from rebalancer.world.journal.records import CycleEnd, CycleStart, Intent
+from rebalancer.world.ports import AnotherProgram, BrokerOrder, ReadBroker
+
+KIND: Final = "unknown_orders"  # body: {"orders": [client order ids]}
+PREFIX: Final = "adopted"  # of the ids of adopting cycles
+REASON: Final = "adopted"
+SHOWN: Final = 5
+LOOK_BACK: Final = timedelta(seconds=5)  # the broker's clock is known to a second only
+SECOND: Final = timedelta(seconds=1)
+
+
+class UnknownOrders(AnotherProgram):
+    """The broker has orders that carry our prefix and are not in this journal."""
+
+    def __init__(self, client_order_ids: Sequence[str]) -> None:
+        self.orders = tuple(client_order_ids)
+        first, count = self.orders[0], len(self.orders)
+        self.words = f"the broker has order {first}, which carries our prefix but is not in this journal"
+        named = ", ".join(self.orders[:SHOWN]) + (", ..." if count > SHOWN else "")
+        every = f"\n  {count} orders are missing here: {named}" if count > 1 else ""
+        super().__init__(
+            f"{self.words}{every}\n"
+            "  hint: this journal is an old copy, or another copy of this program trades this account. Stop the other "
+            "one; bring the newest journal back (rebalancer db restore FILE --reason 'why'); only when this journal is "
+            "to go on with these orders as its own: rebalancer resume --reason 'why'"
+        )
+
+
+def note_unknown(journal: Journal, account_id: str, at: datetime, error: UnknownOrders) -> None:
+    """Write down which orders stopped us, for a person to accept; the same ones are not written twice in a row."""
+    last = journal.recall(account_id, KIND, last=1)
+    if account_id and not (last and list(last[-1].body["orders"]) == list(error.orders)):
+        journal.record_event(account_id, None, at, KIND, None, {"orders": list(error.orders)})
+
+
+def waiting_for_a_person(journal: Journal, account_id: str) -> tuple[str, ...]:
+    """The orders that stopped the last run and that nobody has accepted yet."""
+    last = journal.recall(account_id, KIND, last=1)
+    if not last:
+        return ()
+    named = [str(name) for name in last[-1].body["orders"]]
+    known = {*journal.orders(named), *accepted_orders(journal, account_id)}
+    return tuple(name for name in named if name not in known)
+
+
+def accepted_orders(journal: Journal, account_id: str) -> frozenset[str]:
+    """Every order that a person ever accepted as ours."""
+    found = journal.recall(account_id, "books_accepted")
+    return frozenset(str(name) for event in found for name in event.body.get("orders", ()))
+
+
+def lacks_orders(journal: Journal, account_id: str) -> bool:
+    """Whether the journal still lacks an order that a person has accepted."""
+    accepted = accepted_orders(journal, account_id)
+    return len(journal.orders(accepted)) < len(accepted)
+
+
+def missing_orders(journal: Journal, broker: ReadBroker, account_id: str) -> tuple[BrokerOrder, ...]:
+    """The accepted orders that the journal lacks still, as the broker has them, oldest first."""
+    accepted = accepted_orders(journal, account_id)
+    wanted = accepted - set(journal.orders(accepted))
+    if not wanted:
+        return ()
+    last = journal.last_end(account_id)
+    listed = {o.client_order_id: o for o in broker.orders(last.orders_after if last is not None else None)}
+    found = [listed.get(name) or broker.find_order(name) for name in sorted(wanted)]
+    return tuple(sorted((o for o in found if o is not None), key=lambda o: (o.submitted_at, o.client_order_id)))
+
+
+def begin_adoption(journal: Journal, start: CycleStart, orders: Sequence[BrokerOrder]) -> str:
+    """Write the orders down in a cycle of their own, and return its id. start: its cycle id is chosen here.
+
+    They count for the day on which they were submitted.
+    """
+    moment = start.at
+    while journal.cycle(name := f"{PREFIX}-{moment:%Y-%m-%dT%H:%M:%SZ}", start.account_id) is not None:
+        moment += SECOND
+    journal.begin_cycle(start._replace(cycle_id=name))
+    journal.record_intents(start.account_id, [_intent(order, name) for order in orders])
+    for order in orders:
+        said = f"adopted after a restore: the broker says {order.status}"
+        journal.record_order(
+            start.account_id, order.client_order_id, start.at, order.state, order.filled_qty, order.filled_avg_price,
+            order.id, REASON, said,
+        )  # fmt: skip
+    return name
+
+
+def end_adoption(journal: Journal, broker: ReadBroker, account_id: str, cycle_id: str) -> None:
+    """Close that cycle with the account as the broker tells it: its positions are the new books."""
+    last = journal.last_end(account_id)
+    listed = broker.orders(last.orders_after if last is not None else None)
+    positions, account = broker.positions(), broker.account()
+    now = broker.now()
+    mine = journal.orders_of(cycle_id, account_id)
+    fills = dict(last.fills_seen) if last is not None else {}
+    fills |= {o.id: o.filled_qty for o in listed}
+    fills |= {o.broker_id: o.filled_qty for o in mine if o.broker_id is not None}
+    working = [o.submitted_at - timedelta(microseconds=1) for o in listed if not o.state.is_final]
+    body = {
+        "level": "warning",
+        "code": REASON,
+        "text": f"{len(mine)} orders that this journal lacked were written into it, and the broker's positions taken "
+        "as they are",
+    }
+    journal.record_event(account_id, cycle_id, now, "alert", REASON, body)
+    journal.close_cycle(
+        CycleEnd(
+            account_id=account_id,
+            cycle_id=cycle_id,
+            at=now,
+            outcome=CycleOutcome.COMPLETED,
+            because=f"{len(mine)} orders adopted after a restore",
+            expected_positions={p.symbol: p.qty for p in positions if p.qty != ZERO},
+            unexplained={},
+            orders_after=min([now - LOOK_BACK, *working]),
+            fills_seen=fills,
+            equity=account.equity,
+            positions_trusted=True,
+        ),
+        (),
+        carried=[o.client_order_id for o in mine if not o.state.is_final],
+    )
+
+
+def _intent(order: BrokerOrder, cycle_id: str) -> Intent:
+    """The order as it must have been intended. What only we knew of it, such as its phase, is lost."""
+    qty = order.qty if order.qty is not None else order.filled_qty
+    body = canonical(
+        {
+            "client_order_id": order.client_order_id,
+            "symbol": order.symbol,
+            "side": order.side,
+            "qty": qty,
+            "type": order.type,
+            "limit_price": order.limit_price,
+            "adopted": True,
+        }
+    )
+    return Intent(
+        order.client_order_id, cycle_id, "reduce" if order.side == "sell" else "increase", order.symbol, order.side,
+        qty, sha256(body), body, order.submitted_at,
+    )  # fmt: skip

@@ -1,0 +1,57 @@
+"""The prices that a day is closed at: the last trade of everything held, read with the account they explain.
+
+Prices explain the books and never decide whether they close: without an answer there are none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from rebalancer.facts import Account, Position, Quote
+from rebalancer.values import CENT, ZERO
+from rebalancer.world.books.activities import NEW_YORK
+from rebalancer.world.books.day_books import Close, Holding, Priced
+from rebalancer.world.ports import BrokerUnavailable, ReadBroker
+
+
+class Prices(NamedTuple):
+    """What was read: prices by symbol, and the benchmark's last trade when it was of that day."""
+
+    held: Mapping[str, Decimal] = {}
+    benchmark: Close = Close()
+
+
+def read_prices(broker: ReadBroker, positions: Iterable[Position], benchmark: str, day: date) -> Prices:
+    """The last trades, in one request. Nothing when the broker does not answer."""
+    held = sorted(p.symbol for p in positions if p.qty != ZERO)
+    try:
+        quotes = broker.quotes(sorted({*held, benchmark} - {""}))
+    except BrokerUnavailable:
+        return Prices()
+    last = last_trades(quotes)
+    own = [q for q in quotes if q.symbol == benchmark and q.at.astimezone(NEW_YORK).date() == day]
+    close = Close(benchmark, last[benchmark]) if own and benchmark in last else Close()
+    return Prices({s: last[s] for s in held if s in last}, close)
+
+
+def last_trades(quotes: Sequence[Quote]) -> dict[str, Decimal]:
+    """The price of the last trade by symbol."""
+    return {q.symbol: q.last for q in quotes if q.last is not None and q.last > ZERO}
+
+
+def explain(account: Account, positions: Iterable[Position], prices: Mapping[str, Decimal]) -> bool:
+    """Whether cash and positions at these prices are the equity that the broker told, to the cent."""
+    held = [p for p in positions if p.qty != ZERO]
+    if any(p.symbol not in prices for p in held):
+        return False
+    return abs(account.equity - account.cash - sum((p.qty * prices[p.symbol] for p in held), ZERO)) <= CENT
+
+
+def priced(positions: Mapping[str, Holding], prices: Mapping[str, Decimal]) -> dict[str, Priced] | None:
+    """Positions with their prices; None when one has none."""
+    if not positions.keys() <= prices.keys():
+        return None
+    return {symbol: Priced(one.qty, prices[symbol]) for symbol, one in positions.items()}

@@ -1,0 +1,182 @@
+"""The checks of a pair of exits just before it leaves. They stop what is no exit; no count of a day or a cycle holds
+one back, for a pair takes risk away, and no session does, for it rests until it is cancelled.
+
+First what needs no reading (`refuse_unread`), then what does (`refuse_read`). The first refusal counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from rebalancer.rules import Rules
+from rebalancer.values import ZERO, text_of
+from rebalancer.world.gate.case import Refusal
+from rebalancer.world.gate.guards import MINUTE, ORDERS_PER_MINUTE
+from rebalancer.world.gate.readings import is_good, quote_fault, within
+from rebalancer.world.gate.resting import PairAttempt, PairReading
+from rebalancer.world.ports import ExitPair
+
+
+class PairCase(NamedTuple):
+    """A pair at the gate. `stopped` and `latched` as of an order; `mine` is its own record; `is_second`: it has left,
+    or its intent is older than this gate; `others` are all other pairs that the journal knows; `orders` counts the
+    orders that left within the minute. Of `reading` come the signed shares `held` and those `promised` to
+    other orders."""
+
+    pair: ExitPair
+    rules: Rules
+    now: datetime
+    stopped: str | None
+    latched: str | None
+    closing_only: bool
+    mine: PairAttempt | None
+    is_second: bool
+    others: tuple[PairAttempt, ...]
+    orders: int
+    reading: PairReading
+    held: Decimal = ZERO
+    promised: Decimal = ZERO
+
+
+def form(case: PairCase) -> Refusal | None:
+    """Every number is finite and positive, and a stop lies on the losing side of its target."""
+    pair = case.pair
+    numbers = {"qty": pair.qty, "stop_price": pair.stop_price, "target_price": pair.target_price}
+    bad = [f"{name} is {value}" for name, value in numbers.items() if not is_good(value)]
+    if pair.side not in ("buy", "sell"):
+        bad.append(f"it is a {pair.side}")
+    elif not bad and not _beyond(pair.stop_price, pair.target_price, pair):
+        bad.append(f"its stop {text_of(pair.stop_price)} lies beyond its target {text_of(pair.target_price)}")
+    return Refusal("form", "; ".join(bad)) if bad else None
+
+
+def intent(case: PairCase) -> Refusal | None:
+    """What leaves is what was written down, and it leaves once."""
+    pair, mine = case.pair, case.mine
+    if mine is None:
+        return Refusal("intent", "its intent is not in the journal")
+    if case.is_second or mine.state != "intended" or mine.steps > 1:
+        return Refusal("intent", "it was sent before, or may have been")
+    written = (mine.symbol, mine.side, mine.qty, mine.stop, mine.target)
+    if written != (pair.symbol, pair.side, pair.qty, pair.stop_price, pair.target_price):
+        return Refusal("intent", "the journal has another pair under its id")
+    return None
+
+
+def kill_switch(case: PairCase) -> Refusal | None:
+    """Nothing leaves while it is set."""
+    return None if case.stopped is None else Refusal("kill_switch", f"the kill switch is set: {case.stopped}")
+
+
+def throttle_latched(case: PairCase) -> Refusal | None:
+    """Nothing leaves while the throttle is latched."""
+    if case.latched is None:
+        return None
+    said = f"the gate has been closed since {case.latched}; open it with: rebalancer resume --reason ..."
+    return Refusal("throttle", said)
+
+
+def not_closing(case: PairCase) -> Refusal | None:
+    """In a flatten positions are left, not protected."""
+    return Refusal("closing_only", "positions are being closed") if case.closing_only else None
+
+
+def readings(case: PairCase) -> Refusal | None:
+    """What is held is known."""
+    why = case.reading.why
+    return Refusal("readings", f"the account could not be read before this pair: {why}") if why else None
+
+
+def sides_of_the_quote(case: PairCase) -> Refusal | None:
+    """The price that the exit would get lies between stop and target, where it is known: else one would trade at once.
+    The monitor leaves such a position."""
+    pair, quote = case.pair, case.reading.quotes.get(case.pair.symbol)
+    if quote is None or quote_fault(quote, case.now, case.rules.quotes) is not None:
+        return None
+    price = quote.bid if pair.side == "sell" else quote.ask
+    assert price is not None  # a quote without fault has both sides
+    if _beyond(pair.stop_price, price, pair) and _beyond(price, pair.target_price, pair):
+        return None
+    said = f"the price {text_of(price)} is not between stop {text_of(pair.stop_price)} and target"
+    return Refusal("form", f"{said} {text_of(pair.target_price)}")
+
+
+def reduces(case: PairCase) -> Refusal | None:
+    """It takes the position toward zero."""
+    held, sells = case.held, case.pair.side == "sell"
+    if held.is_finite() and (held > ZERO if sells else held < ZERO):
+        return None
+    return Refusal("not_held", f"{text_of(held)} are held: a pair that {'sells' if sells else 'buys'} protects nothing")
+
+
+def never_oversell(case: PairCase) -> Refusal | None:
+    """It takes no more than what is held and not promised to other orders."""
+    if within(case.pair.qty + case.promised, abs(case.held)):
+        return None
+    taken = text_of(case.promised) if case.promised.is_finite() else "nobody knows how many"
+    said = f"{text_of(abs(case.held))} are held, other orders may take {taken}"
+    return Refusal("oversell", f"{said}, and the pair has {text_of(case.pair.qty)}")
+
+
+def order_quantity(case: PairCase) -> Refusal | None:
+    """Shares of one pair."""
+    most = case.rules.gate.max_order_quantity
+    if within(case.pair.qty, most):
+        return None
+    return Refusal("order_quantity", f"{text_of(case.pair.qty)} shares; gate.max_order_quantity is {text_of(most)}")
+
+
+def duplicate(case: PairCase) -> Refusal | None:
+    """The same pair under another id, just now, that the broker has or may have."""
+    pair, window = case.pair, case.rules.gate.duplicate_window_seconds
+    same = (pair.symbol, pair.side, pair.qty, pair.stop_price, pair.target_price)
+    for one in case.others:
+        recent = one.at >= case.now - timedelta(seconds=window)
+        if recent and one.state != "gone" and (one.symbol, one.side, one.qty, one.stop, one.target) == same:
+            said = f"{one.client_order_id} was the same {(case.now - one.at).total_seconds():.0f} s ago"
+            return Refusal("duplicate", f"{said}; gate.duplicate_window_seconds is {window:g}")
+    return None
+
+
+def pairs_per_minute(case: PairCase) -> Refusal | None:
+    """A runaway: orders and repeated pairs within a minute. The caller latches it."""
+    most = case.rules.gate.max_orders_per_minute
+    began = case.now - MINUTE
+    mine = [one for one in case.others if one.symbol == case.pair.symbol and one.left and one.at >= began]
+    sent = case.orders + repeats(case.others, began) + 1
+    if not mine or sent <= most:
+        return None
+    said = f"{sent} orders and repeated pairs within a minute"
+    return Refusal(ORDERS_PER_MINUTE, f"{said}; gate.max_orders_per_minute is {most}")
+
+
+def repeats(pairs: Sequence[PairAttempt], since: datetime) -> int:
+    """How many pairs left since a moment beyond the first of their symbol. The first ones are not counted: there are
+    never more of them than positions, and a large account needs them all at once."""
+    left = [one.symbol for one in pairs if one.left and one.at >= since]
+    return len(left) - len(set(left))
+
+
+Check = Callable[[PairCase], Refusal | None]
+UNREAD: Final[tuple[Check, ...]] = (form, intent, kill_switch, throttle_latched, not_closing)
+READ: Final[tuple[Check, ...]] = (
+    readings, sides_of_the_quote, reduces, never_oversell, order_quantity, duplicate, pairs_per_minute,
+)  # fmt: skip
+
+
+def refuse_unread(case: PairCase) -> Refusal | None:
+    """Why this pair may not leave, by what is known without asking the broker."""
+    return next((refusal for check in UNREAD if (refusal := check(case)) is not None), None)
+
+
+def refuse_read(case: PairCase) -> Refusal | None:
+    """Why this pair may not leave, by what the broker told."""
+    return next((refusal for check in READ if (refusal := check(case)) is not None), None)
+
+
+def _beyond(one: Decimal, other: Decimal, pair: ExitPair) -> bool:
+    """Whether the other price is better for the position than the one: higher for a long, lower for a short."""
+    return one < other if pair.side == "sell" else one > other

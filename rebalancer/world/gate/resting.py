@@ -1,0 +1,153 @@
+"""What pairs of exits there are, by the journal and by the broker: the gate's own reading, before a new one leaves.
+
+The journal holds one `protection` record per step of a pair; of each pair the newest counts. The two orders of one pair
+can sell the shares once, so they count once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from rebalancer.facts import Quote
+from rebalancer.values import ZERO, Side, decimal_of, utc_of
+from rebalancer.world.gate.attempts import Attempt
+from rebalancer.world.journal.journal import Journal
+from rebalancer.world.journal.records import Event
+from rebalancer.world.ports import Broker, BrokerOrder, BrokerUnavailable, CredentialsRefused, WrongAccount
+
+KIND: Final = "protection"
+NO_ANSWER: Final = (BrokerUnavailable, CredentialsRefused, WrongAccount)
+
+
+class PairAttempt(NamedTuple):
+    """One pair as the journal knows it. `qty` is unsigned; `seq` is that of its first record here, `steps` how many
+    there are; `left` is False once it surely never left this machine."""
+
+    client_order_id: str
+    symbol: str
+    side: Side
+    qty: Decimal
+    stop: Decimal
+    target: Decimal
+    at: datetime
+    state: str
+    ids: tuple[str, ...]
+    seq: int
+    steps: int
+    left: bool
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the broker may or may not have it."""
+        return self.state in ("intended", "unknown")
+
+
+class PairReading(NamedTuple):
+    """The account as read for pairs. `why` says why it could not be read, "" when it was; `attempts` are the orders as
+    the journal knew them then."""
+
+    at: datetime
+    why: str = ""
+    positions: Mapping[str, Decimal] = {}
+    working: tuple[BrokerOrder, ...] = ()
+    quotes: Mapping[str, Quote] = {}
+    attempts: Mapping[str, Attempt] = {}
+
+
+def read_pairs(journal: Journal, account_id: str, since: datetime) -> dict[str, PairAttempt]:
+    """The newest pair of every symbol, and every pair of which something was written since a moment, by id."""
+    return _folded((*journal.newest_of_each(KIND, account_id), *journal.recall(account_id, KIND, since=since)))
+
+
+def recent_pairs(journal: Journal, account_id: str, since: datetime) -> tuple[PairAttempt, ...]:
+    """Every pair of which something was written since a moment."""
+    return tuple(_folded(journal.recall(account_id, KIND, since=since)).values())
+
+
+def _folded(events: Sequence[Event]) -> dict[str, PairAttempt]:
+    by_seq = {event.seq: event for event in events}
+    found: dict[str, PairAttempt] = {}
+    for seq in sorted(by_seq):
+        one = _attempt(by_seq[seq])
+        before = found.get(one.client_order_id)
+        found[one.client_order_id] = one if before is None else one._replace(seq=before.seq, steps=before.steps + 1)
+    return found
+
+
+def read_account(broker: Broker, symbol: str, attempts: Mapping[str, Attempt]) -> PairReading:
+    """Read positions, working orders and quotes of all that is held. A quote that cannot be read is only not known;
+    anything else that cannot be read says so in `why`."""
+    at = broker.now()
+    try:
+        held: dict[str, Decimal] = {}
+        for position in broker.positions():
+            held[position.symbol] = held.get(position.symbol, ZERO) + position.qty
+        working = tuple(order for order in broker.orders(None) if not order.state.is_final)
+    except NO_ANSWER as error:
+        return PairReading(at, str(error))
+    try:
+        quotes = broker.quotes(sorted({symbol, *held}))
+    except NO_ANSWER:
+        quotes = ()
+    return PairReading(at, "", held, working, {q.symbol: q for q in quotes}, attempts)
+
+
+def held_now(reading: PairReading, symbol: str, attempts: Iterable[Attempt]) -> Decimal:
+    """Signed shares held: what was read, less what our orders have taken away since. What they have added since does
+    not count: nothing is protected before the broker has told that it is there."""
+    held = reading.positions.get(symbol, ZERO)
+    for one in attempts:
+        if one.symbol == symbol:
+            before = reading.attempts.get(one.client_order_id)
+            moved = one.signed_filled - (before.signed_filled if before is not None else ZERO)
+            held += moved if moved * held < 0 else ZERO
+    return held
+
+
+def promised(
+    reading: PairReading, symbol: str, side: Side, attempts: Iterable[Attempt], pairs: Sequence[PairAttempt]
+) -> Decimal:
+    """Unsigned shares that other orders may still take on this side; NaN where an order has no quantity."""
+    groups = {order_id: one.client_order_id for one in pairs for order_id in one.ids}
+    groups |= {leg: groups.get(order.id, order.id) for order in reading.working for leg in order.legs}
+    at_rest: dict[str, Decimal] = {}
+    listed = set()
+    for order in reading.working:
+        listed.add(order.client_order_id)
+        if (order.symbol, order.side) == (symbol, side):
+            group = groups.get(order.id, order.id)
+            left = Decimal("NaN") if order.qty is None else max(order.qty - order.filled_qty, ZERO)
+            at_rest[group] = _more(at_rest.get(group, ZERO), left)
+    mine = [one for one in attempts if (one.symbol, one.side) == (symbol, side)]
+    doubtful = [one for one in pairs if one.in_doubt and (one.symbol, one.side) == (symbol, side)]
+    return (
+        sum(at_rest.values(), ZERO)
+        + sum((one.may_fill for one in mine if one.client_order_id not in listed), ZERO)
+        + sum((one.qty for one in doubtful if one.client_order_id not in listed), ZERO)
+    )
+
+
+def _more(one: Decimal, other: Decimal) -> Decimal:
+    return one + other if one.is_nan() or other.is_nan() else max(one, other)
+
+
+def _attempt(event: Event) -> PairAttempt:
+    body = event.body
+    qty = decimal_of(body["qty"])
+    return PairAttempt(
+        body["id"],
+        event.key or "",
+        "sell" if qty > 0 else "buy",
+        abs(qty),
+        decimal_of(body["stop"]),
+        decimal_of(body["target"]),
+        utc_of(body["intended_at"]),
+        body["state"],
+        tuple(body["ids"]),
+        event.seq,
+        1,
+        body.get("sent", True),
+    )

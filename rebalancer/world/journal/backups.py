@@ -1,0 +1,255 @@
+"""Copies of the journal that were opened and verified, and the way back to one of them.
+
+A copy is `journal-20261120T210500Z.sqlite` with its witness (`.head`) beside it. Nothing is called done before the
+copy itself has been read through. A restore verifies the very bytes that it puts in place, and keeps what was there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rebalancer.values import utc
+from rebalancer.world.journal.head import HeadFile
+from rebalancer.world.journal.journal import Journal
+from rebalancer.world.ports import JournalBroken, LockHeld
+
+FOLDER: Final = "backups"  # beside the journal
+KEEP: Final = 14
+RESTORED: Final = "journal_restored"  # the event's kind
+_NAME: Final = re.compile(r"journal-\d{8}T\d{6}Z\.sqlite")
+_BESIDE: Final = ("-wal", "-shm", ".head")
+
+
+class Copy(NamedTuple):
+    """A verified copy: how many rows were checked, its size in bytes, and the older copies that made room for it."""
+
+    path: Path
+    rows: int
+    size: int
+    removed: tuple[Path, ...] = ()
+
+
+class Checked(NamedTuple):
+    """What a look through a whole journal says. `newest` is None in an empty one; sizes in bytes."""
+
+    path: Path
+    rows: int
+    newest_seq: int
+    newest_at: datetime | None
+    newest_kind: str
+    size: int
+    free: int
+
+
+class Restored(NamedTuple):
+    """What a restore did: the rows of the copy, its newest event's time, and where the earlier files are now."""
+
+    rows: int
+    newest_at: datetime | None
+    aside: tuple[Path, ...]
+
+
+def take(journal: Path, folder: Path, at: datetime, keep: int = KEEP) -> Copy:
+    """Copy the journal while others write to it, verify the copy, and keep the newest `keep`. Raises JournalBroken.
+
+    The journal is opened anew for this: a failure of the copy's disk must not condemn the handle that trading uses.
+    """
+    if keep < 1:
+        raise ValueError("keep at least one copy")
+    target = folder / f"journal-{utc(at):%Y%m%dT%H%M%SZ}.sqlite"
+    part = folder / f".{target.name}.{os.getpid()}.part"
+    with _in_words(folder, "the copy cannot be written"):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if target.exists():
+            raise JournalBroken(f"{target}: is there already\n  hint: wait a second, then run it again")
+        try:
+            with Journal.open(journal, create=False) as source:
+                rows = source.backup(part)
+            _witness(part)
+            _sync(part)
+            _sync(_head_of(part))
+            os.replace(_head_of(part), _head_of(target))
+            os.replace(part, target)
+            _sync(folder)
+        finally:
+            for path in (part, *(_beside(part, end) for end in _BESIDE)):
+                path.unlink(missing_ok=True)
+        return Copy(target, rows, target.stat().st_size, prune(folder, keep))
+
+
+def newest_first(folder: Path) -> list[Path]:
+    """The copies in a folder; nothing else that lies there."""
+    found = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)] if folder.is_dir() else []
+    return sorted(found, key=lambda path: path.name, reverse=True)
+
+
+def prune(folder: Path, keep: int) -> tuple[Path, ...]:
+    """Remove all but the newest copies, each with its witness, and return those that went."""
+    old = tuple(newest_first(folder)[keep:])
+    for path in old:
+        path.unlink(missing_ok=True)
+        _head_of(path).unlink(missing_ok=True)
+    return old
+
+
+def check(path: Path, *, live: bool) -> Checked:
+    """Read a whole journal: SQLite's own check, every hash, every reference. Raises JournalBroken.
+
+    live: it is the journal in use, which is opened where it lies. A copy is never opened itself: that would bring an
+    older one up to date and write beside it.
+    """
+    if live:
+        return _checked(path, path)
+    with tempfile.TemporaryDirectory(prefix="rebalancer-check-") as folder:
+        return _checked(_fetch(path, Path(folder) / path.name), path)
+
+
+def restore(source: Path, journal: Path, at: datetime, reason: str) -> Restored:
+    """Put a verified copy in the journal's place; the caller holds the locks. Raises JournalBroken, and then nothing
+    has changed.
+
+    The old witness goes last: whoever opens the journal in between, or after a crash, is refused.
+    """
+    if source.exists() and journal.exists() and source.samefile(journal):
+        raise JournalBroken(f"{source}: is the journal itself\n  hint: name a copy; `rebalancer db check` checks this")
+    stamp = f"before-restore-{utc(at):%Y%m%dT%H%M%SZ}"
+    part = journal.with_name(f".{journal.name}.restoring")
+    kept = journal.with_name(f"{journal.name}.{stamp}")
+    if kept.exists() or _head_of(kept).exists():
+        raise JournalBroken(f"{kept}: is there already\n  hint: wait a second, then run it again")
+    with _in_words(journal.parent, "the copy cannot be put in place"):
+        try:
+            _clear(part)
+            found = _checked(_fetch(source, part), source)
+            with Journal.open(part, create=False) as copy:
+                latest = copy.cycles(None, 1)
+                account_id = latest[0].account_id if latest else ""
+                body = {"reason": reason, "from": source.name, "rows": found.rows, "aside": kept.name}
+                copy.record_event(account_id, None, at, RESTORED, None, body)
+            _witness(part)
+            _sync(part)
+            _sync(_head_of(part))
+            refuse_while_open(journal)
+            moves = [(_beside(journal, end), _beside(kept, end)) for end in ("-shm", "-wal", "")]
+            aside = [kept_as for path, kept_as in moves if _moved(path, kept_as)]
+            os.replace(part, journal)
+            if _head_of(journal).exists():
+                shutil.copy2(_head_of(journal), _head_of(kept))
+                aside.append(_head_of(kept))
+            os.replace(_head_of(part), _head_of(journal))
+            _sync(journal.parent)
+        finally:
+            _clear(part)
+    return Restored(found.rows, found.newest_at, tuple(aside))
+
+
+def refuse_while_open(journal: Path) -> None:
+    """Raise LockHeld while another process has the journal open, such as a session between two cycles: when it ended,
+    it would delete the write-ahead log of whatever lies there by then.
+
+    Only the last connection may leave the write-ahead log, so that is asked for; it also brings the log into the file.
+    A file that is no database any more cannot tell.
+    """
+    if not journal.is_file():
+        return
+    try:
+        with closing(sqlite3.connect(journal, timeout=1, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise LockHeld(
+                f"{journal}: another program has it open, such as a session\n  hint: stop the session, then run it again"
+            ) from None
+
+
+def _checked(opened: Path, named: Path) -> Checked:
+    """Verify the journal at `opened`, and speak of it as `named`."""
+    try:
+        with Journal.open(opened, create=False) as journal:
+            rows = journal.verify()
+            newest = journal.latest_events(1)
+    except JournalBroken as error:
+        said = str(error).replace(str(opened), str(named)).replace(opened.name, named.name)
+        raise JournalBroken(said if str(named) in said else f"{named}: {said}") from None
+    last = newest[0] if newest else None
+    return Checked(
+        named,
+        rows,
+        last.seq if last else 0,
+        last.at if last else None,
+        last.kind if last else "",
+        named.stat().st_size,
+        shutil.disk_usage(named.parent).free,
+    )
+
+
+def _fetch(source: Path, target: Path) -> Path:
+    """Copy a file that nobody has open, with its log and its witness if it has them, to a private place."""
+    with _in_words(source, "cannot be read"):
+        if not source.is_file():
+            raise JournalBroken(f"{source}: there is no such file\n  hint: copies lie in backups, beside the journal")
+        if source.stat().st_size == 0:
+            raise JournalBroken(f"{source}: is empty\n  hint: take another copy")
+        for end in ("-wal", ".head", ""):
+            if _beside(source, end).is_file():
+                shutil.copyfile(_beside(source, end), _beside(target, end))
+                _beside(target, end).chmod(0o600)
+    return target
+
+
+def _witness(path: Path) -> None:
+    """Write the head of a closed copy."""
+    with closing(sqlite3.connect(path)) as connection:
+        row = connection.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()
+    if row is not None:
+        HeadFile(path).advance(*row)
+
+
+def _moved(path: Path, kept: Path) -> bool:
+    """Give a file another name; False when it is not there."""
+    with suppress(FileNotFoundError):
+        os.rename(path, kept)
+        return True
+    return False
+
+
+def _clear(part: Path) -> None:
+    for end in ("", *_BESIDE):
+        _beside(part, end).unlink(missing_ok=True)
+
+
+def _beside(path: Path, end: str) -> Path:
+    return path.with_name(path.name + end)
+
+
+def _head_of(path: Path) -> Path:
+    return _beside(path, ".head")
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _in_words(path: Path, problem: str) -> Iterator[None]:
+    """Say what the system refused, as JournalBroken."""
+    try:
+        yield
+    except OSError as error:
+        place = error.filename or path
+        raise JournalBroken(
+            f"{place}: {problem}: {error.strerror}\n  hint: check owner, rights and free space"
+        ) from None

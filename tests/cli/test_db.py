@@ -1,0 +1,80 @@
+"""`db backup`, `db check` and `db restore` as a person types them, and the copy that a day's end makes by itself."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from rebalancer.session.setup import load_setup
+from rebalancer.session.start import LOCK_NAME as SESSION_LOCK
+from rebalancer.session.work import SessionWork
+from rebalancer.world.journal import Journal
+from rebalancer.world.journal.backups import newest_first
+from rebalancer.world.lock import RunLock
+from rebalancer.world.paths import LOCK_NAME
+from tests.cli.conftest import Command
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def journalled() -> Path:
+    """A journal with one event, where the command looks for it."""
+    path = load_setup(None).journal
+    with Journal.open(path) as journal:
+        journal.record_event("a", None, NOON, "note", None, {"text": "trading went on"})
+    return path
+
+
+def test_there_and_back(command: Command, project: Path, tmp_path: Path) -> None:
+    assert command("db", "check").code == 2, "nothing has been run yet"
+    journal = journalled()
+    said = command("db", "backup", "--to", str(tmp_path / "usb"), "--json")
+    told = json.loads(said.out)
+    assert (said.code, told["schema"], told["rows"], told["removed"]) == (0, "rebalancer.db-backup/1", 1, [])
+    checked = json.loads(command("db", "check", told["file"], "--json").out)
+    assert (checked["integrity"], checked["chain"], checked["rows"], checked["in_use"]) == ("ok", "ok", 1, False)
+    assert checked["newest"] == {"row": 1, "kind": "note", "at": NOON.isoformat()}
+    for lock in (SESSION_LOCK, LOCK_NAME):
+        with RunLock(load_setup(None).state / lock, "session"):
+            held = command("db", "restore", told["file"], "--reason", "too early")
+        assert (held.code, "held by process" in held.err) == (75, True)
+    before = journal.read_bytes()
+    bad = tmp_path / "bad.sqlite"
+    bad.write_bytes(Path(told["file"]).read_bytes().replace(b"trading went on", b"trading went up"))
+    refused = command("db", "restore", str(bad), "--reason", "a try")
+    assert (refused.code, refused.err.startswith("error: nothing was restored: ")) == (78, True)
+    assert "was altered" in refused.err
+    assert command("db", "check", str(bad)).code == 1
+    assert journal.read_bytes() == before
+    assert command("db", "restore", told["file"], "--reason", " ").code == 2
+    done = command("db", "restore", told["file"], "--reason", "the disk died")
+    assert (done.code, "rebalancer resume --reason" in done.err) == (0, True)
+    said = command("db", "check")
+    assert (said.code, "intact, 2 rows" in said.out, "journal_restored" in said.out) == (0, True, True)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_the_end_of_a_day_copies_and_never_fails(project: Path, broken: bool) -> None:
+    path = journalled()
+    setup = load_setup(None)
+    if broken:
+        (setup.state / "backups").write_text("no folder")
+    with Journal.open(path) as journal:
+        work: Any = SessionWork.__new__(SessionWork)  # the copy needs these five parts of it and no broker
+        work._setup, work._journal, work._account_id = setup, journal, "a"
+        work._clock, work._broker = SimpleNamespace(wall=lambda: NOON), SimpleNamespace(now=lambda: NOON)
+        logging.disable(logging.CRITICAL)
+        try:
+            work._back_up()
+        finally:
+            logging.disable(logging.NOTSET)
+        alerts = [(e.key, e.body["level"]) for e in journal.events(kind="alert")]
+        journal.record_event("a", None, NOON, "note", None, {"text": "and on"})
+    names = [copy.name for copy in newest_first(setup.state / "backups")]
+    assert (alerts, names) == (([("backup", "warning")], []) if broken else ([], ["journal-20261120T120000Z.sqlite"]))
