@@ -36,6 +36,7 @@ from rebalancer.world.ports import (
     TradingHours,
     WrongAccount,
 )
+from rebalancer.world.session_note import WAITING
 
 LOG: Final = logging.getLogger(__name__)
 LOOK_BACK_DAYS: Final = 31  # slots of days without any session are written down this far back
@@ -83,7 +84,9 @@ class Session:
         notify: Notify,
         work: Work,
         rules: Rules,
+        note: Callable[[date, datetime | None, str], None] = lambda day, next_at, doing: None,
     ) -> None:
+        """note: told at every step the trading day, the next slot's time and what is being done."""
         self._broker, self._book, self._hours, self._clock = broker, book, hours, clock
         self._alarm, self._stop, self._notify, self._work, self._rules = alarm, stop, notify, work, rules
         self._late = timedelta(seconds=rules.session.late_start_seconds)
@@ -92,6 +95,7 @@ class Session:
         self._looked = self._clock.monotonic()
         self._marks = (clock.wall(), clock.monotonic())
         self._last = ""
+        self._note, self._upcoming = note, deque[Slot]()
 
     def run(self) -> str:
         """Work through today, or around the clock through all days until stopped. Returns how it ended, in a sentence.
@@ -120,6 +124,7 @@ class Session:
         return f"the trading day {today.day} is closed"
 
     def _run_day(self, day: TradingDay) -> None:
+        self._upcoming = deque(day.slots)
         if day.hours is not None and not self._always:
             lead = timedelta(minutes=self._rules.session.start_lead_minutes)
             if not self._wait_until(day.hours.open - lead, f"waiting for the open, {_spoken(day.hours.open)}"):
@@ -127,7 +132,7 @@ class Session:
         self._when_it_answers(self._work.prepare)
         now = self._now()
         self._book.sweep(day.slots, now - self._late)
-        pending = deque(self._book.left(day.slots))
+        self._upcoming = pending = deque(self._book.left(day.slots))
         closes = day.ends + timedelta(minutes=self._rules.session.end_of_day_minutes)
         self._alarm.plan([slot.at for slot in pending] + [closes], now)
         is_closed = False
@@ -172,7 +177,7 @@ class Session:
             self._write(slot, now, CycleOutcome.SKIPPED_TOO_LATE, f"noticed {behind:,.0f} s after its time")
 
     def _run(self, slot: Slot) -> None:
-        self._notify.status(f"running the cycle of {_spoken(slot.at)}")
+        self._say(f"running the cycle of {_spoken(slot.at)}")
         try:
             self._last = f"{_spoken(slot.at)} {self._work.cycle(slot)}"
         except LockHeld as error:  # another run holds the lock, or has claimed this very slot: then nothing is written
@@ -195,7 +200,7 @@ class Session:
     def _close(self, day: TradingDay) -> bool:
         """Do the end-of-day work, again while the broker does not answer. False when it was stopped meanwhile."""
         for attempt in range(1, CLOSE_ATTEMPTS + 1):
-            self._notify.status(f"end of day {day.day}")
+            self._say(f"end of day {day.day}")
             done = [slot for slot in day.slots if slot.at <= self._now()]
             try:
                 self._when_it_answers(self._work.recover)
@@ -227,7 +232,7 @@ class Session:
 
     def _wait_until(self, at: datetime, status: str) -> bool:
         """Wait, looking after positions meanwhile. False when the session is stopped instead."""
-        self._notify.status(status)
+        self._say(status)
         while self._stop.reason() is None:
             self._notify.alive()
             now = self._now()
@@ -271,10 +276,16 @@ class Session:
             LOG.warning("the broker's clock does not answer: %s", _first_line(error))
             return None
 
+    def _say(self, status: str) -> None:
+        """Tell the service manager, and whoever asks for the status, what is being done."""
+        self._notify.status(status)
+        next_at = self._upcoming[0].at if self._upcoming else None
+        self._note(day_in_new_york(next_at or self._now()), next_at, status.partition("; last ")[0])
+
     def _next(self, pending: Sequence[Slot], closes: datetime) -> str:
         last = f"; last {self._last}" if self._last else ""
         if pending and (pending[0].at <= closes or self._always):
-            return f"next cycle {_spoken(pending[0].at)}{last}"
+            return f"{WAITING} {_spoken(pending[0].at)}{last}"
         return f"closed; end-of-day work {_spoken(closes)}{last}"
 
 

@@ -21,6 +21,7 @@ from rebalancer.world.brokers import AlpacaBroker
 from rebalancer.world.clock import Clock, SystemClock
 from rebalancer.world.journal import Journal
 from rebalancer.world.lock import RunLock
+from rebalancer.world.session_note import SessionNote
 
 LOCK_NAME = "session.lock"
 
@@ -61,6 +62,8 @@ def run_session(
             tell=lambda day, text: tell_of_day(journal, account_id, broker.now(), day, text),
         )  # fmt: skip
         stack.callback(work.close)
+        note = SessionNote(setup.state)
+        stack.callback(note.remove)
         session = Session(
             broker,
             TellingSlotBook(journal, account_id),
@@ -71,5 +74,6 @@ def run_session(
             notify,
             Work(work.prepare, work.recover, tells.beating(work.cycle), work.look, tells.closing(work.end_of_day)),
             rules,
+            note.tell,
         )
         return session.run()

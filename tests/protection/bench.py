@@ -23,6 +23,7 @@ from tests.sim.straight import Asked, Told
 from tests.sim.template import template
 from tests.sim.venue import Venue
 from tests.support.faults import Crash
+from tests.support.rig import rules as wide_rules
 
 LATE_SECONDS: Final = (1, 10, 35, 60, 90, 115)  # within what the broker may take by the rules' timeouts
 
@@ -194,3 +195,18 @@ class ProtectionHost(Host):
             self.venue.figures[f"stop {type(error).__name__}"] += 1
             self.venue.say(f"look stops: {error}")
         return False
+
+
+def campaign_rules() -> Rules:
+    """Exits at the broker, close enough that they trade now and then; limits that stop a program are wide."""
+    return wide_rules(
+        protection__mode="broker",
+        protection__stop_loss=0.004,
+        protection__take_profit=0.004,
+        position_sizing__base_position_size=0.06,
+        risk_management__max_orders_per_day=5_000,
+        risk_management__max_orders_per_symbol_per_day=5_000,
+        gate__max_orders_per_minute=1_000,
+        risk_management__max_drawdown=1.0,
+        risk_management__max_daily_loss=1.0,
+    )

@@ -39,19 +39,17 @@ from rebalancer.exchange.core import Behaviour
 from rebalancer.exchange.errors import ApiError
 from rebalancer.exchange.faults.rules import Rule
 from rebalancer.facts import Signal
-from rebalancer.rules import Rules
 from rebalancer.session import monitor
 from rebalancer.values import ZERO
 from rebalancer.world.brokers import asking
 from rebalancer.world.journal import Journal
-from tests.protection.bench import ProtectionHost, ProtectionVenue, Stretch, Tape, resting
+from tests.protection.bench import ProtectionHost, ProtectionVenue, Stretch, Tape, campaign_rules, resting
 from tests.protection.findings import OTHERS, POSTS, Part, document_of
 from tests.sim.draws import Chances, stream
 from tests.sim.lists import activities_of, orders_of
 from tests.sim.straight import without_threads
 from tests.sim.template import MEMORY, forget_template, template
 from tests.sim.venue import Venue, Wire, sessions
-from tests.support.rig import rules as wide_rules
 
 SYMBOLS: Final = ("AAPL", "JPM", "KO", "NVDA", "XOM")
 START: Final = datetime(2026, 11, 16, 14, 40, tzinfo=UTC)
@@ -277,21 +275,6 @@ class Campaign:
         """Let go of all files."""
         self.host.close()
         self.venue.exchange.store.close()
-
-
-def campaign_rules() -> Rules:
-    """Exits at the broker, close enough that they trade now and then; limits that stop a program are wide."""
-    return wide_rules(
-        protection__mode="broker",
-        protection__stop_loss=0.004,
-        protection__take_profit=0.004,
-        position_sizing__base_position_size=0.06,
-        risk_management__max_orders_per_day=5_000,
-        risk_management__max_orders_per_symbol_per_day=5_000,
-        gate__max_orders_per_minute=1_000,
-        risk_management__max_drawdown=1.0,
-        risk_management__max_daily_loss=1.0,
-    )
 
 
 def _clock(micros: int) -> str:

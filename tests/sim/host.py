@@ -36,7 +36,6 @@ WRITES = frozenset(
     ("begin_cycle", "record_plan", "record_intents", "record_order", "record_event", "record_events", "close_cycle",
      "close_slot", "set_kill", "clear_kill")
 )  # fmt: skip
-COMPILED: dict[Any, Any] = {}  # SQL compiled once a process instead of once a life
 EXPECTED = (BrokerUnavailable, CredentialsRefused, WrongAccount, LockHeld, BadDocument, JournalBroken)
 
 
@@ -157,7 +156,6 @@ class Host:
         self.end()
         self._down = False
         journal = Journal.open(self.journal_file, holder=self.name, busy_timeout_ms=1)
-        journal._store.engine.update_execution_options(compiled_cache=COMPILED)
         try:
             clock = HostClock(self)
             broker = straight_broker(

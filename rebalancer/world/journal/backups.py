@@ -167,7 +167,8 @@ def refuse_while_open(journal: Path) -> None:
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise LockHeld(
-                f"{journal}: another program has it open, such as a session\n  hint: stop the session, then run it again"
+                f"{journal}: another program has it open, such as a session\n"
+                "  hint: stop the session, then run it again"
             ) from None
 
 

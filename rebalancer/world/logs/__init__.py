@@ -1,0 +1,1 @@
+"""What is said while working: every line passes the redactor."""

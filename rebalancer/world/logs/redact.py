@@ -1,0 +1,130 @@
+"""Secrets never reach a line: the redactor knows every secret value this process has loaded, in all its spellings."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Final
+from urllib.parse import quote, quote_plus, unquote, urlsplit
+
+HIDDEN: Final = "[secret]"
+SHORTEST: Final = 6
+SECRET_ENDINGS: Final = ("SECRET", "KEY", "KEY_ID", "TOKEN", "PASSWORD")
+
+
+class Redactor:
+    """Replaces every secret it has learned. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._secrets: set[str] = set()
+        self._accounts: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+
+    def learn(self, values: Iterable[str]) -> None:
+        """Remember secret values; one shorter than 6 characters would hide ordinary words and is left out."""
+        self._add(self._secrets, values)
+
+    def learn_account(self, account: str) -> None:
+        """Remember an account's id; lines show its last four characters."""
+        self._add(self._accounts, (account,))
+
+    def redact(self, text: str) -> str:
+        """The text without secrets: plain, URL-encoded, escaped and base64 spellings become `[secret]`."""
+        pattern = self._pattern
+        return text if pattern is None else pattern.sub(self._instead, text)
+
+    def _add(self, known: set[str], values: Iterable[str]) -> None:
+        with self._lock:
+            fresh = {value for value in values if len(value) >= SHORTEST} - known
+            if not fresh:
+                return
+            known |= fresh
+            spelled = set(chain.from_iterable(map(_spellings, self._secrets))) | self._accounts
+            longest_first = sorted(spelled, key=lambda one: (-len(one), one))
+            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+
+    def _instead(self, found: re.Match[str]) -> str:
+        text = found.group()
+        return f"••••{text[-4:]}" if text in self._accounts and text not in self._secrets else HIDDEN
+
+
+class RedactingFilter(logging.Filter):
+    """Takes the secrets out of a record before any handler writes it, its traceback included."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg = redact(record.getMessage())
+        record.args = None
+        if record.exc_info:
+            record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
+            record.exc_info = None
+        if record.stack_info:
+            record.stack_info = redact(record.stack_info)
+        return True
+
+
+def secrets_among(environ: Mapping[str, str], alert_variables: Iterable[str] = ()) -> Iterator[str]:
+    """The values that count as secret: those of variables named like one, and the private parts of alert addresses."""
+    addresses = frozenset(alert_variables)
+    for name, value in environ.items():
+        if name in addresses:
+            yield value
+            yield from url_secrets(value)
+        elif name.upper().endswith(SECRET_ENDINGS):
+            yield value
+
+
+def url_secrets(text: str) -> Iterator[str]:
+    """The parts of addresses that let somebody in: user and password, path and query."""
+    for address in re.split(r"[\s,]+", text):
+        try:
+            parts = urlsplit(address)
+        except ValueError:
+            continue
+        if not parts.scheme:
+            continue
+        user, at, _ = parts.netloc.rpartition("@")
+        if at:
+            yield from (user, unquote(user), *user.split(":", 1), *map(unquote, user.split(":", 1)))
+        yield from (parts.path.strip("/"), parts.query)
+        yield from (piece for piece in parts.path.split("/") if len(piece) >= 8)
+        yield from (pair.partition("=")[2] for pair in parts.query.split("&"))
+
+
+def _spellings(value: str) -> Iterator[str]:
+    """Every form in which a value is met: as it is, as an address, as Python or JSON writes it, as base64."""
+    plain = {value, repr(value)[1:-1], json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+    yield from plain
+    yield from (quote(value), quote(value, safe=""), quote_plus(value))
+    for prefix in (b"", b"x", b"xx"):  # base64 depends on where in the whole the value begins
+        raw = prefix + value.encode("utf-8", "surrogateescape")
+        coded = base64.b64encode(raw).decode()
+        start = -(-len(prefix) * 8 // 6)  # characters that hold bits of what stands before
+        end = len(raw) * 8 // 6  # characters that hold no bit of what follows
+        middle = coded[start:end]
+        if len(middle) >= SHORTEST:
+            yield middle
+            yield middle.replace("+", "-").replace("/", "_")
+
+
+_KNOWN: Final = Redactor()
+
+
+def learn(values: Iterable[str]) -> None:
+    """Let this process's redactor remember secret values."""
+    _KNOWN.learn(values)
+
+
+def learn_account(account: str) -> None:
+    """Let this process's redactor remember an account's id."""
+    _KNOWN.learn_account(account)
+
+
+def redact(text: str) -> str:
+    """A text without any secret this process has loaded."""
+    return _KNOWN.redact(text)
