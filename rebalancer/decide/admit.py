@@ -110,10 +110,20 @@ def usable_prices(snapshot: Snapshot, rules: Quotes) -> Prices:
             bid[quote.symbol], ask[quote.symbol] = quote.bid, quote.ask
         else:
             unusable[quote.symbol] = problem or "no quote"
-            known = [price for price in (quote.last, quote.ask, quote.bid) if price is not None and price > 0]
-            if known:
-                value[quote.symbol] = known[0]
+            worth = _worth(quote, spread_max)
+            if worth is not None:
+                value[quote.symbol] = worth
     return Prices(usable, bid, ask, value, unusable)
+
+
+def _worth(quote: Quote, spread_max: Decimal) -> Decimal | None:
+    """What a share counts for under the caps although its quote is no price: the last trade, or the mid when that is
+    more and the sides are close together (an old quote, or a crossed one). None when nothing is known."""
+    known = [price for price in (quote.last, quote.ask, quote.bid) if price is not None and price > 0]
+    if quote.bid is None or quote.ask is None or not (quote.bid > 0 and quote.ask > 0):
+        return known[0] if known else None
+    is_narrow = 2 * abs(quote.ask - quote.bid) <= spread_max * (quote.ask + quote.bid)
+    return max(known[0], (quote.bid + quote.ask) / 2) if is_narrow else known[0]
 
 
 def quote_problem(quote: Quote, as_of: datetime, age_max_seconds: float, spread_max: Decimal) -> str | None:

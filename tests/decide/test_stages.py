@@ -280,3 +280,22 @@ def test_room_that_a_reduction_has_not_made_yet_is_not_given_away() -> None:
     assert decided.verdicts[1].because.endswith("cut from 20 to 10 shares by sector E; 10 shares to buy")
     assert {use.name for use in decided.limits if use.binds} == {"sector:E"}
     assert [t.factors for t in decided.targets] == [{}, {}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "worth"),
+    [
+        ({"bid": D("50.04"), "ask": D("50.00"), "last": D("50.00")}, "50.02"),  # crossed: the caps count the more
+        ({"bid": D("50.04"), "ask": D("50.00"), "last": D("50.10")}, "50.10"),
+        ({"bid": D("40"), "ask": D("9000")}, "50"),  # too wide: the last trade
+        ({"bid": D("40"), "ask": D("9000"), "last": None}, "9000"),
+        ({"bid": None}, "50"),
+        ({"bid": None, "last": None}, "50.01"),
+        ({"bid": D(0), "ask": D(0), "last": D("51")}, "51"),
+        ({"bid": None, "ask": None, "last": None}, "48"),  # nothing: what was paid for it
+    ],
+)
+def test_what_a_share_counts_for_without_a_usable_price(changes: dict[str, Any], worth: str) -> None:
+    facts = snapshot(quotes=(quote("A", **changes),), positions=book(A="10"))
+    prices = usable_prices(facts, rules().quotes)
+    assert (dict(prices.usable), prices.value["A"]) == ({}, D(worth))
