@@ -6,14 +6,17 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rebalancer.cli.exits import Exit
-from rebalancer.cli.screen import warn
+from rebalancer.cli.screen import terminal_width, wants_colour, warn
+
+TONES: Final = {"warning": "warn", "action": "bad"}
 
 
-def show_alerts(config: Sequence[Path] | None, *, limit: int, as_json: bool) -> int:
+def show_alerts(config: Sequence[Path] | None, *, limit: int, as_json: bool, colour: bool) -> int:
     """List the newest alerts, newest first, each with what became of it on every channel."""
+    from rebalancer.report.columns import paint, wrap
     from rebalancer.report.visible import visible
     from rebalancer.session.alerting import delivery_states
     from rebalancer.session.setup import load_setup
@@ -33,10 +36,13 @@ def show_alerts(config: Sequence[Path] | None, *, limit: int, as_json: bool) -> 
     warn(found.problems)
     if not found.channels:
         sys.stderr.write("no channel is set up: alerts stay in the journal; see docs/alerts.md\n")
+    width, painted = terminal_width(), colour and wants_colour()
     for row in rows:
         states = ", ".join(f"{channel}: {state}" for channel, state in row["channels"].items())
         head = f"{row['at']}  {row['level']:<7}  {visible(row['code'])}  {visible(row['key'])}".rstrip()
-        sys.stdout.write(f"{head}\n    {visible(row['text'])}\n" + (f"    {states}\n" if states else ""))
+        lines = [paint(line, TONES.get(row["level"], ""), painted) for line in wrap(head, width, " " * 4, "")]
+        lines += [line for text in (visible(row["text"]), states) if text for line in wrap(text, width, " " * 4)]
+        sys.stdout.write("\n".join(lines) + "\n")
     if not rows:
         sys.stdout.write("no alerts\n")
     return Exit.DONE

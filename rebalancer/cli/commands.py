@@ -160,11 +160,18 @@ def session(
 
 
 @app.command()
-def status(json: Json = False, no_color: NoColour = False) -> None:
-    """Show where things stand, from the local journal alone. Example: rebalancer status --json"""
+def status(
+    json: Json = False,
+    live: Annotated[bool, typer.Option("--live", help="Ask the broker too, and show both.")] = False,
+    no_color: NoColour = False,
+) -> None:
+    """Show where things stand, from the local journal alone.
+
+    Example: rebalancer status | rebalancer status --json | rebalancer status --live
+    """
     from rebalancer.cli.status import show_status
 
-    raise typer.Exit(show_status(as_json=json, colour=not no_color))
+    raise typer.Exit(show_status(as_json=json, colour=not no_color, live=live))
 
 
 @app.command()
@@ -175,6 +182,7 @@ def explain(
     ] = None,
     config: Config = None,
     json: Json = False,
+    no_color: NoColour = False,
 ) -> None:
     """Show why a symbol was or was not traded.
 
@@ -182,7 +190,7 @@ def explain(
     """
     from rebalancer.cli.past import show_explanation
 
-    raise typer.Exit(show_explanation(symbol, cycle, config, as_json=json))
+    raise typer.Exit(show_explanation(symbol, cycle, config, as_json=json, colour=not no_color))
 
 
 @app.command()
@@ -191,6 +199,7 @@ def history(
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many cycles, newest first.")] = 20,
     json: Json = False,
     form: Annotated[str | None, typer.Option("--format", help="csv or json: cycles as a table, oldest first.")] = None,
+    no_color: NoColour = False,
 ) -> None:
     """List past cycles. Example: rebalancer history --limit 5 | rebalancer history --format csv"""
     from rebalancer.cli.past import show_history
@@ -199,7 +208,7 @@ def history(
         from rebalancer.cli.export import export_table
 
         raise typer.Exit(export_table("cycles", config, form=form, since=None, to=None, limit=limit))
-    raise typer.Exit(show_history(limit, config, as_json=json))
+    raise typer.Exit(show_history(limit, config, as_json=json, colour=not no_color))
 
 
 @app.command()
@@ -384,12 +393,13 @@ def alerts(
     config: Config = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many, newest first.")] = 20,
     json: Json = False,
+    no_color: NoColour = False,
 ) -> None:
     """List alerts and what became of each. Example: rebalancer alerts --limit 5; rebalancer alerts test"""
     from rebalancer.cli.alerts import show_alerts
 
     if context.invoked_subcommand is None:
-        raise typer.Exit(show_alerts(config, limit=limit, as_json=json))
+        raise typer.Exit(show_alerts(config, limit=limit, as_json=json, colour=not no_color))
 
 
 @alerts_app.command("test")

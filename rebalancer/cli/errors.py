@@ -52,11 +52,18 @@ def guarded(app: Callable[[], object]) -> int:
 
 def _unexpected(error: Exception) -> int:
     if os.environ.get("REBALANCER_TRACEBACK"):
-        traceback.print_exc()
+        sys.stderr.write(_redacted(traceback.format_exc()))
     kind = type(error).__name__
     return _said(f"unexpected {kind}: {error}\n  hint: REBALANCER_TRACEBACK=1 shows where", Exit.UNEXPECTED)
 
 
 def _said(problem: object, code: int) -> int:
-    sys.stderr.write(f"error: {problem}\n")
+    sys.stderr.write(_redacted(f"error: {problem}\n"))
     return code
+
+
+def _redacted(text: str) -> str:
+    from rebalancer.world.logs.redact import learn, redact, secrets_among
+
+    learn(secrets_among(os.environ))  # the error may come before anything was loaded
+    return redact(text)

@@ -26,14 +26,14 @@ def _run() -> None:
     put_in_force(found)
     words = found.rest
     if words[:1] == ["status"] and set(words[1:]) <= STATUS_WORDS:
-        _status(words[1:])
+        _status(words[1:], live=found.command_line.live)
     _parsed(words)
 
 
-def _status(words: list[str]) -> None:
+def _status(words: list[str], *, live: bool) -> None:
     from rebalancer.cli.status import show_status
 
-    sys.exit(show_status(as_json="--json" in words, colour="--no-color" not in words))
+    sys.exit(show_status(as_json="--json" in words, colour="--no-color" not in words, live=live))
 
 
 def _parsed(words: list[str]) -> None:

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from rebalancer.session.setup import Setup
 
 
-def show_explanation(symbol: str, cycle_id: str | None, config: Sequence[Path] | None, *, as_json: bool) -> int:
+def show_explanation(
+    symbol: str, cycle_id: str | None, config: Sequence[Path] | None, *, as_json: bool, colour: bool
+) -> int:
     """Print the chain of one symbol: signal, weight, caps, target, band, rounding, order, fill."""
     import json
 
+    from rebalancer.cli.past_symbol import remembered
     from rebalancer.documents import BadDocument, plain
     from rebalancer.report.text import explain_text
     from rebalancer.session.archive import past_record
@@ -35,7 +38,9 @@ def show_explanation(symbol: str, cycle_id: str | None, config: Sequence[Path] |
         return Exit.USAGE
     with Journal.open(setup.journal) as journal:
         record = past_record(journal, cycle_id)
-    if record is None:
+        account_id = "" if record is None else record.snapshot.account.id
+        known = None if record is None else remembered(journal, account_id, record.plan.cycle_id, name)
+    if record is None or known is None:
         sys.stderr.write(f"error: there is no {'planned cycle' if cycle_id is None else f'cycle {cycle_id}'}\n")
         return Exit.USAGE
     if as_json:
@@ -46,15 +51,18 @@ def show_explanation(symbol: str, cycle_id: str | None, config: Sequence[Path] |
             "signals": [plain(s) for s in record.snapshot.signals if s.symbol == name],
             "target": next((plain(t) for t in record.plan.targets if t.symbol == name), None),
             "orders": [plain(o) for o in record.orders if o.symbol == name],
+            "protection": known.protection,
+            "last_orders": [plain(order) for order in known.orders],
+            "source_weights": dict(known.weights),
             "verdicts": [plain(v) for v in (*record.verdicts, *record.plan.unsignalled) if v.symbol == name],
         }
         sys.stdout.write(json.dumps(chain, indent=1, ensure_ascii=False) + "\n")
     else:
-        sys.stdout.write(explain_text(name, record, width=terminal_width()))
+        sys.stdout.write(explain_text(name, record, known, width=terminal_width(), colour=colour and wants_colour()))
     return Exit.DONE
 
 
-def show_history(limit: int, config: Sequence[Path] | None, *, as_json: bool) -> int:
+def show_history(limit: int, config: Sequence[Path] | None, *, as_json: bool, colour: bool) -> int:
     """List past cycles, newest first."""
     import json
 
@@ -73,7 +81,7 @@ def show_history(limit: int, config: Sequence[Path] | None, *, as_json: bool) ->
         document = {"schema": "rebalancer.history/1", "cycles": [plain(run) for run in runs]}
         sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     else:
-        sys.stdout.write(history_table(runs, width=terminal_width(), colour=wants_colour()))
+        sys.stdout.write(history_table(runs, width=terminal_width(), colour=colour and wants_colour()))
     return Exit.DONE
 
 

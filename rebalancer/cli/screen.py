@@ -12,8 +12,10 @@ from pathlib import Path
 
 def warn(warnings: Sequence[str]) -> None:
     """Print warnings to stderr."""
+    from rebalancer.world.logs.redact import redact
+
     for warning in warnings:
-        sys.stderr.write(f"warning: {warning}\n")
+        sys.stderr.write(redact(f"warning: {warning}\n"))
 
 
 def terminal_width() -> int | None:
@@ -45,4 +47,10 @@ class _Lines(logging.Handler):
 
 def log_to_stderr() -> None:
     """Show our own warnings and errors on stderr, one line each."""
-    logging.getLogger("rebalancer").handlers[:] = [_Lines(logging.WARNING)]
+    from rebalancer.world.logs.redact import RedactingFilter, learn, redact_stderr, secrets_among
+
+    learn(secrets_among(os.environ))
+    redact_stderr()
+    lines = _Lines(logging.WARNING)
+    lines.addFilter(RedactingFilter())
+    logging.getLogger("rebalancer").handlers[:] = [lines]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Final
 from rebalancer.cli.exits import Exit
 from rebalancer.cli.screen import terminal_width, wants_colour
 from rebalancer.cli.status_more import with_more
+from rebalancer.cli.status_next import with_next
 from rebalancer.documents import plain
 from rebalancer.outcomes import CycleOutcome
 from rebalancer.report.records import Mode, RunSummary, StatusView
@@ -31,36 +32,50 @@ MODES: Final[tuple[Mode, ...]] = ("simulated", "paper", "live")
 TODAY: Final = timedelta(hours=18)  # orders younger than this count as today's: no day is longer, no two are closer
 
 
-def show_status(*, as_json: bool, colour: bool) -> int:
-    """Print the status. Exit code 0, also when nothing has been run yet."""
+def show_status(*, as_json: bool, colour: bool, live: bool = False) -> int:
+    """Print the status; `live` asks the broker too. Exit code 0, also when nothing has been run yet."""
+    if live:
+        from rebalancer.cli.status_live import show_both
+
+        return show_both(as_json=as_json, colour=colour)
+    view, _ = gathered(MODES)
+    sys.stdout.write(written(view, {}) if as_json else shown(view, colour=colour))
+    return Exit.DONE
+
+
+def gathered(modes: Sequence[Mode]) -> tuple[StatusView, Mapping[str, Decimal]]:
+    """What is known here of the account that ran last in one of these modes, and the signed shares it should hold."""
     now = datetime.now(UTC)  # noqa: TID251 - how long ago the last cycle ran is told by this machine's clock
-    journals = [(mode, state_directory() / mode / JOURNAL_NAME) for mode in MODES]
+    journals = [(mode, state_directory() / mode / JOURNAL_NAME) for mode in modes]
     there = [(path.stat().st_mtime, mode, path) for mode, path in journals if path.exists()]
-    if not there:
-        view = nothing_yet(now)
-    else:
+    view, expected = nothing_yet(now)._replace(mode=modes[0]), dict[str, Decimal]()
+    if there:
         _, mode, path = max(there)
         look = glance(path, day_start=now - TODAY)
-        view = nothing_yet(now)
         if look is not None:
             view = view_of(look, mode, path, now)
             if view.now != now:  # its day is told by the exchange's own clock
                 look = glance(path, day_start=view.now - TODAY) or look
                 view = view_of(look, mode, path, now)
             view = with_more(view, look, path)
-    where = environment_of(os.environ)
+            expected = dict(look.last_end.expected_positions) if look.last_end is not None else expected
+    view = with_next(view, {mode: path.parent for mode, path in journals})
     profile = os.environ.get(PROFILE, "").strip()
-    if as_json:
-        import json
+    return view._replace(environment=environment_of(os.environ).name, profile=profile), expected
 
-        extra = {"environment": where.name, "environment_because": where.because, "profile": profile or None}
-        document = {"schema": "rebalancer.status/1", **plain(view), **extra}
-        sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-    else:
-        sys.stdout.write(status_text(view, width=terminal_width(), colour=colour and wants_colour()))
-        named = f", profile {profile}" if profile else ""
-        sys.stderr.write(f"environment: {where.name} ({where.because}){named}\n")
-    return Exit.DONE
+
+def shown(view: StatusView, *, colour: bool) -> str:
+    """The screen."""
+    return status_text(view, width=terminal_width(), colour=colour and wants_colour())
+
+
+def written(view: StatusView, more: Mapping[str, object]) -> str:
+    """The document, with more keys."""
+    import json
+
+    because = {"environment_because": environment_of(os.environ).because}
+    document = {"schema": "rebalancer.status/1", **plain(view), **because, **more}
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def view_of(look: Glance, mode: Mode, path: Path, now: datetime) -> StatusView:
@@ -99,7 +114,7 @@ def view_of(look: Glance, mode: Mode, path: Path, now: datetime) -> StatusView:
         unknown_orders=look.unknown,
         alerts=tuple(str(alert.body.get("text", "")) for alert in look.alerts),
         next_at=None,
-        next_hint="no schedule; run one cycle with: rebalancer run-now",
+        next_hint="",
     )
 
 
@@ -130,7 +145,7 @@ def nothing_yet(now: datetime) -> StatusView:
         unknown_orders=0,
         alerts=(),
         next_at=None,
-        next_hint="run one cycle with: rebalancer run-now",
+        next_hint="",
     )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from rebalancer.cli.status_next import newest_report
 from rebalancer.report.numbers import span_text
 from rebalancer.report.records import LimitGlance, StatusView
 from rebalancer.world.journal.glance import Glance
@@ -24,25 +25,27 @@ def with_more(view: StatusView, look: Glance, path: Path) -> StatusView:
         return view
     shown = look.alerts[:ALERTS_SHOWN]
     more = look_again(path, look.account_id, [alert.seq for alert in shown])
-    drift, band = _drift(more.plan)
+    drift, band, drift_of = _drift(more.plan)
     protection, unprotected = _protection(more, look)
     return view._replace(
         alerts=tuple(_alert(alert, more, view.now) for alert in shown),
         drift=drift,
         band=band,
+        drift_of=drift_of,
+        report=newest_report(view.mode, more.rules),
         limits=_limits(more, look),
         protection=protection,
         unprotected=unprotected,
     )
 
 
-def _drift(plan: Mapping[str, Any] | None) -> tuple[float | None, float | None]:
-    """The largest drift of the plan, with its name's band."""
+def _drift(plan: Mapping[str, Any] | None) -> tuple[float | None, float | None, str]:
+    """The largest drift of the plan, with its name's band and the name."""
     targets = plan["targets"] if plan is not None else []
     if not targets:
-        return None, None
+        return None, None, ""
     widest = max(targets, key=lambda target: abs(target["drift"]))
-    return abs(widest["drift"]), widest["band"]
+    return abs(widest["drift"]), widest["band"], str(widest["symbol"])
 
 
 def _limits(more: MoreOfIt, look: Glance) -> tuple[LimitGlance, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rebalancer.decisions import Target, Verdict
 from rebalancer.report.allocation import target_of
-from rebalancer.report.columns import wrap
+from rebalancer.report.columns import paint, wrap
 from rebalancer.report.numbers import (
     NONE,
     basis_points,
@@ -19,6 +19,7 @@ from rebalancer.report.numbers import (
 )
 from rebalancer.report.records import OrderLine, RunRecord
 from rebalancer.report.redact import redact
+from rebalancer.report.remembered import Remembered, afterwards, checks, consensus
 from rebalancer.report.trades import Trade, trades
 from rebalancer.report.visible import visible, visible_symbol
 from rebalancer.report.words import limit_name, outcome_word
@@ -26,24 +27,33 @@ from rebalancer.report.words import limit_name, outcome_word
 Links = list[tuple[str, str]]
 
 
-def explain_text(symbol: str, record: RunRecord, *, width: int | None = None) -> str:
+def explain_text(
+    symbol: str, record: RunRecord, known: Remembered | None = None, *, width: int | None = None, colour: bool = False
+) -> str:
     """The chain for one symbol: signal, weight, caps with their factors, target, band, rounding, order, fill, outcome.
 
-    Links that do not exist are left out. A symbol that the cycle did not meet gets one sentence.
+    Links that do not exist are left out. A symbol that the cycle did not meet gets one sentence. known: what rules and
+    journal know besides; its texts may hold no account number.
     """
     record = redact(record)
     target = target_of(record, symbol)
     mine = [trade for trade in trades(record) if trade.line.symbol == symbol]
     links = _signals(symbol, record)
+    if known is not None and target is not None and not target.implied:
+        links += consensus(symbol, record, known.weights)
     if target is not None:
         links += [*_sizing(target, record), _band(target)]
+    if known is not None and links:
+        links += checks(symbol, record, target, known)
     for trade in mine:
         links += _order(trade)
     links += _ends(symbol, record, told={trade.because for trade in mine})
+    if known is not None and (links or known.orders):
+        links += afterwards(known)
     name = visible_symbol(symbol)
     if not links:
         return f"{name}: no signal, no position and no order in cycle {visible_symbol(record.snapshot.cycle_id)}\n"
-    lines = wrap(_headline(name, target, mine), width, "  ", "")
+    lines = [paint(line, "bold", colour) for line in wrap(_headline(name, target, mine), width, "  ", "")]
     for title, text in links:
         lines += wrap(text, width, " " * 12, f"  {title:<9} ")
     return "\n".join(lines) + "\n"
@@ -54,7 +64,7 @@ def _headline(name: str, target: Target | None, mine: list[Trade]) -> str:
     if target is not None:
         head += (
             f"  now {percent(target.held_weight)}  target {percent(target.weight)}"
-            f"  drift {points(target.held_weight - target.weight, sign=True)}  band ±{fixed(target.band * 100, 2)} pp"
+            f"  drift {points(target.held_weight - target.weight, sign=True)}  {_width(target)}"
         )
     actions = [
         f"{trade.line.side.upper()} {shares(trade.line.planned_qty)} sh"
@@ -114,7 +124,13 @@ def _sizing(target: Target, record: RunRecord) -> Links:
 def _band(target: Target) -> tuple[str, str]:
     distance = abs(target.drift)  # counts what is on the way
     place = "outside" if distance > target.band else "inside"
+    if target.band == 0:
+        return ("band", f"{points(distance)} from the target; no band, since it is to be closed")
     return ("band", f"{points(distance)} from the target is {place} ±{fixed(target.band * 100, 2)} pp")
+
+
+def _width(target: Target) -> str:
+    return f"band ±{fixed(target.band * 100, 2)} pp" if target.band else "to be closed"
 
 
 def _order(trade: Trade) -> Links:

@@ -141,7 +141,8 @@ class StatusView(NamedTuple):
     `drawdown` is a fraction below the high-water mark, zero or more. `stopped` says in words why nothing may be sent
     (kill switch, pause), empty when armed. `next_hint` is a whole sentence. `drift` is the largest weight that the last
     plan wanted to close and `band` that name's half band, both fractions of capital; `limits` the most used first;
-    `protection` says how positions are protected, `unprotected` which have no exits at the broker.
+    `protection` says how positions are protected, `unprotected` which have no exits at the broker. `drift_of` is the
+    name of that largest drift; `next_here` is `next_at` by this machine's clock, such as "16:10".
     """
 
     mode: Mode
@@ -166,3 +167,24 @@ class StatusView(NamedTuple):
     protection: str = ""
     unprotected: tuple[str, ...] = ()
     report: str = ""
+    environment: str = ""
+    profile: str = ""
+    drift_of: str = ""
+    next_here: str = ""
+
+
+class AtTheBroker(NamedTuple):
+    """What the broker itself says at `asked_at`, beside what the journal knows: `differences` is a line for each
+    position and order on which they do not agree. Of the open orders `open_orders` are those of cycles, `exit_orders`
+    the exits that protect positions, `foreign_orders` are not ours."""
+
+    asked_at: datetime
+    account_id: str
+    equity: Decimal
+    cash: Decimal
+    positions: int
+    open_orders: int
+    exit_orders: int
+    foreign_orders: int
+    restrictions: tuple[str, ...]
+    differences: tuple[str, ...]

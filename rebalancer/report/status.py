@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from rebalancer.report.columns import clip, paint, wrap
-from rebalancer.report.numbers import NONE, amount_of, day_text, fixed, hour_text, masked, money, percent, span_text
-from rebalancer.report.records import LimitGlance, StatusView
-from rebalancer.report.visible import visible
+from rebalancer.report.columns import Row, paint, table, wrap
+from rebalancer.report.numbers import (
+    NONE,
+    amount_of,
+    clock_text,
+    day_text,
+    fixed,
+    hour_text,
+    masked,
+    money,
+    percent,
+    span_text,
+)
+from rebalancer.report.records import AtTheBroker, LimitGlance, StatusView
+from rebalancer.report.visible import visible, visible_symbol
 from rebalancer.report.words import MODE_NAME, cycle_word, limit_name
 
 
 def status_text(view: StatusView, *, width: int | None, colour: bool) -> str:
     """Write the status; every fact that is not known is a dash, an alert is a line of its own."""
-    stopped = f"✘ stopped: {visible(view.stopped)}" if view.stopped else "✔ armed"
+    head = wrap(_head(view), width, " " * 9, "")
     lines = [
-        paint(
-            clip(f"{MODE_NAME[view.mode]} {masked(view.account_id)}   {stopped}", width),
-            "bad" if view.stopped else "bold",
-            colour,
-        ),
+        *(paint(line, "bad" if view.stopped else "bold", colour) for line in head),
         *_wrapped("last", _last(view), width),
         *_wrapped("equity", _money(view), width),
         *_wrapped("orders", _orders(view), width),
@@ -27,8 +34,41 @@ def status_text(view: StatusView, *, width: int | None, colour: bool) -> str:
     ]
     for alert in view.alerts:
         lines += [paint(line, "warn", colour) for line in _wrapped("alert", f"! {visible(alert)}", width)]
-    when = "" if view.next_at is None else f"{day_text(view.next_at)} {hour_text(view.next_at)} ET   "
-    return "\n".join([*lines, *_wrapped("next", when + visible(view.next_hint), width)]) + "\n"
+    return "\n".join([*lines, *_wrapped("next", _when(view) + visible(view.next_hint), width)]) + "\n"
+
+
+def broker_text(view: StatusView, told: AtTheBroker, *, width: int | None, colour: bool) -> str:
+    """Write what the broker says beside what the journal knows, and where they differ."""
+    held = NONE if view.positions is None else f"{view.positions:,}"
+    rows = [
+        Row(("equity", money(view.equity), money(told.equity))),
+        Row(("cash", money(view.cash), money(told.cash))),
+        Row(("positions", held, f"{told.positions:,}")),
+        Row(("open orders", f"{view.open_orders + view.unknown_orders:,}", f"{told.open_orders:,}")),
+        Row(("exits resting", NONE, f"{told.exit_orders:,}")),
+        Row(("orders of others", NONE, f"{told.foreign_orders:,}")),
+    ]
+    asked = f"asked {masked(told.account_id)} at {day_text(told.asked_at)} {clock_text(told.asked_at)} ET"
+    lines = _wrapped("broker", asked, width)
+    lines += table(("", "journal", "broker"), "<>>", rows, width=width, colour=colour)
+    for text in (*told.restrictions, *told.differences):
+        lines += [paint(line, "warn", colour) for line in _wrapped("differs", f"! {visible(text)}", width)]
+    if not told.restrictions and not told.differences:
+        lines += _wrapped("differs", "nothing: positions and open orders agree", width)
+    return "\n".join(lines) + "\n"
+
+
+def _head(view: StatusView) -> str:
+    where = ", ".join(visible(text) for text in (view.environment, view.profile and f"profile {view.profile}") if text)
+    stopped = f"✘ stopped: {visible(view.stopped)}" if view.stopped else "✔ armed"
+    return "   ".join(part for part in (f"{MODE_NAME[view.mode]} {masked(view.account_id)}", where, stopped) if part)
+
+
+def _when(view: StatusView) -> str:
+    if view.next_at is None:
+        return ""
+    here = f" ({view.next_here} local)" if view.next_here else ""
+    return f"{day_text(view.next_at)} {hour_text(view.next_at)} ET{here}   "
 
 
 def _last(view: StatusView) -> str:
@@ -70,8 +110,7 @@ def _more(view: StatusView, width: int | None) -> list[str]:
     """Drift, limits, protection and the report: a line each, left out when nothing is known."""
     lines: list[str] = []
     if view.drift is not None:
-        band = "" if view.band is None else f" of ±{fixed(view.band * 100, 1)}"
-        lines += _wrapped("drift", f"max {fixed(view.drift * 100, 1)} pp{band} at the last plan", width)
+        lines += _wrapped("drift", f"{_drift(view.drift, view.band, view.drift_of)} at the last plan", width)
     if view.limits:
         lines += _wrapped("limits", ", ".join(_limit(use) for use in view.limits), width)
     if view.protection:
@@ -80,6 +119,19 @@ def _more(view: StatusView, width: int | None) -> list[str]:
     if view.report:
         lines += _wrapped("report", visible(view.report), width)
     return lines
+
+
+def _drift(drift: float, band: float | None, symbol: str) -> str:
+    """The largest drift beside its band; a name that is to be closed has no band, and any drift is traded."""
+    told = [visible_symbol(symbol)] if symbol else []
+    told += ["to be closed"] if band == 0 else []
+    text = f" of ±{_wide(band * 100)}" if band else ""
+    return f"max {fixed(drift * 100, 2)} pp{text}" + (f" ({', '.join(told)})" if told else "")
+
+
+def _wide(band: float) -> str:
+    """With as many digits as it takes to be more than zero."""
+    return next((text for text in (fixed(band, digits) for digits in (2, 4, 6)) if text.strip("0.")), "0.000001")
 
 
 def _limit(use: LimitGlance) -> str:

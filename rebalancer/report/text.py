@@ -7,9 +7,10 @@ whole text, which ends with a line break. Light on purpose: nothing here needs m
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from rebalancer.report.attention import Attention, attention
-from rebalancer.report.columns import Row, clip, paint, table, wrap
+from rebalancer.report.columns import GAP, Row, cells_wide, clip, paint, table, wrap
 from rebalancer.report.explain import explain_text
 from rebalancer.report.numbers import clock_text, day_text, fixed, hour_text, masked, price, shares
 from rebalancer.report.records import RunRecord, RunSummary
@@ -21,6 +22,8 @@ from rebalancer.report.visible import visible, visible_symbol
 from rebalancer.report.words import MODE_NAME, Word, cycle_word
 
 __all__ = ["explain_text", "history_table", "plan_table", "run_table", "status_text"]
+
+WIDE: Final = 100  # columns from which a table need not save any
 
 
 def run_table(record: RunRecord, *, width: int | None, colour: bool) -> str:
@@ -50,10 +53,11 @@ def plan_table(record: RunRecord, *, width: int | None, colour: bool) -> str:
 
 def history_table(cycles: Iterable[RunSummary], *, width: int | None, colour: bool) -> str:
     """Past cycles, one line each, in the order given."""
-    rows = [_past(cycle) for cycle in cycles]
+    rows = [_past(cycle, width) for cycle in cycles]
     if not rows:
         return "No cycle has run yet. Start one with: rebalancer run-now\n"
     head = ("day", "ET", "mode", "filled", "traded USD", "needs", "outcome")
+    rows = _below(rows, head, width)
     return "\n".join(table(head, "<<<>>>" + "<", rows, width=width, colour=colour)) + "\n"
 
 
@@ -97,10 +101,25 @@ def _planned(trade: Trade, weights: tuple[float, float] | None) -> Row:
     return Row(cells, "", _paragraphs(trade.because, trade.note))
 
 
-def _past(cycle: RunSummary) -> Row:
+def _below(rows: Sequence[Row], head: Sequence[str], width: int | None) -> list[Row]:
+    """Rows whose last cell would be cut at this width say it in full in a line of their own."""
+    if width is None:
+        return list(rows)
+    every = [tuple(head), *(row.cells for row in rows)]
+    before = sum(max(cells_wide(cells[k]) for cells in every) + len(GAP) for k in range(len(head) - 1))
+    room = width - before - len(GAP)
+    return [
+        row if cells_wide(row.cells[-1]) <= room else row._replace(cells=(*row.cells[:-1], ""), below=(row.cells[-1],))
+        for row in rows
+    ]
+
+
+def _past(cycle: RunSummary, width: int | None) -> Row:
+    """On a narrow terminal the day goes without its name."""
     word = cycle_word(cycle.outcome)
+    day = day_text(cycle.started_at)
     cells = (
-        day_text(cycle.started_at),
+        day if width is None or width >= WIDE else day.partition(" ")[2],
         hour_text(cycle.started_at),
         MODE_NAME[cycle.mode],
         f"{cycle.filled} of {cycle.orders}",

@@ -84,7 +84,7 @@ class Session:
         notify: Notify,
         work: Work,
         rules: Rules,
-        note: Callable[[date, datetime | None, str], None] = lambda day, next_at, doing: None,
+        note: Callable[[date, datetime | None, str], None] | None = None,
     ) -> None:
         """note: told at every step the trading day, the next slot's time and what is being done."""
         self._broker, self._book, self._hours, self._clock = broker, book, hours, clock
@@ -96,6 +96,7 @@ class Session:
         self._marks = (clock.wall(), clock.monotonic())
         self._last = ""
         self._note, self._upcoming = note, deque[Slot]()
+        self._today: date | None = None
 
     def run(self) -> str:
         """Work through today, or around the clock through all days until stopped. Returns how it ended, in a sentence.
@@ -124,7 +125,7 @@ class Session:
         return f"the trading day {today.day} is closed"
 
     def _run_day(self, day: TradingDay) -> None:
-        self._upcoming = deque(day.slots)
+        self._today, self._upcoming = day.day, deque(day.slots)
         if day.hours is not None and not self._always:
             lead = timedelta(minutes=self._rules.session.start_lead_minutes)
             if not self._wait_until(day.hours.open - lead, f"waiting for the open, {_spoken(day.hours.open)}"):
@@ -279,8 +280,9 @@ class Session:
     def _say(self, status: str) -> None:
         """Tell the service manager, and whoever asks for the status, what is being done."""
         self._notify.status(status)
-        next_at = self._upcoming[0].at if self._upcoming else None
-        self._note(day_in_new_york(next_at or self._now()), next_at, status.partition("; last ")[0])
+        if self._note is not None and self._today is not None:
+            next_at = self._upcoming[0].at if self._upcoming else None
+            self._note(self._today, next_at, status.partition("; last ")[0])
 
     def _next(self, pending: Sequence[Slot], closes: datetime) -> str:
         last = f"; last {self._last}" if self._last else ""

@@ -31,10 +31,10 @@ def accept_books(journal: Journal, account_id: str, at: datetime, reason: str) -
         return False
     because = halted.because if halted is not None else f"{len(orders)} orders with our prefix are not in this journal"
     key = halted.cycle_id if halted is not None else RESTORED
-    body: dict[str, object] = {"reason": reason, "because": because}
+    said: dict[str, object] = {"reason": reason, "because": because}
     if orders:
-        body["orders"] = list(orders)
-    journal.record_event(account_id, None, at, "books_accepted", key, body)
+        said["orders"] = list(orders)
+    journal.record_event(account_id, None, at, "books_accepted", key, said)
     return True
 
 

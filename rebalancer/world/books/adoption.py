@@ -46,19 +46,23 @@ class UnknownOrders(AnotherProgram):
 
 def note_unknown(journal: Journal, account_id: str, at: datetime, error: UnknownOrders) -> None:
     """Write down which orders stopped us, for a person to accept; the same ones are not written twice in a row."""
-    last = journal.recall(account_id, KIND, last=1)
-    if account_id and not (last and list(last[-1].body["orders"]) == list(error.orders)):
+    if account_id and _noted(journal, account_id) != error.orders:
         journal.record_event(account_id, None, at, KIND, None, {"orders": list(error.orders)})
 
 
 def waiting_for_a_person(journal: Journal, account_id: str) -> tuple[str, ...]:
     """The orders that stopped the last run and that nobody has accepted yet."""
-    last = journal.recall(account_id, KIND, last=1)
-    if not last:
-        return ()
-    named = [str(name) for name in last[-1].body["orders"]]
+    named = _noted(journal, account_id)
     known = {*journal.orders(named), *accepted_orders(journal, account_id)}
     return tuple(name for name in named if name not in known)
+
+
+def _noted(journal: Journal, account_id: str) -> tuple[str, ...]:
+    """The orders of the last note, unless a cycle has ended since: then they stopped nothing more."""
+    last, ended = (journal.recall(account_id, kind, last=1) for kind in (KIND, "cycle_ended"))
+    if not last or (ended and ended[-1].seq > last[-1].seq):
+        return ()
+    return tuple(str(name) for name in last[-1].body["orders"])
 
 
 def accepted_orders(journal: Journal, account_id: str) -> frozenset[str]:

@@ -68,6 +68,8 @@ def glance(path: Path, *, day_start: datetime, account_id: str | None = None) ->
     head = HeadFile(path)
     witness = head.read()
     with _connected(path) as connection:
+        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+            return None  # it is just being made
         version = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         if version is None or version[0] != SCHEMA:
             return Glance(False, (), None, None, None, 0, 0, 0, None, Day(), None, None, ())

@@ -7,6 +7,7 @@ import json
 import logging
 import re
 import threading
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Final
@@ -15,6 +16,13 @@ from urllib.parse import quote, quote_plus, unquote, urlsplit
 HIDDEN: Final = "[secret]"
 SHORTEST: Final = 6
 SECRET_ENDINGS: Final = ("SECRET", "KEY", "KEY_ID", "TOKEN", "PASSWORD")
+ALERT_VARIABLES: Final = (
+    "REBALANCER_SMTP_URL",
+    "REBALANCER_ALERT_WEBHOOK",
+    "REBALANCER_APPRISE_URLS",
+    "REBALANCER_HEARTBEAT_URL",
+)
+_PLAIN_SCHEMES: Final = ("http", "https", "smtp", "smtps")
 
 
 class Redactor:
@@ -68,32 +76,34 @@ class RedactingFilter(logging.Filter):
         return True
 
 
-def secrets_among(environ: Mapping[str, str], alert_variables: Iterable[str] = ()) -> Iterator[str]:
+def secrets_among(environ: Mapping[str, str]) -> Iterator[str]:
     """The values that count as secret: those of variables named like one, and the private parts of alert addresses."""
-    addresses = frozenset(alert_variables)
     for name, value in environ.items():
-        if name in addresses:
+        if name in ALERT_VARIABLES:
             yield value
-            yield from url_secrets(value)
+            yield from _private_parts(value)
         elif name.upper().endswith(SECRET_ENDINGS):
             yield value
 
 
-def url_secrets(text: str) -> Iterator[str]:
-    """The parts of addresses that let somebody in: user and password, path and query."""
+def _private_parts(text: str) -> Iterator[str]:
+    """The parts of addresses that let somebody in: user and password, path and query. A path counts with its host,
+    so that one like `/alerts` hides no plain word; its parts count alone when they look like a token."""
     for address in re.split(r"[\s,]+", text):
         try:
             parts = urlsplit(address)
         except ValueError:
             continue
-        if not parts.scheme:
-            continue
-        user, at, _ = parts.netloc.rpartition("@")
+        users, at, host = parts.netloc.rpartition("@")
         if at:
-            yield from (user, unquote(user), *user.split(":", 1), *map(unquote, user.split(":", 1)))
-        yield from (parts.path.strip("/"), parts.query)
-        yield from (piece for piece in parts.path.split("/") if len(piece) >= 8)
+            user, _, password = users.partition(":")
+            yield from (users, unquote(users), *((password, unquote(password)) if password else (user, unquote(user))))
+        yield from (host + parts.path if len(parts.path) > 1 else "", parts.query)
         yield from (pair.partition("=")[2] for pair in parts.query.split("&"))
+        pieces = parts.path.split("/")
+        if parts.scheme not in _PLAIN_SCHEMES:  # apprise writes tokens in a host's place
+            pieces.append(host)
+        yield from (piece for piece in pieces if len(piece) >= 12 or re.search(r"[0-9A-Z]", piece))
 
 
 def _spellings(value: str) -> Iterator[str]:
@@ -128,3 +138,21 @@ def learn_account(account: str) -> None:
 def redact(text: str) -> str:
     """A text without any secret this process has loaded."""
     return _KNOWN.redact(text)
+
+
+def redact_stderr() -> None:
+    """Redact what libraries write to stderr by themselves: Python's warnings and logging's last resort."""
+    last = logging.lastResort
+    if last is not None and not any(isinstance(one, RedactingFilter) for one in last.filters):
+        last.addFilter(RedactingFilter())
+    warnings.formatwarning = _format_warning
+
+
+def _format_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,  # noqa: ARG001 - callers name it; a line of source says nothing to a trader
+) -> str:
+    return redact(f"{filename}:{lineno}: {category.__name__}: {message}\n")

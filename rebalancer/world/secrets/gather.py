@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from rebalancer.world.logs.redact import learn, secrets_among
 from rebalancer.world.secrets.aws import VARIABLE, read_aws
 from rebalancer.world.secrets.credentials_folder import read_credentials_folder
 from rebalancer.world.secrets.env_file import env_file_path, read_env_file
@@ -51,6 +52,7 @@ class Surroundings(Mapping[str, str]):
             secret_id = self._kept[VARIABLE].reveal()
             found = read_aws(secret_id, {key: kept.reveal() for key, kept in self._kept.items()})
             self._asked = True
+            _learn(found)
             self._kept = {key: Secret(value, f"AWS secret {secret_id}") for key, value in found.items()} | self._kept
         return self._kept.get(name)
 
@@ -69,7 +71,14 @@ def surroundings(environ: Mapping[str, str], profile: str) -> Surroundings:
     )
     kept: dict[str, Secret] = {}
     for origin, layer in layers:
+        _learn(layer)
         for name, value in layer.items():
             if name not in kept or (name in SECRET_NAMES and not kept[name].reveal()):
                 kept[name] = Secret(value, origin)
     return Surroundings({name: one for name, one in kept.items() if one.reveal() or name not in SECRET_NAMES})
+
+
+def _learn(values: Mapping[str, str]) -> None:
+    """No log line and no error will show these from now on, not even one that another place overrules."""
+    learn(secrets_among(values))
+    learn(value for name, value in values.items() if name in SECRET_NAMES)
