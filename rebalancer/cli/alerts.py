@@ -14,7 +14,7 @@ from rebalancer.cli.screen import terminal_width, wants_colour, warn
 TONES: Final = {"warning": "warn", "action": "bad"}
 
 
-def show_alerts(config: Sequence[Path] | None, *, limit: int, as_json: bool, colour: bool) -> int:
+def show_alerts(config: Sequence[Path] | None, *, limit: int, as_json: bool, colour: bool = True) -> int:
     """List the newest alerts, newest first, each with what became of it on every channel."""
     from rebalancer.report.columns import paint, wrap
     from rebalancer.report.visible import visible
