@@ -125,7 +125,8 @@ def test_positions_without_exits_at_the_broker_are_named(
         end = journal.last_end(account_id)
         assert end is not None
         held = sorted(end.expected_positions)
-        open_ones = {e.key for e in journal.newest_of_each("protection", account_id) if e.body["state"] == "open"}
+        newest = journal.newest_of_each("protection", account_id)
+        open_ones = {str(e.key) for e in newest if e.body["state"] == "open"}
         first, second, *_ = rests = sorted(open_ones & set(held))
         last = journal.recall(account_id, "protection", keys=[first], last=1)[0]
         journal.record_event(account_id, None, last.at, "protection", first, {**last.body, "state": "gone"})
