@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from alpaca.common.rest import RESTClient
 
 from rebalancer.world.brokers import AlpacaBroker, ReadOnlyBroker
 from rebalancer.world.brokers.broker_time import BrokerTime
+from rebalancer.world.brokers.transport import exact_number
 from rebalancer.world.clock import SystemClock, seconds_since_boot
 from rebalancer.world.ports import Broker, ReadBroker, WorldError
 from tests.brokers.making import CLOCK, FakeTime, an_order, scripted
@@ -150,3 +152,10 @@ assert not {"pandas", "numpy", "websockets"} & set(sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("text", ["1e99999999999999999999", "-1.0e-99999999999999999999", "1" * 30 + "e" + "9" * 400])
+def test_an_exponent_beyond_every_decimal_is_unreadable_and_nothing_worse(text: str) -> None:
+    with pytest.raises(ValueError, match="is beyond every number"):
+        exact_number(text)
+    assert exact_number("1.50") == Decimal("1.50")

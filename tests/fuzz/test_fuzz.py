@@ -16,10 +16,11 @@ import pytest
 from rebalancer.documents import BadDocument
 from rebalancer.rules import Rules
 from rebalancer.world.brokers.account_reading import read_account, read_clock, read_positions
-from rebalancer.world.brokers.fields import understood
+from rebalancer.world.brokers.fields import table, understood
 from rebalancer.world.brokers.market_reading import read_bars, read_instruments, read_quote
 from rebalancer.world.brokers.order_reading import read_activity, read_order
 from rebalancer.world.brokers.refusals import MESSAGE_LENGTH_MAX, refusal_of
+from rebalancer.world.brokers.transport import exact_number
 from rebalancer.world.config import load_rules
 from rebalancer.world.ports import BrokerUnavailable
 from rebalancer.world.signals import read_signals
@@ -76,13 +77,13 @@ ACTIVITY = {
 ASSETS = [{"symbol": "AAPL", "class": "us_equity", "tradable": True, "fractionable": True, "shortable": True,
            "easy_to_borrow": True, "status": "active", "min_trade_increment": None, "price_increment": None}]  # fmt: skip  # noqa: E501 - one sample
 READERS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
-    "order": (ORDER, read_order),
+    "order": (ORDER, lambda body: read_order(table(body, "order"))),
     "account": (ACCOUNT, lambda body: read_account(body, False)),
     "positions": ([POSITION, POSITION | {"symbol": "MSFT"}], read_positions),
     "clock": (CLOCK, read_clock),
     "quote": (QUOTE, lambda body: read_quote("AAPL", body)),
     "bars": (BARS, lambda body: read_bars(body, "us_equity")),
-    "activity": (ACTIVITY, read_activity),
+    "activity": (ACTIVITY, lambda body: read_activity(table(body, "activity"))),
     "assets": (ASSETS, lambda body: read_instruments(body, "us_equity")),
 }
 
@@ -124,7 +125,7 @@ def body_is_safe(kind: str, draws: random.Random) -> bool:
     """Read a damaged answer of the broker; True when it was taken. What is read holds no number that is not one."""
     sample, reader = READERS[kind]
     try:
-        body = json.loads(damaged(json.dumps(sample), draws), parse_float=Decimal, parse_constant=_refuse)
+        body = json.loads(damaged(json.dumps(sample), draws), parse_float=exact_number, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return False
     try:

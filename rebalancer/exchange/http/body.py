@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Final, NoReturn
 
 from starlette.requests import Request
@@ -20,7 +20,7 @@ async def json_object(request: Request) -> dict[str, object]:
     try:
         document = json.loads(raw.decode(), parse_float=Decimal, parse_constant=_refuse)
         json.dumps(document, default=str, ensure_ascii=False).encode()  # lone surrogates fail here, not in the store
-    except (ValueError, RecursionError):
+    except (ValueError, InvalidOperation, RecursionError):  # no decimal holds 1e9999999999999999999
         raise bad_request(_UNREADABLE) from None
     if not isinstance(document, dict):
         raise bad_request(_UNREADABLE)

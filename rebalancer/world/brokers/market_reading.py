@@ -120,4 +120,5 @@ def _day(at: datetime, kind: AssetClass) -> date:
 
 def _close(bar: Mapping[str, Any]) -> float:
     close = _price(bar, "c")
-    return math.nan if close is None else float(close)
+    price = math.nan if close is None else float(close)
+    return price if math.isfinite(price) else math.nan  # beyond every float: as a day without a close

@@ -20,7 +20,7 @@ import socket
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import requests
@@ -127,7 +127,7 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
 
 class _ExactResponse(requests.Response):
     def json(self, **_: Any) -> Any:
-        return json.loads(self.content, parse_float=Decimal, parse_constant=_refuse_constant)
+        return json.loads(self.content, parse_float=exact_number, parse_constant=_refuse_constant)
 
 
 class _Adapter(HTTPAdapter):
@@ -194,6 +194,14 @@ class AlpacaClient(RESTClient):
         self._session = self.session
         self._retry = 0
         self._retry_codes = []
+
+
+def exact_number(text: str) -> Decimal:
+    """A JSON number with a point or an exponent. Raises ValueError for an exponent that no decimal can hold."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"{text:.40} is beyond every number") from None
 
 
 def _refuse_constant(name: str) -> Any:
