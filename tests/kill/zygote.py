@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from typing import Any
 
 import rebalancer.cli.run
@@ -31,12 +32,14 @@ class Boundaries:
     """Counts, and kills this process at one of them."""
 
     def __init__(self, deadly: int, told: int) -> None:
-        self._deadly, self._told, self._count = deadly, told, 0
+        self._deadly, self._told, self._count, self._lock = deadly, told, 0, threading.Lock()
 
     def pass_one(self) -> None:
-        self._count += 1
-        os.pwrite(self._told, b"%10d" % self._count, 0)
-        if self._count == self._deadly:
+        with self._lock:  # orders leave from many threads, and each boundary has a number of its own
+            self._count += 1
+            number = self._count
+            os.pwrite(self._told, b"%10d" % number, 0)
+        if number == self._deadly:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def put_around(self, owner: Any, names: tuple[str, ...]) -> None:

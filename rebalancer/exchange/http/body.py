@@ -6,7 +6,7 @@ import json
 from decimal import Decimal, InvalidOperation
 from typing import Final, NoReturn
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from rebalancer.exchange.errors import bad_request, too_large
 
@@ -37,11 +37,14 @@ async def _bounded(request: Request) -> bytes:
     if announced.isdigit() and int(announced[:12]) > SIZE_MAX:
         raise too_large()
     parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > SIZE_MAX:
-            raise too_large()
-        parts.append(part)
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > SIZE_MAX:
+                raise too_large()
+            parts.append(part)
+    except ClientDisconnect:  # nobody is there any more to read this answer, and nothing is done
+        raise bad_request(_UNREADABLE) from None
     return b"".join(parts)
 
 
