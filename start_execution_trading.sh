@@ -38,12 +38,13 @@ else
   # shellcheck disable=SC2046 # the options are words of their own
   (
     trap '' HUP # it stays when the terminal closes
+    export REBALANCER_LOG="${REBALANCER_LOG:-human}" # people read this file
     become session $(config_options)
   ) >>"$log" 2>&1 </dev/null &
   echo $! >"$pid_file"
   sleep 1
   pid=$(background_pid) || {
-    if [ -s "$log" ] && tail -n 1 "$log" | grep -q '^session: '; then
+    if [ -s "$log" ] && tail -n 1 "$log" | grep -q '^session: \|"session_ended"'; then
       say "$(tail -n 1 "$log")"
       exit 0
     fi

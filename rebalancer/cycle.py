@@ -14,6 +14,7 @@ no `if dry_run` here.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -37,8 +38,10 @@ from rebalancer.world.books.latches import latch
 from rebalancer.world.desk import traded
 from rebalancer.world.desk_watch import NOTHING_TOLD
 from rebalancer.world.journal.records import CycleEnd, CycleStart
+from rebalancer.world.logs.context import LogEvent, bound, note
 from rebalancer.world.ports import LockHeld
 
+LOG: Final = logging.getLogger(__name__)
 LOSS_OUTCOMES: Final = frozenset(outcome for _, outcome, _ in LOSS_LIMITS)
 
 
@@ -72,7 +75,8 @@ def run(world: World, rules: Rules, cycle_id: str | None = None, narrow: Narrow 
     the plan is journalled it raises only when the journal itself fails or another program trades the account under our
     prefix (AnotherProgram, told in an alert).
     """
-    with telling(world):
+    with bound(cycle=cycle_id or "", account=world.account_id or ""), telling(world):
+        note(LOG, LogEvent.SLOT_BEGAN, f"cycle {cycle_id} begins" if cycle_id else "a run by hand begins")
         return _run(world, rules, cycle_id, narrow)
 
 
@@ -108,6 +112,8 @@ def _run(world: World, rules: Rules, cycle_id: str | None, narrow: Narrow | None
     else:
         tell_bare(world, rules, snapshot)
     outcome, because = _outcome(decided, ends)
+    if outcome.startswith("HALTED"):
+        note(LOG, LogEvent.HALTED, f"{outcome}: {because}", cycle=snapshot.cycle_id)
     end = _end(world, seen, rules, orders, ends, outcome, because, account, positions)
     _note_account(world, snapshot, account or snapshot.account)
     carried = [name for name, e in ends.items() if not e.state.is_final]
@@ -144,6 +150,8 @@ def _record(world: World, seen: Observation, rules: Rules, decided: Plan) -> Pla
     if decided.outcome in LOSS_OUTCOMES:
         broken = [b for b in breaches(snapshot.account, rules) if b.limit not in snapshot.latched]
         latch(world.journal, snapshot.cycle_id, snapshot.as_of, snapshot.session, snapshot.account, broken)
+        for breach in broken:
+            note(LOG, LogEvent.LATCHED, f"latched: {breach.limit}", cycle=snapshot.cycle_id)
     return sealed
 
 

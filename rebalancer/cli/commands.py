@@ -55,7 +55,8 @@ NoColour = Annotated[bool, typer.Option("--no-color", help="No colours (also: NO
 def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     """Examples: `rebalancer run-now`, `rebalancer plan`, `rebalancer status`, `rebalancer explain AAPL`.
 
-    Every command also takes --profile NAME, --environment development|production, --live and --yes.
+    Every command also takes --profile NAME, --environment development|production, --live, --yes, -v and -q (log more,
+    log errors alone).
     """
     if version:
         typer.echo(f"rebalancer {__version__}")

@@ -1,4 +1,5 @@
-"""The options of every command: profile, environment and the switch for live trading, before or after its name."""
+"""The options of every command: profile, environment, how much is logged and the switch for live trading, before or
+after its name."""
 
 from __future__ import annotations
 
@@ -10,9 +11,11 @@ from typing import Final, NamedTuple
 from rebalancer.documents import BadDocument
 from rebalancer.world.environment import ENVIRONMENT, PROFILE, environment_of, profile_file
 from rebalancer.world.live import COMMAND_LINE, CommandLine
+from rebalancer.world.logs import LEVEL
 from rebalancer.world.paths import has_state, project_root
 
 VALUED: Final = {"--profile": PROFILE, "--environment": ENVIRONMENT}
+LEVELS: Final = {"-v": "info", "--verbose": "info", "-q": "error", "--quiet": "error"}
 
 
 class Taken(NamedTuple):
@@ -37,6 +40,8 @@ def taken(words: Sequence[str]) -> Taken:
             if not sign and not left:
                 raise BadDocument(name, "needs a value", f"write {name} NAME")
             variables[VALUED[name]] = value if sign else left.pop(0)
+        elif word in LEVELS:
+            variables[LEVEL] = LEVELS[word]
         elif word in ("--live", "--yes"):
             flags.add(word)
         else:

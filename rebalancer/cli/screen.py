@@ -38,19 +38,9 @@ def shown_path(path: Path) -> str:
         return str(path)
 
 
-class _Lines(logging.Handler):
-    """`warning: what happened`, on whatever stderr is at the moment."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        sys.stderr.write(f"{record.levelname.lower()}: {record.getMessage()}\n")
-
-
 def log_to_stderr() -> None:
-    """Show our own warnings and errors on stderr, one line each."""
-    from rebalancer.world.logs.redact import RedactingFilter, learn, redact_stderr, secrets_among
+    """Show our own warnings and errors on stderr, one line each; more with -v, errors alone with -q."""
+    from rebalancer.world.logs.setup import form_of, level_of, set_up
 
-    learn(secrets_among(os.environ))
-    redact_stderr()
-    lines = _Lines(logging.WARNING)
-    lines.addFilter(RedactingFilter())
-    logging.getLogger("rebalancer").handlers[:] = [lines]
+    level = level_of(os.environ)
+    set_up(level or logging.WARNING, form_of(os.environ, sys.stderr), with_context=level == logging.INFO)

@@ -9,16 +9,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rebalancer.cli.exits import Exit
-from rebalancer.cli.screen import log_to_stderr, warn
 from rebalancer.documents import BadDocument
+from rebalancer.world.logs.context import LogEvent, note
+from rebalancer.world.logs.setup import Form, form_of, level_of, set_up
 
 if TYPE_CHECKING:
     from rebalancer.session.execute import Connection
     from rebalancer.session.pace import MovableTime
     from rebalancer.session.setup import Setup
+
+LOG: Final = logging.getLogger(__name__)
 
 
 def run_trading_day(config: Sequence[Path] | None, *, speed: float | None, day: str | None) -> int:
@@ -28,24 +31,42 @@ def run_trading_day(config: Sequence[Path] | None, *, speed: float | None, day: 
     from rebalancer.session.start import run_session
     from rebalancer.session.stop import Stop
 
-    log_to_stderr()
-    logging.getLogger("rebalancer.session").setLevel(logging.INFO)  # one line a cycle
-    for handler in logging.getLogger("rebalancer").handlers:
-        handler.setLevel(logging.INFO)
+    form = _log()
     notify = Notify.from_environment(os.environ)
     setup = load_setup(config)
-    warn(setup.loaded.warnings)
+    for warning in setup.loaded.warnings:
+        LOG.warning("%s", warning)
     wanted = _day_of(day)
     simulated = speed is not None or wanted is not None
     if simulated and setup.mode != "simulated":
         raise BadDocument("session", "--speed and --day are for the embedded exchange", "leave them out: time is real")
     stop = Stop()
     with stop.on_signals(), _connected(setup, simulated, wanted) as (connection, time):
-        sys.stderr.write(f"session: {setup.mode}, journal {setup.journal}\n")
-        sys.stderr.write(f"environment: {banner(setup)}\n")
+        _say(form, LogEvent.SESSION_BEGAN, f"session: {setup.mode}, journal {setup.journal}")
+        _say(form, None, f"environment: {banner(setup)}")
         said = run_session(setup, connection, stop, notify, exchange=time, speed=speed or 1.0)
-    sys.stderr.write(f"session: {said}\n")
+    _say(form, LogEvent.SESSION_ENDED, f"session: {said}")
     return Exit.DONE
+
+
+def _log() -> Form:
+    """Set the log up: for a person one line a cycle, for programs and the journal every order too."""
+    form, level = form_of(os.environ, sys.stderr, is_session=True), level_of(os.environ)
+    usual = logging.WARNING if form is Form.HUMAN else logging.INFO
+    set_up(level or usual, form, with_context=level == logging.INFO)
+    if level is None:
+        logging.getLogger("rebalancer.session").setLevel(logging.INFO)
+    return form
+
+
+def _say(form: Form, event: LogEvent | None, text: str) -> None:
+    """Say something about the whole session; a person is told it as it is."""
+    if form is Form.HUMAN:
+        sys.stderr.write(f"{text}\n")
+    elif event is None:
+        LOG.info("%s", text)
+    else:
+        note(LOG, event, text)
 
 
 @contextmanager

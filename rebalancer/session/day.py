@@ -28,6 +28,7 @@ from rebalancer.session.scheduler import Alarm
 from rebalancer.session.slots import SlotBook
 from rebalancer.session.stop import Stop
 from rebalancer.world.clock import Clock
+from rebalancer.world.logs.context import LogEvent, note
 from rebalancer.world.ports import (
     BrokerClock,
     BrokerUnavailable,
@@ -196,7 +197,8 @@ class Session:
     def _write(self, slot: Slot, now: datetime, outcome: CycleOutcome, because: str) -> None:
         if self._book.close(slot, now, outcome, because):
             self._last = f"{_spoken(slot.at)} {outcome}"
-            LOG.warning("slot %s: %s: %s", slot.id, outcome, because)
+            said = f"slot {slot.id}: {outcome}: {because}"
+            note(LOG, LogEvent.SLOT_ENDED, said, logging.WARNING, cycle=slot.id)
 
     def _close(self, day: TradingDay) -> bool:
         """Do the end-of-day work, again while the broker does not answer. False when it was stopped meanwhile."""
@@ -210,7 +212,7 @@ class Session:
             except BrokerUnavailable as error:
                 if attempt == CLOSE_ATTEMPTS:
                     raise
-                LOG.warning("end of day, attempt %s: %s", attempt, _first_line(error))
+                note(LOG, LogEvent.RETRY, f"end of day, attempt {attempt}: {_first_line(error)}", logging.WARNING)
                 if not self._wait_until(self._now() + CLOSE_PAUSE, "end of day: the broker does not answer"):
                     return False
                 continue

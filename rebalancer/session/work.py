@@ -28,10 +28,12 @@ from rebalancer.world.journal import Journal
 from rebalancer.world.journal.backups import FOLDER, take
 from rebalancer.world.kill import KillSwitch
 from rebalancer.world.lock import RunLock
+from rebalancer.world.logs.context import LogEvent, note
 from rebalancer.world.paths import LOCK_NAME
 from rebalancer.world.ports import Broker, LockHeld
 
 LOG: Final = logging.getLogger(__name__)
+ALERTS: Final = logging.getLogger("rebalancer.alerts")  # a person has read the same in a line of LOG
 Tell = Callable[[date, str], None]
 
 
@@ -96,7 +98,7 @@ class SessionWork:
                 self._written(lambda: write_report(record, self._setup.reports))
         filled = sum(1 for order in record.orders if order.state is OrderState.FILLED)
         said = f"{record.outcome} {filled} of {len(record.orders)} orders filled"
-        LOG.info("cycle %s: %s", slot.id, said)
+        note(LOG, LogEvent.SLOT_ENDED, f"cycle {slot.id}: {said}", cycle=slot.id)
         return said
 
     def look(self, _: datetime) -> None:
@@ -189,6 +191,7 @@ class SessionWork:
     def _alert(self, text: str, level: str, code: str) -> None:
         body = {"level": level, "code": code, "text": text}
         self._journal.record_event(self._account_id, None, self._broker.now(), "alert", code, body)
+        note(ALERTS, LogEvent.ALERT, f"alert: {level}: {text}")
 
 
 class AttentiveClock:

@@ -32,6 +32,7 @@ from rebalancer.rules import Rules
 from rebalancer.values import ZERO
 from rebalancer.world.clock import Clock
 from rebalancer.world.desk_alerts import tell_another_program, tell_gate_refusals
+from rebalancer.world.desk_notes import note_answer, note_ends, note_intended
 from rebalancer.world.desk_watch import KEY_REFUSED, NOTHING_TOLD, Watch
 from rebalancer.world.gate import Gate, readings_of
 from rebalancer.world.journal.journal import Journal
@@ -106,6 +107,7 @@ class LiveDesk:
         self._journal.record_intents(
             self._account_id, [_intent(order, cycle_id, self._broker.now()) for order in orders]
         )
+        note_intended(cycle_id, orders)
         watch = Watch(self._account_id, self._journal, self._broker, orders)
         self._post(cycle_id, watch, orders)
         self._await(watch, began, self._rules.execution.phase_timeout_seconds, UNKNOWN_SECONDS)
@@ -116,7 +118,9 @@ class LiveDesk:
             self._await(watch, began, self._rules.execution.cancel_timeout_seconds, 0.0)
         if watch.stranger:
             raise AnotherProgram(watch.stranger)
-        return watch.ends()
+        ends = watch.ends()
+        note_ends(cycle_id, orders, ends)
+        return ends
 
     def _post(self, cycle_id: str, watch: Watch, orders: Sequence[Order]) -> None:
         """Post one after the other until the broker has taken one, then all others at once."""
@@ -144,6 +148,7 @@ class LiveDesk:
         for order, result in zip(orders, results, strict=True):
             sent.append((order, result))
             watch.posted(order, result)
+            note_answer(cycle_id, order, result)
             if result.kind == "refused" and result.reason in KEY_REFUSED:
                 self._key_refused = result.message or result.reason
         if (watch.doubled or watch.stranger) and self._doubled_in != cycle_id:

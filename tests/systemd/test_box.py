@@ -68,6 +68,7 @@ def test_the_timer_fires_the_service_and_a_whole_simulated_day_runs_through_it(b
         systemctl --user show $unit.service -p Result -p NRestarts
         slots simulated
         journalctl --user -t rebalancer -o cat --no-pager
+        journalctl --user -o json --no-pager CYCLE=2026-11-20T20:55Z EVENT=slot_ended | sed 's/^/FIELDS /'
         ls reports/latest.html
     """)
     assert "Result=success" in said
@@ -76,6 +77,12 @@ def test_the_timer_fires_the_service_and_a_whole_simulated_day_runs_through_it(b
     assert "session: the trading day 2026-11-20 is closed" in said
     assert "cycle 2026-11-20T20:55Z: HOLDING" in said
     assert "reports/latest.html" in said
+    (line,) = [line for line in said.splitlines() if line.startswith("FIELDS")]
+    fields = json.loads(line.removeprefix("FIELDS"))
+    assert [fields[name] for name in ("CYCLE", "EVENT", "SYSLOG_IDENTIFIER", "PRIORITY", "_SYSTEMD_USER_UNIT")] == [
+        "2026-11-20T20:55Z", "slot_ended", "rebalancer", "6", "paper-trading-session.service",
+    ]  # fmt: skip
+    assert fields["MESSAGE"].startswith("cycle 2026-11-20T20:55Z: HOLDING")
     found = last_json(said)
     assert (sum(found["ends"].values()), found["twice"]) == (78, 0)
     assert set(found["ends"]) == {"COMPLETED", "HOLDING"}

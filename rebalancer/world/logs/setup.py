@@ -1,0 +1,149 @@
+"""Where the log's lines go and how they look: for a person, as JSON, or with fields for journald."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Mapping, MutableMapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+from rebalancer.documents import BadDocument
+from rebalancer.world.logs import LEVEL
+from rebalancer.world.logs.context import about
+from rebalancer.world.logs.journald import PRIORITIES, SOCKET, Journald
+from rebalancer.world.logs.redact import RedactingFilter, learn, redact, redact_stderr, secrets_among
+
+FORM: Final = "REBALANCER_LOG"
+LEVELS: Final = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+class Form(StrEnum):
+    """How a line looks."""
+
+    HUMAN = "human"
+    JSON = "json"
+    JOURNALD = "journald"
+
+
+def form_of(environ: Mapping[str, str], stderr: TextIO, *, is_session: bool = False) -> Form:
+    """The form that fits: the one asked for, journald when stderr leads there, else for a person; a session whose
+    stderr is a file or pipe writes JSON. Raises BadDocument for an unknown name."""
+    asked = environ.get(FORM, "").strip()
+    if asked:
+        if asked not in set(Form):
+            raise BadDocument(FORM, f"{asked!r} is not a form of log", f"use {', '.join(Form)}")
+        return Form(asked)
+    if leads_to_journald(environ, stderr):
+        return Form.JOURNALD
+    return Form.JSON if is_session and not stderr.isatty() else Form.HUMAN
+
+
+def leads_to_journald(environ: Mapping[str, str], stderr: TextIO) -> bool:
+    """Whether systemd connected this very stderr to the journal; a child's redirected one is another file."""
+    try:
+        found = os.fstat(stderr.fileno())
+    except (OSError, ValueError):  # closed, or no file at all
+        return False
+    return environ.get("JOURNAL_STREAM", "") == f"{found.st_dev}:{found.st_ino}"
+
+
+def level_of(environ: Mapping[str, str]) -> int | None:
+    """The level that was asked for; None when nobody did. Raises BadDocument for an unknown name."""
+    asked = environ.get(LEVEL, "").strip()
+    if asked and asked not in LEVELS:
+        raise BadDocument(LEVEL, f"{asked!r} is not a level", f"use {', '.join(LEVELS)}")
+    return LEVELS.get(asked)
+
+
+def set_up(level: int, form: Form, *, with_context: bool = False, journald: Path = SOCKET) -> None:
+    """Let all lines of this program from `level` up be written in this form, without secrets.
+
+    with_context: lines for a person end with their fields, and show tracebacks.
+    """
+    learn(secrets_among(os.environ))
+    redact_stderr()
+    logger = logging.getLogger("rebalancer")
+    for old in logger.handlers[:]:
+        logger.removeHandler(old)
+        old.close()
+    handler = _ToJournald(Journald(journald)) if form is Form.JOURNALD else _ToStderr()
+    handler.setFormatter(_formatter(form, with_context=with_context))
+    handler.addFilter(RedactingFilter())
+    logger.addHandler(handler)
+    logger.setLevel(level if level != logging.WARNING else logging.NOTSET)  # WARNING is the root's own
+
+
+def fields_of(record: logging.LogRecord) -> dict[str, str]:
+    """A redacted record's fields, in the order in which they are shown."""
+    found = {
+        "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "level": record.levelname.lower(),
+        "text": record.getMessage(),
+        "logger": record.name,
+    }
+    found |= {name: redact(value) for name, value in about(record).items()}
+    if record.exc_text:
+        found["traceback"] = record.exc_text
+    return found
+
+
+class _ToStderr(logging.Handler):
+    """One line on whatever stderr is at the moment. Nobody reading it must stop no trading."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(self.format(record) + "\n")
+            sys.stderr.flush()
+
+
+class _ToJournald(_ToStderr):
+    """One datagram to journald; on stderr when it does not take it."""
+
+    def __init__(self, sender: Journald) -> None:
+        super().__init__()
+        self._sender = sender
+
+    def emit(self, record: logging.LogRecord) -> None:
+        fields = fields_of(record)
+        sent = {
+            "MESSAGE": fields.pop("text"),
+            "PRIORITY": str(PRIORITIES.get(record.levelname, 5)),
+            "SYSLOG_IDENTIFIER": "rebalancer",
+            "LOGGER": fields.pop("logger"),
+        }
+        del fields["at"], fields["level"]
+        if not self._sender.send(sent | {name.upper(): value for name, value in fields.items()}):
+            super().emit(record)
+
+    def close(self) -> None:
+        self._sender.close()
+        super().close()
+
+
+def _formatter(form: Form, *, with_context: bool) -> logging.Formatter:
+    from structlog.stdlib import ProcessorFormatter
+
+    def render(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> str:
+        record: logging.LogRecord = event["_record"]
+        fields = fields_of(record)
+        record.exc_text = None  # it is among the fields, and is not to be written a second time
+        if form is Form.JSON:
+            return json.dumps(fields, ensure_ascii=False)
+        return _for_a_person(fields, with_context=with_context)
+
+    return ProcessorFormatter(processors=[render], keep_exc_info=True)
+
+
+def _for_a_person(fields: Mapping[str, str], *, with_context: bool) -> str:
+    line = f"{fields['level']}: {fields['text']}"
+    if not with_context:
+        return line
+    context = [f"{name}={fields[name]}" for name in fields if name not in ("at", "level", "text", "traceback")]
+    traceback = f"\n{fields['traceback']}" if "traceback" in fields else ""
+    return f"{line}  [{' '.join(context)}]{traceback}"
