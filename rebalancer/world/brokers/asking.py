@@ -47,9 +47,7 @@ class Asking:
         self._pacers = {desk: Pacer(rules.requests_per_minute, monotonic, wait) for desk in ("trading", "data")}
         self.time = BrokerTime(monotonic)
 
-    def post_once(
-        self, path: str, body: Mapping[str, object], allowed: Callable[[], bool] | None = None
-    ) -> Answer:
+    def post_once(self, path: str, body: Mapping[str, object], allowed: Callable[[], bool] | None = None) -> Answer:
         """Put one POST on the wire, once. Raises NoAnswer when no whole answer came, and nothing else.
 
         allowed: asked in the instant before the first byte leaves, after every wait; False withholds the request.
