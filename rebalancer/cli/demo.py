@@ -85,7 +85,7 @@ class _Day:
     def __init__(self, exchange: Exchange, clock: Any, setup: Setup, say: Callable[[str], object]) -> None:
         self._exchange, self._clock, self._setup, self._say = exchange, clock, setup, say
         self._left = sorted(HAPPENINGS, key=lambda h: h.at)
-        self._told = 0
+        self._told, self._halted = 0, ""
 
     def advance(self, seconds: float) -> None:
         """Step forward, stopping at whatever happens on the way."""
@@ -113,9 +113,11 @@ class _Day:
         with Journal.open(self._setup.journal) as journal:
             done = [c for c in reversed(journal.cycles(None, 1000)) if c.ended_at is not None]
         for cycle in done[self._told :]:
-            if cycle.orders or (cycle.outcome is not None and cycle.outcome.startswith("HALTED")):
+            halted = cycle.because if cycle.outcome is not None and cycle.outcome.startswith("HALTED") else ""
+            if cycle.orders or halted != self._halted:  # the same halt is told once
                 local = cycle.started_at.astimezone(NEW_YORK)
                 self._say(f"{local:%H:%M}    {cycle.outcome}: {cycle.because}\n")
+            self._halted = halted
         self._told = len(done)
 
 
