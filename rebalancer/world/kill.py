@@ -25,9 +25,9 @@ def halt_reason(state: Path) -> str | None:
     path = state / FILE_NAME
     try:
         return path.read_text(encoding="utf-8", errors="replace")[:REASON_LENGTH_MAX].strip() or "no reason given"
-    except FileNotFoundError:
-        return None
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and not path.is_symlink():
+            return None
         return f"{path} cannot be read: {error.strerror}"
 
 

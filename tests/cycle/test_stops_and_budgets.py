@@ -11,6 +11,7 @@ from rebalancer.cycle import CycleResult
 from rebalancer.documents import BadDocument
 from rebalancer.facts import Signal
 from rebalancer.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.world.kill import FILE_NAME, halt_reason
 from tests.cycle.conftest import BASE, NEXT, MakeRig
 from tests.support import checker
 from tests.support.faults import lost_before
@@ -43,6 +44,22 @@ def test_the_kill_switch_outlives_restarts(settled: MakeRig) -> None:
     rig.process().world.kill.lift(rig.account_id, NOON, "the test goes on")
     assert rig.run(NEXT, rules()).because == "5 of 5 orders filled"
     checker.check(rig.url, rig.journal_file)
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a link to nothing"])
+def test_a_kill_switch_that_cannot_be_read_is_set(settled: MakeRig, kind: str) -> None:
+    """A person put something there: what it says is unknown, that it is there is not."""
+    rig = settled()
+    rig.requests()
+    halt = rig.folder / FILE_NAME
+    if kind == "a folder":
+        halt.mkdir()
+    else:
+        halt.symlink_to(halt.parent / "nowhere")
+    assert "cannot be read" in str(halt_reason(halt.parent))
+    result = rig.run(NEXT, rules())
+    assert (result.outcome, result.orders) == (CycleOutcome.HALTED_KILL_SWITCH, ())
+    assert posts(rig) == 0
 
 
 def test_pulled_while_phase_one_works(settled: MakeRig) -> None:
