@@ -7,13 +7,15 @@
     protection.mode off        nothing
 
 A position that is without protection, or whose price cannot be seen, for longer than `max_unprotected_seconds` is told
-to a person, once per stretch. A pair in doubt counts as no protection.
+to a person, once per stretch. A pair in doubt, or asked to come down, counts as no protection. A stretch begins where
+the position was last known to be safe: at the last look that found it so, or when its exits were asked to come down.
+While a cycle runs nobody looks, so a cycle and the broker's silence after it are one stretch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
 
 from rebalancer.decide.protect import Guard, unguarded
 from rebalancer.decide.trip import trip
@@ -21,9 +23,10 @@ from rebalancer.guard import guards_of
 from rebalancer.observe import World
 from rebalancer.rules import Rules
 from rebalancer.session.exits import Exit, Gone, leave
-from rebalancer.session.stretches import EVERYTHING, Problem, Stretches
+from rebalancer.session.stretches import EVERYTHING, Problem, Stretches, now_of
 from rebalancer.values import ZERO
 from rebalancer.world.desk_watch import NOTHING_TOLD
+from rebalancer.world.protection.gaps import is_too_long
 from rebalancer.world.protection.records import Kept
 
 Leave = Callable[[World, Rules, Sequence[Exit], str], tuple[Gone, ...]]
@@ -34,25 +37,33 @@ class Monitor:
 
     def __init__(self, rules: Rules, leave: Leave = leave) -> None:
         self._rules, self._leave = rules, leave
-        self._stretches = Stretches(timedelta(seconds=rules.protection.max_unprotected_seconds))
+        self._stretches = Stretches(rules)
+        self._looked: datetime | None = None  # the last look that came to its end
+        self._safe: dict[str, datetime] = {}  # when each position was last found protected or watched
 
     def look(self, world: World) -> tuple[Gone, ...]:
         """One look. The caller holds the run lock. Raises nothing for what the broker does: it is told instead."""
         if self._rules.protection.mode == "off":
             return ()
+        self._forget_other_days(now_of(world).date())
         try:
-            return self._look(world)
+            gone, problems = self._look(world)
         except NOTHING_TOLD as error:
-            silent = Problem(f"the broker does not answer the position monitor: {error}")
+            silent = Problem(f"the broker does not answer the position monitor: {error}", self._looked)
             self._stretches.note(world, {EVERYTHING: silent}, complete=False)
             return ()
+        self._looked = world.broker.now()
+        self._stretches.note(world, problems)
+        return gone
 
-    def _look(self, world: World) -> tuple[Gone, ...]:
-        world.protection.look(None)
+    def _look(self, world: World) -> tuple[tuple[Gone, ...], dict[str, Problem]]:
+        before = world.protection.kept()
+        world.protection.look(world.broker.now())  # what ended earlier is of no use here, and costs a call each
         held = [p for p in world.broker.positions() if p.qty != ZERO]
         if not held:
-            self._stretches.note(world, {})
-            return ()
+            self._safe.clear()
+            world.protection.place(())
+            return (), {}
         guards = guards_of(world, self._rules, held)
         world.protection.place(guards)
         kept = world.protection.kept()
@@ -64,19 +75,55 @@ class Monitor:
             exits = [Exit(t.guard.symbol, t.kind, t.because) for t in found.trips]
             gone = self._leave(world, self._rules, exits, "exit")
         problems = {name: Problem(f"{name}: its entry price is not known") for name in unguarded(held)}
-        problems |= {name: Problem(f"{name}: its price cannot be seen: {why}") for name, why in found.blind.items()}
-        problems |= {
-            g.symbol: Problem(
-                f"{g.symbol}: the broker has not said whether it has its stop and target", one.intended_at
-            )
-            for g in watched
-            if (one := kept.get(g.symbol)) is not None and one.state in ("intended", "unknown")
-        }
-        problems |= {g.symbol: Problem(f"{g.symbol}: it could not be left: {g.problem}") for g in gone if g.problem}
-        self._stretches.note(world, problems)
-        return gone
+        problems |= self._problems(guards, before, kept, found.blind, world.broker.now())
+        for one in gone:
+            if one.problem:
+                other = problems.get(one.symbol)
+                since = other.since if other is not None else None
+                problems[one.symbol] = Problem(f"{one.symbol}: it could not be left: {one.problem}", since)
+        return gone, problems
+
+    def _problems(
+        self,
+        guards: Sequence[Guard],
+        before: Mapping[str, Kept],
+        kept: Mapping[str, Kept],
+        blind: Mapping[str, str],
+        now: datetime,
+    ) -> dict[str, Problem]:
+        """What is not protected now, and what was not for too long until this look. Remembers what is safe."""
+        problems: dict[str, Problem] = {}
+        safe: dict[str, datetime] = {}
+        for guard in guards:
+            name, was, one = guard.symbol, before.get(guard.symbol), kept.get(guard.symbol)
+            bare = was.bare_since if was is not None else None
+            since = max((at for at in (self._safe.get(name), bare) if at is not None), default=None)
+            if name not in blind:
+                safe[name] = now
+            if one is not None and one.state in ("intended", "unknown"):
+                said = "the broker has not said whether it has its stop and target"
+                problems[name] = Problem(f"{name}: {said}", one.bare_since or one.intended_at)
+            elif one is not None and one.lives and one.bare_since is not None:
+                said = "its stop and target were asked to come down, and the broker has not said what became of them"
+                problems[name] = Problem(f"{name}: {said}", one.bare_since)
+            elif name in blind:
+                problems[name] = Problem(f"{name}: its price cannot be seen: {blind[name]}", since)
+                safe |= {name: self._safe[name]} if name in self._safe else {}
+            elif since is not None and not _rests(was, guard) and is_too_long(now - since, self._rules):
+                is_noted = bare is not None and one is not None and one.stands  # with the pair, which stands now
+                if not is_noted:
+                    said = "neither did its stop and target rest at the broker, nor was its price watched, until now"
+                    problems[name] = Problem(f"{name}: {said}", since, is_over=True)
+        self._safe = safe
+        return problems
+
+    def _forget_other_days(self, today: date) -> None:
+        """Nobody looks while the market is closed: what was safe on another day begins no stretch."""
+        if self._looked is not None and self._looked.date() != today:
+            self._looked = None
+        self._safe = {name: at for name, at in self._safe.items() if at.date() == today}
 
 
 def _rests(kept: Kept | None, guard: Guard) -> bool:
-    """Whether the whole position is protected by orders that the broker has said it has."""
-    return kept is not None and kept.state == "open" and abs(kept.qty) >= abs(guard.qty)
+    """Whether the whole position is protected by orders that the broker has said it has and nobody has cancelled."""
+    return kept is not None and kept.stands and abs(kept.qty) >= abs(guard.qty)

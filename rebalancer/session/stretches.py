@@ -7,21 +7,25 @@ is over at the next look leaves no trace.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from rebalancer.observe import World
+from rebalancer.rules import Rules
 from rebalancer.values import time_text, utc_of
+from rebalancer.world.desk_watch import NOTHING_TOLD
+from rebalancer.world.protection.gaps import CODE, is_told, is_too_long
 
 KIND: Final = "unprotected"
 EVERYTHING: Final = "monitor"  # the name of a stretch that is not about one symbol
 
 
 class Problem(NamedTuple):
-    """Why something is unprotected, and since when where that is known from elsewhere."""
+    """Why something is unprotected, and since when where that is known from elsewhere. is_over: it was until now."""
 
     text: str
     since: datetime | None = None
+    is_over: bool = False
 
 
 class _Stretch(NamedTuple):
@@ -32,13 +36,13 @@ class _Stretch(NamedTuple):
 class Stretches:
     """The stretches of one account; a person is told once of each that lasts too long."""
 
-    def __init__(self, longest: timedelta) -> None:
-        self._longest = longest
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
         self._open: dict[str, _Stretch] | None = None
 
     def note(self, world: World, problems: Mapping[str, Problem], *, complete: bool = True) -> None:
         """Take in what one look found. complete: what is not named has no problem."""
-        now = world.broker.now()
+        now = now_of(world)
         if self._open is None:
             self._open = _remembered(world)
         rows: list[tuple[str, str, dict[str, object]]] = []
@@ -48,19 +52,29 @@ class Stretches:
                 rows.append((KIND, name, _body(ended._replace(state="ended"), "")))
         for name, problem in sorted(problems.items()):
             before = self._open.get(name)
-            since = min(filter(None, (before and before.since, problem.since, now)))
+            since = min(at for at in (before and before.since, problem.since, now) if at is not None)
             state = before.state if before is not None else "seen"
             if state == "seen" and since < now:
                 state = "begun"
-            if state != "told" and now - since >= self._longest:
+            if state != "told" and is_too_long(now - since, self._rules):
                 state = "told"
                 said = f"unprotected for {(now - since).total_seconds():,.0f} s: {problem.text}"
-                rows.append(("alert", name, {"level": "action", "code": "unprotected", "text": said}))
+                level = "warning" if problem.is_over else "action"
+                if not is_told(world.journal, world.account_id, name, since, self._rules, level):
+                    rows.append(("alert", name, {"level": level, "code": CODE, "text": said}))
             self._open[name] = _Stretch(since, state)
             if state != "seen" and (before is None or before.state != state):
                 rows.append((KIND, name, _body(self._open[name], problem.text)))
         if rows:
             world.journal.record_events(world.account_id, None, now, rows)
+
+
+def now_of(world: World) -> datetime:
+    """The broker's time; this machine's while the broker has never answered."""
+    try:
+        return world.broker.now()
+    except NOTHING_TOLD:
+        return world.clock.wall()
 
 
 def _remembered(world: World) -> dict[str, _Stretch]:

@@ -44,7 +44,7 @@ from rebalancer.values import ZERO
 from rebalancer.world.brokers import asking
 from rebalancer.world.journal import Journal
 from tests.protection.bench import ProtectionHost, ProtectionVenue, Stretch, Tape, campaign_rules, resting
-from tests.protection.findings import OTHERS, POSTS, Part, document_of
+from tests.protection.findings import OTHERS, POSTS, Part, document_of, standing_alerts
 from tests.sim.draws import Chances, stream
 from tests.sim.lists import activities_of, orders_of
 from tests.sim.straight import without_threads
@@ -228,11 +228,16 @@ class Campaign:
         with Journal.open(self.host.journal_file, holder="person") as journal:
             alerts = [(e.at, e.key or "", dict(e.body)) for e in journal.events(kind="alert")]
             records = [dict(e.body) for e in journal.events(kind="protection")]
+            standing = standing_alerts(journal)
         self.figures["path refused"] += sum(1 for r in records if r["state"] == "gone" and not r["ids"])
         self.figures["path unknown"] += sum(1 for r in records if r["state"] == "unknown")
         self._count_fills()
         self._never_short()
-        untold = [s for s in self.tape.stretches if s.seconds > self.longest and not self._is_told(s, alerts)]
+        untold = [
+            s
+            for s in self.tape.stretches
+            if s.seconds > self.longest and not (self._is_told(s, alerts) or any(one.tells(s) for one in standing))
+        ]
         said = [
             f"no alert: {s.symbol} unprotected for {s.seconds:.1f} s from {_clock(s.start)} "
             f"({', '.join(sorted(s.causes)) or 'nothing went wrong'})"

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from rebalancer.exchange.calendar import MICROS
+from rebalancer.session.stretches import EVERYTHING, KIND
+from rebalancer.world.journal import Journal
 from tests.protection.bench import Stretch
 
 POSTS: Final = MappingProxyType(
@@ -34,6 +37,32 @@ class Part(NamedTuple):
     untold: int
     violations: list[str]
     figures: Counter[str]
+
+
+class Standing(NamedTuple):
+    """A stretch of the monitor's of which a person was told, from that moment until it was noted as over; microseconds.
+    While it lasts, whoever was told has every reason to think that the position is still unprotected."""
+
+    name: str
+    told: float
+    over: float
+
+    def tells(self, stretch: Stretch) -> bool:
+        """Whether it was known at some time in a stretch."""
+        return self.name in (stretch.symbol, EVERYTHING) and self.told <= stretch.end and stretch.start <= self.over
+
+
+def standing_alerts(journal: Journal) -> list[Standing]:
+    """What people had been told of and had not seen end, by the monitor's own records."""
+    found: list[Standing] = []
+    open_: dict[str, float] = {}
+    for event in journal.events(kind=KIND):
+        name, micros = event.key or "", event.at.timestamp() * MICROS
+        if event.body["state"] == "told":
+            open_.setdefault(name, micros)
+        elif event.body["state"] == "ended" and name in open_:
+            found.append(Standing(name, open_.pop(name), micros))
+    return [*found, *(Standing(name, told, float("inf")) for name, told in open_.items())]
 
 
 def document_of(seed: int, parts: Sequence[Part]) -> dict[str, Any]:

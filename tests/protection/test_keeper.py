@@ -2,94 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from itertools import pairwise
-from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
-from rebalancer.decide.protect import Guard
 from rebalancer.outcomes import OrderState
-from rebalancer.rules import Rules
-from rebalancer.world.brokers import AlpacaBroker
-from rebalancer.world.journal import Journal
 from rebalancer.world.kill import KillSwitch
-from rebalancer.world.ports import BrokerUnavailable, ExitPair, SendResult
-from rebalancer.world.protection import Keeper, Seen
-from tests.support.rig import Rig, RigClock, by_hand
+from rebalancer.world.ports import Allowed, BrokerUnavailable, ExitPair, SendResult
+from rebalancer.world.protection import Seen
+from tests.protection.desk import PAIR, Desk
+from tests.support.rig import by_hand
 
 pytestmark = pytest.mark.filterwarnings("ignore:Series.dt.weekday")
 D = Decimal
-
-
-class Lying:
-    """The real broker, with answers to the POST of a pair changed by script."""
-
-    def __init__(self, real: AlpacaBroker) -> None:
-        self._real = real
-        self.script: list[str] = []
-        self.deaf = False
-        self.posts: list[ExitPair] = []
-
-    def __getattr__(self, name: str) -> Any:
-        if self.deaf and name in ("orders", "order", "cancel", "find_order"):
-            return self._silence
-        return getattr(self._real, name)
-
-    def _silence(self, *_: object) -> Any:
-        raise BrokerUnavailable("no answer")
-
-    def submit_pair(self, pair: ExitPair) -> SendResult:
-        self.posts.append(pair)
-        fault = self.script.pop(0) if self.script else ""
-        if fault == "refused":
-            return SendResult("refused", None, "other", "no")
-        if fault == "lost before":
-            return SendResult("unknown", None, "timeout", "")
-        result = self._real.submit_pair(pair)
-        return SendResult("unknown", None, "timeout", "") if fault == "lost after" else result
-
-
-class Desk(NamedTuple):
-    """One account with ten shares of KO, and the keeper of its exits."""
-
-    rig: Rig
-    broker: Lying
-    journal: Journal
-    clock: RigClock
-    folder: Path
-
-    def keeper(self, **protection: Any) -> Keeper:
-        rules = Rules.model_validate({"protection": {"mode": "broker", **protection}})
-        broker: Any = self.broker
-        return Keeper(
-            self.rig.account_id, broker, self.journal, KillSwitch(self.folder, self.journal), self.clock, rules
-        )
-
-    def guard(self, stop: str = "0.97", target: str = "1.05", qty: str = "10") -> Guard:
-        price = self.broker.quotes(["KO"])[0].bid
-        prices = [(price * D(share)).quantize(D("0.01")) for share in (stop, target)]
-        return Guard("KO", D(qty), price, prices[0], prices[1], "rules", "rules")
-
-    def resting(self) -> list[tuple[str, str, Decimal | None]]:
-        """What works at the broker: type, side and quantity."""
-        return sorted((o.type, o.side, o.qty) for o in self.broker.orders(None))
-
-    def events(self, kind: str) -> list[dict[str, Any]]:
-        return [dict(e.body) for e in self.journal.events(kind=kind)]
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    with Rig(tmp_path) as rig:
-        process = rig.process()
-        by_hand(rig, "KO", "10")
-        yield Desk(rig, Lying(process.broker.real), process.journal, process.clock, tmp_path)
-
-
-PAIR = [("limit", "sell", D(10)), ("stop", "sell", D(10))]
 
 
 def test_a_pair_is_placed_once_and_left_alone_while_it_fits(desk: Desk) -> None:
@@ -112,7 +38,7 @@ def test_another_guard_replaces_the_pair_and_no_guard_takes_it_down(desk: Desk) 
     assert [p.stop_price for p in desk.broker.posts] == [first.stop, second.stop]
     desk.keeper().place([])
     assert desk.resting() == []
-    assert [e["state"] for e in desk.events("protection")] == ["intended", "open", "gone"] * 2
+    assert [e["state"] for e in desk.events("protection")] == ["intended", "open", "open", "gone"] * 2
     assert len({p.client_order_id for p in desk.broker.posts}) == 2
 
 
@@ -180,7 +106,7 @@ def test_a_crash_after_the_intent_is_taken_up_again(desk: Desk) -> None:
     class Dead(BaseException):
         pass
 
-    def die(pair: ExitPair) -> SendResult:
+    def die(pair: ExitPair, *, allowed: Allowed = None) -> SendResult:
         raise Dead
 
     desk.broker.submit_pair = die  # type: ignore[method-assign]  # the process ends between intent and POST
@@ -205,7 +131,8 @@ def test_refusals_are_tried_again_after_growing_pauses_and_a_person_is_told_once
     assert (kept.state, kept.failures, kept.because) == (
         "gone", 8, "unprotected because the broker refused the pair (other): no"
     )  # fmt: skip
-    assert [(a["level"], a["code"]) for a in desk.events("alert")] == [("action", "protection")]
+    told = [("warning", "unprotected"), ("action", "protection")]  # more than a minute before the third try
+    assert sorted((a["level"], a["code"]) for a in desk.events("alert")) == sorted(told)
     assert desk.resting() == []
     desk.broker.script = []
     desk.keeper().place([desk.guard()])
@@ -229,6 +156,16 @@ def test_the_kill_switch_lets_no_pair_out_but_takes_them_down(desk: Desk) -> Non
     desk.keeper().place([desk.guard("0.95", "1.08")])
     assert desk.resting() == []
     assert len(desk.broker.posts) == 1
+
+
+def test_the_kill_switch_holds_a_pair_that_waits_for_its_turn(desk: Desk) -> None:
+    switch = KillSwitch(desk.folder, desk.journal)
+    desk.broker.kill = lambda: switch.engage(desk.rig.account_id, desk.broker.now(), "enough")
+    desk.broker.script = ["killed meanwhile"]
+    desk.keeper().place([desk.guard()])
+    (kept,) = desk.keeper().kept().values()
+    assert (desk.resting(), kept.state, kept.sent) == ([], "gone", False)
+    assert kept.because == "unprotected because the gate refused the pair (kill_switch): the kill switch is set: enough"
 
 
 @pytest.mark.parametrize("mode", ["monitor", "off"])
@@ -255,11 +192,14 @@ def test_a_pair_that_the_gate_refuses_is_told_once_a_stretch_and_kept_with_its_r
     (kept,) = desk.keeper().kept().values()
     assert (kept.state, kept.sent, kept.failures) == ("gone", False, 5)
     assert kept.because.startswith("unprotected because the gate refused the pair (form): the price ")
-    assert [(a["level"], a["limit"]) for a in desk.events("alert")] == [("action", "gate:form")]
+    assert [(a["level"], a["code"]) for a in desk.events("alert")] == [
+        ("action", "protection"), ("warning", "unprotected"),
+    ]  # fmt: skip
     desk.keeper().place([desk.guard()])
     assert [(k.state, k.failures) for k in desk.keeper().kept().values()] == [("open", 0)]
     desk.keeper().place([guard])
-    assert [a["limit"] for a in desk.events("alert")] == ["gate:form"] * 2, "another stretch"
+    limits = [a["limit"] for a in desk.events("alert") if a["code"] == "protection"]
+    assert limits == ["gate:form"] * 2, "another stretch"
 
 
 def test_the_quantity_is_that_of_the_moment(desk: Desk) -> None:

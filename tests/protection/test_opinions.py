@@ -25,7 +25,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 def bought(journal: Journal, *signals: object, **facts: object) -> None:
-    seen = snapshot("AB", signals=signals, **facts)  # type: ignore[arg-type]  # examples take any facts
+    seen = snapshot("AB", signals=signals, **facts)
     note_opinions(journal, seen, plan(seen, rules()).orders)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,13 +34,14 @@ class Moved:
         self.factor: dict[str, Decimal] = {}
         self.old: set[str] = set()
         self.silent = False
+        self.lost_cancels = False
 
     def __getattr__(self, name: str) -> Any:
-        if self.silent and name in ("positions", "orders"):
-            return self._silence
+        if (self.silent and name in ("positions", "orders")) or (self.lost_cancels and name == "cancel"):
+            return self.silence
         return getattr(self._inner, name)
 
-    def _silence(self, *_: object) -> Any:
+    def silence(self, *_: object) -> Any:
         raise BrokerUnavailable("no answer")
 
     def quotes(self, symbols: Any) -> tuple[Quote, ...]:
@@ -221,6 +223,99 @@ def test_a_restart_does_not_begin_the_count_anew(desk: Desk) -> None:
     desk.look(monitor, rules)
     states = [(e.key, e.body["state"]) for e in desk.journal.events(kind="unprotected")]
     assert states == [("KO", "begun"), ("KO", "told"), ("KO", "ended")]
+
+
+def test_a_pair_that_was_asked_to_come_down_is_watched_and_told_of(desk: Desk) -> None:
+    rules = desk.rules(mode="broker", max_unprotected_seconds=60)
+    monitor = Monitor(rules)
+    desk.look(monitor, rules)
+    desk.broker.lost_cancels = True  # no answer to a cancel: it may have arrived
+    desk.world(rules).protection.release({"KO"})
+    assert desk.look(monitor, rules, 2) == []
+    assert desk.alerts() == []
+    desk.broker.factor["KO"] = D("0.9")
+    (gone,) = desk.look(monitor, rules)
+    assert (gone.symbol, gone.left) == ("KO", D(10)), "its price is watched, but its shares may be held"
+    assert desk.alerts() == [("action", "exit_failed", "KO"), ("action", "unprotected", "KO")]
+    desk.broker.factor.clear()
+    desk.broker.lost_cancels = False
+    desk.look(monitor, rules)
+    assert [kept.stands for kept in desk.world(rules).protection.kept().values()] == [True, True]
+
+
+def test_a_time_in_which_nobody_looked_is_told_when_it_was_too_long(desk: Desk) -> None:
+    rules = desk.rules(max_unprotected_seconds=60)
+    monitor = Monitor(rules)
+    desk.look(monitor, rules)
+    desk.process.clock.wait(60)  # a cycle, say
+    desk.look(monitor, rules)
+    assert desk.alerts() == [("warning", "unprotected", "JPM"), ("warning", "unprotected", "KO")]
+    desk.look(monitor, rules)
+    states = [e.body["state"] for e in desk.journal.events(kind="unprotected")]
+    assert states == ["told", "told", "ended", "ended"]
+    desk.process.clock.wait(24 * 3600)
+    desk.look(monitor, rules)
+    assert len(desk.alerts()) == 2, "nobody looks at night"
+
+
+def test_an_exit_that_fails_after_a_time_in_which_nobody_looked_is_told_as_unprotected(desk: Desk) -> None:
+    rules = desk.rules(max_unprotected_seconds=60)
+    monitor = Monitor(rules)
+    desk.look(monitor, rules)
+    KillSwitch(desk.folder, desk.journal).engage(desk.rig.account_id, desk.broker.now(), "enough")
+    desk.process.clock.wait(60)
+    desk.broker.factor["KO"] = D("0.9")
+    desk.look(monitor, rules)
+    told = [(level, key) for level, code, key in desk.alerts() if code == "unprotected"]
+    assert told == [("warning", "JPM"), ("action", "KO")]
+
+
+def test_exits_that_rest_need_no_looks(desk: Desk) -> None:
+    rules = desk.rules(mode="broker", max_unprotected_seconds=60)
+    monitor = Monitor(rules)
+    desk.look(monitor, rules)
+    desk.process.clock.wait(300)
+    desk.look(monitor, rules)
+    assert desk.alerts() == []
+    by_hand(desk.rig, "KO", "0.5", "hand-3")
+    desk.process.clock.wait(60)
+    desk.look(monitor, rules)
+    assert desk.alerts() == [("warning", "unprotected", "KO")], "half a share that came at some time since"
+
+
+def test_the_silence_after_a_cycle_counts_from_the_last_look(desk: Desk) -> None:
+    rules = desk.rules(max_unprotected_seconds=100)
+    monitor = Monitor(rules)
+    desk.look(monitor, rules)
+    desk.process.clock.wait(40)  # a cycle
+    desk.broker.silent = True
+    desk.look(monitor, rules)
+    assert desk.alerts() == []
+    desk.look(monitor, rules)
+    assert desk.alerts() == [("action", "unprotected", "monitor")]
+
+
+def test_a_broker_that_has_never_answered_is_told_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = desk.rules(max_unprotected_seconds=60)
+    desk.broker.silent = True
+    monkeypatch.setattr(desk.broker, "now", desk.broker.silence, raising=False)
+    clock, began = desk.process.clock, desk.process.clock.wall()
+    monkeypatch.setattr(clock, "wall", lambda: began + timedelta(seconds=sum(clock.waits)))
+    monitor = Monitor(rules)
+    assert desk.look(monitor, rules, 4) == []
+    assert desk.alerts() == [("action", "unprotected", "monitor")]
+
+
+def test_a_look_asks_for_no_order_that_has_ended(desk: Desk) -> None:
+    rules = desk.rules(mode="broker")
+    monitor = Monitor(rules)
+    desk.look(monitor, rules)
+    desk.world(rules).protection.release({"KO", "JPM"})
+    desk.look(monitor, rules)
+    calls = desk.process.broker.calls
+    calls.clear()
+    desk.look(monitor, rules)
+    assert calls.count("order") == 0, calls
 
 
 def test_a_flatten_takes_the_pairs_down_and_leaves_everything(desk: Desk) -> None:

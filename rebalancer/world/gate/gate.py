@@ -17,7 +17,7 @@ from rebalancer.world.gate.attempts import Attempt, counted, midnight, read_atte
 from rebalancer.world.gate.case import Case, Refusal
 from rebalancer.world.gate.exposure import standings
 from rebalancer.world.gate.guards import MINUTE, ORDERS_PER_MINUTE
-from rebalancer.world.gate.pairs import PairCase, refuse_read, refuse_unread, repeats
+from rebalancer.world.gate.pairs import PairCase, refuse_at_the_door, refuse_read, refuse_unread, repeats
 from rebalancer.world.gate.readings import Readings, quote_fault, read
 from rebalancer.world.gate.resting import (
     NO_ANSWER,
@@ -60,8 +60,11 @@ class Gate:
         rules: Rules,
         *,
         closing_only: bool = False,
+        pairs_kill: KillSwitch | None = None,
     ) -> None:
+        """pairs_kill: what holds pairs of exits back, where that is less than what holds orders back."""
         self._account_id, self._broker, self._journal, self._kill = account_id, broker, journal, kill
+        self._pairs_kill = pairs_kill or kill
         self._rules, self._closing_only = rules, closing_only
         self._readings: Readings | None = None
         self._ledger: _Ledger | None = None
@@ -110,23 +113,38 @@ class Gate:
             return not refused
 
         result = self._broker.submit(order, allowed=allowed)
-        if refused:
-            return SendResult("not_sent", None, f"gate:{refused[0].limit}", refused[0].words)
-        return result
+        return _withheld(refused[0]) if refused else result
 
     def prepare_pairs(self) -> None:
         """Let the next pair read the account afresh. Before each batch of pairs."""
         self._pair_reading = None
 
     def submit_pair(self, pair: ExitPair) -> SendResult:
-        """Check a pair of exits and send it; as `submit`. Its "protection" record has to be written before."""
+        """Check a pair of exits and send it; as `submit`. Its "protection" record has to be written before. What needs
+        a reading is checked now; kill switch and latch are asked again in the instant before its first byte leaves."""
         with self._lock:
             refusal = self._pair_refusal(pair)
             if refusal is None:
                 self._passed.add(pair.client_order_id)
         if refusal is not None:
-            return SendResult("not_sent", None, f"gate:{refusal.limit}", refusal.words)
-        return self._broker.submit_pair(pair)
+            return _withheld(refusal)
+        refused: list[Refusal] = []
+
+        def allowed() -> bool:
+            with self._lock:
+                late = self._pairs_stopped()
+            refused.extend([late] if late is not None else [])
+            return not refused
+
+        result = self._broker.submit_pair(pair, allowed=allowed)
+        return _withheld(refused[0]) if refused else result
+
+    def _pairs_stopped(self) -> Refusal | None:
+        """Whether pairs are held back now. Asks the broker nothing: it runs inside a request to it."""
+        try:
+            return refuse_at_the_door(self._pairs_kill.reason(self._account_id), self._read_ledger().latched)
+        except JournalBroken as error:
+            return Refusal("journal", f"the journal cannot be read: {error}")
 
     def _pair_refusal(self, pair: ExitPair) -> Refusal | None:
         try:
@@ -150,7 +168,7 @@ class Gate:
             pair=pair,
             rules=self._rules,
             now=now,
-            stopped=self._kill.reason(self._account_id),
+            stopped=self._pairs_kill.reason(self._account_id),
             latched=ledger.latched,
             closing_only=self._closing_only,
             mine=mine,
@@ -232,3 +250,7 @@ class Gate:
     def _reach(self, now: datetime) -> datetime:
         """How far back the counts of moments go."""
         return now - timedelta(seconds=max(60.0, self._rules.gate.duplicate_window_seconds))
+
+
+def _withheld(refusal: Refusal) -> SendResult:
+    return SendResult("not_sent", None, f"gate:{refusal.limit}", refusal.words)

@@ -68,15 +68,12 @@ def intent(case: PairCase) -> Refusal | None:
 
 def kill_switch(case: PairCase) -> Refusal | None:
     """Nothing leaves while it is set."""
-    return None if case.stopped is None else Refusal("kill_switch", f"the kill switch is set: {case.stopped}")
+    return refuse_at_the_door(case.stopped, None)
 
 
 def throttle_latched(case: PairCase) -> Refusal | None:
     """Nothing leaves while the throttle is latched."""
-    if case.latched is None:
-        return None
-    said = f"the gate has been closed since {case.latched}; open it with: rebalancer resume --reason ..."
-    return Refusal("throttle", said)
+    return refuse_at_the_door(None, case.latched)
 
 
 def not_closing(case: PairCase) -> Refusal | None:
@@ -170,6 +167,16 @@ READ: Final[tuple[Check, ...]] = (
 def refuse_unread(case: PairCase) -> Refusal | None:
     """Why this pair may not leave, by what is known without asking the broker."""
     return next((refusal for check in UNREAD if (refusal := check(case)) is not None), None)
+
+
+def refuse_at_the_door(stopped: str | None, latched: str | None) -> Refusal | None:
+    """Why nothing may leave: what can change while a pair, which was allowed to, waits for its turn."""
+    if stopped is not None:
+        return Refusal("kill_switch", f"the kill switch is set: {stopped}")
+    if latched is not None:
+        said = f"the gate has been closed since {latched}; open it with: rebalancer resume --reason ..."
+        return Refusal("throttle", said)
+    return None
 
 
 def refuse_read(case: PairCase) -> Refusal | None:

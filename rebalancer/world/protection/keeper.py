@@ -32,7 +32,19 @@ from rebalancer.world.ports import (
     ReadBroker,
 )
 from rebalancer.world.protection.asked import Seen
-from rebalancer.world.protection.records import EARLIER_MAX, KIND, TAKEN_DOWN, Gone, Kept, body_of, kept_of, pair_id
+from rebalancer.world.protection.gaps import gap_rows, late_rows
+from rebalancer.world.protection.records import (
+    EARLIER_MAX,
+    KIND,
+    TAKEN_DOWN,
+    TO_TRADE,
+    Gone,
+    Kept,
+    body_of,
+    kept_of,
+    pair_id,
+)
+from rebalancer.world.protection.wanted import ONE_SHARE, doubtful, fits, lives, pair_wanted
 
 WAIT_FIRST_SECONDS: Final = 0.05
 WAIT_MOST_SECONDS: Final = 1.0
@@ -40,7 +52,6 @@ PAUSE_MOST_SECONDS: Final = 300.0
 GATE: Final = "gate:"  # how the reason of a refusal by the gate begins; the limit's name follows
 TOLD_LOOK_BACK: Final = 50
 NEEDS_A_PERSON: Final = frozenset({"gate:form", "gate:intent", "gate:journal", "gate:throttle"})
-ONE_SHARE: Final = Decimal(1)
 NOTHING_TOLD: Final = (BrokerUnavailable, CredentialsRefused)
 
 
@@ -79,11 +90,11 @@ class Keeper:
         listed = {order.id: order for order in self._broker.orders(None)} if living else {}
         rows = [row for i in sorted(ended) if (row := self._broker.order(i)) is not None]
         held: dict[str, Decimal] = {}
-        doubtful: list[OpenOrder] = []
+        in_doubt: list[OpenOrder] = []
         for one in living:
             one = self._resolved(one)
             if one.state in ("intended", "unknown"):
-                doubtful.append(_doubtful(one))
+                in_doubt.append(doubtful(one))
             if one.state != "open":
                 continue
             own = _rows(self._broker, one.ids, listed)
@@ -93,17 +104,21 @@ class Keeper:
             else:
                 left = abs(one.qty) - sum((row.filled_qty for row in own), ZERO)
                 held[one.symbol] = max(left, ZERO).copy_sign(one.qty)
-        return Seen(tuple(rows), frozenset(row.id for row in rows), held, tuple(doubtful))
+        return Seen(tuple(rows), frozenset(row.id for row in rows), held, tuple(in_doubt))
 
     def release(self, symbols: Collection[str]) -> Mapping[str, str]:
         refused: dict[str, str] = {}
         down: list[Kept] = []
-        for one in self.kept().values():
+        kept = self.kept()
+        self._note_bare([s for s in sorted(symbols) if not lives(kept.get(s))], kept)
+        for one in kept.values():
             if one.symbol not in symbols or not one.lives:
                 continue
             try:
                 one = self._resolved(one)
                 if one.state == "open":
+                    if one.bare_since is None:  # before the cancel: from here on nobody knows whether it rests
+                        one = self._write(one._replace(bare_since=self._broker.now()))
                     self._broker.cancel(one.ids[0])  # cancelling one of a pair cancels both
                     down.append(one)
                 elif one.lives:
@@ -114,18 +129,45 @@ class Keeper:
         return refused
 
     def place(self, guards: Sequence[Guard]) -> None:
-        wanted = {g.symbol: _pair_wanted(g) for g in guards if self._rules.protection.mode == "broker"}
+        wanted = {g.symbol: pair_wanted(g) for g in guards if self._rules.protection.mode == "broker"}
         wanted = {symbol: guard for symbol, guard in wanted.items() if guard.qty != ZERO and "/" not in symbol}
         kept = self.kept()
-        wrong = {one.symbol for one in kept.values() if one.lives and not _fits(one, wanted.get(one.symbol))}
+        self._forget([one for one in kept.values() if not one.lives and one.symbol not in wanted])
+        wrong = {one.symbol for one in kept.values() if one.lives and not fits(one, wanted.get(one.symbol))}
         in_the_way = self.release(wrong) if wrong else {}
         missing = {
             symbol: guard
             for symbol, guard in sorted(wanted.items())
-            if symbol not in in_the_way and (symbol in wrong or not _stands(kept.get(symbol)))
+            if symbol not in in_the_way and (symbol in wrong or not lives(kept.get(symbol)))
         }
         if missing:
             self._put_up(missing)
+
+    def _note_bare(self, symbols: Sequence[str], kept: Mapping[str, Kept]) -> None:
+        """Write down that these, which have no pair, are about to trade: what they hold is bare from now on."""
+        if self._rules.protection.mode != "broker":
+            return
+        now = self._broker.now()
+        rows = []
+        for symbol in symbols:
+            one = kept.get(symbol) or Kept(symbol, "", "gone", ZERO, ZERO, ZERO, (), 0, 0, now, now, "", sent=False)
+            if one.bare_since is None and "/" not in symbol:
+                rows.append((KIND, symbol, body_of(one._replace(bare_since=now, because=TO_TRADE))))
+        if rows:
+            self._journal.record_events(self._account_id, None, now, rows)
+
+    def _forget(self, gone: Sequence[Kept]) -> None:
+        """Write down that these positions, which are held no more, lack nothing; and tell of one that had no exits for
+        too long before it was left."""
+        lacking = [one for one in gone if one.bare_since is not None]
+        if not lacking:
+            return
+        now = self._broker.now()
+        rows = [(KIND, one.symbol, body_of(one._replace(bare_since=None))) for one in lacking]
+        for one in lacking:
+            if one.because != TO_TRADE:  # else it may never have been held
+                rows += late_rows(self._journal, self._account_id, one, now, self._rules, "it is held no more")
+        self._journal.record_events(self._account_id, None, now, rows)
 
     def _put_up(self, guards: Mapping[str, Guard]) -> None:
         """Post the pairs of these positions, of the quantities that the broker tells now."""
@@ -167,6 +209,7 @@ class Keeper:
         now = self._broker.now()
         blank = Kept(guard.symbol, "", "gone", guard.qty, guard.stop, guard.target, (), 0, 0, now, now, "", sent=False)
         kept = (before or blank)._replace(state="gone", because=because)
+        kept = kept._replace(bare_since=kept.bare_since or now)
         self._alert(self._write(kept), f"{guard.symbol}: {because}", level="warning")
 
     def _post(self, guard: Guard, before: Kept | None) -> None:
@@ -177,15 +220,17 @@ class Keeper:
             guard.symbol, pair_id(self._account_id, guard.symbol, number), "intended", guard.qty, guard.stop,
             guard.target, (), number, before.failures if before is not None else 0, now, now, "",
             before.earlier if before is not None else (),
+            bare_since=(before.bare_since if before is not None else None) or now,
         )  # fmt: skip
-        self._write(kept)
+        late = late_rows(self._journal, self._account_id, kept, now, self._rules, "they are being put up")
+        self._journal.record_events(self._account_id, None, now, [(KIND, kept.symbol, body_of(kept)), *late])
         side: Side = "sell" if guard.qty > 0 else "buy"
         pair = ExitPair(kept.client_order_id, guard.symbol, side, abs(guard.qty), guard.stop, guard.target)
         result = self._gate.submit_pair(pair)
         said = f"{result.reason}: {result.message}" if result.message else result.reason
         if result.kind == "accepted" and result.order is not None and result.order.legs:
             ids = (result.order.id, *result.order.legs)
-            self._write(kept._replace(state="open", ids=ids, failures=0, because=said))
+            self._stands(kept._replace(state="open", ids=ids, failures=0, because=said))
         elif result.kind in ("refused", "not_sent"):
             self._failed(kept, result.kind == "refused", result.reason, result.message)
         else:
@@ -217,7 +262,7 @@ class Keeper:
             return one
         found = self._broker.find_order(one.client_order_id)
         if found is not None:
-            return self._write(one._replace(state="open", ids=(found.id, *found.legs), because="found by id"))
+            return self._stands(one._replace(state="open", ids=(found.id, *found.legs), because="found by id"))
         patience = timedelta(seconds=2 * self._rules.broker.total_timeout_seconds + 60)
         if self._broker.now() - one.intended_at > patience:
             return self._write(one._replace(state="gone", because="not known to the broker"))
@@ -257,7 +302,9 @@ class Keeper:
         """Write down that a pair is over; when it traded, that the position was left through it."""
         now = self._broker.now()
         earlier = (*one.earlier, Gone(one.ids, now))[-EARLIER_MAX:]
-        self._write(one._replace(state="gone", because=because, earlier=earlier))
+        is_left = sum((row.filled_qty for row in rows), ZERO) >= abs(one.qty)
+        since = None if is_left else one.bare_since
+        self._write(one._replace(state="gone", because=because, earlier=earlier, bare_since=since))
         for row in rows:
             if row.filled_qty > 0:
                 kind = "target" if row.id == one.ids[0] else "stop"
@@ -269,6 +316,14 @@ class Keeper:
                 if row.side == "buy":
                     said = said.replace(" sold ", " bought back ")
                 self._alert(one, said, level="warning")
+
+    def _stands(self, kept: Kept) -> Kept:
+        """Write down that a pair stands, and with it for how long its position was without one."""
+        now = self._broker.now()
+        up = kept._replace(at=now, bare_since=None)
+        rows = gap_rows(self._journal, self._account_id, kept, now, self._rules)
+        self._journal.record_events(self._account_id, None, now, [(KIND, kept.symbol, body_of(up)), *rows])
+        return up
 
     def _write(self, kept: Kept) -> Kept:
         kept = kept._replace(at=self._broker.now())
@@ -290,24 +345,3 @@ def _rows(broker: ReadBroker, ids: Sequence[str], listed: Mapping[str, BrokerOrd
             raise BrokerUnavailable(f"the broker had order {order_id} and now does not know it")
         found.append(row)
     return found
-
-
-def _stands(kept: Kept | None) -> bool:
-    return kept is not None and kept.lives
-
-
-def _pair_wanted(guard: Guard) -> Guard:
-    """The whole shares of a guard."""
-    return guard._replace(qty=shares_toward_zero(guard.qty, ONE_SHARE))
-
-
-def _fits(kept: Kept, wanted: Guard | None) -> bool:
-    """Whether what rests at the broker is what is wanted. A pair in doubt is left alone until the broker tells."""
-    if kept.state in ("intended", "unknown"):
-        return True
-    return wanted is not None and (kept.qty, kept.stop, kept.target) == (wanted.qty, wanted.stop, wanted.target)
-
-
-def _doubtful(kept: Kept) -> OpenOrder:
-    side: Side = "sell" if kept.qty > 0 else "buy"
-    return OpenOrder(kept.client_order_id, kept.symbol, side, abs(kept.qty), ZERO, "limit", True, None, True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, Literal, NamedTuple
 
@@ -16,6 +16,8 @@ KIND: Final = "protection"
 PAIR_PREFIX: Final = "rp-"  # another prefix than that of a cycle's orders: these rest at the broker between cycles
 EARLIER_MAX: Final = 10
 TAKEN_DOWN: Final = "taken down for a trade"
+TO_TRADE: Final = "about to trade"
+CLOCK_ERROR: Final = timedelta(seconds=2)  # the broker tells its time in whole seconds: one at each end of a stretch
 
 KeptState = Literal["intended", "unknown", "open", "gone"]
 
@@ -33,6 +35,9 @@ class Kept(NamedTuple):
     intended: about to be sent, or sent without an answer that we lived to see; unknown: the answer said nothing;
     open: the broker has it; gone: it has ended, or never was. `number` counts the pairs of the symbol, `failures` the
     tries in a row that the gate or the broker refused. `sent` is False once it surely never left this machine.
+    `bare_since`: since when the position may have no exits, which is the moment before its pair was asked to come down
+    or, where it had none, before its first order; None once a pair stands. One that is open all the same was asked to
+    come down and has not been seen to end.
     """
 
     symbol: str
@@ -49,11 +54,17 @@ class Kept(NamedTuple):
     because: str
     earlier: tuple[Gone, ...] = ()
     sent: bool = True
+    bare_since: datetime | None = None
 
     @property
     def lives(self) -> bool:
         """Whether the broker may hold it."""
         return self.state != "gone"
+
+    @property
+    def stands(self) -> bool:
+        """Whether the broker has it, and nobody has asked to take it down."""
+        return self.state == "open" and self.bare_since is None
 
 
 def pair_id(account_id: str, symbol: str, number: int) -> str:
@@ -76,6 +87,7 @@ def body_of(kept: Kept) -> dict[str, object]:
         "intended_at": time_text(kept.intended_at),
         "because": kept.because,
         "sent": kept.sent,
+        "bare_since": None if kept.bare_since is None else time_text(kept.bare_since),
         "earlier": [{"ids": list(gone.ids), "at": time_text(gone.at)} for gone in kept.earlier],
     }
 
@@ -98,5 +110,6 @@ def kept_of(event: Event) -> Kept:
         intended_at=utc_of(body["intended_at"]),
         because=body["because"],
         sent=body.get("sent", True),
+        bare_since=None if body.get("bare_since") is None else utc_of(body["bare_since"]),
         earlier=tuple(Gone(tuple(gone["ids"]), utc_of(gone["at"])) for gone in body["earlier"]),
     )

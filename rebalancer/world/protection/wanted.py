@@ -1,0 +1,38 @@
+"""What is wanted at the broker for a guard, and whether what a record tells of is that."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from rebalancer.decide.protect import Guard
+from rebalancer.facts import OpenOrder
+from rebalancer.values import ZERO, Side, shares_toward_zero
+from rebalancer.world.protection.records import Kept
+
+ONE_SHARE: Final = Decimal(1)
+
+
+def lives(kept: Kept | None) -> bool:
+    """Whether the broker may hold a pair."""
+    return kept is not None and kept.lives
+
+
+def pair_wanted(guard: Guard) -> Guard:
+    """The whole shares of a guard."""
+    return guard._replace(qty=shares_toward_zero(guard.qty, ONE_SHARE))
+
+
+def fits(kept: Kept, wanted: Guard | None) -> bool:
+    """Whether what rests at the broker is what is wanted. A pair in doubt is left alone until the broker tells. One
+    that was asked to come down is exchanged for one of which nobody asked that."""
+    if kept.state in ("intended", "unknown"):
+        return True
+    same = wanted is not None and (kept.qty, kept.stop, kept.target) == (wanted.qty, wanted.stop, wanted.target)
+    return same and kept.stands
+
+
+def doubtful(kept: Kept) -> OpenOrder:
+    """A pair of which the broker has not told, as an order whose fate is unknown."""
+    side: Side = "sell" if kept.qty > 0 else "buy"
+    return OpenOrder(kept.client_order_id, kept.symbol, side, abs(kept.qty), ZERO, "limit", True, None, True)
