@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rebalancer.cli.exits import Exit
+from rebalancer.cli.profit_table import bridge_lines
 from rebalancer.cli.screen import terminal_width, wants_colour
 from rebalancer.report.columns import Row, clip, paint, table
 from rebalancer.report.numbers import NONE, fixed, money, percent, points, span_text
 from rebalancer.report.visible import visible, visible_symbol
 
 if TYPE_CHECKING:
+    from rebalancer.performance.period_bridge import PeriodBridge
+    from rebalancer.performance.records import Ledger
     from rebalancer.performance.stats import TripStats
     from rebalancer.performance.summary import Summary
 
@@ -36,6 +40,7 @@ def show_performance(config: Sequence[Path] | None, *, days: int | None, as_json
     from rebalancer.session.setup import load_setup
     from rebalancer.world.journal import Journal
     from rebalancer.world.ledger.benchmarks import benchmark_of
+    from rebalancer.world.ledger.closed_days import bridge_of
     from rebalancer.world.ledger.gather import ledger_of
 
     setup = load_setup(config)
@@ -48,7 +53,9 @@ def show_performance(config: Sequence[Path] | None, *, days: int | None, as_json
             sys.stderr.write("error: there is no cycle yet\n  hint: rebalancer run-now\n")
             return Exit.USAGE
         ledger = ledger_of(journal, newest.account_id)
-    rules = setup.rules.reporting
+        after, expected = _period(ledger, days)
+        rules = setup.rules.reporting
+        bridge = bridge_of(journal, newest.account_id, ledger, rules.lot_method, after, expected)
     summary = summary_of(
         ledger,
         rules.lot_method,
@@ -57,20 +64,34 @@ def show_performance(config: Sequence[Path] | None, *, days: int | None, as_json
         benchmark=benchmark_of(setup.state, rules.benchmark),
     )
     if as_json:
-        document = {**plain(summary), "mode": setup.mode}
+        document = {**plain(summary), "bridge": plain(bridge), "mode": setup.mode}
         sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     else:
-        sys.stdout.write(screen(summary, setup.mode, width=terminal_width(), colour=colour and wants_colour()))
+        shown = screen(summary, bridge, setup.mode, width=terminal_width(), colour=colour and wants_colour())
+        sys.stdout.write(shown)
     return Exit.DONE
 
 
-def screen(summary: Summary, mode: str, *, width: int | None, colour: bool) -> str:
-    """The whole screen: figures in pairs, best and worst symbols, a table for each kind of group."""
+def _period(ledger: Ledger, days: int | None) -> tuple[date | None, list[date]]:
+    """The day after which the period begins (None: with the books), and its days of trading."""
+    from rebalancer.session.calendar import published_hours
+
+    if not ledger.days or ledger.opened_on is None:
+        return None, []
+    last = ledger.days[-1].day
+    after = None if days is None else last - timedelta(days=days)
+    first = ledger.opened_on if after is None else max(ledger.opened_on, after + timedelta(days=1))
+    return after, [hours.day for hours in published_hours(first, last)]
+
+
+def screen(summary: Summary, bridge: PeriodBridge | None, mode: str, *, width: int | None, colour: bool) -> str:
+    """The whole screen: figures in pairs, the bridge, best and worst symbols, a table for each kind of group."""
     if summary.last is None:
         return "No day has a value yet. Start with: rebalancer run-now\n"
     lines = [clip(f"Performance {summary.first} to {summary.last}, {mode}, USD", width), ""]
     lines += [clip(line, width) for line in _figures(summary)]
     lines += [clip(line, width) for line in ("", *_benchmark(summary))]
+    lines += bridge_lines(bridge, width, colour)
     lines += _symbols(summary.groups["symbol"], width, colour)
     for kind, title in TABLES.items():
         lines += _groups(title, summary.groups[kind], width, colour)
@@ -78,7 +99,7 @@ def screen(summary: Summary, mode: str, *, width: int | None, colour: bool) -> s
 
 
 def _figures(summary: Summary) -> list[str]:
-    from rebalancer.performance.summary import DAYS_FOR_RATES
+    from rebalancer.performance.period_ratios import DAYS_FOR_RATES
 
     m, r, t = summary.money, summary.ratios, summary.trips
     few = f"{NONE} needs {DAYS_FOR_RATES} days" if len(summary.course.days) < DAYS_FOR_RATES else ""

@@ -1,6 +1,8 @@
 """Which shares a sale closes: first in, first out, or all at their average cost.
 
-1. everything that moved shares is taken in the order in which it happened
+1. everything that moved shares is taken in the order of its time, and at one moment in the order of its id; how it was
+   fed in, or when it was written down, does not matter. A sale that is dated before the purchase is therefore a short
+   that the purchase closes: no lot is ever closed before it was opened, and no holding time is negative
 2. a fill away from zero opens a lot; a fill toward zero closes lots; one through zero does both
 3. a corporate action changes the shares of every lot alike and leaves its cost
 4. fees of a fill are part of what it costs, kept apart from the price
@@ -67,7 +69,7 @@ def match_lots(fills: Iterable[Fill], shares: Iterable[ShareEvent], method: LotM
     """Match what was closed with what it had been opened by."""
     book = _Book(method)
     moves: list[Fill | ShareEvent] = [*fills, *shares]
-    for move in sorted(moves, key=lambda m: (m.at, m.id)):
+    for move in sorted(moves, key=lambda m: (m.at, m.id, m.symbol, m.qty, m.price)):
         if isinstance(move, Fill):
             book.trade(move)
         elif move.kind == "in_kind":

@@ -7,17 +7,15 @@ trading days, standard deviations are of the sample (n - 1), rates a year are tu
 from __future__ import annotations
 
 import math
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rebalancer.performance.finite import FLAT, finite, over
 from rebalancer.performance.returns import Series, drawdowns, time_weighted
 
-Number = np.floating[Any]
 DAYS: Final = 252
 TAIL: Final = 0.05
-_FLAT: Final = 1e-14  # a deviation this small is rounding of equal returns
 
 
 def annual_return(returns: Series) -> float | None:
@@ -26,18 +24,18 @@ def annual_return(returns: Series) -> float | None:
     if total is None or total <= -1.0:
         return None if total is None else -1.0
     with np.errstate(over="ignore"):
-        return _finite(float(np.float64(1.0 + total) ** (DAYS / returns.size) - 1.0))
+        return finite(float(np.float64(1.0 + total) ** (DAYS / returns.size) - 1.0))
 
 
 def volatility(returns: Series) -> float | None:
     """Standard deviation, a year."""
-    return None if returns.size < 2 else _finite(float(np.std(returns, ddof=1) * math.sqrt(DAYS)))
+    return None if returns.size < 2 else finite(float(np.std(returns, ddof=1) * math.sqrt(DAYS)))
 
 
 def sharpe(returns: Series, risk_free: float = 0.0) -> float | None:
     """Mean above the risk-free rate per unit of deviation, a year (Sharpe 1994). risk_free: a year."""
     excess = returns - risk_free / DAYS
-    return None if returns.size < 2 else _over(np.mean(excess), np.std(excess, ddof=1), math.sqrt(DAYS))
+    return None if returns.size < 2 else over(np.mean(excess), np.std(excess, ddof=1), math.sqrt(DAYS))
 
 
 def downside_deviation(returns: Series, risk_free: float = 0.0) -> float | None:
@@ -51,7 +49,7 @@ def downside_deviation(returns: Series, risk_free: float = 0.0) -> float | None:
 def sortino(returns: Series, risk_free: float = 0.0) -> float | None:
     """Mean above the rate per unit of downside deviation, a year."""
     below = downside_deviation(returns, risk_free)
-    return None if below is None else _over(np.mean(returns - risk_free / DAYS) * DAYS, below)
+    return None if below is None else over(np.mean(returns - risk_free / DAYS) * DAYS, below)
 
 
 def max_drawdown(returns: Series) -> float | None:
@@ -71,14 +69,14 @@ def drawdown_days(returns: Series) -> int:
 def calmar(returns: Series) -> float | None:
     """Annual return over the deepest drawdown (Young 1991)."""
     yearly, fall = annual_return(returns), max_drawdown(returns)
-    return None if yearly is None or fall is None else _over(yearly, -fall)
+    return None if yearly is None or fall is None else over(yearly, -fall)
 
 
 def omega(returns: Series, risk_free: float = 0.0) -> float | None:
     """What was gained above the rate over what fell short of it (Keating and Shadwick 2002). risk_free: a year,
     compounded to a day."""
     excess = returns - ((1.0 + risk_free) ** (1.0 / DAYS) - 1.0)
-    return _over(np.sum(excess[excess > 0]), -np.sum(excess[excess < 0]))
+    return over(np.sum(excess[excess > 0]), -np.sum(excess[excess < 0]))
 
 
 def value_at_risk(returns: Series, tail: float = TAIL) -> float | None:
@@ -98,7 +96,7 @@ def tail_ratio(returns: Series) -> float | None:
     """The 95 % quantile over the 5 % one, without signs."""
     if not returns.size:
         return None
-    return _over(abs(np.quantile(returns, 1 - TAIL)), abs(np.quantile(returns, TAIL)))
+    return over(abs(np.quantile(returns, 1 - TAIL)), abs(np.quantile(returns, TAIL)))
 
 
 def ulcer_index(returns: Series) -> float | None:
@@ -116,7 +114,7 @@ def skew(returns: Series) -> float | None:
     apart = returns - np.mean(returns)
     spread = float(np.mean(apart**2))
     factor = math.sqrt(n * (n - 1)) / (n - 2)
-    return None if spread <= _FLAT**2 else _finite(float(factor * np.mean(apart**3) / spread**1.5))
+    return None if spread <= FLAT**2 else finite(float(factor * np.mean(apart**3) / spread**1.5))
 
 
 def kurtosis(returns: Series) -> float | None:
@@ -126,81 +124,7 @@ def kurtosis(returns: Series) -> float | None:
         return None
     apart = returns - np.mean(returns)
     spread = float(np.mean(apart**2))
-    if spread <= _FLAT**2:
+    if spread <= FLAT**2:
         return None
     raw = np.mean(apart**4) / spread**2 - 3.0
-    return _finite(float((n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * raw + 6.0)))
-
-
-class AgainstBenchmark(NamedTuple):
-    """One series beside another of the same days. `alpha` and `tracking_error` are a year's, `alpha` compounded;
-    `information` is a day's; `up_capture` and `down_capture` compare annual returns over the benchmark's days up and
-    days down; `excess` is the difference of the total returns."""
-
-    days: int
-    alpha: float | None
-    beta: float | None
-    correlation: float | None
-    tracking_error: float | None
-    information: float | None
-    up_capture: float | None
-    down_capture: float | None
-    benchmark_return: float | None
-    excess: float | None
-
-
-def against(returns: Series, benchmark: Series, risk_free: float = 0.0) -> AgainstBenchmark:
-    """Compare with a benchmark. Both of shape (n,), of the same days. risk_free: a year."""
-    assert returns.shape == benchmark.shape, "both series are of the same days"
-    daily = risk_free / DAYS
-    apart = returns - benchmark
-    slope = beta(returns, benchmark)
-    alpha = None
-    if slope is not None:
-        with np.errstate(over="ignore"):
-            a_day = np.mean((returns - daily) - slope * (benchmark - daily))
-            alpha = _finite(float((1.0 + a_day) ** DAYS - 1.0))
-    total, other = time_weighted(returns), time_weighted(benchmark)
-    return AgainstBenchmark(
-        days=returns.size,
-        alpha=alpha,
-        beta=slope,
-        correlation=_correlation(returns, benchmark),
-        tracking_error=volatility(apart),
-        information=_over(np.mean(apart), np.std(apart, ddof=1)) if returns.size > 1 else None,
-        up_capture=_capture(returns, benchmark, benchmark > 0),
-        down_capture=_capture(returns, benchmark, benchmark < 0),
-        benchmark_return=other,
-        excess=None if total is None or other is None else total - other,
-    )
-
-
-def beta(returns: Series, benchmark: Series) -> float | None:
-    """Covariance over the benchmark's variance."""
-    if returns.size < 2:
-        return None
-    apart = benchmark - np.mean(benchmark)
-    variance = float(np.mean(apart**2))
-    return None if variance <= _FLAT**2 else _over(np.mean(apart * (returns - np.mean(returns))), variance)
-
-
-def _correlation(returns: Series, benchmark: Series) -> float | None:
-    if returns.size < 2 or np.std(returns) <= _FLAT or np.std(benchmark) <= _FLAT:
-        return None
-    return float(np.corrcoef(returns, benchmark)[0, 1])
-
-
-def _capture(returns: Series, benchmark: Series, chosen: NDArray[np.bool_]) -> float | None:
-    mine, other = annual_return(returns[chosen]), annual_return(benchmark[chosen])
-    if mine is None or other is None or abs(other) <= _FLAT:
-        return None
-    return _finite(mine / other)
-
-
-def _over(part: float | Number, whole: float | Number, factor: float = 1.0) -> float | None:
-    """part / whole x factor; None where it would not be a finite number, or where the whole is only rounding."""
-    return _finite(float(part) / float(whole) * factor) if abs(float(whole)) > _FLAT else None
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return finite(float((n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * raw + 6.0)))

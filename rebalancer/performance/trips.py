@@ -12,9 +12,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
-from rebalancer.performance.fees import NEW_YORK
-from rebalancer.performance.lots import Closing
-from rebalancer.performance.records import UNKNOWN, AssetClass, Story, asset_class
+from rebalancer.performance.benchmark import Benchmark
+from rebalancer.performance.fees import day_of, with_fees
+from rebalancer.performance.lots import Closing, match_lots
+from rebalancer.performance.records import UNKNOWN, AssetClass, Ledger, LotMethod, Story, asset_class
+from rebalancer.performance.regimes import regimes
 from rebalancer.values import ZERO
 
 INHERITED: Final = "inherited"  # the source of shares that came without an order: held before the books, or moved in
@@ -59,25 +61,33 @@ class Trip(NamedTuple):
         return (self.closed_at - self.opened_at).total_seconds()
 
 
+def trips_of(ledger: Ledger, method: LotMethod, benchmark: Benchmark = Benchmark()) -> tuple[Trip, ...]:  # noqa: B008 - immutable
+    """Every round trip of a ledger, oldest first."""
+    fills, _ = with_fees(ledger.fills, ledger.cash)
+    matched = match_lots((*ledger.inherited, *fills), ledger.shares, method)
+    return round_trips(matched.closings, ledger.stories, ledger.sectors, regimes(benchmark.days, benchmark.closes))
+
+
 def round_trips(
     closings: tuple[Closing, ...],
     stories: Mapping[str, Story],
     sectors: Mapping[str, str],
-    regimes: Mapping[date, str],
+    by_day: Mapping[date, str],
 ) -> tuple[Trip, ...]:
-    """The trips behind what was closed, in the order in which they ended. regimes: by day in New York, of the entry."""
+    """The trips behind what was closed, in the order in which they ended. by_day: the
+    regime of each day in New York, of which the entry's counts."""
     pairs: defaultdict[tuple[str, str, str, bool], list[Closing]] = defaultdict(list)
     for one in closings:
         # what came without an order of its own is told apart by its moment
         opened = one.opening_order or one.opened_at.isoformat()
         closed = one.closing_order or one.closed_at.isoformat()
         pairs[(one.symbol, opened, closed, one.qty > 0)].append(one)
-    trips = [_trip(parts, stories, sectors, regimes) for parts in pairs.values()]
+    trips = [_trip(parts, stories, sectors, by_day) for parts in pairs.values()]
     return tuple(sorted(trips, key=lambda t: (t.closed_at, t.symbol, t.opened_at)))
 
 
 def _trip(
-    parts: list[Closing], stories: Mapping[str, Story], sectors: Mapping[str, str], regimes: Mapping[date, str]
+    parts: list[Closing], stories: Mapping[str, Story], sectors: Mapping[str, str], by_day: Mapping[date, str]
 ) -> Trip:
     first = parts[0]
     qty = abs(sum((p.qty for p in parts), ZERO))
@@ -99,7 +109,7 @@ def _trip(
         source=_source(first, opening),
         sector=sectors.get(first.symbol, UNKNOWN),
         asset_class=asset_class(first.symbol),
-        regime=regimes.get(opened_at.astimezone(NEW_YORK).date(), UNKNOWN),
+        regime=by_day.get(day_of(opened_at), UNKNOWN),
         reason="" if closing is None else closing.reason,
     )
 

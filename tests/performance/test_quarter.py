@@ -24,7 +24,8 @@ from rebalancer.performance.fees import with_fees
 from rebalancer.performance.lots import match_lots
 from rebalancer.performance.records import Fill, Ledger, LotMethod
 from rebalancer.performance.returns import daily_returns
-from rebalancer.performance.summary import summary_of, trips_of
+from rebalancer.performance.summary import summary_of
+from rebalancer.performance.trips import trips_of
 from rebalancer.values import ZERO
 from rebalancer.world.books.activities import body_of
 from rebalancer.world.brokers.order_reading import read_activity

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rebalancer.performance import ratios
+from rebalancer.performance.benchmark import against
 from rebalancer.performance.returns import Series, time_weighted
 from rebalancer.performance.stats import trip_stats
 from rebalancer.performance.trips import Trip
@@ -50,7 +51,7 @@ def ours(name: str, figure: str) -> float | None:
     """Our figure for a series of the golden file."""
     if name.endswith(" against"):
         returns, benchmark = (np.array(one) for one in BENCHMARKED[name.removesuffix(" against")])
-        compared = ratios.against(returns, benchmark, RISK_FREE)
+        compared = against(returns, benchmark, RISK_FREE)
         if figure == "r_squared":
             return None if compared.correlation is None else compared.correlation**2
         found = getattr(compared, figure)
@@ -118,7 +119,7 @@ def test_no_figure_is_ever_infinite_or_not_a_number(returns: Series, risk_free: 
     figures = {name: ask(returns) for name, ask in OURS.items()}
     figures["sharpe r"] = ratios.sharpe(returns, risk_free)
     figures["sortino r"] = ratios.sortino(returns, risk_free)
-    figures |= dict(ratios.against(returns, np.roll(returns, 1), risk_free)._asdict())
+    figures |= dict(against(returns, np.roll(returns, 1), risk_free)._asdict())
     assert {name: x for name, x in figures.items() if x is not None and not np.isfinite(x)} == {}
     if not returns.size:
         assert {x for name, x in figures.items() if name != "days"} == {None}

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from rebalancer.cli.performance import screen
+from rebalancer.performance.period_ratios import DAYS_FOR_RATES, Ratios
 from rebalancer.performance.records import DayValue, Fill, Ledger
-from rebalancer.performance.summary import DAYS_FOR_RATES, Ratios, summary_of, trips_of
+from rebalancer.performance.summary import summary_of
+from rebalancer.performance.trips import trips_of
 from rebalancer.world.ledger.benchmarks import benchmark_of
 from rebalancer.world.ledger.closes import SHEET_NAME
 from rebalancer.world.reference import SHEET_SCHEMA
@@ -32,7 +34,7 @@ def test_a_rate_a_year_needs_days(days: int) -> None:
     summary = summary_of(ledger(days), "fifo")
     known = {name for name in Ratios._fields if getattr(summary.ratios, name) is not None}
     assert known & set(RATES) == (set(RATES) if days == DAYS_FOR_RATES else set())
-    shown = screen(summary, "paper", width=80, colour=False)
+    shown = screen(summary, None, "paper", width=80, colour=False)
     assert shown.count("– needs 20 days") == (0 if days == DAYS_FOR_RATES else 4)
     assert max(len(line) for line in shown.splitlines()) <= 80
     assert "…" not in shown

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from rebalancer.facts import Explanation
 from rebalancer.outcomes import CycleOutcome
-from rebalancer.values import time_text
+from rebalancer.values import decimal_of, time_text
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import DRY_RUN
 from rebalancer.world.ports import Activity, Fill, ReadBroker
@@ -99,7 +99,7 @@ def note_activities(
         rows.append(("activity", one.id, body_of(one)))
         amount = flow_of(one, prices) if isinstance(one, Activity) and not read.is_first else Decimal(0)
         if amount != 0 and isinstance(one, Activity):
-            rows.append(("flow", one.id, {"type": one.type, "amount": amount, "moment": time_text(moment_of(one))}))
+            rows.append(row_of_flow(one, amount))
     listed = {one.id for one in read.every}
     rows += [("explained", e.reference, {"symbol": e.symbol}) for e in explanations if e.reference in listed]
     rows.append(("activities_read", "", {"new": len(read.new), "first": read.is_first}))
@@ -107,13 +107,26 @@ def note_activities(
 
 
 def flow_of(activity: Activity, prices: Mapping[str, Decimal]) -> Decimal:
-    """USD that came in (+) or went out (-) without being profit or loss. Shares count at their price where they carry
-    no amount of their own."""
+    """USD that came in (+) or went out (-) without being profit or loss. Shares count at their price; where it is not
+    known, at the amount they carry, which is never cash and has the sign of the shares."""
     if activity.type in FLOWS:
         return activity.amount
-    if activity.type in IN_KIND:
-        return activity.amount or activity.qty * prices.get(activity.symbol or "", Decimal(0))
-    return Decimal(0)
+    if activity.type not in IN_KIND or activity.qty == 0:
+        return Decimal(0)
+    price = prices.get(activity.symbol or "", Decimal(0))
+    return activity.qty * price if price else abs(activity.amount).copy_sign(activity.qty)
+
+
+def values_in_kind(journal: Journal, account_id: str) -> dict[str, Decimal]:
+    """What shares that came or went without cash were worth when they were written down: signed USD, by activity."""
+    rows = journal.recall(account_id, "flow")
+    return {row.key or "": decimal_of(row.body["amount"]) for row in rows if row.body["type"] in IN_KIND}
+
+
+def row_of_flow(activity: Activity, amount: Decimal) -> tuple[str, str, Mapping[str, object]]:
+    """The journal's `flow` event of one activity: kind, key and body."""
+    moment = time_text(moment_of(activity))
+    return ("flow", activity.id, {"type": activity.type, "amount": amount, "moment": moment})
 
 
 def moves_shares(activity: Activity) -> bool:

@@ -21,12 +21,16 @@ from rebalancer.codec import read_snapshot
 from rebalancer.facts import Account, Position
 from rebalancer.values import CENT, ZERO, text_of
 from rebalancer.world.books.activities import (
+    IN_KIND,
     LOOK_BACK,
     NEW_YORK,
     ActivitiesRead,
+    flow_of,
     moment_of,
     note_activities,
     read_activities,
+    row_of_flow,
+    values_in_kind,
 )
 from rebalancer.world.books.closing_prices import Prices, explain, last_trades, priced, read_prices
 from rebalancer.world.books.day_books import DayBooks, Difference, Holding, body_of_day, day_of_body
@@ -42,13 +46,14 @@ DAYS_SEEN: Final = 5
 
 
 class Opening(NamedTuple):
-    """What the day began with. `seen` are the ids of activities that are in it already, `prices` those of then."""
+    """What the day began with. `seen` are the ids of activities that are in it already, as far as they can be listed
+    again (None: no closing before, their times tell); `prices` are those of then."""
 
     at: datetime | None
     cash: Decimal
     equity: Decimal
     positions: Mapping[str, Holding]
-    seen: frozenset[str]
+    seen: frozenset[str] | None
     prices: Mapping[str, Decimal] = {}
 
 
@@ -67,7 +72,9 @@ def check_day(broker: ReadBroker, journal: Journal, account_id: str, day: date, 
     fills, others = _since(opening, read)
     if opening is None:
         opening = _derived(account, positions, fills, others)
-    added = tally(opening.positions, fills, others)
+    known = values_in_kind(journal, account_id)
+    values = {one.id: known.get(one.id, flow_of(one, prices.moved)) for one in others if one.type in IN_KIND}
+    added = tally(opening.positions, fills, others, values)
     books = _books(day, opening, account, positions, added, read, len(fills))
     ours = _our_orders(journal, account_id, opening.at or read.at - timedelta(days=1))
     books = books._replace(
@@ -75,9 +82,12 @@ def check_day(broker: ReadBroker, journal: Journal, account_id: str, day: date, 
         prices=prices.held,
         opening=None if opening.at is None else priced(opening.positions, opening.prices),
         benchmark=prices.benchmark,
+        counted=tuple(sorted([*(fill.id for fill in fills), *(one.id for one in others)])),
     )
-    note_activities(journal, account_id, None, read, (), {p.symbol: p.avg_entry_price for p in positions})
-    rows: list[tuple[str, str, dict[str, object]]] = [("day_closed", day.isoformat(), body_of_day(books))]
+    note_activities(journal, account_id, None, read, (), prices.moved)
+    written = known.keys() | (frozenset() if read.is_first else read.new)
+    rows: list[tuple[str, str, Mapping[str, object]]] = [("day_closed", day.isoformat(), body_of_day(books))]
+    rows += [row_of_flow(one, values[one.id]) for one in others if values.get(one.id) and one.id not in written]
     rows += [
         ("alert", d.symbol, {"level": "action", "code": "books", "text": f"end of {day}: {said}"})
         for d, said in zip(books.differences, books.sentences, strict=True)
@@ -104,7 +114,7 @@ def _opening(journal: Journal, account_id: str, day: date) -> Opening | None:
     held = {p.symbol: Holding(p.qty, p.avg_entry_price) for p in first.positions if p.qty != 0}
     prices = last_trades(first.quotes)
     known = prices if explain(first.account, first.positions, prices) else {}
-    return Opening(first.as_of, first.account.cash, first.account.equity, held, frozenset(), known)
+    return Opening(first.as_of, first.account.cash, first.account.equity, held, None, known)
 
 
 def _standing(
@@ -117,7 +127,8 @@ def _standing(
     found = None
     for _ in range(READINGS):
         read = read_activities(broker, journal, account_id, broker.now(), since)
-        prices = read_prices(broker, positions, benchmark, day)
+        moved = (one.symbol for one in read.others if one.type in IN_KIND and one.symbol is not None)
+        prices = read_prices(broker, positions, benchmark, day, moved)
         again, held = _account(broker, account_id)
         if (again.cash, held) == (account.cash, positions):
             found = again, held, read, prices
@@ -144,7 +155,7 @@ def _since(opening: Opening | None, read: ActivitiesRead) -> tuple[list[Fill], l
             [f for f in read.fills if f.at.astimezone(NEW_YORK).date() == day],
             [a for a in read.others if moment_of(a).astimezone(NEW_YORK).date() == day],
         )
-    if opening.seen:
+    if opening.seen is not None:
         return [f for f in read.fills if f.id not in opening.seen], [a for a in read.others if a.id not in opening.seen]
     return [f for f in read.fills if f.at > opening.at], [a for a in read.others if moment_of(a) > opening.at]
 
@@ -159,7 +170,7 @@ def _derived(account: Account, positions: Iterable[Position], fills: list[Fill],
         account.cash - added.cash,
         account.last_equity,
         {s: Holding(qty, ZERO) for s, qty in before.items() if qty != 0},
-        frozenset(),
+        None,
     )
 
 
@@ -209,9 +220,10 @@ def _books(
         realised=added.realised,
         unexplained=unexplained,
         fills=fills,
+        in_kind=added.in_kind,
         positions=held,
         differences=tuple(differences),
-        seen=tuple(sorted({*opening.seen, *(one.id for one in read.every)})),
+        seen=tuple(sorted(one.id for one in read.every)),
     )
 
 

@@ -18,23 +18,28 @@ from rebalancer.world.ports import BrokerUnavailable, ReadBroker
 
 
 class Prices(NamedTuple):
-    """What was read: prices by symbol, and the benchmark's last trade when it was of that day."""
+    """What was read: prices by symbol, of what is held and of what was moved in kind, and the benchmark's last trade
+    when it was of that day."""
 
     held: Mapping[str, Decimal] = {}
+    moved: Mapping[str, Decimal] = {}
     benchmark: Close = Close()
 
 
-def read_prices(broker: ReadBroker, positions: Iterable[Position], benchmark: str, day: date) -> Prices:
-    """The last trades, in one request. Nothing when the broker does not answer."""
+def read_prices(
+    broker: ReadBroker, positions: Iterable[Position], benchmark: str, day: date, moved: Iterable[str] = ()
+) -> Prices:
+    """The last trades, in one request. Nothing when the broker does not answer. moved: symbols moved in kind."""
+    gone = frozenset(moved)
     held = sorted(p.symbol for p in positions if p.qty != ZERO)
     try:
-        quotes = broker.quotes(sorted({*held, benchmark} - {""}))
+        quotes = broker.quotes(sorted({*held, *gone, benchmark} - {""}))
     except BrokerUnavailable:
         return Prices()
     last = last_trades(quotes)
     own = [q for q in quotes if q.symbol == benchmark and q.at.astimezone(NEW_YORK).date() == day]
     close = Close(benchmark, last[benchmark]) if own and benchmark in last else Close()
-    return Prices({s: last[s] for s in held if s in last}, close)
+    return Prices({s: last[s] for s in held if s in last}, {s: last[s] for s in gone if s in last}, close)
 
 
 def last_trades(quotes: Sequence[Quote]) -> dict[str, Decimal]:

@@ -35,6 +35,15 @@ class Close(NamedTuple):
     price: Decimal = ZERO
 
 
+class InKind(NamedTuple):
+    """Shares that came (+) or went (-) without cash: signed shares, and their value at the day's price, signed USD."""
+
+    id: str
+    symbol: str
+    qty: Decimal
+    value: Decimal
+
+
 class Difference(NamedTuple):
     """Something that two books say differently about one symbol, or about "cash"; shares or USD."""
 
@@ -51,7 +60,9 @@ class DayBooks(NamedTuple):
     None when neither is known, and then the opening figures are derived and prove nothing. `traded` is the cash that
     fills brought (+) or took (-); `result` the change of equity that no flow explains; `realised` the profit of what
     was sold or bought back against average cost, None when a cost is not known. `unexplained` is cash that no activity
-    explains: it must be zero. `seen` are the ids of all activities that have been counted by now.
+    explains: it must be zero. `flows` are deposits and withdrawals in cash, and the value of shares `in_kind`, which is
+    no cash. `seen` are the ids of all activities that were listed at the closing: they are counted, then or before;
+    `counted` are those that were added up on this day, whatever day they are dated (None: older books do not tell).
 
     `prices` are the last trades of what was held at the closing, `opening` is what was held at the opening with its
     prices then; a symbol without a price is left out of `prices`, and books from before prices were kept have none.
@@ -80,6 +91,8 @@ class DayBooks(NamedTuple):
     prices: Mapping[str, Decimal] = {}
     opening: Mapping[str, Priced] | None = None
     benchmark: Close = Close()
+    in_kind: tuple[InKind, ...] = ()
+    counted: tuple[str, ...] | None = None
 
     @property
     def is_priced(self) -> bool:
@@ -129,6 +142,11 @@ def day_of_body(body: Mapping[str, Any]) -> DayBooks:
         prices={symbol: decimal_of(price) for symbol, price in body.get("prices", {}).items()},
         opening=_priced(body.get("opening")),
         benchmark=_close(body.get("benchmark")),
+        in_kind=tuple(
+            InKind(row["id"], row["symbol"], decimal_of(row["qty"]), decimal_of(row["value"]))
+            for row in body.get("in_kind", ())
+        ),
+        counted=None if body.get("counted") is None else tuple(body["counted"]),
         **money,
     )
 

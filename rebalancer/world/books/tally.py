@@ -2,6 +2,9 @@
 
 Nothing in here knows our orders. Realised profit is against the average cost, which a split leaves as it is. Fees in
 coins are listed a day late and are therefore told by the difference that they leave, see `closing`.
+
+Shares that come or go without cash are a flow of what they were worth that day: those that come have cost it, those
+that go leave at it, and only what they had won or lost until then is realised.
 """
 
 from __future__ import annotations
@@ -12,13 +15,14 @@ from typing import NamedTuple
 
 from rebalancer.values import ZERO
 from rebalancer.world.books.activities import COIN_FEE, FEES, FLOWS, IN_KIND, INTEREST, moment_of, moves_shares
-from rebalancer.world.books.day_books import Holding
+from rebalancer.world.books.day_books import Holding, InKind
 from rebalancer.world.ports import Activity, Fill
 
 
 class Tally(NamedTuple):
     """What a stretch of activities comes to. `positions` are signed shares after it; money is signed USD. `coins` has
-    per crypto pair the coins bought and the dollars for which coins were sold: the bases of fees taken at the fill."""
+    per crypto pair the coins bought and the dollars for which coins were sold: the bases of fees taken at the fill.
+    `flows` have in them the value of shares `in_kind`, which is no cash."""
 
     positions: Mapping[str, Decimal]
     traded: Decimal
@@ -29,17 +33,25 @@ class Tally(NamedTuple):
     other: Decimal
     realised: Decimal | None
     coins: Mapping[str, tuple[Decimal, Decimal]]
+    in_kind: tuple[InKind, ...] = ()
 
     @property
     def cash(self) -> Decimal:
         """By how much cash changed."""
-        return self.traded + self.flows + self.fees + self.dividends + self.interest + self.other
+        paid = self.flows - sum((one.value for one in self.in_kind), ZERO)
+        return self.traded + paid + self.fees + self.dividends + self.interest + self.other
 
 
-def tally(opening: Mapping[str, Holding], fills: Sequence[Fill], others: Sequence[Activity]) -> Tally:
-    """Add up activities in the order in which they happened."""
+def tally(
+    opening: Mapping[str, Holding],
+    fills: Sequence[Fill],
+    others: Sequence[Activity],
+    values: Mapping[str, Decimal] | None = None,
+) -> Tally:
+    """Add up activities in the order in which they happened. values: signed USD of shares in kind, by activity; shares
+    without one count nothing."""
     costs = _Costs(opening)
-    traded, coins = ZERO, dict[str, tuple[Decimal, Decimal]]()
+    traded, coins, in_kind = ZERO, dict[str, tuple[Decimal, Decimal]](), list[InKind]()
     money = dict.fromkeys(("flows", "fees", "dividends", "interest", "other"), ZERO)
     told: list[Fill | Activity] = [*fills, *others]
     for one in sorted(told, key=lambda a: (a.at if isinstance(a, Fill) else moment_of(a), a.id)):
@@ -49,15 +61,23 @@ def tally(opening: Mapping[str, Holding], fills: Sequence[Fill], others: Sequenc
             if "/" in one.symbol:
                 bought, sold = coins.get(one.symbol, (ZERO, ZERO))
                 coins[one.symbol] = (bought + max(one.qty, ZERO), sold + max(-one.qty, ZERO) * one.price)
+        elif one.type in IN_KIND:
+            value = (values or {}).get(one.id, ZERO)
+            if one.symbol is not None and one.qty != 0:
+                in_kind.append(InKind(one.id, one.symbol, one.qty, value))
+                money["flows"] += value
+                costs.transfer(one.symbol, one.qty, value)
         elif one.type != COIN_FEE:
             money[_account_of(one)] += one.amount
             if one.symbol is not None and moves_shares(one):
                 costs.change(one.symbol, one.qty)
-    return Tally(positions=costs.shares(), traded=traded, realised=costs.realised, coins=coins, **money)
+    return Tally(
+        positions=costs.shares(), traded=traded, realised=costs.realised, coins=coins, in_kind=tuple(in_kind), **money
+    )
 
 
 def _account_of(activity: Activity) -> str:
-    if activity.type in FLOWS or activity.type in IN_KIND:
+    if activity.type in FLOWS:
         return "flows"
     if activity.type in FEES:
         return "fees"
@@ -86,6 +106,13 @@ class _Costs:
             held, cost, qty = held + closing, cost - share, qty - closing
             known = known or held == 0
         self._held[symbol] = (held + qty, cost + qty * price, known)
+
+    def transfer(self, symbol: str, qty: Decimal, value: Decimal) -> None:
+        """Shares in kind come or go at their value; without one, what is left cost what it did."""
+        if value:
+            self.trade(symbol, qty, value / qty)
+        else:
+            self.change(symbol, qty)
 
     def change(self, symbol: str, qty: Decimal) -> None:
         """Shares that came or went without a price: what is left cost what it did."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rebalancer.performance.summary import Benchmark
+from rebalancer.performance.benchmark import Benchmark
 from rebalancer.world.ledger.closes import closes_of
 
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 from rebalancer.performance.fees import NEW_YORK
 from rebalancer.performance.records import Fill, Ledger
 from rebalancer.values import ZERO, decimal_of, utc_of
+from rebalancer.world.books.activities import values_in_kind
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import DRY_RUN, OrderRecord
 from rebalancer.world.ledger.daily import readings_of, values_of
@@ -35,7 +36,7 @@ def ledger_of(journal: Journal, account_id: str) -> Ledger:
         return Ledger()
     begun, first = found
     begun_at = utc_of(first["as_of"])
-    moved = movements_of(journal.recall(account_id, "activity"))
+    moved = movements_of(journal.recall(account_id, "activity"), values_in_kind(journal, account_id))
     listed = tuple(fill for fill in moved.fills if fill.at > begun_at)
     cash = tuple(event for event in moved.cash if event.at > begun_at)
     shares = tuple(event for event in moved.shares if event.at > begun_at)
@@ -43,7 +44,7 @@ def ledger_of(journal: Journal, account_id: str) -> Ledger:
     own = {event.cycle_id for event in journal.recall(account_id, "cycle_planned") if event.seq >= begun}
     before = {event.cycle_id for event in journal.recall(account_id, "cycle_started") if event.seq < begun} - own
     orders = tuple(order for order in orders_of(journal, account_id) if order.cycle_id not in before)
-    fills = tuple(sorted((*listed, *_not_listed(orders, listed)), key=lambda fill: (fill.at, fill.id)))
+    fills = tuple(sorted((*listed, *not_listed(orders, listed, begun_at)), key=lambda fill: (fill.at, fill.id)))
     closed, accounts = (
         [event for event in journal.recall(account_id, kind) if event.seq > begun] for kind in ("day_closed", "account")
     )
@@ -81,25 +82,28 @@ def _inherited(first: Any, begun_at: datetime) -> tuple[Fill, ...]:
     )
 
 
-def _not_listed(orders: Sequence[OrderRecord], listed: Sequence[Fill]) -> list[Fill]:
+def not_listed(orders: Sequence[OrderRecord], listed: Sequence[Fill], begun_at: datetime) -> list[Fill]:
     """What orders have filled beyond their activities: those are read at the next cycle or when the day is closed.
 
-    orders: as they were intended. No fill of a cycle is put before one of an earlier cycle, whatever our clock said.
+    orders: as they were intended. No fill of a cycle is put before the books began or before one of an earlier cycle,
+    whatever our clock said: listed fills have the broker's time, these have ours, which may have been set back.
     """
-    shares, value = dict[str, Decimal](), dict[str, Decimal]()
+    shares, value, last = dict[str, Decimal](), dict[str, Decimal](), dict[str, datetime]()
     for fill in listed:
         shares[fill.order_id] = shares.get(fill.order_id, ZERO) + abs(fill.qty)
         value[fill.order_id] = value.get(fill.order_id, ZERO) + abs(fill.qty) * fill.price
-    found, cycle_id, floor, latest = list[Fill](), "", None, None
+        last[fill.order_id] = max(fill.at, last.get(fill.order_id, fill.at))
+    found, cycle_id, floor, latest = list[Fill](), "", begun_at, begun_at
     for order in orders:
         if order.cycle_id != cycle_id:
             cycle_id, floor = order.cycle_id, latest
         if order.broker_id is None or order.filled_avg_price is None:
             continue
-        at = order.at if floor is None or order.at > floor else floor + TICK
-        latest = at if latest is None else max(at, latest)
+        at = max(order.at, floor + TICK)
+        latest = max(latest, last.get(order.broker_id, at))
         more = order.filled_qty - shares.get(order.broker_id, ZERO)
         if more > ZERO:
+            latest = max(latest, at)
             paid = order.filled_qty * order.filled_avg_price - value.get(order.broker_id, ZERO)
             signed = more if order.side == "buy" else -more
             name = f"order:{order.client_order_id}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
 from rebalancer.performance.records import CashEvent, CashKind, Fill, ShareEvent
@@ -23,8 +24,11 @@ class Movements(NamedTuple):
     shares: tuple[ShareEvent, ...]
 
 
-def movements_of(events: Iterable[Event]) -> Movements:
-    """Read `activity` events. Raises KeyError or ValueError for a body that is none."""
+def movements_of(events: Iterable[Event], values: Mapping[str, Decimal] | None = None) -> Movements:
+    """Read `activity` events. Raises KeyError or ValueError for a body that is none.
+
+    values: signed USD of shares in kind by activity, as the books counted them.
+    """
     fills, cash, shares = list[Fill](), list[CashEvent](), list[ShareEvent]()
     for event in events:
         body, name, at = event.body, event.key or "", utc_of(event.body["at"])
@@ -34,7 +38,7 @@ def movements_of(events: Iterable[Event]) -> Movements:
         one = _activity(name, body, at)
         coins = one.type == COIN_FEE and one.qty != 0 and one.amount == 0 and one.symbol is not None
         if one.symbol is not None and (coins or moves_shares(one)):
-            shares.append(_shares(one, at, coins=coins))
+            shares.append(_shares(one, at, (values or {}).get(one.id, one.amount), coins=coins))
         if one.amount != ZERO and one.type not in IN_KIND:
             cash.append(CashEvent(one.id, at, _kind(one.type), one.amount, one.symbol))
     return Movements(_sorted(fills), _sorted(cash), _sorted(shares))
@@ -48,12 +52,12 @@ def _activity(name: str, body: Mapping[str, Any], at: datetime) -> Activity:
     return Activity(name, body["type"], body["symbol"], decimal_of(body["qty"]), decimal_of(body["amount"]), at.date())
 
 
-def _shares(one: Activity, at: datetime, *, coins: bool) -> ShareEvent:
+def _shares(one: Activity, at: datetime, value: Decimal, *, coins: bool) -> ShareEvent:
     symbol = one.symbol or ""
     if coins:
         return ShareEvent(one.id, at, symbol, one.qty, "coin_fee")
     if one.type in IN_KIND:
-        return ShareEvent(one.id, at, symbol, one.qty, "in_kind", abs(one.amount / one.qty))
+        return ShareEvent(one.id, at, symbol, one.qty, "in_kind", abs(value / one.qty))
     return ShareEvent(one.id, at, symbol, one.qty, "corporate_action")
 
 

@@ -33,9 +33,10 @@ def stories_of(
     journal: Journal, account_id: str, orders: Sequence[OrderRecord], fills: Sequence[Fill]
 ) -> dict[str, Story]:
     """One story per order that the broker has, by its id; orders of other hands too, as far as their fills tell."""
-    last_fill: dict[str, datetime] = {}
+    filled: dict[str, list[Fill]] = {}
     for fill in fills:
-        last_fill[fill.order_id] = max(fill.at, last_fill.get(fill.order_id, fill.at))
+        filled.setdefault(fill.order_id, []).append(fill)
+    last_fill = {order_id: max(fill.at for fill in own) for order_id, own in filled.items()}
     cycles: dict[str, _Cycle] = {}
     found: dict[str, Story] = {}
     for order in orders:
@@ -43,10 +44,9 @@ def stories_of(
             cycle = cycles.setdefault(order.cycle_id, _Cycle(journal, account_id, order.cycle_id))
             found[order.broker_id] = _story(order, cycle, last_fill.get(order.broker_id))
     resting = _resting(journal, account_id)
-    for order_id in sorted(last_fill):
+    for order_id in sorted(filled):
         if order_id not in found:
-            own = [fill for fill in fills if fill.order_id == order_id]
-            found[order_id] = _of_fills(order_id, own, resting.get(order_id))
+            found[order_id] = _of_fills(order_id, filled[order_id], resting.get(order_id))
     return found
 
 
@@ -78,10 +78,17 @@ class _Cycle:
         """Who spoke for a symbol: every source of a signal that was not rejected, by name."""
         if not self.planned:
             return PROTECTED
+        return " + ".join(sorted(self.sources.get(symbol, ()))) or UNKNOWN
+
+    @cached_property
+    def sources(self) -> Mapping[str, set[str]]:
         verdicts = self._journal.verdicts(self._cycle_id, self._account_id)
         rejected = {v.signal_id for v in verdicts if v.outcome.startswith("REJECTED")}
-        own = [s for s in self.snapshot.get("signals", ()) if s["symbol"] == symbol and s["id"] not in rejected]
-        return " + ".join(sorted({str(s["source"]) for s in own})) or UNKNOWN
+        found: dict[str, set[str]] = {}
+        for signal in self.snapshot.get("signals", ()):
+            if signal["id"] not in rejected:
+                found.setdefault(signal["symbol"], set()).add(str(signal["source"]))
+        return found
 
 
 def _story(order: OrderRecord, cycle: _Cycle, filled_at: datetime | None) -> Story:

@@ -1,0 +1,73 @@
+"""The money of a period: what it began and ended with, what came of it, what was paid for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+import numpy as np
+
+from rebalancer.performance.fees import day_of
+from rebalancer.performance.records import DayValue, Fill, Ledger, Story
+from rebalancer.performance.shortfall import shortfall_of
+from rebalancer.values import ZERO
+
+
+class Money(NamedTuple):
+    """USD. `profit` is the change of equity without `flows`; `roi` the profit over the opening and all deposits.
+    Dividends, interest, fees and slippage are inside the profit."""
+
+    opening: Decimal | None
+    closing: Decimal | None
+    flows: Decimal
+    profit: Decimal | None
+    roi: float | None
+    dividends: Decimal
+    interest: Decimal
+    fees: Decimal
+    slippage: Decimal
+    traded: Decimal
+    turnover: float | None
+    exposure_now: float | None
+    exposure_mean: float | None
+
+
+def money_of(
+    ledger: Ledger,
+    begin: date | None,
+    opening: Decimal | None,
+    own: Sequence[DayValue],
+    fills: Sequence[Fill],
+    stories: Sequence[Story],
+) -> Money:
+    """The money of the days after `begin`, None for everything. `own` are these days, `fills` and `stories` theirs."""
+    cash = [event for event in ledger.cash if begin is None or day_of(event.at) > begin]
+
+    def total(*kinds: str) -> Decimal:
+        return sum((event.amount for event in cash if event.kind in kinds), ZERO)
+
+    closing = own[-1].equity if own else None
+    flows = sum((day.flow for day in own), ZERO)
+    profit = None if opening is None or closing is None else closing - opening - flows
+    staked = None if opening is None else opening + sum((max(day.flow, ZERO) for day in own), ZERO)
+    traded = sum((abs(fill.qty) * fill.price for fill in fills), ZERO)
+    mean = sum((day.equity for day in own), ZERO) / len(own) if own else ZERO
+    invested = [day.exposure for day in own if day.exposure is not None]
+    lost = [shortfall_of(story).decision for story in stories]
+    return Money(
+        opening=opening,
+        closing=closing,
+        flows=flows,
+        profit=profit,
+        roi=float(profit / staked) if profit is not None and staked else None,
+        dividends=total("dividend"),
+        interest=total("interest"),
+        fees=-total("fee", "coin_fee"),
+        slippage=sum((cost for cost in lost if cost is not None), ZERO),
+        traded=traded,
+        turnover=float(traded / mean) if mean > 0 else None,
+        exposure_now=invested[-1] if invested else None,
+        exposure_mean=float(np.mean(invested)) if invested else None,
+    )

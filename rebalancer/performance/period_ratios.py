@@ -1,0 +1,64 @@
+"""All figures of one period's daily returns, as a screen or a report shows them side by side."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from rebalancer.performance import ratios
+from rebalancer.performance.returns import Series, growth
+
+DAYS_FOR_RATES: Final = 20  # daily returns; a rate a year from fewer says nothing
+
+
+class Ratios(NamedTuple):
+    """Figures of the daily returns; those a year (the first five) are of 252 days, and None for fewer returns than
+    `DAYS_FOR_RATES`. None: too little is known to say."""
+
+    annual_return: float | None
+    volatility: float | None
+    sharpe: float | None
+    sortino: float | None
+    calmar: float | None
+    omega: float | None
+    max_drawdown: float | None
+    drawdown_now: float | None
+    drawdown_days: int
+    value_at_risk: float | None
+    conditional_value_at_risk: float | None
+    tail_ratio: float | None
+    ulcer_index: float | None
+    skew: float | None
+    kurtosis: float | None
+    best_day: float | None
+    worst_day: float | None
+    days_up: int
+    days_down: int
+
+
+def ratios_of(returns: Series, risk_free: float) -> Ratios:
+    """Every figure of a period's daily returns. risk_free: a year."""
+    course = growth(returns)
+    many = returns.size >= DAYS_FOR_RATES
+    return Ratios(
+        annual_return=ratios.annual_return(returns) if many else None,
+        volatility=ratios.volatility(returns) if many else None,
+        sharpe=ratios.sharpe(returns, risk_free) if many else None,
+        sortino=ratios.sortino(returns, risk_free) if many else None,
+        calmar=ratios.calmar(returns) if many else None,
+        omega=ratios.omega(returns, risk_free),
+        max_drawdown=ratios.max_drawdown(returns),
+        drawdown_now=float(course[-1] / course.max() - 1.0) if returns.size else None,
+        drawdown_days=ratios.drawdown_days(returns),
+        value_at_risk=ratios.value_at_risk(returns),
+        conditional_value_at_risk=ratios.conditional_value_at_risk(returns),
+        tail_ratio=ratios.tail_ratio(returns),
+        ulcer_index=ratios.ulcer_index(returns),
+        skew=ratios.skew(returns),
+        kurtosis=ratios.kurtosis(returns),
+        best_day=float(returns.max()) if returns.size else None,
+        worst_day=float(returns.min()) if returns.size else None,
+        days_up=int(np.sum(returns > 0)),
+        days_down=int(np.sum(returns < 0)),
+    )

@@ -1,0 +1,113 @@
+"""Closed books as the law of the bridge takes them: what was held at both ends, and what came and went in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from rebalancer.performance import bridge as law
+from rebalancer.performance.lots import match_lots
+from rebalancer.performance.period_bridge import DayParts, PeriodBridge, period_bridge
+from rebalancer.performance.records import CashEvent, CashKind, Fill, Ledger, LotMethod, ShareEvent
+from rebalancer.values import CENT, ZERO
+from rebalancer.world.books.day_books import DayBooks, day_of_body
+from rebalancer.world.journal.journal import Journal
+
+
+class ClosedDay(NamedTuple):
+    """One day whose books have prices, and everything that lies between their two ends."""
+
+    books: DayBooks
+    opening: law.Standing
+    closing: law.Standing
+    fills: Sequence[Fill]
+    cash: Sequence[CashEvent]
+    shares: Sequence[ShareEvent]
+
+
+def closed_day(ledger: Ledger, books: DayBooks) -> ClosedDay:
+    """The day of books that have prices. Everything is as the books counted it: by what was listed, not by when it is
+    said to have been; in books that do not tell their rows, fills and corporate actions are told by their times."""
+    assert books.opened_at is not None, "priced books know their opening"
+    begin, end = books.opened_at, books.closed_at
+    before = {symbol: (one.qty, one.price) for symbol, one in (books.opening or {}).items()}
+    after = {symbol: (one.qty, books.prices[symbol]) for symbol, one in books.positions.items()}
+    told: dict[CashKind, Decimal] = {
+        "dividend": books.dividends,
+        "interest": books.interest,
+        "fee": books.fees,
+        "other": books.other,
+        "flow": books.flows - sum((one.value for one in books.in_kind), ZERO),  # which the law counts from the shares
+    }
+    in_kind = (ShareEvent(x.id, end, x.symbol, x.qty, "in_kind", x.value / x.qty) for x in books.in_kind)
+    ids = None if books.counted is None else frozenset(books.counted)
+
+    def is_of_the_day(row: Fill | ShareEvent) -> bool:
+        return begin < row.at <= end if ids is None else row.id in ids
+
+    others = (event for event in ledger.shares if event.kind not in ("in_kind", "coin_fee") and is_of_the_day(event))
+    coins = (event for event in ledger.shares if event.kind == "coin_fee" and begin < event.at <= end)
+    return ClosedDay(
+        books,
+        law.Standing(books.opening_equity, before),
+        law.Standing(books.closing_equity, after),
+        [fill for fill in ledger.fills if is_of_the_day(fill)],
+        [CashEvent(kind, end, kind, amount) for kind, amount in told.items() if amount],
+        [*others, *coins, *in_kind],
+    )
+
+
+def bridge_of(
+    journal: Journal,
+    account_id: str,
+    ledger: Ledger,
+    method: LotMethod,
+    after: date | None = None,
+    expected: Iterable[date] = (),
+) -> PeriodBridge | None:
+    """The bridge of the closed days after a day (None: of all since the books began), None when there is not one.
+
+    expected: the days of trading of the period. Raises KeyError or ValueError for books that cannot be read.
+    """
+    accepted = journal.recall(account_id, "books_accepted", last=1)
+    begun = accepted[0].seq if accepted else 0
+    books = [day_of_body(e.body) for e in journal.recall(account_id, "day_closed") if e.seq > begun]
+    own = [one for one in books if one.opened_at is not None and (after is None or one.day > after)]
+    closings = match_lots((*ledger.inherited, *ledger.fills), ledger.shares, method).closings
+    return period_bridge([day_parts(ledger, one) for one in own], closings, expected)
+
+
+def day_parts(ledger: Ledger, books: DayBooks) -> DayParts:
+    """One day of books with a known opening, in whole cents; without prices, price moves are what is left."""
+    assert books.opened_at is not None, "books of a derived opening prove nothing"
+    if books.is_priced:
+        day = closed_day(ledger, books)
+        found = law.bridge(day.opening, day.closing, day.fills, day.cash, day.shares)
+        moves, unexplained = found.price_moves, found.unexplained
+        dividends, interest, fees, other, flows = (
+            found.dividends, found.interest, found.fees, found.other, found.flows,
+        )  # fmt: skip
+    else:
+        dividends, interest, fees, other, flows = (
+            part.quantize(CENT) for part in (books.dividends, books.interest, books.fees, books.other, books.flows)
+        )
+        unexplained = books.unexplained
+        moves = books.closing_equity.quantize(CENT) - books.opening_equity.quantize(CENT)
+        moves -= dividends + interest + fees + other + flows + unexplained
+    return DayParts(
+        day=books.day,
+        begins=books.opened_at,
+        ends=books.closed_at,
+        opening=books.opening_equity.quantize(CENT),
+        flows=flows,
+        price_moves=moves,
+        dividends=dividends,
+        fees=fees,
+        interest=interest,
+        other=other,
+        unexplained=unexplained,
+        closing=books.closing_equity.quantize(CENT),
+        priced=books.is_priced,
+    )
