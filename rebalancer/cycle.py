@@ -35,6 +35,7 @@ from rebalancer.rules import Rules
 from rebalancer.values import ZERO, text_of, time_text
 from rebalancer.world.books.activities import note_activities
 from rebalancer.world.books.latches import latch
+from rebalancer.world.cycle_stats import CycleStats, Row, measured
 from rebalancer.world.desk import traded
 from rebalancer.world.desk_watch import NOTHING_TOLD
 from rebalancer.world.journal.records import CycleEnd, CycleStart
@@ -77,32 +78,36 @@ def run(world: World, rules: Rules, cycle_id: str | None = None, narrow: Narrow 
     """
     with bound(cycle=cycle_id or "", account=world.account_id or ""), telling(world):
         note(LOG, LogEvent.SLOT_BEGAN, f"cycle {cycle_id} begins" if cycle_id else "a run by hand begins")
-        return _run(world, rules, cycle_id, narrow)
+        stats = CycleStats(world.clock, world.traffic, world.mode, rules.broker.data_feed)
+        stats.cycle_id = cycle_id
+        with measured(stats, world.journal, world.account_id):
+            return _run(world, rules, cycle_id, narrow, stats)
 
 
-def _run(world: World, rules: Rules, cycle_id: str | None, narrow: Narrow | None) -> CycleResult:
-    watch = _Stopwatch(world)
+def _run(world: World, rules: Rules, cycle_id: str | None, narrow: Narrow | None, stats: CycleStats) -> CycleResult:
     seen = observe(world, cycle_id)
     snapshot = seen.snapshot
-    watch.lap("observe")
+    stats.cycle_id = snapshot.cycle_id
+    stats.lap("read")
     decided = plan(snapshot, rules)
     if narrow is not None:
         rules = narrow(snapshot, decided, rules)
         decided = plan(snapshot, rules)
-    watch.lap("plan")
+    stats.decided(snapshot, decided)
+    stats.lap("plan")
     decided = _record(world, seen, rules, decided)
     _adopt(world, seen)
     world.desk.seen(snapshot)
-    watch.lap("journal")
+    stats.lap("journal")
 
     reductions = tuple(o for o in decided.orders if o.phase == "reduce")
     ends = _traded(world, snapshot.cycle_id, reductions)
-    watch.lap("reduce")
+    stats.lap("reduce", world.desk.waited())
     increases, denied = _affordable(world, decided, seen, rules, reductions, ends)
     ends |= denied
-    watch.lap("fund")
+    stats.lap("fund")
     ends |= _with_cuts(decided, increases, _traded(world, snapshot.cycle_id, increases))
-    watch.lap("increase")
+    stats.lap("increase", world.desk.waited())
 
     verdicts, unsignalled = settle(decided, ends)
     account, positions = _afterwards(world, seen)
@@ -115,14 +120,13 @@ def _run(world: World, rules: Rules, cycle_id: str | None, narrow: Narrow | None
     if outcome.startswith("HALTED"):
         note(LOG, LogEvent.HALTED, f"{outcome}: {because}", cycle=snapshot.cycle_id)
     end = _end(world, seen, rules, orders, ends, outcome, because, account, positions)
-    _note_account(world, snapshot, account or snapshot.account)
+    _note_account(world, snapshot, account or snapshot.account, stats.rows(outcome, "look_after"))
     carried = [name for name, e in ends.items() if not e.state.is_final]
     world.journal.close_cycle(end, (*verdicts, *unsignalled), carried=carried)
-    watch.lap("settle")
     findings = reconcile(snapshot, rules).findings
     return CycleResult(
         snapshot, decided, orders, ends, verdicts, unsignalled, outcome, because, findings, account, positions,
-        tuple(watch.laps),
+        stats.steps,
     )  # fmt: skip
 
 
@@ -257,15 +261,16 @@ def _afterwards(world: World, seen: Observation) -> tuple[Account | None, tuple[
     return account._replace(last_equity=account.last_equity + seen.paid_in, peak_equity=peak), positions
 
 
-def _note_account(world: World, snapshot: Snapshot, account: Account) -> None:
-    """Keep the account's money beside the cycle, for `status`."""
+def _note_account(world: World, snapshot: Snapshot, account: Account, beside: Sequence[Row]) -> None:
+    """Keep the account's money beside the cycle, for `status`, and write other events in the same transaction."""
     body = {
         "equity": text_of(account.equity),
         "last_equity": text_of(account.last_equity),
         "cash": text_of(account.cash),
         "run_at": time_text(world.clock.wall()),
     }
-    world.journal.record_event(snapshot.account.id, snapshot.cycle_id, world.broker.now(), "account", None, body)
+    rows = [("account", None, body), *beside]
+    world.journal.record_events(snapshot.account.id, snapshot.cycle_id, world.broker.now(), rows)
 
 
 def _outcome(decided: Plan, ends: Mapping[str, OrderEnd]) -> tuple[CycleOutcome, str]:
@@ -328,17 +333,3 @@ def _end(
         equity=account.equity if account is not None else snapshot.account.equity,
         positions_trusted=not book.unexplained,
     )
-
-
-class _Stopwatch:
-    """Seconds per step, for the report."""
-
-    def __init__(self, world: World) -> None:
-        self._clock = world.clock
-        self._last = world.clock.monotonic()
-        self.laps: list[tuple[str, float]] = []
-
-    def lap(self, step: str) -> None:
-        now = self._clock.monotonic()
-        self.laps.append((step, round(now - self._last, 4)))
-        self._last = now

@@ -30,6 +30,7 @@ from rebalancer.world.kill import KillSwitch
 from rebalancer.world.ports import BrokerOrder, ReadBroker, SignalSource, WrongAccount
 from rebalancer.world.protection import NoProtection, Protection, Seen
 from rebalancer.world.reference import Reference, day_start, open_session
+from rebalancer.world.traffic import Traffic
 
 INSTANT: Final = timedelta(microseconds=1)
 FIRST_LOOK_BACK: Final = timedelta(days=7)
@@ -39,7 +40,8 @@ Gather = Callable[[Callable[[Callable[[], Any]], Any], Sequence[Callable[[], Any
 
 
 class World(NamedTuple):
-    """Everything outside: another mode is another world, never an `if`. `account_id` is "" until it is known."""
+    """Everything outside: another mode is another world, never an `if`. `account_id` is "" until it is known,
+    `traffic` counts what goes to the broker, if anything does."""
 
     mode: str
     version: str
@@ -53,6 +55,7 @@ class World(NamedTuple):
     clock: Clock
     gather: Gather
     protection: Protection = NoProtection()
+    traffic: Traffic | None = None
 
 
 class Observation(NamedTuple):

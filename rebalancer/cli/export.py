@@ -89,7 +89,7 @@ def write_whole(path: Path, content: bytes) -> None:
 def _records(what: str, journal: Journal, rules: Rules, first: date | None) -> Iterable[object]:
     """The records of one table, oldest first, from a day (in New York) on."""
     from rebalancer.performance.fees import NEW_YORK, with_fees
-    from rebalancer.performance.summary import trips_of
+    from rebalancer.performance.trips import trips_of
     from rebalancer.world.ledger.benchmarks import benchmark_of
     from rebalancer.world.ledger.gather import ledger_of
     from rebalancer.world.ledger.stories import orders_of

@@ -96,7 +96,7 @@ def view_of(look: Glance, mode: Mode, path: Path, now: datetime) -> StatusView:
             equity=cycle.equity or ZERO,
             needs=look.unresolved,
         )
-    equity = end.equity if end is not None else None
+    equity = _money(money, "equity") if end is None or end.equity is None else end.equity  # an exit reads no account
     return StatusView(
         mode=mode,
         account_id=look.account_id or "",

@@ -25,7 +25,7 @@ from rebalancer.report.redact import redact
 from rebalancer.report.summary import needs_text, sentence, totals, turnover_text
 from rebalancer.report.trades import not_traded, trades
 from rebalancer.report.visible import TEXT_MAX, visible, visible_symbol
-from rebalancer.report.words import MODE_MEANING, MODE_NAME, cycle_word, limit_name
+from rebalancer.report.words import MODE_MEANING, MODE_NAME, cycle_word, limit_name, step_text
 from rebalancer.values import ZERO
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def environment() -> Environment:
     named: tuple[Callable[..., str], ...] = (
         numbers.fixed, numbers.money, numbers.percent, numbers.points, numbers.shares, numbers.price, numbers.amount_of,
         numbers.basis_points, numbers.both_clocks, numbers.clock_text, numbers.day_text, numbers.span_text,
-        numbers.utc_text, numbers.hour_text, limit_name, joined, rule_text,
+        numbers.utc_text, numbers.hour_text, limit_name, joined, rule_text, step_text,
     )  # fmt: skip
     environment.filters |= {function.__name__: function for function in named}
     environment.filters |= {"safe_text": lambda text: visible(str(text), TEXT_MAX), "symbol": visible_symbol}

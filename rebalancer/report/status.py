@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from rebalancer.report.columns import Row, paint, table, wrap
@@ -112,7 +113,7 @@ def _more(view: StatusView, width: int | None) -> list[str]:
     if view.drift is not None:
         lines += _wrapped("drift", f"{_drift(view.drift, view.band, view.drift_of)} at the last plan", width)
     if view.limits:
-        lines += _wrapped("limits", ", ".join(_limit(use) for use in view.limits), width)
+        lines += _wrapped("limits", _limits(view.limits), width)
     if view.protection:
         none = ", ".join(visible(symbol, 20) for symbol in view.unprotected)
         lines += _wrapped("exits", view.protection + (f"   ! without: {none}" if none else ""), width)
@@ -132,6 +133,13 @@ def _drift(drift: float, band: float | None, symbol: str) -> str:
 def _wide(band: float) -> str:
     """With as many digits as it takes to be more than zero."""
     return next((text for text in (fixed(band, digits) for digits in (2, 4, 6)) if text.strip("0.")), "0.000001")
+
+
+def _limits(uses: Sequence[LimitGlance]) -> str:
+    """What the last plan would use, and then the day's orders, which are counted now."""
+    planned = ", ".join(_limit(use) for use in uses if use.name != "orders_today")
+    counted = [_limit(use) for use in uses if use.name == "orders_today"]
+    return "; ".join([*([f"{planned} after the last plan"] if planned else []), *counted])
 
 
 def _limit(use: LimitGlance) -> str:

@@ -24,6 +24,7 @@ from rebalancer.report.words import MODE_NAME, Word, cycle_word
 __all__ = ["explain_text", "history_table", "plan_table", "run_table", "status_text"]
 
 WIDE: Final = 100  # columns from which a table need not save any
+BECAUSE_MAX: Final = 60  # characters of why a cycle without a plan ran, in a list of cycles
 
 
 def run_table(record: RunRecord, *, width: int | None, colour: bool) -> str:
@@ -125,7 +126,7 @@ def _past(cycle: RunSummary, width: int | None) -> Row:
         f"{cycle.filled} of {cycle.orders}",
         fixed(cycle.turnover, 2),
         f"✘ {cycle.needs}" if cycle.needs else "–",
-        str(word),
+        str(word) if cycle.cycle_id[:1].isdigit() else f"{word}  {visible(cycle.because, BECAUSE_MAX)}",
     )
     return Row(cells, word.tone)
 

@@ -111,6 +111,19 @@ _CYCLE: Final[dict[CycleOutcome, str]] = {
 
 _LIMIT_GROUP: Final = {"sector": "sector", "correlation": "correlation group", "group": "correlation group"}
 
+_STEP: Final = {
+    "read": "Read the account and prices",
+    "plan": "Decide",
+    "journal": "Write the plan down",
+    "reduce": "Send reductions",
+    "wait": "Wait for orders to end",
+    "fund": "Fund the increases",
+    "increase": "Send increases",
+    "look_after": "Read back and protect",
+    "failed": "What failed",
+    "all": "Whole cycle",
+}
+
 
 def cycle_word(outcome: CycleOutcome) -> Word:
     """A cycle outcome in words."""
@@ -153,6 +166,11 @@ def order_word(line: OrderLine) -> Word:
         OrderState.EXPIRED: Word("○", "expired", "warn"),
         OrderState.REPLACED: Word("○", "replaced", "warn"),
     }[line.state]
+
+
+def step_text(step: str) -> str:
+    """The name of a step of a cycle for people; an unknown one as it is."""
+    return _STEP.get(step, step)
 
 
 def limit_name(name: str) -> str:

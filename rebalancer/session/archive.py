@@ -14,6 +14,7 @@ from rebalancer.report.records import Finding, Mode, OrderLine, RunRecord, RunSu
 from rebalancer.report.summary import summary_of
 from rebalancer.rules import Rules
 from rebalancer.session.execute import changed_rules, order_line
+from rebalancer.values import ZERO
 from rebalancer.world.journal import CycleRecord, Journal
 
 
@@ -53,11 +54,26 @@ def past_record(journal: Journal, cycle_id: str | None) -> RunRecord | None:
 
 
 def past_summaries(journal: Journal, limit: int) -> Iterator[RunSummary]:
-    """Past cycles in one line each, newest first."""
+    """Past cycles in one line each, newest first; with those that planned nothing: exits, and halts before the plan."""
     for cycle in journal.cycles(None, limit):
         record = past_record(journal, cycle.cycle_id)
-        if record is not None:
-            yield summary_of(record)
+        yield _unplanned(journal, cycle) if record is None else summary_of(record)
+
+
+def _unplanned(journal: Journal, cycle: CycleRecord) -> RunSummary:
+    orders = journal.orders_of(cycle.cycle_id)
+    return RunSummary(
+        cycle_id=cycle.cycle_id,
+        started_at=cycle.started_at,
+        mode=_mode(cycle.mode),
+        outcome=cycle.outcome or CycleOutcome.ABANDONED,
+        because=cycle.because,
+        orders=len(orders),
+        filled=sum(order.state is OrderState.FILLED for order in orders),
+        turnover=sum((o.filled_qty * (o.filled_avg_price or ZERO) for o in orders), ZERO),
+        equity=cycle.equity or ZERO,
+        needs=sum(not order.state.is_final for order in orders),
+    )
 
 
 def differences(journal: Journal, cycle_id: str) -> Iterator[str]:

@@ -17,7 +17,7 @@ from rebalancer.outcomes import OrderState
 from rebalancer.recover import recover
 from rebalancer.report.records import Finding, Mode, OrderLine, RuleChange, RunRecord, Timing
 from rebalancer.rules import Rules
-from rebalancer.session.ownership import owned
+from rebalancer.session.ownership import account_in_hand, owned
 from rebalancer.session.setup import Setup
 from rebalancer.session.sources import Sources
 from rebalancer.session.stop import StopOrKill, Stopping, never
@@ -96,7 +96,8 @@ def opened_world(
 ) -> Iterator[Opened]:
     """Put a world together for one cycle.
 
-    stopping: asked before every order leaves, beside the kill switch; a reason means that nothing more is sent.
+    stopping: asked before every order leaves, beside the kill switch; a reason means that no order is sent any more.
+    The exits of what has been traded are still put up.
     heard: told the name of every call to the broker.
     """
     rules, clock = setup.rules, clock or SystemClock()
@@ -109,13 +110,13 @@ def opened_world(
         stack.callback(together.close)
         sectors = read_sectors(setup.root / rules.sectors_file)
         reference = Reference(broker, setup.state, sectors, rules)
-        latest = journal.cycles(None, 1)
-        account_id = latest[0].account_id if latest else broker.account().id
+        account_id = account_in_hand(journal, broker)
         refuse_older(journal, account_id, __version__)
         if not dry_run:
             stack.enter_context(owned(setup, journal, account_id))
         at_the_door = StopOrKill(setup.state, journal, stopping)
-        gate = Gate(account_id, broker, journal, at_the_door, rules)
+        kill = KillSwitch(setup.state, journal)  # a stop holds orders back, not the exits of what has been traded
+        gate = Gate(account_id, broker, journal, at_the_door, rules, pairs_kill=kill)
         yield Opened(
             World(
                 mode=DRY_RUN if dry_run else setup.mode,
@@ -126,14 +127,13 @@ def opened_world(
                 if dry_run
                 else LiveDesk(account_id, broker, journal, at_the_door, clock, together, rules, gate),
                 journal=journal,
-                kill=KillSwitch(setup.state, journal),
+                kill=kill,
                 signals=Sources(rules, setup.root, journal, reference, _sample_universe(sectors), setup.mode, clock),
                 reference=reference,
                 clock=clock,
                 gather=together,
-                protection=NoProtection()
-                if dry_run
-                else Keeper(account_id, broker, journal, at_the_door, clock, rules, gate),
+                protection=NoProtection() if dry_run else Keeper(account_id, broker, journal, kill, clock, rules, gate),
+                traffic=real.traffic,
             ),
             broker,
         )

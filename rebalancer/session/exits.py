@@ -21,8 +21,9 @@ from rebalancer.facts import Instrument, Position, Quote
 from rebalancer.observe import World
 from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.rules import Rules
-from rebalancer.values import ZERO, Side, cents_toward_zero, text_of
+from rebalancer.values import ZERO, Side, cents_toward_zero, text_of, time_text
 from rebalancer.world.desk import traded
+from rebalancer.world.desk_watch import NOTHING_TOLD
 from rebalancer.world.journal.records import CycleEnd, CycleStart
 
 Kind = Literal["stop", "target", "flatten"]
@@ -76,6 +77,7 @@ def leave(world: World, rules: Rules, exits: Sequence[Exit], prefix: str) -> tup
         assert claimed, "the id was free"
         ends = world.desk.trade(cycle_id, orders)
         _close(world, cycle_id, orders, ends, _sentence(exits, prefix))
+        _note_money(world, cycle_id)
     by_symbol = {o.symbol: (o, ends[o.client_order_id]) for o in orders}
     answers = tuple(_answer(e, positions.get(e.symbol), by_symbol.get(e.symbol), blocked) for e in exits)
     _note(world, cycle_id, exits, answers)
@@ -155,6 +157,21 @@ def _close(world: World, cycle_id: str, orders: Sequence[Order], ends: Mapping[s
     )
 
 
+def _note_money(world: World, cycle_id: str) -> None:
+    """Keep what the account is worth now, for `status` and for the next look at its cash; without an answer the older
+    figures stay."""
+    try:
+        account = world.broker.account()
+    except NOTHING_TOLD:
+        return
+    body = {
+        "equity": text_of(account.equity),
+        "cash": text_of(account.cash),
+        "run_at": time_text(world.clock.wall()),
+    }
+    world.journal.record_events(world.account_id, cycle_id, world.broker.now(), [("account", None, body)])
+
+
 def _answer(
     wanted: Exit, position: Position | None, sent: tuple[Order, OrderEnd] | None, blocked: Mapping[str, str]
 ) -> Gone:
@@ -181,7 +198,7 @@ def _note(world: World, cycle_id: str, exits: Sequence[Exit], answers: Sequence[
             price = None if gone.price is None else text_of(gone.price)
             body = {"kind": wanted.kind, "qty": text_of(abs(gone.filled)), "price": price, "order": cycle_id}
             rows.append(("protective_exit", wanted.symbol, dict(body)))
-            said = f"{wanted.symbol}: {wanted.because}; {text_of(abs(gone.filled))} traded at {price}"
+            said = f"{wanted.symbol}: {text_of(abs(gone.filled))} closed at {price}: {wanted.because}"
             rows.append(("alert", wanted.symbol, {"level": "warning", "code": "exit", "text": said}))
         if gone.problem:
             said = f"{wanted.symbol}: {wanted.because}, but {text_of(abs(gone.left))} are left: {gone.problem}"

@@ -12,9 +12,20 @@ from rebalancer.world.account_lock import account_lock
 from rebalancer.world.clock import SystemClock
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.records import DRY_RUN, NO_CYCLE
+from rebalancer.world.logs.redact import learn_account
+from rebalancer.world.ports import ReadBroker
 
 KIND: Final = "mode"  # the journal's record of it, once an account
 LOOKED_AT: Final = 1_000_000  # cycles of a journal that is older than the record; looked at once
+
+
+def account_in_hand(journal: Journal, broker: ReadBroker) -> str:
+    """The account this journal is of; for a new journal the broker's own. From here on every line and error shows only
+    its last four characters. Raises what `account` of a broker raises."""
+    latest = journal.cycles(None, 1)
+    account_id = latest[0].account_id if latest else broker.account().id
+    learn_account(account_id)
+    return account_id
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from rebalancer.session.day import Session, Work
 from rebalancer.session.execute import Connection
 from rebalancer.session.hours import Hours
 from rebalancer.session.notify import Notify
-from rebalancer.session.ownership import owned
+from rebalancer.session.ownership import account_in_hand, owned
 from rebalancer.session.pace import MovableTime, Pace
 from rebalancer.session.scheduler import Alarm, ScheduledAlarm
 from rebalancer.session.setup import Setup
@@ -53,8 +53,7 @@ def run_session(
             stack.callback(scheduled.close)
         broker = AlpacaBroker(connection.credentials, connection.endpoints, rules.broker, monotonic=clock.monotonic)
         stack.callback(broker.close)
-        latest = journal.cycles(None, 1)
-        account_id = latest[0].account_id if latest else broker.account().id
+        account_id = account_in_hand(journal, broker)
         stack.enter_context(owned(setup, journal, account_id))
         tells = stack.enter_context(alerting(setup, journal, account_id, is_real=isinstance(clock, SystemClock)))
         work = SessionWork(

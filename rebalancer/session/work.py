@@ -23,6 +23,7 @@ from rebalancer.session.setup import Setup, report_mode
 from rebalancer.session.stop import Stop
 from rebalancer.session.tradervue import copy_at_end_of_day
 from rebalancer.world.books.closing import check_day
+from rebalancer.world.brokers.counted import CountedBroker
 from rebalancer.world.clock import Clock, SystemClock
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.backups import FOLDER, take
@@ -33,7 +34,7 @@ from rebalancer.world.paths import LOCK_NAME
 from rebalancer.world.ports import Broker, LockHeld
 
 LOG: Final = logging.getLogger(__name__)
-ALERTS: Final = logging.getLogger("rebalancer.alerts")  # a person has read the same in a line of LOG
+TICK_SECONDS: Final = 20.0  # of a long wait; far below any sensible watchdog
 Tell = Callable[[date, str], None]
 
 
@@ -55,7 +56,8 @@ class SessionWork:
         """clock: the session's own, against which the broker's is held. tell: sends the day's message; by default it is
         an alert in the journal."""
         self._setup, self._connection, self._journal, self._account_id = setup, connection, journal, account_id
-        self._broker, self._stop, self._clock = broker, stop, clock
+        self._heard: Callable[[str], None] = lambda _: notify.alive()  # a call to the broker is progress
+        self._broker, self._stop, self._clock = CountedBroker(broker, self._heard), stop, clock
         self._attentive = AttentiveClock(notify, clock)
         self._tell = tell or self._note
         self._monitor = Monitor(setup.rules)
@@ -79,7 +81,10 @@ class SessionWork:
         """Bring every order of earlier cycles to its end, and close those cycles."""
         with (
             RunLock(self._lock, "session"),
-            opened_world(self._setup, self._connection, dry_run=False, clock=self._attentive) as (world, broker),
+            opened_world(self._setup, self._connection, dry_run=False, clock=self._attentive, heard=self._heard) as (
+                world,
+                broker,
+            ),
         ):
             recover(world, broker, self._setup.rules)
 
@@ -93,6 +98,7 @@ class SessionWork:
                 cycle_id=slot.id,
                 clock=self._attentive,
                 stopping=self._stop.reason,
+                heard=self._heard,
             )
             if record.orders or record.outcome.startswith(("HALTED", "ABANDONED")):
                 self._written(lambda: write_report(record, self._setup.reports))
@@ -115,7 +121,12 @@ class SessionWork:
         """The monitor's own world, kept open from its first look on: it looks every few seconds."""
         if self._world is None:
             opened = opened_world(
-                self._setup, self._connection, dry_run=False, clock=self._attentive, stopping=self._stop.reason
+                self._setup,
+                self._connection,
+                dry_run=False,
+                clock=self._attentive,
+                stopping=self._stop.reason,
+                heard=self._heard,
             )
             self._world = self._open.enter_context(opened).world
         return self._world
@@ -137,7 +148,7 @@ class SessionWork:
                 tell=self._tell,
             )
             close_day(self._journal, self._account_id, day, tally, steps, self._broker.now())
-        if said := copy_at_end_of_day(self._setup, self._journal, self._account_id):
+        if said := copy_at_end_of_day(self._setup, self._journal, self._account_id, clock=self._attentive):
             self._alert(said, "warning", "tradervue")
         self._back_up()
 
@@ -191,15 +202,14 @@ class SessionWork:
     def _alert(self, text: str, level: str, code: str) -> None:
         body = {"level": level, "code": code, "text": text}
         self._journal.record_event(self._account_id, None, self._broker.now(), "alert", code, body)
-        note(ALERTS, LogEvent.ALERT, f"alert: {level}: {text}")
 
 
 class AttentiveClock:
-    """The session's clock for cycles. Their waits are real at any speed, and each tells the watchdog that they make
-    progress."""
+    """The session's clock for its work. Its waits are real at any speed, and tell the watchdog that all is well: none
+    is longer than what it waits for allows, so whoever waits has not hung."""
 
-    def __init__(self, notify: Notify, clock: Clock) -> None:
-        self._notify, self._clock, self._real = notify, clock, SystemClock()
+    def __init__(self, notify: Notify, clock: Clock, real: Clock | None = None) -> None:
+        self._notify, self._clock, self._real = notify, clock, real or SystemClock()
 
     def monotonic(self) -> float:
         return self._clock.monotonic()
@@ -208,5 +218,9 @@ class AttentiveClock:
         return self._clock.wall()
 
     def wait(self, seconds: float) -> None:
+        while seconds > TICK_SECONDS:
+            self._notify.alive()
+            self._real.wait(TICK_SECONDS)
+            seconds -= TICK_SECONDS
         self._notify.alive()
         self._real.wait(seconds)

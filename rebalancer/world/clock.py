@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
@@ -55,13 +56,13 @@ class SystemClock:
 
 class Together:
     """Do the same thing to many items at once, on a bounded number of threads; answers come in the items' order. An
-    exception of any item is raised after all of them have ended."""
+    exception of any item is raised after all of them have ended. Lines of the log carry the caller's fields."""
 
     def __init__(self, threads: int) -> None:
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="broker")
 
     def __call__(self, act: Callable[[T], R], items: Sequence[T]) -> list[R]:
-        futures = [self._pool.submit(act, item) for item in items]
+        futures = [self._pool.submit(copy_context().run, act, item) for item in items]
         for future in futures:
             future.exception()
         return [future.result() for future in futures]

@@ -69,6 +69,10 @@ class Desk(Protocol):
         """What there is after the phase. Raises BrokerUnavailable when the account cannot be read."""
         ...
 
+    def waited(self) -> float:
+        """The seconds of waiting for orders to end, since this was last asked."""
+        ...
+
 
 SpreadOut = Callable[[Callable[[Order], SendResult], Sequence[Order]], list[SendResult]]
 
@@ -92,9 +96,11 @@ class LiveDesk:
         self._clock, self._together, self._rules = clock, together, rules
         self._gate = gate or Gate(account_id, broker, journal, kill, rules)
         self._key_refused, self._doubled_in = "", ""
+        self._waited_seconds = 0.0
 
     def seen(self, snapshot: Snapshot) -> None:
         self._gate.take(readings_of(snapshot))
+        self._waited_seconds = 0.0
 
     def trade(self, cycle_id: str, orders: Sequence[Order]) -> Mapping[str, OrderEnd]:
         if not orders:
@@ -110,12 +116,14 @@ class LiveDesk:
         note_intended(cycle_id, orders)
         watch = Watch(self._account_id, self._journal, self._broker, orders)
         self._post(cycle_id, watch, orders)
+        posted_at = self._clock.monotonic()
         self._await(watch, began, self._rules.execution.phase_timeout_seconds, UNKNOWN_SECONDS)
         if watch.known:
             watch.look_up_unknown()
             for broker_id in watch.known:
                 self._cancel(broker_id)
             self._await(watch, began, self._rules.execution.cancel_timeout_seconds, 0.0)
+        self._waited_seconds += self._clock.monotonic() - posted_at
         if watch.stranger:
             raise AnotherProgram(watch.stranger)
         ends = watch.ends()
@@ -172,6 +180,10 @@ class LiveDesk:
         now = self._broker.account()
         return Left(now._replace(peak_equity=max(account.peak_equity, now.equity)), traded(orders, ends))
 
+    def waited(self) -> float:
+        seconds, self._waited_seconds = self._waited_seconds, 0.0
+        return seconds
+
     def _await(self, watch: Watch, began: datetime, seconds: float, patience: float) -> None:
         """Ask for all orders in one call, again and again, until all have ended or the time is up.
 
@@ -223,6 +235,9 @@ class DryDesk:
         proceeds = sum((o.qty * o.price for o in orders if o.side == "sell"), ZERO)
         after = account._replace(cash=account.cash + proceeds, buying_power=account.buying_power + proceeds)
         return Left(after, {o.symbol: _signed(o, o.qty) for o in orders})
+
+    def waited(self) -> float:
+        return 0.0
 
 
 def traded(orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> Mapping[str, Decimal]:

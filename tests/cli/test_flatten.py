@@ -21,7 +21,11 @@ def test_kill_flatten_closes_everything_and_says_so(command: Command, monkeypatc
     assert lines[-1] == "nothing is held"
     assert len(lines) > 2
     assert all(line.startswith("closed: ") for line in lines[1:-1])
-    assert "stopped: enough" in command("status").out
+    told = command("status").out
+    assert "stopped: enough" in told
+    assert "cash 100.0 %" in told, "the money of after the exits, not of the last cycle"
+    listed = command("history").out.splitlines()[1]
+    assert "✔ completed  kill: " in listed, "what was closed stands among the cycles"
     assert command("run-now").code == 5
     assert command("kill", "--cancel", "--flatten").out.splitlines() == ["0 open orders cancelled", "nothing is held"]
     assert command("resume", "--reason", "looked at it").code == 0

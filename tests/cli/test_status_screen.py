@@ -39,7 +39,7 @@ last     Fri 2026-11-20 10:05 ET ✔ completed   9 of 10 orders filled   (3 min
 equity   $344,158.71   today ▲ +1.13 %   drawdown −9.1 %   cash 4.0 %
 orders   open 1   unknown 0   positions 9
 drift    max 4.12 pp of ±0.25 (NVDA) at the last plan
-limits   gross 73.0 of 80.0 %, orders today 10 of 100
+limits   gross 73.0 of 80.0 % after the last plan; orders today 10 of 100
 exits    8 of 9 positions at the broker   ! without: AAPL
 report   reports/2026/2026-11-20_1005_paper_20261120T1505Z.html
 alert    ! AAPL has no stop (4 min ago, sent by webhook)

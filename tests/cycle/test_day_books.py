@@ -22,6 +22,8 @@ from rebalancer.values import text_of
 from rebalancer.world.books.closing import check_day
 from rebalancer.world.books.day_books import DayBooks, body_of_day, day_of_body
 from rebalancer.world.journal import Journal
+from rebalancer.world.ledger.closed_days import bridge_of
+from rebalancer.world.ledger.gather import ledger_of
 from rebalancer.world.ports import Activity, BrokerUnavailable, Fill, WrongAccount
 from tests.cycle.conftest import BASE, NEXT, MakeRig
 from tests.cycle.hands import MONDAY, buy_coins, dividend, pay_in, split, until
@@ -163,6 +165,42 @@ def test_what_is_listed_late_belongs_to_the_next_closing(settled: MakeRig) -> No
     assert (monday.differences, monday.fees, monday.traded, monday.fills) == ((), fee.amount, -70, 1)
     tuesday = close(rig, DAYS[2], **faults)
     assert (tuesday.differences, tuesday.fees, tuesday.traded) == ((), 0, 0), "and not again"
+
+
+def test_a_fill_that_is_listed_late_is_in_the_bridge_of_the_day_that_counts_it(settled: MakeRig) -> None:
+    rig = settled()
+    friday = close(rig, FRIDAY)
+    fill = Fill("20261120153000000::late", "desk", "KO", Decimal(1), Decimal(70), friday.closed_at - timedelta(hours=4))
+    until(rig, datetime(2026, 11, 23, 21, 5, tzinfo=UTC))
+    process = rig.process()
+    (last,) = (quote.last for quote in process.broker.quotes(["KO"]))
+    assert last is not None
+    process.broker.script.update(
+        account=changed_account(cash="-70", equity=str(last - 70)),
+        positions=one_more,
+        activities=lambda real, after: ((*real(after)[0], fill), real(after)[1]),
+    )
+    monday = check_day(process.world.broker, process.journal, rig.account_id, MONDAY.date())
+    assert monday.counted == (fill.id,)
+    assert day_of_body(json.loads(json.dumps(body_of_day(monday)))) == monday
+    ledger = ledger_of(process.journal, rig.account_id)
+    for after in (None, FRIDAY):
+        found = bridge_of(process.journal, rig.account_id, ledger, "fifo", after)
+        assert found is not None
+        assert (found.last, found.unexplained, found.unpriced) == (MONDAY.date(), 0, ())
+
+
+def test_after_a_day_without_any_row_late_ones_still_count_and_books_do_not_grow(settled: MakeRig) -> None:
+    rig = settled()
+    fee = Activity("20261120000000000::late", "FEE", None, Decimal(0), Decimal("-0.37"), FRIDAY)
+    charged = {"account": changed_account(cash="-0.37")}
+    assert close(rig, FRIDAY, activities=lambda *_: ((), ())).seen == ()
+    monday = close(rig, MONDAY.date(), activities=lambda *_: ((), (fee,)), **charged)
+    assert (monday.fees, monday.unexplained, monday.seen) == (fee.amount, 0, (fee.id,))
+    tuesday = close(rig, DAYS[2], activities=lambda *_: ((), ()), **charged)
+    assert (tuesday.fees, tuesday.unexplained, tuesday.seen) == (0, 0, ()), "only what can be listed again is kept"
+    again = close(rig, DAYS[3], activities=lambda *_: ((), (fee,)), **charged)
+    assert (again.fees, again.unexplained) == (0, 0), "a row that was away for a day is not counted twice"
 
 
 @pytest.mark.parametrize("amount", [20_000, -20_000])

@@ -19,7 +19,7 @@ from rebalancer.rules import Rules
 from rebalancer.world.gate import Gate
 from rebalancer.world.gate.throttle import latch_throttle
 from rebalancer.world.journal import Journal
-from rebalancer.world.ports import BrokerOrder, ExitPair, SendResult
+from rebalancer.world.ports import Allowed, BrokerOrder, ExitPair, JournalBroken, SendResult
 from rebalancer.world.protection.records import Kept, body_of
 from tests.gate.hands import NOON, RULES, Post, Wire, order, quote, readings
 
@@ -33,13 +33,17 @@ class PairWire(Wire):
     def __init__(self) -> None:
         super().__init__()
         self.pairs: list[ExitPair] = []
+        self.while_it_waits: Callable[[], object] = lambda: None
         self.told = {"orders": (), "quotes": ()}
         self.hold({})
 
     def hold(self, held: dict[str, str]) -> None:
         self.told["positions"] = tuple(Position(s, D(q), D(q), D(100)) for s, q in held.items())
 
-    def submit_pair(self, pair: ExitPair, **_: Any) -> SendResult:
+    def submit_pair(self, pair: ExitPair, *, allowed: Allowed = None) -> SendResult:
+        self.while_it_waits()
+        if allowed is not None and not allowed():
+            return SendResult("not_sent", None, "withheld", "")
         self.pairs.append(pair)
         return SendResult("accepted", None, "accepted", "")
 
@@ -161,6 +165,31 @@ def test_kill_switch_throttle_and_flatten_stop_pairs(exits: Make) -> None:
     desk.kill.engage(desk.account_id, NOON, "enough")
     assert desk.protect(desk.pair("c")) == "gate:kill_switch"
     assert desk.wire.calls == [], "a stopped gate asks nothing"
+
+
+def test_what_happens_while_a_pair_waits_for_its_turn_still_stops_it(
+    exits: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = exits()
+    desk.wire.while_it_waits = lambda: desk.kill.engage(desk.account_id, NOON, "enough")
+    assert desk.protect(desk.pair("a")) == "gate:kill_switch"
+    desk.kill.lift(desk.account_id, NOON, "go on")
+    asked = len(desk.wire.calls)
+    desk.wire.while_it_waits = lambda: latch_throttle(desk.journal, desk.account_id, None, NOON, "too many")
+    assert desk.protect(desk.pair("b")) == "gate:throttle"
+    assert len(desk.wire.calls) == asked, "inside a request nothing is asked"
+    other = exits()
+
+    def broken(*_: object) -> None:
+        raise JournalBroken("the disk is gone")
+
+    other.wire.while_it_waits = lambda: monkeypatch.setattr(other.gate, "_read_ledger", broken)
+    kept = other.write(other.pair("c"))
+    assert other.post(kept) == "gate:journal"
+    monkeypatch.undo()
+    other.write(kept._replace(state="gone", sent=False))
+    other.wire.while_it_waits = lambda: None
+    assert other.protect(other.pair("d")) == "", "nothing has happened meanwhile"
 
 
 @pytest.mark.parametrize("name", ["positions", "orders"])

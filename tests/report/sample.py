@@ -143,8 +143,8 @@ def sample_record(stories: tuple[Story, ...] = STORIES, *, mode: str = "paper") 
         ),
         broker_calls={"account": 2, "positions": 2, "orders": 9, "quotes": 1, "clock": 2, "submit": 10, "cancel": 2},
         timings=(
-            Timing("observe", 0.84), Timing("plan", 0.021), Timing("send reduce", 4.62), Timing("fund", 0.31),
-            Timing("send increase", 31.9), Timing("settle", 0.22),
+            Timing("read", 0.84), Timing("plan", 0.021), Timing("reduce", 1.12), Timing("wait", 31.4),
+            Timing("fund", 0.31), Timing("increase", 4.0), Timing("look_after", 0.22),
         ),
         version="0.1.0",
         rules_changed={

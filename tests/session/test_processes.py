@@ -9,8 +9,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,22 +24,25 @@ from rebalancer.world.journal import CycleEnd, CycleStart, Journal
 from rebalancer.world.journal.glance import glance
 from rebalancer.world.ports import JournalBroken, LockHeld
 from tests.session.simulated import Company, Machine, at
+from tests.session.test_year import YEAR, expected_slots, start_of
 
 ROOT = Path(__file__).parents[2]
 DAY = "2026-11-20"
 
 
 class Host(Company):
-    """A company whose cycles are claimed and ended in a real journal, which another host shares."""
+    """A company whose cycles are claimed and ended in a real journal, which another host shares. Both come to each slot
+    at the same moment."""
 
-    def __init__(self, kept: Journal) -> None:
+    def __init__(self, kept: Journal, both: Any) -> None:
         super().__init__(Machine(at(f"{DAY}T14:20")))
-        self.kept = kept
+        self.kept, self.both = kept, both
 
     def _recover(self) -> None:
         """The other host may be in the middle of its cycle: here nobody dies."""
 
     def _cycle(self, slot: Slot) -> str:
+        self.both.wait(60)
         if not self.kept.begin_cycle(CycleStart("acc", slot.id, "paper", slot.at, "test", "0" * 64)):
             raise LockHeld("run already")
         self.ran[slot.id] += 1
@@ -48,36 +51,41 @@ class Host(Company):
         return "HOLDING"
 
 
-def live(file: Path, go: Any, told: Any) -> None:
-    """One host's day, begun together with the other's."""
+def live(file: Path, both: Any, told: Any, days: Sequence[date]) -> None:
+    """One host's days."""
     with Journal.open(file) as kept:
-        host = Host(kept)
-        session = host.session(journal=kept)
-        go.wait()
-        session.run()
+        host = Host(kept, both)
+        for day in days:
+            host.machine.true = start_of(day)
+            host.session(journal=kept).run()
         told.put(dict(host.ran))
 
 
-def test_two_hosts_share_a_day_and_run_no_slot_twice(tmp_path: Path) -> None:
+A_YEAR = pytest.param([hours.day for hours in YEAR], marks=[pytest.mark.campaign, pytest.mark.timeout(1500)])
+
+
+@pytest.mark.parametrize("days", [[date.fromisoformat(DAY)], A_YEAR], ids=["day", "year"])
+def test_two_hosts_share_their_days_and_run_no_slot_twice(tmp_path: Path, days: list[date]) -> None:
     file = tmp_path / "journal.sqlite"
     Journal.open(file).close()
     context = multiprocessing.get_context("spawn")
-    go, told = context.Event(), context.Queue()
-    hosts = [context.Process(target=live, args=(file, go, told)) for _ in range(2)]
+    both, told = context.Barrier(2), context.Queue()
+    hosts = [context.Process(target=live, args=(file, both, told, days)) for _ in range(2)]
     for host in hosts:
         host.start()
-    go.set()
-    ran = [told.get(timeout=60), told.get(timeout=60)]
+    ran = [told.get(timeout=1400), told.get(timeout=1400)]
     for host in hosts:
         host.join()
         assert host.exitcode == 0
     together = Counter(ran[0]) + Counter(ran[1])
-    assert len(together) == 78
+    slots = {slot.id for slot in expected_slots(days[0], days[-1])}
+    print(f"{len(slots)} slots due, {len(together)} run by {len(ran[0])} and {len(ran[1])}")
+    assert set(together) == slots
     assert set(together.values()) == {1}
     with Journal.open(file) as kept:
         assert kept.verify() > 0
         ends = kept.slots("acc", list(together))
-        assert Counter(outcome for _, outcome, _ in ends.values()) == {CycleOutcome.HOLDING: 78}
+        assert Counter(outcome for _, outcome, _ in ends.values()) == {CycleOutcome.HOLDING: len(slots)}
 
 
 class Paper(NamedTuple):

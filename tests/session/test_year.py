@@ -36,7 +36,10 @@ def start_of(day: date) -> datetime:
 
 
 def hold(made: Company, slots: list[Slot]) -> None:
-    """The laws of every run."""
+    """The laws of every run; `pytest -rP` shows the figures."""
+    twice = sum(count > 1 for count in made.ran.values())
+    print(f"{len(slots)} slots due, {len(made.journal.ended)} with an outcome, {sum(made.ran.values())} cycles")
+    print(f"{made.outside} outside the session, {twice} slots run twice, the latest {made.late:.0f} s after its time")
     assert set(made.journal.claims) == {slot.id for slot in slots}
     assert set(made.journal.ended) == set(made.journal.claims)
     assert max(made.ran.values()) == 1
@@ -104,6 +107,18 @@ def test_each_fault_at_every_hour_of_a_day(fault: Callable[[Machine], None]) -> 
         made.machine.faults.append((start_of(day) + timedelta(minutes=minutes, seconds=31), fault))
         made.session().run()
         hold(made, expected_slots(day, day))
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("fault", HOST_FAULTS)
+def test_each_fault_on_every_day_of_a_year(fault: Callable[[Machine], None]) -> None:
+    chance = random.Random(fault.__name__)
+    made = Company(Machine(start_of(YEAR[0].day)))
+    for hours in YEAR:
+        made.machine.true = begin = max(made.machine.true, start_of(hours.day))
+        made.machine.faults = [(begin + timedelta(seconds=chance.randrange(0, 24_000)), fault)]
+        made.session().run()
+    hold(made, expected_slots(YEAR[0].day, YEAR[-1].day))
 
 
 @pytest.mark.parametrize("fault", [back_one_hour, forward_two_hours])

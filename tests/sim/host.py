@@ -177,6 +177,7 @@ class Host:
                 reference=Reference(broker, self.folder, SECTORS, rules),
                 clock=clock,
                 gather=one_by_one,
+                traffic=broker.traffic,
             )
         except BaseException:
             journal.close()

@@ -181,6 +181,7 @@ class Rig:
             clock=tripping,
             gather=self.together,
             kill=kill,
+            traffic=real.traffic,
         )
         self._process = Process(world, faulty, clock, trip, kept)
         return self._process

@@ -228,6 +228,42 @@ class Expected(NamedTuple):
     unit: Literal["%", "bp"]
 
 
+class StepTime(NamedTuple):
+    """Seconds of one step at the median and at most over the `cycles` in which it took any, and when the longest one
+    was. The step "all" is a whole cycle."""
+
+    step: str
+    cycles: int
+    median: float
+    worst: float
+    worst_at: datetime
+
+
+class Requests(NamedTuple):
+    """Requests to the broker in a period, and the `most` in one cycle. `repeats` repeat an earlier one; `limited` were
+    answered 429, `failed` 5xx, `lost` not at all or not in full. The longest one in milliseconds."""
+
+    total: int
+    most: int
+    repeats: int
+    limited: int
+    failed: int
+    lost: int
+    longest_ms: int
+
+
+class Effort(NamedTuple):
+    """What the measured cycles took; of `unrecorded` ones nothing is known. `feeds` are the price feeds; the age is
+    that of the oldest price that a plan was made with."""
+
+    cycles: int
+    unrecorded: int
+    steps: tuple[StepTime, ...]
+    requests: Requests | None
+    feeds: tuple[str, ...]
+    oldest_quote_seconds: float | None
+
+
 class Edition(NamedTuple):
     """Everything that the report of a period needs. `latest` is the last planned cycle: allocation, signals, limits
     and configuration are shown as it left them. `next_run_here` is the next run on this machine's clock, in words."""
@@ -262,6 +298,7 @@ class Edition(NamedTuple):
     expected: tuple[Expected, ...] = ()
     rules_changed: Mapping[str, RuleChange] = {}
     books: tuple[ClosedBooks, ...] = ()
+    effort: Effort | None = None
     next_run: datetime | None = None
     next_run_here: str = ""
     broken: tuple[str, ...] = ()

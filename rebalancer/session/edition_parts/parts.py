@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from rebalancer.session.edition_parts import (
     configuration,
+    effort,
     execution,
     holdings,
     money,
@@ -41,5 +42,6 @@ PARTS: Final[dict[str, Part]] = {
     "quality_by_hour": Part("the execution by hour", execution.quality_by_hour),
     "gaps": Part("the drift ledger", execution.gaps),
     "guarded": Part("the protection of positions", holdings.guarded),
+    "effort": Part("where the time went", effort.effort, None),
     "rules_changed": Part("the change of rules", configuration.rules_changed, {}),
 }

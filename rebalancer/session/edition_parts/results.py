@@ -7,8 +7,10 @@ from datetime import date, timedelta
 from typing import Final
 
 from rebalancer.performance import history
+from rebalancer.performance.benchmark import Benchmark
 from rebalancer.performance.records import UNKNOWN
-from rebalancer.performance.summary import Benchmark, Summary, summary_of, trips_of
+from rebalancer.performance.summary import Summary, summary_of
+from rebalancer.performance.trips import trips_of
 from rebalancer.report.edition.records import DayBar, Fall, MonthRow, Performance, Point, Ratio, Trip
 from rebalancer.session.edition_parts.source import Source
 

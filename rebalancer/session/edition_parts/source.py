@@ -11,8 +11,8 @@ from decimal import Decimal
 from functools import cached_property, partial
 from typing import Final, TypeVar
 
+from rebalancer.performance.benchmark import Benchmark
 from rebalancer.performance.records import Ledger
-from rebalancer.performance.summary import Benchmark
 from rebalancer.report.edition.records import Period
 from rebalancer.report.records import RunRecord
 from rebalancer.rules import Rules

@@ -59,6 +59,7 @@ class AlpacaBroker:
         refuse_live(endpoints)
         self._endpoints, self._rules = endpoints, rules
         self._asking = Asking(credentials, endpoints, rules, monotonic, wait or threading.Event().wait)
+        self.traffic = self._asking.traffic
 
     def account(self) -> Account:
         """The account. Also raises WrongAccount when `broker.account_id` names another one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
 import weakref
@@ -13,11 +14,14 @@ from rebalancer.world.brokers.answers import Answer, NoAnswer, silence_of, troub
 from rebalancer.world.brokers.broker_time import BrokerTime
 from rebalancer.world.brokers.endpoints import Credentials, Endpoints
 from rebalancer.world.brokers.pacing import WINDOW_SECONDS, Pacer
+from rebalancer.world.logs.context import LogEvent, note
 from rebalancer.world.ports import BrokerUnavailable
+from rebalancer.world.traffic import Traffic
 
 if TYPE_CHECKING:
     from rebalancer.world.brokers.transport import AlpacaClient, Call
 
+LOG: Final = logging.getLogger(__name__)
 ATTEMPTS_MAX: Final = 6
 PACING_SECONDS_MAX: Final = WINDOW_SECONDS + 1  # within it a whole window passes, so every thread gets its turn
 _BACKOFF_SECONDS_MIN: Final = 0.25
@@ -46,6 +50,7 @@ class Asking:
         # Alpaca counts trading and market data apart.
         self._pacers = {desk: Pacer(rules.requests_per_minute, monotonic, wait) for desk in ("trading", "data")}
         self.time = BrokerTime(monotonic)
+        self.traffic = Traffic()
 
     def post_once(self, path: str, body: Mapping[str, object], allowed: Callable[[], bool] | None = None) -> Answer:
         """Put one POST on the wire, once. Raises NoAnswer when no whole answer came, and nothing else.
@@ -60,11 +65,13 @@ class Asking:
     def read(self, path: str, params: Params | None = None, desk: Desk = "trading", version: str = "v2") -> Answer:
         """GET one page. Raises CredentialsRefused or BrokerUnavailable, of which Refused (any other 4xx) is one."""
         base = self._endpoints.trading_url if desk == "trading" else self._endpoints.data_url
-        return self._repeat(lambda c: c.get(path, dict(params or {}), base_url=base, api_version=version), desk, path)
+        return self._repeat(
+            "GET", lambda c: c.get(path, dict(params or {}), base_url=base, api_version=version), desk, path
+        )
 
     def delete(self, path: str) -> Answer:
         """DELETE by the broker's own id, which may be repeated safely. Errors as `read`."""
-        return self._repeat(lambda client: client.delete(path), "trading", path)
+        return self._repeat("DELETE", lambda client: client.delete(path), "trading", path)
 
     def close(self) -> None:
         """Close the connections of all threads; later calls open new ones."""
@@ -72,7 +79,7 @@ class Asking:
             for client in list(self._clients):
                 client.session.close()
 
-    def _repeat(self, ask: Callable[[AlpacaClient], Any], desk: Desk, path: str) -> Answer:
+    def _repeat(self, method: str, ask: Callable[[AlpacaClient], Any], desk: Desk, path: str) -> Answer:
         patience, deadline, trouble = PACING_SECONDS_MAX, 0.0, "no call was left within a minute"
         for attempt in range(ATTEMPTS_MAX):
             if not self._pacers[desk].take(patience):
@@ -80,7 +87,7 @@ class Asking:
             if attempt == 0:
                 deadline = self._monotonic() + self._rules.total_timeout_seconds
             try:
-                answer = self._once(ask, desk, deadline)
+                answer = self._once(ask, desk, deadline, is_repeat=attempt > 0)
             except NoAnswer as silence:
                 trouble = silence.message
             else:
@@ -91,6 +98,7 @@ class Asking:
             patience = deadline - self._monotonic() - pause
             if patience <= 0 or attempt + 1 == ATTEMPTS_MAX:
                 break
+            _note_retry(f"{method} {path}", attempt + 1, trouble, pause)
             self._wait(pause)
         host = self._endpoints.trading_url if desk == "trading" else self._endpoints.data_url
         raise BrokerUnavailable(f"{host} {path}: {trouble}")
@@ -101,6 +109,8 @@ class Asking:
         desk: Desk,
         deadline: float,
         allowed: Callable[[], bool] | None = None,
+        *,
+        is_repeat: bool = False,
     ) -> Answer:
         """One request through alpaca-py; its errors turned into an Answer or NoAnswer."""
         import requests
@@ -113,13 +123,14 @@ class Asking:
         began = self._monotonic()
         call = Call(deadline, rules.connect_timeout_seconds, rules.read_timeout_seconds, self._monotonic)
         call.allowed = allowed
-        body, text = None, ""
+        body, text, is_whole, is_withheld = None, "", True, False
         try:
             client = self._client()
             body = client.session.within(call, lambda: ask(client))
         except APIError as error:
             text = str(error)
         except Withheld:
+            is_withheld = True
             raise NoAnswer(False, "withheld", "it was not allowed to leave any more") from None
         except (
             requests.RequestException,
@@ -128,9 +139,13 @@ class Asking:
             ValueError,
             RecursionError,
         ) as error:
+            is_whole = False
             raise silence_of(call, error) from None
         finally:
-            self._settle(call, desk, self._monotonic() - began)
+            took = self._monotonic() - began
+            if not is_withheld:
+                self.traffic.ended(took, call.status, is_whole=is_whole, is_repeat=is_repeat)
+            self._settle(call, desk, took)
         assert call.status is not None, "a call that returned has a status"
         return Answer(call.status, body, self._credentials.scrub(text), call.headers)
 
@@ -155,6 +170,13 @@ class Asking:
             retry_after = whole_of(call.headers.get("Retry-After"))
             remaining, reset = 0, reset if retry_after is None else retry_after
         self._pacers[desk].done(remaining, reset)
+
+
+def _note_retry(call: str, attempt: int, trouble: str, pause: float) -> None:
+    """Say that a call is put again; at the level of what heals itself, since a call that fails for good is told."""
+    about = {"call": call, "attempt": str(attempt), "reason": trouble, "wait": f"{pause:.3f}"}
+    said = f"{call}: attempt {attempt} of {ATTEMPTS_MAX}: {trouble}; again in {about['wait']} s"
+    note(LOG, LogEvent.RETRY, said, details=about)
 
 
 def _backoff(attempt: int) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
+from rebalancer.world.logs.redact import learn, redact
 from rebalancer.world.ports import CredentialsRefused, WorldError
 
 PAPER_URL: Final = "https://paper-api.alpaca.markets"
@@ -35,15 +36,17 @@ class Credentials:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Credentials:
         """Read APCA_API_KEY_ID and APCA_API_SECRET_KEY. Raises CredentialsRefused when one is missing."""
-        return cls(environ.get("APCA_API_KEY_ID", "").strip(), environ.get("APCA_API_SECRET_KEY", "").strip())
+        found = cls(environ.get("APCA_API_KEY_ID", "").strip(), environ.get("APCA_API_SECRET_KEY", "").strip())
+        learn(found.reveal())
+        return found
 
     def reveal(self) -> tuple[str, str]:
         """The key and the secret, for the request headers and nothing else."""
         return self._key, self._secret
 
     def scrub(self, text: str) -> str:
-        """Blot both out of a text that came from outside: a broker may echo what it was sent."""
-        return text.replace(self._secret, "***").replace(self._key, "***")
+        """Blot both out of a text that came from outside: a broker may echo what it was sent, and may encode it."""
+        return redact(text.replace(self._secret, "***").replace(self._key, "***"))
 
     def __repr__(self) -> str:
         return "Credentials(***)"

@@ -21,8 +21,8 @@ from rebalancer.decisions import Verdict
 from rebalancer.facts import Day, Signal
 from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.world.journal import reading, signal_rows, sqlite, writing
-from rebalancer.world.journal.chain import OWN_KINDS
 from rebalancer.world.journal.documents import load_text
+from rebalancer.world.journal.extra import EventRow, write_events
 from rebalancer.world.journal.filesystem import prepare_file, refuse_remote
 from rebalancer.world.journal.orders import Change
 from rebalancer.world.journal.records import CycleEnd, CycleRecord, CycleStart, Event, Intent, OrderRecord
@@ -148,20 +148,11 @@ class Journal:
         body: Mapping[str, object],
     ) -> None:
         """Write anything else worth remembering, such as an `alert`. The journal's own kinds are refused."""
-        if kind in OWN_KINDS:
-            raise ValueError(f"{kind} events are written by the journal's own methods")
-        with self._store.writing() as w:
-            w.append(at, account_id, cycle_id, kind, key, body)
+        write_events(self._store, account_id, cycle_id, at, [(kind, key, body)])
 
-    def record_events(
-        self, account_id: str, cycle_id: str | None, at: datetime, rows: Iterable[tuple[str, str, Mapping[str, object]]]
-    ) -> None:
+    def record_events(self, account_id: str, cycle_id: str | None, at: datetime, rows: Iterable[EventRow]) -> None:
         """Write many events at once, all or nothing; each is its kind, key and body."""
-        with self._store.writing() as w:
-            for kind, key, body in rows:
-                if kind in OWN_KINDS:
-                    raise ValueError(f"{kind} events are written by the journal's own methods")
-                w.append(at, account_id, cycle_id, kind, key, body)
+        write_events(self._store, account_id, cycle_id, at, rows)
 
     def close_cycle(self, end: CycleEnd, verdicts: Sequence[Verdict], carried: Collection[str] = ()) -> None:
         """Write the verdicts and the end of a cycle. Every order of it must be final.

@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sqlalchemy import Connection, select
 
 from rebalancer.world.journal import sqlite
@@ -19,19 +21,30 @@ from rebalancer.world.journal.schema import claims, documents, events
 from rebalancer.world.ports import JournalBroken
 
 _BATCH = 500
+_DOCUMENTS = ("snapshot_sha256", "rules_sha256", "plan_sha256")
+_Claim = tuple[str, str | None, str, str | None, object]  # account, cycle, time, mode, holder
+
+
+class _Told(NamedTuple):
+    """What the events say about the other tables, each with its event's number. The events themselves are not kept: a
+    year of them would fill the memory."""
+
+    rows: int
+    documents: dict[str, int]
+    claims: dict[_Claim, int]
 
 
 def verify(connection: Connection, place: str) -> int:
     """Count the rows checked. Raises JournalBroken naming the first bad one."""
     sqlite.check_integrity(connection, place)
     told = _events(connection)
-    kept = _documents(connection, told)
-    claimed = _claims(connection, told)
-    return len(told) + kept + claimed
+    return told.rows + _documents(connection, told.documents) + _claims(connection, told.claims)
 
 
-def _events(connection: Connection) -> list[Event]:
-    told: list[Event] = []
+def _events(connection: Connection) -> _Told:
+    named: dict[str, int] = {}
+    claimed: dict[_Claim, int] = {}
+    of_orders: list[Event] = []
     seq, row_hash = 0, GENESIS
     rows = connection.execution_options(yield_per=_BATCH).execute(select(events).order_by(events.c.seq))
     for found in rows:
@@ -42,14 +55,17 @@ def _events(connection: Connection) -> list[Event]:
         if row.prev_hash != row_hash:
             raise JournalBroken(f"journal row {row.seq} does not follow row {seq}: the chain is cut between them")
         seq, row_hash = row.seq, row.hash
-        told.append(event)
-    fold(event for event in told if event.kind in ORDER_KINDS)
-    return told
+        if event.kind in ORDER_KINDS:
+            of_orders.append(event)
+        elif event.kind == "cycle_planned":
+            named |= {str(event.body[name]): seq for name in _DOCUMENTS}
+        elif event.kind in ("cycle_started", "slot"):
+            claimed[(event.account_id, event.cycle_id, stamp(event.at), _mode_of(event), event.body["holder"])] = seq
+    fold(of_orders)
+    return _Told(seq, named, claimed)
 
 
-def _documents(connection: Connection, told: list[Event]) -> int:
-    names = ("snapshot_sha256", "rules_sha256", "plan_sha256")
-    wanted = {event.body[name]: event.seq for event in told if event.kind == "cycle_planned" for name in names}
+def _documents(connection: Connection, wanted: dict[str, int]) -> int:
     count = 0
     for row in connection.execution_options(yield_per=_BATCH).execute(select(documents)):
         text_of_row(*row)
@@ -61,12 +77,7 @@ def _documents(connection: Connection, told: list[Event]) -> int:
     return count
 
 
-def _claims(connection: Connection, told: list[Event]) -> int:
-    wanted = {
-        (event.account_id, event.cycle_id, stamp(event.at), _mode_of(event), event.body["holder"]): event.seq
-        for event in told
-        if event.kind in ("cycle_started", "slot")
-    }
+def _claims(connection: Connection, wanted: dict[_Claim, int]) -> int:
     count = 0
     for row in connection.execute(select(claims)):
         if wanted.pop(tuple(row), None) is None:

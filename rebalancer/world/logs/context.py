@@ -6,13 +6,15 @@ Nothing here imports more than the standard library: every module may bind and n
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
 from typing import Final
 
 FIELDS: Final = ("cycle", "symbol", "order", "account")
+# Of one event alone, never bound: the first four of RETRY, the others of ALERT.
+DETAILS: Final = ("call", "attempt", "reason", "wait", "alert_level", "alert_code", "alert_about")
 EXTRA: Final = "about"  # the attribute of a log record that `note` sets
 
 _BOUND: ContextVar[dict[str, str]] = ContextVar("rebalancer_log_fields")
@@ -57,10 +59,15 @@ def note(
     symbol: str = "",
     order: str = "",
     account: str = "",
+    details: Mapping[str, str] | None = None,
 ) -> None:
-    """Say that an event took place. The fields add to those that are bound, and beat them."""
+    """Say that an event took place. The fields add to those that are bound, and beat them.
+
+    details: what this kind of event has beside them, by the names in `DETAILS`.
+    """
     if logger.isEnabledFor(level):
-        logger.log(level, "%s", text, extra={EXTRA: {"event": event.value} | _given(cycle, symbol, order, account)})
+        found = {"event": event.value} | _given(cycle, symbol, order, account) | dict(details or {})
+        logger.log(level, "%s", text, extra={EXTRA: found})
 
 
 def about(record: logging.LogRecord) -> dict[str, str]:
@@ -69,7 +76,7 @@ def about(record: logging.LogRecord) -> dict[str, str]:
     found = {**_BOUND.get({}), **getattr(record, EXTRA, {})}
     if "account" in found:
         found["account"] = f"••••{found['account'][-4:]}"
-    return {name: found[name] for name in ("event", *FIELDS) if name in found}
+    return {name: found[name] for name in ("event", *FIELDS, *DETAILS) if name in found}
 
 
 def _given(*values: str) -> dict[str, str]:

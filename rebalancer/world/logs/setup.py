@@ -18,6 +18,7 @@ from rebalancer.world.logs import LEVEL
 from rebalancer.world.logs.context import about
 from rebalancer.world.logs.journald import PRIORITIES, SOCKET, Journald
 from rebalancer.world.logs.redact import RedactingFilter, learn, redact, redact_stderr, secrets_among
+from rebalancer.world.logs.uncaught import redact_uncaught
 
 FORM: Final = "REBALANCER_LOG"
 LEVELS: Final = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -68,6 +69,7 @@ def set_up(level: int, form: Form, *, with_context: bool = False, journald: Path
     """
     learn(secrets_among(os.environ))
     redact_stderr()
+    redact_uncaught()
     logger = logging.getLogger("rebalancer")
     for old in logger.handlers[:]:
         logger.removeHandler(old)

@@ -19,6 +19,7 @@ from rebalancer.report.edition.records import (
     Contribution,
     DayBar,
     Edition,
+    Effort,
     Fall,
     Gap,
     Guarded,
@@ -28,7 +29,9 @@ from rebalancer.report.edition.records import (
     Point,
     Quality,
     Ratio,
+    Requests,
     Slot,
+    StepTime,
     TradeLine,
     Trip,
 )
@@ -169,6 +172,20 @@ def edition(**changes: object) -> Edition:
             Point(OPEN + timedelta(minutes=5 * n), D("97512.34") + round(D(400 * math.sin(n / 25)), 2)) for n in range(78)
         ),
         books=(ClosedBooks(DAY, datetime(2026, 11, 20, 21, 2, tzinfo=UTC), 14, ()),),
+        effort=Effort(
+            cycles=75,
+            unrecorded=2,
+            steps=tuple(
+                StepTime(step, 75 if number in (0, 1, 2, 7, 9) else 5, took, took * 3, OPEN + timedelta(minutes=5 * number))
+                for number, (step, took) in enumerate(
+                    {"read": 0.412, "plan": 0.031, "journal": 0.012, "reduce": 0.2, "wait": 1.504, "fund": 0.09,
+                     "increase": 0.31, "look_after": 0.288, "failed": 2.0, "all": 1.201}.items()
+                )
+            ),
+            requests=Requests(1204, 38, 5, 2, 1, 3, 1204),
+            feeds=("iex",),
+            oldest_quote_seconds=41.217,
+        ),
         rules_changed={"risk_management.max_daily_loss": RuleChange(0.02, 0.015)},
         next_run=datetime(2026, 11, 23, 14, 30, tzinfo=UTC),
         next_run_here="Mon 15:30 CET",

@@ -1,0 +1,50 @@
+"""The daily returns of several names over the days that all of them have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float64]
+Course = Mapping[date, float]  # closes above zero by day
+STRETCH_MAX: Final = timedelta(days=4)  # a long weekend; a return over more is not a day's
+
+
+class Common(NamedTuple):
+    """Simple returns of shape (days, names), by the day of their second close. `left_out` has too little history."""
+
+    names: tuple[str, ...]
+    days: tuple[date, ...]
+    returns: Matrix
+    left_out: tuple[str, ...]
+
+
+def common_returns(courses: Mapping[str, Course], least: int, most: int) -> Common:
+    """The newest `most` returns that all names have.
+
+    A name with fewer than `least` returns of its own is left out; then, as long as fewer than `least` are common, the
+    name with the shortest history. What is left may be no name at all.
+    """
+    names = sorted(name for name, course in courses.items() if len(_steps([course])) >= least)
+    steps = _steps([courses[name] for name in names])
+    while names and len(steps) < least:
+        names.remove(min(reversed(names), key=lambda name: len(courses[name])))
+        steps = _steps([courses[name] for name in names])
+    steps = steps[-most:]
+    rows = [[courses[name][day] / courses[name][before] - 1.0 for name in names] for before, day in steps]
+    return Common(
+        tuple(names),
+        tuple(day for _, day in steps),
+        np.array(rows, dtype=np.float64).reshape(len(steps), len(names)),
+        tuple(sorted({*courses} - {*names})),
+    )
+
+
+def _steps(courses: Sequence[Course]) -> list[tuple[date, date]]:
+    """Neighbours among the days that all have, without those that lie too far apart."""
+    days = sorted(set.intersection(*({*course} for course in courses))) if courses else []
+    return [(before, day) for before, day in zip(days, days[1:], strict=False) if day - before <= STRETCH_MAX]

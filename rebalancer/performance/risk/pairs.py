@@ -1,0 +1,37 @@
+"""Which names of a book move together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from rebalancer.performance.finite import FLAT
+from rebalancer.performance.risk.common import Matrix
+
+
+class PairOf(NamedTuple):
+    """Two names and the correlation of their daily returns (Pearson), from -1 to 1."""
+
+    first: str
+    second: str
+    correlation: float
+
+
+def closest_pairs(names: Sequence[str], returns: Matrix, most: int) -> tuple[PairOf, ...]:
+    """The pairs with the highest correlation, the highest first. A name that did not move correlates with nobody.
+
+    returns: daily, shape (days, names).
+    """
+    if len(returns) < 2:
+        return ()
+    apart = returns - returns.mean(axis=0)
+    lengths = np.linalg.norm(apart, axis=0)
+    moving = [i for i in range(len(names)) if lengths[i] > FLAT * len(returns) ** 0.5]
+    unit = {i: apart[:, i] / lengths[i] for i in moving}
+    pairs = [
+        PairOf(names[i], names[j], float(np.clip(unit[i] @ unit[j], -1.0, 1.0))) for i, j in combinations(moving, 2)
+    ]
+    return tuple(sorted(pairs, key=lambda pair: (-pair.correlation, pair.first, pair.second))[:most])
