@@ -97,7 +97,8 @@ def one_intent_per_order(seen: Books) -> None:
     sent = Counter(o["client_order_id"] for o in seen.ours())
     assert all(count == 1 for count in sent.values()), sent
     assert set(sent) <= set(known), f"sent without an intent: {set(sent) - set(known)}"
-    same = Counter((i.cycle, i.phase, i.symbol) for i in seen.intents)
+    # one adopting cycle holds the orders of many that were lost
+    same = Counter((i.cycle, i.phase, i.symbol) for i in seen.intents if not i.cycle.startswith("adopted-"))
     assert all(count == 1 for count in same.values()), f"two orders for one purpose: {same}"
 
 

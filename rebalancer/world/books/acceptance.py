@@ -11,6 +11,7 @@ from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import CycleEnd
 
 NOBODY: Final = ""  # a new journal does not know its account yet
+ACCEPTED: Final = "books_accepted"  # the event's kind
 FIRST: Final = "first"
 RESTORED: Final = "restored"
 
@@ -23,7 +24,7 @@ def accept_books(journal: Journal, account_id: str, at: datetime, reason: str) -
     last = journal.last_end(account_id) if account_id else None
     if last is None and not journal.cycles(None, 1):
         body = {"reason": reason, "because": "this journal is new and the account is not"}
-        journal.record_event(NOBODY, None, at, "books_accepted", FIRST, body)
+        journal.record_event(NOBODY, None, at, ACCEPTED, FIRST, body)
         return True
     halted = last if last is not None and last.outcome is CycleOutcome.HALTED_UNRECONCILED else None
     orders = waiting_for_a_person(journal, account_id) if account_id else ()
@@ -34,13 +35,13 @@ def accept_books(journal: Journal, account_id: str, at: datetime, reason: str) -
     said: dict[str, object] = {"reason": reason, "because": because}
     if orders:
         said["orders"] = list(orders)
-    journal.record_event(account_id, None, at, "books_accepted", key, said)
+    journal.record_event(account_id, None, at, ACCEPTED, key, said)
     return True
 
 
 def is_new_on_purpose(journal: Journal) -> bool:
     """Whether a person has said that this journal begins anew though the account has orders of an earlier one."""
-    return bool(journal.recall(NOBODY, "books_accepted", keys=[FIRST]))
+    return bool(journal.recall(NOBODY, ACCEPTED, keys=[FIRST]))
 
 
 def are_accepted(journal: Journal, last: CycleEnd | None) -> bool:

@@ -29,10 +29,11 @@ from rebalancer.world.ports import (
     BrokerUnavailable,
     CredentialsRefused,
     ExitPair,
-    ReadBroker,
 )
 from rebalancer.world.protection.asked import Seen
 from rebalancer.world.protection.gaps import gap_rows, late_rows
+from rebalancer.world.protection.lost import note_lost
+from rebalancer.world.protection.pair_rows import pair_rows
 from rebalancer.world.protection.records import (
     EARLIER_MAX,
     KIND,
@@ -73,6 +74,7 @@ class Keeper:
         self._account_id, self._broker, self._journal = account_id, broker, journal
         self._kill, self._clock, self._rules = kill, clock, rules
         self._gate = gate or Gate(account_id, broker, journal, kill, rules)
+        self._knows_pairs = False
 
     def kept(self) -> Mapping[str, Kept]:
         """The newest record of every symbol that ever had a pair."""
@@ -80,6 +82,9 @@ class Keeper:
         return {one.symbol: one for one in found}
 
     def look(self, since: datetime | None) -> Seen:
+        if not self._knows_pairs:
+            note_lost(self._journal, self._broker, self._account_id, self.kept)
+            self._knows_pairs = True
         kept = self.kept()
         living = [one for one in kept.values() if one.lives]
         ended = {
@@ -97,7 +102,7 @@ class Keeper:
                 in_doubt.append(doubtful(one))
             if one.state != "open":
                 continue
-            own = _rows(self._broker, one.ids, listed)
+            own = pair_rows(self._broker, one.ids, listed)
             rows += own
             if all(row.state.is_final for row in own):
                 self._ended(one, own, "it ended at the broker")
@@ -278,7 +283,7 @@ class Keeper:
             still: list[Kept] = []
             for one in left:
                 try:
-                    own = _rows(self._broker, one.ids, {})
+                    own = pair_rows(self._broker, one.ids, {})
                 except NOTHING_TOLD:
                     still.append(one)
                     continue
@@ -333,15 +338,3 @@ class Keeper:
     def _alert(self, kept: Kept, text: str, level: str = "action", limit: str = "") -> None:
         body = {"level": level, "code": "protection", "text": text} | ({"limit": limit} if limit else {})
         self._journal.record_event(self._account_id, None, kept.at, "alert", kept.symbol, body)
-
-
-def _rows(broker: ReadBroker, ids: Sequence[str], listed: Mapping[str, BrokerOrder]) -> list[BrokerOrder]:
-    """The orders of one pair, from a list that has been read or asked for one by one. One that the broker does not know
-    any more raises BrokerUnavailable: it had it once."""
-    found = []
-    for order_id in ids:
-        row = listed.get(order_id) or broker.order(order_id)
-        if row is None:
-            raise BrokerUnavailable(f"the broker had order {order_id} and now does not know it")
-        found.append(row)
-    return found
