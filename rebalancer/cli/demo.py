@@ -113,7 +113,7 @@ class _Day:
         with Journal.open(self._setup.journal) as journal:
             done = [c for c in reversed(journal.cycles(None, 1000)) if c.ended_at is not None]
         for cycle in done[self._told :]:
-            halted = cycle.because if cycle.outcome is not None and cycle.outcome.startswith("HALTED") else ""
+            halted = cycle.outcome if cycle.outcome is not None and cycle.outcome.startswith("HALTED") else ""
             if cycle.orders or halted != self._halted:  # the same halt is told once
                 local = cycle.started_at.astimezone(NEW_YORK)
                 self._say(f"{local:%H:%M}    {cycle.outcome}: {cycle.because}\n")

@@ -15,7 +15,7 @@ While a cycle runs nobody looks, so a cycle and the broker's silence after it ar
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from rebalancer.decide.protect import Guard, unguarded
 from rebalancer.decide.trip import trip
@@ -109,13 +109,17 @@ class Monitor:
             elif name in blind:
                 problems[name] = Problem(f"{name}: its price cannot be seen: {blind[name]}", since)
                 safe |= {name: self._safe[name]} if name in self._safe else {}
-            elif since is not None and not _rests(was, guard) and is_too_long(now - since, self._rules):
+            elif since is not None and not _rests(was, guard) and self._is_too_long(now - since):
                 is_noted = bare is not None and one is not None and one.stands  # with the pair, which stands now
                 if not is_noted:
                     said = "neither did its stop and target rest at the broker, nor was its price watched, until now"
                     problems[name] = Problem(f"{name}: {said}", since, is_over=True)
         self._safe = safe
         return problems
+
+    def _is_too_long(self, time: timedelta) -> bool:
+        """Two looks lie `poll_seconds` apart: where that is long, nobody need be told of it at every look."""
+        return is_too_long(time, self._rules) and time > 2 * timedelta(seconds=self._rules.protection.poll_seconds)
 
     def _forget_other_days(self, today: date) -> None:
         """Nobody looks while the market is closed: what was safe on another day begins no stretch."""

@@ -105,6 +105,17 @@ def test_calm_prices_leave_everything_alone(desk: Desk) -> None:
     assert desk.alerts() == []
 
 
+@pytest.mark.parametrize(("poll", "told"), [(5, 2), (40, 0)])
+def test_a_pause_between_two_looks_that_is_meant_is_not_told(desk: Desk, poll: float, told: int) -> None:
+    """Seventy seconds without a look are a stretch where it should look every five, and none where every forty."""
+    rules = desk.rules(poll_seconds=poll, max_unprotected_seconds=60)
+    monitor = Monitor(rules)
+    desk.look(monitor, rules)
+    desk.process.clock.wait(40)
+    desk.look(monitor, rules)
+    assert desk.alerts() == [("warning", "unprotected", "JPM"), ("warning", "unprotected", "KO")][:told]
+
+
 @pytest.mark.parametrize(("factor", "kind"), [("0.96", "stop"), ("1.06", "target")])
 def test_a_reached_price_leaves_the_position_and_says_so(desk: Desk, factor: str, kind: str) -> None:
     rules = desk.rules()
