@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -47,4 +48,4 @@ def common_returns(courses: Mapping[str, Course], least: int, most: int) -> Comm
 def _steps(courses: Sequence[Course]) -> list[tuple[date, date]]:
     """Neighbours among the days that all have, without those that lie too far apart."""
     days = sorted(set.intersection(*({*course} for course in courses))) if courses else []
-    return [(before, day) for before, day in zip(days, days[1:], strict=False) if day - before <= STRETCH_MAX]
+    return [(before, day) for before, day in pairwise(days) if day - before <= STRETCH_MAX]

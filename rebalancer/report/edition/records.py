@@ -54,11 +54,13 @@ class Idle(NamedTuple):
 
 
 class Alarm(NamedTuple):
-    """One alert of the period."""
+    """One alert of the period. `code` is its kind and `name` what it is about, such as a symbol; "" where not told."""
 
     at: datetime
     level: Literal["info", "warning", "action"]
     text: str
+    code: str = ""
+    name: str = ""
 
 
 class BridgeLine(NamedTuple):
@@ -264,6 +266,47 @@ class Effort(NamedTuple):
     oldest_quote_seconds: float | None
 
 
+class Pair(NamedTuple):
+    """Two held names and the correlation of their daily returns; `opposite`: one is held long, the other short."""
+
+    first: str
+    second: str
+    correlation: float
+    opposite: bool
+
+
+class Risk(NamedTuple):
+    """The risk of what is held at the end. Exposures and `volatility` (a year) are fractions of equity; shares,
+    `top_five`, `hhi` and `covered` are of the gross value. `effective` is 1 / `hhi`, a number of names.
+
+    `volatility`, `pairs` and `beta` are of `covered`, over `days` daily returns from `first` to `last`; `beta_days` are
+    those that the benchmark has too. Names without enough closes are `left_out`; those without a price are `unpriced`
+    and in no figure. `because` says why the volatility is not known.
+    """
+
+    names: int
+    net: float | None
+    gross: float | None
+    largest: str = ""
+    largest_share: float | None = None
+    top_five: float | None = None
+    hhi: float | None = None
+    effective: float | None = None
+    volatility: float | None = None
+    estimator: str = ""
+    pairs: tuple[Pair, ...] = ()
+    benchmark: str = ""
+    beta: float | None = None
+    beta_days: int = 0
+    days: int = 0
+    first: date | None = None
+    last: date | None = None
+    covered: float | None = None
+    left_out: tuple[str, ...] = ()
+    unpriced: tuple[str, ...] = ()
+    because: str = ""
+
+
 class Edition(NamedTuple):
     """Everything that the report of a period needs. `latest` is the last planned cycle: allocation, signals, limits
     and configuration are shown as it left them. `next_run_here` is the next run on this machine's clock, in words."""
@@ -299,6 +342,7 @@ class Edition(NamedTuple):
     rules_changed: Mapping[str, RuleChange] = {}
     books: tuple[ClosedBooks, ...] = ()
     effort: Effort | None = None
+    risk: Risk | None = None
     next_run: datetime | None = None
     next_run_here: str = ""
     broken: tuple[str, ...] = ()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.report.attention import Attention, attention, explain_command
-from rebalancer.report.edition.records import Alarm, Edition, Slot
-from rebalancer.report.numbers import amount_of, basis_points, clock_text, money, percent
+from rebalancer.report.edition.alerts import alerts_of
+from rebalancer.report.edition.records import Edition, Slot
+from rebalancer.report.numbers import amount_of, basis_points, money, percent
 from rebalancer.report.summary import needs_text
 from rebalancer.report.visible import TEXT_MAX, visible, visible_symbol
 from rebalancer.report.words import Word, cycle_word
@@ -18,7 +19,6 @@ from rebalancer.values import ZERO
 
 _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _TRADED: Final = Word("✔", "traded", "ok")
-_ALARMS_MAX: Final = 20
 
 
 class Totals(NamedTuple):
@@ -92,11 +92,7 @@ def attention_of(edition: Edition) -> tuple[Attention, ...]:
         text = f"Nothing ran at {when}: {visible(missed[0].because, TEXT_MAX) or 'no process was there'}."
         found.append(Attention("watch", amount_of(len(missed), "slot") + " missed", text, "rebalancer status"))
     halted = "" if edition.latest is None else edition.latest.because
-    found += [
-        _alarm(alarm)
-        for alarm in edition.alarms[-_ALARMS_MAX:]
-        if alarm.level != "info" and not (alarm.text and alarm.text.split(": ")[0] in halted)
-    ]
+    found += alerts_of(edition.alarms, halted)
     told = set() if edition.latest is None else {line.symbol for line in edition.latest.orders}
     unknown = {t.line.symbol for t in edition.trades if t.line.state is OrderState.UNKNOWN}
     for symbol in sorted(unknown - told):
@@ -109,13 +105,6 @@ def attention_of(edition: Edition) -> tuple[Attention, ...]:
         found += [item for item in attention(edition.latest) if item.title not in said]
     unique = list(dict.fromkeys(found))
     return tuple(sorted(unique, key=lambda item: item.level != "act"))
-
-
-def _alarm(alarm: Alarm) -> Attention:
-    shown = visible(alarm.text, TEXT_MAX).strip() or "an alert without words"
-    level: Literal["act", "watch"] = "act" if alarm.level == "action" else "watch"
-    when = f"Alert of {clock_text(alarm.at)} ET."
-    return Attention(level, shown[0].upper() + shown[1:], when, "rebalancer status")
 
 
 def slot_word(slot: Slot) -> Word:

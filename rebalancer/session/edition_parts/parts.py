@@ -12,6 +12,7 @@ from rebalancer.session.edition_parts import (
     holdings,
     money,
     results,
+    risk,
     what_happened,
 )
 from rebalancer.session.edition_parts.source import Source
@@ -42,6 +43,7 @@ PARTS: Final[dict[str, Part]] = {
     "quality_by_hour": Part("the execution by hour", execution.quality_by_hour),
     "gaps": Part("the drift ledger", execution.gaps),
     "guarded": Part("the protection of positions", holdings.guarded),
+    "risk": Part("the risk of the book", risk.risk, None),
     "effort": Part("where the time went", effort.effort, None),
     "rules_changed": Part("the change of rules", configuration.rules_changed, {}),
 }

@@ -82,7 +82,8 @@ def alarms(source: Source) -> tuple[Alarm, ...]:
             match event.body.get("level"):
                 case "info" | "action" as told:
                     level = told
-            found.append(Alarm(event.at, level, str(event.body.get("text", ""))))
+            text, code = (str(event.body.get(key, "")) for key in ("text", "code"))
+            found.append(Alarm(event.at, level, text, code, event.key or ""))
     return tuple(found)
 
 

@@ -1,11 +1,13 @@
-"""A benchmark's daily closes from the day sheet beside the journal, when it has been asked for that symbol."""
+"""Daily closes from the day sheet beside the journal, of a benchmark and of names that it was asked for."""
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rebalancer.world.reference import SHEET_SCHEMA
 
@@ -22,14 +24,27 @@ class Closes(NamedTuple):
 
 def closes_of(folder: Path, symbol: str) -> Closes | None:
     """The closes of one symbol; None when there is no sheet, none that can be read, or none of this symbol."""
+    return stored_closes(folder, [symbol]).get(symbol)
+
+
+def stored_closes(folder: Path, symbols: Iterable[str]) -> Mapping[str, Closes]:
+    """The closes of those of these symbols that the sheet has; the file is read once."""
     try:
         sheet = json.loads((folder / SHEET_NAME).read_text(encoding="utf-8"))
         if sheet["schema"] != SHEET_SCHEMA:
-            return None
+            return {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}  # it is a copy that saves questions, and no record
+    found = ((symbol, _row(sheet, symbol)) for symbol in symbols)
+    return {symbol: closes for symbol, closes in found if closes is not None}
+
+
+def _row(sheet: Mapping[str, Any], symbol: str) -> Closes | None:
+    try:
         beside = sheet.get("benchmark") or {"closes": {}}
         part = beside if symbol in beside["closes"] else sheet
         rows = zip(part["days"], part["closes"][symbol], strict=True)
-        known = [(date.fromisoformat(day), float(close)) for day, close in rows if close is not None and close > 0]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None  # it is a copy that saves questions, and no record
+        known = [(date.fromisoformat(day), float(c)) for day, c in rows if c is not None and 0 < c < math.inf]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
     return Closes(symbol, tuple(day for day, _ in known), tuple(close for _, close in known)) if known else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -258,6 +258,25 @@ def test_a_halt_that_the_cycle_tells_is_not_told_again_by_its_alert() -> None:
     assert "Something else" in titles
     assert not any(title.startswith("3.00%") for title in titles)
     assert any(item.title.startswith("3.00%") for item in attention_of(day))
+
+
+def test_many_alerts_of_one_kind_are_one_thing_and_never_hide_one_that_needs_a_person() -> None:
+    names = [f"S{n:02d}" for n in range(30)]
+    many = [Alarm(OPEN + timedelta(minutes=n), "warning", f"{s}: bare", "unprotected", s) for n, s in enumerate(names)]
+    few = [Alarm(OPEN, "warning", f"{s}: sold", "exit", s) for s in names[:3]]
+    person = Alarm(OPEN, "action", "V: cannot be left", "exit_failed", "V")
+    day = edition(alarms=(person, *few, *many))
+    told = [item for item in attention_of(day) if "lert" in item.text]
+    assert [(item.level, item.title) for item in told] == [
+        ("act", "V: cannot be left"), ("watch", "S00: sold"), ("watch", "S01: sold"), ("watch", "S02: sold"),
+        ("watch", "S29: bare"),
+    ]  # fmt: skip
+    assert told[-1].text == (
+        "The last of 30 such alerts, from 09:30:00 to 09:59:00 ET; "
+        "also S00, S01, S02, S03, S04, S05, S06, S07, S08, S09, S10, S11 and 17 more."
+    )
+    apart = edition(alarms=(*(Alarm(OPEN, "warning", f"no code {n}") for n in range(30)), person))
+    assert attention_of(apart)[0].title == "V: cannot be left"
 
 
 def test_many_orders_unfold() -> None:

@@ -217,6 +217,35 @@ def test_a_benchmark_is_drawn_when_its_closes_are_there(account: Account) -> Non
     assert course.benchmark_change == pytest.approx(99 / 101 - 1)
 
 
+def test_the_risk_is_of_what_is_held_at_the_end(account: Account) -> None:
+    found = account.edition("day", MONDAY.date())
+    assert found.risk is not None
+    assert found.equity is not None
+    values = [float(g.qty * g.last) for g in found.guarded if g.last is not None]
+    assert found.risk.names == len(values) > 1
+    assert found.risk.net == pytest.approx(sum(values) / float(found.equity), rel=0.01)
+    assert found.risk.gross == pytest.approx(sum(map(abs, values)) / float(found.equity), rel=0.01)
+    assert (found.risk.days, found.risk.covered, len(found.risk.pairs)) == (120, pytest.approx(1.0), 3)
+    assert found.risk.last is not None
+    assert found.risk.last < MONDAY.date()  # the sheet ends with the day before
+    assert found.risk.volatility is not None
+    assert found.risk.volatility > 0
+    assert found.risk.beta is not None
+
+
+def test_the_risk_of_an_open_day_is_of_what_its_last_cycle_left(account: Account) -> None:
+    opened = account.open_friday
+    assert opened.risk is not None
+    assert opened.latest is not None
+    values = [float(g.qty * g.last) for g in opened.guarded if g.last is not None]
+    equity = float(opened.latest.snapshot.account.equity)
+    assert opened.risk.names == len(values) > 1
+    assert (opened.risk.net, opened.risk.gross) == (
+        pytest.approx(sum(values) / equity),
+        pytest.approx(sum(map(abs, values)) / equity),
+    )
+
+
 def test_the_next_cycle_is_the_first_slot_after_the_making(account: Account) -> None:
     made = datetime(2026, 11, 20, 21, 5, tzinfo=UTC)
     found = edition_of(account.journal, account.account_id, "simulated", rules(), "day", FRIDAY, made)
