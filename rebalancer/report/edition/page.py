@@ -12,7 +12,8 @@ from rebalancer.report import numbers
 from rebalancer.report.edition.charts import chart, chart_of_moments
 from rebalancer.report.edition.document import embedded_edition
 from rebalancer.report.edition.names import edition_name
-from rebalancer.report.edition.records import Edition, Idle, Performance, Quality, Slot
+from rebalancer.report.edition.records import Edition, Idle, Quality, Slot
+from rebalancer.report.edition.results import Performance
 from rebalancer.report.edition.words import (
     attention_of,
     change_of,

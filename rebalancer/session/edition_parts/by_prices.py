@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final
 
 from rebalancer.performance import bridge as law
-from rebalancer.report.edition.records import Bridge, BridgeLine, Contribution
+from rebalancer.report.edition.results import Bridge, BridgeLine, Contribution
 from rebalancer.session.edition_parts.source import Source
 from rebalancer.values import CENT, ZERO
 from rebalancer.world.ledger.closed_days import ClosedDay, closed_day

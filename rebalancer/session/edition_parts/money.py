@@ -10,7 +10,7 @@ from typing import NamedTuple
 from rebalancer.performance.bridge import Standing
 from rebalancer.performance.bridge import contributions as moves_of
 from rebalancer.report.allocation import known_prices
-from rebalancer.report.edition.records import Bridge, BridgeLine, ClosedBooks, Contribution
+from rebalancer.report.edition.results import Bridge, BridgeLine, ClosedBooks, Contribution
 from rebalancer.report.records import RunRecord
 from rebalancer.session.archive import past_record
 from rebalancer.session.edition_parts.by_prices import bridge_by_prices, contributions_by_prices, days_of

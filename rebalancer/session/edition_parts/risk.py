@@ -19,7 +19,7 @@ from rebalancer.performance.risk.concentration import concentration
 from rebalancer.performance.risk.pairs import closest_pairs
 from rebalancer.performance.risk.volatility import book_volatility
 from rebalancer.report.allocation import known_prices
-from rebalancer.report.edition.records import Pair, Risk
+from rebalancer.report.edition.book_risk import Pair, Risk
 from rebalancer.session.edition_parts.execution import shares_now
 from rebalancer.session.edition_parts.source import Source
 from rebalancer.values import ZERO

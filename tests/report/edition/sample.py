@@ -11,32 +11,21 @@ from decimal import Decimal
 import numpy as np
 
 from rebalancer.outcomes import CycleOutcome, Outcome
-from rebalancer.report.edition.records import (
-    Alarm,
+from rebalancer.report.edition.book_risk import Pair, Risk
+from rebalancer.report.edition.records import Alarm, Edition, Gap, Guarded, Idle, Quality, Slot, TradeLine, Trip
+from rebalancer.report.edition.results import (
     Bridge,
     BridgeLine,
     ClosedBooks,
     Contribution,
     DayBar,
-    Edition,
-    Effort,
     Fall,
-    Gap,
-    Guarded,
-    Idle,
     MonthRow,
-    Pair,
     Performance,
     Point,
-    Quality,
     Ratio,
-    Requests,
-    Risk,
-    Slot,
-    StepTime,
-    TradeLine,
-    Trip,
 )
+from rebalancer.report.edition.run_health import Effort, Requests, StepTime
 from rebalancer.report.records import RuleChange
 from tests.report.sample import sample_record
 

@@ -13,7 +13,8 @@ from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.report.edition.document import EMBEDDED_MAX, edition_json, embedded_edition
 from rebalancer.report.edition.names import EDITION_NAME, edition_name, edition_year
 from rebalancer.report.edition.page import edition_html, redacted
-from rebalancer.report.edition.records import Alarm, Bridge, BridgeLine, Edition, Idle
+from rebalancer.report.edition.records import Alarm, Edition, Idle
+from rebalancer.report.edition.results import Bridge, BridgeLine
 from rebalancer.report.edition.words import attention_of, change_of, sentence_of, stretches, title_of
 from tests.report.golden import assert_golden
 from tests.report.html_tree import Element, parse

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rebalancer.report.edition.book_risk import Pair, Risk
 from rebalancer.report.edition.document import edition_json
 from rebalancer.report.edition.page import edition_html, redacted
-from rebalancer.report.edition.records import Edition, Pair, Risk
+from rebalancer.report.edition.records import Edition
 from rebalancer.rules import Rules
 from rebalancer.session.edition_parts.risk import ESTIMATOR, risk
 from rebalancer.session.edition_parts.source import Source

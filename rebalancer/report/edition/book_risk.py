@@ -1,0 +1,49 @@
+"""Records of the risk of what is held."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final, NamedTuple
+
+EDITION_SCHEMA: Final = "rebalancer.edition/1"
+
+
+class Pair(NamedTuple):
+    """Two held names and the correlation of their daily returns; `opposite`: one is held long, the other short."""
+
+    first: str
+    second: str
+    correlation: float
+    opposite: bool
+
+
+class Risk(NamedTuple):
+    """The risk of what is held at the end. Exposures and `volatility` (a year) are fractions of equity; shares,
+    `top_five`, `hhi` and `covered` are of the gross value. `effective` is 1 / `hhi`, a number of names.
+
+    `volatility`, `pairs` and `beta` are of `covered`, over `days` daily returns from `first` to `last`; `beta_days` are
+    those that the benchmark has too. Names without enough closes are `left_out`; those without a price are `unpriced`
+    and in no figure. `because` says why the volatility is not known.
+    """
+
+    names: int
+    net: float | None
+    gross: float | None
+    largest: str = ""
+    largest_share: float | None = None
+    top_five: float | None = None
+    hhi: float | None = None
+    effective: float | None = None
+    volatility: float | None = None
+    estimator: str = ""
+    pairs: tuple[Pair, ...] = ()
+    benchmark: str = ""
+    beta: float | None = None
+    beta_days: int = 0
+    days: int = 0
+    first: date | None = None
+    last: date | None = None
+    covered: float | None = None
+    left_out: tuple[str, ...] = ()
+    unpriced: tuple[str, ...] = ()
+    because: str = ""
