@@ -23,7 +23,7 @@ KIND: Final = "unknown_orders"  # body: {"orders": [client order ids]}
 PREFIX: Final = "adopted"  # of the ids of adopting cycles
 REASON: Final = "adopted"
 SHOWN: Final = 5
-LOOK_BACK: Final = timedelta(seconds=5)  # the broker's clock is known to a second only
+LOOK_BACK: Final = timedelta(seconds=60)  # the broker tells its time in seconds, and one answer of it may be wrong
 SECOND: Final = timedelta(seconds=1)
 
 
