@@ -40,7 +40,7 @@ from rebalancer.world.journal.records import Intent
 from rebalancer.world.kill import KillSwitch
 from rebalancer.world.ports import AnotherProgram, Broker, BrokerUnavailable, ReadBroker, SendResult
 
-LOOK_BACK: Final = timedelta(seconds=60)  # the broker tells its time in seconds, and one answer of it may be wrong
+LOOK_BACK: Final = timedelta(seconds=120)  # its clock may be wrong for one answer, and its lists a minute behind
 NOT_TAKEN: Final = ("not_sent", "refused")  # an answer after which the broker surely holds no order under that id
 WAIT_FIRST_SECONDS: Final = 0.05
 WAIT_MOST_SECONDS: Final = 1.0

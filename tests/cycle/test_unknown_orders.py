@@ -10,6 +10,7 @@ import pytest
 from rebalancer.cycle import CycleResult, may_cost
 from rebalancer.decide.settle import OrderEnd
 from rebalancer.decisions import Order
+from rebalancer.exchange.faults.rules import Rule
 from rebalancer.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.world.ports import JournalBroken, SendResult
 from tests.cycle.conftest import NEXT, MakeRig
@@ -163,6 +164,31 @@ def test_it_arrives_after_it_was_given_up(settled: MakeRig, fills: bool) -> None
     assert record is not None
     assert record.state is (OrderState.FILLED if fills else OrderState.CANCELED), "what still works is cancelled"
     checker.positions_agree(checker.books(rig.url, rig.journal_file))
+
+
+@pytest.mark.parametrize("ahead", [25.0, 90.0])
+def test_it_arrives_just_after_a_reading_with_a_wrong_clock(settled: MakeRig, ahead: float) -> None:
+    """What a reading covers is known by the broker's clock alone: an answer of it that is ahead hides nothing."""
+    rig = settled()
+    kept: list[Order] = []
+
+    def later(real: Any, order: Order) -> SendResult:
+        kept.append(order)
+        return SendResult("unknown", None, "timeout", "no answer within 20 s")
+
+    rig.run(NEXT, rules(), faults={"submit": only("MSFT", later)})
+    rig.exchange.exchange.faults.put((Rule("ahead", "clock_skew", "*", "/v2/*", parameters={"seconds": ahead}),))
+    assert rig.run({}, rules(), later_seconds=1).orders == (), "given up, and nothing is wanted"
+    rig.exchange.exchange.faults.clear()
+    client = rig.client()
+    assert client.submit(kept[0]).kind == "accepted"
+    client.close()
+    rig.exchange.clock.advance(300)
+    rig.run({}, rules())
+    record = rig.process().journal.order(kept[0].client_order_id)
+    assert record is not None
+    assert record.state is OrderState.FILLED
+    assert [e.body["code"] for e in rig.process().journal.events(kind="alert") if e.key == "MSFT"] == ["late_order"]
 
 
 def test_a_duplicate_id_means_that_it_is_there(settled: MakeRig) -> None:

@@ -23,7 +23,7 @@ KIND: Final = "unknown_orders"  # body: {"orders": [client order ids]}
 PREFIX: Final = "adopted"  # of the ids of adopting cycles
 REASON: Final = "adopted"
 SHOWN: Final = 5
-LOOK_BACK: Final = timedelta(seconds=60)  # the broker tells its time in seconds, and one answer of it may be wrong
+LOOK_BACK: Final = timedelta(seconds=120)  # its clock may be wrong for one answer, and its lists a minute behind
 SECOND: Final = timedelta(seconds=1)
 
 
