@@ -36,6 +36,14 @@ _DAMAGE: Final = "tests/journal/test_journal_damage.py tests/journal/test_journa
 _ORDERS: Final = "tests/journal/test_journal_orders.py tests/journal/test_journal_cycles.py"
 _SUBMIT: Final = "tests/brokers/test_submit_faults.py tests/brokers/test_refusals.py"
 
+# two lines keep the key at home, and each alone is enough: the bug is that both are gone
+_REDIRECTS: Final = """kwargs["allow_redirects"] = False
+        response = super().request(method, url, *args, **kwargs)
+        call.status, call.headers = response.status_code, response.headers
+        return response
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002  # the name is requests' own
+        return None"""
 MUTANTS: Final = (
     # core
     Mutant("buying power is not looked at", "decide/fund.py", "if asked * reserve > purse.left(trade.symbol):", "if False:", _LAWS),
@@ -82,6 +90,6 @@ MUTANTS: Final = (
     Mutant("a 5xx is a refusal", "world/brokers/refusals.py", "if not 400 <= status < 500 or status == 408:", "if not 400 <= status < 600 or status == 408:", _SUBMIT),
     Mutant("only the first page is read", "world/brokers/paging.py", "if len(page) < ORDERS_A_PAGE:", "if True:", "tests/brokers/test_paging.py"),
     Mutant("alpaca-py repeats orders by itself", "world/brokers/transport.py", "        self._retry = 0\n        self._retry_codes = []", "        self._retry_wait = 0", _SUBMIT),
-    Mutant("redirects are followed with the key", "world/brokers/transport.py", 'kwargs["allow_redirects"] = False', 'kwargs["allow_redirects"] = True', "tests/brokers"),
+    Mutant("redirects are followed with the key", "world/brokers/transport.py", _REDIRECTS, _REDIRECTS.replace("= False", "= True").replace("return None", "return super().get_redirect_target(resp)"), "tests/brokers/test_submit_faults.py tests/brokers/test_read_faults.py"),
     Mutant("an order list that is torn is an empty one", "world/brokers/alpaca_broker.py", "return tuple(order for order in read if order is not None)", "return tuple(order for order in list(read)[:0])", "tests/brokers"),
 )  # fmt: skip
