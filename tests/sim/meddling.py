@@ -53,8 +53,11 @@ class Meddling:
         self._move_money(Decimal(self.draws.choice((100, 5_000, 50_000))))
 
     def _withdraw(self) -> None:
-        most = self.scenario.cash / 10  # an account that was emptied has nothing to settle
-        self._move_money(-min(Decimal(self.draws.choice((100, 5_000, 20_000))), most))
+        worth = Decimal(self.venue.ask("/v2/account")["equity"])
+        most = min(self.scenario.cash / 10, worth / 2)  # nobody can take more than there is; none left settles nothing
+        amount = min(Decimal(self.draws.choice((100, 5_000, 20_000))), most).quantize(Decimal("0.01"))
+        if amount > 0:
+            self._move_money(-amount)
 
     def _move_money(self, amount: Decimal) -> None:
         with suppress(ApiError):
