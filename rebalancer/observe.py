@@ -23,11 +23,11 @@ from rebalancer.world.books.flows import cash_has_jumped, close_before, known_fl
 from rebalancer.world.books.latches import latched_since
 from rebalancer.world.books.orders import ended_orders, explanations, late_orders, open_orders, works
 from rebalancer.world.clock import Clock
-from rebalancer.world.desk import LOOK_BACK, Desk
+from rebalancer.world.desk import Desk
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import CycleEnd
 from rebalancer.world.kill import KillSwitch
-from rebalancer.world.ports import BrokerOrder, ReadBroker, SignalSource, WrongAccount
+from rebalancer.world.ports import LOOK_BACK, BrokerOrder, ReadBroker, SignalSource, WrongAccount
 from rebalancer.world.protection import NoProtection, Protection, Seen
 from rebalancer.world.reference import Reference, day_start, open_session
 from rebalancer.world.traffic import Traffic

@@ -24,7 +24,7 @@ from rebalancer.rules import Rules
 from rebalancer.values import ZERO, Side, cents_toward_zero, text_of, time_text
 from rebalancer.world.desk import traded
 from rebalancer.world.desk_watch import NOTHING_TOLD
-from rebalancer.world.journal.records import CycleEnd, CycleStart
+from rebalancer.world.journal.records import MONEY_AFTER_EXIT, CycleEnd, CycleStart
 
 Kind = Literal["stop", "target", "flatten"]
 SECOND: Final = timedelta(seconds=1)
@@ -158,18 +158,14 @@ def _close(world: World, cycle_id: str, orders: Sequence[Order], ends: Mapping[s
 
 
 def _note_money(world: World, cycle_id: str) -> None:
-    """Keep what the account is worth now, for `status` and for the next look at its cash; without an answer the older
-    figures stay."""
+    """Keep what the account is worth now, for `status` alone: what the next cycle compares its cash with stays what the
+    last cycle read, so that a deposit or withdrawal in between is still noticed. Without an answer nothing is kept."""
     try:
         account = world.broker.account()
     except NOTHING_TOLD:
         return
-    body = {
-        "equity": text_of(account.equity),
-        "cash": text_of(account.cash),
-        "run_at": time_text(world.clock.wall()),
-    }
-    world.journal.record_events(world.account_id, cycle_id, world.broker.now(), [("account", None, body)])
+    body = {"equity": text_of(account.equity), "cash": text_of(account.cash), "run_at": time_text(world.clock.wall())}
+    world.journal.record_event(world.account_id, cycle_id, world.broker.now(), MONEY_AFTER_EXIT, None, body)
 
 
 def _answer(

@@ -19,7 +19,7 @@ whose order was not taken sends nothing more.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple, Protocol
 
@@ -38,9 +38,8 @@ from rebalancer.world.gate import Gate, readings_of
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import Intent
 from rebalancer.world.kill import KillSwitch
-from rebalancer.world.ports import AnotherProgram, Broker, BrokerUnavailable, ReadBroker, SendResult
+from rebalancer.world.ports import LOOK_BACK, AnotherProgram, Broker, BrokerUnavailable, ReadBroker, SendResult
 
-LOOK_BACK: Final = timedelta(seconds=120)  # its clock may be wrong for one answer, and its lists a minute behind
 NOT_TAKEN: Final = ("not_sent", "refused")  # an answer after which the broker surely holds no order under that id
 WAIT_FIRST_SECONDS: Final = 0.05
 WAIT_MOST_SECONDS: Final = 1.0

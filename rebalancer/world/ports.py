@@ -14,9 +14,9 @@ Errors, all `WorldError`:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from rebalancer.decisions import Order
 from rebalancer.facts import Account, AssetClass, Instrument, Position, Quote, Session, Signal
@@ -50,6 +50,10 @@ class JournalBroken(WorldError):
 
 class AnotherProgram(JournalBroken):
     """Somebody else trades this account under our prefix, or this journal is an old copy."""
+
+
+# how far before a reading the next one begins: the broker's clock may be wrong for once, its lists a minute behind
+LOOK_BACK: Final = timedelta(seconds=120)
 
 
 class BrokerOrder(NamedTuple):

@@ -14,6 +14,7 @@ import pytest
 from rebalancer.cycle import CycleResult
 from rebalancer.facts import Signal
 from rebalancer.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.session.exits import Exit, leave
 from rebalancer.world.books.acceptance import accept_books
 from rebalancer.world.books.latches import rearm
 from rebalancer.world.journal import Journal
@@ -73,6 +74,21 @@ def test_money_in_or_out_is_neither_profit_nor_loss(settled: MakeRig, amount: st
     assert abs(monday.last_equity - monday.equity) < 1500, "the next day's last equity has it in it"
     assert len(events(rig, "flow")) == 1
     checker.check(rig.url, rig.journal_file)
+
+
+@pytest.mark.parametrize("amount", ["20000", "-20000"])
+def test_money_in_or_out_just_before_an_exit_is_seen_all_the_same(settled: MakeRig, amount: str) -> None:
+    """The exit reads the account for the screen; what the next cycle compares its cash with is not moved by that."""
+    rig = settled()
+    before = rig.run(BASE, rules()).snapshot.account
+    pay_in(rig, amount)
+    process = rig.process()
+    (gone,) = leave(process.world, rules(), [Exit("KO", "stop", "a test")], "exit")
+    assert gone.problem == ""
+    after = rig.run({s: v for s, v in BASE.items() if s != "KO"}, rules(**STRICT))
+    assert after.outcome in (CycleOutcome.COMPLETED, CycleOutcome.HOLDING)
+    assert after.snapshot.account.last_equity - before.last_equity == Decimal(amount)
+    assert [b["amount"] for _, b in events(rig, "flow")] == [amount]
 
 
 def test_money_that_came_overnight_and_a_real_loss(settled: MakeRig) -> None:

@@ -38,8 +38,7 @@ def money(source: Source) -> Money:
     if not told:
         return Money(first.equity, first.last_equity, first.cash)
     body = told[-1].body
-    before = decimal_of(body["last_equity"]) if "last_equity" in body else first.last_equity  # an exit does not ask
-    return Money(decimal_of(body["equity"]), before, decimal_of(body["cash"]))
+    return Money(decimal_of(body["equity"]), decimal_of(body["last_equity"]), decimal_of(body["cash"]))
 
 
 def bridge(source: Source) -> Bridge | None:

@@ -17,13 +17,12 @@ from rebalancer.outcomes import CycleOutcome
 from rebalancer.values import ZERO
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import CycleEnd, CycleStart, Intent
-from rebalancer.world.ports import AnotherProgram, BrokerOrder, ReadBroker
+from rebalancer.world.ports import LOOK_BACK, AnotherProgram, BrokerOrder, ReadBroker
 
 KIND: Final = "unknown_orders"  # body: {"orders": [client order ids]}
 PREFIX: Final = "adopted"  # of the ids of adopting cycles
 REASON: Final = "adopted"
 SHOWN: Final = 5
-LOOK_BACK: Final = timedelta(seconds=120)  # its clock may be wrong for one answer, and its lists a minute behind
 SECOND: Final = timedelta(seconds=1)
 
 

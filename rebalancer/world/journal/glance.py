@@ -21,7 +21,7 @@ from rebalancer.world.journal.chain import Row, event_of, stamp
 from rebalancer.world.journal.errors import broken
 from rebalancer.world.journal.head import HeadFile
 from rebalancer.world.journal.orders import Folded, day_of, fold
-from rebalancer.world.journal.records import DRY_RUN, CycleEnd, CycleRecord, Event
+from rebalancer.world.journal.records import DRY_RUN, MONEY_AFTER_EXIT, CycleEnd, CycleRecord, Event
 
 SCHEMA: Final = "0001"  # a test holds it equal to `upgrade.NEWEST`, which would cost SQLAlchemy to import
 _ALERTS: Final = 5
@@ -102,7 +102,8 @@ def _of_account(
     unresolved = _orders(connection, _UNRESOLVED, mine).values()
     last = _last_cycle(connection, account_id)
     of_last = _orders(connection, "cycle_id = :cycle", mine | {"cycle": last.cycle_id}) if last is not None else {}
-    money = _events(connection, "kind = 'account' AND account_id = :account", mine, last=1)
+    kinds = f"kind IN ('account', '{MONEY_AFTER_EXIT}')"
+    money = _events(connection, f"{kinds} AND account_id = :account", mine, last=1)
     today = _orders(connection, "at >= :since", mine | {"since": stamp(day_start)}).values()
     return Glance(
         schema_ok=True,

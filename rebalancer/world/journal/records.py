@@ -16,6 +16,7 @@ from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.values import Side
 
 DRY_RUN: Final = "dry_run"  # the mode whose cycles move nothing and so never count as the last books
+MONEY_AFTER_EXIT: Final = "money_after_exit"  # an event's kind: what the account was worth after an exit
 NO_CYCLE: Final = "slot"  # the mode of a claim behind which there is no cycle, only a slot's outcome
 
 
