@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,32 +11,20 @@ import pytest
 from rebalancer.outcomes import CycleOutcome
 from rebalancer.world.books.acceptance import accept_books
 from rebalancer.world.books.adoption import UnknownOrders
-from rebalancer.world.journal.backups import restore, take
 from rebalancer.world.protection.lost import SOUGHT
 from rebalancer.world.protection.records import pair_id
 from tests.cycle.test_protection import cycle, guarded, pair, resting
+from tests.cycle.test_restore_drill import back_up, lose_and_restore
 from tests.support import checker
 from tests.support.rig import Rig, by_hand, held
 
 pytestmark = pytest.mark.filterwarnings("ignore:Series.dt.weekday")
-WEDNESDAY = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
 def rig(tmp_path: Path) -> Iterator[Rig]:
     with Rig(tmp_path) as rig:
         yield rig
-
-
-def back_up(rig: Rig) -> Path:
-    return take(rig.process().journal.path, rig.folder / "copies", WEDNESDAY).path
-
-
-def lose_and_restore(rig: Rig, copy: Path) -> None:
-    rig.end()
-    for path in rig.folder.glob("journal.sqlite*"):
-        path.unlink()
-    restore(copy, rig.journal_file, WEDNESDAY, "the disk died")
 
 
 def accept(rig: Rig) -> None:

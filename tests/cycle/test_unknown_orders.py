@@ -31,6 +31,18 @@ def only(symbol: str, fault: Any) -> Any:
     return submit
 
 
+def floating() -> tuple[list[Order], Any]:
+    """Orders that did not arrive yet and may still, and the fault that keeps them."""
+    kept: list[Order] = []
+
+    def later(real: Any, order: Order) -> SendResult:
+        del real
+        kept.append(order)
+        return SendResult("unknown", None, "timeout", "no answer within 20 s")
+
+    return kept, later
+
+
 def end_of(result: CycleResult, symbol: str) -> Any:
     (order,) = (o for o in result.plan.orders if o.symbol == symbol)
     return result.ends[order.client_order_id]
@@ -116,12 +128,7 @@ def test_an_unknown_increase_counts_against_the_caps(settled: MakeRig) -> None:
 def test_it_arrives_after_the_look_up(settled: MakeRig) -> None:
     """Nobody knew it at the end of its cycle; then it lands. The next cycle adopts it and sends nothing for it."""
     rig = settled()
-    kept: list[Order] = []
-
-    def later(real: Any, order: Order) -> SendResult:
-        kept.append(order)
-        return SendResult("unknown", None, "timeout", "no answer within 20 s")
-
+    kept, later = floating()
     first = rig.run(NEXT, rules(), faults={"submit": only("MSFT", later)}, later_seconds=20)
     assert end_of(first, "MSFT").state is OrderState.UNKNOWN
     client = rig.client()
@@ -138,12 +145,7 @@ def test_it_arrives_after_the_look_up(settled: MakeRig) -> None:
 @pytest.mark.parametrize("fills", [True, False])
 def test_it_arrives_after_it_was_given_up(settled: MakeRig, fills: bool) -> None:
     rig = settled()
-    kept: list[Order] = []
-
-    def later(real: Any, order: Order) -> SendResult:
-        kept.append(order)
-        return SendResult("unknown", None, "timeout", "no answer within 20 s")
-
+    kept, later = floating()
     rig.run(NEXT, rules(), faults={"submit": only("MSFT", later)})
     closed = rig.run({}, rules())  # the wait rule has passed: given up, and nothing is wanted
     assert closed.orders == ()
@@ -170,12 +172,7 @@ def test_it_arrives_after_it_was_given_up(settled: MakeRig, fills: bool) -> None
 def test_it_arrives_just_after_a_reading_with_a_wrong_clock(settled: MakeRig, ahead: float) -> None:
     """What a reading covers is known by the broker's clock alone: an answer of it that is ahead hides nothing."""
     rig = settled()
-    kept: list[Order] = []
-
-    def later(real: Any, order: Order) -> SendResult:
-        kept.append(order)
-        return SendResult("unknown", None, "timeout", "no answer within 20 s")
-
+    kept, later = floating()
     rig.run(NEXT, rules(), faults={"submit": only("MSFT", later)})
     rig.exchange.exchange.faults.put((Rule("ahead", "clock_skew", "*", "/v2/*", parameters={"seconds": ahead}),))
     assert rig.run({}, rules(), later_seconds=1).orders == (), "given up, and nothing is wanted"

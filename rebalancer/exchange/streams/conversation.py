@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from contextlib import suppress
 
 from starlette.websockets import WebSocketDisconnect
@@ -11,7 +12,7 @@ from rebalancer.exchange.streams.channel import Channel
 from rebalancer.exchange.streams.hub import Hub
 
 
-class Conversation:
+class Conversation(ABC):
     """Reads and pushes at the same time until either ends. A stream says how in `read` and `push`."""
 
     def __init__(self, hub: Hub, channel: Channel) -> None:
@@ -31,13 +32,13 @@ class Conversation:
             self.leave()
         await self._channel.close(1012 if self._hub.closing else 1000)
 
+    @abstractmethod
     async def read(self) -> None:
         """Obey what the client says; returns when the stream has to end."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def push(self) -> None:
         """Send what happens; returns when the stream has to end."""
-        raise NotImplementedError
 
-    def leave(self) -> None:
+    def leave(self) -> None:  # noqa: B027  # one of two holds nothing
         """Give back what the stream holds."""
