@@ -15,7 +15,8 @@ from rebalancer.session.setup import Setup, report_mode
 from rebalancer.values import time_text
 from rebalancer.world.alerts import LOCK_NAME, Configured, Outbox, Postman, Words, configured
 from rebalancer.world.alerts.message import LEVELS, SUMMARY, code_of, level_of, one_line
-from rebalancer.world.alerts.waiting import Told, state_of
+from rebalancer.world.alerts.recalled import latest_told
+from rebalancer.world.alerts.waiting import state_of
 from rebalancer.world.clock import SystemClock
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.records import Event
@@ -175,16 +176,9 @@ def delivery_states(journal: Journal, rules: Alerts, channels: Sequence[str], li
     if not latest:
         return []
     account_id, now = latest[0].account_id, SystemClock().wall()
-    alerts = journal.recall(account_id, "alert", last=limit)
-    muted = journal.recall(account_id, "alerts_muted", last=1)
-    told = Told(
-        alerts,
-        journal.recall(account_id, "alert_sent"),
-        journal.recall(account_id, "alert_failed"),
-        muted[-1].seq if muted else 0,
-    )
+    told = latest_told(journal, account_id, limit, now)
     rows = []
-    for event in reversed(alerts):
+    for event in reversed(told.alerts):
         states = {}
         for channel in channels:
             state, tried = state_of(event, told, channel, rules, now)

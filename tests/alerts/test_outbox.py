@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rebalancer.outcomes import CycleOutcome
 from rebalancer.rules import Alerts
+from rebalancer.values import time_text
 from rebalancer.world.alerts import Message, NotDelivered, Outbox
 from rebalancer.world.alerts.address import web_address
 from rebalancer.world.alerts.outbox import Pass
@@ -62,14 +64,21 @@ class Box:
 
 
 class Desk:
-    """A journal, a clock, a channel; every `outbox()` is a process of its own."""
+    """A journal, a clock, a channel; every `outbox()` is a process of its own. ahead: by how much the account's clock,
+    which dates the alerts, is ahead of the machine's."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ahead: timedelta = timedelta(0)) -> None:
         self.journal, self.clock, self.box, self.folder = Journal.open(folder / "j.sqlite"), Hands(), Box(), folder
+        self.ahead = ahead
 
     def alert(self, text: str, code: str = "late_fill", key: str = "KO", level: str = "warning") -> None:
         body = {"level": level, "code": code, "text": text}
-        self.journal.record_event("acc", None, self.clock.at, "alert", key, body)
+        at = self.clock.at if code == "unit_failed" else self.clock.at + self.ahead
+        self.journal.record_event("acc", None, at, "alert", key, body)
+
+    def slot(self) -> None:
+        at = self.clock.at + self.ahead
+        assert self.journal.close_slot("acc", time_text(at), at, CycleOutcome.MISSED, "nobody was there")
 
     def outbox(self, *channels: object, **rules: object) -> Outbox:
         ways = channels or (self.box,)
@@ -183,6 +192,56 @@ def test_history_and_days_that_were_played_are_told_to_nobody(desk: Desk) -> Non
     desk.alert("real", key="C")
     desk.outbox().deliver()
     assert desk.subjects() == ["[PAPER] warning: real"]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    days=st.integers(-3000, 3000),
+    steps=st.lists(st.tuples(st.integers(0, 2), st.sampled_from([0, 300, 4000, 90_000, 400_000])), max_size=12),
+)
+def test_the_distance_of_the_two_clocks_changes_nothing(
+    days: int, steps: list[tuple[int, int]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    told = []
+    for ahead in (timedelta(0), timedelta(days=days)):
+        desk = Desk(tmp_path_factory.mktemp("law"), ahead)
+        for number, (key, seconds) in enumerate(steps):
+            desk.alert(str(number), code="unit_failed" if key == 0 else "late_fill", key=("unit_failed", "A", "B")[key])
+            if key:
+                desk.outbox().deliver()
+            desk.clock.wait(seconds)
+            desk.slot() if seconds else None
+        desk.outbox().deliver()
+        told.append((desk.subjects(), [m.alerts for m in desk.box.messages]))
+        desk.journal.close()
+    assert told[0] == told[1]
+
+
+def test_what_was_told_before_an_exchange_stood_still_is_not_told_again(desk: Desk) -> None:
+    desk.ahead = timedelta(days=-400)
+    desk.alert("one")
+    desk.outbox().deliver()
+    for weeks in (1, 30):
+        desk.clock.wait(weeks * 7 * 86400)
+        desk.ahead -= timedelta(weeks=weeks)
+        desk.alert("more", key=f"after {weeks}")
+        desk.outbox().deliver()
+        desk.outbox().deliver()
+    assert desk.subjects() == ["[PAPER] warning: one", "[PAPER] warning: more", "[PAPER] warning: more"]
+
+
+def test_a_cycle_of_days_later_makes_an_alert_history(desk: Desk) -> None:
+    desk.ahead = timedelta(days=1500)
+    desk.alert("old")
+    desk.alert("a unit", code="unit_failed", key="unit_failed")
+    desk.ahead += timedelta(days=4, minutes=1)
+    desk.slot()
+    desk.outbox().deliver()
+    assert desk.subjects() == ["[PAPER] warning: a unit"]
+    desk.clock.wait(5 * 86400)
+    desk.alert("a unit again", code="unit_failed", key="unit_failed")
+    desk.outbox().deliver()
+    assert desk.subjects()[1:] == ["[PAPER] warning: a unit again"]
 
 
 def test_while_another_process_delivers_nothing_is_sent_twice(desk: Desk) -> None:

@@ -17,7 +17,8 @@ from rebalancer.rules import Alerts
 from rebalancer.values import time_text
 from rebalancer.world.alerts.channel import Channel, NotDelivered
 from rebalancer.world.alerts.message import Compose, Message, Words, code_of, level_of, message_of
-from rebalancer.world.alerts.waiting import OLDEST, Batch, Told, due, is_wanted, pause_after
+from rebalancer.world.alerts.recalled import still_to_tell
+from rebalancer.world.alerts.waiting import Batch, due, pause_after
 from rebalancer.world.clock import Clock
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.records import Event
@@ -56,7 +57,7 @@ class Outbox:
         lock: Path,
         compose: Compose = no_words,
     ) -> None:
-        """lock: the state folder's `alerts.lock`. clock: the machine's, by which pauses are measured."""
+        """lock: the state folder's `alerts.lock`. clock: the machine's, by which pauses and the hour are measured."""
         self._journal, self._account_id, self._mode = journal, account_id, mode
         self._channels, self._rules, self._clock, self._lock = tuple(channels), rules, clock, lock
         self._compose = compose
@@ -77,7 +78,8 @@ class Outbox:
 
     def _deliver(self, channel: Channel, at_once: bool) -> Pass:
         now = self._clock.wall()
-        found = due(self.told(now), channel.name, self._rules, now, at_once=at_once)
+        told = still_to_tell(self._journal, self._account_id, self._rules, now)
+        found = due(told, channel.name, self._rules, now, at_once=at_once)
         for number, batch in enumerate(found.batches):
             message = message_of(batch.members, self._mode, self._compose)
             try:
@@ -94,17 +96,6 @@ class Outbox:
             raise
         except Exception as error:  # noqa: BLE001 - a channel may not take the others with it, nor tell its address
             raise NotDelivered(f"it failed ({type(error).__name__})") from None
-
-    def told(self, now: datetime) -> Told:
-        """The alerts that may still be told, and what became of them."""
-        recall, account, since = self._journal.recall, self._account_id, now - OLDEST
-        muted = recall(account, "alerts_muted", last=1)
-        return Told(
-            [e for e in recall(account, "alert", since=since) if is_wanted(e, self._rules)],
-            recall(account, "alert_sent", since=since),
-            recall(account, "alert_failed", since=since),
-            muted[-1].seq if muted else 0,
-        )
 
     def _sent(self, channel: Channel, batch: Batch, message: Message) -> None:
         head = batch.members[0].seq

@@ -10,6 +10,9 @@
 2. At most `HOURLY` messages leave within an hour, those of the level action counted apart; what is more leaves as one
    list. A message that is tried again, and the day's summary, do not count.
 3. A message that failed is tried again before any other, unchanged, after pauses that grow.
+
+An alert is dated by the account's clock, which for a simulated exchange is another one than the machine's; `alert_sent`
+and `alert_failed` are dated by the machine's. No moment of one is compared with one of the other: docs/decisions/0011.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from rebalancer.world.journal.records import Event
 FOLD: Final = timedelta(hours=1)
 HOURLY: Final = 20
 OLDEST: Final = timedelta(days=4)  # a long week-end; what is older is history
+BY_MACHINE: Final = frozenset({"unit_failed"})  # codes of alerts that are dated by the machine's clock
 FIRST_PAUSE: Final = timedelta(seconds=20)
 GROWTH: Final = 3
 LONGEST_PAUSE: Final = timedelta(hours=1)
@@ -56,11 +60,13 @@ class Due(NamedTuple):
 
 
 class Told(NamedTuple):
-    """The records of one account: its alerts, and what became of them."""
+    """The records of one account: its alerts, and what became of them. `newest` is the newest moment of the account's
+    own clock that the journal knows; None when it knows none."""
 
     alerts: Sequence[Event]
     sent: Sequence[Event]
     failed: Sequence[Event]
+    newest: datetime | None
     muted: int = 0
 
 
@@ -78,7 +84,8 @@ def is_wanted(event: Event, rules: Alerts) -> bool:
 
 
 def due(told: Told, channel: str, rules: Alerts, now: datetime, *, at_once: bool = False) -> Due:
-    """What one channel may send now. `at_once`: a new process tries what failed before without waiting."""
+    """What one channel may send now. `now`: by the machine's clock. `at_once`: a new process tries what failed before
+    without waiting."""
     sent, failures = _sent(told, channel), _failures(told, channel)
     over = {n for f in failures for n in f.numbers if f.tried >= rules.attempts or f.next_at is None}
     left = [
@@ -88,7 +95,7 @@ def due(told: Told, channel: str, rules: Alerts, now: datetime, *, at_once: bool
         and event.seq not in sent
         and event.seq not in over
         and is_wanted(event, rules)
-        and now - event.at <= OLDEST
+        and not is_too_old(event, told, now)
     ]
     again, moments = [], []
     for failure in failures:
@@ -118,7 +125,13 @@ def state_of(event: Event, told: Told, channel: str, rules: Alerts, now: datetim
         return "summary only", 0
     if event.seq <= told.muted:
         return "muted", 0
-    return ("too old" if now - event.at > OLDEST else "waiting"), 0
+    return ("too old" if is_too_old(event, told, now) else "waiting"), 0
+
+
+def is_too_old(event: Event, told: Told, now: datetime) -> bool:
+    """Whether an alert is history: its age is measured on the clock that dated it."""
+    newest = now if code_of(event) in BY_MACHINE else told.newest
+    return newest is not None and newest - event.at > OLDEST
 
 
 def pause_after(tried: int, name: str) -> timedelta:

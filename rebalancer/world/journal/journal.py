@@ -293,10 +293,12 @@ class Journal:
         since: datetime | None = None,
         keys: Collection[str] | None = None,
         last: int | None = None,
+        after: int | None = None,
     ) -> tuple[Event, ...]:
-        """The events of one kind, oldest first: dated at or after a moment, with these keys, the last so many."""
+        """The events of one kind, oldest first: dated at or after a moment, with these keys, the last so many, written
+        after the row with this number."""
         with self._store.reading() as c:
-            return reading.recall(c, account_id, kind, since, keys, last)
+            return reading.recall(c, account_id, kind, since, keys, last, after)
 
     def newest_of_each(self, kind: str, account_id: str) -> tuple[Event, ...]:
         """The last event of every key of one kind, oldest first: what stands now, of things that change."""

@@ -38,9 +38,12 @@ def recall(
     since: datetime | None,
     keys: Collection[str] | None,
     last: int | None,
+    after: int | None,
 ) -> tuple[Event, ...]:
     """The events of one kind, oldest first."""
     conditions = [_c.kind == kind, _c.account_id == account_id]
+    if after is not None:
+        conditions.append(_c.seq > after)
     if since is not None:
         conditions.append(_c.at >= stamp(since))
     if keys is not None:

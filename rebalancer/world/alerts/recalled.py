@@ -1,0 +1,51 @@
+"""What the journal tells of one account's alerts, and by which clock. See docs/decisions/0011."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from rebalancer.rules import Alerts
+from rebalancer.world.alerts.message import code_of
+from rebalancer.world.alerts.waiting import BY_MACHINE, FOLD, OLDEST, Told, is_wanted
+from rebalancer.world.journal import Journal
+from rebalancer.world.journal.records import Event
+
+BY_ACCOUNT: Final = ("cycle_started", "slot", "alert")  # kinds dated by the account's clock, one at least every slot
+
+
+def still_to_tell(journal: Journal, account_id: str, rules: Alerts, now: datetime) -> Told:
+    """The alerts that may still be told on some channel, and what became of them. now: by the machine's clock."""
+    newest = newest_moment(journal, account_id)
+    since = None if newest is None else newest - OLDEST
+    alerts = [e for e in journal.recall(account_id, "alert", since=since) if code_of(e) not in BY_MACHINE]
+    alerts += journal.recall(account_id, "alert", keys=BY_MACHINE, since=now - OLDEST)  # their key is their code
+    wanted = sorted((e for e in alerts if is_wanted(e, rules)), key=lambda e: e.seq)
+    return _told(journal, account_id, wanted, newest, now)
+
+
+def latest_told(journal: Journal, account_id: str, limit: int, now: datetime) -> Told:
+    """The newest alerts, told or not, and what became of them. now: by the machine's clock."""
+    alerts = journal.recall(account_id, "alert", last=limit)
+    return _told(journal, account_id, alerts, newest_moment(journal, account_id), now)
+
+
+def newest_moment(journal: Journal, account_id: str) -> datetime | None:
+    """The newest moment of the account's clock that is written down: real accounts have the broker's, which is the
+    machine's as well; a simulated one has its exchange's, which may stand in any year."""
+    latest = [event for kind in BY_ACCOUNT for event in journal.recall(account_id, kind, last=1)]
+    dated = [event for event in latest if code_of(event) not in BY_MACHINE]
+    return max(dated, key=lambda e: e.seq).at if dated else None
+
+
+def _told(journal: Journal, account_id: str, alerts: Sequence[Event], newest: datetime | None, now: datetime) -> Told:
+    """What became of alerts stands after the first of them, whatever its date; the hour's budget asks for more."""
+    muted = journal.recall(account_id, "alerts_muted", last=1)
+    if not alerts:
+        return Told((), (), (), newest, muted[-1].seq if muted else 0)
+    after = alerts[0].seq
+    sent = {e.seq: e for e in journal.recall(account_id, "alert_sent", since=now - FOLD)}
+    sent |= {e.seq: e for e in journal.recall(account_id, "alert_sent", after=after)}
+    failed = journal.recall(account_id, "alert_failed", after=after)
+    return Told(alerts, [sent[seq] for seq in sorted(sent)], failed, newest, muted[-1].seq if muted else 0)
