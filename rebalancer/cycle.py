@@ -26,7 +26,7 @@ from rebalancer.decide.judge import LOSS_LIMITS, breaches
 from rebalancer.decide.reconcile import COIN_FEE_MOST, Finding, reconcile
 from rebalancer.decide.settle import OrderEnd, settle
 from rebalancer.decisions import Order, Plan, Verdict
-from rebalancer.facts import Account, Position, Snapshot
+from rebalancer.facts import Account, Position, Snapshot, coins
 from rebalancer.guard import put_up, take_down, tell_bare
 from rebalancer.observe import Observation, World, observe
 from rebalancer.outcomes import CycleOutcome, OrderState
@@ -312,9 +312,10 @@ def _end(
     for symbol, qty in changes.items():
         expected[symbol] = expected.get(symbol, ZERO) + qty
     now = {p.symbol: p.qty for p in positions}
+    pairs = coins(snapshot.instruments)
     for symbol in changes:
         read = now.get(symbol, ZERO)
-        if "/" in symbol and abs(read - expected[symbol]) <= abs(changes[symbol]) * COIN_FEE_MOST:
+        if symbol in pairs and abs(read - expected[symbol]) <= abs(changes[symbol]) * COIN_FEE_MOST:
             expected[symbol] = read
     fills = dict(seen.fills_seen)
     for record in world.journal.orders([order.client_order_id for order in orders]).values():

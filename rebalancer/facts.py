@@ -6,7 +6,7 @@ quantity. Times are aware UTC. Nothing in here decides anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
@@ -153,3 +153,8 @@ class Snapshot(NamedTuple):
     stopped_out: Mapping[str, datetime] = {}
     doubt: str = ""
     schema: Literal["rebalancer.snapshot/1"] = SNAPSHOT_SCHEMA
+
+
+def coins(instruments: Iterable[Instrument]) -> frozenset[str]:
+    """The symbols of crypto, by their asset class: how a symbol is spelled says nothing."""
+    return frozenset(i.symbol for i in instruments if i.asset_class == "crypto")

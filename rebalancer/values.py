@@ -120,3 +120,12 @@ def symbol_of(text: str, *, crypto: bool = False) -> str:
     if _EQUITY.fullmatch(name) is None:
         raise ValueError(f"{text.strip()[:40]!r} is not a symbol")
     return name
+
+
+def is_pair(symbol: str) -> bool:
+    """Whether a canonical symbol that came through the broker's adapter is a pair of coins, such as `BTC/USD`.
+
+    The adapter spells symbols by the asset class that the broker tells: coins as pairs, shares never. For records that
+    keep a symbol and no asset class; whatever has an `Instrument` goes by its `asset_class` instead.
+    """
+    return "/" in symbol

@@ -36,7 +36,7 @@ from rebalancer.decide.room import Room
 from rebalancer.decide.select import select, within_turnover
 from rebalancer.decide.settle import Ending, first_verdicts
 from rebalancer.decisions import Order, Plan, Target
-from rebalancer.facts import Snapshot
+from rebalancer.facts import Snapshot, coins
 from rebalancer.outcomes import CycleOutcome, Outcome
 from rebalancer.rules import Rules
 from rebalancer.values import ZERO, decimal_near, text_of
@@ -77,9 +77,9 @@ def plan(snapshot: Snapshot, rules: Rules) -> Plan:
         increases = []
     increases, too_much = within_turnover(reductions, increases, capital, rules.selection)
     denied |= too_much
-    purse = Purse(
-        snapshot.account.buying_power + _released(reductions), snapshot.account.cash + _released(reductions), rules
-    )
+    released = _released(reductions)
+    power, cash = snapshot.account.buying_power + released, snapshot.account.cash + released
+    purse = Purse(power, cash, coins(snapshot.instruments), rules)
     funded = fund(increases, prices.ask, after_reduce, purse, budget, rules)
     denied |= funded.denied
 

@@ -20,7 +20,7 @@ from rebalancer.decide.phase import Denial, Trade
 from rebalancer.decide.reconcile import reconcile
 from rebalancer.decide.room import Room
 from rebalancer.decisions import Order, Plan
-from rebalancer.facts import Account, Snapshot
+from rebalancer.facts import Account, Snapshot, coins
 from rebalancer.outcomes import Outcome
 from rebalancer.rules import Rules
 from rebalancer.values import cents_toward_zero
@@ -64,20 +64,23 @@ def afford(plan: Plan, snapshot: Snapshot, rules: Rules, account: Account, fille
         )
         for o in increases
     ]
-    purse = Purse(account.buying_power, account.cash, rules)
+    purse = Purse(account.buying_power, account.cash, coins(snapshot.instruments), rules)
     funded = fund(trades, prices.ask, room, purse, None, rules)
     by_symbol = {o.symbol: o for o in increases}
     return Afforded(
-        tuple(_resized(by_symbol[t.symbol], t, prices.ask[t.symbol], rules) for t in funded.trades),
+        tuple(
+            _resized(by_symbol[t.symbol], t, prices.ask[t.symbol], rules, is_coin=t.symbol in purse.coins)
+            for t in funded.trades
+        ),
         {by_symbol[symbol].client_order_id: denial for symbol, denial in funded.denied.items()},
     )
 
 
-def _resized(order: Order, trade: Trade, ask: Decimal, rules: Rules) -> Order:
+def _resized(order: Order, trade: Trade, ask: Decimal, rules: Rules, *, is_coin: bool) -> Order:
     qty = abs(trade.qty)
     return order._replace(
         qty=qty,
         notional=cents_toward_zero(qty * order.price),
-        reserve=reserve_per_share(order.symbol, ask, rules, is_long=trade.qty > 0) * qty,
+        reserve=reserve_per_share(ask, rules, is_coin=is_coin, is_long=trade.qty > 0) * qty,
         because=trade.because,
     )

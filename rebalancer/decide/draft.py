@@ -45,12 +45,13 @@ def draft(
     side: Side = "buy" if trade.qty > 0 else "sell"
     is_long = trade.qty > 0
     opening = trade.phase == "increase"
+    is_coin = instrument.asset_class == "crypto"
     qty = abs(trade.qty)
     limit_price = None
     if rules.execution.order_type == "limit":
         limit_price = _limit_price(side, trade.symbol, instrument, prices, rules)
     reserve = (
-        reserve_per_share(trade.symbol, prices.ask[trade.symbol], rules, is_long=is_long) * qty if opening else ZERO
+        reserve_per_share(prices.ask[trade.symbol], rules, is_coin=is_coin, is_long=is_long) * qty if opening else ZERO
     )
     return Order(
         client_order_id=order_id(account_id, cycle_id, trade.phase, LEAD if leads else trade.symbol, 1),
@@ -61,7 +62,7 @@ def draft(
         notional=cents_toward_zero(qty * trade.price),
         type=rules.execution.order_type,
         limit_price=limit_price,
-        time_in_force="gtc" if instrument.asset_class == "crypto" else "day",
+        time_in_force="gtc" if is_coin else "day",
         position_intent=_intent(side, opening=opening),
         price=trade.price,
         reserve=reserve,

@@ -7,7 +7,7 @@ that did not fill still counts as held. So no subset of fills, in any order, bre
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -31,14 +31,16 @@ BASIS_POINTS: Final = Decimal(10_000)
 class Purse:
     """Buying power and, for what cannot be bought on margin, cash; both in USD, spent by increases."""
 
-    def __init__(self, buying_power: Decimal, cash: Decimal, rules: Rules) -> None:
+    def __init__(self, buying_power: Decimal, cash: Decimal, coins: Set[str], rules: Rules) -> None:
+        """coins: the symbols of crypto."""
         keep = 1 - decimal_near(rules.risk_management.buying_power_buffer)
         leaving = rules.selection.withdraw
+        self.coins = coins
         self._power, self._cash = max(buying_power * keep - leaving, ZERO), max(cash * keep - leaving, ZERO)
 
     def left(self, symbol: str) -> Decimal:
-        """What may be spent on this symbol, USD. Pairs such as BTC/USD are paid from cash."""
-        return min(self._power, self._cash) if "/" in symbol else self._power
+        """What may be spent on this symbol, USD. Crypto is paid from cash."""
+        return min(self._power, self._cash) if symbol in self.coins else self._power
 
     def spend(self, money: Decimal) -> None:
         """Take USD out of both."""
@@ -124,7 +126,7 @@ def fund(
         asked = abs(trade.qty)
         value = asked * trade.price
         money, cap = room.left(trade.symbol, is_long=is_long)
-        reserve = reserve_per_share(trade.symbol, asks[trade.symbol], rules, is_long=is_long)
+        reserve = reserve_per_share(asks[trade.symbol], rules, is_coin=trade.symbol in purse.coins, is_long=is_long)
         fits = asked if value <= money else shares_toward_zero(money / trade.price, trade.lot)
         affordable = asked
         if asked * reserve > purse.left(trade.symbol):
@@ -155,10 +157,10 @@ def fund(
     return Funded(tuple(kept), denied)
 
 
-def reserve_per_share(symbol: str, ask: Decimal, rules: Rules, *, is_long: bool) -> Decimal:
+def reserve_per_share(ask: Decimal, rules: Rules, *, is_coin: bool, is_long: bool) -> Decimal:
     """USD of buying power that the broker sets aside per share of an opening order. For a limit order that is its limit
     price: never counted for less than a market order."""
-    if "/" in symbol:
+    if is_coin:
         collar = COLLAR_CRYPTO
     elif not is_long:
         collar = COLLAR_SHORT

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from rebalancer.facts import OpenOrder, Snapshot
+from rebalancer.facts import OpenOrder, Snapshot, coins
 from rebalancer.outcomes import Outcome
 from rebalancer.rules import Rules
 from rebalancer.values import ZERO, text_of
@@ -127,11 +127,12 @@ def _differences(snapshot: Snapshot, held: Mapping[str, Decimal]) -> tuple[tuple
         text = f"{cause.kind.replace('_', ' ')} of {text_of(cause.qty)} shares ({cause.reference})"
         findings.append(Finding(cause.symbol, cause.kind, cause.qty, text))
     unexplained: dict[str, Decimal] = {}
+    pairs = coins(snapshot.instruments)
     for symbol in sorted({*held, *expected}):
         now, was = held.get(symbol, ZERO), expected.get(symbol, ZERO)
         if now == was:
             continue
-        if "/" in symbol and ZERO < was - now <= moved.get(symbol, ZERO) * COIN_FEE_MOST:
+        if symbol in pairs and ZERO < was - now <= moved.get(symbol, ZERO) * COIN_FEE_MOST:
             findings.append(Finding(symbol, "adopted", now - was, f"a fee of {text_of(was - now)} coins"))
         elif snapshot.unexplained_before.get(symbol) == now and not snapshot.doubt:
             findings.append(Finding(symbol, "adopted", now - was, f"read twice as {text_of(now)} shares: adopted"))

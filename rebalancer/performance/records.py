@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
-from rebalancer.values import ZERO, Side
+from rebalancer.values import ZERO, Side, is_pair
 
 AssetClass = Literal["us_equity", "crypto"]
 CashKind = Literal["dividend", "interest", "fee", "coin_fee", "flow", "other"]
@@ -118,4 +118,4 @@ class Ledger(NamedTuple):
 
 def asset_class(symbol: str) -> AssetClass:
     """What kind of thing a symbol is: pairs such as BTC/USD are coins."""
-    return "crypto" if "/" in symbol else "us_equity"
+    return "crypto" if is_pair(symbol) else "us_equity"

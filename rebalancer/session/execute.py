@@ -23,7 +23,7 @@ from rebalancer.session.sources import Sources
 from rebalancer.session.stop import StopOrKill, Stopping, never
 from rebalancer.session.telling import tell_of_cycle
 from rebalancer.session.versions import refuse_older
-from rebalancer.values import ZERO
+from rebalancer.values import ZERO, is_pair
 from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints, ReadOnlyBroker
 from rebalancer.world.brokers.counted import CountedBroker
 from rebalancer.world.clock import Clock, SystemClock, Together
@@ -197,7 +197,7 @@ def order_line(planned: Order, sent: Order | None, end: OrderEnd | None, journal
 def _sample_universe(sectors: Mapping[str, SectorRow]) -> tuple[str, ...]:
     """What the bundled sample speaks of: the stocks of the sector file. Crypto pairs need a quote request of their own
     and would cost every cycle one more read."""
-    return tuple(sorted(symbol for symbol in sectors if "/" not in symbol))
+    return tuple(sorted(symbol for symbol in sectors if not is_pair(symbol)))
 
 
 def changed_rules(rules: Rules) -> Mapping[str, RuleChange]:

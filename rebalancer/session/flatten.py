@@ -25,7 +25,7 @@ from rebalancer.rules import Rules
 from rebalancer.session.execute import Connection, opened_world
 from rebalancer.session.exits import Exit, Gone, leave
 from rebalancer.session.setup import Setup
-from rebalancer.values import ZERO, text_of
+from rebalancer.values import ZERO, is_pair, text_of
 from rebalancer.world.clock import SystemClock
 from rebalancer.world.desk import LiveDesk
 from rebalancer.world.desk_watch import NOTHING_TOLD
@@ -113,7 +113,7 @@ def flatten(world: World, broker: Broker, rules: Rules, *, prefix: str, because:
     cancelled, still_open = _cancel_all(world, broker, rules)
     held = {p.symbol: p.qty for p in _held(world)}
     is_open = broker.clock().session.is_open
-    wanted = {symbol: qty for symbol, qty in held.items() if is_open or "/" in symbol}
+    wanted = {symbol: qty for symbol, qty in held.items() if is_open or is_pair(symbol)}
     left = [Left(symbol, qty, CLOSED) for symbol, qty in held.items() if symbol not in wanted]
     closed: dict[str, Decimal] = {}
     failed: list[Left] = []

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from rebalancer.documents import BadDocument, plain, read_json, sha256
-from rebalancer.facts import Instrument, Session
+from rebalancer.facts import Instrument, Session, coins
 from rebalancer.rules import Rules
 from rebalancer.values import decimal_of, utc_of
 from rebalancer.world.ports import DailyCloses, ReadBroker
@@ -71,7 +71,8 @@ class Reference:
         found = [known[s] for s in symbols if s in known]
         traded = [i.symbol for i in found]
         extra = self._benchmark(traded, known)
-        closes, benchmark = apart(self._broker.daily_closes([*traded, *extra], CLOSES_DAYS), extra)
+        together = self._broker.daily_closes([*traded, *extra], CLOSES_DAYS)
+        closes, benchmark = apart(together, extra, coins(known.values()))
         volatility = volatilities(closes)
         groups = correlation_groups(closes, self._rules.risk_management.correlation_threshold)
         return Sheet(
@@ -88,7 +89,8 @@ class Reference:
         name = self._rules.reporting.benchmark
         if name in traded or name not in known:
             return []
-        return [name] if any(("/" in name) == ("/" in symbol) for symbol in traded) else []
+        kind = known[name].asset_class
+        return [name] if any(known[symbol].asset_class == kind for symbol in traded) else []
 
     def _described(
         self, instrument: Instrument, volatility: Mapping[str, float], groups: Mapping[str, str]
@@ -136,13 +138,13 @@ class Reference:
         return f"{sha256(json.dumps(rows))[:16]}:{threshold}:{benchmark}"
 
 
-def apart(closes: DailyCloses, extra: Sequence[str]) -> tuple[DailyCloses, DailyCloses]:
+def apart(closes: DailyCloses, extra: Sequence[str], pairs: Set[str]) -> tuple[DailyCloses, DailyCloses]:
     """Take the benchmark's closes out: what is left is what would have come without it. The second is empty when the
-    benchmark has no bar."""
+    benchmark has no bar. pairs: the symbols of crypto."""
     if not extra:
         return closes, NO_CLOSES
     names = tuple(s for s in closes.symbols if s not in extra)
-    alike = [closes.closes[s] for s in names if ("/" in s) == ("/" in extra[0])]  # what says which days there are
+    alike = [closes.closes[s] for s in names if (s in pairs) == (extra[0] in pairs)]  # what says which days there are
     days = [i for i in range(len(closes.days)) if any(row[i] == row[i] for row in alike)]
     own = DailyCloses(
         names,

@@ -126,9 +126,11 @@ def test_a_benchmark_that_has_no_bars_stops_nothing(settled: MakeRig, benchmark:
 
 def test_bars_that_did_not_come_are_no_benchmark() -> None:
     nan = float("nan")
-    own, extra = apart(closes({"A": [1.0, nan, 3.0], "SPY": [nan, nan, nan]}), ["SPY"])
+    own, extra = apart(closes({"A": [1.0, nan, 3.0], "SPY": [nan, nan, nan]}), ["SPY"], {"B/USD"})
     assert (own.symbols, own.closes, extra) == (("A",), {"A": (1.0, 3.0)}, NO_CLOSES)
-    own, extra = apart(closes({"A": [1.0, nan, 3.0], "B/USD": [1.0, 2.0, 3.0], "SPY": [5.0, 6.0, nan]}), ["SPY"])
+    own, extra = apart(
+        closes({"A": [1.0, nan, 3.0], "B/USD": [1.0, 2.0, 3.0], "SPY": [5.0, 6.0, nan]}), ["SPY"], {"B/USD"}
+    )
     assert own.closes == {"A": (1.0, 3.0), "B/USD": (1.0, 3.0)}, "days on which only the benchmark traded are none"
     assert extra.closes["SPY"][:2] == (5.0, 6.0)
 

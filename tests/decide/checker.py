@@ -6,7 +6,7 @@ still do to it, on each side.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
 
 from rebalancer.decisions import Order, Plan
@@ -140,14 +140,14 @@ def broken(before: Mapping[str, Decimal], now: Mapping[str, Decimal], exposure: 
     ]
 
 
-def reserved(orders: Sequence[Order], quotes: Sequence[Quote]) -> tuple[Decimal, Decimal]:
+def reserved(orders: Sequence[Order], quotes: Sequence[Quote], pairs: Set[str]) -> tuple[Decimal, Decimal]:
     """The buying power that the broker sets aside for these opening orders, USD: in all, and for coins alone."""
     asks = {q.symbol: q.ask for q in quotes}
     total = coins = ZERO
     for order in orders:
         ask = asks[order.symbol]
         assert ask is not None
-        if "/" in order.symbol:
+        if order.symbol in pairs:
             each = ask * Decimal("1.02")
         elif order.side == "sell":
             each = ask * Decimal("1.04")
@@ -156,7 +156,7 @@ def reserved(orders: Sequence[Order], quotes: Sequence[Quote]) -> tuple[Decimal,
         if order.limit_price is not None and order.side == "buy":
             each = max(each, order.limit_price)
         total += each * order.qty
-        coins += each * order.qty if "/" in order.symbol else ZERO
+        coins += each * order.qty if order.symbol in pairs else ZERO
     return total, coins
 
 

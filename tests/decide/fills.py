@@ -10,6 +10,7 @@ import numpy as np
 from rebalancer.decide import plan
 from rebalancer.decide.afford import afford
 from rebalancer.decisions import Order
+from rebalancer.facts import coins as pairs_of
 from tests.decide.checker import Exposure, broken, lots, reserved
 from tests.decide.worlds import World
 
@@ -70,7 +71,7 @@ def watch(world: World, seed: int) -> Watched:
         held = (exposure.low.get(order.symbol, ZERO) + exposure.high.get(order.symbol, ZERO)) / 2
         if held * (1 if order.side == "buy" else -1) < 0:
             found.append(f"{order.symbol}: {order.side} {order.qty} crosses zero from {held}")
-    total, coins = reserved(afforded.orders, snapshot.quotes)
+    total, coins = reserved(afforded.orders, snapshot.quotes, pairs_of(snapshot.instruments))
     if total > max(account.buying_power, ZERO) or coins > max(account.cash, ZERO):
         found.append(f"reserve {total} of {account.buying_power}, coins {coins} of {account.cash}")
     fill(list(afforded.orders))

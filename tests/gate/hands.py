@@ -66,7 +66,7 @@ def readings(
     prices = quotes if quotes is not None else [quote("AAA"), quote("BBB"), quote("CCC")]
     return Readings(
         cycle_id, session, D(equity), positions, dict.fromkeys(positions, D(100)), tuple(open_orders),
-        {q.symbol: q for q in prices},
+        {q.symbol: q for q in prices}, {"BTC/USD"},
     )  # fmt: skip
 
 

@@ -78,5 +78,5 @@ def cash_has_jumped(
             return True
         value = more * order.filled_avg_price
         moved += value if order.side == "buy" else -value
-        allowed += abs(value) * COIN_FEE_MOST if "/" in order.symbol else ZERO
+        allowed += abs(value) * COIN_FEE_MOST if order.asset_class == "crypto" else ZERO
     return abs(moved) > allowed

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from rebalancer.values import ZERO
+from rebalancer.values import ZERO, is_pair
 from rebalancer.world.books.activities import COIN_FEE, FEES, FLOWS, IN_KIND, INTEREST, moment_of, moves_shares
 from rebalancer.world.books.day_books import Holding, InKind
 from rebalancer.world.ports import Activity, Fill
@@ -58,7 +58,7 @@ def tally(
         if isinstance(one, Fill):
             traded -= one.qty * one.price
             costs.trade(one.symbol, one.qty, one.price)
-            if "/" in one.symbol:
+            if is_pair(one.symbol):
                 bought, sold = coins.get(one.symbol, (ZERO, ZERO))
                 coins[one.symbol] = (bought + max(one.qty, ZERO), sold + max(-one.qty, ZERO) * one.price)
         elif one.type in IN_KIND:

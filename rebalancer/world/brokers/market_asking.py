@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import quote_plus
 
 from rebalancer.facts import AssetClass, Quote
-from rebalancer.values import symbol_of
+from rebalancer.values import is_pair, symbol_of
 from rebalancer.world.brokers.account_reading import NEW_YORK
 from rebalancer.world.brokers.answers import Refused
 from rebalancer.world.brokers.asking import Asking
@@ -96,7 +96,7 @@ def _by_side(symbols: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
         except ValueError:
             known = False
         if known:
-            sides[_CRYPTO if "/" in name else _STOCKS].append(name)
+            sides[_CRYPTO if is_pair(name) else _STOCKS].append(name)
     return ((side, names) for side, names in sides.items() if names)
 
 

@@ -84,8 +84,8 @@ def only_closing(case: Case) -> Refusal | None:
 
 
 def session(case: Case) -> Refusal | None:
-    """Stocks trade while the session is open by the broker's clock; pairs of coins always."""
-    if "/" in case.order.symbol:
+    """Stocks trade while the session is open by the broker's clock; crypto always."""
+    if case.order.symbol in case.readings.coins:
         return None
     hours = case.readings.session
     if hours.is_open and hours.open <= case.now < hours.close:

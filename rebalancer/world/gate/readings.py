@@ -5,15 +5,15 @@ Nothing in here is ever guessed: a number that is not finite and positive is no 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from rebalancer.facts import OpenOrder, Position, Quote, Session, Snapshot
+from rebalancer.facts import OpenOrder, Position, Quote, Session, Snapshot, coins
 from rebalancer.outcomes import OrderState
 from rebalancer.rules import Quotes, Rules
-from rebalancer.values import ZERO
+from rebalancer.values import ZERO, is_pair
 from rebalancer.world.ports import BrokerOrder, ReadBroker
 
 # What the broker lets a market order pay at most (Alpaca, market order collars): 4 % above the ask below 50 USD and for
@@ -26,7 +26,8 @@ FUTURE_MOST: Final = timedelta(seconds=5)  # the broker's clock is known to a se
 
 
 class Readings(NamedTuple):
-    """One reading of the account. Positions are signed shares; `entry` is the entry price of each, USD."""
+    """One reading of the account. Positions are signed shares; `entry` is the entry price of each, USD; `coins` are the
+    symbols of crypto."""
 
     cycle_id: str
     session: Session
@@ -35,6 +36,7 @@ class Readings(NamedTuple):
     entry: Mapping[str, Decimal]
     open_orders: tuple[OpenOrder, ...]
     quotes: Mapping[str, Quote]
+    coins: Set[str] = frozenset()
 
 
 def readings_of(snapshot: Snapshot) -> Readings:
@@ -46,6 +48,7 @@ def readings_of(snapshot: Snapshot) -> Readings:
         snapshot.positions,
         snapshot.open_orders,
         snapshot.quotes,
+        coins(snapshot.instruments),
     )
 
 
@@ -56,7 +59,9 @@ def read(broker: ReadBroker, cycle_id: str, symbols: Sequence[str]) -> Readings:
     wanted = sorted({*symbols, *(p.symbol for p in positions)})
     working = tuple(_open_order(o) for o in broker.orders(None) if not o.state.is_final)
     quotes = broker.quotes(wanted) if wanted else ()
-    return _readings(cycle_id, clock.session, account.equity, positions, working, quotes)
+    # The broker's own symbols, and so spelled by their asset class.
+    pairs = frozenset(name for name in {*wanted, *(o.symbol for o in working)} if is_pair(name))
+    return _readings(cycle_id, clock.session, account.equity, positions, working, quotes, pairs)
 
 
 def is_good(number: object) -> bool:
@@ -115,7 +120,7 @@ def collared(readings: Readings, symbol: str, rules: Quotes) -> Decimal | None:
     ask = quote.ask if quote is not None and middle(quote, rules) is not None else worth(readings, symbol, rules)
     if ask is None:
         return None
-    if "/" in symbol:
+    if symbol in readings.coins:
         return ask * COLLAR_COIN
     return ask * (COLLAR_CHEAP if ask < CHEAP else COLLAR_DEAR)
 
@@ -135,6 +140,7 @@ def _readings(
     positions: Sequence[Position],
     open_orders: Sequence[OpenOrder],
     quotes: Sequence[Quote],
+    pairs: frozenset[str],
 ) -> Readings:
     held: dict[str, Decimal] = {}
     for position in positions:
@@ -147,6 +153,7 @@ def _readings(
         {p.symbol: p.avg_entry_price for p in positions},
         tuple(open_orders),
         {q.symbol: q for q in quotes},
+        pairs,
     )
 
 

@@ -18,7 +18,7 @@ from typing import Final
 from rebalancer.decide.protect import Guard
 from rebalancer.facts import OpenOrder
 from rebalancer.rules import Rules
-from rebalancer.values import ZERO, Side, shares_toward_zero, text_of
+from rebalancer.values import ZERO, Side, is_pair, shares_toward_zero, text_of
 from rebalancer.world.clock import Clock
 from rebalancer.world.gate import Gate
 from rebalancer.world.journal.journal import Journal
@@ -135,7 +135,7 @@ class Keeper:
 
     def place(self, guards: Sequence[Guard]) -> None:
         wanted = {g.symbol: pair_wanted(g) for g in guards if self._rules.protection.mode == "broker"}
-        wanted = {symbol: guard for symbol, guard in wanted.items() if guard.qty != ZERO and "/" not in symbol}
+        wanted = {symbol: guard for symbol, guard in wanted.items() if guard.qty != ZERO and not is_pair(symbol)}
         kept = self.kept()
         self._forget([one for one in kept.values() if not one.lives and one.symbol not in wanted])
         wrong = {one.symbol for one in kept.values() if one.lives and not fits(one, wanted.get(one.symbol))}
@@ -156,7 +156,7 @@ class Keeper:
         rows = []
         for symbol in symbols:
             one = kept.get(symbol) or Kept(symbol, "", "gone", ZERO, ZERO, ZERO, (), 0, 0, now, now, "", sent=False)
-            if one.bare_since is None and "/" not in symbol:
+            if one.bare_since is None and not is_pair(symbol):
                 rows.append((KIND, symbol, body_of(one._replace(bare_since=now, because=TO_TRADE))))
         if rows:
             self._journal.record_events(self._account_id, None, now, rows)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
-from rebalancer.values import ZERO
+from rebalancer.values import ZERO, is_pair
 from rebalancer.world.books.acceptance import ACCEPTED, NOBODY
 from rebalancer.world.journal.backups import RESTORED
 from rebalancer.world.journal.journal import Journal
@@ -57,7 +57,7 @@ def lost_pairs(
         if number is not None:  # a list does not tell which stop hangs on it
             found.setdefault(order.symbol, {})[number] = broker.find_order(order.client_order_id) or order
     held = {position.symbol for position in broker.positions()}
-    for symbol in sorted(name for name in {*found, *kept, *held} if "/" not in name):
+    for symbol in sorted(name for name in {*found, *kept, *held} if not is_pair(name)):
         known = kept[symbol].number if symbol in kept else 0
         number = max([known, *found.get(symbol, ())]) + 1
         while (next_one := broker.find_order(pair_id(account_id, symbol, number))) is not None:
