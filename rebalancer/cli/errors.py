@@ -10,7 +10,16 @@ from collections.abc import Callable
 
 from rebalancer.cli.exits import Exit
 from rebalancer.documents import BadDocument
-from rebalancer.world.ports import BrokerUnavailable, CredentialsRefused, LockHeld, WorldError, WrongAccount
+from rebalancer.world.ports import (
+    AnotherProgram,
+    BrokerUnavailable,
+    CredentialsRefused,
+    JournalBroken,
+    JournalLocked,
+    LockHeld,
+    WorldError,
+    WrongAccount,
+)
 
 
 def guarded(app: Callable[[], object]) -> int:
@@ -32,6 +41,12 @@ def guarded(app: Callable[[], object]) -> int:
         return _said(error, Exit.LOCKED)
     except (CredentialsRefused, WrongAccount) as error:
         return _said(error, Exit.REFUSED)
+    except AnotherProgram as error:  # a halt for a person to look at; starting again changes nothing
+        return _said(error, Exit.HALTED)
+    except JournalLocked as error:
+        return _said(error, Exit.UNAVAILABLE)
+    except JournalBroken as error:
+        return _said(error, Exit.CONFIG)
     except WorldError as error:
         return _said(error, Exit.UNEXPECTED)
     except BrokenPipeError:

@@ -7,8 +7,9 @@ Errors, all `WorldError`:
     +-- CredentialsRefused      401, or a 403 that is not about an order                            exit 77
     +-- WrongAccount            the broker's account is not the configured one                      exit 77
     +-- LockHeld                another run holds the lock                                          exit 75
-    +-- JournalBroken           the journal cannot be trusted or written                            exit 1
-        +-- AnotherProgram      orders with our prefix are not the ones that this journal knows     exit 1
+    +-- JournalBroken           the journal cannot be trusted or written                            exit 78
+        +-- JournalLocked       another program holds it locked for longer than we wait             exit 69
+        +-- AnotherProgram      orders with our prefix are not the ones that this journal knows     exit 5
 """
 
 from __future__ import annotations
@@ -46,6 +47,10 @@ class LockHeld(WorldError):
 
 class JournalBroken(WorldError):
     """The journal is damaged, behind, newer than this program, or cannot be written."""
+
+
+class JournalLocked(JournalBroken):
+    """Another program holds the journal's database locked; this passes, so that trying again later makes sense."""
 
 
 class AnotherProgram(JournalBroken):

@@ -50,7 +50,7 @@ def test_there_and_back(command: Command, project: Path, tmp_path: Path) -> None
     refused = command("db", "restore", str(bad), "--reason", "a try")
     assert (refused.code, refused.err.startswith("error: nothing was restored: ")) == (78, True)
     assert "was altered" in refused.err
-    assert command("db", "check", str(bad)).code == 1
+    assert command("db", "check", str(bad)).code == 78
     assert journal.read_bytes() == before
     assert command("db", "restore", told["file"], "--reason", " ").code == 2
     done = command("db", "restore", told["file"], "--reason", "the disk died")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from rebalancer.world.ports import JournalBroken
+from rebalancer.world.ports import JournalBroken, JournalLocked
 
 # SQLite's primary result codes, each with what happened and what a person can do.
 _WORDS: Final = {
@@ -22,6 +22,7 @@ _WORDS: Final = {
     sqlite3.SQLITE_IOERR: ("the disk failed", "check the disk, then run `rebalancer doctor` before trading again"),
     sqlite3.SQLITE_CANTOPEN: ("the journal cannot be opened", "check that its folder exists and belongs to you"),
 }
+_LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _DISK_FAILED: Final = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -30,7 +31,8 @@ def broken(error: BaseException, place: str) -> JournalBroken:
     code = _code_of(error)
     if code in _WORDS:
         problem, hint = _WORDS[code]
-        return JournalBroken(f"{place}: {problem} ({error})\n  hint: {hint}")
+        kind = JournalLocked if code in _LOCKED else JournalBroken
+        return kind(f"{place}: {problem} ({error})\n  hint: {hint}")
     return JournalBroken(f"{place}: the database refused: {error}")
 
 
