@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from rebalancer.decide.admit import Prices
 from rebalancer.decide.aim import Aim
-from rebalancer.decide.lots import closing_lot, trade_lot
+from rebalancer.decide.lots import closing_lot, part_lot, trade_lot
 from rebalancer.decide.reconcile import Book
 from rebalancer.facts import Instrument
 from rebalancer.outcomes import Outcome
@@ -31,12 +31,14 @@ from rebalancer.values import (
 class Move(NamedTuple):
     """What one name's target asks for. `reduce` and `increase` are signed shares to trade toward and away from zero;
     `hold` says why nothing is traded. `target` is signed shares, `drift` the weight to close (target - now, with
-    pending orders counted), `band` the half width of the no-trade band, both fractions of capital."""
+    pending orders counted), `band` the half width of the no-trade band, both fractions of capital; `part` the
+    fewest shares that a reduction is spread in."""
 
     symbol: str
     price: Decimal
     lot: Decimal
     closing_lot: Decimal | None
+    part: Decimal
     held: Decimal
     pending: Decimal
     target: Decimal
@@ -74,20 +76,25 @@ def _move(aim: Aim, book: Book, price: Decimal, instrument: Instrument, capital:
     if aim.implied and not aim.factors and aim.weight == aim.raw != 0:
         target, drift = now, 0.0  # silence: exactly what is there, odd lots included
     reduce, increase = split(held, pending, target, lot, instrument)
+    if drift * float(held) > 0:
+        reduce = ZERO  # the target is larger and only its rounding is smaller: nothing is sold for that
     hold, because = _hold(aim, drift, band, reduce, increase, price, target, held, rules)
     nothing = hold is not Outcome.HELD_WITHIN_BAND and reduce == increase == 0
     if (hold is None or nothing) and pending * (target - now) < 0:
         hold, because = Outcome.FROZEN_OPEN_ORDER, "an order of ours on the other side is still working"
     closes_in = closing_lot(instrument, is_long=held >= 0)
-    return Move(aim.symbol, price, lot, closes_in, held, pending, target, reduce, increase, drift, band, hold, because)
+    part = part_lot(instrument, rules, is_long=held >= 0)
+    return Move(
+        aim.symbol, price, lot, closes_in, part, held, pending, target, reduce, increase, drift, band, hold, because
+    )
 
 
 def split(
     held: Decimal, pending: Decimal, target: Decimal, lot: Decimal, instrument: Instrument
 ) -> tuple[Decimal, Decimal]:
     """Signed shares to trade toward zero and away from it. The reduction is rounded away from zero, so that it ends
-    within the target, but never beyond what is held; the increase toward zero. With orders of ours still working only
-    the rest is asked for, and never a flip."""
+    within the target, but never beyond what is held; the increase toward zero. What is held beside whole lots goes
+    last, all of it at once. With orders of ours still working only the rest is asked for, and never a flip."""
     now = held + pending
     if now * target < 0 or target == 0:
         closing, opening = -now, target
@@ -99,7 +106,7 @@ def split(
         return ZERO, shares_toward_zero(opening, lot)
     whole = closing_lot(instrument, is_long=held >= 0)
     if whole is not None:
-        sellable = shares_toward_zero(now, whole)
+        sellable = shares_toward_zero(now, whole) or now
         closing = min(shares_away_from_zero(abs(closing), whole), abs(sellable)) * (1 if closing > 0 else -1)
     if held * closing >= 0:
         closing = ZERO  # nothing of this direction is held yet: what is pending cannot be sold before it is there

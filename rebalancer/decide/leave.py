@@ -13,11 +13,11 @@ from decimal import ROUND_CEILING, Decimal
 
 from rebalancer.decide.fund import most_reductions
 from rebalancer.decide.judge import Judgement
-from rebalancer.decide.lots import largest_trade, most_shares
-from rebalancer.facts import Snapshot
+from rebalancer.decide.lots import closing_lot, most_closed, part_lot
+from rebalancer.facts import Instrument, Snapshot
 from rebalancer.outcomes import Outcome
 from rebalancer.rules import Rules
-from rebalancer.values import ZERO
+from rebalancer.values import ZERO, shares_toward_zero
 
 
 def leave(
@@ -37,7 +37,7 @@ def leave(
         return judged
     flat = snapshot.session.close - timedelta(minutes=minutes)
     interval = timedelta(minutes=rules.execution.interval_minutes)
-    cycles = _cycles_needed(held, prices, rules)
+    cycles = _cycles_needed(held, prices, {i.symbol: i for i in snapshot.instruments}, rules)
     if snapshot.as_of + interval * (cycles + 1) <= flat:
         return judged
     said = f"flat by {minutes} minutes before the close"
@@ -49,15 +49,24 @@ def leave(
     return Judgement(None, said, stop=False, denied=Outcome.DENIED_FLAT_BY, leave=True)
 
 
-def _cycles_needed(held: Mapping[str, Decimal], prices: Mapping[str, Decimal], rules: Rules) -> int:
-    """How many cycles it takes to sell everything: one order a symbol and cycle, none above the largest trade."""
-    pieces = [_orders_needed(abs(qty), prices.get(symbol, ZERO), rules) for symbol, qty in held.items()]
+def _cycles_needed(
+    held: Mapping[str, Decimal], prices: Mapping[str, Decimal], instruments: Mapping[str, Instrument], rules: Rules
+) -> int:
+    """How many cycles it takes to sell everything: one order a symbol and cycle, one lot or the largest trade each."""
+    pieces = [
+        _orders_needed(qty, prices.get(symbol, ZERO), instruments.get(symbol), rules) for symbol, qty in held.items()
+    ]
     together = -(-sum(pieces) // max(most_reductions(rules), 1))
     return max([1, together, *pieces])
 
 
-def _orders_needed(shares: Decimal, price: Decimal, rules: Rules) -> int:
-    """In whole shares, which is never fewer orders than in fractions. What is dearer than any order may be, or has no
-    price, counts as one: it cannot be sold either way."""
-    most = most_shares(price, min(Decimal(1), shares), largest_trade(rules)) if price > 0 else ZERO
-    return int((shares / most).to_integral_value(ROUND_CEILING)) if most > 0 else 1
+def _orders_needed(held: Decimal, price: Decimal, instrument: Instrument | None, rules: Rules) -> int:
+    """What has no price, or is unknown to the broker, counts as one order: it cannot be sold either way. What is held
+    beside whole lots goes last, by itself."""
+    if price <= 0 or instrument is None:
+        return 1
+    shares, is_long = abs(held), held > 0
+    whole = closing_lot(instrument, is_long=is_long)
+    lots = shares if whole is None else shares_toward_zero(shares, whole)
+    most = most_closed(price, part_lot(instrument, rules, is_long=is_long), rules)
+    return int((lots / most).to_integral_value(ROUND_CEILING)) + (lots != shares)

@@ -29,9 +29,20 @@ def closing_lot(instrument: Instrument, *, is_long: bool) -> Decimal | None:
     return None if instrument.fractionable else instrument.lot
 
 
+def part_lot(instrument: Instrument, rules: Rules, *, is_long: bool) -> Decimal:
+    """The smallest part in which a position is given up over several cycles."""
+    return closing_lot(instrument, is_long=is_long) or trade_lot(instrument, rules, is_long=is_long)
+
+
 def largest_trade(rules: Rules) -> Decimal:
     """The most USD that one order may be worth."""
     return min(rules.position_sizing.max_trade_size, rules.position_sizing.max_order_value)
+
+
+def most_closed(price: Decimal, part: Decimal, rules: Rules) -> Decimal:
+    """The most shares that one reduction may have: what the largest trade pays for, and never less than one part,
+    however dear it is. A limit of size spreads a reduction; it never stops one."""
+    return max(most_shares(price, part, largest_trade(rules)), part)
 
 
 def most_shares(price: Decimal, lot: Decimal, money: Decimal) -> Decimal:

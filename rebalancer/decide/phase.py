@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from rebalancer.decide.diff import Move
-from rebalancer.decide.lots import largest_trade, most_shares
+from rebalancer.decide.lots import largest_trade, most_closed, most_shares
 from rebalancer.decide.room import Room
 from rebalancer.decisions import Phase
 from rebalancer.outcomes import Outcome
@@ -54,7 +54,8 @@ HELD_BACK = (Outcome.HELD_WITHIN_BAND, Outcome.HELD_BELOW_MINIMUM)
 
 
 def phase(moves: Sequence[Move], available: Mapping[str, Decimal], room: Room, rules: Rules) -> Phases:
-    """Order the trades of all moves. Reductions are limited to the shares that no other order holds."""
+    """Order the trades of all moves. Reductions are limited to the shares that no other order holds; a limit of size
+    only spreads them over cycles."""
     reduce: list[Trade] = []
     increase: list[Trade] = []
     denied: dict[str, Denial] = {}
@@ -62,22 +63,19 @@ def phase(moves: Sequence[Move], available: Mapping[str, Decimal], room: Room, r
     for move in moves:
         if move.hold is not None:
             continue
-        most = max(abs(move.reduce), abs(move.increase))
-        if most * move.price > largest:
-            most = most_shares(move.price, move.lot, largest)
-        closing = _closing(move, move.reduce, min(most, abs(available.get(move.symbol, ZERO))))
+        closing = _closing(move, move.reduce, available, rules)
         if move.reduce != 0:
             if closing != 0:
                 reduce.append(_trade(move, "reduce", closing, move.because + _cut_text(move.reduce, closing)))
-            elif most == 0:
-                denied[move.symbol] = _too_dear(move, rules)
             else:
                 denied[move.symbol] = Denial(Outcome.DENIED_NOT_AVAILABLE, "other orders hold all of its shares")
         if move.increase != 0 and closing == move.reduce:
-            opening = _clip(move.increase, most)
+            opening = move.increase
+            if abs(opening) * move.price > largest:
+                opening = _clip(opening, most_shares(move.price, move.lot, largest))
             if abs(opening) * move.price >= smallest:
                 increase.append(_trade(move, "increase", opening, move.because + _cut_text(move.increase, opening)))
-            elif closing == 0:
+            else:
                 denied[move.symbol] = _too_dear(move, rules)
     relief = _relief(moves, available, room.copy_with((t.symbol, t.qty) for t in reduce), rules)
     return Phases(tuple(sorted([*reduce, *relief], key=_priority)), tuple(sorted(increase, key=_priority)), denied)
@@ -91,12 +89,8 @@ def _relief(moves: Sequence[Move], available: Mapping[str, Decimal], room: Room,
         if not room.exceeded(move.symbol):
             continue
         least = shares_away_from_zero(rules.position_sizing.min_trade_size / move.price, move.lot)
-        most = min(
-            most_shares(move.price, move.lot, largest_trade(rules)),
-            abs(available.get(move.symbol, ZERO)),
-            abs(move.held),
-        )
-        qty = _closing(move, max(abs(move.reduce), least).copy_sign(move.reduce), most)
+        asked = min(max(abs(move.reduce), least), abs(move.held))
+        qty = _closing(move, asked.copy_sign(move.reduce), available, rules)
         if abs(qty) * move.price < rules.position_sizing.min_trade_size:
             continue
         room.trade(move.symbol, qty)
@@ -116,9 +110,14 @@ def _clip(qty: Decimal, most: Decimal) -> Decimal:
     return max(min(qty, most), -most)
 
 
-def _closing(move: Move, qty: Decimal, most: Decimal) -> Decimal:
-    clipped = _clip(qty, most)
-    return clipped if move.closing_lot is None else shares_toward_zero(clipped, move.closing_lot)
+def _closing(move: Move, asked: Decimal, available: Mapping[str, Decimal], rules: Rules) -> Decimal:
+    """What of these signed shares goes now: one part at least, else as many whole lots as the largest trade allows. All
+    that the move asks for is whole lots already, or the rest beside them."""
+    free = abs(available.get(move.symbol, ZERO))
+    clipped = _clip(asked, min(most_closed(move.price, move.part, rules), free))
+    if move.closing_lot is None or clipped == move.reduce:
+        return clipped
+    return shares_toward_zero(clipped, move.closing_lot)
 
 
 def _cut_text(asked: Decimal, kept: Decimal) -> str:

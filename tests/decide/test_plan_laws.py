@@ -62,12 +62,15 @@ def test_planned_means_that_there_is_an_order(planned: Planned) -> None:
         assert said == {o.symbol for o in decided.orders}
 
 
-def test_quantities_are_positive_multiples_of_the_lot(planned: Planned) -> None:
+def test_quantities_are_positive_multiples_of_the_lot_or_the_rest_beside_them(planned: Planned) -> None:
     for snapshot, rules, decided in planned:
+        now = {t.symbol: t.held_qty + t.pending_qty for t in decided.targets}
         instruments = {i.symbol: i for i in snapshot.instruments}
         for order in decided.orders:
             assert order.qty > 0
-            assert order.qty % lots(instruments[order.symbol], order, rules) == 0
+            lot = lots(instruments[order.symbol], order, rules)
+            rest = order.phase == "reduce" and order.qty < lot and order.qty == abs(now[order.symbol])
+            assert order.qty % lot == 0 or rest
 
 
 def test_client_order_ids_are_short_ours_and_unique(planned: Planned) -> None:
@@ -99,9 +102,10 @@ def test_an_id_tells_apart_what_its_readable_part_cannot() -> None:
 
 
 def test_orders_are_within_the_largest_and_the_smallest_size(planned: Planned) -> None:
-    """An increase is never below the smallest trade. A reduction is only where no more can be sent now (all that is
-    available, or one lot more would be too large) where it closes what is then opened on the other side, or all that
-    orders at work leave of a position that has to go."""
+    """An increase is never above the largest trade, a reduction only where it is one lot. An increase is never below
+    the smallest trade. A reduction is only where no more can be sent now (all that is available, or one lot more would
+    be too large), where it closes what is then opened on the other side, or all that orders at work leave of a position
+    that has to go."""
     for snapshot, rules, decided in planned:
         sizing = rules.position_sizing
         most = min(sizing.max_trade_size, sizing.max_order_value)
@@ -110,7 +114,10 @@ def test_orders_are_within_the_largest_and_the_smallest_size(planned: Planned) -
         instruments = {i.symbol: i for i in snapshot.instruments}
         for order in decided.orders:
             value = order.qty * order.price
-            assert value <= most
+            one_lot = lots(instruments[order.symbol], order, rules)
+            assert value <= most or (
+                order.phase == "reduce" and order.qty <= max(one_lot, instruments[order.symbol].lot)
+            )
             assert order.notional == value.quantize(Decimal("0.01"), "ROUND_DOWN")
             if value >= sizing.min_trade_size:
                 continue

@@ -142,7 +142,10 @@ SPLITS = [
     ("10", "0", "25", "0", "15"),
     ("-10", "0", "5", "10", "5"),
     ("10.5", "0", "4", "-7", "0"),  # whole shares only: rounded up, so that it ends within the target
-    ("10.5", "0", "0", "-10", "0"),  # the fraction cannot be sold
+    ("10.5", "0", "0", "-10", "0"),  # the fraction goes after the whole shares
+    ("0.5", "0", "0", "-0.5", "0"),  # all of it at once
+    ("10.5", "-10", "0", "-0.5", "0"),
+    ("0.5", "0", "-4", "-0.5", "-4"),
     ("10", "5", "12", "-3", "0"),
     ("0", "5", "0", "0", "0"),  # what is not there yet cannot be sold
     ("10", "5", "-4", "-10", "0"),  # no flip while an order is working

@@ -1,5 +1,5 @@
-"""The checks of a pair of exits just before it leaves. They stop what is no exit; no count of a day or a cycle holds
-one back, for a pair takes risk away, and no session does, for it rests until it is cancelled.
+"""The checks of a pair of exits just before it leaves. They stop what is no exit; no size and no count of a day or a
+cycle holds one back, for a pair takes risk away, and no session does, for it rests until it is cancelled.
 
 First what needs no reading (`refuse_unread`), then what does (`refuse_read`). The first refusal counts.
 """
@@ -118,14 +118,6 @@ def never_oversell(case: PairCase) -> Refusal | None:
     return Refusal("oversell", f"{said}, and the pair has {text_of(case.pair.qty)}")
 
 
-def order_quantity(case: PairCase) -> Refusal | None:
-    """Shares of one pair."""
-    most = case.rules.gate.max_order_quantity
-    if within(case.pair.qty, most):
-        return None
-    return Refusal("order_quantity", f"{text_of(case.pair.qty)} shares; gate.max_order_quantity is {text_of(most)}")
-
-
 def duplicate(case: PairCase) -> Refusal | None:
     """The same pair under another id, just now, that the broker has or may have."""
     pair, window = case.pair, case.rules.gate.duplicate_window_seconds
@@ -160,7 +152,7 @@ def repeats(pairs: Sequence[PairAttempt], since: datetime) -> int:
 Check = Callable[[PairCase], Refusal | None]
 UNREAD: Final[tuple[Check, ...]] = (form, intent, kill_switch, throttle_latched, not_closing)
 READ: Final[tuple[Check, ...]] = (
-    readings, sides_of_the_quote, reduces, never_oversell, order_quantity, duplicate, pairs_per_minute,
+    readings, sides_of_the_quote, reduces, never_oversell, duplicate, pairs_per_minute,
 )  # fmt: skip
 
 
