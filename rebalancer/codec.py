@@ -11,14 +11,25 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from rebalancer.decisions import Plan
-from rebalancer.documents import BadDocument, canonical, key_text, line_of, plain, read_json, read_text, sha256
+from rebalancer.documents import (
+    BadDocument,
+    canonical,
+    canonical_json,
+    key_text,
+    line_of,
+    plain,
+    read_json,
+    read_text,
+    sha256,
+)
 from rebalancer.facts import Snapshot
 from rebalancer.rules import Rules
+from rebalancer.stored_keys import PLAN_ADDED, RULES_ADDED, SNAPSHOT_ADDED, fill_in, leave_out
 
 __all__ = [
     "BadDocument",
@@ -27,11 +38,14 @@ __all__ = [
     "plan_text",
     "read_json",
     "read_plan",
+    "read_rules",
     "read_snapshot",
     "read_text",
     "rules_text",
     "seal",
     "sha256",
+    "snapshot_text",
+    "stored_rules",
 ]
 
 
@@ -39,8 +53,32 @@ ABSURD: Final = Decimal(10) ** 15  # no price, quantity or account is this large
 
 
 def rules_text(rules: Rules) -> str:
-    """The canonical text of rules, as stored and hashed."""
-    return canonical(rules.model_dump(mode="python"))
+    """The canonical text of rules, as stored and hashed: without keys that were added later while they change nothing
+    (`stored_keys`)."""
+    return canonical_json(leave_out(plain(rules.model_dump(mode="python")), RULES_ADDED))
+
+
+def stored_rules(text: str) -> dict[str, Any]:
+    """A stored text of rules as plain JSON with every key of today; one that was unknown then has the value that means
+    what the program did without it. Raises BadDocument."""
+    document = read_json(text, "stored rules")
+    if not isinstance(document, dict):
+        raise BadDocument("stored rules", "not a JSON object")
+    return fill_in(document, RULES_ADDED)
+
+
+def read_rules(text: str) -> Rules:
+    """The rules of a stored text, as `rules_text` wrote it, by this version or an older one. Raises BadDocument."""
+    try:
+        return Rules.model_validate(stored_rules(text))
+    except ValidationError as error:
+        raise _located(error, text, "stored rules") from None
+
+
+def snapshot_text(snapshot: Snapshot) -> str:
+    """The canonical text of a snapshot, as stored and hashed: without fields that were added later while they say
+    nothing (`stored_keys`)."""
+    return canonical_json(leave_out(plain(snapshot), SNAPSHOT_ADDED))
 
 
 def seal(plan: Plan, snapshot_text: str, rules_text: str) -> Plan:
@@ -50,7 +88,7 @@ def seal(plan: Plan, snapshot_text: str, rules_text: str) -> Plan:
 
 def plan_text(plan: Plan) -> str:
     """A plan as indented JSON in the documented key order."""
-    return json.dumps(plain(plan), indent=1, ensure_ascii=False, allow_nan=False)
+    return json.dumps(leave_out(plain(plan), PLAN_ADDED), indent=1, ensure_ascii=False, allow_nan=False)
 
 
 @cache
@@ -69,7 +107,7 @@ def read_snapshot(text: str, source: str = "snapshot") -> Snapshot:
     if not isinstance(document, dict) or document.get("schema") != "rebalancer.snapshot/1":
         raise BadDocument(f"{source}:1: schema", "not a rebalancer.snapshot/1 document")
     try:
-        snapshot = _snapshot_adapter().validate_python(document)
+        snapshot = _snapshot_adapter().validate_python(fill_in(document, SNAPSHOT_ADDED))
     except ValidationError as error:
         raise _located(error, text, source) from None
     for name, value in _numbers(snapshot):
@@ -86,9 +124,12 @@ def read_snapshot(text: str, source: str = "snapshot") -> Snapshot:
 
 
 def read_plan(text: str, source: str = "plan") -> Plan:
-    """Read a stored `rebalancer.plan/1` document. Raises BadDocument."""
+    """Read a stored `rebalancer.plan/1` document of this planner edition or an older one. Raises BadDocument."""
+    document = read_json(text, source)
     try:
-        return _plan_adapter().validate_python(read_json(text, source))
+        return _plan_adapter().validate_python(
+            fill_in(document, PLAN_ADDED) if isinstance(document, dict) else document
+        )
     except ValidationError as error:
         raise _located(error, text, source) from None
 

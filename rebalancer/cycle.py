@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from rebalancer.codec import canonical, plan_text, rules_text, seal
+from rebalancer.codec import plan_text, rules_text, seal, snapshot_text
 from rebalancer.decide import plan
 from rebalancer.decide.afford import afford
 from rebalancer.decide.judge import LOSS_LIMITS, breaches
@@ -139,13 +139,13 @@ def _traded(world: World, cycle_id: str, orders: Sequence[Order]) -> dict[str, O
 def _record(world: World, seen: Observation, rules: Rules, decided: Plan) -> Plan:
     """Claim the cycle and commit what it was decided from, before anything is sent."""
     snapshot = seen.snapshot
-    snapshot_text, said = canonical(snapshot), rules_text(rules)
-    sealed = seal(decided, snapshot_text, said)
+    seen_text, said = snapshot_text(snapshot), rules_text(rules)
+    sealed = seal(decided, seen_text, said)
     account_id = snapshot.account.id
     start = CycleStart(account_id, snapshot.cycle_id, world.mode, snapshot.as_of, world.version, sealed.rules_sha256)
     if not world.journal.begin_cycle(start):
         raise LockHeld(f"cycle {snapshot.cycle_id} has been run already")
-    world.journal.record_plan(account_id, snapshot.cycle_id, snapshot.as_of, snapshot_text, said, plan_text(sealed))
+    world.journal.record_plan(account_id, snapshot.cycle_id, snapshot.as_of, seen_text, said, plan_text(sealed))
     if seen.activities is not None:
         note_activities(
             world.journal, account_id, snapshot.cycle_id, seen.activities, snapshot.explanations, seen.prices

@@ -14,6 +14,7 @@ from rebalancer.outcomes import CycleOutcome, Outcome
 from rebalancer.values import Side
 
 PLAN_SCHEMA: Final = "rebalancer.plan/1"
+PLANNER_EDITION: Final = 2  # raised when a stored snapshot with stored rules is planned otherwise than before
 
 Phase = Literal["reduce", "increase"]
 PositionIntent = Literal["buy_to_open", "buy_to_close", "sell_to_open", "sell_to_close"]
@@ -87,7 +88,7 @@ class LimitUse(NamedTuple):
 
 class Plan(NamedTuple):
     """The whole decision of one cycle. `unsignalled` has one verdict per held symbol without a usable signal. The two
-    hashes are filled in when the plan is recorded (`codec.seal`)."""
+    hashes are filled in when the plan is recorded (`codec.seal`); `planner_edition` is of the code that decided."""
 
     cycle_id: str
     outcome: CycleOutcome
@@ -101,4 +102,5 @@ class Plan(NamedTuple):
     frozen: Mapping[str, str]
     snapshot_sha256: str = ""
     rules_sha256: str = ""
+    planner_edition: int = PLANNER_EDITION
     schema: Literal["rebalancer.plan/1"] = PLAN_SCHEMA

@@ -53,7 +53,12 @@ def plain(value: object) -> Any:
 
 def canonical(value: object) -> str:
     """The one text of a value that is hashed: sorted keys, no spaces, no NaN."""
-    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return canonical_json(plain(value))
+
+
+def canonical_json(document: Any) -> str:
+    """The same of what is plain JSON already."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def sha256(text: str) -> str:

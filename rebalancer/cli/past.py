@@ -86,14 +86,17 @@ def show_history(limit: int, config: Sequence[Path] | None, *, as_json: bool, co
 
 
 def replay_cycles(cycle_id: str | None, config: Sequence[Path] | None) -> int:
-    """Plan stored cycles again and print every difference; nothing when all plans come out the same."""
-    from rebalancer.session.archive import differences
+    """Plan stored cycles again. On stdout every difference that must not be, and exit code 1; nothing when there is
+    none. On stderr what today's planner would decide otherwise than the older edition that planned a cycle."""
+    from rebalancer.decisions import PLANNER_EDITION
+    from rebalancer.session.archive import replayed
     from rebalancer.session.setup import load_setup
     from rebalancer.world.journal import Journal
 
     setup = load_setup(config)
     if not _has_journal(setup):
         return Exit.USAGE
+    older: list[str] = []
     with Journal.open(setup.journal) as journal, progress("planning again") as heard:
         journal.verify()
         known = [c for c in journal.cycles(None, 10_000_000) if c.plan_sha256 is not None]
@@ -104,9 +107,14 @@ def replay_cycles(cycle_id: str | None, config: Sequence[Path] | None) -> int:
         found = 0
         for number, cycle in enumerate(wanted, 1):
             heard(f"cycle {number} of {len(wanted)}, {cycle.cycle_id}")
-            for line in differences(journal, cycle.cycle_id):
+            again = replayed(journal, cycle.cycle_id)
+            for line in again.wrong:
                 found += 1
                 sys.stdout.write(f"{cycle.cycle_id}: {line}\n")
+            older += [f"{cycle.cycle_id} (planner edition {again.edition}): {line}" for line in again.changed]
+    if older:
+        sys.stderr.write(f"note: this planner, edition {PLANNER_EDITION}, decides otherwise than older ones did:\n")
+        sys.stderr.write("".join(f"  {line}\n" for line in older))
     return Exit.UNEXPECTED if found else Exit.DONE
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rebalancer.codec import read_json
+from rebalancer.codec import read_rules
 from rebalancer.report.numbers import percent, price, shares
 from rebalancer.report.remembered import PastOrder, Remembered
 from rebalancer.rules import Rules
@@ -17,7 +17,7 @@ LOOKED_AT: Final = 5_000  # intents of all symbols, the newest: more than a mont
 
 def remembered(journal: Journal, account_id: str, cycle_id: str, symbol: str) -> Remembered:
     """The rules of that cycle, the protection as it stands now, and the symbol's last orders."""
-    rules = Rules.model_validate(read_json(journal.rules_text(cycle_id) or "{}", "stored rules"))
+    rules = read_rules(journal.rules_text(cycle_id) or "{}")
     return Remembered(
         weights=rules.signals.source_weights,
         min_trade=rules.position_sizing.min_trade_size,

@@ -83,7 +83,7 @@ def plan_file(
     snapshot: Path, config: Sequence[Path] | None, *, as_json: bool, exit_code: bool, save: Path | None = None
 ) -> int:
     """Plan a snapshot file: no network, no journal, no clock. Prints the plan."""
-    from rebalancer.codec import canonical, plan_text, read_snapshot, read_text, rules_text, seal
+    from rebalancer.codec import plan_text, read_snapshot, read_text, rules_text, seal, snapshot_text
     from rebalancer.decide import plan
     from rebalancer.rules import Rules
     from rebalancer.world.config import load_rules
@@ -95,7 +95,7 @@ def plan_file(
         loaded = load_rules(list(config), {})
         warn(loaded.warnings)
         rules = loaded.rules
-    decided = seal(plan(found, rules), canonical(found), rules_text(rules))
+    decided = seal(plan(found, rules), snapshot_text(found), rules_text(rules))
     if save is not None:
         from rebalancer.cli.agreed import save_plan
 

@@ -17,6 +17,7 @@ from rebalancer.codec import BadDocument, plain, read_json
 from rebalancer.report.records import REPORT_SCHEMA, RunRecord
 from rebalancer.report.redact import redact
 from rebalancer.report.summary import sentence, summary_of
+from rebalancer.stored_keys import PLAN_ADDED, fill_in
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -63,6 +64,8 @@ def read_report(text: str, source: str = "report") -> RunRecord:
     if not isinstance(document, dict) or document.get("schema") != REPORT_SCHEMA:
         raise BadDocument(f"{source}: schema", f"not a {REPORT_SCHEMA} document")
     document.pop("sentence", None)
+    if isinstance(document.get("plan"), dict):
+        fill_in(document["plan"], PLAN_ADDED)
     try:
         record = _adapter().validate_python(document)
         plain(record)  # refuses times without a zone

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from rebalancer.codec import canonical, plan_text, read_json, read_plan, read_snapshot, rules_text, seal
+from rebalancer.codec import plan_text, read_plan, read_rules, read_snapshot, rules_text, seal, snapshot_text
 from rebalancer.decide import plan
 from rebalancer.decide.reconcile import reconcile
 from rebalancer.decide.settle import OrderEnd
-from rebalancer.decisions import Plan
+from rebalancer.decisions import PLANNER_EDITION, Plan
 from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.report.records import Finding, Mode, OrderLine, RunRecord, RunSummary
 from rebalancer.report.summary import summary_of
@@ -76,16 +77,40 @@ def _unplanned(journal: Journal, cycle: CycleRecord) -> RunSummary:
     )
 
 
-def differences(journal: Journal, cycle_id: str) -> Iterator[str]:
-    """Plan a stored cycle again and say where the new plan differs from the stored one, line by line."""
-    snapshot_text, said = _text(journal.snapshot_text(cycle_id)), _text(journal.rules_text(cycle_id))
+class Replayed(NamedTuple):
+    """A stored cycle planned again. `wrong` is what must not be: a text that does not read back as it was stored, or
+    another plan by the same edition of the planner. `changed` is how today's planner would decide what an older
+    `edition` decided, line by line."""
+
+    edition: int
+    wrong: tuple[str, ...]
+    changed: tuple[str, ...]
+
+
+def replayed(journal: Journal, cycle_id: str) -> Replayed:
+    """Plan a stored cycle again with today's planner and compare it with the stored plan, byte for byte."""
+    seen_text, said = _text(journal.snapshot_text(cycle_id)), _text(journal.rules_text(cycle_id))
     stored = _text(journal.plan_text(cycle_id))
-    snapshot, rules = read_snapshot(snapshot_text), _rules(journal, cycle_id)
-    if canonical(snapshot) != snapshot_text:
-        yield "the snapshot does not read back as it was stored"
+    snapshot, rules, edition = read_snapshot(seen_text), read_rules(said), read_plan(stored).planner_edition
+    wrong = []
+    if snapshot_text(snapshot) != seen_text:
+        wrong.append("the snapshot does not read back as it was stored")
     if rules_text(rules) != said:
-        yield "the rules do not read back as they were stored"
-    again = plan_text(seal(plan(snapshot, rules), snapshot_text, said))
+        wrong.append("the rules do not read back as they were stored")
+    if edition > PLANNER_EDITION:
+        wrong.append(
+            f"planned by edition {edition}, and this program is edition {PLANNER_EDITION}: use a newer version"
+        )
+        return Replayed(edition, tuple(wrong), ())
+    again = seal(plan(snapshot, rules), seen_text, said)._replace(planner_edition=edition)
+    found = tuple(_differences(stored, plan_text(again)))
+    if edition == PLANNER_EDITION:
+        return Replayed(edition, (*wrong, *found), ())
+    return Replayed(edition, tuple(wrong), found)
+
+
+def _differences(stored: str, again: str) -> Iterator[str]:
+    """Where a plan's text differs from the stored one, line by line; nothing when it is the same."""
     if again == stored:
         return
     old, new = stored.splitlines(), again.splitlines()
@@ -114,7 +139,7 @@ def _lines(journal: Journal, decided: Plan, cycle: CycleRecord) -> tuple[OrderLi
 
 
 def _rules(journal: Journal, cycle_id: str) -> Rules:
-    return Rules.model_validate(read_json(_text(journal.rules_text(cycle_id)), "stored rules"))
+    return read_rules(_text(journal.rules_text(cycle_id)))
 
 
 def _text(found: str | None) -> str:

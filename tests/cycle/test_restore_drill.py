@@ -11,7 +11,7 @@ import pytest
 
 from rebalancer.decisions import Order
 from rebalancer.outcomes import CycleOutcome, OrderState
-from rebalancer.session.archive import differences
+from rebalancer.session.archive import replayed
 from rebalancer.world.books.acceptance import accept_books
 from rebalancer.world.books.adoption import UnknownOrders
 from rebalancer.world.books.closing import check_day
@@ -87,7 +87,7 @@ def test_the_drill(settled: MakeRig) -> None:
     assert journal.orders_sent(rig.account_id, done.snapshot.as_of.replace(hour=0))[0] == 3 + 5 + 1
     assert [e.body["reason"] for e in journal.events(kind="journal_restored")] == ["the disk died"]
     planned = [c.cycle_id for c in journal.cycles(rig.account_id) if c.plan_sha256 is not None]
-    assert [line for name in planned for line in differences(journal, name)] == []
+    assert [line for name in planned for line in replayed(journal, name).wrong] == []
     assert journal.verify() > 0
 
     again = rig.run({"JPM": 1.0, "HON": 1.0}, rules())

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 
+from rebalancer.decisions import PLANNER_EDITION
 from rebalancer.outcomes import CycleOutcome, OrderState, Outcome
-from rebalancer.session.archive import differences, past_record
+from rebalancer.session.archive import Replayed, past_record, replayed
 from rebalancer.world.brokers import ReadOnlyBroker
 from rebalancer.world.ports import LockHeld
 from tests.cycle.conftest import BASE, NEXT, MakeRig
@@ -82,7 +83,7 @@ def test_changing_signals_and_silent_replay(make_rig: MakeRig) -> None:
     checker.check(rig.url, rig.journal_file)
     journal = rig.process().journal
     for result in results:
-        assert list(differences(journal, result.snapshot.cycle_id)) == []
+        assert replayed(journal, result.snapshot.cycle_id) == Replayed(PLANNER_EDITION, (), ())
         record = past_record(journal, result.snapshot.cycle_id)
         assert record is not None
         assert (record.outcome, record.plan, record.verdicts) == (result.outcome, result.plan, result.verdicts)
@@ -99,7 +100,7 @@ def test_replay_notices_a_difference(settled: MakeRig, monkeypatch: pytest.Monke
 
     real = archive.plan
     monkeypatch.setattr(archive, "plan", lambda s, r: real(s, r)._replace(because="another"))
-    found = list(differences(rig.process().journal, result.snapshot.cycle_id))
+    found = list(replayed(rig.process().journal, result.snapshot.cycle_id).wrong)
     assert found
     assert all("another" in line for line in found)
 

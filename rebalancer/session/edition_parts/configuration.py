@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
+from rebalancer.codec import stored_rules
 from rebalancer.report.records import RuleChange
 from rebalancer.session.edition_parts.source import Source
 
@@ -22,7 +22,8 @@ def rules_changed(source: Source) -> Mapping[str, RuleChange]:
 
 
 def rule_differences(was: str, now: str) -> dict[str, RuleChange]:
-    """Every rule that differs between two stored texts of rules, keyed "section.key"."""
+    """Every rule that differs between two stored texts of rules, keyed "section.key"; what an older version did not
+    know has the value that it acted by."""
     found: dict[str, RuleChange] = {}
 
     def walk(place: str, old: object, new: object) -> None:
@@ -32,5 +33,5 @@ def rule_differences(was: str, now: str) -> dict[str, RuleChange]:
         elif old != new:
             found[place] = RuleChange(old, new)
 
-    walk("", json.loads(was), json.loads(now))
+    walk("", stored_rules(was), stored_rules(now))
     return found
