@@ -2,6 +2,7 @@
 # Run the whole suite: style, types, import rules, tests. With arguments: only pytest, with these arguments.
 # --campaign: the long runs instead, about two hours: a hundred thousand simulated cycles, SIGKILL at every boundary,
 # 5 000 power cuts, 20 000 damaged inputs of each kind, every planted bug (docs/reliability.md).
+# --date 2027-03-14 [arguments]: the tests on a machine with that date (or moment, in UTC): no test may know what day it is.
 set -eu
 cd "$(dirname "$0")"
 . scripts/environment.sh
@@ -10,6 +11,13 @@ export PYTHONPATH="$PWD" OPENBLAS_NUM_THREADS=1
 if [ "${1-}" = "--campaign" ]; then
   shift
   exec "$PYTHON" -m pytest -m campaign --durations=0 "$@"
+fi
+if [ "${1-}" = "--date" ]; then
+  SHIFTED_SECONDS=$("$PYTHON" -m tests.support.shifted "${2-}")
+  export SHIFTED_SECONDS PYTHONPATH="$PWD/tests/support/shifted:$PYTHONPATH"
+  shift 2
+  [ $# -gt 0 ] || set -- -n 2
+  set -- -W "ignore:Module already imported so cannot be rewritten; time_machine" "$@"
 fi
 if [ $# -gt 0 ]; then
   exec "$PYTHON" -m pytest "$@"
