@@ -50,9 +50,6 @@ class Phases(NamedTuple):
     denied: Mapping[str, Denial]
 
 
-HELD_BACK = (Outcome.HELD_WITHIN_BAND, Outcome.HELD_BELOW_MINIMUM)
-
-
 def phase(moves: Sequence[Move], available: Mapping[str, Decimal], room: Room, rules: Rules) -> Phases:
     """Order the trades of all moves. Reductions are limited to the shares that no other order holds; a limit of size
     only spreads them over cycles."""
@@ -82,9 +79,10 @@ def phase(moves: Sequence[Move], available: Mapping[str, Decimal], room: Room, r
 
 
 def _relief(moves: Sequence[Move], available: Mapping[str, Decimal], room: Room, rules: Rules) -> list[Trade]:
-    """Reductions held back by band or minimum that a cap needs all the same; each at least the minimum trade."""
+    """Reductions held back by band or minimum that a cap needs all the same; each at least the minimum trade. What may
+    not be opened, for whatever reason, may still be reduced; what is frozen may not."""
     found: list[Trade] = []
-    candidates = [m for m in moves if m.hold in HELD_BACK and m.reduce != 0]
+    candidates = [m for m in moves if m.reduce != 0 and m.hold is not None and not m.hold.startswith("FROZEN_")]
     for move in sorted(candidates, key=lambda m: (-abs(m.drift), m.symbol)):
         if not room.exceeded(move.symbol):
             continue

@@ -3,8 +3,9 @@
 The expected position is what the last closed cycle left plus every change since with a known cause (a late fill of
 ours, a trade by hand, a corporate action). A difference that nothing explains freezes its symbol for this cycle; when
 the same quantity is read again in the next cycle it is adopted, unless the whole reading is in doubt. An order whose
-state we do not know, and a foreign order on the other side of a symbol, freeze it too. When too much is frozen the
-whole cycle halts.
+state we do not know, a foreign order that still works, and orders of our own on both sides of a symbol freeze it too:
+nobody knows which of them fills first, so nothing beside them is safe from a trade through zero. When too much is
+frozen the whole cycle halts.
 """
 
 from __future__ import annotations
@@ -87,6 +88,11 @@ def reconcile(snapshot: Snapshot, rules: Rules) -> Book:
                 Outcome.FROZEN_OPEN_ORDER,
                 f"an order that is not ours ({order.side} {text_of(abs(rest))}) still {side} this position",
             )
+    for symbol, (buys, sells) in _both_sides(snapshot.open_orders).items():
+        said = (
+            f"orders of ours still buy {text_of(buys)} and sell {text_of(sells)}: nothing is sent until one side ends"
+        )
+        frozen.setdefault(symbol, Frozen(Outcome.FROZEN_OPEN_ORDER, said))
     return Book(
         held=held,
         available=available,
@@ -96,6 +102,17 @@ def reconcile(snapshot: Snapshot, rules: Rules) -> Book:
         findings=findings,
         unexplained={symbol: held.get(symbol, ZERO) for symbol in unexplained},
     )
+
+
+def _both_sides(orders: tuple[OpenOrder, ...]) -> Mapping[str, tuple[Decimal, Decimal]]:
+    """The symbols that orders of ours, whose state is known, still buy and still sell; unsigned shares of each."""
+    sides: dict[str, tuple[Decimal, Decimal]] = {}
+    for order in by_id(orders):
+        if order.ours and not order.unknown:
+            buys, sells = sides.get(order.symbol, (ZERO, ZERO))
+            rest = order.remaining
+            sides[order.symbol] = buys + max(rest, ZERO), sells + max(-rest, ZERO)
+    return {symbol: both for symbol, both in sides.items() if ZERO not in both}
 
 
 def by_id(orders: tuple[OpenOrder, ...]) -> list[OpenOrder]:

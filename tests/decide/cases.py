@@ -187,6 +187,33 @@ USABLE = [
         "",
         {"positions": book(A="300"), "open_orders": (order("A", "sell", "250"),)},
     ),
+    Case(
+        "our own orders on both sides",
+        Outcome.FROZEN_OPEN_ORDER,
+        "orders of ours still buy 7 and sell 4: nothing is sent until one side ends",
+        "",
+        {
+            "positions": book(A="10"),
+            "open_orders": (
+                order("A", "buy", "5"),
+                order("A", "buy", "2", client_order_id="o-2"),
+                order("A", "sell", "4", client_order_id="o-3"),
+            ),
+        },
+    ),
+    Case(
+        "what has traded of them is no side",
+        Outcome.PLANNED,
+        "score +1.00 x confidence 1.00; 185 shares to buy",
+        "buy 185 A",
+        {
+            "positions": book(A="10"),
+            "open_orders": (
+                order("A", "buy", "5"),
+                order("A", "sell", "4", client_order_id="o-3", filled_qty=D(4)),
+            ),
+        },
+    ),
 ]
 
 WORTH = [

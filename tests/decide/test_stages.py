@@ -84,7 +84,7 @@ def test_reconcile_tells_every_difference_and_the_worst_case() -> None:
     )
     assert found.pending == {"A": D(1)}
     assert found.worst_case == {"A": D(15), "B": D(-4), "C": D(3)}
-    assert (set(found.frozen), found.unexplained) == ({"C"}, {"C": D(3)})
+    assert (set(found.frozen), found.unexplained) == ({"A", "C"}, {"C": D(3)})
 
 
 def test_a_consensus_weighs_sources_and_confidence() -> None:
@@ -197,6 +197,31 @@ def test_a_cap_calls_upon_reductions_that_the_band_would_hold_back() -> None:
     assert [(o.side, str(o.qty), o.symbol, o.because) for o in decided.orders] == [
         ("sell", "4", "A", "a cap is exceeded: reduced although the drift is small")
     ]
+
+
+RESTRICTED = [
+    # what forbids to open more, and what is sold all the same: A and B together may be 300 shares, and are 304
+    ({"max_stop_distance": 0.02}, {}, {"A": "3", "B": "2"}),
+    ({"max_positions": 0}, {}, {"A": "4"}),
+    ({}, {"A": NOW, "B": NOW}, {"A": "3", "B": "2"}),
+]
+
+
+@pytest.mark.parametrize(("risk", "stopped_out", "sold"), RESTRICTED)
+def test_a_bar_on_opening_never_stops_a_reduction_that_a_cap_demands(
+    risk: dict[str, Any], stopped_out: dict[str, Any], sold: dict[str, str]
+) -> None:
+    facts = snapshot(
+        "AB",
+        instruments=(instrument("A", sector="E"), instrument("B", sector="E")),
+        positions=book(A="154", B="150"),
+        signals=(signal("A"), signal("B")),
+        stopped_out=stopped_out,
+    )
+    sized = {**HUGE, "no_trade_band": {"absolute": 0.01}}
+    decided = plan(facts, rules(position_sizing=sized, risk_management={"max_sector_exposure": 0.15, **risk}))
+    assert {o.symbol: f"{o.qty:f}" for o in decided.orders if o.phase == "reduce"} == sold
+    assert {o.because for o in decided.orders} == {"a cap is exceeded: reduced although the drift is small"}
 
 
 def test_draft_writes_market_and_limit_orders() -> None:
