@@ -61,7 +61,9 @@ class PositionSizing(_Section):
     max_short_exposure: Exposure | None = Field(None, description="largest sum of short weights; null: no own limit")
     min_trade_size: Money = Field(Decimal("100.0"), description="USD; smaller trades are not worth sending")
     max_trade_size: Money = Field(Decimal("10000.0"), description="USD; a larger trade is spread over cycles")
-    max_order_value: Money = Field(Decimal("15000.0"), description="USD; hard ceiling of an order; a reduction may be one lot")
+    max_order_value: Money = Field(
+        Decimal("15000.0"), description="USD; hard ceiling of an order; a reduction may be one lot"
+    )
     method: Literal["fixed_fraction", "proportional", "inverse_volatility", "equal"] = "fixed_fraction"
     volatility_target: float = Field(0.30, gt=0, le=5, description="annualised; scales a name by target / its own")
     volatility_scale_min: float = Field(0.5, gt=0, le=1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -20,9 +21,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 def shift(seconds: int) -> None:
     """Shift this process, for good."""
+    sys.modules["pytest"] = None  # type: ignore[assignment]  # time_machine would import it, in every process
     import time_machine
 
+    del sys.modules["pytest"]
     time_machine.travel(time.time() + seconds, tick=True).start()
+    time.time()  # it ticks from the first question on
     for name in ("stat", "lstat", "fstat"):
         setattr(os, name, _shifted_stat(getattr(os, name), seconds))
     os.utime = _shifted_utime(os.utime, seconds)
