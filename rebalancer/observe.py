@@ -18,6 +18,7 @@ from rebalancer.facts import Position, Signal, Snapshot
 from rebalancer.values import ZERO
 from rebalancer.world.books.acceptance import are_accepted, is_new_on_purpose
 from rebalancer.world.books.activities import ActivitiesRead, last_read, read_activities, used_activities
+from rebalancer.world.books.adoption import FIRST_LOOK_BACK, INSTANT
 from rebalancer.world.books.causes import causes
 from rebalancer.world.books.flows import cash_has_jumped, close_before, known_flows, new_flows, with_flows
 from rebalancer.world.books.latches import latched_since
@@ -32,8 +33,6 @@ from rebalancer.world.protection import NoProtection, Protection, Seen
 from rebalancer.world.reference import Reference, day_start, open_session
 from rebalancer.world.traffic import Traffic
 
-INSTANT: Final = timedelta(microseconds=1)
-FIRST_LOOK_BACK: Final = timedelta(days=7)
 SIGNALS_AT_MOST: Final = timedelta(days=31)  # the largest signals.max_age_minutes that there may be
 
 Gather = Callable[[Callable[[Callable[[], Any]], Any], Sequence[Callable[[], Any]]], list[Any]]

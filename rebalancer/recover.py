@@ -23,6 +23,9 @@ from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.rules import Rules
 from rebalancer.values import ZERO
 from rebalancer.world.books.adoption import (
+    PREFIX as ADOPTING,
+)
+from rebalancer.world.books.adoption import (
     UnknownOrders,
     begin_adoption,
     end_adoption,
@@ -77,7 +80,10 @@ def _recover(world: World, broker: Broker, rules: Rules) -> None:
         raise WrongAccount(f"the broker's account is {asked}, the journal's is {world.account_id}")
     _resolve(world, broker, rules, unresolved)
     for cycle in dead:
-        _abandon(world, cycle)
+        if cycle.cycle_id.startswith(f"{ADOPTING}-"):  # its orders are written down; nothing else was to be done
+            end_adoption(world.journal, broker, world.account_id, cycle.cycle_id)
+        else:
+            _abandon(world, cycle)
     if waits:
         _adopt_missing(world, broker, rules)
 

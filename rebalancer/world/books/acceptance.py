@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
 
 from rebalancer.outcomes import CycleOutcome
-from rebalancer.world.books.adoption import waiting_for_a_person
+from rebalancer.world.books.adoption import (
+    ACCEPTED,
+    FIRST,
+    NOBODY,
+    RESTORED,
+    named_to_a_new_journal,
+    takes_all,
+    waiting_for_a_person,
+)
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import CycleEnd
 
-NOBODY: Final = ""  # a new journal does not know its account yet
-ACCEPTED: Final = "books_accepted"  # the event's kind
-FIRST: Final = "first"
-RESTORED: Final = "restored"
+__all__ = ["ACCEPTED", "NOBODY", "accept_books", "are_accepted", "is_new_on_purpose"]
 
 
 def accept_books(journal: Journal, account_id: str, at: datetime, reason: str) -> bool:
     """Let the next cycle take the broker's positions as they are, and begin a new high-water mark. Returns whether the
     last cycle had halted for its books, or the last run was stopped by orders that this journal lacks (an older copy
-    was restored; exactly those are accepted), or there is no cycle yet: then orders of an earlier journal are accepted.
-    Otherwise there is nothing to accept and nothing is written."""
+    was restored; exactly those are accepted), or there is no cycle yet: then the orders of an earlier journal that
+    stopped the first run are accepted, or before any run, those that its first start finds. Otherwise there is nothing
+    to accept and nothing is written."""
     last = journal.last_end(account_id) if account_id else None
     if last is None and not journal.cycles(None, 1):
-        body = {"reason": reason, "because": "this journal is new and the account is not"}
+        body: dict[str, object] = {"reason": reason, "because": "this journal is new and the account is not"}
+        if named := named_to_a_new_journal(journal):
+            body["orders"] = list(named)
         journal.record_event(NOBODY, None, at, ACCEPTED, FIRST, body)
         return True
     halted = last if last is not None and last.outcome is CycleOutcome.HALTED_UNRECONCILED else None
@@ -40,8 +47,8 @@ def accept_books(journal: Journal, account_id: str, at: datetime, reason: str) -
 
 
 def is_new_on_purpose(journal: Journal) -> bool:
-    """Whether a person has said that this journal begins anew though the account has orders of an earlier one."""
-    return bool(journal.recall(NOBODY, ACCEPTED, keys=[FIRST]))
+    """Whether a person has said that this journal begins anew, whatever orders of an earlier one there are."""
+    return takes_all(journal)
 
 
 def are_accepted(journal: Journal, last: CycleEnd | None) -> bool:

@@ -1,7 +1,8 @@
-"""Orders of ours that the broker has and the journal lacks, because an older copy of it was restored.
+"""Orders of ours that the broker has and the journal lacks: an older copy of it was restored, or it begins anew.
 
 1. the reading finds them: nothing is sent, and their ids are written down (`note_unknown`)
-2. a person accepts exactly those ids (`acceptance.accept_books`); one that turns up later stops everything again
+2. a person accepts exactly those ids (`acceptance.accept_books`); one that turns up later stops everything again. A
+   journal that is to begin anew before anything was named accepts what the broker lists at its first start
 3. the next start writes them into the journal as orders of a cycle of their own, brings them to their ends, and closes
    that cycle with the broker's positions: from there on they are orders as any other
 """
@@ -13,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from rebalancer.codec import canonical, sha256
+from rebalancer.decide.draft import ID_PREFIX
 from rebalancer.outcomes import CycleOutcome
 from rebalancer.values import ZERO
 from rebalancer.world.journal.journal import Journal
@@ -20,6 +22,12 @@ from rebalancer.world.journal.records import CycleEnd, CycleStart, Intent
 from rebalancer.world.ports import LOOK_BACK, AnotherProgram, BrokerOrder, ReadBroker
 
 KIND: Final = "unknown_orders"  # body: {"orders": [client order ids]}
+ACCEPTED: Final = "books_accepted"  # an event's kind; of `NOBODY`, a person said that the journal begins anew
+NOBODY: Final = ""  # a new journal does not know its account yet
+FIRST: Final = "first"
+RESTORED: Final = "restored"
+FIRST_LOOK_BACK: Final = timedelta(days=7)  # how far a journal without any cycle looks for orders of an earlier one
+INSTANT: Final = timedelta(microseconds=1)
 PREFIX: Final = "adopted"  # of the ids of adopting cycles
 REASON: Final = "adopted"
 SHOWN: Final = 5
@@ -64,28 +72,58 @@ def _noted(journal: Journal, account_id: str) -> tuple[str, ...]:
     return tuple(str(name) for name in last[-1].body["orders"])
 
 
+def named_to_a_new_journal(journal: Journal) -> tuple[str, ...]:
+    """The orders that stopped the first run of a journal without any cycle."""
+    notes = journal.events(kind=KIND)
+    return waiting_for_a_person(journal, notes[-1].account_id) if notes else ()
+
+
 def accepted_orders(journal: Journal, account_id: str) -> frozenset[str]:
     """Every order that a person ever accepted as ours."""
-    found = journal.recall(account_id, "books_accepted")
+    found = (*journal.recall(NOBODY, ACCEPTED), *journal.recall(account_id, ACCEPTED))
     return frozenset(str(name) for event in found for name in event.body.get("orders", ()))
 
 
+def takes_all(journal: Journal) -> bool:
+    """Whether a person has said that this journal begins anew, before any order of an earlier one had been named."""
+    return any("orders" not in event.body for event in journal.recall(NOBODY, ACCEPTED, keys=[FIRST]))
+
+
 def lacks_orders(journal: Journal, account_id: str) -> bool:
-    """Whether the journal still lacks an order that a person has accepted."""
+    """Whether the journal still lacks an order that a person has accepted, or may."""
+    if takes_all(journal) and journal.last_end(account_id) is None:
+        return True
     accepted = accepted_orders(journal, account_id)
     return len(journal.orders(accepted)) < len(accepted)
 
 
 def missing_orders(journal: Journal, broker: ReadBroker, account_id: str) -> tuple[BrokerOrder, ...]:
-    """The accepted orders that the journal lacks still, as the broker has them, oldest first."""
+    """The accepted orders that the journal lacks still, as the broker has them, oldest first. A journal that begins
+    anew with whatever there is names it first: what turns up later is not accepted."""
+    listed: dict[str, BrokerOrder] | None = None
+    if takes_all(journal) and journal.last_end(account_id) is None:
+        listed = _listed(journal, broker, account_id)
+        names = sorted(name for name in listed if name.startswith(ID_PREFIX))
+        if not set(names) <= accepted_orders(journal, account_id):
+            said = {"because": "this journal begins anew", "orders": names}
+            journal.record_event(account_id, None, broker.now(), ACCEPTED, RESTORED, said)
     accepted = accepted_orders(journal, account_id)
     wanted = accepted - set(journal.orders(accepted))
     if not wanted:
         return ()
-    last = journal.last_end(account_id)
-    listed = {o.client_order_id: o for o in broker.orders(last.orders_after if last is not None else None)}
+    listed = _listed(journal, broker, account_id) if listed is None else listed
     found = [listed.get(name) or broker.find_order(name) for name in sorted(wanted)]
     return tuple(sorted((o for o in found if o is not None), key=lambda o: (o.submitted_at, o.client_order_id)))
+
+
+def _listed(journal: Journal, broker: ReadBroker, account_id: str) -> dict[str, BrokerOrder]:
+    """The broker's orders since the last cycle, by our id; without any, of some days and all that still work."""
+    last = journal.last_end(account_id)
+    after = last.orders_after if last is not None else None
+    if after is None:
+        working = broker.orders(None)
+        after = min([broker.now() - FIRST_LOOK_BACK, *(o.submitted_at - INSTANT for o in working)])
+    return {o.client_order_id: o for o in broker.orders(after)}
 
 
 def begin_adoption(journal: Journal, start: CycleStart, orders: Sequence[BrokerOrder]) -> str:
@@ -99,7 +137,7 @@ def begin_adoption(journal: Journal, start: CycleStart, orders: Sequence[BrokerO
     journal.begin_cycle(start._replace(cycle_id=name))
     journal.record_intents(start.account_id, [_intent(order, name) for order in orders])
     for order in orders:
-        said = f"adopted after a restore: the broker says {order.status}"
+        said = f"adopted, since this journal lacked it: the broker says {order.status}"
         journal.record_order(
             start.account_id, order.client_order_id, start.at, order.state, order.filled_qty, order.filled_avg_price,
             order.id, REASON, said,
@@ -110,14 +148,14 @@ def begin_adoption(journal: Journal, start: CycleStart, orders: Sequence[BrokerO
 def end_adoption(journal: Journal, broker: ReadBroker, account_id: str, cycle_id: str) -> None:
     """Close that cycle with the account as the broker tells it: its positions are the new books."""
     last = journal.last_end(account_id)
-    listed = broker.orders(last.orders_after if last is not None else None)
+    listed = _listed(journal, broker, account_id).values()
     positions, account = broker.positions(), broker.account()
     now = broker.now()
     mine = journal.orders_of(cycle_id, account_id)
     fills = dict(last.fills_seen) if last is not None else {}
     fills |= {o.id: o.filled_qty for o in listed}
     fills |= {o.broker_id: o.filled_qty for o in mine if o.broker_id is not None}
-    working = [o.submitted_at - timedelta(microseconds=1) for o in listed if not o.state.is_final]
+    working = [o.submitted_at - INSTANT for o in listed if not o.state.is_final]
     body = {
         "level": "warning",
         "code": REASON,
@@ -131,7 +169,7 @@ def end_adoption(journal: Journal, broker: ReadBroker, account_id: str, cycle_id
             cycle_id=cycle_id,
             at=now,
             outcome=CycleOutcome.COMPLETED,
-            because=f"{len(mine)} orders adopted after a restore",
+            because=f"{len(mine)} orders adopted that this journal lacked",
             expected_positions={p.symbol: p.qty for p in positions if p.qty != ZERO},
             unexplained={},
             orders_after=min([now - LOOK_BACK, *working]),
