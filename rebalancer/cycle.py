@@ -233,7 +233,9 @@ def _affordable(
 def may_cost(reductions: Sequence[Order], ends: Mapping[str, OrderEnd]) -> Decimal:
     """USD that purchases among the reductions may still cost, whose end the broker has not told."""
     left = [(o, ends[o.client_order_id]) for o in reductions if o.side == "buy"]
-    return sum(((o.qty - end.filled_qty) * o.price for o, end in left if not end.state.is_final), ZERO)
+    return sum(
+        ((o.qty - end.filled_qty) * (o.limit_price or o.price) for o, end in left if not end.state.is_final), ZERO
+    )
 
 
 def _none(orders: Sequence[Order], why: str) -> tuple[tuple[Order, ...], dict[str, OrderEnd]]:

@@ -49,7 +49,8 @@ class Target(NamedTuple):
 
 
 class Order(NamedTuple):
-    """One order as it will be sent. `notional` is qty x decision price; `drift` the weight it closes (priority)."""
+    """One order as it will be sent. `notional` is qty x limit price, for a market order qty x decision
+    price; `drift` the weight it closes (priority)."""
 
     client_order_id: str
     phase: Phase

@@ -62,7 +62,7 @@ class PositionSizing(_Section):
     min_trade_size: Money = Field(Decimal("100.0"), description="USD; smaller trades are not worth sending")
     max_trade_size: Money = Field(Decimal("10000.0"), description="USD; a larger trade is spread over cycles")
     max_order_value: Money = Field(
-        Decimal("15000.0"), description="USD; hard ceiling of an order; a reduction may be one lot"
+        Decimal("15000.0"), description="USD; hard ceiling of an order (reductions: or one lot)"
     )
     method: Literal["fixed_fraction", "proportional", "inverse_volatility", "equal"] = "fixed_fraction"
     volatility_target: float = Field(0.30, gt=0, le=5, description="annualised; scales a name by target / its own")

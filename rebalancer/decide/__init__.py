@@ -25,15 +25,16 @@ from rebalancer.decide.aim import Aim, Aims, aim
 from rebalancer.decide.bar import Bar
 from rebalancer.decide.diff import Move, diff
 from rebalancer.decide.draft import draft
-from rebalancer.decide.fund import Budget, Purse, fund
+from rebalancer.decide.fund import Budget, Purse, Turnover, fund
 from rebalancer.decide.judge import Judgement, judge
 from rebalancer.decide.leave import leave
 from rebalancer.decide.measure import measure
 from rebalancer.decide.night import night
 from rebalancer.decide.phase import Denial, Trade, phase
+from rebalancer.decide.pricing import above_value
 from rebalancer.decide.reconcile import Book, reconcile
 from rebalancer.decide.room import Room
-from rebalancer.decide.select import select, within_turnover
+from rebalancer.decide.select import select
 from rebalancer.decide.settle import Ending, first_verdicts
 from rebalancer.decisions import Order, Plan, Target
 from rebalancer.facts import Snapshot, coins
@@ -63,7 +64,7 @@ def plan(snapshot: Snapshot, rules: Rules) -> Plan:
     moves = diff(aims.targets, book, prices, instruments, capital, rules)
     if not judgement.leave:
         moves = select(moves, rules.selection)
-    room = opening_room(book, prices, aims, capital)
+    room = opening_room(snapshot, book, prices, aims, capital)
     before = room.used()
     phases = phase(moves, book.available, room, rules)
     denied: dict[str, Denial] = dict(phases.denied)
@@ -75,12 +76,11 @@ def plan(snapshot: Snapshot, rules: Rules) -> Plan:
     if judgement.denied is not None:
         denied |= {t.symbol: Denial(judgement.denied, judgement.because) for t in increases}
         increases = []
-    increases, too_much = within_turnover(reductions, increases, capital, rules.selection)
-    denied |= too_much
     released = _released(reductions)
     power, cash = snapshot.account.buying_power + released, snapshot.account.cash + released
     purse = Purse(power, cash, coins(snapshot.instruments), rules)
-    funded = fund(increases, prices.ask, after_reduce, purse, budget, rules)
+    turnover = Turnover(reductions, capital, rules.selection)
+    funded = fund(increases, prices.ask, after_reduce, purse, budget, turnover, rules)
     denied |= funded.denied
 
     orders = tuple(
@@ -109,10 +109,11 @@ def plan(snapshot: Snapshot, rules: Rules) -> Plan:
     )
 
 
-def opening_room(book: Book, prices: Prices, aims: Aims, capital: Decimal) -> Room:
+def opening_room(snapshot: Snapshot, book: Book, prices: Prices, aims: Aims, capital: Decimal) -> Room:
     """The room under every cap as the cycle finds it, with the worst case of all open orders counted."""
     own = {a.symbol: a.own_cap for a in aims.targets}
-    return Room(book.worst_case, prices.value, own, aims.groups, capital)
+    above = above_value(snapshot.open_orders, book.worst_case, prices.value)
+    return Room(book.worst_case, prices.value, own, aims.groups, capital, above)
 
 
 def _doubts(
@@ -182,7 +183,7 @@ def _allowed(trades: Sequence[Trade], budget: Budget, denied: dict[str, Denial])
 def _released(reductions: Sequence[Trade]) -> Decimal:
     """The buying power that sales should bring, USD: a long sold at cost of margin and cash brings its value, a short
     bought back at least nothing is counted for."""
-    return sum((-t.qty * t.price for t in reductions if t.qty < 0), ZERO)
+    return sum((-t.qty * t.paid for t in reductions if t.qty < 0), ZERO)
 
 
 def _endings(

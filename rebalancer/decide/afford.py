@@ -17,6 +17,7 @@ from rebalancer.decide.groups import group
 from rebalancer.decide.judge import judge
 from rebalancer.decide.lots import trade_lot
 from rebalancer.decide.phase import Denial, Trade
+from rebalancer.decide.pricing import above_value
 from rebalancer.decide.reconcile import reconcile
 from rebalancer.decide.room import Room
 from rebalancer.decisions import Order, Plan
@@ -50,7 +51,8 @@ def afford(plan: Plan, snapshot: Snapshot, rules: Rules, account: Account, fille
     symbols = sorted({*book.worst_case, *(t.symbol for t in plan.targets)})
     own = {t.symbol: t.own_cap for t in plan.targets}
     groups = group(symbols, instruments, glide(snapshot.as_of, snapshot.session, rules), rules)
-    room = Room(book.worst_case, prices.value, own, groups, plan.capital)
+    above = above_value(snapshot.open_orders, book.worst_case, prices.value)
+    room = Room(book.worst_case, prices.value, own, groups, plan.capital, above)
     room = room.copy_with(filled.items())
     trades = [
         Trade(
@@ -58,6 +60,7 @@ def afford(plan: Plan, snapshot: Snapshot, rules: Rules, account: Account, fille
             "increase",
             o.qty if o.side == "buy" else -o.qty,
             o.price,
+            o.limit_price or o.price,
             trade_lot(instruments[o.symbol], rules, is_long=o.side == "buy"),
             o.drift,
             o.because,
@@ -65,7 +68,7 @@ def afford(plan: Plan, snapshot: Snapshot, rules: Rules, account: Account, fille
         for o in increases
     ]
     purse = Purse(account.buying_power, account.cash, coins(snapshot.instruments), rules)
-    funded = fund(trades, prices.ask, room, purse, None, rules)
+    funded = fund(trades, prices.ask, room, purse, None, None, rules)
     by_symbol = {o.symbol: o for o in increases}
     return Afforded(
         tuple(
@@ -80,7 +83,7 @@ def _resized(order: Order, trade: Trade, ask: Decimal, rules: Rules, *, is_coin:
     qty = abs(trade.qty)
     return order._replace(
         qty=qty,
-        notional=cents_toward_zero(qty * order.price),
+        notional=cents_toward_zero(qty * trade.paid),
         reserve=reserve_per_share(ask, rules, is_coin=is_coin, is_long=trade.qty > 0) * qty,
         because=trade.because,
     )

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from rebalancer.decide.admit import Prices
 from rebalancer.decide.aim import Aim
 from rebalancer.decide.lots import closing_lot, part_lot, trade_lot
+from rebalancer.decide.pricing import order_price
 from rebalancer.decide.reconcile import Book
 from rebalancer.facts import Instrument
 from rebalancer.outcomes import Outcome
@@ -32,10 +33,11 @@ class Move(NamedTuple):
     """What one name's target asks for. `reduce` and `increase` are signed shares to trade toward and away from zero;
     `hold` says why nothing is traded. `target` is signed shares, `drift` the weight to close (target - now, with
     pending orders counted), `band` the half width of the no-trade band, both fractions of capital; `part` the
-    fewest shares that a reduction is spread in."""
+    fewest shares that a reduction is spread in, `paid` what an order's value is told at, USD per share."""
 
     symbol: str
     price: Decimal
+    paid: Decimal
     lot: Decimal
     closing_lot: Decimal | None
     part: Decimal
@@ -59,10 +61,11 @@ def diff(
     rules: Rules,
 ) -> tuple[Move, ...]:
     """One move per target, in the order of the targets."""
-    return tuple(_move(aim, book, prices.usable[aim.symbol], instruments[aim.symbol], capital, rules) for aim in aims)
+    return tuple(_move(aim, book, prices, instruments[aim.symbol], capital, rules) for aim in aims)
 
 
-def _move(aim: Aim, book: Book, price: Decimal, instrument: Instrument, capital: Decimal, rules: Rules) -> Move:
+def _move(aim: Aim, book: Book, prices: Prices, instrument: Instrument, capital: Decimal, rules: Rules) -> Move:
+    price = prices.usable[aim.symbol]
     held = book.held.get(aim.symbol, ZERO)
     pending = book.pending.get(aim.symbol, ZERO)
     lot = trade_lot(instrument, rules, is_long=aim.weight >= 0)
@@ -78,15 +81,17 @@ def _move(aim: Aim, book: Book, price: Decimal, instrument: Instrument, capital:
     reduce, increase = split(held, pending, target, lot, instrument)
     if drift * float(held) > 0:
         reduce = ZERO  # the target is larger and only its rounding is smaller: nothing is sold for that
-    hold, because = _hold(aim, drift, band, reduce, increase, price, target, held, rules)
+    paid = order_price("buy" if reduce + increase > 0 else "sell", instrument, prices, rules)
+    hold, because = _hold(aim, drift, band, reduce, increase, price, paid, target, held, rules)
     nothing = hold is not Outcome.HELD_WITHIN_BAND and reduce == increase == 0
     if (hold is None or nothing) and pending * (target - now) < 0:
         hold, because = Outcome.FROZEN_OPEN_ORDER, "an order of ours on the other side is still working"
     closes_in = closing_lot(instrument, is_long=held >= 0)
     part = part_lot(instrument, rules, is_long=held >= 0)
     return Move(
-        aim.symbol, price, lot, closes_in, part, held, pending, target, reduce, increase, drift, band, hold, because
-    )
+        aim.symbol, price, paid, lot, closes_in, part, held, pending, target, reduce, increase, drift, band, hold,
+        because,
+    )  # fmt: skip
 
 
 def split(
@@ -133,6 +138,7 @@ def _hold(
     reduce: Decimal,
     increase: Decimal,
     price: Decimal,
+    paid: Decimal,
     target: Decimal,
     held: Decimal,
     rules: Rules,
@@ -156,7 +162,7 @@ def _hold(
         if target == held and held != 0:
             return Outcome.HELD_AT_TARGET, f"holds the target of {text_of(target)} shares"
         return Outcome.HELD_BELOW_MINIMUM, f"the target of {abs(aim.weight):.2%} is less than one lot at {price:,.2f}"
-    value = max(abs(reduce), abs(increase)) * price
+    value = max(abs(reduce), abs(increase)) * paid
     if aim.denial is not None and aim.denial is not Outcome.DENIED_SHORT:
         return None, reason_text(aim)  # what has to go is not too small to go
     if value < rules.position_sizing.min_trade_size:

@@ -10,22 +10,21 @@ from __future__ import annotations
 
 import hashlib
 import re
-from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
 from rebalancer.decide.admit import Prices
-from rebalancer.decide.fund import BASIS_POINTS, reserve_per_share
+from rebalancer.decide.fund import reserve_per_share
 from rebalancer.decide.phase import Trade
+from rebalancer.decide.pricing import limit_price
 from rebalancer.decisions import Order, Phase, PositionIntent
 from rebalancer.facts import Instrument
 from rebalancer.rules import Rules
-from rebalancer.values import CENT, ZERO, Side, cents_toward_zero, decimal_near, price_to_tick_for
+from rebalancer.values import ZERO, Side, cents_toward_zero
 
 ID_PREFIX: Final = "rb-"
 ID_LENGTH_MAX: Final = 48
 LEAD: Final = "1ST"  # no symbol begins with a digit
-PENNY_TICK: Final = Decimal("0.0001")  # Alpaca: four decimals below one dollar, two from there on
 
 
 def draft(
@@ -38,7 +37,8 @@ def draft(
     *,
     leads: bool = False,
 ) -> Order:
-    """The order of one trade. Notional is in USD at the decision price, rounded toward zero to cents.
+    """The order of one trade. Notional is in USD at the limit price (market orders: the decision price), rounded toward
+    zero to cents.
 
     leads: it is the first of its phase.
     """
@@ -47,9 +47,6 @@ def draft(
     opening = trade.phase == "increase"
     is_coin = instrument.asset_class == "crypto"
     qty = abs(trade.qty)
-    limit_price = None
-    if rules.execution.order_type == "limit":
-        limit_price = _limit_price(side, trade.symbol, instrument, prices, rules)
     reserve = (
         reserve_per_share(prices.ask[trade.symbol], rules, is_coin=is_coin, is_long=is_long) * qty if opening else ZERO
     )
@@ -59,9 +56,9 @@ def draft(
         symbol=trade.symbol,
         side=side,
         qty=qty,
-        notional=cents_toward_zero(qty * trade.price),
+        notional=cents_toward_zero(qty * trade.paid),
         type=rules.execution.order_type,
-        limit_price=limit_price,
+        limit_price=limit_price(side, instrument, prices, rules),
         time_in_force="gtc" if is_coin else "day",
         position_intent=_intent(side, opening=opening),
         price=trade.price,
@@ -85,16 +82,6 @@ def order_id(account_id: str, cycle_id: str, phase: Phase, symbol: str, attempt:
 @lru_cache(maxsize=8)
 def _letters(cycle_id: str) -> str:
     return re.sub(r"[^0-9A-Za-z]", "", cycle_id)
-
-
-def _limit_price(side: Side, symbol: str, instrument: Instrument, prices: Prices, rules: Rules) -> Decimal:
-    """A marketable limit: the far side of the quote and some basis points beyond, rounded to the passive side."""
-    offset = decimal_near(rules.execution.limit_offset_bps) / BASIS_POINTS
-    far = prices.ask[symbol] * (1 + offset) if side == "buy" else prices.bid[symbol] * (1 - offset)
-    tick = instrument.tick
-    if instrument.asset_class == "us_equity":
-        tick = max(instrument.tick, CENT) if far >= 1 else PENNY_TICK
-    return price_to_tick_for(side, far, tick)
 
 
 def _intent(side: Side, *, opening: bool) -> PositionIntent:

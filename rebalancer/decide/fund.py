@@ -12,10 +12,11 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from rebalancer.decide.phase import Denial, Trade
+from rebalancer.decide.pricing import BASIS_POINTS
 from rebalancer.decide.room import Room
 from rebalancer.facts import Day
 from rebalancer.outcomes import Outcome
-from rebalancer.rules import Rules
+from rebalancer.rules import Rules, Selection
 from rebalancer.values import ZERO, decimal_near, shares_toward_zero, text_of
 
 # What the broker sets aside for a market order that opens a position (Alpaca, "Placing Orders" and the market order
@@ -25,7 +26,6 @@ COLLAR_LOW: Final = Decimal("1.04")
 COLLAR_HIGH: Final = Decimal("1.025")
 COLLAR_SHORT: Final = Decimal("1.04")
 COLLAR_CRYPTO: Final = Decimal("1.02")
-BASIS_POINTS: Final = Decimal(10_000)
 
 
 class Purse:
@@ -46,6 +46,26 @@ class Purse:
         """Take USD out of both."""
         self._power -= money
         self._cash -= money
+
+
+class Turnover:
+    """How much may still be traded in this cycle, USD: the value of all reductions counts, and holds none back."""
+
+    def __init__(self, reductions: Sequence[Trade], capital: Decimal, wish: Selection) -> None:
+        self._most = wish.max_turnover
+        self._left = decimal_near(wish.max_turnover or 0.0) * capital
+        self._left -= sum((_value(trade) for trade in reductions), ZERO)
+
+    def refusal(self, trade: Trade) -> Denial | None:
+        """Why there is none left for this trade."""
+        if self._most is None or _value(trade) <= self._left:
+            return None
+        said = f"a trade of ${_value(trade):,.2f} is beyond selection.max_turnover {self._most:.2%}"
+        return Denial(Outcome.DENIED_TURNOVER, said)
+
+    def spend(self, trade: Trade) -> None:
+        """Take its value off."""
+        self._left -= _value(trade)
 
 
 class Budget:
@@ -112,10 +132,12 @@ def fund(
     room: Room,
     purse: Purse,
     budget: Budget | None,
+    turnover: Turnover | None,
     rules: Rules,
 ) -> Funded:
-    """Fit increases, highest priority first, into room and purse, both of which are used up on the way. Shares are
-    rounded toward zero. Without a budget orders are not counted (they were when the plan was made)."""
+    """Fit increases, highest priority first, into room, purse, turnover and orders. A trade uses them all up on its way
+    or, if any of them denies it, none. Shares are rounded toward zero. Without a budget orders are not counted, and
+    without a turnover none is (both were when the plan was made)."""
     kept: list[Trade] = []
     denied: dict[str, Denial] = {}
     for trade in trades:
@@ -124,15 +146,15 @@ def fund(
             denied[trade.symbol] = Denial(Outcome.DENIED_NOT_AVAILABLE, "the opposite position is not closed yet")
             continue
         asked = abs(trade.qty)
-        value = asked * trade.price
+        value = asked * trade.cost
         money, cap = room.left(trade.symbol, is_long=is_long)
         reserve = reserve_per_share(asks[trade.symbol], rules, is_coin=trade.symbol in purse.coins, is_long=is_long)
-        fits = asked if value <= money else shares_toward_zero(money / trade.price, trade.lot)
+        fits = asked if value <= money else shares_toward_zero(money / trade.cost, trade.lot)
         affordable = asked
         if asked * reserve > purse.left(trade.symbol):
             affordable = shares_toward_zero(purse.left(trade.symbol) / reserve, trade.lot)
         qty = min(asked, fits, affordable)
-        if qty < asked and qty * trade.price < rules.position_sizing.min_trade_size:
+        if qty < asked and qty * trade.paid < rules.position_sizing.min_trade_size:
             if fits <= affordable:
                 denied[trade.symbol] = Denial(Outcome.DENIED_CAP, f"no room left under {cap.replace(':', ' ', 1)}", cap)
             else:
@@ -140,21 +162,30 @@ def fund(
                     Outcome.DENIED_BUYING_POWER, f"${purse.left(trade.symbol):,.2f} of buying power left"
                 )
             continue
-        refusal = budget.take(trade) if budget is not None else None
+        if qty < asked:
+            trade = _cut(trade, qty, cap if fits <= affordable else "")
+        refusal = turnover.refusal(trade) if turnover is not None else None
+        refusal = refusal or (budget.take(trade) if budget is not None else None)
         if refusal is not None:
             denied[trade.symbol] = refusal
             continue
-        because = trade.because
-        if qty < asked:
-            limit = cap.replace(":", " ", 1) if fits <= affordable else "buying power"
-            because += f"; cut from {text_of(asked)} to {text_of(qty)} shares by {limit}"
-        cut_by = cap if qty < asked and fits <= affordable else ""
-        if qty < asked:
-            trade = trade._replace(qty=qty if is_long else -qty, because=because, cap=cut_by)
         kept.append(trade)
-        room.trade(trade.symbol, kept[-1].qty)
+        room.trade(trade.symbol, trade.qty, trade.cost)
         purse.spend(qty * reserve)
+        if turnover is not None:
+            turnover.spend(trade)
     return Funded(tuple(kept), denied)
+
+
+def _cut(trade: Trade, qty: Decimal, cap: str) -> Trade:
+    """The same trade with this unsigned quantity; cap: what made it smaller, "" for buying power."""
+    limit = cap.replace(":", " ", 1) or "buying power"
+    said = f"{trade.because}; cut from {text_of(abs(trade.qty))} to {text_of(qty)} shares by {limit}"
+    return trade._replace(qty=qty.copy_sign(trade.qty), because=said, cap=cap)
+
+
+def _value(trade: Trade) -> Decimal:
+    return abs(trade.qty) * trade.cost
 
 
 def reserve_per_share(ask: Decimal, rules: Rules, *, is_coin: bool, is_long: bool) -> Decimal:

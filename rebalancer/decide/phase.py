@@ -21,17 +21,23 @@ from rebalancer.values import ZERO, shares_away_from_zero, shares_toward_zero, t
 
 
 class Trade(NamedTuple):
-    """Signed shares of one symbol to trade in one phase; `drift` (fraction of capital) is its priority; `cap` names the
-    cap that made it smaller, if one did."""
+    """Signed shares of one symbol to trade in one phase; `drift` (fraction of capital) is its priority; `paid` is what
+    its order's value is told at, USD per share; `cap` names the cap that made it smaller, if one did."""
 
     symbol: str
     phase: Phase
     qty: Decimal
     price: Decimal
+    paid: Decimal
     lot: Decimal
     drift: float
     because: str
     cap: str = ""
+
+    @property
+    def cost(self) -> Decimal:
+        """What one share counts for under caps and budgets, USD: never less than it is worth."""
+        return max(self.price, self.paid)
 
 
 class Denial(NamedTuple):
@@ -68,9 +74,9 @@ def phase(moves: Sequence[Move], available: Mapping[str, Decimal], room: Room, r
                 denied[move.symbol] = Denial(Outcome.DENIED_NOT_AVAILABLE, "other orders hold all of its shares")
         if move.increase != 0 and closing == move.reduce:
             opening = move.increase
-            if abs(opening) * move.price > largest:
-                opening = _clip(opening, most_shares(move.price, move.lot, largest))
-            if abs(opening) * move.price >= smallest:
+            if abs(opening) * _cost(move) > largest:
+                opening = _clip(opening, most_shares(_cost(move), move.lot, largest))
+            if abs(opening) * move.paid >= smallest:
                 increase.append(_trade(move, "increase", opening, move.because + _cut_text(move.increase, opening)))
             else:
                 denied[move.symbol] = _too_dear(move, rules)
@@ -86,10 +92,10 @@ def _relief(moves: Sequence[Move], available: Mapping[str, Decimal], room: Room,
     for move in sorted(candidates, key=lambda m: (-abs(m.drift), m.symbol)):
         if not room.exceeded(move.symbol):
             continue
-        least = shares_away_from_zero(rules.position_sizing.min_trade_size / move.price, move.lot)
+        least = shares_away_from_zero(rules.position_sizing.min_trade_size / move.paid, move.lot)
         asked = min(max(abs(move.reduce), least), abs(move.held))
         qty = _closing(move, asked.copy_sign(move.reduce), available, rules)
-        if abs(qty) * move.price < rules.position_sizing.min_trade_size:
+        if abs(qty) * move.paid < rules.position_sizing.min_trade_size:
             continue
         room.trade(move.symbol, qty)
         found.append(_trade(move, "reduce", qty, "a cap is exceeded: reduced although the drift is small"))
@@ -97,7 +103,11 @@ def _relief(moves: Sequence[Move], available: Mapping[str, Decimal], room: Room,
 
 
 def _trade(move: Move, name: Phase, qty: Decimal, because: str) -> Trade:
-    return Trade(move.symbol, name, qty, move.price, move.lot, abs(move.drift), because)
+    return Trade(move.symbol, name, qty, move.price, move.paid, move.lot, abs(move.drift), because)
+
+
+def _cost(move: Move) -> Decimal:
+    return max(move.price, move.paid)
 
 
 def _priority(trade: Trade) -> tuple[float, str]:
@@ -112,7 +122,7 @@ def _closing(move: Move, asked: Decimal, available: Mapping[str, Decimal], rules
     """What of these signed shares goes now: one part at least, else as many whole lots as the largest trade allows. All
     that the move asks for is whole lots already, or the rest beside them."""
     free = abs(available.get(move.symbol, ZERO))
-    clipped = _clip(asked, min(most_closed(move.price, move.part, rules), free))
+    clipped = _clip(asked, min(most_closed(_cost(move), move.part, rules), free))
     if move.closing_lot is None or clipped == move.reduce:
         return clipped
     return shares_toward_zero(clipped, move.closing_lot)
@@ -126,6 +136,6 @@ def _too_dear(move: Move, rules: Rules) -> Denial:
     most = largest_trade(rules)
     return Denial(
         Outcome.DENIED_ORDER_VALUE,
-        f"no whole number of lots at ${move.price:,.2f} is between the smallest trade of "
+        f"no whole number of lots at ${_cost(move):,.2f} is between the smallest trade of "
         f"${rules.position_sizing.min_trade_size:,.2f} and the largest of ${most:,.2f}",
     )

@@ -23,7 +23,9 @@ class Room:
         own_caps: Mapping[str, float],
         groups: Groups,
         capital: Decimal,
+        above: Mapping[str, Decimal],
     ) -> None:
+        """above: USD by symbol that open orders may cost beyond what their shares are valued at."""
         self._shares = dict(positions)
         self._prices = prices
         self._groups = groups
@@ -32,6 +34,7 @@ class Room:
         self._used = dict.fromkeys(self._limits, ZERO)
         for symbol, qty in self._shares.items():
             self._count(symbol, abs(qty), is_long=qty > 0)
+            self._add(symbol, above.get(symbol, ZERO), is_long=qty > 0)
 
     def names(self, symbol: str, *, is_long: bool) -> tuple[str, ...]:
         """All caps that a position of this symbol and direction counts in, its own included."""
@@ -39,8 +42,8 @@ class Room:
         names = self._groups.names(symbol, is_long=is_long)
         return (*names, own) if own in self._limits else names
 
-    def trade(self, symbol: str, qty: Decimal) -> None:
-        """Book signed shares as done."""
+    def trade(self, symbol: str, qty: Decimal, cost: Decimal | None = None) -> None:
+        """Book signed shares as done. cost: what each of them counts for when that is more than its value, USD."""
         before = self._shares.get(symbol, ZERO)
         self._shares[symbol] = after = before + qty
         if before * after < 0:
@@ -48,6 +51,8 @@ class Room:
             self._count(symbol, abs(after), is_long=after > 0)
         else:
             self._count(symbol, abs(after) - abs(before), is_long=before + after > 0)
+        if cost is not None:
+            self._add(symbol, abs(qty) * (cost - self._prices.get(symbol, ZERO)), is_long=after > 0)
 
     def shares(self, symbol: str) -> Decimal:
         """The signed position, worst case."""
@@ -80,7 +85,9 @@ class Room:
 
     def _count(self, symbol: str, shares: Decimal, *, is_long: bool) -> None:
         """Add unsigned shares of one side, or take them off when negative."""
-        value = shares * self._prices.get(symbol, ZERO)
+        self._add(symbol, shares * self._prices.get(symbol, ZERO), is_long=is_long)
+
+    def _add(self, symbol: str, value: Decimal, *, is_long: bool) -> None:
         if value:
             used = self._used
             for name in self.names(symbol, is_long=is_long):

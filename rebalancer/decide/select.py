@@ -1,43 +1,23 @@
 """Leave alone what a person has left out: `selection` names symbols, a side, a turnover, and most shares.
 
-A selection never stands in the way of leaving every position (flat by the close, or after a loss), and its turnover
-never in that of a reduction.
+A selection never stands in the way of leaving every position (flat by the close, or after a loss). Its turnover is
+counted where money and orders are (see `fund`), and never stands in the way of a reduction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
 from rebalancer.decide.diff import Move
-from rebalancer.decide.phase import Denial, Trade
 from rebalancer.outcomes import Outcome
 from rebalancer.rules import Selection
-from rebalancer.values import ZERO, decimal_near
+from rebalancer.values import ZERO
 
 
 def select(moves: Sequence[Move], wish: Selection) -> tuple[Move, ...]:
     """The same moves, without what is not wanted. A flip whose closing half is not wanted is not opened either."""
     return tuple(_selected(move, wish) for move in moves)
-
-
-def within_turnover(
-    reduce: Sequence[Trade], increase: Sequence[Trade], capital: Decimal, wish: Selection
-) -> tuple[tuple[Trade, ...], Mapping[str, Denial]]:
-    """The increases, in their order, that keep the value of all trades within `max_turnover` of capital; and why the
-    others are left for another time."""
-    if wish.max_turnover is None:
-        return tuple(increase), {}
-    left = decimal_near(wish.max_turnover) * capital - sum((_value(trade) for trade in reduce), ZERO)
-    kept, denied = [], {}
-    for trade in increase:
-        if _value(trade) <= left:
-            left -= _value(trade)
-            kept.append(trade)
-        else:
-            because = f"a trade of ${_value(trade):,.2f} is beyond selection.max_turnover {wish.max_turnover:.2%}"
-            denied[trade.symbol] = Denial(Outcome.DENIED_TURNOVER, because)
-    return tuple(kept), denied
 
 
 def _selected(move: Move, wish: Selection) -> Move:
@@ -69,7 +49,3 @@ def _left_out(move: Move, because: str) -> Move:
     if move.hold is not None:
         return move._replace(reduce=ZERO, increase=ZERO)
     return move._replace(reduce=ZERO, increase=ZERO, hold=Outcome.HELD_LEFT_OUT, because=because)
-
-
-def _value(trade: Trade) -> Decimal:
-    return abs(trade.qty) * trade.price

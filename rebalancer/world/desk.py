@@ -231,7 +231,7 @@ class DryDesk:
 
     def left(self, account: Account, orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> Left:
         del ends
-        proceeds = sum((o.qty * o.price for o in orders if o.side == "sell"), ZERO)
+        proceeds = sum((o.qty * (o.limit_price or o.price) for o in orders if o.side == "sell"), ZERO)
         after = account._replace(cash=account.cash + proceeds, buying_power=account.buying_power + proceeds)
         return Left(after, {o.symbol: _signed(o, o.qty) for o in orders})
 

@@ -113,7 +113,7 @@ def test_orders_are_within_the_largest_and_the_smallest_size(planned: Planned) -
         targets = {t.symbol: t for t in decided.targets}
         instruments = {i.symbol: i for i in snapshot.instruments}
         for order in decided.orders:
-            value = order.qty * order.price
+            value = order.qty * (order.limit_price or order.price)
             one_lot = lots(instruments[order.symbol], order, rules)
             assert value <= most or (
                 order.phase == "reduce" and order.qty <= max(one_lot, instruments[order.symbol].lot)
@@ -126,7 +126,12 @@ def test_orders_are_within_the_largest_and_the_smallest_size(planned: Planned) -
             target = targets[order.symbol]
             flips = target.qty * target.held_qty < 0
             rest = target.qty == 0 and order.qty == abs(target.held_qty + target.pending_qty)
-            assert flips or rest or order.qty + lot > available[order.symbol] or (order.qty + lot) * order.price > most
+            assert (
+                flips
+                or rest
+                or order.qty + lot > available[order.symbol]
+                or (order.qty + lot) * max(order.price, order.limit_price or ZERO) > most
+            )
 
 
 def test_order_budgets_hold_for_increases_and_a_part_is_kept_for_reductions(planned: Planned) -> None:
@@ -179,7 +184,7 @@ def test_what_a_person_left_out_is_left_alone(planned: Planned) -> None:
             assert wish.side in ("both", order.side)
             seen.add((bool(wish.only), bool(wish.exclude), wish.side))
         if wish.max_turnover is not None and any(o.phase == "increase" for o in decided.orders):
-            traded = sum((o.qty * o.price for o in decided.orders), ZERO)
+            traded = sum((o.qty * max(o.price, o.limit_price or ZERO) for o in decided.orders), ZERO)
             assert traded <= Decimal(str(wish.max_turnover)) * decided.capital
             seen.add("turnover")
         scaling = Decimal(str(rules.position_sizing.capital_scaling))

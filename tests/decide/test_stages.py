@@ -226,7 +226,8 @@ def test_a_bar_on_opening_never_stops_a_reduction_that_a_cap_demands(
 
 def test_draft_writes_market_and_limit_orders() -> None:
     market = plan(snapshot(signals=(signal("A"),)), rules()).orders[0]
-    limit = plan(snapshot(signals=(signal("A"),)), rules(execution={"order_type": "limit"})).orders[0]
+    by_limit = rules(execution={"order_type": "limit"}, position_sizing=HUGE)
+    limit = plan(snapshot(signals=(signal("A"),)), by_limit).orders[0]
     wanted = {
         "client_order_id": order_id("paper-1", "2026-11-20T15:35Z", "increase", LEAD, 1),
         "phase": "increase",
@@ -244,7 +245,8 @@ def test_draft_writes_market_and_limit_orders() -> None:
         "because": "score +1.00 x confidence 1.00",
     }
     assert market._asdict() == wanted
-    assert limit._asdict() == {**wanted, "type": "limit", "limit_price": D("50.06")}  # 50.01 + 10 bp, rounded down
+    limited = {"type": "limit", "limit_price": D("50.06"), "notional": D("10012.00")}  # 50.01 + 10 bp, rounded down
+    assert limit._asdict() == {**wanted, **limited}
     assert market.client_order_id == "rb-20261120T1535Z-1ST-i1-" + market.client_order_id[-12:]
 
 

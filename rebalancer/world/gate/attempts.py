@@ -44,6 +44,12 @@ class Attempt(NamedTuple):
         return self.filled if self.side == "buy" else -self.filled
 
     @property
+    def limit_price(self) -> Decimal | None:
+        """Its limit, USD; None when it has none."""
+        said = self.body.get("limit_price")
+        return None if said is None else decimal_of(str(said))
+
+    @property
     def may_fill(self) -> Decimal:
         """Shares that it may still trade, unsigned."""
         return ZERO if self.state.is_final else max(self.qty - self.filled, ZERO)

@@ -95,10 +95,11 @@ def order_quantity(case: Case) -> Refusal | None:
 
 
 def order_value(case: Case) -> Refusal | None:
-    """USD of one order, at the decision price or at the price now, whichever is more."""
+    """USD of one order, at the decision price, its limit or the price now, whichever is most."""
     most = case.rules.position_sizing.max_order_value
     price = middle(case.readings.quotes.get(case.order.symbol), case.rules.quotes)
-    value = case.order.qty * max(price, case.order.price) if price is not None else None
+    limit = case.order.limit_price or ZERO
+    value = case.order.qty * max(price, case.order.price, limit) if price is not None else None
     if within(value, most):
         return None
     said = "nobody knows its price" if value is None else f"${value:,.2f}"
@@ -108,7 +109,8 @@ def order_value(case: Case) -> Refusal | None:
 def position_size(case: Case) -> Refusal | None:
     """The worst case of its own symbol, with this order."""
     order, most = case.order, case.rules.position_sizing.max_position_size
-    value = worst_value(case.readings, order.symbol, case.standing.with_order(order.side, order.qty), case.rules.quotes)
+    after = case.standing.with_order(order.side, order.qty, order.limit_price)
+    value = worst_value(case.readings, order.symbol, after, case.rules.quotes)
     if within(value, Decimal(str(most)) * case.capital * leeway(case.rules)):
         return None
     return Refusal("position_size", f"{_dollars(value, order.symbol)}; position_sizing.max_position_size is {most:.1%}")
@@ -117,7 +119,7 @@ def position_size(case: Case) -> Refusal | None:
 def total_exposure(case: Case) -> Refusal | None:
     """The worst case of everything, with this order: held, open, unknown and on the way, at collared prices."""
     order, most = case.order, case.rules.position_sizing.max_total_exposure
-    after = dict(case.standings) | {order.symbol: case.standing.with_order(order.side, order.qty)}
+    after = dict(case.standings) | {order.symbol: case.standing.with_order(order.side, order.qty, order.limit_price)}
     value, unknown = worst_gross(case.readings, after, case.rules.quotes)
     if within(value, Decimal(str(most)) * case.capital * leeway(case.rules)):
         return None

@@ -11,19 +11,25 @@ from rebalancer.outcomes import OrderState
 from rebalancer.rules import Quotes
 from rebalancer.values import ZERO
 from rebalancer.world.gate.attempts import Attempt
-from rebalancer.world.gate.readings import Readings, collared, worth
+from rebalancer.world.gate.readings import Readings, collared, is_good, worth
 
 
 class Standing(NamedTuple):
-    """One symbol: signed shares held, and unsigned shares that other orders may still buy and sell."""
+    """One symbol: signed shares held, unsigned shares that other orders may still buy and sell, and the highest limit
+    of the orders on each side, USD; zero where none has one."""
 
     held: Decimal = ZERO
     buys: Decimal = ZERO
     sells: Decimal = ZERO
+    buy_limit: Decimal = ZERO
+    sell_limit: Decimal = ZERO
 
-    def with_order(self, side: str, qty: Decimal) -> Standing:
-        """The same with one more order on its way."""
-        return self._replace(buys=self.buys + qty) if side == "buy" else self._replace(sells=self.sells + qty)
+    def with_order(self, side: str, qty: Decimal, limit: object) -> Standing:
+        """The same with one more order on its way; limit: its limit price, if it is one."""
+        high = limit if isinstance(limit, Decimal) and is_good(limit) and qty != ZERO else ZERO
+        if side == "buy":
+            return self._replace(buys=self.buys + qty, buy_limit=max(self.buy_limit, high))
+        return self._replace(sells=self.sells + qty, sell_limit=max(self.sell_limit, high))
 
 
 def standings(
@@ -36,18 +42,20 @@ def standings(
     """
     found = {symbol: Standing(qty) for symbol, qty in readings.positions.items()}
 
-    def add(symbol: str, held: Decimal, side: str, qty: Decimal) -> None:
+    def add(symbol: str, held: Decimal, side: str, qty: Decimal, limit: Decimal | None) -> None:
         one = found.get(symbol, Standing())
-        found[symbol] = one._replace(held=one.held + held).with_order(side, qty)
+        found[symbol] = one._replace(held=one.held + held).with_order(side, qty, limit)
 
     listed = {order.client_order_id for order in readings.open_orders}
     for one in attempts.values():
         before = baseline.get(one.client_order_id)
         moved = one.signed_filled - (before.signed_filled if before is not None else ZERO)
         went = one.state is not OrderState.INTENDED or one.client_order_id in on_the_way or before is not None
-        add(one.symbol, moved, one.side, one.may_fill if went and one.client_order_id not in listed else ZERO)
+        rest = one.may_fill if went and one.client_order_id not in listed else ZERO
+        add(one.symbol, moved, one.side, rest, one.limit_price)
     for order in readings.open_orders:
-        add(order.symbol, ZERO, order.side, _left(order, attempts.get(order.client_order_id)))
+        rest = _left(order, attempts.get(order.client_order_id))
+        add(order.symbol, ZERO, order.side, rest, order.limit_price if "limit" in order.type else None)
     return found
 
 
@@ -66,13 +74,15 @@ def worst_value(readings: Readings, symbol: str, standing: Standing, rules: Quot
     if not all(part.is_finite() for part in standing):
         return None
     now = abs(standing.held)
-    most = max(abs(standing.held + standing.buys), abs(standing.held - standing.sells), now)
+    bought, sold = abs(standing.held + standing.buys), abs(standing.held - standing.sells)
+    most = max(bought, sold, now)
     if most == ZERO:
         return ZERO
     price, high = worth(readings, symbol, rules), collared(readings, symbol, rules)
     if price is None or high is None:
         return None
-    return now * price + (most - now) * high
+    limit = max(standing.buy_limit if bought == most else ZERO, standing.sell_limit if sold == most else ZERO)
+    return now * price + (most - now) * max(high, limit)
 
 
 def worst_gross(readings: Readings, found: Mapping[str, Standing], rules: Quotes) -> tuple[Decimal | None, str]:
