@@ -8,6 +8,7 @@ cd "$(dirname "$0")"
 . scripts/environment.sh
 environment requirements-dev.txt
 export PYTHONPATH="$PWD" OPENBLAS_NUM_THREADS=1
+unset PYTHONDONTWRITEBYTECODE  # with it, every program that a test starts would compile itself anew
 if [ "${1-}" = "--campaign" ]; then
   shift
   [ $# -gt 0 ] || ./run_tests.sh --date 2028-02-29

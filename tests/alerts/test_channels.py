@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import ssl
 import sys
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -117,10 +116,9 @@ def test_what_a_mail_server_says_is_never_repeated() -> None:
 
 def test_a_mail_server_that_never_answers_is_given_up() -> None:
     with silent_server() as port:
-        began = time.monotonic()
         for step, total in (
-            (0.2, 30.0),
-            (30.0, 0.2),
+            (0.2, 3600.0),
+            (3600.0, 0.2),
         ):  # by the step's time; and, where drips reset that, by the whole's
             slow = Email(
                 SmtpServer("smtp", "127.0.0.1", port, "", ""),
@@ -131,7 +129,6 @@ def test_a_mail_server_that_never_answers_is_given_up() -> None:
             )
             with pytest.raises(NotDelivered):
                 slow.send(MESSAGE)
-        assert time.monotonic() - began < 20  # not the 30 seconds that either limit alone would take
 
 
 def test_a_heartbeat(web: WebServer) -> None:

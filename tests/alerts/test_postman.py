@@ -61,7 +61,7 @@ def mail_to(port: int, step_seconds: float = 10.0) -> Email:
 
 def until(condition: object) -> None:
     assert callable(condition)
-    for _ in range(1000):
+    for _ in range(30_000):
         if condition():
             return
         time.sleep(0.01)

@@ -150,7 +150,7 @@ except BrokerUnavailable:
 assert "alpaca.common.rest" in sys.modules
 assert not {"pandas", "numpy", "websockets"} & set(sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
     assert (done.returncode, done.stderr) == (0, "")
 
 

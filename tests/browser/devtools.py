@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from websockets.sync.client import ClientConnection, connect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-START_SECONDS, ANSWER_SECONDS = 60, 60
+START_SECONDS, ANSWER_SECONDS = 600, 600
 FLAGS = (
     "--headless=new",
     "--remote-debugging-port=0",
@@ -183,7 +183,7 @@ def start_browser(path: str, more: Sequence[str] = ()) -> Iterator[Browser]:
         finally:
             process.terminate()
             try:
-                process.wait(timeout=10)
+                process.wait(timeout=300)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -50,11 +50,11 @@ def test_what_others_did_is_named(paper: Command, exchange: RunningExchange) -> 
 
     assert paper("run-now").code in (0, 4)
     headers = {"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret"}
-    rows = requests.get(f"{exchange.url}/v2/positions", headers=headers, timeout=10).json()
+    rows = requests.get(f"{exchange.url}/v2/positions", headers=headers, timeout=300).json()
     closed = next(row for row in rows if row["asset_class"] == "us_equity")
-    requests.delete(f"{exchange.url}/v2/positions/{closed['symbol']}", headers=headers, timeout=10).raise_for_status()
+    requests.delete(f"{exchange.url}/v2/positions/{closed['symbol']}", headers=headers, timeout=300).raise_for_status()
     order = {"symbol": "KO", "qty": "1", "side": "buy", "type": "limit", "limit_price": "1", "time_in_force": "day"}
-    requests.post(f"{exchange.url}/v2/orders", json=order, headers=headers, timeout=10).raise_for_status()
+    requests.post(f"{exchange.url}/v2/orders", json=order, headers=headers, timeout=300).raise_for_status()
     exchange.clock.advance(5.0)
     told = json.loads(paper("status", "--live", "--json").out)["broker"]
     assert told["differences"] == [f"{closed['symbol']}: {closed['qty']} shares in the journal, 0 at the broker"]

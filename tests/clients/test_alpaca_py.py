@@ -221,7 +221,7 @@ def consumed(stream: Any, until: Callable[[], bool], poke: Callable[[], object])
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     stopping = threading.Thread(target=stream.stop, daemon=True)
-    for _ in range(300):
+    for _ in range(15_000):
         if until() and not stopping.ident:
             stopping.start()  # it waits for one more message
         if not thread.is_alive():
@@ -229,8 +229,8 @@ def consumed(stream: Any, until: Callable[[], bool], poke: Callable[[], object])
         poke()
         pause.wait(0.02)
     assert until()
-    stopping.join(10)
-    thread.join(10)
+    stopping.join(300)
+    thread.join(300)
     assert not thread.is_alive()
 
 

@@ -37,7 +37,7 @@ def test_a_session_of_the_javascript_client() -> None:
     with start_exchange(options) as running:
         environment = {"PATH": os.environ["PATH"], "EXCHANGE_URL": running.url, "NO_PROXY": "127.0.0.1"}
         done = subprocess.run(
-            [NODE, "session.mjs"], cwd=JS, env=environment, capture_output=True, text=True, timeout=60, check=False
+            [NODE, "session.mjs"], cwd=JS, env=environment, capture_output=True, text=True, timeout=600, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
         running.exchange.books.ledger.audit()

@@ -43,7 +43,7 @@ class Recorder:
             params=query,
             json=body,
             headers=KEYS if headers is None else headers,
-            timeout=30,
+            timeout=300,
         )
         found = answer.json() if answer.content else None
         self.answers.append(Answer(call, case, status, answer.status_code, found))

@@ -23,7 +23,7 @@ def send(
 ) -> tuple[int, bytes]:
     """Send a request whose target goes out exactly as given. Returns status and body."""
     host, port = (url or running.url).removeprefix("http://").split(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    connection = http.client.HTTPConnection(host, int(port), timeout=300)
     connection._validate_path = lambda url: None  # type: ignore[attr-defined] # control characters are the point
     connection._encode_request = lambda line: line.encode("latin-1")  # type: ignore[attr-defined] # and raw bytes
     try:

@@ -148,7 +148,7 @@ def test_what_is_hardly_http(still: RunningExchange, raw: bytes) -> None:
     """Refused or hung up on, and the next request is served."""
     before = state_hash(still.exchange)
     host, port = still.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=300) as connection:
         answer = b""
         try:
             connection.sendall(raw)
@@ -166,7 +166,7 @@ def test_a_body_that_never_ends_is_cut_off(still: RunningExchange) -> None:
     """Without an announced length the server stops reading at its bound."""
     host, port = still.url.removeprefix("http://").split(":")
     head = "".join(f"{name}: {value}\r\n" for name, value in KEYS.items())
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=300) as connection:
         connection.sendall(f"POST {ORDERS} HTTP/1.1\r\nHost: x\r\n{head}Transfer-Encoding: chunked\r\n\r\n".encode())
         chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
         for _ in range(SIZE_MAX // 65536 + 1):

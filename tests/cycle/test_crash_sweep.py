@@ -172,7 +172,7 @@ def test_sigkill(settled: MakeRig, number: int) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", PROGRAM.replace("{signals!r}", repr(NEXT)).replace("{cycle}", CYCLE), rig.url,
          str(rig.folder), str(number)],
-        cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True, timeout=60,
+        cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     assert ended.stdout == "ready\n"

@@ -28,7 +28,7 @@ def still() -> Iterator[RunningExchange]:
 
 
 def get(server: RunningExchange, path: str, **query: str) -> requests.Response:
-    return requests.get(server.url + path, params=query, headers=KEYS, timeout=20)
+    return requests.get(server.url + path, params=query, headers=KEYS, timeout=300)
 
 
 def test_trading_and_data_are_counted_apart() -> None:
@@ -50,7 +50,7 @@ def test_trading_and_data_are_counted_apart() -> None:
 def test_data_takes_get_only(still: RunningExchange, path: str) -> None:
     before = state_hash(still.exchange)
     for method in ("HEAD", "POST", "PUT", "PATCH", "DELETE"):
-        answer = requests.request(method, still.url + path.replace("{", "").replace("}", ""), headers=KEYS, timeout=20)
+        answer = requests.request(method, still.url + path.replace("{", "").replace("}", ""), headers=KEYS, timeout=300)
         assert (answer.status_code, answer.headers["Allow"]) == (405, "GET"), method
         assert method == "HEAD" or answer.json() == {"code": 40510000, "message": "method not allowed"}
     assert state_hash(still.exchange) == before

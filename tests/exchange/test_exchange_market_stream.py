@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import warnings
@@ -34,7 +35,7 @@ def ws(server: RunningExchange, path: str, **extra: Any) -> ClientConnection:
 
 
 def told(socket: ClientConnection) -> Any:
-    return json.loads(socket.recv(timeout=10))
+    return json.loads(socket.recv(timeout=300))
 
 
 def subscribed(socket: ClientConnection, **channels: list[str]) -> None:
@@ -45,18 +46,22 @@ def subscribed(socket: ClientConnection, **channels: list[str]) -> None:
     assert told(socket) == [{"T": "subscription", **{name: channels.get(name, []) for name in CHANNELS}}]
 
 
-def run(client: Any, ready: Callable[[], bool], act: Callable[[], None], done: threading.Event) -> None:
+def run(client: Any, act: Callable[[], None], done: threading.Event) -> None:
     """Let a real client hear what `act` causes."""
-    thread = threading.Thread(target=client.run, daemon=True)
-    thread.start()
-    for _ in range(500):
-        if client._running and ready():
-            break
-        threading.Event().wait(0.01)
-    threading.Event().wait(0.1)  # the client does not tell when its subscription is confirmed
+    subscribed, known = threading.Event(), MarketFeed.subscriptions
+
+    def noted(feed: MarketFeed) -> Any:
+        subscribed.set()
+        return known(feed)
+
+    with pytest.MonkeyPatch.context() as patched:  # the client does not tell when its subscription is confirmed
+        patched.setattr(MarketFeed, "subscriptions", noted)
+        thread = threading.Thread(target=client.run, daemon=True)
+        thread.start()
+        assert subscribed.wait(300)
     act()
-    assert done.wait(20)
-    thread.join(20)
+    assert done.wait(300)
+    thread.join(300)
 
 
 def test_the_real_stock_stream(still: RunningExchange) -> None:
@@ -76,13 +81,13 @@ def test_the_real_stock_stream(still: RunningExchange) -> None:
     client.subscribe_quotes(hear, "AAPL")
     client.subscribe_trades(hear, "AAPL")
     client.subscribe_bars(hear, "AAPL")
-    run(client, lambda: True, lambda: still.clock.advance(60), done)
+    run(client, lambda: still.clock.advance(60), done)
     assert [type(one).__name__ for one in heard] == ["Trade", "Quote"] * 4 + ["Bar"]
     bar = heard[-1]
     prices = [one.price for one in heard if type(one).__name__ == "Trade"]
     rest = requests.get(
         f"{still.url}/v2/stocks/bars?symbols=AAPL&timeframe=1Min&start={bar.timestamp:%Y-%m-%dT%H:%M:%SZ}&limit=1",
-        headers=KEYS, timeout=20,
+        headers=KEYS, timeout=300,
     ).json()["bars"]["AAPL"][0]  # fmt: skip
     assert (bar.open, bar.high, bar.low, bar.close, bar.volume) == tuple(rest[key] for key in "ohlcv")
     assert set(prices[:3]) <= {bar.open, bar.high, bar.low, bar.close} | set(prices)
@@ -103,7 +108,7 @@ def test_the_real_crypto_stream(still: RunningExchange) -> None:
         await client.stop_ws()
 
     client.subscribe_quotes(hear, "BTC/USD")
-    run(client, lambda: True, lambda: still.clock.advance(15), done)
+    run(client, lambda: still.clock.advance(15), done)
     assert heard[0].symbol == "BTC/USD"
     assert heard[0].bid_price < heard[0].ask_price
 
@@ -155,6 +160,21 @@ def test_unsubscribing_and_stars(still: RunningExchange) -> None:
         assert [(one["T"], one["S"]) for one in told(socket)] == [("t", "KO")]
 
 
+def looked_twice(still: RunningExchange) -> None:
+    """Return when the streams have looked for news since this was called."""
+    looks, known, twice = itertools.count(1), MarketFeed.news, threading.Event()
+
+    def news(feed: MarketFeed) -> Any:
+        found = known(feed)
+        if next(looks) >= 2:
+            twice.set()
+        return found
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(MarketFeed, "news", news)
+        assert twice.wait(300)
+
+
 def test_halts_are_told_and_stop_the_prices(still: RunningExchange) -> None:
     with ws(still, "/v2/iex") as socket:
         subscribed(socket, statuses=["KO"], trades=["KO"])
@@ -166,7 +186,7 @@ def test_halts_are_told_and_stop_the_prices(still: RunningExchange) -> None:
                 still.exchange.end_halts("KO")
             assert [(one["T"], one["S"], one["sc"]) for one in told(socket)] == [("s", "KO", word)]
             still.clock.advance(30)
-            threading.Event().wait(0.1)  # what a halt hides is not told
+            looked_twice(still)  # what a halt hides is not told
         assert {one["T"] for one in told(socket)} == {"t"}
 
 

@@ -38,7 +38,7 @@ sys.exit(serve(ExchangeOptions(state=Path(sys.argv[1]), rate_limit_per_minute=0)
 
 def call(url: str, method: str = "GET", **extra: Any) -> requests.Response:
     headers = {**KEYS, **extra.pop("headers", {})}
-    return requests.request(method, url, headers=headers, timeout=20, **extra)
+    return requests.request(method, url, headers=headers, timeout=300, **extra)
 
 
 @contextmanager
@@ -105,7 +105,7 @@ def test_nothing_acknowledged_is_lost_when_the_process_is_killed(tmp_path: Path)
     with served(state) as (process, url), requests.Session() as session:
         for number in range(60):
             body = {**ORDER, "client_order_id": f"k{number}"}
-            answer = session.post(f"{url}/v2/orders", json=body, headers=KEYS, timeout=20)
+            answer = session.post(f"{url}/v2/orders", json=body, headers=KEYS, timeout=300)
             acknowledged.append(answer.json()["id"])
         seen = parsedate_to_datetime(answer.headers["Date"])
         os.kill(process.pid, signal.SIGKILL)
@@ -127,7 +127,7 @@ def test_nothing_acknowledged_is_lost_when_the_process_is_killed(tmp_path: Path)
 def test_sigterm_ends_the_foreground_server_cleanly(tmp_path: Path) -> None:
     with served(tmp_path / "state.db") as (process, _):
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(300) == 0
 
 
 def test_a_second_exchange_on_the_same_state_is_refused(tmp_path: Path) -> None:
@@ -218,13 +218,13 @@ def test_keys() -> None:
         url = f"{server.url}/v2/account"
         right = {"APCA-API-KEY-ID": "right", "APCA-API-SECRET-KEY": "word"}
         answers = [
-            requests.get(url, timeout=20),
-            requests.get(url, headers={**right, "APCA-API-SECRET-KEY": "wörd".encode()}, timeout=20),
-            requests.get(url, headers={"Authorization": "Basic !!!"}, timeout=20),
-            requests.get(f"{server.url}/v2/stocks/snapshots?symbols=AAPL", timeout=20),
-            requests.get(url, headers=right, timeout=20),
-            requests.get(url, auth=("right", "word"), timeout=20),
-            requests.get(f"{server.url}/v1beta3/crypto/us/snapshots?symbols=BTC/USD", timeout=20),
+            requests.get(url, timeout=300),
+            requests.get(url, headers={**right, "APCA-API-SECRET-KEY": "wörd".encode()}, timeout=300),
+            requests.get(url, headers={"Authorization": "Basic !!!"}, timeout=300),
+            requests.get(f"{server.url}/v2/stocks/snapshots?symbols=AAPL", timeout=300),
+            requests.get(url, headers=right, timeout=300),
+            requests.get(url, auth=("right", "word"), timeout=300),
+            requests.get(f"{server.url}/v1beta3/crypto/us/snapshots?symbols=BTC/USD", timeout=300),
         ]
         assert [answer.status_code for answer in answers] == [401, 401, 401, 401, 200, 200, 200]
         assert answers[0].json() == {"message": "unauthorized."}
@@ -259,8 +259,8 @@ NONSENSE = [
 def test_malformed_requests_get_a_4xx_and_change_nothing(running: RunningExchange) -> None:
     with requests.Session() as session:
         session.headers.update(KEYS)
-        before = session.get(f"{running.url}/v2/positions", timeout=20).text.count("symbol")
-        answers = [session.post(f"{running.url}/v2/orders", data=body, timeout=20) for body, _ in NONSENSE]
+        before = session.get(f"{running.url}/v2/positions", timeout=300).text.count("symbol")
+        answers = [session.post(f"{running.url}/v2/orders", data=body, timeout=300) for body, _ in NONSENSE]
         assert [answer.status_code for answer in answers] == [status for _, status in NONSENSE]
         assert all(set(answer.json()) >= {"code", "message"} for answer in answers)
         for path in (
@@ -270,12 +270,12 @@ def test_malformed_requests_get_a_4xx_and_change_nothing(running: RunningExchang
             "/v2/stocks/bars?symbols=AAPL&timeframe=1Min&page_token=AAAA", "/v2/stocks/bars?symbols=AAPL",
             "/v2/stocks/bars?symbols=AAPL&timeframe=1Day&start=0001-01-01&end=0001-01-02&page_token=QUFQTHx4",
         ):  # fmt: skip
-            assert 400 <= session.get(running.url + path, timeout=20).status_code < 500, path
+            assert 400 <= session.get(running.url + path, timeout=300).status_code < 500, path
         for method, path in (("PUT", "/v2/orders"), ("PUT", "/v2/orders/x"), ("DELETE", "/v2/account")):
-            answer = session.request(method, running.url + path, timeout=20)
+            answer = session.request(method, running.url + path, timeout=300)
             assert (answer.status_code, answer.json()) == (405, {"code": 40510000, "message": "method not allowed"})
-        assert session.get(f"{running.url}/v2/positions", timeout=20).text.count("symbol") == before
-        assert session.get(f"{running.url}/v2/orders", timeout=20).json() == []
+        assert session.get(f"{running.url}/v2/positions", timeout=300).text.count("symbol") == before
+        assert session.get(f"{running.url}/v2/orders", timeout=300).json() == []
 
 
 @pytest.mark.parametrize("start", ["0001-01-01", "9999-12-31", "1970-01-01T00:00:00Z", "2199-01-01"])

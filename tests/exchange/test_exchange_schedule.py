@@ -181,7 +181,7 @@ def test_the_admin_port_announces() -> None:
     with start_exchange(options) as server:
 
         def ask(path: str, body: dict[str, Any]) -> tuple[int, Any]:
-            answer = requests.post(f"{server.admin_url}/sim/{path}", json=body, timeout=20)
+            answer = requests.post(f"{server.admin_url}/sim/{path}", json=body, timeout=300)
             return answer.status_code, answer.json()
 
         held(server.exchange)

@@ -33,7 +33,7 @@ def served(*arguments: str) -> Iterator[tuple[str, str]]:
 
 def ask(url: str, path: str, body: dict[str, Any] | None = None) -> Any:
     method = "GET" if body is None else "POST"
-    return requests.request(method, url + path, json=body, headers=KEYS, timeout=20).json()
+    return requests.request(method, url + path, json=body, headers=KEYS, timeout=300).json()
 
 
 def test_the_switches_of_the_command(tmp_path: Path) -> None:
@@ -64,5 +64,5 @@ def test_a_wrong_schedule_stops_the_start_with_file_and_line(tmp_path: Path) -> 
     file = tmp_path / "schedule.yaml"
     file.write_text("splits:\n  - {symbol: KO, ex_date: 2026-12-01, new: many, old: 1}\n")
     command = [sys.executable, "-m", "rebalancer", "exchange", "serve", "--port", "0", "--schedule", str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert (done.returncode, f"{file}:2: splits[0].new" in done.stderr) == (2, True), done.stderr

@@ -32,7 +32,7 @@ def heard(server: RunningExchange, count: int) -> list[str]:
         told(socket)
         requests.post(
             f"{server.url}/v2/orders", json={"symbol": "KO", "qty": 1, "side": "buy", "type": "market",
-                                             "time_in_force": "day"}, headers=KEYS, timeout=20,
+                                             "time_in_force": "day"}, headers=KEYS, timeout=300,
         )  # fmt: skip
         return [told(socket)["data"]["event"] for _ in range(count)]
 

@@ -106,6 +106,6 @@ def in_a_child(work: Callable[[], None]) -> int:
     """Run in a forked process and return its exit code; minus the signal when it was killed."""
     child = FORK.Process(target=work)
     child.start()
-    child.join(60)
+    child.join(300)
     assert child.exitcode is not None
     return child.exitcode

@@ -52,7 +52,7 @@ def test_a_copy_while_a_writer_writes(three_cycles: Path, tmp_path: Path) -> Non
 
     writer = threading.Thread(target=write)
     writer.start()
-    assert began.wait(20)
+    assert began.wait(300)
     try:
         copies = [take(three_cycles, tmp_path / "copies", NOON + timedelta(seconds=n)) for n in range(4)]
     finally:

@@ -68,7 +68,7 @@ def test_killed_at_a_moment_of_its_own(path: Path) -> None:
     child.start()
     seen = [receiver.recv() for _ in range(40)]
     os.kill(child.pid or 0, signal.SIGKILL)
-    child.join(60)
+    child.join(300)
     while receiver.poll():
         seen.append(receiver.recv())
     with Journal.open(path) as journal:
@@ -98,7 +98,7 @@ def test_many_processes_one_winner_per_slot(path: Path) -> None:
 
     def race(name: int) -> None:
         with Journal.open(path, holder=f"racer {name}") as journal:
-            barrier.wait(30)
+            barrier.wait(300)
             for slot in range(slots):
                 if journal.begin_cycle(start(f"c{slot}")):
                     sender.send((slot, name))
@@ -107,7 +107,7 @@ def test_many_processes_one_winner_per_slot(path: Path) -> None:
     for child in children:
         child.start()
     for child in children:
-        child.join(60)
+        child.join(300)
     assert [child.exitcode for child in children] == [0] * racers
     wins = []
     while receiver.poll():
@@ -130,7 +130,7 @@ def test_many_processes_make_one_new_journal(tmp_path: Path) -> None:
     for child in children:
         child.start()
     for child in children:
-        child.join(60)
+        child.join(300)
     assert [child.exitcode for child in children] == [0] * 4
     with Journal.open(path, create=False) as journal:
         assert journal.verify() == 4

@@ -41,7 +41,7 @@ def test_a_killed_holder_leaves_the_lock_free(tmp_path: Path) -> None:
     with pytest.raises(LockHeld, match=rf"held by process {pid} \(session\)"), RunLock(path):
         pass
     os.kill(pid, signal.SIGKILL)
-    child.join(60)
+    child.join(300)
     with RunLock(path):
         assert path.read_text().startswith(f"{os.getpid()}\n")
 
@@ -52,20 +52,20 @@ def test_one_of_many_wins(tmp_path: Path) -> None:
     barrier, receiver, sender = FORK.Barrier(racers), *FORK.Pipe(duplex=False)
 
     def race() -> None:
-        barrier.wait(30)
+        barrier.wait(300)
         try:
             with RunLock(path):
                 sender.send("won")
-                barrier.wait(30)  # nobody lets go before everybody has tried
+                barrier.wait(300)  # nobody lets go before everybody has tried
         except LockHeld:
             sender.send("held")
-            barrier.wait(30)
+            barrier.wait(300)
 
     children = [FORK.Process(target=race) for _ in range(racers)]
     for child in children:
         child.start()
     for child in children:
-        child.join(60)
+        child.join(300)
     assert sorted(receiver.recv() for _ in range(racers)) == ["held"] * (racers - 1) + ["won"]
 
 

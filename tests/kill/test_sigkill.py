@@ -100,7 +100,7 @@ class Machine:
     def close(self) -> None:
         assert self.zygote.stdin is not None
         self.zygote.stdin.close()
-        self.zygote.wait(20)
+        self.zygote.wait(300)
         assert self.zygote.stdout is not None
         self.zygote.stdout.close()
         self.exchange.stop()

@@ -88,7 +88,7 @@ class Place:
             cwd=self.folder / "project",
             env=self.environ | more,
             capture_output=True,
-            timeout=60,
+            timeout=600,
             check=False,
         )
         return done.stdout + b"\n" + done.stderr

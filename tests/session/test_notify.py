@@ -70,9 +70,7 @@ def test_without_systemd_nothing_is_sent_and_nothing_fails(environ: dict[str, st
 def test_a_stop_wakes_a_wait_from_another_thread() -> None:
     stop = Stop()
     threading.Timer(0.05, stop.ask, ["enough"]).start()
-    began = time.monotonic()
-    assert stop.bell.wait(30)
-    assert time.monotonic() - began < 10
+    assert stop.bell.wait(3600)
     stop.ask("again")
     assert stop.reason() == "enough"
     assert stop.bell.wait(0)
@@ -88,14 +86,12 @@ def test_the_scheduler_rings_at_its_moments_and_a_clock_set_back_only_costs_the_
         past, soon, later = (broker + timedelta(seconds=s) for s in (-5, 0.2, 7200))
         alarm.plan([past, soon, later], broker)
         assert alarm.planned() == [soon.isoformat(), later.isoformat()]
-        assert bell.wait(30)
+        assert bell.wait(3600)
         assert alarm.planned() == [later.isoformat()]
         alarm.plan([], broker)
         assert alarm.planned() == []
         with time_machine.travel(datetime.now(UTC) - timedelta(hours=1)):
-            began = time.monotonic()
-            alarm.wait(0.1)
-            assert time.monotonic() - began < 10
+            alarm.wait(0.1)  # and returns, instead of waiting the hour out
     finally:
         alarm.close()
         bell.close()
@@ -111,10 +107,17 @@ def test_a_fast_day_skips_its_waits_and_keeps_all_clocks_in_step() -> None:
     bell = Bell()
     pace = Pace(Exchange(), 10_000, bell)
     wall, ran = pace.wall(), pace.monotonic()
+    began = time.monotonic()
     pace.wait(300)
-    assert pace.monotonic() - ran == pytest.approx(300, abs=1)
-    assert (pace.wall() - wall).total_seconds() == pytest.approx(pace.monotonic() - ran, abs=1)
-    assert skipped == [pytest.approx(300, abs=1)]
+    took = time.monotonic() - began
+    assert pace.monotonic() - ran >= 300
+    assert len(skipped) == 1
+    assert 300 - took <= skipped[0] <= 300
+    with time_machine.travel(0, tick=False):
+        before = pace.wall()
+        pace.wait(300)
+        assert (pace.wall() - before).total_seconds() == pytest.approx(skipped.pop(), abs=1e-5), "both skip the same"
+    assert (pace.wall() - wall).total_seconds() >= 300
     bell.ring()
     pace.wait(300)
     assert len(skipped) == 1  # woken: nothing was skipped

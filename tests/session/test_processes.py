@@ -138,7 +138,7 @@ def has_run(journal: Path) -> bool:
     return seen is not None and seen.last_end is not None
 
 
-def until(true: Any, seconds: float = 60.0) -> None:
+def until(true: Any, seconds: float = 600.0) -> None:
     """Wait for something that another process does."""
     end = time.monotonic() + seconds
     while not true():
@@ -152,7 +152,7 @@ def test_sigterm_in_a_batch_sends_nothing_new_and_writes_down_what_is_in_flight(
     process = paper.start()
     until(lambda: paper.posts() == 1)
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=600)
     assert (process.returncode, out) == (0, "")
     assert "the session is being stopped (SIGTERM)" in err
     assert paper.posts() == 1
@@ -175,12 +175,12 @@ def test_a_second_session_on_one_folder_is_refused_and_a_run_by_hand_fits_in_bet
     journal = paper.state / "journal.sqlite"
     until(lambda: has_run(journal))
     second = paper.start()
-    _, err = second.communicate(timeout=60)
+    _, err = second.communicate(timeout=600)
     assert second.returncode == 75
     assert f"held by process {first.pid} (session)" in err
     by_hand = subprocess.run(
         [sys.executable, "-m", "rebalancer", "run-now", "--json"], cwd=ROOT, env=paper.environ, capture_output=True,
-        text=True, timeout=60,
+        text=True, timeout=600,
     )  # fmt: skip
     assert by_hand.returncode in (0, 4), by_hand.stderr
     first.terminate()

@@ -322,5 +322,5 @@ def _get(url: str, path: str, params: dict[str, str]) -> Any:
     query = f"?{urllib.parse.urlencode(params)}" if params else ""
     keys = {"APCA-API-KEY-ID": "checker", "APCA-API-SECRET-KEY": "checker"}
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(urllib.request.Request(f"{url}{path}{query}", headers=keys), timeout=20) as answer:
+    with opener.open(urllib.request.Request(f"{url}{path}{query}", headers=keys), timeout=300) as answer:
         return json.load(answer)
