@@ -23,9 +23,9 @@ from rebalancer.world.protection.opinions import note_opinions, opinions
 
 def take_down(world: World, orders: Sequence[Order]) -> Mapping[str, OrderEnd]:
     """Free the symbols of these orders from their resting exits. Returns an end for every order that may not be sent,
-    because its symbol could not be freed, by client order id. Under the kill switch none of them will be, so that what
-    rests is left alone."""
-    if world.kill.reason(world.account_id) is not None:
+    because its symbol could not be freed, by client order id. Under the kill switch, and while this process is being
+    stopped, none of them will be, so that what rests is left alone."""
+    if world.is_stopping() or world.kill.reason(world.account_id) is not None:
         return {}
     blocked = world.protection.release({o.symbol for o in orders}) if orders else {}
     return {

@@ -40,7 +40,7 @@ Gather = Callable[[Callable[[Callable[[], Any]], Any], Sequence[Callable[[], Any
 
 class World(NamedTuple):
     """Everything outside: another mode is another world, never an `if`. `account_id` is "" until it is known,
-    `traffic` counts what goes to the broker, if anything does."""
+    `traffic` counts what goes to the broker, if anything does, `is_stopping` says that no order will leave any more."""
 
     mode: str
     version: str
@@ -55,6 +55,7 @@ class World(NamedTuple):
     gather: Gather
     protection: Protection = NoProtection()
     traffic: Traffic | None = None
+    is_stopping: Callable[[], bool] = lambda: False
 
 
 class Observation(NamedTuple):

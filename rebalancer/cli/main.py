@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Final
 
-from rebalancer.cli.errors import guarded
-
 STATUS_WORDS: Final = {"--json", "--no-color"}
 
 
@@ -14,8 +12,15 @@ def main() -> None:
     """Run the command line.
 
     `status` in its plain forms goes past the parser, which alone (typer imports pydantic) costs two thirds of the
-    300 ms that it may take; any other form, such as `status --help`, is parsed as usual.
+    300 ms that it may take; any other form, such as `status --help`, is parsed as usual. The signals of a run by hand
+    are taken care of before anything else is loaded.
     """
+    if "run-now" in sys.argv[1:]:
+        from rebalancer.cli.signals import end_at_once
+
+        end_at_once()
+    from rebalancer.cli.errors import guarded
+
     sys.exit(guarded(_run))
 
 

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 from rebalancer.cli.exits import Exit
 from rebalancer.cli.progress import progress
 from rebalancer.cli.screen import log_to_stderr, shown_path, terminal_width, wants_colour, warn
+from rebalancer.cli.signals import say_stopping
 from rebalancer.documents import BadDocument
 from rebalancer.outcomes import CycleOutcome, OrderState
-from rebalancer.world.ports import WorldError
+from rebalancer.world.ports import BrokerUnavailable, LockHeld, WorldError
 
 if TYPE_CHECKING:
     from rebalancer.cli.selection import Wish
     from rebalancer.report.records import RunRecord
     from rebalancer.session.execute import Connection
     from rebalancer.session.setup import Setup
+    from rebalancer.session.stop import Stopping
 
 
 def run_and_show(
@@ -36,8 +38,46 @@ def run_and_show(
 ) -> int:
     """Run one cycle, print what it did, write its report. Returns the exit code.
 
-    agreed: a plan file; nothing else than that is carried out. save: where the plan is written.
+    agreed: a plan file; nothing else than that is carried out. save: where the plan is written. SIGTERM and SIGINT end
+    a cycle that may trade in good order: nothing new is sent, what is in flight is written down, every signal has its
+    verdict, exits are put up again. Then the exit code is 143 or 130; what needs a person keeps the code of its own.
     """
+    from rebalancer.session.stop import NEVER, Stop
+
+    def run(stopping: Stopping) -> int:
+        return _run_and_show(
+            config, wish, stopping, dry_run=dry_run, as_json=as_json, colour=colour and wants_colour(),
+            exit_code=exit_code, agreed=agreed, tolerance=tolerance, save=save,
+        )  # fmt: skip
+
+    if dry_run:
+        return run(NEVER)
+    stop = Stop("run", say_stopping)
+    with stop.on_signals():
+        try:
+            code = run(stop)
+        except (BrokerUnavailable, LockHeld) as error:
+            if stop.exit_code is None:
+                raise
+            sys.stderr.write(f"error: {error}\n")
+            code = stop.exit_code
+        sys.stdout.flush()  # after this block a signal ends the process as it stands
+    return code if stop.exit_code is None else stop.exit_code
+
+
+def _run_and_show(
+    config: Sequence[Path] | None,
+    wish: Wish,
+    stopping: Stopping,
+    *,
+    dry_run: bool,
+    as_json: bool,
+    colour: bool,
+    exit_code: bool,
+    agreed: Path | None,
+    tolerance: str | None,
+    save: Path | None,
+) -> int:
     from rebalancer.cli.agreed import narrow_to, refused, save_plan
     from rebalancer.cli.selection import narrowed
     from rebalancer.report.document import json_of
@@ -58,7 +98,10 @@ def run_and_show(
     label = "planning" if dry_run else "rebalancing"
     try:
         with RunLock(setup.state / "run.lock"), connected(setup) as connection, progress(label) as heard:
-            record = execute(setup, connection, dry_run=dry_run, narrow=narrow, heard=heard)
+            if (why := stopping.reason()) is not None:
+                sys.stderr.write(f"nothing was begun: {why}\n")
+                return Exit.DONE
+            record = execute(setup, connection, dry_run=dry_run, narrow=narrow, stopping=stopping, heard=heard)
     except NotAgreed as error:
         assert agreed is not None
         return refused(agreed, error, as_json=as_json)
@@ -72,7 +115,7 @@ def run_and_show(
         sys.stdout.write(json_of(record))
     else:
         show = plan_table if dry_run else run_table
-        sys.stdout.write(show(record, width=terminal_width(), colour=colour and wants_colour()))
+        sys.stdout.write(show(record, width=terminal_width(), colour=colour))
     sys.stderr.write(said)
     if not dry_run:
         deliver_now(setup, record.snapshot.account.id)

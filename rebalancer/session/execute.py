@@ -20,7 +20,7 @@ from rebalancer.rules import Rules
 from rebalancer.session.ownership import account_in_hand, owned
 from rebalancer.session.setup import Setup
 from rebalancer.session.sources import Sources
-from rebalancer.session.stop import StopOrKill, Stopping, never
+from rebalancer.session.stop import NEVER, StopOrKill, Stopping
 from rebalancer.session.telling import tell_of_cycle
 from rebalancer.session.versions import refuse_older
 from rebalancer.values import ZERO, is_pair
@@ -59,7 +59,7 @@ def execute(
     cycle_id: str | None = None,
     narrow: Narrow | None = None,
     clock: Clock | None = None,
-    stopping: Stopping = never,
+    stopping: Stopping = NEVER,
     heard: Callable[[str], None] | None = None,
 ) -> RunRecord:
     """Run one cycle. The caller holds the run lock. Raises what `cycle.run` raises."""
@@ -91,13 +91,13 @@ def opened_world(
     *,
     dry_run: bool,
     clock: Clock | None = None,
-    stopping: Stopping = never,
+    stopping: Stopping = NEVER,
     heard: Callable[[str], None] | None = None,
 ) -> Iterator[Opened]:
     """Put a world together for one cycle.
 
     stopping: asked before every order leaves, beside the kill switch; a reason means that no order is sent any more.
-    The exits of what has been traded are still put up.
+    The exits of what has been traded are still put up. When it is urgent, orders that work are cancelled at once.
     heard: told the name of every call to the broker.
     """
     rules, clock = setup.rules, clock or SystemClock()
@@ -117,15 +117,16 @@ def opened_world(
         at_the_door = StopOrKill(setup.state, journal, stopping)
         kill = KillSwitch(setup.state, journal)  # a stop holds orders back, not the exits of what has been traded
         gate = Gate(account_id, broker, journal, at_the_door, rules, pairs_kill=kill)
+        desk = LiveDesk(
+            account_id, broker, journal, at_the_door, clock, together, rules, gate, is_urgent=stopping.is_urgent
+        )
         yield Opened(
             World(
                 mode=DRY_RUN if dry_run else setup.mode,
                 version=__version__,
                 account_id=account_id,
                 broker=ReadOnlyBroker(broker) if dry_run else broker,
-                desk=DryDesk(broker)
-                if dry_run
-                else LiveDesk(account_id, broker, journal, at_the_door, clock, together, rules, gate),
+                desk=DryDesk(broker) if dry_run else desk,
                 journal=journal,
                 kill=kill,
                 signals=Sources(rules, setup.root, journal, reference, _sample_universe(sectors), setup.mode, clock),
@@ -134,6 +135,7 @@ def opened_world(
                 gather=together,
                 protection=NoProtection() if dry_run else Keeper(account_id, broker, journal, kill, clock, rules, gate),
                 traffic=real.traffic,
+                is_stopping=lambda: stopping.reason() is not None,
             ),
             broker,
         )

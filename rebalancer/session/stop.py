@@ -1,7 +1,8 @@
 """Stopping on request: a flag that a signal sets and everything that sends or waits asks.
 
 `reason()` has the same shape as the kill switch's: None while nothing is stopped. It is asked before every order, so
-that after a SIGTERM nothing new leaves, while the orders in flight are still watched and written down.
+that after a SIGTERM nothing new leaves, while the orders in flight are still watched and written down. A second signal
+makes it urgent: what still works is cancelled at once instead of being watched until its end.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from rebalancer.world.kill import KillSwitch
 
@@ -21,12 +22,31 @@ if TYPE_CHECKING:
     from rebalancer.world.journal import Journal
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
-Stopping = Callable[[], str | None]
 
 
-def never() -> str | None:
+class Stopping(Protocol):
+    """What asks a run to end early."""
+
+    def reason(self) -> str | None:
+        """Why nothing more may be begun; None when nothing stops us."""
+        ...
+
+    def is_urgent(self) -> bool:
+        """Whether not even the end of what is in flight is to be waited for."""
+        ...
+
+
+class Never:
     """Nothing stops us."""
-    return None
+
+    def reason(self) -> str | None:
+        return None
+
+    def is_urgent(self) -> bool:
+        return False
+
+
+NEVER: Final = Never()
 
 
 class Bell:
@@ -59,13 +79,27 @@ class Bell:
 class Stop:
     """Why this process is being stopped; None while it is not."""
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "session", told: Callable[[str], None] | None = None) -> None:
+        """what: is stopped, in the words of the reason. told: hears of the first signal, inside its handler; it may not
+        raise."""
         self.bell = Bell()
+        self._what, self._told = what, told
         self._reason: str | None = None
+        self._signal: int | None = None
+        self._is_urgent = False
 
     def reason(self) -> str | None:
         """Why nothing more may be begun; None when nothing stops us."""
         return self._reason
+
+    def is_urgent(self) -> bool:
+        """Whether a second signal has come."""
+        return self._is_urgent
+
+    @property
+    def exit_code(self) -> int | None:
+        """128 and the number of the signal that asked first, as shells reckon; None without one."""
+        return None if self._signal is None else 128 + self._signal
 
     def ask(self, reason: str) -> None:
         """Ask for the stop; the first reason stays."""
@@ -84,7 +118,14 @@ class Stop:
                 signal.signal(number, handler)
 
     def _heard(self, number: int, _: FrameType | None) -> None:
-        self.ask(f"the session is being stopped ({signal.Signals(number).name})")
+        if self._signal is not None:
+            self._is_urgent = True
+            return
+        self._signal = number
+        name = signal.Signals(number).name
+        self.ask(f"the {self._what} is being stopped ({name})")
+        if self._told is not None:
+            self._told(name)
 
 
 class StopOrKill(KillSwitch):
@@ -95,4 +136,4 @@ class StopOrKill(KillSwitch):
         self._stopping = stopping
 
     def reason(self, account_id: str) -> str | None:
-        return self._stopping() or super().reason(account_id)
+        return self._stopping.reason() or super().reason(account_id)

@@ -97,7 +97,7 @@ class SessionWork:
                 dry_run=False,
                 cycle_id=slot.id,
                 clock=self._attentive,
-                stopping=self._stop.reason,
+                stopping=self._stop,
                 heard=self._heard,
             )
             if record.orders or record.outcome.startswith(("HALTED", "ABANDONED")):
@@ -125,7 +125,7 @@ class SessionWork:
                 self._connection,
                 dry_run=False,
                 clock=self._attentive,
-                stopping=self._stop.reason,
+                stopping=self._stop,
                 heard=self._heard,
             )
             self._world = self._open.enter_context(opened).world

@@ -89,11 +89,14 @@ class LiveDesk:
         together: SpreadOut,
         rules: Rules,
         gate: Gate | None = None,
+        is_urgent: Callable[[], bool] = lambda: False,
     ) -> None:
-        """gate: None for the one that every cycle has; a flatten brings its own."""
+        """gate: None for the one that every cycle has; a flatten brings its own. is_urgent: asked while orders are
+        waited for; True cancels them at once, and stays until that is confirmed."""
         self._account_id, self._broker, self._journal = account_id, broker, journal
         self._clock, self._together, self._rules = clock, together, rules
         self._gate = gate or Gate(account_id, broker, journal, kill, rules)
+        self._is_urgent = is_urgent
         self._key_refused, self._doubled_in = "", ""
         self._waited_seconds = 0.0
 
@@ -116,7 +119,7 @@ class LiveDesk:
         watch = Watch(self._account_id, self._journal, self._broker, orders)
         self._post(cycle_id, watch, orders)
         posted_at = self._clock.monotonic()
-        self._await(watch, began, self._rules.execution.phase_timeout_seconds, UNKNOWN_SECONDS)
+        self._await(watch, began, self._rules.execution.phase_timeout_seconds, UNKNOWN_SECONDS, self._is_urgent)
         if watch.known:
             watch.look_up_unknown()
             for broker_id in watch.known:
@@ -183,7 +186,14 @@ class LiveDesk:
         seconds, self._waited_seconds = self._waited_seconds, 0.0
         return seconds
 
-    def _await(self, watch: Watch, began: datetime, seconds: float, patience: float) -> None:
+    def _await(
+        self,
+        watch: Watch,
+        began: datetime,
+        seconds: float,
+        patience: float,
+        is_urgent: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Ask for all orders in one call, again and again, until all have ended or the time is up.
 
         patience: seconds for those that the broker has not shown. When nothing else works any more and these seconds
@@ -202,7 +212,7 @@ class LiveDesk:
             if not watch.known and passed >= patience:
                 watch.look_up_unknown()
             left = (seconds if watch.known else min(patience, seconds)) - passed
-            if not watch.working or left <= 0:
+            if not watch.working or left <= 0 or (watch.known and is_urgent()):
                 return
             self._clock.wait(min(pause, left))
             pause = min(pause * 2, WAIT_MOST_SECONDS)
