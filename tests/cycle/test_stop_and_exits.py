@@ -14,6 +14,7 @@ from rebalancer.observe import World
 from rebalancer.outcomes import OrderState
 from rebalancer.session.execute import execute
 from rebalancer.session.setup import Setup
+from rebalancer.session.stop import NEVER
 from rebalancer.world.config import load_rules
 from rebalancer.world.kill import write_halt
 from tests.cycle.conftest import MakeRig
@@ -63,6 +64,19 @@ class Middle:
         self._sent = self._sent or name == "submit"
 
 
+class Asked:
+    """A stop for the reason that the middle has found."""
+
+    def __init__(self, middle: Middle) -> None:
+        self._middle = middle
+
+    def reason(self) -> str | None:
+        return self._middle.reason or None
+
+    def is_urgent(self) -> bool:
+        return False
+
+
 def interrupted(rig: Rig, *, stop: bool) -> dict[str, OrderState]:
     """KO is cut, AAPL would have grown next; a person stops the program, or all trading, between the two."""
     setup = guarded(rig)
@@ -71,7 +85,7 @@ def interrupted(rig: Rig, *, stop: bool) -> dict[str, OrderState]:
     assert resting(rig) == pairs("AAPL", "KO", of=held(rig))
     opinions(rig, {"AAPL": 1.0, "KO": 0.4})
     middle = Middle((lambda: None) if stop else lambda: write_halt(rig.folder / "state", "enough"))
-    stopping: Callable[[], str | None] = (lambda: middle.reason or None) if stop else (lambda: None)
+    stopping = Asked(middle) if stop else NEVER
     record = execute(setup, connection(rig), dry_run=False, stopping=stopping, heard=middle.heard)
     assert middle.reason
     return {order.symbol: order.state for order in record.orders}

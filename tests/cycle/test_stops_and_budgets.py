@@ -232,3 +232,15 @@ def test_an_id_with_two_meanings_is_refused_before_anything_is_sent(settled: Mak
     assert rig.posts == []
     seen = checker.check(rig.url, rig.journal_file)
     assert len(seen.cycles) == 1
+
+
+def test_a_stop_that_is_urgent_cancels_what_works_instead_of_waiting_for_it(settled: MakeRig) -> None:
+    rig = settled(fill_latency_seconds=15.0)
+    rig.urgent = True
+    slow = rules(execution__phase_timeout_seconds=3000)
+    process = rig.process(rules=slow)
+    result = rig.cycle(process, NEXT, slow)
+    sent = [name for name, end in result.ends.items() if end.state is not OrderState.NOT_SENT]
+    assert len(sent) > 1
+    assert {result.ends[name].state for name in sent} == {OrderState.CANCELED}
+    checker.check(rig.url, rig.journal_file)

@@ -147,6 +147,7 @@ class Rig:
         self.together = together
         self.posts: list[tuple[Order, bool]] = []
         self.account_id = ""
+        self.urgent = False
         self.runs = 0
         self._process: Process | None = None
 
@@ -174,7 +175,9 @@ class Rig:
             broker=ReadOnlyBroker(broker) if dry_run else broker,
             desk=DryDesk(broker)
             if dry_run
-            else LiveDesk(self.account_id, broker, journal, kill, tripping, self.together, rules),
+            else LiveDesk(
+                self.account_id, broker, journal, kill, tripping, self.together, rules, is_urgent=lambda: self.urgent
+            ),
             journal=journal,
             signals=Signals({}, 0),
             reference=Reference(broker, self.folder, self.sectors, rules),
