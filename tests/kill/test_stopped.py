@@ -117,7 +117,7 @@ def test_stopped_while_it_loads(tmp_path: Path, at: int, by: signal.Signals) -> 
         "XDG_STATE_HOME": str(tmp_path),
     }
     ended = subprocess.run(
-        [sys.executable, "-c", LOADING], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", LOADING], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=300
     )
     assert (ended.returncode, ended.stdout) == (CODES[by], "")
     assert ended.stderr == f"ended by {by.name}; nothing was under way\n"
