@@ -97,7 +97,10 @@ class Quote(NamedTuple):
 
 
 class Signal(NamedTuple):
-    """One opinion about one symbol: score in [-1, 1], confidence in [0, 1]; stop and target prices are optional."""
+    """One opinion about one symbol: score in [-1, 1], confidence in [0, 1]; stop and target prices are optional.
+
+    `hold` says that its source has no score to tell: by itself it keeps a position as it is and opens none.
+    """
 
     id: str
     symbol: str
@@ -107,6 +110,7 @@ class Signal(NamedTuple):
     issued_at: datetime
     stop_price: Decimal | None = None
     target_price: Decimal | None = None
+    hold: bool = False
 
 
 class Day(NamedTuple):

@@ -40,6 +40,15 @@ class Execution(_Section):
     close_buffer_seconds: int = Field(60, ge=0, le=3600, description="no cycle starts this close to the close")
     neutral_signals: Literal["exit", "hold"] = Field("exit", description="what a neutral signal means for a holding")
     unsignalled_positions: Literal["hold", "exit"] = Field("hold", description="silence is not a sell")
+    exit_threshold: Share | None = Field(
+        None, description="between this and signal_threshold a position is kept as it is; null: the same"
+    )
+
+    @model_validator(mode="after")
+    def _thresholds_in_order(self) -> Execution:
+        if self.exit_threshold is not None and self.exit_threshold > self.signal_threshold:
+            raise ValueError("exit_threshold must not be above signal_threshold")
+        return self
 
 
 class NoTradeBand(_Section):

@@ -19,9 +19,13 @@ from typing import Any, Final
 
 from rebalancer.documents import canonical_json
 
-RULES_ADDED: Final[Mapping[str, object]] = {}
+RULES_ADDED: Final[Mapping[str, object]] = {
+    "execution.exit_threshold": None,
+}
 
-SNAPSHOT_ADDED: Final[Mapping[str, object]] = {}
+SNAPSHOT_ADDED: Final[Mapping[str, object]] = {
+    "signals.hold": False,
+}
 
 PLAN_ADDED: Final[Mapping[str, object]] = {
     "planner_edition": 1,

@@ -3,8 +3,8 @@
 Who is served first, and why in this order:
 
 1. what cannot be traded now (frozen, unpriced, unknown to the broker) keeps its worst case and takes its room;
-2. held names that no usable signal speaks about keep their weight, shrunk only if they alone break a cap: silence is
-   not a sell, so fresh opinions never push them out;
+2. held names that no usable signal speaks about, or that an opinion keeps as they are, keep their weight, shrunk only
+   if they alone break a cap: silence is not a sell, so fresh opinions never push them out;
 3. the signalled names share the room that is left, by one projection (see `cap`); those in which nothing may be opened
    (see `bar`) keep at most what they have.
 """
@@ -25,7 +25,7 @@ from rebalancer.decide.glide import glide
 from rebalancer.decide.groups import Groups, group, group_name, side_family
 from rebalancer.decide.lots import largest_trade, most_shares, trade_lot
 from rebalancer.decide.reconcile import Book
-from rebalancer.decide.weigh import Weighed, weigh
+from rebalancer.decide.weigh import Stance, Weighed, weigh
 from rebalancer.facts import Instrument, Snapshot
 from rebalancer.outcomes import Outcome
 from rebalancer.rules import Rules
@@ -35,7 +35,8 @@ CRUMB: Final = 1e-12  # of capital; less room than this is what rounding left ov
 
 
 class Aim(NamedTuple):
-    """The target weight of one tradable name with the numbers that led to it; `note` and `denial` are `Weighed`'s."""
+    """The target weight of one tradable name with the numbers that led to it; `note`, `denial` and `stance` are
+    `Weighed`'s."""
 
     symbol: str
     raw: float
@@ -51,6 +52,7 @@ class Aim(NamedTuple):
     implied: bool
     note: str
     denial: Outcome | None = None
+    stance: Stance = ""
 
 
 class Aims(NamedTuple):
@@ -82,14 +84,14 @@ def aim(
     }
     weighed = {w.symbol: w for w in weigh(admitted.signals, instruments, snapshot.account, rules)}
     held_weight = {s: float(qty * prices.usable[s] / capital) for s, qty in book.held.items() if s in prices.usable}
-    keep = rules.execution.neutral_signals == "hold" and leaving is None
-    implied = [
-        s
-        for s in symbols
-        if s not in fixed and (s not in weighed or (keep and weighed[s].note == "neutral" and s in book.held))
-    ]
+    kept_as_it_is = {
+        s: _kept(w, held_weight[s])
+        for s, w in weighed.items()
+        if s in book.held and s not in fixed and leaving is None and _keeps(w, rules)
+    }
+    implied = [s for s in symbols if s not in fixed and (s not in weighed or s in kept_as_it_is)]
     holds = rules.execution.unsignalled_positions == "hold" or not admitted.signals
-    rows = [_implied(s, held_weight.get(s, 0.0), holds or s in weighed, instruments[s], rules) for s in implied]
+    rows = [kept_as_it_is.get(s) or _implied(s, held_weight.get(s, 0.0), holds, instruments[s], rules) for s in implied]
     unsaid = set(implied)
     spoken = [weighed[s] for s in symbols if s in weighed and s not in fixed and s not in unsaid]
     if leaving is not None:
@@ -134,6 +136,7 @@ def aim(
             implied=w.symbol in silent,
             note=w.note,
             denial=w.denial,
+            stance=w.stance,
         )
         for w, weight, factors, (cap, cap_name) in [*first, *second]
     ]
@@ -204,6 +207,17 @@ class _Room:
 def _tradable(symbol: str, instruments: Mapping[str, Instrument], prices: Prices) -> bool:
     instrument = instruments.get(symbol)
     return instrument is not None and instrument.tradable and symbol in prices.usable
+
+
+def _keeps(row: Weighed, rules: Rules) -> bool:
+    """Whether an opinion that opens nothing leaves a position as it is."""
+    return row.stance == "keep" or (row.stance == "neutral" and rules.execution.neutral_signals == "hold")
+
+
+def _kept(row: Weighed, held_weight: float) -> Weighed:
+    """The same opinion, as one that wants what is held."""
+    more = "; held as it is (execution.neutral_signals)" if row.stance == "neutral" else ""
+    return row._replace(raw=held_weight, note=row.note + more)
 
 
 def _implied(symbol: str, held_weight: float, holds: bool, instrument: Instrument, rules: Rules) -> Weighed:

@@ -147,15 +147,13 @@ def _hold(
     if aim.denial is not None and (reduce == 0 or (aim.weight != 0 and abs(drift) <= band)):
         return aim.denial, aim.note
     if aim.weight == 0 and held == 0:
-        if aim.note == "neutral":
-            strength = abs(aim.score * aim.confidence)
-            return Outcome.HELD_NEUTRAL, (
-                f"|score x confidence| {strength:.3f} is below the threshold {rules.execution.signal_threshold:g}"
-            )
+        if aim.stance:
+            return Outcome.HELD_NEUTRAL, aim.note
         if aim.raw != 0:
             return Outcome.DENIED_CAP, f"no room left: {factors_text(aim)}"
-    if aim.implied and target == held:
-        return Outcome.HELD_AT_TARGET, "no usable signal: held as it is"
+    if aim.implied and (target == held or (drift == 0 and aim.weight != 0)):
+        outcome = Outcome.HELD_NEUTRAL if aim.stance == "keep" else Outcome.HELD_AT_TARGET
+        return outcome, aim.note if aim.stance else "no usable signal: held as it is"
     if abs(drift) <= band and held != 0:
         return Outcome.HELD_WITHIN_BAND, f"drift {drift * 100:+.2f} pp is within the band of ±{band * 100:.2f} pp"
     if reduce == 0 and increase == 0:
@@ -176,15 +174,14 @@ def _hold(
 
 def reason_text(aim: Aim) -> str:
     """Why the target is what it is, in a few words."""
-    if aim.note == "neutral":
-        return f"neutral: |score x confidence| {abs(aim.score * aim.confidence):.3f} is below the threshold"
     if aim.denial is Outcome.DENIED_SHORT:
         return f"score {aim.score:+.2f} supports no long position; {aim.note}"
     if aim.denial is not None:
         return aim.note
-    if aim.implied and aim.weight == 0:
+    if aim.implied and aim.weight == 0 and not aim.stance:
         return "no usable signal, and unsignalled positions are to be closed"
     said = "no usable signal" if aim.implied else f"score {aim.score:+.2f} x confidence {aim.confidence:.2f}"
+    said = aim.note if aim.stance else said
     limits = factors_text(aim)
     return f"{said}; {limits}" if limits else said
 

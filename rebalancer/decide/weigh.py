@@ -1,6 +1,12 @@
 """Turn opinions into raw target weights, before any cap.
 
-One strength per symbol: the weighted mean over its sources of score x confidence. Below the threshold it is neutral.
+One strength per symbol: the weighted mean over its sources of score x confidence. Below the threshold it opens nothing;
+what becomes of a position then is its `stance`:
+
+    flat      a score of 0, or no confidence at all: the target is zero, whatever the rules say
+    neutral   too weak to support a position: `neutral_signals` says whether it is closed or kept
+    keep      between `exit_threshold` and `signal_threshold`, or every source says hold: kept as it is
+
 Then one of four sizing methods, all in signed fractions of capital:
 
     fixed_fraction      base_position_size x |score| x confidence x volatility scale, at most max_position_size
@@ -15,7 +21,7 @@ to be as volatile as `assumed_volatility`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, assert_never
+from typing import Literal, NamedTuple, assert_never
 
 import numpy as np
 
@@ -24,10 +30,12 @@ from rebalancer.facts import Account, Instrument, Signal
 from rebalancer.outcomes import Outcome
 from rebalancer.rules import Rules
 
+Stance = Literal["", "flat", "neutral", "keep"]
+
 
 class Weighed(NamedTuple):
-    """One symbol's way from opinions to a raw weight. `note` is "neutral", or says in words why `denial` holds the
-    weight back, or is empty."""
+    """One symbol's way from opinions to a raw weight. `note` says in words what `stance` or `denial` is about; it is
+    empty where the opinion counts in full."""
 
     symbol: str
     raw: float
@@ -38,6 +46,7 @@ class Weighed(NamedTuple):
     volatility_scale: float
     note: str
     denial: Outcome | None = None
+    stance: Stance = ""
 
 
 def weigh(
@@ -49,14 +58,13 @@ def weigh(
     """Weigh every admitted symbol, in sorted order. Raw weights are signed fractions of capital."""
     sizing, risk = rules.position_sizing, rules.risk_management
     rows: list[tuple[str, float, float, float, bool, str]] = []
+    stances: dict[str, Stance] = {}
     for symbol, group in sorted(signals.items()):
         opinion, trust = _consensus(group, rules.signals.source_weights)
         known = instruments[symbol].volatility
         usable = known is not None and known > 0
-        note = ""
-        if abs(opinion * trust) < rules.execution.signal_threshold or opinion == 0:
-            note = "neutral"
-        elif opinion < 0 and (reason := why_not_short(instruments[symbol], account, rules)):
+        stances[symbol], note = _stance(group, opinion, trust, rules)
+        if not note and opinion < 0 and (reason := why_not_short(instruments[symbol], account, rules)):
             note = reason
         rows.append((symbol, opinion, trust, known if usable and known else risk.assumed_volatility, usable, note))
     score = np.array([row[1] for row in rows])
@@ -67,7 +75,18 @@ def weigh(
     size = np.where(active, _sizes(score, confidence, volatility, scale, active, rules), 0.0)
     raw = np.where(size > 0, np.copysign(size, score), 0.0)
     return tuple(
-        Weighed(symbol, float(raw[i]), s, c, v, known, float(scale[i]), note, _denial(note))
+        Weighed(
+            symbol,
+            float(raw[i]),
+            s,
+            c,
+            v,
+            known,
+            float(scale[i]),
+            note,
+            _denial(note, stances[symbol]),
+            stances[symbol],
+        )
         for i, (symbol, s, c, v, known, note) in enumerate(rows)
     )
 
@@ -85,23 +104,56 @@ def why_not_short(instrument: Instrument, account: Account, rules: Rules) -> str
     return ""
 
 
-def _denial(note: str) -> Outcome | None:
-    return None if note in ("", "neutral") else Outcome.DENIED_SHORT
+def _denial(note: str, stance: Stance) -> Outcome | None:
+    return Outcome.DENIED_SHORT if note and not stance else None
+
+
+def _stance(group: tuple[Signal, ...], opinion: float, trust: float, rules: Rules) -> tuple[Stance, str]:
+    """What an opinion that opens nothing means for a position, and why in words; both empty when it may open one."""
+    heard = [signal for signal in group if rules.signals.source_weights.get(signal.source, 1.0) > 0]
+    if not heard:
+        return "neutral", "none of its sources has a weight: no position is supported"
+    if all(signal.hold for signal in heard):
+        return "keep", "hold: nothing is opened and nothing closed"
+    if opinion == 0:
+        return "flat", "a score of 0 asks for no position"
+    strength, opens = abs(opinion * trust), rules.execution.signal_threshold
+    if strength == 0 and opens == 0:
+        return "flat", "a confidence of 0 supports no position"
+    if strength >= opens:
+        return "", ""
+    keeps = opens if rules.execution.exit_threshold is None else rules.execution.exit_threshold
+    if strength < keeps:
+        return "neutral", f"|score x confidence| {_told_below(strength, keeps)}: no position is supported"
+    said = f"|score x confidence| {_told_below(strength, opens)}, and not below the exit threshold {keeps:g}"
+    return "keep", f"{said}: nothing is opened and nothing closed"
+
+
+def _told_below(number: float, limit: float) -> str:
+    """ "0.09 is below 0.10", with as many decimals as it takes to see it."""
+    for places in range(2, 17):
+        small, large = f"{number:.{places}f}", f"{limit:.{places}f}"
+        if small != large:
+            return f"{small} is below {large}"
+    return f"{number!r} is below {limit!r}"
 
 
 def _consensus(group: tuple[Signal, ...], weights: Mapping[str, float]) -> tuple[float, float]:
     """Score and confidence over all sources: means weighted by source, the score also by confidence, so that their
-    product is the weighted mean of score x confidence. Sources that all weigh nothing have no opinion."""
+    product is the weighted mean of score x confidence. Sources that all weigh nothing have no opinion, nor has one that
+    says hold. Where nobody has any confidence the score is the mean by weight alone."""
+    group = tuple(signal for signal in group if not signal.hold)
     if len(group) == 1 and weights.get(group[0].source, 1.0) > 0:
         return group[0].score, group[0].confidence
-    total = trust = opinion = 0.0
+    total = trust = opinion = unsure = 0.0
     for signal in group:
         weight = weights.get(signal.source, 1.0)
         total += weight
         trust += weight * signal.confidence
         opinion += weight * signal.confidence * signal.score
+        unsure += weight * signal.score
     if trust <= 0:
-        return 0.0, 0.0
+        return unsure / total if total > 0 else 0.0, 0.0
     return max(-1.0, min(1.0, opinion / trust)), trust / total
 
 

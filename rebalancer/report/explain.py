@@ -83,14 +83,16 @@ def _signals(symbol: str, record: RunRecord) -> Links:
             verdict = verdicts.get(signal.id)
             rejected = verdict is not None and verdict.outcome.startswith("REJECTED")
             end = f" → {_with_reason(verdict)}" if verdict is not None and rejected else ""
-            text = f"{visible_symbol(signal.source)} {fixed(signal.score, 2, sign=True)}, confidence"
+            view = "hold" if signal.hold else fixed(signal.score, 2, sign=True)
+            text = f"{visible_symbol(signal.source)} {view}, confidence"
             links.append(("signal", f"{text} {fixed(signal.confidence, 2)}, {age} old{end}"))
     return links
 
 
 def _sizing(target: Target, record: RunRecord) -> Links:
     if target.implied:
-        links: Links = [("weight", f"no usable signal speaks about it: {percent(target.raw_weight)}")]
+        said = "its signals keep it as it is" if target.confidence else "no usable signal speaks about it"
+        links: Links = [("weight", f"{said}: {percent(target.raw_weight)}")]
     else:
         known = "unknown" if target.volatility is None else percent(target.volatility, 0)
         links = [

@@ -96,6 +96,10 @@ def test_notes_are_allowed_at_every_level_but_not_among_names(tmp_path: Path) ->
             "c.yaml:3: position_sizing: min_trade_size must not be above max_trade_size or max_order_value",
         ),
         (
+            "execution:\n  signal_threshold: 0.1\n  exit_threshold: 0.2\n",
+            "c.yaml:2: execution: exit_threshold must not be above signal_threshold",
+        ),
+        (
             "model: {enabled: true, fallback_to_external_signals: false}",
             "c.yaml:1: model.enabled: the model is an optional extra that is not installed, and nothing may stand "
             "in for it\n  hint: set model.enabled: false or fallback_to_external_signals: true",

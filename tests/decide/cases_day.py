@@ -38,7 +38,7 @@ DAY = [
     Case(
         "reductions go on while latched",
         Outcome.PLANNED,
-        "neutral: |score x confidence| 0.000 is below the threshold; 200 shares to sell",
+        "a score of 0 asks for no position; 200 shares to sell",
         "sell 200 A",
         {"latched": {"drawdown": "too deep"}, "signals": (signal("A", 0.0),), "positions": book(A="200")},
     ),

@@ -164,7 +164,7 @@ LIMITS = [
     Case(
         "and so they are",
         Outcome.PLANNED,
-        "neutral: |score x confidence| 0.000 is below the threshold; 200 shares to sell",
+        "a score of 0 asks for no position; 200 shares to sell",
         "sell 200 A",
         {"day": Day(99, {}), "signals": (signal("A", 0.0),), "positions": book(A="200")},
     ),

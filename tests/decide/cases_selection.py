@@ -9,7 +9,7 @@ from tests.decide.cases import Case
 from tests.decide.examples import ACCOUNT, book, signal
 
 D = Decimal
-NEUTRAL = "neutral: |score x confidence| 0.000 is below the threshold"
+NEUTRAL = "a score of 0 asks for no position"
 
 SELECTION = [
     Case(

@@ -76,7 +76,7 @@ def test_the_ends_of_all_orders_of_a_symbol_make_one_outcome(
     verdicts, unsignalled = settle(decided, ends)
     assert verdicts == (
         Verdict("s-A", "A", outcome, f"{decided.verdicts[0].because}; {because}"),
-        Verdict("s-B", "B", Outcome.HELD_NEUTRAL, "|score x confidence| 0.050 is below the threshold 0.1"),
+        Verdict("s-B", "B", Outcome.HELD_NEUTRAL, "|score x confidence| 0.05 is below 0.10: no position is supported"),
     )
     assert unsignalled == ()
 

@@ -42,6 +42,12 @@ def test_one_id_has_one_content(journal: Journal) -> None:
     assert journal.signals(at(0)) == (signal("s-1", 1),)
 
 
+def test_a_hold_has_no_place_in_the_table(journal: Journal) -> None:
+    with pytest.raises(BadDocument, match="signal s-1: a hold cannot be kept"):
+        journal.add_signals([signal("s-1", 1, score=0.0, hold=True)], at(2))
+    assert journal.signals(at(0)) == ()
+
+
 def test_users_insert_with_their_own_offsets_and_numbers(journal: Journal) -> None:
     by_hand(journal, "s-1", "AAPL", 1, "0.5", "mine", "2026-11-20T09:30:10-05:00", 180.05)
     by_hand(journal, "s-2", "AAPL", 1, 0.5, "mine", "2026-11-21T04:30:05+14:00", None)

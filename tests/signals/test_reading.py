@@ -36,7 +36,7 @@ def test_all_three_formats_say_the_same(tmp_path: Path) -> None:
 
 
 def test_folder(tmp_path: Path) -> None:
-    assert read_all(tmp_path, NOW) == ((), (), 0)
+    assert read_all(tmp_path, NOW) == ((), ())
     write(tmp_path / "one.csv", HEADER + "A,1,1\n")
     write(
         tmp_path / "two.jsonl",
@@ -49,11 +49,11 @@ def test_folder(tmp_path: Path) -> None:
     assert [(s.symbol, s.source, s.score, s.issued_at) for s in found.signals] == [
         ("A", "one", 1.0, WRITTEN),
         ("A", "two", -1.0, WRITTEN),
+        ("B", "two", 0.0, WRITTEN),
     ]
     assert found.warnings == tuple(
         f"{tmp_path / n}: ignored, it is none of .csv, .json, .jsonl" for n in ("notes.txt", "old")
     )
-    assert found.holds == 1
 
 
 def test_one_bad_file_refuses_the_folder(tmp_path: Path) -> None:

@@ -39,7 +39,29 @@ def test_what_is_left_out_comes_from_the_file(tmp_path: Path) -> None:
 
 def test_actions_are_scores_with_percent(tmp_path: Path) -> None:
     found = read(tmp_path, ARGO + "A,buy,85\nB,Sell,100\nC,HOLD,50\nD, BUY ,0.9\n")
-    assert [(s.symbol, s.score, s.confidence) for s in found] == [("A", 1.0, 0.85), ("B", -1.0, 1.0), ("D", 1.0, 0.009)]
+    assert [(s.symbol, s.score, s.confidence, s.hold) for s in found] == [
+        ("A", 1.0, 0.85, False),
+        ("B", -1.0, 1.0, False),
+        ("C", 0.0, 0.5, True),
+        ("D", 1.0, 0.009, False),
+    ]
+
+
+def test_what_asks_for_no_position_and_what_changes_nothing_need_no_confidence(tmp_path: Path) -> None:
+    found = read(tmp_path, ARGO + "A,flat,\nB,Close,\nC,HOLD,\nD,FLAT,40\n")
+    assert [(s.symbol, s.score, s.confidence, s.hold) for s in found] == [
+        ("A", 0.0, 1.0, False),
+        ("B", 0.0, 1.0, False),
+        ("C", 0.0, 1.0, True),
+        ("D", 0.0, 0.4, False),
+    ]
+    assert "confidence: is missing" in refusal(tmp_path, ARGO + "A,BUY,\n")
+
+
+def test_a_hold_and_a_score_of_zero_are_two_opinions(tmp_path: Path) -> None:
+    (hold,), (flat,) = read(tmp_path, ARGO + "A,HOLD,50\n"), read(tmp_path, ARGO + "A,FLAT,50\n")
+    assert hold._replace(id=flat.id, hold=False) == flat
+    assert hold.id != flat.id
 
 
 def test_json_takes_numbers_and_texts(tmp_path: Path) -> None:
@@ -98,7 +120,10 @@ def test_symbol_outside_the_allow_list_is_refused(symbol: str, tmp_path: Path) -
             ARGO + "A,BUY,101\n",
             "desk.csv:2: confidence: 101 is outside 0 to 100\n  hint: from 0 to 100 beside an action: 85",
         ),
-        (ARGO + "A,LONG,50\n", "desk.csv:2: action: 'LONG' is not an action\n  hint: write BUY, SELL or HOLD"),
+        (
+            ARGO + "A,LONG,50\n",
+            "desk.csv:2: action: 'LONG' is not an action\n  hint: write BUY, SELL, FLAT, CLOSE or HOLD",
+        ),
         (HEADER + 'A,"0,5",1\n', "desk.csv:2: score: '0,5' is not a number\n  hint: decimals take a point: 0.85"),
         (HEADER + "A,nan,1\n", "desk.csv:2: score: 'nan' is not a number\n  hint: write a decimal number"),
         (HEADER + "A,inf,1\n", "desk.csv:2: score: 'inf' is not a number\n  hint: write a decimal number"),
@@ -110,12 +135,12 @@ def test_symbol_outside_the_allow_list_is_refused(symbol: str, tmp_path: Path) -
         (
             HEADER + "A,,1\n",
             "desk.csv:2: score: is missing\n"
-            "  hint: a row has either a score from -1 to 1 or an action BUY, SELL or HOLD",
+            "  hint: a row has either a score from -1 to 1 or an action BUY, SELL, FLAT, CLOSE or HOLD",
         ),
         (
             "symbol,score,action,confidence\nA,1,BUY,1\n",
             "desk.csv:2: score: stands beside an action\n"
-            "  hint: a row has either a score from -1 to 1 or an action BUY, SELL or HOLD",
+            "  hint: a row has either a score from -1 to 1 or an action BUY, SELL, FLAT, CLOSE or HOLD",
         ),
         (
             "symbol,score,confidence,issued_at\nA,1,1,2026-11-20T15:35:00\n",
@@ -190,7 +215,7 @@ CELLS = st.dictionaries(
         st.integers(-2, 200),
         st.floats(),
         st.text(max_size=8),
-        st.sampled_from(["A", "BUY", "HOLD", "0.5", "85", "2026-11-20T15:34:00Z"]),
+        st.sampled_from(["A", "BUY", "HOLD", "FLAT", "0.5", "85", "2026-11-20T15:34:00Z"]),
     ),
 )
 
@@ -198,7 +223,7 @@ CELLS = st.dictionaries(
 @given(CELLS)
 def test_any_row_is_a_sound_signal_or_refused(cells: dict[str, object]) -> None:
     try:
-        signal, hold = opinion_of(cells, "desk", NOW)
+        signal = opinion_of(cells, "desk", NOW)
     except BadCell:
         return
     assert -1 <= signal.score <= 1
@@ -207,7 +232,7 @@ def test_any_row_is_a_sound_signal_or_refused(cells: dict[str, object]) -> None:
     assert signal.symbol
     assert signal.id
     assert all(price is None or price > 0 for price in (signal.stop_price, signal.target_price))
-    assert hold == (str(cells.get("action")).strip().upper() == "HOLD")
+    assert signal.hold == (str(cells.get("action")).strip().upper() == "HOLD")
     written = {
         "symbol": signal.symbol,
         "score": signal.score,
@@ -218,4 +243,7 @@ def test_any_row_is_a_sound_signal_or_refused(cells: dict[str, object]) -> None:
         "stop_price": signal.stop_price and str(signal.stop_price),
         "target_price": signal.target_price and str(signal.target_price),
     }
-    assert opinion_of(written, "other", WRITTEN).signal == signal
+    if signal.hold:
+        del written["score"]
+        written |= {"action": "hold", "confidence": cells.get("confidence")}
+    assert opinion_of(written, "other", WRITTEN) == signal

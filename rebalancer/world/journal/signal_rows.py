@@ -20,10 +20,13 @@ _OFFSET_MAX = timedelta(days=1)  # no time zone is further from UTC
 def add_signals(connection: Connection, new: Sequence[Signal], at: datetime) -> int:
     """Insert signals; those that are there already, unchanged, are left out of the count returned.
 
-    Raises BadDocument when an id exists with another content.
+    Raises BadDocument when an id exists with another content, and for a hold, which the table has no column for.
     """
     added = 0
     for signal in new:
+        if signal.hold:
+            hint = "leave it out: without a newer signal the position stays as it is"
+            raise BadDocument(f"signal {signal.id}", "a hold cannot be kept in the signals table", hint)
         row = connection.execute(select(signals).where(signals.c.id == signal.id)).mappings().first()
         if row is None:
             connection.execute(signals.insert(), _row_of(signal) | {"inserted_at": stamp(at)})
@@ -59,7 +62,9 @@ def signal_of(row: dict[str, object]) -> Signal:
 def _row_of(signal: Signal) -> dict[str, object]:
     prices = {"stop_price": signal.stop_price, "target_price": signal.target_price}
     texts = {name: None if price is None else text_of(price) for name, price in prices.items()}
-    return signal._asdict() | {"issued_at": time_text(signal.issued_at)} | texts
+    row = signal._asdict() | {"issued_at": time_text(signal.issued_at)} | texts
+    del row["hold"]
+    return row
 
 
 def _number(row: dict[str, object], column: str) -> float:

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from rebalancer.documents import BadDocument
 from rebalancer.facts import Signal
 from rebalancer.world.files import read_settled
-from rebalancer.world.signals.row import SOURCE, BadCell, Opinion, opinion_of
+from rebalancer.world.signals.row import SOURCE, BadCell, opinion_of
 from rebalancer.world.signals.sheets import ENDINGS, read_sheet
 
 SIZE_MAX: Final = 64 * 1024 * 1024
@@ -29,11 +29,10 @@ _SKEW: Final = timedelta(seconds=5)
 
 
 class SignalsRead(NamedTuple):
-    """The signals, sorted by symbol, source and id; what was left aside, in words; and how many rows said HOLD."""
+    """The signals, sorted by symbol, source and id; and what was left aside, in words."""
 
     signals: tuple[Signal, ...]
     warnings: tuple[str, ...]
-    holds: int
 
 
 def read_signals(path: Path, now: datetime) -> tuple[Signal, ...]:
@@ -52,7 +51,7 @@ def read_all(path: Path, now: datetime, ahead: timedelta = timedelta(0)) -> Sign
     collected = _Collected()
     for file in _files(path, warnings):
         _read_file(file, collected, ahead)
-    signals = tuple(sorted((o.signal for o in collected.opinions if not o.hold), key=_order))
+    signals = tuple(sorted(collected.signals, key=_order))
     late = [s for s in signals if s.issued_at > now + _SKEW]
     if late:
         warnings.append(f"{len(late)} signals are issued in the future, the first one {late[0].id} of {late[0].symbol}")
@@ -62,7 +61,7 @@ def read_all(path: Path, now: datetime, ahead: timedelta = timedelta(0)) -> Sign
             f"{len(faint)} signals have a confidence of at most 1 %, the first one of {faint[0].symbol}; "
             "beside an action it is in percent: write 85, not 0.85"
         )
-    return SignalsRead(signals, tuple(warnings), sum(o.hold for o in collected.opinions))
+    return SignalsRead(signals, tuple(warnings))
 
 
 def _order(signal: Signal) -> tuple[str, str, str]:
@@ -92,7 +91,7 @@ def _files(path: Path, warnings: list[str]) -> list[Path]:
 def _read_file(path: Path, collected: _Collected, ahead: timedelta) -> None:
     text, written_at = read_settled(path, SIZE_MAX)
     sheet = read_sheet(text, str(path), path.suffix.lower())
-    if len(sheet.rows) + len(collected.opinions) > ROWS_MAX:
+    if len(sheet.rows) + len(collected.signals) > ROWS_MAX:
         raise BadDocument(str(path), f"brings the number of rows above {ROWS_MAX}", "split the set or drop old rows")
     source = path.stem
     for index, cells in enumerate(sheet.rows):
@@ -100,8 +99,8 @@ def _read_file(path: Path, collected: _Collected, ahead: timedelta) -> None:
             if "source" not in cells and SOURCE.fullmatch(source) is None:
                 hint = "rename the file to letters, digits, dots, dashes and underscores, or add a source column"
                 raise BadCell("source", f"the file name {source[:40]!r} cannot be a source", hint)
-            opinion = opinion_of(cells, source, written_at, ahead)
-            collected.add(opinion, _place(path, sheet.line, index))
+            signal = opinion_of(cells, source, written_at, ahead)
+            collected.add(signal, _place(path, sheet.line, index))
         except BadCell as error:
             where = f"{path}:{sheet.line(index)}: {error.column}"
             raise BadDocument(where, error.problem, error.hint) from None
@@ -115,18 +114,17 @@ class _Collected:
     """What was read so far, without repetitions. Contradictions raise BadCell."""
 
     def __init__(self) -> None:
-        self.opinions: list[Opinion] = []
-        self._by_subject: dict[tuple[str, str, datetime], tuple[Opinion, Callable[[], str]]] = {}
-        self._by_id: dict[str, tuple[Opinion, Callable[[], str]]] = {}
+        self.signals: list[Signal] = []
+        self._by_subject: dict[tuple[str, str, datetime], tuple[Signal, Callable[[], str]]] = {}
+        self._by_id: dict[str, tuple[Signal, Callable[[], str]]] = {}
 
-    def add(self, opinion: Opinion, place: Callable[[], str]) -> None:
-        signal = opinion.signal
-        first, there = self._by_subject.setdefault((signal.source, signal.symbol, signal.issued_at), (opinion, place))
-        if first is not opinion and first._replace(signal=first.signal._replace(id=signal.id)) != opinion:
+    def add(self, signal: Signal, place: Callable[[], str]) -> None:
+        first, there = self._by_subject.setdefault((signal.source, signal.symbol, signal.issued_at), (signal, place))
+        if first is not signal and first._replace(id=signal.id) != signal:
             problem = f"{signal.symbol} has another opinion of {signal.source} at the same time in {there()}"
             raise BadCell("symbol", problem, "keep one of both, or give them different times or sources")
-        same_id, there = self._by_id.setdefault(signal.id, (opinion, place))
-        if same_id != opinion:
+        same_id, there = self._by_id.setdefault(signal.id, (signal, place))
+        if same_id != signal:
             raise BadCell("id", f"{signal.id!r} stands for another signal in {there()}", "an id belongs to one signal")
-        if same_id is opinion:
-            self.opinions.append(opinion)
+        if same_id is signal:
+            self.signals.append(signal)

@@ -2,7 +2,8 @@
 
 A row has a symbol, a confidence, and either a `score` or an `action`:
 - score from -1 to 1 with a confidence from 0 to 1;
-- action BUY (score 1), SELL (score -1) or HOLD (no opinion) with a confidence from 0 to 100, in percent.
+- action BUY (score 1), SELL (score -1), FLAT or CLOSE (score 0: no position) or HOLD (nothing is to change) with a
+  confidence from 0 to 100, in percent; the last three need none.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from rebalancer.facts import Signal
 from rebalancer.values import decimal_near, decimal_of, symbol_of, time_text, utc_of
@@ -35,7 +36,7 @@ _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+-]{0,127}")
 _NUMBER: Final = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _NUMBER_LENGTH_MAX: Final = 40
 _PRICE_MAX: Final = Decimal(10_000_000)
-_ACTIONS: Final = {"BUY": 1.0, "SELL": -1.0, "HOLD": 0.0}
+_ACTIONS: Final = {"BUY": 1.0, "SELL": -1.0, "FLAT": 0.0, "CLOSE": 0.0, "HOLD": 0.0}
 _symbol = lru_cache(maxsize=4096)(symbol_of)
 
 Cells = Mapping[str, object]
@@ -49,14 +50,7 @@ class BadCell(ValueError):
         self.column, self.problem, self.hint = column, problem, hint
 
 
-class Opinion(NamedTuple):
-    """What a row says. `hold`: it has no opinion and its signal, of score 0, is not used."""
-
-    signal: Signal
-    hold: bool
-
-
-def opinion_of(cells: Cells, source: str, written_at: datetime, ahead: timedelta = timedelta(0)) -> Opinion:
+def opinion_of(cells: Cells, source: str, written_at: datetime, ahead: timedelta = timedelta(0)) -> Signal:
     """Read one row; `source` and `written_at` count where it names none. Raises BadCell.
 
     ahead: how far the broker's clock is ahead of the one that dated the file; it moves `written_at`, but not the
@@ -70,8 +64,9 @@ def opinion_of(cells: Cells, source: str, written_at: datetime, ahead: timedelta
     source = _word(cells, "source", SOURCE) or source
     said_at = _moment(cells)
     issued_at = said_at or written_at + ahead
-    signal = Signal(
-        _word(cells, "id", _ID) or computed_id(source, symbol, time_text(said_at or written_at), score, confidence),
+    moment = time_text(said_at or written_at) + ("\nhold" if hold else "")
+    return Signal(
+        _word(cells, "id", _ID) or computed_id(source, symbol, moment, score, confidence),
         symbol,
         score,
         confidence,
@@ -79,8 +74,8 @@ def opinion_of(cells: Cells, source: str, written_at: datetime, ahead: timedelta
         issued_at,
         _price(cells, "stop_price"),
         _price(cells, "target_price"),
+        hold,
     )
-    return Opinion(signal, hold)
 
 
 def computed_id(source: str, symbol: str, moment: str, score: float, confidence: float) -> str:
@@ -106,13 +101,17 @@ def _view(cells: Cells) -> tuple[float, float, bool]:
     score, action = cells.get("score"), cells.get("action")
     if (score is None) == (action is None):
         problem = "is missing" if score is None else "stands beside an action"
-        raise BadCell("score", problem, "a row has either a score from -1 to 1 or an action BUY, SELL or HOLD")
+        raise BadCell(
+            "score", problem, "a row has either a score from -1 to 1 or an action BUY, SELL, FLAT, CLOSE or HOLD"
+        )
     if action is None:
         value = _number(cells, "score", -1, 1, "from -1 (sell) to 1 (buy)")
         return value, _number(cells, "confidence", 0, 1, "from 0 to 1 beside a score: 0.85"), False
     name = action.strip().upper() if isinstance(action, str) else None
     if name not in _ACTIONS:
-        raise BadCell("action", f"{str(action)[:40]!r} is not an action", "write BUY, SELL or HOLD")
+        raise BadCell("action", f"{str(action)[:40]!r} is not an action", "write BUY, SELL, FLAT, CLOSE or HOLD")
+    if _ACTIONS[name] == 0 and cells.get("confidence") is None:
+        return 0.0, 1.0, name == "HOLD"
     confidence = _number(cells, "confidence", 0, 100, "from 0 to 100 beside an action: 85", one=100)
     return _ACTIONS[name], confidence, name == "HOLD"
 

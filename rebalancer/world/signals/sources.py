@@ -37,8 +37,6 @@ class FileSignals:
             for warning in found.warnings:
                 _log.warning("%s", warning)
             self._told = found.warnings
-        if found.holds:
-            _log.info("%s: %d HOLD rows have no opinion and are left out", self._path, found.holds)
         return found.signals
 
 
