@@ -21,13 +21,12 @@ from rebalancer.documents import (
     canonical,
     canonical_json,
     key_text,
-    line_of,
     plain,
     read_json,
-    read_text,
     sha256,
 )
 from rebalancer.facts import Snapshot
+from rebalancer.json_place import line_of
 from rebalancer.rules import Rules
 from rebalancer.stored_keys import PLAN_ADDED, RULES_ADDED, SNAPSHOT_ADDED, fill_in, leave_out
 
@@ -40,7 +39,6 @@ __all__ = [
     "read_plan",
     "read_rules",
     "read_snapshot",
-    "read_text",
     "rules_text",
     "seal",
     "sha256",

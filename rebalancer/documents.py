@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from pathlib import Path
 from typing import Any, Final
 
+from rebalancer.json_place import line_of, line_of_second
 from rebalancer.values import text_of, time_text
 
-LOCATED_MAX: Final = 4 * 1024 * 1024  # characters; in a larger text the line of a mistake would take minutes to find
+_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class BadDocument(ValueError):
@@ -67,14 +68,15 @@ def sha256(text: str) -> str:
 
 
 def read_json(text: str, source: str) -> Any:
-    """Parse JSON strictly: no repeated keys, no NaN or infinity. Raises BadDocument with the line."""
+    """Parse JSON strictly: no repeated keys, no NaN or infinity, no half of a character. Raises BadDocument with the
+    line."""
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(items)
         if len(found) != len(items):
-            names = [name for name, _ in items]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise BadDocument(f"{source}:{_line_of_second(text, twice)}: {twice}", "stands twice", "keep one of them")
+            seen: set[str] = set()
+            twice = next(name for name, _ in items if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+            raise BadDocument(f"{source}:{line_of_second(text, twice)}: {twice}", "stands twice", "keep one of them")
         return found
 
     def constant(name: str) -> Any:
@@ -82,77 +84,50 @@ def read_json(text: str, source: str) -> Any:
         raise BadDocument(f"{source}:{line}", f"{name} is not a number", "leave the value out or write a finite number")
 
     try:
-        return json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
+        document = json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
     except json.JSONDecodeError as error:
         problem = "is empty" if not text.strip() else f"is not JSON: {error.msg} (column {error.colno})"
         raise BadDocument(f"{source}:{error.lineno}", problem, "was the file written completely?") from None
     except RecursionError:
-        raise BadDocument(source, "is nested too deeply") from None
+        raise BadDocument(source, "is nested too deeply", "was the file written by the right program?") from None
     except BadDocument:
         raise
     except ValueError as error:  # a whole number with more digits than Python reads
-        raise BadDocument(source, str(error).split(";")[0]) from None
+        raise BadDocument(source, str(error).split(";")[0], "write fewer digits") from None
+    _refuse_half_characters(document, text, source)
+    return document
 
 
-def _line_of_second(text: str, key: str) -> int:
-    """The line of the second time that a key stands in one object of a JSON text, found as in `line_of`."""
-    import yaml
-
-    if len(text) > LOCATED_MAX:
-        return 1
-    try:
-        waiting = [yaml.compose(text, Loader=yaml.SafeLoader)]
-    except yaml.YAMLError:
-        return 1
+def _refuse_half_characters(document: object, text: str, source: str) -> None:
+    """Refuse a lone surrogate such as "\\ud800": it is no character, and can be neither stored nor hashed."""
+    if _HALF.search(text) is None:
+        return
+    waiting: list[tuple[tuple[str | int, ...], object]] = [((), document)]
     while waiting:
-        node = waiting.pop()
-        if isinstance(node, yaml.SequenceNode):
-            waiting += node.value
-        elif isinstance(node, yaml.MappingNode):
-            lines = [name.start_mark.line + 1 for name, _ in node.value if name.value == key]
-            if len(lines) > 1:
-                return int(lines[1])
-            waiting += [value for _, value in node.value]
-    return 1
+        place, value = waiting.pop()
+        if isinstance(value, dict):
+            for key, item in value.items():
+                waiting += [((*place, key), item), ((*place, key), key)]
+        elif isinstance(value, list):
+            waiting += [((*place, number), item) for number, item in enumerate(value)]
+        elif isinstance(value, str) and not is_whole_text(value):
+            shown = key_text(place).encode("ascii", "backslashreplace").decode()
+            raise BadDocument(
+                f"{source}:{line_of(text, place)}: {shown}",
+                "holds half a character (a lone surrogate)",
+                "write the character itself, in UTF-8",
+            )
 
 
-def read_text(path: Path, size_max: int = 64 * 1024 * 1024) -> str:
-    """Read a UTF-8 file, with or without a byte order mark. Raises BadDocument when it cannot be read."""
+def is_whole_text(text: str) -> bool:
+    """Whether a text can be written as UTF-8: it has no lone surrogate, as undecodable bytes become in arguments."""
     try:
-        if path.stat().st_size > size_max:
-            raise BadDocument(str(path), f"is larger than {size_max} bytes")
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise BadDocument(str(path), f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise BadDocument(str(path), f"is not UTF-8 (byte {error.start})") from None
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def key_text(place: tuple[str | int, ...]) -> str:
     """A place in a document as people write it: `positions[0].qty`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".") or "document"
-
-
-def line_of(text: str, place: tuple[str | int, ...]) -> int:
-    """The line of a key in a JSON text: JSON is YAML, whose composer keeps the lines. Only used for errors."""
-    import yaml
-
-    if len(text) > LOCATED_MAX:
-        return 1
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError:
-        return 1
-    line = 1
-    for part in place:
-        if isinstance(node, yaml.MappingNode):
-            found = next(((k, v) for k, v in node.value if k.value == part), None)
-            if found is None:
-                break
-            line, node = found[0].start_mark.line + 1, found[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-        else:
-            break
-    return line

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rebalancer.cli.exits import Exit
-from rebalancer.documents import BadDocument, read_text
+from rebalancer.documents import BadDocument
+from rebalancer.input_file import read_text
 
 if TYPE_CHECKING:
     from rebalancer.cycle import Narrow

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from rebalancer.world.journal.filesystem import refuse_irregular_journal
 from rebalancer.world.paths import JOURNAL_NAME, state_directory
 from rebalancer.world.ports import WorldError
 
@@ -43,7 +44,8 @@ def _told(question: str) -> list[str]:
 
 def _ask(journal: Path, question: str) -> list[str]:
     try:
+        refuse_irregular_journal(journal)
         with closing(sqlite3.connect(f"file:{quote(str(journal))}?mode=ro", uri=True, timeout=0.2)) as connection:
             return [str(row[0]) for row in connection.execute(question) if row[0]]
-    except sqlite3.Error:
+    except (sqlite3.Error, WorldError):
         return []

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from rebalancer.cli.exits import Exit
 from rebalancer.cli.screen import shown_path
 from rebalancer.documents import BadDocument
+from rebalancer.world.files import put_whole
 
 if TYPE_CHECKING:
     from rebalancer.exchange.core import Exchange
@@ -138,9 +139,9 @@ def _setup() -> Setup:
     shutil.rmtree(folder)
     (folder / "signals").mkdir(parents=True, mode=0o700)
     (folder / "state").mkdir(mode=0o700)
-    (folder / MARK).write_text("made anew by every demo\n", encoding="utf-8")
+    put_whole(folder / MARK, b"made anew by every demo\n")
     rules = RULES.replace("SECTORS", str(yours.root / yours.rules.sectors_file))
-    (folder / "demo.yaml").write_text(rules.replace("REPORTS", str(yours.reports / "demo")), encoding="utf-8")
+    put_whole(folder / "demo.yaml", rules.replace("REPORTS", str(yours.reports / "demo")).encode())
     _opinions(folder, MORNING, time(9, 20))
     loaded = load_rules([folder / "demo.yaml"], {})
     return Setup(folder, loaded, "simulated", folder / "state", os.environ)
@@ -150,9 +151,7 @@ def _opinions(folder: Path, scores: dict[str, float], at: time) -> None:
     """Put a set of signals into the folder, whole or not at all."""
     issued = f"{_moment(at):%Y-%m-%dT%H:%M:%SZ}"
     rows = "".join(f"{symbol},{score},0.8,{issued},desk\n" for symbol, score in scores.items())
-    fresh = folder / "signals" / "desk.tmp"
-    fresh.write_text("symbol,score,confidence,issued_at,source\n" + rows, encoding="utf-8")
-    fresh.replace(folder / "signals" / "desk.csv")
+    put_whole(folder / "signals" / "desk.csv", f"symbol,score,confidence,issued_at,source\n{rows}".encode())
 
 
 def _hand_trade(exchange: Exchange, _: Path) -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rebalancer.documents import BadDocument
+from rebalancer.input_file import read_text
 from rebalancer.rules import Simulation
 from rebalancer.values import decimal_of, utc_of
-from rebalancer.world.ports import BrokerUnavailable
+from rebalancer.world.files import put_whole
+from rebalancer.world.ports import BrokerUnavailable, LockHeld
 
 if TYPE_CHECKING:
     from rebalancer.exchange.starter import ExchangeOptions, RunningExchange
@@ -77,7 +79,7 @@ def exchange_for_session(
     with _started(options) as running:
         if simulated:
             _step_to_morning(running, day, lead_minutes)
-        address.write_text(running.url + "\n", encoding="utf-8")
+        put_whole(address, f"{running.url}\n".encode())
         try:
             yield running
         finally:
@@ -107,10 +109,12 @@ def _step_to_morning(running: RunningExchange, day: date | None, lead_minutes: i
 
 
 def _started(options: ExchangeOptions) -> RunningExchange:
-    from rebalancer.exchange.starter import ExchangeUnavailable, start_exchange
+    from rebalancer.exchange.starter import ExchangeUnavailable, StateLocked, start_exchange
 
     try:
         return start_exchange(options)
+    except StateLocked as error:
+        raise LockHeld(str(error)) from None
     except ExchangeUnavailable as error:
         raise BrokerUnavailable(str(error)) from None
 
@@ -118,8 +122,8 @@ def _started(options: ExchangeOptions) -> RunningExchange:
 def _served_by_session(state: Path) -> str | None:
     """Where a running session serves the exchange, as it wrote down; None when it did not."""
     try:
-        text = state.with_name(ADDRESS_NAME).read_text(encoding="utf-8").strip()
-    except OSError:
+        text = read_text(state.with_name(ADDRESS_NAME), 1000).strip()
+    except BadDocument:
         return None
     return text if text.startswith("http://127.0.0.1:") else None
 

@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 from rebalancer.cli.exits import Exit
 from rebalancer.documents import BadDocument
@@ -17,6 +18,7 @@ from rebalancer.world.ports import (
     JournalBroken,
     JournalLocked,
     LockHeld,
+    Unwritable,
     WorldError,
     WrongAccount,
 )
@@ -34,13 +36,15 @@ def guarded(app: Callable[[], object]) -> int:
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else Exit.UNEXPECTED
     except BadDocument as error:
-        return _said(error, Exit.CONFIG)
+        return _said(_with_hint(str(error)), Exit.CONFIG)
     except BrokerUnavailable as error:
         return _said(error, Exit.UNAVAILABLE)
     except LockHeld as error:
         return _said(error, Exit.LOCKED)
     except (CredentialsRefused, WrongAccount) as error:
         return _said(error, Exit.REFUSED)
+    except Unwritable as error:
+        return _said(_with_hint(str(error)), Exit.CONFIG)
     except AnotherProgram as error:  # a halt for a person to look at; starting again changes nothing
         return _said(error, Exit.HALTED)
     except JournalLocked as error:
@@ -54,7 +58,11 @@ def guarded(app: Callable[[], object]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.DONE
     except OSError as error:
-        if error.errno != errno.ENOSPC or error.filename is not None:
+        if error.filename is not None:
+            from rebalancer.world.disk import unwritable
+
+            return _said(unwritable(Path(os.fsdecode(error.filename)), error), Exit.CONFIG)
+        if error.errno != errno.ENOSPC:
             return _unexpected(error)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _said("the output could not be written: no space is left; what was to be done is done", Exit.UNEXPECTED)
@@ -63,6 +71,10 @@ def guarded(app: Callable[[], object]) -> int:
     except Exception as error:  # noqa: BLE001 - the last line of defence: one message, never a bare traceback
         return _unexpected(error)
     return Exit.DONE
+
+
+def _with_hint(text: str) -> str:
+    return text if "\n  hint: " in text else f"{text}\n  hint: correct it there, then run it again"
 
 
 def _unexpected(error: Exception) -> int:

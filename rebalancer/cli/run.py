@@ -126,8 +126,9 @@ def plan_file(
     snapshot: Path, config: Sequence[Path] | None, *, as_json: bool, exit_code: bool, save: Path | None = None
 ) -> int:
     """Plan a snapshot file: no network, no journal, no clock. Prints the plan."""
-    from rebalancer.codec import plan_text, read_snapshot, read_text, rules_text, seal, snapshot_text
+    from rebalancer.codec import plan_text, read_snapshot, rules_text, seal, snapshot_text
     from rebalancer.decide import plan
+    from rebalancer.input_file import read_text
     from rebalancer.rules import Rules
     from rebalancer.world.config import load_rules
 

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import IO, TYPE_CHECKING, Final, Literal, NamedTuple
 
+from rebalancer.documents import BadDocument
+from rebalancer.input_file import refuse_irregular
 from rebalancer.values import utc
 
 if TYPE_CHECKING:
@@ -28,6 +30,10 @@ READY_SECONDS_MAX: Final = 20.0
 
 class ExchangeUnavailable(RuntimeError):
     """The exchange cannot start: another process holds its state, the port is taken, or the state is unreadable."""
+
+
+class StateLocked(ExchangeUnavailable):
+    """What lies in the place of the state's lock is no regular file, so that nobody can tell who holds it."""
 
 
 class ExchangeOptions(NamedTuple):
@@ -182,7 +188,8 @@ def start_exchange(options: ExchangeOptions) -> RunningExchange:
 
 
 def serve(options: ExchangeOptions) -> int:
-    """Run in the foreground until SIGTERM or SIGINT; prints the URL on stdout. Returns the exit code."""
+    """Run in the foreground until SIGTERM or SIGINT; prints the URL on stdout. Returns the exit code.
+    Raises BadDocument for a file that cannot be read."""
     ended = threading.Event()
 
     def end(_: int, __: FrameType | None) -> None:
@@ -192,9 +199,13 @@ def serve(options: ExchangeOptions) -> int:
         signal.signal(number, end)
     try:
         running = start_exchange(options)
+    except BadDocument:
+        raise
     except (ExchangeUnavailable, ValueError) as error:
-        print(f"exchange: {error}", file=sys.stderr)  # noqa: T201 - the foreground command speaks to its terminal
-        return 69 if isinstance(error, ExchangeUnavailable) else 2
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the foreground command speaks to its terminal
+        if isinstance(error, ExchangeUnavailable):
+            return 75 if isinstance(error, StateLocked) else 69
+        return 2
     with running:
         print(f"exchange listening on {running.url}", flush=True)  # noqa: T201 - stdout tells where
         if running.admin_url is not None:
@@ -233,7 +244,11 @@ def _lock(state: Path | None) -> IO[str] | None:
         return None
     state.parent.mkdir(parents=True, exist_ok=True)
     path = state.with_name(state.name + ".lock")
-    handle = path.open("a+", encoding="utf-8")
+    try:
+        refuse_irregular(path)
+        handle = open(path, "a+", encoding="utf-8", opener=_without_waiting)  # noqa: SIM115 - held as long as the process lives
+    except BadDocument as error:
+        raise StateLocked(str(error)) from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -247,6 +262,10 @@ def _lock(state: Path | None) -> IO[str] | None:
     handle.write(str(os.getpid()))
     handle.flush()
     return handle
+
+
+def _without_waiting(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
 
 
 def _unlock(handle: IO[str] | None) -> None:

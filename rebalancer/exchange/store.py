@@ -17,6 +17,7 @@ from typing import Final
 from rebalancer.exchange.calendar import TradingSession
 from rebalancer.exchange.market.halts import Halt
 from rebalancer.exchange.order import Order, order_from
+from rebalancer.input_file import refuse_irregular
 
 LAYOUT: Final = 2
 _SCHEMA: Final = """
@@ -67,6 +68,8 @@ class Store:
 
     def __init__(self, path: Path | None) -> None:
         where = ":memory:" if path is None else str(path)
+        if path is not None:
+            refuse_irregular(path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal")))
         try:
             self._db = sqlite3.connect(where, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode = WAL")

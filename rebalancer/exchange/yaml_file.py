@@ -6,11 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from rebalancer.documents import BadDocument, key_text, line_of, read_text
+import yaml
+
+from rebalancer.documents import BadDocument, is_whole_text, key_text
+from rebalancer.input_file import read_text
 
 Place = tuple[str | int, ...]
 Where = Callable[[Place], str]
-_SIZE_MAX: Final = 1024 * 1024
+_SIZE_MAX: Final = 256 * 1024
+_NESTED_MAX: Final = 50
 
 
 def read_yaml(path: Path, *, as_text: bool = False) -> tuple[Any, Where]:
@@ -18,31 +22,90 @@ def read_yaml(path: Path, *, as_text: bool = False) -> tuple[Any, Where]:
 
     With `as_text` every value is read as the text that stands there, so that dates and numbers keep their spelling.
     """
-    import yaml
-
     text = read_text(path, _SIZE_MAX)
+    loader = None
     try:
-        _refuse_repeated(yaml.compose(text, Loader=yaml.SafeLoader), str(path), yaml)
-        loader = yaml.BaseLoader if as_text else yaml.SafeLoader
-        document = yaml.load(text, Loader=loader)  # noqa: S506 - both loaders make plain values only
+        loader = (_Texts if as_text else _Values)(text)
+        root = loader.get_single_node()
+        _check(root, str(path))
+        document = None if root is None else loader.construct_document(root)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise BadDocument(f"{path}:{line}", f"is not YAML: {error.reason}", "write it again as plain text") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = 1 if mark is None else mark.line + 1
-        raise BadDocument(f"{path}:{line}", f"is not YAML: {getattr(error, 'problem', error)}") from None
-    return document, lambda place: f"{path}:{line_of(text, place)}: {key_text(place)}"
+        problem = f"is not YAML: {getattr(error, 'problem', error)}"
+        raise BadDocument(
+            f"{path}:{line}", problem, "mind the indentation, and quote texts with marks in them"
+        ) from None
+    except RecursionError:
+        raise BadDocument(str(path), "is nested too deeply", f"at most {_NESTED_MAX} levels") from None
+    except ValueError as error:  # a value that looks like a day or a number and is none
+        if isinstance(error, BadDocument):
+            raise
+        raise BadDocument(str(path), f"is not YAML: {error}", "quote the value") from None
+    finally:
+        if loader is not None:
+            loader.dispose()
+    return document, lambda place: f"{path}:{_line_in(root, place)}: {key_text(place)}"
 
 
-def _refuse_repeated(node: Any, source: str, yaml: Any) -> None:
-    """YAML keeps the last of two equal keys; we refuse them."""
-    waiting = [node]
+class _Values(yaml.SafeLoader):
+    """PyYAML's safe loader without aliases: a few lines of them can stand for more than any memory holds."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        _refuse_alias(self)
+        return super().compose_node(parent, index)  # type: ignore[no-any-return, no-untyped-call, unused-ignore]
+
+
+class _Texts(yaml.BaseLoader):
+    """The same that reads every value as text."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        _refuse_alias(self)
+        return super().compose_node(parent, index)  # type: ignore[no-any-return, no-untyped-call, unused-ignore]
+
+
+def _refuse_alias(loader: Any) -> None:
+    if loader.check_event(yaml.AliasEvent):
+        raise yaml.composer.ComposerError(None, None, "aliases are not read here", loader.peek_event().start_mark)
+
+
+def _check(root: Any, source: str) -> None:
+    """YAML keeps the last of two equal keys; we refuse them, and half characters."""
+    waiting = [(root, 0)]
     while waiting:
-        one = waiting.pop()
+        one, depth = waiting.pop()
+        if depth > _NESTED_MAX:
+            raise BadDocument(f"{source}:{one.start_mark.line + 1}", "is nested too deeply", f"at most {_NESTED_MAX}")
         if isinstance(one, yaml.SequenceNode):
-            waiting += one.value
+            waiting += [(item, depth + 1) for item in one.value]
         elif isinstance(one, yaml.MappingNode):
             seen: set[str] = set()
             for key, value in one.value:
                 if str(key.value) in seen:
-                    raise BadDocument(f"{source}:{key.start_mark.line + 1}: {key.value}", "stands twice")
+                    where = f"{source}:{key.start_mark.line + 1}: {key.value}"
+                    raise BadDocument(where, "stands twice", "keep one of them")
                 seen.add(str(key.value))
-                waiting.append(value)
+                waiting += [(key, depth + 1), (value, depth + 1)]
+        elif isinstance(one, yaml.ScalarNode) and not is_whole_text(one.value):
+            problem = "holds half a character (a lone surrogate)"
+            raise BadDocument(f"{source}:{one.start_mark.line + 1}", problem, "write the character itself, in UTF-8")
+
+
+def _line_in(root: Any, place: Place) -> int:
+    """The line of a place, or of the last part of it that is there."""
+    node, line = root, 1
+    for part in place:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((key, value) for key, value in node.value if str(key.value) == str(part)), None)
+            if found is None:
+                break
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line

@@ -15,7 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from rebalancer.world.ports import LockHeld, WorldError
+from rebalancer.world.disk import unwritable
+from rebalancer.world.lock import open_lock
+from rebalancer.world.ports import LockHeld
 
 TRIES: Final = 50
 WAIT_SECONDS: Final = 0.02
@@ -31,9 +33,9 @@ def account_lock(folder: Path, account_id: str, state: Path) -> Iterator[None]:
     mine = str(state.resolve())
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise WorldError(f"{path}: the account's lock cannot be opened: {error.strerror}") from None
+        raise unwritable(folder, error) from None
+    handle = open_lock(path)
     try:
         pause = threading.Event()
         for _ in range(TRIES):

@@ -1,14 +1,14 @@
-"""Read a file that somebody else writes: whole, of bounded size, and not while it is being written."""
+"""Files that others write, read whole and not while they are being written; and files of ours, written whole."""
 
 from __future__ import annotations
 
 import os
-import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from rebalancer.documents import BadDocument
+from rebalancer.input_file import read_content, text_of_bytes
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -34,28 +34,29 @@ def is_absent(path: Path) -> bool:
 def read_settled(path: Path, size_max: int) -> SettledFile:
     """Read a UTF-8 file, with or without a byte order mark. Raises BadDocument for anything that is not a regular file
     of at most `size_max` bytes, and for one that changes under our hands."""
-    try:
-        # not blocking: a pipe that was put here must not stop us
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        try:
-            before = os.fstat(descriptor)
-            if not stat.S_ISREG(before.st_mode):
-                raise BadDocument(str(path), "is not a regular file", "name a file, or copy the content into one")
-            if before.st_size > size_max:
-                raise BadDocument(str(path), f"is larger than {size_max} bytes", "split it, or drop what is old")
-            with os.fdopen(descriptor, "rb", closefd=False) as file:
-                content = file.read(size_max + 1)
-            after = os.fstat(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise BadDocument(str(path), f"cannot be read: {error.strerror}") from None
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(content) != after.st_size:
+    body, before, after = read_content(path, size_max)
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(body) != after.st_size:
         raise BadDocument(
             str(path), "changed while it was read", "write under another name, such as *.tmp, then rename"
         )
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadDocument(str(path), f"is not UTF-8 (byte {error.start})", "save it as UTF-8") from None
+    text = text_of_bytes(body, str(path))
     return SettledFile(text, _EPOCH + timedelta(microseconds=after.st_mtime_ns // 1000))
+
+
+def put_whole(path: Path, content: bytes) -> None:
+    """Put a private file in place in one step: readers see the old one or the new one. Raises OSError.
+
+    Whatever lay under the temporary name, a FIFO included, is never opened.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    fresh.unlink(missing_ok=True)
+    try:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise

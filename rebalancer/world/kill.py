@@ -7,28 +7,35 @@ who gives a reason.
 from __future__ import annotations
 
 import os
+import stat
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rebalancer.world.ports import JournalBroken
+from rebalancer.documents import BadDocument
+from rebalancer.input_file import read_content
+from rebalancer.world.disk import unwritable
+from rebalancer.world.files import is_absent
+from rebalancer.world.ports import JournalBroken, Unwritable
 
 if TYPE_CHECKING:
     from rebalancer.world.journal import Journal
 
 FILE_NAME: Final = "HALT"
 REASON_LENGTH_MAX: Final = 500
+SIZE_MAX: Final = 64 * 1024
 
 
 def halt_reason(state: Path) -> str | None:
-    """What the file says, None when it is not there. Unreadable counts as set."""
+    """What the file says, None when nothing at all is there. Whatever is no readable regular file counts as set."""
     path = state / FILE_NAME
+    if is_absent(path):
+        return None
     try:
-        return path.read_text(encoding="utf-8", errors="replace")[:REASON_LENGTH_MAX].strip() or "no reason given"
-    except OSError as error:
-        if isinstance(error, FileNotFoundError) and not path.is_symlink():
-            return None
-        return f"{path} cannot be read: {error.strerror}"
+        content = read_content(path, SIZE_MAX).body
+    except BadDocument as error:
+        return f"{path} {error.problem}"
+    return content.decode("utf-8", errors="replace")[:REASON_LENGTH_MAX].strip() or "no reason given"
 
 
 class KillSwitch:
@@ -57,19 +64,40 @@ class KillSwitch:
         """Clear both; the row first, so that a failure in between leaves it set."""
         if account_id and self._journal.kill_switch(account_id) is not None:
             self._journal.clear_kill(account_id, at, reason[:REASON_LENGTH_MAX])
-        (self._state / FILE_NAME).unlink(missing_ok=True)
-        _sync(self._state)
+        remove_halt(self._state)
 
 
 def write_halt(state: Path, reason: str) -> None:
-    """Write the file and make it durable before returning."""
-    descriptor = os.open(state / FILE_NAME, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    """Write the file and make it durable before returning. What is there and is no regular file stops already, and
+    stays. Raises Unwritable."""
+    path = state / FILE_NAME
     try:
-        os.write(descriptor, (reason[:REASON_LENGTH_MAX] + "\n").encode())
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    _sync(state)
+        if not is_absent(path) and not stat.S_ISREG(os.lstat(path).st_mode):
+            return
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(path, flags, 0o600)
+        try:
+            os.write(descriptor, (reason[:REASON_LENGTH_MAX] + "\n").encode("utf-8", "backslashreplace"))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        _sync(state)
+    except OSError as error:
+        if not is_absent(path):  # an empty or older file stops as well as a new one
+            return
+        raise unwritable(path, error) from None
+
+
+def remove_halt(state: Path) -> None:
+    """Take the file away, whatever it is. Raises Unwritable, and then it is still set."""
+    path = state / FILE_NAME
+    try:
+        path.unlink(missing_ok=True)
+        _sync(state)
+    except IsADirectoryError:
+        raise Unwritable(f"{path}: is a folder, so that it is not removed from here\n  hint: rm -r {path}") from None
+    except OSError as error:
+        raise unwritable(path, error) from None
 
 
 def _sync(folder: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,11 +16,13 @@ from types import TracebackType
 from typing import Self
 
 from rebalancer.values import time_text
-from rebalancer.world.ports import LockHeld, WorldError
+from rebalancer.world.disk import unwritable
+from rebalancer.world.ports import LockHeld
 
 
 class RunLock:
-    """Hold `path` for the length of a `with` block. Raises LockHeld, naming the holder, when somebody else has it."""
+    """Hold `path` for the length of a `with` block. Raises LockHeld, naming the holder, when somebody else has it,
+    and Unwritable."""
 
     def __init__(self, path: Path, command: str | None = None) -> None:
         """command: what this run is, in words; by default the name of the program, never its arguments."""
@@ -28,10 +31,7 @@ class RunLock:
         self._handle: int | None = None
 
     def __enter__(self) -> Self:
-        try:
-            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise WorldError(f"{self.path}: the lock file cannot be opened: {error.strerror}") from None
+        handle = open_lock(self.path)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._sign(handle)
@@ -39,6 +39,9 @@ class RunLock:
             held = LockHeld(f"{self.path}: held by {_holder(handle)}\n  hint: wait for it to end, or stop it")
             os.close(handle)
             raise held from None
+        except OSError as error:
+            os.close(handle)
+            raise unwritable(self.path, error) from None
         except BaseException:
             os.close(handle)
             raise
@@ -58,6 +61,35 @@ class RunLock:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+
+def open_lock(path: Path) -> int:
+    """Open a lock's file, making it where there is none; the caller closes it. Raises LockHeld for what is no regular
+    file, since nobody can tell who holds that, and Unwritable when it cannot be opened or made."""
+    try:
+        _refuse_irregular(path, path.lstat().st_mode)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise unwritable(path, error) from None
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+    except OSError as error:
+        raise unwritable(path, error) from None
+    try:
+        _refuse_irregular(path, os.fstat(handle).st_mode)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _refuse_irregular(path: Path, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise LockHeld(
+            f"{path}: is not a regular file, so that nobody can hold this lock\n"
+            "  hint: make sure that no rebalancer runs, then remove it"
+        )
 
 
 def _holder(handle: int) -> str:

@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from rebalancer.world.disk import unwritable
 from rebalancer.world.ports import WorldError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def home_directory() -> Path:
 def state_directory(profile: str | None = None) -> Path:
     """The folder of journal and lock, made 0700 when missing; `profile` names one below it, such as an account.
 
-    Raises WorldError when it cannot be made, ValueError for a profile that is no plain name.
+    Raises Unwritable when it cannot be made, ValueError for a profile that is no plain name.
     """
     base = _state_base()
     chosen = os.environ.get("REBALANCER_PROFILE", "").strip()
@@ -51,7 +52,7 @@ def state_directory(profile: str | None = None) -> Path:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise WorldError(f"{path}: the state folder cannot be made: {error.strerror}") from None
+        raise unwritable(path, error) from None
     return path
 
 

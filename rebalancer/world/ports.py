@@ -7,6 +7,7 @@ Errors, all `WorldError`:
     +-- CredentialsRefused      401, or a 403 that is not about an order                            exit 77
     +-- WrongAccount            the broker's account is not the configured one                      exit 77
     +-- LockHeld                another run holds the lock                                          exit 75
+    +-- Unwritable              a folder or a disk takes no more                                    exit 78
     +-- JournalBroken           the journal cannot be trusted or written                            exit 78
         +-- JournalLocked       another program holds it locked for longer than we wait             exit 69
         +-- AnotherProgram      orders with our prefix are not the ones that this journal knows     exit 5
@@ -43,6 +44,10 @@ class WrongAccount(WorldError):
 
 class LockHeld(WorldError):
     """Another run holds the lock; the message names its process."""
+
+
+class Unwritable(WorldError):
+    """A file of ours cannot be made or written; the message names path, free space and fix."""
 
 
 class JournalBroken(WorldError):

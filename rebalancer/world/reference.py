@@ -10,7 +10,7 @@ depends on them.
 from __future__ import annotations
 
 import json
-import os
+import logging
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -19,8 +19,10 @@ from zoneinfo import ZoneInfo
 
 from rebalancer.documents import BadDocument, plain, read_json, sha256
 from rebalancer.facts import Instrument, Session, coins
+from rebalancer.input_file import read_text
 from rebalancer.rules import Rules
 from rebalancer.values import decimal_of, utc_of
+from rebalancer.world.files import put_whole
 from rebalancer.world.ports import DailyCloses, ReadBroker
 from rebalancer.world.sectors import SectorRow
 from rebalancer.world.statistics import correlation_groups, volatilities
@@ -28,6 +30,7 @@ from rebalancer.world.statistics import correlation_groups, volatilities
 CLOSES_DAYS: Final = 260  # a year of daily closes: enough for the volatility and for the sample signals
 SHEET_SCHEMA: Final = "rebalancer.sheet/1"
 NO_CLOSES: Final = DailyCloses((), (), {})
+_log = logging.getLogger(__name__)
 
 
 class Sheet(NamedTuple):
@@ -105,7 +108,7 @@ class Reference:
 
     def _stored(self) -> Sheet | None:
         try:
-            found = read_json(self._path.read_text(encoding="utf-8"), str(self._path))
+            found = read_json(read_text(self._path), str(self._path))
             if found["schema"] != SHEET_SCHEMA or found["sectors"] != self._fingerprint():
                 return None
             return _sheet_of(found)
@@ -127,9 +130,10 @@ class Reference:
                 "closes": _plain_closes(sheet.benchmark),
             },
         }
-        fresh = self._path.with_suffix(".new")
-        fresh.write_text(json.dumps(document), encoding="utf-8")
-        os.replace(fresh, self._path)
+        try:
+            put_whole(self._path, json.dumps(document).encode())
+        except OSError as error:  # it only saves questions
+            _log.warning("%s: cannot be written: %s", self._path, error.strerror)
 
     def _fingerprint(self) -> str:
         """What the sheet depends on beside the broker."""

@@ -12,9 +12,12 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from rebalancer.input_file import read_text
 from rebalancer.values import time_text, utc_of
+from rebalancer.world.files import put_whole
 
 NAME: Final = "session.json"
+_SIZE_MAX: Final = 64 * 1024
 SCHEMA: Final = "rebalancer.session/1"
 WAITING: Final = "next cycle"  # how it says that it waits for `next_at` and does nothing else
 
@@ -43,10 +46,8 @@ class SessionNote:
         text = json.dumps({**self._process, "day": day.isoformat(), "next_at": when, "doing": doing})
         if text == self._told:
             return
-        fresh = self._path.with_suffix(".new")
         with suppress(OSError):
-            fresh.write_text(text + "\n", encoding="utf-8")
-            fresh.replace(self._path)
+            put_whole(self._path, f"{text}\n".encode())
             self._told = text
 
     def remove(self) -> None:
@@ -58,7 +59,7 @@ class SessionNote:
 def told_by_session(state: Path) -> Told | None:
     """What the session of this state folder has said; None when there is none or it cannot be read."""
     try:
-        body = json.loads((state / NAME).read_text(encoding="utf-8"))
+        body = json.loads(read_text(state / NAME, _SIZE_MAX))
         pid, when = int(body["pid"]), body["next_at"]
         alive = pid > 0 and _began(pid) == body["began"] and _runs(pid)
         return Told(pid, str(body["day"]), None if when is None else utc_of(when), str(body["doing"]), alive)

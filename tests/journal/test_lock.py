@@ -81,7 +81,7 @@ def test_no_symlink_is_followed_and_a_missing_folder_is_said(tmp_path: Path) -> 
     target = tmp_path / "precious"
     target.write_text("keep me")
     (tmp_path / "run.lock").symlink_to(target)
-    with pytest.raises(WorldError, match="the lock file cannot be opened"), RunLock(tmp_path / "run.lock"):
+    with pytest.raises(LockHeld, match="is not a regular file"), RunLock(tmp_path / "run.lock"):
         pass
     assert target.read_text() == "keep me"
     with pytest.raises(WorldError, match="No such file"), RunLock(tmp_path / "none" / "run.lock"):

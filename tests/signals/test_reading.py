@@ -124,7 +124,7 @@ def test_same_opinion_under_two_ids_stays_two(tmp_path: Path) -> None:
         ("d.csv", HEADER + '"A"B,1,1\n', "d.csv:2: is not CSV"),
         ("d.csv", HEADER + "A" * 200_000 + ",1,1\n", "d.csv:2: is not CSV: field larger than field limit"),
         ("d.csv", HEADER + "A,1,1\n#B,1,1\n", "d.csv:3: symbol: '#B' is not a symbol"),
-        ("d.csv", HEADER.encode() + b"\xff,1,1\n", "d.csv: is not UTF-8"),
+        ("d.csv", HEADER.encode() + b"\xff,1,1\n", "d.csv:2: is not UTF-8"),
         ("d.json", "", "d.json: is empty"),
         ("d.json", f"[{ROW}", "d.json:1: is not JSON"),
         ("d.json", "{}", "d.json:1: is not a list of signals"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from rebalancer.documents import BadDocument
 from rebalancer.exchange.calendar import MICROS, micros_of
+from rebalancer.input_file import read_content, text_of_bytes
 from rebalancer.values import decimal_of, symbol_of, utc_of
 
 Column = NDArray[np.int64]
@@ -34,6 +36,7 @@ _NAMES: Final = {
     "symbol": ("symbol", "ticker", "s"),
 }
 _NEEDED: Final = ("timestamp", "open", "high", "low", "close")
+_SIZE_MAX: Final = 1024 * 1024 * 1024  # of one file
 _PRICE_MAX: Final = Decimal(10**9)
 _VOLUME_MAX: Final = Decimal(10**12)
 
@@ -65,8 +68,9 @@ def read_recordings(directory: Path) -> tuple[dict[str, Recording], str]:
     rows: dict[str, list[tuple[int, ...]]] = {}
     origins: dict[str, Path] = {}
     for path in files:
-        digest.update(f"{path.name}|{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-        for symbol, row, where in _bars(path):
+        body = read_content(path, _SIZE_MAX).body
+        digest.update(f"{path.name}|{hashlib.sha256(body).hexdigest()}\n".encode())
+        for symbol, row, where in _bars(path, body):
             if origins.setdefault(symbol, path) != path:
                 raise BadDocument(where, f"{symbol} is in {origins[symbol].name} too", "keep each symbol in one file")
             before = rows.setdefault(symbol, [])
@@ -90,30 +94,30 @@ def _recording(symbol: str, rows: list[tuple[int, ...]], path: Path) -> Recordin
     return Recording(symbol, width, *(np.ascontiguousarray(table[:, column]) for column in range(6)))
 
 
-def _bars(path: Path) -> Iterator[tuple[str, tuple[int, ...], str]]:
+def _bars(path: Path, body: bytes) -> Iterator[tuple[str, tuple[int, ...], str]]:
     """Symbol, bar and place of every row of a file."""
-    rows = _csv_rows(path) if path.suffix.lower() == ".csv" else _parquet_rows(path)
+    rows = _csv_rows(path, body) if path.suffix.lower() == ".csv" else _parquet_rows(path, body)
     for row, where in rows:
         yield _bar(path, row, where)
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[Mapping[str, Any], str]]:
+def _csv_rows(path: Path, body: bytes) -> Iterator[tuple[Mapping[str, Any], str]]:
+    text = text_of_bytes(body, str(path))
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            columns = _columns(next(reader, []), f"{path}:1")
-            for values in reader:
-                if not values:
-                    continue
-                where = f"{path}:{reader.line_num}"
-                if len(values) < max(columns.values()) + 1:
-                    raise BadDocument(where, f"has {len(values)} values, fewer than the header")
-                yield {name: values[place] for name, place in columns.items()}, where
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadDocument(str(path), f"cannot be read: {error}") from None
+        columns = _columns(next(reader, []), f"{path}:1")
+        for values in reader:
+            if not values:
+                continue
+            where = f"{path}:{reader.line_num}"
+            if len(values) < max(columns.values()) + 1:
+                raise BadDocument(where, f"has {len(values)} values, fewer than the header")
+            yield {name: values[place] for name, place in columns.items()}, where
+    except csv.Error as error:
+        raise BadDocument(f"{path}:{reader.line_num}", f"is not CSV: {error}", "write it again") from None
 
 
-def _parquet_rows(path: Path) -> Iterator[tuple[Mapping[str, Any], str]]:
+def _parquet_rows(path: Path, body: bytes) -> Iterator[tuple[Mapping[str, Any], str]]:
     try:
         import pyarrow.parquet  # type: ignore[import-not-found, import-untyped, unused-ignore] # optional, no types
     except ImportError:
@@ -121,7 +125,7 @@ def _parquet_rows(path: Path) -> Iterator[tuple[Mapping[str, Any], str]]:
             str(path), "is a Parquet file, and pyarrow is not installed", "install pyarrow, or save it as CSV"
         ) from None
     try:
-        table = pyarrow.parquet.read_table(path)
+        table = pyarrow.parquet.read_table(io.BytesIO(body))
     except (OSError, ValueError) as error:  # pyarrow's own errors are kinds of these
         raise BadDocument(str(path), f"cannot be read: {error}") from None
     columns = _columns(table.column_names, str(path))

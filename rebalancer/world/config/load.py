@@ -48,7 +48,9 @@ def load_rules(paths: Sequence[Path], environ: Mapping[str, str]) -> LoadedRules
         except BadConfiguration as error:
             problems += error.problems
         except BadDocument as error:
-            problems.append(Problem(Origin("file", str(path), 1), "", error.problem, error.hint))
+            said = error.where.removeprefix(f"{path}:")
+            line = int(said) if said.isdigit() else 1
+            problems.append(Problem(Origin("file", str(path), line), "", error.problem, error.hint))
     layer = merged(layer, layer_of_environment(environ, layer, problems))
     origins = _origins(layer)
     try:

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from rebalancer.values import utc
+from rebalancer.world.disk import free_words
+from rebalancer.world.journal.filesystem import refuse_irregular_journal
 from rebalancer.world.journal.head import HeadFile
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.ports import JournalBroken, LockHeld
@@ -161,6 +163,7 @@ def refuse_while_open(journal: Path) -> None:
     """
     if not journal.is_file():
         return
+    refuse_irregular_journal(journal)
     try:
         with closing(sqlite3.connect(journal, timeout=1, isolation_level=None)) as connection:
             connection.execute("PRAGMA journal_mode = DELETE").fetchone()
@@ -197,7 +200,8 @@ def _fetch(source: Path, target: Path) -> Path:
     """Copy a file that nobody has open, with its log and its witness if it has them, to a private place."""
     with _in_words(source, "cannot be read"):
         if not source.is_file():
-            raise JournalBroken(f"{source}: there is no such file\n  hint: copies lie in backups, beside the journal")
+            what = "is not a regular file" if source.exists() else "there is no such file"
+            raise JournalBroken(f"{source}: {what}\n  hint: copies lie in backups, beside the journal")
         if source.stat().st_size == 0:
             raise JournalBroken(f"{source}: is empty\n  hint: take another copy")
         for end in ("-wal", ".head", ""):
@@ -251,6 +255,7 @@ def _in_words(path: Path, problem: str) -> Iterator[None]:
         yield
     except OSError as error:
         place = error.filename or path
+        where = Path(os.fsdecode(place))
         raise JournalBroken(
-            f"{place}: {problem}: {error.strerror}\n  hint: check owner, rights and free space"
+            f"{where}: {problem}: {error.strerror}{free_words(where)}\n  hint: check owner, rights and free space"
         ) from None

@@ -7,11 +7,13 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from rebalancer.world.disk import FULL, fix_of, unwritable
 from rebalancer.world.ports import JournalBroken
 
 _REMOTE: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "ncpfs", "vboxsf", "virtiofs"}
 )
+BESIDE: Final = ("-wal", "-shm", "-journal", ".head")
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 
 
@@ -42,7 +44,8 @@ def file_system_of(path: Path, mounts: Path = _MOUNTS) -> str | None:
 
 
 def prepare_file(path: Path, *, create: bool) -> None:
-    """Make sure of a file 0600 of ours in a folder that nobody else can write. Raises JournalBroken.
+    """Make sure of a file 0600 of ours in a folder that nobody else can write. Raises JournalBroken,
+    and Unwritable where none can be made.
 
     A file that exists is never opened here: closing it again would drop the locks that this process may hold on it for
     the database, and the next to look at the journal would remove its write-ahead log under us.
@@ -59,13 +62,38 @@ def prepare_file(path: Path, *, create: bool) -> None:
             _create(path)
         found = path.lstat()
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
-            raise JournalBroken(f"{path}: is not a plain file of yours")
+            raise JournalBroken(f"{path}: is not a plain file of yours\n  hint: put the journal or a copy in its place")
         if found.st_mode & 0o077:
             path.chmod(0o600)
+        refuse_beside(path)
     except FileNotFoundError:
         raise JournalBroken(f"{path}: there is no journal yet\n  hint: run `rebalancer init`") from None
     except OSError as error:
-        raise JournalBroken(f"{path}: the journal cannot be opened: {error.strerror}") from None
+        if create and (error.errno in FULL or not path.exists()):
+            raise unwritable(path, error) from None
+        hint = fix_of(path, error.errno)
+        raise JournalBroken(f"{path}: the journal cannot be opened: {error.strerror}\n  hint: {hint}") from None
+
+
+def refuse_irregular_journal(path: Path) -> None:
+    """Raise JournalBroken unless a path, if anything is there, and what lies beside it can be opened as a database
+    without waiting for ever."""
+    if path.exists() and not path.is_file():
+        raise JournalBroken(f"{path}: is not a regular file\n  hint: move it away, and put the journal in its place")
+    refuse_beside(path)
+
+
+def refuse_beside(path: Path) -> None:
+    """Raise JournalBroken when what lies beside a database under its name is no plain file: the database would open a
+    FIFO there and wait for ever."""
+    for end in BESIDE:
+        beside = path.with_name(path.name + end)
+        try:
+            is_regular = stat.S_ISREG(beside.lstat().st_mode)
+        except OSError:
+            continue
+        if not is_regular:
+            raise JournalBroken(f"{beside}: is not a plain file of yours\n  hint: move it away")
 
 
 def _create(path: Path) -> None:

@@ -19,6 +19,7 @@ from rebalancer.outcomes import OrderState
 from rebalancer.world.journal import bodies
 from rebalancer.world.journal.chain import Row, event_of, stamp
 from rebalancer.world.journal.errors import broken
+from rebalancer.world.journal.filesystem import refuse_irregular_journal
 from rebalancer.world.journal.head import HeadFile
 from rebalancer.world.journal.orders import Folded, day_of, fold
 from rebalancer.world.journal.records import DRY_RUN, MONEY_AFTER_EXIT, CycleEnd, CycleRecord, Event
@@ -159,6 +160,7 @@ def _events(
 
 @contextmanager
 def _connected(path: Path) -> Iterator[sqlite3.Connection]:
+    refuse_irregular_journal(path)
     try:
         uri = f"file:{quote(str(path.absolute()))}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True, timeout=1, isolation_level=None)) as connection:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from rebalancer.documents import sha256
 from rebalancer.world.journal.chain import Row, event_of
 from rebalancer.world.journal.errors import broken
+from rebalancer.world.journal.filesystem import refuse_irregular_journal
 from rebalancer.world.journal.records import Event
 
 
@@ -33,6 +34,7 @@ class MoreOfIt(NamedTuple):
 
 def look_again(path: Path, account_id: str, alerts: Sequence[int]) -> MoreOfIt:
     """Read the rest of the screen. alerts: the `seq` of those to be shown. Raises JournalBroken."""
+    refuse_irregular_journal(path)
     try:
         uri = f"file:{quote(str(path.absolute()))}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True, timeout=1, isolation_level=None)) as connection:

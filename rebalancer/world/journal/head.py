@@ -10,11 +10,13 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from rebalancer.world.disk import fix_of, free_words
 from rebalancer.world.ports import JournalBroken
 
 _LINE: Final = re.compile(rb"(\d{20}) ([0-9a-f]{64})\n")
@@ -73,16 +75,22 @@ class HeadFile:
     @contextmanager
     def _open(self, flags: int, lock: int) -> Iterator[int | None]:
         try:
-            handle = os.open(self.path, flags | os.O_NOFOLLOW, 0o600)
+            handle = os.open(self.path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
         except FileNotFoundError:
             yield None
             return
         except OSError as error:
-            raise JournalBroken(f"{self.path}: cannot be opened: {error.strerror}") from None
+            hint = fix_of(self.path, error.errno)
+            raise JournalBroken(f"{self.path}: cannot be opened: {error.strerror}\n  hint: {hint}") from None
         try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise JournalBroken(f"{self.path}: is not a regular file\n  hint: move it away")
             fcntl.flock(handle, lock)
             yield handle
         except OSError as error:
-            raise JournalBroken(f"{self.path}: cannot be written: {error.strerror}") from None
+            hint = fix_of(self.path, error.errno)
+            raise JournalBroken(
+                f"{self.path}: cannot be written: {error.strerror}{free_words(self.path)}\n  hint: {hint}"
+            ) from None
         finally:
             os.close(handle)

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rebalancer.input_file import read_text
 from rebalancer.world.reference import SHEET_SCHEMA
 
 SHEET_NAME = "day-sheet.json"
@@ -30,7 +31,7 @@ def closes_of(folder: Path, symbol: str) -> Closes | None:
 def stored_closes(folder: Path, symbols: Iterable[str]) -> Mapping[str, Closes]:
     """The closes of those of these symbols that the sheet has; the file is read once."""
     try:
-        sheet = json.loads((folder / SHEET_NAME).read_text(encoding="utf-8"))
+        sheet = json.loads(read_text(folder / SHEET_NAME))
         if sheet["schema"] != SHEET_SCHEMA:
             return {}
     except (OSError, ValueError, KeyError, TypeError):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from rebalancer.documents import BadDocument
+from rebalancer.input_file import read_content, text_of_bytes
 
 BYTES_MAX: Final = 64 * 1024
 
@@ -18,32 +19,26 @@ def read_private(path: Path, *, by_system: bool = False) -> str | None:
     by_system: the file was put there by systemd, may belong to root and may be group-readable through its own folder.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        found = os.lstat(path).st_mode
+        if stat.S_ISLNK(found):
+            raise BadDocument(str(path), "is a symbolic link; secrets must be a plain file", f"chmod 600 {path}")
+        if not stat.S_ISREG(found):
+            raise BadDocument(str(path), "is no plain file", "move it away, or write a plain file in its place")
     except FileNotFoundError:
         return None
     except OSError as error:
-        if path.is_symlink():
-            raise BadDocument(
-                str(path), "is a symbolic link; secrets must be a plain file", f"chmod 600 {path}"
-            ) from None
         raise BadDocument(str(path), f"cannot be read: {error.strerror}", f"chmod 600 {path}") from None
-    problem = _problem(os.fstat(handle), by_system)
-    if problem is not None:
-        os.close(handle)
-        raise BadDocument(str(path), problem, f"chmod 600 {path}, and own it yourself")
-    with os.fdopen(handle, "rb") as file:
-        body = file.read(BYTES_MAX + 1)
-    if len(body) > BYTES_MAX:
-        raise BadDocument(str(path), f"is longer than {BYTES_MAX} bytes", "keep nothing but secrets in it")
-    try:
-        return body.decode("utf-8")
-    except UnicodeDecodeError:
-        raise BadDocument(str(path), "is not UTF-8 text", "write it again") from None
+    body = read_content(
+        path,
+        BYTES_MAX,
+        follow=False,
+        problem_of=lambda found: _problem(found, by_system),
+        fix=f"chmod 600 {path}, and own it yourself",
+    ).body
+    return text_of_bytes(body, str(path))
 
 
 def _problem(found: os.stat_result, by_system: bool) -> str | None:
-    if not stat.S_ISREG(found.st_mode):
-        return "is no plain file"
     mode = stat.S_IMODE(found.st_mode)
     if by_system:
         return f"everybody may read it (mode {mode:o})" if mode & 0o007 else None
