@@ -28,6 +28,7 @@ from rebalancer.documents import (
 from rebalancer.facts import Snapshot
 from rebalancer.json_place import line_of
 from rebalancer.rules import Rules
+from rebalancer.spelling import Misspelt, Place, misspelt
 from rebalancer.stored_keys import PLAN_ADDED, RULES_ADDED, SNAPSHOT_ADDED, fill_in, leave_out
 
 __all__ = [
@@ -103,27 +104,25 @@ def read_snapshot(text: str, source: str = "snapshot") -> Snapshot:
     """Read a `rebalancer.snapshot/1` document. Raises BadDocument naming line and key."""
     document = read_json(text, source)
     if not isinstance(document, dict) or document.get("schema") != "rebalancer.snapshot/1":
-        raise BadDocument(f"{source}:1: schema", "not a rebalancer.snapshot/1 document")
+        raise BadDocument(
+            f"{source}:1: schema",
+            "not a rebalancer.snapshot/1 document",
+            'begin with {"schema": "rebalancer.snapshot/1"',
+        )
+    _refuse_misspelt(Snapshot, document, text, source)
     try:
         snapshot = _snapshot_adapter().validate_python(fill_in(document, SNAPSHOT_ADDED))
     except ValidationError as error:
         raise _located(error, text, source) from None
-    for name, value in _numbers(snapshot):
-        if abs(value) >= ABSURD:
-            raise BadDocument(f"{source}:{line_of(text, name)}: {key_text(name)}", f"{value} is absurdly large")
-    for name, moment in _moments(snapshot):
-        if moment.tzinfo is None:
-            raise BadDocument(
-                f"{source}:{line_of(text, name)}: {key_text(name)}",
-                f"{moment.isoformat()} has no time zone",
-                "write times as 2026-11-20T15:35:00Z",
-            )
+    for wrong in (*_senseless(snapshot), *_without_zone(snapshot), *_repeated(snapshot)):
+        raise _at(wrong, text, source)
     return snapshot
 
 
 def read_plan(text: str, source: str = "plan") -> Plan:
     """Read a stored `rebalancer.plan/1` document of this planner edition or an older one. Raises BadDocument."""
     document = read_json(text, source)
+    _refuse_misspelt(Plan, document, text, source)
     try:
         return _plan_adapter().validate_python(
             fill_in(document, PLAN_ADDED) if isinstance(document, dict) else document
@@ -144,6 +143,50 @@ def _numbers(snapshot: Snapshot) -> Iterator[tuple[tuple[str | int, ...], Decima
                     yield (key, i, name), value
 
 
+def _refuse_misspelt(kind: type, document: object, text: str, source: str) -> None:
+    """Raise BadDocument for the first value that is not written as its kind is."""
+    for wrong in misspelt(kind, document):
+        raise _at(wrong, text, source)
+
+
+def _at(wrong: Misspelt, text: str, source: str) -> BadDocument:
+    where = f"{source}:{line_of(text, wrong.place)}: {key_text(wrong.place)}"
+    return BadDocument(where, wrong.problem, wrong.hint)
+
+
+def _senseless(snapshot: Snapshot) -> Iterator[Misspelt]:
+    """Numbers that no broker and no market has."""
+    for place, value in _numbers(snapshot):
+        if abs(value) >= ABSURD:
+            yield Misspelt(place, f"{value} is absurdly large", "is the decimal point where it belongs?")
+    for i, instrument in enumerate(snapshot.instruments):
+        for name, increment in (("lot", instrument.lot), ("tick", instrument.tick)):
+            if increment <= 0:
+                hint = "write the smallest step that the broker takes"
+                yield Misspelt(("instruments", i, name), f"{increment} is not above zero", hint)
+    counts: list[tuple[Place, int]] = [(("day", "orders_sent"), snapshot.day.orders_sent)]
+    counts += [(("day", "orders_sent_by_symbol", s), n) for s, n in snapshot.day.orders_sent_by_symbol.items()]
+    for at, count in counts:
+        if count < 0:
+            yield Misspelt(at, f"{count} is below zero", "write how many orders were sent today")
+
+
+def _repeated(snapshot: Snapshot) -> Iterator[Misspelt]:
+    """Rows of one symbol that stand twice: one of them would be lost without a word."""
+    for key in ("positions", "instruments", "quotes"):
+        first: dict[str, int] = {}
+        for i, row in enumerate(getattr(snapshot, key)):
+            before = first.setdefault(row.symbol, i)
+            if before != i:
+                yield Misspelt((key, i, "symbol"), f"{row.symbol} is in {key}[{before}] too", "keep one of the rows")
+
+
+def _without_zone(snapshot: Snapshot) -> Iterator[Misspelt]:
+    for place, moment in _moments(snapshot):
+        if moment.tzinfo is None:
+            yield Misspelt(place, f"{moment.isoformat()} has no time zone", "write times as 2026-11-20T15:35:00Z")
+
+
 def _moments(snapshot: Snapshot) -> list[tuple[tuple[str | int, ...], datetime]]:
     found: list[tuple[tuple[str | int, ...], datetime]] = [
         (("as_of",), snapshot.as_of),
@@ -160,4 +203,5 @@ def _located(error: ValidationError, text: str, source: str) -> BadDocument:
     first = error.errors(include_url=False)[0]
     place = tuple(part for part in first["loc"] if isinstance(part, (str, int)))
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return BadDocument(f"{source}:{line_of(text, place)}: {key_text(place)}", first["msg"] + more)
+    hint = "add this key" if first["type"].startswith("missing") else "write a value of the kind that is asked for"
+    return BadDocument(f"{source}:{line_of(text, place)}: {key_text(place)}", first["msg"] + more, hint)

@@ -66,6 +66,19 @@ def read_content(
         raise BadDocument(repr(str(path)), "is not the name of a file", _NAME_A_FILE) from None
 
 
+def read_start(path: Path, size: int) -> bytes:
+    """The first bytes of a regular file, to see what it is. Raises BadDocument as `read_content`."""
+    refuse_irregular(path)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        try:
+            return os.read(descriptor, size)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
 def read_text(path: Path, size_max: int = TEXT_SIZE_MAX) -> str:
     """Read a UTF-8 file, with or without a byte order mark. Raises BadDocument when it cannot be read, or holds a NUL
     byte."""

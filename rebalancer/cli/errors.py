@@ -85,7 +85,8 @@ def _unexpected(error: Exception) -> int:
 
 
 def _said(problem: object, code: int) -> int:
-    sys.stderr.write(_redacted(f"error: {problem}\n"))
+    text = _redacted(f"error: {problem}\n")
+    sys.stderr.write(text.encode("utf-8", "backslashreplace").decode())
     return code
 
 

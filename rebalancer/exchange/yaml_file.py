@@ -39,8 +39,6 @@ def read_yaml(path: Path, *, as_text: bool = False) -> tuple[Any, Where]:
         raise BadDocument(
             f"{path}:{line}", problem, "mind the indentation, and quote texts with marks in them"
         ) from None
-    except RecursionError:
-        raise BadDocument(str(path), "is nested too deeply", f"at most {_NESTED_MAX} levels") from None
     except ValueError as error:  # a value that looks like a day or a number and is none
         if isinstance(error, BadDocument):
             raise
@@ -51,36 +49,40 @@ def read_yaml(path: Path, *, as_text: bool = False) -> tuple[Any, Where]:
     return document, lambda place: f"{path}:{_line_in(root, place)}: {key_text(place)}"
 
 
-class _Values(yaml.SafeLoader):
-    """PyYAML's safe loader without aliases: a few lines of them can stand for more than any memory holds."""
+class _Bounded:
+    """What both readers refuse: aliases, of which a few lines can stand for more than any memory holds, and a depth
+    that nobody means."""
 
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        _refuse_alias(self)
-        return super().compose_node(parent, index)  # type: ignore[no-any-return, no-untyped-call, unused-ignore]
+    _depth = 0
+
+    def compose_node(self: Any, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """One node with all below it."""
+        event = self.peek_event()
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.composer.ComposerError(None, None, "aliases are not read here", event.start_mark)
+        if self._depth > _NESTED_MAX:
+            raise yaml.composer.ComposerError(None, None, f"nested deeper than {_NESTED_MAX}", event.start_mark)
+        self._depth += 1
+        found: yaml.Node | None = super().compose_node(parent, index)  # type: ignore[misc]
+        self._depth -= 1
+        return found
 
 
-class _Texts(yaml.BaseLoader):
-    """The same that reads every value as text."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        _refuse_alias(self)
-        return super().compose_node(parent, index)  # type: ignore[no-any-return, no-untyped-call, unused-ignore]
+class _Values(_Bounded, yaml.SafeLoader):
+    """PyYAML's safe loader."""
 
 
-def _refuse_alias(loader: Any) -> None:
-    if loader.check_event(yaml.AliasEvent):
-        raise yaml.composer.ComposerError(None, None, "aliases are not read here", loader.peek_event().start_mark)
+class _Texts(_Bounded, yaml.BaseLoader):
+    """The one that reads every value as text."""
 
 
 def _check(root: Any, source: str) -> None:
     """YAML keeps the last of two equal keys; we refuse them, and half characters."""
-    waiting = [(root, 0)]
+    waiting = [root]
     while waiting:
-        one, depth = waiting.pop()
-        if depth > _NESTED_MAX:
-            raise BadDocument(f"{source}:{one.start_mark.line + 1}", "is nested too deeply", f"at most {_NESTED_MAX}")
+        one = waiting.pop()
         if isinstance(one, yaml.SequenceNode):
-            waiting += [(item, depth + 1) for item in one.value]
+            waiting += one.value
         elif isinstance(one, yaml.MappingNode):
             seen: set[str] = set()
             for key, value in one.value:
@@ -88,7 +90,7 @@ def _check(root: Any, source: str) -> None:
                     where = f"{source}:{key.start_mark.line + 1}: {key.value}"
                     raise BadDocument(where, "stands twice", "keep one of them")
                 seen.add(str(key.value))
-                waiting += [(key, depth + 1), (value, depth + 1)]
+                waiting += [key, value]
         elif isinstance(one, yaml.ScalarNode) and not is_whole_text(one.value):
             problem = "holds half a character (a lone surrogate)"
             raise BadDocument(f"{source}:{one.start_mark.line + 1}", problem, "write the character itself, in UTF-8")

@@ -12,11 +12,12 @@ from typing import Final, NamedTuple
 
 import yaml
 
-from rebalancer.documents import BadDocument
+from rebalancer.documents import BadDocument, is_whole_text
 from rebalancer.world.config.origin import BadConfiguration, Origin, Problem
 from rebalancer.world.files import read_settled
 
 SIZE_MAX: Final = 1024 * 1024
+_HALF: Final = "holds half a character (a lone surrogate)"
 DEPTH_MAX: Final = 12
 NODES_MAX: Final = 20_000
 _KEY_ID: Final = re.compile(r"(?:PK|AK|CK)[A-Z0-9]{16,30}")
@@ -74,6 +75,8 @@ def parse(text: str, origin: Origin, problems: list[Problem]) -> Node | None:
     origin: of the first line; lines are counted from it when it is a file. Repeated keys, merge keys and secrets go to
     `problems`; a secret is blotted out of what is returned.
     """
+    if not is_whole_text(text):
+        raise BadConfiguration([Problem(origin, "", _HALF, "write the value again, in UTF-8")])
     try:
         loader = _Composer(text, origin)
         root = loader.get_single_node()
@@ -128,6 +131,8 @@ class _Composer(yaml.SafeLoader):
 def _node(node: yaml.Node, key: str, loader: _Composer, problems: list[Problem]) -> Node:
     here = loader.place(node.start_mark)
     if isinstance(node, yaml.ScalarNode):
+        if not is_whole_text(node.value):
+            raise BadConfiguration([Problem(here, key, _HALF, "write the character itself, in UTF-8")])
         return Scalar(without_secret(node.value, here, key, problems), node.style is None, here)
     if isinstance(node, yaml.SequenceNode):
         return Listing(tuple(_node(n, f"{key}[{i}]", loader, problems) for i, n in enumerate(node.value)), here)

@@ -17,8 +17,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from rebalancer.input_file import read_start
 from rebalancer.values import utc
-from rebalancer.world.disk import free_words
+from rebalancer.world.disk import free_bytes, free_words
 from rebalancer.world.journal.filesystem import refuse_irregular_journal
 from rebalancer.world.journal.head import HeadFile
 from rebalancer.world.journal.journal import Journal
@@ -29,6 +30,7 @@ KEEP: Final = 14
 RESTORED: Final = "journal_restored"  # the event's kind
 _NAME: Final = re.compile(r"journal-\d{8}T\d{6}Z\.sqlite")
 _BESIDE: Final = ("-wal", "-shm", ".head")
+_MAGIC: Final = b"SQLite format 3\0"
 
 
 class Copy(NamedTuple):
@@ -204,11 +206,25 @@ def _fetch(source: Path, target: Path) -> Path:
             raise JournalBroken(f"{source}: {what}\n  hint: copies lie in backups, beside the journal")
         if source.stat().st_size == 0:
             raise JournalBroken(f"{source}: is empty\n  hint: take another copy")
+        if read_start(source, len(_MAGIC)) != _MAGIC:
+            raise JournalBroken(f"{source}: is not a journal, or it is damaged\n  hint: take another copy")
+        _refuse_no_room(source, target)
         for end in ("-wal", ".head", ""):
             if _beside(source, end).is_file():
                 shutil.copyfile(_beside(source, end), _beside(target, end))
                 _beside(target, end).chmod(0o600)
     return target
+
+
+def _refuse_no_room(source: Path, target: Path) -> None:
+    """Raise JournalBroken when a copy would fill the disk."""
+    needed = sum(path.stat().st_size for path in (source, _beside(source, "-wal")) if path.is_file())
+    free = free_bytes(target)
+    if free is not None and needed > free:
+        raise JournalBroken(
+            f"{target.parent}: {needed / 1e6:,.1f} MB are needed for a copy{free_words(target)}\n"
+            "  hint: free some space, or set TMPDIR to a larger disk"
+        )
 
 
 def _witness(path: Path) -> None:

@@ -1,0 +1,87 @@
+"""How values must be written in a JSON document that becomes facts or a plan: nothing is guessed.
+
+The model behind would take full-width digits, 1_000, the time 0, "yes" and 1 for true. A person who wrote these meant
+something else, or another program wrote them wrongly.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Final, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+Place = tuple[str | int, ...]
+ROWS_MAX: Final = 100_000  # of one list: no account and no market has more
+_NUMBER: Final = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,4})?")
+_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.]+(?:[Zz]|[-+][0-9:]+)?")
+
+
+class Misspelt(NamedTuple):
+    """What is wrong at which place, and how to write it."""
+
+    place: Place
+    problem: str
+    hint: str
+
+
+def misspelt(kind: Any, value: Any, place: Place = ()) -> Iterator[Misspelt]:
+    """Everything in plain JSON that is not written as values of `kind` are. What is of a wrong kind altogether is left
+    to the model."""
+    origin = get_origin(kind)
+    if origin in (Union, UnionType):
+        if value is not None:
+            for one in get_args(kind):
+                if one is not NoneType:
+                    yield from misspelt(one, value, place)
+    elif origin is tuple and isinstance(value, list):
+        if len(value) > ROWS_MAX:
+            yield Misspelt(place, f"has {len(value)} rows", f"at most {ROWS_MAX}")
+            return
+        for number, item in enumerate(value):
+            yield from misspelt(get_args(kind)[0], item, (*place, number))
+    elif isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, dict):
+        for key, item in value.items():
+            yield from misspelt(get_args(kind)[1], item, (*place, key))
+    elif isinstance(kind, type) and hasattr(kind, "_fields") and isinstance(value, dict):
+        known = _hints(kind)
+        for key, item in value.items():
+            if key in known:
+                yield from misspelt(known[key], item, (*place, key))
+            else:
+                yield Misspelt((*place, key), "is not known here", _meant(key, list(known)))
+    else:
+        found = _of_word(kind, value)
+        if found is not None:
+            yield Misspelt(place, *found)
+
+
+def _of_word(kind: Any, value: Any) -> tuple[str, str] | None:
+    """What is wrong with one value, and the fix."""
+    shown = repr(value)[:40]
+    if kind is bool and not isinstance(value, bool):
+        return f"{shown} is neither true nor false", "write true or false, without quotes"
+    if kind is datetime and not (isinstance(value, str) and _TIME.fullmatch(value)):
+        return f"{shown} is not a time", "write times as 2026-11-20T15:35:00Z"
+    if kind not in (Decimal, float, int):
+        return None
+    if isinstance(value, bool) or (isinstance(value, str) and not _NUMBER.fullmatch(value)):
+        return f"{shown} is not a number", 'digits 0 to 9 with a point and no separators, such as "1000.50"'
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{shown} is not finite", "write a finite number"
+    return None
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _meant(word: str, known: list[str]) -> str:
+    found = difflib.get_close_matches(word, known, 1, 0.6)
+    return f"did you mean {found[0]!r}?" if found else f"known here: {', '.join(known)}"
