@@ -57,7 +57,7 @@ class _Bounded:
 
     def compose_node(self: Any, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """One node with all below it."""
-        event = self.peek_event()
+        event: Any = self.peek_event()
         if isinstance(event, yaml.AliasEvent):
             raise yaml.composer.ComposerError(None, None, "aliases are not read here", event.start_mark)
         if self._depth > _NESTED_MAX:
