@@ -58,10 +58,11 @@ class _Bounded:
     def compose_node(self: Any, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """One node with all below it."""
         event: Any = self.peek_event()
+        mark = event.start_mark
         if isinstance(event, yaml.AliasEvent):
-            raise yaml.composer.ComposerError(None, None, "aliases are not read here", event.start_mark)
+            raise yaml.composer.ComposerError(None, None, "aliases are not read here", mark)
         if self._depth > _NESTED_MAX:
-            raise yaml.composer.ComposerError(None, None, f"nested deeper than {_NESTED_MAX}", event.start_mark)
+            raise yaml.composer.ComposerError(None, None, f"nested deeper than {_NESTED_MAX}", mark)
         self._depth += 1
         found: yaml.Node | None = super().compose_node(parent, index)  # type: ignore[misc]
         self._depth -= 1
