@@ -91,7 +91,8 @@ class BrokerOrder(NamedTuple):
 
 class ExitPair(NamedTuple):
     """Two exits of one position at the broker, of which one cancels the other: a target and a stop. `side` is that of
-    the exit, `qty` unsigned whole shares, prices USD per share."""
+    the exit, `qty` unsigned whole shares, prices USD per share. `day`: it ends with the day; else it rests until it is
+    cancelled."""
 
     client_order_id: str
     symbol: str
@@ -99,6 +100,7 @@ class ExitPair(NamedTuple):
     qty: Decimal
     stop_price: Decimal
     target_price: Decimal
+    day: bool = False
 
 
 class SendResult(NamedTuple):

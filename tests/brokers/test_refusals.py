@@ -52,7 +52,7 @@ REFUSALS: list[tuple[int, int | None, str, str]] = [
         "position_intent",
     ),
     (422, 42210000, "notional must be >= 1.00", "min_size"),
-    (422, 42210000, 'only day orders are allowed for hard-to-borrow asset "GVH"', "not_shortable"),
+    (422, 42210000, 'only day orders are allowed for hard-to-borrow asset "GVH"', "day_only"),
     (422, 42210000, 'asset "EIDO" cannot be sold short', "not_shortable"),
     (422, 42210000, "fractional orders cannot be sold short", "not_shortable"),
     (422, 42210000, "potential wash trade detected. use complex orders", "wash_trade"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,7 @@ from rebalancer.decisions import Order
 from rebalancer.documents import sha256
 from rebalancer.facts import Position
 from rebalancer.outcomes import CycleOutcome, Outcome
+from rebalancer.world.brokers import AlpacaBroker
 from rebalancer.world.journal import CycleStart, Intent, Journal
 from rebalancer.world.ports import JournalBroken, WrongAccount
 from tests.cycle.conftest import BASE, NEXT, MakeRig
@@ -228,3 +230,21 @@ def test_two_accounts_in_one_journal(settled: MakeRig) -> None:
         assert closed is not None
         assert closed.outcome is CycleOutcome.ABANDONED
         assert [c.cycle_id for c in journal.open_cycles("another")] == [slot]
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=10), timedelta(minutes=-10)])
+def test_own_fills_are_known_by_id_when_the_brokers_clock_was_wrong_for_a_while(
+    settled: MakeRig, monkeypatch: pytest.MonkeyPatch, ahead: timedelta
+) -> None:
+    """The broker's clock goes wrong for one cycle and comes back: what was booked is not found a second time."""
+    rig, quiet = settled(), rules(quotes__max_age_seconds=3600, signals__max_age_minutes=60)
+    assert rig.run(NEXT, quiet, later_seconds=1).outcome is CycleOutcome.COMPLETED
+    right = AlpacaBroker.now
+    with monkeypatch.context() as wrong:
+        wrong.setattr(AlpacaBroker, "now", lambda self: right(self) + ahead)
+        during = rig.run(NEXT, quiet, later_seconds=1)
+    after = [rig.run(NEXT, quiet, later_seconds=1) for _ in range(4)]
+    assert findings(during) == []
+    assert [(r.outcome, findings(r)) for r in after] == [(CycleOutcome.HOLDING, [])] * 4
+    rig.end()
+    checker.check(rig.url, rig.journal_file)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from decimal import Decimal
 from itertools import pairwise
 
 import pytest
 
+from rebalancer.decide.protect import Guard
 from rebalancer.outcomes import OrderState
+from rebalancer.world.journal import Journal
+from rebalancer.world.journal.backups import take
 from rebalancer.world.kill import KillSwitch
 from rebalancer.world.ports import Allowed, BrokerUnavailable, ExitPair, SendResult
 from rebalancer.world.protection import Seen
@@ -24,7 +28,7 @@ def test_a_pair_is_placed_once_and_left_alone_while_it_fits(desk: Desk) -> None:
         desk.keeper().place([guard])
     assert desk.resting() == PAIR
     (kept,) = desk.keeper().kept().values()
-    assert (kept.state, kept.qty, kept.stop, kept.target, kept.number) == ("open", D(10), guard.stop, guard.target, 1)
+    assert (kept.state, kept.qty, kept.stop, kept.target) == ("open", D(10), guard.stop, guard.target)
     assert [len(desk.broker.posts), len(kept.ids)] == [1, 2]
     seen = desk.keeper().look(None)
     assert (seen.held, seen.doubtful, seen.ids) == ({"KO": D(10)}, (), frozenset(kept.ids))
@@ -75,6 +79,57 @@ def test_a_filled_exit_is_told_with_its_kind(desk: Desk, stop: str, target: str,
     ]
     assert desk.keeper().look(desk.broker.now()) == Seen()
     assert len(desk.events("protective_exit")) == 1
+
+
+def test_no_id_is_given_twice_though_an_older_copy_of_the_journal_takes_its_place(desk: Desk) -> None:
+    """Put back with `cp`, together with its witness: nothing tells that it is an older one."""
+    desk.keeper().place([desk.guard()])
+    copy = take(desk.journal.path, desk.folder / "copies", desk.broker.now()).path
+    desk.keeper().place([desk.guard("0.96")])
+    desk.broker.script = ["refused"]
+    desk.keeper().place([desk.guard("0.95")])
+    desk.rig.exchange.clock.advance(600)
+    desk.keeper().place([desk.guard("0.94")])
+    assert desk.resting() == PAIR
+    desk.keeper().place([])
+    desk.journal.close()
+    for path in desk.folder.glob("journal.sqlite*"):
+        path.unlink()
+    shutil.copy(copy, desk.journal.path)
+    shutil.copy(f"{copy}.head", f"{desk.journal.path}.head")
+    with Journal.open(desk.journal.path) as older:
+        desk = desk._replace(journal=older)
+        desk.keeper().look(None)
+        desk.keeper().place([desk.guard("0.93")])
+        assert desk.resting() == PAIR
+        (kept,) = desk.keeper().kept().values()
+        assert (kept.state, kept.failures) == ("open", 0)
+    ids = [pair.client_order_id for pair in desk.broker.posts]
+    assert len(ids) == len(set(ids)) == 5
+
+
+def test_exits_of_a_hard_to_borrow_name_are_placed_for_the_day_and_again_on_the_next(desk: Desk) -> None:
+    by_hand(desk.rig, "AMC", "10", "by-hand-2")
+    price = desk.broker.quotes(["AMC"])[0].bid
+    assert price is not None
+    stop, target = ((price * D(share)).quantize(D("0.01")) for share in ("0.7", "1.5"))
+    guard = Guard("AMC", D(10), price, stop, target, "rules", "rules")
+    for _ in range(3):
+        desk.keeper().place([guard])
+    assert desk.resting() == PAIR
+    assert [pair.day for pair in desk.broker.posts] == [False, True]
+    (told,) = desk.events("alert")
+    assert (told["level"], told["text"]) == (
+        "info",
+        "AMC: the broker takes orders for one day only in this name: its exits are placed anew on each day",
+    )
+    desk.rig.exchange.clock.advance(24 * 3600)
+    desk.keeper().look(None)
+    assert desk.resting() == []
+    desk.keeper().place([guard])
+    assert desk.resting() == PAIR
+    assert [pair.day for pair in desk.broker.posts] == [False, True, True]
+    assert len(desk.events("alert")) == 1
 
 
 def test_a_lost_answer_is_looked_up_and_never_sent_again(desk: Desk) -> None:

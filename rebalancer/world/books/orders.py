@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
+from typing import Final
 
 from rebalancer.decide.draft import ID_PREFIX
 from rebalancer.facts import Explanation, OpenOrder
-from rebalancer.outcomes import OrderState
-from rebalancer.values import FRACTIONAL_LOT, ZERO, shares_away_from_zero
+from rebalancer.outcomes import CycleOutcome, OrderState
+from rebalancer.values import FRACTIONAL_LOT, ZERO, decimal_of, shares_away_from_zero
 from rebalancer.world.books.adoption import UnknownOrders, accepted_orders
 from rebalancer.world.desk_watch import refuse_another
 from rebalancer.world.journal.journal import Journal
-from rebalancer.world.journal.records import CycleEnd, OrderRecord
+from rebalancer.world.journal.records import DRY_RUN, CycleEnd, OrderRecord
 from rebalancer.world.ports import BrokerOrder
+
+LOOKED_AT: Final = 100  # cycles, the newest: among them is one that read the broker and ended by itself
 
 
 def works(order: BrokerOrder) -> bool:
@@ -76,11 +79,13 @@ def explanations(
     unknown = () if last is None and new_on_purpose else _unknown(orders, journal, account_id)
     if unknown:
         raise UnknownOrders(unknown)
+    if last is None:
+        return ()
+    again = [o for o in orders if o.filled_qty and o.id not in last.fills_seen]
+    counted = booked_before(again, journal, account_id, protective) | dict(last.fills_seen)
     for order in orders:
         ours = order.client_order_id.startswith(ID_PREFIX)
-        if last is None:
-            continue
-        more = order.filled_qty - last.fills_seen.get(order.id, ZERO)
+        more = order.filled_qty - counted.get(order.id, ZERO)
         if more != 0:
             signed = more if order.side == "buy" else -more
             found.append(
@@ -92,6 +97,42 @@ def explanations(
                 )
             )
     return tuple(found)
+
+
+def booked_before(
+    orders: Sequence[BrokerOrder], journal: Journal, account_id: str, protective: Collection[str]
+) -> dict[str, Decimal]:
+    """By the broker's id what of these orders was written down before the last cycle that looked: it has counted that.
+
+    A list cut at a time tells old orders again when the broker's clock was ahead and comes back, and the last cycle
+    had not seen them. Ours are known by their id, whatever any clock said.
+    """
+    names = {o.client_order_id: o.id for o in orders if o.client_order_id.startswith(ID_PREFIX)}
+    exits = [o for o in orders if o.id in protective]
+    looked = _last_look(journal, account_id) if names or exits else 0
+    found: dict[str, Decimal] = {}
+    if not looked:
+        return found
+    for kind in ("order_changed", "order_ended", "order_reopened"):
+        for event in journal.recall(account_id, kind, keys=sorted(names)):
+            if event.seq < looked:
+                name = names[event.key or ""]
+                found[name] = max(found.get(name, ZERO), decimal_of(event.body["filled_qty"]))
+    wanted = {o.id for o in exits}
+    for event in journal.recall(account_id, "protective_exit", keys=sorted({o.symbol for o in exits})):
+        if event.seq < looked and event.body.get("order") in wanted:
+            found[event.body["order"]] = decimal_of(event.body["qty"])
+    return found
+
+
+def _last_look(journal: Journal, account_id: str) -> int:
+    """The number of the row with which the last cycle began that read the broker and ended by itself; 0 for none."""
+    for cycle in journal.cycles(account_id, LOOKED_AT):
+        ended = cycle.outcome is not None and cycle.outcome is not CycleOutcome.ABANDONED
+        if ended and cycle.plan_sha256 is not None and cycle.mode != DRY_RUN:
+            (start,) = journal.events(cycle.cycle_id, kind="cycle_started", account_id=account_id)
+            return start.seq
+    return 0
 
 
 def _unknown(orders: Sequence[BrokerOrder], journal: Journal, account_id: str) -> tuple[str, ...]:

@@ -41,6 +41,7 @@ _REASONS: Final = tuple(
         (r"cost basis must be >=|notional must be >=", "min_size"),
         (r"position intent mismatch", "position_intent"),
         (r"cannot open a (long buy|short sell)|open closing position orders", "opposite_side"),
+        (r"only day orders are allowed", "day_only"),
         (r"cannot be sold short|hard-to-borrow", "not_shortable"),
         (r"not allowed to short", "short_restricted"),
         (r"not fractionable|fractional trading is disabled", "not_fractionable"),

@@ -55,7 +55,7 @@ def pair_body(pair: ExitPair) -> dict[str, object]:
         "qty": text_of(pair.qty),
         "side": pair.side,
         "type": "limit",
-        "time_in_force": "gtc",
+        "time_in_force": "day" if pair.day else "gtc",
         "order_class": "oco",
         "client_order_id": pair.client_order_id,
         "position_intent": "sell_to_close" if pair.side == "sell" else "buy_to_close",

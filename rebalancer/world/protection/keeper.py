@@ -18,7 +18,7 @@ from typing import Final
 from rebalancer.decide.protect import Guard
 from rebalancer.facts import OpenOrder
 from rebalancer.rules import Rules
-from rebalancer.values import ZERO, Side, is_pair, shares_toward_zero, text_of
+from rebalancer.values import ZERO, is_pair, shares_toward_zero, text_of
 from rebalancer.world.clock import Clock
 from rebalancer.world.gate import Gate
 from rebalancer.world.journal.journal import Journal
@@ -28,7 +28,6 @@ from rebalancer.world.ports import (
     BrokerOrder,
     BrokerUnavailable,
     CredentialsRefused,
-    ExitPair,
 )
 from rebalancer.world.protection.asked import Seen
 from rebalancer.world.protection.gaps import gap_rows, late_rows
@@ -43,14 +42,14 @@ from rebalancer.world.protection.records import (
     Kept,
     body_of,
     kept_of,
-    pair_id,
 )
-from rebalancer.world.protection.wanted import ONE_SHARE, doubtful, fits, lives, pair_wanted
+from rebalancer.world.protection.wanted import ONE_SHARE, doubtful, fits, intended, lives, pair_of, pair_wanted
 
 WAIT_FIRST_SECONDS: Final = 0.05
 WAIT_MOST_SECONDS: Final = 1.0
 PAUSE_MOST_SECONDS: Final = 300.0
 GATE: Final = "gate:"  # how the reason of a refusal by the gate begins; the limit's name follows
+DAY_ONLY: Final = "day_only"  # the broker's reason; see `world/brokers/refusals.py`
 TOLD_LOOK_BACK: Final = 50
 NEEDS_A_PERSON: Final = frozenset({"gate:form", "gate:intent", "gate:journal", "gate:throttle"})
 NOTHING_TOLD: Final = (BrokerUnavailable, CredentialsRefused)
@@ -218,24 +217,22 @@ class Keeper:
         self._alert(self._write(kept), f"{guard.symbol}: {because}", level="warning")
 
     def _post(self, guard: Guard, before: Kept | None) -> None:
-        """Write the intent down, then send the pair through the gate."""
+        """Write the intent down, then send the pair through the gate. One that the broker takes for a day only is sent
+        again as that, and placed anew on each day."""
         now = self._broker.now()
-        number = before.number + 1 if before is not None else 1
-        kept = Kept(
-            guard.symbol, pair_id(self._account_id, guard.symbol, number), "intended", guard.qty, guard.stop,
-            guard.target, (), number, before.failures if before is not None else 0, now, now, "",
-            before.earlier if before is not None else (),
-            bare_since=(before.bare_since if before is not None else None) or now,
-        )  # fmt: skip
+        kept = intended(self._account_id, guard, before, now)
         late = late_rows(self._journal, self._account_id, kept, now, self._rules, "they are being put up")
         self._journal.record_events(self._account_id, None, now, [(KIND, kept.symbol, body_of(kept)), *late])
-        side: Side = "sell" if guard.qty > 0 else "buy"
-        pair = ExitPair(kept.client_order_id, guard.symbol, side, abs(guard.qty), guard.stop, guard.target)
-        result = self._gate.submit_pair(pair)
+        result = self._gate.submit_pair(pair_of(kept))
         said = f"{result.reason}: {result.message}" if result.message else result.reason
         if result.kind == "accepted" and result.order is not None and result.order.legs:
             ids = (result.order.id, *result.order.legs)
             self._stands(kept._replace(state="open", ids=ids, failures=0, because=said))
+        elif result.kind == "refused" and result.reason == DAY_ONLY and not kept.day_only:
+            said = "the broker takes orders for one day only in this name: its exits are placed anew on each day"
+            kept = self._write(kept._replace(state="gone", because=said, day_only=True))
+            self._alert(kept, f"{kept.symbol}: {said}", level="info")
+            self._post(guard, kept)
         elif result.kind in ("refused", "not_sent"):
             self._failed(kept, result.kind == "refused", result.reason, result.message)
         else:

@@ -57,6 +57,7 @@ def lost_pairs(
         if number is not None:  # a list does not tell which stop hangs on it
             found.setdefault(order.symbol, {})[number] = broker.find_order(order.client_order_id) or order
     held = {position.symbol for position in broker.positions()}
+    # Older versions counted their pairs: 1, 2, 3. Those that the lists do not show any more are asked for one by one.
     for symbol in sorted(name for name in {*found, *kept, *held} if not is_pair(name)):
         known = kept[symbol].number if symbol in kept else 0
         number = max([known, *found.get(symbol, ())]) + 1

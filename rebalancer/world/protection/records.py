@@ -33,11 +33,11 @@ class Kept(NamedTuple):
     """The pair of exits of one symbol. `qty` is signed as the position that it protects; USD per share.
 
     intended: about to be sent, or sent without an answer that we lived to see; unknown: the answer said nothing;
-    open: the broker has it; gone: it has ended, or never was. `number` counts the pairs of the symbol, `failures` the
-    tries in a row that the gate or the broker refused. `sent` is False once it surely never left this machine.
-    `bare_since`: since when the position may have no exits, which is the moment before its pair was asked to come down
-    or, where it had none, before its first order; None once a pair stands. One that is open all the same was asked to
-    come down and has not been seen to end.
+    open: the broker has it; gone: it has ended, or never was. `number` grows from pair to pair (`next_number`),
+    `failures` counts the tries in a row that the gate or the broker refused. `sent` is False once it surely never left
+    this machine. `bare_since`: since when the position may have no exits, which is the moment before its pair was asked
+    to come down or, where it had none, before its first order; None once a pair stands. One that is open all the same
+    was asked to come down and has not been seen to end. `day_only`: the broker takes no longer orders in this name.
     """
 
     symbol: str
@@ -55,6 +55,7 @@ class Kept(NamedTuple):
     earlier: tuple[Gone, ...] = ()
     sent: bool = True
     bare_since: datetime | None = None
+    day_only: bool = False
 
     @property
     def lives(self) -> bool:
@@ -67,8 +68,14 @@ class Kept(NamedTuple):
         return self.state == "open" and self.bare_since is None
 
 
+def next_number(before: Kept | None, now: datetime) -> int:
+    """The number of a symbol's next pair: milliseconds since 1970 by the broker's time, above that of the last. So
+    that an older copy of the journal, which does not know the last ones, gives none of their ids again."""
+    return max(1 if before is None else before.number + 1, int(now.timestamp() * 1000))
+
+
 def pair_id(account_id: str, symbol: str, number: int) -> str:
-    """The client order id of the N-th pair of a symbol, such as `rp-AAPL-3-3f9a2c1b7d04`: computed, not drawn."""
+    """The client order id of a symbol's pair, such as `rp-AAPL-1795188905000-3f9a2c1b7d04`: computed, not drawn."""
     digest = hashlib.sha256("\x1f".join((account_id, symbol, str(number))).encode()).hexdigest()[:12]
     return f"{PAIR_PREFIX}{re.sub(r'[^0-9A-Z.]', '', symbol)[:8]}-{number}-{digest}"
 
@@ -88,6 +95,7 @@ def body_of(kept: Kept) -> dict[str, object]:
         "because": kept.because,
         "sent": kept.sent,
         "bare_since": None if kept.bare_since is None else time_text(kept.bare_since),
+        "day_only": kept.day_only,
         "earlier": [{"ids": list(gone.ids), "at": time_text(gone.at)} for gone in kept.earlier],
     }
 
@@ -111,5 +119,6 @@ def kept_of(event: Event) -> Kept:
         because=body["because"],
         sent=body.get("sent", True),
         bare_since=None if body.get("bare_since") is None else utc_of(body["bare_since"]),
+        day_only=body.get("day_only", False),
         earlier=tuple(Gone(tuple(gone["ids"]), utc_of(gone["at"])) for gone in body["earlier"]),
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 from rebalancer.decide.protect import Guard
 from rebalancer.facts import OpenOrder
 from rebalancer.values import ZERO, Side, shares_toward_zero
-from rebalancer.world.protection.records import Kept
+from rebalancer.world.ports import ExitPair
+from rebalancer.world.protection.records import Kept, next_number, pair_id
 
 ONE_SHARE: Final = Decimal(1)
 
@@ -21,6 +23,27 @@ def lives(kept: Kept | None) -> bool:
 def pair_wanted(guard: Guard) -> Guard:
     """The whole shares of a guard."""
     return guard._replace(qty=shares_toward_zero(guard.qty, ONE_SHARE))
+
+
+def intended(account_id: str, guard: Guard, before: Kept | None, now: datetime) -> Kept:
+    """The record of a pair that is about to be sent for a guard; `before` is the symbol's last one."""
+    number = next_number(before, now)
+    name = pair_id(account_id, guard.symbol, number)
+    kept = Kept(guard.symbol, name, "intended", guard.qty, guard.stop, guard.target, (), number, 0, now, now, "")
+    if before is None:
+        return kept._replace(bare_since=now)
+    return kept._replace(
+        failures=before.failures,
+        earlier=before.earlier,
+        bare_since=before.bare_since or now,
+        day_only=before.day_only,
+    )
+
+
+def pair_of(kept: Kept) -> ExitPair:
+    """What is sent for a record."""
+    side: Side = "sell" if kept.qty > 0 else "buy"
+    return ExitPair(kept.client_order_id, kept.symbol, side, abs(kept.qty), kept.stop, kept.target, kept.day_only)
 
 
 def fits(kept: Kept, wanted: Guard | None) -> bool:
