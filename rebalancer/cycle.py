@@ -20,12 +20,13 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from rebalancer.codec import plan_text, rules_text, seal, snapshot_text
-from rebalancer.decide import plan
+from rebalancer.decide import plan, sentence
 from rebalancer.decide.afford import afford
+from rebalancer.decide.constrain import constrain_after, constrained_text
 from rebalancer.decide.judge import LOSS_LIMITS, breaches
 from rebalancer.decide.reconcile import COIN_FEE_MOST, Finding, reconcile
 from rebalancer.decide.settle import OrderEnd, settle
-from rebalancer.decisions import Order, Plan, Verdict
+from rebalancer.decisions import Constrained, Order, Plan, Verdict
 from rebalancer.facts import Account, Position, Snapshot, coins
 from rebalancer.guard import put_up, take_down, tell_bare
 from rebalancer.observe import Observation, World, observe
@@ -65,6 +66,7 @@ class CycleResult(NamedTuple):
     account_after: Account | None
     positions_after: tuple[Position, ...]
     timings: tuple[tuple[str, float], ...]
+    constrained: Constrained | None = None
 
 
 def run(world: World, rules: Rules, cycle_id: str | None = None, narrow: Narrow | None = None) -> CycleResult:
@@ -116,17 +118,19 @@ def _run(world: World, rules: Rules, cycle_id: str | None, narrow: Narrow | None
         put_up(world, rules, snapshot, orders, positions)
     else:
         tell_bare(world, rules, snapshot)
-    outcome, because = _outcome(decided, ends)
+    kept_back = constrain_after(decided, ends)
+    outcome, because = _outcome(decided, ends, kept_back)
     if outcome.startswith("HALTED"):
         note(LOG, LogEvent.HALTED, f"{outcome}: {because}", cycle=snapshot.cycle_id)
     end = _end(world, seen, rules, orders, ends, outcome, because, account, positions)
+    end = end._replace(constrained=kept_back)
     _note_account(world, snapshot, account or snapshot.account, stats.rows(outcome, "look_after"))
     carried = [name for name, e in ends.items() if not e.state.is_final]
     world.journal.close_cycle(end, (*verdicts, *unsignalled), carried=carried)
     findings = reconcile(snapshot, rules).findings
     return CycleResult(
         snapshot, decided, orders, ends, verdicts, unsignalled, outcome, because, findings, account, positions,
-        stats.steps,
+        stats.steps, kept_back,
     )  # fmt: skip
 
 
@@ -275,16 +279,28 @@ def _note_account(world: World, snapshot: Snapshot, account: Account, beside: Se
     world.journal.record_events(snapshot.account.id, snapshot.cycle_id, world.broker.now(), rows)
 
 
-def _outcome(decided: Plan, ends: Mapping[str, OrderEnd]) -> tuple[CycleOutcome, str]:
-    """A plan's outcome stays; with orders the sentence counts how they ended, after the plan's own reason if any."""
+def _outcome(decided: Plan, ends: Mapping[str, OrderEnd], kept_back: Constrained | None) -> tuple[CycleOutcome, str]:
+    """A plan's outcome stays, unless nothing could be funded: then it was constrained. With orders the sentence counts
+    how they ended, between the plan's own reason, if any, and what a limit kept back."""
     if not decided.orders:
         return decided.outcome, decided.because
-    filled = sum(1 for o in decided.orders if _filled(o, ends))
+    outcome, reason = decided.outcome, decided.because
+    if decided.constrained is not None:
+        reason = reason.removesuffix(constrained_text(decided.constrained)).removesuffix("; ")
+    if outcome is CycleOutcome.COMPLETED:
+        reason = reason.removesuffix(sentence(decided.orders)).removesuffix("; ")
+        if kept_back is not None and all(_denied(o, ends) for o in decided.orders):
+            outcome = CycleOutcome.CONSTRAINED
     total = len(decided.orders)
+    filled = sum(1 for o in decided.orders if _filled(o, ends))
     said = f"{filled} of {total} order{'s' if total != 1 else ''} filled"
-    completed = decided.outcome is CycleOutcome.COMPLETED  # then the last part of its sentence counts the orders
-    reason = decided.because.rpartition("; ")[0] if completed else decided.because
-    return decided.outcome, f"{reason}; {said}" if reason else said
+    parts = (reason, said, constrained_text(kept_back) if kept_back is not None else "")
+    return outcome, "; ".join(part for part in parts if part)
+
+
+def _denied(order: Order, ends: Mapping[str, OrderEnd]) -> bool:
+    end = ends.get(order.client_order_id)
+    return end is not None and end.denied is not None
 
 
 def _filled(order: Order, ends: Mapping[str, OrderEnd]) -> bool:

@@ -87,6 +87,15 @@ class LimitUse(NamedTuple):
     binds: bool
 
 
+class Constrained(NamedTuple):
+    """Trades beyond their band that a limit on sending denies: how many, and of the largest the limit and the drift
+    (fraction of capital, four places)."""
+
+    trades: int
+    largest: Outcome
+    drift: Decimal
+
+
 class Plan(NamedTuple):
     """The whole decision of one cycle. `unsignalled` has one verdict per held symbol without a usable signal. The two
     hashes are filled in when the plan is recorded (`codec.seal`); `planner_edition` is of the code that decided."""
@@ -101,6 +110,7 @@ class Plan(NamedTuple):
     unsignalled: tuple[Verdict, ...]
     limits: tuple[LimitUse, ...]
     frozen: Mapping[str, str]
+    constrained: Constrained | None = None
     snapshot_sha256: str = ""
     rules_sha256: str = ""
     planner_edition: int = PLANNER_EDITION

@@ -6,6 +6,7 @@ Families go by prefix; within a family the order is the order of precedence.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class Outcome(StrEnum):
@@ -56,11 +57,25 @@ class Outcome(StrEnum):
     PLANNED = "PLANNED"
 
 
+CONSTRAINING: Final = frozenset(
+    {
+        Outcome.DENIED_NOT_AVAILABLE,
+        Outcome.DENIED_ORDER_VALUE,
+        Outcome.DENIED_TURNOVER,
+        Outcome.DENIED_BUYING_POWER,
+        Outcome.DENIED_ORDERS_PER_EXECUTION,
+        Outcome.DENIED_ORDERS_PER_DAY,
+        Outcome.DENIED_ORDERS_PER_SYMBOL,
+    }
+)  # limits on sending: what they deny is still wanted
+
+
 class CycleOutcome(StrEnum):
     """How one cycle, or one slot of the trading calendar, ended."""
 
     COMPLETED = "COMPLETED"
     HOLDING = "HOLDING"
+    CONSTRAINED = "CONSTRAINED"
     SKIPPED_MARKET_CLOSED = "SKIPPED_MARKET_CLOSED"
     SKIPPED_TOO_LATE = "SKIPPED_TOO_LATE"
     SKIPPED_OVERLAPPING = "SKIPPED_OVERLAPPING"

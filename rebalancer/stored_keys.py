@@ -29,6 +29,7 @@ SNAPSHOT_ADDED: Final[Mapping[str, object]] = {
 
 PLAN_ADDED: Final[Mapping[str, object]] = {
     "planner_edition": 1,
+    "constrained": None,
 }
 
 

@@ -188,5 +188,7 @@ def exit_of(record: RunRecord, *, trades_due: bool) -> int:
         return Exit.HALTED
     if trades_due:
         return Exit.TRADES_DUE if record.plan.orders else Exit.DONE
+    if outcome is CycleOutcome.CONSTRAINED and record.mode != "dry_run":
+        return Exit.NOT_ALL_FILLED
     unfinished = [o for o in record.orders if o.state not in (OrderState.FILLED, OrderState.WITHHELD)]
     return Exit.NOT_ALL_FILLED if unfinished else Exit.DONE

@@ -74,7 +74,8 @@ def written(view: StatusView, more: Mapping[str, object]) -> str:
     import json
 
     because = {"environment_because": environment_of(os.environ).because}
-    document = {"schema": "rebalancer.status/1", **plain(view), **because, **more}
+    facts = plain(view)
+    document = {"schema": "rebalancer.status/1", **facts, "last_cycle": facts["last"], **because, **more}
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -95,6 +96,7 @@ def view_of(look: Glance, mode: Mode, path: Path, now: datetime) -> StatusView:
             turnover=ZERO,
             equity=cycle.equity or ZERO,
             needs=look.unresolved,
+            constrained=cycle.constrained,
         )
     equity = _money(money, "equity") if end is None or end.equity is None else end.equity  # an exit reads no account
     return StatusView(

@@ -9,6 +9,7 @@
     phase      Phases     reductions first, largest drift first
     fund       Funded     increases cut to room, orders and buying power
     draft      Order      with its computed id
+    constrain  Constrained what the rules want and a limit on sending denies
     settle     Verdict    one per signal (also after the orders have ended)
 
 Equal arguments give equal plans, byte for byte, on any machine. Live trading, dry runs, replays, backtests and the
@@ -19,10 +20,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Final
 
 from rebalancer.decide.admit import Admitted, Prices, admit, usable_prices
 from rebalancer.decide.aim import Aim, Aims, aim
 from rebalancer.decide.bar import Bar
+from rebalancer.decide.constrain import constrain, constrained_text
 from rebalancer.decide.diff import Move, diff
 from rebalancer.decide.draft import draft
 from rebalancer.decide.fund import Budget, Purse, Turnover, fund
@@ -36,13 +39,15 @@ from rebalancer.decide.reconcile import Book, reconcile
 from rebalancer.decide.room import Room
 from rebalancer.decide.select import select
 from rebalancer.decide.settle import Ending, first_verdicts
-from rebalancer.decisions import Order, Plan, Target
+from rebalancer.decisions import Constrained, Order, Plan, Target
 from rebalancer.facts import Snapshot, coins
 from rebalancer.outcomes import CycleOutcome, Outcome
 from rebalancer.rules import Rules
 from rebalancer.values import ZERO, decimal_near, text_of
 
-__all__ = ["plan"]
+__all__ = ["plan", "sentence"]
+
+UNTRADED: Final = frozenset({Outcome.DENIED_RESTRICTED, Outcome.REJECTED_NO_PRICE})
 
 
 def plan(snapshot: Snapshot, rules: Rules) -> Plan:
@@ -91,10 +96,8 @@ def plan(snapshot: Snapshot, rules: Rules) -> Plan:
     cut = {d.cap for d in denied.values()} | {t.cap for t in funded.trades}
     endings = _endings(moves, orders, denied, book, aims)
     verdicts, unsignalled = first_verdicts(snapshot.signals, admitted, endings, book.held)
-    outcome, because = judgement.outcome, judgement.because
-    if outcome is None:
-        outcome = CycleOutcome.COMPLETED if orders else CycleOutcome.HOLDING
-        because = f"{judgement.because}; {_sentence(orders)}" if judgement.leave else _sentence(orders)
+    kept_back = constrain(moves, denied)
+    outcome, because = _outcome(judgement, orders, kept_back, endings)
     return Plan(
         cycle_id=snapshot.cycle_id,
         outcome=outcome,
@@ -106,6 +109,7 @@ def plan(snapshot: Snapshot, rules: Rules) -> Plan:
         unsignalled=unsignalled,
         limits=measure(snapshot, aims, before, after_reduce.used(), capital, orders, denied, cut, rules),
         frozen={symbol: f"{why.outcome}: {why.because}" for symbol, why in book.frozen.items()},
+        constrained=kept_back,
     )
 
 
@@ -227,9 +231,30 @@ def _target(a: Aim, m: Move) -> Target:
     )
 
 
-def _sentence(orders: Sequence[Order]) -> str:
-    if not orders:
-        return "positions match their targets"
+def _outcome(
+    judgement: Judgement, orders: Sequence[Order], kept_back: Constrained | None, endings: Mapping[str, Ending]
+) -> tuple[CycleOutcome, str]:
+    """How the plan comes out, and why. Positions match what the rules want only if no limit denies a trade to them."""
+    if judgement.outcome is not None:
+        return judgement.outcome, judgement.because
+    said = [judgement.because] if judgement.leave else []
+    if orders or kept_back is None:
+        said.append(sentence(orders) if orders else _match(endings))
+    if kept_back is not None:
+        said.append(constrained_text(kept_back))
+    if orders:
+        return CycleOutcome.COMPLETED, "; ".join(said)
+    return CycleOutcome.HOLDING if kept_back is None else CycleOutcome.CONSTRAINED, "; ".join(said)
+
+
+def _match(endings: Mapping[str, Ending]) -> str:
+    """What is not traded for want of trust or of leave may differ from its target, and is named."""
+    apart = sorted({e.outcome for e in endings.values() if e.outcome.startswith("FROZEN_") or e.outcome in UNTRADED})
+    return "positions match their targets" + (f" but for {', '.join(apart)}" if apart else "")
+
+
+def sentence(orders: Sequence[Order]) -> str:
+    """How many orders there are, by phase."""
     down = sum(1 for o in orders if o.phase == "reduce")
     plural = "" if len(orders) == 1 else "s"
     return f"{len(orders)} order{plural}: {down} reduce, {len(orders) - down} increase"

@@ -12,10 +12,10 @@ from typing import Final, Literal, NamedTuple
 
 from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.report.limits import is_broken, is_near, used
-from rebalancer.report.numbers import percent, shares
+from rebalancer.report.numbers import amount_of, percent, shares
 from rebalancer.report.records import OrderLine, RunRecord
 from rebalancer.report.visible import TEXT_MAX, visible, visible_symbol
-from rebalancer.report.words import cycle_word, limit_name
+from rebalancer.report.words import OUTCOME_WORD, cycle_word, limit_name
 from rebalancer.values import ZERO, symbol_of
 
 _CYCLE_COMMAND: Final[dict[CycleOutcome, tuple[str, str]]] = {
@@ -50,6 +50,11 @@ def _cycle(record: RunRecord) -> Iterator[Attention]:
         hint, command = _CYCLE_COMMAND[record.outcome]
         title = cycle_word(record.outcome).text.capitalize()
         yield Attention("act", title, _sentences(record.because, hint), command)
+    if record.constrained is not None:
+        trades, largest, drift = record.constrained
+        title = f"Denied by a limit: {amount_of(trades, 'trade')}"
+        text = f"The largest is a drift of {percent(float(drift))} of capital: {OUTCOME_WORD[largest]}."
+        yield Attention("watch", title, _sentences(text, "The next cycle plans them again."), "rebalancer history")
 
 
 def _account(record: RunRecord) -> Iterator[Attention]:

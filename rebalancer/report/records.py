@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
-from rebalancer.decisions import Phase, Plan, Verdict
+from rebalancer.decisions import Constrained, Phase, Plan, Verdict
 from rebalancer.facts import Account, Position, Snapshot
 from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.values import ZERO, Side
@@ -106,6 +106,7 @@ class RunRecord(NamedTuple):
     rules_changed: Mapping[str, RuleChange]
     started_at: datetime
     ended_at: datetime
+    constrained: Constrained | None = None
     schema: Literal["rebalancer.report/1"] = REPORT_SCHEMA
 
 
@@ -124,6 +125,7 @@ class RunSummary(NamedTuple):
     equity: Decimal
     needs: int
     page: str = ""
+    constrained: Constrained | None = None
 
 
 class LimitGlance(NamedTuple):

@@ -73,6 +73,7 @@ def summary_of(record: RunRecord, page: str = "") -> RunSummary:
         equity=account.equity,
         needs=sum(item.level == "act" for item in attention(record)),
         page=page,
+        constrained=record.constrained,
     )
 
 

@@ -94,6 +94,7 @@ _TONE: Final = {"REJECTED": ("!", "warn"), "FROZEN": ("!", "bad"), "HELD": ("=",
 _CYCLE: Final[dict[CycleOutcome, str]] = {
     CycleOutcome.COMPLETED: "completed",
     CycleOutcome.HOLDING: "holding: positions match their targets",
+    CycleOutcome.CONSTRAINED: "constrained: a limit denies what the rules want",
     CycleOutcome.SKIPPED_MARKET_CLOSED: "skipped: market closed",
     CycleOutcome.SKIPPED_TOO_LATE: "skipped: too close to the close",
     CycleOutcome.SKIPPED_OVERLAPPING: "skipped: the cycle before still ran",
@@ -129,6 +130,8 @@ def cycle_word(outcome: CycleOutcome) -> Word:
     """A cycle outcome in words."""
     if outcome in (CycleOutcome.COMPLETED, CycleOutcome.HOLDING):
         return Word("✔", _CYCLE[outcome], "ok")
+    if outcome is CycleOutcome.CONSTRAINED:
+        return Word("■", _CYCLE[outcome], "warn")
     if outcome.startswith("SKIPPED"):
         return Word("○", _CYCLE[outcome], "idle")
     return Word("✘", _CYCLE[outcome], "bad")

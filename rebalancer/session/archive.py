@@ -51,6 +51,7 @@ def past_record(journal: Journal, cycle_id: str | None) -> RunRecord | None:
         rules_changed=changed_rules(rules),
         started_at=cycle.started_at,
         ended_at=cycle.ended_at or cycle.started_at,
+        constrained=cycle.constrained,
     )
 
 

@@ -172,6 +172,7 @@ def record_of(
         rules_changed=changed_rules(rules),
         started_at=result.snapshot.as_of,
         ended_at=result.snapshot.as_of + (ended - started),
+        constrained=result.constrained,
     )
 
 

@@ -26,9 +26,10 @@ _OLD: Final = frozenset({Outcome.REJECTED_STALE, Outcome.REJECTED_SUPERSEDED})
 
 
 def tell_of_cycle(journal: Journal, record: RunRecord) -> None:
-    """Write the alerts of a cycle that has just ended: halted, orders without a known end, late fills, old signals."""
+    """Write the alerts of a cycle that has just ended: halted, constrained, orders without a known end, late fills, old
+    signals."""
     account_id, cycle_id = record.snapshot.account.id, record.snapshot.cycle_id
-    rows = [*_halted(journal, record), *_orders(record), *_old_signals(journal, record)]
+    rows = [*_halted(journal, record), *_constrained(journal, record), *_orders(record), *_old_signals(journal, record)]
     if rows:
         journal.record_events(account_id, cycle_id, record.ended_at, rows)
 
@@ -75,13 +76,26 @@ def _halted(journal: Journal, record: RunRecord) -> Iterator[Row]:
     outcome = record.outcome
     if not outcome.startswith(("HALTED", "ABANDONED")) or outcome in LOSSES:
         return
-    latest = journal.cycles(record.snapshot.account.id, 2)
-    before = [c for c in latest if c.cycle_id != record.snapshot.cycle_id]
-    if before and before[0].outcome is outcome and before[0].mode != "dry_run":
+    if not _is_new(journal, record):
         return
     level = "warning" if outcome in BY_HAND else "action"
     text = f"the cycle {record.snapshot.cycle_id} ended {outcome}: {record.because}"
     yield "alert", str(outcome), {"level": level, "code": "halted", "text": text}
+
+
+def _constrained(journal: Journal, record: RunRecord) -> Iterator[Row]:
+    """Once per stretch of cycles in which a limit denied everything that was left to trade."""
+    outcome = CycleOutcome.CONSTRAINED
+    if record.outcome is outcome and _is_new(journal, record):
+        text = f"the cycle {record.snapshot.cycle_id} sent nothing: {record.because}"
+        yield "alert", str(outcome), {"level": "warning", "code": "constrained", "text": text}
+
+
+def _is_new(journal: Journal, record: RunRecord) -> bool:
+    """Whether the cycle before ended otherwise."""
+    latest = journal.cycles(record.snapshot.account.id, 2)
+    before = [c for c in latest if c.cycle_id != record.snapshot.cycle_id]
+    return not (before and before[0].outcome is record.outcome and before[0].mode != "dry_run")
 
 
 def _orders(record: RunRecord) -> Iterator[Row]:

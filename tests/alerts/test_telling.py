@@ -56,6 +56,13 @@ def test_halted_cycles_are_told_once_a_stretch(journal: Journal) -> None:
     ]
 
 
+def test_constrained_cycles_are_told_once_a_stretch(journal: Journal) -> None:
+    bound, fine = CycleOutcome.CONSTRAINED, CycleOutcome.HOLDING
+    for minutes, outcome in enumerate([bound, bound, fine, bound]):
+        tell_of_cycle(journal, ended(journal, QUIET, outcome, minutes))
+    assert told(journal) == [("warning", "constrained", "CONSTRAINED")] * 2
+
+
 def test_a_loss_limit_is_told_by_its_latch_alone(journal: Journal) -> None:
     tell_of_cycle(journal, ended(journal, QUIET, CycleOutcome.HALTED_DAILY_LOSS, 0))
     assert told(journal) == []

@@ -48,6 +48,8 @@ def test_a_first_run_trades_and_a_second_one_holds(command: Command, project: Pa
     assert [(c["outcome"], c["orders"], c["filled"]) for c in cycles] == [("HOLDING", 0, 0), ("COMPLETED", sent, sent)]
     status = json.loads(command("status", "--json").out)
     assert (status["last"]["outcome"], status["unknown_orders"], status["mode"]) == ("HOLDING", 0, "simulated")
+    assert status["last_cycle"] == status["last"]
+    assert [cycle["constrained"] for cycle in (*cycles, status["last_cycle"])] == [None] * 3
 
     dry = command("plan")
     assert dry.code == 0

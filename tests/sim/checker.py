@@ -301,7 +301,7 @@ def settled(seen: Evidence) -> list[str]:
         wrong.append(f"books {expected}, broker {seen.positions}")
     if last.end["unexplained"]:
         wrong.append(f"unexplained {last.end['unexplained']}")
-    if last.plan is None or last.end["outcome"] not in ("COMPLETED", "HOLDING"):
+    if last.plan is None or last.end["outcome"] not in ("COMPLETED", "HOLDING", "CONSTRAINED"):
         wrong.append(f"the last cycle ended as {last.end['outcome']}: {last.end['because']}")
     if last.plan is not None:
         frozen = [v for v in last.verdicts or [] if v["outcome"].startswith("FROZEN")]

@@ -291,7 +291,7 @@ class History(Meddling):
                     rearm(journal, self.host.account_id, venue.now(), "simulated")
                 if found.outcome is CycleOutcome.HALTED_UNRECONCILED:
                     self.figures["books accepted"] += accept_books(journal, self.host.account_id, venue.now(), "sim")
-            done = found.outcome in (CycleOutcome.COMPLETED, CycleOutcome.HOLDING)
+            done = found.outcome in (CycleOutcome.COMPLETED, CycleOutcome.HOLDING, CycleOutcome.CONSTRAINED)
             if done and not found.plan.frozen and number >= 1:
                 break
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from rebalancer.decisions import Verdict
+from rebalancer.decisions import Constrained, Verdict
 from rebalancer.outcomes import CycleOutcome, Outcome
 from rebalancer.values import decimal_of, utc_of
 from rebalancer.world.journal.records import CycleEnd, CycleRecord, Event
@@ -26,7 +26,14 @@ def cycle_end_of(event: Event) -> CycleEnd:
         fills_seen=_quantities(body["fills_seen"]),
         equity=equity_of(event),
         positions_trusted=body["positions_trusted"],
+        constrained=constrained_of(event),
     )
+
+
+def constrained_of(event: Event) -> Constrained | None:
+    """What a `cycle_ended` event tells of trades that a limit denied."""
+    told = event.body.get("constrained")
+    return told and Constrained(told["trades"], Outcome(told["largest"]), decimal_of(told["drift"]))
 
 
 def equity_of(event: Event) -> Decimal | None:
@@ -54,6 +61,7 @@ def cycle_record_of(start: Event, plan: Event | None, end: Event | None, orders:
         plan_sha256=plan.body["plan_sha256"] if plan else None,
         orders=orders,
         equity=equity_of(end) if end else None,
+        constrained=constrained_of(end) if end else None,
     )
 
 

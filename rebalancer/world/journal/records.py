@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from rebalancer.decisions import Phase
+from rebalancer.decisions import Constrained, Phase
 from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.values import Side
 
@@ -71,7 +71,8 @@ class CycleEnd(NamedTuple):
     """How one cycle ended and what the next one starts from.
 
     `unexplained` are quantities that were read but not explained; `orders_after` is the watermark for the next read
-    of orders; `fills_seen` maps the broker's order id to the cumulative filled quantity that is booked already.
+    of orders; `fills_seen` maps the broker's order id to the cumulative filled quantity that is booked already;
+    `constrained` is what the rules wanted and a limit on sending denied.
     """
 
     account_id: str
@@ -85,6 +86,7 @@ class CycleEnd(NamedTuple):
     fills_seen: Mapping[str, Decimal]
     equity: Decimal | None
     positions_trusted: bool
+    constrained: Constrained | None = None
 
 
 class CycleRecord(NamedTuple):
@@ -102,6 +104,7 @@ class CycleRecord(NamedTuple):
     plan_sha256: str | None
     orders: int
     equity: Decimal | None
+    constrained: Constrained | None = None
 
 
 class Event(NamedTuple):

@@ -147,7 +147,8 @@ def close_cycle(writing: Writing, end: CycleEnd, verdicts: Sequence[Verdict], ca
     before = reading.peak_equity(writing.connection, end.account_id)
     known = [equity for equity in (before, end.equity) if equity is not None]
     body = end._asdict() | {"carried": sorted(carried), "peak_equity": max(known, default=None)}
-    for column in ("account_id", "cycle_id", "at"):
+    without = () if end.constrained is not None else ("constrained",)
+    for column in ("account_id", "cycle_id", "at", *without):
         del body[column]
     writing.append(end.at, end.account_id, end.cycle_id, "cycle_verdicts", None, {"verdicts": tuple(verdicts)})
     writing.append(end.at, end.account_id, end.cycle_id, "cycle_ended", start.key, body)

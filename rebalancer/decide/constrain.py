@@ -1,0 +1,58 @@
+"""Say which trades the rules want and a limit denies: what makes a quiet cycle CONSTRAINED and not HOLDING.
+
+Only limits on sending count (see `outcomes.CONSTRAINING`). A cap, a short that is not allowed or a bar on opening is
+part of the target: nothing more is wanted then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final
+
+from rebalancer.decide.diff import Move
+from rebalancer.decide.phase import Denial
+from rebalancer.decide.settle import OrderEnd
+from rebalancer.decisions import Constrained, Plan
+from rebalancer.outcomes import CONSTRAINING, Outcome
+from rebalancer.values import decimal_near
+
+PLACES: Final = Decimal("0.0001")  # a hundredth of a percentage point of capital
+
+Denied = tuple[float, str, Outcome]
+
+
+def constrain(moves: Sequence[Move], denied: Mapping[str, Denial]) -> Constrained | None:
+    """The trades beyond their band that a limit on sending denies; None when there is none."""
+    return _sum_up(
+        (abs(move.drift), move.symbol, denied[move.symbol].outcome)
+        for move in moves
+        if move.symbol in denied and denied[move.symbol].outcome in CONSTRAINING and abs(move.drift) > move.band
+    )
+
+
+def constrain_after(plan: Plan, ends: Mapping[str, OrderEnd]) -> Constrained | None:
+    """The same when the cycle has ended: with the orders that could not be funded after the reductions."""
+    later = _sum_up(
+        (order.drift, order.symbol, end.denied)
+        for order in plan.orders
+        if (end := ends.get(order.client_order_id)) is not None and end.denied in CONSTRAINING
+    )
+    if plan.constrained is None or later is None:
+        return plan.constrained or later
+    largest = max(plan.constrained, later, key=lambda found: found.drift)
+    return largest._replace(trades=plan.constrained.trades + later.trades)
+
+
+def constrained_text(found: Constrained) -> str:
+    """Count, drift and limit in figures."""
+    trades = f"{found.trades} trade{'' if found.trades == 1 else 's'} beyond the band denied"
+    return f"{trades}, the largest a drift of {found.drift * 100:.2f} pp: {found.largest}"
+
+
+def _sum_up(found: Iterable[Denied]) -> Constrained | None:
+    rows = sorted(found, key=lambda row: (-row[0], row[1]))
+    if not rows:
+        return None
+    drift, _, outcome = rows[0]
+    return Constrained(len(rows), outcome, decimal_near(drift).quantize(PLACES, ROUND_HALF_EVEN))
