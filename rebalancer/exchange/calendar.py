@@ -1,20 +1,20 @@
-"""Trading sessions of the New York exchange, as a sorted table that is computed once and kept with the state.
-
-Building the table imports pandas (half a second or more); reading it back does not, so that a restart is quick.
-"""
+"""Trading sessions of the New York exchange, as a sorted table that is computed once and kept with the state."""
 
 from __future__ import annotations
 
-import warnings
 from bisect import bisect_left, bisect_right
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from rebalancer.exchange.holidays import CLOSED, UNTIL_ONE
+
 NEW_YORK: Final = ZoneInfo("America/New_York")
 FIRST_DAY: Final = date(2018, 1, 2)
 LAST_DAY: Final = date(2032, 12, 31)
+OPENS, CLOSES, EARLY = time(9, 30), time(16), time(13)  # in New York
 MICROS: Final = 1_000_000
 EXTENDED: Final = 4 * 3600 * MICROS  # the overnight session begins so long before midnight, the last ends so late
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -127,16 +127,24 @@ class SessionTable:
 
 @cache
 def build_sessions() -> tuple[TradingSession, ...]:
-    """Compute the table, holidays and half days included. Imports pandas."""
-    import pandas_market_calendars  # type: ignore[import-untyped] # ships no type marker
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # the library's own calls of pandas, nothing of ours
-        schedule = pandas_market_calendars.get_calendar("NYSE").schedule(FIRST_DAY.isoformat(), LAST_DAY.isoformat())
+    """The table, holidays and half days included."""
+    closed, until_one = _days(CLOSED), _days(UNTIL_ONE)
+    weekdays = (day for day in range(FIRST_DAY.toordinal(), LAST_DAY.toordinal() + 1) if day % 7 not in (0, 6))
     return tuple(
-        TradingSession(day.toordinal(), micros_of(opens.to_pydatetime()), micros_of(closes.to_pydatetime()))
-        for day, opens, closes in zip(schedule.index, schedule["market_open"], schedule["market_close"], strict=True)
+        TradingSession(day, _in_new_york(day, OPENS), _in_new_york(day, EARLY if day in until_one else CLOSES))
+        for day in weekdays
+        if day not in closed
     )
+
+
+def _days(written: Mapping[int, str]) -> frozenset[int]:
+    return frozenset(
+        date.fromisoformat(f"{year}-{day}").toordinal() for year in written for day in written[year].split()
+    )
+
+
+def _in_new_york(day: int, at: time) -> int:
+    return micros_of(datetime.combine(date.fromordinal(day), at, NEW_YORK).astimezone(UTC))
 
 
 def midnight_new_york(day: int) -> int:

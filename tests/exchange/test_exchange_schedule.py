@@ -7,12 +7,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pandas_market_calendars
 import pytest
 import requests
 
 from rebalancer.documents import BadDocument
 from rebalancer.exchange import corporate
-from rebalancer.exchange.calendar import SessionTable, build_sessions, new_york_day
+from rebalancer.exchange.calendar import FIRST_DAY, LAST_DAY, SessionTable, build_sessions, micros_of, new_york_day
 from rebalancer.exchange.corporate import CorporateAction
 from rebalancer.exchange.market.listing import listings
 from rebalancer.exchange.records import get_asset
@@ -29,6 +30,15 @@ halts: [{symbol: AAPL, start: "2026-11-23T15:00:00Z", end: "2026-11-23T16:00:00Z
 borrowing: [{symbol: NKE, from: 2026-11-24, status: hard_to_borrow}]
 """
 YEAR = date(2026, 11, 20).toordinal(), date(2031, 11, 20).toordinal()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the library's own calls of pandas
+def test_the_sessions_are_those_of_pandas_market_calendars() -> None:
+    known = pandas_market_calendars.get_calendar("NYSE").schedule(FIRST_DAY.isoformat(), LAST_DAY.isoformat())
+    assert build_sessions() == tuple(
+        (day.toordinal(), micros_of(opens.to_pydatetime()), micros_of(closes.to_pydatetime()))
+        for day, opens, closes in zip(known.index, known["market_open"], known["market_close"], strict=True)
+    )
 
 
 def five_years(seed: int) -> list[CorporateAction]:
