@@ -26,7 +26,7 @@ def rebalancer(project: Path, *words: str, stdout: int | None = None, closed: bo
 
     done = subprocess.run(
         [sys.executable, "-m", "rebalancer", *words],
-        cwd=project, stdout=stdout, stderr=subprocess.DEVNULL, preexec_fn=prepare, timeout=100,
+        cwd=project, stdout=stdout, stderr=subprocess.DEVNULL, preexec_fn=prepare, timeout=600,
     )  # fmt: skip
     return done.returncode
 

@@ -37,7 +37,7 @@ def on_a_terminal(script: str) -> str:
         if not piece:
             break
         seen += piece
-    assert done.wait(60) == 0
+    assert done.wait(600) == 0
     os.close(master)
     return seen.decode()
 

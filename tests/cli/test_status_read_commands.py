@@ -59,7 +59,7 @@ def on_a_terminal(commands: list[str], environ: dict[str, str]) -> list[str]:
             break
         seen += piece
     os.close(master)
-    assert ran.wait(60) == 0, seen.decode()
+    assert ran.wait(600) == 0, seen.decode()
     return seen.decode().replace("\r\n", "\n").split("=====\n")[:-1]
 
 

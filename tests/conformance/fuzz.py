@@ -171,7 +171,7 @@ def _narrow(holder: dict[str, Any], key: str, names: list[Any] | None) -> None:
 
 
 def _sent(method: str, address: str, body: dict[str, Any]) -> dict[str, Any]:
-    answer = requests.request(method, address, json=body, headers=KEYS, timeout=9)
+    answer = requests.request(method, address, json=body, headers=KEYS, timeout=300)
     answer.raise_for_status()
     found: dict[str, Any] = answer.json()
     return found

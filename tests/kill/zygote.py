@@ -47,7 +47,7 @@ class Boundaries:
             for _ in range(self._times):
                 self._heard.clear()
                 os.kill(os.getpid(), self._number)
-                self._heard.wait(60)  # the main thread hears it, whichever this one is
+                self._heard.wait(600)  # the main thread hears it, whichever this one is
             self._tell(1, self._posts)
 
     def _tell(self, place: int, value: int) -> None:

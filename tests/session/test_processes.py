@@ -42,7 +42,7 @@ class Host(Company):
         """The other host may be in the middle of its cycle: here nobody dies."""
 
     def _cycle(self, slot: Slot) -> str:
-        self.both.wait(60)
+        self.both.wait(600)
         if not self.kept.begin_cycle(CycleStart("acc", slot.id, "paper", slot.at, "test", "0" * 64)):
             raise LockHeld("run already")
         self.ran[slot.id] += 1
@@ -147,7 +147,7 @@ def until(true: Any, seconds: float = 600.0) -> None:
 
 
 def test_sigterm_in_a_batch_sends_nothing_new_and_writes_down_what_is_in_flight(paper: Paper) -> None:
-    rule = {"kind": "hang", "booked": True, "seconds": 1.5}
+    rule = {"kind": "hang", "booked": True, "seconds": 5}
     paper.exchange.exchange.faults.put(faults_of({"rules": [rule]}, str).rules)
     process = paper.start()
     until(lambda: paper.posts() == 1)
@@ -184,7 +184,7 @@ def test_a_second_session_on_one_folder_is_refused_and_a_run_by_hand_fits_in_bet
     )  # fmt: skip
     assert by_hand.returncode in (0, 4), by_hand.stderr
     first.terminate()
-    assert first.wait(60) == 0
+    assert first.wait(600) == 0
     first.communicate()
     with Journal.open(journal) as kept:
         assert len(kept.cycles()) == 2
