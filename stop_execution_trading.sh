@@ -36,7 +36,7 @@ fi
 rm -f "$pid_file"
 if [ -n "$flatten" ]; then
   # shellcheck disable=SC2046 # the options are words of their own
-  rebalance kill --cancel --flatten --reason "stopped with --flatten" $(config_options)
+  rebalance kill --cancel --flatten --yes --reason "stopped with --flatten" $(config_options)
 fi
 say "what is left open:"
 PYTHONPATH=$PWD "$PYTHON" -m rebalancer status >&2

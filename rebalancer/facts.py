@@ -136,7 +136,8 @@ class Snapshot(NamedTuple):
     `explanations` are changes since then that have a known cause; `unexplained_before` holds, per symbol, the quantity
     that was read but not explained in the previous cycle: reading it again adopts it. `latched` are the loss limits
     broken earlier in this trading day, with the words said then; `stopped_out` tells when a protective exit last closed
-    a symbol; `doubt` says why this reading as a whole cannot be the truth, "" when it can.
+    a symbol, `closed_by_kill` names those of them that a person's kill closed; `doubt` says why this reading as a whole
+    cannot be the truth, "" when it can.
     """
 
     cycle_id: str
@@ -156,6 +157,7 @@ class Snapshot(NamedTuple):
     latched: Mapping[str, str] = {}
     stopped_out: Mapping[str, datetime] = {}
     doubt: str = ""
+    closed_by_kill: tuple[str, ...] = ()
     schema: Literal["rebalancer.snapshot/1"] = SNAPSHOT_SCHEMA
 
 

@@ -25,6 +25,7 @@ RULES_ADDED: Final[Mapping[str, object]] = {
 
 SNAPSHOT_ADDED: Final[Mapping[str, object]] = {
     "signals.hold": False,
+    "closed_by_kill": [],
 }
 
 PLAN_ADDED: Final[Mapping[str, object]] = {

@@ -299,9 +299,10 @@ def kill(
     ] = False,
     config: Config = None,
 ) -> None:
-    """Stop everything: nothing is sent until `resume`.
+    """Stop everything: nothing is sent until `resume`. The switch is set first; then, on a terminal and without --yes,
+    --flatten shows what is held and asks.
 
-    Example: rebalancer kill | rebalancer kill --cancel | rebalancer kill --cancel --flatten
+    Example: rebalancer kill | rebalancer kill --cancel | rebalancer kill --cancel --flatten --yes
     """
     from rebalancer.cli.kill import throw
 
@@ -313,7 +314,8 @@ def resume(
     reason: Annotated[str, typer.Option(help="Why it is safe again; kept in the journal.")],
     config: Config = None,
 ) -> None:
-    """Lift the kill switch and whatever is latched. Example: rebalancer resume --reason "quotes are back" """
+    """Lift the kill switch and whatever is latched. On a terminal and without --yes it shows what the next cycle would
+    buy, and asks. Example: rebalancer resume --reason "quotes are back" """
     from rebalancer.cli.kill import lift
 
     raise typer.Exit(lift(config, reason=reason))

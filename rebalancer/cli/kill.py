@@ -36,7 +36,7 @@ def throw(config: Sequence[Path] | None, *, reason: str, cancel: bool, flatten: 
     except Exception as error:  # noqa: BLE001 - the file alone stops everything
         sys.stderr.write(f"warning: it could not be journalled: {error}\n")
     if flatten:
-        return _flatten(config, reason)
+        return _flatten(config, reason, cancel=cancel)
     return _cancel_all(config) if cancel else Exit.DONE
 
 
@@ -65,7 +65,9 @@ def _journal(setup: Setup, reason: str) -> None:
 
 
 def lift(config: Sequence[Path] | None, *, reason: str) -> int:
-    """Lift the kill switch and what is latched, and accept other books after a halt for them; shows each."""
+    """Lift the kill switch and what is latched, and accept other books after a halt for them; shows each. A person at a
+    terminal is shown what the next cycle would buy, and asked first. Exit code 5 when nothing was lifted."""
+    from rebalancer.cli.ask import agrees, next_purchases
     from rebalancer.session.setup import load_setup
     from rebalancer.world.books.acceptance import accept_books
     from rebalancer.world.books.latches import rearm
@@ -74,6 +76,9 @@ def lift(config: Sequence[Path] | None, *, reason: str) -> int:
     from rebalancer.world.kill import KillSwitch
 
     setup = load_setup(config)
+    if not agrees(lambda: next_purchases(setup), "Lift the kill switch and what is latched?"):
+        sys.stderr.write("nothing was lifted: everything stays stopped\n")
+        return Exit.HALTED
     with Journal.open(setup.journal) as journal:
         latest = journal.cycles(None, 1)
         account_id = latest[0].account_id if latest else ""
@@ -93,13 +98,20 @@ def lift(config: Sequence[Path] | None, *, reason: str) -> int:
     return Exit.DONE
 
 
-def _flatten(config: Sequence[Path] | None, reason: str) -> int:
-    """Cancel every open order and close every position; says what is left open."""
+def _flatten(config: Sequence[Path] | None, reason: str, *, cancel: bool) -> int:
+    """Cancel every open order and close every position, once a person at a terminal has agreed; says what is left
+    open. Without that agreement only what `cancel` asks for is done."""
+    from rebalancer.cli.ask import agrees, held_now
     from rebalancer.cli.run import connected
     from rebalancer.session.flatten import flatten_account
     from rebalancer.session.setup import load_setup
 
     setup = load_setup(config)
+    if not agrees(lambda: held_now(setup), "Cancel all open orders and close every position?"):
+        sys.stderr.write("nothing was closed; the kill switch stays set\n")
+        if cancel:
+            _cancel_all(config)
+        return Exit.NOT_ALL_FILLED
     with connected(setup) as connection:
         done = flatten_account(setup, connection, prefix="kill", because=reason)
     for line in done.lines:

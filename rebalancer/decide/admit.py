@@ -80,9 +80,10 @@ def admit(snapshot: Snapshot, prices: Prices, rules: Rules) -> Admitted:
             elif signal.symbol not in prices.usable:
                 refusal = Outcome.REJECTED_NO_PRICE, prices.unusable.get(signal.symbol, "no quote")
             elif (left := snapshot.stopped_out.get(signal.symbol)) is not None and signal.issued_at <= left:
+                said = "closed by kill" if signal.symbol in snapshot.closed_by_kill else "a stop or target closed it"
                 refusal = (
                     Outcome.DENIED_STOPPED_OUT,
-                    f"a stop or target closed it at {left:%H:%M:%S} UTC; only a newer signal opens it again",
+                    f"{said} at {left:%H:%M:%S} UTC; only a newer signal opens it again",
                 )
         if refusal is None:
             admitted.setdefault(signal.symbol, []).append(signal)

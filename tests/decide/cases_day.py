@@ -116,6 +116,13 @@ DAY = [
         {"stopped_out": {"A": NOW - timedelta(minutes=1)}},
     ),
     Case(
+        "closed by a person",
+        Outcome.DENIED_STOPPED_OUT,
+        "closed by kill at 15:34:00 UTC; only a newer signal opens it again",
+        "",
+        {"stopped_out": {"A": NOW - timedelta(minutes=1)}, "closed_by_kill": ("A",)},
+    ),
+    Case(
         "a newer opinion opens again",
         Outcome.PLANNED,
         "score +1.00 x confidence 1.00; 200 shares to buy",

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from rebalancer.decisions import Order
+from rebalancer.facts import Signal
+from rebalancer.outcomes import Outcome
 from rebalancer.recover import recover
 from rebalancer.session.flatten import CLOSED, Flattened, flatten
 from rebalancer.world.ports import BrokerUnavailable, SendResult
@@ -68,6 +70,17 @@ def test_everything_is_closed_while_the_kill_switch_is_set(rig: Rig) -> None:
     assert journal.newest_claim(rig.account_id)[:2] == "20", "the newest slot is still found by its time"  # type: ignore[index]  # there is one
     assert rig.run({"KO": 1.0}, RULES).outcome == "HALTED_KILL_SWITCH"
     checker.check(rig.url, rig.journal_file)
+
+
+def test_an_older_opinion_does_not_buy_back_what_a_kill_closed(rig: Rig) -> None:
+    process = rig.process(rules=RULES)
+    older = Signal("s-1", "KO", 1.0, 1.0, "test", process.world.broker.now())
+    run(rig)
+    process = rig.process(rules=RULES)
+    process.world.kill.lift(rig.account_id, process.world.broker.now(), "looked at it")
+    (verdict,) = rig.run([older], RULES).verdicts
+    assert verdict.outcome is Outcome.DENIED_STOPPED_OUT
+    assert verdict.because.startswith("closed by kill at ")
 
 
 def test_shares_that_orders_hold_are_freed_first(rig: Rig) -> None:
