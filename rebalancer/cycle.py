@@ -82,7 +82,7 @@ def run(world: World, rules: Rules, cycle_id: str | None = None, narrow: Narrow 
         note(LOG, LogEvent.SLOT_BEGAN, f"cycle {cycle_id} begins" if cycle_id else "a run by hand begins")
         stats = CycleStats(world.clock, world.traffic, world.mode, rules.broker.data_feed)
         stats.cycle_id = cycle_id
-        with measured(stats, world.journal, world.account_id):
+        with measured(stats, world.journal, world.account_id, world.broker.now):
             return _run(world, rules, cycle_id, narrow, stats)
 
 

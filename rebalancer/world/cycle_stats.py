@@ -8,8 +8,8 @@ in here may make a cycle fail.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -19,7 +19,7 @@ from rebalancer.facts import Snapshot
 from rebalancer.world.clock import Clock
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import Event
-from rebalancer.world.ports import AnotherProgram, JournalBroken, LockHeld
+from rebalancer.world.ports import AnotherProgram, BrokerUnavailable, CredentialsRefused, JournalBroken, LockHeld
 from rebalancer.world.traffic import Counts, Traffic
 
 LOG: Final = logging.getLogger(__name__)
@@ -106,22 +106,31 @@ class CycleStats:
 
 
 @contextmanager
-def measured(stats: CycleStats, journal: Journal, account_id: str) -> Iterator[None]:
+def measured(
+    stats: CycleStats, journal: Journal, account_id: str, brokers_time: Callable[[], datetime]
+) -> Iterator[None]:
     """Write what a cycle cost that ends with an error, unless nothing of it may be written: the slot is another run's,
-    or the journal itself is broken. The error goes on its way."""
+    or the journal itself is broken. The error goes on its way.
+
+    brokers_time: dates the record; this machine's clock does while the broker has never answered."""
     try:
         yield
     except Exception as error:
         is_silent = isinstance(error, LockHeld | JournalBroken) and not isinstance(error, AnotherProgram)
         if account_id and not is_silent:
-            _write_failed(stats, journal, account_id, type(error).__name__)
+            _write_failed(stats, journal, account_id, type(error).__name__, brokers_time)
         raise
 
 
-def _write_failed(stats: CycleStats, journal: Journal, account_id: str, ended: str) -> None:
+def _write_failed(
+    stats: CycleStats, journal: Journal, account_id: str, ended: str, brokers_time: Callable[[], datetime]
+) -> None:
+    at = stats.clock.wall()
+    with suppress(BrokerUnavailable, CredentialsRefused):
+        at = brokers_time()
     try:
         for kind, key, body in stats.rows(ended, "failed"):
-            journal.record_event(account_id, stats.cycle_id, stats.clock.wall(), kind, key, body)
+            journal.record_event(account_id, stats.cycle_id, at, kind, key, body)
     except Exception as error:  # noqa: BLE001 - the cycle's own error must be the one that is told
         LOG.warning("what the cycle cost is not recorded: %s", error)
 

@@ -67,6 +67,7 @@ def test_a_cycle_that_cannot_read(settled: MakeRig) -> None:
         rig.run(NEXT, rules(), cycle_id=SLOT, faults={"quotes": unreadable})
     (row,) = recorded(rig)
     assert (row.cycle_id, row.ended, list(row.steps)) == (SLOT, "BrokerUnavailable", ["failed"])
+    assert row.at.date() == rig.exchange.clock.now().date(), "dated by the exchange, not by this machine"
     assert row.oldest_quote_seconds is None
     assert row.counts is not None
     assert row.counts.calls > 0, "the other three reads"
