@@ -86,9 +86,14 @@ def phase(moves: Sequence[Move], available: Mapping[str, Decimal], room: Room, r
 
 def _relief(moves: Sequence[Move], available: Mapping[str, Decimal], room: Room, rules: Rules) -> list[Trade]:
     """Reductions held back by band or minimum that a cap needs all the same; each at least the minimum trade. What may
-    not be opened, for whatever reason, may still be reduced; what is frozen may not."""
+    not be opened, for whatever reason, may still be reduced; what is frozen, or has an order of ours on the other side,
+    may not."""
     found: list[Trade] = []
-    candidates = [m for m in moves if m.reduce != 0 and m.hold is not None and not m.hold.startswith("FROZEN_")]
+    candidates = [
+        m
+        for m in moves
+        if m.reduce != 0 and m.hold is not None and not m.hold.startswith("FROZEN_") and m.pending * m.reduce >= 0
+    ]
     for move in sorted(candidates, key=lambda m: (-abs(m.drift), m.symbol)):
         if not room.exceeded(move.symbol):
             continue

@@ -224,6 +224,19 @@ def test_a_bar_on_opening_never_stops_a_reduction_that_a_cap_demands(
     assert {o.because for o in decided.orders} == {"a cap is exceeded: reduced although the drift is small"}
 
 
+def test_what_a_cap_demands_is_not_sold_against_an_order_of_ours_that_still_buys() -> None:
+    facts = snapshot(
+        "AB",
+        instruments=(instrument("A", sector="E"), instrument("B", sector="E")),
+        positions=book(A="154", B="150"),
+        signals=(signal("A"), signal("B")),
+        open_orders=(order("A", "buy", "3"),),
+    )
+    sized = {**HUGE, "no_trade_band": {"absolute": 0.01}}
+    decided = plan(facts, rules(position_sizing=sized, risk_management={"max_sector_exposure": 0.15}))
+    assert {(o.side, o.symbol) for o in decided.orders} <= {("sell", "B")}
+
+
 def test_draft_writes_market_and_limit_orders() -> None:
     market = plan(snapshot(signals=(signal("A"),)), rules()).orders[0]
     by_limit = rules(execution={"order_type": "limit"}, position_sizing=HUGE)
