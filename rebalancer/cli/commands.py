@@ -123,9 +123,9 @@ def plan(
     from rebalancer.cli.run import plan_file, run_and_show
     from rebalancer.cli.selection import Wish
 
-    if snapshot is not None:
-        raise typer.Exit(plan_file(snapshot, config, as_json=json, exit_code=exit_code, save=save))
     wish = Wish(only or (), exclude or (), sell_only, buy_only, cash, max_turnover)
+    if snapshot is not None:
+        raise typer.Exit(plan_file(snapshot, config, wish, as_json=json, exit_code=exit_code, save=save))
     raise typer.Exit(
         run_and_show(config, wish, dry_run=True, as_json=json, colour=not no_color, exit_code=exit_code, save=save)
     )

@@ -24,6 +24,7 @@ def show_rules(config: Sequence[Path] | None, *, origin: bool, as_json: bool) ->
 
 def check_rules(config: Sequence[Path] | None) -> int:
     """Read the configuration, the signals and the sectors; every mistake is an error that names its place."""
+    from rebalancer.session.names import refuse_strange_sectors
     from rebalancer.session.setup import load_setup
     from rebalancer.session.sources import DEFAULT_PATH
     from rebalancer.world.sectors import read_sectors
@@ -36,6 +37,7 @@ def check_rules(config: Sequence[Path] | None) -> int:
     now = datetime.now(UTC)  # noqa: TID251 - only the defaults of rows without a time depend on it
     signals = FileSignals(setup.root / path, required=path != DEFAULT_PATH).read(now)
     sectors = read_sectors(setup.root / setup.rules.sectors_file)
+    refuse_strange_sectors(setup)
     sys.stderr.write(f"configuration: ok ({len(signals)} signals, {len(sectors)} sectors)\n")
     return Exit.DONE
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,9 @@ from rebalancer.world.ports import BrokerUnavailable, LockHeld, WorldError
 
 if TYPE_CHECKING:
     from rebalancer.cli.selection import Wish
+    from rebalancer.facts import Snapshot
     from rebalancer.report.records import RunRecord
+    from rebalancer.rules import Rules
     from rebalancer.session.execute import Connection
     from rebalancer.session.setup import Setup
     from rebalancer.session.stop import Stopping
@@ -86,6 +89,7 @@ def _run_and_show(
     from rebalancer.session.agreed import NotAgreed
     from rebalancer.session.alerting import deliver_now
     from rebalancer.session.execute import execute
+    from rebalancer.session.names import refuse_strange_sectors, selection_words
     from rebalancer.session.setup import banner, load_setup
     from rebalancer.world.lock import RunLock
 
@@ -93,6 +97,7 @@ def _run_and_show(
     narrow = narrow_to(agreed, tolerance)
     setup = narrowed(load_setup(config), wish)
     warn(setup.loaded.warnings)
+    refuse_strange_sectors(setup)
     if setup.environment.is_production or setup.profile:
         sys.stderr.write(f"environment: {banner(setup)}\n")
     label = "planning" if dry_run else "rebalancing"
@@ -116,6 +121,7 @@ def _run_and_show(
     else:
         show = plan_table if dry_run else run_table
         sys.stdout.write(show(record, width=terminal_width(), colour=colour))
+    warn(selection_words(setup.rules, {row.symbol for row in record.snapshot.instruments}))
     sys.stderr.write(said)
     if not dry_run:
         deliver_now(setup, record.snapshot.account.id)
@@ -123,9 +129,16 @@ def _run_and_show(
 
 
 def plan_file(
-    snapshot: Path, config: Sequence[Path] | None, *, as_json: bool, exit_code: bool, save: Path | None = None
+    snapshot: Path,
+    config: Sequence[Path] | None,
+    wish: Wish,
+    *,
+    as_json: bool,
+    exit_code: bool,
+    save: Path | None = None,
 ) -> int:
-    """Plan a snapshot file: no network, no journal, no clock. Prints the plan."""
+    """Plan a snapshot file: no network, no journal, no clock, no variables. Prints the plan."""
+    from rebalancer.cli.selection import narrowed_rules
     from rebalancer.codec import plan_text, read_snapshot, rules_text, seal, snapshot_text
     from rebalancer.decide import plan
     from rebalancer.input_file import read_text
@@ -139,6 +152,8 @@ def plan_file(
         loaded = load_rules(list(config), {})
         warn(loaded.warnings)
         rules = loaded.rules
+    rules = narrowed_rules(rules, wish)
+    warn(_file_warnings(rules, found))
     decided = seal(plan(found, rules), snapshot_text(found), rules_text(rules))
     if save is not None:
         from rebalancer.cli.agreed import save_plan
@@ -151,6 +166,21 @@ def plan_file(
 
         sys.stdout.write(plan_lines(decided))
     return Exit.TRADES_DUE if exit_code and decided.orders else Exit.DONE
+
+
+def _file_warnings(rules: Rules, snapshot: Snapshot) -> list[str]:
+    """What a person may have expected of a plan made from a file, and what the selection does in it."""
+    from rebalancer.session.names import selection_words, strange_sectors
+    from rebalancer.world.config.environment import PREFIX
+
+    variables = sorted(name for name in os.environ if name.startswith(PREFIX))
+    said = [f"{', '.join(variables)}: not looked at; a snapshot is planned by the files of --config alone"]
+    found = said if variables else []
+    for name, hint in strange_sectors(rules, {row.sector for row in snapshot.instruments if row.sector}).items():
+        found.append(
+            f"risk_management.sector_limits.{name}: no instrument has this sector, so it limits nothing; {hint}"
+        )
+    return found + selection_words(rules, {row.symbol for row in snapshot.instruments})
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rebalancer.documents import BadDocument
 
 if TYPE_CHECKING:
+    from rebalancer.rules import Rules
     from rebalancer.session.setup import Setup
 
 
@@ -25,7 +26,12 @@ class Wish(NamedTuple):
 
 
 def narrowed(setup: Setup, wish: Wish) -> Setup:
-    """The setup under the wishes of one run. Symbols left out add to those of the configuration; the rest replaces it.
+    """The setup under the wishes of one run. Raises BadDocument for what cannot be meant."""
+    return setup._replace(loaded=setup.loaded._replace(rules=narrowed_rules(setup.rules, wish)))
+
+
+def narrowed_rules(given: Rules, wish: Wish) -> Rules:
+    """The rules under the wishes of one run. Symbols left out add to those of the configuration; the rest replaces it.
     Raises BadDocument for what cannot be meant."""
     from pydantic import ValidationError
 
@@ -33,19 +39,18 @@ def narrowed(setup: Setup, wish: Wish) -> Setup:
 
     said = _section(wish)
     if not said:
-        return setup
-    rules = setup.rules.model_dump()
+        return given
+    rules = given.model_dump()
     rules["selection"]["exclude"] += said.pop("exclude", [])
     rules["selection"] |= said
     try:
-        found = Rules.model_validate(rules)
+        return Rules.model_validate(rules)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         option = {"max_turnover": "--max-turnover", "withdraw": "--cash", "exclude": "--exclude", "only": "--only"}
         raise BadDocument(
             option.get(str(first["loc"][1]), "selection"), str(first["msg"]).removeprefix("Value error, ")
         ) from None
-    return setup._replace(loaded=setup.loaded._replace(rules=found))
 
 
 def _section(wish: Wish) -> dict[str, Any]:
@@ -76,7 +81,7 @@ def _names(words: Sequence[str]) -> list[str]:
 
 def _number(option: str, text: str) -> Decimal:
     try:
-        number = Decimal(text.replace("_", ""))
+        number = Decimal(text if text.isascii() and "_" not in text else "NaN")
     except InvalidOperation:
         number = Decimal("NaN")
     if not number.is_finite():

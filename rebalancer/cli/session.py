@@ -26,6 +26,7 @@ LOG: Final = logging.getLogger(__name__)
 
 def run_trading_day(config: Sequence[Path] | None, *, speed: float | None, day: str | None) -> int:
     """Run one session. Exit code 0 when the day is closed, when the market is closed, and after a stop by a signal."""
+    from rebalancer.session.names import refuse_strange_sectors
     from rebalancer.session.notify import Notify
     from rebalancer.session.setup import banner, load_setup
     from rebalancer.session.start import run_session
@@ -34,6 +35,7 @@ def run_trading_day(config: Sequence[Path] | None, *, speed: float | None, day: 
     form = _log()
     notify = Notify.from_environment(os.environ)
     setup = load_setup(config)
+    refuse_strange_sectors(setup)
     for warning in setup.loaded.warnings:
         LOG.warning("%s", warning)
     wanted = _day_of(day)
