@@ -49,7 +49,9 @@ def narrowed_rules(given: Rules, wish: Wish) -> Rules:
         first = error.errors(include_url=False)[0]
         option = {"max_turnover": "--max-turnover", "withdraw": "--cash", "exclude": "--exclude", "only": "--only"}
         raise BadDocument(
-            option.get(str(first["loc"][1]), "selection"), str(first["msg"]).removeprefix("Value error, ")
+            option.get(str(first["loc"][1]), "selection"),
+            str(first["msg"]).removeprefix("Value error, "),
+            "such as --only AAPL,MSFT, --cash=-5000 or --max-turnover 10%",
         ) from None
 
 

@@ -34,7 +34,7 @@ def halt_reason(state: Path) -> str | None:
     try:
         content = read_content(path, SIZE_MAX).body
     except BadDocument as error:
-        return f"{path} {error.problem}"
+        return f"{path} cannot be read: {error.problem.removeprefix('cannot be read: ')}"
     return content.decode("utf-8", errors="replace")[:REASON_LENGTH_MAX].strip() or "no reason given"
 
 

@@ -52,6 +52,7 @@ def test_what_was_left_out_is_said_and_replayed(command: Command) -> None:
 
 
 NUMBERS = "\n  hint: such as --cash=-5000 or --max-turnover 10%\n"
+SUCH = "  hint: such as --only AAPL,MSFT, --cash=-5000 or --max-turnover 10%\n"
 LEAVING = "a deposit counts as soon as the broker shows it; only money that is to leave is announced: --cash=-5000"
 
 
@@ -62,8 +63,8 @@ LEAVING = "a deposit counts as soon as the broker shows it; only money that is t
         (("--cash", "5000"), f"--cash: must be negative\n  hint: {LEAVING}\n"),
         (("--cash", "much"), f"--cash: 'much' is not a number{NUMBERS}"),
         (("--max-turnover", "nan"), f"--max-turnover: 'nan' is not a number{NUMBERS}"),
-        (("--max-turnover", "0"), "--max-turnover: Input should be greater than 0\n"),
-        (("--only", "<script>"), "--only: '<script>' is not a symbol\n"),
+        (("--max-turnover", "0"), "--max-turnover: Input should be greater than 0\n" + SUCH),
+        (("--only", "<script>"), "--only: '<script>' is not a symbol\n" + SUCH),
     ],
 )
 def test_what_cannot_be_meant_is_one_error(command: Command, words: tuple[str, ...], error: str) -> None:

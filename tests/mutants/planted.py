@@ -83,7 +83,7 @@ MUTANTS: Final = (
     Mutant("a dead cycle stays open", "recover.py", "    for cycle in dead:\n        _abandon(world, cycle)", "    del dead", _DEAD),
     Mutant("a silence counts as not sent", "world/desk_watch.py", ".get(result.kind, OrderState.UNKNOWN)", ".get(result.kind, OrderState.NOT_SENT)", _UNKNOWN),
     Mutant("an order with our prefix from elsewhere is ours", "world/books/orders.py", "    if unknown:\n        raise UnknownOrders", "    if False:\n        raise UnknownOrders", _RECONCILE),
-    Mutant("unreadable kill switch counts as clear", "world/kill.py", '        return f"{path} {error.problem}"', "        return None if error else None", "tests/cycle/test_stops_and_budgets.py"),
+    Mutant("unreadable kill switch counts as clear", "world/kill.py", '        return f"{path} cannot be read: {error.problem.removeprefix(\'cannot be read: \')}"', "        return None if error else None", "tests/cycle/test_stops_and_budgets.py"),
     # broker
     Mutant("a timeout after sending counts as not sent", "world/brokers/sending.py", '"unknown" if silence.sent else "not_sent"', '"not_sent"', _SUBMIT),
     Mutant("a duplicate id is a refusal", "world/brokers/refusals.py", '"unknown" if reason == "duplicate_id" else "refused"', '"refused"', _SUBMIT),

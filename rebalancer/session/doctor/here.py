@@ -16,6 +16,7 @@ from rebalancer.session.doctor.findings import Finding, fail, ok, warn
 from rebalancer.session.preflight import FREE_BYTES_MIN
 from rebalancer.session.selftest import limit_selftest
 from rebalancer.session.setup import Setup, banner
+from rebalancer.world.disk import fix_of, free_words
 from rebalancer.world.journal import Journal
 from rebalancer.world.kill import halt_reason
 from rebalancer.world.ports import JournalBroken
@@ -86,11 +87,13 @@ def _folders(setup: Setup) -> Iterator[Finding]:
                 probe.flush()
                 os.fsync(probe.fileno())
         except OSError as error:
-            yield fail(what, f"{folder} cannot be written: {error.strerror}", f"chown or chmod {folder}")
+            found = f"{folder} cannot be written: {error.strerror}{free_words(folder)}"
+            yield fail(what, found, fix_of(folder, error.errno), CONFIGURATION)
             continue
         free = shutil.disk_usage(folder).free
         if free < FREE_BYTES_MIN:
-            yield fail(what, f"{folder}: only {free / 1e6:,.0f} MB are free", "make room before the next session")
+            found = f"{folder}: only {free / 1e6:,.0f} MB are free"
+            yield fail(what, found, "make room before the next session", CONFIGURATION)
             continue
         loose = folder == setup.state and folder.stat().st_mode & 0o077
         if loose:

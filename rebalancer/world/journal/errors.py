@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 from typing import Final
 
+from rebalancer.world.disk import free_words
 from rebalancer.world.ports import JournalBroken, JournalLocked
 
 # SQLite's primary result codes, each with what happened and what a person can do.
@@ -23,6 +25,9 @@ _WORDS: Final = {
     sqlite3.SQLITE_CANTOPEN: ("the journal cannot be opened", "check that its folder exists and belongs to you"),
 }
 _LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_NO_ROOM: Final = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+)
 _DISK_FAILED: Final = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -31,6 +36,8 @@ def broken(error: BaseException, place: str) -> JournalBroken:
     code = _code_of(error)
     if code in _WORDS:
         problem, hint = _WORDS[code]
+        if code in _NO_ROOM:
+            problem += free_words(Path(place))
         kind = JournalLocked if code in _LOCKED else JournalBroken
         return kind(f"{place}: {problem} ({error})\n  hint: {hint}")
     return JournalBroken(f"{place}: the database refused: {error}")
