@@ -1,4 +1,4 @@
-"""No test takes a lock in the folder that this user's own programs share, nor leaves a signal handler behind."""
+"""No test takes a lock in the folder that this user's own programs share, leaves a signal handler behind, or is too slow."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session", autouse=True)
