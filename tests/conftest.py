@@ -1,4 +1,5 @@
-"""No test takes a lock in the folder that this user's own programs share, leaves a signal handler behind, or is too slow."""
+"""No test takes a lock in the folder that this user's own programs share, leaves a signal handler behind, or is judged
+by its speed."""
 
 from __future__ import annotations
 
