@@ -160,7 +160,8 @@ def verdicts_complete(seen: Evidence) -> Iterator[str]:
 
 
 def phases_in_order(seen: Evidence) -> Iterator[str]:
-    """I14: no increase leaves before every reduction of its cycle has ended at the broker, as far as it has told:
+    """I14: no increase leaves before every reduction of its cycle has ended at the broker, as far as it has told. One
+    whose POST floats may arrive after increases have left, and no cap is broken by it (decision 0010); and
     one that it refused and yet booked, after the wire delivered it twice, is taken back by the next cycle."""
     orders = {o["client_order_id"]: o for o in seen.ours()}
     left = {p["client_order_id"]: p["at"] for p in seen.posts}

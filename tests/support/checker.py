@@ -149,7 +149,8 @@ def verdicts_complete(seen: Books) -> None:
 
 
 def phases_in_order(seen: Books) -> None:
-    """No increase was sent before every reduction of its cycle had ended at the exchange, or was openly unknown."""
+    """No increase was sent before every reduction of its cycle had ended at the exchange, or was openly unknown: a
+    reduction whose POST floats may arrive after increases have left, and no cap is broken by it (decision 0010)."""
     orders = {o["client_order_id"]: o for o in seen.ours()}
     carried = {name for c in seen.cycles if c.end for name in c.end["carried"]}
     for cycle, intents in _by_cycle(seen.intents).items():
