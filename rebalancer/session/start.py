@@ -43,6 +43,7 @@ def run_session(
     with ExitStack() as stack:
         stack.enter_context(RunLock(setup.state / LOCK_NAME, "session"))
         journal = stack.enter_context(Journal.open(setup.journal))
+        journal.check_pages()  # opening looks at small ones only
         clock: Clock
         alarm: Alarm
         if exchange is not None and speed != 1:

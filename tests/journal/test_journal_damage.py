@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 from journal_kit import WRITER, at, raw, run_cycle
 
 from rebalancer.world.journal import Journal
+from rebalancer.world.journal.agreement import CHEAP_BYTES
+from rebalancer.world.journal.backups import check
 from rebalancer.world.journal.chain import Row, row_hash
 from rebalancer.world.journal.glance import glance
 from rebalancer.world.journal.head import HeadFile
@@ -108,6 +111,47 @@ def test_any_flipped_byte_of_the_file_changes_no_answer(three_cycles: Path, tmp_
             assert (again, seen) == (answers, glimpse)
 
     law()
+
+
+@pytest.mark.parametrize("cheap", [CHEAP_BYTES, 0], ids=["checked as it is opened", "too large for that"])
+def test_no_flipped_bit_of_an_index_hides_the_kill_switch(
+    three_cycles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cheap: int
+) -> None:
+    """Wherever the words of the rows stand: in the table or in an index. `db check` finds each."""
+    with Journal.open(three_cycles) as journal:
+        journal.set_kill(WRITER, at(300), "stopped by hand")
+        journal.record_event(WRITER, None, at(300), "latched", "max_daily_loss", {"because": "lost 3 %"})
+    with sqlite3.connect(three_cycles) as base:
+        base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    monkeypatch.setattr("rebalancer.world.journal.journal.CHEAP_BYTES", cheap)
+    monkeypatch.setattr("rebalancer.world.journal.glance.CHEAP_AT_A_GLANCE", cheap)
+    whole, heads = three_cycles.read_bytes(), [*tmp_path.glob(f"{three_cycles.name}.head")]
+    places = [m.start() + i for m in re.finditer(b"kill_set|latched", whole) for i in (0, 5)]
+    places += [m.start() + 8 + i for m in re.finditer(b"kill_set|latched", whole) for i in (0, 4, 6)]
+    assert len(places) > 30
+    copy = tmp_path / "flipped.sqlite"
+    for head in heads:
+        (tmp_path / "flipped.sqlite.head").write_bytes(head.read_bytes())
+    for place in places:
+        copy.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        for path in tmp_path.glob("flipped.sqlite-*"):
+            path.unlink()
+        try:
+            seen = glance(copy, day_start=at(0))
+        except JournalBroken:
+            pass
+        else:
+            assert seen is not None
+            assert (seen.kill_switch, [e.key for e in seen.latched]) == ("stopped by hand", ["max_daily_loss"])
+        try:
+            with Journal.open(copy) as journal:
+                assert journal.kill_switch(WRITER) == "stopped by hand"
+                assert [e.key for e in journal.recall(WRITER, "latched", since=at(0))] == ["max_daily_loss"]
+                assert journal.last_end(WRITER) is not None
+        except JournalBroken:
+            pass
+        with pytest.raises(JournalBroken):
+            check(copy, live=False)
 
 
 @pytest.mark.parametrize("length", [0, 10, 4096, 5000, 20000])

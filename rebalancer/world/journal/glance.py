@@ -6,17 +6,18 @@ The same rows are read as by `reading.py`, hashes checked, and folded by the sam
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from rebalancer.facts import Day
 from rebalancer.outcomes import OrderState
 from rebalancer.world.journal import bodies
+from rebalancer.world.journal.agreement import CHEAP_AT_A_GLANCE, GUARDED, Ask, check_agreement, check_pages
 from rebalancer.world.journal.chain import Row, event_of, stamp
 from rebalancer.world.journal.errors import broken
 from rebalancer.world.journal.filesystem import refuse_irregular_journal
@@ -75,6 +76,7 @@ def glance(path: Path, *, day_start: datetime, account_id: str | None = None) ->
         if version is None or version[0] != SCHEMA:
             return Glance(False, (), None, None, None, 0, 0, 0, None, Day(), None, None, ())
         head.check(witness, *_tail(connection))
+        check_pages(_asking(connection), str(path), CHEAP_AT_A_GLANCE)
         accounts = tuple(row[0] for row in connection.execute("SELECT DISTINCT account_id FROM claims ORDER BY 1"))
         if account_id is None:
             latest = _events(connection, "kind = 'cycle_started'", last=1)
@@ -82,6 +84,14 @@ def glance(path: Path, *, day_start: datetime, account_id: str | None = None) ->
                 return Glance(True, accounts, None, None, None, 0, 0, 0, None, Day(), None, None, ())
             account_id = latest[0].account_id
         return _of_account(connection, accounts, account_id, day_start)
+
+
+def _asking(connection: sqlite3.Connection) -> Ask:
+    def ask(statement: str, values: tuple[object, ...]) -> Sequence[Any]:
+        found: Sequence[Any] = connection.execute(statement, values).fetchone()
+        return found
+
+    return ask
 
 
 def _tail(connection: sqlite3.Connection) -> tuple[int, Callable[[int], object]]:
@@ -96,6 +106,7 @@ def _of_account(
     connection: sqlite3.Connection, accounts: tuple[str, ...], account_id: str, day_start: datetime
 ) -> Glance:
     mine = {"account": account_id}
+    check_agreement(_asking(connection), sorted(GUARDED), account_id)
     ended = "kind = 'cycle_ended' AND account_id = :account"
     ends = _events(connection, f"{ended} AND key != :mode", mine | {"mode": DRY_RUN}, last=1)
     peak = _events(connection, ended, mine, last=1)
@@ -126,10 +137,10 @@ def _of_account(
 
 def _latched(connection: sqlite3.Connection, mine: dict[str, str], day_start: datetime) -> tuple[Event, ...]:
     lifted = {e.key: e.seq for e in _events(connection, "kind = 'rearmed' AND account_id = :account", mine)}
-    today = mine | {"since": stamp(day_start)}
-    still = "(at >= :since OR key = 'throttle')"  # a throttle is latched until a person lifts it, not for the day
-    found = _events(connection, f"kind = 'latched' AND account_id = :account AND {still}", today)
-    return tuple(event for event in found if event.seq > lifted.get(event.key, 0))
+    found = _events(connection, "kind = 'latched' AND account_id = :account", mine)
+    # A throttle is latched until a person lifts it, not for the day. Times are read from the rows, whose hashes tell.
+    still = [event for event in found if event.key == "throttle" or event.at >= day_start]
+    return tuple(event for event in still if event.seq > lifted.get(event.key, 0))
 
 
 def _last_cycle(connection: sqlite3.Connection, account_id: str) -> CycleRecord | None:

@@ -8,7 +8,6 @@ Every method raises JournalBroken when the database fails, or when what it is to
 from __future__ import annotations
 
 import os
-import re
 import socket
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -21,19 +20,18 @@ from rebalancer.decisions import Verdict
 from rebalancer.facts import Day, Signal
 from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.world.journal import reading, signal_rows, sqlite, writing
+from rebalancer.world.journal.agreement import CHEAP_BYTES, check_pages
 from rebalancer.world.journal.documents import load_text
 from rebalancer.world.journal.extra import EventRow, write_events
-from rebalancer.world.journal.filesystem import prepare_file, refuse_remote
+from rebalancer.world.journal.filesystem import path_of, prepare_file, refuse_remote
 from rebalancer.world.journal.orders import Change
 from rebalancer.world.journal.records import CycleEnd, CycleRecord, CycleStart, Event, Intent, OrderRecord
 from rebalancer.world.journal.schema import events
 from rebalancer.world.journal.store import Store
 from rebalancer.world.journal.upgrade import upgrade
 from rebalancer.world.journal.verify import verify
-from rebalancer.world.ports import JournalBroken
 
 BUSY_TIMEOUT_MS: Final = 5000
-_SCHEME: Final = re.compile(r"([a-z][a-z0-9+]+)://(.*)", re.DOTALL)
 
 
 class Journal:
@@ -57,15 +55,16 @@ class Journal:
         place: a path or a `sqlite:///` URL. `any_file_system` lets it lie on a network disk, at the user's risk;
         `holder` names this process in the claims, by default host and process id.
         """
-        path = _path_of(place)
+        path = path_of(place)
         if not any_file_system:
             refuse_remote(path)
         prepare_file(path, create=create)
         store = Store(path, sqlite.engine_of(path, busy_timeout_ms))
         try:
             upgrade(store)
-            with store.reading() as connection:
-                store.check_tail(connection)
+            with store.reading() as c:
+                store.check_tail(c)
+                check_pages(sqlite.asking(c), str(path), CHEAP_BYTES)
         except BaseException:
             store.engine.dispose()
             raise
@@ -326,21 +325,13 @@ class Journal:
             self._store.check_tail(c)
             return verify(c, str(self.path))
 
+    def check_pages(self) -> None:
+        """Let SQLite look at all pages and indexes, however many there are."""
+        with self._store.reading() as c:
+            check_pages(sqlite.asking(c), str(self.path), None)
+
     def backup(self, target: Path) -> int:
         """Write a complete copy to a new file, open and verify it, and count its rows."""
         self._store.copy_into(target)
         with Journal.open(target, create=False, any_file_system=True) as copy:
             return copy.verify()
-
-
-def _path_of(place: str | Path) -> Path:
-    match = _SCHEME.match(str(place))
-    if match is None:
-        path = str(place)
-    elif match[1] == "sqlite" and match[2].startswith("/"):
-        path = match[2][1:]
-    else:
-        raise JournalBroken(f"{match[1]}: only SQLite journals are supported\n  hint: use a path or sqlite:///path")
-    if path in ("", ":memory:"):
-        raise JournalBroken("a journal in memory would forget what was sent\n  hint: use a path")
-    return Path(path).absolute()

@@ -13,13 +13,15 @@ from rebalancer.decisions import Verdict
 from rebalancer.facts import Day
 from rebalancer.outcomes import CycleOutcome
 from rebalancer.values import ZERO, decimal_of
-from rebalancer.world.journal import bodies
+from rebalancer.world.journal import bodies, sqlite
+from rebalancer.world.journal.agreement import GUARDED, check_agreement
 from rebalancer.world.journal.chain import ORDER_KINDS, Row, event_of, stamp
 from rebalancer.world.journal.orders import Folded, day_of, fold
 from rebalancer.world.journal.records import DRY_RUN, CycleEnd, CycleRecord, Event, OrderRecord
 from rebalancer.world.journal.schema import claims, events
 
 _c = events.c
+KILLS: Final = ("kill_set", "kill_cleared")
 _NAMED_MAX: Final = 500  # listed by name in one query; of more cycles, everything since the oldest is read
 
 
@@ -42,6 +44,12 @@ def recall(
 ) -> tuple[Event, ...]:
     """The events of one kind, oldest first."""
     conditions = [_c.kind == kind, _c.account_id == account_id]
+    if kind in GUARDED:
+        check_agreement(sqlite.asking(connection), [kind], account_id)
+        if since is not None and last is None:  # their times are read from the rows, whose hashes tell
+            moment, since = stamp(since), None
+            found = recall(connection, account_id, kind, None, keys, None, after)
+            return tuple(event for event in found if stamp(event.at) >= moment)
     if after is not None:
         conditions.append(_c.seq > after)
     if since is not None:
@@ -175,6 +183,7 @@ def cycle_records(connection: Connection, starts: Iterable[Event]) -> tuple[Cycl
 def last_end(connection: Connection, account_id: str, modes: Collection[str] | None) -> CycleEnd | None:
     """How the last cycle of these modes ended; None means every mode that can move something."""
     counts = _c.key != DRY_RUN if modes is None else _c.key.in_(sorted(modes))
+    check_agreement(sqlite.asking(connection), ["cycle_ended"], account_id)
     event = newest(connection, and_(_c.kind == "cycle_ended", _c.account_id == account_id, counts))
     return bodies.cycle_end_of(event) if event else None
 
@@ -225,5 +234,6 @@ def verdicts(connection: Connection, cycle_id: str, account_id: str | None) -> t
 
 def kill_switch(connection: Connection, account_id: str) -> str | None:
     """Why the account is stopped; None when it is not."""
-    event = newest(connection, _c.kind.in_(("kill_set", "kill_cleared")), _c.account_id == account_id)
+    check_agreement(sqlite.asking(connection), KILLS, account_id)
+    event = newest(connection, _c.kind.in_(KILLS), _c.account_id == account_id)
     return str(event.body["reason"]) if event and event.kind == "kill_set" else None

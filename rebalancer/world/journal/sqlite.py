@@ -8,12 +8,13 @@ rows; with FULL none did. It is set per connection, so it is set, and read back,
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
+from rebalancer.world.journal.agreement import Ask
 from rebalancer.world.ports import JournalBroken
 
 _BEGIN: Final = "journal_begin"  # the execution option that says how a transaction begins
@@ -71,11 +72,13 @@ def append_only(table: str, *key: str) -> tuple[str, str, str]:
     )
 
 
-def check_integrity(connection: Connection, place: str) -> None:
-    """Let SQLite look at its pages and indexes. Raises JournalBroken with its first complaint."""
-    complaint = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
-    if complaint != "ok":
-        raise JournalBroken(f"{place}: the journal is damaged: {complaint}\n  hint: restore the last good backup")
+def asking(connection: Connection) -> Ask:
+    """Statements of SQLite alone, for `agreement`."""
+
+    def ask(statement: str, values: tuple[object, ...]) -> Sequence[Any]:
+        return connection.exec_driver_sql(statement, values).one()
+
+    return ask
 
 
 def copy_into(engine: Engine, target: Path) -> None:

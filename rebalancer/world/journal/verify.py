@@ -13,6 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from rebalancer.world.journal import sqlite
+from rebalancer.world.journal.agreement import check_pages
 from rebalancer.world.journal.chain import GENESIS, ORDER_KINDS, Row, event_of, stamp
 from rebalancer.world.journal.documents import text_of_row
 from rebalancer.world.journal.orders import fold
@@ -36,7 +37,7 @@ class _Told(NamedTuple):
 
 def verify(connection: Connection, place: str) -> int:
     """Count the rows checked. Raises JournalBroken naming the first bad one."""
-    sqlite.check_integrity(connection, place)
+    check_pages(sqlite.asking(connection), place, None)
     told = _events(connection)
     return told.rows + _documents(connection, told.documents) + _claims(connection, told.claims)
 
