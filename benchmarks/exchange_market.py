@@ -8,7 +8,8 @@ from __future__ import annotations
 import time
 
 from rebalancer.exchange import market_data
-from rebalancer.exchange.starter import ExchangeOptions, open_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import open_exchange
 
 LONG_AGO = {"start": "2019-01-01"}
 STOCKS, PAIR = {"symbols": "AAPL", **LONG_AGO}, {"symbols": "BTC/USD", **LONG_AGO}

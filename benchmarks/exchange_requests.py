@@ -27,7 +27,8 @@ from typing import Any
 
 from rebalancer.exchange.http.app import build_app
 from rebalancer.exchange.http.gate import GateRules
-from rebalancer.exchange.starter import ExchangeOptions, open_exchange, serve
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import open_exchange, serve
 from rebalancer.exchange.streams.hub import Hub
 
 START = datetime(2026, 11, 20, 15, 5, tzinfo=UTC)

@@ -17,7 +17,8 @@ from rebalancer.world.files import put_whole
 from rebalancer.world.ports import BrokerUnavailable, LockHeld
 
 if TYPE_CHECKING:
-    from rebalancer.exchange.starter import ExchangeOptions, RunningExchange
+    from rebalancer.exchange.options import ExchangeOptions
+    from rebalancer.exchange.starter import RunningExchange
 
 ADDRESS_NAME: Final = "exchange.url"  # beside the exchange's state, while a session serves it
 
@@ -27,7 +28,7 @@ def embedded_exchange(rules: Simulation, state: Path) -> Iterator[str]:
     """The address of the exchange while the block runs: that of a running session, else one is served here on a free
     loopback port. Its own clock then stands in an open session, so that a run works at any hour; it pauses with the
     process. Raises BrokerUnavailable."""
-    from rebalancer.exchange.starter import ExchangeOptions
+    from rebalancer.exchange.options import ExchangeOptions
 
     options = ExchangeOptions(
         state=state,
@@ -59,7 +60,7 @@ def exchange_for_session(
     On a simulated day its clock is stepped to `lead_minutes` before the open of `day`, or of the next whole session;
     else it is set to the machine's clock, unless it is ahead of it. Raises BadDocument for a day that is over or none.
     """
-    from rebalancer.exchange.starter import DEFAULT_START, ExchangeOptions
+    from rebalancer.exchange.options import DEFAULT_START, ExchangeOptions
 
     if simulated:
         first = day or DEFAULT_START.date()
@@ -149,7 +150,8 @@ def serve_exchange(
     multiplier: int = 2,
 ) -> int:
     """Serve until stopped by a signal."""
-    from rebalancer.exchange.starter import ExchangeOptions, serve
+    from rebalancer.exchange.options import ExchangeOptions
+    from rebalancer.exchange.starter import serve
 
     try:
         money: Decimal = decimal_of(cash)

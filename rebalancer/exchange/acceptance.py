@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from rebalancer.exchange import errors, locates
+from rebalancer.exchange import errors
 from rebalancer.exchange.books import computed_id
 from rebalancer.exchange.calendar import EXTENDED, NEW_YORK, midnight_new_york, moment_of
 from rebalancer.exchange.checks import Admission, admit, check_asset, collared, inferred_intent
 from rebalancer.exchange.day_trades import protect
+from rebalancer.exchange.located import use
 from rebalancer.exchange.margin_watch import require_unrestricted
 from rebalancer.exchange.market.listing import Listing
 from rebalancer.exchange.matching import GTC_LIFE, NEVER, trailed
 from rebalancer.exchange.order import Intent, Order, OrderType
 from rebalancer.exchange.order_request import OrderRequest
+from rebalancer.exchange.state import State
 from rebalancer.exchange.views import asset_id
-
-if TYPE_CHECKING:
-    from rebalancer.exchange.core import Exchange
 
 
 class Times(NamedTuple):
@@ -30,50 +29,50 @@ class Times(NamedTuple):
     queued: bool
 
 
-def accept(exchange: Exchange, request: OrderRequest, at: int) -> Order:
+def accept(state: State, request: OrderRequest, at: int) -> Order:
     """Check and accept an order with its legs, inside the caller's request. Raises ApiError; then nothing changed."""
-    if exchange.configuration.suspend_trade:
+    if state.configuration.suspend_trade:
         raise errors.forbidden("new orders are rejected by user request")
-    listing = check_asset(request, exchange.find(request.symbol), exchange.configuration)
-    require_unused(exchange, request.client_order_id)
-    check_window(exchange, request, at)
-    check_account(exchange, request, listing, at)
-    admission = admit(request, exchange.desk(listing, at))
-    order = _order(exchange, request, listing, admission, at)
+    listing = check_asset(request, state.find(request.symbol), state.configuration)
+    require_unused(state, request.client_order_id)
+    check_window(state, request, at)
+    check_account(state, request, listing, at)
+    admission = admit(request, state.desk(listing, at))
+    order = _order(state, request, listing, admission, at)
     if request.type == "trailing_stop":
-        order.hwm = exchange.market.last(listing.symbol, at)
+        order.hwm = state.market.last(listing.symbol, at)
         order.stop_price = trailed(order)
         if order.stop_price <= 0:
             raise errors.invalid("trail_price must be less than the current price")
     if admission.intent == "sell_to_open" and not listing.shortable:
-        locates.use(exchange.store, listing.symbol, request.qty or Decimal(0), at)
-    exchange.keep(order)
-    for leg in _legs(exchange, order, request):
-        exchange.keep(leg)
+        use(state.store, listing.symbol, request.qty or Decimal(0), at)
+    state.keep(order)
+    for leg in _legs(state, order, request):
+        state.keep(leg)
     return order
 
 
-def check_account(exchange: Exchange, request: OrderRequest, listing: Listing, at: int) -> None:
+def check_account(state: State, request: OrderRequest, listing: Listing, at: int) -> None:
     """Refuse to open while the account is restricted, and to day-trade while it is protected. Raises ApiError."""
-    opens = inferred_intent(request, exchange.books.held(listing.symbol)).endswith("open")
+    opens = inferred_intent(request, state.books.held(listing.symbol)).endswith("open")
     if opens:
-        require_unrestricted(exchange)
-    if exchange.behaviour.legacy_day_trading and not listing.is_crypto:
-        protect(exchange, listing.symbol, at, opens=opens)
+        require_unrestricted(state)
+    if state.behaviour.legacy_day_trading and not listing.is_crypto:
+        protect(state, listing.symbol, at, opens=opens)
 
 
-def require_unused(exchange: Exchange, client_order_id: str | None) -> None:
+def require_unused(state: State, client_order_id: str | None) -> None:
     """Refuse a client order id that any order ever had. Raises ApiError."""
-    if client_order_id is not None and exchange.store.order("client_order_id", client_order_id) is not None:
+    if client_order_id is not None and state.store.order("client_order_id", client_order_id) is not None:
         raise errors.invalid("client_order_id must be unique")
 
 
-def check_window(exchange: Exchange, request: OrderRequest, at: int) -> None:
+def check_window(state: State, request: OrderRequest, at: int) -> None:
     """Refuse auction orders outside their windows: from 19:00 on, until 09:28 or ten minutes before the close."""
     if request.time_in_force not in ("opg", "cls"):
         return
     local = moment_of(at).astimezone(NEW_YORK)
-    sessions = exchange.sessions.between(local.date().toordinal(), local.date().toordinal())
+    sessions = state.sessions.between(local.date().toordinal(), local.date().toordinal())
     if not sessions or local.hour >= 19:
         return
     minutes = 60 * 1_000_000
@@ -84,16 +83,16 @@ def check_window(exchange: Exchange, request: OrderRequest, at: int) -> None:
         raise errors.forbidden(f"{force} orders must be submitted after 7:00pm and before {until}")
 
 
-def times_of(exchange: Exchange, request: OrderRequest, listing: Listing, at: int) -> Times:
+def times_of(state: State, request: OrderRequest, listing: Listing, at: int) -> Times:
     """When the order goes live, may fill and expires, by time in force, session and halt."""
-    sessions, latency = exchange.sessions, exchange.latency()
+    sessions, latency = state.sessions, state.latency()
     if request.time_in_force == "opg":
         session = sessions.next_open(at)
         return Times(session.open, session.open, session.close, queued=True)
     start = at if listing.is_crypto or sessions.current(at) is not None else sessions.next_open(at).open
     if request.extended_hours:
         start = sessions.next_extended_start(at)
-        if sessions.is_overnight(start) and not _trades_overnight(exchange, listing):
+        if sessions.is_overnight(start) and not _trades_overnight(state, listing):
             day = sessions.next_close(start).day
             start = midnight_new_york(day) + EXTENDED
     expires_at = at + GTC_LIFE
@@ -104,20 +103,20 @@ def times_of(exchange: Exchange, request: OrderRequest, listing: Listing, at: in
     queued = start != at
     if request.time_in_force == "cls":
         return Times(start + latency // 2, expires_at, expires_at, queued)
-    resumed = exchange.market.halts.resumes(listing.symbol, start)
+    resumed = state.market.halts.resumes(listing.symbol, start)
     if resumed is not None:
         start, queued = resumed, True
     return Times(start + latency // 2, start + latency, expires_at, queued)
 
 
-def _trades_overnight(exchange: Exchange, listing: Listing) -> bool:
-    return listing.overnight and not exchange.configuration.disable_overnight_trading
+def _trades_overnight(state: State, listing: Listing) -> bool:
+    return listing.overnight and not state.configuration.disable_overnight_trading
 
 
-def _order(exchange: Exchange, request: OrderRequest, listing: Listing, admission: Admission, at: int) -> Order:
-    seq = exchange.next_seq()
-    times = times_of(exchange, request, listing, at)
-    seed = exchange.market.seed
+def _order(state: State, request: OrderRequest, listing: Listing, admission: Admission, at: int) -> Order:
+    seq = state.next_seq()
+    times = times_of(state, request, listing, at)
+    seed = state.market.seed
     return Order(
         seq=seq,
         id=computed_id(seed, "order", str(seq)),
@@ -148,15 +147,15 @@ def _order(exchange: Exchange, request: OrderRequest, listing: Listing, admissio
     )
 
 
-def _legs(exchange: Exchange, parent: Order, request: OrderRequest) -> list[Order]:
+def _legs(state: State, parent: Order, request: OrderRequest) -> list[Order]:
     """The exits that wait for an entry, or the stop that stands beside a take-profit."""
     exits, pair = request.exits, request.order_class == "oco"
     legs = []
     if request.order_class in ("bracket", "oto") and exits.take_profit is not None:
-        legs.append(_leg(exchange, parent, "limit", exits.take_profit, None))
+        legs.append(_leg(state, parent, "limit", exits.take_profit, None))
     if request.order_class and exits.stop_loss is not None:
         kind: OrderType = "stop" if exits.stop_limit is None else "stop_limit"
-        leg = _leg(exchange, parent, kind, exits.stop_limit, exits.stop_loss)
+        leg = _leg(state, parent, kind, exits.stop_limit, exits.stop_loss)
         legs.append(leg)
         if pair:
             leg.status, leg.live_at, leg.fill_from = parent.status, parent.live_at, parent.fill_from
@@ -164,8 +163,8 @@ def _legs(exchange: Exchange, parent: Order, request: OrderRequest) -> list[Orde
     return legs
 
 
-def _leg(exchange: Exchange, parent: Order, kind: OrderType, limit: Decimal | None, stop: Decimal | None) -> Order:
-    seq, seed = exchange.next_seq(), exchange.market.seed
+def _leg(state: State, parent: Order, kind: OrderType, limit: Decimal | None, stop: Decimal | None) -> Order:
+    seq, seed = state.next_seq(), state.market.seed
     pair = parent.order_class == "oco"
     side = parent.side if pair else ("sell" if parent.side == "buy" else "buy")
     intent: Intent = "sell_to_close" if side == "sell" else "buy_to_close"

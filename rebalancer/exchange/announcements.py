@@ -13,7 +13,7 @@ from rebalancer.exchange import data_parameters as data
 from rebalancer.exchange import parameters as read
 from rebalancer.exchange.calendar import new_york_day
 from rebalancer.exchange.core import Exchange
-from rebalancer.exchange.corporate import CorporateAction
+from rebalancer.exchange.corporate_actions import CorporateAction
 from rebalancer.exchange.data_parameters import Place
 from rebalancer.exchange.errors import bad_parameter
 from rebalancer.exchange.market_rows import Row

@@ -8,14 +8,15 @@ from typing import Final, NamedTuple
 from rebalancer.exchange import corporate
 from rebalancer.exchange.calendar import MICROS, SessionTable, build_sessions, micros_of, moment_of, new_york_day
 from rebalancer.exchange.clock import SimulatedClock, session_start_after
-from rebalancer.exchange.core import Behaviour, Exchange
+from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.market.prices import Market
 from rebalancer.exchange.market.replay import ReplayMarket
 from rebalancer.exchange.market.replay_files import Recording, read_recordings
 from rebalancer.exchange.opening import open_account
+from rebalancer.exchange.options import DEFAULT_START, ExchangeOptions
 from rebalancer.exchange.schedule import Scheduled, apply_schedule
 from rebalancer.exchange.simulated_actions import simulated_actions
-from rebalancer.exchange.starter import DEFAULT_START, ExchangeOptions
+from rebalancer.exchange.state import Behaviour
 from rebalancer.exchange.store import Store
 
 _SIMULATED: Final = "simulated_actions"  # the day from which on the state has them

@@ -7,16 +7,13 @@ each midnight and posted when a month begins.
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import date
 from decimal import ROUND_CEILING, Decimal
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rebalancer.exchange.calendar import midnight_new_york, moment_of, new_york_day
+from rebalancer.exchange.state import State
 from rebalancer.values import CENT, ZERO
-
-if TYPE_CHECKING:
-    from datetime import date
-
-    from rebalancer.exchange.core import Exchange
 
 SEC_RATE: Final = Decimal("20.60") / 1_000_000  # of the value sold
 TAF_RATE: Final = Decimal("0.000195")  # USD a share sold
@@ -27,19 +24,19 @@ _ACCRUED: Final = "accrued_interest"
 _FILLS_MAX: Final = 1_000_000
 
 
-def charge_overnight(exchange: Exchange, at: int) -> None:
+def charge_overnight(state: State, at: int) -> None:
     """Post what the day that ended at this midnight has cost."""
     day = moment_of(at - 1).date()
-    for sub_type, amount in regulatory_fees(exchange, new_york_day(at - 1), at).items():
+    for sub_type, amount in regulatory_fees(state, new_york_day(at - 1), at).items():
         if amount:
-            exchange.books.charge("FEE", sub_type, -amount, at, day.isoformat(), f"{sub_type} fee {day}")
-    _borrow(exchange, at, day)
-    _interest(exchange, at)
+            state.books.charge("FEE", sub_type, -amount, at, day.isoformat(), f"{sub_type} fee {day}")
+    _borrow(state, at, day)
+    _interest(state, at)
 
 
-def regulatory_fees(exchange: Exchange, day: int, until: int) -> dict[str, Decimal]:
+def regulatory_fees(state: State, day: int, until: int) -> dict[str, Decimal]:
     """Fees in whole cents, rounded up, for the equities sold on a New York day before a moment."""
-    rows = exchange.store.activities(
+    rows = state.store.activities(
         kinds={"FILL"},
         order_id=None,
         after=midnight_new_york(day) - 1,
@@ -57,28 +54,28 @@ def regulatory_fees(exchange: Exchange, day: int, until: int) -> dict[str, Decim
     return {"REG": _up(value * SEC_RATE), "TAF": _up(activity_fee)}
 
 
-def accrued_interest(exchange: Exchange) -> Decimal:
+def accrued_interest(state: State) -> Decimal:
     """Margin interest that has not been posted yet, USD."""
-    return Decimal(exchange.store.meta(_ACCRUED) or 0)
+    return Decimal(state.store.meta(_ACCRUED) or 0)
 
 
-def _borrow(exchange: Exchange, at: int, day: date) -> None:
-    for symbol, position in sorted(exchange.books.positions.items()):
-        if position.qty < 0 and exchange.listing(symbol).is_hard_to_borrow:
-            value = -position.qty * exchange.market.last(symbol, at)
+def _borrow(state: State, at: int, day: date) -> None:
+    for symbol, position in sorted(state.books.positions.items()):
+        if position.qty < 0 and state.listing(symbol).is_hard_to_borrow:
+            value = -position.qty * state.market.last(symbol, at)
             reference = f"{symbol} {day}"
             words = f"borrow fee {reference}"
-            exchange.books.charge("FEE", "BRW", -_up(value * BORROW_RATE / 360), at, reference, words, symbol=symbol)
+            state.books.charge("FEE", "BRW", -_up(value * BORROW_RATE / 360), at, reference, words, symbol=symbol)
 
 
-def _interest(exchange: Exchange, at: int) -> None:
-    accrued = accrued_interest(exchange) + max(-exchange.books.cash, ZERO) * MARGIN_RATE / 360
+def _interest(state: State, at: int) -> None:
+    accrued = accrued_interest(state) + max(-state.books.cash, ZERO) * MARGIN_RATE / 360
     today = moment_of(at).date()
     if today.day == 1 and accrued >= CENT:
         amount = _up(accrued)
-        exchange.books.charge("INT", "MGN", -amount, at, today.isoformat(), "margin interest")
+        state.books.charge("INT", "MGN", -amount, at, today.isoformat(), "margin interest")
         accrued = ZERO
-    exchange.store.set_meta(_ACCRUED, str(accrued))
+    state.store.set_meta(_ACCRUED, str(accrued))
 
 
 def _up(amount: Decimal) -> Decimal:

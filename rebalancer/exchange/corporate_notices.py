@@ -11,7 +11,7 @@ from typing import Final
 from rebalancer.exchange import corporate
 from rebalancer.exchange import parameters as read
 from rebalancer.exchange.core import Exchange
-from rebalancer.exchange.corporate import CorporateAction
+from rebalancer.exchange.corporate_actions import CorporateAction
 from rebalancer.exchange.errors import invalid, not_found
 from rebalancer.exchange.parameters import Parameters
 from rebalancer.exchange.switches import one_of

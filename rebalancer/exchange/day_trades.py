@@ -9,14 +9,12 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rebalancer.exchange.calendar import micros_of, midnight_new_york, new_york_day
 from rebalancer.exchange.errors import day_trading_protection
+from rebalancer.exchange.state import State
 from rebalancer.values import utc_of
-
-if TYPE_CHECKING:
-    from rebalancer.exchange.core import Exchange
 
 SESSIONS: Final = 5
 DAY_TRADES_MAX: Final = 3
@@ -24,28 +22,28 @@ EQUITY_FREE: Final = Decimal(25_000)  # USD; from here on nothing is refused
 _FILLS_MAX: Final = 1_000_000
 
 
-def day_trades(exchange: Exchange, at: int) -> int:
+def day_trades(state: State, at: int) -> int:
     """Day trades of the last five sessions: of each equity and day, the changes from opening fills to closing ones."""
     return sum(
-        first and not second for fills in _intents(exchange, at).values() for first, second in itertools.pairwise(fills)
+        first and not second for fills in _intents(state, at).values() for first, second in itertools.pairwise(fills)
     )
 
 
-def protect(exchange: Exchange, symbol: str, at: int, *, opens: bool) -> None:
+def protect(state: State, symbol: str, at: int, *, opens: bool) -> None:
     """Refuse an order that could end in, or would be, one day trade too many. Raises ApiError."""
-    last = exchange.store.day_equity_before(new_york_day(at))
-    if (last is not None and last[1] >= EQUITY_FREE) or day_trades(exchange, at) < DAY_TRADES_MAX:
+    last = state.store.day_equity_before(new_york_day(at))
+    if (last is not None and last[1] >= EQUITY_FREE) or day_trades(state, at) < DAY_TRADES_MAX:
         return
-    check = exchange.configuration.pdt_check
-    closes_todays = not opens and any(_intents(exchange, at).get((symbol, new_york_day(at)), ()))
+    check = state.configuration.pdt_check
+    closes_todays = not opens and any(_intents(state, at).get((symbol, new_york_day(at)), ()))
     if (opens and check in ("entry", "both")) or (closes_todays and check in ("exit", "both")):
         raise day_trading_protection()
 
 
-def _intents(exchange: Exchange, at: int) -> dict[tuple[str, int], list[bool]]:
+def _intents(state: State, at: int) -> dict[tuple[str, int], list[bool]]:
     """Of each equity and day of the last five sessions, whether each fill opened, oldest first."""
-    days = [s.day for s in exchange.sessions.between(new_york_day(at) - 14, new_york_day(at))][-SESSIONS:]
-    rows = exchange.store.activities(
+    days = [s.day for s in state.sessions.between(new_york_day(at) - 14, new_york_day(at))][-SESSIONS:]
+    rows = state.store.activities(
         kinds={"FILL"},
         order_id=None,
         after=midnight_new_york(days[0]) - 1,
@@ -56,7 +54,7 @@ def _intents(exchange: Exchange, at: int) -> dict[tuple[str, int], list[bool]]:
     )
     intents: defaultdict[tuple[str, int], list[bool]] = defaultdict(list)
     for row in rows:
-        order = exchange.store.order("id", str(row["order_id"]))
+        order = state.store.order("id", str(row["order_id"]))
         if order is not None and not order.is_crypto:
             day = new_york_day(micros_of(utc_of(str(row["transaction_time"]))))
             intents[(order.symbol, day)].append(order.is_opening)

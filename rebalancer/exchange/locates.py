@@ -7,63 +7,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, Decimal
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rebalancer.exchange import errors
 from rebalancer.exchange.books import computed_id
 from rebalancer.exchange.calendar import moment_of, new_york_day
 from rebalancer.exchange.market.listing import Listing
 from rebalancer.exchange.order_request import decimal_in
-from rebalancer.exchange.store import Store
-from rebalancer.values import CENT, ZERO, cents_toward_zero, text_of, time_text
-
-if TYPE_CHECKING:
-    from rebalancer.exchange.core import Exchange
+from rebalancer.exchange.state import State
+from rebalancer.values import CENT, cents_toward_zero, text_of, time_text
 
 LOT: Final = 100
 FEE_RATE: Final = Decimal("0.0004")  # of the share price, for one day
 _QTY_MAX: Final = 10_000  # shares of one name that can be located in one request
 
 
-def unused(store: Store, symbol: str, at: int) -> Decimal:
-    """Shares of today's locates that no order has used."""
-    return sum((Decimal(str(row["left"])) for row in _of_today(store, symbol, at)), ZERO)
-
-
-def use(store: Store, symbol: str, qty: Decimal, at: int) -> None:
-    """Take shares from the oldest locates. The caller has checked that there are enough."""
-    for row in _of_today(store, symbol, at):
-        taken = min(Decimal(str(row["left"])), qty)
-        qty -= taken
-        store.put_document("locate", str(row["id"]), {**row, "left": str(Decimal(str(row["left"])) - taken)})
-    assert not qty
-
-
-def quotes(exchange: Exchange, parameters: Mapping[str, str]) -> dict[str, object]:
+def quotes(state: State, parameters: Mapping[str, str]) -> dict[str, object]:
     """GET /v1/locates/quotes: fee a share and shares that can be located, for hard-to-borrow names."""
     names = [name.strip() for name in parameters.get("symbols", "").split(",") if name.strip()]
     if not names:
         raise errors.invalid("symbols is required")
-    with exchange.reading() as at:
-        found = {name: exchange.find(name) for name in names}
+    with state.reading() as at:
+        found = {name: state.find(name) for name in names}
         rows = [
-            {"symbol": row.symbol, "price": text_of(_fee(exchange, row, at)), "available_qty": str(_QTY_MAX)}
+            {"symbol": row.symbol, "price": text_of(_fee(state, row, at)), "available_qty": str(_QTY_MAX)}
             for row in found.values()
             if row is not None and row.is_hard_to_borrow
         ]
         return {"quotes": rows}
 
 
-def listed(exchange: Exchange) -> list[dict[str, object]]:
+def listed(state: State) -> list[dict[str, object]]:
     """GET /v1/locates: all locates, newest first."""
-    with exchange.reading():
-        return [_shown(row) for row in reversed(exchange.store.documents("locate"))]
+    with state.reading():
+        return [_shown(row) for row in reversed(state.store.documents("locate"))]
 
 
-def locate(exchange: Exchange, body: Mapping[str, object]) -> dict[str, object]:
+def locate(state: State, body: Mapping[str, object]) -> dict[str, object]:
     """POST /v1/locates: buy a locate at once. Raises ApiError; then nothing has changed."""
     symbol = body.get("symbol")
-    listing = exchange.find(symbol) if isinstance(symbol, str) else None
+    listing = state.find(symbol) if isinstance(symbol, str) else None
     if listing is None:
         raise errors.unprocessable(f'asset "{str(symbol)[:24]}" not found')
     qty = decimal_in(body.get("qty"), "qty")
@@ -72,17 +55,17 @@ def locate(exchange: Exchange, body: Mapping[str, object]) -> dict[str, object]:
         raise errors.invalid("qty must be a multiple of 100")
     if not listing.is_hard_to_borrow:
         raise errors.unprocessable("easy_to_borrow")
-    with exchange.request() as at:
-        price = _fee(exchange, listing, at)
+    with state.request() as at:
+        price = _fee(state, listing, at)
         if qty > _QTY_MAX or (limit is not None and price > limit):
             raise errors.unprocessable("insufficient_inventory" if qty > _QTY_MAX else "limit_price_exceeded")
         cost = (qty * price).quantize(CENT, rounding=ROUND_CEILING)
-        power = exchange.numbers(at).available
+        power = state.numbers(at).available
         if cost > power:
             raise errors.unprocessable("insufficient_buying_power")
-        number = str(len(exchange.store.documents("locate")) + 1)
+        number = str(len(state.store.documents("locate")) + 1)
         row: dict[str, object] = {
-            "id": computed_id(exchange.market.seed, "locate", number),
+            "id": computed_id(state.market.seed, "locate", number),
             "symbol": listing.symbol,
             "qty": text_of(qty),
             "left": text_of(qty),
@@ -91,20 +74,15 @@ def locate(exchange: Exchange, body: Mapping[str, object]) -> dict[str, object]:
             "status": "filled",
             "created_at": time_text(moment_of(at)),
         }
-        exchange.store.put_document("locate", str(row["id"]), row)
+        state.store.put_document("locate", str(row["id"]), row)
         words = f"locate fee {listing.symbol}"
-        exchange.books.charge("FEE", "LCT", -cost, at, str(row["id"]), words, symbol=listing.symbol)
+        state.books.charge("FEE", "LCT", -cost, at, str(row["id"]), words, symbol=listing.symbol)
         return _shown(row)
 
 
-def _of_today(store: Store, symbol: str, at: int) -> list[dict[str, object]]:
-    day = new_york_day(at)
-    return [row for row in store.documents("locate") if row["symbol"] == symbol and row["day"] == day]
-
-
-def _fee(exchange: Exchange, listing: Listing, at: int) -> Decimal:
+def _fee(state: State, listing: Listing, at: int) -> Decimal:
     """USD a share: a fraction of the price, at least a tenth of a cent."""
-    price = exchange.market.last(listing.symbol, at) * FEE_RATE
+    price = state.market.last(listing.symbol, at) * FEE_RATE
     return max(cents_toward_zero(price * 10) / 10, CENT / 10)
 
 

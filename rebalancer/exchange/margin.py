@@ -7,6 +7,7 @@ Flat, that gives cash, 2 x or 4 x equity; with positions, (equity - initial marg
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -14,11 +15,13 @@ from typing import Final, NamedTuple
 from rebalancer.exchange.books import Books
 from rebalancer.exchange.market.prices import Market
 from rebalancer.exchange.order import Order, reservations
+from rebalancer.exchange.store import Store
 from rebalancer.values import ZERO
 
 EQUITY_FOR_MARGIN: Final = Decimal(2000)  # below it the account trades cash only
 _HALF: Final = Decimal("0.5")
 _FULL: Final = Decimal(1)
+MARGIN_WATCH: Final = "margin_watch"  # its key in the store
 
 
 class AccountNumbers(NamedTuple):
@@ -100,3 +103,23 @@ def maintenance_rate(symbol: str, price: Decimal, *, short: bool) -> Decimal:
     if price < Decimal("2.5"):
         return _FULL
     return _HALF if price < 6 else Decimal("0.3")
+
+
+class MarginWatch(NamedTuple):
+    """What the closes have found. Days are ordinals; `amount` is USD; no reason is no restriction."""
+
+    call_day: int = 0
+    amount: str = "0"
+    closes: int = 0  # since the call, without its being met
+    reason: str = ""
+    until: int = 0  # the last day of the restriction; 0 is until it is released
+
+    def wire(self) -> dict[str, object]:
+        """The account's `admin_configurations`: why only closing orders are taken."""
+        return {"restrict_to_liquidation_reasons": {self.reason: True}} if self.reason else {}
+
+
+def load_watch(store: Store) -> MarginWatch:
+    """What the store holds."""
+    stored = store.meta(MARGIN_WATCH)
+    return MarginWatch() if stored is None else MarginWatch(**json.loads(stored))

@@ -13,47 +13,24 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final
 
 from rebalancer.exchange import errors
 from rebalancer.exchange.calendar import new_york_day
+from rebalancer.exchange.margin import MARGIN_WATCH, AccountNumbers, MarginWatch
+from rebalancer.exchange.state import State
 from rebalancer.values import ZERO, text_of
-
-if TYPE_CHECKING:
-    from rebalancer.exchange.core import Exchange
-    from rebalancer.exchange.margin import AccountNumbers
 
 CLOSES_TO_MEET: Final = 5
 FREEZE_DAYS: Final = 90
 RATIO_MAX: Final = 6  # a position's value over equity
 _IGNORED: Final = Decimal(1000)  # USD; or a twentieth of equity, whichever is less
-_KEY: Final = "margin_watch"
 CALL, RATIO = "unspecified", "position_to_equity_ratio"  # Alpaca's names of the reasons
 
 
-class MarginWatch(NamedTuple):
-    """What the closes have found. Days are ordinals; `amount` is USD; no reason is no restriction."""
-
-    call_day: int = 0
-    amount: str = "0"
-    closes: int = 0  # since the call, without its being met
-    reason: str = ""
-    until: int = 0  # the last day of the restriction; 0 is until it is released
-
-    def wire(self) -> dict[str, object]:
-        """The account's `admin_configurations`: why only closing orders are taken."""
-        return {"restrict_to_liquidation_reasons": {self.reason: True}} if self.reason else {}
-
-
-def load_watch(exchange: Exchange) -> MarginWatch:
-    """What the store holds."""
-    stored = exchange.store.meta(_KEY)
-    return MarginWatch() if stored is None else MarginWatch(**json.loads(stored))
-
-
-def look(exchange: Exchange, at: int, numbers: AccountNumbers) -> None:
+def look(state: State, at: int, numbers: AccountNumbers) -> None:
     """Look at the account at a close, inside the transaction that passes it."""
-    today, watch = new_york_day(at), exchange.watch
+    today, watch = new_york_day(at), state.watch
     if watch.reason and 0 < watch.until < today:
         watch = watch._replace(reason="", until=0)
     shortfall = numbers.maintenance_margin - numbers.equity
@@ -65,26 +42,26 @@ def look(exchange: Exchange, at: int, numbers: AccountNumbers) -> None:
             watch = watch._replace(reason=CALL, until=today + FREEZE_DAYS)
     elif shortfall > min(_IGNORED, max(numbers.equity, ZERO) / 20):
         watch = watch._replace(call_day=today, amount=text_of(shortfall), closes=0)
-    positions = exchange.books.positions.items()
-    largest = max((abs(one.qty) * exchange.market.last(symbol, at) for symbol, one in positions), default=ZERO)
+    positions = state.books.positions.items()
+    largest = max((abs(one.qty) * state.market.last(symbol, at) for symbol, one in positions), default=ZERO)
     if largest > RATIO_MAX * max(numbers.equity, ZERO):
         watch = watch._replace(reason=RATIO, until=0)
-    _set(exchange, watch)
+    _set(state, watch)
 
 
-def release(exchange: Exchange) -> None:
+def release(state: State) -> None:
     """Lift a restriction, as a broker's staff would; a call stays."""
-    with exchange.request():
-        _set(exchange, exchange.watch._replace(reason="", until=0))
+    with state.request():
+        _set(state, state.watch._replace(reason="", until=0))
 
 
-def require_unrestricted(exchange: Exchange) -> None:
+def require_unrestricted(state: State) -> None:
     """Refuse an opening order of a restricted account. Raises ApiError."""
-    if exchange.watch.reason:
+    if state.watch.reason:
         raise errors.forbidden("account is restricted to liquidation only")
 
 
-def _set(exchange: Exchange, watch: MarginWatch) -> None:
-    if watch != exchange.watch:
-        exchange.watch = watch
-        exchange.store.set_meta(_KEY, json.dumps(watch._asdict()))
+def _set(state: State, watch: MarginWatch) -> None:
+    if watch != state.watch:
+        state.watch = watch
+        state.store.set_meta(MARGIN_WATCH, json.dumps(watch._asdict()))

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rebalancer.documents import BadDocument
-from rebalancer.exchange.borrowing import BorrowChange, schedule_borrowing
+from rebalancer.exchange.borrow_plan import BorrowChange
+from rebalancer.exchange.borrowing import schedule_borrowing
 from rebalancer.exchange.corporate import announce_dividend, announce_split
 from rebalancer.exchange.halting import schedule_halt
 from rebalancer.exchange.market.halts import Halt

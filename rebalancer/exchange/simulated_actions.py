@@ -13,7 +13,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from rebalancer.exchange.calendar import SessionTable
-from rebalancer.exchange.corporate import CorporateAction, action_id
+from rebalancer.exchange.corporate import action_id
+from rebalancer.exchange.corporate_actions import CorporateAction
 from rebalancer.exchange.faults.engine import chance
 from rebalancer.exchange.market.listing import Listing
 from rebalancer.values import CENT

@@ -9,7 +9,8 @@ from decimal import Decimal
 
 import pytest
 
-from rebalancer.exchange.starter import ExchangeOptions, RunningExchange, start_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import RunningExchange, start_exchange
 from rebalancer.outcomes import OrderState
 from rebalancer.rules import Broker as BrokerRules
 from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints, ReadOnlyBroker

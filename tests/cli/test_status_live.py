@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.exchange.starter import ExchangeOptions, RunningExchange, start_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import RunningExchange, start_exchange
 from tests.cli.conftest import Command
 
 

@@ -46,7 +46,8 @@ from alpaca.trading.requests import (
 
 from rebalancer.exchange.corporate import announce_dividend, announce_split
 from rebalancer.exchange.openapi.calls import CALLS
-from rebalancer.exchange.starter import ExchangeOptions, RunningExchange, start_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import RunningExchange, start_exchange
 from tests.clients.alpaca_py_data import announcements_and_screens, every_frame, market_data
 
 CRYPTO: Final = "/v1beta3/crypto/us"

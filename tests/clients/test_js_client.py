@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.exchange.starter import ExchangeOptions, start_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import start_exchange
 
 JS = Path(__file__).parent / "js"
 NODE = shutil.which("node")

@@ -16,7 +16,8 @@ from typing import Final
 
 import requests
 
-from rebalancer.exchange.starter import ExchangeOptions, RunningExchange, start_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import RunningExchange, start_exchange
 from tests.conformance import session_advanced, session_data, session_trading
 from tests.conformance.derive import VARIABLE, derive, official_documents
 from tests.conformance.judge import Answer, Judge

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from rebalancer.documents import BadDocument
-from rebalancer.exchange.starter import ExchangeOptions, start_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import start_exchange
 from rebalancer.rules import Rules
 from rebalancer.session.live import FILE_NAME, agree, arm, is_armed
 from rebalancer.session.setup import Setup

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from rebalancer.exchange.core import Exchange
-from rebalancer.exchange.starter import ExchangeOptions, RunningExchange, open_exchange, start_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import RunningExchange, open_exchange, start_exchange
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # alpaca-py imports websockets.legacy

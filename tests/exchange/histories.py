@@ -10,15 +10,17 @@ from pathlib import Path
 from random import Random
 
 from rebalancer.exchange import locates, margin_watch, orders, positions
-from rebalancer.exchange.borrowing import BorrowChange, schedule_borrowing
+from rebalancer.exchange.borrow_plan import BorrowChange
+from rebalancer.exchange.borrowing import schedule_borrowing
 from rebalancer.exchange.calendar import MICROS, new_york_day
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.corporate import announce_dividend, announce_split
 from rebalancer.exchange.errors import ApiError
 from rebalancer.exchange.margin import AccountNumbers
 from rebalancer.exchange.market.halts import Halt
+from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.replacement import replace_order
-from rebalancer.exchange.starter import ExchangeOptions, open_exchange
+from rebalancer.exchange.starter import open_exchange
 
 SYMBOLS = ("AAPL", "KO", "NVR", "AMC", "XOM", "BTC/USD", "ETH/USD")
 CENT = Decimal("0.01")

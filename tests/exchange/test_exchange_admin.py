@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import requests
 
-from rebalancer.exchange.starter import ExchangeOptions, ExchangeUnavailable, RunningExchange, start_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import ExchangeUnavailable, RunningExchange, start_exchange
 
 KEYS = {"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret"}
 BUY = {"symbol": "KO", "qty": 2, "side": "buy", "type": "market", "time_in_force": "day"}

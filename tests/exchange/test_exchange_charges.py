@@ -7,8 +7,9 @@ from decimal import Decimal
 from rebalancer.exchange import locates, orders
 from rebalancer.exchange.charges import SEC_RATE, TAF_RATE
 from rebalancer.exchange.core import Exchange
+from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.positions import get_position
-from rebalancer.exchange.starter import ExchangeOptions, open_exchange
+from rebalancer.exchange.starter import open_exchange
 from tests.exchange.helpers import DAY, HOUR, cash, held, kinds, live, refused, send
 
 

@@ -10,9 +10,11 @@ import pytest
 
 from rebalancer.exchange import market_data, orders
 from rebalancer.exchange.core import Exchange
-from rebalancer.exchange.corporate import actions, announce_dividend, announce_split
+from rebalancer.exchange.corporate import announce_dividend, announce_split
+from rebalancer.exchange.corporate_actions import actions
+from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.positions import get_position
-from rebalancer.exchange.starter import ExchangeOptions, open_exchange
+from rebalancer.exchange.starter import open_exchange
 from tests.exchange.helpers import DAY, HOUR, cash, held, kinds, send
 
 
@@ -96,10 +98,10 @@ def test_a_dividend_goes_to_who_held_at_the_ex_date(exchange: Exchange) -> None:
         {"activity_type": "DIV", "date": "2026-11-30", "activity_sub_type": "CDIV", "symbol": symbol, "qty": qty,
          "per_share_amount": rate, "net_amount": amount}
         for symbol, qty, rate, amount in sorted((("AAPL", "10", "0.26", "2.6"), ("KO", "-4", "0.5", "-2")),
-                                                key=lambda row: next(i for i, a in enumerate(actions(exchange))
+                                                key=lambda row: next(i for i, a in enumerate(actions(exchange.store))
                                                                      if a.symbol == row[0]))
     ]  # fmt: skip
-    assert {action.state for action in actions(exchange)} == {"done"}
+    assert {action.state for action in actions(exchange.store)} == {"done"}
 
 
 def test_the_schedule_survives_a_restart_and_refuses_the_past(tmp_path: Path) -> None:

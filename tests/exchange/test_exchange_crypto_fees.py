@@ -9,8 +9,9 @@ import pytest
 
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.crypto_fees import TIERS, tier_of
+from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.positions import get_position
-from rebalancer.exchange.starter import ExchangeOptions, open_exchange
+from rebalancer.exchange.starter import open_exchange
 from tests.exchange.helpers import DAY, cents, last, send, state
 
 BTC = {"symbol": "BTC/USD", "time_in_force": "gtc"}

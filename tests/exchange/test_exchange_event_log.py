@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rebalancer.exchange.core import Exchange
-from rebalancer.exchange.starter import ExchangeOptions, open_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import open_exchange
 from rebalancer.exchange.streams.ulid import event_ulid
 
 BUY = {"symbol": "KO", "qty": 2, "side": "buy", "type": "market", "time_in_force": "day"}

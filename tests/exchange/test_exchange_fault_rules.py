@@ -11,7 +11,8 @@ from rebalancer.exchange.faults.engine import Faults, chance
 from rebalancer.exchange.faults.kinds import KINDS
 from rebalancer.exchange.faults.refusals import REFUSALS
 from rebalancer.exchange.faults.rules import Rule, read_faults_file
-from rebalancer.exchange.starter import ExchangeOptions, start_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import start_exchange
 
 
 def test_chances_depend_on_seed_rule_and_number_only() -> None:

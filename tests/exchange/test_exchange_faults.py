@@ -14,7 +14,8 @@ import requests
 
 from rebalancer.exchange.faults.refusals import REFUSALS
 from rebalancer.exchange.faults.rules import faults_of
-from rebalancer.exchange.starter import ExchangeOptions, RunningExchange, start_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import RunningExchange, start_exchange
 from rebalancer.outcomes import OrderState
 from rebalancer.world.brokers import AlpacaBroker, Endpoints
 from rebalancer.world.ports import BrokerUnavailable

@@ -11,9 +11,10 @@ import pytest
 from rebalancer.exchange import orders
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.errors import ApiError
+from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.positions import close_all, get_position, list_positions
 from rebalancer.exchange.replacement import replace_order
-from rebalancer.exchange.starter import ExchangeOptions, open_exchange
+from rebalancer.exchange.starter import open_exchange
 
 HOUR = 3600.0
 Row = dict[str, object]

@@ -7,7 +7,8 @@ from pathlib import Path
 from rebalancer.exchange.calendar import MICROS
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.market.halts import Halt
-from rebalancer.exchange.starter import ExchangeOptions, open_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import open_exchange
 from tests.exchange.helpers import HOUR, resting, send, state
 
 

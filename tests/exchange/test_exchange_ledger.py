@@ -16,8 +16,9 @@ from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.errors import ApiError
 from rebalancer.exchange.ledger import Posting, Unbalanced
 from rebalancer.exchange.margin import AccountNumbers
+from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.records import list_activities
-from rebalancer.exchange.starter import ExchangeOptions, open_exchange
+from rebalancer.exchange.starter import open_exchange
 
 SYMBOLS = ("AAPL", "KO", "NVR", "BTC/USD", "ETH/USD")
 ORDER = st.fixed_dictionaries(

@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 
 from rebalancer.exchange import margin_watch
-from rebalancer.exchange.borrowing import BorrowChange, schedule_borrowing
+from rebalancer.exchange.borrow_plan import BorrowChange
+from rebalancer.exchange.borrowing import schedule_borrowing
 from rebalancer.exchange.core import Exchange
-from rebalancer.exchange.margin_watch import MarginWatch
+from rebalancer.exchange.margin import MarginWatch
+from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.positions import close_position, get_position
 from rebalancer.exchange.records import get_asset
 from rebalancer.exchange.replacement import replace_order
-from rebalancer.exchange.starter import ExchangeOptions, open_exchange
+from rebalancer.exchange.starter import open_exchange
 from tests.exchange.helpers import DAY, FORBIDDEN, HOUR, UNPROCESSABLE, held, kinds, live, refused, resting, send, state
 
 RESTRICTED = (403, FORBIDDEN, "account is restricted to liquidation only")

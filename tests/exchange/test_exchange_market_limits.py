@@ -10,7 +10,8 @@ import pytest
 import requests
 
 from rebalancer.exchange.openapi.calls import CALLS
-from rebalancer.exchange.starter import ExchangeOptions, RunningExchange, start_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import RunningExchange, start_exchange
 from tests.conformance.state import state_hash
 
 KEYS: Final = {"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret"}

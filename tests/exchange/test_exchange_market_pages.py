@@ -22,7 +22,8 @@ from rebalancer.exchange.market.halts import Halt, HaltPlan
 from rebalancer.exchange.market.paths import NodePath
 from rebalancer.exchange.market.prices import Bar, Market, Tick, crypto_session, midnight_utc
 from rebalancer.exchange.market.ticks import run_ticks
-from rebalancer.exchange.starter import ExchangeOptions, open_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import open_exchange
 from tests.exchange.test_exchange_market import MARKET, MOMENTS, NAMES, SESSIONS
 
 STEP = 15 * MICROS

@@ -16,7 +16,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.market.halts import Halt
-from rebalancer.exchange.starter import ExchangeOptions, RunningExchange, start_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import RunningExchange, start_exchange
 from rebalancer.exchange.streams.market_feed import CHANNELS, MarketFeed
 
 KEYS = {"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret"}

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rebalancer.exchange.starter import ExchangeOptions, open_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import open_exchange
 
 FRIDAY_OPEN = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from rebalancer.exchange import orders, positions
 from rebalancer.exchange.calendar import micros_of
 from rebalancer.exchange.core import Exchange
-from rebalancer.exchange.starter import ExchangeOptions, open_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import open_exchange
 from rebalancer.values import utc_of
 
 HOUR = 3600.0

@@ -18,13 +18,8 @@ from typing import Any
 import pytest
 import requests
 
-from rebalancer.exchange.starter import (
-    ExchangeOptions,
-    ExchangeUnavailable,
-    RunningExchange,
-    open_exchange,
-    start_exchange,
-)
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import ExchangeUnavailable, RunningExchange, open_exchange, start_exchange
 
 KEYS = {"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret"}
 ORDER = {"symbol": "KO", "qty": 1, "side": "buy", "type": "market", "time_in_force": "day"}

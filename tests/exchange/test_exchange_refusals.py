@@ -9,7 +9,8 @@ import pytest
 from rebalancer.exchange import orders, positions
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.errors import ApiError
-from rebalancer.exchange.starter import ExchangeOptions, open_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import open_exchange
 
 INVALID, UNPROCESSABLE, FORBIDDEN = 40010001, 42210000, 40310000
 MARKET_BUY = {"symbol": "AAPL", "side": "buy", "type": "market", "time_in_force": "day", "qty": "1"}

@@ -6,9 +6,10 @@ from decimal import Decimal
 
 from rebalancer.exchange import orders
 from rebalancer.exchange.core import Exchange
+from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.positions import get_position
 from rebalancer.exchange.replacement import replace_order
-from rebalancer.exchange.starter import ExchangeOptions, open_exchange
+from rebalancer.exchange.starter import open_exchange
 from tests.exchange.helpers import FORBIDDEN, INVALID, UNPROCESSABLE, held, refused, resting, send, state
 
 

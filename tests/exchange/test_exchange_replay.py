@@ -16,7 +16,8 @@ from rebalancer.documents import BadDocument
 from rebalancer.exchange import market_data
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.market.replay_files import read_recordings
-from rebalancer.exchange.starter import ExchangeOptions, ExchangeUnavailable, open_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import ExchangeUnavailable, open_exchange
 from rebalancer.exchange.streams.market_feed import MarketFeed
 
 HEADER = "timestamp,open,high,low,close,volume\n"

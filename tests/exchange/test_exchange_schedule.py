@@ -12,14 +12,15 @@ import pytest
 import requests
 
 from rebalancer.documents import BadDocument
-from rebalancer.exchange import corporate
+from rebalancer.exchange import corporate, corporate_actions
 from rebalancer.exchange.calendar import FIRST_DAY, LAST_DAY, SessionTable, build_sessions, micros_of, new_york_day
-from rebalancer.exchange.corporate import CorporateAction
+from rebalancer.exchange.corporate_actions import CorporateAction
 from rebalancer.exchange.market.listing import listings
+from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.records import get_asset
 from rebalancer.exchange.schedule import read_schedule_file
 from rebalancer.exchange.simulated_actions import simulated_actions
-from rebalancer.exchange.starter import ExchangeOptions, open_exchange, start_exchange
+from rebalancer.exchange.starter import open_exchange, start_exchange
 from tests.exchange.helpers import DAY, held, kinds
 
 FILE = """\
@@ -79,13 +80,13 @@ def test_a_newcomers_long_simulation_has_dividends_and_splits_once(tmp_path: Pat
         cash=Decimal(1_000_000),
     )  # fmt: skip
     exchange = open_exchange(options)
-    planned = corporate.actions(exchange)
+    planned = corporate_actions.actions(exchange.store)
     assert planned == sorted(five_years_of_calendar(exchange.sessions), key=lambda one: (one.ex_day, one.id))
     payer = next(one for one in planned if one.kind == "dividend")
     held(exchange, "100", payer.symbol)
     exchange.close()
     exchange = open_exchange(options)
-    assert corporate.actions(exchange) == planned
+    assert corporate_actions.actions(exchange.store) == planned
     exchange.clock.advance(120 * DAY)
     exchange.catch_up()
     rows = kinds(exchange, "DIV")
@@ -94,11 +95,11 @@ def test_a_newcomers_long_simulation_has_dividends_and_splits_once(tmp_path: Pat
     declared = corporate.declared(exchange, exchange.caught_up)
     assert {one.ex_day - new_york_day(exchange.caught_up) <= 28 for one in declared} == {True}
     exchange.books.ledger.audit()
-    dropped = corporate.actions(exchange)[-1]
+    dropped = corporate_actions.actions(exchange.store)[-1]
     exchange.store.execute("DELETE FROM corporate_action WHERE id = ?", (dropped.id,))
     exchange.close()
     exchange = open_exchange(options)  # a later version's own schedule must not come on top of this one
-    assert dropped.id not in {one.id for one in corporate.actions(exchange)}
+    assert dropped.id not in {one.id for one in corporate_actions.actions(exchange.store)}
     exchange.close()
 
 
@@ -114,7 +115,7 @@ def test_a_file_is_taken_once_and_survives_restarts(tmp_path: Path) -> None:
         exchange = open_exchange(options)
         exchange.clock.advance(days * DAY)
         exchange.catch_up()
-        assert [(one.symbol, one.kind) for one in corporate.actions(exchange)] == [
+        assert [(one.symbol, one.kind) for one in corporate_actions.actions(exchange.store)] == [
             ("KO", "dividend"),
             ("NVDA", "split"),
         ]

@@ -11,7 +11,8 @@ from rebalancer.exchange import orders
 from rebalancer.exchange.calendar import micros_of
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.faults.rules import faults_of
-from rebalancer.exchange.starter import ExchangeOptions, open_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import open_exchange
 from tests.exchange.helpers import DAY, FORBIDDEN, HOUR, UNPROCESSABLE, cents, last, refused, send, state
 
 

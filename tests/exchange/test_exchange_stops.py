@@ -8,7 +8,8 @@ import pytest
 
 from rebalancer.exchange.calendar import MICROS
 from rebalancer.exchange.core import Exchange
-from rebalancer.exchange.starter import ExchangeOptions, open_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import open_exchange
 from tests.exchange.helpers import HOUR, cents, held, last, send, state
 
 STEP = 15 * MICROS

@@ -9,7 +9,8 @@ import pytest
 import requests
 from websockets.exceptions import ConnectionClosed
 
-from rebalancer.exchange.starter import ExchangeOptions, RunningExchange, start_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import RunningExchange, start_exchange
 from tests.brokers.making import KEY, SECRET
 from tests.exchange.test_exchange_faults import KEYS, eventually, strike
 from tests.exchange.test_exchange_trade_updates import stream, told

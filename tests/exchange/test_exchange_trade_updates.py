@@ -16,7 +16,8 @@ import requests
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from rebalancer.exchange.starter import ExchangeOptions, RunningExchange, start_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import RunningExchange, start_exchange
 from rebalancer.exchange.streams.trade_updates import _Conversation
 
 KEYS = {"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret"}

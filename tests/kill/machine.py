@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from rebalancer.exchange.starter import ExchangeOptions, start_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import start_exchange
 from tests.support import checker
 
 ROOT = Path(__file__).parents[2]

@@ -21,7 +21,8 @@ import pytest
 from rebalancer.exchange import errors
 from rebalancer.exchange.faults.refusals import REFUSALS
 from rebalancer.exchange.faults.rules import faults_of
-from rebalancer.exchange.starter import ExchangeOptions, RunningExchange, start_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import RunningExchange, start_exchange
 from rebalancer.session.alerting import summary_of
 from rebalancer.session.setup import load_setup
 from rebalancer.world.journal import Journal

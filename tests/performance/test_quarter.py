@@ -17,8 +17,9 @@ from rebalancer.exchange.calendar import MICROS, moment_of
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.corporate import announce_dividend, announce_split
 from rebalancer.exchange.errors import ApiError
+from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.positions import list_positions
-from rebalancer.exchange.starter import ExchangeOptions, open_exchange
+from rebalancer.exchange.starter import open_exchange
 from rebalancer.performance.bridge import Bridge, Standing, bridge, contributions
 from rebalancer.performance.fees import with_fees
 from rebalancer.performance.lots import match_lots

@@ -35,9 +35,9 @@ from rebalancer.cycle import CycleResult
 from rebalancer.decide.protect import Guard
 from rebalancer.decide.trip import trip
 from rebalancer.exchange.calendar import MICROS
-from rebalancer.exchange.core import Behaviour
 from rebalancer.exchange.errors import ApiError
 from rebalancer.exchange.faults.rules import Rule
+from rebalancer.exchange.state import Behaviour
 from rebalancer.facts import Signal
 from rebalancer.session import monitor
 from rebalancer.values import ZERO

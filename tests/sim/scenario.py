@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from rebalancer.exchange.core import Behaviour
 from rebalancer.exchange.faults.rules import Rule
+from rebalancer.exchange.state import Behaviour
 from rebalancer.facts import Signal
 from rebalancer.rules import Rules
 from tests.sim.draws import stream

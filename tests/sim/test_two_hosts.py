@@ -19,7 +19,7 @@ from unittest.mock import patch
 import pytest
 
 from rebalancer.cycle import CycleResult
-from rebalancer.exchange.core import Behaviour
+from rebalancer.exchange.state import Behaviour
 from rebalancer.facts import Signal
 from rebalancer.rules import Rules
 from rebalancer.world.brokers import asking

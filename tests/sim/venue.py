@@ -21,12 +21,13 @@ import requests
 
 from rebalancer.exchange.calendar import MICROS, SessionTable, TradingSession, build_sessions, micros_of, moment_of
 from rebalancer.exchange.clock import SimulatedClock
-from rebalancer.exchange.core import Behaviour, Exchange
+from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.http.app import build_app
 from rebalancer.exchange.http.gate import GateRules
 from rebalancer.exchange.market.listing import listings
 from rebalancer.exchange.market.prices import Market
 from rebalancer.exchange.opening import open_account
+from rebalancer.exchange.state import Behaviour
 from rebalancer.exchange.store import Store
 from rebalancer.exchange.streams.hub import Hub
 from rebalancer.world.brokers.transport import Call

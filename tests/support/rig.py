@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 from rebalancer.cycle import CycleResult, run
 from rebalancer.decisions import Order
-from rebalancer.exchange.starter import ExchangeOptions, RunningExchange, start_exchange
+from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.starter import RunningExchange, start_exchange
 from rebalancer.facts import Signal
 from rebalancer.observe import World
 from rebalancer.recover import recover
