@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -53,12 +53,18 @@ def embedded_exchange(rules: Simulation, state: Path) -> Iterator[str]:
 
 @contextmanager
 def exchange_for_session(
-    rules: Simulation, state: Path, simulated: bool, day: date | None, lead_minutes: int
+    rules: Simulation,
+    state: Path,
+    simulated: bool,
+    day: date | None,
+    lead_minutes: int,
+    is_unfinished: Callable[[date], bool] = lambda _: False,
 ) -> Iterator[RunningExchange]:
     """Serve the exchange for as long as a session lasts, for runs by hand too.
 
     On a simulated day its clock is stepped to `lead_minutes` before the open of `day`, or of the next whole session;
-    else it is set to the machine's clock, unless it is ahead of it. Raises BadDocument for a day that is over or none.
+    else it is set to the machine's clock, unless it is ahead of it. The day in which that clock stands goes on
+    from there when it is the one asked for and `is_unfinished`. Raises BadDocument for a day that is over or none.
     """
     from rebalancer.exchange.options import DEFAULT_START, ExchangeOptions
 
@@ -79,7 +85,7 @@ def exchange_for_session(
     address = state.with_name(ADDRESS_NAME)
     with _started(options) as running:
         if simulated:
-            _step_to_morning(running, day, lead_minutes)
+            _step_to_morning(running, day, lead_minutes, is_unfinished)
         put_whole(address, f"{running.url}\n".encode())
         try:
             yield running
@@ -87,11 +93,18 @@ def exchange_for_session(
             address.unlink(missing_ok=True)
 
 
-def _step_to_morning(running: RunningExchange, day: date | None, lead_minutes: int) -> None:
+def _step_to_morning(
+    running: RunningExchange, day: date | None, lead_minutes: int, is_unfinished: Callable[[date], bool]
+) -> None:
     from rebalancer.exchange.calendar import MICROS, moment_of
+    from rebalancer.session.calendar import day_in_new_york
 
     now, lead = running.clock.micros(), lead_minutes * 60 * MICROS
     sessions = running.exchange.sessions
+    today = day_in_new_york(moment_of(now))
+    has_begun = any(one.open - lead < now for one in sessions.between(today.toordinal(), today.toordinal()))
+    if has_begun and day in (None, today) and is_unfinished(today):
+        return  # a session was killed or stopped in it
     if day is None:
         session = sessions.next_open(now + lead)
     else:

@@ -87,9 +87,17 @@ def _connected(setup: Setup, simulated: bool, day: date | None) -> Iterator[tupl
         return
     if not simulated:  # --speed and --day ask for the embedded exchange
         refuse_unasked_exchange(setup)
+    from rebalancer.session.end_of_day import is_unfinished
+
     rules = setup.rules
     lead = rules.session.start_lead_minutes + 1
-    with exchange_for_session(rules.simulation, setup.state / "exchange.sqlite", simulated, day, lead) as running:
+
+    def unfinished(one: date) -> bool:
+        return is_unfinished(setup.journal, one, begun=day is None)
+
+    with exchange_for_session(
+        rules.simulation, setup.state / "exchange.sqlite", simulated, day, lead, unfinished
+    ) as running:
         yield Connection(Credentials("embedded", "embedded"), Endpoints(running.url)), running.clock
 
 

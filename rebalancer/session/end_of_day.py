@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from rebalancer.decide.draft import ID_PREFIX
-from rebalancer.session.calendar import TradingDay
+from rebalancer.session.calendar import TradingDay, day_in_new_york
 from rebalancer.world.clock import Clock
 from rebalancer.world.journal import Journal
 from rebalancer.world.ports import Broker, BrokerOrder, BrokerUnavailable
@@ -20,6 +21,7 @@ from rebalancer.world.ports import Broker, BrokerOrder, BrokerUnavailable
 LOG: Final = logging.getLogger(__name__)
 KIND: Final = "end_of_day"
 EXIT_PAIR: Final = "oco"  # stop and target of a position: they stay over night
+SLOTS_AT_MOST: Final = 500  # more than the slots of any day and the runs by hand in it
 WAIT_STEP_SECONDS: Final = 0.25
 
 
@@ -54,6 +56,30 @@ def close_day(
 def is_closed(journal: Journal, account_id: str, day: date) -> bool:
     """Whether the end-of-day work of a day has been done."""
     return any(event.key == day.isoformat() for event in journal.newest_of_each(KIND, account_id))
+
+
+def is_unfinished(path: Path, day: date, *, begun: bool) -> bool:
+    """Whether no session has closed this day, by the journal at `path`, if there is one. begun: only a day of which a
+    session has run a slot counts."""
+    if not path.exists():
+        return not begun
+    with Journal.open(path, create=False) as journal:
+        latest = journal.latest_events(1)
+        if not latest:
+            return not begun
+        account_id = latest[0].account_id
+        if is_closed(journal, account_id, day):
+            return False
+        return not begun or any(_is_slot_of(c.cycle_id, day) for c in journal.cycles(account_id, SLOTS_AT_MOST))
+
+
+def _is_slot_of(cycle_id: str, day: date) -> bool:
+    """A slot's id is its minute; a run by hand has the id of a second."""
+    try:
+        moment = datetime.strptime(cycle_id, "%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC)
+    except ValueError:
+        return False
+    return day_in_new_york(moment) == day
 
 
 def cancel_leftovers(broker: Broker, clock: Clock, timeout_seconds: float) -> int:
