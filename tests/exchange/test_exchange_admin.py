@@ -221,5 +221,5 @@ def test_the_command_explains_a_bad_file(tmp_path: Path) -> None:
     faults.write_text("rules:\n- kind: explode\n")
     process = served("--faults", str(faults))
     _, words = process.communicate(timeout=600)
-    assert process.returncode == 2
+    assert process.returncode == 78
     assert f"{faults}:2: rules[0].kind: 'explode' is not a kind of fault" in words
