@@ -302,7 +302,7 @@ def kill(
     """Stop everything: nothing is sent until `resume`. The switch is set first; then, on a terminal and without --yes,
     --flatten shows what is held and asks.
 
-    Example: rebalancer kill | rebalancer kill --cancel | rebalancer kill --cancel --flatten --yes
+    Example: rebalancer kill | rebalancer kill --cancel | rebalancer kill --cancel --flatten
     """
     from rebalancer.cli.kill import throw
 
