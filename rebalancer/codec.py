@@ -195,6 +195,7 @@ def _moments(snapshot: Snapshot) -> list[tuple[tuple[str | int, ...], datetime]]
     ]
     found += [(("quotes", i, "at"), quote.at) for i, quote in enumerate(snapshot.quotes)]
     found += [(("stopped_out", symbol), moment) for symbol, moment in snapshot.stopped_out.items()]
+    found += [(("stop_exits", symbol), moment) for symbol, moment in (snapshot.stop_exits or {}).items()]
     found += [(("signals", i, "issued_at"), signal.issued_at) for i, signal in enumerate(snapshot.signals)]
     return found
 

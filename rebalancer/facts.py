@@ -72,7 +72,8 @@ class OpenOrder(NamedTuple):
 
 
 class Instrument(NamedTuple):
-    """What can be traded and how. `volatility` is annualised (0.28 = 28 %); `lot` and `tick` are increments."""
+    """What can be traded and how. `volatility` is annualised (0.28 = 28 %); `lot` and `tick` are increments; `atr` is
+    the average true range of a day, USD per share."""
 
     symbol: str
     asset_class: AssetClass
@@ -84,6 +85,7 @@ class Instrument(NamedTuple):
     sector: str | None = None
     correlation_group: str | None = None
     volatility: float | None = None
+    atr: Decimal | None = None
 
 
 class Quote(NamedTuple):
@@ -136,8 +138,9 @@ class Snapshot(NamedTuple):
     `explanations` are changes since then that have a known cause; `unexplained_before` holds, per symbol, the quantity
     that was read but not explained in the previous cycle: reading it again adopts it. `latched` are the loss limits
     broken earlier in this trading day, with the words said then; `stopped_out` tells when a protective exit last closed
-    a symbol, `closed_by_kill` names those of them that a person's kill closed; `doubt` says why this reading as a whole
-    cannot be the truth, "" when it can.
+    a symbol, `closed_by_kill` names those of them that a person's kill closed, `stop_exits` when a stop did (None:
+    `stopped_out` does not tell stops from targets); `doubt` says why this reading as a whole cannot be the truth, ""
+    when it can.
     """
 
     cycle_id: str
@@ -158,6 +161,7 @@ class Snapshot(NamedTuple):
     stopped_out: Mapping[str, datetime] = {}
     doubt: str = ""
     closed_by_kill: tuple[str, ...] = ()
+    stop_exits: Mapping[str, datetime] | None = None
     schema: Literal["rebalancer.snapshot/1"] = SNAPSHOT_SCHEMA
 
 

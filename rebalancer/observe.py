@@ -112,8 +112,8 @@ def observe(world: World, cycle_id: str | None, *, again: bool = False) -> Obser
         now = broker.now()
     session = open_session(sheet.session, now)
     prices = {q.symbol: price for q in quotes if (price := q.bid or q.last or q.ask) is not None and price > 0}
-    stopped_out, closed_by_kill = _stopped_out(world.journal, account.id, now)
     accepted = are_accepted(world.journal, last)
+    left = _left(world.journal, account.id, now)
     snapshot = Snapshot(
         cycle_id=cycle_id or _by_hand(world.journal, now),
         as_of=now,
@@ -137,8 +137,9 @@ def observe(world: World, cycle_id: str | None, *, again: bool = False) -> Obser
         unexplained_before=last.unexplained if last is not None and not accepted else {},
         kill_switch=world.kill.reason(account.id) is not None,
         latched=latched_since(world.journal, account.id, day_start(session, now)),
-        stopped_out=stopped_out,
-        closed_by_kill=closed_by_kill,
+        stopped_out=left.last,
+        closed_by_kill=left.by_kill,
+        stop_exits=None if left.stops == left.last else left.stops,
     )
     snapshot, read = _with_activities(world, snapshot, last, orders, prices, close_before(now, sheet.closes.days))
     snapshot = snapshot._replace(doubt=doubt(snapshot))
@@ -189,13 +190,21 @@ def _freed(position: Position, resting: Seen) -> Position:
     )
 
 
-def _stopped_out(journal: Journal, account_id: str, now: datetime) -> tuple[dict[str, datetime], tuple[str, ...]]:
-    """When a protective exit last closed each symbol, and which of them were closed by a person's kill; older ones than
-    any signal may be are left out."""
-    exits = journal.recall(account_id, "protective_exit", since=now - SIGNALS_AT_MOST)
-    last = {event.key: event for event in exits if event.key}
+class _Left(NamedTuple):
+    """When a protective exit last closed each symbol, which of them a person's kill closed, and when a stop last did."""
+
+    last: dict[str, datetime]
+    by_kill: tuple[str, ...]
+    stops: dict[str, datetime]
+
+
+def _left(journal: Journal, account_id: str, now: datetime) -> _Left:
+    """What the journal has of exits; older ones than any signal may be are left out."""
+    exits = [(e.key, e) for e in journal.recall(account_id, "protective_exit", since=now - SIGNALS_AT_MOST) if e.key]
+    last = dict(exits)
     killed = sorted(symbol for symbol, event in last.items() if event.body.get("kind") == "flatten")
-    return {symbol: event.at for symbol, event in last.items()}, tuple(killed)
+    stops = {symbol: event.at for symbol, event in exits if event.body.get("kind") == "stop"}
+    return _Left({symbol: event.at for symbol, event in last.items()}, tuple(killed), stops)
 
 
 def _earliest(again: datetime, orders: Sequence[BrokerOrder]) -> datetime:

@@ -73,8 +73,18 @@ class PositionSizing(_Section):
     max_order_value: Money = Field(
         Decimal("15000.0"), description="USD; hard ceiling of an order (reductions: or one lot)"
     )
-    method: Literal["fixed_fraction", "proportional", "inverse_volatility", "equal"] = "fixed_fraction"
+    method: Literal["fixed_fraction", "proportional", "inverse_volatility", "equal", "fixed"] = "fixed_fraction"
+    confidence_scaling: Literal["proportional", "above_75"] = Field(
+        "proportional",
+        description="above_75: nothing opens below 0.75, base size there, max_position_size at 1, linear between",
+    )
+    crypto_floor: Fraction | None = Field(
+        None, description="fraction of buying power; least raw weight of a coin dearer than 10 000 USD; null: none"
+    )
     volatility_target: float = Field(0.30, gt=0, le=5, description="annualised; scales a name by target / its own")
+    volatility_measure: Literal["returns", "atr"] = Field(
+        "returns", description="returns: deviation of daily returns; atr: average true range of a day / price"
+    )
     volatility_scale_min: float = Field(0.5, gt=0, le=1)
     volatility_scale_max: float = Field(1.5, ge=1, le=5)
     allow_short: bool = Field(False, description="false: a negative score means no position")
@@ -135,6 +145,9 @@ class RiskManagement(_Section):
         "reduce_only", description="after a daily loss or drawdown, for the rest of the day"
     )
     max_positions: Count | None = Field(None, description="open positions at most; null: no own limit")
+    max_correlated_positions: Count | None = Field(
+        None, description="open positions of one correlation group at most; null: no own limit"
+    )
     max_stop_distance: Fraction | None = Field(
         None, description="a signal whose stop is farther away opens nothing; null: no own limit"
     )
@@ -169,6 +182,18 @@ class Protection(_Section):
     poll_seconds: Seconds = Field(5, description="between two looks at the prices")
     max_unprotected_seconds: Seconds = Field(60, description="longer without protection: an alert")
     attempts: int = Field(5, ge=1, le=100, description="tries to place protection before a person is asked")
+    stop_type: Literal["stop", "stop_limit"] = Field(
+        "stop", description="stop: an order at the market once the price is reached; stop_limit: a limit order"
+    )
+    stop_limit_offset_bps: float = Field(
+        50, ge=0, le=5000, allow_inf_nan=False, description="stop_limit: basis points of the stop beyond it"
+    )
+    cool_off: Literal["session", "none"] | Annotated[int, Field(ge=1, le=44_640)] = Field(
+        "session", description="after a stop nothing is opened in its symbol: until the next session, none, or minutes"
+    )
+    cool_off_lifted_by_newer_signal: bool = Field(
+        False, description="true: a signal that is newer than the stop opens again"
+    )
 
 
 class SessionDay(_Section):

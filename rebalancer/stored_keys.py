@@ -21,11 +21,21 @@ from rebalancer.documents import canonical_json
 
 RULES_ADDED: Final[Mapping[str, object]] = {
     "execution.exit_threshold": None,
+    "protection.stop_type": "stop",
+    "protection.stop_limit_offset_bps": 50.0,
+    "protection.cool_off": "none",
+    "protection.cool_off_lifted_by_newer_signal": False,
+    "position_sizing.confidence_scaling": "proportional",
+    "position_sizing.crypto_floor": None,
+    "position_sizing.volatility_measure": "returns",
+    "risk_management.max_correlated_positions": None,
 }
 
 SNAPSHOT_ADDED: Final[Mapping[str, object]] = {
     "signals.hold": False,
     "closed_by_kill": [],
+    "instruments.atr": None,
+    "stop_exits": None,
 }
 
 PLAN_ADDED: Final[Mapping[str, object]] = {

@@ -19,13 +19,14 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from rebalancer.decide.admit import Admitted, Prices
-from rebalancer.decide.bar import Bar, bar, named_stop_distance
+from rebalancer.decide.bar import FULL, Bar, bar, named_stop_distance
 from rebalancer.decide.cap import Family, cap_weights
+from rebalancer.decide.cool_off import cool_off
 from rebalancer.decide.glide import glide
 from rebalancer.decide.groups import Groups, group, group_name, side_family
 from rebalancer.decide.lots import largest_trade, most_shares, trade_lot
 from rebalancer.decide.reconcile import Book
-from rebalancer.decide.weigh import Stance, Weighed, weigh
+from rebalancer.decide.weigh import Stance, Weighed, volatility_of, weigh
 from rebalancer.facts import Instrument, Snapshot
 from rebalancer.outcomes import Outcome
 from rebalancer.rules import Rules
@@ -82,7 +83,9 @@ def aim(
         for s in symbols
         if s in book.frozen or (s not in admitted.signals and not _tradable(s, instruments, prices))
     }
-    weighed = {w.symbol: w for w in weigh(admitted.signals, instruments, snapshot.account, rules)}
+    weighed = {
+        w.symbol: w for w in weigh(admitted.signals, instruments, snapshot.account, prices.usable, capital, rules)
+    }
     held_weight = {s: float(qty * prices.usable[s] / capital) for s, qty in book.held.items() if s in prices.usable}
     kept_as_it_is = {
         s: _kept(w, held_weight[s])
@@ -91,7 +94,10 @@ def aim(
     }
     implied = [s for s in symbols if s not in fixed and (s not in weighed or s in kept_as_it_is)]
     holds = rules.execution.unsignalled_positions == "hold" or not admitted.signals
-    rows = [kept_as_it_is.get(s) or _implied(s, held_weight.get(s, 0.0), holds, instruments[s], rules) for s in implied]
+    rows = [
+        kept_as_it_is.get(s) or _implied(s, held_weight.get(s, 0.0), holds, instruments[s], prices.usable[s], rules)
+        for s in implied
+    ]
     unsaid = set(implied)
     spoken = [weighed[s] for s in symbols if s in weighed and s not in fixed and s not in unsaid]
     if leaving is not None:
@@ -102,12 +108,14 @@ def aim(
     first = room.project(rows, {w.symbol: _own_cap(w, admitted, prices, rules) for w in rows})
     own = {w.symbol: _own_cap(w, admitted, prices, rules) for w in spoken}
     occupied = {s for s, qty in [*book.held.items(), *book.worst_case.items()] if qty != 0}
+    clusters = {symbol: names[-1] for symbol, names in groups.of.items()}
+    cooling = cool_off(snapshot, admitted, rules)
     tiny: set[str] = set()
     while True:
-        bars = bar(spoken, admitted, prices, occupied, tiny, rules.risk_management)
+        bars = bar(spoken, admitted, prices, occupied, tiny, clusters, cooling, rules)
         kept = [_barred(w, bars[w.symbol], held_weight.get(w.symbol, 0.0)) if w.symbol in bars else w for w in spoken]
         second = room.copy().project(kept, own)
-        if all(b.outcome is not Outcome.DENIED_POSITIONS for b in bars.values()):
+        if not any(b.outcome in FULL for b in bars.values()):
             break  # there is a place for everyone
         unused = {
             w.symbol
@@ -220,11 +228,13 @@ def _kept(row: Weighed, held_weight: float) -> Weighed:
     return row._replace(raw=held_weight, note=row.note + more)
 
 
-def _implied(symbol: str, held_weight: float, holds: bool, instrument: Instrument, rules: Rules) -> Weighed:
+def _implied(
+    symbol: str, held_weight: float, holds: bool, instrument: Instrument, price: Decimal, rules: Rules
+) -> Weighed:
     """The opinion that silence stands for: stay as it is, or leave."""
-    known = instrument.volatility is not None and instrument.volatility > 0
-    volatility = instrument.volatility if known and instrument.volatility else rules.risk_management.assumed_volatility
-    return Weighed(symbol, held_weight if holds else 0.0, 0.0, 0.0, volatility, known, 1.0, "implied")
+    known = volatility_of(instrument, price, rules)
+    volatility = known or rules.risk_management.assumed_volatility
+    return Weighed(symbol, held_weight if holds else 0.0, 0.0, 0.0, volatility, known is not None, 1.0, "implied")
 
 
 def _barred(row: Weighed, why: Bar, held_weight: float) -> Weighed:

@@ -2,21 +2,25 @@
 
 A barred name may still be reduced. It is barred before the caps are projected, so that it takes no room from others:
 
-1. its stop is farther away than `max_stop_distance`;
-2. there are `max_positions` already. Existing positions come first, then the largest opinions before any cap; a
-   position that is being closed counts until it is gone.
+1. its opinion is not sure enough (`confidence_scaling: above_75`);
+2. a stop has closed it lately (see `cool_off`);
+3. its stop is farther away than `max_stop_distance`;
+4. there are `max_correlated_positions` of its correlation group already, or `max_positions` altogether. Existing
+   positions come first, then the largest opinions before any cap; a position that is being closed counts until it is
+   gone. Names whose correlation is not known count as one group.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
 from typing import NamedTuple
 
 from rebalancer.decide.admit import Admitted, Prices
-from rebalancer.decide.weigh import Weighed
+from rebalancer.decide.weigh import SURE, Weighed
 from rebalancer.outcomes import Outcome
-from rebalancer.rules import RiskManagement
+from rebalancer.rules import RiskManagement, Rules
 from rebalancer.values import decimal_near
 
 
@@ -27,46 +31,82 @@ class Bar(NamedTuple):
     because: str
 
 
+FULL = (Outcome.DENIED_CORRELATED_POSITIONS, Outcome.DENIED_POSITIONS)  # for want of a place
+
+
 def bar(
     weighed: Sequence[Weighed],
     admitted: Admitted,
     prices: Prices,
     occupied: Set[str],
     passed_over: Set[str],
-    risk: RiskManagement,
+    clusters: Mapping[str, str],
+    cooling: Mapping[str, Bar],
+    rules: Rules,
 ) -> Mapping[str, Bar]:
     """All barred symbols among the weighed ones.
 
     occupied: symbols that are held, or may come to be by an open order. passed_over: new names that would end too
-    small to trade; they take no place.
+    small to trade; they take no place. clusters: the correlation group of every symbol. cooling: see `cool_off`.
     """
-    found = (
-        {} if risk.max_stop_distance is None else _far_stops(weighed, admitted, prices, risk, risk.max_stop_distance)
-    )
-    if risk.max_positions is None:
-        return found
-    new = [w for w in weighed if w.raw != 0 and w.symbol not in occupied and w.symbol not in found]
-    ranked = sorted(new, key=lambda w: (-abs(w.raw), w.symbol))
-    for symbol in sorted(passed_over):
-        found[symbol] = Bar(Outcome.HELD_BELOW_MINIMUM, "under the caps too small to trade: its place goes to another")
-    served = [w.symbol for w in ranked if w.symbol not in passed_over]
-    free = max(risk.max_positions - len(occupied), 0)
-    for symbol in served[free:]:
-        found[symbol] = Bar(
-            Outcome.DENIED_POSITIONS,
-            f"{len(occupied)} of at most {risk.max_positions} positions are held"
-            + (f" and {free} are opened with larger opinions" if free else ""),
-        )
+    wanted = [w for w in weighed if w.raw != 0]
+    risk = rules.risk_management
+    found = {} if risk.max_stop_distance is None else _far_stops(wanted, admitted, prices, risk, risk.max_stop_distance)
+    found |= {w.symbol: cooling[w.symbol] for w in wanted if w.symbol in cooling}
+    if rules.position_sizing.confidence_scaling == "above_75":
+        found |= {w.symbol: _unsure(w) for w in wanted if w.confidence < SURE}
+    new = [w for w in wanted if w.symbol not in occupied and w.symbol not in found]
+    return found | _crowded(new, occupied, passed_over, clusters, risk)
+
+
+def _unsure(row: Weighed) -> Bar:
+    said = f"confidence {row.confidence:.2f} is below {SURE:.2f} (position_sizing.confidence_scaling above_75)"
+    return Bar(Outcome.HELD_NEUTRAL, said)
+
+
+def _crowded(
+    new: Sequence[Weighed],
+    occupied: Set[str],
+    passed_over: Set[str],
+    clusters: Mapping[str, str],
+    risk: RiskManagement,
+) -> dict[str, Bar]:
+    """The new names for which there is no place, the largest opinions served first."""
+    alike, every = risk.max_correlated_positions, risk.max_positions
+    if alike is None and every is None:
+        return {}
+    found = {
+        symbol: Bar(Outcome.HELD_BELOW_MINIMUM, "under the caps too small to trade: its place goes to another")
+        for symbol in sorted(passed_over)
+    }
+    held = Counter(clusters[symbol] for symbol in occupied)
+    opened: Counter[str] = Counter()
+    for row in sorted(new, key=lambda w: (-abs(w.raw), w.symbol)):
+        name = clusters[row.symbol]
+        if row.symbol in passed_over:
+            continue
+        if alike is not None and held[name] + opened[name] >= alike:
+            said = f"{held[name]} of at most {alike} positions of {name.replace(':', ' group ', 1)} are held"
+            found[row.symbol] = Bar(Outcome.DENIED_CORRELATED_POSITIONS, said + _larger(opened[name]))
+        elif every is not None and len(occupied) + opened.total() >= every:
+            said = f"{len(occupied)} of at most {every} positions are held"
+            found[row.symbol] = Bar(Outcome.DENIED_POSITIONS, said + _larger(opened.total()))
+        else:
+            opened[name] += 1
     return found
 
 
+def _larger(count: int) -> str:
+    return f" and {count} are opened with larger opinions" if count else ""
+
+
 def _far_stops(
-    weighed: Sequence[Weighed], admitted: Admitted, prices: Prices, risk: RiskManagement, most: float
+    wanted: Sequence[Weighed], admitted: Admitted, prices: Prices, risk: RiskManagement, most: float
 ) -> dict[str, Bar]:
     found: dict[str, Bar] = {}
-    for row in weighed:
+    for row in wanted:
         distance = stop_distance(row.symbol, admitted, prices, risk, is_long=row.raw >= 0)
-        if row.raw != 0 and not distance <= decimal_near(most):
+        if not distance <= decimal_near(most):
             said = f"the stop is {distance:.2%} away; the limit is {most:.2%}"
             found[row.symbol] = Bar(Outcome.DENIED_STOP_DISTANCE, said)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
 
@@ -58,6 +59,8 @@ def measure(
         uses.append(LimitUse("drawdown", risk.max_drawdown, now, now, binds))
     if risk.max_positions is not None:
         uses.append(_positions(snapshot, aims, orders, risk.max_positions))
+    if risk.max_correlated_positions is not None:
+        uses += _correlated(snapshot, aims, orders, risk.max_correlated_positions)
     reasons = {d.outcome for d in denied.values()}
     sent, count = snapshot.day.orders_sent, len(orders)
     uses.append(
@@ -79,12 +82,33 @@ def measure(
 
 def _positions(snapshot: Snapshot, aims: Aims, orders: Sequence[Order], most: int) -> LimitUse:
     """The number of positions; after: with every order filled."""
+    before, after = _held(snapshot, orders)
+    binds = any(a.denial is Outcome.DENIED_POSITIONS for a in aims.targets)
+    return LimitUse("positions", most, len(before), len(after), binds)
+
+
+def _correlated(snapshot: Snapshot, aims: Aims, orders: Sequence[Order], most: int) -> list[LimitUse]:
+    """The same for every correlation group of which anything is held or ordered, or to which the limit said no."""
+    before, after = (
+        Counter(aims.groups.of[symbol][-1] for symbol in some if symbol in aims.groups.of)
+        for some in _held(snapshot, orders)
+    )
+    full = {aims.groups.of[a.symbol][-1] for a in aims.targets if a.denial is Outcome.DENIED_CORRELATED_POSITIONS}
+    return [
+        LimitUse(
+            name.replace("correlation:", "correlated_positions:", 1), most, before[name], after[name], name in full
+        )
+        for name in sorted({*before, *after, *full})
+    ]
+
+
+def _held(snapshot: Snapshot, orders: Sequence[Order]) -> tuple[list[str], list[str]]:
+    """The symbols that are held, and those that are with every order filled."""
     held = {p.symbol: p.qty for p in snapshot.positions if p.qty != 0}
     after = dict(held)
     for order in orders:
         after[order.symbol] = after.get(order.symbol, ZERO) + (order.qty if order.side == "buy" else -order.qty)
-    binds = any(a.denial is Outcome.DENIED_POSITIONS for a in aims.targets)
-    return LimitUse("positions", most, len(held), sum(qty != 0 for qty in after.values()), binds)
+    return list(held), [symbol for symbol, qty in after.items() if qty != 0]
 
 
 def _fraction(money: Decimal, capital: Decimal) -> float:

@@ -7,28 +7,36 @@ what becomes of a position then is its `stance`:
     neutral   too weak to support a position: `neutral_signals` says whether it is closed or kept
     keep      between `exit_threshold` and `signal_threshold`, or every source says hold: kept as it is
 
-Then one of four sizing methods, all in signed fractions of capital:
+Then one of five sizing methods, all in signed fractions of capital:
 
-    fixed_fraction      base_position_size x |score| x confidence x volatility scale, at most max_position_size
-    proportional        |strength| / sum of all |strength|, of max_total_exposure
+    fixed_fraction      base_position_size x |score| x certainty x volatility scale, at most max_position_size
+    proportional        |score| x certainty / sum of all, of max_total_exposure
     inverse_volatility  (1 / volatility) / sum of all, of max_total_exposure
     equal               1 / number of names, of max_total_exposure
+    fixed               base_position_size, whatever score, confidence and volatility are
 
-The volatility scale is volatility_target / volatility within its bounds; a name whose volatility is unknown is taken
-to be as volatile as `assumed_volatility`.
+The certainty is the confidence itself, or, `above_75`, what takes the base size to the largest between 0.75 and 1. The
+volatility scale is volatility_target / volatility within its bounds; a name whose volatility is unknown is taken to be
+as volatile as `assumed_volatility`. At last a dear coin gets `crypto_floor`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple, assert_never
+from decimal import Decimal
+from math import sqrt
+from typing import Final, Literal, NamedTuple, assert_never
 
 import numpy as np
 
 from rebalancer.decide.cap import Floats
 from rebalancer.facts import Account, Instrument, Signal
 from rebalancer.outcomes import Outcome
-from rebalancer.rules import Rules
+from rebalancer.rules import PositionSizing, Rules
+
+SURE: Final = 0.75  # confidence from which on `above_75` opens a position
+DEAR_COIN: Final = Decimal(10_000)  # USD; a coin dearer than this gets `crypto_floor`
+TRADING_DAYS_A_YEAR: Final = 252
 
 Stance = Literal["", "flat", "neutral", "keep"]
 
@@ -53,26 +61,34 @@ def weigh(
     signals: Mapping[str, tuple[Signal, ...]],
     instruments: Mapping[str, Instrument],
     account: Account,
+    prices: Mapping[str, Decimal],
+    capital: Decimal,
     rules: Rules,
 ) -> tuple[Weighed, ...]:
-    """Weigh every admitted symbol, in sorted order. Raw weights are signed fractions of capital."""
+    """Weigh every admitted symbol, in sorted order. Raw weights are signed fractions of capital, USD; `prices` are
+    mid prices, USD."""
     sizing, risk = rules.position_sizing, rules.risk_management
     rows: list[tuple[str, float, float, float, bool, str]] = []
     stances: dict[str, Stance] = {}
     for symbol, group in sorted(signals.items()):
         opinion, trust = _consensus(group, rules.signals.source_weights)
-        known = instruments[symbol].volatility
-        usable = known is not None and known > 0
+        known = volatility_of(instruments[symbol], prices.get(symbol), rules)
         stances[symbol], note = _stance(group, opinion, trust, rules)
         if not note and opinion < 0 and (reason := why_not_short(instruments[symbol], account, rules)):
             note = reason
-        rows.append((symbol, opinion, trust, known if usable and known else risk.assumed_volatility, usable, note))
+        rows.append((symbol, opinion, trust, known or risk.assumed_volatility, known is not None, note))
     score = np.array([row[1] for row in rows])
     confidence = np.array([row[2] for row in rows])
     volatility = np.array([row[3] for row in rows])
     active = np.array([row[5] == "" for row in rows], dtype=bool)
     scale = np.clip(sizing.volatility_target / volatility, sizing.volatility_scale_min, sizing.volatility_scale_max)
+    if sizing.method == "fixed":
+        scale = np.ones_like(score)
     size = np.where(active, _sizes(score, confidence, volatility, scale, active, rules), 0.0)
+    if sizing.crypto_floor is not None and capital > 0:
+        floor = sizing.crypto_floor * max(float(account.buying_power / capital), 0.0)
+        dear = np.array([_is_dear_coin(instruments[row[0]], prices) for row in rows], dtype=bool)
+        size = np.where(dear & (size > 0), np.maximum(size, floor), size)
     raw = np.where(size > 0, np.copysign(size, score), 0.0)
     return tuple(
         Weighed(
@@ -89,6 +105,20 @@ def weigh(
         )
         for i, (symbol, s, c, v, known, note) in enumerate(rows)
     )
+
+
+def volatility_of(instrument: Instrument, price: Decimal | None, rules: Rules) -> float | None:
+    """The annualised volatility of a name by the measure in force; None when it is not known.
+
+    `atr` takes the average true range of a day as the daily move, as a fraction of the price. It is wider than the
+    deviation of daily returns: 1.6 times for a random walk.
+    """
+    if rules.position_sizing.volatility_measure == "returns":
+        known = instrument.volatility
+        return known if known is not None and known > 0 else None
+    if instrument.atr is None or price is None or not instrument.atr > 0:
+        return None
+    return float(instrument.atr / price) * sqrt(TRADING_DAYS_A_YEAR)
 
 
 def why_not_short(instrument: Instrument, account: Account, rules: Rules) -> str:
@@ -163,16 +193,32 @@ def _sizes(
     sizing = rules.position_sizing
     match sizing.method:
         case "fixed_fraction":
-            wanted = sizing.base_position_size * np.abs(score) * confidence * scale
+            wanted = sizing.base_position_size * np.abs(score) * _certainty(confidence, sizing) * scale
             return np.minimum(wanted, sizing.max_position_size)
         case "proportional":
-            return _shares(np.where(active, np.abs(score) * confidence, 0.0)) * sizing.max_total_exposure
+            strength = np.abs(score) * _certainty(confidence, sizing)
+            return _shares(np.where(active, strength, 0.0)) * sizing.max_total_exposure
         case "inverse_volatility":
             return _shares(np.where(active, 1 / volatility, 0.0)) * sizing.max_total_exposure
         case "equal":
             return _shares(np.where(active, 1.0, 0.0)) * sizing.max_total_exposure
+        case "fixed":
+            return np.full_like(score, sizing.base_position_size)
         case method:
             assert_never(method)
+
+
+def _certainty(confidence: Floats, sizing: PositionSizing) -> Floats:
+    """What the base size is multiplied by for confidence. What is too unsure to open counts as just sure enough: it may
+    keep as much."""
+    if sizing.confidence_scaling == "proportional":
+        return confidence
+    surer = np.clip((confidence - SURE) / (1 - SURE), 0.0, 1.0)
+    return 1 + surer * (sizing.max_position_size / sizing.base_position_size - 1)
+
+
+def _is_dear_coin(instrument: Instrument, prices: Mapping[str, Decimal]) -> bool:
+    return instrument.asset_class == "crypto" and prices.get(instrument.symbol, DEAR_COIN) > DEAR_COIN
 
 
 def _shares(parts: Floats) -> Floats:

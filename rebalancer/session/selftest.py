@@ -32,6 +32,7 @@ PLAN_WIDE: Final[Mapping[str, Mapping[str, Any]]] = {
     "position_sizing": {
         **WIDE["position_sizing"], "max_trade_size": Decimal(HUGE**2), "min_trade_size": SMALLEST,
         "max_long_exposure": None, "max_short_exposure": None, "base_position_size": 1e6, "method": "fixed_fraction",
+        "confidence_scaling": "proportional", "crypto_floor": None, "volatility_measure": "returns",
         "volatility_scale_min": 1.0, "volatility_scale_max": 1.0, "fractional": False,
         "no_trade_band": NoTradeBand(absolute=0.0, relative=0.0),
     },
@@ -40,6 +41,7 @@ PLAN_WIDE: Final[Mapping[str, Mapping[str, Any]]] = {
         "max_trade_heat": float(HUGE), "max_sector_exposure": float(HUGE), "sector_limits": {},
         "max_unknown_sector_exposure": float(HUGE), "max_correlation_exposure": float(HUGE),
         "max_frozen_exposure": float(HUGE), "buying_power_buffer": 0.0, "max_positions": None,
+        "max_correlated_positions": None,
         "max_stop_distance": None, "max_overnight_leverage": float(HUGE), "overnight_glide_minutes": 0,
         "flat_by_minutes_before_close": None, "on_breach": "reduce_only",
     },
@@ -212,7 +214,17 @@ def _many(rules: Rules) -> Scene:
 
 
 def _full(rules: Rules) -> Scene:
-    names = [f"OLD{n}" for n in range((rules.risk_management.max_positions or 1) - 1)]
+    return _crowd(rules, (rules.risk_management.max_positions or 1) - 1)
+
+
+def _alike(rules: Rules) -> Scene:
+    scene = _crowd(rules, (rules.risk_management.max_correlated_positions or 1) - 1)
+    alike = tuple(i._replace(correlation_group="group") for i in scene.snapshot.instruments)
+    return Scene(scene.snapshot._replace(instruments=alike))
+
+
+def _crowd(rules: Rules, count: int) -> Scene:
+    names = [f"OLD{n}" for n in range(count)]
     snapshot = _snapshot(rules)
     return Scene(
         snapshot._replace(
@@ -286,6 +298,7 @@ PLAN_PROBES: Final[Mapping[str, PlanProbe]] = {
     _risk("max_frozen_exposure"): PlanProbe(_unexplained, halts=lambda _: True),
     _risk("buying_power_buffer"): PlanProbe(_poor, off=lambda value: value == 0),
     _risk("max_positions"): PlanProbe(_full),
+    _risk("max_correlated_positions"): PlanProbe(_alike),
     _risk("max_stop_distance"): PlanProbe(_stopped_far, off=lambda value: value is None or value >= 1),
     _risk("max_overnight_leverage"): PlanProbe(_plain),
     _risk("flat_by_minutes_before_close"): PlanProbe(_late),

@@ -134,12 +134,22 @@ class Activity(NamedTuple):
     on: date
 
 
+class DayBar(NamedTuple):
+    """One finished day of one symbol, USD per share; a price that is missing is NaN."""
+
+    close: float
+    high: float
+    low: float
+
+
 class DailyCloses(NamedTuple):
-    """Daily closing prices, oldest first, one row per symbol; a day without a bar is NaN."""
+    """Daily closing prices, oldest first, one row per symbol; a day without a bar is NaN. `bars` has the finished days
+    of each symbol with their highs and lows, oldest first, as they came."""
 
     symbols: tuple[str, ...]
     days: tuple[date, ...]
     closes: Mapping[str, tuple[float, ...]]
+    bars: Mapping[str, tuple[DayBar, ...]] = {}
 
 
 class BrokerClock(NamedTuple):

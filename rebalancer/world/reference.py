@@ -13,8 +13,9 @@ import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from rebalancer.documents import BadDocument, plain, read_json, sha256
@@ -25,7 +26,7 @@ from rebalancer.values import decimal_of, utc_of
 from rebalancer.world.files import put_whole
 from rebalancer.world.ports import DailyCloses, ReadBroker
 from rebalancer.world.sectors import SectorRow
-from rebalancer.world.statistics import correlation_groups, volatilities
+from rebalancer.world.statistics import correlation_groups, true_ranges, volatilities
 
 CLOSES_DAYS: Final = 260  # a year of daily closes: enough for the volatility and for the sample signals
 SHEET_SCHEMA: Final = "rebalancer.sheet/1"
@@ -77,11 +78,12 @@ class Reference:
         together = self._broker.daily_closes([*traded, *extra], CLOSES_DAYS)
         closes, benchmark = apart(together, extra, coins(known.values()))
         volatility = volatilities(closes)
+        ranges = true_ranges(closes) if self._rules.position_sizing.volatility_measure == "atr" else {}
         groups = correlation_groups(closes, self._rules.risk_management.correlation_threshold)
         return Sheet(
             clock.session,
             tuple(symbols),
-            tuple(self._described(i, volatility, groups) for i in found),
+            tuple(self._described(i, volatility, ranges, groups) for i in found),
             closes,
             benchmark,
         )
@@ -96,7 +98,11 @@ class Reference:
         return [name] if any(known[symbol].asset_class == kind for symbol in traded) else []
 
     def _described(
-        self, instrument: Instrument, volatility: Mapping[str, float], groups: Mapping[str, str]
+        self,
+        instrument: Instrument,
+        volatility: Mapping[str, float],
+        ranges: Mapping[str, Decimal],
+        groups: Mapping[str, str],
     ) -> Instrument:
         row = self._sectors.get(instrument.symbol)
         given = row.correlation_group if row is not None else None
@@ -104,6 +110,7 @@ class Reference:
             sector=row.sector if row is not None else None,
             correlation_group=given or groups.get(instrument.symbol),
             volatility=volatility.get(instrument.symbol),
+            atr=ranges.get(instrument.symbol),
         )
 
     def _stored(self) -> Sheet | None:
@@ -139,7 +146,8 @@ class Reference:
         """What the sheet depends on beside the broker."""
         rows = sorted((s, r.sector, r.correlation_group or "") for s, r in self._sectors.items())
         threshold, benchmark = self._rules.risk_management.correlation_threshold, self._rules.reporting.benchmark
-        return f"{sha256(json.dumps(rows))[:16]}:{threshold}:{benchmark}"
+        measure = self._rules.position_sizing.volatility_measure
+        return f"{sha256(json.dumps(rows))[:16]}:{threshold}:{benchmark}:{measure}"
 
 
 def apart(closes: DailyCloses, extra: Sequence[str], pairs: Set[str]) -> tuple[DailyCloses, DailyCloses]:
@@ -154,6 +162,7 @@ def apart(closes: DailyCloses, extra: Sequence[str], pairs: Set[str]) -> tuple[D
         names,
         tuple(closes.days[i] for i in days),
         {s: tuple(closes.closes[s][i] for i in days) for s in names},
+        {s: bars for s, bars in closes.bars.items() if s not in extra},
     )
     rows = {s: closes.closes[s] for s in extra if s in closes.closes}
     known = any(c == c for row in rows.values() for c in row)
@@ -180,12 +189,16 @@ def _sheet_of(found: Mapping[str, object]) -> Sheet:
     return Sheet(
         Session(bool(session["is_open"]), utc_of(session["open"]), utc_of(session["close"])),
         tuple(asked),
-        tuple(
-            Instrument(**{**row, "lot": decimal_of(row["lot"]), "tick": decimal_of(row["tick"])}) for row in instruments
-        ),
+        tuple(_instrument_of(row) for row in instruments),
         _closes_of(found),
         _closes_of(benchmark),
     )
+
+
+def _instrument_of(row: Mapping[str, Any]) -> Instrument:
+    atr = row["atr"]
+    numbers = {"lot": decimal_of(row["lot"]), "tick": decimal_of(row["tick"])}
+    return Instrument(**{**row, **numbers, "atr": None if atr is None else decimal_of(atr)})
 
 
 def _closes_of(found: Mapping[str, object]) -> DailyCloses:

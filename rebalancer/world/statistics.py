@@ -1,12 +1,13 @@
-"""Volatilities and correlation groups from daily closes.
+"""Volatilities and correlation groups from daily closes, average true ranges from daily bars.
 
-Both are plain sample statistics of daily log returns. A name with too little history has neither, and then the rules
-take the careful assumption.
+The first two are plain sample statistics of daily log returns. A name with too little history has none of them, and
+then the rules take the careful assumption.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,9 @@ from rebalancer.world.ports import DailyCloses
 TRADING_DAYS_A_YEAR: Final = 252
 RETURNS_MIN: Final = 40  # fewer daily returns than this say nothing
 RETURNS_USED: Final = 120  # about half a year: old enough to be stable, young enough to be true
+ATR_DAYS: Final = 14  # as Wilder defined it ("New Concepts in Technical Trading Systems", 1978)
+ATR_STEP: Final = Decimal("0.0001")  # USD
+ATR_MOST: Final = 1e12  # USD; more is no price
 
 
 def volatilities(closes: DailyCloses) -> Mapping[str, float]:
@@ -28,6 +32,25 @@ def volatilities(closes: DailyCloses) -> Mapping[str, float]:
             spread = float(np.std(returns, ddof=1)) * TRADING_DAYS_A_YEAR**0.5
             if np.isfinite(spread) and spread > 0:
                 found[symbol] = round(spread, 6)
+    return found
+
+
+def true_ranges(closes: DailyCloses) -> Mapping[str, Decimal]:
+    """Wilder's average true range of a day per symbol, USD per share, rounded to 0.0001; a symbol with too few bars is
+    absent. Bars without all three prices are passed over."""
+    found: dict[str, Decimal] = {}
+    for symbol, bars in closes.bars.items():
+        prices = np.array(bars[-RETURNS_USED - 1 :], dtype=np.float64).reshape(-1, 3)
+        close, high, low = prices[np.isfinite(prices).all(axis=1)].T
+        ranges = np.maximum(high[1:], close[:-1]) - np.minimum(low[1:], close[:-1])
+        if ranges.size < ATR_DAYS:
+            continue
+        average = float(ranges[:ATR_DAYS].mean())
+        for one in ranges[ATR_DAYS:].tolist():
+            average += (one - average) / ATR_DAYS
+        rounded = Decimal(repr(average)).quantize(ATR_STEP) if 0 < average < ATR_MOST else Decimal(0)
+        if rounded > 0:
+            found[symbol] = rounded
     return found
 
 

@@ -135,7 +135,7 @@ def test_a_closed_position_leaves_no_orphan(rig: Rig) -> None:
 
 
 def test_an_exit_that_filled_between_cycles_is_ours_and_the_old_signal_does_not_reenter(rig: Rig) -> None:
-    close = guarded(protection__take_profit=0.0005, protection__stop_loss=0.0005)
+    close = guarded(protection__take_profit=0.0005, protection__stop_loss=0.0005, protection__cool_off="none")
     cycle(rig, {"KO": 1.0}, close, later_seconds=0)
     process = rig.process(rules=close)
     old = (Signal("old", "KO", 1.0, 1.0, "external", process.world.broker.now()),)
@@ -149,6 +149,27 @@ def test_an_exit_that_filled_between_cycles_is_ours_and_the_old_signal_does_not_
     assert [(v.symbol, v.outcome) for v in done.verdicts] == [("KO", Outcome.DENIED_STOPPED_OUT)]
     again = cycle(rig, {"KO": 1.0}, close, later_seconds=0)
     assert [(o.symbol, o.side) for o in again.orders] == [("KO", "buy")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "far", "outcome"),
+    [("stop", "protection__take_profit", Outcome.DENIED_COOL_OFF), ("target", "protection__stop_loss", Outcome.FILLED)],
+)
+def test_after_a_stop_a_newer_signal_waits_and_after_a_target_it_does_not(
+    rig: Rig, kind: str, far: str, outcome: Outcome
+) -> None:
+    near = {"protection__take_profit": 0.0005, "protection__stop_loss": 0.0005} | {far: 0.9}
+    close = guarded(**near)
+    cycle(rig, {"KO": 1.0}, close, later_seconds=0)
+    for _ in range(300):
+        rig.exchange.clock.advance(60)
+        if not held(rig):
+            break
+    cycle(rig, {}, close)  # books the exit
+    exits = [e.body["kind"] for e in rig.process(rules=close).world.journal.recall(rig.account_id, "protective_exit")]
+    assert exits == [kind]
+    again = cycle(rig, {"KO": 1.0}, close, later_seconds=0)
+    assert [(v.symbol, v.outcome) for v in again.verdicts] == [("KO", outcome)]
 
 
 def test_a_symbol_whose_exits_cannot_be_cancelled_does_not_trade_and_says_why(rig: Rig) -> None:

@@ -5,12 +5,25 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from rebalancer.facts import Session
+from rebalancer.facts import Quote, Session
 from rebalancer.outcomes import Outcome
 from tests.decide.cases import Case
-from tests.decide.examples import ACCOUNT, NOW, book, signal
+from tests.decide.examples import ACCOUNT, NOW, book, instrument, quote, signal
 
 D = Decimal
+
+
+ALIKE = (
+    instrument("A", correlation_group="g"),
+    instrument("B", correlation_group="g"),
+    instrument("C", correlation_group="h"),
+)
+COIN = instrument("A", asset_class="crypto", fractionable=True, shortable=False, lot=D("0.0001"))
+
+
+def dear(price: str) -> Quote:
+    """A quote of A at this price, bid and ask a cent around it."""
+    return quote("A", bid=D(price) - D("0.01"), ask=D(price) + D("0.01"), last=D(price))
 
 
 def closing(minutes: float) -> Session:
@@ -18,6 +31,8 @@ def closing(minutes: float) -> Session:
     return Session(True, NOW - timedelta(hours=3), NOW + timedelta(minutes=minutes))
 
 
+BEFORE = NOW - timedelta(minutes=1, seconds=1)
+STOPPED = "a stop closed it at 15:33:59 UTC"
 LOST = "2.31% lost today; the limit is 2.00%"
 
 DAY = [
@@ -123,11 +138,79 @@ DAY = [
         {"stopped_out": {"A": NOW - timedelta(minutes=1)}, "closed_by_kill": ("A",)},
     ),
     Case(
-        "a newer opinion opens again",
+        "a newer opinion does not lift the cool-off",
+        Outcome.DENIED_COOL_OFF,
+        f"{STOPPED}; nothing is opened until the next session (protection.cool_off)",
+        "",
+        {"stopped_out": {"A": BEFORE}},
+    ),
+    Case(
+        "it lifts it where that is said",
         Outcome.PLANNED,
         "score +1.00 x confidence 1.00; 200 shares to buy",
         "buy 200 A",
-        {"stopped_out": {"A": NOW - timedelta(minutes=1, seconds=1)}},
+        {"stopped_out": {"A": BEFORE}},
+        {"protection": {"cool_off_lifted_by_newer_signal": True}},
+    ),
+    Case(
+        "no cool-off",
+        Outcome.PLANNED,
+        "score +1.00 x confidence 1.00; 200 shares to buy",
+        "buy 200 A",
+        {"stopped_out": {"A": BEFORE}},
+        {"protection": {"cool_off": "none"}},
+    ),
+    Case(
+        "a stop in the session before",
+        Outcome.PLANNED,
+        "score +1.00 x confidence 1.00; 200 shares to buy",
+        "buy 200 A",
+        {"stopped_out": {"A": NOW - timedelta(hours=1, seconds=1)}},
+    ),
+    Case(
+        "a target begins no cool-off",
+        Outcome.PLANNED,
+        "score +1.00 x confidence 1.00; 200 shares to buy",
+        "buy 200 A",
+        {"stopped_out": {"A": BEFORE}, "stop_exits": {}},
+    ),
+    Case(
+        "a cool-off of minutes",
+        Outcome.DENIED_COOL_OFF,
+        f"{STOPPED}; nothing is opened until 2026-11-20 15:35:59 UTC (protection.cool_off)",
+        "",
+        {"stopped_out": {"A": BEFORE}},
+        {"protection": {"cool_off": 2}},
+    ),
+    Case(
+        "the minutes are over",
+        Outcome.PLANNED,
+        "score +1.00 x confidence 1.00; 200 shares to buy",
+        "buy 200 A",
+        {"stopped_out": {"A": BEFORE}},
+        {"protection": {"cool_off": 1}},
+    ),
+    Case(
+        "a coin cools off for a day",
+        Outcome.DENIED_COOL_OFF,
+        "a stop closed it at 15:35:01 UTC; nothing is opened until 2026-11-20 15:35:01 UTC (protection.cool_off)",
+        "",
+        {"stopped_out": {"A": NOW - timedelta(hours=23, minutes=59, seconds=59)},
+         "instruments": (instrument("A", asset_class="crypto"), instrument("B"), instrument("C"))},
+    ),
+    Case(
+        "what was bought by hand after a stop is not enlarged",
+        Outcome.DENIED_COOL_OFF,
+        f"{STOPPED}; nothing is opened until the next session (protection.cool_off)",
+        "",
+        {"stopped_out": {"A": BEFORE}, "positions": book(A="100")},
+    ),
+    Case(
+        "but reduced",
+        Outcome.PLANNED,
+        "neutral: |score x confidence| 0.000 is below the threshold; 100 shares to sell",
+        "sell 100 A",
+        {"stopped_out": {"A": BEFORE}, "positions": book(A="100"), "signals": (signal("A", 0.0),)},
     ),
     Case(
         "the stop is too far away",
@@ -192,6 +275,126 @@ DAY = [
         "buy 100 A",
         {"positions": book(A="100", C="100"), "signals": (signal("A"), signal("B"))},
         {"risk_management": {"max_positions": 2}},
+    ),
+    Case(
+        "one place in the group, and a larger opinion",
+        Outcome.DENIED_CORRELATED_POSITIONS,
+        "0 of at most 1 positions of correlation group g are held and 1 are opened with larger opinions",
+        "buy 200 B, buy 40 C",
+        {"signals": (signal("A", 0.5), signal("B"), signal("C", 0.2)), "instruments": ALIKE},
+        {"risk_management": {"max_correlated_positions": 1}},
+    ),
+    Case(
+        "a position that is closed keeps its place in the group until it is gone",
+        Outcome.DENIED_CORRELATED_POSITIONS,
+        "1 of at most 1 positions of correlation group g are held",
+        "sell 100 B",
+        {"signals": (signal("A"), signal("B", 0.0)), "instruments": ALIKE, "positions": book(B="100")},
+        {"risk_management": {"max_correlated_positions": 1}},
+    ),
+    Case(
+        "a full group leaves the place to another",
+        Outcome.DENIED_CORRELATED_POSITIONS,
+        "0 of at most 1 positions of correlation group g are held and 1 are opened with larger opinions",
+        "buy 200 B, buy 40 C",
+        {"signals": (signal("A", 0.5), signal("B"), signal("C", 0.2)), "instruments": ALIKE},
+        {"risk_management": {"max_correlated_positions": 1, "max_positions": 2}},
+    ),
+    Case(
+        "nobody knows what these move with",
+        Outcome.DENIED_CORRELATED_POSITIONS,
+        "1 of at most 1 positions of correlation group unknown are held",
+        "",
+        {"instruments": tuple(instrument(s, correlation_group=None) for s in "ABC"), "positions": book(C="100")},
+        {"risk_management": {"max_correlated_positions": 1}},
+    ),
+    Case(
+        "exactly the base size, however small the opinion",
+        Outcome.PLANNED,
+        "score +0.20 x confidence 0.50; 60 shares to buy",
+        "buy 60 A",
+        {"signals": (signal("A", 0.2, confidence=0.5),), "instruments": (instrument("A", volatility=0.9),)},
+        {"position_sizing": {"method": "fixed", "base_position_size": 0.03}},
+    ),
+    Case(
+        "sure enough for the base size",
+        Outcome.PLANNED,
+        "score +1.00 x confidence 0.75; 200 shares to buy",
+        "buy 200 A",
+        {"signals": (signal("A", confidence=0.75),)},
+        {"position_sizing": {"confidence_scaling": "above_75"}},
+    ),
+    Case(
+        "half as sure again",
+        Outcome.PLANNED,
+        "score +1.00 x confidence 0.88; 250 shares to buy",
+        "buy 250 A",
+        {"signals": (signal("A", confidence=0.875),)},
+        {"position_sizing": {"confidence_scaling": "above_75"}, "execution": {}},
+    ),
+    Case(
+        "certain",
+        Outcome.PLANNED,
+        "score +1.00 x confidence 1.00; max_position_size 15.0%; 300 shares to buy",
+        "buy 300 A",
+        {},
+        {"position_sizing": {"confidence_scaling": "above_75", "max_trade_size": "15000"}},
+    ),
+    Case(
+        "not sure enough to open",
+        Outcome.HELD_NEUTRAL,
+        "confidence 0.74 is below 0.75 (position_sizing.confidence_scaling above_75)",
+        "",
+        {"signals": (signal("A", confidence=0.74),)},
+        {"position_sizing": {"confidence_scaling": "above_75"}},
+    ),
+    Case(
+        "not sure enough to keep more than that",
+        Outcome.PLANNED,
+        "score +1.00 x confidence 0.74; 100 shares to sell",
+        "sell 100 A",
+        {"signals": (signal("A", confidence=0.74),), "positions": book(A="300")},
+        {"position_sizing": {"confidence_scaling": "above_75"}},
+    ),
+    Case(
+        "no method opens what is not sure enough",
+        Outcome.HELD_NEUTRAL,
+        "confidence 0.50 is below 0.75 (position_sizing.confidence_scaling above_75)",
+        "",
+        {"signals": (signal("A", confidence=0.5),)},
+        {"position_sizing": {"confidence_scaling": "above_75", "method": "equal"}},
+    ),
+    Case(
+        "twice as wide a day is half the weight",
+        Outcome.PLANNED,
+        "score +1.00 x confidence 1.00; 100 shares to buy",
+        "buy 100 A",
+        {"instruments": (instrument("A", atr=D("1.8898")),)},
+        {"position_sizing": {"volatility_measure": "atr"}},
+    ),
+    Case(
+        "a width that nobody knows counts as wild",
+        Outcome.PLANNED,
+        "score +1.00 x confidence 1.00; max_position_risk 5.0%; 100 shares to buy",
+        "buy 100 A",
+        {"instruments": (instrument("A", atr=D(0)),)},
+        {"position_sizing": {"volatility_measure": "atr"}},
+    ),
+    Case(
+        "a dear coin is worth half a per cent of the buying power",
+        Outcome.PLANNED,
+        "score +0.10 x confidence 0.10; 0.0416 shares to buy",
+        "buy 0.0416 A",
+        {"signals": (signal("A", 0.1, confidence=0.1),), "instruments": (COIN,), "quotes": (dear("12000.01"),)},
+        {"position_sizing": {"crypto_floor": 0.005}, "execution": {"signal_threshold": 0}},
+    ),
+    Case(
+        "a coin of ten thousand is not dear",
+        Outcome.HELD_WITHIN_BAND,
+        "drift +0.10 pp is within the band of ±0.25 pp",
+        "",
+        {"signals": (signal("A", 0.1, confidence=0.1),), "instruments": (COIN,), "quotes": (dear("10000"),)},
+        {"position_sizing": {"crypto_floor": 0.005}, "execution": {"signal_threshold": 0}},
     ),
     Case(
         "a place goes to what can be opened",

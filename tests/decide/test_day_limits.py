@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -181,6 +182,85 @@ def test_there_are_never_more_positions_than_allowed(planned: list[tuple[Snapsho
         assert len(after) <= max(most, len(before))
         assert after == before or len(after) <= most
         seen += after != before
+    assert seen > 4
+
+
+def test_there_are_never_more_positions_of_a_correlation_group_than_allowed(
+    planned: list[tuple[Snapshot, Rules, Plan]],
+) -> None:
+    """Counted as above; names whose group is not known count as one group."""
+    seen = 0
+    for snapshot, rules, decided in planned:
+        most = rules.risk_management.max_correlated_positions
+        if most is None:
+            continue
+        groups = {i.symbol: i.correlation_group or "unknown" for i in snapshot.instruments}
+        before = {p.symbol for p in snapshot.positions if p.qty != 0}
+        before |= {o.symbol for o in snapshot.open_orders if o.remaining != 0}
+        after = before | {o.symbol for o in decided.orders if o.phase == "increase"}
+        held, then = (Counter(groups.get(symbol, "unknown") for symbol in some) for some in (before, after))
+        assert all(then[name] <= max(most, held[name]) for name in then)
+        seen += after != before
+    assert seen > 1
+
+
+def test_nothing_is_opened_while_it_cools_off(planned: list[tuple[Snapshot, Rules, Plan]]) -> None:
+    seen = 0
+    for snapshot, rules, decided in planned:
+        length = rules.protection.cool_off
+        if length == "none" or rules.protection.cool_off_lifted_by_newer_signal:
+            continue
+        opened = {o.symbol for o in decided.orders if o.phase == "increase"}
+        coins = {i.symbol for i in snapshot.instruments if i.asset_class == "crypto"}
+        stops = snapshot.stopped_out if snapshot.stop_exits is None else snapshot.stop_exits
+        for symbol, at in stops.items():
+            if length == "session":
+                cools = at > snapshot.as_of - timedelta(hours=24) if symbol in coins else at >= snapshot.session.open
+            else:
+                cools = at > snapshot.as_of - timedelta(minutes=length)
+            assert not (cools and symbol in opened)
+        seen += any(v.outcome is Outcome.DENIED_COOL_OFF for v in decided.verdicts)
+    assert seen > 5
+
+
+def test_a_cool_off_stops_no_reduction(planned: list[tuple[Snapshot, Rules, Plan]]) -> None:
+    """Without it every reduction is at most as large; a name that may not grow gives its room to nobody it holds."""
+    seen = 0
+    for snapshot, rules, decided in planned:
+        cooling = {v.symbol for v in decided.verdicts if v.outcome is Outcome.DENIED_COOL_OFF}
+        for target in decided.targets:
+            if target.symbol in cooling:
+                assert abs(target.weight) <= abs(target.held_weight) + 1e-9
+                seen += 1
+        assert not cooling & {o.symbol for o in decided.orders}
+    assert seen > 10
+
+
+def test_fixed_sizes_are_exact_before_the_caps(planned: list[tuple[Snapshot, Rules, Plan]]) -> None:
+    """A name in which something is opened has the base size, unless a dear coin has its floor; no scale touches it."""
+    seen = 0
+    for snapshot, rules, decided in planned:
+        if rules.position_sizing.method != "fixed":
+            continue
+        opened = {o.symbol for o in decided.orders if o.phase == "increase"}
+        coins = {i.symbol for i in snapshot.instruments if i.asset_class == "crypto"}
+        for target in decided.targets:
+            if target.symbol in opened - coins and not target.implied:
+                assert abs(target.raw_weight) == rules.position_sizing.base_position_size
+                assert target.volatility_scale == 1
+                seen += 1
+    assert seen > 8
+
+
+def test_nothing_unsure_is_opened_above_75(planned: list[tuple[Snapshot, Rules, Plan]]) -> None:
+    seen = 0
+    for _, rules, decided in planned:
+        if rules.position_sizing.confidence_scaling != "above_75":
+            continue
+        opened = {o.symbol for o in decided.orders if o.phase == "increase"}
+        spoken = {t.symbol: t.confidence for t in decided.targets if not t.implied}
+        assert all(spoken[symbol] >= 0.75 for symbol in opened & spoken.keys())
+        seen += len(opened)
     assert seen > 4
 
 

@@ -38,6 +38,7 @@ def ends(**facts: object) -> list[tuple[str, Outcome]]:
 def test_the_numbers() -> None:
     assert changed() == {
         "position_sizing.capital_scaling": 1.0,
+        "position_sizing.method": "fixed",
         "position_sizing.base_position_size": 0.03,
         "position_sizing.max_position_size": 0.03,
         "risk_management.max_daily_loss": 0.045,
@@ -55,7 +56,7 @@ def test_the_numbers() -> None:
 def test_three_positions_of_three_per_cent_of_equity() -> None:
     given = tuple(signal(s, 1 - i / 10) for i, s in enumerate("ABCDE"))
     decided = plan(snapshot("ABCDE", signals=given), PROFILE)
-    assert [(o.symbol, o.qty) for o in decided.orders] == [("A", 30), ("B", 27), ("C", 24)]
+    assert [(o.symbol, o.qty) for o in decided.orders] == [("A", 30), ("B", 30), ("C", 30)]
     assert [v.outcome for v in decided.verdicts][3:] == [Outcome.DENIED_POSITIONS] * 2
     assert max(o.qty * o.price for o in decided.orders) == Decimal("0.03") * ACCOUNT.equity
 

@@ -25,6 +25,7 @@ NOT_FROM_A_PLAN = {
 LIMITS = {
     *("gross", "long", "short", "daily_loss", "drawdown", "orders_per_execution", "orders_per_day"),
     *("position", "positions"),
+    *(f"correlated_positions:{name}" for name in ("g1", "g10", "g2", "g3", "unknown")),
     *(f"sector:{name}" for name in ("Energy", "Health", "Technology", "Tech", "Utilities", "unknown")),
     *(f"correlation:{name}" for name in ("g1", "g10", "g2", "g3", "unknown")),
 }

@@ -92,7 +92,12 @@ def test_a_consensus_weighs_sources_and_confidence() -> None:
     rules_ = rules(signals={"source_weights": {"external": 4.0}})
     facts = snapshot(signals=signals)
     found = weigh(
-        admit(facts, usable_prices(facts, rules_.quotes), rules_).signals, {"A": instrument("A")}, ACCOUNT, rules_
+        admit(facts, usable_prices(facts, rules_.quotes), rules_).signals,
+        {"A": instrument("A")},
+        ACCOUNT,
+        {},
+        D(100_000),
+        rules_,
     )
     assert [(w.symbol, round(w.score, 12), w.confidence) for w in found] == [("A", round(1 / 3, 12), 0.6)]
 
@@ -104,12 +109,13 @@ def test_a_consensus_weighs_sources_and_confidence() -> None:
         ("proportional", [0.8 * 2 / 3, 0.8 / 3]),
         ("inverse_volatility", [0.8 * 2 / 3, 0.8 / 3]),
         ("equal", [0.4, 0.4]),
+        ("fixed", [0.1, 0.1]),
     ],
 )
-def test_the_four_sizing_methods(method: str, weights: list[float]) -> None:
+def test_the_five_sizing_methods(method: str, weights: list[float]) -> None:
     names = {"A": instrument("A"), "B": instrument("B", volatility=0.6)}
     signals = {"A": (signal("A"),), "B": (signal("B", 0.5),)}
-    found = weigh(signals, names, ACCOUNT, rules(position_sizing={"method": method}))
+    found = weigh(signals, names, ACCOUNT, {}, D(100_000), rules(position_sizing={"method": method}))
     assert [round(w.raw, 12) for w in found] == [round(w, 12) for w in weights]
 
 

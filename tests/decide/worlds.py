@@ -124,10 +124,31 @@ def limited(found: World, seed: int) -> World:
     gone = {s: snapshot.as_of - timedelta(minutes=int(rng.integers(0, 90))) for s in symbols if chance(rng, 0.05)}
     latched = {name: "0.09 lost" for name in ("daily_loss", "drawdown") if chance(rng, 0.05)}
     doubt = "the reading contradicts itself" if chance(rng, 0.01) else ""
-    return World(
-        snapshot._replace(session=session, stopped_out=gone, latched=latched, doubt=doubt),
-        Rules.model_validate(document),
+    snapshot = snapshot._replace(session=session, stopped_out=gone, latched=latched, doubt=doubt)
+    return _opted_in(World(snapshot, rules), document, rng)
+
+
+def _opted_in(found: World, document: dict[str, Any], rng: Generator) -> World:
+    """The world with facts that a snapshot need not have, and the rules of this document with keys that few set."""
+    snapshot = found.snapshot
+    document["risk_management"]["max_correlated_positions"] = pick(rng, [None, None, None, None, 0, 1, 3])
+    document["protection"] |= {
+        "cool_off": pick(rng, ["session", "session", "none", 1, 60]),
+        "cool_off_lifted_by_newer_signal": chance(rng, 0.3),
+    }
+    document["position_sizing"] |= {
+        "confidence_scaling": pick(rng, ["proportional"] * 4 + ["above_75"]),
+        "crypto_floor": pick(rng, [None, 0.005, 0.1]),
+        "volatility_measure": pick(rng, ["returns"] * 3 + ["atr"]),
+    }
+    if chance(rng, 0.25):
+        document["position_sizing"]["method"] = "fixed"
+    wide = tuple(
+        i._replace(atr=None if chance(rng, 0.2) else decimal(float(rng.choice([0.0, 0.1, 0.4, 2.0, 30.0])), 2))
+        for i in snapshot.instruments
     )
+    stops = {s: at for s, at in snapshot.stopped_out.items() if chance(rng, 0.7)} if chance(rng, 0.5) else None
+    return World(snapshot._replace(instruments=wide, stop_exits=stops), Rules.model_validate(document))
 
 
 def worlds(*, calm: bool = False) -> st.SearchStrategy[World]:
@@ -156,6 +177,7 @@ def shuffled(snapshot: Snapshot, seed: int) -> Snapshot:
         unexplained_before=mixed_map(snapshot.unexplained_before),
         latched=mixed_map(snapshot.latched),
         stopped_out=mixed_map(snapshot.stopped_out),
+        stop_exits=mixed_map(snapshot.stop_exits),
         day=Day(snapshot.day.orders_sent, mixed_map(snapshot.day.orders_sent_by_symbol)),
     )
 

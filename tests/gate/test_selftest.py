@@ -29,6 +29,7 @@ EVERY_LIMIT_SET = {
     "position_sizing": {"max_long_exposure": 0.5, "max_short_exposure": 0.2},
     "risk_management": {
         "sector_limits": {"Technology": 0.2}, "max_unknown_sector_exposure": 0.1, "max_positions": 20,
+        "max_correlated_positions": 5,
         "max_stop_distance": 0.1, "flat_by_minutes_before_close": 15,
     },
 }  # fmt: skip
@@ -37,6 +38,7 @@ PARAMETERS: Mapping[str, tuple[Any, Any]] = {
     "position_sizing.capital_scaling": (1.0, 2.0),
     "position_sizing.base_position_size": (0.05, 0.1),
     "position_sizing.volatility_target": (0.2, 0.3),
+    "position_sizing.crypto_floor": (None, 1.0),
     "position_sizing.volatility_scale_min": (0.4, 0.6),
     "position_sizing.volatility_scale_max": (1.2, 1.6),
     "position_sizing.no_trade_band.absolute": (0.001, 0.3),
@@ -102,6 +104,7 @@ def test_every_limit_holds_whatever_its_value(share: float, count: int, money: s
                 "max_daily_loss": share, "max_drawdown": share, "max_position_risk": share, "max_trade_heat": share,
                 "max_sector_exposure": share, "sector_limits": {"Technology": share}, "max_orders_per_day": count,
                 "max_correlation_exposure": share, "max_orders_per_symbol_per_day": count, "max_positions": count,
+                "max_correlated_positions": count,
                 "max_unknown_sector_exposure": share, "max_frozen_exposure": share, "max_stop_distance": share,
                 "max_overnight_leverage": share, "flat_by_minutes_before_close": 1 + count,
             },
@@ -176,6 +179,10 @@ def scene(key: str) -> Snapshot:
         new = new._replace(volatility=0.01)
     if key == "risk_management.assumed_volatility":
         new = new._replace(volatility=None)
+    if key == "position_sizing.crypto_floor":
+        new = new._replace(asset_class="crypto", fractionable=True, lot=D("0.0001"))
+        dear = base.quotes[0]._replace(bid=D(20_000), ask=D(20_000), last=D(20_000))
+        base = base._replace(quotes=(dear, *base.quotes[1:]))
     base = base._replace(instruments=(new, held))
     if key == "risk_management.reserved_order_fraction":
         return base._replace(day=base.day._replace(orders_sent=50))

@@ -190,7 +190,7 @@ NEVER_STORED: set[str] = set()
 
 
 def test_absent_in_a_stored_text_is_the_old_behaviour_and_absent_in_a_file_is_the_default() -> None:
-    old = read_rules("{}")
+    old = read_rules(json.dumps({name: {} for name, value in Rules() if isinstance(value, BaseModel)}))
     assert json.loads(rules_text(old)) == json.loads(rules_text(Rules())) | json.loads(rules_text(old))
     assert not any(_has(json.loads(rules_text(old)), key) for key in RULES_ADDED)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote_plus
@@ -16,7 +16,7 @@ from rebalancer.world.brokers.answers import Refused
 from rebalancer.world.brokers.asking import Asking
 from rebalancer.world.brokers.fields import Unreadable, table
 from rebalancer.world.brokers.market_reading import read_bars, read_quote
-from rebalancer.world.ports import BrokerUnavailable, DailyCloses
+from rebalancer.world.ports import BrokerUnavailable, DailyCloses, DayBar
 
 URL_LENGTH_MAX: Final = 12_000
 BARS_A_PAGE: Final = 10_000
@@ -50,17 +50,17 @@ def ask_daily_closes(asking: Asking, symbols: Sequence[str], days: int, feed: st
     With a stock among the symbols, only days on which the stock market traded count; crypto alone has every day.
     Today's bar is never in it: it is not finished, and a plan made twice a day would differ.
     """
-    closes: dict[str, dict[date, float]] = {}
+    found: dict[str, dict[date, DayBar]] = {}
     axis: set[date] = set()
     for side, names in _by_side(symbols):
         today = (now.astimezone(NEW_YORK) if side == _STOCKS else now).date()
         start = today - timedelta(days=math.ceil(days * _CALENDAR_DAYS_PER_TRADING_DAY) + _HOLIDAYS)
-        got: dict[str, dict[date, float]] = {}
+        got: dict[str, dict[date, DayBar]] = {}
         for some in url_parts(names):
             for page in _bar_pages(asking, side, some, feed, start, today):
                 for name, bars in page.items():
-                    got.setdefault(name, {}).update({day: close for day, close in bars.items() if day < today})
-        closes |= got
+                    got.setdefault(name, {}).update({day: bar for day, bar in bars.items() if day < today})
+        found |= got
         if side == _STOCKS or not axis:
             axis = {day for bars in got.values() for day in bars}
     rows = tuple(sorted(axis))[-days:]
@@ -68,8 +68,13 @@ def ask_daily_closes(asking: Asking, symbols: Sequence[str], days: int, feed: st
     return DailyCloses(
         symbols=names_in_order,
         days=rows,
-        closes={name: tuple(closes.get(name, {}).get(day, math.nan) for day in rows) for name in names_in_order},
+        closes={name: tuple(_close(found.get(name, {}), day) for day in rows) for name in names_in_order},
+        bars={name: tuple(bars[day] for day in sorted(bars)[-days:]) for name, bars in sorted(found.items()) if bars},
     )
+
+
+def _close(bars: Mapping[date, DayBar], day: date) -> float:
+    return bars[day].close if day in bars else math.nan
 
 
 def url_parts(symbols: Sequence[str]) -> Iterator[list[str]]:
@@ -109,7 +114,7 @@ def _snapshots(asking: Asking, side: str, names: list[str], feed: str) -> dict[s
 
 def _bar_pages(
     asking: Asking, side: str, names: list[str], feed: str, start: date, end: date
-) -> Iterator[dict[str, dict[date, float]]]:
+) -> Iterator[dict[str, dict[date, DayBar]]]:
     kind: AssetClass = "us_equity" if side == _STOCKS else "crypto"
     params = {"timeframe": "1Day", "start": start.isoformat(), "end": end.isoformat(), "limit": str(BARS_A_PAGE)}
     if side == _STOCKS:

@@ -21,6 +21,7 @@ from rebalancer.world.brokers.fields import (
     table,
     words,
 )
+from rebalancer.world.ports import DayBar
 
 _ONE: Final = Decimal(1)
 
@@ -62,16 +63,16 @@ def read_quote(name: str, body: Any) -> Quote | None:
     return Quote(name, bid, ask, last, max(times)) if times else None
 
 
-def read_bars(body: Any, kind: AssetClass) -> tuple[dict[str, dict[date, float]], str | None]:
-    """One page of daily bars: closes by symbol and day, and the token of the next page.
+def read_bars(body: Any, kind: AssetClass) -> tuple[dict[str, dict[date, DayBar]], str | None]:
+    """One page of daily bars by symbol and day, and the token of the next page.
 
     Stock days are stamped midnight New York, crypto days midnight UTC.
     """
     page = table(body, "bars")
-    closes: dict[str, dict[date, float]] = {}
+    found: dict[str, dict[date, DayBar]] = {}
     for name, bars in table(page.get("bars") or {}, "bars").items():
-        closes[name] = {_day(moment(bar, "t"), kind): _close(bar) for bar in rows(bars or [], f"bars of {name}")}
-    return closes, words(page, "next_page_token") or None
+        found[name] = {_day(moment(bar, "t"), kind): _bar(bar) for bar in rows(bars or [], f"bars of {name}")}
+    return found, words(page, "next_page_token") or None
 
 
 def _equity(row: Mapping[str, Any]) -> Instrument:
@@ -118,7 +119,11 @@ def _day(at: datetime, kind: AssetClass) -> date:
     return at.astimezone(NEW_YORK).date() if kind == "us_equity" else at.date()
 
 
-def _close(bar: Mapping[str, Any]) -> float:
-    close = _price(bar, "c")
-    price = math.nan if close is None else float(close)
-    return price if math.isfinite(price) else math.nan  # beyond every float: as a day without a close
+def _bar(bar: Mapping[str, Any]) -> DayBar:
+    return DayBar(_number(bar, "c"), _number(bar, "h"), _number(bar, "l"))
+
+
+def _number(bar: Mapping[str, Any], key: str) -> float:
+    found = _price(bar, key)
+    price = math.nan if found is None else float(found)
+    return price if math.isfinite(price) else math.nan  # beyond every float: as a day without that price

@@ -16,7 +16,7 @@ from rebalancer.rules import Rules
 class Kind(NamedTuple):
     """The kind of value at one key. `model` for a section, `item` for the values of a mapping or a list."""
 
-    name: Literal["section", "mapping", "list", "text", "flag", "whole", "number", "money"]
+    name: Literal["section", "mapping", "list", "text", "flag", "whole", "number", "money", "word_or_whole"]
     nullable: bool = False
     model: type[BaseModel] | None = None
     item: Kind | None = None
@@ -34,8 +34,11 @@ def kind_of(annotation: Any) -> Kind:
     if origin is Annotated:
         return kind_of(arguments[0])
     if origin in (Union, UnionType):
-        (inner,) = [a for a in arguments if a is not NoneType]
-        return kind_of(inner)._replace(nullable=NoneType in arguments)
+        inner = [kind_of(a) for a in arguments if a is not NoneType]
+        if [kind.name for kind in inner] == ["text", "whole"]:
+            inner = [Kind("word_or_whole")]
+        (only,) = inner
+        return only._replace(nullable=NoneType in arguments)
     if origin is Literal:
         return Kind("text")
     if origin is dict:

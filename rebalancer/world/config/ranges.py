@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from rebalancer.rules import Rules
+from rebalancer.world.config.kinds import every_key
 from rebalancer.world.config.origin import DEFAULT, Origin, Problem
 from rebalancer.world.config.scalars import closest
 
@@ -17,6 +18,7 @@ _BOUNDS = {
     "less_than": ("lt", "must be below"),
     "less_than_equal": ("le", "must be at most"),
 }
+_WORDS_OR_NUMBERS = {tuple(key.split(".")) for key, kind in every_key() if kind.name == "word_or_whole"}
 
 
 def problems_of(error: ValidationError, origins: Mapping[str, Origin], *, alone: bool) -> list[Problem]:
@@ -30,6 +32,10 @@ def problems_of(error: ValidationError, origins: Mapping[str, Origin], *, alone:
         place = tuple(str(part) for part in item["loc"])
         if item["type"] == "value_error" and not alone:
             continue
+        if place[:-1] in _WORDS_OR_NUMBERS:  # the last part says which of both it is not: the nearer one is told
+            place = place[:-1]
+            if (item["type"] == "literal_error") is not isinstance(item["input"], str):
+                continue
         problem, hint = _words(item["type"], item.get("ctx", {}), item["input"], item["msg"], place)
         found.append(Problem(_origin(place, problem, origins), ".".join(place), problem, hint))
     return found
@@ -46,7 +52,8 @@ def _words(kind: str, context: Mapping[str, Any], given: object, message: str, p
     if kind == "literal_error":
         choices = str(context["expected"])
         meant = closest(str(given), choices.replace("'", "").replace(" or ", ", ").split(", "))
-        return f"{str(given)[:40]!r} must be {choices}", f"did you mean {meant!r}?" if meant else about
+        number = ", or a whole number" if tuple(place) in _WORDS_OR_NUMBERS else ""
+        return f"{str(given)[:40]!r} must be {choices}{number}", f"did you mean {meant!r}?" if meant else about
     return message.removeprefix("Value error, "), about
 
 

@@ -42,9 +42,9 @@ def value_of(scalar: Scalar, kind: Kind) -> Value:
         raise Unreadable("has no value", "write a value, or remove the line to get the default")
     if scalar.plain and kind.nullable and text in _NULLS:
         return None
-    if scalar.plain and kind.name == "text" and text in ("null", "~"):
+    if scalar.plain and kind.name in ("text", "word_or_whole") and text in ("null", "~"):
         raise Unreadable("must not be null", 'remove the line to get the default, or write "" for an empty text')
-    if kind.name != "text" and not scalar.plain:
+    if kind.name not in ("text", "word_or_whole") and not scalar.plain:
         raise Unreadable(f"{_short(text)} is a text in quotes, not a {_WORDS[kind.name]}", "remove the quotes")
     return _READERS[kind.name](text)
 
@@ -93,12 +93,17 @@ def _text(text: str) -> str:
     return text
 
 
+def _word_or_whole(text: str) -> str | int:
+    return int(text) if _WHOLE.fullmatch(text) and len(text) <= _LENGTH_MAX else text
+
+
 _READERS: Final[Mapping[str, Callable[[str], Value]]] = {
     "flag": _flag,
     "whole": _whole,
     "number": _number,
     "money": _money,
     "text": _text,
+    "word_or_whole": _word_or_whole,
 }
 _WORDS: Final = {"flag": "boolean", "whole": "whole number", "number": "number", "money": "number"}
 

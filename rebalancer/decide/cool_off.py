@@ -1,0 +1,53 @@
+"""Say which symbols a stop has closed so lately that nothing is opened in them yet: `protection.cool_off`.
+
+    session    until the next session; coins, which have none, for 24 hours
+    none       no cool-off: any signal that is newer than the stop opens again
+    minutes    for so many minutes
+
+A newer signal does not lift it, unless `protection.cool_off_lifted_by_newer_signal` says so. A target that was reached
+begins none, nor does a person's kill. Where a snapshot does not tell stops from targets (no `stop_exits`), every other
+exit counts as a stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from rebalancer.decide.admit import Admitted
+from rebalancer.decide.bar import Bar
+from rebalancer.facts import AssetClass, Snapshot
+from rebalancer.outcomes import Outcome
+from rebalancer.rules import Rules
+
+COIN_SESSION: Final = timedelta(hours=24)
+
+
+def cool_off(snapshot: Snapshot, admitted: Admitted, rules: Rules) -> Mapping[str, Bar]:
+    """Why nothing may be opened, for every symbol that is cooling off."""
+    classes: dict[str, AssetClass] = {i.symbol: i.asset_class for i in snapshot.instruments}
+    stops = snapshot.stop_exits
+    if stops is None:
+        stops = {s: at for s, at in snapshot.stopped_out.items() if s not in snapshot.closed_by_kill}
+    found: dict[str, Bar] = {}
+    for symbol, at in sorted(stops.items()):
+        newer = any(signal.issued_at > at for signal in admitted.signals.get(symbol, ()))
+        if newer and rules.protection.cool_off_lifted_by_newer_signal:
+            continue
+        ends = _still(at, classes.get(symbol, "us_equity"), snapshot, rules)
+        if ends is not None:
+            said = f"a stop closed it at {at:%H:%M:%S} UTC; nothing is opened {ends} (protection.cool_off)"
+            found[symbol] = Bar(Outcome.DENIED_COOL_OFF, said)
+    return found
+
+
+def _still(at: datetime, kind: AssetClass, snapshot: Snapshot, rules: Rules) -> str | None:
+    """Until when the cool-off of a stop at this time lasts, in words; None when there is none or it is over."""
+    length = rules.protection.cool_off
+    if length == "none":
+        return None
+    if length == "session" and kind != "crypto":
+        return "until the next session" if at >= snapshot.session.open else None
+    end = at + (COIN_SESSION if length == "session" else timedelta(minutes=length))
+    return f"until {end:%Y-%m-%d %H:%M:%S} UTC" if snapshot.as_of < end else None
