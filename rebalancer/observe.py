@@ -191,7 +191,7 @@ def _freed(position: Position, resting: Seen) -> Position:
 
 
 class _Left(NamedTuple):
-    """When a protective exit last closed each symbol, which of them a person's kill closed, and when a stop last did."""
+    """When a protective exit last closed each symbol, which of them a person's kill closed, and when a stop did."""
 
     last: dict[str, datetime]
     by_kill: tuple[str, ...]

@@ -15,6 +15,7 @@ from rebalancer.facts import Instrument, Position
 from rebalancer.rules import Protection
 from rebalancer.values import CENT, ZERO, decimal_near, text_of
 
+BASIS_POINTS = 10_000
 PENNY_TICK = Decimal("0.0001")  # Alpaca: four decimals below one dollar, two from there on
 
 
@@ -28,7 +29,7 @@ class Named(NamedTuple):
 
 class Guard(NamedTuple):
     """One position and the two prices that end it. `qty` is signed as the position; USD per share. The two texts tell
-    where the prices come from."""
+    where the prices come from. `stop_limit`: the worst price that the stop takes; None: any."""
 
     symbol: str
     qty: Decimal
@@ -37,6 +38,7 @@ class Guard(NamedTuple):
     target: Decimal
     stop_from: str
     target_from: str
+    stop_limit: Decimal | None = None
 
 
 def protect(
@@ -76,7 +78,15 @@ def _guard(position: Position, tick: Decimal, named: Named | None, rules: Protec
     if named is not None and _beyond(named.target_price, entry, in_favour):
         assert named.target_price is not None
         target, target_from = _toward(entry, named.target_price, tick), f"signal {named.signal_id}"
-    return Guard(position.symbol, position.qty, entry, stop, target, stop_from, target_from)
+    limit = _stop_limit(stop, against, tick, rules) if rules.stop_type == "stop_limit" else None
+    return Guard(position.symbol, position.qty, entry, stop, target, stop_from, target_from, limit)
+
+
+def _stop_limit(stop: Decimal, against: int, tick: Decimal, rules: Protection) -> Decimal:
+    """The limit of a stop, rounded away from it: never nearer than was said. At least one tick."""
+    price = stop * (1 + against * decimal_near(rules.stop_limit_offset_bps) / BASIS_POINTS)
+    rounding = ROUND_FLOOR if against < 0 else ROUND_CEILING
+    return max((price / tick).to_integral_value(rounding=rounding) * tick, min(tick, stop))
 
 
 def _beyond(price: Decimal | None, entry: Decimal, direction: int) -> bool:
@@ -105,7 +115,8 @@ def _tick(price: Decimal, instrument: Instrument | None) -> Decimal:
 
 def guard_text(guard: Guard) -> str:
     """One line about a guard, for people."""
+    limit = "" if guard.stop_limit is None else f" limit {text_of(guard.stop_limit)}"
     return (
-        f"stop {text_of(guard.stop)} ({guard.stop_from}), target {text_of(guard.target)} ({guard.target_from}), "
+        f"stop {text_of(guard.stop)}{limit} ({guard.stop_from}), target {text_of(guard.target)} ({guard.target_from}), "
         f"entry {text_of(guard.entry)}"
     )

@@ -11,6 +11,7 @@ from rebalancer.report.words import Word
 
 LIMIT_WARNING: Final = 0.8
 _STOPPING: Final = ("loss", "drawdown", "orders", "frozen")  # limits that end trading, by a word in their name
+POSITIONS: Final = ("positions", "correlated_positions:")  # counts of positions, by how their name begins
 _OF_EQUITY: Final = ("loss", "drawdown", "heat")
 QUIET: Final = 0.5  # a group below this share of its limit is of no interest until somebody asks
 _GROUPS: Final = ("sector:", "correlation:")
@@ -32,10 +33,10 @@ class LimitRow(NamedTuple):
 
 def limit_row(limit: LimitUse) -> LimitRow:
     """Write a limit in its unit: a count of orders, or per cent of equity or of capital."""
-    counted = "orders" in limit.name or limit.name == "positions"
+    counted = "orders" in limit.name or limit.name.startswith(POSITIONS)
     unit = "% of equity" if any(w in limit.name for w in _OF_EQUITY) else "% of capital"
     if counted:
-        unit = "positions" if limit.name == "positions" else "orders"
+        unit = "positions" if limit.name.startswith(POSITIONS) else "orders"
 
     def text(value: float) -> str:
         return fixed(value, 0) if counted else fixed(value * 100, 2)

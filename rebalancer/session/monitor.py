@@ -19,12 +19,13 @@ from datetime import date, datetime, timedelta
 
 from rebalancer.decide.protect import Guard, unguarded
 from rebalancer.decide.trip import trip
+from rebalancer.facts import Quote
 from rebalancer.guard import guards_of
 from rebalancer.observe import World
 from rebalancer.rules import Rules
 from rebalancer.session.exits import Exit, Gone, leave
 from rebalancer.session.stretches import EVERYTHING, Problem, Stretches, now_of
-from rebalancer.values import ZERO
+from rebalancer.values import ZERO, text_of
 from rebalancer.world.desk_watch import NOTHING_TOLD
 from rebalancer.world.protection.gaps import is_too_long
 from rebalancer.world.protection.records import Kept
@@ -68,7 +69,9 @@ class Monitor:
         world.protection.place(guards)
         kept = world.protection.kept()
         watched = [g for g in guards if not _rests(kept.get(g.symbol), g)]
-        quotes = world.broker.quotes(sorted(g.symbol for g in watched)) if watched else ()
+        limited = [g for g in guards if g.stop_limit is not None and _rests(kept.get(g.symbol), g)]
+        seen = sorted(g.symbol for g in (*watched, *limited))
+        quotes = world.broker.quotes(seen) if seen else ()
         found = trip(watched, quotes, world.broker.now(), self._rules.quotes)
         gone: tuple[Gone, ...] = ()
         if found.trips:
@@ -76,6 +79,7 @@ class Monitor:
             gone = self._leave(world, self._rules, exits, "exit")
         problems = {name: Problem(f"{name}: its entry price is not known") for name in unguarded(held)}
         problems |= self._problems(guards, before, kept, found.blind, world.broker.now())
+        problems |= _jumped(limited, quotes)
         for one in gone:
             if one.problem:
                 other = problems.get(one.symbol)
@@ -126,6 +130,21 @@ class Monitor:
         if self._looked is not None and self._looked.date() != today:
             self._looked = None
         self._safe = {name: at for name, at in self._safe.items() if at.date() == today}
+
+
+def _jumped(guards: Sequence[Guard], quotes: Sequence[Quote]) -> dict[str, Problem]:
+    """The positions whose price is worse than the limit of their stop: it rests, and takes none of the prices there
+    are."""
+    found = {q.symbol: q for q in quotes}
+    problems: dict[str, Problem] = {}
+    for guard in guards:
+        quote, is_long = found.get(guard.symbol), guard.qty > 0
+        price = None if quote is None else quote.bid if is_long else quote.ask
+        if price is None or guard.stop_limit is None or (price - guard.stop_limit) * (1 if is_long else -1) >= 0:
+            continue
+        said = f"its price {text_of(price)} is worse than the limit {text_of(guard.stop_limit)} of its stop"
+        problems[guard.symbol] = Problem(f"{guard.symbol}: {said}: it is not left before the price comes back")
+    return problems
 
 
 def _rests(kept: Kept | None, guard: Guard) -> bool:

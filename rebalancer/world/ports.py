@@ -92,7 +92,7 @@ class BrokerOrder(NamedTuple):
 class ExitPair(NamedTuple):
     """Two exits of one position at the broker, of which one cancels the other: a target and a stop. `side` is that of
     the exit, `qty` unsigned whole shares, prices USD per share. `day`: it ends with the day; else it rests until it is
-    cancelled."""
+    cancelled. `stop_limit_price`: the worst price that the stop takes; None: it sells or buys at the market."""
 
     client_order_id: str
     symbol: str
@@ -101,6 +101,7 @@ class ExitPair(NamedTuple):
     stop_price: Decimal
     target_price: Decimal
     day: bool = False
+    stop_limit_price: Decimal | None = None
 
 
 class SendResult(NamedTuple):

@@ -64,6 +64,21 @@ def pair(symbol: str, qty: Decimal) -> list[tuple[str, str, Decimal | None]]:
     return [(symbol, "limit", qty), (symbol, "stop", qty)]
 
 
+def test_a_stop_with_a_limit_rests_and_is_exchanged_when_the_rules_change(rig: Rig) -> None:
+    limited = guarded(protection__stop_type="stop_limit", protection__stop_limit_offset_bps=100)
+    cycle(rig, {"KO": 1.0}, limited)
+    qty = held(rig)["KO"]
+    assert resting(rig) == [("KO", "limit", qty), ("KO", "stop_limit", qty)]
+    kept = rig.process(rules=limited).world.journal.newest_of_each("protection", rig.account_id)[0].body
+    assert D(kept["stop_limit"]) == (D(kept["stop"]) * D("0.99")).quantize(D("0.01"), "ROUND_FLOOR")
+    client = rig.client()
+    assert [o.limit_price for o in client.orders(None) if o.type == "stop_limit"] == [D(kept["stop_limit"])]
+    client.close()
+    cycle(rig, {}, guarded())
+    assert resting(rig) == pair("KO", qty)
+    checker.check(rig.url, rig.journal_file)
+
+
 def test_a_bought_position_is_protected_when_its_cycle_ends(rig: Rig) -> None:
     done = cycle(rig, {"KO": 1.0, "JPM": 0.5}, guarded())
     assert done.outcome is CycleOutcome.COMPLETED

@@ -224,9 +224,9 @@ def test_nothing_is_opened_while_it_cools_off(planned: list[tuple[Snapshot, Rule
 
 
 def test_a_cool_off_stops_no_reduction(planned: list[tuple[Snapshot, Rules, Plan]]) -> None:
-    """Without it every reduction is at most as large; a name that may not grow gives its room to nobody it holds."""
+    """It lowers targets to what is held at most; what it barred has no order, or it would be PLANNED."""
     seen = 0
-    for snapshot, rules, decided in planned:
+    for _, _, decided in planned:
         cooling = {v.symbol for v in decided.verdicts if v.outcome is Outcome.DENIED_COOL_OFF}
         for target in decided.targets:
             if target.symbol in cooling:

@@ -48,6 +48,23 @@ CASES = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("qty", "entry", "bps", "limit"),
+    [
+        ("10", "100", 50, "96.51"),  # 97 - 0.485, away from the stop
+        ("-10", "100", 50, "103.52"),  # 103 + 0.515
+        ("10", "100", 0, "97"),
+        ("10", "0.0001", 5000, "0.0001"),  # never below a tick
+    ],
+)
+def test_the_limit_of_a_stop_is_never_nearer_than_was_said(qty: str, entry: str, bps: float, limit: str) -> None:
+    rules = Protection(stop_type="stop_limit", stop_limit_offset_bps=bps)
+    (guard,) = protect([position(qty, entry)], {"A": STOCK}, {}, rules)
+    assert guard.stop_limit == D(limit)
+    assert f" limit {guard.stop_limit.normalize():f} (" in guard_text(guard)
+    assert protect([position(qty, entry)], {"A": STOCK}, {}, RULES)[0].stop_limit is None
+
+
 @pytest.mark.parametrize(("qty", "entry", "named", "stop", "target"), CASES)
 def test_where_stop_and_target_lie(qty: str, entry: str, named: Named | None, stop: str, target: str) -> None:
     opinions = {} if named is None else {"A": named}

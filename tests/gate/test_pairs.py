@@ -73,7 +73,15 @@ class Exits(Post):
 
     def post(self, kept: Kept) -> str:
         side = "sell" if kept.qty > 0 else "buy"
-        pair = ExitPair(kept.client_order_id, kept.symbol, side, abs(kept.qty), kept.stop, kept.target)  # type: ignore[arg-type]  # one of the two
+        pair = ExitPair(
+            kept.client_order_id,
+            kept.symbol,
+            side,
+            abs(kept.qty),
+            kept.stop,
+            kept.target,
+            stop_limit_price=kept.stop_limit,
+        )  # type: ignore[arg-type]  # one of the two
         before = len(self.wire.pairs)
         result = self.gate.submit_pair(pair)
         assert len(self.wire.pairs) - before == (result.kind == "accepted")
@@ -125,6 +133,16 @@ def test_a_pair_passes_whatever_the_session_and_the_counts_of_the_day(exits: Mak
 )
 def test_form_stop_and_target_on_the_right_sides_of_each_other(exits: Make, stop: str, target: str, qty: str) -> None:
     assert exits().protect(exits().pair("a", qty, stop, target)) == "gate:form"
+
+
+@pytest.mark.parametrize(("limit", "said"), [("94.5", ""), ("95", ""), ("95.01", "gate:form"), ("0", "gate:form")])
+def test_form_the_limit_of_a_stop_is_no_better_than_the_stop(exits: Make, limit: str, said: str) -> None:
+    assert exits().protect(exits().pair("a")._replace(stop_limit=D(limit))) == said
+
+
+def test_intent_the_limit_of_a_stop_is_the_one_that_was_written_down(exits: Make) -> None:
+    desk = exits()
+    assert desk.post(desk.write(desk.pair("a"))._replace(stop_limit=D(94))) == "gate:intent"
 
 
 @pytest.mark.parametrize(("price", "said"), [("95", "gate:form"), ("95.01", ""), ("109.99", ""), ("110", "gate:form")])

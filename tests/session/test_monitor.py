@@ -179,6 +179,17 @@ def test_broker_mode_keeps_pairs_and_the_monitor_watches_only_the_rest(desk: Des
     assert held(desk.rig) == {"KO": D(10), "JPM": D(5)}
 
 
+def test_a_price_beyond_the_limit_of_a_resting_stop_is_told(desk: Desk) -> None:
+    rules = desk.rules(mode="broker", stop_type="stop_limit", max_unprotected_seconds=60)
+    monitor = Monitor(rules)
+    desk.look(monitor, rules, 3)
+    assert desk.alerts() == []
+    desk.broker.factor["KO"] = D("0.5")
+    assert desk.look(monitor, rules, 5) == []
+    assert desk.alerts() == [("action", "unprotected", "KO")]
+    assert held(desk.rig) == {"KO": D(10), "JPM": D(5)}
+
+
 def test_a_pair_that_somebody_cancels_is_put_back(desk: Desk) -> None:
     rules = desk.rules(mode="broker")
     monitor = Monitor(rules)

@@ -50,6 +50,11 @@ def pair_body(pair: ExitPair) -> dict[str, object]:
     assert 0 < len(pair.client_order_id) <= CLIENT_ORDER_ID_LENGTH_MAX, pair.client_order_id
     apart = (pair.target_price - pair.stop_price) * (1 if pair.side == "sell" else -1)
     assert min(pair.stop_price, pair.target_price, apart) > 0, f"stop {pair.stop_price}, target {pair.target_price}"
+    stop = {"stop_price": text_of(pair.stop_price)}
+    if pair.stop_limit_price is not None:
+        worse = (pair.stop_price - pair.stop_limit_price) * (1 if pair.side == "sell" else -1)
+        assert pair.stop_limit_price > 0 <= worse, f"stop {pair.stop_price}, limit {pair.stop_limit_price}"
+        stop["limit_price"] = text_of(pair.stop_limit_price)
     return {
         "symbol": pair.symbol,
         "qty": text_of(pair.qty),
@@ -60,7 +65,7 @@ def pair_body(pair: ExitPair) -> dict[str, object]:
         "client_order_id": pair.client_order_id,
         "position_intent": "sell_to_close" if pair.side == "sell" else "buy_to_close",
         "take_profit": {"limit_price": text_of(pair.target_price)},
-        "stop_loss": {"stop_price": text_of(pair.stop_price)},
+        "stop_loss": stop,
     }
 
 

@@ -42,14 +42,19 @@ class PairCase(NamedTuple):
 
 
 def form(case: PairCase) -> Refusal | None:
-    """Every number is finite and positive, and a stop lies on the losing side of its target."""
+    """Every number is finite and positive, a stop lies on the losing side of its target, and its limit not on the
+    other side of the stop."""
     pair = case.pair
     numbers = {"qty": pair.qty, "stop_price": pair.stop_price, "target_price": pair.target_price}
+    limit = pair.stop_limit_price
+    numbers |= {} if limit is None else {"stop_limit_price": limit}
     bad = [f"{name} is {value}" for name, value in numbers.items() if not is_good(value)]
     if pair.side not in ("buy", "sell"):
         bad.append(f"it is a {pair.side}")
     elif not bad and not _beyond(pair.stop_price, pair.target_price, pair):
         bad.append(f"its stop {text_of(pair.stop_price)} lies beyond its target {text_of(pair.target_price)}")
+    elif not bad and limit is not None and _beyond(pair.stop_price, limit, pair):
+        bad.append(f"its stop {text_of(pair.stop_price)} is worse than its limit {text_of(limit)}")
     return Refusal("form", "; ".join(bad)) if bad else None
 
 
@@ -60,8 +65,8 @@ def intent(case: PairCase) -> Refusal | None:
         return Refusal("intent", "its intent is not in the journal")
     if case.is_second or mine.state != "intended" or mine.steps > 1:
         return Refusal("intent", "it was sent before, or may have been")
-    written = (mine.symbol, mine.side, mine.qty, mine.stop, mine.target)
-    if written != (pair.symbol, pair.side, pair.qty, pair.stop_price, pair.target_price):
+    written = (mine.symbol, mine.side, mine.qty, mine.stop, mine.target, mine.stop_limit)
+    if written != (pair.symbol, pair.side, pair.qty, pair.stop_price, pair.target_price, pair.stop_limit_price):
         return Refusal("intent", "the journal has another pair under its id")
     return None
 

@@ -38,6 +38,7 @@ class PairAttempt(NamedTuple):
     seq: int
     steps: int
     left: bool
+    stop_limit: Decimal | None = None
 
     @property
     def in_doubt(self) -> bool:
@@ -150,4 +151,5 @@ def _attempt(event: Event) -> PairAttempt:
         event.seq,
         1,
         body.get("sent", True),
+        None if body.get("stop_limit") is None else decimal_of(body["stop_limit"]),
     )

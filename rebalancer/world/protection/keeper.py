@@ -43,7 +43,16 @@ from rebalancer.world.protection.records import (
     body_of,
     kept_of,
 )
-from rebalancer.world.protection.wanted import ONE_SHARE, doubtful, fits, intended, lives, pair_of, pair_wanted
+from rebalancer.world.protection.wanted import (
+    ONE_SHARE,
+    doubtful,
+    exits_of,
+    fits,
+    intended,
+    lives,
+    pair_of,
+    pair_wanted,
+)  # fmt: skip
 
 WAIT_FIRST_SECONDS: Final = 0.05
 WAIT_MOST_SECONDS: Final = 1.0
@@ -201,7 +210,7 @@ class Keeper:
         """Whether this very pair was refused so lately that it is not tried again yet."""
         if before is None or before.lives or not before.failures:
             return False
-        if (before.qty, before.stop, before.target) != (guard.qty, guard.stop, guard.target):
+        if before.exits != exits_of(guard):
             return False
         pause = min(self._rules.protection.poll_seconds * 2.0 ** min(before.failures, 20), PAUSE_MOST_SECONDS)
         return now - before.at < timedelta(seconds=pause)

@@ -56,6 +56,12 @@ class Kept(NamedTuple):
     sent: bool = True
     bare_since: datetime | None = None
     day_only: bool = False
+    stop_limit: Decimal | None = None
+
+    @property
+    def exits(self) -> tuple[Decimal, Decimal, Decimal, Decimal | None]:
+        """What makes one pair another one: signed shares, stop, target, and the limit of the stop."""
+        return self.qty, self.stop, self.target, self.stop_limit
 
     @property
     def lives(self) -> bool:
@@ -97,7 +103,7 @@ def body_of(kept: Kept) -> dict[str, object]:
         "bare_since": None if kept.bare_since is None else time_text(kept.bare_since),
         "day_only": kept.day_only,
         "earlier": [{"ids": list(gone.ids), "at": time_text(gone.at)} for gone in kept.earlier],
-    }
+    } | ({} if kept.stop_limit is None else {"stop_limit": text_of(kept.stop_limit)})
 
 
 def kept_of(event: Event) -> Kept:
@@ -120,5 +126,6 @@ def kept_of(event: Event) -> Kept:
         sent=body.get("sent", True),
         bare_since=None if body.get("bare_since") is None else utc_of(body["bare_since"]),
         day_only=body.get("day_only", False),
+        stop_limit=None if body.get("stop_limit") is None else decimal_of(body["stop_limit"]),
         earlier=tuple(Gone(tuple(gone["ids"]), utc_of(gone["at"])) for gone in body["earlier"]),
     )

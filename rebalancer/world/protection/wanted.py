@@ -30,6 +30,7 @@ def intended(account_id: str, guard: Guard, before: Kept | None, now: datetime) 
     number = next_number(before, now)
     name = pair_id(account_id, guard.symbol, number)
     kept = Kept(guard.symbol, name, "intended", guard.qty, guard.stop, guard.target, (), number, 0, now, now, "")
+    kept = kept._replace(stop_limit=guard.stop_limit)
     if before is None:
         return kept._replace(bare_since=now)
     return kept._replace(
@@ -43,7 +44,14 @@ def intended(account_id: str, guard: Guard, before: Kept | None, now: datetime) 
 def pair_of(kept: Kept) -> ExitPair:
     """What is sent for a record."""
     side: Side = "sell" if kept.qty > 0 else "buy"
-    return ExitPair(kept.client_order_id, kept.symbol, side, abs(kept.qty), kept.stop, kept.target, kept.day_only)
+    return ExitPair(
+        kept.client_order_id, kept.symbol, side, abs(kept.qty), kept.stop, kept.target, kept.day_only, kept.stop_limit
+    )
+
+
+def exits_of(guard: Guard) -> tuple[Decimal, Decimal, Decimal, Decimal | None]:
+    """The same as `Kept.exits`, of what is wanted."""
+    return guard.qty, guard.stop, guard.target, guard.stop_limit
 
 
 def fits(kept: Kept, wanted: Guard | None) -> bool:
@@ -51,8 +59,7 @@ def fits(kept: Kept, wanted: Guard | None) -> bool:
     that was asked to come down is exchanged for one of which nobody asked that."""
     if kept.state in ("intended", "unknown"):
         return True
-    same = wanted is not None and (kept.qty, kept.stop, kept.target) == (wanted.qty, wanted.stop, wanted.target)
-    return same and kept.stands
+    return wanted is not None and kept.exits == exits_of(wanted) and kept.stands
 
 
 def doubtful(kept: Kept) -> OpenOrder:
