@@ -208,7 +208,7 @@ DAY = [
     Case(
         "but reduced",
         Outcome.PLANNED,
-        "neutral: |score x confidence| 0.000 is below the threshold; 100 shares to sell",
+        "a score of 0 asks for no position; 100 shares to sell",
         "sell 100 A",
         {"stopped_out": {"A": BEFORE}, "positions": book(A="100"), "signals": (signal("A", 0.0),)},
     ),

@@ -52,7 +52,7 @@ from rebalancer.world.protection.wanted import (
     lives,
     pair_of,
     pair_wanted,
-)  # fmt: skip
+)
 
 WAIT_FIRST_SECONDS: Final = 0.05
 WAIT_MOST_SECONDS: Final = 1.0
