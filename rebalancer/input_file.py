@@ -104,7 +104,9 @@ def refuse_irregular(*paths: Path) -> None:
     for path in paths:
         try:
             found = os.stat(path)
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if path.is_symlink():
+                raise _unreadable(path, error) from None
             continue
         except (OSError, ValueError):
             return  # whoever opens it says what is wrong

@@ -24,6 +24,7 @@ from rebalancer.report.records import Mode, RunSummary, StatusView
 from rebalancer.report.status import status_text
 from rebalancer.values import ZERO, decimal_of, utc_of
 from rebalancer.world.environment import PROFILE, environment_of
+from rebalancer.world.journal.filesystem import refuse_irregular_journal
 from rebalancer.world.journal.glance import Glance, glance
 from rebalancer.world.kill import halt_reason
 from rebalancer.world.paths import JOURNAL_NAME, state_directory
@@ -47,6 +48,8 @@ def gathered(modes: Sequence[Mode]) -> tuple[StatusView, Mapping[str, Decimal]]:
     """What is known here of the account that ran last in one of these modes, and the signed shares it should hold."""
     now = datetime.now(UTC)  # noqa: TID251 - how long ago the last cycle ran is told by this machine's clock
     journals = [(mode, state_directory() / mode / JOURNAL_NAME) for mode in modes]
+    for _, path in journals:
+        refuse_irregular_journal(path)
     there = [(path.stat().st_mtime, mode, path) for mode, path in journals if path.exists()]
     view, expected = nothing_yet(now)._replace(mode=modes[0]), dict[str, Decimal]()
     if there:

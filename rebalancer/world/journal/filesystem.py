@@ -80,7 +80,7 @@ def prepare_file(path: Path, *, create: bool) -> None:
 def refuse_irregular_journal(path: Path) -> None:
     """Raise JournalBroken unless a path, if anything is there, and what lies beside it can be opened as a database
     without waiting for ever."""
-    if path.exists() and not path.is_file():
+    if os.path.lexists(path) and not path.is_file():
         raise JournalBroken(f"{path}: is not a regular file\n  hint: move it away, and put the journal in its place")
     refuse_beside(path)
 
