@@ -204,7 +204,7 @@ def test_a_journal_that_is_no_file_is_refused(name: str, kind: str, command: Com
     for word in words:
         said = command(*word)
         if word not in (("run-now",), ("status",)) and (kind, name) == ("dangling", "journal.sqlite"):
-            assert said.code == 2  # a link to nothing: nothing was run there yet
+            assert said.code == (0 if word == ("history",) else 2)  # a link to nothing: nothing was run there yet
             continue
         assert (word, said.code, is_told(said.err, bad)) == (word, 78, True), said.err
 
