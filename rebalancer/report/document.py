@@ -17,7 +17,7 @@ from rebalancer.codec import BadDocument, plain, read_json
 from rebalancer.report.records import REPORT_SCHEMA, RunRecord
 from rebalancer.report.redact import redact
 from rebalancer.report.summary import sentence, summary_of
-from rebalancer.stored_keys import PLAN_ADDED, fill_in
+from rebalancer.stored_keys import PLAN_ADDED, SNAPSHOT_ADDED, fill_in, leave_out
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -66,6 +66,8 @@ def read_report(text: str, source: str = "report") -> RunRecord:
     document.pop("sentence", None)
     if isinstance(document.get("plan"), dict):
         fill_in(document["plan"], PLAN_ADDED)
+    if isinstance(document.get("snapshot"), dict):
+        fill_in(document["snapshot"], SNAPSHOT_ADDED)
     try:
         record = _adapter().validate_python(document)
         plain(record)  # refuses times without a zone
@@ -87,6 +89,7 @@ def _adapter() -> TypeAdapter[RunRecord]:
 
 def _document(record: RunRecord) -> dict[str, Any]:
     document: dict[str, Any] = finite(plain(record))
+    leave_out(document["snapshot"], SNAPSHOT_ADDED)  # as it is stored
     return {"schema": document.pop("schema"), "sentence": sentence(record), **document}
 
 
