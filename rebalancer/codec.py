@@ -45,6 +45,7 @@ __all__ = [
     "sha256",
     "snapshot_text",
     "stored_rules",
+    "stored_snapshot",
 ]
 
 
@@ -101,7 +102,28 @@ def _plan_adapter() -> TypeAdapter[Plan]:
 
 
 def read_snapshot(text: str, source: str = "snapshot") -> Snapshot:
-    """Read a `rebalancer.snapshot/1` document. Raises BadDocument naming line and key."""
+    """Read a `rebalancer.snapshot/1` document from outside this program. Raises BadDocument naming line and key."""
+    _refuse_misspelt(Snapshot, _snapshot_document(text, source), text, source)
+    snapshot = stored_snapshot(text, source)
+    for wrong in (*_senseless(snapshot), *_repeated(snapshot)):
+        raise _at(wrong, text, source)
+    return snapshot
+
+
+def stored_snapshot(text: str, source: str = "stored snapshot") -> Snapshot:
+    """Read a snapshot that this program stored, of this version or an older one: what the broker said then is taken as
+    it is, also where `read_snapshot` would refuse it by now. Raises BadDocument."""
+    document = _snapshot_document(text, source)
+    try:
+        snapshot = _snapshot_adapter().validate_python(fill_in(document, SNAPSHOT_ADDED))
+    except ValidationError as error:
+        raise _located(error, text, source) from None
+    for wrong in (*_absurd(snapshot), *_without_zone(snapshot)):
+        raise _at(wrong, text, source)
+    return snapshot
+
+
+def _snapshot_document(text: str, source: str) -> dict[str, Any]:
     document = read_json(text, source)
     if not isinstance(document, dict) or document.get("schema") != "rebalancer.snapshot/1":
         raise BadDocument(
@@ -109,14 +131,7 @@ def read_snapshot(text: str, source: str = "snapshot") -> Snapshot:
             "not a rebalancer.snapshot/1 document",
             'begin with {"schema": "rebalancer.snapshot/1"',
         )
-    _refuse_misspelt(Snapshot, document, text, source)
-    try:
-        snapshot = _snapshot_adapter().validate_python(fill_in(document, SNAPSHOT_ADDED))
-    except ValidationError as error:
-        raise _located(error, text, source) from None
-    for wrong in (*_senseless(snapshot), *_without_zone(snapshot), *_repeated(snapshot)):
-        raise _at(wrong, text, source)
-    return snapshot
+    return document
 
 
 def read_plan(text: str, source: str = "plan") -> Plan:
@@ -154,11 +169,15 @@ def _at(wrong: Misspelt, text: str, source: str) -> BadDocument:
     return BadDocument(where, wrong.problem, wrong.hint)
 
 
-def _senseless(snapshot: Snapshot) -> Iterator[Misspelt]:
-    """Numbers that no broker and no market has."""
+def _absurd(snapshot: Snapshot) -> Iterator[Misspelt]:
+    """Numbers so large that something else was meant."""
     for place, value in _numbers(snapshot):
         if abs(value) >= ABSURD:
             yield Misspelt(place, f"{value} is absurdly large", "is the decimal point where it belongs?")
+
+
+def _senseless(snapshot: Snapshot) -> Iterator[Misspelt]:
+    """Steps and counts that no broker and no market has."""
     for i, instrument in enumerate(snapshot.instruments):
         for name, increment in (("lot", instrument.lot), ("tick", instrument.tick)):
             if increment <= 0:

@@ -14,7 +14,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-from rebalancer.codec import read_plan, read_snapshot, rules_text, sha256
+from rebalancer.codec import read_plan, rules_text, sha256, stored_snapshot
 from rebalancer.decide.settle import OrderEnd, settle
 from rebalancer.decisions import Plan, Verdict
 from rebalancer.facts import Snapshot
@@ -187,7 +187,7 @@ def _abandon(world: World, cycle: CycleRecord) -> None:
         plan = read_plan(text)
         verdicts, unsignalled = settle(plan, ends)
         verdicts = (*verdicts, *unsignalled)
-        expected = _expected(read_snapshot(snapshot_text), plan, ends, expected)
+        expected = _expected(stored_snapshot(snapshot_text), plan, ends, expected)
     elif expected is not None:  # an exit outside the cycle has no plan; its fills count as seen, so they must be here
         for order in orders:
             signed = order.filled_qty if order.side == "buy" else -order.filled_qty

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from rebalancer.codec import plan_text, read_plan, read_rules, read_snapshot, rules_text, seal, snapshot_text
+from rebalancer.codec import plan_text, read_plan, read_rules, rules_text, seal, snapshot_text, stored_snapshot
 from rebalancer.decide import plan
 from rebalancer.decide.reconcile import reconcile
 from rebalancer.decide.settle import OrderEnd
@@ -28,7 +28,7 @@ def past_record(journal: Journal, cycle_id: str | None) -> RunRecord | None:
         cycle = journal.cycle(cycle_id)
     if cycle is None or cycle.plan_sha256 is None:
         return None
-    snapshot = read_snapshot(_text(journal.snapshot_text(cycle.cycle_id)))
+    snapshot = stored_snapshot(_text(journal.snapshot_text(cycle.cycle_id)))
     rules = _rules(journal, cycle.cycle_id)
     decided = read_plan(_text(journal.plan_text(cycle.cycle_id)))
     verdicts = journal.verdicts(cycle.cycle_id)
@@ -92,7 +92,7 @@ def replayed(journal: Journal, cycle_id: str) -> Replayed:
     """Plan a stored cycle again with today's planner and compare it with the stored plan, byte for byte."""
     seen_text, said = _text(journal.snapshot_text(cycle_id)), _text(journal.rules_text(cycle_id))
     stored = _text(journal.plan_text(cycle_id))
-    snapshot, rules, edition = read_snapshot(seen_text), read_rules(said), read_plan(stored).planner_edition
+    snapshot, rules, edition = stored_snapshot(seen_text), read_rules(said), read_plan(stored).planner_edition
     wrong = []
     if snapshot_text(snapshot) != seen_text:
         wrong.append("the snapshot does not read back as it was stored")

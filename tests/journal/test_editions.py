@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from rebalancer import codec, decisions, facts
-from rebalancer.codec import plan_text, read_plan, read_rules, read_snapshot, rules_text, snapshot_text
+from rebalancer.codec import plan_text, read_plan, read_rules, read_snapshot, rules_text, snapshot_text, stored_snapshot
 from rebalancer.decisions import PLANNER_EDITION
 from rebalancer.documents import plain
 from rebalancer.report.document import json_of, read_report
@@ -110,6 +110,15 @@ def test_what_an_older_edition_decided_otherwise_is_named_beside(
     code, out, err = command("replay", name)
     assert (code, err) == (1, "")
     assert "otherwise" in out
+
+
+def test_a_stored_snapshot_is_read_also_where_a_file_would_be_refused(first: Journal) -> None:
+    texts = (first.snapshot_text(c.cycle_id) for c in first.cycles(None, 50))
+    text = next(t for t in texts if t and '"lot":"1"' in t)
+    odd = text.replace('"lot":"1"', '"lot":"0"', 1)
+    with pytest.raises(codec.BadDocument, match="lot"):
+        read_snapshot(odd)
+    assert snapshot_text(stored_snapshot(odd)) == odd
 
 
 def test_a_plan_of_a_newer_edition_is_not_compared(first: Journal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from rebalancer.codec import read_snapshot
+from rebalancer.codec import stored_snapshot
 from rebalancer.facts import Account, Position
 from rebalancer.values import CENT, ZERO, text_of
 from rebalancer.world.books.activities import (
@@ -110,7 +110,7 @@ def _opening(journal: Journal, account_id: str, day: date) -> Opening | None:
     text = journal.snapshot_text(planned[0].cycle_id or "", account_id) if planned else None
     if text is None:
         return None
-    first = read_snapshot(text)
+    first = stored_snapshot(text)
     held = {p.symbol: Holding(p.qty, p.avg_entry_price) for p in first.positions if p.qty != 0}
     prices = last_trades(first.quotes)
     known = prices if explain(first.account, first.positions, prices) else {}
