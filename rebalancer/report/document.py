@@ -60,7 +60,7 @@ def read_report(text: str, source: str = "report") -> RunRecord:
     """Read a `rebalancer.report/1` document back into a record. Raises BadDocument naming the key."""
     from pydantic import ValidationError
 
-    document = read_json(text, source)
+    document = read_json(text, source, keeps_halves=True)
     if not isinstance(document, dict) or document.get("schema") != REPORT_SCHEMA:
         raise BadDocument(f"{source}: schema", f"not a {REPORT_SCHEMA} document")
     document.pop("sentence", None)

@@ -89,6 +89,7 @@ def test_own_signals_replace_the_sample(command: Command, project: Path) -> None
     assert [(v["symbol"], v["outcome"]) for v in record["verdicts"]] == [
         ("KO", "FILLED"),
         ("NOPE", "REJECTED_UNKNOWN_SYMBOL"),
+        ("XOM", "HELD_NEUTRAL"),
     ]
     assert [(o["symbol"], o["side"]) for o in record["orders"]] == [("KO", "buy")]  # silence is not a sell
 
