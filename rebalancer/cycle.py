@@ -38,6 +38,7 @@ from rebalancer.world.books.activities import note_activities
 from rebalancer.world.books.latches import latch
 from rebalancer.world.cycle_stats import CycleStats, Row, measured
 from rebalancer.world.desk import traded
+from rebalancer.world.desk_afloat import calling_off
 from rebalancer.world.desk_watch import NOTHING_TOLD
 from rebalancer.world.journal.records import CycleEnd, CycleStart
 from rebalancer.world.logs.context import LogEvent, bound, note
@@ -75,14 +76,14 @@ def run(world: World, rules: Rules, cycle_id: str | None = None, narrow: Narrow 
     cycle_id: the slot, or None for a run by hand. narrow: gives narrower rules for what was decided, which is then
     decided again by them; what it raises ends the run before the cycle is claimed. Raises before anything is sent:
     BrokerUnavailable, CredentialsRefused, WrongAccount, JournalBroken, BadDocument, LockHeld (the slot is taken). Once
-    the plan is journalled it raises only when the journal itself fails or another program trades the account under our
-    prefix (AnotherProgram, told in an alert).
+    the plan is journalled it raises only when the journal itself fails (nothing more is sent then, and what may still
+    work is called off) or another program trades the account under our prefix (AnotherProgram, told in an alert).
     """
     with bound(cycle=cycle_id or "", account=world.account_id or ""), telling(world):
         note(LOG, LogEvent.SLOT_BEGAN, f"cycle {cycle_id} begins" if cycle_id else "a run by hand begins")
         stats = CycleStats(world.clock, world.traffic, world.mode, rules.broker.data_feed)
         stats.cycle_id = cycle_id
-        with measured(stats, world.journal, world.account_id, world.broker.now):
+        with measured(stats, world.journal, world.account_id, world.broker.now), calling_off(world.desk):
             return _run(world, rules, cycle_id, narrow, stats)
 
 

@@ -6,6 +6,9 @@
 4. what is still working is cancelled, and asked for again until the cancel is confirmed
 5. an order whose post had no clear answer is looked for by our own id; unless the broker knows it, it stays UNKNOWN
 
+When the journal takes no more, nothing more is posted; what may still work is called off and the error goes on, so that
+the next run's recovery learns from the broker how each order ended (see `desk_afloat`).
+
 Nothing is ever posted twice: an UNKNOWN order is the next cycle's business, and no phase waits long for one. It cannot
 be cancelled, for the broker has shown nothing to cancel, and "not found" never becomes "not placed" within a cycle,
 however long the phase. So waiting protects nothing; what protects is that its symbol is frozen, that its worst case
@@ -31,6 +34,7 @@ from rebalancer.outcomes import OrderState
 from rebalancer.rules import Rules
 from rebalancer.values import ZERO
 from rebalancer.world.clock import Clock
+from rebalancer.world.desk_afloat import Afloat, SpreadOut, calling_off
 from rebalancer.world.desk_alerts import tell_another_program, tell_gate_refusals
 from rebalancer.world.desk_notes import note_answer, note_ends, note_intended
 from rebalancer.world.desk_watch import KEY_REFUSED, NOTHING_TOLD, Watch
@@ -72,8 +76,10 @@ class Desk(Protocol):
         """The seconds of waiting for orders to end, since this was last asked."""
         ...
 
-
-SpreadOut = Callable[[Callable[[Order], SendResult], Sequence[Order]], list[SendResult]]
+    def call_off(self) -> None:
+        """Ask for a cancel of everything that was posted and may still work, when the cycle cannot go on. Takes bounded
+        time and never raises."""
+        ...
 
 
 class LiveDesk:
@@ -97,11 +103,13 @@ class LiveDesk:
         self._clock, self._together, self._rules = clock, together, rules
         self._gate = gate or Gate(account_id, broker, journal, kill, rules)
         self._is_urgent = is_urgent
+        self._afloat = Afloat(broker, clock, together, rules.execution.cancel_timeout_seconds)
         self._key_refused, self._doubled_in = "", ""
         self._waited_seconds = 0.0
 
     def seen(self, snapshot: Snapshot) -> None:
         self._gate.take(readings_of(snapshot))
+        self._afloat.forget()
         self._waited_seconds = 0.0
 
     def trade(self, cycle_id: str, orders: Sequence[Order]) -> Mapping[str, OrderEnd]:
@@ -117,6 +125,17 @@ class LiveDesk:
         )
         note_intended(cycle_id, orders)
         watch = Watch(self._account_id, self._journal, self._broker, orders)
+        with calling_off(self):
+            try:
+                self._see_through(cycle_id, watch, orders, began)
+            finally:
+                ends = watch.ends()
+                self._afloat.forget([name for name, end in ends.items() if end.state.is_final])
+        note_ends(cycle_id, orders, ends)
+        return ends
+
+    def _see_through(self, cycle_id: str, watch: Watch, orders: Sequence[Order], began: datetime) -> None:
+        """Post a phase whose intents are committed, and stay until it is over."""
         self._post(cycle_id, watch, orders)
         posted_at = self._clock.monotonic()
         self._await(watch, began, self._rules.execution.phase_timeout_seconds, UNKNOWN_SECONDS, self._is_urgent)
@@ -128,23 +147,26 @@ class LiveDesk:
         self._waited_seconds += self._clock.monotonic() - posted_at
         if watch.stranger:
             raise AnotherProgram(watch.stranger)
-        ends = watch.ends()
-        note_ends(cycle_id, orders, ends)
-        return ends
+
+    def call_off(self) -> None:
+        self._afloat.call_off()
 
     def _post(self, cycle_id: str, watch: Watch, orders: Sequence[Order]) -> None:
         """Post one after the other until the broker has taken one, then all others at once."""
         sent: list[tuple[Order, SendResult]] = []
         waiting = list(orders)
         while waiting and not self._why_stopped(cycle_id) and (not sent or sent[-1][1].kind in NOT_TAKEN):
-            self._take(cycle_id, watch, sent, waiting[:1], [self._gate.submit(waiting[0])])
+            self._take(cycle_id, watch, sent, waiting[:1], [self._submit(waiting[0])])
             del waiting[0]
         if not self._why_stopped(cycle_id):
-            self._take(cycle_id, watch, sent, waiting, self._together(self._gate.submit, waiting))
+            self._take(cycle_id, watch, sent, waiting, self._together(self._submit, waiting))
             waiting = []
         for order in waiting:
             watch.not_sent(order, self._why_stopped(cycle_id))
         tell_gate_refusals(self._journal, self._account_id, cycle_id, self._broker.now(), sent)
+
+    def _submit(self, order: Order) -> SendResult:
+        return self._afloat.send(self._gate.submit, order)
 
     def _take(
         self,
@@ -247,6 +269,9 @@ class DryDesk:
 
     def waited(self) -> float:
         return 0.0
+
+    def call_off(self) -> None:
+        """Nothing was posted."""
 
 
 def traded(orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> Mapping[str, Decimal]:

@@ -71,6 +71,7 @@ class Gate:
         self._baseline: Mapping[str, Attempt] = {}
         self._passed: set[str] = set()
         self._pair_reading: PairReading | None = None
+        self._unwritten = ""  # what the journal said when a latch could not be written: nothing passes any more
         self._born = self._newest()
         self._lock = threading.Lock()
 
@@ -141,12 +142,16 @@ class Gate:
 
     def _pairs_stopped(self) -> Refusal | None:
         """Whether pairs are held back now. Asks the broker nothing: it runs inside a request to it."""
+        if self._unwritten:
+            return Refusal("journal", self._unwritten)
         try:
             return refuse_at_the_door(self._pairs_kill.reason(self._account_id), self._read_ledger().latched)
         except JournalBroken as error:
             return Refusal("journal", f"the journal cannot be read: {error}")
 
     def _pair_refusal(self, pair: ExitPair) -> Refusal | None:
+        if self._unwritten:
+            return Refusal("journal", self._unwritten)
         try:
             case = self._pair_case(pair)
             if (refusal := refuse_unread(case)) is not None:
@@ -155,8 +160,15 @@ class Gate:
         except JournalBroken as error:
             return Refusal("journal", f"the journal cannot be read: {error}")
         if refusal is not None and refusal.limit == ORDERS_PER_MINUTE:
-            latch_throttle(self._journal, self._account_id, None, case.now, refusal.words)
+            self._latch(None, case.now, refusal)
         return refusal
+
+    def _latch(self, cycle_id: str | None, now: datetime, refusal: Refusal) -> None:
+        """Write the latch down. Where that fails this gate keeps it: an error here would go through the request."""
+        try:
+            latch_throttle(self._journal, self._account_id, cycle_id, now, refusal.words)
+        except JournalBroken as error:
+            self._unwritten = f"{refusal.words}; the journal cannot be written: {error}"
 
     def _pair_case(self, pair: ExitPair) -> PairCase:
         """What is known of a pair without asking the broker. An intent that is older than this gate may have been sent
@@ -195,6 +207,8 @@ class Gate:
         )
 
     def _refusal(self, order: Order) -> Refusal | None:
+        if self._unwritten:
+            return Refusal("journal", self._unwritten)
         readings = self._readings
         if readings is None:
             return Refusal("readings", "the account could not be read before this order")
@@ -204,7 +218,7 @@ class Gate:
             return Refusal("journal", f"the journal cannot be read: {error}")
         refusal = refuse(case)
         if refusal is not None and refusal.limit == ORDERS_PER_MINUTE:
-            latch_throttle(self._journal, self._account_id, readings.cycle_id, case.now, refusal.words)
+            self._latch(readings.cycle_id, case.now, refusal)
         return refusal
 
     def _case(self, order: Order, readings: Readings) -> Case:

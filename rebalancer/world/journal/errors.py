@@ -6,12 +6,15 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from rebalancer.world.disk import free_words
+from rebalancer.world.disk import free_bytes, free_words
 from rebalancer.world.ports import JournalBroken, JournalLocked
 
 # SQLite's primary result codes, each with what happened and what a person can do.
 _WORDS: Final = {
-    sqlite3.SQLITE_FULL: ("the disk is full", "free some space; nothing was written"),
+    sqlite3.SQLITE_FULL: (
+        "the disk is full",
+        "free some space, then run again: it asks the broker what became of orders",
+    ),
     sqlite3.SQLITE_BUSY: (
         "another program holds the journal locked",
         "close other programs that have it open (a backup, a sqlite shell) and run again",
@@ -28,6 +31,10 @@ _LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _NO_ROOM: Final = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 )
+_MAY_BE_FULL: Final = frozenset(
+    {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+)  # said of some files on a full disk too
+_FULL_BYTES: Final = 64 * 1024  # what SQLite needs to open a journal; with less left the disk counts as full
 _DISK_FAILED: Final = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -35,12 +42,17 @@ def broken(error: BaseException, place: str) -> JournalBroken:
     """Say in one line what the database refused. `place` is the journal's path; statement values are never shown."""
     code = _code_of(error)
     if code in _WORDS:
-        problem, hint = _WORDS[code]
+        problem, hint = _WORDS[sqlite3.SQLITE_FULL if code in _MAY_BE_FULL and _is_full(place) else code]
         if code in _NO_ROOM:
             problem += free_words(Path(place))
         kind = JournalLocked if code in _LOCKED else JournalBroken
         return kind(f"{place}: {problem} ({error})\n  hint: {hint}")
     return JournalBroken(f"{place}: the database refused: {error}")
+
+
+def _is_full(place: str) -> bool:
+    free = free_bytes(Path(place))
+    return free is not None and free < _FULL_BYTES
 
 
 def handle_is_lost(error: BaseException) -> bool:

@@ -1,0 +1,118 @@
+"""The orders that were posted and whose end is not known, kept in memory, so that they can be called off when the
+journal takes no more.
+
+Calling off is an effort, not an answer: whether an order was cancelled or has filled is for the next run to ask, whose
+recovery finds each of them in the journal as intended or open.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, Protocol, TypeVar
+
+from rebalancer.decisions import Order
+from rebalancer.world.clock import Clock
+from rebalancer.world.desk_watch import DUPLICATE, refuse_another
+from rebalancer.world.ports import AnotherProgram, Broker, SendResult
+
+LOG: Final = logging.getLogger("rebalancer.world.desk")
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class SpreadOut(Protocol):
+    """Does the same thing to many items, some of them at once; answers come in the items' order."""
+
+    def __call__(self, act: Callable[[T], R], items: Sequence[T], /) -> list[R]: ...
+
+
+class CanCallOff(Protocol):
+    """Whatever may have orders at the broker."""
+
+    def call_off(self) -> None:
+        """Ask for a cancel of everything that was posted and may still work. Never raises."""
+        ...
+
+
+@contextmanager
+def calling_off(desk: CanCallOff) -> Iterator[None]:
+    """Call off what was posted when the block fails; its own error is the one that goes on. Where another program
+    trades under our ids nothing is called off: what stands there may be its orders."""
+    try:
+        yield
+    except AnotherProgram:
+        raise
+    except Exception:
+        desk.call_off()
+        raise
+
+
+class Afloat:
+    """What one cycle has posted and not seen the end of. Safe to share between threads."""
+
+    def __init__(self, broker: Broker, clock: Clock, together: SpreadOut, seconds: float) -> None:
+        """seconds: after these no further cancel is begun."""
+        self._broker, self._clock, self._together, self._seconds = broker, clock, together, seconds
+        self._orders: dict[str, Order] = {}
+        self._broker_ids: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def send(self, submit: Callable[[Order], SendResult], order: Order) -> SendResult:
+        """Post an order, and know of it from before its first byte leaves until its end is known."""
+        name = order.client_order_id
+        with self._lock:
+            self._orders[name] = order
+        result = submit(order)
+        with self._lock:
+            if result.kind == "accepted" and result.order is not None:
+                self._broker_ids[name] = result.order.id
+            elif result.kind == "not_sent" or (result.kind == "refused" and result.reason != DUPLICATE):
+                del self._orders[name]
+        return result
+
+    def forget(self, names: Collection[str] | None = None) -> None:
+        """These have ended; None: all belong to the past."""
+        with self._lock:
+            for name in list(self._orders) if names is None else names:
+                self._orders.pop(name, None)
+                self._broker_ids.pop(name, None)
+
+    def call_off(self) -> None:
+        """Ask once for the cancel of each, by the broker's id, or by our own where the broker has told none. Ends in
+        bounded time and never raises: the error that led here is the one to be told."""
+        with self._lock:
+            orders, ids = list(self._orders.values()), dict(self._broker_ids)
+        self.forget()
+        if not orders:
+            return
+        deadline = self._clock.monotonic() + self._seconds
+
+        def cancel(order: Order) -> bool:
+            try:
+                return self._clock.monotonic() < deadline and self._cancel(order, ids.get(order.client_order_id))
+            except Exception as error:  # noqa: BLE001 - one that cannot be cancelled must not keep the others working
+                LOG.warning("order %s could not be called off: %s", order.client_order_id, error)
+                return False
+
+        try:
+            asked = sum(self._together(cancel, orders))
+            LOG.warning(
+                "the cycle broke off: a cancel was asked for %d of %d orders that may still work; the next run asks "
+                "the broker how each has ended", asked, len(orders),
+            )  # fmt: skip
+        except Exception as error:  # noqa: BLE001 - as above
+            LOG.warning("orders could not be called off: %s", error)
+
+    def _cancel(self, order: Order, broker_id: str | None) -> bool:
+        if broker_id is None:
+            found = self._broker.find_order(order.client_order_id)
+            if found is None or found.state.is_final:
+                return False
+            refuse_another(order, found, whole=True)
+            broker_id = found.id
+        self._broker.cancel(broker_id)
+        return True
