@@ -44,7 +44,7 @@ from rebalancer.world.journal.records import CycleEnd, CycleStart
 from rebalancer.world.logs.context import LogEvent, bound, note
 from rebalancer.world.ports import LockHeld
 
-LOG: Final = logging.getLogger(__name__)
+LOG: Final = logging.getLogger("rebalancer.cycle")
 LOSS_OUTCOMES: Final = frozenset(outcome for _, outcome, _ in LOSS_LIMITS)
 
 

@@ -5,11 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
-
-if TYPE_CHECKING:
-    pass
-
+from typing import Final, Literal, NamedTuple
 
 DEFAULT_START: Final = datetime(2026, 11, 20, 15, 5, tzinfo=UTC)
 

@@ -22,7 +22,7 @@ from rebalancer.world.journal.records import Event
 from rebalancer.world.ports import AnotherProgram, BrokerUnavailable, CredentialsRefused, JournalBroken, LockHeld
 from rebalancer.world.traffic import Counts, Traffic
 
-LOG: Final = logging.getLogger(__name__)
+LOG: Final = logging.getLogger("rebalancer.world.cycle_stats")
 KIND: Final = "cycle_stats"
 STEPS: Final = ("read", "plan", "journal", "reduce", "wait", "fund", "increase", "look_after", "failed")
 _SECONDS: Final = "_seconds"

@@ -31,7 +31,7 @@ from rebalancer.world.statistics import correlation_groups, true_ranges, volatil
 CLOSES_DAYS: Final = 260  # a year of daily closes: enough for the volatility and for the sample signals
 SHEET_SCHEMA: Final = "rebalancer.sheet/1"
 NO_CLOSES: Final = DailyCloses((), (), {})
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("rebalancer.world.reference")
 
 
 class Sheet(NamedTuple):

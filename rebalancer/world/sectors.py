@@ -22,7 +22,7 @@ _REQUIRED: Final = ("symbol", "sector", "source", "as_of")
 _OPTIONAL: Final = ("correlation_group",)
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 &.,/()'_-]{0,63}")
 _SIZE_MAX: Final = 8 * 1024 * 1024
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("rebalancer.world.sectors")
 
 
 class SectorRow(NamedTuple):

@@ -25,7 +25,7 @@ from rebalancer.world.journal.records import Event
 from rebalancer.world.lock import RunLock
 from rebalancer.world.ports import LockHeld
 
-LOG: Final = logging.getLogger(__name__)
+LOG: Final = logging.getLogger("rebalancer.world.alerts.outbox")
 LOCK_NAME: Final = "alerts.lock"
 
 

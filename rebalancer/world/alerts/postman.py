@@ -18,7 +18,7 @@ from rebalancer.world.alerts.outbox import Outbox, Pass
 from rebalancer.world.clock import Clock
 from rebalancer.world.ports import WorldError
 
-LOG: Final = logging.getLogger(__name__)
+LOG: Final = logging.getLogger("rebalancer.world.alerts.postman")
 POLL_SECONDS: Final = 5.0
 BEAT_AGAIN_SECONDS: Final = 30.0
 CLOSE_SECONDS: Final = 10.0

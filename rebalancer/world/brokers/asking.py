@@ -21,7 +21,7 @@ from rebalancer.world.traffic import Traffic
 if TYPE_CHECKING:
     from rebalancer.world.brokers.transport import AlpacaClient, Call
 
-LOG: Final = logging.getLogger(__name__)
+LOG: Final = logging.getLogger("rebalancer.world.brokers.asking")
 ATTEMPTS_MAX: Final = 6
 PACING_SECONDS_MAX: Final = WINDOW_SECONDS + 1  # within it a whole window passes, so every thread gets its turn
 _BACKOFF_SECONDS_MIN: Final = 0.25

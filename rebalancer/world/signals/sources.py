@@ -15,7 +15,7 @@ from rebalancer.world.ports import DailyCloses, SignalSource
 from rebalancer.world.signals.reading import read_all
 from rebalancer.world.signals.sample import sample_signals
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("rebalancer.world.signals.sources")
 
 
 class FileSignals:
