@@ -24,14 +24,14 @@ from pathlib import Path
 from random import Random
 from time import perf_counter, process_time
 
-from rebalancer.codec import canonical, rules_text, sha256
-from rebalancer.decisions import Verdict
-from rebalancer.facts import Account, Instrument, Quote, Session, Signal, Snapshot
-from rebalancer.outcomes import CycleOutcome, OrderState, Outcome
-from rebalancer.rules import Rules
+from rebalancer.core.codec import canonical, rules_text, sha256
+from rebalancer.core.decisions import Verdict
+from rebalancer.core.facts import Account, Instrument, Quote, Session, Signal, Snapshot
+from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import CENT, ZERO
 from rebalancer.session.calendar import published_hours
 from rebalancer.session.setup import load_setup
-from rebalancer.values import CENT, ZERO
 from rebalancer.world.books.activities import body_of
 from rebalancer.world.books.day_books import DayBooks, Holding, Priced, body_of_day
 from rebalancer.world.books.tally import tally

@@ -23,10 +23,10 @@ from time import perf_counter
 
 import numpy as np
 
+from rebalancer.core.facts import Account, Instrument, Position, Quote, Session, Signal, Snapshot
+from rebalancer.core.rules import Rules
 from rebalancer.decide import plan
 from rebalancer.decide.cap import Family, Floats, cap_weights
-from rebalancer.facts import Account, Instrument, Position, Quote, Session, Signal, Snapshot
-from rebalancer.rules import Rules
 
 AS_OF = datetime(2026, 11, 20, 15, 35, 2, tzinfo=UTC)
 SECTORS, CLUSTERS = 11, 24

@@ -52,9 +52,9 @@ def measure(symbols: int) -> None:
 
 def day_of(symbols: int) -> Edition:
     """The sample day with that many symbols in every table, 78 slots and 756 days of history."""
+    from rebalancer.core.values import ZERO
     from rebalancer.report.edition.records import Gap, Guarded, Quality, TradeLine
     from rebalancer.report.edition.results import Contribution
-    from rebalancer.values import ZERO
     from tests.report.edition.sample import OPEN, edition
     from tests.report.sample import many_stories, sample_record
 

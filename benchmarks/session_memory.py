@@ -85,7 +85,7 @@ def kinds() -> Counter[str]:
 
 def run(days: int, *, trace: bool) -> None:
     """Run one session after the other in this process."""
-    from rebalancer.rules import Rules
+    from rebalancer.core.rules import Rules
     from rebalancer.session.execute import Connection
     from rebalancer.session.notify import Notify
     from rebalancer.session.setup import Setup

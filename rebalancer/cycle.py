@@ -19,21 +19,21 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from rebalancer.codec import plan_text, rules_text, seal, snapshot_text
+from rebalancer.core.codec import plan_text, rules_text, seal, snapshot_text
+from rebalancer.core.decisions import Constrained, Order, Plan, Verdict
+from rebalancer.core.facts import Account, Position, Snapshot, coins
+from rebalancer.core.outcomes import CycleOutcome, OrderState
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO, text_of, time_text
 from rebalancer.decide import plan, sentence
 from rebalancer.decide.afford import afford
 from rebalancer.decide.constrain import constrain_after, constrained_text
 from rebalancer.decide.judge import LOSS_LIMITS, breaches
 from rebalancer.decide.reconcile import COIN_FEE_MOST, Finding, reconcile
 from rebalancer.decide.settle import OrderEnd, settle
-from rebalancer.decisions import Constrained, Order, Plan, Verdict
-from rebalancer.facts import Account, Position, Snapshot, coins
 from rebalancer.guard import put_up, take_down, tell_bare
 from rebalancer.observe import Observation, World, observe
-from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.recover import telling
-from rebalancer.rules import Rules
-from rebalancer.values import ZERO, text_of, time_text
 from rebalancer.world.books.activities import note_activities
 from rebalancer.world.books.latches import latch
 from rebalancer.world.cycle_stats import CycleStats, Row, measured

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from rebalancer.core.decisions import Order
+from rebalancer.core.facts import Position, Snapshot
+from rebalancer.core.outcomes import OrderState
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO, time_text
 from rebalancer.decide.protect import Guard, protect
 from rebalancer.decide.settle import OrderEnd
-from rebalancer.decisions import Order
-from rebalancer.facts import Position, Snapshot
 from rebalancer.observe import World
-from rebalancer.outcomes import OrderState
-from rebalancer.rules import Rules
-from rebalancer.values import ZERO, time_text
 from rebalancer.world.protection.gaps import CODE, GAP, is_too_long
 from rebalancer.world.protection.opinions import note_opinions, opinions
 

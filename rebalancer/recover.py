@@ -14,14 +14,14 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-from rebalancer.codec import read_plan, rules_text, sha256, stored_snapshot
+from rebalancer.core.codec import read_plan, rules_text, sha256, stored_snapshot
+from rebalancer.core.decisions import Plan, Verdict
+from rebalancer.core.facts import Snapshot
+from rebalancer.core.outcomes import CycleOutcome, OrderState
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO
 from rebalancer.decide.settle import OrderEnd, settle
-from rebalancer.decisions import Plan, Verdict
-from rebalancer.facts import Snapshot
 from rebalancer.observe import World
-from rebalancer.outcomes import CycleOutcome, OrderState
-from rebalancer.rules import Rules
-from rebalancer.values import ZERO
 from rebalancer.world.books.adoption import (
     PREFIX as ADOPTING,
 )

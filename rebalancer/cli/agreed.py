@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rebalancer.cli.exits import Exit
-from rebalancer.documents import BadDocument
-from rebalancer.input_file import read_text
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.input_file import read_text
 
 if TYPE_CHECKING:
+    from rebalancer.core.decisions import Plan
     from rebalancer.cycle import Narrow
-    from rebalancer.decisions import Plan
     from rebalancer.session.agreed import NotAgreed
 
 DISAGREEMENT_SCHEMA = "rebalancer.disagreement/1"
@@ -24,7 +24,7 @@ def save_plan(path: Path, decided: Plan) -> None:
     """Write a plan with the hashes of its snapshot and rules, in one step. Raises BadDocument."""
     from rebalancer.cli.export import write_whole
     from rebalancer.cli.screen import shown_path
-    from rebalancer.codec import plan_text
+    from rebalancer.core.codec import plan_text
 
     write_whole(path, (plan_text(decided) + "\n").encode())
     sys.stderr.write(f"plan: {shown_path(path)}; carry it out with: rebalancer run-now --plan {shown_path(path)}\n")
@@ -38,7 +38,7 @@ def narrow_to(path: Path | None, tolerance: str | None) -> Narrow | None:
         if tolerance is not None:
             raise BadDocument("--tolerance", "goes with --plan alone")
         return None
-    from rebalancer.codec import read_plan
+    from rebalancer.core.codec import read_plan
     from rebalancer.session.agreed import held_to
 
     agreed = read_plan(read_text(path), str(path))

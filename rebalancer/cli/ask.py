@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from rebalancer.documents import BadDocument
-from rebalancer.values import ZERO, cents_toward_zero, text_of
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.values import ZERO, cents_toward_zero, text_of
 from rebalancer.world.ports import WorldError
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from rebalancer.cli.exits import Exit
 from rebalancer.cli.screen import shown_path
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 from rebalancer.world.files import put_whole
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rebalancer.documents import BadDocument
-from rebalancer.input_file import read_text
-from rebalancer.rules import Simulation
-from rebalancer.values import decimal_of, utc_of
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.input_file import read_text
+from rebalancer.core.rules import Simulation
+from rebalancer.core.values import decimal_of, utc_of
 from rebalancer.world.files import put_whole
 from rebalancer.world.ports import BrokerUnavailable, LockHeld
 

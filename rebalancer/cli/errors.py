@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rebalancer.cli.exits import Exit
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 from rebalancer.world.ports import (
     AnotherProgram,
     BrokerUnavailable,

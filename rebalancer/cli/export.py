@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rebalancer.cli.exits import Exit
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 
 if TYPE_CHECKING:
+    from rebalancer.core.rules import Rules
     from rebalancer.performance.records import Ledger
     from rebalancer.report.exports.tables import Day
-    from rebalancer.rules import Rules
     from rebalancer.world.journal import Journal
 
 FORMATS: Final = ("csv", "json")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 from rebalancer.world.environment import ENVIRONMENT, PROFILE, environment_of, profile_file
 from rebalancer.world.live import COMMAND_LINE, CommandLine
 from rebalancer.world.logs import LEVEL

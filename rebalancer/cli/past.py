@@ -22,11 +22,11 @@ def show_explanation(
     import json
 
     from rebalancer.cli.past_symbol import remembered
-    from rebalancer.documents import BadDocument, plain
+    from rebalancer.core.documents import BadDocument, plain
+    from rebalancer.core.values import symbol_of
     from rebalancer.report.text import explain_text
     from rebalancer.session.archive import past_record
     from rebalancer.session.setup import load_setup
-    from rebalancer.values import symbol_of
     from rebalancer.world.journal import Journal
 
     try:
@@ -66,7 +66,7 @@ def show_history(limit: int, config: Sequence[Path] | None, *, as_json: bool, co
     """List past cycles, newest first."""
     import json
 
-    from rebalancer.documents import plain
+    from rebalancer.core.documents import plain
     from rebalancer.report.text import history_table
     from rebalancer.session.archive import past_summaries
     from rebalancer.session.setup import load_setup
@@ -88,7 +88,7 @@ def show_history(limit: int, config: Sequence[Path] | None, *, as_json: bool, co
 def replay_cycles(cycle_id: str | None, config: Sequence[Path] | None) -> int:
     """Plan stored cycles again. On stdout every difference that must not be, and exit code 1; nothing when there is
     none. On stderr what today's planner would decide otherwise than the older edition that planned a cycle."""
-    from rebalancer.decisions import PLANNER_EDITION
+    from rebalancer.core.decisions import PLANNER_EDITION
     from rebalancer.session.archive import replayed
     from rebalancer.session.setup import load_setup
     from rebalancer.world.journal import Journal

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from rebalancer.codec import read_rules
+from rebalancer.core.codec import read_rules
+from rebalancer.core.rules import Rules
 from rebalancer.report.numbers import percent, price, shares
 from rebalancer.report.remembered import PastOrder, Remembered
-from rebalancer.rules import Rules
 from rebalancer.world.journal import Journal
 from rebalancer.world.protection.records import KIND, kept_of
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rebalancer.decisions import Plan
+from rebalancer.core.decisions import Plan
+from rebalancer.core.values import text_of
 from rebalancer.report.columns import Row, table
-from rebalancer.values import text_of
 
 
 def plan_lines(plan: Plan) -> str:

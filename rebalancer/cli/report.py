@@ -11,7 +11,7 @@ from typing import Final
 from rebalancer.cli.exits import Exit
 from rebalancer.cli.progress import progress
 from rebalancer.cli.screen import shown_path
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 
 PERIODS: Final = ("day", "week", "month", "year", "all")
 FORMATS: Final = ("html", "json", "mail")

@@ -13,15 +13,15 @@ from rebalancer.cli.exits import Exit
 from rebalancer.cli.progress import progress
 from rebalancer.cli.screen import log_to_stderr, shown_path, terminal_width, wants_colour, warn
 from rebalancer.cli.signals import say_stopping
-from rebalancer.documents import BadDocument
-from rebalancer.outcomes import CycleOutcome, OrderState
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.world.ports import BrokerUnavailable, LockHeld, WorldError
 
 if TYPE_CHECKING:
     from rebalancer.cli.selection import Wish
-    from rebalancer.facts import Snapshot
+    from rebalancer.core.facts import Snapshot
+    from rebalancer.core.rules import Rules
     from rebalancer.report.records import RunRecord
-    from rebalancer.rules import Rules
     from rebalancer.session.execute import Connection
     from rebalancer.session.setup import Setup
     from rebalancer.session.stop import Stopping
@@ -139,10 +139,10 @@ def plan_file(
 ) -> int:
     """Plan a snapshot file: no network, no journal, no clock, no variables. Prints the plan."""
     from rebalancer.cli.selection import narrowed_rules
-    from rebalancer.codec import plan_text, read_snapshot, rules_text, seal, snapshot_text
+    from rebalancer.core.codec import plan_text, read_snapshot, rules_text, seal, snapshot_text
+    from rebalancer.core.input_file import read_text
+    from rebalancer.core.rules import Rules
     from rebalancer.decide import plan
-    from rebalancer.input_file import read_text
-    from rebalancer.rules import Rules
     from rebalancer.world.config import load_rules
 
     text = read_text(snapshot)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 
 if TYPE_CHECKING:
-    from rebalancer.rules import Rules
+    from rebalancer.core.rules import Rules
     from rebalancer.session.setup import Setup
 
 
@@ -35,7 +35,7 @@ def narrowed_rules(given: Rules, wish: Wish) -> Rules:
     Raises BadDocument for what cannot be meant."""
     from pydantic import ValidationError
 
-    from rebalancer.rules import Rules
+    from rebalancer.core.rules import Rules
 
     said = _section(wish)
     if not said:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rebalancer.cli.exits import Exit
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 from rebalancer.world.logs.context import LogEvent, note
 from rebalancer.world.logs.setup import Form, form_of, level_of, set_up
 

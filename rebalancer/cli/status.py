@@ -18,11 +18,11 @@ from rebalancer.cli.exits import Exit
 from rebalancer.cli.screen import terminal_width, wants_colour
 from rebalancer.cli.status_more import with_more
 from rebalancer.cli.status_next import with_next
-from rebalancer.documents import plain
-from rebalancer.outcomes import CycleOutcome
+from rebalancer.core.documents import plain
+from rebalancer.core.outcomes import CycleOutcome
+from rebalancer.core.values import ZERO, decimal_of, utc_of
 from rebalancer.report.records import Mode, RunSummary, StatusView
 from rebalancer.report.status import status_text
-from rebalancer.values import ZERO, decimal_of, utc_of
 from rebalancer.world.environment import PROFILE, environment_of
 from rebalancer.world.journal.filesystem import refuse_irregular_journal
 from rebalancer.world.journal.glance import Glance, glance

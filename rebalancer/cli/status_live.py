@@ -11,13 +11,13 @@ from rebalancer.cli.exits import Exit
 from rebalancer.cli.run import connected
 from rebalancer.cli.screen import terminal_width, wants_colour
 from rebalancer.cli.status import gathered, shown, written
+from rebalancer.core.documents import plain
+from rebalancer.core.facts import Account, Position
+from rebalancer.core.values import ZERO, text_of
 from rebalancer.decide.draft import ID_PREFIX
-from rebalancer.documents import plain
-from rebalancer.facts import Account, Position
 from rebalancer.report.records import AtTheBroker, StatusView
 from rebalancer.report.status import broker_text
 from rebalancer.session.setup import Setup, load_setup, report_mode
-from rebalancer.values import ZERO, text_of
 from rebalancer.world.brokers import AlpacaBroker
 from rebalancer.world.brokers.read_only import ReadOnlyBroker
 from rebalancer.world.live import COMMAND_LINE, CommandLine

@@ -22,6 +22,11 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
+from rebalancer.core.decisions import Constrained, Order, Plan, Target
+from rebalancer.core.facts import Snapshot, coins
+from rebalancer.core.outcomes import CycleOutcome, Outcome
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO, decimal_near, text_of
 from rebalancer.decide.admit import Admitted, Prices, admit, usable_prices
 from rebalancer.decide.aim import Aim, Aims, aim
 from rebalancer.decide.bar import Bar
@@ -39,11 +44,6 @@ from rebalancer.decide.reconcile import Book, reconcile
 from rebalancer.decide.room import Room
 from rebalancer.decide.select import select
 from rebalancer.decide.settle import Ending, first_verdicts
-from rebalancer.decisions import Constrained, Order, Plan, Target
-from rebalancer.facts import Snapshot, coins
-from rebalancer.outcomes import CycleOutcome, Outcome
-from rebalancer.rules import Rules
-from rebalancer.values import ZERO, decimal_near, text_of
 
 __all__ = ["plan", "sentence"]
 

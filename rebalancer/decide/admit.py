@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
+from rebalancer.core.decisions import Verdict
+from rebalancer.core.facts import Instrument, Quote, Signal, Snapshot
+from rebalancer.core.outcomes import Outcome
+from rebalancer.core.rules import Quotes, Rules
+from rebalancer.core.values import ZERO, text_of
 from rebalancer.decide.reconcile import by_id
-from rebalancer.decisions import Verdict
-from rebalancer.facts import Instrument, Quote, Signal, Snapshot
-from rebalancer.outcomes import Outcome
-from rebalancer.rules import Quotes, Rules
-from rebalancer.values import ZERO, text_of
 
 CLOCK_SKEW = timedelta(seconds=5)  # a time may lie this far in the future before it is refused
 

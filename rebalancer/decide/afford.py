@@ -10,6 +10,11 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
+from rebalancer.core.decisions import Order, Plan
+from rebalancer.core.facts import Account, Snapshot, coins
+from rebalancer.core.outcomes import Outcome
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import cents_toward_zero
 from rebalancer.decide.admit import usable_prices
 from rebalancer.decide.fund import Purse, fund, reserve_per_share
 from rebalancer.decide.glide import glide
@@ -20,11 +25,6 @@ from rebalancer.decide.phase import Denial, Trade
 from rebalancer.decide.pricing import above_value
 from rebalancer.decide.reconcile import reconcile
 from rebalancer.decide.room import Room
-from rebalancer.decisions import Order, Plan
-from rebalancer.facts import Account, Snapshot, coins
-from rebalancer.outcomes import Outcome
-from rebalancer.rules import Rules
-from rebalancer.values import cents_toward_zero
 
 
 class Afforded(NamedTuple):

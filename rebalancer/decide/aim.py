@@ -18,6 +18,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from rebalancer.core.facts import Instrument, Snapshot
+from rebalancer.core.outcomes import Outcome
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO, decimal_near, shares_toward_zero
 from rebalancer.decide.admit import Admitted, Prices
 from rebalancer.decide.bar import FULL, Bar, bar, named_stop_distance
 from rebalancer.decide.cap import Family, cap_weights
@@ -27,10 +31,6 @@ from rebalancer.decide.groups import Groups, group, group_name, side_family
 from rebalancer.decide.lots import largest_trade, most_shares, trade_lot
 from rebalancer.decide.reconcile import Book
 from rebalancer.decide.weigh import Stance, Weighed, volatility_of, weigh
-from rebalancer.facts import Instrument, Snapshot
-from rebalancer.outcomes import Outcome
-from rebalancer.rules import Rules
-from rebalancer.values import ZERO, decimal_near, shares_toward_zero
 
 CRUMB: Final = 1e-12  # of capital; less room than this is what rounding left over
 

@@ -17,11 +17,11 @@ from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
 from typing import NamedTuple
 
+from rebalancer.core.outcomes import Outcome
+from rebalancer.core.rules import RiskManagement, Rules
+from rebalancer.core.values import decimal_near
 from rebalancer.decide.admit import Admitted, Prices
 from rebalancer.decide.weigh import SURE, Weighed
-from rebalancer.outcomes import Outcome
-from rebalancer.rules import RiskManagement, Rules
-from rebalancer.values import decimal_near
 
 
 class Bar(NamedTuple):

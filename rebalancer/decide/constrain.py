@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
+from rebalancer.core.decisions import Constrained, Plan
+from rebalancer.core.outcomes import CONSTRAINING, Outcome
+from rebalancer.core.values import decimal_near
 from rebalancer.decide.diff import Move
 from rebalancer.decide.phase import Denial
 from rebalancer.decide.settle import OrderEnd
-from rebalancer.decisions import Constrained, Plan
-from rebalancer.outcomes import CONSTRAINING, Outcome
-from rebalancer.values import decimal_near
 
 PLACES: Final = Decimal("0.0001")  # a hundredth of a percentage point of capital
 

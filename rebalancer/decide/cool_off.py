@@ -15,11 +15,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
+from rebalancer.core.facts import AssetClass, Snapshot
+from rebalancer.core.outcomes import Outcome
+from rebalancer.core.rules import Rules
 from rebalancer.decide.admit import Admitted
 from rebalancer.decide.bar import Bar
-from rebalancer.facts import AssetClass, Snapshot
-from rebalancer.outcomes import Outcome
-from rebalancer.rules import Rules
 
 COIN_SESSION: Final = timedelta(hours=24)
 

@@ -12,21 +12,15 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from rebalancer.core.facts import Instrument
+from rebalancer.core.outcomes import Outcome
+from rebalancer.core.rules import NoTradeBand, Rules
+from rebalancer.core.values import ZERO, decimal_near, shares_away_from_zero, shares_toward_zero, text_of
 from rebalancer.decide.admit import Prices
 from rebalancer.decide.aim import Aim
 from rebalancer.decide.lots import closing_lot, part_lot, trade_lot
 from rebalancer.decide.pricing import order_price
 from rebalancer.decide.reconcile import Book
-from rebalancer.facts import Instrument
-from rebalancer.outcomes import Outcome
-from rebalancer.rules import NoTradeBand, Rules
-from rebalancer.values import (
-    ZERO,
-    decimal_near,
-    shares_away_from_zero,
-    shares_toward_zero,
-    text_of,
-)
 
 
 class Move(NamedTuple):

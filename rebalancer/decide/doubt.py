@@ -10,9 +10,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
+from rebalancer.core.facts import Snapshot
+from rebalancer.core.values import CENT, ZERO
 from rebalancer.decide.reconcile import differences
-from rebalancer.facts import Snapshot
-from rebalancer.values import CENT, ZERO
 
 APART_MOST: Final = Decimal("0.25")  # of equity; far more than prices move between two reads of one moment
 ACCEPT: Final = "rebalancer resume --reason 'the account was reset'"

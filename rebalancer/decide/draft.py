@@ -13,14 +13,14 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from rebalancer.core.decisions import Order, Phase, PositionIntent
+from rebalancer.core.facts import Instrument
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO, Side, cents_toward_zero
 from rebalancer.decide.admit import Prices
 from rebalancer.decide.fund import reserve_per_share
 from rebalancer.decide.phase import Trade
 from rebalancer.decide.pricing import limit_price
-from rebalancer.decisions import Order, Phase, PositionIntent
-from rebalancer.facts import Instrument
-from rebalancer.rules import Rules
-from rebalancer.values import ZERO, Side, cents_toward_zero
 
 ID_PREFIX: Final = "rb-"
 ID_LENGTH_MAX: Final = 48

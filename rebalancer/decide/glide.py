@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from rebalancer.facts import Session
-from rebalancer.rules import Rules
+from rebalancer.core.facts import Session
+from rebalancer.core.rules import Rules
 
 
 def glide(as_of: datetime, session: Session, rules: Rules) -> float:

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rebalancer.core.facts import Instrument
+from rebalancer.core.rules import Rules
 from rebalancer.decide.cap import Family, Floats
-from rebalancer.facts import Instrument
-from rebalancer.rules import Rules
 
 UNKNOWN = "unknown"
 

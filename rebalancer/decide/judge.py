@@ -10,11 +10,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from rebalancer.core.facts import Account, Snapshot
+from rebalancer.core.outcomes import CycleOutcome, Outcome
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import decimal_near, text_of
 from rebalancer.decide.night import coins_trade, stocks_trade
-from rebalancer.facts import Account, Snapshot
-from rebalancer.outcomes import CycleOutcome, Outcome
-from rebalancer.rules import Rules
-from rebalancer.values import decimal_near, text_of
 
 
 class Judgement(NamedTuple):

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from decimal import ROUND_CEILING, Decimal
 
+from rebalancer.core.facts import Instrument, Snapshot
+from rebalancer.core.outcomes import Outcome
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO, shares_toward_zero
 from rebalancer.decide.fund import most_reductions
 from rebalancer.decide.judge import Judgement
 from rebalancer.decide.lots import closing_lot, most_closed, part_lot
-from rebalancer.facts import Instrument, Snapshot
-from rebalancer.outcomes import Outcome
-from rebalancer.rules import Rules
-from rebalancer.values import ZERO, shares_toward_zero
 
 
 def leave(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from rebalancer.facts import Instrument
-from rebalancer.rules import Rules
-from rebalancer.values import FRACTIONAL_LOT, shares_toward_zero
+from rebalancer.core.facts import Instrument
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import FRACTIONAL_LOT, shares_toward_zero
 
 
 def trade_lot(instrument: Instrument, rules: Rules, *, is_long: bool) -> Decimal:

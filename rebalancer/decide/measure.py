@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
 
+from rebalancer.core.decisions import LimitUse, Order
+from rebalancer.core.facts import Snapshot
+from rebalancer.core.outcomes import Outcome
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO
 from rebalancer.decide.aim import Aims
 from rebalancer.decide.judge import day_loss, drawdown
 from rebalancer.decide.phase import Denial
-from rebalancer.decisions import LimitUse, Order
-from rebalancer.facts import Snapshot
-from rebalancer.outcomes import Outcome
-from rebalancer.rules import Rules
-from rebalancer.values import ZERO
 
 
 def measure(

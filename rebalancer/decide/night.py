@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from rebalancer.facts import Snapshot
-from rebalancer.rules import Rules
+from rebalancer.core.facts import Snapshot
+from rebalancer.core.rules import Rules
 
 
 def night(snapshot: Snapshot, rules: Rules) -> Snapshot:

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from rebalancer.core.decisions import Phase
+from rebalancer.core.outcomes import Outcome
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO, shares_away_from_zero, shares_toward_zero, text_of
 from rebalancer.decide.diff import Move
 from rebalancer.decide.lots import largest_trade, most_closed, most_shares
 from rebalancer.decide.room import Room
-from rebalancer.decisions import Phase
-from rebalancer.outcomes import Outcome
-from rebalancer.rules import Rules
-from rebalancer.values import ZERO, shares_away_from_zero, shares_toward_zero, text_of
 
 
 class Trade(NamedTuple):

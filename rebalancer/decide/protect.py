@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import NamedTuple
 
-from rebalancer.facts import Instrument, Position
-from rebalancer.rules import Protection
-from rebalancer.values import CENT, ZERO, decimal_near, text_of
+from rebalancer.core.facts import Instrument, Position
+from rebalancer.core.rules import Protection
+from rebalancer.core.values import CENT, ZERO, decimal_near, text_of
 
 BASIS_POINTS = 10_000
 PENNY_TICK = Decimal("0.0001")  # Alpaca: four decimals below one dollar, two from there on

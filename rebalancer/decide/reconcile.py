@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from rebalancer.facts import OpenOrder, Snapshot, coins
-from rebalancer.outcomes import Outcome
-from rebalancer.rules import Rules
-from rebalancer.values import ZERO, text_of
+from rebalancer.core.facts import OpenOrder, Snapshot, coins
+from rebalancer.core.outcomes import Outcome
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO, text_of
 
 COIN_FEE_MOST: Final = Decimal("0.003")  # crypto fees are taken from the coins received: 0.25 % and rounding
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
+from rebalancer.core.values import ZERO, decimal_near
 from rebalancer.decide.groups import Groups
-from rebalancer.values import ZERO, decimal_near
 
 
 class Room:

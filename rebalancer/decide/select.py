@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from rebalancer.core.outcomes import Outcome
+from rebalancer.core.rules import Selection
+from rebalancer.core.values import ZERO
 from rebalancer.decide.diff import Move
-from rebalancer.outcomes import Outcome
-from rebalancer.rules import Selection
-from rebalancer.values import ZERO
 
 
 def select(moves: Sequence[Move], wish: Selection) -> tuple[Move, ...]:

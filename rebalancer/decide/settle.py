@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from rebalancer.core.decisions import Order, Plan, Verdict
+from rebalancer.core.facts import Signal
+from rebalancer.core.outcomes import OrderState, Outcome
+from rebalancer.core.values import ZERO, text_of
 from rebalancer.decide.admit import Admitted
-from rebalancer.decisions import Order, Plan, Verdict
-from rebalancer.facts import Signal
-from rebalancer.outcomes import OrderState, Outcome
-from rebalancer.values import ZERO, text_of
 
 
 class Ending(NamedTuple):

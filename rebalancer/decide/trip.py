@@ -12,11 +12,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
+from rebalancer.core.facts import Quote
+from rebalancer.core.rules import Quotes
+from rebalancer.core.values import text_of
 from rebalancer.decide.admit import quote_problem
 from rebalancer.decide.protect import Guard
-from rebalancer.facts import Quote
-from rebalancer.rules import Quotes
-from rebalancer.values import text_of
 
 
 class Trip(NamedTuple):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, time
 
+from rebalancer.core.values import ZERO
 from rebalancer.exchange import charges
 from rebalancer.exchange.books import computed_id
 from rebalancer.exchange.calendar import NEW_YORK, moment_of, new_york_day
 from rebalancer.exchange.day_trades import day_trades
 from rebalancer.exchange.state import State
 from rebalancer.exchange.views import account_view, cents, day_trading_view
-from rebalancer.values import ZERO
 
 
 def account_of(state: State, at: int) -> dict[str, object]:

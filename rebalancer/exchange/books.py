@@ -9,12 +9,12 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Final
 from uuid import UUID
 
+from rebalancer.core.values import ZERO, text_of, time_text
 from rebalancer.exchange.calendar import NEW_YORK, crypto_day_end, moment_of
 from rebalancer.exchange.crypto_fees import FeeSchedule
 from rebalancer.exchange.ledger import USD, Ledger, Posting
 from rebalancer.exchange.order import Order
 from rebalancer.exchange.store import Store
-from rebalancer.values import ZERO, text_of, time_text
 
 _COUNTERPARTS: Final = {"DIV": "corporate", "CIL": "corporate", "INT": "interest", "FEE": "fees"}
 SMALLEST: Final = Decimal("0.000000001")

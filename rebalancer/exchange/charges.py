@@ -11,9 +11,9 @@ from datetime import date
 from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
+from rebalancer.core.values import CENT, ZERO
 from rebalancer.exchange.calendar import midnight_new_york, moment_of, new_york_day
 from rebalancer.exchange.state import State
-from rebalancer.values import CENT, ZERO
 
 SEC_RATE: Final = Decimal("20.60") / 1_000_000  # of the value sold
 TAF_RATE: Final = Decimal("0.000195")  # USD a share sold

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from decimal import ROUND_FLOOR, Decimal
 from typing import Final, NamedTuple
 
+from rebalancer.core.values import CENT, ZERO, Side, cents_toward_zero, text_of
 from rebalancer.exchange import errors
 from rebalancer.exchange.books import SMALLEST
 from rebalancer.exchange.configuration import Configuration
@@ -21,7 +22,6 @@ from rebalancer.exchange.margin import EQUITY_FOR_MARGIN, AccountNumbers, margin
 from rebalancer.exchange.market.listing import Listing
 from rebalancer.exchange.order import STOPS, Intent, Order, held_quantity
 from rebalancer.exchange.order_request import OrderRequest, check_force
-from rebalancer.values import CENT, ZERO, Side, cents_toward_zero, text_of
 
 _SHORT_RESERVE: Final = Decimal("1.03")
 _CRYPTO_COLLAR: Final = Decimal("0.02")

@@ -13,12 +13,12 @@ from datetime import date
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from typing import Literal
 
+from rebalancer.core.values import CENT, ZERO, text_of
 from rebalancer.exchange.books import SMALLEST, computed_id
 from rebalancer.exchange.calendar import midnight_new_york, new_york_day
 from rebalancer.exchange.corporate_actions import CorporateAction
 from rebalancer.exchange.groups import cancel
 from rebalancer.exchange.state import State
-from rebalancer.values import CENT, ZERO, text_of
 
 
 def announce_dividend(state: State, symbol: str, ex_date: date, pay_date: date, rate: Decimal) -> CorporateAction:

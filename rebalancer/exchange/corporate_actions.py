@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
+from rebalancer.core.values import ZERO
 from rebalancer.exchange.calendar import SessionTable
 from rebalancer.exchange.market.prices import Adjustment
 from rebalancer.exchange.matching import NEVER
 from rebalancer.exchange.store import Store
-from rebalancer.values import ZERO
 
 
 class CorporateAction(NamedTuple):

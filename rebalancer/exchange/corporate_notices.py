@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
+from rebalancer.core.values import text_of
 from rebalancer.exchange import corporate
 from rebalancer.exchange import parameters as read
 from rebalancer.exchange.core import Exchange
@@ -15,7 +16,6 @@ from rebalancer.exchange.corporate_actions import CorporateAction
 from rebalancer.exchange.errors import invalid, not_found
 from rebalancer.exchange.parameters import Parameters
 from rebalancer.exchange.switches import one_of
-from rebalancer.values import text_of
 
 _TYPES: Final = ("dividend", "merger", "spinoff", "split")
 _DATES: Final = ("declaration_date", "ex_date", "record_date", "payable_date")

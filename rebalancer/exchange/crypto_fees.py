@@ -9,8 +9,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from rebalancer.core.values import ZERO
 from rebalancer.exchange.store import Store
-from rebalancer.values import ZERO
 
 _DAY: Final = 24 * 3600 * 1_000_000
 _WINDOW: Final = 30 * _DAY

@@ -11,10 +11,10 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import Final
 
+from rebalancer.core.values import utc_of
 from rebalancer.exchange.calendar import micros_of, midnight_new_york, new_york_day
 from rebalancer.exchange.errors import day_trading_protection
 from rebalancer.exchange.state import State
-from rebalancer.values import utc_of
 
 SESSIONS: Final = 5
 DAY_TRADES_MAX: Final = 3

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from rebalancer.values import text_of
+from rebalancer.core.values import text_of
 
 
 class ApiError(Exception):

@@ -9,11 +9,11 @@
 
 from __future__ import annotations
 
+from rebalancer.core.values import ZERO
 from rebalancer.exchange import matching
 from rebalancer.exchange.faults.venue import cancel_moment, fills_first
 from rebalancer.exchange.order import Order
 from rebalancer.exchange.state import State
-from rebalancer.values import ZERO
 
 
 def follow(state: State, order: Order, at: int) -> None:

@@ -7,13 +7,13 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from rebalancer.core.values import ZERO
 from rebalancer.exchange import parameters as read
 from rebalancer.exchange.calendar import EXTENDED, MICROS, NEW_YORK, midnight_new_york, moment_of, new_york_day
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.errors import invalid
 from rebalancer.exchange.parameters import Parameters
 from rebalancer.exchange.switches import ACTIVITY_TYPES, some_of, switch
-from rebalancer.values import ZERO
 
 _MINUTE: Final = 60 * MICROS
 _FRAMES: Final = {"1Min": _MINUTE, "5Min": 5 * _MINUTE, "15Min": 15 * _MINUTE, "1H": 60 * _MINUTE, "1D": 0}

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
+from rebalancer.core.values import ZERO
 from rebalancer.exchange.store import Store
-from rebalancer.values import ZERO
 
 USD = "USD"
 

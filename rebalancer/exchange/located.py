@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from rebalancer.core.values import ZERO
 from rebalancer.exchange.calendar import new_york_day
 from rebalancer.exchange.store import Store
-from rebalancer.values import ZERO
 
 
 def unused(store: Store, symbol: str, at: int) -> Decimal:

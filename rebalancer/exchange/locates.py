@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
+from rebalancer.core.values import CENT, cents_toward_zero, text_of, time_text
 from rebalancer.exchange import errors
 from rebalancer.exchange.books import computed_id
 from rebalancer.exchange.calendar import moment_of, new_york_day
 from rebalancer.exchange.market.listing import Listing
 from rebalancer.exchange.order_request import decimal_in
 from rebalancer.exchange.state import State
-from rebalancer.values import CENT, cents_toward_zero, text_of, time_text
 
 LOT: Final = 100
 FEE_RATE: Final = Decimal("0.0004")  # of the share price, for one day

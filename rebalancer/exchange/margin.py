@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from rebalancer.core.values import ZERO
 from rebalancer.exchange.books import Books
 from rebalancer.exchange.market.prices import Market
 from rebalancer.exchange.order import Order, reservations
 from rebalancer.exchange.store import Store
-from rebalancer.values import ZERO
 
 EQUITY_FOR_MARGIN: Final = Decimal(2000)  # below it the account trades cash only
 _HALF: Final = Decimal("0.5")

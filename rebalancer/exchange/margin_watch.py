@@ -15,11 +15,11 @@ import json
 from decimal import Decimal
 from typing import Final
 
+from rebalancer.core.values import ZERO, text_of
 from rebalancer.exchange import errors
 from rebalancer.exchange.calendar import new_york_day
 from rebalancer.exchange.margin import MARGIN_WATCH, AccountNumbers, MarginWatch
 from rebalancer.exchange.state import State
-from rebalancer.values import ZERO, text_of
 
 CLOSES_TO_MEET: Final = 5
 FREEZE_DAYS: Final = 90

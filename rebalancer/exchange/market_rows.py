@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
+from rebalancer.core.values import time_text
 from rebalancer.exchange.calendar import moment_of
 from rebalancer.exchange.market.listing import Listing
 from rebalancer.exchange.market.paths import STEP
 from rebalancer.exchange.market.prices import Bar, Tick
 from rebalancer.exchange.market.ticks import Auction
-from rebalancer.values import time_text
 
 Row = dict[str, object]
 _LEVELS: Final = 10

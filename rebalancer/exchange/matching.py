@@ -11,12 +11,12 @@ import hashlib
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final, Literal, NamedTuple
 
+from rebalancer.core.values import CENT
 from rebalancer.exchange.books import SMALLEST, Books
 from rebalancer.exchange.calendar import MICROS
 from rebalancer.exchange.checks import collared, stop_of
 from rebalancer.exchange.market.prices import Market, crypto_session
 from rebalancer.exchange.order import Order
-from rebalancer.values import CENT
 
 GTC_LIFE: Final = 90 * 24 * 3600 * MICROS  # Alpaca cancels older orders
 NEVER: Final = 2**62

@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import ROUND_FLOOR, Decimal
 from typing import Final, Literal
 
+from rebalancer.core.values import CENT
 from rebalancer.exchange.books import computed_id
 from rebalancer.exchange.calendar import MICROS, new_york_day
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.order import Order
 from rebalancer.exchange.views import asset_id
-from rebalancer.values import CENT
 
 Holdings = Literal["starter", "none"]
 STARTER: Final = {  # fractions of the opening cash

@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Final, Literal
 
+from rebalancer.core.values import ZERO, Side, text_of, time_text
 from rebalancer.exchange.calendar import moment_of
-from rebalancer.values import ZERO, Side, text_of, time_text
 
 OrderType = Literal["market", "limit", "stop", "stop_limit", "trailing_stop"]
 TimeInForce = Literal["day", "gtc", "ioc", "fok", "opg", "cls"]

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from decimal import ROUND_DOWN, Decimal
 from typing import Final, Literal, NamedTuple, cast
 
+from rebalancer.core.values import CENT, Side
 from rebalancer.exchange.errors import bad_request, forbidden, invalid, unprocessable
 from rebalancer.exchange.order import STOPS, Intent, OrderClass, OrderType, TimeInForce
-from rebalancer.values import CENT, Side
 
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
 _LARGEST: Final = Decimal(10) ** 12

@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime
 from typing import Final
 from uuid import UUID
 
+from rebalancer.core.values import utc_of
 from rebalancer.exchange.calendar import NEW_YORK, micros_of
 from rebalancer.exchange.errors import invalid
-from rebalancer.values import utc_of
 
 Parameters = Mapping[str, str]
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

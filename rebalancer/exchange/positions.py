@@ -6,6 +6,7 @@ import re
 from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
+from rebalancer.core.values import ZERO, Side
 from rebalancer.exchange.books import SMALLEST, Position
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.errors import ApiError, invalid, not_found
@@ -15,7 +16,6 @@ from rebalancer.exchange.order_request import OrderRequest, decimal_in
 from rebalancer.exchange.parameters import Parameters
 from rebalancer.exchange.switches import switch
 from rebalancer.exchange.views import asset_id, position_view
-from rebalancer.values import ZERO, Side
 
 _WHOLE: Final = Decimal(1)
 _PLAIN: Final = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")

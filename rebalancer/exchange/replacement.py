@@ -12,6 +12,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from rebalancer.core.values import ZERO
 from rebalancer.exchange import parameters as read
 from rebalancer.exchange.acceptance import check_account, require_unused, times_of
 from rebalancer.exchange.books import computed_id
@@ -22,7 +23,6 @@ from rebalancer.exchange.groups import follow
 from rebalancer.exchange.matching import Step, carry_out, trailed
 from rebalancer.exchange.order import Order, TimeInForce
 from rebalancer.exchange.order_request import OrderRequest, check_trail, decimal_in
-from rebalancer.values import ZERO
 
 _PRICES: Final = {  # the prices that each type has
     "market": (),

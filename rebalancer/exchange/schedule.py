@@ -18,7 +18,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 from rebalancer.exchange.borrow_plan import BorrowChange
 from rebalancer.exchange.borrowing import schedule_borrowing
 from rebalancer.exchange.corporate import announce_dividend, announce_split

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from rebalancer.core.values import time_text
 from rebalancer.exchange import data_parameters as data
 from rebalancer.exchange.calendar import moment_of
 from rebalancer.exchange.core import Exchange
@@ -14,7 +15,6 @@ from rebalancer.exchange.market.frames import DAY
 from rebalancer.exchange.market.prices import Bar
 from rebalancer.exchange.market_rows import Row, bar_row
 from rebalancer.exchange.parameters import Parameters
-from rebalancer.values import time_text
 
 _MARKETS: Final = ("stocks", "crypto")
 

@@ -12,12 +12,12 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
+from rebalancer.core.values import CENT
 from rebalancer.exchange.calendar import SessionTable
 from rebalancer.exchange.corporate import action_id
 from rebalancer.exchange.corporate_actions import CorporateAction
 from rebalancer.exchange.faults.engine import chance
 from rebalancer.exchange.market.listing import Listing
-from rebalancer.values import CENT
 
 _YIELDS: Final = {  # of the listed level, a year
     "Technology": "0.007", "Communication": "0.008", "Retail": "0.015", "Staples": "0.026", "Health Care": "0.022",

@@ -14,10 +14,10 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import IO, TYPE_CHECKING, Final
 
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.input_file import refuse_irregular
+from rebalancer.core.values import utc
 from rebalancer.exchange.options import ExchangeOptions
-from rebalancer.input_file import refuse_irregular
-from rebalancer.values import utc
 
 if TYPE_CHECKING:
     from rebalancer.exchange.clock import SimulatedClock

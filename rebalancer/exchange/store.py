@@ -14,10 +14,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+from rebalancer.core.input_file import refuse_irregular
 from rebalancer.exchange.calendar import TradingSession
 from rebalancer.exchange.market.halts import Halt
 from rebalancer.exchange.order import Order, order_from
-from rebalancer.input_file import refuse_irregular
 
 LAYOUT: Final = 2
 _SCHEMA: Final = """

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from rebalancer.core.values import CENT, ZERO, cents_toward_zero, text_of, time_text
 from rebalancer.exchange.books import Position, computed_id
 from rebalancer.exchange.calendar import NEW_YORK, SessionTable, TradingSession, moment_of
 from rebalancer.exchange.configuration import Configuration
 from rebalancer.exchange.margin import EQUITY_FOR_MARGIN, AccountNumbers, maintenance_rate
 from rebalancer.exchange.market.listing import Listing
-from rebalancer.values import CENT, ZERO, cents_toward_zero, text_of, time_text
 
 _RATIO = Decimal("0.0000000000000001")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rebalancer.core.values import time_text
 from rebalancer.exchange.books import computed_id
 from rebalancer.exchange.calendar import moment_of
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.errors import bad_request, invalid, not_found, unprocessable
 from rebalancer.exchange.records import asset_at
-from rebalancer.values import time_text
 
 NAME_MAX = 64
 Body = dict[str, object]

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import yaml
 
-from rebalancer.documents import BadDocument, is_whole_text, key_text
-from rebalancer.input_file import read_text
+from rebalancer.core.documents import BadDocument, is_whole_text, key_text
+from rebalancer.core.input_file import read_text
 
 Place = tuple[str | int, ...]
 Where = Callable[[Place], str]

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 
+from rebalancer.core.values import CENT, ZERO
 from rebalancer.performance.records import CashEvent, Fill, ShareEvent, Story
-from rebalancer.values import CENT, ZERO
 
 
 class Standing(NamedTuple):

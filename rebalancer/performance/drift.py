@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
-from rebalancer.values import ZERO
+from rebalancer.core.values import ZERO
 
 PARTS: Final = ("rounding", "band", "cap", "unfilled", "outside", "cash_flow", "price_move")
 WEIGHT_GRAIN: Final = Decimal("0.000000000001")

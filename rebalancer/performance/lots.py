@@ -19,8 +19,8 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final, NamedTuple
 
+from rebalancer.core.values import ZERO
 from rebalancer.performance.records import Fill, LotMethod, ShareEvent
-from rebalancer.values import ZERO
 
 GRAIN: Final = Decimal("0.000000000001")  # USD; far below a cent, and still exact for a billion dollars
 SHARE_GRAIN: Final = Decimal("0.000000001")  # shares: nine decimals, as Alpaca has them

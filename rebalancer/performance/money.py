@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rebalancer.core.values import ZERO
 from rebalancer.performance.fees import day_of
 from rebalancer.performance.records import DayValue, Fill, Ledger, Story
 from rebalancer.performance.shortfall import shortfall_of
-from rebalancer.values import ZERO
 
 
 class Money(NamedTuple):

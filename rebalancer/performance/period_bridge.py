@@ -12,8 +12,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
+from rebalancer.core.values import CENT, ZERO
 from rebalancer.performance.lots import Closing
-from rebalancer.values import CENT, ZERO
 
 
 class DayParts(NamedTuple):

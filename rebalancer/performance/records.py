@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
-from rebalancer.values import ZERO, Side, is_pair
+from rebalancer.core.values import ZERO, Side, is_pair
 
 AssetClass = Literal["us_equity", "crypto"]
 CashKind = Literal["dividend", "interest", "fee", "coin_fee", "flow", "other"]

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from rebalancer.core.values import ZERO
 from rebalancer.performance.fees import NEW_YORK
 from rebalancer.performance.records import Story
-from rebalancer.values import ZERO
 
 BP = Decimal(10_000)
 

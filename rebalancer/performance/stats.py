@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from rebalancer.core.values import ZERO
 from rebalancer.performance.trips import Trip
-from rebalancer.values import ZERO
 
 
 class TripStats(NamedTuple):

@@ -12,12 +12,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
+from rebalancer.core.values import ZERO
 from rebalancer.performance.benchmark import Benchmark
 from rebalancer.performance.fees import day_of, with_fees
 from rebalancer.performance.lots import Closing, match_lots
 from rebalancer.performance.records import UNKNOWN, AssetClass, Ledger, LotMethod, Story, asset_class
 from rebalancer.performance.regimes import regimes
-from rebalancer.values import ZERO
 
 INHERITED: Final = "inherited"  # the source of shares that came without an order: held before the books, or moved in
 

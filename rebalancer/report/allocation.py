@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from rebalancer.decisions import Target
+from rebalancer.core.decisions import Target
+from rebalancer.core.values import ZERO
 from rebalancer.report.records import RunRecord
-from rebalancer.values import ZERO
 
 UNKNOWN_SECTOR = "unknown"
 

@@ -10,13 +10,13 @@ import shlex
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
-from rebalancer.outcomes import CycleOutcome, OrderState
+from rebalancer.core.outcomes import CycleOutcome, OrderState
+from rebalancer.core.values import ZERO, symbol_of
 from rebalancer.report.limits import is_broken, is_near, used
 from rebalancer.report.numbers import amount_of, percent, shares
 from rebalancer.report.records import OrderLine, RunRecord
 from rebalancer.report.visible import TEXT_MAX, visible, visible_symbol
 from rebalancer.report.words import OUTCOME_WORD, cycle_word, limit_name
-from rebalancer.values import ZERO, symbol_of
 
 _CYCLE_COMMAND: Final[dict[CycleOutcome, tuple[str, str]]] = {
     CycleOutcome.HALTED_KILL_SWITCH: ("Nothing is sent until you lift it.", "rebalancer resume --reason 'why'"),

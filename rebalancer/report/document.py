@@ -13,11 +13,11 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from rebalancer.codec import BadDocument, plain, read_json
+from rebalancer.core.codec import BadDocument, plain, read_json
+from rebalancer.core.stored_keys import PLAN_ADDED, SNAPSHOT_ADDED, fill_in, leave_out
 from rebalancer.report.records import REPORT_SCHEMA, RunRecord
 from rebalancer.report.redact import redact
 from rebalancer.report.summary import sentence, summary_of
-from rebalancer.stored_keys import PLAN_ADDED, SNAPSHOT_ADDED, fill_in, leave_out
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

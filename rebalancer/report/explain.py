@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rebalancer.decisions import Target, Verdict
+from rebalancer.core.decisions import Target, Verdict
 from rebalancer.report.allocation import target_of
 from rebalancer.report.columns import paint, wrap
 from rebalancer.report.numbers import (

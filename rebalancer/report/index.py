@@ -14,8 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rebalancer.codec import BadDocument, plain, read_json
-from rebalancer.input_file import read_text
+from rebalancer.core.codec import BadDocument, plain, read_json
+from rebalancer.core.input_file import read_text
 from rebalancer.report.document import read_report
 from rebalancer.report.edition.names import EDITION_NAME
 from rebalancer.report.page import index_html

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from rebalancer.decisions import LimitUse
+from rebalancer.core.decisions import LimitUse
 from rebalancer.report.numbers import fixed
 from rebalancer.report.words import Word
 

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from rebalancer.values import utc
+from rebalancer.core.values import utc
 
 NONE: Final = "–"
 MINUS: Final = "−"

@@ -13,7 +13,8 @@ from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from rebalancer.codec import plain
+from rebalancer.core.codec import plain
+from rebalancer.core.values import ZERO
 from rebalancer.report import numbers
 from rebalancer.report.allocation import bars, by_sector, by_symbol, known_prices, largest_drift
 from rebalancer.report.attention import attention
@@ -26,7 +27,6 @@ from rebalancer.report.summary import needs_text, sentence, totals, turnover_tex
 from rebalancer.report.trades import not_traded, trades
 from rebalancer.report.visible import TEXT_MAX, visible, visible_symbol
 from rebalancer.report.words import MODE_MEANING, MODE_NAME, cycle_word, limit_name, step_text
-from rebalancer.values import ZERO
 
 if TYPE_CHECKING:
     from jinja2 import Environment

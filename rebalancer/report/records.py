@@ -11,10 +11,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
-from rebalancer.decisions import Constrained, Phase, Plan, Verdict
-from rebalancer.facts import Account, Position, Snapshot
-from rebalancer.outcomes import CycleOutcome, OrderState
-from rebalancer.values import ZERO, Side
+from rebalancer.core.decisions import Constrained, Phase, Plan, Verdict
+from rebalancer.core.facts import Account, Position, Snapshot
+from rebalancer.core.outcomes import CycleOutcome, OrderState
+from rebalancer.core.values import ZERO, Side
 
 REPORT_SCHEMA: Final = "rebalancer.report/1"
 

@@ -6,8 +6,8 @@ account, not in a rule, not quoted inside a message of the broker.
 
 from __future__ import annotations
 
-from rebalancer.decisions import Plan, Verdict
-from rebalancer.facts import Account
+from rebalancer.core.decisions import Plan, Verdict
+from rebalancer.core.facts import Account
 from rebalancer.report.numbers import masked
 from rebalancer.report.records import Finding, OrderLine, RuleChange, RunRecord
 

@@ -7,13 +7,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from rebalancer.decisions import Target
-from rebalancer.outcomes import OrderState
+from rebalancer.core.decisions import Target
+from rebalancer.core.outcomes import OrderState
+from rebalancer.core.values import Side
 from rebalancer.report.numbers import amount_of, day_text, fixed, hour_text, money, price, shares, span_text
 from rebalancer.report.records import OrderLine, RunRecord
 from rebalancer.report.visible import visible, visible_symbol
 from rebalancer.report.words import order_word
-from rebalancer.values import Side
 
 Links = list[tuple[str, str]]
 

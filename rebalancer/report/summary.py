@@ -5,14 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import NamedTuple
 
-from rebalancer.outcomes import CycleOutcome, OrderState
+from rebalancer.core.outcomes import CycleOutcome, OrderState
+from rebalancer.core.values import ZERO
 from rebalancer.report.allocation import by_symbol, largest_drift
 from rebalancer.report.attention import Attention, attention
 from rebalancer.report.numbers import amount_of, basis_points, fixed, money, percent
 from rebalancer.report.records import OrderLine, RunRecord, RunSummary
 from rebalancer.report.visible import TEXT_MAX, visible
 from rebalancer.report.words import cycle_word
-from rebalancer.values import ZERO
 
 
 class Totals(NamedTuple):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import NamedTuple
 
-from rebalancer.decisions import Target, Verdict
-from rebalancer.outcomes import Outcome
+from rebalancer.core.decisions import Target, Verdict
+from rebalancer.core.outcomes import Outcome
+from rebalancer.core.values import ZERO
 from rebalancer.report.records import OrderLine, RunRecord
 from rebalancer.report.words import ORDER_OUTCOMES, Word, order_word, outcome_word
-from rebalancer.values import ZERO
 
 
 class Trade(NamedTuple):

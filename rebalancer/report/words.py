@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from rebalancer.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.core.values import ZERO
 from rebalancer.report.records import Mode, OrderLine
 from rebalancer.report.visible import visible
-from rebalancer.values import ZERO
 
 
 class Word(NamedTuple):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from rebalancer.core.decisions import Plan
+from rebalancer.core.facts import Snapshot
+from rebalancer.core.rules import Rules
 from rebalancer.cycle import Narrow
 from rebalancer.decide import plan
 from rebalancer.decide.agree import agree, at_most, larger
-from rebalancer.decisions import Plan
-from rebalancer.facts import Snapshot
-from rebalancer.rules import Rules
 
 
 class NotAgreed(Exception):

@@ -9,10 +9,10 @@ from datetime import date
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
-from rebalancer.outcomes import CycleOutcome
-from rebalancer.rules import Alerts
+from rebalancer.core.outcomes import CycleOutcome
+from rebalancer.core.rules import Alerts
+from rebalancer.core.values import time_text
 from rebalancer.session.setup import Setup, report_mode
-from rebalancer.values import time_text
 from rebalancer.world.alerts import LOCK_NAME, Configured, Outbox, Postman, Words, configured
 from rebalancer.world.alerts.message import LEVELS, SUMMARY, code_of, level_of, one_line
 from rebalancer.world.alerts.recalled import latest_told

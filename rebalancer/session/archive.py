@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from rebalancer.codec import plan_text, read_plan, read_rules, rules_text, seal, snapshot_text, stored_snapshot
+from rebalancer.core.codec import plan_text, read_plan, read_rules, rules_text, seal, snapshot_text, stored_snapshot
+from rebalancer.core.decisions import PLANNER_EDITION, Plan
+from rebalancer.core.outcomes import CycleOutcome, OrderState
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO
 from rebalancer.decide import plan
 from rebalancer.decide.reconcile import reconcile
 from rebalancer.decide.settle import OrderEnd
-from rebalancer.decisions import PLANNER_EDITION, Plan
-from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.report.records import Finding, Mode, OrderLine, RunRecord, RunSummary
 from rebalancer.report.summary import summary_of
-from rebalancer.rules import Rules
 from rebalancer.session.execute import changed_rules, order_line
-from rebalancer.values import ZERO
 from rebalancer.world.journal import CycleRecord, Journal
 
 

@@ -18,9 +18,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
-from rebalancer.documents import BadDocument
-from rebalancer.outcomes import CycleOutcome
-from rebalancer.rules import Rules
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.outcomes import CycleOutcome
+from rebalancer.core.rules import Rules
 from rebalancer.session.calendar import NEW_YORK, Slot, TradingDay, day_in_new_york, midnight_after
 from rebalancer.session.hours import Hours
 from rebalancer.session.notify import Notify

@@ -8,22 +8,22 @@ from datetime import datetime
 from typing import NamedTuple
 
 from rebalancer import __version__
+from rebalancer.core.decisions import Order
+from rebalancer.core.documents import plain
+from rebalancer.core.outcomes import OrderState
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO, is_pair
 from rebalancer.cycle import CycleResult, Narrow, run
 from rebalancer.decide.settle import OrderEnd
-from rebalancer.decisions import Order
-from rebalancer.documents import plain
 from rebalancer.observe import World
-from rebalancer.outcomes import OrderState
 from rebalancer.recover import recover
 from rebalancer.report.records import Finding, Mode, OrderLine, RuleChange, RunRecord, Timing
-from rebalancer.rules import Rules
 from rebalancer.session.ownership import account_in_hand, owned
 from rebalancer.session.setup import Setup
 from rebalancer.session.sources import Sources
 from rebalancer.session.stop import NEVER, StopOrKill, Stopping
 from rebalancer.session.telling import tell_of_cycle
 from rebalancer.session.versions import refuse_older
-from rebalancer.values import ZERO, is_pair
 from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints, ReadOnlyBroker
 from rebalancer.world.brokers.counted import CountedBroker
 from rebalancer.world.clock import Clock, SystemClock, Together

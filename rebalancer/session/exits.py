@@ -12,16 +12,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
-from rebalancer.codec import rules_text
+from rebalancer.core.codec import rules_text
+from rebalancer.core.decisions import Order
+from rebalancer.core.documents import sha256
+from rebalancer.core.facts import Instrument, Position, Quote
+from rebalancer.core.outcomes import CycleOutcome, OrderState
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO, Side, cents_toward_zero, text_of, time_text
 from rebalancer.decide.draft import order_id
 from rebalancer.decide.settle import OrderEnd
-from rebalancer.decisions import Order
-from rebalancer.documents import sha256
-from rebalancer.facts import Instrument, Position, Quote
 from rebalancer.observe import World
-from rebalancer.outcomes import CycleOutcome, OrderState
-from rebalancer.rules import Rules
-from rebalancer.values import ZERO, Side, cents_toward_zero, text_of, time_text
 from rebalancer.world.desk import traded
 from rebalancer.world.desk_watch import NOTHING_TOLD
 from rebalancer.world.journal.records import MONEY_AFTER_EXIT, CycleEnd, CycleStart

@@ -18,14 +18,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from rebalancer.facts import Position
+from rebalancer.core.facts import Position
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO, is_pair, text_of
 from rebalancer.observe import World
 from rebalancer.recover import recover
-from rebalancer.rules import Rules
 from rebalancer.session.execute import Connection, opened_world
 from rebalancer.session.exits import Exit, Gone, leave
 from rebalancer.session.setup import Setup
-from rebalancer.values import ZERO, is_pair, text_of
 from rebalancer.world.clock import SystemClock
 from rebalancer.world.desk import LiveDesk
 from rebalancer.world.desk_watch import NOTHING_TOLD

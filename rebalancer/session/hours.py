@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from rebalancer.rules import Rules
+from rebalancer.core.rules import Rules
 from rebalancer.session.calendar import (
     TradingDay,
     day_in_new_york,

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.values import time_text, utc_of
 from rebalancer.session.setup import Setup
-from rebalancer.values import time_text, utc_of
 from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints
 from rebalancer.world.clock import SystemClock
 from rebalancer.world.live import COMMAND_LINE, CommandLine, Switches, is_wanted, refuse_disagreement

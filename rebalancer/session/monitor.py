@@ -17,15 +17,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
+from rebalancer.core.facts import Quote
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO, text_of
 from rebalancer.decide.protect import Guard, unguarded
 from rebalancer.decide.trip import trip
-from rebalancer.facts import Quote
 from rebalancer.guard import guards_of
 from rebalancer.observe import World
-from rebalancer.rules import Rules
 from rebalancer.session.exits import Exit, Gone, leave
 from rebalancer.session.stretches import EVERYTHING, Problem, Stretches, now_of
-from rebalancer.values import ZERO, text_of
 from rebalancer.world.desk_watch import NOTHING_TOLD
 from rebalancer.world.protection.gaps import is_too_long
 from rebalancer.world.protection.records import Kept

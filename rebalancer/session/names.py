@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable
 
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.rules import Rules
 from rebalancer.decide.groups import UNKNOWN
-from rebalancer.documents import BadDocument
-from rebalancer.rules import Rules
 from rebalancer.session.setup import Setup
 from rebalancer.world.config.origin import DEFAULT
 from rebalancer.world.sectors import read_sectors

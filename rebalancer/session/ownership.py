@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 from rebalancer.session.setup import Setup
 from rebalancer.world.account_lock import account_lock
 from rebalancer.world.clock import SystemClock

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from rebalancer.facts import Account
+from rebalancer.core.facts import Account
 
 SKEW_SECONDS: Final = 5.0
 FREE_BYTES_MIN: Final = 200 * 1024 * 1024

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.rules import Rules
 from rebalancer.report.records import Mode
-from rebalancer.rules import Rules
 from rebalancer.world.config import LoadedRules, load_rules
 from rebalancer.world.environment import PROFILE, Environment, environment_of, profile_file
 from rebalancer.world.live import COMMAND_LINE

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from rebalancer.facts import Signal
-from rebalancer.rules import Rules
+from rebalancer.core.facts import Signal
+from rebalancer.core.rules import Rules
 from rebalancer.world.clock import Clock
 from rebalancer.world.journal import Journal
 from rebalancer.world.reference import Reference

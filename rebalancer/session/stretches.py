@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import time_text, utc_of
 from rebalancer.observe import World
-from rebalancer.rules import Rules
-from rebalancer.values import time_text, utc_of
 from rebalancer.world.desk_watch import NOTHING_TOLD
 from rebalancer.world.protection.gaps import CODE, is_told, is_too_long
 

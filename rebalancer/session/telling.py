@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Final
 
-from rebalancer.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.core.values import time_text
 from rebalancer.report.records import RunRecord
 from rebalancer.session.calendar import Slot
 from rebalancer.session.slots import NOBODY_WAS_THERE, SlotBook
-from rebalancer.values import time_text
 from rebalancer.world.alerts.message import SUMMARY
 from rebalancer.world.journal import Journal
 

@@ -65,8 +65,8 @@ def main() -> int:
 def tell(folder: Path, text: str) -> None:
     """Deliver what waits in the journal that was written last, and tell the heartbeat; what does not leave in time is
     delivered by the next session."""
-    from rebalancer.documents import BadDocument
-    from rebalancer.rules import Rules
+    from rebalancer.core.documents import BadDocument
+    from rebalancer.core.rules import Rules
     from rebalancer.session.alerting import deliver_now
     from rebalancer.session.setup import Setup, load_setup
     from rebalancer.world.config import LoadedRules
@@ -88,7 +88,7 @@ def tell(folder: Path, text: str) -> None:
 
 def _variables() -> Mapping[str, str]:
     """The variables with the secrets, as far as they can be read: the rules alone may be what is broken."""
-    from rebalancer.documents import BadDocument
+    from rebalancer.core.documents import BadDocument
     from rebalancer.world.secrets import surroundings
 
     try:

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from datetime import date, datetime
 from typing import Final
 
+from rebalancer.core.outcomes import OrderState
 from rebalancer.observe import World
-from rebalancer.outcomes import OrderState
 from rebalancer.recover import recover
 from rebalancer.report.files import ReportNotWritten, WrittenReport, remove_outdated, write_edition, write_report
 from rebalancer.session.calendar import Slot, TradingDay

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 
 _ROWS: Final = re.compile(r"#\s*rows:\s*([0-9]{1,9})\s*")
 

@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from rebalancer.decisions import Plan
-from rebalancer.documents import canonical
-from rebalancer.facts import Snapshot
+from rebalancer.core.decisions import Plan
+from rebalancer.core.documents import canonical
+from rebalancer.core.facts import Snapshot
 from rebalancer.world.clock import Clock
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import Event

@@ -26,13 +26,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple, Protocol
 
+from rebalancer.core.decisions import Order
+from rebalancer.core.documents import canonical, sha256
+from rebalancer.core.facts import Account, Snapshot
+from rebalancer.core.outcomes import OrderState
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO
 from rebalancer.decide.settle import OrderEnd
-from rebalancer.decisions import Order
-from rebalancer.documents import canonical, sha256
-from rebalancer.facts import Account, Snapshot
-from rebalancer.outcomes import OrderState
-from rebalancer.rules import Rules
-from rebalancer.values import ZERO
 from rebalancer.world.clock import Clock
 from rebalancer.world.desk_afloat import Afloat, SpreadOut, calling_off
 from rebalancer.world.desk_alerts import tell_another_program, tell_gate_refusals

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Protocol, TypeVar
 
-from rebalancer.decisions import Order
+from rebalancer.core.decisions import Order
 from rebalancer.world.clock import Clock
 from rebalancer.world.desk_watch import DUPLICATE, refuse_another
 from rebalancer.world.ports import AnotherProgram, Broker, SendResult

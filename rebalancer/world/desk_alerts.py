@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from rebalancer.decisions import Order
+from rebalancer.core.decisions import Order
 from rebalancer.world.gate.attempts import midnight
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.ports import SendResult

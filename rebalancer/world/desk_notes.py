@@ -6,10 +6,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from rebalancer.core.decisions import Order
+from rebalancer.core.outcomes import OrderState
+from rebalancer.core.values import text_of
 from rebalancer.decide.settle import OrderEnd
-from rebalancer.decisions import Order
-from rebalancer.outcomes import OrderState
-from rebalancer.values import text_of
 from rebalancer.world.logs.context import LogEvent, note
 from rebalancer.world.ports import SendResult
 

@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
+from rebalancer.core.decisions import Order
+from rebalancer.core.outcomes import OrderState
+from rebalancer.core.values import ZERO, decimal_of
 from rebalancer.decide.settle import OrderEnd
-from rebalancer.decisions import Order
-from rebalancer.outcomes import OrderState
-from rebalancer.values import ZERO, decimal_of
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import OrderRecord
 from rebalancer.world.ports import (

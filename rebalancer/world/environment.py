@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 
 ENVIRONMENT: Final = "REBALANCER_ENVIRONMENT"
 PROFILE: Final = "REBALANCER_PROFILE"

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rebalancer.documents import BadDocument
-from rebalancer.input_file import read_content, text_of_bytes
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.input_file import read_content, text_of_bytes
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rebalancer.documents import BadDocument
-from rebalancer.input_file import read_content
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.input_file import read_content
 from rebalancer.world.disk import unwritable
 from rebalancer.world.files import is_absent
 from rebalancer.world.ports import JournalBroken, Unwritable

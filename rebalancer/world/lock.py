@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rebalancer.values import time_text
+from rebalancer.core.values import time_text
 from rebalancer.world.disk import unwritable
 from rebalancer.world.ports import LockHeld
 

@@ -16,7 +16,7 @@ from rebalancer.world.disk import unwritable
 from rebalancer.world.ports import WorldError
 
 if TYPE_CHECKING:
-    from rebalancer.rules import Rules
+    from rebalancer.core.rules import Rules
 
 JOURNAL_NAME: Final = "journal.sqlite"
 LOCK_NAME: Final = "run.lock"

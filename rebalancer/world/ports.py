@@ -20,10 +20,10 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple, Protocol
 
-from rebalancer.decisions import Order
-from rebalancer.facts import Account, AssetClass, Instrument, Position, Quote, Session, Signal
-from rebalancer.outcomes import OrderState
-from rebalancer.values import Side
+from rebalancer.core.decisions import Order
+from rebalancer.core.facts import Account, AssetClass, Instrument, Position, Quote, Session, Signal
+from rebalancer.core.outcomes import OrderState
+from rebalancer.core.values import Side
 
 
 class WorldError(Exception):

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from rebalancer.documents import BadDocument, plain, read_json, sha256
-from rebalancer.facts import Instrument, Session, coins
-from rebalancer.input_file import read_text
-from rebalancer.rules import Rules
-from rebalancer.values import decimal_of, utc_of
+from rebalancer.core.documents import BadDocument, plain, read_json, sha256
+from rebalancer.core.facts import Instrument, Session, coins
+from rebalancer.core.input_file import read_text
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import decimal_of, utc_of
 from rebalancer.world.files import put_whole
 from rebalancer.world.ports import DailyCloses, ReadBroker
 from rebalancer.world.sectors import SectorRow

@@ -13,8 +13,8 @@ from datetime import date
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rebalancer.documents import BadDocument
-from rebalancer.values import symbol_of
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.values import symbol_of
 from rebalancer.world.csv_table import CsvRow, read_table
 from rebalancer.world.files import is_absent, read_settled
 

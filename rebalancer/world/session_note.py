@@ -12,8 +12,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rebalancer.input_file import read_text
-from rebalancer.values import time_text, utc_of
+from rebalancer.core.input_file import read_text
+from rebalancer.core.values import time_text, utc_of
 from rebalancer.world.files import put_whole
 
 NAME: Final = "session.json"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rebalancer.rules import Alerts
+from rebalancer.core.rules import Alerts
 from rebalancer.world.alerts import Message, NotDelivered, configured
 from rebalancer.world.alerts.address import SmtpServer
 from rebalancer.world.alerts.heartbeat import Heartbeat

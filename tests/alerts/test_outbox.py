@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rebalancer.outcomes import CycleOutcome
-from rebalancer.rules import Alerts
-from rebalancer.values import time_text
+from rebalancer.core.outcomes import CycleOutcome
+from rebalancer.core.rules import Alerts
+from rebalancer.core.values import time_text
 from rebalancer.world.alerts import Message, NotDelivered, Outbox
 from rebalancer.world.alerts.address import web_address
 from rebalancer.world.alerts.outbox import Pass

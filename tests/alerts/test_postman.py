@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.rules import Alerts
+from rebalancer.core.rules import Alerts
 from rebalancer.world.alerts import Channel, Outbox, Postman
 from rebalancer.world.alerts.address import SmtpServer, web_address
 from rebalancer.world.alerts.heartbeat import Heartbeat

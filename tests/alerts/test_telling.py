@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.decisions import Verdict
-from rebalancer.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.core.decisions import Verdict
+from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.report.records import Finding, RunRecord
 from rebalancer.session.telling import tell_of_cycle
 from rebalancer.world.journal import CycleEnd, CycleStart, Journal

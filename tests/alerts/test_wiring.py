@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from rebalancer.cli.alerts import show_alerts
 from rebalancer.cli.alerts import test_channels as send_test
 from rebalancer.cli.commands import app
-from rebalancer.outcomes import CycleOutcome
+from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.session import unit_failed
 from rebalancer.session.alerting import alerting, summary_of
 from rebalancer.session.calendar import Slot

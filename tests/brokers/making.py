@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
-from rebalancer.decisions import Order
-from rebalancer.rules import Broker as BrokerRules
-from rebalancer.values import text_of
+from rebalancer.core.decisions import Order
+from rebalancer.core.rules import Broker as BrokerRules
+from rebalancer.core.values import text_of
 from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints
 from tests.support.scripted_server import ScriptedServer, Step
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rebalancer.facts import Account, Position, Session
+from rebalancer.core.facts import Account, Position, Session
 from rebalancer.world.ports import BrokerClock, BrokerUnavailable, WrongAccount
 from tests.brokers.making import CLOCK, scripted
 from tests.support.scripted_server import reply

@@ -9,10 +9,10 @@ from decimal import Decimal
 
 import pytest
 
+from rebalancer.core.outcomes import OrderState
+from rebalancer.core.rules import Broker as BrokerRules
 from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import RunningExchange, start_exchange
-from rebalancer.outcomes import OrderState
-from rebalancer.rules import Broker as BrokerRules
 from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints, ReadOnlyBroker
 from rebalancer.world.ports import Broker, BrokerOrder, BrokerUnavailable, CredentialsRefused, ReadBroker
 from tests.brokers.making import KEY, SECRET, an_order

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rebalancer.outcomes import OrderState
+from rebalancer.core.outcomes import OrderState
 from rebalancer.world.brokers import state_of
 from rebalancer.world.brokers.order_reading import STATUS_WORDS
 from rebalancer.world.ports import Activity, BrokerOrder, BrokerUnavailable, Fill

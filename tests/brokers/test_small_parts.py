@@ -139,7 +139,7 @@ def test_importing_the_package_is_cheap_and_calling_it_needs_no_pandas() -> None
     code = """
 import sys
 from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints
-from rebalancer.rules import Broker
+from rebalancer.core.rules import Broker
 from rebalancer.world.ports import BrokerUnavailable
 heavy = {"alpaca", "requests", "urllib3", "pandas", "numpy", "websockets"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)

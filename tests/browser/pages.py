@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from rebalancer.outcomes import CycleOutcome
+from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.report.edition.page import edition_html
 from rebalancer.report.edition.records import Edition
 from rebalancer.report.page import html_of, index_html

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.outcomes import CycleOutcome
+from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.report.columns import cells_wide
 from rebalancer.world.journal import Journal
 from tests.cli.conftest import ROOT, Command

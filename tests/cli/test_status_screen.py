@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.outcomes import CycleOutcome
+from rebalancer.core.outcomes import CycleOutcome
+from rebalancer.core.values import decimal_of
 from rebalancer.report.columns import cells_wide
 from rebalancer.report.records import LimitGlance, RunSummary, StatusView
 from rebalancer.report.status import status_text
-from rebalancer.values import decimal_of
 from rebalancer.world.journal import Journal
 from tests.cli.conftest import Command
 

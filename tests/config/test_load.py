@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rebalancer.documents import BadDocument
-from rebalancer.rules import Rules
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.rules import Rules
 from rebalancer.world.config import BadConfiguration, Origin, load_rules
 from rebalancer.world.config.kinds import every_key, kind_of
 from tests.config.writing import load, refusal

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 from rebalancer.world.sectors import SectorRow, read_sectors
 
 HEADER = "symbol,sector,correlation_group,source,as_of\n"

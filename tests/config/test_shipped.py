@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.codec import rules_text
-from rebalancer.rules import Rules
+from rebalancer.core.codec import rules_text
+from rebalancer.core.rules import Rules
 from rebalancer.world.config import load_rules, schema_text, show_json, show_text
 from rebalancer.world.config.kinds import every_key
 from tests.config.writing import load

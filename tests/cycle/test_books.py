@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from rebalancer.core.facts import Signal
+from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.cycle import CycleResult
-from rebalancer.facts import Signal
-from rebalancer.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.session.exits import Exit, leave
 from rebalancer.world.books.acceptance import accept_books
 from rebalancer.world.books.latches import rearm

@@ -8,8 +8,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rebalancer.facts import Account
-from rebalancer.values import ZERO
+from rebalancer.core.facts import Account
+from rebalancer.core.values import ZERO
 from rebalancer.world.books.activities import body_of, flow_of, moment_of
 from rebalancer.world.books.causes import causes
 from rebalancer.world.books.day_books import Holding

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rebalancer.outcomes import CycleOutcome
+from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.world.ports import BrokerUnavailable, SendResult
 from tests.cycle.conftest import NEXT, MakeRig
 from tests.support import checker

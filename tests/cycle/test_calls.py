@@ -9,8 +9,8 @@ from datetime import date
 
 import pytest
 
+from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.exchange.market.listing import listings
-from rebalancer.outcomes import CycleOutcome
 from rebalancer.world.clock import Together
 from rebalancer.world.sectors import SectorRow
 from tests.cycle.conftest import BASE, NEXT, MakeRig

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from rebalancer.cli.exits import Exit
 from rebalancer.cli.run import exit_of
-from rebalancer.decisions import Constrained
-from rebalancer.outcomes import CycleOutcome, Outcome
+from rebalancer.core.decisions import Constrained
+from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.report.summary import summary_of
 from rebalancer.session.archive import past_record
 from rebalancer.session.execute import record_of

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.outcomes import CycleOutcome
+from rebalancer.core.outcomes import CycleOutcome
 from tests.cycle.conftest import NEXT, MakeRig
 from tests.support import checker
 from tests.support.faults import Crash

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.outcomes import CycleOutcome
+from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.world.cycle_stats import KIND, STEPS, Stats, stats_of
 from rebalancer.world.journal import Journal
 from rebalancer.world.kill import write_halt

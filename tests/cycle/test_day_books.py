@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from rebalancer.outcomes import OrderState
+from rebalancer.core.outcomes import OrderState
+from rebalancer.core.values import text_of
 from rebalancer.session.editions import edition_of
-from rebalancer.values import text_of
 from rebalancer.world.books.closing import check_day
 from rebalancer.world.books.day_books import DayBooks, body_of_day, day_of_body
 from rebalancer.world.journal import Journal

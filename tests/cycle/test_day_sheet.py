@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rebalancer.facts import Session
-from rebalancer.outcomes import CycleOutcome
+from rebalancer.core.facts import Session
+from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.world.clock import Together, one_by_one
 from rebalancer.world.ledger.closes import closes_of
 from rebalancer.world.ports import DailyCloses

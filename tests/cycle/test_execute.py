@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.session.archive import past_record, past_summaries
 from rebalancer.session.execute import Connection, execute
 from rebalancer.session.setup import Setup

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from rebalancer.core.decisions import Order
+from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.core.rules import Rules
 from rebalancer.cycle import CycleResult
-from rebalancer.decisions import Order
-from rebalancer.outcomes import CycleOutcome, OrderState, Outcome
-from rebalancer.rules import Rules
 from rebalancer.world.ports import CredentialsRefused, SendResult, WrongAccount
 from tests.cycle.conftest import MakeRig
 from tests.support import checker

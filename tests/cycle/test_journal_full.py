@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from rebalancer.outcomes import OrderState
+from rebalancer.core.outcomes import OrderState
 from rebalancer.world.clock import Together
 from rebalancer.world.journal.store import Writing
 from rebalancer.world.ports import BrokerUnavailable, JournalBroken

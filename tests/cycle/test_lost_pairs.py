@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.outcomes import CycleOutcome
+from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.world.books.acceptance import accept_books
 from rebalancer.world.books.adoption import UnknownOrders
 from rebalancer.world.protection.lost import SOUGHT

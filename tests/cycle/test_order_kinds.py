@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from rebalancer.outcomes import CycleOutcome, OrderState, Outcome
-from rebalancer.values import shares_toward_zero
+from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.core.values import shares_toward_zero
 from tests.cycle.conftest import NEXT, MakeRig
 from tests.support import checker
 from tests.support.rig import held, rules

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from rebalancer.core.facts import Signal
+from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.core.rules import Rules
 from rebalancer.cycle import CycleResult
-from rebalancer.facts import Signal
-from rebalancer.outcomes import CycleOutcome, OrderState, Outcome
-from rebalancer.rules import Rules
 from rebalancer.world.kill import KillSwitch
 from rebalancer.world.ports import BrokerUnavailable
 from rebalancer.world.protection import Keeper

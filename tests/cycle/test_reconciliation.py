@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from rebalancer.core.decisions import Order
+from rebalancer.core.documents import sha256
+from rebalancer.core.facts import Position
+from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.cycle import CycleResult
-from rebalancer.decisions import Order
-from rebalancer.documents import sha256
-from rebalancer.facts import Position
-from rebalancer.outcomes import CycleOutcome, Outcome
 from rebalancer.world.brokers import AlpacaBroker
 from rebalancer.world.journal import CycleStart, Intent, Journal
 from rebalancer.world.ports import JournalBroken, WrongAccount

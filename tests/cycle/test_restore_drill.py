@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.decisions import Order
-from rebalancer.outcomes import CycleOutcome, OrderState
+from rebalancer.core.decisions import Order
+from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.session.archive import replayed
 from rebalancer.world.books.acceptance import accept_books
 from rebalancer.world.books.adoption import UnknownOrders

@@ -7,11 +7,11 @@ from decimal import Decimal
 
 import pytest
 
+from rebalancer.core.decisions import Order
+from rebalancer.core.outcomes import OrderState
 from rebalancer.decide.settle import OrderEnd
-from rebalancer.decisions import Order
 from rebalancer.guard import take_down
 from rebalancer.observe import World
-from rebalancer.outcomes import OrderState
 from rebalancer.session.execute import execute
 from rebalancer.session.setup import Setup
 from rebalancer.session.stop import NEVER

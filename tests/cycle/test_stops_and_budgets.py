@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.facts import Signal
+from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.cycle import CycleResult
-from rebalancer.documents import BadDocument
-from rebalancer.facts import Signal
-from rebalancer.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.world.kill import FILE_NAME, halt_reason
 from tests.cycle.conftest import BASE, NEXT, MakeRig
 from tests.support import checker

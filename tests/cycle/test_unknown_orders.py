@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from rebalancer.core.decisions import Order
+from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.cycle import CycleResult, may_cost
 from rebalancer.decide.settle import OrderEnd
-from rebalancer.decisions import Order
 from rebalancer.exchange.faults.rules import Rule
-from rebalancer.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.world.ports import JournalBroken, SendResult
 from tests.cycle.conftest import NEXT, MakeRig
 from tests.support import checker

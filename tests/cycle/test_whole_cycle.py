@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from rebalancer.decisions import PLANNER_EDITION
-from rebalancer.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.core.decisions import PLANNER_EDITION
+from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.session.archive import Replayed, past_record, replayed
 from rebalancer.world.brokers import ReadOnlyBroker
 from rebalancer.world.ports import LockHeld

@@ -7,8 +7,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from rebalancer.facts import Explanation
-from rebalancer.outcomes import Outcome
+from rebalancer.core.facts import Explanation
+from rebalancer.core.outcomes import Outcome
 from tests.decide.examples import NOW, book, instrument, order, quote, signal
 
 D = Decimal

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from rebalancer.facts import Quote, Session
-from rebalancer.outcomes import Outcome
+from rebalancer.core.facts import Quote, Session
+from rebalancer.core.outcomes import Outcome
 from tests.decide.cases import Case
 from tests.decide.examples import ACCOUNT, NOW, book, instrument, quote, signal
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from rebalancer.facts import Day
-from rebalancer.outcomes import Outcome
+from rebalancer.core.facts import Day
+from rebalancer.core.outcomes import Outcome
 from tests.decide.cases import Case
 from tests.decide.examples import ACCOUNT, book, instrument, signal
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from rebalancer.outcomes import Outcome
+from rebalancer.core.outcomes import Outcome
 from tests.decide.cases import Case
 from tests.decide.examples import ACCOUNT, book, signal
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
 
-from rebalancer.decisions import Order, Plan
-from rebalancer.facts import Instrument, Quote, Signal, Snapshot
-from rebalancer.rules import Rules
+from rebalancer.core.decisions import Order, Plan
+from rebalancer.core.facts import Instrument, Quote, Signal, Snapshot
+from rebalancer.core.rules import Rules
 
 ZERO = Decimal(0)
 DUST = Decimal("0.000001")  # USD; own caps are quotients of floats

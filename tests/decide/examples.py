@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from rebalancer.facts import Account, Instrument, OpenOrder, Position, Quote, Session, Signal, Snapshot
-from rebalancer.rules import Rules
+from rebalancer.core.facts import Account, Instrument, OpenOrder, Position, Quote, Session, Signal, Snapshot
+from rebalancer.core.rules import Rules
 
 NOW = datetime(2026, 11, 20, 15, 35, tzinfo=UTC)
 HUGE = {"max_trade_size": "100000", "max_order_value": "100000"}  # USD; nothing is spread over cycles

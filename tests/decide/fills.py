@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rebalancer.core.decisions import Order
+from rebalancer.core.facts import coins as pairs_of
 from rebalancer.decide import plan
 from rebalancer.decide.afford import afford
-from rebalancer.decisions import Order
-from rebalancer.facts import coins as pairs_of
 from tests.decide.checker import Exposure, broken, lots, reserved
 from tests.decide.worlds import World
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.random import Generator
 
-from rebalancer.facts import Instrument, Quote, Signal
+from rebalancer.core.facts import Instrument, Quote, Signal
 
 AS_OF = datetime(2026, 11, 20, 15, 35, 2, tzinfo=UTC)
 SOURCES = ("external", "model", "news")

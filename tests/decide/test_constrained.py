@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from rebalancer.codec import plan_text, read_plan
+from rebalancer.core.codec import plan_text, read_plan
+from rebalancer.core.decisions import Constrained
+from rebalancer.core.facts import Day
+from rebalancer.core.outcomes import CONSTRAINING, CycleOutcome, OrderState, Outcome
 from rebalancer.decide import plan
 from rebalancer.decide.constrain import constrain_after
 from rebalancer.decide.settle import OrderEnd
-from rebalancer.decisions import Constrained
-from rebalancer.facts import Day
-from rebalancer.outcomes import CONSTRAINING, CycleOutcome, OrderState, Outcome
 from tests.decide.examples import ACCOUNT, HUGE, book, order, rules, signal, snapshot
 from tests.decide.worlds import limited, world
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from rebalancer.core.decisions import Plan
+from rebalancer.core.facts import Day, Position, Session, Snapshot
+from rebalancer.core.outcomes import CycleOutcome, Outcome
+from rebalancer.core.rules import Rules
 from rebalancer.decide import plan
 from rebalancer.decide.glide import glide, gross_line
 from rebalancer.decide.judge import breaches
-from rebalancer.decisions import Plan
-from rebalancer.facts import Day, Position, Session, Snapshot
-from rebalancer.outcomes import CycleOutcome, Outcome
-from rebalancer.rules import Rules
 from tests.decide.worlds import World, limited, world
 
 ZERO = Decimal(0)

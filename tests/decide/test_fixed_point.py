@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from rebalancer.core.decisions import Plan
+from rebalancer.core.facts import Day, Position, Snapshot
+from rebalancer.core.outcomes import CycleOutcome
+from rebalancer.core.rules import Rules
 from rebalancer.decide import plan
-from rebalancer.decisions import Plan
-from rebalancer.facts import Day, Position, Snapshot
-from rebalancer.outcomes import CycleOutcome
-from rebalancer.rules import Rules
 from tests.decide.worlds import world
 
 ZERO = Decimal(0)

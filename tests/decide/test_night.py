@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from rebalancer.core.facts import Instrument, Position, Session, Snapshot
+from rebalancer.core.outcomes import CycleOutcome, Outcome
+from rebalancer.core.values import symbol_of
 from rebalancer.decide import plan
-from rebalancer.facts import Instrument, Position, Session, Snapshot
-from rebalancer.outcomes import CycleOutcome, Outcome
-from rebalancer.values import symbol_of
 from tests.decide.examples import NOW, book, instrument, quote, rules, signal, snapshot
 
 D = Decimal

@@ -12,11 +12,11 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from rebalancer.core.decisions import Plan
+from rebalancer.core.facts import OpenOrder, Signal, coins
+from rebalancer.core.outcomes import Outcome
+from rebalancer.core.rules import Rules
 from rebalancer.decide import plan
-from rebalancer.decisions import Plan
-from rebalancer.facts import OpenOrder, Signal, coins
-from rebalancer.outcomes import Outcome
-from rebalancer.rules import Rules
 from tests.decide.checker import reserved
 from tests.decide.opinions import chance, pick
 from tests.decide.worlds import World, limited, world

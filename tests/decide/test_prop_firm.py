@@ -6,11 +6,11 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from rebalancer.core.documents import plain
+from rebalancer.core.facts import Session
+from rebalancer.core.outcomes import CycleOutcome, Outcome
+from rebalancer.core.rules import Rules
 from rebalancer.decide import plan
-from rebalancer.documents import plain
-from rebalancer.facts import Session
-from rebalancer.outcomes import CycleOutcome, Outcome
-from rebalancer.rules import Rules
 from rebalancer.world.config import load_rules
 from tests.decide.examples import ACCOUNT, NOW, book, signal, snapshot
 

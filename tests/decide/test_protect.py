@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rebalancer.core.facts import Instrument, Position, Quote
+from rebalancer.core.rules import Protection, Quotes
 from rebalancer.decide.protect import Guard, Named, guard_text, protect, unguarded
 from rebalancer.decide.trip import Trip, Tripped, trip
-from rebalancer.facts import Instrument, Position, Quote
-from rebalancer.rules import Protection, Quotes
 
 D = Decimal
 NOW = datetime(2026, 11, 20, 15, 35, tzinfo=UTC)

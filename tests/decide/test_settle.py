@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import pytest
 
+from rebalancer.core.decisions import Plan, Verdict
+from rebalancer.core.outcomes import OrderState as S
+from rebalancer.core.outcomes import Outcome
 from rebalancer.decide import plan
 from rebalancer.decide.settle import OrderEnd, settle
-from rebalancer.decisions import Plan, Verdict
-from rebalancer.outcomes import OrderState as S
-from rebalancer.outcomes import Outcome
 from tests.decide.examples import book, rules, signal, snapshot
 
 TEN, FOUR, NONE = Decimal(10), Decimal(4), Decimal(0)

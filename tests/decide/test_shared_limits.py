@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
+from rebalancer.core.facts import Quote
+from rebalancer.core.outcomes import Outcome
 from rebalancer.decide import plan
-from rebalancer.facts import Quote
-from rebalancer.outcomes import Outcome
 from tests.decide.examples import ACCOUNT, HUGE, NOW, book, instrument, order, rules, signal, snapshot
 from tests.decide.worlds import world
 

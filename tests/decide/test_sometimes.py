@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.decide import plan
-from rebalancer.outcomes import CycleOutcome, Outcome
 from tests.decide.worlds import limited, world
 
 SEEDS = range(1_300)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from rebalancer.core.facts import Explanation
+from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.decide import plan
 from rebalancer.decide.admit import admit, usable_prices
 from rebalancer.decide.afford import afford
@@ -17,8 +19,6 @@ from rebalancer.decide.draft import LEAD, order_id
 from rebalancer.decide.judge import judge
 from rebalancer.decide.reconcile import Finding, reconcile
 from rebalancer.decide.weigh import weigh
-from rebalancer.facts import Explanation
-from rebalancer.outcomes import CycleOutcome, Outcome
 from tests.decide.examples import ACCOUNT, HUGE, NOW, book, instrument, order, quote, rules, signal, snapshot
 
 D = Decimal

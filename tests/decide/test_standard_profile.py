@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.core.documents import plain
+from rebalancer.core.outcomes import Outcome
+from rebalancer.core.rules import Rules
 from rebalancer.decide import plan
-from rebalancer.documents import plain
-from rebalancer.outcomes import Outcome
-from rebalancer.rules import Rules
 from rebalancer.world.config import load_rules
 from tests.decide.examples import instrument, signal, snapshot
 

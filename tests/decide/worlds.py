@@ -14,17 +14,8 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.random import Generator
 
-from rebalancer.facts import (
-    Account,
-    Day,
-    Explanation,
-    Instrument,
-    OpenOrder,
-    Position,
-    Session,
-    Snapshot,
-)
-from rebalancer.rules import Rules
+from rebalancer.core.facts import Account, Day, Explanation, Instrument, OpenOrder, Position, Session, Snapshot
+from rebalancer.core.rules import Rules
 from tests.decide.opinions import AS_OF, chance, decimal, pick, quote, signals
 
 OPEN = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rebalancer.cli.doctor import run_doctor
-from rebalancer.rules import Rules
+from rebalancer.core.rules import Rules
 from rebalancer.session import doctor
 from rebalancer.session.doctor import Finding, here
 from rebalancer.session.setup import Setup, load_setup

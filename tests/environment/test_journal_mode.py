@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.documents import BadDocument
-from rebalancer.rules import Rules
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.rules import Rules
 from rebalancer.session.ownership import owned
 from rebalancer.session.setup import Setup
 from rebalancer.world.config import LoadedRules

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.rules import Rules
 from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import start_exchange
-from rebalancer.rules import Rules
 from rebalancer.session.live import FILE_NAME, agree, arm, is_armed
 from rebalancer.session.setup import Setup
 from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints, endpoints

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rebalancer.cli.options import taken
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 from rebalancer.session.setup import load_setup, refuse_unasked_exchange
 from rebalancer.world.account_lock import account_lock
 from rebalancer.world.environment import environment_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 from rebalancer.exchange.faults.engine import Faults, chance
 from rebalancer.exchange.faults.kinds import KINDS
 from rebalancer.exchange.faults.refusals import REFUSALS

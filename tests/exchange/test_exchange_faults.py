@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import requests
 
+from rebalancer.core.outcomes import OrderState
 from rebalancer.exchange.faults.refusals import REFUSALS
 from rebalancer.exchange.faults.rules import faults_of
 from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import RunningExchange, start_exchange
-from rebalancer.outcomes import OrderState
 from rebalancer.world.brokers import AlpacaBroker, Endpoints
 from rebalancer.world.ports import BrokerUnavailable
 from tests.brokers.making import CREDENTIALS, KEY, SECRET, an_order, rules

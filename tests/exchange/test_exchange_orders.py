@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rebalancer.core.values import utc_of
 from rebalancer.exchange import orders, positions
 from rebalancer.exchange.calendar import micros_of
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import open_exchange
-from rebalancer.values import utc_of
 
 HOUR = 3600.0
 

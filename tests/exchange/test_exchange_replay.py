@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 from rebalancer.exchange import market_data
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.market.replay_files import read_recordings

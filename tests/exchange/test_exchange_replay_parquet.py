@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 from rebalancer.exchange import market_data
 from rebalancer.exchange.calendar import build_sessions, micros_of
 from rebalancer.exchange.market.replay_files import read_recordings

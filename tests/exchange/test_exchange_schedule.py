@@ -11,7 +11,7 @@ import pandas_market_calendars
 import pytest
 import requests
 
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 from rebalancer.exchange import corporate, corporate_actions
 from rebalancer.exchange.calendar import FIRST_DAY, LAST_DAY, SessionTable, build_sessions, micros_of, new_york_day
 from rebalancer.exchange.corporate_actions import CorporateAction

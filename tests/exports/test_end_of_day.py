@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from rebalancer.cli.run import connected
-from rebalancer.documents import plain
+from rebalancer.core.documents import plain
+from rebalancer.core.rules import Rules
 from rebalancer.performance.fees import NEW_YORK
-from rebalancer.rules import Rules
 from rebalancer.session.execute import opened_world
 from rebalancer.session.setup import Setup, load_setup
 from rebalancer.session.tradervue import END_OF_DAY_SECONDS, copy_at_end_of_day, waiting_fills

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rebalancer.cli.export import write_whole
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 from rebalancer.report.exports.as_csv import cell, csv_text
 from rebalancer.report.exports.as_json import json_text
 from rebalancer.report.exports.tables import COLUMNS, Table

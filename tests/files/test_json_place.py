@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rebalancer.documents import BadDocument, read_json
-from rebalancer.json_place import line_of, line_of_second
+from rebalancer.core.documents import BadDocument, read_json
+from rebalancer.core.json_place import line_of, line_of_second
 
 KEYS = st.text(max_size=4)
 VALUES = st.recursive(

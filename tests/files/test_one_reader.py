@@ -11,13 +11,13 @@ from typing import Final
 
 import pytest
 
-from rebalancer.documents import BadDocument
-from rebalancer.input_file import read_content, read_text, refuse_irregular
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.input_file import read_content, read_text, refuse_irregular
 
 SOURCE: Final = Path(__file__).parents[2] / "rebalancer"
 # Files that may open something themselves, by which calls, and why.
 ALLOWED: Final[dict[str, tuple[set[str], str]]] = {
-    "input_file.py": ({"os.open"}, "the one reader"),
+    "core/input_file.py": ({"os.open"}, "the one reader"),
     "lock.py": ({"os.open"}, "a lock is held open; refused when it is no regular file, and never waited for"),
     "kill.py": ({"os.open"}, "writes the switch, not blocking; syncs its folder"),
     "files.py": ({"os.open"}, "written under a new name, O_EXCL; folders are opened as folders"),

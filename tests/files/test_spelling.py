@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from rebalancer.codec import read_plan, read_snapshot
-from rebalancer.documents import BadDocument
+from rebalancer.core.codec import read_plan, read_snapshot
+from rebalancer.core.documents import BadDocument
 from tests.cli.contract import SNAPSHOT
 
 Place = tuple[str | int, ...]

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from rebalancer.documents import BadDocument
-from rebalancer.rules import Rules
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.rules import Rules
 from rebalancer.world.brokers.account_reading import read_account, read_clock, read_positions
 from rebalancer.world.brokers.fields import table, understood
 from rebalancer.world.brokers.market_reading import read_bars, read_instruments, read_quote

@@ -9,12 +9,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from rebalancer.decisions import Order
-from rebalancer.documents import sha256
-from rebalancer.facts import OpenOrder, Quote, Session
-from rebalancer.outcomes import OrderState
-from rebalancer.rules import Rules
-from rebalancer.values import text_of
+from rebalancer.core.decisions import Order
+from rebalancer.core.documents import sha256
+from rebalancer.core.facts import OpenOrder, Quote, Session
+from rebalancer.core.outcomes import OrderState
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import text_of
 from rebalancer.world.gate import Gate, Readings
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.records import CycleStart, Intent

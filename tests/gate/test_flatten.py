@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from rebalancer.decisions import Order
-from rebalancer.facts import Signal
-from rebalancer.outcomes import Outcome
+from rebalancer.core.decisions import Order
+from rebalancer.core.facts import Signal
+from rebalancer.core.outcomes import Outcome
 from rebalancer.recover import recover
 from rebalancer.session.flatten import CLOSED, Flattened, flatten
 from rebalancer.world.ports import BrokerUnavailable, SendResult

@@ -10,9 +10,9 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rebalancer.facts import OpenOrder
-from rebalancer.outcomes import OrderState
-from rebalancer.rules import Rules
+from rebalancer.core.facts import OpenOrder
+from rebalancer.core.outcomes import OrderState
+from rebalancer.core.rules import Rules
 from rebalancer.world.gate.readings import leeway
 from rebalancer.world.journal import Journal
 from tests.gate.hands import Post, order, quote, readings

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rebalancer.facts import Position
-from rebalancer.outcomes import OrderState
-from rebalancer.rules import Rules
+from rebalancer.core.facts import Position
+from rebalancer.core.outcomes import OrderState
+from rebalancer.core.rules import Rules
 from rebalancer.world.gate import Gate
 from rebalancer.world.gate.throttle import latch_throttle
 from rebalancer.world.journal import Journal

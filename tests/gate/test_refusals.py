@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from rebalancer.facts import Account, OpenOrder, Position, Session
-from rebalancer.outcomes import OrderState
-from rebalancer.rules import Rules
+from rebalancer.core.facts import Account, OpenOrder, Position, Session
+from rebalancer.core.outcomes import OrderState
+from rebalancer.core.rules import Rules
 from rebalancer.world.gate.readings import leeway
 from rebalancer.world.kill import FILE_NAME
 from rebalancer.world.ports import BrokerClock

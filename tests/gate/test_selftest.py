@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
+from rebalancer.core.facts import Snapshot
+from rebalancer.core.rules import Rules
 from rebalancer.decide import plan
-from rebalancer.facts import Snapshot
-from rebalancer.rules import Rules
 from rebalancer.session import selftest
 from rebalancer.session.selftest import PLAN_PROBES, limit_selftest
 from rebalancer.world.gate import verdict

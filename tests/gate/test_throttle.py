@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from rebalancer.outcomes import OrderState
-from rebalancer.rules import Rules
+from rebalancer.core.outcomes import OrderState
+from rebalancer.core.rules import Rules
 from rebalancer.world.gate import rearm_throttle
 from rebalancer.world.journal import Journal
 from tests.gate.conftest import MakePost

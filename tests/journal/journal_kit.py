@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from rebalancer.codec import canonical, sha256
-from rebalancer.decisions import Verdict
-from rebalancer.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.core.codec import canonical, sha256
+from rebalancer.core.decisions import Verdict
+from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.world.journal import CycleEnd, CycleStart, Intent, Journal
 
 OPENING = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)

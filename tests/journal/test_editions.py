@@ -15,15 +15,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from rebalancer import codec, decisions, facts
-from rebalancer.codec import plan_text, read_plan, read_rules, read_snapshot, rules_text, snapshot_text, stored_snapshot
-from rebalancer.decisions import PLANNER_EDITION
-from rebalancer.documents import plain
+from rebalancer.core import codec, decisions, facts
+from rebalancer.core.codec import (
+    plan_text,
+    read_plan,
+    read_rules,
+    read_snapshot,
+    rules_text,
+    snapshot_text,
+    stored_snapshot,
+)
+from rebalancer.core.decisions import PLANNER_EDITION
+from rebalancer.core.documents import plain
+from rebalancer.core.rules import Rules
+from rebalancer.core.stored_keys import PLAN_ADDED, RULES_ADDED, SNAPSHOT_ADDED, fill_in, leave_out
 from rebalancer.report.document import json_of, read_report
-from rebalancer.rules import Rules
 from rebalancer.session import archive
 from rebalancer.session.archive import Replayed, past_record, past_summaries, replayed
-from rebalancer.stored_keys import PLAN_ADDED, RULES_ADDED, SNAPSHOT_ADDED, fill_in, leave_out
 from rebalancer.world.journal import Journal
 from tests.cli.conftest import Command, command, project
 
@@ -184,7 +192,7 @@ def keys_in(document: Any, known: set[str], place: str = "") -> set[str]:
 def test_every_key_added_since_edition_1_has_its_line(
     first: Journal, of_today: set[str], kind: str, added: dict[str, object]
 ) -> None:
-    """A key that is missing here: add a line to `rebalancer/stored_keys.py`, see there."""
+    """A key that is missing here: add a line to `rebalancer/core/stored_keys.py`, see there."""
     stored: set[str] = set()
     for name in planned(first):
         text = getattr(first, f"{kind}_text")(name)

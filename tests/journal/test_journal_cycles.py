@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from journal_kit import RULES, WRITER, at, end, intent, run_cycle, start, told, verdict
 
-from rebalancer.codec import sha256
-from rebalancer.outcomes import CycleOutcome, OrderState
-from rebalancer.values import ZERO
+from rebalancer.core.codec import sha256
+from rebalancer.core.outcomes import CycleOutcome, OrderState
+from rebalancer.core.values import ZERO
 from rebalancer.world.journal import CycleRecord, Event, Journal, reading
 from rebalancer.world.ports import JournalBroken
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from journal_kit import WRITER, at, end, intent, run_cycle, start, told
 
-from rebalancer.outcomes import OrderState
+from rebalancer.core.outcomes import OrderState
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.glance import Glance, glance
 from rebalancer.world.ports import JournalBroken

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 from journal_kit import at
 
-from rebalancer.codec import BadDocument
-from rebalancer.facts import Signal
+from rebalancer.core.codec import BadDocument
+from rebalancer.core.facts import Signal
 from rebalancer.world.journal import Journal
 
 

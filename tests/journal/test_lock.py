@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.values import utc_of
+from rebalancer.core.values import utc_of
 from rebalancer.world.lock import RunLock
 from rebalancer.world.ports import LockHeld, WorldError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.rules import Reporting, Rules
+from rebalancer.core.rules import Reporting, Rules
 from rebalancer.world import paths
 from rebalancer.world.ports import WorldError
 

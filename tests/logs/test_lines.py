@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rebalancer.cli.options import taken
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 from rebalancer.world.logs.context import LogEvent, bound, note
 from rebalancer.world.logs.journald import CUT, LONGEST, datagram
 from rebalancer.world.logs.redact import learn

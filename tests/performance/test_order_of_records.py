@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rebalancer.outcomes import OrderState
+from rebalancer.core.outcomes import OrderState
 from rebalancer.performance.fees import with_fees
 from rebalancer.performance.lots import Lot, match_lots
 from rebalancer.performance.records import CashEvent, Fill, Ledger, LotMethod, ShareEvent

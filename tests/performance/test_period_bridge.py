@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rebalancer.cli.profit_table import bridge_lines
+from rebalancer.core.values import ZERO
 from rebalancer.performance.lots import Lot, match_lots
 from rebalancer.performance.period_bridge import PeriodBridge, period_bridge
 from rebalancer.performance.records import Fill, Ledger, ShareEvent
-from rebalancer.values import ZERO
 from rebalancer.world.books.day_books import DayBooks, Holding, InKind, Priced
 from rebalancer.world.books.tally import Tally, tally
 from rebalancer.world.ledger.closed_days import day_parts

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
-from rebalancer.documents import plain
+from rebalancer.core.documents import plain
+from rebalancer.core.values import ZERO
 from rebalancer.exchange.calendar import MICROS, moment_of
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.corporate import announce_dividend, announce_split
@@ -27,7 +28,6 @@ from rebalancer.performance.records import Fill, Ledger, LotMethod
 from rebalancer.performance.returns import daily_returns
 from rebalancer.performance.summary import summary_of
 from rebalancer.performance.trips import trips_of
-from rebalancer.values import ZERO
 from rebalancer.world.books.activities import body_of
 from rebalancer.world.brokers.order_reading import read_activity
 from rebalancer.world.journal.records import Event

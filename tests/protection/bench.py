@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from unittest.mock import patch
 
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO
 from rebalancer.exchange.calendar import MICROS
 from rebalancer.recover import recover
-from rebalancer.rules import Rules
 from rebalancer.session.monitor import Monitor
-from rebalancer.values import ZERO
 from rebalancer.world.brokers.transport import Call
 from rebalancer.world.lock import RunLock
 from rebalancer.world.protection import Keeper

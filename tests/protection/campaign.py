@@ -31,6 +31,8 @@ from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
+from rebalancer.core.facts import Signal
+from rebalancer.core.values import ZERO
 from rebalancer.cycle import CycleResult
 from rebalancer.decide.protect import Guard
 from rebalancer.decide.trip import trip
@@ -38,9 +40,7 @@ from rebalancer.exchange.calendar import MICROS
 from rebalancer.exchange.errors import ApiError
 from rebalancer.exchange.faults.rules import Rule
 from rebalancer.exchange.state import Behaviour
-from rebalancer.facts import Signal
 from rebalancer.session import monitor
-from rebalancer.values import ZERO
 from rebalancer.world.brokers import asking
 from rebalancer.world.journal import Journal
 from tests.protection.bench import ProtectionHost, ProtectionVenue, Stretch, Tape, campaign_rules, resting

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import pytest
 
+from rebalancer.core.outcomes import OrderState
 from rebalancer.decide.protect import Guard
-from rebalancer.outcomes import OrderState
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.backups import take
 from rebalancer.world.kill import KillSwitch

@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from rebalancer.decisions import LimitUse, Order, Plan, Target, Verdict
-from rebalancer.facts import Account, Day, Instrument, Position, Quote, Session, Signal, Snapshot
-from rebalancer.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.core.decisions import LimitUse, Order, Plan, Target, Verdict
+from rebalancer.core.facts import Account, Day, Instrument, Position, Quote, Session, Signal, Snapshot
+from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.core.values import ZERO, shares_toward_zero
 from rebalancer.report.records import Finding, OrderLine, RuleChange, RunRecord, Timing
-from rebalancer.values import ZERO, shares_toward_zero
 
 START = datetime(2026, 11, 20, 15, 35, 0, 412000, tzinfo=UTC)
 EQUITY = Decimal("97512.34")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rebalancer.decisions import LimitUse
-from rebalancer.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.core.decisions import LimitUse
+from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.core.values import ZERO
 from rebalancer.report.allocation import by_sector, by_symbol, largest_drift
 from rebalancer.report.attention import attention, explain_command
 from rebalancer.report.limits import is_near
@@ -13,7 +14,6 @@ from rebalancer.report.records import RunRecord
 from rebalancer.report.summary import sentence, totals
 from rebalancer.report.trades import not_traded, trades
 from rebalancer.report.words import OUTCOME_WORD, cycle_word, order_word, outcome_word
-from rebalancer.values import ZERO
 
 from .sample import STORIES, dry, sample_record
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rebalancer.decisions import Verdict
+from rebalancer.core.decisions import Verdict
 from rebalancer.report.document import embedded_json, json_of, read_report
 from rebalancer.report.page import html_of
 from rebalancer.report.records import Finding, RunRecord

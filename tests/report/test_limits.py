@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rebalancer.decisions import LimitUse
+from rebalancer.core.decisions import LimitUse
 from rebalancer.report.limits import shown_limits
 
 

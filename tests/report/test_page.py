@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import pytest
 
-from rebalancer.decisions import Plan
-from rebalancer.outcomes import CycleOutcome
+from rebalancer.core.decisions import Plan
+from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.report.document import embedded_json
 from rebalancer.report.page import ROWS_MAX, html_of, index_html
 from rebalancer.report.records import RunRecord

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 
-from rebalancer.outcomes import CycleOutcome
+from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.report.columns import Row, cells_wide, clip, table
 from rebalancer.report.records import RunRecord, RunSummary, StatusView
 from rebalancer.report.summary import summary_of

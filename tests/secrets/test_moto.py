@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 from rebalancer.world.secrets import surroundings
 
 boto3 = pytest.importorskip("boto3")

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import pytest
 
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 from rebalancer.world.ports import BrokerUnavailable
 from rebalancer.world.secrets import SECRET_NAMES, Secret, surroundings
 from rebalancer.world.secrets.env_file import read_env_file

@@ -12,9 +12,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from rebalancer.facts import Session as MarketSession
-from rebalancer.outcomes import CycleOutcome
-from rebalancer.rules import Rules
+from rebalancer.core.facts import Session as MarketSession
+from rebalancer.core.outcomes import CycleOutcome
+from rebalancer.core.rules import Rules
 from rebalancer.session.calendar import Slot, TradingDay, published_hours
 from rebalancer.session.day import Session, Work
 from rebalancer.session.hours import Hours

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rebalancer.rules import Rules
+from rebalancer.core.rules import Rules
 from rebalancer.session.calendar import hours_of, narrowed, published_hours, trading_day
 from rebalancer.session.hours import Hours
 from rebalancer.world.ports import BrokerUnavailable, TradingHours

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from rebalancer.documents import BadDocument
-from rebalancer.outcomes import CycleOutcome
-from rebalancer.rules import Rules
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.outcomes import CycleOutcome
+from rebalancer.core.rules import Rules
 from rebalancer.session.calendar import Slot
 from rebalancer.session.stop import Stop
 from rebalancer.world.ports import BrokerUnavailable, CredentialsRefused, LockHeld

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from rebalancer.facts import Quote
+from rebalancer.core.facts import Quote
+from rebalancer.core.rules import Rules
 from rebalancer.observe import World
-from rebalancer.rules import Rules
 from rebalancer.session.exits import Exit, Gone, leave
 from rebalancer.session.monitor import Monitor
 from rebalancer.world.journal import Journal

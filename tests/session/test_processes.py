@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.exchange.faults.rules import faults_of
 from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import RunningExchange, start_exchange
-from rebalancer.outcomes import CycleOutcome, OrderState
 from rebalancer.session.calendar import Slot
 from rebalancer.world.journal import CycleEnd, CycleStart, Journal
 from rebalancer.world.journal.glance import glance

@@ -11,7 +11,7 @@ from collections import Counter
 from datetime import date
 from pathlib import Path
 
-from rebalancer.outcomes import CycleOutcome
+from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.glance import glance
 from rebalancer.world.ports import JournalBroken

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.documents import plain
-from rebalancer.rules import Rules
+from rebalancer.core.documents import plain
+from rebalancer.core.rules import Rules
 from rebalancer.session.calendar import TradingDay
 from rebalancer.session.execute import Connection
 from rebalancer.session.notify import Notify

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from rebalancer.outcomes import CycleOutcome
+from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.session.calendar import NEW_YORK, Slot, hours_of, trading_day
 from rebalancer.session.stop import Stop
 from tests.session.simulated import PUBLISHED, Company, Died, Machine

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.documents import BadDocument
-from rebalancer.facts import Signal
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.facts import Signal
 from rebalancer.world.signals import read_signals
 
 NOW = datetime(2026, 11, 20, 15, 35, tzinfo=UTC)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.documents import BadDocument
-from rebalancer.facts import Signal
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.facts import Signal
 from tests.signals.files import read
 
 ROWS: list[dict[str, object]] = [

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 from rebalancer.world.files import read_settled
 from rebalancer.world.signals import read_all, read_signals
 from rebalancer.world.signals.reading import ROWS_MAX, SIZE_MAX

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rebalancer.facts import Signal
-from rebalancer.values import time_text
+from rebalancer.core.facts import Signal
+from rebalancer.core.values import time_text
 from rebalancer.world.signals.row import BadCell, opinion_of
 from tests.signals.files import NOW, WRITTEN, read, refusal
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rebalancer.rules import Rules
+from rebalancer.core.rules import Rules
 from rebalancer.world.ports import DailyCloses
 from rebalancer.world.signals import sample_signals
 from rebalancer.world.signals.sample import DAYS_MIN

@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.facts import Signal
+from rebalancer.core.outcomes import CycleOutcome
+from rebalancer.core.rules import Rules
 from rebalancer.cycle import CycleResult, run
-from rebalancer.documents import BadDocument
-from rebalancer.facts import Signal
 from rebalancer.observe import World
-from rebalancer.outcomes import CycleOutcome
 from rebalancer.recover import recover
-from rebalancer.rules import Rules
 from rebalancer.world.brokers import AlpacaBroker
 from rebalancer.world.clock import one_by_one
 from rebalancer.world.desk import LiveDesk

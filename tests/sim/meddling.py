@@ -10,13 +10,13 @@ from datetime import date
 from decimal import Decimal
 from functools import partial
 
+from rebalancer.core.rules import Rules
 from rebalancer.exchange import orders as exchange_orders
 from rebalancer.exchange.admin.actions import deposit
 from rebalancer.exchange.calendar import MICROS
 from rebalancer.exchange.corporate import announce_dividend, announce_split
 from rebalancer.exchange.errors import ApiError
 from rebalancer.exchange.market.halts import Halt
-from rebalancer.rules import Rules
 from tests.sim.host import Host
 from tests.sim.scenario import Scenario, rules_of
 from tests.sim.venue import Venue, sessions

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from rebalancer.core.facts import Signal
+from rebalancer.core.rules import Rules
 from rebalancer.exchange.faults.rules import Rule
 from rebalancer.exchange.state import Behaviour
-from rebalancer.facts import Signal
-from rebalancer.rules import Rules
 from tests.sim.draws import stream
 from tests.sim.venue import Wire
 from tests.support.rig import rules as wide_rules

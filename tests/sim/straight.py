@@ -17,7 +17,7 @@ from requests.structures import CaseInsensitiveDict
 from starlette import routing
 from starlette.types import ASGIApp, Message
 
-from rebalancer.rules import Broker as BrokerRules
+from rebalancer.core.rules import Broker as BrokerRules
 from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints
 from rebalancer.world.brokers.transport import AlpacaClient, Call, _ExactResponse
 

@@ -18,10 +18,10 @@ from unittest.mock import patch
 
 import pytest
 
+from rebalancer.core.facts import Signal
+from rebalancer.core.rules import Rules
 from rebalancer.cycle import CycleResult
 from rebalancer.exchange.state import Behaviour
-from rebalancer.facts import Signal
-from rebalancer.rules import Rules
 from rebalancer.world.brokers import asking
 from rebalancer.world.journal import Journal
 from tests.sim.draws import Chances, stream

@@ -10,7 +10,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from rebalancer.decisions import Order
+from rebalancer.core.decisions import Order
 from rebalancer.world.brokers import AlpacaBroker
 from rebalancer.world.ports import Allowed, BrokerUnavailable, SendResult
 

@@ -15,14 +15,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rebalancer.core.decisions import Order
+from rebalancer.core.facts import Signal
+from rebalancer.core.rules import Rules
 from rebalancer.cycle import CycleResult, run
-from rebalancer.decisions import Order
 from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import RunningExchange, start_exchange
-from rebalancer.facts import Signal
 from rebalancer.observe import World
 from rebalancer.recover import recover
-from rebalancer.rules import Rules
 from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints, ReadOnlyBroker
 from rebalancer.world.clock import one_by_one
 from rebalancer.world.desk import DryDesk, LiveDesk

@@ -7,7 +7,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from rebalancer.documents import BadDocument, key_text
+from rebalancer.core.documents import BadDocument, key_text
+from rebalancer.core.values import CENT, text_of, time_text
 from rebalancer.exchange import margin_watch, orders
 from rebalancer.exchange.calendar import MICROS, OutsideCalendar, moment_of, new_york_day
 from rebalancer.exchange.clock import SPEED_MAX
@@ -18,7 +19,6 @@ from rebalancer.exchange.market.halts import Halt
 from rebalancer.exchange.market.replay_files import DAY
 from rebalancer.exchange.parameters import read_moment
 from rebalancer.exchange.schedule import announce, read_item
-from rebalancer.values import CENT, text_of, time_text
 
 Body = Mapping[str, Any]
 _AMOUNT_MAX: Final = Decimal(10**12)

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from rebalancer.core.values import ZERO
 from rebalancer.exchange import errors
 from rebalancer.exchange.calendar import MICROS
 from rebalancer.exchange.faults.rules import Rule
 from rebalancer.exchange.parameters import read_moment
 from rebalancer.exchange.views import asset_id, position_view
-from rebalancer.values import ZERO
 
 if TYPE_CHECKING:
     from rebalancer.exchange.books import Position

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 from rebalancer.exchange.faults.kinds import COMMON, KINDS, Kind, Parameter
 from rebalancer.exchange.faults.refusals import REFUSALS
 from rebalancer.exchange.yaml_file import Place, Where, read_yaml

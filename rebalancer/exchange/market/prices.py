@@ -11,12 +11,12 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from rebalancer.core.values import ZERO, Side
 from rebalancer.exchange.calendar import MICROS, SessionTable, TradingSession, midnight_new_york, new_york_day
 from rebalancer.exchange.market.daily import CRYPTO_DAY, DailyPath, daily_path
 from rebalancer.exchange.market.halts import HaltPlan
 from rebalancer.exchange.market.listing import Listing, listings
 from rebalancer.exchange.market.paths import CRYPTO_NODES, STEP, Factors, NodePath, node_path
-from rebalancer.values import ZERO, Side
 
 DAY_MICROS: Final = CRYPTO_DAY * MICROS
 _EPOCH_DAY: Final = 719_163  # 1970-01-01

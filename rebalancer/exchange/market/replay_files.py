@@ -18,10 +18,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.input_file import read_content, text_of_bytes
+from rebalancer.core.values import decimal_of, symbol_of, utc_of
 from rebalancer.exchange.calendar import MICROS, micros_of
-from rebalancer.input_file import read_content, text_of_bytes
-from rebalancer.values import decimal_of, symbol_of, utc_of
 
 Column = NDArray[np.int64]
 DAY: Final = 24 * 3600 * MICROS

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from rebalancer.values import time_text
+from rebalancer.core.values import time_text
 
 Coding = Literal["text", "binary", "msgpack"]
 

@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from rebalancer.core.values import ZERO, text_of, time_text
 from rebalancer.exchange.books import computed_id
 from rebalancer.exchange.calendar import moment_of
 from rebalancer.exchange.order import Order
 from rebalancer.exchange.store import Store
 from rebalancer.exchange.streams.ulid import event_ulid
-from rebalancer.values import ZERO, text_of, time_text
 
 _TABLE: Final = (
     "CREATE TABLE IF NOT EXISTS trade_event ("

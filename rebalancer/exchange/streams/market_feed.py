@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from rebalancer.core.values import utc_of
 from rebalancer.exchange.calendar import MICROS, moment_of
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.market.bars import bars, latest_bar
@@ -17,7 +18,6 @@ from rebalancer.exchange.market.listing import Listing
 from rebalancer.exchange.market.paths import STEP
 from rebalancer.exchange.market_data import quote_row, trade_row
 from rebalancer.exchange.market_rows import bar_row
-from rebalancer.values import utc_of
 
 Message = dict[str, Any]
 CHANNELS: Final = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from rebalancer.codec import plain
+from rebalancer.core.codec import plain
 from rebalancer.report.document import finite, inside_script, json_text
 from rebalancer.report.edition.records import EDITION_SCHEMA, Edition
 from rebalancer.report.edition.words import attention_of, sentence_of

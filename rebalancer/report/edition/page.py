@@ -7,6 +7,7 @@ from decimal import Decimal
 from statistics import median
 from typing import Any, Final, NamedTuple
 
+from rebalancer.core.values import ZERO
 from rebalancer.performance.drift import PARTS
 from rebalancer.report import numbers
 from rebalancer.report.edition.charts import chart, chart_of_moments
@@ -29,7 +30,6 @@ from rebalancer.report.page import DATA_PLACE, PAGE_BYTES_AIM, ROWS_MAX, context
 from rebalancer.report.redact import redact
 from rebalancer.report.summary import needs_text
 from rebalancer.report.words import MODE_MEANING, MODE_NAME, order_word, outcome_word
-from rebalancer.values import ZERO
 
 TRADES_MAX: Final = 60
 DEALS_FIRST: Final = 15  # orders that are shown at once; the rest unfolds

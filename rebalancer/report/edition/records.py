@@ -12,7 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
-from rebalancer.outcomes import CycleOutcome, Outcome
+from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.report.edition.book_risk import Risk
 from rebalancer.report.edition.results import Bridge, ClosedBooks, Contribution, Performance, Point
 from rebalancer.report.edition.run_health import Effort

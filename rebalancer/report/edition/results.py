@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
-from rebalancer.values import ZERO
+from rebalancer.core.values import ZERO
 
 EDITION_SCHEMA: Final = "rebalancer.edition/1"
 

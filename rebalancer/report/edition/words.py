@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from rebalancer.outcomes import CycleOutcome, OrderState
+from rebalancer.core.outcomes import CycleOutcome, OrderState
+from rebalancer.core.values import ZERO
 from rebalancer.report.attention import Attention, attention, explain_command
 from rebalancer.report.edition.alerts import alerts_of
 from rebalancer.report.edition.records import Edition, Slot
@@ -15,7 +16,6 @@ from rebalancer.report.numbers import amount_of, basis_points, money, percent
 from rebalancer.report.summary import needs_text
 from rebalancer.report.visible import TEXT_MAX, visible, visible_symbol
 from rebalancer.report.words import Word, cycle_word
-from rebalancer.values import ZERO
 
 _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _TRADED: Final = Word("✔", "traded", "ok")

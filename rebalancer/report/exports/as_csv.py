@@ -11,7 +11,7 @@ import io
 import re
 from typing import Final
 
-from rebalancer.documents import plain
+from rebalancer.core.documents import plain
 from rebalancer.report.exports.tables import Table, Value
 
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")

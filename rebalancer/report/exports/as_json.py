@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from rebalancer.documents import plain
+from rebalancer.core.documents import plain
 from rebalancer.report.exports.tables import Table
 
 EXPORT_SCHEMA: Final = "rebalancer.export/1"

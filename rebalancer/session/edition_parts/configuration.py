@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rebalancer.codec import stored_rules
+from rebalancer.core.codec import stored_rules
 from rebalancer.report.records import RuleChange
 from rebalancer.session.edition_parts.source import Source
 

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
-from rebalancer.decisions import Target
+from rebalancer.core.decisions import Target
+from rebalancer.core.values import ZERO
 from rebalancer.performance.drift import Course, drift_of
 from rebalancer.performance.shortfall import Shortfall, quality, shortfall_of
 from rebalancer.report.allocation import known_prices, target_of
 from rebalancer.report.edition.records import Gap, Quality
 from rebalancer.report.records import RunRecord
 from rebalancer.session.edition_parts.source import Source
-from rebalancer.values import ZERO
 
 SAME_WEIGHT: Final = 1e-9
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
+from rebalancer.core.facts import Position
+from rebalancer.core.values import ZERO
 from rebalancer.decide.protect import Guard, protect
-from rebalancer.facts import Position
 from rebalancer.report.allocation import known_prices
 from rebalancer.report.edition.records import Guarded
 from rebalancer.report.numbers import hour_text, shares
 from rebalancer.report.records import RunRecord
 from rebalancer.session.edition_parts.execution import shares_now
 from rebalancer.session.edition_parts.source import Source
-from rebalancer.values import ZERO
 from rebalancer.world.protection.opinions import opinions
 from rebalancer.world.protection.records import KIND, Kept, kept_of
 

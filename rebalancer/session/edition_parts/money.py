@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from rebalancer.core.values import CENT, ZERO, decimal_of
 from rebalancer.performance.bridge import Standing
 from rebalancer.performance.bridge import contributions as moves_of
 from rebalancer.report.allocation import known_prices
@@ -15,7 +16,6 @@ from rebalancer.report.records import RunRecord
 from rebalancer.session.archive import past_record
 from rebalancer.session.edition_parts.by_prices import bridge_by_prices, contributions_by_prices, days_of
 from rebalancer.session.edition_parts.source import Source
-from rebalancer.values import CENT, ZERO, decimal_of
 
 
 class Money(NamedTuple):

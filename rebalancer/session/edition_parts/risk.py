@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from rebalancer.core.values import ZERO
 from rebalancer.performance.benchmark import beta
 from rebalancer.performance.returns import Series
 from rebalancer.performance.risk.common import Common, Course, common_returns
@@ -22,7 +23,6 @@ from rebalancer.report.allocation import known_prices
 from rebalancer.report.edition.book_risk import Pair, Risk
 from rebalancer.session.edition_parts.execution import shares_now
 from rebalancer.session.edition_parts.source import Source
-from rebalancer.values import ZERO
 from rebalancer.world.ledger.closes import stored_closes
 from rebalancer.world.statistics import RETURNS_MIN, RETURNS_USED
 

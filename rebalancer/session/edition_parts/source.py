@@ -11,15 +11,15 @@ from decimal import Decimal
 from functools import cached_property, partial
 from typing import Final, TypeVar
 
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO
 from rebalancer.performance.benchmark import Benchmark
 from rebalancer.performance.records import Ledger
 from rebalancer.report.edition.records import Period
 from rebalancer.report.records import RunRecord
-from rebalancer.rules import Rules
 from rebalancer.session.archive import past_record
 from rebalancer.session.calendar import day_in_new_york
 from rebalancer.session.edition_parts.span import Span, span_of
-from rebalancer.values import ZERO
 from rebalancer.world.books.day_books import DayBooks, day_of_body
 from rebalancer.world.journal import CycleRecord, Journal
 from rebalancer.world.journal.records import DRY_RUN, Event

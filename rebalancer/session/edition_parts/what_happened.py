@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from rebalancer.outcomes import CycleOutcome, Outcome
+from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.report.edition.records import Alarm, Idle, Slot, TradeLine
 from rebalancer.report.paths import report_name
 from rebalancer.report.words import ORDER_OUTCOMES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from rebalancer.rules import Alerts
+from rebalancer.core.rules import Alerts
 from rebalancer.world.alerts.address import BadAddress, smtp_server, web_address
 from rebalancer.world.alerts.channel import Channel
 from rebalancer.world.alerts.heartbeat import Heartbeat

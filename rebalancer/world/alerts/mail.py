@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Final
 
-from rebalancer.values import utc_of
+from rebalancer.core.values import utc_of
 from rebalancer.world.alerts.address import BadAddress, SmtpServer
 from rebalancer.world.alerts.channel import NotDelivered
 from rebalancer.world.alerts.message import Message, one_line

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
-from rebalancer.values import time_text
+from rebalancer.core.values import time_text
 from rebalancer.world.journal.records import Event
 
 LEVELS: Final = ("info", "warning", "action")

@@ -13,8 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rebalancer.rules import Alerts
-from rebalancer.values import time_text
+from rebalancer.core.rules import Alerts
+from rebalancer.core.values import time_text
 from rebalancer.world.alerts.channel import Channel, NotDelivered
 from rebalancer.world.alerts.message import Compose, Message, Words, code_of, level_of, message_of
 from rebalancer.world.alerts.recalled import still_to_tell

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from rebalancer.rules import Alerts
+from rebalancer.core.rules import Alerts
 from rebalancer.world.alerts.message import code_of
 from rebalancer.world.alerts.waiting import BY_MACHINE, FOLD, OLDEST, Told, is_wanted
 from rebalancer.world.journal import Journal

@@ -22,8 +22,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
-from rebalancer.rules import Alerts
-from rebalancer.values import utc_of
+from rebalancer.core.rules import Alerts
+from rebalancer.core.values import utc_of
 from rebalancer.world.alerts.message import LEVELS, SUMMARY, code_of, level_of
 from rebalancer.world.journal.records import Event
 

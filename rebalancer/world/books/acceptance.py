@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from rebalancer.outcomes import CycleOutcome
+from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.world.books.adoption import (
     ACCEPTED,
     FIRST,

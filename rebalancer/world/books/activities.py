@@ -13,9 +13,9 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from rebalancer.facts import Explanation
-from rebalancer.outcomes import CycleOutcome
-from rebalancer.values import decimal_of, time_text
+from rebalancer.core.facts import Explanation
+from rebalancer.core.outcomes import CycleOutcome
+from rebalancer.core.values import decimal_of, time_text
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import DRY_RUN
 from rebalancer.world.ports import Activity, Fill, ReadBroker

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from rebalancer.codec import canonical, sha256
+from rebalancer.core.codec import canonical, sha256
+from rebalancer.core.outcomes import CycleOutcome
+from rebalancer.core.values import ZERO
 from rebalancer.decide.draft import ID_PREFIX
-from rebalancer.outcomes import CycleOutcome
-from rebalancer.values import ZERO
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import CycleEnd, CycleStart, Intent
 from rebalancer.world.ports import LOOK_BACK, AnotherProgram, BrokerOrder, ReadBroker

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
-from rebalancer.facts import Explanation
-from rebalancer.values import ZERO
+from rebalancer.core.facts import Explanation
+from rebalancer.core.values import ZERO
 from rebalancer.world.books.activities import moves_shares
 from rebalancer.world.ports import Activity, Fill
 

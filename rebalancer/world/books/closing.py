@@ -17,9 +17,9 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from rebalancer.codec import stored_snapshot
-from rebalancer.facts import Account, Position
-from rebalancer.values import CENT, ZERO, text_of
+from rebalancer.core.codec import stored_snapshot
+from rebalancer.core.facts import Account, Position
+from rebalancer.core.values import CENT, ZERO, text_of
 from rebalancer.world.books.activities import (
     IN_KIND,
     LOOK_BACK,

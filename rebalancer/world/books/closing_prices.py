@@ -10,8 +10,8 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from rebalancer.facts import Account, Position, Quote
-from rebalancer.values import CENT, ZERO
+from rebalancer.core.facts import Account, Position, Quote
+from rebalancer.core.values import CENT, ZERO
 from rebalancer.world.books.activities import NEW_YORK
 from rebalancer.world.books.day_books import Close, Holding, Priced
 from rebalancer.world.ports import BrokerUnavailable, ReadBroker

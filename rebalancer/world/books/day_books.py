@@ -10,8 +10,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from rebalancer.documents import plain
-from rebalancer.values import ZERO, decimal_of, utc_of
+from rebalancer.core.documents import plain
+from rebalancer.core.values import ZERO, decimal_of, utc_of
 
 
 class Holding(NamedTuple):

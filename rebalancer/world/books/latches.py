@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from rebalancer.core.facts import Account, Session
+from rebalancer.core.values import text_of
 from rebalancer.decide.judge import LOSS_LIMITS, Breach
-from rebalancer.facts import Account, Session
-from rebalancer.values import text_of
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import Event
 

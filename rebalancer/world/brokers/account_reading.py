@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from rebalancer.facts import Account, Position, Session
-from rebalancer.values import ZERO
+from rebalancer.core.facts import Account, Position, Session
+from rebalancer.core.values import ZERO
 from rebalancer.world.brokers.fields import (
     Unreadable,
     asset_class,

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Final
 
-from rebalancer.decisions import Order
-from rebalancer.facts import Account, AssetClass, Instrument, Position, Quote
-from rebalancer.rules import Broker as BrokerRules
+from rebalancer.core.decisions import Order
+from rebalancer.core.facts import Account, AssetClass, Instrument, Position, Quote
+from rebalancer.core.rules import Broker as BrokerRules
 from rebalancer.world.brokers.account_reading import read_account, read_calendar, read_clock, read_positions
 from rebalancer.world.brokers.answers import Refused
 from rebalancer.world.brokers.asking import Asking

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from rebalancer.rules import Broker as BrokerRules
+from rebalancer.core.rules import Broker as BrokerRules
 from rebalancer.world.brokers.answers import Answer, NoAnswer, silence_of, trouble_of, whole_of
 from rebalancer.world.brokers.broker_time import BrokerTime
 from rebalancer.world.brokers.endpoints import Credentials, Endpoints

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from rebalancer.decisions import Order
-from rebalancer.facts import Account, Instrument, Position, Quote
+from rebalancer.core.decisions import Order
+from rebalancer.core.facts import Account, Instrument, Position, Quote
 from rebalancer.world.ports import (
     Activity,
     Allowed,

@@ -13,8 +13,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from rebalancer.facts import AssetClass
-from rebalancer.values import decimal_of, symbol_of, utc_of
+from rebalancer.core.facts import AssetClass
+from rebalancer.core.values import decimal_of, symbol_of, utc_of
 from rebalancer.world.ports import BrokerUnavailable
 
 # Classes that exist at Alpaca and that this program does not trade.

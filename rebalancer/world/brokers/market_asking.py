@@ -9,8 +9,8 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote_plus
 
-from rebalancer.facts import AssetClass, Quote
-from rebalancer.values import is_pair, symbol_of
+from rebalancer.core.facts import AssetClass, Quote
+from rebalancer.core.values import is_pair, symbol_of
 from rebalancer.world.brokers.account_reading import NEW_YORK
 from rebalancer.world.brokers.answers import Refused
 from rebalancer.world.brokers.asking import Asking

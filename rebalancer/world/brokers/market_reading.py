@@ -8,8 +8,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from rebalancer.facts import AssetClass, Instrument, Quote
-from rebalancer.values import CENT, symbol_of
+from rebalancer.core.facts import AssetClass, Instrument, Quote
+from rebalancer.core.values import CENT, symbol_of
 from rebalancer.world.brokers.account_reading import NEW_YORK
 from rebalancer.world.brokers.fields import (
     Unreadable,

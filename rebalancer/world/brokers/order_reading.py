@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from rebalancer.outcomes import OrderState
-from rebalancer.values import ZERO, Side
+from rebalancer.core.outcomes import OrderState
+from rebalancer.core.values import ZERO, Side
 from rebalancer.world.brokers.fields import (
     Unreadable,
     asset_class,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from rebalancer.values import time_text
+from rebalancer.core.values import time_text
 from rebalancer.world.brokers.asking import Asking
 from rebalancer.world.brokers.fields import Unreadable, maybe_moment, moment, rows, text
 

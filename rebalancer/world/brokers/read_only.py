@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from rebalancer.facts import Account, Instrument, Position, Quote
+from rebalancer.core.facts import Account, Instrument, Position, Quote
 from rebalancer.world.ports import Activity, BrokerClock, BrokerOrder, DailyCloses, Fill, ReadBroker
 
 

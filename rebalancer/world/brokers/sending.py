@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
-from rebalancer.decisions import Order
-from rebalancer.values import text_of
+from rebalancer.core.decisions import Order
+from rebalancer.core.values import text_of
 from rebalancer.world.brokers.answers import Answer, NoAnswer
 from rebalancer.world.brokers.asking import Asking
 from rebalancer.world.brokers.fields import Unreadable, table

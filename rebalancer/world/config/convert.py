@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from rebalancer.rules import Rules
+from rebalancer.core.rules import Rules
 from rebalancer.world.config.document import Entry, Listing, Node, Scalar, Table
 from rebalancer.world.config.kinds import Kind, every_key, kinds_of
 from rebalancer.world.config.origin import Origin, Problem

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import yaml
 
-from rebalancer.documents import BadDocument, is_whole_text
+from rebalancer.core.documents import BadDocument, is_whole_text
 from rebalancer.world.config.origin import BadConfiguration, Origin, Problem
 from rebalancer.world.files import read_settled
 

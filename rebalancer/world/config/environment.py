@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from rebalancer.rules import Rules
+from rebalancer.core.rules import Rules
 from rebalancer.world.config.convert import Layer, Leaf, read_node, unknown_key
 from rebalancer.world.config.document import Scalar, parse, without_secret
 from rebalancer.world.config.kinds import Kind, kinds_of

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 
 from pydantic import BaseModel
 
-from rebalancer.rules import Rules
+from rebalancer.core.rules import Rules
 
 
 class Kind(NamedTuple):

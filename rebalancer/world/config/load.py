@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from rebalancer.documents import BadDocument
-from rebalancer.rules import Rules
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.rules import Rules
 from rebalancer.world.config.convert import Layer, Leaf, layer_of, merged
 from rebalancer.world.config.document import read_file
 from rebalancer.world.config.environment import layer_of_environment

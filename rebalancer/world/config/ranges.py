@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from rebalancer.rules import Rules
+from rebalancer.core.rules import Rules
 from rebalancer.world.config.kinds import every_key
 from rebalancer.world.config.origin import DEFAULT, Origin, Problem
 from rebalancer.world.config.scalars import closest

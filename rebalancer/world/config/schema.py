@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from rebalancer.rules import Rules
+from rebalancer.core.rules import Rules
 
 
 def schema_text() -> str:

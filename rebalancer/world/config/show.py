@@ -10,8 +10,8 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from rebalancer.codec import rules_text
-from rebalancer.documents import sha256
+from rebalancer.core.codec import rules_text
+from rebalancer.core.documents import sha256
 from rebalancer.world.config.load import LoadedRules
 from rebalancer.world.config.origin import DEFAULT
 

@@ -13,8 +13,8 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from rebalancer.outcomes import OrderState
-from rebalancer.values import ZERO, Side, decimal_of
+from rebalancer.core.outcomes import OrderState
+from rebalancer.core.values import ZERO, Side, decimal_of
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import Event
 

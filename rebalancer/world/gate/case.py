@@ -7,9 +7,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from rebalancer.decisions import Order
-from rebalancer.rules import Rules
-from rebalancer.values import ZERO
+from rebalancer.core.decisions import Order
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO
 from rebalancer.world.gate.attempts import Attempt
 from rebalancer.world.gate.exposure import Standing
 from rebalancer.world.gate.readings import Readings

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from rebalancer.outcomes import OrderState
-from rebalancer.values import ZERO, text_of
+from rebalancer.core.outcomes import OrderState
+from rebalancer.core.values import ZERO, text_of
 from rebalancer.world.gate.attempts import Attempt, counted, midnight
 from rebalancer.world.gate.case import Case, Refusal
 from rebalancer.world.gate.exposure import worst_gross, worst_value

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from rebalancer.facts import OpenOrder
-from rebalancer.outcomes import OrderState
-from rebalancer.rules import Quotes
-from rebalancer.values import ZERO
+from rebalancer.core.facts import OpenOrder
+from rebalancer.core.outcomes import OrderState
+from rebalancer.core.rules import Quotes
+from rebalancer.core.values import ZERO
 from rebalancer.world.gate.attempts import Attempt
 from rebalancer.world.gate.readings import Readings, collared, is_good, worth
 

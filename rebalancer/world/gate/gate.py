@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from rebalancer.decisions import Order
-from rebalancer.rules import Rules
+from rebalancer.core.decisions import Order
+from rebalancer.core.rules import Rules
 from rebalancer.world.gate.attempts import Attempt, counted, midnight, read_attempts
 from rebalancer.world.gate.case import Case, Refusal
 from rebalancer.world.gate.exposure import standings

@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-from rebalancer.values import ZERO, text_of
+from rebalancer.core.values import ZERO, text_of
 from rebalancer.world.gate.attempts import counted
 from rebalancer.world.gate.case import Case, Refusal
 from rebalancer.world.gate.readings import is_good, within

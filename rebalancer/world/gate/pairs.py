@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from rebalancer.rules import Rules
-from rebalancer.values import ZERO, text_of
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO, text_of
 from rebalancer.world.gate.case import Refusal
 from rebalancer.world.gate.guards import MINUTE, ORDERS_PER_MINUTE
 from rebalancer.world.gate.readings import is_good, quote_fault, within

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from rebalancer.facts import OpenOrder, Position, Quote, Session, Snapshot, coins
-from rebalancer.outcomes import OrderState
-from rebalancer.rules import Quotes, Rules
-from rebalancer.values import ZERO, is_pair
+from rebalancer.core.facts import OpenOrder, Position, Quote, Session, Snapshot, coins
+from rebalancer.core.outcomes import OrderState
+from rebalancer.core.rules import Quotes, Rules
+from rebalancer.core.values import ZERO, is_pair
 from rebalancer.world.ports import BrokerOrder, ReadBroker
 
 # What the broker lets a market order pay at most (Alpaca, market order collars): 4 % above the ask below 50 USD and for

@@ -11,8 +11,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from rebalancer.facts import Quote
-from rebalancer.values import ZERO, Side, decimal_of, utc_of
+from rebalancer.core.facts import Quote
+from rebalancer.core.values import ZERO, Side, decimal_of, utc_of
 from rebalancer.world.gate.attempts import Attempt
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import Event

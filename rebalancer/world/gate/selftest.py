@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from rebalancer.decisions import Order
-from rebalancer.facts import Quote, Session
-from rebalancer.outcomes import OrderState
-from rebalancer.rules import Rules
-from rebalancer.values import ZERO, Side, text_of
+from rebalancer.core.decisions import Order
+from rebalancer.core.facts import Quote, Session
+from rebalancer.core.outcomes import OrderState
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO, Side, text_of
 from rebalancer.world.gate.attempts import Attempt
 from rebalancer.world.gate.case import Case
 from rebalancer.world.gate.exposure import Standing

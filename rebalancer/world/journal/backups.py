@@ -17,8 +17,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rebalancer.input_file import read_start
-from rebalancer.values import utc
+from rebalancer.core.input_file import read_start
+from rebalancer.core.values import utc
 from rebalancer.world.disk import free_bytes, free_words
 from rebalancer.world.journal.filesystem import refuse_irregular_journal
 from rebalancer.world.journal.head import HeadFile

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from rebalancer.decisions import Constrained, Verdict
-from rebalancer.outcomes import CycleOutcome, Outcome
-from rebalancer.values import decimal_of, utc_of
+from rebalancer.core.decisions import Constrained, Verdict
+from rebalancer.core.outcomes import CycleOutcome, Outcome
+from rebalancer.core.values import decimal_of, utc_of
 from rebalancer.world.journal.records import CycleEnd, CycleRecord, Event
 
 

@@ -11,7 +11,7 @@ import json
 from datetime import datetime
 from typing import Final, Literal, NamedTuple, get_args
 
-from rebalancer.values import utc, utc_of
+from rebalancer.core.values import utc, utc_of
 from rebalancer.world.journal.records import Event
 from rebalancer.world.ports import JournalBroken
 

@@ -7,7 +7,7 @@ import zlib
 
 from sqlalchemy import Connection, select
 
-from rebalancer.codec import sha256
+from rebalancer.core.codec import sha256
 from rebalancer.world.journal.schema import documents
 from rebalancer.world.ports import JournalBroken
 

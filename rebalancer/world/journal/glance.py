@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
-from rebalancer.facts import Day
-from rebalancer.outcomes import OrderState
+from rebalancer.core.facts import Day
+from rebalancer.core.outcomes import OrderState
 from rebalancer.world.journal import bodies
 from rebalancer.world.journal.agreement import CHEAP_AT_A_GLANCE, GUARDED, Ask, check_agreement, check_pages
 from rebalancer.world.journal.chain import Row, event_of, stamp

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from rebalancer.documents import sha256
+from rebalancer.core.documents import sha256
 from rebalancer.world.journal.chain import Row, event_of
 from rebalancer.world.journal.errors import broken
 from rebalancer.world.journal.filesystem import refuse_irregular_journal

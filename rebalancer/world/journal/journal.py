@@ -16,9 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from rebalancer.decisions import Verdict
-from rebalancer.facts import Day, Signal
-from rebalancer.outcomes import CycleOutcome, OrderState
+from rebalancer.core.decisions import Verdict
+from rebalancer.core.facts import Day, Signal
+from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.world.journal import reading, signal_rows, sqlite, writing
 from rebalancer.world.journal.agreement import CHEAP_BYTES, check_pages
 from rebalancer.world.journal.documents import load_text

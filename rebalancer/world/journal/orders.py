@@ -17,9 +17,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from rebalancer.facts import Day
-from rebalancer.outcomes import OrderState
-from rebalancer.values import ZERO, decimal_of, text_of
+from rebalancer.core.facts import Day
+from rebalancer.core.outcomes import OrderState
+from rebalancer.core.values import ZERO, decimal_of, text_of
 from rebalancer.world.journal.records import Event, OrderRecord
 from rebalancer.world.ports import JournalBroken
 

@@ -9,10 +9,10 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
-from rebalancer.decisions import Verdict
-from rebalancer.facts import Day
-from rebalancer.outcomes import CycleOutcome
-from rebalancer.values import ZERO, decimal_of
+from rebalancer.core.decisions import Verdict
+from rebalancer.core.facts import Day
+from rebalancer.core.outcomes import CycleOutcome
+from rebalancer.core.values import ZERO, decimal_of
 from rebalancer.world.journal import bodies, sqlite
 from rebalancer.world.journal.agreement import GUARDED, check_agreement
 from rebalancer.world.journal.chain import ORDER_KINDS, Row, event_of, stamp

@@ -11,9 +11,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from rebalancer.decisions import Constrained, Phase
-from rebalancer.outcomes import CycleOutcome, OrderState
-from rebalancer.values import Side
+from rebalancer.core.decisions import Constrained, Phase
+from rebalancer.core.outcomes import CycleOutcome, OrderState
+from rebalancer.core.values import Side
 
 DRY_RUN: Final = "dry_run"  # the mode whose cycles move nothing and so never count as the last books
 MONEY_AFTER_EXIT: Final = "money_after_exit"  # an event's kind: what the account was worth after an exit

@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, select
 
-from rebalancer.codec import BadDocument
-from rebalancer.facts import Signal
-from rebalancer.values import decimal_of, text_of, time_text, utc, utc_of
+from rebalancer.core.codec import BadDocument
+from rebalancer.core.facts import Signal
+from rebalancer.core.values import decimal_of, text_of, time_text, utc, utc_of
 from rebalancer.world.journal.chain import stamp
 from rebalancer.world.journal.schema import signals
 

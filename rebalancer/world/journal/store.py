@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from rebalancer.codec import canonical
+from rebalancer.core.codec import canonical
 from rebalancer.world.journal import sqlite
 from rebalancer.world.journal.chain import Row, checked, next_row
 from rebalancer.world.journal.errors import broken, handle_is_lost

@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import select
 
-from rebalancer.codec import sha256
-from rebalancer.decisions import Verdict
-from rebalancer.outcomes import CycleOutcome, OrderState
-from rebalancer.values import text_of
+from rebalancer.core.codec import sha256
+from rebalancer.core.decisions import Verdict
+from rebalancer.core.outcomes import CycleOutcome, OrderState
+from rebalancer.core.values import text_of
 from rebalancer.world.journal import reading
 from rebalancer.world.journal.chain import stamp
 from rebalancer.world.journal.documents import store_text

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rebalancer.input_file import read_text
+from rebalancer.core.input_file import read_text
 from rebalancer.world.reference import SHEET_SCHEMA
 
 SHEET_NAME = "day-sheet.json"

@@ -7,8 +7,8 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from rebalancer.core.values import ZERO, decimal_of
 from rebalancer.performance.records import CashEvent, DayValue, ShareEvent
-from rebalancer.values import ZERO, decimal_of
 from rebalancer.world.books.activities import NEW_YORK
 from rebalancer.world.books.day_books import day_of_body
 from rebalancer.world.journal.records import Event

@@ -15,9 +15,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from rebalancer.core.values import ZERO, decimal_of, utc_of
 from rebalancer.performance.fees import NEW_YORK
 from rebalancer.performance.records import Fill, Ledger
-from rebalancer.values import ZERO, decimal_of, utc_of
 from rebalancer.world.books.activities import values_in_kind
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import DRY_RUN, OrderRecord

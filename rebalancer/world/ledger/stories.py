@@ -9,8 +9,8 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final
 
+from rebalancer.core.values import decimal_of
 from rebalancer.performance.records import UNKNOWN, Fill, Story
-from rebalancer.values import decimal_of
 from rebalancer.world.journal.chain import ORDER_KINDS
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.orders import fold

@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 from rebalancer.world.logs import LEVEL
 from rebalancer.world.logs.context import about
 from rebalancer.world.logs.journald import PRIORITIES, SOCKET, Journald

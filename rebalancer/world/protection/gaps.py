@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from rebalancer.rules import Rules
-from rebalancer.values import time_text
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import time_text
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.protection.records import CLOCK_ERROR, Kept
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
-from rebalancer.values import ZERO, is_pair
+from rebalancer.core.values import ZERO, is_pair
 from rebalancer.world.books.acceptance import ACCEPTED, NOBODY
 from rebalancer.world.journal.backups import RESTORED
 from rebalancer.world.journal.journal import Journal

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
+from rebalancer.core.decisions import Order
+from rebalancer.core.facts import Signal, Snapshot
+from rebalancer.core.values import decimal_of, text_of
 from rebalancer.decide.protect import Named
-from rebalancer.decisions import Order
-from rebalancer.facts import Signal, Snapshot
-from rebalancer.values import decimal_of, text_of
 from rebalancer.world.journal.journal import Journal
 
 KIND: Final = "opinion"

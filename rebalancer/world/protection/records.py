@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, Literal, NamedTuple
 
-from rebalancer.values import decimal_of, text_of, time_text, utc_of
+from rebalancer.core.values import decimal_of, text_of, time_text, utc_of
 from rebalancer.world.journal.records import Event
 
 KIND: Final = "protection"

@@ -6,9 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from rebalancer.core.facts import OpenOrder
+from rebalancer.core.values import ZERO, Side, shares_toward_zero
 from rebalancer.decide.protect import Guard
-from rebalancer.facts import OpenOrder
-from rebalancer.values import ZERO, Side, shares_toward_zero
 from rebalancer.world.ports import ExitPair
 from rebalancer.world.protection.records import Kept, next_number, pair_id
 

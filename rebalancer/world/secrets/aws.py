@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 from rebalancer.world.ports import BrokerUnavailable
 from rebalancer.world.secrets.secret import SECRET_NAMES
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 from rebalancer.world.secrets.private_file import read_private
 from rebalancer.world.secrets.secret import SECRET_NAMES
 

@@ -7,8 +7,8 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from rebalancer.documents import BadDocument
-from rebalancer.input_file import read_content, text_of_bytes
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.input_file import read_content, text_of_bytes
 
 BYTES_MAX: Final = 64 * 1024
 

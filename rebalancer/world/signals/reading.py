@@ -16,8 +16,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rebalancer.documents import BadDocument
-from rebalancer.facts import Signal
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.facts import Signal
 from rebalancer.world.files import read_settled
 from rebalancer.world.signals.row import SOURCE, BadCell, opinion_of
 from rebalancer.world.signals.sheets import ENDINGS, read_sheet

@@ -16,8 +16,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
-from rebalancer.facts import Signal
-from rebalancer.values import decimal_near, decimal_of, symbol_of, time_text, utc_of
+from rebalancer.core.facts import Signal
+from rebalancer.core.values import decimal_near, decimal_of, symbol_of, time_text, utc_of
 
 COLUMNS: Final = (
     "symbol",

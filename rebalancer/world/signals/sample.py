@@ -22,8 +22,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from rebalancer.facts import Signal
-from rebalancer.values import utc
+from rebalancer.core.facts import Signal
+from rebalancer.core.values import utc
 from rebalancer.world.ports import DailyCloses
 from rebalancer.world.signals.row import computed_id
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from rebalancer.documents import BadDocument, read_json
+from rebalancer.core.documents import BadDocument, read_json
 from rebalancer.world.csv_table import check_names, read_table
 from rebalancer.world.signals.row import COLUMNS
 

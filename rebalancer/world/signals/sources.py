@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from rebalancer.documents import BadDocument
-from rebalancer.facts import Signal
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.facts import Signal
 from rebalancer.world.files import is_absent
 from rebalancer.world.ports import DailyCloses, SignalSource
 from rebalancer.world.signals.reading import read_all

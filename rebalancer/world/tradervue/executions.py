@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from rebalancer.core.values import CENT, text_of
 from rebalancer.performance.fees import NEW_YORK
 from rebalancer.performance.records import Fill, asset_class
-from rebalancer.values import CENT, text_of
 
 NOT_LISTED: Final = "order:"  # ids of fills that the broker's list does not have yet: they will come under another one
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from rebalancer.outcomes import CycleOutcome, Outcome
+from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.report.edition.book_risk import Pair, Risk
 from rebalancer.report.edition.records import Alarm, Edition, Gap, Guarded, Idle, Quality, Slot, TradeLine, Trip
 from rebalancer.report.edition.results import (

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from rebalancer.outcomes import CycleOutcome, OrderState
+from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.report.edition.document import EMBEDDED_MAX, edition_json, embedded_edition
 from rebalancer.report.edition.names import EDITION_NAME, edition_name, edition_year
 from rebalancer.report.edition.page import edition_html, redacted

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.core.rules import Rules
 from rebalancer.report.edition.document import edition_json
 from rebalancer.report.edition.page import edition_html, redacted
 from rebalancer.report.edition.records import Edition
 from rebalancer.report.edition.run_health import Effort, Requests, StepTime
-from rebalancer.rules import Rules
 from rebalancer.session.edition_parts.effort import effort
 from rebalancer.session.edition_parts.source import Source
 from rebalancer.world.cycle_stats import KIND

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from rebalancer.core.rules import Rules
 from rebalancer.report.edition.page import edition_html
 from rebalancer.report.edition.records import Edition
 from rebalancer.report.edition.words import attention_of
-from rebalancer.rules import Rules
 from rebalancer.session.calendar import day_in_new_york
 from rebalancer.session.edition_parts.parts import PARTS, Part
 from rebalancer.session.editions import edition_of

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO
 from rebalancer.report.edition.book_risk import Pair, Risk
 from rebalancer.report.edition.document import edition_json
 from rebalancer.report.edition.page import edition_html, redacted
 from rebalancer.report.edition.records import Edition
-from rebalancer.rules import Rules
 from rebalancer.session.edition_parts.risk import ESTIMATOR, risk
 from rebalancer.session.edition_parts.source import Source
-from rebalancer.values import ZERO
 from rebalancer.world.books.day_books import DayBooks, Holding, body_of_day
 from rebalancer.world.journal import Journal
 from rebalancer.world.ledger.closes import SHEET_NAME

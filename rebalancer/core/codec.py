@@ -15,21 +15,13 @@ from typing import Any, Final
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from rebalancer.decisions import Plan
-from rebalancer.documents import (
-    BadDocument,
-    canonical,
-    canonical_json,
-    key_text,
-    plain,
-    read_json,
-    sha256,
-)
-from rebalancer.facts import Snapshot
-from rebalancer.json_place import line_of
-from rebalancer.rules import Rules
-from rebalancer.spelling import Misspelt, Place, misspelt
-from rebalancer.stored_keys import PLAN_ADDED, RULES_ADDED, SNAPSHOT_ADDED, fill_in, leave_out
+from rebalancer.core.decisions import Plan
+from rebalancer.core.documents import BadDocument, canonical, canonical_json, key_text, plain, read_json, sha256
+from rebalancer.core.facts import Snapshot
+from rebalancer.core.json_place import line_of
+from rebalancer.core.rules import Rules
+from rebalancer.core.spelling import Misspelt, Place, misspelt
+from rebalancer.core.stored_keys import PLAN_ADDED, RULES_ADDED, SNAPSHOT_ADDED, fill_in, leave_out
 
 __all__ = [
     "BadDocument",

@@ -14,8 +14,8 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
-from rebalancer.json_place import line_of, line_of_second
-from rebalancer.values import text_of, time_text
+from rebalancer.core.json_place import line_of, line_of_second
+from rebalancer.core.values import text_of, time_text
 
 _HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
 

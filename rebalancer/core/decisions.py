@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
-from rebalancer.outcomes import CycleOutcome, Outcome
-from rebalancer.values import Side
+from rebalancer.core.outcomes import CycleOutcome, Outcome
+from rebalancer.core.values import Side
 
 PLAN_SCHEMA: Final = "rebalancer.plan/1"
 PLANNER_EDITION: Final = 2  # raised when a stored snapshot with stored rules is planned otherwise than before

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rebalancer.documents import BadDocument
+from rebalancer.core.documents import BadDocument
 
 SECONDS_MAX: Final = 4.0  # for one file, however slowly its disk gives it
 TEXT_SIZE_MAX: Final = 64 * 1024 * 1024

@@ -5,7 +5,7 @@ every row of a list: `instruments.atr`), the value is what makes the program beh
 plain JSON (a decimal as text). From then on:
 
 - what is written leaves the key out while it has that value, and writes any other, also when that is the default;
-- in what was stored, an absent key has that value. In a person's YAML an absent key has the default of `rules.py`.
+- in what was stored, an absent key has that value. In a person's YAML an absent key has the default of `core/rules.py`.
 
 So a stored text never changes because a key was added, and reads back to the same text (tests/journal/edition_1). In
 snapshots and plans the default of the field has to be that value too. To change what the planner decides without a key,
@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from rebalancer.documents import canonical_json
+from rebalancer.core.documents import canonical_json
 
 RULES_ADDED: Final[Mapping[str, object]] = {
     "execution.exit_threshold": None,

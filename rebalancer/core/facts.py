@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
-from rebalancer.values import ZERO, Side
+from rebalancer.core.values import ZERO, Side
 
 SNAPSHOT_SCHEMA: Final = "rebalancer.snapshot/1"
 
