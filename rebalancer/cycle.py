@@ -25,14 +25,14 @@ from rebalancer.core.facts import Account, Position, Snapshot, coins
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of, time_text
-from rebalancer.decide import plan, sentence
-from rebalancer.decide.afford import afford
-from rebalancer.decide.constrain import constrain_after, constrained_text
-from rebalancer.decide.judge import LOSS_LIMITS, breaches
-from rebalancer.decide.reconcile import COIN_FEE_MOST, Finding, reconcile
-from rebalancer.decide.settle import OrderEnd, settle
 from rebalancer.guard import put_up, take_down, tell_bare
 from rebalancer.observe import Observation, World, observe
+from rebalancer.planning import plan, sentence
+from rebalancer.planning.afford import afford
+from rebalancer.planning.constrain import constrain_after, constrained_text
+from rebalancer.planning.judge import LOSS_LIMITS, breaches
+from rebalancer.planning.reconcile import COIN_FEE_MOST, Finding, reconcile
+from rebalancer.planning.settle import OrderEnd, settle
 from rebalancer.recover import telling
 from rebalancer.world.books.activities import note_activities
 from rebalancer.world.books.latches import latch

@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.facts import Position, Signal, Snapshot
 from rebalancer.core.values import ZERO
-from rebalancer.decide.doubt import doubt
-from rebalancer.decide.reconcile import differences
+from rebalancer.planning.doubt import doubt
+from rebalancer.planning.reconcile import differences
 from rebalancer.world.books.acceptance import are_accepted, is_new_on_purpose
 from rebalancer.world.books.activities import ActivitiesRead, last_read, read_activities, used_activities
 from rebalancer.world.books.adoption import FIRST_LOOK_BACK, INSTANT

@@ -20,8 +20,8 @@ from rebalancer.core.facts import Snapshot
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
-from rebalancer.decide.settle import OrderEnd, settle
 from rebalancer.observe import World
+from rebalancer.planning.settle import OrderEnd, settle
 from rebalancer.world.books.adoption import (
     PREFIX as ADOPTING,
 )

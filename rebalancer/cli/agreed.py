@@ -32,7 +32,7 @@ def save_plan(path: Path, decided: Plan) -> None:
 
 def narrow_to(path: Path | None, tolerance: str | None) -> Narrow | None:
     """What holds a cycle to the plan in a file; None without a file. Raises BadDocument."""
-    from rebalancer.decide.agree import QTY_TOLERANCE
+    from rebalancer.planning.agree import QTY_TOLERANCE
 
     if path is None:
         if tolerance is not None:

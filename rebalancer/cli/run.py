@@ -142,7 +142,7 @@ def plan_file(
     from rebalancer.core.codec import plan_text, read_snapshot, rules_text, seal, snapshot_text
     from rebalancer.core.input_file import read_text
     from rebalancer.core.rules import Rules
-    from rebalancer.decide import plan
+    from rebalancer.planning import plan
     from rebalancer.world.config import load_rules
 
     text = read_text(snapshot)

@@ -14,7 +14,7 @@ from rebalancer.cli.status import gathered, shown, written
 from rebalancer.core.documents import plain
 from rebalancer.core.facts import Account, Position
 from rebalancer.core.values import ZERO, text_of
-from rebalancer.decide.draft import ID_PREFIX
+from rebalancer.planning.draft import ID_PREFIX
 from rebalancer.report.records import AtTheBroker, StatusView
 from rebalancer.report.status import broker_text
 from rebalancer.session.setup import Setup, load_setup, report_mode

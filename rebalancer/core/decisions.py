@@ -1,4 +1,4 @@
-"""What we decided: immutable results of `decide/`, each with every number that led to it.
+"""What we decided: immutable results of `planning/`, each with every number that led to it.
 
 Weights are signed fractions of capital (equity x `capital_scaling`); quantities are signed shares in targets and
 unsigned in orders; money is US dollars.

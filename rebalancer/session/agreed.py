@@ -8,8 +8,8 @@ from rebalancer.core.decisions import Plan
 from rebalancer.core.facts import Snapshot
 from rebalancer.core.rules import Rules
 from rebalancer.cycle import Narrow
-from rebalancer.decide import plan
-from rebalancer.decide.agree import agree, at_most, larger
+from rebalancer.planning import plan
+from rebalancer.planning.agree import agree, at_most, larger
 
 
 class NotAgreed(Exception):

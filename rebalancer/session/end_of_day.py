@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rebalancer.decide.draft import ID_PREFIX
+from rebalancer.planning.draft import ID_PREFIX
 from rebalancer.session.calendar import TradingDay, day_in_new_york
 from rebalancer.world.clock import Clock
 from rebalancer.world.journal import Journal

@@ -14,8 +14,8 @@ from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, is_pair
 from rebalancer.cycle import CycleResult, Narrow, run
-from rebalancer.decide.settle import OrderEnd
 from rebalancer.observe import World
+from rebalancer.planning.settle import OrderEnd
 from rebalancer.recover import recover
 from rebalancer.report.records import Finding, Mode, OrderLine, RuleChange, RunRecord, Timing
 from rebalancer.session.ownership import account_in_hand, owned

@@ -20,10 +20,10 @@ from datetime import date, datetime, timedelta
 from rebalancer.core.facts import Quote
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of
-from rebalancer.decide.protect import Guard, unguarded
-from rebalancer.decide.trip import trip
 from rebalancer.guard import guards_of
 from rebalancer.observe import World
+from rebalancer.planning.protect import Guard, unguarded
+from rebalancer.planning.trip import trip
 from rebalancer.session.exits import Exit, Gone, leave
 from rebalancer.session.stretches import EVERYTHING, Problem, Stretches, now_of
 from rebalancer.world.desk_watch import NOTHING_TOLD

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.rules import Rules
-from rebalancer.decide.groups import UNKNOWN
+from rebalancer.planning.groups import UNKNOWN
 from rebalancer.session.setup import Setup
 from rebalancer.world.config.origin import DEFAULT
 from rebalancer.world.sectors import read_sectors

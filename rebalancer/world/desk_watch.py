@@ -16,7 +16,7 @@ from typing import Final
 from rebalancer.core.decisions import Order
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import ZERO, decimal_of
-from rebalancer.decide.settle import OrderEnd
+from rebalancer.planning.settle import OrderEnd
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import OrderRecord
 from rebalancer.world.ports import (

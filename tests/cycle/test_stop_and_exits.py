@@ -9,9 +9,9 @@ import pytest
 
 from rebalancer.core.decisions import Order
 from rebalancer.core.outcomes import OrderState
-from rebalancer.decide.settle import OrderEnd
 from rebalancer.guard import take_down
 from rebalancer.observe import World
+from rebalancer.planning.settle import OrderEnd
 from rebalancer.session.execute import execute
 from rebalancer.session.setup import Setup
 from rebalancer.session.stop import NEVER

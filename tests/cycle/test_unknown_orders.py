@@ -10,8 +10,8 @@ import pytest
 from rebalancer.core.decisions import Order
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.cycle import CycleResult, may_cost
-from rebalancer.decide.settle import OrderEnd
 from rebalancer.exchange.faults.rules import Rule
+from rebalancer.planning.settle import OrderEnd
 from rebalancer.world.ports import JournalBroken, SendResult
 from tests.cycle.conftest import NEXT, MakeRig
 from tests.support import checker

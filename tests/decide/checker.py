@@ -1,4 +1,4 @@
-"""The caps and reserves of the design, written down a second time and without looking at `rebalancer.decide`.
+"""The caps and reserves of the design, written down a second time and without looking at `rebalancer.planning`.
 
 Everything is in exact USD at decision prices. A position counts with the worst that all open orders of anybody can
 still do to it, on each side.

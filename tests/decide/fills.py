@@ -9,8 +9,8 @@ import numpy as np
 
 from rebalancer.core.decisions import Order
 from rebalancer.core.facts import coins as pairs_of
-from rebalancer.decide import plan
-from rebalancer.decide.afford import afford
+from rebalancer.planning import plan
+from rebalancer.planning.afford import afford
 from tests.decide.checker import Exposure, broken, lots, reserved
 from tests.decide.worlds import World
 

@@ -12,9 +12,9 @@ from rebalancer.core.codec import plan_text, read_plan
 from rebalancer.core.decisions import Constrained
 from rebalancer.core.facts import Day
 from rebalancer.core.outcomes import CONSTRAINING, CycleOutcome, OrderState, Outcome
-from rebalancer.decide import plan
-from rebalancer.decide.constrain import constrain_after
-from rebalancer.decide.settle import OrderEnd
+from rebalancer.planning import plan
+from rebalancer.planning.constrain import constrain_after
+from rebalancer.planning.settle import OrderEnd
 from tests.decide.examples import ACCOUNT, HUGE, book, order, rules, signal, snapshot
 from tests.decide.worlds import limited, world
 

@@ -14,9 +14,9 @@ from rebalancer.core.decisions import Plan
 from rebalancer.core.facts import Day, Position, Session, Snapshot
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.core.rules import Rules
-from rebalancer.decide import plan
-from rebalancer.decide.glide import glide, gross_line
-from rebalancer.decide.judge import breaches
+from rebalancer.planning import plan
+from rebalancer.planning.glide import glide, gross_line
+from rebalancer.planning.judge import breaches
 from tests.decide.worlds import World, limited, world
 
 ZERO = Decimal(0)

@@ -10,7 +10,7 @@ import pytest
 from rebalancer.core.facts import Snapshot
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Rules
-from rebalancer.decide import plan
+from rebalancer.planning import plan
 from tests.decide.cases import USABLE, WORTH, Case
 from tests.decide.cases_day import DAY
 from tests.decide.cases_limits import LIMITS

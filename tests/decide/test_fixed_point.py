@@ -8,7 +8,7 @@ from rebalancer.core.decisions import Plan
 from rebalancer.core.facts import Day, Position, Snapshot
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Rules
-from rebalancer.decide import plan
+from rebalancer.planning import plan
 from tests.decide.worlds import world
 
 ZERO = Decimal(0)

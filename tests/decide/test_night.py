@@ -11,7 +11,7 @@ import pytest
 from rebalancer.core.facts import Instrument, Position, Session, Snapshot
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.core.values import symbol_of
-from rebalancer.decide import plan
+from rebalancer.planning import plan
 from tests.decide.examples import NOW, book, instrument, quote, rules, signal, snapshot
 
 D = Decimal

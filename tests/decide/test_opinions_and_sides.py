@@ -16,7 +16,7 @@ from rebalancer.core.decisions import Plan
 from rebalancer.core.facts import OpenOrder, Signal, coins
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Rules
-from rebalancer.decide import plan
+from rebalancer.planning import plan
 from tests.decide.checker import reserved
 from tests.decide.opinions import chance, pick
 from tests.decide.worlds import World, limited, world

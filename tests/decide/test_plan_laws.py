@@ -18,8 +18,8 @@ from rebalancer.core.decisions import Order, Plan
 from rebalancer.core.facts import Day, Snapshot
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.core.rules import Rules
-from rebalancer.decide import plan
-from rebalancer.decide.draft import order_id
+from rebalancer.planning import plan
+from rebalancer.planning.draft import order_id
 from tests.decide.checker import lots
 from tests.decide.worlds import World, limited, shuffled, world, worlds
 
@@ -280,7 +280,7 @@ def test_plan_and_snapshot_survive_json(given_world: World) -> None:
 
 def test_plans_are_equal_byte_for_byte_in_every_process() -> None:
     script = (
-        "from hashlib import sha256; from rebalancer.core.codec import plan_text; from rebalancer.decide import plan;"
+        "from hashlib import sha256; from rebalancer.core.codec import plan_text; from rebalancer.planning import plan;"
         "from tests.decide.worlds import world;"
         "print(sha256(''.join(plan_text(plan(*world(s, calm=s % 2 == 0))) for s in range(30)).encode()).hexdigest())"
     )

@@ -10,7 +10,7 @@ from rebalancer.core.documents import plain
 from rebalancer.core.facts import Session
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.core.rules import Rules
-from rebalancer.decide import plan
+from rebalancer.planning import plan
 from rebalancer.world.config import load_rules
 from tests.decide.examples import ACCOUNT, NOW, book, signal, snapshot
 

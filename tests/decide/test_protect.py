@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from rebalancer.core.facts import Instrument, Position, Quote
 from rebalancer.core.rules import Protection, Quotes
-from rebalancer.decide.protect import Guard, Named, guard_text, protect, unguarded
-from rebalancer.decide.trip import Trip, Tripped, trip
+from rebalancer.planning.protect import Guard, Named, guard_text, protect, unguarded
+from rebalancer.planning.trip import Trip, Tripped, trip
 
 D = Decimal
 NOW = datetime(2026, 11, 20, 15, 35, tzinfo=UTC)

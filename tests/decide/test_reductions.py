@@ -11,7 +11,7 @@ from rebalancer.core.decisions import Plan
 from rebalancer.core.facts import Quote, Snapshot
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.core.rules import Rules
-from rebalancer.decide import plan
+from rebalancer.planning import plan
 from tests.decide.examples import NOW, book, instrument, rules, signal, snapshot
 from tests.decide.test_fixed_point import after
 from tests.decide.worlds import limited, world

@@ -9,8 +9,8 @@ import pytest
 from rebalancer.core.decisions import Plan, Verdict
 from rebalancer.core.outcomes import OrderState as S
 from rebalancer.core.outcomes import Outcome
-from rebalancer.decide import plan
-from rebalancer.decide.settle import OrderEnd, settle
+from rebalancer.planning import plan
+from rebalancer.planning.settle import OrderEnd, settle
 from tests.decide.examples import book, rules, signal, snapshot
 
 TEN, FOUR, NONE = Decimal(10), Decimal(4), Decimal(0)

@@ -8,7 +8,7 @@ import pytest
 
 from rebalancer.core.facts import Quote
 from rebalancer.core.outcomes import Outcome
-from rebalancer.decide import plan
+from rebalancer.planning import plan
 from tests.decide.examples import ACCOUNT, HUGE, NOW, book, instrument, order, rules, signal, snapshot
 from tests.decide.worlds import world
 

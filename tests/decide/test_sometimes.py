@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rebalancer.core.outcomes import CycleOutcome, Outcome
-from rebalancer.decide import plan
+from rebalancer.planning import plan
 from tests.decide.worlds import limited, world
 
 SEEDS = range(1_300)

@@ -10,15 +10,15 @@ import pytest
 
 from rebalancer.core.facts import Explanation
 from rebalancer.core.outcomes import CycleOutcome, Outcome
-from rebalancer.decide import plan
-from rebalancer.decide.admit import admit, usable_prices
-from rebalancer.decide.afford import afford
-from rebalancer.decide.aim import aim
-from rebalancer.decide.diff import diff, split
-from rebalancer.decide.draft import LEAD, order_id
-from rebalancer.decide.judge import judge
-from rebalancer.decide.reconcile import Finding, reconcile
-from rebalancer.decide.weigh import weigh
+from rebalancer.planning import plan
+from rebalancer.planning.admit import admit, usable_prices
+from rebalancer.planning.afford import afford
+from rebalancer.planning.aim import aim
+from rebalancer.planning.diff import diff, split
+from rebalancer.planning.draft import LEAD, order_id
+from rebalancer.planning.judge import judge
+from rebalancer.planning.reconcile import Finding, reconcile
+from rebalancer.planning.weigh import weigh
 from tests.decide.examples import ACCOUNT, HUGE, NOW, book, instrument, order, quote, rules, signal, snapshot
 
 D = Decimal

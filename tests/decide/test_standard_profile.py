@@ -9,7 +9,7 @@ import pytest
 from rebalancer.core.documents import plain
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Rules
-from rebalancer.decide import plan
+from rebalancer.planning import plan
 from rebalancer.world.config import load_rules
 from tests.decide.examples import instrument, signal, snapshot
 

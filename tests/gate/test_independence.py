@@ -8,7 +8,7 @@ import sys
 SAY = """
 import sys
 import rebalancer.world.gate, rebalancer.world.gate.selftest
-print(sorted(n for n in sys.modules if n.startswith(("rebalancer.decide", "rebalancer.observe", "rebalancer.cycle"))))
+print(sorted(n for n in sys.modules if n.startswith(("rebalancer.planning", "rebalancer.observe", "rebalancer.cycle"))))
 """
 
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from rebalancer.core.facts import Snapshot
 from rebalancer.core.rules import Rules
-from rebalancer.decide import plan
+from rebalancer.planning import plan
 from rebalancer.session import selftest
 from rebalancer.session.selftest import PLAN_PROBES, limit_selftest
 from rebalancer.world.gate import verdict

@@ -10,8 +10,8 @@ import pytest
 
 from rebalancer.core.decisions import Order
 from rebalancer.core.outcomes import OrderState, Outcome
-from rebalancer.decide.settle import OrderEnd
 from rebalancer.observe import World
+from rebalancer.planning.settle import OrderEnd
 from rebalancer.world.gate import rearm_throttle
 from rebalancer.world.ports import JournalBroken, SendResult
 from tests.support import checker

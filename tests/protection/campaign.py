@@ -34,12 +34,12 @@ from unittest.mock import patch
 from rebalancer.core.facts import Signal
 from rebalancer.core.values import ZERO
 from rebalancer.cycle import CycleResult
-from rebalancer.decide.protect import Guard
-from rebalancer.decide.trip import trip
 from rebalancer.exchange.calendar import MICROS
 from rebalancer.exchange.errors import ApiError
 from rebalancer.exchange.faults.rules import Rule
 from rebalancer.exchange.state import Behaviour
+from rebalancer.planning.protect import Guard
+from rebalancer.planning.trip import trip
 from rebalancer.session import monitor
 from rebalancer.world.brokers import asking
 from rebalancer.world.journal import Journal

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rebalancer.core.rules import Rules
-from rebalancer.decide.protect import Guard
+from rebalancer.planning.protect import Guard
 from rebalancer.world.brokers import AlpacaBroker
 from rebalancer.world.journal import Journal
 from rebalancer.world.kill import KillSwitch

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from rebalancer.core.outcomes import OrderState
-from rebalancer.decide.protect import Guard
+from rebalancer.planning.protect import Guard
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.backups import take
 from rebalancer.world.kill import KillSwitch

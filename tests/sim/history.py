@@ -24,10 +24,10 @@ from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Rules
 from rebalancer.cycle import CycleResult
-from rebalancer.decide.judge import LOSS_LIMITS
 from rebalancer.exchange import orders as exchange_orders
 from rebalancer.exchange.calendar import MICROS
 from rebalancer.exchange.errors import ApiError
+from rebalancer.planning.judge import LOSS_LIMITS
 from rebalancer.world.books.acceptance import accept_books
 from rebalancer.world.books.latches import rearm
 from rebalancer.world.brokers import asking

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from rebalancer.core.facts import Position
 from rebalancer.core.values import ZERO
-from rebalancer.decide.protect import Guard, protect
+from rebalancer.planning.protect import Guard, protect
 from rebalancer.report.allocation import known_prices
 from rebalancer.report.edition.records import Guarded
 from rebalancer.report.numbers import hour_text, shares

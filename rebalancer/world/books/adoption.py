@@ -16,7 +16,7 @@ from typing import Final
 from rebalancer.core.codec import canonical, sha256
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.values import ZERO
-from rebalancer.decide.draft import ID_PREFIX
+from rebalancer.planning.draft import ID_PREFIX
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import CycleEnd, CycleStart, Intent
 from rebalancer.world.ports import LOOK_BACK, AnotherProgram, BrokerOrder, ReadBroker

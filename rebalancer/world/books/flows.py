@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from rebalancer.core.facts import Account
 from rebalancer.core.values import ZERO, decimal_of, utc_of
-from rebalancer.decide.reconcile import COIN_FEE_MOST
+from rebalancer.planning.reconcile import COIN_FEE_MOST
 from rebalancer.world.books.activities import NEW_YORK, ActivitiesRead, flow_of, moment_of
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.ports import BrokerOrder

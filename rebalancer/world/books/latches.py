@@ -12,7 +12,7 @@ from typing import Final
 
 from rebalancer.core.facts import Account, Session
 from rebalancer.core.values import text_of
-from rebalancer.decide.judge import LOSS_LIMITS, Breach
+from rebalancer.planning.judge import LOSS_LIMITS, Breach
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import Event
 

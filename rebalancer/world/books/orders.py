@@ -9,7 +9,7 @@ from typing import Final
 from rebalancer.core.facts import Explanation, OpenOrder
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.values import FRACTIONAL_LOT, ZERO, decimal_of, shares_away_from_zero
-from rebalancer.decide.draft import ID_PREFIX
+from rebalancer.planning.draft import ID_PREFIX
 from rebalancer.world.books.adoption import UnknownOrders, accepted_orders
 from rebalancer.world.desk_watch import refuse_another
 from rebalancer.world.journal.journal import Journal

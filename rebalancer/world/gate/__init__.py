@@ -1,7 +1,7 @@
 """The last gate: every order is checked once more just before it leaves, by code that knows nothing of the plan.
 
-It imports nouns, rules, ports and the journal, never `rebalancer.decide` (import-linter holds it to that), so a mistake
-in the plan is not repeated here. docs/limits.md lists what is checked.
+It imports nouns, rules, ports and the journal, never `rebalancer.planning` (import-linter holds it to that), so a
+mistake in the plan is not repeated here. docs/limits.md lists what is checked.
 """
 
 from rebalancer.world.gate.gate import Gate

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from rebalancer.core.facts import OpenOrder
-from rebalancer.decide.protect import Guard
+from rebalancer.planning.protect import Guard
 from rebalancer.world.ports import BrokerOrder
 from rebalancer.world.protection.records import Kept
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from rebalancer.core.facts import OpenOrder
 from rebalancer.core.values import ZERO, Side, shares_toward_zero
-from rebalancer.decide.protect import Guard
+from rebalancer.planning.protect import Guard
 from rebalancer.world.ports import ExitPair
 from rebalancer.world.protection.records import Kept, next_number, pair_id
 

@@ -15,9 +15,9 @@ from rebalancer.core.decisions import Phase
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, shares_away_from_zero, shares_toward_zero, text_of
-from rebalancer.decide.diff import Move
-from rebalancer.decide.lots import largest_trade, most_closed, most_shares
-from rebalancer.decide.room import Room
+from rebalancer.planning.diff import Move
+from rebalancer.planning.lots import largest_trade, most_closed, most_shares
+from rebalancer.planning.room import Room
 
 
 class Trade(NamedTuple):

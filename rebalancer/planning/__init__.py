@@ -27,23 +27,23 @@ from rebalancer.core.facts import Snapshot, coins
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, decimal_near, text_of
-from rebalancer.decide.admit import Admitted, Prices, admit, usable_prices
-from rebalancer.decide.aim import Aim, Aims, aim
-from rebalancer.decide.bar import Bar
-from rebalancer.decide.constrain import constrain, constrained_text
-from rebalancer.decide.diff import Move, diff
-from rebalancer.decide.draft import draft
-from rebalancer.decide.fund import Budget, Purse, Turnover, fund
-from rebalancer.decide.judge import Judgement, judge
-from rebalancer.decide.leave import leave
-from rebalancer.decide.measure import measure
-from rebalancer.decide.night import night
-from rebalancer.decide.phase import Denial, Trade, phase
-from rebalancer.decide.pricing import above_value
-from rebalancer.decide.reconcile import Book, reconcile
-from rebalancer.decide.room import Room
-from rebalancer.decide.select import select
-from rebalancer.decide.settle import Ending, first_verdicts
+from rebalancer.planning.admit import Admitted, Prices, admit, usable_prices
+from rebalancer.planning.aim import Aim, Aims, aim
+from rebalancer.planning.bar import Bar
+from rebalancer.planning.constrain import constrain, constrained_text
+from rebalancer.planning.diff import Move, diff
+from rebalancer.planning.draft import draft
+from rebalancer.planning.fund import Budget, Purse, Turnover, fund
+from rebalancer.planning.judge import Judgement, judge
+from rebalancer.planning.leave import leave
+from rebalancer.planning.measure import measure
+from rebalancer.planning.night import night
+from rebalancer.planning.phase import Denial, Trade, phase
+from rebalancer.planning.pricing import above_value
+from rebalancer.planning.reconcile import Book, reconcile
+from rebalancer.planning.room import Room
+from rebalancer.planning.select import select
+from rebalancer.planning.settle import Ending, first_verdicts
 
 __all__ = ["plan", "sentence"]
 

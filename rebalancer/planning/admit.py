@@ -18,7 +18,7 @@ from rebalancer.core.facts import Instrument, Quote, Signal, Snapshot
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Quotes, Rules
 from rebalancer.core.values import ZERO, text_of
-from rebalancer.decide.reconcile import by_id
+from rebalancer.planning.reconcile import by_id
 
 CLOCK_SKEW = timedelta(seconds=5)  # a time may lie this far in the future before it is refused
 

@@ -16,11 +16,11 @@ from rebalancer.core.facts import Instrument
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import NoTradeBand, Rules
 from rebalancer.core.values import ZERO, decimal_near, shares_away_from_zero, shares_toward_zero, text_of
-from rebalancer.decide.admit import Prices
-from rebalancer.decide.aim import Aim
-from rebalancer.decide.lots import closing_lot, part_lot, trade_lot
-from rebalancer.decide.pricing import order_price
-from rebalancer.decide.reconcile import Book
+from rebalancer.planning.admit import Prices
+from rebalancer.planning.aim import Aim
+from rebalancer.planning.lots import closing_lot, part_lot, trade_lot
+from rebalancer.planning.pricing import order_price
+from rebalancer.planning.reconcile import Book
 
 
 class Move(NamedTuple):

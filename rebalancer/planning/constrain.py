@@ -13,9 +13,9 @@ from typing import Final
 from rebalancer.core.decisions import Constrained, Plan
 from rebalancer.core.outcomes import CONSTRAINING, Outcome
 from rebalancer.core.values import decimal_near
-from rebalancer.decide.diff import Move
-from rebalancer.decide.phase import Denial
-from rebalancer.decide.settle import OrderEnd
+from rebalancer.planning.diff import Move
+from rebalancer.planning.phase import Denial
+from rebalancer.planning.settle import OrderEnd
 
 PLACES: Final = Decimal("0.0001")  # a hundredth of a percentage point of capital
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Selection
 from rebalancer.core.values import ZERO
-from rebalancer.decide.diff import Move
+from rebalancer.planning.diff import Move
 
 
 def select(moves: Sequence[Move], wish: Selection) -> tuple[Move, ...]:

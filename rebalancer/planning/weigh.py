@@ -32,7 +32,7 @@ import numpy as np
 from rebalancer.core.facts import Account, Instrument, Signal
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import PositionSizing, Rules
-from rebalancer.decide.cap import Floats
+from rebalancer.planning.cap import Floats
 
 SURE: Final = 0.75  # confidence from which on `above_75` opens a position
 DEAR_COIN: Final = Decimal(10_000)  # USD; a coin dearer than this gets `crypto_floor`

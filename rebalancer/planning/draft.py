@@ -17,10 +17,10 @@ from rebalancer.core.decisions import Order, Phase, PositionIntent
 from rebalancer.core.facts import Instrument
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, Side, cents_toward_zero
-from rebalancer.decide.admit import Prices
-from rebalancer.decide.fund import reserve_per_share
-from rebalancer.decide.phase import Trade
-from rebalancer.decide.pricing import limit_price
+from rebalancer.planning.admit import Prices
+from rebalancer.planning.fund import reserve_per_share
+from rebalancer.planning.phase import Trade
+from rebalancer.planning.pricing import limit_price
 
 ID_PREFIX: Final = "rb-"
 ID_LENGTH_MAX: Final = 48

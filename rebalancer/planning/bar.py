@@ -20,8 +20,8 @@ from typing import NamedTuple
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import RiskManagement, Rules
 from rebalancer.core.values import decimal_near
-from rebalancer.decide.admit import Admitted, Prices
-from rebalancer.decide.weigh import SURE, Weighed
+from rebalancer.planning.admit import Admitted, Prices
+from rebalancer.planning.weigh import SURE, Weighed
 
 
 class Bar(NamedTuple):

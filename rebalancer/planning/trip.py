@@ -15,8 +15,8 @@ from typing import Literal, NamedTuple
 from rebalancer.core.facts import Quote
 from rebalancer.core.rules import Quotes
 from rebalancer.core.values import text_of
-from rebalancer.decide.admit import quote_problem
-from rebalancer.decide.protect import Guard
+from rebalancer.planning.admit import quote_problem
+from rebalancer.planning.protect import Guard
 
 
 class Trip(NamedTuple):

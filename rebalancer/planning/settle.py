@@ -10,7 +10,7 @@ from rebalancer.core.decisions import Order, Plan, Verdict
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import OrderState, Outcome
 from rebalancer.core.values import ZERO, text_of
-from rebalancer.decide.admit import Admitted
+from rebalancer.planning.admit import Admitted
 
 
 class Ending(NamedTuple):

@@ -13,7 +13,7 @@ from typing import Final
 from rebalancer.core.decisions import Order, Phase, Plan
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import Side, text_of
-from rebalancer.decide.draft import LEAD, order_id
+from rebalancer.planning.draft import LEAD, order_id
 
 QTY_TOLERANCE: Final = Decimal("0.02")  # of the agreed quantity
 PRICE_PART: Final = Decimal("0.5")  # prices may differ by this part of the quantities' tolerance: 1 % beside 2 %

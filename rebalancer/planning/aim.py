@@ -22,15 +22,15 @@ from rebalancer.core.facts import Instrument, Snapshot
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, decimal_near, shares_toward_zero
-from rebalancer.decide.admit import Admitted, Prices
-from rebalancer.decide.bar import FULL, Bar, bar, named_stop_distance
-from rebalancer.decide.cap import Family, cap_weights
-from rebalancer.decide.cool_off import cool_off
-from rebalancer.decide.glide import glide
-from rebalancer.decide.groups import Groups, group, group_name, side_family
-from rebalancer.decide.lots import largest_trade, most_shares, trade_lot
-from rebalancer.decide.reconcile import Book
-from rebalancer.decide.weigh import Stance, Weighed, volatility_of, weigh
+from rebalancer.planning.admit import Admitted, Prices
+from rebalancer.planning.bar import FULL, Bar, bar, named_stop_distance
+from rebalancer.planning.cap import Family, cap_weights
+from rebalancer.planning.cool_off import cool_off
+from rebalancer.planning.glide import glide
+from rebalancer.planning.groups import Groups, group, group_name, side_family
+from rebalancer.planning.lots import largest_trade, most_shares, trade_lot
+from rebalancer.planning.reconcile import Book
+from rebalancer.planning.weigh import Stance, Weighed, volatility_of, weigh
 
 CRUMB: Final = 1e-12  # of capital; less room than this is what rounding left over
 

@@ -11,9 +11,9 @@ from rebalancer.core.facts import Snapshot
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
-from rebalancer.decide.aim import Aims
-from rebalancer.decide.judge import day_loss, drawdown
-from rebalancer.decide.phase import Denial
+from rebalancer.planning.aim import Aims
+from rebalancer.planning.judge import day_loss, drawdown
+from rebalancer.planning.phase import Denial
 
 
 def measure(

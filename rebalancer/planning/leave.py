@@ -15,9 +15,9 @@ from rebalancer.core.facts import Instrument, Snapshot
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, shares_toward_zero
-from rebalancer.decide.fund import most_reductions
-from rebalancer.decide.judge import Judgement
-from rebalancer.decide.lots import closing_lot, most_closed, part_lot
+from rebalancer.planning.fund import most_reductions
+from rebalancer.planning.judge import Judgement
+from rebalancer.planning.lots import closing_lot, most_closed, part_lot
 
 
 def leave(

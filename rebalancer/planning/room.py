@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from rebalancer.core.values import ZERO, decimal_near
-from rebalancer.decide.groups import Groups
+from rebalancer.planning.groups import Groups
 
 
 class Room:

@@ -12,7 +12,7 @@ from typing import Final
 
 from rebalancer.core.facts import Snapshot
 from rebalancer.core.values import CENT, ZERO
-from rebalancer.decide.reconcile import differences
+from rebalancer.planning.reconcile import differences
 
 APART_MOST: Final = Decimal("0.25")  # of equity; far more than prices move between two reads of one moment
 ACCEPT: Final = "rebalancer resume --reason 'the account was reset'"

@@ -15,16 +15,16 @@ from rebalancer.core.facts import Account, Snapshot, coins
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import cents_toward_zero
-from rebalancer.decide.admit import usable_prices
-from rebalancer.decide.fund import Purse, fund, reserve_per_share
-from rebalancer.decide.glide import glide
-from rebalancer.decide.groups import group
-from rebalancer.decide.judge import judge
-from rebalancer.decide.lots import trade_lot
-from rebalancer.decide.phase import Denial, Trade
-from rebalancer.decide.pricing import above_value
-from rebalancer.decide.reconcile import reconcile
-from rebalancer.decide.room import Room
+from rebalancer.planning.admit import usable_prices
+from rebalancer.planning.fund import Purse, fund, reserve_per_share
+from rebalancer.planning.glide import glide
+from rebalancer.planning.groups import group
+from rebalancer.planning.judge import judge
+from rebalancer.planning.lots import trade_lot
+from rebalancer.planning.phase import Denial, Trade
+from rebalancer.planning.pricing import above_value
+from rebalancer.planning.reconcile import reconcile
+from rebalancer.planning.room import Room
 
 
 class Afforded(NamedTuple):

@@ -14,7 +14,7 @@ from rebalancer.core.facts import Account, Snapshot
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import decimal_near, text_of
-from rebalancer.decide.night import coins_trade, stocks_trade
+from rebalancer.planning.night import coins_trade, stocks_trade
 
 
 class Judgement(NamedTuple):

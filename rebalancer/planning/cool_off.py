@@ -18,8 +18,8 @@ from typing import Final
 from rebalancer.core.facts import AssetClass, Snapshot
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Rules
-from rebalancer.decide.admit import Admitted
-from rebalancer.decide.bar import Bar
+from rebalancer.planning.admit import Admitted
+from rebalancer.planning.bar import Bar
 
 COIN_SESSION: Final = timedelta(hours=24)
 

@@ -15,9 +15,9 @@ from rebalancer.core.facts import Day
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Rules, Selection
 from rebalancer.core.values import ZERO, decimal_near, shares_toward_zero, text_of
-from rebalancer.decide.phase import Denial, Trade
-from rebalancer.decide.pricing import BASIS_POINTS
-from rebalancer.decide.room import Room
+from rebalancer.planning.phase import Denial, Trade
+from rebalancer.planning.pricing import BASIS_POINTS
+from rebalancer.planning.room import Room
 
 # What the broker sets aside for a market order that opens a position (Alpaca, "Placing Orders" and the market order
 # collars): a buy at the ask plus 4 % below 50 USD and 2.5 % from there on, a short at 1.04 x ask, crypto at ask + 2 %.
