@@ -27,6 +27,7 @@ from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of, time_text
 from rebalancer.guard import put_up, take_down, tell_bare
 from rebalancer.observe import Observation, World, observe
+from rebalancer.ops.logs.context import LogEvent, bound, note
 from rebalancer.planning import plan, sentence
 from rebalancer.planning.afford import afford
 from rebalancer.planning.constrain import constrain_after, constrained_text
@@ -41,7 +42,6 @@ from rebalancer.world.desk import traded
 from rebalancer.world.desk_afloat import calling_off
 from rebalancer.world.desk_watch import NOTHING_TOLD
 from rebalancer.world.journal.records import CycleEnd, CycleStart
-from rebalancer.world.logs.context import LogEvent, bound, note
 from rebalancer.world.ports import LockHeld
 
 LOG: Final = logging.getLogger("rebalancer.cycle")

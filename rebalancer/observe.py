@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.facts import Position, Signal, Snapshot
 from rebalancer.core.values import ZERO
+from rebalancer.ops.clock import Clock
 from rebalancer.planning.doubt import doubt
 from rebalancer.planning.reconcile import differences
 from rebalancer.world.books.acceptance import are_accepted, is_new_on_purpose
@@ -23,7 +24,6 @@ from rebalancer.world.books.causes import causes
 from rebalancer.world.books.flows import cash_has_jumped, close_before, known_flows, new_flows, with_flows
 from rebalancer.world.books.latches import latched_since
 from rebalancer.world.books.orders import ended_orders, explanations, late_orders, open_orders, works
-from rebalancer.world.clock import Clock
 from rebalancer.world.desk import Desk
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import CycleEnd

@@ -51,9 +51,9 @@ def show_alerts(config: Sequence[Path] | None, *, limit: int, as_json: bool, col
 def test_channels(config: Sequence[Path] | None) -> int:
     """Send one test message through each channel and say how it went. 0 when all took it, else 69."""
     from rebalancer.core.values import time_text
+    from rebalancer.ops.clock import SystemClock
     from rebalancer.session.setup import load_setup
     from rebalancer.world.alerts import Message, NotDelivered, configured
-    from rebalancer.world.clock import SystemClock
 
     setup = load_setup(config)
     found = configured(setup.rules.alerts, setup.environ)

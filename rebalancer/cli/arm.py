@@ -11,9 +11,9 @@ from rebalancer.cli.exits import Exit
 
 def arm_account(config: Sequence[Path] | None, *, account: str, hours: int) -> int:
     """Arm the account until it expires. Raises BadDocument (exit 78) when the configuration says otherwise."""
+    from rebalancer.ops.clock import SystemClock
     from rebalancer.session.live import arm
     from rebalancer.session.setup import load_setup
-    from rebalancer.world.clock import SystemClock
 
     until = arm(load_setup(config), account, hours, SystemClock().wall())
     sys.stderr.write(f"live trading is armed until {until:%Y-%m-%d %H:%M} UTC, if all other switches are on\n")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from rebalancer.ops.paths import JOURNAL_NAME, state_directory
 from rebalancer.world.journal.filesystem import refuse_irregular_journal
-from rebalancer.world.paths import JOURNAL_NAME, state_directory
 from rebalancer.world.ports import WorldError
 
 SYMBOLS: Final = (

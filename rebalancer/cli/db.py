@@ -63,11 +63,11 @@ def check_file(config: Sequence[Path] | None, file: Path | None, *, as_json: boo
 def restore_file(config: Sequence[Path] | None, file: Path, *, reason: str) -> int:
     """Put a verified copy in the journal's place. Raises LockHeld (exit 75) while anything runs; exit 78 for a copy
     that is not good, and then nothing has changed."""
+    from rebalancer.ops.paths import LOCK_NAME
+    from rebalancer.ops.run_lock import RunLock
     from rebalancer.session.setup import load_setup
     from rebalancer.session.start import LOCK_NAME as SESSION_LOCK
     from rebalancer.world.journal.backups import restore
-    from rebalancer.world.lock import RunLock
-    from rebalancer.world.paths import LOCK_NAME
 
     if not reason.strip():
         sys.stderr.write("error: --reason is empty\n  hint: say why; it is kept in the journal\n")

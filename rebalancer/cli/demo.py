@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from rebalancer.cli.exits import Exit
 from rebalancer.cli.screen import shown_path
 from rebalancer.core.documents import BadDocument
-from rebalancer.world.files import put_whole
+from rebalancer.ops.files import put_whole
 
 if TYPE_CHECKING:
     from rebalancer.exchange.core import Exchange
@@ -128,9 +128,9 @@ def _moment(at: time) -> datetime:
 
 def _setup() -> Setup:
     """A configured rebalancer in a fresh folder of its own."""
+    from rebalancer.ops.paths import state_directory
     from rebalancer.session.setup import Setup, load_setup
     from rebalancer.world.config import load_rules
-    from rebalancer.world.paths import state_directory
 
     yours = load_setup(None, {})
     folder = state_directory("demo")

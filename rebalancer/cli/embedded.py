@@ -13,7 +13,7 @@ from rebalancer.core.documents import BadDocument
 from rebalancer.core.input_file import read_text
 from rebalancer.core.rules import Simulation
 from rebalancer.core.values import decimal_of, utc_of
-from rebalancer.world.files import put_whole
+from rebalancer.ops.files import put_whole
 from rebalancer.world.ports import BrokerUnavailable, LockHeld
 
 if TYPE_CHECKING:

@@ -59,7 +59,7 @@ def guarded(app: Callable[[], object]) -> int:
         return Exit.DONE
     except OSError as error:
         if error.filename is not None:
-            from rebalancer.world.disk import unwritable
+            from rebalancer.ops.disk import unwritable
 
             return _said(unwritable(Path(os.fsdecode(error.filename)), error), Exit.CONFIG)
         if error.errno != errno.ENOSPC:
@@ -91,7 +91,7 @@ def _said(problem: object, code: int) -> int:
 
 
 def _redacted(text: str) -> str:
-    from rebalancer.world.logs.redact import learn, redact, secrets_among
+    from rebalancer.ops.logs.redact import learn, redact, secrets_among
 
     learn(secrets_among(os.environ))  # the error may come before anything was loaded
     return redact(text)

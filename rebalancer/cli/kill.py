@@ -42,8 +42,8 @@ def throw(config: Sequence[Path] | None, *, reason: str, cancel: bool, flatten: 
 
 def _throw_blindly(reason: str, problem: Exception, *, asked: str) -> int:
     """Set the switch of every mode, since nothing says which one is traded."""
+    from rebalancer.ops.paths import state_directory
     from rebalancer.world.kill import write_halt
-    from rebalancer.world.paths import state_directory
 
     for mode in MODES:
         write_halt(state_directory(mode), reason)

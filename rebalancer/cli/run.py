@@ -83,6 +83,7 @@ def _run_and_show(
 ) -> int:
     from rebalancer.cli.agreed import narrow_to, refused, save_plan
     from rebalancer.cli.selection import narrowed
+    from rebalancer.ops.run_lock import RunLock
     from rebalancer.report.document import json_of
     from rebalancer.report.files import ReportNotWritten, write_report
     from rebalancer.report.text import plan_table, run_table
@@ -91,7 +92,6 @@ def _run_and_show(
     from rebalancer.session.execute import execute
     from rebalancer.session.names import refuse_strange_sectors, selection_words
     from rebalancer.session.setup import banner, load_setup
-    from rebalancer.world.lock import RunLock
 
     log_to_stderr()
     narrow = narrow_to(agreed, tolerance)

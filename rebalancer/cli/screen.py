@@ -12,7 +12,7 @@ from pathlib import Path
 
 def warn(warnings: Sequence[str]) -> None:
     """Print warnings to stderr."""
-    from rebalancer.world.logs.redact import redact
+    from rebalancer.ops.logs.redact import redact
 
     for warning in warnings:
         sys.stderr.write(redact(f"warning: {warning}\n"))
@@ -40,7 +40,7 @@ def shown_path(path: Path) -> str:
 
 def log_to_stderr() -> None:
     """Show our own warnings and errors on stderr, one line each; more with -v, errors alone with -q."""
-    from rebalancer.world.logs.setup import form_of, level_of, set_up
+    from rebalancer.ops.logs.setup import form_of, level_of, set_up
 
     level = level_of(os.environ)
     set_up(level or logging.WARNING, form_of(os.environ, sys.stderr), with_context=level == logging.INFO)

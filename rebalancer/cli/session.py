@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from rebalancer.cli.exits import Exit
 from rebalancer.core.documents import BadDocument
-from rebalancer.world.logs.context import LogEvent, note
-from rebalancer.world.logs.setup import Form, form_of, level_of, set_up
+from rebalancer.ops.logs.context import LogEvent, note
+from rebalancer.ops.logs.setup import Form, form_of, level_of, set_up
 
 if TYPE_CHECKING:
     from rebalancer.session.execute import Connection

@@ -21,14 +21,15 @@ from typing import Final, NamedTuple, Protocol
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Rules
+from rebalancer.ops.clock import Clock
+from rebalancer.ops.logs.context import LogEvent, note
+from rebalancer.ops.session_status import WAITING
 from rebalancer.session.calendar import NEW_YORK, Slot, TradingDay, day_in_new_york, midnight_after
 from rebalancer.session.hours import Hours
 from rebalancer.session.notify import Notify
 from rebalancer.session.scheduler import Alarm
 from rebalancer.session.slots import SlotBook
 from rebalancer.session.stop import Stop
-from rebalancer.world.clock import Clock
-from rebalancer.world.logs.context import LogEvent, note
 from rebalancer.world.ports import (
     BrokerClock,
     BrokerUnavailable,
@@ -37,7 +38,6 @@ from rebalancer.world.ports import (
     TradingHours,
     WrongAccount,
 )
-from rebalancer.world.session_note import WAITING
 
 LOG: Final = logging.getLogger(__name__)
 LOOK_BACK_DAYS: Final = 31  # slots of days without any session are written down this far back

@@ -15,6 +15,7 @@ from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, is_pair
 from rebalancer.cycle import CycleResult, Narrow, run
 from rebalancer.observe import World
+from rebalancer.ops.clock import Clock, SystemClock, Together
 from rebalancer.planning.settle import OrderEnd
 from rebalancer.recover import recover
 from rebalancer.report.records import Finding, Mode, OrderLine, RuleChange, RunRecord, Timing
@@ -26,7 +27,6 @@ from rebalancer.session.telling import tell_of_cycle
 from rebalancer.session.versions import refuse_older
 from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints, ReadOnlyBroker
 from rebalancer.world.brokers.counted import CountedBroker
-from rebalancer.world.clock import Clock, SystemClock, Together
 from rebalancer.world.desk import DryDesk, LiveDesk
 from rebalancer.world.gate import Gate
 from rebalancer.world.journal import Journal

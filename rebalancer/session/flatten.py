@@ -22,16 +22,16 @@ from rebalancer.core.facts import Position
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, is_pair, text_of
 from rebalancer.observe import World
+from rebalancer.ops.clock import SystemClock
+from rebalancer.ops.paths import LOCK_NAME
+from rebalancer.ops.run_lock import RunLock
 from rebalancer.recover import recover
 from rebalancer.session.execute import Connection, opened_world
 from rebalancer.session.exits import Exit, Gone, leave
 from rebalancer.session.setup import Setup
-from rebalancer.world.clock import SystemClock
 from rebalancer.world.desk import LiveDesk
 from rebalancer.world.desk_watch import NOTHING_TOLD
 from rebalancer.world.gate import Gate
-from rebalancer.world.lock import RunLock
-from rebalancer.world.paths import LOCK_NAME
 from rebalancer.world.ports import Broker, LockHeld
 
 ROUNDS: Final = 3

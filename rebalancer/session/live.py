@@ -12,9 +12,9 @@ from typing import Final
 
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.values import time_text, utc_of
+from rebalancer.ops.clock import SystemClock
 from rebalancer.session.setup import Setup
 from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints
-from rebalancer.world.clock import SystemClock
 from rebalancer.world.live import COMMAND_LINE, CommandLine, Switches, is_wanted, refuse_disagreement
 from rebalancer.world.ports import WrongAccount
 from rebalancer.world.secrets.private_file import read_private

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from typing import Final
 
 from rebalancer.core.documents import BadDocument
+from rebalancer.ops.clock import SystemClock
+from rebalancer.ops.logs.redact import learn_account
 from rebalancer.session.setup import Setup
 from rebalancer.world.account_lock import account_lock
-from rebalancer.world.clock import SystemClock
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.records import DRY_RUN, NO_CYCLE
-from rebalancer.world.logs.redact import learn_account
 from rebalancer.world.ports import ReadBroker
 
 KIND: Final = "mode"  # the journal's record of it, once an account

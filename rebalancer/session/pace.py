@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+from rebalancer.ops.clock import SystemClock
 from rebalancer.session.stop import Bell
-from rebalancer.world.clock import SystemClock
 
 SPEED_MAX: Final = 100_000.0
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rebalancer.world.paths import home_directory, state_directory
+from rebalancer.ops.paths import home_directory, state_directory
 
 CLONE_NEWUSER: Final = 0x10000000
 PTRACE_TRACEME: Final = 0

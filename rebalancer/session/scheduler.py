@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from rebalancer.ops.clock import Clock
 from rebalancer.session.stop import Bell
-from rebalancer.world.clock import Clock
 
 
 class Alarm(Protocol):

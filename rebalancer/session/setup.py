@@ -9,17 +9,17 @@ from typing import NamedTuple
 
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.rules import Rules
-from rebalancer.report.records import Mode
-from rebalancer.world.config import LoadedRules, load_rules
-from rebalancer.world.environment import PROFILE, Environment, environment_of, profile_file
-from rebalancer.world.live import COMMAND_LINE
-from rebalancer.world.paths import (
+from rebalancer.ops.paths import (
     accounts_directory,
     config_directories,
     project_root,
     reports_directory,
     state_directory,
 )
+from rebalancer.report.records import Mode
+from rebalancer.world.config import LoadedRules, load_rules
+from rebalancer.world.environment import PROFILE, Environment, environment_of, profile_file
+from rebalancer.world.live import COMMAND_LINE
 from rebalancer.world.secrets import Surroundings, surroundings
 from rebalancer.world.secrets.aws import VARIABLE as AWS_SECRET
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from rebalancer.ops.clock import Clock, SystemClock
+from rebalancer.ops.run_lock import RunLock
+from rebalancer.ops.session_status import SessionNote
 from rebalancer.session.alerting import alerting
 from rebalancer.session.calendar import published_hours
 from rebalancer.session.day import Session, Work
@@ -18,10 +21,7 @@ from rebalancer.session.stop import Stop
 from rebalancer.session.telling import TellingSlotBook, tell_of_day
 from rebalancer.session.work import SessionWork
 from rebalancer.world.brokers import AlpacaBroker
-from rebalancer.world.clock import Clock, SystemClock
 from rebalancer.world.journal import Journal
-from rebalancer.world.lock import RunLock
-from rebalancer.world.session_note import SessionNote
 
 LOCK_NAME = "session.lock"
 

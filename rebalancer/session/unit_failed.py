@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from rebalancer.world.clock import SystemClock
+from rebalancer.ops.clock import SystemClock
+from rebalancer.ops.paths import JOURNAL_NAME, state_directory
 from rebalancer.world.environment import PROFILE
-from rebalancer.world.paths import JOURNAL_NAME, state_directory
 from rebalancer.world.ports import WorldError
 
 MODES: Final = ("simulated", "paper", "live")

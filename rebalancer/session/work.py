@@ -10,6 +10,10 @@ from typing import Final
 
 from rebalancer.core.outcomes import OrderState
 from rebalancer.observe import World
+from rebalancer.ops.clock import Clock, SystemClock
+from rebalancer.ops.logs.context import LogEvent, note
+from rebalancer.ops.paths import LOCK_NAME
+from rebalancer.ops.run_lock import RunLock
 from rebalancer.recover import recover
 from rebalancer.report.files import ReportNotWritten, WrittenReport, remove_outdated, write_edition, write_report
 from rebalancer.session.calendar import Slot, TradingDay
@@ -24,13 +28,9 @@ from rebalancer.session.stop import Stop
 from rebalancer.session.tradervue import copy_at_end_of_day
 from rebalancer.world.books.closing import check_day
 from rebalancer.world.brokers.counted import CountedBroker
-from rebalancer.world.clock import Clock, SystemClock
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.backups import FOLDER, take
 from rebalancer.world.kill import KillSwitch
-from rebalancer.world.lock import RunLock
-from rebalancer.world.logs.context import LogEvent, note
-from rebalancer.world.paths import LOCK_NAME
 from rebalancer.world.ports import Broker, LockHeld
 
 LOG: Final = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from rebalancer.world.disk import unwritable
-from rebalancer.world.lock import open_lock
+from rebalancer.ops.disk import unwritable
+from rebalancer.ops.run_lock import open_lock
 from rebalancer.world.ports import LockHeld
 
 TRIES: Final = 50

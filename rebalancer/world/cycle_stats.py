@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from rebalancer.core.decisions import Plan
 from rebalancer.core.documents import canonical
 from rebalancer.core.facts import Snapshot
-from rebalancer.world.clock import Clock
+from rebalancer.ops.clock import Clock
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import Event
 from rebalancer.world.ports import AnotherProgram, BrokerUnavailable, CredentialsRefused, JournalBroken, LockHeld

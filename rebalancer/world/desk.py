@@ -32,8 +32,8 @@ from rebalancer.core.facts import Account, Snapshot
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
+from rebalancer.ops.clock import Clock
 from rebalancer.planning.settle import OrderEnd
-from rebalancer.world.clock import Clock
 from rebalancer.world.desk_afloat import Afloat, SpreadOut, calling_off
 from rebalancer.world.desk_alerts import tell_another_program, tell_gate_refusals
 from rebalancer.world.desk_notes import note_answer, note_ends, note_intended

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Final, Protocol, TypeVar
 
 from rebalancer.core.decisions import Order
-from rebalancer.world.clock import Clock
+from rebalancer.ops.clock import Clock
 from rebalancer.world.desk_watch import DUPLICATE, refuse_another
 from rebalancer.world.ports import AnotherProgram, Broker, SendResult
 

@@ -9,8 +9,8 @@ from typing import Final
 from rebalancer.core.decisions import Order
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import text_of
+from rebalancer.ops.logs.context import LogEvent, note
 from rebalancer.planning.settle import OrderEnd
-from rebalancer.world.logs.context import LogEvent, note
 from rebalancer.world.ports import SendResult
 
 LOG: Final = logging.getLogger("rebalancer.world.desk")

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.input_file import read_content
-from rebalancer.world.disk import unwritable
-from rebalancer.world.files import is_absent
+from rebalancer.ops.disk import unwritable
+from rebalancer.ops.files import is_absent
 from rebalancer.world.ports import JournalBroken, Unwritable
 
 if TYPE_CHECKING:

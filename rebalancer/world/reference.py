@@ -23,7 +23,7 @@ from rebalancer.core.facts import Instrument, Session, coins
 from rebalancer.core.input_file import read_text
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import decimal_of, utc_of
-from rebalancer.world.files import put_whole
+from rebalancer.ops.files import put_whole
 from rebalancer.world.ports import DailyCloses, ReadBroker
 from rebalancer.world.sectors import SectorRow
 from rebalancer.world.statistics import correlation_groups, true_ranges, volatilities

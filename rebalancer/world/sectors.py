@@ -15,8 +15,8 @@ from typing import Final, NamedTuple
 
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.values import symbol_of
-from rebalancer.world.csv_table import CsvRow, read_table
-from rebalancer.world.files import is_absent, read_settled
+from rebalancer.ops.csv_table import CsvRow, read_table
+from rebalancer.ops.files import is_absent, read_settled
 
 _REQUIRED: Final = ("symbol", "sector", "source", "as_of")
 _OPTIONAL: Final = ("correlation_group",)

@@ -12,10 +12,10 @@ from decimal import Decimal
 import pytest
 from alpaca.common.rest import RESTClient
 
+from rebalancer.ops.clock import SystemClock, seconds_since_boot
 from rebalancer.world.brokers import AlpacaBroker, ReadOnlyBroker
 from rebalancer.world.brokers.broker_time import BrokerTime
 from rebalancer.world.brokers.transport import exact_number
-from rebalancer.world.clock import SystemClock, seconds_since_boot
 from rebalancer.world.ports import Broker, ReadBroker, WorldError
 from tests.brokers.making import CLOCK, FakeTime, an_order, scripted
 from tests.support.scripted_server import reply

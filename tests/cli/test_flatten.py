@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.ops.run_lock import RunLock
 from rebalancer.session import flatten
-from rebalancer.world.lock import RunLock
 from tests.cli.conftest import Command
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from rebalancer.cli.status_next import newest_report
-from rebalancer.world.session_note import NAME, SessionNote, told_by_session
+from rebalancer.ops.session_status import NAME, SessionNote, told_by_session
 from tests.cli.conftest import ROOT, Command
 
 START = "start a session with ./start_execution_trading.sh, or run one cycle with: rebalancer run-now"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.world.lock import RunLock
+from rebalancer.ops.run_lock import RunLock
 from tests.cli.conftest import ROOT, Command
 
 

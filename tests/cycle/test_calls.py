@@ -11,7 +11,7 @@ import pytest
 
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.exchange.market.listing import listings
-from rebalancer.world.clock import Together
+from rebalancer.ops.clock import Together
 from rebalancer.world.sectors import SectorRow
 from tests.cycle.conftest import BASE, NEXT, MakeRig
 from tests.support import checker

@@ -13,7 +13,7 @@ import pytest
 
 from rebalancer.core.facts import Session
 from rebalancer.core.outcomes import CycleOutcome
-from rebalancer.world.clock import Together, one_by_one
+from rebalancer.ops.clock import Together, one_by_one
 from rebalancer.world.ledger.closes import closes_of
 from rebalancer.world.ports import DailyCloses
 from rebalancer.world.reference import NO_CLOSES, Reference, apart, day_start, open_session

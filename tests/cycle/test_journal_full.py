@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from rebalancer.core.outcomes import OrderState
-from rebalancer.world.clock import Together
+from rebalancer.ops.clock import Together
 from rebalancer.world.journal.store import Writing
 from rebalancer.world.ports import BrokerUnavailable, JournalBroken
 from tests.cycle.conftest import NEXT, MakeRig

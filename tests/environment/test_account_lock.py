@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.ops.paths import accounts_directory
 from rebalancer.world.account_lock import account_lock
-from rebalancer.world.paths import accounts_directory
 from rebalancer.world.ports import LockHeld
 
 HOLD = """
 import sys
 from pathlib import Path
 from rebalancer.world.account_lock import account_lock
-from rebalancer.world.paths import accounts_directory, state_directory
+from rebalancer.ops.paths import accounts_directory, state_directory
 with account_lock(accounts_directory(), "a", state_directory()):
     print("held", flush=True)
     sys.stdin.read()

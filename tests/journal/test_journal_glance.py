@@ -83,7 +83,7 @@ def test_no_journal_no_glance(tmp_path: Path) -> None:
 
 
 def test_a_glance_imports_nothing_heavy() -> None:
-    code = "import sys, rebalancer.world.journal.glance, rebalancer.world.lock; print(*sys.modules)"
+    code = "import sys, rebalancer.world.journal.glance, rebalancer.ops.run_lock; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert {"sqlalchemy", "alembic", "pydantic", "numpy"}.isdisjoint(loaded)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rebalancer.core.values import utc_of
-from rebalancer.world.lock import RunLock
+from rebalancer.ops.run_lock import RunLock
 from rebalancer.world.ports import LockHeld, WorldError
 
 FORK = multiprocessing.get_context("fork")

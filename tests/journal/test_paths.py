@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rebalancer.core.rules import Reporting, Rules
-from rebalancer.world import paths
+from rebalancer.ops import paths
 from rebalancer.world.ports import WorldError
 
 

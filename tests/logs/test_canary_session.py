@@ -211,7 +211,7 @@ def test_the_days_mail_holds_no_secret(day: Day, monkeypatch: pytest.MonkeyPatch
 def test_a_childs_bare_traceback_holds_no_secret(day: Day, crash: str, tmp_path: Path) -> None:
     child = (
         "import logging, sys\n"
-        "from rebalancer.world.logs.setup import Form, set_up\n"
+        "from rebalancer.ops.logs.setup import Form, set_up\n"
         "set_up(logging.WARNING, Form.HUMAN)\n"
         "def fail(): raise RuntimeError(sys.argv[1:])\n"
         f"{crash}\n"

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from rebalancer.cli.options import taken
 from rebalancer.core.documents import BadDocument
-from rebalancer.world.logs.context import LogEvent, bound, note
-from rebalancer.world.logs.journald import CUT, LONGEST, datagram
-from rebalancer.world.logs.redact import learn
-from rebalancer.world.logs.setup import Form, form_of, level_of, set_up
+from rebalancer.ops.logs.context import LogEvent, bound, note
+from rebalancer.ops.logs.journald import CUT, LONGEST, datagram
+from rebalancer.ops.logs.redact import learn
+from rebalancer.ops.logs.setup import Form, form_of, level_of, set_up
 
 LOG = logging.getLogger("rebalancer.tests.lines")
 SECRET = "canary-lines-99"

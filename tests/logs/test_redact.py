@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rebalancer.world.logs import redact as module
-from rebalancer.world.logs.redact import HIDDEN, RedactingFilter, Redactor, secrets_among
+from rebalancer.ops.logs import redact as module
+from rebalancer.ops.logs.redact import HIDDEN, RedactingFilter, Redactor, secrets_among
 
 SECRETS = st.text(st.characters(codec="utf-8"), min_size=8, max_size=40)
 

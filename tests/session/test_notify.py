@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import time_machine
 
+from rebalancer.ops.clock import SystemClock
 from rebalancer.session.notify import Notify
 from rebalancer.session.pace import Pace
 from rebalancer.session.scheduler import ScheduledAlarm
 from rebalancer.session.stop import Bell, Stop
-from rebalancer.world.clock import SystemClock
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rebalancer.core.documents import BadDocument
-from rebalancer.world.files import read_settled
+from rebalancer.ops.files import read_settled
 from rebalancer.world.signals import read_all, read_signals
 from rebalancer.world.signals.reading import ROWS_MAX, SIZE_MAX
 from tests.signals.files import NOW, WRITTEN, read, refusal, write
@@ -189,7 +189,7 @@ def test_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, monkeypat
         return found
 
     with monkeypatch.context() as patch:
-        patch.setattr("rebalancer.world.files.os.fstat", writer_between)
+        patch.setattr("rebalancer.ops.files.os.fstat", writer_between)
         with pytest.raises(BadDocument, match="changed while it was read"):
             read_settled(path, SIZE_MAX)
     assert [s.symbol for s in read_signals(path, NOW)] == ["A", "B"]

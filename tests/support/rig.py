@@ -22,9 +22,9 @@ from rebalancer.cycle import CycleResult, run
 from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import RunningExchange, start_exchange
 from rebalancer.observe import World
+from rebalancer.ops.clock import one_by_one
 from rebalancer.recover import recover
 from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints, ReadOnlyBroker
-from rebalancer.world.clock import one_by_one
 from rebalancer.world.desk import DryDesk, LiveDesk
 from rebalancer.world.journal import Journal
 from rebalancer.world.kill import KillSwitch

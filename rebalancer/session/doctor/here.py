@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
+from rebalancer.ops.disk import fix_of, free_words
 from rebalancer.session.doctor.channels import check_channels
 from rebalancer.session.doctor.findings import Finding, fail, ok, warn
 from rebalancer.session.preflight import FREE_BYTES_MIN
 from rebalancer.session.selftest import limit_selftest
 from rebalancer.session.setup import Setup, banner
-from rebalancer.world.disk import fix_of, free_words
 from rebalancer.world.journal import Journal
 from rebalancer.world.kill import halt_reason
 from rebalancer.world.ports import JournalBroken

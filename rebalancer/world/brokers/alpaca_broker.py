@@ -11,6 +11,7 @@ from typing import Final
 from rebalancer.core.decisions import Order
 from rebalancer.core.facts import Account, AssetClass, Instrument, Position, Quote
 from rebalancer.core.rules import Broker as BrokerRules
+from rebalancer.ops.clock import seconds_since_boot
 from rebalancer.world.brokers.account_reading import read_account, read_calendar, read_clock, read_positions
 from rebalancer.world.brokers.answers import Refused
 from rebalancer.world.brokers.asking import Asking
@@ -21,7 +22,6 @@ from rebalancer.world.brokers.market_reading import read_instruments
 from rebalancer.world.brokers.order_reading import read_activity, read_order
 from rebalancer.world.brokers.paging import activity_rows, order_rows
 from rebalancer.world.brokers.sending import send_order, send_pair
-from rebalancer.world.clock import seconds_since_boot
 from rebalancer.world.ports import (
     Activity,
     Allowed,

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from rebalancer.core.rules import Broker as BrokerRules
+from rebalancer.ops.logs.context import LogEvent, note
 from rebalancer.world.brokers.answers import Answer, NoAnswer, silence_of, trouble_of, whole_of
 from rebalancer.world.brokers.broker_time import BrokerTime
 from rebalancer.world.brokers.endpoints import Credentials, Endpoints
 from rebalancer.world.brokers.pacing import WINDOW_SECONDS, Pacer
-from rebalancer.world.logs.context import LogEvent, note
 from rebalancer.world.ports import BrokerUnavailable
 from rebalancer.world.traffic import Traffic
 

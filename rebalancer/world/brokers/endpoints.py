@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
-from rebalancer.world.logs.redact import learn, redact
+from rebalancer.ops.logs.redact import learn, redact
 from rebalancer.world.ports import CredentialsRefused, WorldError
 
 PAPER_URL: Final = "https://paper-api.alpaca.markets"

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 from rebalancer.core.input_file import read_start
 from rebalancer.core.values import utc
-from rebalancer.world.disk import free_bytes, free_words
+from rebalancer.ops.disk import free_bytes, free_words
 from rebalancer.world.journal.filesystem import refuse_irregular_journal
 from rebalancer.world.journal.head import HeadFile
 from rebalancer.world.journal.journal import Journal

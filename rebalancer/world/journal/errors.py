@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from rebalancer.world.disk import free_bytes, free_words
+from rebalancer.ops.disk import free_bytes, free_words
 from rebalancer.world.ports import JournalBroken, JournalLocked
 
 # SQLite's primary result codes, each with what happened and what a person can do.

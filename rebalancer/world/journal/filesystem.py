@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from rebalancer.world.disk import FULL, fix_of, unwritable
+from rebalancer.ops.disk import FULL, fix_of, unwritable
 from rebalancer.world.ports import JournalBroken
 
 _REMOTE: Final = frozenset(

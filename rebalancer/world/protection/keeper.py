@@ -18,8 +18,8 @@ from typing import Final
 from rebalancer.core.facts import OpenOrder
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, is_pair, shares_toward_zero, text_of
+from rebalancer.ops.clock import Clock
 from rebalancer.planning.protect import Guard
-from rebalancer.world.clock import Clock
 from rebalancer.world.gate import Gate
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.kill import KillSwitch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from rebalancer.world.logs.redact import learn, secrets_among
+from rebalancer.ops.logs.redact import learn, secrets_among
 from rebalancer.world.secrets.aws import VARIABLE, read_aws
 from rebalancer.world.secrets.credentials_folder import read_credentials_folder
 from rebalancer.world.secrets.env_file import env_file_path, read_env_file

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.facts import Signal
-from rebalancer.world.files import read_settled
+from rebalancer.ops.files import read_settled
 from rebalancer.world.signals.row import SOURCE, BadCell, opinion_of
 from rebalancer.world.signals.sheets import ENDINGS, read_sheet
 

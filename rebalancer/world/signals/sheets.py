@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from rebalancer.core.documents import BadDocument, read_json
-from rebalancer.world.csv_table import check_names, read_table
+from rebalancer.ops.csv_table import check_names, read_table
 from rebalancer.world.signals.row import COLUMNS
 
 ENDINGS: Final = (".csv", ".json", ".jsonl")

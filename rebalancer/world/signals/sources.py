@@ -10,7 +10,7 @@ from typing import Protocol
 
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.facts import Signal
-from rebalancer.world.files import is_absent
+from rebalancer.ops.files import is_absent
 from rebalancer.world.ports import DailyCloses, SignalSource
 from rebalancer.world.signals.reading import read_all
 from rebalancer.world.signals.sample import sample_signals

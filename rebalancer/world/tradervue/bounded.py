@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from rebalancer.world.clock import Clock
+from rebalancer.ops.clock import Clock
 from rebalancer.world.tradervue.client import TradervueUnavailable
 
 

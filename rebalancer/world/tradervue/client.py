@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from rebalancer import __version__
-from rebalancer.world.clock import Clock
+from rebalancer.ops.clock import Clock
 from rebalancer.world.ports import WorldError
 
 PATH: Final = "/api/v1/imports"

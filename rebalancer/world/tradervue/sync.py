@@ -14,8 +14,8 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
+from rebalancer.ops.clock import Clock
 from rebalancer.performance.records import Fill
-from rebalancer.world.clock import Clock
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.tradervue.client import (
     RETRY_AFTER_MOST,

@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rebalancer.world.disk import unwritable
+from rebalancer.ops.disk import unwritable
 from rebalancer.world.ports import WorldError
 
 if TYPE_CHECKING:

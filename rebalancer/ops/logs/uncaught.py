@@ -8,7 +8,7 @@ import threading
 import traceback
 from types import TracebackType
 
-from rebalancer.world.logs.redact import redact
+from rebalancer.ops.logs.redact import redact
 
 
 def redact_uncaught() -> None:

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from rebalancer.core.values import time_text
-from rebalancer.world.disk import unwritable
+from rebalancer.ops.disk import unwritable
 from rebalancer.world.ports import LockHeld
 
 

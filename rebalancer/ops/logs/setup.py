@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from rebalancer.core.documents import BadDocument
-from rebalancer.world.logs import LEVEL
-from rebalancer.world.logs.context import about
-from rebalancer.world.logs.journald import PRIORITIES, SOCKET, Journald
-from rebalancer.world.logs.redact import RedactingFilter, learn, redact, redact_stderr, secrets_among
-from rebalancer.world.logs.uncaught import redact_uncaught
+from rebalancer.ops.logs import LEVEL
+from rebalancer.ops.logs.context import about
+from rebalancer.ops.logs.journald import PRIORITIES, SOCKET, Journald
+from rebalancer.ops.logs.redact import RedactingFilter, learn, redact, redact_stderr, secrets_among
+from rebalancer.ops.logs.uncaught import redact_uncaught
 
 FORM: Final = "REBALANCER_LOG"
 LEVELS: Final = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from rebalancer.core.input_file import read_text
 from rebalancer.core.values import time_text, utc_of
-from rebalancer.world.files import put_whole
+from rebalancer.ops.files import put_whole
 
 NAME: Final = "session.json"
 _SIZE_MAX: Final = 64 * 1024
