@@ -91,8 +91,8 @@ def run(days: int, *, trace: bool) -> None:
     from rebalancer.session.setup import Setup
     from rebalancer.session.start import run_session
     from rebalancer.session.stop import Stop
+    from rebalancer.settings import load_rules
     from rebalancer.world.brokers import Credentials, Endpoints
-    from rebalancer.world.config import load_rules
 
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as folder, exchange(Path(folder) / "exchange.sqlite") as served:

@@ -22,8 +22,8 @@ from time import perf_counter
 from rebalancer.exchange.market.listing import listings
 from rebalancer.session.execute import Connection, execute
 from rebalancer.session.setup import Setup
+from rebalancer.settings import load_rules
 from rebalancer.world.brokers import Credentials, Endpoints
-from rebalancer.world.config import load_rules
 
 LATENCY_SECONDS = 0.2
 ROUNDS = 3

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def agrees(shown: Callable[[], Sequence[str]], question: str) -> bool:
     """Whether to go on. Shows the lines and asks on stderr; anything but y or yes is a no, also the end of input. What
     cannot be read for the lines is told in their place, and the question is asked all the same."""
-    from rebalancer.world.live import COMMAND_LINE
+    from rebalancer.settings.live_trading import COMMAND_LINE
 
     said = COMMAND_LINE.get()
     if (said is not None and said.yes) or not (sys.stdin.isatty() and sys.stderr.isatty()):

@@ -130,7 +130,7 @@ def _setup() -> Setup:
     """A configured rebalancer in a fresh folder of its own."""
     from rebalancer.ops.paths import state_directory
     from rebalancer.session.setup import Setup, load_setup
-    from rebalancer.world.config import load_rules
+    from rebalancer.settings import load_rules
 
     yours = load_setup(None, {})
     folder = state_directory("demo")

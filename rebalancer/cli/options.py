@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 from rebalancer.core.documents import BadDocument
 from rebalancer.ops.logs import LEVEL
 from rebalancer.ops.paths import has_state, project_root
-from rebalancer.world.environment import ENVIRONMENT, PROFILE, environment_of, profile_file
-from rebalancer.world.live import COMMAND_LINE, CommandLine
+from rebalancer.settings.live_trading import COMMAND_LINE, CommandLine
+from rebalancer.settings.profile import ENVIRONMENT, PROFILE, environment_of, profile_file
 
 VALUED: Final = {"--profile": PROFILE, "--environment": ENVIRONMENT}
 LEVELS: Final = {"-v": "info", "--verbose": "info", "-q": "error", "--quiet": "error"}

@@ -143,7 +143,7 @@ def plan_file(
     from rebalancer.core.input_file import read_text
     from rebalancer.core.rules import Rules
     from rebalancer.planning import plan
-    from rebalancer.world.config import load_rules
+    from rebalancer.settings import load_rules
 
     text = read_text(snapshot)
     found = read_snapshot(text, str(snapshot))
@@ -171,7 +171,7 @@ def plan_file(
 def _file_warnings(rules: Rules, snapshot: Snapshot) -> list[str]:
     """What a person may have expected of a plan made from a file, and what the selection does in it."""
     from rebalancer.session.names import selection_words, strange_sectors
-    from rebalancer.world.config.environment import PREFIX
+    from rebalancer.settings.environment import PREFIX
 
     variables = sorted(name for name in os.environ if name.startswith(PREFIX))
     said = [f"{', '.join(variables)}: not looked at; a snapshot is planned by the files of --config alone"]

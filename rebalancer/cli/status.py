@@ -24,7 +24,7 @@ from rebalancer.core.values import ZERO, decimal_of, utc_of
 from rebalancer.ops.paths import JOURNAL_NAME, state_directory
 from rebalancer.report.records import Mode, RunSummary, StatusView
 from rebalancer.report.status import status_text
-from rebalancer.world.environment import PROFILE, environment_of
+from rebalancer.settings.profile import PROFILE, environment_of
 from rebalancer.world.journal.filesystem import refuse_irregular_journal
 from rebalancer.world.journal.glance import Glance, glance
 from rebalancer.world.kill import halt_reason

@@ -18,9 +18,9 @@ from rebalancer.planning.draft import ID_PREFIX
 from rebalancer.report.records import AtTheBroker, StatusView
 from rebalancer.report.status import broker_text
 from rebalancer.session.setup import Setup, load_setup, report_mode
+from rebalancer.settings.live_trading import COMMAND_LINE, CommandLine
 from rebalancer.world.brokers import AlpacaBroker
 from rebalancer.world.brokers.read_only import ReadOnlyBroker
-from rebalancer.world.live import COMMAND_LINE, CommandLine
 from rebalancer.world.ports import BrokerOrder
 from rebalancer.world.protection.records import PAIR_PREFIX
 

@@ -14,7 +14,7 @@ from rebalancer.ops.paths import home_directory, project_root
 from rebalancer.ops.session_status import WAITING, Told, told_by_session
 from rebalancer.report.paths import REPORT_NAME
 from rebalancer.report.records import Mode, StatusView
-from rebalancer.world.environment import PROFILE
+from rebalancer.settings.profile import PROFILE
 
 UNIT: Final = "paper-trading-session"
 _DAY_PAGE: Final = re.compile(r"\d{4}-\d\d-\d\d_[a-z_]+_day", re.ASCII)

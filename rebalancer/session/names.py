@@ -9,7 +9,7 @@ from rebalancer.core.documents import BadDocument
 from rebalancer.core.rules import Rules
 from rebalancer.planning.groups import UNKNOWN
 from rebalancer.session.setup import Setup
-from rebalancer.world.config.origin import DEFAULT
+from rebalancer.settings.origin import DEFAULT
 from rebalancer.world.sectors import read_sectors
 
 

@@ -17,11 +17,11 @@ from rebalancer.ops.paths import (
     state_directory,
 )
 from rebalancer.report.records import Mode
-from rebalancer.world.config import LoadedRules, load_rules
-from rebalancer.world.environment import PROFILE, Environment, environment_of, profile_file
-from rebalancer.world.live import COMMAND_LINE
-from rebalancer.world.secrets import Surroundings, surroundings
-from rebalancer.world.secrets.aws import VARIABLE as AWS_SECRET
+from rebalancer.settings import LoadedRules, load_rules
+from rebalancer.settings.live_trading import COMMAND_LINE
+from rebalancer.settings.profile import PROFILE, Environment, environment_of, profile_file
+from rebalancer.settings.secrets import Surroundings, surroundings
+from rebalancer.settings.secrets.aws import VARIABLE as AWS_SECRET
 
 CONFIG_NAME = "execution.yaml"
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from rebalancer.ops.clock import SystemClock
 from rebalancer.ops.paths import JOURNAL_NAME, state_directory
-from rebalancer.world.environment import PROFILE
+from rebalancer.settings.profile import PROFILE
 from rebalancer.world.ports import WorldError
 
 MODES: Final = ("simulated", "paper", "live")
@@ -69,7 +69,7 @@ def tell(folder: Path, text: str) -> None:
     from rebalancer.core.rules import Rules
     from rebalancer.session.alerting import deliver_now
     from rebalancer.session.setup import Setup, load_setup
-    from rebalancer.world.config import LoadedRules
+    from rebalancer.settings import LoadedRules
     from rebalancer.world.journal import Journal
 
     try:
@@ -89,7 +89,7 @@ def tell(folder: Path, text: str) -> None:
 def _variables() -> Mapping[str, str]:
     """The variables with the secrets, as far as they can be read: the rules alone may be what is broken."""
     from rebalancer.core.documents import BadDocument
-    from rebalancer.world.secrets import surroundings
+    from rebalancer.settings.secrets import surroundings
 
     try:
         return surroundings(os.environ, os.environ.get(PROFILE, ""))

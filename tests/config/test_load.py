@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.rules import Rules
-from rebalancer.world.config import BadConfiguration, Origin, load_rules
-from rebalancer.world.config.kinds import every_key, kind_of
+from rebalancer.settings import BadConfiguration, Origin, load_rules
+from rebalancer.settings.kinds import every_key, kind_of
 from tests.config.writing import load, refusal
 
 

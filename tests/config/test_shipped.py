@@ -10,8 +10,8 @@ import pytest
 
 from rebalancer.core.codec import rules_text
 from rebalancer.core.rules import Rules
-from rebalancer.world.config import load_rules, schema_text, show_json, show_text
-from rebalancer.world.config.kinds import every_key
+from rebalancer.settings import load_rules, schema_text, show_json, show_text
+from rebalancer.settings.kinds import every_key
 from tests.config.writing import load
 
 PROJECT = Path(__file__).parents[2]

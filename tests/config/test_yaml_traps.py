@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.world.config.convert import Leaf, read_node
-from rebalancer.world.config.document import DEPTH_MAX, NODES_MAX, SIZE_MAX, parse
-from rebalancer.world.config.kinds import Kind
-from rebalancer.world.config.origin import Origin, Problem
+from rebalancer.settings.convert import Leaf, read_node
+from rebalancer.settings.document import DEPTH_MAX, NODES_MAX, SIZE_MAX, parse
+from rebalancer.settings.kinds import Kind
+from rebalancer.settings.origin import Origin, Problem
 from tests.config.writing import load, refusal
 
 TICKERS = [

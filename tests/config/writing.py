@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.world.config import BadConfiguration, LoadedRules, load_rules
+from rebalancer.settings import BadConfiguration, LoadedRules, load_rules
 
 
 def load(folder: Path, text: str | bytes, environ: Mapping[str, str] | None = None) -> LoadedRules:

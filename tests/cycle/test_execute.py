@@ -12,8 +12,8 @@ from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.session.archive import past_record, past_summaries
 from rebalancer.session.execute import Connection, execute
 from rebalancer.session.setup import Setup
+from rebalancer.settings import load_rules
 from rebalancer.world.brokers import Endpoints
-from rebalancer.world.config import load_rules
 from rebalancer.world.journal import Journal
 from rebalancer.world.kill import write_halt
 from rebalancer.world.ports import LockHeld, WrongAccount

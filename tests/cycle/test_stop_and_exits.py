@@ -15,7 +15,7 @@ from rebalancer.planning.settle import OrderEnd
 from rebalancer.session.execute import execute
 from rebalancer.session.setup import Setup
 from rebalancer.session.stop import NEVER
-from rebalancer.world.config import load_rules
+from rebalancer.settings import load_rules
 from rebalancer.world.kill import write_halt
 from tests.cycle.conftest import MakeRig
 from tests.cycle.test_execute import connection, opinions, setup_of

@@ -11,7 +11,7 @@ from rebalancer.core.documents import BadDocument
 from rebalancer.core.rules import Rules
 from rebalancer.session.ownership import owned
 from rebalancer.session.setup import Setup
-from rebalancer.world.config import LoadedRules
+from rebalancer.settings import LoadedRules
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.records import CycleStart
 

@@ -16,9 +16,9 @@ from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import start_exchange
 from rebalancer.session.live import FILE_NAME, agree, arm, is_armed
 from rebalancer.session.setup import Setup
+from rebalancer.settings import LoadedRules
+from rebalancer.settings.live_trading import COMMAND_LINE, WORDS, CommandLine, Switches, missing, refuse_disagreement
 from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints, endpoints
-from rebalancer.world.config import LoadedRules
-from rebalancer.world.live import COMMAND_LINE, WORDS, CommandLine, Switches, missing, refuse_disagreement
 from rebalancer.world.ports import CredentialsRefused
 
 NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)

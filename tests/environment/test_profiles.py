@@ -10,9 +10,9 @@ import pytest
 from rebalancer.cli.options import taken
 from rebalancer.core.documents import BadDocument
 from rebalancer.session.setup import load_setup, refuse_unasked_exchange
+from rebalancer.settings.live_trading import CommandLine
+from rebalancer.settings.profile import environment_of
 from rebalancer.world.account_lock import account_lock
-from rebalancer.world.environment import environment_of
-from rebalancer.world.live import CommandLine
 from rebalancer.world.ports import LockHeld
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from rebalancer.core.documents import BadDocument
-from rebalancer.world.secrets import surroundings
+from rebalancer.settings.secrets import surroundings
 
 boto3 = pytest.importorskip("boto3")
 server = pytest.importorskip("moto.server", reason="needs flask")

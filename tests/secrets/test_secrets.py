@@ -14,9 +14,9 @@ from typing import ClassVar
 import pytest
 
 from rebalancer.core.documents import BadDocument
+from rebalancer.settings.secrets import SECRET_NAMES, Secret, surroundings
+from rebalancer.settings.secrets.env_file import read_env_file
 from rebalancer.world.ports import BrokerUnavailable
-from rebalancer.world.secrets import SECRET_NAMES, Secret, surroundings
-from rebalancer.world.secrets.env_file import read_env_file
 
 NAME = "APCA_API_KEY_ID"
 

@@ -18,8 +18,8 @@ from rebalancer.session.notify import Notify
 from rebalancer.session.setup import Setup
 from rebalancer.session.stop import Stop
 from rebalancer.session.work import AttentiveClock, SessionWork
+from rebalancer.settings import load_rules
 from rebalancer.world.brokers import Endpoints
-from rebalancer.world.config import load_rules
 from tests.cycle.conftest import BASE
 from tests.performance.tradervue_server import TradervueServer
 from tests.support.rig import CREDENTIALS, Rig, rules

@@ -17,10 +17,10 @@ from rebalancer.session.doctor.findings import Finding, fail, ok, warn
 from rebalancer.session.preflight import FREE_BYTES_MIN
 from rebalancer.session.selftest import limit_selftest
 from rebalancer.session.setup import Setup, banner
+from rebalancer.settings.secrets.env_file import env_file_path
 from rebalancer.world.journal import Journal
 from rebalancer.world.kill import halt_reason
 from rebalancer.world.ports import JournalBroken
-from rebalancer.world.secrets.env_file import env_file_path
 
 PACKAGES: Final = ("alpaca-py", "apscheduler", "jinja2", "pandas", "pandas-market-calendars", "pyyaml", "sqlalchemy")
 TIMER: Final = "paper-trading-session.timer"

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Final
 
-from rebalancer.world.config.document import Scalar
-from rebalancer.world.config.kinds import Kind
+from rebalancer.settings.document import Scalar
+from rebalancer.settings.kinds import Kind
 
 _NULLS: Final = ("null", "Null", "NULL", "~")
 _TRUE: Final = ("true", "True", "TRUE")

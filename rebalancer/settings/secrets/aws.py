@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rebalancer.core.documents import BadDocument
+from rebalancer.settings.secrets.secret import SECRET_NAMES
 from rebalancer.world.ports import BrokerUnavailable
-from rebalancer.world.secrets.secret import SECRET_NAMES
 
 VARIABLE: Final = "REBALANCER_AWS_SECRET"
 CONNECT_SECONDS: Final = 3

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from rebalancer.ops.logs.redact import learn, secrets_among
-from rebalancer.world.secrets.aws import VARIABLE, read_aws
-from rebalancer.world.secrets.credentials_folder import read_credentials_folder
-from rebalancer.world.secrets.env_file import env_file_path, read_env_file
-from rebalancer.world.secrets.secret import SECRET_NAMES, Secret
+from rebalancer.settings.secrets.aws import VARIABLE, read_aws
+from rebalancer.settings.secrets.credentials_folder import read_credentials_folder
+from rebalancer.settings.secrets.env_file import env_file_path, read_env_file
+from rebalancer.settings.secrets.secret import SECRET_NAMES, Secret
 
 ENVIRONMENT: Final = "environment"
 CREDENTIALS: Final = "systemd credential"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rebalancer.core.documents import BadDocument
-from rebalancer.world.secrets.private_file import read_private
-from rebalancer.world.secrets.secret import SECRET_NAMES
+from rebalancer.settings.secrets.private_file import read_private
+from rebalancer.settings.secrets.secret import SECRET_NAMES
 
 
 def read_credentials_folder(environ: Mapping[str, str]) -> dict[str, str]:

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 from rebalancer.core.codec import rules_text
 from rebalancer.core.documents import sha256
-from rebalancer.world.config.load import LoadedRules
-from rebalancer.world.config.origin import DEFAULT
+from rebalancer.settings.load import LoadedRules
+from rebalancer.settings.origin import DEFAULT
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _NOT_WORDS: Final = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n"))

@@ -17,12 +17,12 @@ from pydantic import ValidationError
 
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.rules import Rules
-from rebalancer.world.config.convert import Layer, Leaf, layer_of, merged
-from rebalancer.world.config.document import read_file
-from rebalancer.world.config.environment import layer_of_environment
-from rebalancer.world.config.kinds import every_key
-from rebalancer.world.config.origin import DEFAULT, BadConfiguration, Origin, Problem
-from rebalancer.world.config.ranges import problems_of
+from rebalancer.settings.convert import Layer, Leaf, layer_of, merged
+from rebalancer.settings.document import read_file
+from rebalancer.settings.environment import layer_of_environment
+from rebalancer.settings.kinds import every_key
+from rebalancer.settings.origin import DEFAULT, BadConfiguration, Origin, Problem
+from rebalancer.settings.ranges import problems_of
 
 
 class LoadedRules(NamedTuple):

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from rebalancer.core.rules import Rules
-from rebalancer.world.config.document import Entry, Listing, Node, Scalar, Table
-from rebalancer.world.config.kinds import Kind, every_key, kinds_of
-from rebalancer.world.config.origin import Origin, Problem
-from rebalancer.world.config.scalars import Unreadable, Value, closest, value_of
+from rebalancer.settings.document import Entry, Listing, Node, Scalar, Table
+from rebalancer.settings.kinds import Kind, every_key, kinds_of
+from rebalancer.settings.origin import Origin, Problem
+from rebalancer.settings.scalars import Unreadable, Value, closest, value_of
 
 _SECRET_KEY: Final = re.compile(r"(?i)(?:^|_)(?:api_?key|key_?id|secret|password|passwd|token)")
 _ROOT: Final = Kind("section", model=Rules)

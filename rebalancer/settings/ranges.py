@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from rebalancer.core.rules import Rules
-from rebalancer.world.config.kinds import every_key
-from rebalancer.world.config.origin import DEFAULT, Origin, Problem
-from rebalancer.world.config.scalars import closest
+from rebalancer.settings.kinds import every_key
+from rebalancer.settings.origin import DEFAULT, Origin, Problem
+from rebalancer.settings.scalars import closest
 
 _BOUNDS = {
     "greater_than": ("gt", "must be above"),

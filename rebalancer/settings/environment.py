@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from rebalancer.core.rules import Rules
-from rebalancer.world.config.convert import Layer, Leaf, read_node, unknown_key
-from rebalancer.world.config.document import Scalar, parse, without_secret
-from rebalancer.world.config.kinds import Kind, kinds_of
-from rebalancer.world.config.origin import BadConfiguration, Origin, Problem
+from rebalancer.settings.convert import Layer, Leaf, read_node, unknown_key
+from rebalancer.settings.document import Scalar, parse, without_secret
+from rebalancer.settings.kinds import Kind, kinds_of
+from rebalancer.settings.origin import BadConfiguration, Origin, Problem
 
 PREFIX: Final = "REBALANCER__"
 

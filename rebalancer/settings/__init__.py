@@ -1,9 +1,9 @@
 """Configuration: `config/execution.yaml` and what overrides it, read strictly, with the origin of every value."""
 
-from rebalancer.world.config.load import LoadedRules, load_rules
-from rebalancer.world.config.origin import BadConfiguration, Origin, Problem
-from rebalancer.world.config.schema import schema_text
-from rebalancer.world.config.show import show_json, show_text
+from rebalancer.settings.load import LoadedRules, load_rules
+from rebalancer.settings.origin import BadConfiguration, Origin, Problem
+from rebalancer.settings.schema import schema_text
+from rebalancer.settings.show import show_json, show_text
 
 __all__ = [
     "BadConfiguration",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from rebalancer.core.documents import BadDocument
-from rebalancer.world.secrets.private_file import read_private
+from rebalancer.settings.secrets.private_file import read_private
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

@@ -14,7 +14,7 @@ import yaml
 
 from rebalancer.core.documents import BadDocument, is_whole_text
 from rebalancer.ops.files import read_settled
-from rebalancer.world.config.origin import BadConfiguration, Origin, Problem
+from rebalancer.settings.origin import BadConfiguration, Origin, Problem
 
 SIZE_MAX: Final = 1024 * 1024
 _HALF: Final = "holds half a character (a lone surrogate)"
