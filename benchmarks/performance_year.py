@@ -24,6 +24,7 @@ from pathlib import Path
 from random import Random
 from time import perf_counter, process_time
 
+from rebalancer.brokers.protocol import Activity, Fill
 from rebalancer.core.codec import canonical, rules_text, sha256
 from rebalancer.core.decisions import Verdict
 from rebalancer.core.facts import Account, Instrument, Quote, Session, Signal, Snapshot
@@ -37,7 +38,6 @@ from rebalancer.world.books.day_books import DayBooks, Holding, Priced, body_of_
 from rebalancer.world.books.tally import tally
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.records import CycleEnd, CycleStart, Intent
-from rebalancer.world.ports import Activity, Fill
 
 LENGTHS = {"month": 21, "quarter": 63, "year": 252}
 TRADES, SYMBOLS = 10, tuple(f"S{n:02}" for n in range(50))

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from rebalancer.brokers.protocol import LockHeld
 from rebalancer.core.codec import plan_text, rules_text, seal, snapshot_text
 from rebalancer.core.decisions import Constrained, Order, Plan, Verdict
 from rebalancer.core.facts import Account, Position, Snapshot, coins
@@ -42,7 +43,6 @@ from rebalancer.world.desk import traded
 from rebalancer.world.desk_afloat import calling_off
 from rebalancer.world.desk_watch import NOTHING_TOLD
 from rebalancer.world.journal.records import CycleEnd, CycleStart
-from rebalancer.world.ports import LockHeld
 
 LOG: Final = logging.getLogger("rebalancer.cycle")
 LOSS_OUTCOMES: Final = frozenset(outcome for _, outcome, _ in LOSS_LIMITS)

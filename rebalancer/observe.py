@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
+from rebalancer.brokers.protocol import LOOK_BACK, BrokerOrder, ReadBroker, SignalSource, WrongAccount
+from rebalancer.brokers.request_metrics import Traffic
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.facts import Position, Signal, Snapshot
 from rebalancer.core.values import ZERO
@@ -28,10 +30,8 @@ from rebalancer.world.desk import Desk
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import CycleEnd
 from rebalancer.world.kill import KillSwitch
-from rebalancer.world.ports import LOOK_BACK, BrokerOrder, ReadBroker, SignalSource, WrongAccount
 from rebalancer.world.protection import NoProtection, Protection, Seen
 from rebalancer.world.reference import Reference, day_start, open_session
-from rebalancer.world.traffic import Traffic
 
 SIGNALS_AT_MOST: Final = timedelta(days=31)  # the largest signals.max_age_minutes that there may be
 

@@ -14,6 +14,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
+from rebalancer.brokers.protocol import AnotherProgram, Broker, BrokerOrder, WrongAccount
 from rebalancer.core.codec import read_plan, rules_text, sha256, stored_snapshot
 from rebalancer.core.decisions import Plan, Verdict
 from rebalancer.core.facts import Snapshot
@@ -36,7 +37,6 @@ from rebalancer.world.books.adoption import (
 from rebalancer.world.desk_alerts import tell_another_program
 from rebalancer.world.desk_watch import refuse_another
 from rebalancer.world.journal.records import CycleEnd, CycleRecord, CycleStart, OrderRecord
-from rebalancer.world.ports import AnotherProgram, Broker, BrokerOrder, WrongAccount
 
 WAIT_STEP_SECONDS: Final = 0.25
 

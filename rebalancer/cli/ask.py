@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from rebalancer.brokers.protocol import WorldError
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.values import ZERO, cents_toward_zero, text_of
-from rebalancer.world.ports import WorldError
 
 if TYPE_CHECKING:
     from rebalancer.session.setup import Setup
@@ -38,8 +38,8 @@ def agrees(shown: Callable[[], Sequence[str]], question: str) -> bool:
 def held_now(setup: Setup) -> list[str]:
     """Every position with its value, and their sum in USD without signs: at the bid for longs, at the ask for shorts,
     at what was paid where there is no quote."""
+    from rebalancer.brokers import AlpacaBroker
     from rebalancer.cli.run import connected
-    from rebalancer.world.brokers import AlpacaBroker
 
     with connected(setup) as connection:
         broker = AlpacaBroker(connection.credentials, connection.endpoints, setup.rules.broker)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from rebalancer.brokers.protocol import WorldError
 from rebalancer.ops.paths import JOURNAL_NAME, state_directory
 from rebalancer.world.journal.filesystem import refuse_irregular_journal
-from rebalancer.world.ports import WorldError
 
 SYMBOLS: Final = (
     "SELECT DISTINCT json_extract(body, '$.symbol') AS said FROM events WHERE kind = 'order_intended' ORDER BY said"

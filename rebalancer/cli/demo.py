@@ -58,12 +58,12 @@ class Happening(NamedTuple):
 
 def run_demo(*, show: bool) -> int:
     """Play the day, tell what happens, and end with the path of its report."""
+    from rebalancer.brokers import Credentials, Endpoints
     from rebalancer.cli.embedded import exchange_for_session
     from rebalancer.session.execute import Connection
     from rebalancer.session.notify import Notify
     from rebalancer.session.start import run_session
     from rebalancer.session.stop import Stop
-    from rebalancer.world.brokers import Credentials, Endpoints
 
     say = sys.stdout.write
     setup = _setup()

@@ -9,12 +9,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from rebalancer.brokers.protocol import BrokerUnavailable, LockHeld
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.input_file import read_text
 from rebalancer.core.rules import Simulation
 from rebalancer.core.values import decimal_of, utc_of
 from rebalancer.ops.files import put_whole
-from rebalancer.world.ports import BrokerUnavailable, LockHeld
 
 if TYPE_CHECKING:
     from rebalancer.exchange.options import ExchangeOptions

@@ -9,9 +9,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from rebalancer.cli.exits import Exit
-from rebalancer.core.documents import BadDocument
-from rebalancer.world.ports import (
+from rebalancer.brokers.protocol import (
     AnotherProgram,
     BrokerUnavailable,
     CredentialsRefused,
@@ -22,6 +20,8 @@ from rebalancer.world.ports import (
     WorldError,
     WrongAccount,
 )
+from rebalancer.cli.exits import Exit
+from rebalancer.core.documents import BadDocument
 
 
 def guarded(app: Callable[[], object]) -> int:

@@ -121,10 +121,10 @@ def _flatten(config: Sequence[Path] | None, reason: str, *, cancel: bool) -> int
 
 def _cancel_all(config: Sequence[Path] | None) -> int:
     """Cancel every open order that carries our prefix."""
+    from rebalancer.brokers import AlpacaBroker
     from rebalancer.cli.run import connected
     from rebalancer.planning.draft import ID_PREFIX
     from rebalancer.session.setup import load_setup
-    from rebalancer.world.brokers import AlpacaBroker
 
     setup = load_setup(config)
     with connected(setup) as connection:

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rebalancer.brokers.protocol import BrokerUnavailable, LockHeld, WorldError
 from rebalancer.cli.exits import Exit
 from rebalancer.cli.progress import progress
 from rebalancer.cli.screen import log_to_stderr, shown_path, terminal_width, wants_colour, warn
 from rebalancer.cli.signals import say_stopping
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.outcomes import CycleOutcome, OrderState
-from rebalancer.world.ports import BrokerUnavailable, LockHeld, WorldError
 
 if TYPE_CHECKING:
     from rebalancer.cli.selection import Wish
@@ -187,8 +187,8 @@ def _file_warnings(rules: Rules, snapshot: Snapshot) -> list[str]:
 def connected(setup: Setup) -> Iterator[Connection]:
     """Reach the broker: Alpaca by the environment, or the embedded exchange, started here for as long as it is
     needed."""
+    from rebalancer.brokers import Credentials, Endpoints
     from rebalancer.session.execute import Connection
-    from rebalancer.world.brokers import Credentials, Endpoints
 
     if setup.mode != "simulated":
         try:

@@ -75,11 +75,11 @@ def _say(form: Form, event: LogEvent | None, text: str) -> None:
 def _connected(setup: Setup, simulated: bool, day: date | None) -> Iterator[tuple[Connection, MovableTime | None]]:
     """The broker for a whole session: Alpaca, or the embedded exchange, served here as long as the session lasts. On a
     simulated day its clock stands shortly before the open; else it is set to the machine's, if that is later."""
+    from rebalancer.brokers import Credentials, Endpoints
     from rebalancer.cli.embedded import exchange_for_session
     from rebalancer.cli.run import connected
     from rebalancer.session.execute import Connection
     from rebalancer.session.setup import refuse_unasked_exchange
-    from rebalancer.world.brokers import Credentials, Endpoints
 
     if setup.mode != "simulated":
         with connected(setup) as connection:

@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 
+from rebalancer.brokers import AlpacaBroker
+from rebalancer.brokers.protocol import BrokerOrder
+from rebalancer.brokers.read_only import ReadOnlyBroker
 from rebalancer.cli.exits import Exit
 from rebalancer.cli.run import connected
 from rebalancer.cli.screen import terminal_width, wants_colour
@@ -19,9 +22,6 @@ from rebalancer.report.records import AtTheBroker, StatusView
 from rebalancer.report.status import broker_text
 from rebalancer.session.setup import Setup, load_setup, report_mode
 from rebalancer.settings.live_trading import COMMAND_LINE, CommandLine
-from rebalancer.world.brokers import AlpacaBroker
-from rebalancer.world.brokers.read_only import ReadOnlyBroker
-from rebalancer.world.ports import BrokerOrder
 from rebalancer.world.protection.records import PAIR_PREFIX
 
 

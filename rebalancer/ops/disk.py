@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from rebalancer.world.ports import Unwritable
+from rebalancer.brokers.protocol import Unwritable
 
 FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 _RIGHTS: Final = (errno.EACCES, errno.EPERM, errno.EROFS)

@@ -12,8 +12,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from rebalancer.brokers.protocol import WorldError
 from rebalancer.ops.disk import unwritable
-from rebalancer.world.ports import WorldError
 
 if TYPE_CHECKING:
     from rebalancer.core.rules import Rules

@@ -15,9 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from rebalancer.brokers.protocol import LockHeld
 from rebalancer.core.values import time_text
 from rebalancer.ops.disk import unwritable
-from rebalancer.world.ports import LockHeld
 
 
 class RunLock:

@@ -9,6 +9,7 @@ from datetime import date
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
+from rebalancer.brokers.protocol import LockHeld
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Alerts
 from rebalancer.core.values import time_text
@@ -20,7 +21,6 @@ from rebalancer.world.alerts.recalled import latest_told
 from rebalancer.world.alerts.waiting import state_of
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.records import Event
-from rebalancer.world.ports import LockHeld
 
 if TYPE_CHECKING:
     from rebalancer.session.calendar import Slot, TradingDay

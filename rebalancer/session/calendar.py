@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from rebalancer.world.ports import TradingHours
+from rebalancer.brokers.protocol import TradingHours
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
 USUAL_CLOSE: Final = time(16)

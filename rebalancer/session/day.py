@@ -18,6 +18,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
+from rebalancer.brokers.protocol import (
+    BrokerClock,
+    BrokerUnavailable,
+    CredentialsRefused,
+    LockHeld,
+    TradingHours,
+    WrongAccount,
+)
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Rules
@@ -30,14 +38,6 @@ from rebalancer.session.notify import Notify
 from rebalancer.session.scheduler import Alarm
 from rebalancer.session.slots import SlotBook
 from rebalancer.session.stop import Stop
-from rebalancer.world.ports import (
-    BrokerClock,
-    BrokerUnavailable,
-    CredentialsRefused,
-    LockHeld,
-    TradingHours,
-    WrongAccount,
-)
 
 LOG: Final = logging.getLogger(__name__)
 LOOK_BACK_DAYS: Final = 31  # slots of days without any session are written down this far back

@@ -12,11 +12,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from rebalancer.brokers.protocol import Broker, BrokerOrder, BrokerUnavailable
 from rebalancer.ops.clock import Clock
 from rebalancer.planning.draft import ID_PREFIX
 from rebalancer.session.calendar import TradingDay, day_in_new_york
 from rebalancer.world.journal import Journal
-from rebalancer.world.ports import Broker, BrokerOrder, BrokerUnavailable
 
 LOG: Final = logging.getLogger(__name__)
 KIND: Final = "end_of_day"

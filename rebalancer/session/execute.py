@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from rebalancer import __version__
+from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints, ReadOnlyBroker
+from rebalancer.brokers.counted import CountedBroker
 from rebalancer.core.decisions import Order
 from rebalancer.core.documents import plain
 from rebalancer.core.outcomes import OrderState
@@ -25,8 +27,6 @@ from rebalancer.session.sources import Sources
 from rebalancer.session.stop import NEVER, StopOrKill, Stopping
 from rebalancer.session.telling import tell_of_cycle
 from rebalancer.session.versions import refuse_older
-from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints, ReadOnlyBroker
-from rebalancer.world.brokers.counted import CountedBroker
 from rebalancer.world.desk import DryDesk, LiveDesk
 from rebalancer.world.gate import Gate
 from rebalancer.world.journal import Journal

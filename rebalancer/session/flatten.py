@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from rebalancer.brokers.protocol import Broker, LockHeld
 from rebalancer.core.facts import Position
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, is_pair, text_of
@@ -32,7 +33,6 @@ from rebalancer.session.setup import Setup
 from rebalancer.world.desk import LiveDesk
 from rebalancer.world.desk_watch import NOTHING_TOLD
 from rebalancer.world.gate import Gate
-from rebalancer.world.ports import Broker, LockHeld
 
 ROUNDS: Final = 3
 WAIT_SECONDS: Final = 0.5

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from rebalancer.brokers.protocol import BrokerUnavailable, TradingHours
 from rebalancer.core.rules import Rules
 from rebalancer.session.calendar import (
     TradingDay,
@@ -16,7 +17,6 @@ from rebalancer.session.calendar import (
     published_hours,
     trading_day,
 )
-from rebalancer.world.ports import BrokerUnavailable, TradingHours
 
 LOG: Final = logging.getLogger(__name__)
 DAYS_BACK: Final = timedelta(days=40)

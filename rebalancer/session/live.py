@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints
+from rebalancer.brokers.protocol import WrongAccount
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.values import time_text, utc_of
 from rebalancer.ops.clock import SystemClock
 from rebalancer.session.setup import Setup
 from rebalancer.settings.live_trading import COMMAND_LINE, CommandLine, Switches, is_wanted, refuse_disagreement
 from rebalancer.settings.secrets.private_file import read_private
-from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints
-from rebalancer.world.ports import WrongAccount
 
 FILE_NAME: Final = "live.armed"
 HOURS_MAX: Final = 24 * 7

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from rebalancer.brokers.protocol import ReadBroker
 from rebalancer.core.documents import BadDocument
 from rebalancer.ops.clock import SystemClock
 from rebalancer.ops.logs.redact import learn_account
@@ -13,7 +14,6 @@ from rebalancer.session.setup import Setup
 from rebalancer.world.account_lock import account_lock
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.records import DRY_RUN, NO_CYCLE
-from rebalancer.world.ports import ReadBroker
 
 KIND: Final = "mode"  # the journal's record of it, once an account
 LOOKED_AT: Final = 1_000_000  # cycles of a journal that is older than the record; looked at once

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from rebalancer.brokers.protocol import WorldError
 from rebalancer.ops.clock import SystemClock
 from rebalancer.ops.paths import JOURNAL_NAME, state_directory
 from rebalancer.settings.profile import PROFILE
-from rebalancer.world.ports import WorldError
 
 MODES: Final = ("simulated", "paper", "live")
 DELIVER_SECONDS: Final = 40.0  # the unit itself has a minute

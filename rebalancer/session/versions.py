@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import re
 
+from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.world.journal import Journal
-from rebalancer.world.ports import JournalBroken
 
 
 def refuse_older(journal: Journal, account_id: str, version: str) -> None:

@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from datetime import date, datetime
 from typing import Final
 
+from rebalancer.brokers.counted import CountedBroker
+from rebalancer.brokers.protocol import Broker, LockHeld
 from rebalancer.core.outcomes import OrderState
 from rebalancer.observe import World
 from rebalancer.ops.clock import Clock, SystemClock
@@ -27,11 +29,9 @@ from rebalancer.session.setup import Setup, report_mode
 from rebalancer.session.stop import Stop
 from rebalancer.session.tradervue import copy_at_end_of_day
 from rebalancer.world.books.closing import check_day
-from rebalancer.world.brokers.counted import CountedBroker
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.backups import FOLDER, take
 from rebalancer.world.kill import KillSwitch
-from rebalancer.world.ports import Broker, LockHeld
 
 LOG: Final = logging.getLogger(__name__)
 TICK_SECONDS: Final = 20.0  # of a long wait; far below any sensible watchdog

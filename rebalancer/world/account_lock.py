@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from rebalancer.brokers.protocol import LockHeld
 from rebalancer.ops.disk import unwritable
 from rebalancer.ops.run_lock import open_lock
-from rebalancer.world.ports import LockHeld
 
 TRIES: Final = 50
 WAIT_SECONDS: Final = 0.02

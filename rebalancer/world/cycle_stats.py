@@ -13,14 +13,14 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from rebalancer.brokers.protocol import AnotherProgram, BrokerUnavailable, CredentialsRefused, JournalBroken, LockHeld
+from rebalancer.brokers.request_metrics import Counts, Traffic
 from rebalancer.core.decisions import Plan
 from rebalancer.core.documents import canonical
 from rebalancer.core.facts import Snapshot
 from rebalancer.ops.clock import Clock
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import Event
-from rebalancer.world.ports import AnotherProgram, BrokerUnavailable, CredentialsRefused, JournalBroken, LockHeld
-from rebalancer.world.traffic import Counts, Traffic
 
 LOG: Final = logging.getLogger("rebalancer.world.cycle_stats")
 KIND: Final = "cycle_stats"

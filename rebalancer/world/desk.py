@@ -26,6 +26,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple, Protocol
 
+from rebalancer.brokers.protocol import LOOK_BACK, AnotherProgram, Broker, BrokerUnavailable, ReadBroker, SendResult
 from rebalancer.core.decisions import Order
 from rebalancer.core.documents import canonical, sha256
 from rebalancer.core.facts import Account, Snapshot
@@ -42,7 +43,6 @@ from rebalancer.world.gate import Gate, readings_of
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import Intent
 from rebalancer.world.kill import KillSwitch
-from rebalancer.world.ports import LOOK_BACK, AnotherProgram, Broker, BrokerUnavailable, ReadBroker, SendResult
 
 NOT_TAKEN: Final = ("not_sent", "refused")  # an answer after which the broker surely holds no order under that id
 WAIT_FIRST_SECONDS: Final = 0.05

@@ -13,10 +13,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Protocol, TypeVar
 
+from rebalancer.brokers.protocol import AnotherProgram, Broker, SendResult
 from rebalancer.core.decisions import Order
 from rebalancer.ops.clock import Clock
 from rebalancer.world.desk_watch import DUPLICATE, refuse_another
-from rebalancer.world.ports import AnotherProgram, Broker, SendResult
 
 LOG: Final = logging.getLogger("rebalancer.world.desk")
 

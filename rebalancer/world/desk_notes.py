@@ -6,12 +6,12 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from rebalancer.brokers.protocol import SendResult
 from rebalancer.core.decisions import Order
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import text_of
 from rebalancer.ops.logs.context import LogEvent, note
 from rebalancer.planning.settle import OrderEnd
-from rebalancer.world.ports import SendResult
 
 LOG: Final = logging.getLogger("rebalancer.world.desk")
 _ANSWERS: Final = {

@@ -13,13 +13,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from rebalancer.core.decisions import Order
-from rebalancer.core.outcomes import OrderState
-from rebalancer.core.values import ZERO, decimal_of
-from rebalancer.planning.settle import OrderEnd
-from rebalancer.world.journal.journal import Journal
-from rebalancer.world.journal.records import OrderRecord
-from rebalancer.world.ports import (
+from rebalancer.brokers.protocol import (
     AnotherProgram,
     BrokerOrder,
     BrokerUnavailable,
@@ -28,6 +22,12 @@ from rebalancer.world.ports import (
     SendResult,
     WrongAccount,
 )
+from rebalancer.core.decisions import Order
+from rebalancer.core.outcomes import OrderState
+from rebalancer.core.values import ZERO, decimal_of
+from rebalancer.planning.settle import OrderEnd
+from rebalancer.world.journal.journal import Journal
+from rebalancer.world.journal.records import OrderRecord
 
 KEY_REFUSED: Final = ("auth", "unauthorized")  # a refusal of the key, not of the order: nothing more is sent with it
 DUPLICATE: Final = "duplicate_id"  # the broker's word that an order stands under this id

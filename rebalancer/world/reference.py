@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from rebalancer.brokers.protocol import DailyCloses, ReadBroker
 from rebalancer.core.documents import BadDocument, plain, read_json, sha256
 from rebalancer.core.facts import Instrument, Session, coins
 from rebalancer.core.input_file import read_text
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import decimal_of, utc_of
 from rebalancer.ops.files import put_whole
-from rebalancer.world.ports import DailyCloses, ReadBroker
 from rebalancer.world.sectors import SectorRow
 from rebalancer.world.statistics import correlation_groups, true_ranges, volatilities
 

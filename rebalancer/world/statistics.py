@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rebalancer.world.ports import DailyCloses
+from rebalancer.brokers.protocol import DailyCloses
 
 TRADING_DAYS_A_YEAR: Final = 252
 RETURNS_MIN: Final = 40  # fewer daily returns than this say nothing

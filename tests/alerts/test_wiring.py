@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from rebalancer.brokers.protocol import BrokerUnavailable, LockHeld
 from rebalancer.cli.alerts import show_alerts
 from rebalancer.cli.alerts import test_channels as send_test
 from rebalancer.cli.commands import app
@@ -24,7 +25,6 @@ from rebalancer.session.setup import Setup, load_setup
 from rebalancer.session.telling import TellingSlotBook, tell_of_day
 from rebalancer.world.journal import Journal
 from rebalancer.world.kill import write_halt
-from rebalancer.world.ports import BrokerUnavailable, LockHeld
 from tests.alerts.servers import MailServer, WebServer
 
 pytestmark = pytest.mark.filterwarnings("ignore:Series.dt.weekday")

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
+from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints
 from rebalancer.core.decisions import Order
 from rebalancer.core.rules import Broker as BrokerRules
 from rebalancer.core.values import text_of
-from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints
 from tests.support.scripted_server import ScriptedServer, Step
 
 KEY, SECRET = "PKCANARYKEY0000000", "canarySecret/0123456789"

@@ -9,12 +9,12 @@ from decimal import Decimal
 
 import pytest
 
+from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints, ReadOnlyBroker
+from rebalancer.brokers.protocol import Broker, BrokerOrder, BrokerUnavailable, CredentialsRefused, ReadBroker
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Broker as BrokerRules
 from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import RunningExchange, start_exchange
-from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints, ReadOnlyBroker
-from rebalancer.world.ports import Broker, BrokerOrder, BrokerUnavailable, CredentialsRefused, ReadBroker
 from tests.brokers.making import KEY, SECRET, an_order
 
 # The exchange builds its calendar with pandas_market_calendars, which still says dt.weekday to pandas 3.

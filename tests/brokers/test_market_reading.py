@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from rebalancer.brokers.protocol import BrokerUnavailable
 from rebalancer.core.facts import Instrument, Quote
-from rebalancer.world.ports import BrokerUnavailable
 from tests.brokers.making import CLOCK, scripted
 from tests.support.scripted_server import Seen, answer, reply
 

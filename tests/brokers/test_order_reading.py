@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from rebalancer.brokers import state_of
+from rebalancer.brokers.alpaca.order_reading import STATUS_WORDS
+from rebalancer.brokers.protocol import Activity, BrokerOrder, BrokerUnavailable, Fill
 from rebalancer.core.outcomes import OrderState
-from rebalancer.world.brokers import state_of
-from rebalancer.world.brokers.order_reading import STATUS_WORDS
-from rebalancer.world.ports import Activity, BrokerOrder, BrokerUnavailable, Fill
 from tests.brokers.making import an_order, order_object, scripted
 from tests.support.scripted_server import reply
 

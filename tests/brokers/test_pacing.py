@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rebalancer.world.brokers import asking
-from rebalancer.world.brokers.pacing import Pacer
-from rebalancer.world.ports import BrokerUnavailable
+from rebalancer.brokers.alpaca import client
+from rebalancer.brokers.alpaca.rate_limit import Pacer
+from rebalancer.brokers.protocol import BrokerUnavailable
 from tests.brokers.making import FakeTime, an_order, order_object, scripted
 from tests.support.scripted_server import answer, reply
 
@@ -102,7 +102,7 @@ def test_all_threads_share_one_brake() -> None:
 
 
 def test_an_order_that_gets_no_turn_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "PACING_SECONDS_MAX", 5.0)
+    monkeypatch.setattr(client, "PACING_SECONDS_MAX", 5.0)
     with scripted([reply(200, "[]")], clock=FakeTime(), requests_per_minute=1) as (broker, server):
         broker.positions()
         result = broker.submit(an_order())

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from rebalancer.brokers.protocol import BrokerUnavailable
 from rebalancer.core.values import time_text, utc_of
-from rebalancer.world.ports import BrokerUnavailable
 from tests.brokers.making import order_object, scripted
 from tests.support.scripted_server import Seen, answer
 

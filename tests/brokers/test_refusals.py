@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rebalancer.world.brokers.refusals import MESSAGE_LENGTH_MAX, error_body, plain_words, reason_of, refusal_of
+from rebalancer.brokers.alpaca.refusals import MESSAGE_LENGTH_MAX, error_body, plain_words, reason_of, refusal_of
 from tests.brokers.making import an_order, scripted
 from tests.support.scripted_server import reply
 

@@ -12,11 +12,11 @@ from decimal import Decimal
 import pytest
 from alpaca.common.rest import RESTClient
 
+from rebalancer.brokers import AlpacaBroker, ReadOnlyBroker
+from rebalancer.brokers.alpaca.transport import exact_number
+from rebalancer.brokers.broker_time import BrokerTime
+from rebalancer.brokers.protocol import Broker, ReadBroker, WorldError
 from rebalancer.ops.clock import SystemClock, seconds_since_boot
-from rebalancer.world.brokers import AlpacaBroker, ReadOnlyBroker
-from rebalancer.world.brokers.broker_time import BrokerTime
-from rebalancer.world.brokers.transport import exact_number
-from rebalancer.world.ports import Broker, ReadBroker, WorldError
 from tests.brokers.making import CLOCK, FakeTime, an_order, scripted
 from tests.support.scripted_server import reply
 
@@ -138,9 +138,9 @@ def test_another_alpaca_py_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_importing_the_package_is_cheap_and_calling_it_needs_no_pandas() -> None:
     code = """
 import sys
-from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints
+from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints
 from rebalancer.core.rules import Broker
-from rebalancer.world.ports import BrokerUnavailable
+from rebalancer.brokers.protocol import BrokerUnavailable
 heavy = {"alpaca", "requests", "urllib3", "pandas", "numpy", "websockets"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 try:

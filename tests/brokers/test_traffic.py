@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rebalancer.world.brokers.asking import ATTEMPTS_MAX
-from rebalancer.world.ports import BrokerUnavailable
-from rebalancer.world.traffic import Counts, Traffic
+from rebalancer.brokers.alpaca.client import ATTEMPTS_MAX
+from rebalancer.brokers.protocol import BrokerUnavailable
+from rebalancer.brokers.request_metrics import Counts, Traffic
 from tests.brokers.making import an_order, order_text, scripted
 from tests.support.scripted_server import raw_reply, reply, reset
 

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.cli.errors import guarded
-from rebalancer.world.books.adoption import UnknownOrders
-from rebalancer.world.ports import (
+from rebalancer.brokers.protocol import (
     AnotherProgram,
     BrokerUnavailable,
     CredentialsRefused,
@@ -21,6 +19,8 @@ from rebalancer.world.ports import (
     WorldError,
     WrongAccount,
 )
+from rebalancer.cli.errors import guarded
+from rebalancer.world.books.adoption import UnknownOrders
 from tests.cli.conftest import ROOT, Command
 
 CODES: dict[Callable[[], WorldError], int] = {

@@ -8,6 +8,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rebalancer.brokers.protocol import Activity, Fill
 from rebalancer.core.facts import Account
 from rebalancer.core.values import ZERO
 from rebalancer.world.books.activities import body_of, flow_of, moment_of
@@ -17,7 +18,6 @@ from rebalancer.world.books.flows import Flow, close_before, with_flows
 from rebalancer.world.books.latches import standing
 from rebalancer.world.books.tally import tally
 from rebalancer.world.journal.records import Event
-from rebalancer.world.ports import Activity, Fill
 
 NOON = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)
 DAY = date(2026, 11, 20)

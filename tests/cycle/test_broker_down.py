@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from rebalancer.brokers.protocol import BrokerUnavailable, SendResult
 from rebalancer.core.outcomes import CycleOutcome
-from rebalancer.world.ports import BrokerUnavailable, SendResult
 from tests.cycle.conftest import NEXT, MakeRig
 from tests.support import checker
 from tests.support.faults import READS, unreadable

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.brokers.protocol import BrokerUnavailable, LockHeld
+from rebalancer.brokers.request_metrics import Counts, Traffic
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.world.cycle_stats import KIND, STEPS, Stats, stats_of
 from rebalancer.world.journal import Journal
 from rebalancer.world.kill import write_halt
-from rebalancer.world.ports import BrokerUnavailable, LockHeld
-from rebalancer.world.traffic import Counts, Traffic
 from tests.cycle.conftest import NEXT, MakeRig
 from tests.support.faults import unreadable
 from tests.support.rig import Rig, rules

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from rebalancer.brokers.protocol import Activity, BrokerUnavailable, Fill, WrongAccount
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import text_of
 from rebalancer.session.editions import edition_of
@@ -24,7 +25,6 @@ from rebalancer.world.books.day_books import DayBooks, body_of_day, day_of_body
 from rebalancer.world.journal import Journal
 from rebalancer.world.ledger.closed_days import bridge_of
 from rebalancer.world.ledger.gather import ledger_of
-from rebalancer.world.ports import Activity, BrokerUnavailable, Fill, WrongAccount
 from tests.cycle.conftest import BASE, NEXT, MakeRig
 from tests.cycle.hands import MONDAY, buy_coins, dividend, pay_in, split, until
 from tests.support.rig import Rig, by_hand, held, rules

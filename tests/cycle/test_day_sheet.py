@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rebalancer.brokers.protocol import DailyCloses
 from rebalancer.core.facts import Session
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.ops.clock import Together, one_by_one
 from rebalancer.world.ledger.closes import closes_of
-from rebalancer.world.ports import DailyCloses
 from rebalancer.world.reference import NO_CLOSES, Reference, apart, day_start, open_session
 from rebalancer.world.statistics import correlation_groups, volatilities
 from tests.cycle.conftest import NEXT, MakeRig

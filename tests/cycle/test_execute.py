@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.brokers import Endpoints
+from rebalancer.brokers.protocol import LockHeld, WrongAccount
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.session.archive import past_record, past_summaries
 from rebalancer.session.execute import Connection, execute
 from rebalancer.session.setup import Setup
 from rebalancer.settings import load_rules
-from rebalancer.world.brokers import Endpoints
 from rebalancer.world.journal import Journal
 from rebalancer.world.kill import write_halt
-from rebalancer.world.ports import LockHeld, WrongAccount
 from tests.cycle.conftest import MakeRig
 from tests.support import checker
 from tests.support.rig import CREDENTIALS, Rig

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from rebalancer.brokers.protocol import BrokerUnavailable
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.core.rules import Rules
 from rebalancer.cycle import CycleResult
 from rebalancer.world.kill import KillSwitch
-from rebalancer.world.ports import BrokerUnavailable
 from rebalancer.world.protection import Keeper
 from tests.support import checker
 from tests.support.rig import Rig, held, rules

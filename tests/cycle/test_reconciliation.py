@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
+from rebalancer.brokers import AlpacaBroker
+from rebalancer.brokers.protocol import JournalBroken, WrongAccount
 from rebalancer.core.decisions import Order
 from rebalancer.core.documents import sha256
 from rebalancer.core.facts import Position
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.cycle import CycleResult
-from rebalancer.world.brokers import AlpacaBroker
 from rebalancer.world.journal import CycleStart, Intent, Journal
-from rebalancer.world.ports import JournalBroken, WrongAccount
 from tests.cycle.conftest import BASE, NEXT, MakeRig
 from tests.support import checker
 from tests.support.faults import Crash, lost_after

@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import pytest
 
+from rebalancer.brokers import ReadOnlyBroker
+from rebalancer.brokers.protocol import LockHeld
 from rebalancer.core.decisions import PLANNER_EDITION
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.session.archive import Replayed, past_record, replayed
-from rebalancer.world.brokers import ReadOnlyBroker
-from rebalancer.world.ports import LockHeld
 from tests.cycle.conftest import BASE, NEXT, MakeRig
 from tests.support import checker
 from tests.support.rig import Rig, held, rules

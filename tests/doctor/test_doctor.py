@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
+from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints
+from rebalancer.brokers.protocol import BrokerUnavailable, CredentialsRefused, WrongAccount
 from rebalancer.cli.doctor import run_doctor
 from rebalancer.core.rules import Rules
 from rebalancer.session import doctor
 from rebalancer.session.doctor import Finding, here
 from rebalancer.session.setup import Setup, load_setup
-from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints
 from rebalancer.world.journal import Journal
 from rebalancer.world.kill import write_halt
-from rebalancer.world.ports import BrokerUnavailable, CredentialsRefused, WrongAccount
 from tests.support.rig import Rig, rules
 
 pytestmark = pytest.mark.filterwarnings("ignore:Series.dt.weekday")
@@ -123,7 +123,7 @@ def test_orders_without_an_end_and_latched_limits(setup: Setup, tmp_path: Path) 
 
 
 def _lost() -> Any:
-    from rebalancer.world.ports import SendResult
+    from rebalancer.brokers.protocol import SendResult
 
     return SendResult("unknown", None, "timeout", "no answer")
 

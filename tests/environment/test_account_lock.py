@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.brokers.protocol import LockHeld
 from rebalancer.ops.paths import accounts_directory
 from rebalancer.world.account_lock import account_lock
-from rebalancer.world.ports import LockHeld
 
 HOLD = """
 import sys

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints, endpoints
+from rebalancer.brokers.protocol import CredentialsRefused
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.rules import Rules
 from rebalancer.exchange.options import ExchangeOptions
@@ -18,8 +20,6 @@ from rebalancer.session.live import FILE_NAME, agree, arm, is_armed
 from rebalancer.session.setup import Setup
 from rebalancer.settings import LoadedRules
 from rebalancer.settings.live_trading import COMMAND_LINE, WORDS, CommandLine, Switches, missing, refuse_disagreement
-from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints, endpoints
-from rebalancer.world.ports import CredentialsRefused
 
 NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
 COMBINATIONS = [Switches(*on) for on in itertools.product((False, True), repeat=len(Switches._fields))]

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 import requests
 
+from rebalancer.brokers import AlpacaBroker, Endpoints
+from rebalancer.brokers.protocol import BrokerUnavailable
 from rebalancer.core.outcomes import OrderState
 from rebalancer.exchange.faults.refusals import REFUSALS
 from rebalancer.exchange.faults.rules import faults_of
 from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import RunningExchange, start_exchange
-from rebalancer.world.brokers import AlpacaBroker, Endpoints
-from rebalancer.world.ports import BrokerUnavailable
 from tests.brokers.making import CREDENTIALS, KEY, SECRET, an_order, rules
 
 KEYS = {"APCA-API-KEY-ID": KEY, "APCA-API-SECRET-KEY": SECRET}

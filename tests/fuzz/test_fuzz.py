@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 
+from rebalancer.brokers.alpaca.account_reading import read_account, read_clock, read_positions
+from rebalancer.brokers.alpaca.fields import table, understood
+from rebalancer.brokers.alpaca.market_reading import read_bars, read_instruments, read_quote
+from rebalancer.brokers.alpaca.order_reading import read_activity, read_order
+from rebalancer.brokers.alpaca.refusals import MESSAGE_LENGTH_MAX, refusal_of
+from rebalancer.brokers.alpaca.transport import exact_number
+from rebalancer.brokers.protocol import BrokerUnavailable
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.rules import Rules
 from rebalancer.settings import load_rules
-from rebalancer.world.brokers.account_reading import read_account, read_clock, read_positions
-from rebalancer.world.brokers.fields import table, understood
-from rebalancer.world.brokers.market_reading import read_bars, read_instruments, read_quote
-from rebalancer.world.brokers.order_reading import read_activity, read_order
-from rebalancer.world.brokers.refusals import MESSAGE_LENGTH_MAX, refusal_of
-from rebalancer.world.brokers.transport import exact_number
-from rebalancer.world.ports import BrokerUnavailable
 from rebalancer.world.signals import read_signals
 from tests.fuzz.grammar import damaged
 

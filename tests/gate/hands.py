@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from rebalancer.brokers.protocol import Allowed, BrokerUnavailable, SendResult
 from rebalancer.core.decisions import Order
 from rebalancer.core.documents import sha256
 from rebalancer.core.facts import OpenOrder, Quote, Session
@@ -19,7 +20,6 @@ from rebalancer.world.gate import Gate, Readings
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.records import CycleStart, Intent
 from rebalancer.world.kill import KillSwitch
-from rebalancer.world.ports import Allowed, BrokerUnavailable, SendResult
 
 D = Decimal
 NOON = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)

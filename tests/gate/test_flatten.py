@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from rebalancer.brokers.protocol import BrokerUnavailable, SendResult
 from rebalancer.core.decisions import Order
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import Outcome
 from rebalancer.recover import recover
 from rebalancer.session.flatten import CLOSED, Flattened, flatten
-from rebalancer.world.ports import BrokerUnavailable, SendResult
 from tests.support import checker
 from tests.support.faults import Crash, lost_before
 from tests.support.rig import Rig, by_hand, held, rules

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rebalancer.brokers.protocol import Allowed, BrokerOrder, ExitPair, JournalBroken, SendResult
 from rebalancer.core.facts import Position
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.world.gate import Gate
 from rebalancer.world.gate.throttle import latch_throttle
 from rebalancer.world.journal import Journal
-from rebalancer.world.ports import Allowed, BrokerOrder, ExitPair, JournalBroken, SendResult
 from rebalancer.world.protection.records import Kept, body_of
 from tests.gate.hands import NOON, RULES, Post, Wire, order, quote, readings
 

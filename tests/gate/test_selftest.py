@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
+from rebalancer.brokers.protocol import DailyCloses
 from rebalancer.core.facts import Snapshot
 from rebalancer.core.rules import Rules
 from rebalancer.planning import plan
@@ -20,7 +21,6 @@ from rebalancer.session import selftest
 from rebalancer.session.selftest import PLAN_PROBES, limit_selftest
 from rebalancer.world.gate import verdict
 from rebalancer.world.gate.selftest import PROBES, gate_selftest
-from rebalancer.world.ports import DailyCloses
 from rebalancer.world.statistics import correlation_groups
 
 D = Decimal

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from rebalancer.brokers.protocol import JournalBroken, SendResult
 from rebalancer.core.decisions import Order
 from rebalancer.core.outcomes import OrderState, Outcome
 from rebalancer.observe import World
 from rebalancer.planning.settle import OrderEnd
 from rebalancer.world.gate import rearm_throttle
-from rebalancer.world.ports import JournalBroken, SendResult
 from tests.support import checker
 from tests.support.rig import Rig, held, rules
 

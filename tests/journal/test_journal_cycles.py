@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from journal_kit import RULES, WRITER, at, end, intent, run_cycle, start, told, verdict
 
+from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.core.codec import sha256
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.values import ZERO
 from rebalancer.world.journal import CycleRecord, Event, Journal, reading
-from rebalancer.world.ports import JournalBroken
 
 
 def test_a_cycle_reads_back_as_it_was_written(journal: Journal) -> None:

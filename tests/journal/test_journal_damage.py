@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from journal_kit import WRITER, at, raw, run_cycle
 
+from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.agreement import CHEAP_BYTES
 from rebalancer.world.journal.backups import check
 from rebalancer.world.journal.chain import Row, row_hash
 from rebalancer.world.journal.glance import glance
 from rebalancer.world.journal.head import HeadFile
-from rebalancer.world.ports import JournalBroken
 
 CHAINED = ("events", "documents", "claims")
 

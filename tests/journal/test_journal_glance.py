@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from journal_kit import WRITER, at, end, intent, run_cycle, start, told
 
+from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.core.outcomes import OrderState
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.glance import Glance, glance
-from rebalancer.world.ports import JournalBroken
 
 
 def told_by_the_journal(journal: Journal, account: str) -> Glance:

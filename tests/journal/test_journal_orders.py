@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from journal_kit import WRITER, at, intent, start, told
 
+from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.core.facts import Day
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import ZERO
 from rebalancer.world.journal import Journal, OrderRecord
 from rebalancer.world.journal.orders import Change, changed
-from rebalancer.world.ports import JournalBroken
 
 S = OrderState
 STATES = list(OrderState)

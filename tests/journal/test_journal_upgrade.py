@@ -11,9 +11,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from journal_kit import at
 
+from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.world.journal import Journal, glance, upgrade
 from rebalancer.world.journal.schema import metadata
-from rebalancer.world.ports import JournalBroken
 
 
 def test_the_migrations_lead_to_the_schema(journal: Journal) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.brokers.protocol import LockHeld, WorldError
 from rebalancer.core.values import utc_of
 from rebalancer.ops.run_lock import RunLock
-from rebalancer.world.ports import LockHeld, WorldError
 
 FORK = multiprocessing.get_context("fork")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.brokers.protocol import WorldError
 from rebalancer.core.rules import Reporting, Rules
 from rebalancer.ops import paths
-from rebalancer.world.ports import WorldError
 
 
 @pytest.fixture(autouse=True)

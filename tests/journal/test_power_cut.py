@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from journal_kit import run_cycle
 
+from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.world.journal import Journal
-from rebalancer.world.ports import JournalBroken
 
 pytest.importorskip("apsw")
 from tests.support.power import Operation, cut, recorded, statements_of

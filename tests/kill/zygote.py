@@ -18,11 +18,11 @@ import rebalancer.cli.run
 import rebalancer.report.files
 import rebalancer.report.text
 import rebalancer.session.execute  # noqa: F401  imported before the fork, so that each run starts at once
+from rebalancer.brokers import AlpacaBroker
+from rebalancer.brokers.protocol import SendResult
 from rebalancer.cli.main import main
 from rebalancer.session.stop import Stop
-from rebalancer.world.brokers import AlpacaBroker
 from rebalancer.world.journal import Journal
-from rebalancer.world.ports import SendResult
 
 WRITES = (
     "begin_cycle", "record_plan", "record_intents", "record_order", "record_event", "record_events", "close_cycle",

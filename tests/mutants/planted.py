@@ -85,11 +85,11 @@ MUTANTS: Final = (
     Mutant("an order with our prefix from elsewhere is ours", "world/books/orders.py", "    if unknown:\n        raise UnknownOrders", "    if False:\n        raise UnknownOrders", _RECONCILE),
     Mutant("unreadable kill switch counts as clear", "world/kill.py", '        return f"{path} cannot be read: {error.problem.removeprefix(\'cannot be read: \')}"', "        return None if error else None", "tests/cycle/test_stops_and_budgets.py"),
     # broker
-    Mutant("a timeout after sending counts as not sent", "world/brokers/sending.py", '"unknown" if silence.sent else "not_sent"', '"not_sent"', _SUBMIT),
-    Mutant("a duplicate id is a refusal", "world/brokers/refusals.py", '"unknown" if reason == "duplicate_id" else "refused"', '"refused"', _SUBMIT),
-    Mutant("a 5xx is a refusal", "world/brokers/refusals.py", "if not 400 <= status < 500 or status == 408:", "if not 400 <= status < 600 or status == 408:", _SUBMIT),
-    Mutant("only the first page is read", "world/brokers/paging.py", "if len(page) < ORDERS_A_PAGE:", "if True:", "tests/brokers/test_paging.py"),
-    Mutant("alpaca-py repeats orders by itself", "world/brokers/transport.py", "        self._retry = 0\n        self._retry_codes = []", "        self._retry_wait = 0", _SUBMIT),
-    Mutant("redirects are followed with the key", "world/brokers/transport.py", _REDIRECTS, _REDIRECTS.replace("= False", "= True").replace("return None", "return super().get_redirect_target(resp)"), "tests/brokers/test_submit_faults.py tests/brokers/test_read_faults.py"),
-    Mutant("an order list that is torn is an empty one", "world/brokers/alpaca_broker.py", "return tuple(order for order in read if order is not None)", "return tuple(order for order in list(read)[:0])", "tests/brokers"),
+    Mutant("a timeout after sending counts as not sent", "brokers/alpaca/submit.py", '"unknown" if silence.sent else "not_sent"', '"not_sent"', _SUBMIT),
+    Mutant("a duplicate id is a refusal", "brokers/alpaca/refusals.py", '"unknown" if reason == "duplicate_id" else "refused"', '"refused"', _SUBMIT),
+    Mutant("a 5xx is a refusal", "brokers/alpaca/refusals.py", "if not 400 <= status < 500 or status == 408:", "if not 400 <= status < 600 or status == 408:", _SUBMIT),
+    Mutant("only the first page is read", "brokers/alpaca/paging.py", "if len(page) < ORDERS_A_PAGE:", "if True:", "tests/brokers/test_paging.py"),
+    Mutant("alpaca-py repeats orders by itself", "brokers/alpaca/transport.py", "        self._retry = 0\n        self._retry_codes = []", "        self._retry_wait = 0", _SUBMIT),
+    Mutant("redirects are followed with the key", "brokers/alpaca/transport.py", _REDIRECTS, _REDIRECTS.replace("= False", "= True").replace("return None", "return super().get_redirect_target(resp)"), "tests/brokers/test_submit_faults.py tests/brokers/test_read_faults.py"),
+    Mutant("an order list that is torn is an empty one", "brokers/alpaca/broker.py", "return tuple(order for order in read if order is not None)", "return tuple(order for order in list(read)[:0])", "tests/brokers"),
 )  # fmt: skip

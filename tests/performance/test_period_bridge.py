@@ -10,6 +10,8 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rebalancer.brokers.protocol import Activity
+from rebalancer.brokers.protocol import Fill as BrokerFill
 from rebalancer.cli.profit_table import bridge_lines
 from rebalancer.core.values import ZERO
 from rebalancer.performance.lots import Lot, match_lots
@@ -18,8 +20,6 @@ from rebalancer.performance.records import Fill, Ledger, ShareEvent
 from rebalancer.world.books.day_books import DayBooks, Holding, InKind, Priced
 from rebalancer.world.books.tally import Tally, tally
 from rebalancer.world.ledger.closed_days import day_parts
-from rebalancer.world.ports import Activity
-from rebalancer.world.ports import Fill as BrokerFill
 
 D = Decimal
 CENT = D("0.01")

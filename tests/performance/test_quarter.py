@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
+from rebalancer.brokers.alpaca.order_reading import read_activity
 from rebalancer.core.documents import plain
 from rebalancer.core.values import ZERO
 from rebalancer.exchange.calendar import MICROS, moment_of
@@ -29,7 +30,6 @@ from rebalancer.performance.returns import daily_returns
 from rebalancer.performance.summary import summary_of
 from rebalancer.performance.trips import trips_of
 from rebalancer.world.books.activities import body_of
-from rebalancer.world.brokers.order_reading import read_activity
 from rebalancer.world.journal.records import Event
 from rebalancer.world.ledger.daily import Reading, values_of
 from rebalancer.world.ledger.movements import Movements, movements_of

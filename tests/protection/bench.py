@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from unittest.mock import patch
 
+from rebalancer.brokers.alpaca.transport import Call
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.exchange.calendar import MICROS
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.recover import recover
 from rebalancer.session.monitor import Monitor
-from rebalancer.world.brokers.transport import Call
 from rebalancer.world.protection import Keeper
 from tests.sim.host import EXPECTED, Host, Life
 from tests.sim.straight import Asked, Told

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
+from rebalancer.brokers.alpaca import client
 from rebalancer.core.facts import Signal
 from rebalancer.core.values import ZERO
 from rebalancer.cycle import CycleResult
@@ -41,7 +42,6 @@ from rebalancer.exchange.state import Behaviour
 from rebalancer.planning.protect import Guard
 from rebalancer.planning.trip import trip
 from rebalancer.session import monitor
-from rebalancer.world.brokers import asking
 from rebalancer.world.journal import Journal
 from tests.protection.bench import ProtectionHost, ProtectionVenue, Stretch, Tape, campaign_rules, resting
 from tests.protection.findings import OTHERS, POSTS, Part, document_of, standing_alerts
@@ -290,7 +290,7 @@ def run_part(seed: int, rebalances: int, lines: list[str] | None = None) -> Part
     """Run one part. `lines` receives the story, for people."""
     folder = Path(tempfile.mkdtemp(prefix="protection-", dir=MEMORY if MEMORY.is_dir() else None))
     try:
-        with without_threads(), patch.object(asking, "secrets", Chances(seed)):
+        with without_threads(), patch.object(client, "secrets", Chances(seed)):
             campaign = Campaign(seed, rebalances, folder)
             try:
                 campaign.run()

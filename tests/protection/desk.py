@@ -7,12 +7,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rebalancer.brokers import AlpacaBroker
+from rebalancer.brokers.protocol import Allowed, BrokerUnavailable, ExitPair, SendResult
 from rebalancer.core.rules import Rules
 from rebalancer.planning.protect import Guard
-from rebalancer.world.brokers import AlpacaBroker
 from rebalancer.world.journal import Journal
 from rebalancer.world.kill import KillSwitch
-from rebalancer.world.ports import Allowed, BrokerUnavailable, ExitPair, SendResult
 from rebalancer.world.protection import Keeper
 from tests.support.rig import Rig, RigClock
 

@@ -8,12 +8,12 @@ from itertools import pairwise
 
 import pytest
 
+from rebalancer.brokers.protocol import Allowed, BrokerUnavailable, ExitPair, SendResult
 from rebalancer.core.outcomes import OrderState
 from rebalancer.planning.protect import Guard
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.backups import take
 from rebalancer.world.kill import KillSwitch
-from rebalancer.world.ports import Allowed, BrokerUnavailable, ExitPair, SendResult
 from rebalancer.world.protection import Seen
 from tests.protection.desk import PAIR, Desk
 from tests.support.rig import by_hand

@@ -13,10 +13,10 @@ from typing import ClassVar
 
 import pytest
 
+from rebalancer.brokers.protocol import BrokerUnavailable
 from rebalancer.core.documents import BadDocument
 from rebalancer.settings.secrets import SECRET_NAMES, Secret, surroundings
 from rebalancer.settings.secrets.env_file import read_env_file
-from rebalancer.world.ports import BrokerUnavailable
 
 NAME = "APCA_API_KEY_ID"
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from rebalancer.brokers.protocol import BrokerClock, BrokerUnavailable, LockHeld, TradingHours
 from rebalancer.core.facts import Session as MarketSession
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Rules
@@ -21,7 +22,6 @@ from rebalancer.session.hours import Hours
 from rebalancer.session.notify import Notify
 from rebalancer.session.slots import SlotBook
 from rebalancer.session.stop import Stop
-from rebalancer.world.ports import BrokerClock, BrokerUnavailable, LockHeld, TradingHours
 
 FIRST, LAST = date(2025, 12, 1), date(2027, 2, 1)
 PUBLISHED = published_hours(FIRST, LAST)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rebalancer.brokers.protocol import BrokerUnavailable, TradingHours
 from rebalancer.core.rules import Rules
 from rebalancer.session.calendar import hours_of, narrowed, published_hours, trading_day
 from rebalancer.session.hours import Hours
-from rebalancer.world.ports import BrokerUnavailable, TradingHours
 from tests.session.simulated import PUBLISHED, at
 
 GOLDEN = {  # day: (first slot, last slot, how many); UTC, both clock changes and the half days of a year

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import pytest
 
+from rebalancer.brokers.protocol import BrokerUnavailable, CredentialsRefused, LockHeld
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Rules
 from rebalancer.session.calendar import Slot
 from rebalancer.session.stop import Stop
-from rebalancer.world.ports import BrokerUnavailable, CredentialsRefused, LockHeld
 from tests.session.simulated import Company, Machine, at
 
 DAY = "2026-11-20"

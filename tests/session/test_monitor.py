@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from rebalancer.brokers.protocol import BrokerUnavailable, ExitPair, SendResult
 from rebalancer.core.facts import Quote
 from rebalancer.core.rules import Rules
 from rebalancer.observe import World
@@ -17,7 +18,6 @@ from rebalancer.session.exits import Exit, Gone, leave
 from rebalancer.session.monitor import Monitor
 from rebalancer.world.journal import Journal
 from rebalancer.world.kill import KillSwitch
-from rebalancer.world.ports import BrokerUnavailable, ExitPair, SendResult
 from rebalancer.world.protection import Keeper
 from tests.support import checker
 from tests.support.rig import Process, Rig, by_hand, held

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from rebalancer.brokers.protocol import JournalBroken, LockHeld
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.exchange.faults.rules import faults_of
 from rebalancer.exchange.options import ExchangeOptions
@@ -23,7 +24,6 @@ from rebalancer.exchange.starter import RunningExchange, start_exchange
 from rebalancer.session.calendar import Slot
 from rebalancer.world.journal import CycleEnd, CycleStart, Journal
 from rebalancer.world.journal.glance import glance
-from rebalancer.world.ports import JournalBroken, LockHeld
 from tests.session.simulated import Company, Machine, at
 from tests.session.test_year import YEAR, expected_slots, start_of
 

@@ -11,10 +11,10 @@ from collections import Counter
 from datetime import date
 from pathlib import Path
 
+from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.glance import glance
-from rebalancer.world.ports import JournalBroken
 from tests.cli.conftest import ROOT, Command, command, project  # noqa: F401
 from tests.session.simulated import at
 from tests.session.test_year import expected_slots

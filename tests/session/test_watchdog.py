@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.brokers import Endpoints
 from rebalancer.core.documents import plain
 from rebalancer.core.rules import Rules
 from rebalancer.session.calendar import TradingDay
@@ -19,7 +20,6 @@ from rebalancer.session.setup import Setup
 from rebalancer.session.stop import Stop
 from rebalancer.session.work import AttentiveClock, SessionWork
 from rebalancer.settings import load_rules
-from rebalancer.world.brokers import Endpoints
 from tests.cycle.conftest import BASE
 from tests.performance.tradervue_server import TradervueServer
 from tests.support.rig import CREDENTIALS, Rig, rules

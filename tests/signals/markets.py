@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from rebalancer.world.ports import DailyCloses
+from rebalancer.brokers.protocol import DailyCloses
 
 LAST = date(2026, 11, 19)  # the day before the tests' today
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rebalancer.brokers.protocol import DailyCloses
 from rebalancer.core.rules import Rules
-from rebalancer.world.ports import DailyCloses
 from rebalancer.world.signals import sample_signals
 from rebalancer.world.signals.sample import DAYS_MIN
 from tests.signals.files import NOW

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.brokers.protocol import SignalSource
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.facts import Signal
-from rebalancer.world.ports import SignalSource
 from rebalancer.world.signals import CombinedSignals, FileSignals, JournalSignals, SampleSignals, sample_signals
 from tests.signals.files import NOW, write
 from tests.signals.markets import market

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
 
+from rebalancer.brokers.alpaca import client
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Rules
@@ -30,7 +31,6 @@ from rebalancer.exchange.errors import ApiError
 from rebalancer.planning.judge import LOSS_LIMITS
 from rebalancer.world.books.acceptance import accept_books
 from rebalancer.world.books.latches import rearm
-from rebalancer.world.brokers import asking
 from rebalancer.world.gate import rearm_throttle
 from rebalancer.world.journal import Journal
 from tests.sim import checker
@@ -62,7 +62,7 @@ def run_seed(seed: int, scenario: Scenario | None = None) -> Report:
     """Run one history from its seed."""
     folder = Path(tempfile.mkdtemp(prefix="sim-", dir=MEMORY if MEMORY.is_dir() else None))
     try:
-        with without_threads(), patch.object(asking, "secrets", Chances(seed)):
+        with without_threads(), patch.object(client, "secrets", Chances(seed)):
             history = History(scenario or scenario_of(seed), folder)
             try:
                 history.run()

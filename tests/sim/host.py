@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rebalancer.brokers import AlpacaBroker
+from rebalancer.brokers.protocol import BrokerUnavailable, CredentialsRefused, JournalBroken, LockHeld, WrongAccount
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import CycleOutcome
@@ -21,11 +23,9 @@ from rebalancer.observe import World
 from rebalancer.ops.clock import one_by_one
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.recover import recover
-from rebalancer.world.brokers import AlpacaBroker
 from rebalancer.world.desk import LiveDesk
 from rebalancer.world.journal import Journal
 from rebalancer.world.kill import FILE_NAME, KillSwitch, write_halt
-from rebalancer.world.ports import BrokerUnavailable, CredentialsRefused, JournalBroken, LockHeld, WrongAccount
 from rebalancer.world.reference import Reference
 from tests.sim.straight import straight_broker
 from tests.sim.venue import Venue

@@ -17,9 +17,9 @@ from requests.structures import CaseInsensitiveDict
 from starlette import routing
 from starlette.types import ASGIApp, Message
 
+from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints
+from rebalancer.brokers.alpaca.transport import AlpacaClient, Call, _ExactResponse
 from rebalancer.core.rules import Broker as BrokerRules
-from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints
-from rebalancer.world.brokers.transport import AlpacaClient, Call, _ExactResponse
 
 URL = "http://127.0.0.1:9"  # never connected to
 CREDENTIALS = Credentials("PKSIM", "sim-secret")

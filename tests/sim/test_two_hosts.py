@@ -18,11 +18,11 @@ from unittest.mock import patch
 
 import pytest
 
+from rebalancer.brokers.alpaca import client
 from rebalancer.core.facts import Signal
 from rebalancer.core.rules import Rules
 from rebalancer.cycle import CycleResult
 from rebalancer.exchange.state import Behaviour
-from rebalancer.world.brokers import asking
 from rebalancer.world.journal import Journal
 from tests.sim.draws import Chances, stream
 from tests.sim.host import Host
@@ -107,7 +107,7 @@ def exceeded(venue: Venue) -> list[str]:
 @pytest.mark.parametrize("alike", [True, False])
 @pytest.mark.parametrize("seed", range(1, 9))
 def test_no_order_twice_no_cap_exceeded_and_both_say_so(seed: int, alike: bool, folder: Path) -> None:
-    with without_threads(), patch.object(asking, "secrets", Chances(seed)):
+    with without_threads(), patch.object(client, "secrets", Chances(seed)):
         pair = Pair(seed, folder, (0.01, 0.4)[seed % 2])
         try:
             for number in range(4):

@@ -10,9 +10,9 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from rebalancer.brokers import AlpacaBroker
+from rebalancer.brokers.protocol import Allowed, BrokerUnavailable, SendResult
 from rebalancer.core.decisions import Order
-from rebalancer.world.brokers import AlpacaBroker
-from rebalancer.world.ports import Allowed, BrokerUnavailable, SendResult
 
 READS = ("account", "positions", "orders", "quotes", "clock", "instruments", "daily_closes", "find_order", "activities")
 WRITES = ("begin_cycle", "record_plan", "record_intents", "record_order", "record_event", "close_cycle")

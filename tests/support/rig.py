@@ -15,6 +15,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints, ReadOnlyBroker
+from rebalancer.brokers.protocol import BrokerOrder, Position
 from rebalancer.core.decisions import Order
 from rebalancer.core.facts import Signal
 from rebalancer.core.rules import Rules
@@ -24,11 +26,9 @@ from rebalancer.exchange.starter import RunningExchange, start_exchange
 from rebalancer.observe import World
 from rebalancer.ops.clock import one_by_one
 from rebalancer.recover import recover
-from rebalancer.world.brokers import AlpacaBroker, Credentials, Endpoints, ReadOnlyBroker
 from rebalancer.world.desk import DryDesk, LiveDesk
 from rebalancer.world.journal import Journal
 from rebalancer.world.kill import KillSwitch
-from rebalancer.world.ports import BrokerOrder, Position
 from rebalancer.world.reference import Reference
 from rebalancer.world.sectors import SectorRow
 from tests.support.faults import READS, WRITES, Fault, FaultyBroker, Trip, Tripped

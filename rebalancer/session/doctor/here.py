@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
+from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.ops.disk import fix_of, free_words
 from rebalancer.session.doctor.channels import check_channels
 from rebalancer.session.doctor.findings import Finding, fail, ok, warn
@@ -20,7 +21,6 @@ from rebalancer.session.setup import Setup, banner
 from rebalancer.settings.secrets.env_file import env_file_path
 from rebalancer.world.journal import Journal
 from rebalancer.world.kill import halt_reason
-from rebalancer.world.ports import JournalBroken
 
 PACKAGES: Final = ("alpaca-py", "apscheduler", "jinja2", "pandas", "pandas-market-calendars", "pyyaml", "sqlalchemy")
 TIMER: Final = "paper-trading-session.timer"

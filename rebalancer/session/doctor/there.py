@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from rebalancer.brokers import AlpacaBroker
+from rebalancer.brokers.protocol import BrokerUnavailable, CredentialsRefused, WrongAccount
 from rebalancer.session.calendar import day_in_new_york, published_hours
 from rebalancer.session.doctor.channels import check_channels_there
 from rebalancer.session.doctor.findings import Finding, fail, ok, warn
 from rebalancer.session.preflight import clock_problem
 from rebalancer.session.setup import Setup
-from rebalancer.world.brokers import AlpacaBroker
-from rebalancer.world.ports import BrokerUnavailable, CredentialsRefused, WrongAccount
 
 NOT_PERMITTED, UNAVAILABLE = 77, 69
 SAMPLE = "SPY"  # a name that every feed has

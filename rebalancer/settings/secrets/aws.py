@@ -10,9 +10,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from rebalancer.brokers.protocol import BrokerUnavailable
 from rebalancer.core.documents import BadDocument
 from rebalancer.settings.secrets.secret import SECRET_NAMES
-from rebalancer.world.ports import BrokerUnavailable
 
 VARIABLE: Final = "REBALANCER_AWS_SECRET"
 CONNECT_SECONDS: Final = 3

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from rebalancer.brokers.protocol import LockHeld
 from rebalancer.core.rules import Alerts
 from rebalancer.core.values import time_text
 from rebalancer.ops.clock import Clock
@@ -23,7 +24,6 @@ from rebalancer.world.alerts.recalled import still_to_tell
 from rebalancer.world.alerts.waiting import Batch, due, pause_after
 from rebalancer.world.journal import Journal
 from rebalancer.world.journal.records import Event
-from rebalancer.world.ports import LockHeld
 
 LOG: Final = logging.getLogger("rebalancer.world.alerts.outbox")
 LOCK_NAME: Final = "alerts.lock"

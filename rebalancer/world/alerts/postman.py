@@ -12,11 +12,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Final
 
+from rebalancer.brokers.protocol import WorldError
 from rebalancer.ops.clock import Clock
 from rebalancer.world.alerts.channel import NotDelivered
 from rebalancer.world.alerts.heartbeat import Heartbeat
 from rebalancer.world.alerts.outbox import Outbox, Pass
-from rebalancer.world.ports import WorldError
 
 LOG: Final = logging.getLogger("rebalancer.world.alerts.postman")
 POLL_SECONDS: Final = 5.0

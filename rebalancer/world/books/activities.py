@@ -13,12 +13,12 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from rebalancer.brokers.protocol import Activity, Fill, ReadBroker
 from rebalancer.core.facts import Explanation
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.values import decimal_of, time_text
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import DRY_RUN
-from rebalancer.world.ports import Activity, Fill, ReadBroker
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
 LOOK_BACK_FIRST: Final = timedelta(days=10)

@@ -17,6 +17,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from rebalancer.brokers.protocol import Activity, BrokerUnavailable, Fill, ReadBroker, WrongAccount
 from rebalancer.core.codec import stored_snapshot
 from rebalancer.core.facts import Account, Position
 from rebalancer.core.values import CENT, ZERO, text_of
@@ -37,7 +38,6 @@ from rebalancer.world.books.day_books import DayBooks, Difference, Holding, body
 from rebalancer.world.books.tally import Tally, tally
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.journal.records import OrderRecord
-from rebalancer.world.ports import Activity, BrokerUnavailable, Fill, ReadBroker, WrongAccount
 
 COIN_FEE_MOST: Final = Decimal("0.003")  # of coins bought or dollars received: 0.25 % and rounding
 READINGS: Final = 3

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from rebalancer.brokers.protocol import Broker, ExitPair, JournalBroken, SendResult
 from rebalancer.core.decisions import Order
 from rebalancer.core.rules import Rules
 from rebalancer.world.gate.attempts import Attempt, counted, midnight, read_attempts
@@ -33,7 +34,6 @@ from rebalancer.world.gate.throttle import latch_throttle, latched_because
 from rebalancer.world.gate.verdict import refuse
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.kill import KillSwitch
-from rebalancer.world.ports import Broker, ExitPair, JournalBroken, SendResult
 
 PAIR_READING_LASTS: Final = timedelta(seconds=5)  # many pairs leave one after the other: one reading serves some
 

@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from rebalancer.brokers.protocol import ExitPair
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of
 from rebalancer.world.gate.case import Refusal
 from rebalancer.world.gate.guards import MINUTE, ORDERS_PER_MINUTE
 from rebalancer.world.gate.readings import is_good, quote_fault, within
 from rebalancer.world.gate.resting import PairAttempt, PairReading
-from rebalancer.world.ports import ExitPair
 
 
 class PairCase(NamedTuple):

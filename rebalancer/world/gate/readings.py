@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from rebalancer.brokers.protocol import BrokerOrder, ReadBroker
 from rebalancer.core.facts import OpenOrder, Position, Quote, Session, Snapshot, coins
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Quotes, Rules
 from rebalancer.core.values import ZERO, is_pair
-from rebalancer.world.ports import BrokerOrder, ReadBroker
 
 # What the broker lets a market order pay at most (Alpaca, market order collars): 4 % above the ask below 50 USD and for
 # shorts, 2.5 % from there on, 2 % for coins.

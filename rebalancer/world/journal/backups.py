@@ -17,13 +17,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from rebalancer.brokers.protocol import JournalBroken, LockHeld
 from rebalancer.core.input_file import read_start
 from rebalancer.core.values import utc
 from rebalancer.ops.disk import free_bytes, free_words
 from rebalancer.world.journal.filesystem import refuse_irregular_journal
 from rebalancer.world.journal.head import HeadFile
 from rebalancer.world.journal.journal import Journal
-from rebalancer.world.ports import JournalBroken, LockHeld
 
 FOLDER: Final = "backups"  # beside the journal
 KEEP: Final = 14

@@ -11,9 +11,9 @@ import json
 from datetime import datetime
 from typing import Final, Literal, NamedTuple, get_args
 
+from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.core.values import utc, utc_of
 from rebalancer.world.journal.records import Event
-from rebalancer.world.ports import JournalBroken
 
 GENESIS: Final = "0" * 64  # what the first row calls its predecessor's hash
 

@@ -7,9 +7,9 @@ import zlib
 
 from sqlalchemy import Connection, select
 
+from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.core.codec import sha256
 from rebalancer.world.journal.schema import documents
-from rebalancer.world.ports import JournalBroken
 
 
 def store_text(connection: Connection, text: str) -> str:

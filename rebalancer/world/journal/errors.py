@@ -6,8 +6,8 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+from rebalancer.brokers.protocol import JournalBroken, JournalLocked
 from rebalancer.ops.disk import free_bytes, free_words
-from rebalancer.world.ports import JournalBroken, JournalLocked
 
 # SQLite's primary result codes, each with what happened and what a person can do.
 _WORDS: Final = {

@@ -8,8 +8,8 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.ops.disk import FULL, fix_of, unwritable
-from rebalancer.world.ports import JournalBroken
 
 _REMOTE: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "ncpfs", "vboxsf", "virtiofs"}

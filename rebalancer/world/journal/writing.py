@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import select
 
+from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.core.codec import sha256
 from rebalancer.core.decisions import Verdict
 from rebalancer.core.outcomes import CycleOutcome, OrderState
@@ -19,7 +20,6 @@ from rebalancer.world.journal.orders import Change, changed, reopens
 from rebalancer.world.journal.records import NO_CYCLE, CycleEnd, CycleStart, Event, Intent, OrderRecord
 from rebalancer.world.journal.schema import claims, events
 from rebalancer.world.journal.store import Writing
-from rebalancer.world.ports import JournalBroken
 
 _c = events.c
 _CAN_BE_CARRIED: Final = frozenset({OrderState.OPEN, OrderState.UNKNOWN})

@@ -7,9 +7,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
+from rebalancer.brokers.protocol import BrokerOrder
 from rebalancer.core.facts import OpenOrder
 from rebalancer.planning.protect import Guard
-from rebalancer.world.ports import BrokerOrder
 from rebalancer.world.protection.records import Kept
 
 

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from rebalancer.brokers.protocol import Broker, BrokerOrder, BrokerUnavailable, CredentialsRefused
 from rebalancer.core.facts import OpenOrder
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, is_pair, shares_toward_zero, text_of
@@ -23,12 +24,6 @@ from rebalancer.planning.protect import Guard
 from rebalancer.world.gate import Gate
 from rebalancer.world.journal.journal import Journal
 from rebalancer.world.kill import KillSwitch
-from rebalancer.world.ports import (
-    Broker,
-    BrokerOrder,
-    BrokerUnavailable,
-    CredentialsRefused,
-)
 from rebalancer.world.protection.asked import Seen
 from rebalancer.world.protection.gaps import gap_rows, late_rows
 from rebalancer.world.protection.lost import note_lost
@@ -58,7 +53,7 @@ WAIT_FIRST_SECONDS: Final = 0.05
 WAIT_MOST_SECONDS: Final = 1.0
 PAUSE_MOST_SECONDS: Final = 300.0
 GATE: Final = "gate:"  # how the reason of a refusal by the gate begins; the limit's name follows
-DAY_ONLY: Final = "day_only"  # the broker's reason; see `world/brokers/refusals.py`
+DAY_ONLY: Final = "day_only"  # the broker's reason; see `brokers/alpaca/refusals.py`
 TOLD_LOOK_BACK: Final = 50
 NEEDS_A_PERSON: Final = frozenset({"gate:form", "gate:intent", "gate:journal", "gate:throttle"})
 NOTHING_TOLD: Final = (BrokerUnavailable, CredentialsRefused)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
+from rebalancer.brokers.protocol import BrokerOrder, ReadBroker
 from rebalancer.core.values import ZERO, is_pair
 from rebalancer.world.books.acceptance import ACCEPTED, NOBODY
 from rebalancer.world.journal.backups import RESTORED
 from rebalancer.world.journal.journal import Journal
-from rebalancer.world.ports import BrokerOrder, ReadBroker
 from rebalancer.world.protection.gaps import Row
 from rebalancer.world.protection.records import EARLIER_MAX, KIND, PAIR_PREFIX, Gone, Kept, body_of, pair_id
 

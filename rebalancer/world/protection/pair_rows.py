@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rebalancer.world.ports import BrokerOrder, BrokerUnavailable, ReadBroker
+from rebalancer.brokers.protocol import BrokerOrder, BrokerUnavailable, ReadBroker
 
 
 def pair_rows(broker: ReadBroker, ids: Sequence[str], listed: Mapping[str, BrokerOrder]) -> list[BrokerOrder]:

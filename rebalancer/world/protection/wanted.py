@@ -6,10 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from rebalancer.brokers.protocol import ExitPair
 from rebalancer.core.facts import OpenOrder
 from rebalancer.core.values import ZERO, Side, shares_toward_zero
 from rebalancer.planning.protect import Guard
-from rebalancer.world.ports import ExitPair
 from rebalancer.world.protection.records import Kept, next_number, pair_id
 
 ONE_SHARE: Final = Decimal(1)

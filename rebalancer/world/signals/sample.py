@@ -22,9 +22,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from rebalancer.brokers.protocol import DailyCloses
 from rebalancer.core.facts import Signal
 from rebalancer.core.values import utc
-from rebalancer.world.ports import DailyCloses
 from rebalancer.world.signals.row import computed_id
 
 SOURCE: Final = "sample"

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+from rebalancer.brokers.protocol import DailyCloses, SignalSource
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.facts import Signal
 from rebalancer.ops.files import is_absent
-from rebalancer.world.ports import DailyCloses, SignalSource
 from rebalancer.world.signals.reading import read_all
 from rebalancer.world.signals.sample import sample_signals
 

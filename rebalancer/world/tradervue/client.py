@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from rebalancer import __version__
+from rebalancer.brokers.protocol import WorldError
 from rebalancer.ops.clock import Clock
-from rebalancer.world.ports import WorldError
 
 PATH: Final = "/api/v1/imports"
 RETRY_AFTER_MOST: Final = 300.0  # seconds: one who asks for more is asked again next time
@@ -114,7 +114,7 @@ class Tradervue:
         import requests
         import urllib3
 
-        from rebalancer.world.brokers.transport import Call, DeadlineSession
+        from rebalancer.brokers.alpaca.transport import Call, DeadlineSession
 
         self._clock.wait(max(self._next_at - self._clock.monotonic(), 0.0))
         self._next_at = self._clock.monotonic() + PAUSE_SECONDS

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.brokers import Endpoints
 from rebalancer.session.calendar import TradingDay
 from rebalancer.session.end_of_day import is_closed
 from rebalancer.session.execute import Connection
@@ -16,7 +17,6 @@ from rebalancer.session.setup import Setup
 from rebalancer.session.stop import Stop
 from rebalancer.session.work import SessionWork
 from rebalancer.settings import load_rules
-from rebalancer.world.brokers import Endpoints
 from tests.cycle.conftest import BASE
 from tests.support.rig import CREDENTIALS, Rig, rules
 

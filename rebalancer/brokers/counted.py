@@ -7,9 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from rebalancer.core.decisions import Order
-from rebalancer.core.facts import Account, Instrument, Position, Quote
-from rebalancer.world.ports import (
+from rebalancer.brokers.protocol import (
     Activity,
     Allowed,
     Broker,
@@ -20,6 +18,8 @@ from rebalancer.world.ports import (
     Fill,
     SendResult,
 )
+from rebalancer.core.decisions import Order
+from rebalancer.core.facts import Account, Instrument, Position, Quote
 
 
 class CountedBroker:

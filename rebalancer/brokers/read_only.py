@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from rebalancer.brokers.protocol import Activity, BrokerClock, BrokerOrder, DailyCloses, Fill, ReadBroker
 from rebalancer.core.facts import Account, Instrument, Position, Quote
-from rebalancer.world.ports import Activity, BrokerClock, BrokerOrder, DailyCloses, Fill, ReadBroker
 
 
 class ReadOnlyBroker:

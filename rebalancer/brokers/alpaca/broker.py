@@ -8,21 +8,17 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Final
 
-from rebalancer.core.decisions import Order
-from rebalancer.core.facts import Account, AssetClass, Instrument, Position, Quote
-from rebalancer.core.rules import Broker as BrokerRules
-from rebalancer.ops.clock import seconds_since_boot
-from rebalancer.world.brokers.account_reading import read_account, read_calendar, read_clock, read_positions
-from rebalancer.world.brokers.answers import Refused
-from rebalancer.world.brokers.asking import Asking
-from rebalancer.world.brokers.endpoints import Credentials, Endpoints, refuse_live
-from rebalancer.world.brokers.fields import Unreadable, table, understood
-from rebalancer.world.brokers.market_asking import ask_daily_closes, ask_quotes
-from rebalancer.world.brokers.market_reading import read_instruments
-from rebalancer.world.brokers.order_reading import read_activity, read_order
-from rebalancer.world.brokers.paging import activity_rows, order_rows
-from rebalancer.world.brokers.sending import send_order, send_pair
-from rebalancer.world.ports import (
+from rebalancer.brokers.alpaca.account_reading import read_account, read_calendar, read_clock, read_positions
+from rebalancer.brokers.alpaca.answers import Refused
+from rebalancer.brokers.alpaca.client import Asking
+from rebalancer.brokers.alpaca.fields import Unreadable, table, understood
+from rebalancer.brokers.alpaca.market_client import ask_daily_closes, ask_quotes
+from rebalancer.brokers.alpaca.market_reading import read_instruments
+from rebalancer.brokers.alpaca.order_reading import read_activity, read_order
+from rebalancer.brokers.alpaca.paging import activity_rows, order_rows
+from rebalancer.brokers.alpaca.submit import send_order, send_pair
+from rebalancer.brokers.endpoints import Credentials, Endpoints, refuse_live
+from rebalancer.brokers.protocol import (
     Activity,
     Allowed,
     BrokerClock,
@@ -34,6 +30,10 @@ from rebalancer.world.ports import (
     TradingHours,
     WrongAccount,
 )
+from rebalancer.core.decisions import Order
+from rebalancer.core.facts import Account, AssetClass, Instrument, Position, Quote
+from rebalancer.core.rules import Broker as BrokerRules
+from rebalancer.ops.clock import seconds_since_boot
 
 _ORDER_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _NOT_FOUND: Final = 40410000

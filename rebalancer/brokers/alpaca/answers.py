@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from rebalancer.world.brokers.refusals import error_body, plain_words
-from rebalancer.world.ports import BrokerUnavailable, CredentialsRefused
+from rebalancer.brokers.alpaca.refusals import error_body, plain_words
+from rebalancer.brokers.protocol import BrokerUnavailable, CredentialsRefused
 
 if TYPE_CHECKING:
-    from rebalancer.world.brokers.transport import Call
+    from rebalancer.brokers.alpaca.transport import Call
 
 _ERRNO: Final = re.compile(r"\[Errno [^\]]*\] ([A-Za-z][A-Za-z ,-]*)")
 _WORDS: Final = {

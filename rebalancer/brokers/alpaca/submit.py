@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
+from rebalancer.brokers.alpaca.answers import Answer, NoAnswer
+from rebalancer.brokers.alpaca.client import Asking
+from rebalancer.brokers.alpaca.fields import Unreadable, table
+from rebalancer.brokers.alpaca.order_reading import read_order
+from rebalancer.brokers.alpaca.refusals import refusal_of
+from rebalancer.brokers.protocol import Allowed, BrokerOrder, ExitPair, SendResult
 from rebalancer.core.decisions import Order
 from rebalancer.core.values import text_of
-from rebalancer.world.brokers.answers import Answer, NoAnswer
-from rebalancer.world.brokers.asking import Asking
-from rebalancer.world.brokers.fields import Unreadable, table
-from rebalancer.world.brokers.order_reading import read_order
-from rebalancer.world.brokers.refusals import refusal_of
-from rebalancer.world.ports import Allowed, BrokerOrder, ExitPair, SendResult
 
 CLIENT_ORDER_ID_LENGTH_MAX: Final = 48
 _MAGNITUDE_MAX: Final = Decimal(10) ** 12  # beyond it a number is a mistake; infinity is beyond it too

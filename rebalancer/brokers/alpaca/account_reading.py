@@ -8,9 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from rebalancer.core.facts import Account, Position, Session
-from rebalancer.core.values import ZERO
-from rebalancer.world.brokers.fields import (
+from rebalancer.brokers.alpaca.fields import (
     Unreadable,
     asset_class,
     day,
@@ -25,7 +23,9 @@ from rebalancer.world.brokers.fields import (
     text,
     words,
 )
-from rebalancer.world.ports import BrokerClock, TradingHours
+from rebalancer.brokers.protocol import BrokerClock, TradingHours
+from rebalancer.core.facts import Account, Position, Session
+from rebalancer.core.values import ZERO
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
 CORE_OPEN: Final = time(9, 30)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from rebalancer.brokers.alpaca.client import Asking
+from rebalancer.brokers.alpaca.fields import Unreadable, maybe_moment, moment, rows, text
 from rebalancer.core.values import time_text
-from rebalancer.world.brokers.asking import Asking
-from rebalancer.world.brokers.fields import Unreadable, maybe_moment, moment, rows, text
 
 ORDERS_A_PAGE: Final = 500
 ACTIVITIES_A_PAGE: Final = 100

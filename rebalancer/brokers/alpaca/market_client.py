@@ -9,14 +9,14 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote_plus
 
+from rebalancer.brokers.alpaca.account_reading import NEW_YORK
+from rebalancer.brokers.alpaca.answers import Refused
+from rebalancer.brokers.alpaca.client import Asking
+from rebalancer.brokers.alpaca.fields import Unreadable, table
+from rebalancer.brokers.alpaca.market_reading import read_bars, read_quote
+from rebalancer.brokers.protocol import BrokerUnavailable, DailyCloses, DayBar
 from rebalancer.core.facts import AssetClass, Quote
 from rebalancer.core.values import is_pair, symbol_of
-from rebalancer.world.brokers.account_reading import NEW_YORK
-from rebalancer.world.brokers.answers import Refused
-from rebalancer.world.brokers.asking import Asking
-from rebalancer.world.brokers.fields import Unreadable, table
-from rebalancer.world.brokers.market_reading import read_bars, read_quote
-from rebalancer.world.ports import BrokerUnavailable, DailyCloses, DayBar
 
 URL_LENGTH_MAX: Final = 12_000
 BARS_A_PAGE: Final = 10_000

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
+from rebalancer.brokers.protocol import CredentialsRefused, WorldError
 from rebalancer.ops.logs.redact import learn, redact
-from rebalancer.world.ports import CredentialsRefused, WorldError
 
 PAPER_URL: Final = "https://paper-api.alpaca.markets"
 _LIVE_HOST: Final = "api.alpaca.markets"

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from rebalancer.core.outcomes import OrderState
-from rebalancer.core.values import ZERO, Side
-from rebalancer.world.brokers.fields import (
+from rebalancer.brokers.alpaca.fields import (
     Unreadable,
     asset_class,
     day,
@@ -21,7 +19,9 @@ from rebalancer.world.brokers.fields import (
     text,
     words,
 )
-from rebalancer.world.ports import Activity, BrokerOrder, Fill
+from rebalancer.brokers.protocol import Activity, BrokerOrder, Fill
+from rebalancer.core.outcomes import OrderState
+from rebalancer.core.values import ZERO, Side
 
 _STATES: Final = {
     "new": OrderState.OPEN,

@@ -9,17 +9,17 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from rebalancer.brokers.alpaca.answers import Answer, NoAnswer, silence_of, trouble_of, whole_of
+from rebalancer.brokers.alpaca.rate_limit import WINDOW_SECONDS, Pacer
+from rebalancer.brokers.broker_time import BrokerTime
+from rebalancer.brokers.endpoints import Credentials, Endpoints
+from rebalancer.brokers.protocol import BrokerUnavailable
+from rebalancer.brokers.request_metrics import Traffic
 from rebalancer.core.rules import Broker as BrokerRules
 from rebalancer.ops.logs.context import LogEvent, note
-from rebalancer.world.brokers.answers import Answer, NoAnswer, silence_of, trouble_of, whole_of
-from rebalancer.world.brokers.broker_time import BrokerTime
-from rebalancer.world.brokers.endpoints import Credentials, Endpoints
-from rebalancer.world.brokers.pacing import WINDOW_SECONDS, Pacer
-from rebalancer.world.ports import BrokerUnavailable
-from rebalancer.world.traffic import Traffic
 
 if TYPE_CHECKING:
-    from rebalancer.world.brokers.transport import AlpacaClient, Call
+    from rebalancer.brokers.alpaca.transport import AlpacaClient, Call
 
 LOG: Final = logging.getLogger("rebalancer.world.brokers.asking")
 ATTEMPTS_MAX: Final = 6
@@ -117,7 +117,7 @@ class Asking:
         import urllib3
         from alpaca.common.exceptions import APIError
 
-        from rebalancer.world.brokers.transport import Call, Withheld
+        from rebalancer.brokers.alpaca.transport import Call, Withheld
 
         rules = self._rules
         began = self._monotonic()
@@ -152,7 +152,7 @@ class Asking:
     def _client(self) -> AlpacaClient:
         client: AlpacaClient | None = getattr(self._local, "client", None)
         if client is None:
-            from rebalancer.world.brokers.transport import AlpacaClient
+            from rebalancer.brokers.alpaca.transport import AlpacaClient
 
             client = AlpacaClient(self._credentials, self._endpoints.trading_url, self._monotonic)
             with self._lock:

@@ -3,9 +3,9 @@
 Importing this package imports neither `requests` nor alpaca-py: the first call to the broker does.
 """
 
-from rebalancer.world.brokers.alpaca_broker import AlpacaBroker
-from rebalancer.world.brokers.endpoints import PAPER_URL, Credentials, Endpoints, is_loopback
-from rebalancer.world.brokers.order_reading import state_of
-from rebalancer.world.brokers.read_only import ReadOnlyBroker
+from rebalancer.brokers.alpaca.broker import AlpacaBroker
+from rebalancer.brokers.alpaca.order_reading import state_of
+from rebalancer.brokers.endpoints import PAPER_URL, Credentials, Endpoints, is_loopback
+from rebalancer.brokers.read_only import ReadOnlyBroker
 
 __all__ = ["PAPER_URL", "AlpacaBroker", "Credentials", "Endpoints", "ReadOnlyBroker", "is_loopback", "state_of"]

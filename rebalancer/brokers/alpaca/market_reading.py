@@ -8,20 +8,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from rebalancer.brokers.alpaca.account_reading import NEW_YORK
+from rebalancer.brokers.alpaca.fields import Unreadable, flag, maybe_moment, maybe_number, moment, rows, table, words
+from rebalancer.brokers.protocol import DayBar
 from rebalancer.core.facts import AssetClass, Instrument, Quote
 from rebalancer.core.values import CENT, symbol_of
-from rebalancer.world.brokers.account_reading import NEW_YORK
-from rebalancer.world.brokers.fields import (
-    Unreadable,
-    flag,
-    maybe_moment,
-    maybe_number,
-    moment,
-    rows,
-    table,
-    words,
-)
-from rebalancer.world.ports import DayBar
 
 _ONE: Final = Decimal(1)
 

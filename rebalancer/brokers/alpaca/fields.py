@@ -13,9 +13,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from rebalancer.brokers.protocol import BrokerUnavailable
 from rebalancer.core.facts import AssetClass
 from rebalancer.core.values import decimal_of, symbol_of, utc_of
-from rebalancer.world.ports import BrokerUnavailable
 
 # Classes that exist at Alpaca and that this program does not trade.
 FOREIGN_CLASSES: Final = frozenset(
