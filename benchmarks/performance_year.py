@@ -31,13 +31,13 @@ from rebalancer.core.facts import Account, Instrument, Quote, Session, Signal, S
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import CENT, ZERO
+from rebalancer.journal import Journal
+from rebalancer.journal.records import CycleEnd, CycleStart, Intent
 from rebalancer.session.calendar import published_hours
 from rebalancer.session.setup import load_setup
 from rebalancer.world.books.activities import body_of
 from rebalancer.world.books.day_books import DayBooks, Holding, Priced, body_of_day
 from rebalancer.world.books.tally import tally
-from rebalancer.world.journal import Journal
-from rebalancer.world.journal.records import CycleEnd, CycleStart, Intent
 
 LENGTHS = {"month": 21, "quarter": 63, "year": 252}
 TRADES, SYMBOLS = 10, tuple(f"S{n:02}" for n in range(50))

@@ -27,6 +27,7 @@ from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of, time_text
 from rebalancer.guard import put_up, take_down, tell_bare
+from rebalancer.journal.records import CycleEnd, CycleStart
 from rebalancer.observe import Observation, World, observe
 from rebalancer.ops.logs.context import LogEvent, bound, note
 from rebalancer.planning import plan, sentence
@@ -42,7 +43,6 @@ from rebalancer.world.cycle_stats import CycleStats, Row, measured
 from rebalancer.world.desk import traded
 from rebalancer.world.desk_afloat import calling_off
 from rebalancer.world.desk_watch import NOTHING_TOLD
-from rebalancer.world.journal.records import CycleEnd, CycleStart
 
 LOG: Final = logging.getLogger("rebalancer.cycle")
 LOSS_OUTCOMES: Final = frozenset(outcome for _, outcome, _ in LOSS_LIMITS)

@@ -16,6 +16,8 @@ from rebalancer.brokers.request_metrics import Traffic
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.facts import Position, Signal, Snapshot
 from rebalancer.core.values import ZERO
+from rebalancer.journal.journal import Journal
+from rebalancer.journal.records import CycleEnd
 from rebalancer.ops.clock import Clock
 from rebalancer.planning.doubt import doubt
 from rebalancer.planning.reconcile import differences
@@ -27,8 +29,6 @@ from rebalancer.world.books.flows import cash_has_jumped, close_before, known_fl
 from rebalancer.world.books.latches import latched_since
 from rebalancer.world.books.orders import ended_orders, explanations, late_orders, open_orders, works
 from rebalancer.world.desk import Desk
-from rebalancer.world.journal.journal import Journal
-from rebalancer.world.journal.records import CycleEnd
 from rebalancer.world.kill import KillSwitch
 from rebalancer.world.protection import NoProtection, Protection, Seen
 from rebalancer.world.reference import Reference, day_start, open_session

@@ -21,6 +21,7 @@ from rebalancer.core.facts import Snapshot
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
+from rebalancer.journal.records import CycleEnd, CycleRecord, CycleStart, OrderRecord
 from rebalancer.observe import World
 from rebalancer.planning.settle import OrderEnd, settle
 from rebalancer.world.books.adoption import (
@@ -36,7 +37,6 @@ from rebalancer.world.books.adoption import (
 )
 from rebalancer.world.desk_alerts import tell_another_program
 from rebalancer.world.desk_watch import refuse_another
-from rebalancer.world.journal.records import CycleEnd, CycleRecord, CycleStart, OrderRecord
 
 WAIT_STEP_SECONDS: Final = 0.25
 

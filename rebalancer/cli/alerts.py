@@ -16,12 +16,12 @@ TONES: Final = {"warning": "warn", "action": "bad"}
 
 def show_alerts(config: Sequence[Path] | None, *, limit: int, as_json: bool, colour: bool = True) -> int:
     """List the newest alerts, newest first, each with what became of it on every channel."""
+    from rebalancer.journal import Journal
     from rebalancer.report.columns import paint, wrap
     from rebalancer.report.visible import visible
     from rebalancer.session.alerting import delivery_states
     from rebalancer.session.setup import load_setup
     from rebalancer.world.alerts import configured
-    from rebalancer.world.journal import Journal
 
     setup = load_setup(config)
     found = configured(setup.rules.alerts, setup.environ)

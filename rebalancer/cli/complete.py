@@ -10,8 +10,8 @@ from typing import Final
 from urllib.parse import quote
 
 from rebalancer.brokers.protocol import WorldError
+from rebalancer.journal.filesystem import refuse_irregular_journal
 from rebalancer.ops.paths import JOURNAL_NAME, state_directory
-from rebalancer.world.journal.filesystem import refuse_irregular_journal
 
 SYMBOLS: Final = (
     "SELECT DISTINCT json_extract(body, '$.symbol') AS said FROM events WHERE kind = 'order_intended' ORDER BY said"

@@ -13,13 +13,13 @@ from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.cli.exits import Exit
 
 if TYPE_CHECKING:
-    from rebalancer.world.journal.backups import Checked
+    from rebalancer.journal.backups import Checked
 
 
 def back_up(config: Sequence[Path] | None, *, to: Path | None, keep: int, as_json: bool) -> int:
     """Copy the journal, verify the copy, keep the newest ones. A session may run meanwhile."""
+    from rebalancer.journal.backups import FOLDER, take
     from rebalancer.session.setup import load_setup
-    from rebalancer.world.journal.backups import FOLDER, take
 
     setup = load_setup(config)
     if not setup.journal.exists():
@@ -44,8 +44,8 @@ def back_up(config: Sequence[Path] | None, *, to: Path | None, keep: int, as_jso
 
 def check_file(config: Sequence[Path] | None, file: Path | None, *, as_json: bool) -> int:
     """Read a whole journal and say what it is: the one in use, or a copy. Raises JournalBroken with what is wrong."""
+    from rebalancer.journal.backups import check
     from rebalancer.session.setup import load_setup
-    from rebalancer.world.journal.backups import check
 
     setup = load_setup(config)
     path = setup.journal if file is None else file.absolute()
@@ -63,11 +63,11 @@ def check_file(config: Sequence[Path] | None, file: Path | None, *, as_json: boo
 def restore_file(config: Sequence[Path] | None, file: Path, *, reason: str) -> int:
     """Put a verified copy in the journal's place. Raises LockHeld (exit 75) while anything runs; exit 78 for a copy
     that is not good, and then nothing has changed."""
+    from rebalancer.journal.backups import restore
     from rebalancer.ops.paths import LOCK_NAME
     from rebalancer.ops.run_lock import RunLock
     from rebalancer.session.setup import load_setup
     from rebalancer.session.start import LOCK_NAME as SESSION_LOCK
-    from rebalancer.world.journal.backups import restore
 
     if not reason.strip():
         sys.stderr.write("error: --reason is empty\n  hint: say why; it is kept in the journal\n")

@@ -107,7 +107,7 @@ class _Day:
 
     def _tell_cycles(self) -> None:
         """One line per cycle that did something, since the last time."""
-        from rebalancer.world.journal import Journal
+        from rebalancer.journal import Journal
 
         if not self._setup.journal.exists():
             return
@@ -197,10 +197,10 @@ HAPPENINGS: Final = (
 
 
 def _end(setup: Setup, say: Callable[[str], object], show: bool) -> int:
+    from rebalancer.journal import Journal
     from rebalancer.report.edition.words import attention_of, sentence_of
     from rebalancer.report.files import write_edition
     from rebalancer.session.editions import edition_of
-    from rebalancer.world.journal import Journal
 
     with Journal.open(setup.journal) as journal:
         newest = journal.cycles(None, 1)[0]

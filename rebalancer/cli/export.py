@@ -15,9 +15,9 @@ from rebalancer.core.documents import BadDocument
 
 if TYPE_CHECKING:
     from rebalancer.core.rules import Rules
+    from rebalancer.journal import Journal
     from rebalancer.performance.records import Ledger
     from rebalancer.report.exports.tables import Day
-    from rebalancer.world.journal import Journal
 
 FORMATS: Final = ("csv", "json")
 CYCLES_MOST: Final = 10_000_000
@@ -27,11 +27,11 @@ def export_table(
     what: str, config: Sequence[Path] | None, *, form: str, since: str | None, to: Path | None, limit: int | None = None
 ) -> int:
     """Write one table to stdout or, whole or not at all, to a file. limit: only the newest so many rows."""
+    from rebalancer.journal import Journal
     from rebalancer.report.exports.as_csv import csv_text
     from rebalancer.report.exports.as_json import json_text
     from rebalancer.report.exports.tables import COLUMNS, table
     from rebalancer.session.setup import load_setup
-    from rebalancer.world.journal import Journal
 
     if what not in COLUMNS:
         raise BadDocument("export", f"{what!r:.40} is not known", f"{', '.join(COLUMNS)} or tradervue")
@@ -129,9 +129,9 @@ def _days(ledger: Ledger) -> list[Day]:
 
 def export_to_tradervue(config: Sequence[Path] | None, *, dry_run: bool) -> int:
     """Copy what Tradervue does not have yet; with dry_run, say only what it would be."""
+    from rebalancer.journal import Journal
     from rebalancer.session.setup import load_setup
     from rebalancer.session.tradervue import copy_now, waiting_fills
-    from rebalancer.world.journal import Journal
 
     setup = load_setup(config)
     if not setup.journal.exists():

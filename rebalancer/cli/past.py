@@ -24,10 +24,10 @@ def show_explanation(
     from rebalancer.cli.past_symbol import remembered
     from rebalancer.core.documents import BadDocument, plain
     from rebalancer.core.values import symbol_of
+    from rebalancer.journal import Journal
     from rebalancer.report.text import explain_text
     from rebalancer.session.archive import past_record
     from rebalancer.session.setup import load_setup
-    from rebalancer.world.journal import Journal
 
     try:
         name = symbol_of(symbol)
@@ -67,10 +67,10 @@ def show_history(limit: int, config: Sequence[Path] | None, *, as_json: bool, co
     import json
 
     from rebalancer.core.documents import plain
+    from rebalancer.journal import Journal
     from rebalancer.report.text import history_table
     from rebalancer.session.archive import past_summaries
     from rebalancer.session.setup import load_setup
-    from rebalancer.world.journal import Journal
 
     setup = load_setup(config)
     runs = []
@@ -89,9 +89,9 @@ def replay_cycles(cycle_id: str | None, config: Sequence[Path] | None) -> int:
     """Plan stored cycles again. On stdout every difference that must not be, and exit code 1; nothing when there is
     none. On stderr what today's planner would decide otherwise than the older edition that planned a cycle."""
     from rebalancer.core.decisions import PLANNER_EDITION
+    from rebalancer.journal import Journal
     from rebalancer.session.archive import replayed
     from rebalancer.session.setup import load_setup
-    from rebalancer.world.journal import Journal
 
     setup = load_setup(config)
     if not _has_journal(setup):

@@ -6,10 +6,10 @@ from typing import Final
 
 from rebalancer.core.codec import read_rules
 from rebalancer.core.rules import Rules
+from rebalancer.journal import Journal
+from rebalancer.journal.exit_order_records import KIND, kept_of
 from rebalancer.report.numbers import percent, price, shares
 from rebalancer.report.remembered import PastOrder, Remembered
-from rebalancer.world.journal import Journal
-from rebalancer.world.protection.records import KIND, kept_of
 
 ORDERS_SHOWN: Final = 5
 LOOKED_AT: Final = 5_000  # intents of all symbols, the newest: more than a month of full days

@@ -17,12 +17,12 @@ from rebalancer.cli.status import gathered, shown, written
 from rebalancer.core.documents import plain
 from rebalancer.core.facts import Account, Position
 from rebalancer.core.values import ZERO, text_of
+from rebalancer.journal.exit_order_records import PAIR_PREFIX
 from rebalancer.planning.draft import ID_PREFIX
 from rebalancer.report.records import AtTheBroker, StatusView
 from rebalancer.report.status import broker_text
 from rebalancer.session.setup import Setup, load_setup, report_mode
 from rebalancer.settings.live_trading import COMMAND_LINE, CommandLine
-from rebalancer.world.protection.records import PAIR_PREFIX
 
 
 def show_both(*, as_json: bool, colour: bool) -> int:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from rebalancer.cli.status_next import newest_report
+from rebalancer.journal.glance import Glance
+from rebalancer.journal.glance_more import MoreOfIt, look_again
+from rebalancer.journal.records import Event
 from rebalancer.report.numbers import span_text
 from rebalancer.report.records import LimitGlance, StatusView
-from rebalancer.world.journal.glance import Glance
-from rebalancer.world.journal.glance_more import MoreOfIt, look_again
-from rebalancer.world.journal.records import Event
 
 ALERTS_SHOWN: Final = 3
 LIMITS_SHOWN: Final = 3

@@ -13,14 +13,14 @@ from rebalancer.brokers.protocol import LockHeld
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Alerts
 from rebalancer.core.values import time_text
+from rebalancer.journal import Journal
+from rebalancer.journal.records import Event
 from rebalancer.ops.clock import SystemClock
 from rebalancer.session.setup import Setup, report_mode
 from rebalancer.world.alerts import LOCK_NAME, Configured, Outbox, Postman, Words, configured
 from rebalancer.world.alerts.message import LEVELS, SUMMARY, code_of, level_of, one_line
 from rebalancer.world.alerts.recalled import latest_told
 from rebalancer.world.alerts.waiting import state_of
-from rebalancer.world.journal import Journal
-from rebalancer.world.journal.records import Event
 
 if TYPE_CHECKING:
     from rebalancer.session.calendar import Slot, TradingDay

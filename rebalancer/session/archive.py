@@ -10,13 +10,13 @@ from rebalancer.core.decisions import PLANNER_EDITION, Plan
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
+from rebalancer.journal import CycleRecord, Journal
 from rebalancer.planning import plan
 from rebalancer.planning.reconcile import reconcile
 from rebalancer.planning.settle import OrderEnd
 from rebalancer.report.records import Finding, Mode, OrderLine, RunRecord, RunSummary
 from rebalancer.report.summary import summary_of
 from rebalancer.session.execute import changed_rules, order_line
-from rebalancer.world.journal import CycleRecord, Journal
 
 
 def past_record(journal: Journal, cycle_id: str | None) -> RunRecord | None:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from rebalancer.brokers.protocol import Broker, BrokerOrder, BrokerUnavailable
+from rebalancer.journal import Journal
 from rebalancer.ops.clock import Clock
 from rebalancer.planning.draft import ID_PREFIX
 from rebalancer.session.calendar import TradingDay, day_in_new_york
-from rebalancer.world.journal import Journal
 
 LOG: Final = logging.getLogger(__name__)
 KIND: Final = "end_of_day"

@@ -16,6 +16,8 @@ from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, is_pair
 from rebalancer.cycle import CycleResult, Narrow, run
+from rebalancer.journal import Journal
+from rebalancer.journal.records import DRY_RUN
 from rebalancer.observe import World
 from rebalancer.ops.clock import Clock, SystemClock, Together
 from rebalancer.planning.settle import OrderEnd
@@ -29,8 +31,6 @@ from rebalancer.session.telling import tell_of_cycle
 from rebalancer.session.versions import refuse_older
 from rebalancer.world.desk import DryDesk, LiveDesk
 from rebalancer.world.gate import Gate
-from rebalancer.world.journal import Journal
-from rebalancer.world.journal.records import DRY_RUN
 from rebalancer.world.kill import KillSwitch
 from rebalancer.world.protection import Keeper, NoProtection
 from rebalancer.world.reference import Reference

@@ -21,6 +21,7 @@ from rebalancer.core.facts import Quote
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of
 from rebalancer.guard import guards_of
+from rebalancer.journal.exit_order_records import Kept
 from rebalancer.observe import World
 from rebalancer.planning.protect import Guard, unguarded
 from rebalancer.planning.trip import trip
@@ -28,7 +29,6 @@ from rebalancer.session.exits import Exit, Gone, leave
 from rebalancer.session.stretches import EVERYTHING, Problem, Stretches, now_of
 from rebalancer.world.desk_watch import NOTHING_TOLD
 from rebalancer.world.protection.gaps import is_too_long
-from rebalancer.world.protection.records import Kept
 
 Leave = Callable[[World, Rules, Sequence[Exit], str], tuple[Gone, ...]]
 

@@ -13,8 +13,8 @@ from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from rebalancer.core.outcomes import CycleOutcome
+from rebalancer.journal import Journal
 from rebalancer.session.calendar import Slot, day_in_new_york
-from rebalancer.world.journal import Journal
 
 NOBODY_WAS_THERE = "no session was running"
 

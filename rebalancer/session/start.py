@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from rebalancer.brokers import AlpacaBroker
+from rebalancer.journal import Journal
 from rebalancer.ops.clock import Clock, SystemClock
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.ops.session_status import SessionNote
@@ -21,7 +22,6 @@ from rebalancer.session.setup import Setup
 from rebalancer.session.stop import Stop
 from rebalancer.session.telling import TellingSlotBook, tell_of_day
 from rebalancer.session.work import SessionWork
-from rebalancer.world.journal import Journal
 
 LOCK_NAME = "session.lock"
 

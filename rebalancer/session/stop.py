@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from rebalancer.world.kill import KillSwitch
 
 if TYPE_CHECKING:
-    from rebalancer.world.journal import Journal
+    from rebalancer.journal import Journal
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 

@@ -12,11 +12,11 @@ from typing import Final
 
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.core.values import time_text
+from rebalancer.journal import Journal
 from rebalancer.report.records import RunRecord
 from rebalancer.session.calendar import Slot
 from rebalancer.session.slots import NOBODY_WAS_THERE, SlotBook
 from rebalancer.world.alerts.message import SUMMARY
-from rebalancer.world.journal import Journal
 
 Row = tuple[str, str, dict[str, object]]
 LOSSES: Final = frozenset({CycleOutcome.HALTED_DAILY_LOSS, CycleOutcome.HALTED_DRAWDOWN})  # told when they are latched

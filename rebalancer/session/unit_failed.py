@@ -30,7 +30,7 @@ def sentence(unit: str, environ: Mapping[str, str]) -> str:
 
 def write_alert(folder: Path, text: str) -> bool:
     """Note the alert in the journal that was written last; False when there is none that knows an account."""
-    from rebalancer.world.journal import Journal
+    from rebalancer.journal import Journal
 
     there = _newest_journal(folder)
     if there is None:
@@ -67,10 +67,10 @@ def tell(folder: Path, text: str) -> None:
     delivered by the next session."""
     from rebalancer.core.documents import BadDocument
     from rebalancer.core.rules import Rules
+    from rebalancer.journal import Journal
     from rebalancer.session.alerting import deliver_now
     from rebalancer.session.setup import Setup, load_setup
     from rebalancer.settings import LoadedRules
-    from rebalancer.world.journal import Journal
 
     try:
         setup = load_setup(None)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 from rebalancer.brokers.protocol import JournalBroken
-from rebalancer.world.journal import Journal
+from rebalancer.journal import Journal
 
 
 def refuse_older(journal: Journal, account_id: str, version: str) -> None:

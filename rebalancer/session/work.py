@@ -11,6 +11,8 @@ from typing import Final
 from rebalancer.brokers.counted import CountedBroker
 from rebalancer.brokers.protocol import Broker, LockHeld
 from rebalancer.core.outcomes import OrderState
+from rebalancer.journal import Journal
+from rebalancer.journal.backups import FOLDER, take
 from rebalancer.observe import World
 from rebalancer.ops.clock import Clock, SystemClock
 from rebalancer.ops.logs.context import LogEvent, note
@@ -29,8 +31,6 @@ from rebalancer.session.setup import Setup, report_mode
 from rebalancer.session.stop import Stop
 from rebalancer.session.tradervue import copy_at_end_of_day
 from rebalancer.world.books.closing import check_day
-from rebalancer.world.journal import Journal
-from rebalancer.world.journal.backups import FOLDER, take
 from rebalancer.world.kill import KillSwitch
 
 LOG: Final = logging.getLogger(__name__)

@@ -18,9 +18,9 @@ from rebalancer.brokers.request_metrics import Counts, Traffic
 from rebalancer.core.decisions import Plan
 from rebalancer.core.documents import canonical
 from rebalancer.core.facts import Snapshot
+from rebalancer.journal.journal import Journal
+from rebalancer.journal.records import Event
 from rebalancer.ops.clock import Clock
-from rebalancer.world.journal.journal import Journal
-from rebalancer.world.journal.records import Event
 
 LOG: Final = logging.getLogger("rebalancer.world.cycle_stats")
 KIND: Final = "cycle_stats"

@@ -33,6 +33,8 @@ from rebalancer.core.facts import Account, Snapshot
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
+from rebalancer.journal.journal import Journal
+from rebalancer.journal.records import Intent
 from rebalancer.ops.clock import Clock
 from rebalancer.planning.settle import OrderEnd
 from rebalancer.world.desk_afloat import Afloat, SpreadOut, calling_off
@@ -40,8 +42,6 @@ from rebalancer.world.desk_alerts import tell_another_program, tell_gate_refusal
 from rebalancer.world.desk_notes import note_answer, note_ends, note_intended
 from rebalancer.world.desk_watch import KEY_REFUSED, NOTHING_TOLD, Watch
 from rebalancer.world.gate import Gate, readings_of
-from rebalancer.world.journal.journal import Journal
-from rebalancer.world.journal.records import Intent
 from rebalancer.world.kill import KillSwitch
 
 NOT_TAKEN: Final = ("not_sent", "refused")  # an answer after which the broker surely holds no order under that id

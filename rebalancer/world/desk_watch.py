@@ -25,9 +25,9 @@ from rebalancer.brokers.protocol import (
 from rebalancer.core.decisions import Order
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import ZERO, decimal_of
+from rebalancer.journal.journal import Journal
+from rebalancer.journal.records import OrderRecord
 from rebalancer.planning.settle import OrderEnd
-from rebalancer.world.journal.journal import Journal
-from rebalancer.world.journal.records import OrderRecord
 
 KEY_REFUSED: Final = ("auth", "unauthorized")  # a refusal of the key, not of the order: nothing more is sent with it
 DUPLICATE: Final = "duplicate_id"  # the broker's word that an order stands under this id

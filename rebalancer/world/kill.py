@@ -19,7 +19,7 @@ from rebalancer.ops.disk import unwritable
 from rebalancer.ops.files import is_absent
 
 if TYPE_CHECKING:
-    from rebalancer.world.journal import Journal
+    from rebalancer.journal import Journal
 
 FILE_NAME: Final = "HALT"
 REASON_LENGTH_MAX: Final = 500

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Alerts
 from rebalancer.core.values import time_text
+from rebalancer.journal import Journal
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.world.alerts import Message, NotDelivered, Outbox
 from rebalancer.world.alerts.address import web_address
 from rebalancer.world.alerts.outbox import Pass
 from rebalancer.world.alerts.waiting import HOURLY, pause_after
 from rebalancer.world.alerts.webhook import Webhook
-from rebalancer.world.journal import Journal
 from tests.alerts.servers import WebServer
 
 NOON = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)

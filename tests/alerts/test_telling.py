@@ -10,9 +10,9 @@ import pytest
 
 from rebalancer.core.decisions import Verdict
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.journal import CycleEnd, CycleStart, Journal
 from rebalancer.report.records import Finding, RunRecord
 from rebalancer.session.telling import tell_of_cycle
-from rebalancer.world.journal import CycleEnd, CycleStart, Journal
 from tests.report.sample import sample_record
 
 QUIET = sample_record()._replace(orders=(), reconciled=(), outcome=CycleOutcome.COMPLETED)

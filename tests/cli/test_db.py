@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from rebalancer.journal import Journal
+from rebalancer.journal.backups import newest_first
 from rebalancer.ops.paths import LOCK_NAME
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.session.setup import load_setup
 from rebalancer.session.start import LOCK_NAME as SESSION_LOCK
 from rebalancer.session.work import SessionWork
-from rebalancer.world.journal import Journal
-from rebalancer.world.journal.backups import newest_first
 from tests.cli.conftest import Command
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -13,7 +13,7 @@ import pytest
 
 from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import RunningExchange, start_exchange
-from rebalancer.world.journal import Journal
+from rebalancer.journal import Journal
 from tests.cli.conftest import ROOT, Command
 from tests.support import checker
 

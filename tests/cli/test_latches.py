@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rebalancer.world.journal import Journal
+from rebalancer.journal import Journal
 from tests.cli.conftest import Command
 
 BROKEN = "3.00% lost today; the limit is 2.00%"

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from rebalancer.core.outcomes import CycleOutcome
+from rebalancer.journal import Journal
 from rebalancer.report.columns import cells_wide
-from rebalancer.world.journal import Journal
 from tests.cli.conftest import ROOT, Command
 
 READ = (

@@ -13,10 +13,10 @@ import pytest
 
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.values import decimal_of
+from rebalancer.journal import Journal
 from rebalancer.report.columns import cells_wide
 from rebalancer.report.records import LimitGlance, RunSummary, StatusView
 from rebalancer.report.status import status_text
-from rebalancer.world.journal import Journal
 from tests.cli.conftest import Command
 
 AT = datetime(2026, 11, 20, 15, 5, tzinfo=UTC)

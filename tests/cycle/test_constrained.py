@@ -9,10 +9,10 @@ from rebalancer.cli.exits import Exit
 from rebalancer.cli.run import exit_of
 from rebalancer.core.decisions import Constrained
 from rebalancer.core.outcomes import CycleOutcome, Outcome
+from rebalancer.journal import Journal
 from rebalancer.report.summary import summary_of
 from rebalancer.session.archive import past_record
 from rebalancer.session.execute import record_of
-from rebalancer.world.journal import Journal
 from tests.cycle.conftest import MakeRig
 from tests.cycle.test_funding import BEFORE, invested
 from tests.support.rig import rules

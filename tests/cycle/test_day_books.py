@@ -19,10 +19,10 @@ import pytest
 from rebalancer.brokers.protocol import Activity, BrokerUnavailable, Fill, WrongAccount
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import text_of
+from rebalancer.journal import Journal
 from rebalancer.session.editions import edition_of
 from rebalancer.world.books.closing import check_day
 from rebalancer.world.books.day_books import DayBooks, body_of_day, day_of_body
-from rebalancer.world.journal import Journal
 from rebalancer.world.ledger.closed_days import bridge_of
 from rebalancer.world.ledger.gather import ledger_of
 from tests.cycle.conftest import BASE, NEXT, MakeRig

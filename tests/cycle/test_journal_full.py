@@ -14,8 +14,8 @@ import pytest
 
 from rebalancer.brokers.protocol import BrokerUnavailable, JournalBroken
 from rebalancer.core.outcomes import OrderState
+from rebalancer.journal.store import Writing
 from rebalancer.ops.clock import Together
-from rebalancer.world.journal.store import Writing
 from tests.cycle.conftest import NEXT, MakeRig
 from tests.cycle.test_crash_sweep import settles
 from tests.support.faults import Fault, lost_after

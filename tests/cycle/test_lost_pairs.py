@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from rebalancer.core.outcomes import CycleOutcome
+from rebalancer.journal.exit_order_records import pair_id
 from rebalancer.world.books.acceptance import accept_books
 from rebalancer.world.books.adoption import UnknownOrders
 from rebalancer.world.protection.lost import SOUGHT
-from rebalancer.world.protection.records import pair_id
 from tests.cycle.test_protection import cycle, guarded, pair, resting
 from tests.cycle.test_restore_drill import back_up, lose_and_restore
 from tests.support import checker

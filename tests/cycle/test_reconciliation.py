@@ -15,7 +15,7 @@ from rebalancer.core.documents import sha256
 from rebalancer.core.facts import Position
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.cycle import CycleResult
-from rebalancer.world.journal import CycleStart, Intent, Journal
+from rebalancer.journal import CycleStart, Intent, Journal
 from tests.cycle.conftest import BASE, NEXT, MakeRig
 from tests.support import checker
 from tests.support.faults import Crash, lost_after

@@ -11,11 +11,11 @@ import pytest
 
 from rebalancer.core.decisions import Order
 from rebalancer.core.outcomes import CycleOutcome, OrderState
+from rebalancer.journal.backups import newest_first, restore, take
 from rebalancer.session.archive import replayed
 from rebalancer.world.books.acceptance import accept_books
 from rebalancer.world.books.adoption import UnknownOrders
 from rebalancer.world.books.closing import check_day
-from rebalancer.world.journal.backups import newest_first, restore, take
 from tests.cycle.conftest import NEXT, MakeRig
 from tests.support import checker
 from tests.support.faults import Crash

@@ -9,11 +9,11 @@ import pytest
 
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.rules import Rules
+from rebalancer.journal import Journal
+from rebalancer.journal.records import CycleStart
 from rebalancer.session.ownership import owned
 from rebalancer.session.setup import Setup
 from rebalancer.settings import LoadedRules
-from rebalancer.world.journal import Journal
-from rebalancer.world.journal.records import CycleStart
 
 NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rebalancer.world.journal import Journal
+from rebalancer.journal import Journal
 from tests.gate.hands import Post
 
 MakePost = Callable[..., Post]

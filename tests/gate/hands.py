@@ -16,9 +16,9 @@ from rebalancer.core.facts import OpenOrder, Quote, Session
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import text_of
+from rebalancer.journal import Journal
+from rebalancer.journal.records import CycleStart, Intent
 from rebalancer.world.gate import Gate, Readings
-from rebalancer.world.journal import Journal
-from rebalancer.world.journal.records import CycleStart, Intent
 from rebalancer.world.kill import KillSwitch
 
 D = Decimal

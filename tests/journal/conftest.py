@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from journal_kit import run_cycle
 
-from rebalancer.world.journal import Journal
+from rebalancer.journal import Journal
 
 
 @pytest.fixture(scope="session")

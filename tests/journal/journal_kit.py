@@ -12,7 +12,7 @@ from pathlib import Path
 from rebalancer.core.codec import canonical, sha256
 from rebalancer.core.decisions import Verdict
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
-from rebalancer.world.journal import CycleEnd, CycleStart, Intent, Journal
+from rebalancer.journal import CycleEnd, CycleStart, Intent, Journal
 
 OPENING = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
 RULES = "{}"

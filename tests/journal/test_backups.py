@@ -12,9 +12,9 @@ import pytest
 from journal_kit import at, in_a_child, raw, run_cycle
 
 from rebalancer.brokers.protocol import JournalBroken, LockHeld
-from rebalancer.world.journal import Journal
-from rebalancer.world.journal.backups import RESTORED, check, newest_first, prune, restore, take
-from rebalancer.world.journal.head import HeadFile
+from rebalancer.journal import Journal
+from rebalancer.journal.backups import RESTORED, check, newest_first, prune, restore, take
+from rebalancer.journal.head import HeadFile
 
 NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)

@@ -10,7 +10,7 @@ from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.core.codec import sha256
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.values import ZERO
-from rebalancer.world.journal import CycleRecord, Event, Journal, reading
+from rebalancer.journal import CycleRecord, Event, Journal, reading
 
 
 def test_a_cycle_reads_back_as_it_was_written(journal: Journal) -> None:

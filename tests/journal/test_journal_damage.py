@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from journal_kit import WRITER, at, raw, run_cycle
 
 from rebalancer.brokers.protocol import JournalBroken
-from rebalancer.world.journal import Journal
-from rebalancer.world.journal.agreement import CHEAP_BYTES
-from rebalancer.world.journal.backups import check
-from rebalancer.world.journal.chain import Row, row_hash
-from rebalancer.world.journal.glance import glance
-from rebalancer.world.journal.head import HeadFile
+from rebalancer.journal import Journal
+from rebalancer.journal.agreement import CHEAP_BYTES
+from rebalancer.journal.backups import check
+from rebalancer.journal.chain import Row, row_hash
+from rebalancer.journal.glance import glance
+from rebalancer.journal.head import HeadFile
 
 CHAINED = ("events", "documents", "claims")
 
@@ -123,8 +123,8 @@ def test_no_flipped_bit_of_an_index_hides_the_kill_switch(
         journal.record_event(WRITER, None, at(300), "latched", "max_daily_loss", {"because": "lost 3 %"})
     with sqlite3.connect(three_cycles) as base:
         base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    monkeypatch.setattr("rebalancer.world.journal.journal.CHEAP_BYTES", cheap)
-    monkeypatch.setattr("rebalancer.world.journal.glance.CHEAP_AT_A_GLANCE", cheap)
+    monkeypatch.setattr("rebalancer.journal.journal.CHEAP_BYTES", cheap)
+    monkeypatch.setattr("rebalancer.journal.glance.CHEAP_AT_A_GLANCE", cheap)
     whole, heads = three_cycles.read_bytes(), [*tmp_path.glob(f"{three_cycles.name}.head")]
     places = [m.start() + i for m in re.finditer(b"kill_set|latched", whole) for i in (0, 5)]
     places += [m.start() + 8 + i for m in re.finditer(b"kill_set|latched", whole) for i in (0, 4, 6)]

@@ -9,8 +9,8 @@ from journal_kit import WRITER, at, end, intent, run_cycle, start, told
 
 from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.core.outcomes import OrderState
-from rebalancer.world.journal import Journal
-from rebalancer.world.journal.glance import Glance, glance
+from rebalancer.journal import Journal
+from rebalancer.journal.glance import Glance, glance
 
 
 def told_by_the_journal(journal: Journal, account: str) -> Glance:
@@ -83,13 +83,13 @@ def test_no_journal_no_glance(tmp_path: Path) -> None:
 
 
 def test_a_glance_imports_nothing_heavy() -> None:
-    code = "import sys, rebalancer.world.journal.glance, rebalancer.ops.run_lock; print(*sys.modules)"
+    code = "import sys, rebalancer.journal.glance, rebalancer.ops.run_lock; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert {"sqlalchemy", "alembic", "pydantic", "numpy"}.isdisjoint(loaded)
 
 
 def test_an_up_to_date_journal_opens_without_alembic(path: Path) -> None:
-    code = f"import sys; from rebalancer.world.journal import Journal; Journal.open({str(path)!r}); print(*sys.modules)"
+    code = f"import sys; from rebalancer.journal import Journal; Journal.open({str(path)!r}); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "alembic" not in loaded
     assert "sqlalchemy" in loaded

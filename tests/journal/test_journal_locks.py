@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rebalancer.core.outcomes import CycleOutcome
-from rebalancer.world.journal import Journal
+from rebalancer.journal import Journal
 
 AT = datetime(2026, 11, 20, 15, tzinfo=UTC)
 SOMEBODY = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT count(*) FROM events'); c.close()"

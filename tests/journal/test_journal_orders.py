@@ -15,8 +15,8 @@ from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.core.facts import Day
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import ZERO
-from rebalancer.world.journal import Journal, OrderRecord
-from rebalancer.world.journal.orders import Change, changed
+from rebalancer.journal import Journal, OrderRecord
+from rebalancer.journal.orders import Change, changed
 
 S = OrderState
 STATES = list(OrderState)

@@ -12,8 +12,8 @@ import pytest
 from journal_kit import FORK, WRITER, at, in_a_child, run_cycle, start, steps_of_a_cycle
 
 from rebalancer.brokers.protocol import JournalBroken
-from rebalancer.world.journal import Journal
-from rebalancer.world.journal.store import Writing
+from rebalancer.journal import Journal
+from rebalancer.journal.store import Writing
 
 
 def test_killed_after_any_number_of_rows(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from journal_kit import at
 
 from rebalancer.core.codec import BadDocument
 from rebalancer.core.facts import Signal
-from rebalancer.world.journal import Journal
+from rebalancer.journal import Journal
 
 
 def signal(name: str, when: float, **more: object) -> Signal:

@@ -13,8 +13,8 @@ from journal_kit import in_a_child, run_cycle, start, steps_of_a_cycle
 from sqlalchemy import event
 
 from rebalancer.brokers.protocol import JournalBroken
-from rebalancer.world.journal import Journal, sqlite
-from rebalancer.world.journal.filesystem import file_system_of, refuse_remote
+from rebalancer.journal import Journal, sqlite
+from rebalancer.journal.filesystem import file_system_of, refuse_remote
 
 
 def test_every_connection_is_durable_and_a_refused_pragma_stops(journal: Journal) -> None:

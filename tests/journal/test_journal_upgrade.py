@@ -12,8 +12,8 @@ from alembic.migration import MigrationContext
 from journal_kit import at
 
 from rebalancer.brokers.protocol import JournalBroken
-from rebalancer.world.journal import Journal, glance, upgrade
-from rebalancer.world.journal.schema import metadata
+from rebalancer.journal import Journal, glance, upgrade
+from rebalancer.journal.schema import metadata
 
 
 def test_the_migrations_lead_to_the_schema(journal: Journal) -> None:

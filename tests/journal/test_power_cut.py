@@ -10,7 +10,7 @@ import pytest
 from journal_kit import run_cycle
 
 from rebalancer.brokers.protocol import JournalBroken
-from rebalancer.world.journal import Journal
+from rebalancer.journal import Journal
 
 pytest.importorskip("apsw")
 from tests.support.power import Operation, cut, recorded, statements_of

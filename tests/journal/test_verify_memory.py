@@ -6,7 +6,7 @@ import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rebalancer.world.journal import Journal
+from rebalancer.journal import Journal
 
 ROWS, LETTERS = 4000, 2000  # 8 MB of text; a year of cycles has fifty times as much
 

@@ -21,8 +21,8 @@ import rebalancer.session.execute  # noqa: F401  imported before the fork, so th
 from rebalancer.brokers import AlpacaBroker
 from rebalancer.brokers.protocol import SendResult
 from rebalancer.cli.main import main
+from rebalancer.journal import Journal
 from rebalancer.session.stop import Stop
-from rebalancer.world.journal import Journal
 
 WRITES = (
     "begin_cycle", "record_plan", "record_intents", "record_order", "record_event", "record_events", "close_cycle",

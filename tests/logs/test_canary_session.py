@@ -23,9 +23,9 @@ from rebalancer.exchange.faults.refusals import REFUSALS
 from rebalancer.exchange.faults.rules import faults_of
 from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import RunningExchange, start_exchange
+from rebalancer.journal import Journal
 from rebalancer.session.alerting import summary_of
 from rebalancer.session.setup import load_setup
-from rebalancer.world.journal import Journal
 from tests.logs.canary import KEY, KEYED, ROOT, SECRET, Place, found_in, serving
 
 ECHO = f"not today, key {KEY} with {SECRET}, {quote(SECRET, safe='')}"

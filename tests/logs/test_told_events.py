@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from rebalancer.brokers.protocol import BrokerUnavailable
+from rebalancer.journal import Journal
 from rebalancer.ops.clock import Together
 from rebalancer.ops.logs.context import bound
 from rebalancer.ops.logs.setup import Form, set_up
-from rebalancer.world.journal import Journal
 from tests.brokers.making import an_order, scripted
 from tests.support.scripted_server import reply, reset
 

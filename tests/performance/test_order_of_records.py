@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rebalancer.core.outcomes import OrderState
+from rebalancer.journal.records import OrderRecord
 from rebalancer.performance.fees import with_fees
 from rebalancer.performance.lots import Lot, match_lots
 from rebalancer.performance.records import CashEvent, Fill, Ledger, LotMethod, ShareEvent
 from rebalancer.performance.trips import trips_of
-from rebalancer.world.journal.records import OrderRecord
 from rebalancer.world.ledger.gather import TICK, not_listed
 
 D = Decimal

@@ -22,6 +22,7 @@ from rebalancer.exchange.errors import ApiError
 from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.positions import list_positions
 from rebalancer.exchange.starter import open_exchange
+from rebalancer.journal.records import Event
 from rebalancer.performance.bridge import Bridge, Standing, bridge, contributions
 from rebalancer.performance.fees import with_fees
 from rebalancer.performance.lots import match_lots
@@ -30,7 +31,6 @@ from rebalancer.performance.returns import daily_returns
 from rebalancer.performance.summary import summary_of
 from rebalancer.performance.trips import trips_of
 from rebalancer.world.books.activities import body_of
-from rebalancer.world.journal.records import Event
 from rebalancer.world.ledger.daily import Reading, values_of
 from rebalancer.world.ledger.movements import Movements, movements_of
 from tests.exchange.histories import activities

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rebalancer.journal import Journal
 from rebalancer.performance.records import Fill
-from rebalancer.world.journal import Journal
 from rebalancer.world.tradervue.client import Login, Tradervue, TradervueRefused, TradervueUnavailable
 from rebalancer.world.tradervue.executions import execution_of, exportable
 from rebalancer.world.tradervue.sync import BATCH_MAX, Sync, Synced, waiting

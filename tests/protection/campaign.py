@@ -39,10 +39,10 @@ from rebalancer.exchange.calendar import MICROS
 from rebalancer.exchange.errors import ApiError
 from rebalancer.exchange.faults.rules import Rule
 from rebalancer.exchange.state import Behaviour
+from rebalancer.journal import Journal
 from rebalancer.planning.protect import Guard
 from rebalancer.planning.trip import trip
 from rebalancer.session import monitor
-from rebalancer.world.journal import Journal
 from tests.protection.bench import ProtectionHost, ProtectionVenue, Stretch, Tape, campaign_rules, resting
 from tests.protection.findings import OTHERS, POSTS, Part, document_of, standing_alerts
 from tests.sim.draws import Chances, stream

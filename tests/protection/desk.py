@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from rebalancer.brokers import AlpacaBroker
 from rebalancer.brokers.protocol import Allowed, BrokerUnavailable, ExitPair, SendResult
 from rebalancer.core.rules import Rules
+from rebalancer.journal import Journal
 from rebalancer.planning.protect import Guard
-from rebalancer.world.journal import Journal
 from rebalancer.world.kill import KillSwitch
 from rebalancer.world.protection import Keeper
 from tests.support.rig import Rig, RigClock

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from rebalancer.exchange.calendar import MICROS
+from rebalancer.journal import Journal
 from rebalancer.session.stretches import EVERYTHING, KIND
-from rebalancer.world.journal import Journal
 from tests.protection.bench import Stretch
 
 POSTS: Final = MappingProxyType(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from rebalancer.exchange.calendar import MICROS
+from rebalancer.journal import Journal
 from rebalancer.session.stretches import KIND
-from rebalancer.world.journal import Journal
 from tests.protection.bench import Stretch
 from tests.protection.findings import standing_alerts
 

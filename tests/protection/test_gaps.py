@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from rebalancer.world.protection.records import kept_of
+from rebalancer.journal.exit_order_records import kept_of
 from tests.protection.desk import PAIR, Desk
 
 pytestmark = pytest.mark.filterwarnings("ignore:Series.dt.weekday")

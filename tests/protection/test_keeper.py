@@ -10,9 +10,9 @@ import pytest
 
 from rebalancer.brokers.protocol import Allowed, BrokerUnavailable, ExitPair, SendResult
 from rebalancer.core.outcomes import OrderState
+from rebalancer.journal import Journal
+from rebalancer.journal.backups import take
 from rebalancer.planning.protect import Guard
-from rebalancer.world.journal import Journal
-from rebalancer.world.journal.backups import take
 from rebalancer.world.kill import KillSwitch
 from rebalancer.world.protection import Seen
 from tests.protection.desk import PAIR, Desk

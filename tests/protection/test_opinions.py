@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.journal import Journal
 from rebalancer.planning import plan
 from rebalancer.planning.protect import Named
-from rebalancer.world.journal import Journal
 from rebalancer.world.protection.opinions import note_opinions, opinions
 from tests.decide.examples import ACCOUNT, NOW, book, rules, signal, snapshot
 

@@ -13,10 +13,10 @@ import pytest
 from rebalancer.brokers.protocol import BrokerUnavailable, ExitPair, SendResult
 from rebalancer.core.facts import Quote
 from rebalancer.core.rules import Rules
+from rebalancer.journal import Journal
 from rebalancer.observe import World
 from rebalancer.session.exits import Exit, Gone, leave
 from rebalancer.session.monitor import Monitor
-from rebalancer.world.journal import Journal
 from rebalancer.world.kill import KillSwitch
 from rebalancer.world.protection import Keeper
 from tests.support import checker

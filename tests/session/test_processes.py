@@ -21,9 +21,9 @@ from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.exchange.faults.rules import faults_of
 from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import RunningExchange, start_exchange
+from rebalancer.journal import CycleEnd, CycleStart, Journal
+from rebalancer.journal.glance import glance
 from rebalancer.session.calendar import Slot
-from rebalancer.world.journal import CycleEnd, CycleStart, Journal
-from rebalancer.world.journal.glance import glance
 from tests.session.simulated import Company, Machine, at
 from tests.session.test_year import YEAR, expected_slots, start_of
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.core.outcomes import CycleOutcome
-from rebalancer.world.journal import Journal
-from rebalancer.world.journal.glance import glance
+from rebalancer.journal import Journal
+from rebalancer.journal.glance import glance
 from tests.cli.conftest import ROOT, Command, command, project  # noqa: F401
 from tests.session.simulated import at
 from tests.session.test_year import expected_slots

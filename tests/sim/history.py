@@ -28,11 +28,11 @@ from rebalancer.cycle import CycleResult
 from rebalancer.exchange import orders as exchange_orders
 from rebalancer.exchange.calendar import MICROS
 from rebalancer.exchange.errors import ApiError
+from rebalancer.journal import Journal
 from rebalancer.planning.judge import LOSS_LIMITS
 from rebalancer.world.books.acceptance import accept_books
 from rebalancer.world.books.latches import rearm
 from rebalancer.world.gate import rearm_throttle
-from rebalancer.world.journal import Journal
 from tests.sim import checker
 from tests.sim.draws import Chances, stream
 from tests.sim.evidence import Evidence, read_journal

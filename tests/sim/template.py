@@ -7,7 +7,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from rebalancer.world.journal import Journal
+from rebalancer.journal import Journal
 
 MEMORY = Path("/dev/shm")
 

@@ -23,7 +23,7 @@ from rebalancer.core.facts import Signal
 from rebalancer.core.rules import Rules
 from rebalancer.cycle import CycleResult
 from rebalancer.exchange.state import Behaviour
-from rebalancer.world.journal import Journal
+from rebalancer.journal import Journal
 from tests.sim.draws import Chances, stream
 from tests.sim.host import Host
 from tests.sim.lists import orders_of

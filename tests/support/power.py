@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import apsw
 from sqlalchemy import event
 
-from rebalancer.world.journal import Journal
+from rebalancer.journal import Journal
 
 SECTOR = 512
 

@@ -13,6 +13,8 @@ from typing import Final, TypeVar
 
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
+from rebalancer.journal import CycleRecord, Journal
+from rebalancer.journal.records import DRY_RUN, Event
 from rebalancer.performance.benchmark import Benchmark
 from rebalancer.performance.records import Ledger
 from rebalancer.report.edition.records import Period
@@ -21,8 +23,6 @@ from rebalancer.session.archive import past_record
 from rebalancer.session.calendar import day_in_new_york
 from rebalancer.session.edition_parts.span import Span, span_of
 from rebalancer.world.books.day_books import DayBooks, day_of_body
-from rebalancer.world.journal import CycleRecord, Journal
-from rebalancer.world.journal.records import DRY_RUN, Event
 from rebalancer.world.ledger.closes import closes_of
 from rebalancer.world.ledger.gather import ledger_of
 

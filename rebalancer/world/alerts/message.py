@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
 from rebalancer.core.values import time_text
-from rebalancer.world.journal.records import Event
+from rebalancer.journal.records import Event
 
 LEVELS: Final = ("info", "warning", "action")
 SUMMARY: Final = "summary"  # the code of the one message a day

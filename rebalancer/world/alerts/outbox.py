@@ -16,14 +16,14 @@ from typing import Final, NamedTuple
 from rebalancer.brokers.protocol import LockHeld
 from rebalancer.core.rules import Alerts
 from rebalancer.core.values import time_text
+from rebalancer.journal import Journal
+from rebalancer.journal.records import Event
 from rebalancer.ops.clock import Clock
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.world.alerts.channel import Channel, NotDelivered
 from rebalancer.world.alerts.message import Compose, Message, Words, code_of, level_of, message_of
 from rebalancer.world.alerts.recalled import still_to_tell
 from rebalancer.world.alerts.waiting import Batch, due, pause_after
-from rebalancer.world.journal import Journal
-from rebalancer.world.journal.records import Event
 
 LOG: Final = logging.getLogger("rebalancer.world.alerts.outbox")
 LOCK_NAME: Final = "alerts.lock"

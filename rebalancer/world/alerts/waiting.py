@@ -24,8 +24,8 @@ from typing import Final, Literal, NamedTuple
 
 from rebalancer.core.rules import Alerts
 from rebalancer.core.values import utc_of
+from rebalancer.journal.records import Event
 from rebalancer.world.alerts.message import LEVELS, SUMMARY, code_of, level_of
-from rebalancer.world.journal.records import Event
 
 FOLD: Final = timedelta(hours=1)
 HOURLY: Final = 20

@@ -17,8 +17,8 @@ from rebalancer.brokers.protocol import Activity, Fill, ReadBroker
 from rebalancer.core.facts import Explanation
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.values import decimal_of, time_text
-from rebalancer.world.journal.journal import Journal
-from rebalancer.world.journal.records import DRY_RUN
+from rebalancer.journal.journal import Journal
+from rebalancer.journal.records import DRY_RUN
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
 LOOK_BACK_FIRST: Final = timedelta(days=10)

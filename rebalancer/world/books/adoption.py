@@ -17,9 +17,9 @@ from rebalancer.brokers.protocol import LOOK_BACK, AnotherProgram, BrokerOrder, 
 from rebalancer.core.codec import canonical, sha256
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.values import ZERO
+from rebalancer.journal.journal import Journal
+from rebalancer.journal.records import CycleEnd, CycleStart, Intent
 from rebalancer.planning.draft import ID_PREFIX
-from rebalancer.world.journal.journal import Journal
-from rebalancer.world.journal.records import CycleEnd, CycleStart, Intent
 
 KIND: Final = "unknown_orders"  # body: {"orders": [client order ids]}
 ACCEPTED: Final = "books_accepted"  # an event's kind; of `NOBODY`, a person said that the journal begins anew

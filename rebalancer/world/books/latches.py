@@ -12,9 +12,9 @@ from typing import Final
 
 from rebalancer.core.facts import Account, Session
 from rebalancer.core.values import text_of
+from rebalancer.journal.journal import Journal
+from rebalancer.journal.records import Event
 from rebalancer.planning.judge import LOSS_LIMITS, Breach
-from rebalancer.world.journal.journal import Journal
-from rebalancer.world.journal.records import Event
 
 NAMES: Final = frozenset(name for name, _, _ in LOSS_LIMITS)
 

@@ -10,11 +10,11 @@ from rebalancer.brokers.protocol import BrokerOrder
 from rebalancer.core.facts import Explanation, OpenOrder
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.values import FRACTIONAL_LOT, ZERO, decimal_of, shares_away_from_zero
+from rebalancer.journal.journal import Journal
+from rebalancer.journal.records import DRY_RUN, CycleEnd, OrderRecord
 from rebalancer.planning.draft import ID_PREFIX
 from rebalancer.world.books.adoption import UnknownOrders, accepted_orders
 from rebalancer.world.desk_watch import refuse_another
-from rebalancer.world.journal.journal import Journal
-from rebalancer.world.journal.records import DRY_RUN, CycleEnd, OrderRecord
 
 LOOKED_AT: Final = 100  # cycles, the newest: among them is one that read the broker and ended by itself
 

@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import ZERO, Side, decimal_of
-from rebalancer.world.journal.journal import Journal
-from rebalancer.world.journal.records import Event
+from rebalancer.journal.journal import Journal
+from rebalancer.journal.records import Event
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
 SILENT: Final = frozenset({OrderState.NOT_SENT, OrderState.WITHHELD})

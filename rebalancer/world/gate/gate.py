@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from rebalancer.brokers.protocol import Broker, ExitPair, JournalBroken, SendResult
 from rebalancer.core.decisions import Order
 from rebalancer.core.rules import Rules
+from rebalancer.journal.journal import Journal
 from rebalancer.world.gate.attempts import Attempt, counted, midnight, read_attempts
 from rebalancer.world.gate.case import Case, Refusal
 from rebalancer.world.gate.exposure import standings
@@ -32,7 +33,6 @@ from rebalancer.world.gate.resting import (
 )
 from rebalancer.world.gate.throttle import latch_throttle, latched_because
 from rebalancer.world.gate.verdict import refuse
-from rebalancer.world.journal.journal import Journal
 from rebalancer.world.kill import KillSwitch
 
 PAIR_READING_LASTS: Final = timedelta(seconds=5)  # many pairs leave one after the other: one reading serves some

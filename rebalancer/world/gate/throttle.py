@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from rebalancer.world.journal.journal import Journal
+from rebalancer.journal.journal import Journal
 
 NAME: Final = "throttle"
 

@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from rebalancer.core.values import ZERO, decimal_of
+from rebalancer.journal.records import Event
 from rebalancer.performance.records import CashEvent, DayValue, ShareEvent
 from rebalancer.world.books.activities import NEW_YORK
 from rebalancer.world.books.day_books import day_of_body
-from rebalancer.world.journal.records import Event
 
 OPEN, CLOSE = time(9, 30), time(16)
 _SECONDS: Final = Decimal(6 * 3600 + 1800)

@@ -10,13 +10,13 @@ from functools import cached_property
 from typing import Any, Final
 
 from rebalancer.core.values import decimal_of
+from rebalancer.journal.chain import ORDER_KINDS
+from rebalancer.journal.exit_order_records import KIND as PROTECTION
+from rebalancer.journal.exit_order_records import kept_of
+from rebalancer.journal.journal import Journal
+from rebalancer.journal.orders import fold
+from rebalancer.journal.records import Event, OrderRecord
 from rebalancer.performance.records import UNKNOWN, Fill, Story
-from rebalancer.world.journal.chain import ORDER_KINDS
-from rebalancer.world.journal.journal import Journal
-from rebalancer.world.journal.orders import fold
-from rebalancer.world.journal.records import Event, OrderRecord
-from rebalancer.world.protection.records import KIND as PROTECTION
-from rebalancer.world.protection.records import kept_of
 
 PROTECTED: Final = "protection"  # who spoke for an exit that no signal asked for
 OUTSIDE: Final = "outside"  # who spoke for what was not ours

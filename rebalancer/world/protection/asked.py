@@ -9,8 +9,8 @@ from typing import NamedTuple, Protocol
 
 from rebalancer.brokers.protocol import BrokerOrder
 from rebalancer.core.facts import OpenOrder
+from rebalancer.journal.exit_order_records import Kept
 from rebalancer.planning.protect import Guard
-from rebalancer.world.protection.records import Kept
 
 
 class Seen(NamedTuple):

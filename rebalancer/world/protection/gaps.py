@@ -7,8 +7,8 @@ from typing import Final
 
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import time_text
-from rebalancer.world.journal.journal import Journal
-from rebalancer.world.protection.records import CLOCK_ERROR, Kept
+from rebalancer.journal.exit_order_records import CLOCK_ERROR, Kept
+from rebalancer.journal.journal import Journal
 
 GAP: Final = "protection_gap"
 Row = tuple[str, str, dict[str, object]]

@@ -19,25 +19,16 @@ from rebalancer.brokers.protocol import Broker, BrokerOrder, BrokerUnavailable, 
 from rebalancer.core.facts import OpenOrder
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, is_pair, shares_toward_zero, text_of
+from rebalancer.journal.exit_order_records import EARLIER_MAX, KIND, TAKEN_DOWN, TO_TRADE, Gone, Kept, body_of, kept_of
+from rebalancer.journal.journal import Journal
 from rebalancer.ops.clock import Clock
 from rebalancer.planning.protect import Guard
 from rebalancer.world.gate import Gate
-from rebalancer.world.journal.journal import Journal
 from rebalancer.world.kill import KillSwitch
 from rebalancer.world.protection.asked import Seen
 from rebalancer.world.protection.gaps import gap_rows, late_rows
 from rebalancer.world.protection.lost import note_lost
 from rebalancer.world.protection.pair_rows import pair_rows
-from rebalancer.world.protection.records import (
-    EARLIER_MAX,
-    KIND,
-    TAKEN_DOWN,
-    TO_TRADE,
-    Gone,
-    Kept,
-    body_of,
-    kept_of,
-)
 from rebalancer.world.protection.wanted import (
     ONE_SHARE,
     doubtful,

@@ -9,8 +9,8 @@ from typing import Final
 from rebalancer.core.decisions import Order
 from rebalancer.core.facts import Signal, Snapshot
 from rebalancer.core.values import decimal_of, text_of
+from rebalancer.journal.journal import Journal
 from rebalancer.planning.protect import Named
-from rebalancer.world.journal.journal import Journal
 
 KIND: Final = "opinion"
 

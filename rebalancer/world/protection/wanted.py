@@ -9,8 +9,8 @@ from typing import Final
 from rebalancer.brokers.protocol import ExitPair
 from rebalancer.core.facts import OpenOrder
 from rebalancer.core.values import ZERO, Side, shares_toward_zero
+from rebalancer.journal.exit_order_records import Kept, next_number, pair_id
 from rebalancer.planning.protect import Guard
-from rebalancer.world.protection.records import Kept, next_number, pair_id
 
 ONE_SHARE: Final = Decimal(1)
 

@@ -14,9 +14,9 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
+from rebalancer.journal.journal import Journal
 from rebalancer.ops.clock import Clock
 from rebalancer.performance.records import Fill
-from rebalancer.world.journal.journal import Journal
 from rebalancer.world.tradervue.client import (
     RETRY_AFTER_MOST,
     Import,

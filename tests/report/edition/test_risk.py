@@ -14,6 +14,7 @@ import pytest
 
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
+from rebalancer.journal import Journal
 from rebalancer.report.edition.book_risk import Pair, Risk
 from rebalancer.report.edition.document import edition_json
 from rebalancer.report.edition.page import edition_html, redacted
@@ -21,7 +22,6 @@ from rebalancer.report.edition.records import Edition
 from rebalancer.session.edition_parts.risk import ESTIMATOR, risk
 from rebalancer.session.edition_parts.source import Source
 from rebalancer.world.books.day_books import DayBooks, Holding, body_of_day
-from rebalancer.world.journal import Journal
 from rebalancer.world.ledger.closes import SHEET_NAME
 from rebalancer.world.reference import SHEET_SCHEMA
 from tests.report.edition.sample import edition

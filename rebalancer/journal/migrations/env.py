@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from rebalancer.world.journal.schema import metadata
+from rebalancer.journal.schema import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 context.run_migrations()

@@ -13,12 +13,12 @@ from rebalancer.core.decisions import Verdict
 from rebalancer.core.facts import Day
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.values import ZERO, decimal_of
-from rebalancer.world.journal import bodies, sqlite
-from rebalancer.world.journal.agreement import GUARDED, check_agreement
-from rebalancer.world.journal.chain import ORDER_KINDS, Row, event_of, stamp
-from rebalancer.world.journal.orders import Folded, day_of, fold
-from rebalancer.world.journal.records import DRY_RUN, CycleEnd, CycleRecord, Event, OrderRecord
-from rebalancer.world.journal.schema import claims, events
+from rebalancer.journal import bodies, sqlite
+from rebalancer.journal.agreement import GUARDED, check_agreement
+from rebalancer.journal.chain import ORDER_KINDS, Row, event_of, stamp
+from rebalancer.journal.orders import Folded, day_of, fold
+from rebalancer.journal.records import DRY_RUN, CycleEnd, CycleRecord, Event, OrderRecord
+from rebalancer.journal.schema import claims, events
 
 _c = events.c
 KILLS: Final = ("kill_set", "kill_cleared")

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Final, Literal, NamedTuple
 
 from rebalancer.core.values import decimal_of, text_of, time_text, utc_of
-from rebalancer.world.journal.records import Event
+from rebalancer.journal.records import Event
 
 KIND: Final = "protection"
 PAIR_PREFIX: Final = "rp-"  # another prefix than that of a cycle's orders: these rest at the broker between cycles

@@ -13,13 +13,13 @@ from rebalancer.core.codec import sha256
 from rebalancer.core.decisions import Verdict
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.values import text_of
-from rebalancer.world.journal import reading
-from rebalancer.world.journal.chain import stamp
-from rebalancer.world.journal.documents import store_text
-from rebalancer.world.journal.orders import Change, changed, reopens
-from rebalancer.world.journal.records import NO_CYCLE, CycleEnd, CycleStart, Event, Intent, OrderRecord
-from rebalancer.world.journal.schema import claims, events
-from rebalancer.world.journal.store import Writing
+from rebalancer.journal import reading
+from rebalancer.journal.chain import stamp
+from rebalancer.journal.documents import store_text
+from rebalancer.journal.orders import Change, changed, reopens
+from rebalancer.journal.records import NO_CYCLE, CycleEnd, CycleStart, Event, Intent, OrderRecord
+from rebalancer.journal.schema import claims, events
+from rebalancer.journal.store import Writing
 
 _c = events.c
 _CAN_BE_CARRIED: Final = frozenset({OrderState.OPEN, OrderState.UNKNOWN})

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rebalancer.world.journal.records import CycleEnd, CycleRecord, CycleStart, Event, Intent, OrderRecord
+from rebalancer.journal.records import CycleEnd, CycleRecord, CycleStart, Event, Intent, OrderRecord
 
 if TYPE_CHECKING:
-    from rebalancer.world.journal.journal import Journal
+    from rebalancer.journal.journal import Journal
 
 __all__ = ["CycleEnd", "CycleRecord", "CycleStart", "Event", "Intent", "Journal", "OrderRecord"]
 
@@ -20,7 +20,7 @@ __all__ = ["CycleEnd", "CycleRecord", "CycleStart", "Event", "Intent", "Journal"
 def __getattr__(name: str) -> object:
     """Import SQLAlchemy only for those who open a journal: it costs more than a whole `status`."""
     if name == "Journal":
-        from rebalancer.world.journal.journal import Journal
+        from rebalancer.journal.journal import Journal
 
         return Journal
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

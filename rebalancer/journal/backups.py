@@ -20,10 +20,10 @@ from typing import Final, NamedTuple
 from rebalancer.brokers.protocol import JournalBroken, LockHeld
 from rebalancer.core.input_file import read_start
 from rebalancer.core.values import utc
+from rebalancer.journal.filesystem import refuse_irregular_journal
+from rebalancer.journal.head import HeadFile
+from rebalancer.journal.journal import Journal
 from rebalancer.ops.disk import free_bytes, free_words
-from rebalancer.world.journal.filesystem import refuse_irregular_journal
-from rebalancer.world.journal.head import HeadFile
-from rebalancer.world.journal.journal import Journal
 
 FOLDER: Final = "backups"  # beside the journal
 KEEP: Final = 14

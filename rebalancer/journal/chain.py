@@ -13,7 +13,7 @@ from typing import Final, Literal, NamedTuple, get_args
 
 from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.core.values import utc, utc_of
-from rebalancer.world.journal.records import Event
+from rebalancer.journal.records import Event
 
 GENESIS: Final = "0" * 64  # what the first row calls its predecessor's hash
 

@@ -21,7 +21,7 @@ from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.core.facts import Day
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import ZERO, decimal_of, text_of
-from rebalancer.world.journal.records import Event, OrderRecord
+from rebalancer.journal.records import Event, OrderRecord
 
 _S = OrderState
 _ENDED_AT_BROKER: Final = frozenset({_S.FILLED, _S.CANCELED, _S.EXPIRED, _S.REPLACED})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from rebalancer.world.journal.sqlite import append_only
+from rebalancer.journal.sqlite import append_only
 
 revision = "0001"
 down_revision = None

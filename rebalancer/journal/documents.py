@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.core.codec import sha256
-from rebalancer.world.journal.schema import documents
+from rebalancer.journal.schema import documents
 
 
 def store_text(connection: Connection, text: str) -> str:

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from rebalancer.core.documents import sha256
-from rebalancer.world.journal.chain import Row, event_of
-from rebalancer.world.journal.errors import broken
-from rebalancer.world.journal.filesystem import refuse_irregular_journal
-from rebalancer.world.journal.records import Event
+from rebalancer.journal.chain import Row, event_of
+from rebalancer.journal.errors import broken
+from rebalancer.journal.filesystem import refuse_irregular_journal
+from rebalancer.journal.records import Event
 
 
 class MoreOfIt(NamedTuple):

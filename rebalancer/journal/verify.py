@@ -13,13 +13,13 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from rebalancer.brokers.protocol import JournalBroken
-from rebalancer.world.journal import sqlite
-from rebalancer.world.journal.agreement import check_pages
-from rebalancer.world.journal.chain import GENESIS, ORDER_KINDS, Row, event_of, stamp
-from rebalancer.world.journal.documents import text_of_row
-from rebalancer.world.journal.orders import fold
-from rebalancer.world.journal.records import NO_CYCLE, Event
-from rebalancer.world.journal.schema import claims, documents, events
+from rebalancer.journal import sqlite
+from rebalancer.journal.agreement import check_pages
+from rebalancer.journal.chain import GENESIS, ORDER_KINDS, Row, event_of, stamp
+from rebalancer.journal.documents import text_of_row
+from rebalancer.journal.orders import fold
+from rebalancer.journal.records import NO_CYCLE, Event
+from rebalancer.journal.schema import claims, documents, events
 
 _BATCH = 500
 _DOCUMENTS = ("snapshot_sha256", "rules_sha256", "plan_sha256")

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import Connection, inspect, text
 
 from rebalancer.brokers.protocol import JournalBroken
-from rebalancer.world.journal.store import Store
+from rebalancer.journal.store import Store
 
 NEWEST: Final = "0001"  # the newest file in migrations/versions
 _VERSION: Final = re.compile(r"[0-9]{4}")

@@ -16,14 +16,14 @@ from urllib.parse import quote
 
 from rebalancer.core.facts import Day
 from rebalancer.core.outcomes import OrderState
-from rebalancer.world.journal import bodies
-from rebalancer.world.journal.agreement import CHEAP_AT_A_GLANCE, GUARDED, Ask, check_agreement, check_pages
-from rebalancer.world.journal.chain import Row, event_of, stamp
-from rebalancer.world.journal.errors import broken
-from rebalancer.world.journal.filesystem import refuse_irregular_journal
-from rebalancer.world.journal.head import HeadFile
-from rebalancer.world.journal.orders import Folded, day_of, fold
-from rebalancer.world.journal.records import DRY_RUN, MONEY_AFTER_EXIT, CycleEnd, CycleRecord, Event
+from rebalancer.journal import bodies
+from rebalancer.journal.agreement import CHEAP_AT_A_GLANCE, GUARDED, Ask, check_agreement, check_pages
+from rebalancer.journal.chain import Row, event_of, stamp
+from rebalancer.journal.errors import broken
+from rebalancer.journal.filesystem import refuse_irregular_journal
+from rebalancer.journal.head import HeadFile
+from rebalancer.journal.orders import Folded, day_of, fold
+from rebalancer.journal.records import DRY_RUN, MONEY_AFTER_EXIT, CycleEnd, CycleRecord, Event
 
 SCHEMA: Final = "0001"  # a test holds it equal to `upgrade.NEWEST`, which would cost SQLAlchemy to import
 _ALERTS: Final = 5

@@ -17,11 +17,11 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.core.codec import canonical
-from rebalancer.world.journal import sqlite
-from rebalancer.world.journal.chain import Row, checked, next_row
-from rebalancer.world.journal.errors import broken, handle_is_lost
-from rebalancer.world.journal.head import HeadFile
-from rebalancer.world.journal.schema import events
+from rebalancer.journal import sqlite
+from rebalancer.journal.chain import Row, checked, next_row
+from rebalancer.journal.errors import broken, handle_is_lost
+from rebalancer.journal.head import HeadFile
+from rebalancer.journal.schema import events
 
 
 class Writing:

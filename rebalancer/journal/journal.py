@@ -19,17 +19,17 @@ from typing import Final, Self
 from rebalancer.core.decisions import Verdict
 from rebalancer.core.facts import Day, Signal
 from rebalancer.core.outcomes import CycleOutcome, OrderState
-from rebalancer.world.journal import reading, signal_rows, sqlite, writing
-from rebalancer.world.journal.agreement import CHEAP_BYTES, check_pages
-from rebalancer.world.journal.documents import load_text
-from rebalancer.world.journal.extra import EventRow, write_events
-from rebalancer.world.journal.filesystem import path_of, prepare_file, refuse_remote
-from rebalancer.world.journal.orders import Change
-from rebalancer.world.journal.records import CycleEnd, CycleRecord, CycleStart, Event, Intent, OrderRecord
-from rebalancer.world.journal.schema import events
-from rebalancer.world.journal.store import Store
-from rebalancer.world.journal.upgrade import upgrade
-from rebalancer.world.journal.verify import verify
+from rebalancer.journal import reading, signal_rows, sqlite, writing
+from rebalancer.journal.agreement import CHEAP_BYTES, check_pages
+from rebalancer.journal.documents import load_text
+from rebalancer.journal.extra import EventRow, write_events
+from rebalancer.journal.filesystem import path_of, prepare_file, refuse_remote
+from rebalancer.journal.orders import Change
+from rebalancer.journal.records import CycleEnd, CycleRecord, CycleStart, Event, Intent, OrderRecord
+from rebalancer.journal.schema import events
+from rebalancer.journal.store import Store
+from rebalancer.journal.upgrade import upgrade
+from rebalancer.journal.verify import verify
 
 BUSY_TIMEOUT_MS: Final = 5000
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from rebalancer.core.decisions import Constrained, Verdict
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.core.values import decimal_of, utc_of
-from rebalancer.world.journal.records import CycleEnd, CycleRecord, Event
+from rebalancer.journal.records import CycleEnd, CycleRecord, Event
 
 
 def cycle_end_of(event: Event) -> CycleEnd:

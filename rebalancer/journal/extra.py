@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
+from rebalancer.journal.chain import OWN_KINDS
+from rebalancer.journal.store import Store
 from rebalancer.ops.logs.context import LogEvent, note
-from rebalancer.world.journal.chain import OWN_KINDS
-from rebalancer.world.journal.store import Store
 
 ALERTS: Final = logging.getLogger("rebalancer.alerts")  # at the level of what is told elsewhere too: by a message
 ALERT: Final = "alert"

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, select
 from rebalancer.core.codec import BadDocument
 from rebalancer.core.facts import Signal
 from rebalancer.core.values import decimal_of, text_of, time_text, utc, utc_of
-from rebalancer.world.journal.chain import stamp
-from rebalancer.world.journal.schema import signals
+from rebalancer.journal.chain import stamp
+from rebalancer.journal.schema import signals
 
 _OFFSET_MAX = timedelta(days=1)  # no time zone is further from UTC
 
