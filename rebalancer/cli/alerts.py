@@ -16,12 +16,12 @@ TONES: Final = {"warning": "warn", "action": "bad"}
 
 def show_alerts(config: Sequence[Path] | None, *, limit: int, as_json: bool, colour: bool = True) -> int:
     """List the newest alerts, newest first, each with what became of it on every channel."""
+    from rebalancer.alerts import configured
     from rebalancer.journal import Journal
     from rebalancer.report.columns import paint, wrap
     from rebalancer.report.visible import visible
     from rebalancer.session.alerting import delivery_states
     from rebalancer.session.setup import load_setup
-    from rebalancer.world.alerts import configured
 
     setup = load_setup(config)
     found = configured(setup.rules.alerts, setup.environ)
@@ -50,10 +50,10 @@ def show_alerts(config: Sequence[Path] | None, *, limit: int, as_json: bool, col
 
 def test_channels(config: Sequence[Path] | None) -> int:
     """Send one test message through each channel and say how it went. 0 when all took it, else 69."""
+    from rebalancer.alerts import Message, NotDelivered, configured
     from rebalancer.core.values import time_text
     from rebalancer.ops.clock import SystemClock
     from rebalancer.session.setup import load_setup
-    from rebalancer.world.alerts import Message, NotDelivered, configured
 
     setup = load_setup(config)
     found = configured(setup.rules.alerts, setup.environ)

@@ -9,6 +9,10 @@ from datetime import date
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
+from rebalancer.alerts import LOCK_NAME, Configured, Outbox, Postman, Words, configured
+from rebalancer.alerts.message import LEVELS, SUMMARY, code_of, level_of, one_line
+from rebalancer.alerts.recalled import latest_told
+from rebalancer.alerts.waiting import state_of
 from rebalancer.brokers.protocol import LockHeld
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Alerts
@@ -17,10 +21,6 @@ from rebalancer.journal import Journal
 from rebalancer.journal.records import Event
 from rebalancer.ops.clock import SystemClock
 from rebalancer.session.setup import Setup, report_mode
-from rebalancer.world.alerts import LOCK_NAME, Configured, Outbox, Postman, Words, configured
-from rebalancer.world.alerts.message import LEVELS, SUMMARY, code_of, level_of, one_line
-from rebalancer.world.alerts.recalled import latest_told
-from rebalancer.world.alerts.waiting import state_of
 
 if TYPE_CHECKING:
     from rebalancer.session.calendar import Slot, TradingDay
@@ -139,10 +139,10 @@ def summary_of(setup: Setup, journal: Journal, event: Event) -> Words | None:
 
 
 def _summary(setup: Setup, journal: Journal, event: Event) -> Words:
+    from rebalancer.alerts.message import Attachment
     from rebalancer.report.edition.mail import edition_mail
     from rebalancer.report.edition.page import edition_html
     from rebalancer.session.editions import edition_of
-    from rebalancer.world.alerts.message import Attachment
 
     day = date.fromisoformat(str(event.body["day"]))
     edition = edition_of(journal, event.account_id, report_mode(setup), setup.rules, "day", day, event.at)

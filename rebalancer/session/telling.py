@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Final
 
+from rebalancer.alerts.message import SUMMARY
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.core.values import time_text
 from rebalancer.journal import Journal
 from rebalancer.report.records import RunRecord
 from rebalancer.session.calendar import Slot
 from rebalancer.session.slots import NOBODY_WAS_THERE, SlotBook
-from rebalancer.world.alerts.message import SUMMARY
 
 Row = tuple[str, str, dict[str, object]]
 LOSSES: Final = frozenset({CycleOutcome.HALTED_DAILY_LOSS, CycleOutcome.HALTED_DRAWDOWN})  # told when they are latched

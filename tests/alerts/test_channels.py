@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from rebalancer.alerts import Message, NotDelivered, configured
+from rebalancer.alerts.address import SmtpServer
+from rebalancer.alerts.heartbeat import Heartbeat
+from rebalancer.alerts.mail import Email
+from rebalancer.alerts.message import Attachment
 from rebalancer.core.rules import Alerts
-from rebalancer.world.alerts import Message, NotDelivered, configured
-from rebalancer.world.alerts.address import SmtpServer
-from rebalancer.world.alerts.heartbeat import Heartbeat
-from rebalancer.world.alerts.mail import Email
-from rebalancer.world.alerts.message import Attachment
 from tests.alerts.servers import MailServer, WebServer, certificate, silent_server
 
 CANARY = "kQ7-canary-secret"

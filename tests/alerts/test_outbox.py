@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rebalancer.alerts import Message, NotDelivered, Outbox
+from rebalancer.alerts.address import web_address
+from rebalancer.alerts.outbox import Pass
+from rebalancer.alerts.waiting import HOURLY, pause_after
+from rebalancer.alerts.webhook import Webhook
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Alerts
 from rebalancer.core.values import time_text
 from rebalancer.journal import Journal
 from rebalancer.ops.run_lock import RunLock
-from rebalancer.world.alerts import Message, NotDelivered, Outbox
-from rebalancer.world.alerts.address import web_address
-from rebalancer.world.alerts.outbox import Pass
-from rebalancer.world.alerts.waiting import HOURLY, pause_after
-from rebalancer.world.alerts.webhook import Webhook
 from tests.alerts.servers import WebServer
 
 NOON = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)

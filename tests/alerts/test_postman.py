@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.alerts import Channel, Outbox, Postman
+from rebalancer.alerts.address import SmtpServer, web_address
+from rebalancer.alerts.heartbeat import Heartbeat
+from rebalancer.alerts.mail import Email
 from rebalancer.core.rules import Alerts
 from rebalancer.journal import Journal
 from rebalancer.ops.clock import SystemClock
-from rebalancer.world.alerts import Channel, Outbox, Postman
-from rebalancer.world.alerts.address import SmtpServer, web_address
-from rebalancer.world.alerts.heartbeat import Heartbeat
-from rebalancer.world.alerts.mail import Email
 from tests.alerts.servers import MailServer, WebServer, silent_server
 
 CLOCK = SystemClock()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rebalancer.alerts import Channel, NotDelivered, configured
+from rebalancer.alerts.heartbeat import Heartbeat
 from rebalancer.session.doctor.findings import Finding, fail, ok, warn
 from rebalancer.session.setup import Setup
-from rebalancer.world.alerts import Channel, NotDelivered, configured
-from rebalancer.world.alerts.heartbeat import Heartbeat
 
 WHAT = "alert channel"
 

@@ -6,9 +6,9 @@ the body on failure.
 
 from __future__ import annotations
 
-from rebalancer.world.alerts.address import WebAddress
-from rebalancer.world.alerts.message import one_line
-from rebalancer.world.alerts.web import ask, knock
+from rebalancer.alerts.address import WebAddress
+from rebalancer.alerts.message import one_line
+from rebalancer.alerts.web import ask, knock
 
 
 class Heartbeat:

@@ -12,10 +12,10 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Final
 
+from rebalancer.alerts.address import BadAddress, SmtpServer
+from rebalancer.alerts.channel import NotDelivered
+from rebalancer.alerts.message import Message, one_line
 from rebalancer.core.values import utc_of
-from rebalancer.world.alerts.address import BadAddress, SmtpServer
-from rebalancer.world.alerts.channel import NotDelivered
-from rebalancer.world.alerts.message import Message, one_line
 
 STEP_SECONDS: Final = 10.0  # for one answer of the server
 TOTAL_SECONDS: Final = 30.0  # for the whole conversation, slow drips included

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from rebalancer.world.alerts.message import Message
+from rebalancer.alerts.message import Message
 
 
 class NotDelivered(Exception):

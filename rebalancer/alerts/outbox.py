@@ -13,6 +13,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from rebalancer.alerts.channel import Channel, NotDelivered
+from rebalancer.alerts.message import Compose, Message, Words, code_of, level_of, message_of
+from rebalancer.alerts.recalled import still_to_tell
+from rebalancer.alerts.waiting import Batch, due, pause_after
 from rebalancer.brokers.protocol import LockHeld
 from rebalancer.core.rules import Alerts
 from rebalancer.core.values import time_text
@@ -20,10 +24,6 @@ from rebalancer.journal import Journal
 from rebalancer.journal.records import Event
 from rebalancer.ops.clock import Clock
 from rebalancer.ops.run_lock import RunLock
-from rebalancer.world.alerts.channel import Channel, NotDelivered
-from rebalancer.world.alerts.message import Compose, Message, Words, code_of, level_of, message_of
-from rebalancer.world.alerts.recalled import still_to_tell
-from rebalancer.world.alerts.waiting import Batch, due, pause_after
 
 LOG: Final = logging.getLogger("rebalancer.world.alerts.outbox")
 LOCK_NAME: Final = "alerts.lock"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from rebalancer.world.alerts.address import WebAddress
-from rebalancer.world.alerts.message import Message
-from rebalancer.world.alerts.web import ask, knock
+from rebalancer.alerts.address import WebAddress
+from rebalancer.alerts.message import Message
+from rebalancer.alerts.web import ask, knock
 
 SCHEMA = "rebalancer.alert/1"
 

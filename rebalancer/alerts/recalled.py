@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from rebalancer.alerts.message import code_of
+from rebalancer.alerts.waiting import BY_MACHINE, FOLD, OLDEST, Told, is_wanted
 from rebalancer.core.rules import Alerts
 from rebalancer.journal import Journal
 from rebalancer.journal.records import Event
-from rebalancer.world.alerts.message import code_of
-from rebalancer.world.alerts.waiting import BY_MACHINE, FOLD, OLDEST, Told, is_wanted
 
 BY_ACCOUNT: Final = ("cycle_started", "slot", "alert")  # kinds dated by the account's clock, one at least every slot
 

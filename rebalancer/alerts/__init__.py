@@ -7,11 +7,11 @@ webhook, through_apprise, mail, heartbeat     the ways to people
 configured  which of them are set up
 """
 
-from rebalancer.world.alerts.channel import Channel, NotDelivered
-from rebalancer.world.alerts.configured import Configured, configured
-from rebalancer.world.alerts.message import SUMMARY, Message, Words
-from rebalancer.world.alerts.outbox import LOCK_NAME, Outbox
-from rebalancer.world.alerts.postman import Postman
+from rebalancer.alerts.channel import Channel, NotDelivered
+from rebalancer.alerts.configured import Configured, configured
+from rebalancer.alerts.message import SUMMARY, Message, Words
+from rebalancer.alerts.outbox import LOCK_NAME, Outbox
+from rebalancer.alerts.postman import Postman
 
 __all__ = [
     "LOCK_NAME",

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Final
 
+from rebalancer.alerts.channel import NotDelivered
+from rebalancer.alerts.heartbeat import Heartbeat
+from rebalancer.alerts.outbox import Outbox, Pass
 from rebalancer.brokers.protocol import WorldError
 from rebalancer.ops.clock import Clock
-from rebalancer.world.alerts.channel import NotDelivered
-from rebalancer.world.alerts.heartbeat import Heartbeat
-from rebalancer.world.alerts.outbox import Outbox, Pass
 
 LOG: Final = logging.getLogger("rebalancer.world.alerts.postman")
 POLL_SECONDS: Final = 5.0

@@ -22,10 +22,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
+from rebalancer.alerts.message import LEVELS, SUMMARY, code_of, level_of
 from rebalancer.core.rules import Alerts
 from rebalancer.core.values import utc_of
 from rebalancer.journal.records import Event
-from rebalancer.world.alerts.message import LEVELS, SUMMARY, code_of, level_of
 
 FOLD: Final = timedelta(hours=1)
 HOURLY: Final = 20

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
-from rebalancer.world.alerts.address import BadAddress
-from rebalancer.world.alerts.channel import NotDelivered
-from rebalancer.world.alerts.message import Message
+from rebalancer.alerts.address import BadAddress
+from rebalancer.alerts.channel import NotDelivered
+from rebalancer.alerts.message import Message
 
 NAME: Final = "REBALANCER_APPRISE_URLS"
 _KINDS: Final = {"info": "info", "warning": "warning", "action": "failure"}

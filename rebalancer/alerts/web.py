@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from rebalancer import __version__
+from rebalancer.alerts.address import WebAddress
+from rebalancer.alerts.channel import NotDelivered
 from rebalancer.ops.clock import SystemClock
-from rebalancer.world.alerts.address import WebAddress
-from rebalancer.world.alerts.channel import NotDelivered
 
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 10.0

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from rebalancer.alerts.address import BadAddress, smtp_server, web_address
+from rebalancer.alerts.channel import Channel
+from rebalancer.alerts.heartbeat import Heartbeat
+from rebalancer.alerts.mail import Email, recipients_of
+from rebalancer.alerts.through_apprise import NAME as APPRISE
+from rebalancer.alerts.through_apprise import ThroughApprise
+from rebalancer.alerts.webhook import Webhook
 from rebalancer.core.rules import Alerts
-from rebalancer.world.alerts.address import BadAddress, smtp_server, web_address
-from rebalancer.world.alerts.channel import Channel
-from rebalancer.world.alerts.heartbeat import Heartbeat
-from rebalancer.world.alerts.mail import Email, recipients_of
-from rebalancer.world.alerts.through_apprise import NAME as APPRISE
-from rebalancer.world.alerts.through_apprise import ThroughApprise
-from rebalancer.world.alerts.webhook import Webhook
 
 WEBHOOK: Final = "REBALANCER_ALERT_WEBHOOK"
 SMTP: Final = "REBALANCER_SMTP_URL"
