@@ -24,6 +24,9 @@ from pathlib import Path
 from random import Random
 from time import perf_counter, process_time
 
+from rebalancer.accounting.activities import body_of
+from rebalancer.accounting.activity_totals import tally
+from rebalancer.accounting.day_books import DayBooks, Holding, Priced, body_of_day
 from rebalancer.brokers.protocol import Activity, Fill
 from rebalancer.core.codec import canonical, rules_text, sha256
 from rebalancer.core.decisions import Verdict
@@ -35,9 +38,6 @@ from rebalancer.journal import Journal
 from rebalancer.journal.records import CycleEnd, CycleStart, Intent
 from rebalancer.session.calendar import published_hours
 from rebalancer.session.setup import load_setup
-from rebalancer.world.books.activities import body_of
-from rebalancer.world.books.day_books import DayBooks, Holding, Priced, body_of_day
-from rebalancer.world.books.tally import tally
 
 LENGTHS = {"month": 21, "quarter": 63, "year": 252}
 TRADES, SYMBOLS = 10, tuple(f"S{n:02}" for n in range(50))

@@ -19,6 +19,8 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from rebalancer.accounting.activities import note_activities
+from rebalancer.accounting.latches import latch
 from rebalancer.brokers.protocol import LockHeld
 from rebalancer.core.codec import plan_text, rules_text, seal, snapshot_text
 from rebalancer.core.decisions import Constrained, Order, Plan, Verdict
@@ -37,8 +39,6 @@ from rebalancer.planning.judge import LOSS_LIMITS, breaches
 from rebalancer.planning.reconcile import COIN_FEE_MOST, Finding, reconcile
 from rebalancer.planning.settle import OrderEnd, settle
 from rebalancer.recover import telling
-from rebalancer.world.books.activities import note_activities
-from rebalancer.world.books.latches import latch
 from rebalancer.world.cycle_stats import CycleStats, Row, measured
 from rebalancer.world.desk import traded
 from rebalancer.world.desk_afloat import calling_off

@@ -11,6 +11,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
+from rebalancer.accounting.acceptance import are_accepted, is_new_on_purpose
+from rebalancer.accounting.activities import ActivitiesRead, last_read, read_activities, used_activities
+from rebalancer.accounting.adoption import FIRST_LOOK_BACK, INSTANT
+from rebalancer.accounting.cash_flows import cash_has_jumped, close_before, known_flows, new_flows, with_flows
+from rebalancer.accounting.explanations import causes
+from rebalancer.accounting.latches import latched_since
+from rebalancer.accounting.orders import ended_orders, explanations, late_orders, open_orders, works
 from rebalancer.brokers.protocol import LOOK_BACK, BrokerOrder, ReadBroker, SignalSource, WrongAccount
 from rebalancer.brokers.request_metrics import Traffic
 from rebalancer.core.documents import BadDocument
@@ -21,13 +28,6 @@ from rebalancer.journal.records import CycleEnd
 from rebalancer.ops.clock import Clock
 from rebalancer.planning.doubt import doubt
 from rebalancer.planning.reconcile import differences
-from rebalancer.world.books.acceptance import are_accepted, is_new_on_purpose
-from rebalancer.world.books.activities import ActivitiesRead, last_read, read_activities, used_activities
-from rebalancer.world.books.adoption import FIRST_LOOK_BACK, INSTANT
-from rebalancer.world.books.causes import causes
-from rebalancer.world.books.flows import cash_has_jumped, close_before, known_flows, new_flows, with_flows
-from rebalancer.world.books.latches import latched_since
-from rebalancer.world.books.orders import ended_orders, explanations, late_orders, open_orders, works
 from rebalancer.world.desk import Desk
 from rebalancer.world.kill import KillSwitch
 from rebalancer.world.protection import NoProtection, Protection, Seen

@@ -14,6 +14,15 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
+from rebalancer.accounting.adoption import PREFIX as ADOPTING
+from rebalancer.accounting.adoption import (
+    UnknownOrders,
+    begin_adoption,
+    end_adoption,
+    lacks_orders,
+    missing_orders,
+    note_unknown,
+)
 from rebalancer.brokers.protocol import AnotherProgram, Broker, BrokerOrder, WrongAccount
 from rebalancer.core.codec import read_plan, rules_text, sha256, stored_snapshot
 from rebalancer.core.decisions import Plan, Verdict
@@ -24,17 +33,6 @@ from rebalancer.core.values import ZERO
 from rebalancer.journal.records import CycleEnd, CycleRecord, CycleStart, OrderRecord
 from rebalancer.observe import World
 from rebalancer.planning.settle import OrderEnd, settle
-from rebalancer.world.books.adoption import (
-    PREFIX as ADOPTING,
-)
-from rebalancer.world.books.adoption import (
-    UnknownOrders,
-    begin_adoption,
-    end_adoption,
-    lacks_orders,
-    missing_orders,
-    note_unknown,
-)
 from rebalancer.world.desk_alerts import tell_another_program
 from rebalancer.world.desk_watch import refuse_another
 

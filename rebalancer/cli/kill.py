@@ -67,11 +67,11 @@ def _journal(setup: Setup, reason: str) -> None:
 def lift(config: Sequence[Path] | None, *, reason: str) -> int:
     """Lift the kill switch and what is latched, and accept other books after a halt for them; shows each. A person at a
     terminal is shown what the next cycle would buy, and asked first. Exit code 5 when nothing was lifted."""
+    from rebalancer.accounting.acceptance import accept_books
+    from rebalancer.accounting.latches import rearm
     from rebalancer.cli.ask import agrees, next_purchases
     from rebalancer.journal import Journal
     from rebalancer.session.setup import load_setup
-    from rebalancer.world.books.acceptance import accept_books
-    from rebalancer.world.books.latches import rearm
     from rebalancer.world.gate import rearm_throttle
     from rebalancer.world.kill import KillSwitch
 

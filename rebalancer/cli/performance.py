@@ -35,13 +35,13 @@ NAME_MAX: Final = 28
 
 def show_performance(config: Sequence[Path] | None, *, days: int | None, as_json: bool, colour: bool) -> int:
     """Print the performance of the last `days` calendar days, None for everything since the books began."""
+    from rebalancer.accounting.closed_days import bridge_of
+    from rebalancer.accounting.trade_history import ledger_of
     from rebalancer.core.documents import plain
     from rebalancer.journal import Journal
     from rebalancer.performance.summary import summary_of
     from rebalancer.session.setup import load_setup
     from rebalancer.world.ledger.benchmarks import benchmark_of
-    from rebalancer.world.ledger.closed_days import bridge_of
-    from rebalancer.world.ledger.gather import ledger_of
 
     setup = load_setup(config)
     if not setup.journal.exists():

@@ -6,13 +6,13 @@ import logging
 import math
 from typing import Final
 
+from rebalancer.accounting.trade_history import ledger_of
 from rebalancer.journal import Journal
 from rebalancer.ops.clock import Clock, SystemClock
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.performance.fees import with_fees
 from rebalancer.performance.records import Fill
 from rebalancer.session.setup import Setup
-from rebalancer.world.ledger.gather import ledger_of
 from rebalancer.world.tradervue.bounded import BoundedClock
 from rebalancer.world.tradervue.client import Login, Tradervue
 from rebalancer.world.tradervue.sync import Sync, Synced, waiting

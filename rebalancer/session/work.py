@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from datetime import date, datetime
 from typing import Final
 
+from rebalancer.accounting.daily_close import check_day
 from rebalancer.brokers.counted import CountedBroker
 from rebalancer.brokers.protocol import Broker, LockHeld
 from rebalancer.core.outcomes import OrderState
@@ -30,7 +31,6 @@ from rebalancer.session.preflight import clock_problem, preflight
 from rebalancer.session.setup import Setup, report_mode
 from rebalancer.session.stop import Stop
 from rebalancer.session.tradervue import copy_at_end_of_day
-from rebalancer.world.books.closing import check_day
 from rebalancer.world.kill import KillSwitch
 
 LOG: Final = logging.getLogger(__name__)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.accounting.adoption import UnknownOrders
 from rebalancer.brokers.protocol import (
     AnotherProgram,
     BrokerUnavailable,
@@ -20,7 +21,6 @@ from rebalancer.brokers.protocol import (
     WrongAccount,
 )
 from rebalancer.cli.errors import guarded
-from rebalancer.world.books.adoption import UnknownOrders
 from tests.cli.conftest import ROOT, Command
 
 CODES: dict[Callable[[], WorldError], int] = {

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
+from rebalancer.accounting.acceptance import accept_books
+from rebalancer.accounting.latches import rearm
 from rebalancer.brokers.protocol import Activity, Fill
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.cycle import CycleResult
 from rebalancer.journal import Journal
 from rebalancer.session.exits import Exit, leave
-from rebalancer.world.books.acceptance import accept_books
-from rebalancer.world.books.latches import rearm
 from tests.cycle.conftest import BASE, NEXT, MakeRig
 from tests.cycle.hands import MONDAY, buy_coins, dividend, pay_in, split, until
 from tests.support import checker

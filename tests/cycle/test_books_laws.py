@@ -8,16 +8,16 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rebalancer.accounting.activities import body_of, flow_of, moment_of
+from rebalancer.accounting.activity_totals import tally
+from rebalancer.accounting.cash_flows import Flow, close_before, with_flows
+from rebalancer.accounting.day_books import Holding
+from rebalancer.accounting.explanations import causes
+from rebalancer.accounting.latches import standing
 from rebalancer.brokers.protocol import Activity, Fill
 from rebalancer.core.facts import Account
 from rebalancer.core.values import ZERO
 from rebalancer.journal.records import Event
-from rebalancer.world.books.activities import body_of, flow_of, moment_of
-from rebalancer.world.books.causes import causes
-from rebalancer.world.books.day_books import Holding
-from rebalancer.world.books.flows import Flow, close_before, with_flows
-from rebalancer.world.books.latches import standing
-from rebalancer.world.books.tally import tally
 
 NOON = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)
 DAY = date(2026, 11, 20)

@@ -16,15 +16,15 @@ from typing import Any
 
 import pytest
 
+from rebalancer.accounting.closed_days import bridge_of
+from rebalancer.accounting.daily_close import check_day
+from rebalancer.accounting.day_books import DayBooks, body_of_day, day_of_body
+from rebalancer.accounting.trade_history import ledger_of
 from rebalancer.brokers.protocol import Activity, BrokerUnavailable, Fill, WrongAccount
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import text_of
 from rebalancer.journal import Journal
 from rebalancer.session.editions import edition_of
-from rebalancer.world.books.closing import check_day
-from rebalancer.world.books.day_books import DayBooks, body_of_day, day_of_body
-from rebalancer.world.ledger.closed_days import bridge_of
-from rebalancer.world.ledger.gather import ledger_of
 from tests.cycle.conftest import BASE, NEXT, MakeRig
 from tests.cycle.hands import MONDAY, buy_coins, dividend, pay_in, split, until
 from tests.support.rig import Rig, by_hand, held, rules

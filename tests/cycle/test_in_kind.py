@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from rebalancer.accounting.closed_days import bridge_of
+from rebalancer.accounting.daily_close import check_day
+from rebalancer.accounting.day_books import DayBooks, InKind, body_of_day, day_of_body
+from rebalancer.accounting.trade_history import ledger_of
 from rebalancer.brokers.protocol import Activity
 from rebalancer.journal import Journal
 from rebalancer.session.editions import edition_of
-from rebalancer.world.books.closing import check_day
-from rebalancer.world.books.day_books import DayBooks, InKind, body_of_day, day_of_body
-from rebalancer.world.ledger.closed_days import bridge_of
-from rebalancer.world.ledger.gather import ledger_of
 from tests.cycle.conftest import MakeRig
 from tests.cycle.hands import MONDAY, until
 from tests.support.rig import Rig, rules

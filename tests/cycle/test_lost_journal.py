@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.accounting.acceptance import accept_books
+from rebalancer.accounting.adoption import UnknownOrders
 from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.core.outcomes import CycleOutcome
-from rebalancer.world.books.acceptance import accept_books
-from rebalancer.world.books.adoption import UnknownOrders
 from tests.support import checker
 from tests.support.faults import Crash
 from tests.support.rig import Rig, by_hand, held, rules

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.accounting.acceptance import accept_books
+from rebalancer.accounting.adoption import UnknownOrders
+from rebalancer.accounting.daily_close import check_day
 from rebalancer.core.decisions import Order
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.journal.backups import newest_first, restore, take
 from rebalancer.session.archive import replayed
-from rebalancer.world.books.acceptance import accept_books
-from rebalancer.world.books.adoption import UnknownOrders
-from rebalancer.world.books.closing import check_day
 from tests.cycle.conftest import NEXT, MakeRig
 from tests.support import checker
 from tests.support.faults import Crash

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.accounting.daily_close import check_day
 from rebalancer.cli.run import connected
 from rebalancer.core.documents import plain
 from rebalancer.core.rules import Rules
@@ -16,7 +17,6 @@ from rebalancer.performance.fees import NEW_YORK
 from rebalancer.session.execute import opened_world
 from rebalancer.session.setup import Setup, load_setup
 from rebalancer.session.tradervue import END_OF_DAY_SECONDS, copy_at_end_of_day, waiting_fills
-from rebalancer.world.books.closing import check_day
 from tests.cli.conftest import Command
 from tests.exports.test_commands import traded
 from tests.performance.test_tradervue import VirtualClock

@@ -82,7 +82,7 @@ MUTANTS: Final = (
     Mutant("the dead cycle's fills are counted twice", "recover.py", "    fills |= {o.broker_id: o.filled_qty for o in orders if o.broker_id is not None}\n", "", _DEAD),
     Mutant("a dead cycle stays open", "recover.py", "    for cycle in dead:\n        _abandon(world, cycle)", "    del dead", _DEAD),
     Mutant("a silence counts as not sent", "world/desk_watch.py", ".get(result.kind, OrderState.UNKNOWN)", ".get(result.kind, OrderState.NOT_SENT)", _UNKNOWN),
-    Mutant("an order with our prefix from elsewhere is ours", "world/books/orders.py", "    if unknown:\n        raise UnknownOrders", "    if False:\n        raise UnknownOrders", _RECONCILE),
+    Mutant("an order with our prefix from elsewhere is ours", "accounting/orders.py", "    if unknown:\n        raise UnknownOrders", "    if False:\n        raise UnknownOrders", _RECONCILE),
     Mutant("unreadable kill switch counts as clear", "world/kill.py", '        return f"{path} cannot be read: {error.problem.removeprefix(\'cannot be read: \')}"', "        return None if error else None", "tests/cycle/test_stops_and_budgets.py"),
     # broker
     Mutant("a timeout after sending counts as not sent", "brokers/alpaca/submit.py", '"unknown" if silence.sent else "not_sent"', '"not_sent"', _SUBMIT),

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rebalancer.accounting.trade_history import TICK, not_listed
 from rebalancer.core.outcomes import OrderState
 from rebalancer.journal.records import OrderRecord
 from rebalancer.performance.fees import with_fees
 from rebalancer.performance.lots import Lot, match_lots
 from rebalancer.performance.records import CashEvent, Fill, Ledger, LotMethod, ShareEvent
 from rebalancer.performance.trips import trips_of
-from rebalancer.world.ledger.gather import TICK, not_listed
 
 D = Decimal
 NOON = datetime(2026, 1, 5, 17, tzinfo=UTC)

@@ -10,6 +10,9 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rebalancer.accounting.activity_totals import Tally, tally
+from rebalancer.accounting.closed_days import day_parts
+from rebalancer.accounting.day_books import DayBooks, Holding, InKind, Priced
 from rebalancer.brokers.protocol import Activity
 from rebalancer.brokers.protocol import Fill as BrokerFill
 from rebalancer.cli.profit_table import bridge_lines
@@ -17,9 +20,6 @@ from rebalancer.core.values import ZERO
 from rebalancer.performance.lots import Lot, match_lots
 from rebalancer.performance.period_bridge import PeriodBridge, period_bridge
 from rebalancer.performance.records import Fill, Ledger, ShareEvent
-from rebalancer.world.books.day_books import DayBooks, Holding, InKind, Priced
-from rebalancer.world.books.tally import Tally, tally
-from rebalancer.world.ledger.closed_days import day_parts
 
 D = Decimal
 CENT = D("0.01")

@@ -12,6 +12,9 @@ from typing import NamedTuple
 
 import pytest
 
+from rebalancer.accounting.account_movements import Movements, movements_of
+from rebalancer.accounting.activities import body_of
+from rebalancer.accounting.daily_values import Reading, values_of
 from rebalancer.brokers.alpaca.order_reading import read_activity
 from rebalancer.core.documents import plain
 from rebalancer.core.values import ZERO
@@ -30,9 +33,6 @@ from rebalancer.performance.records import Fill, Ledger, LotMethod
 from rebalancer.performance.returns import daily_returns
 from rebalancer.performance.summary import summary_of
 from rebalancer.performance.trips import trips_of
-from rebalancer.world.books.activities import body_of
-from rebalancer.world.ledger.daily import Reading, values_of
-from rebalancer.world.ledger.movements import Movements, movements_of
 from tests.exchange.histories import activities
 
 FIRST = datetime(2026, 9, 28, 12, tzinfo=UTC)

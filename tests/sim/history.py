@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
 
+from rebalancer.accounting.acceptance import accept_books
+from rebalancer.accounting.latches import rearm
 from rebalancer.brokers.alpaca import client
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import CycleOutcome
@@ -30,8 +32,6 @@ from rebalancer.exchange.calendar import MICROS
 from rebalancer.exchange.errors import ApiError
 from rebalancer.journal import Journal
 from rebalancer.planning.judge import LOSS_LIMITS
-from rebalancer.world.books.acceptance import accept_books
-from rebalancer.world.books.latches import rearm
 from rebalancer.world.gate import rearm_throttle
 from tests.sim import checker
 from tests.sim.draws import Chances, stream

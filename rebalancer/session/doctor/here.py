@@ -126,7 +126,7 @@ def _journal(setup: Setup) -> Iterator[Finding]:
 
 
 def _latched(journal: Journal, account_id: str) -> tuple[str, ...]:
-    from rebalancer.world.books.latches import standing
+    from rebalancer.accounting.latches import standing
 
     still = standing(journal.recall(account_id, "latched"), journal.recall(account_id, "rearmed"))
     return tuple(event.key or "" for event in still)

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
+from rebalancer.accounting.closed_days import ClosedDay, closed_day
 from rebalancer.core.values import CENT, ZERO
 from rebalancer.performance import bridge as law
 from rebalancer.report.edition.results import Bridge, BridgeLine, Contribution
 from rebalancer.session.edition_parts.source import Source
-from rebalancer.world.ledger.closed_days import ClosedDay, closed_day
 
 LABELS: Final = {
     "price_moves": "Price moves",

@@ -11,6 +11,8 @@ from decimal import Decimal
 from functools import cached_property, partial
 from typing import Final, TypeVar
 
+from rebalancer.accounting.day_books import DayBooks, day_of_body
+from rebalancer.accounting.trade_history import ledger_of
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.journal import CycleRecord, Journal
@@ -22,9 +24,7 @@ from rebalancer.report.records import RunRecord
 from rebalancer.session.archive import past_record
 from rebalancer.session.calendar import day_in_new_york
 from rebalancer.session.edition_parts.span import Span, span_of
-from rebalancer.world.books.day_books import DayBooks, day_of_body
 from rebalancer.world.ledger.closes import closes_of
-from rebalancer.world.ledger.gather import ledger_of
 
 CYCLES_MAX: Final = 1_000_000
 

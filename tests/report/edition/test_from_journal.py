@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from rebalancer.accounting.daily_close import check_day
 from rebalancer.core.rules import Rules
 from rebalancer.journal import Journal
 from rebalancer.report.edition.page import edition_html
@@ -19,7 +20,6 @@ from rebalancer.report.edition.words import attention_of
 from rebalancer.session.calendar import day_in_new_york
 from rebalancer.session.edition_parts.parts import PARTS, Part
 from rebalancer.session.editions import edition_of
-from rebalancer.world.books.closing import check_day
 from tests.cycle.conftest import BASE, NEXT
 from tests.cycle.hands import MONDAY, pay_in, until
 from tests.report.html_tree import parse

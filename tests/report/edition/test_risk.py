@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rebalancer.accounting.day_books import DayBooks, Holding, body_of_day
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.journal import Journal
@@ -21,7 +22,6 @@ from rebalancer.report.edition.page import edition_html, redacted
 from rebalancer.report.edition.records import Edition
 from rebalancer.session.edition_parts.risk import ESTIMATOR, risk
 from rebalancer.session.edition_parts.source import Source
-from rebalancer.world.books.day_books import DayBooks, Holding, body_of_day
 from rebalancer.world.ledger.closes import SHEET_NAME
 from rebalancer.world.reference import SHEET_SCHEMA
 from tests.report.edition.sample import edition

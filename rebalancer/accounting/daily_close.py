@@ -17,13 +17,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from rebalancer.brokers.protocol import Activity, BrokerUnavailable, Fill, ReadBroker, WrongAccount
-from rebalancer.core.codec import stored_snapshot
-from rebalancer.core.facts import Account, Position
-from rebalancer.core.values import CENT, ZERO, text_of
-from rebalancer.journal.journal import Journal
-from rebalancer.journal.records import OrderRecord
-from rebalancer.world.books.activities import (
+from rebalancer.accounting.activities import (
     IN_KIND,
     LOOK_BACK,
     NEW_YORK,
@@ -35,9 +29,15 @@ from rebalancer.world.books.activities import (
     row_of_flow,
     values_in_kind,
 )
-from rebalancer.world.books.closing_prices import Prices, explain, last_trades, priced, read_prices
-from rebalancer.world.books.day_books import DayBooks, Difference, Holding, body_of_day, day_of_body
-from rebalancer.world.books.tally import Tally, tally
+from rebalancer.accounting.activity_totals import Tally, tally
+from rebalancer.accounting.closing_prices import Prices, explain, last_trades, priced, read_prices
+from rebalancer.accounting.day_books import DayBooks, Difference, Holding, body_of_day, day_of_body
+from rebalancer.brokers.protocol import Activity, BrokerUnavailable, Fill, ReadBroker, WrongAccount
+from rebalancer.core.codec import stored_snapshot
+from rebalancer.core.facts import Account, Position
+from rebalancer.core.values import CENT, ZERO, text_of
+from rebalancer.journal.journal import Journal
+from rebalancer.journal.records import OrderRecord
 
 COIN_FEE_MOST: Final = Decimal("0.003")  # of coins bought or dollars received: 0.25 % and rounding
 READINGS: Final = 3

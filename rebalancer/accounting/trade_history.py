@@ -15,15 +15,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from rebalancer.accounting.account_movements import movements_of
+from rebalancer.accounting.activities import values_in_kind
+from rebalancer.accounting.daily_values import readings_of, values_of
+from rebalancer.accounting.order_history import orders_of, stories_of
 from rebalancer.core.values import ZERO, decimal_of, utc_of
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.records import DRY_RUN, OrderRecord
 from rebalancer.performance.fees import NEW_YORK
 from rebalancer.performance.records import Fill, Ledger
-from rebalancer.world.books.activities import values_in_kind
-from rebalancer.world.ledger.daily import readings_of, values_of
-from rebalancer.world.ledger.movements import movements_of
-from rebalancer.world.ledger.stories import orders_of, stories_of
 
 TICK: Final = timedelta(microseconds=1)
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from rebalancer.core.outcomes import CycleOutcome
-from rebalancer.journal.journal import Journal
-from rebalancer.journal.records import CycleEnd
-from rebalancer.world.books.adoption import (
+from rebalancer.accounting.adoption import (
     ACCEPTED,
     FIRST,
     NOBODY,
@@ -16,6 +13,9 @@ from rebalancer.world.books.adoption import (
     takes_all,
     waiting_for_a_person,
 )
+from rebalancer.core.outcomes import CycleOutcome
+from rebalancer.journal.journal import Journal
+from rebalancer.journal.records import CycleEnd
 
 __all__ = ["ACCEPTED", "NOBODY", "accept_books", "are_accepted", "is_new_on_purpose"]
 

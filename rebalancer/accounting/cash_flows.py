@@ -7,12 +7,12 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from rebalancer.accounting.activities import NEW_YORK, ActivitiesRead, flow_of, moment_of
 from rebalancer.brokers.protocol import BrokerOrder
 from rebalancer.core.facts import Account
 from rebalancer.core.values import ZERO, decimal_of, utc_of
 from rebalancer.journal.journal import Journal
 from rebalancer.planning.reconcile import COIN_FEE_MOST
-from rebalancer.world.books.activities import NEW_YORK, ActivitiesRead, flow_of, moment_of
 
 CASH_APART_MOST: Final = Decimal(1)  # USD; average fill prices are rounded
 LAST_CLOSE: Final = time(16)  # the broker takes the last equity at 16:00 in New York

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
+from rebalancer.accounting.adoption import UnknownOrders, accepted_orders
 from rebalancer.brokers.protocol import BrokerOrder
 from rebalancer.core.facts import Explanation, OpenOrder
 from rebalancer.core.outcomes import CycleOutcome, OrderState
@@ -13,7 +14,6 @@ from rebalancer.core.values import FRACTIONAL_LOT, ZERO, decimal_of, shares_away
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.records import DRY_RUN, CycleEnd, OrderRecord
 from rebalancer.planning.draft import ID_PREFIX
-from rebalancer.world.books.adoption import UnknownOrders, accepted_orders
 from rebalancer.world.desk_watch import refuse_another
 
 LOOKED_AT: Final = 100  # cycles, the newest: among them is one that read the broker and ended by itself

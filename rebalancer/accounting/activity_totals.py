@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from rebalancer.accounting.activities import COIN_FEE, FEES, FLOWS, IN_KIND, INTEREST, moment_of, moves_shares
+from rebalancer.accounting.day_books import Holding, InKind
 from rebalancer.brokers.protocol import Activity, Fill
 from rebalancer.core.values import ZERO, is_pair
-from rebalancer.world.books.activities import COIN_FEE, FEES, FLOWS, IN_KIND, INTEREST, moment_of, moves_shares
-from rebalancer.world.books.day_books import Holding, InKind
 
 
 class Tally(NamedTuple):

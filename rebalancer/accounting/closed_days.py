@@ -7,13 +7,13 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
+from rebalancer.accounting.day_books import DayBooks, day_of_body
 from rebalancer.core.values import CENT, ZERO
 from rebalancer.journal.journal import Journal
 from rebalancer.performance import bridge as law
 from rebalancer.performance.lots import match_lots
 from rebalancer.performance.period_bridge import DayParts, PeriodBridge, period_bridge
 from rebalancer.performance.records import CashEvent, CashKind, Fill, Ledger, LotMethod, ShareEvent
-from rebalancer.world.books.day_books import DayBooks, day_of_body
 
 
 class ClosedDay(NamedTuple):

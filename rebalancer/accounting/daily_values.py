@@ -7,11 +7,11 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from rebalancer.accounting.activities import NEW_YORK
+from rebalancer.accounting.day_books import day_of_body
 from rebalancer.core.values import ZERO, decimal_of
 from rebalancer.journal.records import Event
 from rebalancer.performance.records import CashEvent, DayValue, ShareEvent
-from rebalancer.world.books.activities import NEW_YORK
-from rebalancer.world.books.day_books import day_of_body
 
 OPEN, CLOSE = time(9, 30), time(16)
 _SECONDS: Final = Decimal(6 * 3600 + 1800)

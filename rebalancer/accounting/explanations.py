@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
+from rebalancer.accounting.activities import moves_shares
 from rebalancer.brokers.protocol import Activity, Fill
 from rebalancer.core.facts import Explanation
 from rebalancer.core.values import ZERO
-from rebalancer.world.books.activities import moves_shares
 
 
 def causes(

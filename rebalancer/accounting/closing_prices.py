@@ -10,11 +10,11 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
+from rebalancer.accounting.activities import NEW_YORK
+from rebalancer.accounting.day_books import Close, Holding, Priced
 from rebalancer.brokers.protocol import BrokerUnavailable, ReadBroker
 from rebalancer.core.facts import Account, Position, Quote
 from rebalancer.core.values import CENT, ZERO
-from rebalancer.world.books.activities import NEW_YORK
-from rebalancer.world.books.day_books import Close, Holding, Priced
 
 
 class Prices(NamedTuple):

@@ -7,11 +7,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
+from rebalancer.accounting.activities import COIN_FEE, FEES, FLOWS, IN_KIND, INTEREST, moves_shares
 from rebalancer.brokers.protocol import Activity
 from rebalancer.core.values import ZERO, decimal_of, utc_of
 from rebalancer.journal.records import Event
 from rebalancer.performance.records import CashEvent, CashKind, Fill, ShareEvent
-from rebalancer.world.books.activities import COIN_FEE, FEES, FLOWS, IN_KIND, INTEREST, moves_shares
 
 Moved = TypeVar("Moved", Fill, CashEvent, ShareEvent)
 
