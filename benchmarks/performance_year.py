@@ -36,7 +36,7 @@ from rebalancer.core.rules import Rules
 from rebalancer.core.values import CENT, ZERO
 from rebalancer.journal import Journal
 from rebalancer.journal.records import CycleEnd, CycleStart, Intent
-from rebalancer.session.calendar import published_hours
+from rebalancer.market_data.trading_calendar import published_hours
 from rebalancer.session.setup import load_setup
 
 LENGTHS = {"month": 21, "quarter": 63, "year": 252}

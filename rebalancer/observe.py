@@ -25,13 +25,13 @@ from rebalancer.core.facts import Position, Signal, Snapshot
 from rebalancer.core.values import ZERO
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.records import CycleEnd
+from rebalancer.market_data.reference import Reference, day_start, open_session
 from rebalancer.ops.clock import Clock
 from rebalancer.planning.doubt import doubt
 from rebalancer.planning.reconcile import differences
 from rebalancer.world.desk import Desk
 from rebalancer.world.kill import KillSwitch
 from rebalancer.world.protection import NoProtection, Protection, Seen
-from rebalancer.world.reference import Reference, day_start, open_session
 
 SIGNALS_AT_MOST: Final = timedelta(days=31)  # the largest signals.max_age_minutes that there may be
 

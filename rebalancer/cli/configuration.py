@@ -24,10 +24,10 @@ def show_rules(config: Sequence[Path] | None, *, origin: bool, as_json: bool) ->
 
 def check_rules(config: Sequence[Path] | None) -> int:
     """Read the configuration, the signals and the sectors; every mistake is an error that names its place."""
+    from rebalancer.market_data.sectors import read_sectors
     from rebalancer.session.names import refuse_strange_sectors
     from rebalancer.session.setup import load_setup
     from rebalancer.session.sources import DEFAULT_PATH
-    from rebalancer.world.sectors import read_sectors
     from rebalancer.world.signals import FileSignals
 
     log_to_stderr()

@@ -90,9 +90,9 @@ def _records(what: str, journal: Journal, rules: Rules, first: date | None) -> I
     """The records of one table, oldest first, from a day (in New York) on."""
     from rebalancer.accounting.order_history import orders_of
     from rebalancer.accounting.trade_history import ledger_of
+    from rebalancer.market_data.benchmarks import benchmark_of
     from rebalancer.performance.fees import NEW_YORK, with_fees
     from rebalancer.performance.trips import trips_of
-    from rebalancer.world.ledger.benchmarks import benchmark_of
 
     def recent(at: datetime) -> bool:
         return first is None or at.astimezone(NEW_YORK).date() >= first

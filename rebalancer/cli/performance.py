@@ -39,9 +39,9 @@ def show_performance(config: Sequence[Path] | None, *, days: int | None, as_json
     from rebalancer.accounting.trade_history import ledger_of
     from rebalancer.core.documents import plain
     from rebalancer.journal import Journal
+    from rebalancer.market_data.benchmarks import benchmark_of
     from rebalancer.performance.summary import summary_of
     from rebalancer.session.setup import load_setup
-    from rebalancer.world.ledger.benchmarks import benchmark_of
 
     setup = load_setup(config)
     if not setup.journal.exists():
@@ -74,7 +74,7 @@ def show_performance(config: Sequence[Path] | None, *, days: int | None, as_json
 
 def _period(ledger: Ledger, days: int | None) -> tuple[date | None, list[date]]:
     """The day after which the period begins (None: with the books), and its days of trading."""
-    from rebalancer.session.calendar import published_hours
+    from rebalancer.market_data.trading_calendar import published_hours
 
     if not ledger.days or ledger.opened_on is None:
         return None, []

@@ -20,11 +20,11 @@ FORMATS: Final = ("html", "json", "mail")
 def make_report(config: Sequence[Path] | None, *, period: str, day: str | None, form: str, show: bool) -> int:
     """Write the page and say where it is, or print the JSON or the plain mail."""
     from rebalancer.journal import Journal
+    from rebalancer.market_data.trading_calendar import day_in_new_york
     from rebalancer.report.edition.document import edition_json
     from rebalancer.report.edition.mail import edition_mail
     from rebalancer.report.edition.page import redacted
     from rebalancer.report.files import ReportNotWritten, write_edition
-    from rebalancer.session.calendar import day_in_new_york
     from rebalancer.session.editions import edition_of
     from rebalancer.session.setup import load_setup, report_mode
 

@@ -23,7 +23,7 @@ from rebalancer.ops.clock import SystemClock
 from rebalancer.session.setup import Setup, report_mode
 
 if TYPE_CHECKING:
-    from rebalancer.session.calendar import Slot, TradingDay
+    from rebalancer.market_data.trading_calendar import Slot, TradingDay
 
 LOG: Final = logging.getLogger(__name__)
 BY_HAND_SECONDS: Final = 5.0  # how long a run by hand waits for its alerts to leave

@@ -29,10 +29,10 @@ from rebalancer.brokers.protocol import (
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Rules
+from rebalancer.market_data.trading_calendar import NEW_YORK, Slot, TradingDay, day_in_new_york, midnight_after
 from rebalancer.ops.clock import Clock
 from rebalancer.ops.logs.context import LogEvent, note
 from rebalancer.ops.session_status import WAITING
-from rebalancer.session.calendar import NEW_YORK, Slot, TradingDay, day_in_new_york, midnight_after
 from rebalancer.session.hours import Hours
 from rebalancer.session.notify import Notify
 from rebalancer.session.scheduler import Alarm

@@ -14,9 +14,9 @@ from typing import Final, NamedTuple
 
 from rebalancer.brokers.protocol import Broker, BrokerOrder, BrokerUnavailable
 from rebalancer.journal import Journal
+from rebalancer.market_data.trading_calendar import TradingDay, day_in_new_york
 from rebalancer.ops.clock import Clock
 from rebalancer.planning.draft import ID_PREFIX
-from rebalancer.session.calendar import TradingDay, day_in_new_york
 
 LOG: Final = logging.getLogger(__name__)
 KIND: Final = "end_of_day"

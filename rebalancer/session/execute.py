@@ -18,6 +18,8 @@ from rebalancer.core.values import ZERO, is_pair
 from rebalancer.cycle import CycleResult, Narrow, run
 from rebalancer.journal import Journal
 from rebalancer.journal.records import DRY_RUN
+from rebalancer.market_data.reference import Reference
+from rebalancer.market_data.sectors import SectorRow, read_sectors
 from rebalancer.observe import World
 from rebalancer.ops.clock import Clock, SystemClock, Together
 from rebalancer.planning.settle import OrderEnd
@@ -33,8 +35,6 @@ from rebalancer.world.desk import DryDesk, LiveDesk
 from rebalancer.world.gate import Gate
 from rebalancer.world.kill import KillSwitch
 from rebalancer.world.protection import Keeper, NoProtection
-from rebalancer.world.reference import Reference
-from rebalancer.world.sectors import SectorRow, read_sectors
 
 
 class Connection(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Final
 
 from rebalancer.brokers.protocol import BrokerUnavailable, TradingHours
 from rebalancer.core.rules import Rules
-from rebalancer.session.calendar import (
+from rebalancer.market_data.trading_calendar import (
     TradingDay,
     day_in_new_york,
     hours_of,

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable
 
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.rules import Rules
+from rebalancer.market_data.sectors import read_sectors
 from rebalancer.planning.groups import UNKNOWN
 from rebalancer.session.setup import Setup
 from rebalancer.settings.origin import DEFAULT
-from rebalancer.world.sectors import read_sectors
 
 
 def meant(word: str, known: Collection[str]) -> str:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.journal import Journal
-from rebalancer.session.calendar import Slot, day_in_new_york
+from rebalancer.market_data.trading_calendar import Slot, day_in_new_york
 
 NOBODY_WAS_THERE = "no session was running"
 

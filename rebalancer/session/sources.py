@@ -9,8 +9,8 @@ from typing import Final
 from rebalancer.core.facts import Signal
 from rebalancer.core.rules import Rules
 from rebalancer.journal import Journal
+from rebalancer.market_data.reference import Reference
 from rebalancer.ops.clock import Clock
-from rebalancer.world.reference import Reference
 from rebalancer.world.signals import CombinedSignals, FileSignals, JournalSignals, sample_signals
 
 DEFAULT_PATH: Final = Rules().signals.path

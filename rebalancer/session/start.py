@@ -6,11 +6,11 @@ from contextlib import ExitStack
 
 from rebalancer.brokers import AlpacaBroker
 from rebalancer.journal import Journal
+from rebalancer.market_data.trading_calendar import published_hours
 from rebalancer.ops.clock import Clock, SystemClock
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.ops.session_status import SessionNote
 from rebalancer.session.alerting import alerting
-from rebalancer.session.calendar import published_hours
 from rebalancer.session.day import Session, Work
 from rebalancer.session.execute import Connection
 from rebalancer.session.hours import Hours

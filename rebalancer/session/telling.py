@@ -14,8 +14,8 @@ from rebalancer.alerts.message import SUMMARY
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.core.values import time_text
 from rebalancer.journal import Journal
+from rebalancer.market_data.trading_calendar import Slot
 from rebalancer.report.records import RunRecord
-from rebalancer.session.calendar import Slot
 from rebalancer.session.slots import NOBODY_WAS_THERE, SlotBook
 
 Row = tuple[str, str, dict[str, object]]

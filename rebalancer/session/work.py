@@ -14,6 +14,7 @@ from rebalancer.brokers.protocol import Broker, LockHeld
 from rebalancer.core.outcomes import OrderState
 from rebalancer.journal import Journal
 from rebalancer.journal.backups import FOLDER, take
+from rebalancer.market_data.trading_calendar import Slot, TradingDay
 from rebalancer.observe import World
 from rebalancer.ops.clock import Clock, SystemClock
 from rebalancer.ops.logs.context import LogEvent, note
@@ -21,7 +22,6 @@ from rebalancer.ops.paths import LOCK_NAME
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.recover import recover
 from rebalancer.report.files import ReportNotWritten, WrittenReport, remove_outdated, write_edition, write_report
-from rebalancer.session.calendar import Slot, TradingDay
 from rebalancer.session.editions import edition_of
 from rebalancer.session.end_of_day import Steps, cancel_leftovers, close_day
 from rebalancer.session.execute import Connection, execute, opened_world

@@ -18,9 +18,9 @@ from rebalancer.cli.alerts import test_channels as send_test
 from rebalancer.cli.commands import app
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.journal import Journal
+from rebalancer.market_data.trading_calendar import Slot
 from rebalancer.session import unit_failed
 from rebalancer.session.alerting import alerting, summary_of
-from rebalancer.session.calendar import Slot
 from rebalancer.session.doctor.channels import check_channels, check_channels_there
 from rebalancer.session.setup import Setup, load_setup
 from rebalancer.session.telling import TellingSlotBook, tell_of_day

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rebalancer.core.documents import BadDocument
-from rebalancer.world.sectors import SectorRow, read_sectors
+from rebalancer.market_data.sectors import SectorRow, read_sectors
 
 HEADER = "symbol,sector,correlation_group,source,as_of\n"
 

@@ -11,8 +11,8 @@ import pytest
 
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.exchange.market.listing import listings
+from rebalancer.market_data.sectors import SectorRow
 from rebalancer.ops.clock import Together
-from rebalancer.world.sectors import SectorRow
 from tests.cycle.conftest import BASE, NEXT, MakeRig
 from tests.support import checker
 from tests.support.rig import rules

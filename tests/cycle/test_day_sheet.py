@@ -14,10 +14,10 @@ import pytest
 from rebalancer.brokers.protocol import DailyCloses
 from rebalancer.core.facts import Session
 from rebalancer.core.outcomes import CycleOutcome
+from rebalancer.market_data.reference import NO_CLOSES, Reference, apart, day_start, open_session
+from rebalancer.market_data.statistics import correlation_groups, volatilities
+from rebalancer.market_data.stored_closes import closes_of
 from rebalancer.ops.clock import Together, one_by_one
-from rebalancer.world.ledger.closes import closes_of
-from rebalancer.world.reference import NO_CLOSES, Reference, apart, day_start, open_session
-from rebalancer.world.statistics import correlation_groups, volatilities
 from tests.cycle.conftest import NEXT, MakeRig
 from tests.support.rig import SECTORS, Rig, rules
 

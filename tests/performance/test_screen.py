@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from rebalancer.cli.performance import screen
+from rebalancer.market_data.benchmarks import benchmark_of
+from rebalancer.market_data.reference import SHEET_SCHEMA
+from rebalancer.market_data.stored_closes import SHEET_NAME
 from rebalancer.performance.period_ratios import DAYS_FOR_RATES, Ratios
 from rebalancer.performance.records import DayValue, Fill, Ledger
 from rebalancer.performance.summary import summary_of
 from rebalancer.performance.trips import trips_of
-from rebalancer.world.ledger.benchmarks import benchmark_of
-from rebalancer.world.ledger.closes import SHEET_NAME
-from rebalancer.world.reference import SHEET_SCHEMA
 
 FIRST = date(2026, 9, 1)
 RATES = ("annual_return", "volatility", "sharpe", "sortino", "calmar")

@@ -16,7 +16,7 @@ from rebalancer.brokers.protocol import BrokerClock, BrokerUnavailable, LockHeld
 from rebalancer.core.facts import Session as MarketSession
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Rules
-from rebalancer.session.calendar import Slot, TradingDay, published_hours
+from rebalancer.market_data.trading_calendar import Slot, TradingDay, published_hours
 from rebalancer.session.day import Session, Work
 from rebalancer.session.hours import Hours
 from rebalancer.session.notify import Notify

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rebalancer.brokers.protocol import BrokerUnavailable, TradingHours
 from rebalancer.core.rules import Rules
-from rebalancer.session.calendar import hours_of, narrowed, published_hours, trading_day
+from rebalancer.market_data.trading_calendar import hours_of, narrowed, published_hours, trading_day
 from rebalancer.session.hours import Hours
 from tests.session.simulated import PUBLISHED, at
 

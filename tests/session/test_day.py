@@ -11,7 +11,7 @@ from rebalancer.brokers.protocol import BrokerUnavailable, CredentialsRefused, L
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Rules
-from rebalancer.session.calendar import Slot
+from rebalancer.market_data.trading_calendar import Slot
 from rebalancer.session.stop import Stop
 from tests.session.simulated import Company, Machine, at
 

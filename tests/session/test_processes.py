@@ -23,7 +23,7 @@ from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import RunningExchange, start_exchange
 from rebalancer.journal import CycleEnd, CycleStart, Journal
 from rebalancer.journal.glance import glance
-from rebalancer.session.calendar import Slot
+from rebalancer.market_data.trading_calendar import Slot
 from tests.session.simulated import Company, Machine, at
 from tests.session.test_year import YEAR, expected_slots, start_of
 

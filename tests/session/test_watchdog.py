@@ -13,7 +13,7 @@ import pytest
 from rebalancer.brokers import Endpoints
 from rebalancer.core.documents import plain
 from rebalancer.core.rules import Rules
-from rebalancer.session.calendar import TradingDay
+from rebalancer.market_data.trading_calendar import TradingDay
 from rebalancer.session.execute import Connection
 from rebalancer.session.notify import Notify
 from rebalancer.session.setup import Setup

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from rebalancer.core.outcomes import CycleOutcome
-from rebalancer.session.calendar import NEW_YORK, Slot, hours_of, trading_day
+from rebalancer.market_data.trading_calendar import NEW_YORK, Slot, hours_of, trading_day
 from rebalancer.session.stop import Stop
 from tests.session.simulated import PUBLISHED, Company, Died, Machine
 

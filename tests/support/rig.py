@@ -24,13 +24,13 @@ from rebalancer.cycle import CycleResult, run
 from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import RunningExchange, start_exchange
 from rebalancer.journal import Journal
+from rebalancer.market_data.reference import Reference
+from rebalancer.market_data.sectors import SectorRow
 from rebalancer.observe import World
 from rebalancer.ops.clock import one_by_one
 from rebalancer.recover import recover
 from rebalancer.world.desk import DryDesk, LiveDesk
 from rebalancer.world.kill import KillSwitch
-from rebalancer.world.reference import Reference
-from rebalancer.world.sectors import SectorRow
 from tests.support.faults import READS, WRITES, Fault, FaultyBroker, Trip, Tripped
 
 CREDENTIALS = Credentials("PKRIG", "rig-secret")

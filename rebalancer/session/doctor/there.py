@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from rebalancer.brokers import AlpacaBroker
 from rebalancer.brokers.protocol import BrokerUnavailable, CredentialsRefused, WrongAccount
-from rebalancer.session.calendar import day_in_new_york, published_hours
+from rebalancer.market_data.trading_calendar import day_in_new_york, published_hours
 from rebalancer.session.doctor.channels import check_channels_there
 from rebalancer.session.doctor.findings import Finding, fail, ok, warn
 from rebalancer.session.preflight import clock_problem

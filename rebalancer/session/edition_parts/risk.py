@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from rebalancer.core.values import ZERO
+from rebalancer.market_data.statistics import RETURNS_MIN, RETURNS_USED
+from rebalancer.market_data.stored_closes import stored_closes
 from rebalancer.performance.benchmark import beta
 from rebalancer.performance.returns import Series
 from rebalancer.performance.risk.common import Common, Course, common_returns
@@ -23,8 +25,6 @@ from rebalancer.report.allocation import known_prices
 from rebalancer.report.edition.book_risk import Pair, Risk
 from rebalancer.session.edition_parts.execution import shares_now
 from rebalancer.session.edition_parts.source import Source
-from rebalancer.world.ledger.closes import stored_closes
-from rebalancer.world.statistics import RETURNS_MIN, RETURNS_USED
 
 PAIRS: Final = 3
 ESTIMATOR: Final = "sample deviation (n - 1) of daily simple returns at the weights held, x sqrt(252)"

@@ -17,14 +17,14 @@ from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.journal import CycleRecord, Journal
 from rebalancer.journal.records import DRY_RUN, Event
+from rebalancer.market_data.stored_closes import closes_of
+from rebalancer.market_data.trading_calendar import day_in_new_york
 from rebalancer.performance.benchmark import Benchmark
 from rebalancer.performance.records import Ledger
 from rebalancer.report.edition.records import Period
 from rebalancer.report.records import RunRecord
 from rebalancer.session.archive import past_record
-from rebalancer.session.calendar import day_in_new_york
 from rebalancer.session.edition_parts.span import Span, span_of
-from rebalancer.world.ledger.closes import closes_of
 
 CYCLES_MAX: Final = 1_000_000
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
+from rebalancer.market_data.trading_calendar import day_in_new_york, midnight_after
 from rebalancer.report.edition.records import Period
-from rebalancer.session.calendar import day_in_new_york, midnight_after
 
 
 class Span(NamedTuple):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rebalancer.brokers import Endpoints
-from rebalancer.session.calendar import TradingDay
+from rebalancer.market_data.trading_calendar import TradingDay
 from rebalancer.session.end_of_day import is_closed
 from rebalancer.session.execute import Connection
 from rebalancer.session.notify import Notify

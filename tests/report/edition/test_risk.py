@@ -16,14 +16,14 @@ from rebalancer.accounting.day_books import DayBooks, Holding, body_of_day
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.journal import Journal
+from rebalancer.market_data.reference import SHEET_SCHEMA
+from rebalancer.market_data.stored_closes import SHEET_NAME
 from rebalancer.report.edition.book_risk import Pair, Risk
 from rebalancer.report.edition.document import edition_json
 from rebalancer.report.edition.page import edition_html, redacted
 from rebalancer.report.edition.records import Edition
 from rebalancer.session.edition_parts.risk import ESTIMATOR, risk
 from rebalancer.session.edition_parts.source import Source
-from rebalancer.world.ledger.closes import SHEET_NAME
-from rebalancer.world.reference import SHEET_SCHEMA
 from tests.report.edition.sample import edition
 from tests.report.html_tree import parse
 

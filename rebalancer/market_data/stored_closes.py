@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rebalancer.core.input_file import read_text
-from rebalancer.world.reference import SHEET_SCHEMA
+from rebalancer.market_data.reference import SHEET_SCHEMA
 
 SHEET_NAME = "day-sheet.json"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rebalancer.market_data.stored_closes import closes_of
 from rebalancer.performance.benchmark import Benchmark
-from rebalancer.world.ledger.closes import closes_of
 
 
 def benchmark_of(folder: Path, symbol: str) -> Benchmark:

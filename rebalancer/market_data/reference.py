@@ -24,9 +24,9 @@ from rebalancer.core.facts import Instrument, Session, coins
 from rebalancer.core.input_file import read_text
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import decimal_of, utc_of
+from rebalancer.market_data.sectors import SectorRow
+from rebalancer.market_data.statistics import correlation_groups, true_ranges, volatilities
 from rebalancer.ops.files import put_whole
-from rebalancer.world.sectors import SectorRow
-from rebalancer.world.statistics import correlation_groups, true_ranges, volatilities
 
 CLOSES_DAYS: Final = 260  # a year of daily closes: enough for the volatility and for the sample signals
 SHEET_SCHEMA: Final = "rebalancer.sheet/1"
