@@ -27,8 +27,8 @@ def check_rules(config: Sequence[Path] | None) -> int:
     from rebalancer.market_data.sectors import read_sectors
     from rebalancer.session.names import refuse_strange_sectors
     from rebalancer.session.setup import load_setup
-    from rebalancer.session.sources import DEFAULT_PATH
-    from rebalancer.world.signals import FileSignals
+    from rebalancer.signals import FileSignals
+    from rebalancer.signals.configured import DEFAULT_PATH
 
     log_to_stderr()
     setup = load_setup(config)

@@ -27,10 +27,10 @@ from rebalancer.recover import recover
 from rebalancer.report.records import Finding, Mode, OrderLine, RuleChange, RunRecord, Timing
 from rebalancer.session.ownership import account_in_hand, owned
 from rebalancer.session.setup import Setup
-from rebalancer.session.sources import Sources
 from rebalancer.session.stop import NEVER, StopOrKill, Stopping
 from rebalancer.session.telling import tell_of_cycle
 from rebalancer.session.versions import refuse_older
+from rebalancer.signals.configured import Sources
 from rebalancer.world.desk import DryDesk, LiveDesk
 from rebalancer.world.gate import Gate
 from rebalancer.world.kill import KillSwitch

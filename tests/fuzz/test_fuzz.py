@@ -23,7 +23,7 @@ from rebalancer.brokers.protocol import BrokerUnavailable
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.rules import Rules
 from rebalancer.settings import load_rules
-from rebalancer.world.signals import read_signals
+from rebalancer.signals import read_signals
 from tests.fuzz.grammar import damaged
 
 ROOT = Path(__file__).parents[2]

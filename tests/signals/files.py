@@ -10,7 +10,7 @@ import pytest
 
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.facts import Signal
-from rebalancer.world.signals import read_signals
+from rebalancer.signals import read_signals
 
 NOW = datetime(2026, 11, 20, 15, 35, tzinfo=UTC)
 WRITTEN = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)

@@ -12,8 +12,8 @@ import pytest
 
 from rebalancer.core.documents import BadDocument
 from rebalancer.ops.files import read_settled
-from rebalancer.world.signals import read_all, read_signals
-from rebalancer.world.signals.reading import ROWS_MAX, SIZE_MAX
+from rebalancer.signals import read_all, read_signals
+from rebalancer.signals.reading import ROWS_MAX, SIZE_MAX
 from tests.signals.files import NOW, WRITTEN, read, refusal, write
 
 HEADER = "symbol,score,confidence\n"

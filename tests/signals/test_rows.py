@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rebalancer.core.facts import Signal
 from rebalancer.core.values import time_text
-from rebalancer.world.signals.row import BadCell, opinion_of
+from rebalancer.signals.row import BadCell, opinion_of
 from tests.signals.files import NOW, WRITTEN, read, refusal
 
 HEADER = "symbol,score,confidence\n"

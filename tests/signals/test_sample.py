@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from rebalancer.brokers.protocol import DailyCloses
 from rebalancer.core.rules import Rules
-from rebalancer.world.signals import sample_signals
-from rebalancer.world.signals.sample import DAYS_MIN
+from rebalancer.signals import sample_signals
+from rebalancer.signals.sample import DAYS_MIN
 from tests.signals.files import NOW
 from tests.signals.markets import LAST, closes_of, market
 

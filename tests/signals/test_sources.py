@@ -11,7 +11,7 @@ import pytest
 from rebalancer.brokers.protocol import SignalSource
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.facts import Signal
-from rebalancer.world.signals import CombinedSignals, FileSignals, JournalSignals, SampleSignals, sample_signals
+from rebalancer.signals import CombinedSignals, FileSignals, JournalSignals, SampleSignals, sample_signals
 from tests.signals.files import NOW, write
 from tests.signals.markets import market
 

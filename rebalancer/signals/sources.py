@@ -12,8 +12,8 @@ from rebalancer.brokers.protocol import DailyCloses, SignalSource
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.facts import Signal
 from rebalancer.ops.files import is_absent
-from rebalancer.world.signals.reading import read_all
-from rebalancer.world.signals.sample import sample_signals
+from rebalancer.signals.reading import read_all
+from rebalancer.signals.sample import sample_signals
 
 _log = logging.getLogger("rebalancer.world.signals.sources")
 

@@ -19,8 +19,8 @@ from typing import Final, NamedTuple
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.facts import Signal
 from rebalancer.ops.files import read_settled
-from rebalancer.world.signals.row import SOURCE, BadCell, opinion_of
-from rebalancer.world.signals.sheets import ENDINGS, read_sheet
+from rebalancer.signals.row import SOURCE, BadCell, opinion_of
+from rebalancer.signals.sheets import ENDINGS, read_sheet
 
 SIZE_MAX: Final = 64 * 1024 * 1024
 ROWS_MAX: Final = 100_000

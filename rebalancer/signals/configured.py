@@ -11,7 +11,7 @@ from rebalancer.core.rules import Rules
 from rebalancer.journal import Journal
 from rebalancer.market_data.reference import Reference
 from rebalancer.ops.clock import Clock
-from rebalancer.world.signals import CombinedSignals, FileSignals, JournalSignals, sample_signals
+from rebalancer.signals import CombinedSignals, FileSignals, JournalSignals, sample_signals
 
 DEFAULT_PATH: Final = Rules().signals.path
 

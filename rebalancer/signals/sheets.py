@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from rebalancer.core.documents import BadDocument, read_json
 from rebalancer.ops.csv_table import check_names, read_table
-from rebalancer.world.signals.row import COLUMNS
+from rebalancer.signals.row import COLUMNS
 
 ENDINGS: Final = (".csv", ".json", ".jsonl")
 
