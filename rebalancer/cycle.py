@@ -28,6 +28,8 @@ from rebalancer.core.facts import Account, Position, Snapshot, coins
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of, time_text
+from rebalancer.execution.order_manager import traded
+from rebalancer.execution.order_tracking import NOTHING_TOLD
 from rebalancer.guard import put_up, take_down, tell_bare
 from rebalancer.journal.records import CycleEnd, CycleStart
 from rebalancer.observe import Observation, World, observe
@@ -40,9 +42,7 @@ from rebalancer.planning.reconcile import COIN_FEE_MOST, Finding, reconcile
 from rebalancer.planning.settle import OrderEnd, settle
 from rebalancer.recover import telling
 from rebalancer.world.cycle_stats import CycleStats, Row, measured
-from rebalancer.world.desk import traded
 from rebalancer.world.desk_afloat import calling_off
-from rebalancer.world.desk_watch import NOTHING_TOLD
 
 LOG: Final = logging.getLogger("rebalancer.cycle")
 LOSS_OUTCOMES: Final = frozenset(outcome for _, outcome, _ in LOSS_LIMITS)

@@ -23,15 +23,15 @@ from rebalancer.brokers.request_metrics import Traffic
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.facts import Position, Signal, Snapshot
 from rebalancer.core.values import ZERO
+from rebalancer.execution.exit_orders import NoProtection, Protection, Seen
+from rebalancer.execution.kill_switch import KillSwitch
+from rebalancer.execution.order_manager import Desk
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.records import CycleEnd
 from rebalancer.market_data.reference import Reference, day_start, open_session
 from rebalancer.ops.clock import Clock
 from rebalancer.planning.doubt import doubt
 from rebalancer.planning.reconcile import differences
-from rebalancer.world.desk import Desk
-from rebalancer.world.kill import KillSwitch
-from rebalancer.world.protection import NoProtection, Protection, Seen
 
 SIGNALS_AT_MOST: Final = timedelta(days=31)  # the largest signals.max_age_minutes that there may be
 

@@ -30,11 +30,11 @@ from rebalancer.core.facts import Snapshot
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
+from rebalancer.execution.order_alerts import tell_another_program
+from rebalancer.execution.order_tracking import refuse_another
 from rebalancer.journal.records import CycleEnd, CycleRecord, CycleStart, OrderRecord
 from rebalancer.observe import World
 from rebalancer.planning.settle import OrderEnd, settle
-from rebalancer.world.desk_alerts import tell_another_program
-from rebalancer.world.desk_watch import refuse_another
 
 WAIT_STEP_SECONDS: Final = 0.25
 

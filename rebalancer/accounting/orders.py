@@ -11,10 +11,10 @@ from rebalancer.brokers.protocol import BrokerOrder
 from rebalancer.core.facts import Explanation, OpenOrder
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.values import FRACTIONAL_LOT, ZERO, decimal_of, shares_away_from_zero
+from rebalancer.execution.order_tracking import refuse_another
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.records import DRY_RUN, CycleEnd, OrderRecord
 from rebalancer.planning.draft import ID_PREFIX
-from rebalancer.world.desk_watch import refuse_another
 
 LOOKED_AT: Final = 100  # cycles, the newest: among them is one that read the broker and ended by itself
 

@@ -22,8 +22,8 @@ def throw(config: Sequence[Path] | None, *, reason: str, cancel: bool, flatten: 
 
     Exit code 4 when something is left open, 78 when the switch is set but the configuration could not be read.
     """
+    from rebalancer.execution.kill_switch import write_halt
     from rebalancer.session.setup import load_setup
-    from rebalancer.world.kill import write_halt
 
     try:
         setup = load_setup(config)
@@ -42,8 +42,8 @@ def throw(config: Sequence[Path] | None, *, reason: str, cancel: bool, flatten: 
 
 def _throw_blindly(reason: str, problem: Exception, *, asked: str) -> int:
     """Set the switch of every mode, since nothing says which one is traded."""
+    from rebalancer.execution.kill_switch import write_halt
     from rebalancer.ops.paths import state_directory
-    from rebalancer.world.kill import write_halt
 
     for mode in MODES:
         write_halt(state_directory(mode), reason)
@@ -55,8 +55,8 @@ def _throw_blindly(reason: str, problem: Exception, *, asked: str) -> int:
 
 
 def _journal(setup: Setup, reason: str) -> None:
+    from rebalancer.execution.kill_switch import KillSwitch
     from rebalancer.journal import Journal
-    from rebalancer.world.kill import KillSwitch
 
     with Journal.open(setup.journal) as journal:
         latest = journal.cycles(None, 1)
@@ -70,10 +70,10 @@ def lift(config: Sequence[Path] | None, *, reason: str) -> int:
     from rebalancer.accounting.acceptance import accept_books
     from rebalancer.accounting.latches import rearm
     from rebalancer.cli.ask import agrees, next_purchases
+    from rebalancer.execution.kill_switch import KillSwitch
+    from rebalancer.execution.pretrade import rearm_throttle
     from rebalancer.journal import Journal
     from rebalancer.session.setup import load_setup
-    from rebalancer.world.gate import rearm_throttle
-    from rebalancer.world.kill import KillSwitch
 
     setup = load_setup(config)
     if not agrees(lambda: next_purchases(setup), "Lift the kill switch and what is latched?"):

@@ -21,13 +21,13 @@ from rebalancer.cli.status_next import with_next
 from rebalancer.core.documents import plain
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.values import ZERO, decimal_of, utc_of
+from rebalancer.execution.kill_switch import halt_reason
 from rebalancer.journal.filesystem import refuse_irregular_journal
 from rebalancer.journal.glance import Glance, glance
 from rebalancer.ops.paths import JOURNAL_NAME, state_directory
 from rebalancer.report.records import Mode, RunSummary, StatusView
 from rebalancer.report.status import status_text
 from rebalancer.settings.profile import PROFILE, environment_of
-from rebalancer.world.kill import halt_reason
 
 MODES: Final[tuple[Mode, ...]] = ("simulated", "paper", "live")
 TODAY: Final = timedelta(hours=18)  # orders younger than this count as today's: no day is longer, no two are closer

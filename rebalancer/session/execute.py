@@ -16,6 +16,10 @@ from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, is_pair
 from rebalancer.cycle import CycleResult, Narrow, run
+from rebalancer.execution.exit_orders import Keeper, NoProtection
+from rebalancer.execution.kill_switch import KillSwitch
+from rebalancer.execution.order_manager import DryDesk, LiveDesk
+from rebalancer.execution.pretrade import Gate
 from rebalancer.journal import Journal
 from rebalancer.journal.records import DRY_RUN
 from rebalancer.market_data.reference import Reference
@@ -31,10 +35,6 @@ from rebalancer.session.stop import NEVER, StopOrKill, Stopping
 from rebalancer.session.telling import tell_of_cycle
 from rebalancer.session.versions import refuse_older
 from rebalancer.signals.configured import Sources
-from rebalancer.world.desk import DryDesk, LiveDesk
-from rebalancer.world.gate import Gate
-from rebalancer.world.kill import KillSwitch
-from rebalancer.world.protection import Keeper, NoProtection
 
 
 class Connection(NamedTuple):

@@ -19,12 +19,12 @@ from rebalancer.core.facts import Instrument, Position, Quote
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, Side, cents_toward_zero, text_of, time_text
+from rebalancer.execution.order_manager import traded
+from rebalancer.execution.order_tracking import NOTHING_TOLD
 from rebalancer.journal.records import MONEY_AFTER_EXIT, CycleEnd, CycleStart
 from rebalancer.observe import World
 from rebalancer.planning.draft import order_id
 from rebalancer.planning.settle import OrderEnd
-from rebalancer.world.desk import traded
-from rebalancer.world.desk_watch import NOTHING_TOLD
 
 Kind = Literal["stop", "target", "flatten"]
 SECOND: Final = timedelta(seconds=1)

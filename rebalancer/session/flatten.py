@@ -22,6 +22,9 @@ from rebalancer.brokers.protocol import Broker, LockHeld
 from rebalancer.core.facts import Position
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, is_pair, text_of
+from rebalancer.execution.order_manager import LiveDesk
+from rebalancer.execution.order_tracking import NOTHING_TOLD
+from rebalancer.execution.pretrade import Gate
 from rebalancer.observe import World
 from rebalancer.ops.clock import SystemClock
 from rebalancer.ops.paths import LOCK_NAME
@@ -30,9 +33,6 @@ from rebalancer.recover import recover
 from rebalancer.session.execute import Connection, opened_world
 from rebalancer.session.exits import Exit, Gone, leave
 from rebalancer.session.setup import Setup
-from rebalancer.world.desk import LiveDesk
-from rebalancer.world.desk_watch import NOTHING_TOLD
-from rebalancer.world.gate import Gate
 
 ROUNDS: Final = 3
 WAIT_SECONDS: Final = 0.5

@@ -20,6 +20,8 @@ from datetime import date, datetime, timedelta
 from rebalancer.core.facts import Quote
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of
+from rebalancer.execution.exit_orders.gaps import is_too_long
+from rebalancer.execution.order_tracking import NOTHING_TOLD
 from rebalancer.guard import guards_of
 from rebalancer.journal.exit_order_records import Kept
 from rebalancer.observe import World
@@ -27,8 +29,6 @@ from rebalancer.planning.protect import Guard, unguarded
 from rebalancer.planning.trip import trip
 from rebalancer.session.exits import Exit, Gone, leave
 from rebalancer.session.stretches import EVERYTHING, Problem, Stretches, now_of
-from rebalancer.world.desk_watch import NOTHING_TOLD
-from rebalancer.world.protection.gaps import is_too_long
 
 Leave = Callable[[World, Rules, Sequence[Exit], str], tuple[Gone, ...]]
 

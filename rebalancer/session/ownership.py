@@ -8,12 +8,12 @@ from typing import Final
 
 from rebalancer.brokers.protocol import ReadBroker
 from rebalancer.core.documents import BadDocument
+from rebalancer.execution.account_lock import account_lock
 from rebalancer.journal import Journal
 from rebalancer.journal.records import DRY_RUN, NO_CYCLE
 from rebalancer.ops.clock import SystemClock
 from rebalancer.ops.logs.redact import learn_account
 from rebalancer.session.setup import Setup
-from rebalancer.world.account_lock import account_lock
 
 KIND: Final = "mode"  # the journal's record of it, once an account
 LOOKED_AT: Final = 1_000_000  # cycles of a journal that is older than the record; looked at once

@@ -16,9 +16,9 @@ from rebalancer.core.decisions import Plan
 from rebalancer.core.facts import Account, Day, Instrument, Position, Quote, Signal, Snapshot
 from rebalancer.core.rules import NoTradeBand, Rules
 from rebalancer.core.values import ZERO
+from rebalancer.execution.pretrade.selftest import HELD, HUGE, NEW, NOW, SESSION, WIDE, Check, gate_selftest, opened
 from rebalancer.planning import plan
 from rebalancer.planning.fund import most_reductions
-from rebalancer.world.gate.selftest import HELD, HUGE, NEW, NOW, SESSION, WIDE, Check, gate_selftest, opened
 
 PRICE: Final = Decimal(1)  # USD; so that whole shares are fine enough for any limit
 EQUITY: Final = Decimal(10**6)

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final, Protocol
 
-from rebalancer.world.kill import KillSwitch
+from rebalancer.execution.kill_switch import KillSwitch
 
 if TYPE_CHECKING:
     from rebalancer.journal import Journal

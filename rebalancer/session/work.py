@@ -12,6 +12,7 @@ from rebalancer.accounting.daily_close import check_day
 from rebalancer.brokers.counted import CountedBroker
 from rebalancer.brokers.protocol import Broker, LockHeld
 from rebalancer.core.outcomes import OrderState
+from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.journal import Journal
 from rebalancer.journal.backups import FOLDER, take
 from rebalancer.market_data.trading_calendar import Slot, TradingDay
@@ -31,7 +32,6 @@ from rebalancer.session.preflight import clock_problem, preflight
 from rebalancer.session.setup import Setup, report_mode
 from rebalancer.session.stop import Stop
 from rebalancer.session.tradervue import copy_at_end_of_day
-from rebalancer.world.kill import KillSwitch
 
 LOG: Final = logging.getLogger(__name__)
 TICK_SECONDS: Final = 20.0  # of a long wait; far below any sensible watchdog

@@ -15,8 +15,8 @@ from typing import Final, Protocol, TypeVar
 
 from rebalancer.brokers.protocol import AnotherProgram, Broker, SendResult
 from rebalancer.core.decisions import Order
+from rebalancer.execution.order_tracking import DUPLICATE, refuse_another
 from rebalancer.ops.clock import Clock
-from rebalancer.world.desk_watch import DUPLICATE, refuse_another
 
 LOG: Final = logging.getLogger("rebalancer.world.desk")
 

@@ -17,6 +17,7 @@ from rebalancer.cli.alerts import show_alerts
 from rebalancer.cli.alerts import test_channels as send_test
 from rebalancer.cli.commands import app
 from rebalancer.core.outcomes import CycleOutcome
+from rebalancer.execution.kill_switch import write_halt
 from rebalancer.journal import Journal
 from rebalancer.market_data.trading_calendar import Slot
 from rebalancer.session import unit_failed
@@ -24,7 +25,6 @@ from rebalancer.session.alerting import alerting, summary_of
 from rebalancer.session.doctor.channels import check_channels, check_channels_there
 from rebalancer.session.setup import Setup, load_setup
 from rebalancer.session.telling import TellingSlotBook, tell_of_day
-from rebalancer.world.kill import write_halt
 from tests.alerts.servers import MailServer, WebServer
 
 pytestmark = pytest.mark.filterwarnings("ignore:Series.dt.weekday")

@@ -6,8 +6,8 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rebalancer.execution.pretrade.throttle import latch_throttle
 from rebalancer.journal import Journal
-from rebalancer.world.gate.throttle import latch_throttle
 from tests.cli.conftest import Command
 
 LONG_AGO = datetime(2026, 10, 1, 16, 0, tzinfo=UTC)

@@ -14,8 +14,8 @@ from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.core.rules import Rules
 from rebalancer.cycle import CycleResult
-from rebalancer.world.kill import KillSwitch
-from rebalancer.world.protection import Keeper
+from rebalancer.execution.exit_orders import Keeper
+from rebalancer.execution.kill_switch import KillSwitch
 from tests.support import checker
 from tests.support.rig import Rig, held, rules
 

@@ -9,6 +9,7 @@ import pytest
 
 from rebalancer.core.decisions import Order
 from rebalancer.core.outcomes import OrderState
+from rebalancer.execution.kill_switch import write_halt
 from rebalancer.guard import take_down
 from rebalancer.observe import World
 from rebalancer.planning.settle import OrderEnd
@@ -16,7 +17,6 @@ from rebalancer.session.execute import execute
 from rebalancer.session.setup import Setup
 from rebalancer.session.stop import NEVER
 from rebalancer.settings import load_rules
-from rebalancer.world.kill import write_halt
 from tests.cycle.conftest import MakeRig
 from tests.cycle.test_execute import connection, opinions, setup_of
 from tests.support.rig import Rig, held

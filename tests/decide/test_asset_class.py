@@ -12,10 +12,10 @@ from rebalancer.core.codec import canonical, read_snapshot
 from rebalancer.core.decisions import Plan
 from rebalancer.core.facts import Explanation, Position
 from rebalancer.core.outcomes import Outcome
+from rebalancer.execution.pretrade import readings_of
+from rebalancer.execution.pretrade.readings import collared
 from rebalancer.planning import plan
 from rebalancer.planning.afford import afford
-from rebalancer.world.gate import readings_of
-from rebalancer.world.gate.readings import collared
 from tests.decide.examples import ACCOUNT, HUGE, instrument, quote, rules, signal, snapshot
 from tests.decide.worlds import World, limited, worlds
 

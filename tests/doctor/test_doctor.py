@@ -14,11 +14,11 @@ from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints
 from rebalancer.brokers.protocol import BrokerUnavailable, CredentialsRefused, WrongAccount
 from rebalancer.cli.doctor import run_doctor
 from rebalancer.core.rules import Rules
+from rebalancer.execution.kill_switch import write_halt
 from rebalancer.journal import Journal
 from rebalancer.session import doctor
 from rebalancer.session.doctor import Finding, here
 from rebalancer.session.setup import Setup, load_setup
-from rebalancer.world.kill import write_halt
 from tests.support.rig import Rig, rules
 
 pytestmark = pytest.mark.filterwarnings("ignore:Series.dt.weekday")

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from rebalancer.brokers.protocol import LockHeld
+from rebalancer.execution.account_lock import account_lock
 from rebalancer.ops.paths import accounts_directory
-from rebalancer.world.account_lock import account_lock
 
 HOLD = """
 import sys
 from pathlib import Path
-from rebalancer.world.account_lock import account_lock
+from rebalancer.execution.account_lock import account_lock
 from rebalancer.ops.paths import accounts_directory, state_directory
 with account_lock(accounts_directory(), "a", state_directory()):
     print("held", flush=True)

@@ -10,10 +10,10 @@ import pytest
 from rebalancer.brokers.protocol import LockHeld
 from rebalancer.cli.options import taken
 from rebalancer.core.documents import BadDocument
+from rebalancer.execution.account_lock import account_lock
 from rebalancer.session.setup import load_setup, refuse_unasked_exchange
 from rebalancer.settings.live_trading import CommandLine
 from rebalancer.settings.profile import environment_of
-from rebalancer.world.account_lock import account_lock
 
 ROOT = Path(__file__).parents[2]
 

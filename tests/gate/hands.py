@@ -16,10 +16,10 @@ from rebalancer.core.facts import OpenOrder, Quote, Session
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import text_of
+from rebalancer.execution.kill_switch import KillSwitch
+from rebalancer.execution.pretrade import Gate, Readings
 from rebalancer.journal import Journal
 from rebalancer.journal.records import CycleStart, Intent
-from rebalancer.world.gate import Gate, Readings
-from rebalancer.world.kill import KillSwitch
 
 D = Decimal
 NOON = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)

@@ -7,7 +7,7 @@ import sys
 
 SAY = """
 import sys
-import rebalancer.world.gate, rebalancer.world.gate.selftest
+import rebalancer.execution.pretrade, rebalancer.execution.pretrade.selftest
 print(sorted(n for n in sys.modules if n.startswith(("rebalancer.planning", "rebalancer.observe", "rebalancer.cycle"))))
 """
 

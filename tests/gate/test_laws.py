@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from rebalancer.core.facts import OpenOrder
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules
+from rebalancer.execution.pretrade.readings import leeway
 from rebalancer.journal import Journal
-from rebalancer.world.gate.readings import leeway
 from tests.gate.hands import Post, order, quote, readings
 
 D = Decimal

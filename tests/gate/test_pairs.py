@@ -17,10 +17,10 @@ from rebalancer.brokers.protocol import Allowed, BrokerOrder, ExitPair, JournalB
 from rebalancer.core.facts import Position
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules
+from rebalancer.execution.pretrade import Gate
+from rebalancer.execution.pretrade.throttle import latch_throttle
 from rebalancer.journal import Journal
 from rebalancer.journal.exit_order_records import Kept, body_of
-from rebalancer.world.gate import Gate
-from rebalancer.world.gate.throttle import latch_throttle
 from tests.gate.hands import NOON, RULES, Post, Wire, order, quote, readings
 
 D = Decimal

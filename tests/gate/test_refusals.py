@@ -12,8 +12,8 @@ from rebalancer.brokers.protocol import BrokerClock
 from rebalancer.core.facts import Account, OpenOrder, Position, Session
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules
-from rebalancer.world.gate.readings import leeway
-from rebalancer.world.kill import FILE_NAME
+from rebalancer.execution.kill_switch import FILE_NAME
+from rebalancer.execution.pretrade.readings import leeway
 from tests.gate.conftest import MakePost
 from tests.gate.hands import HOURS, NOON, RULES, order, quote, readings
 

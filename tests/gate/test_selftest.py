@@ -16,12 +16,12 @@ from pydantic import BaseModel, ValidationError
 from rebalancer.brokers.protocol import DailyCloses
 from rebalancer.core.facts import Snapshot
 from rebalancer.core.rules import Rules
+from rebalancer.execution.pretrade import verdict
+from rebalancer.execution.pretrade.selftest import PROBES, gate_selftest
 from rebalancer.market_data.statistics import correlation_groups
 from rebalancer.planning import plan
 from rebalancer.session import selftest
 from rebalancer.session.selftest import PLAN_PROBES, limit_selftest
-from rebalancer.world.gate import verdict
-from rebalancer.world.gate.selftest import PROBES, gate_selftest
 
 D = Decimal
 SECTIONS = ("gate", "position_sizing", "risk_management")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules
+from rebalancer.execution.pretrade import rearm_throttle
 from rebalancer.journal import Journal
-from rebalancer.world.gate import rearm_throttle
 from tests.gate.conftest import MakePost
 from tests.gate.hands import NOON, Post, order, readings
 

@@ -11,9 +11,9 @@ import pytest
 from rebalancer.brokers.protocol import JournalBroken, SendResult
 from rebalancer.core.decisions import Order
 from rebalancer.core.outcomes import OrderState, Outcome
+from rebalancer.execution.pretrade import rearm_throttle
 from rebalancer.observe import World
 from rebalancer.planning.settle import OrderEnd
-from rebalancer.world.gate import rearm_throttle
 from tests.support import checker
 from tests.support.rig import Rig, held, rules
 

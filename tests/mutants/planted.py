@@ -81,9 +81,9 @@ MUTANTS: Final = (
     Mutant("what still works is not cancelled", "recover.py", "            broker.cancel(found.id)", "            pass", _DEAD),
     Mutant("the dead cycle's fills are counted twice", "recover.py", "    fills |= {o.broker_id: o.filled_qty for o in orders if o.broker_id is not None}\n", "", _DEAD),
     Mutant("a dead cycle stays open", "recover.py", "    for cycle in dead:\n        _abandon(world, cycle)", "    del dead", _DEAD),
-    Mutant("a silence counts as not sent", "world/desk_watch.py", ".get(result.kind, OrderState.UNKNOWN)", ".get(result.kind, OrderState.NOT_SENT)", _UNKNOWN),
+    Mutant("a silence counts as not sent", "execution/order_tracking.py", ".get(result.kind, OrderState.UNKNOWN)", ".get(result.kind, OrderState.NOT_SENT)", _UNKNOWN),
     Mutant("an order with our prefix from elsewhere is ours", "accounting/orders.py", "    if unknown:\n        raise UnknownOrders", "    if False:\n        raise UnknownOrders", _RECONCILE),
-    Mutant("unreadable kill switch counts as clear", "world/kill.py", '        return f"{path} cannot be read: {error.problem.removeprefix(\'cannot be read: \')}"', "        return None if error else None", "tests/cycle/test_stops_and_budgets.py"),
+    Mutant("unreadable kill switch counts as clear", "execution/kill_switch.py", '        return f"{path} cannot be read: {error.problem.removeprefix(\'cannot be read: \')}"', "        return None if error else None", "tests/cycle/test_stops_and_budgets.py"),
     # broker
     Mutant("a timeout after sending counts as not sent", "brokers/alpaca/submit.py", '"unknown" if silence.sent else "not_sent"', '"not_sent"', _SUBMIT),
     Mutant("a duplicate id is a refusal", "brokers/alpaca/refusals.py", '"unknown" if reason == "duplicate_id" else "refused"', '"refused"', _SUBMIT),

@@ -14,10 +14,10 @@ from rebalancer.brokers.alpaca.transport import Call
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.exchange.calendar import MICROS
+from rebalancer.execution.exit_orders import Keeper
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.recover import recover
 from rebalancer.session.monitor import Monitor
-from rebalancer.world.protection import Keeper
 from tests.sim.host import EXPECTED, Host, Life
 from tests.sim.straight import Asked, Told
 from tests.sim.template import template

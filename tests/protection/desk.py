@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from rebalancer.brokers import AlpacaBroker
 from rebalancer.brokers.protocol import Allowed, BrokerUnavailable, ExitPair, SendResult
 from rebalancer.core.rules import Rules
+from rebalancer.execution.exit_orders import Keeper
+from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.journal import Journal
 from rebalancer.planning.protect import Guard
-from rebalancer.world.kill import KillSwitch
-from rebalancer.world.protection import Keeper
 from tests.support.rig import Rig, RigClock
 
 D = Decimal

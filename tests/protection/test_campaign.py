@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from rebalancer.execution.exit_orders import Keeper
 from rebalancer.session.monitor import Monitor
-from rebalancer.world.protection import Keeper
 from tests.protection.campaign import run_campaign, run_part
 from tests.protection.findings import document_of
 from tests.sim.template import forget_template

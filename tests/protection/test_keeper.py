@@ -10,11 +10,11 @@ import pytest
 
 from rebalancer.brokers.protocol import Allowed, BrokerUnavailable, ExitPair, SendResult
 from rebalancer.core.outcomes import OrderState
+from rebalancer.execution.exit_orders import Seen
+from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.journal import Journal
 from rebalancer.journal.backups import take
 from rebalancer.planning.protect import Guard
-from rebalancer.world.kill import KillSwitch
-from rebalancer.world.protection import Seen
 from tests.protection.desk import PAIR, Desk
 from tests.support.rig import by_hand
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.execution.exit_orders.opinions import note_opinions, opinions
 from rebalancer.journal import Journal
 from rebalancer.planning import plan
 from rebalancer.planning.protect import Named
-from rebalancer.world.protection.opinions import note_opinions, opinions
 from tests.decide.examples import ACCOUNT, NOW, book, rules, signal, snapshot
 
 D = Decimal

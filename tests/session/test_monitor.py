@@ -13,12 +13,12 @@ import pytest
 from rebalancer.brokers.protocol import BrokerUnavailable, ExitPair, SendResult
 from rebalancer.core.facts import Quote
 from rebalancer.core.rules import Rules
+from rebalancer.execution.exit_orders import Keeper
+from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.journal import Journal
 from rebalancer.observe import World
 from rebalancer.session.exits import Exit, Gone, leave
 from rebalancer.session.monitor import Monitor
-from rebalancer.world.kill import KillSwitch
-from rebalancer.world.protection import Keeper
 from tests.support import checker
 from tests.support.rig import Process, Rig, by_hand, held
 

@@ -30,9 +30,9 @@ from rebalancer.cycle import CycleResult
 from rebalancer.exchange import orders as exchange_orders
 from rebalancer.exchange.calendar import MICROS
 from rebalancer.exchange.errors import ApiError
+from rebalancer.execution.pretrade import rearm_throttle
 from rebalancer.journal import Journal
 from rebalancer.planning.judge import LOSS_LIMITS
-from rebalancer.world.gate import rearm_throttle
 from tests.sim import checker
 from tests.sim.draws import Chances, stream
 from tests.sim.evidence import Evidence, read_journal

@@ -23,14 +23,14 @@ from rebalancer.core.rules import Rules
 from rebalancer.cycle import CycleResult, run
 from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import RunningExchange, start_exchange
+from rebalancer.execution.kill_switch import KillSwitch
+from rebalancer.execution.order_manager import DryDesk, LiveDesk
 from rebalancer.journal import Journal
 from rebalancer.market_data.reference import Reference
 from rebalancer.market_data.sectors import SectorRow
 from rebalancer.observe import World
 from rebalancer.ops.clock import one_by_one
 from rebalancer.recover import recover
-from rebalancer.world.desk import DryDesk, LiveDesk
-from rebalancer.world.kill import KillSwitch
 from tests.support.faults import READS, WRITES, Fault, FaultyBroker, Trip, Tripped
 
 CREDENTIALS = Credentials("PKRIG", "rig-secret")

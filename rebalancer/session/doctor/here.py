@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from rebalancer.brokers.protocol import JournalBroken
+from rebalancer.execution.kill_switch import halt_reason
 from rebalancer.journal import Journal
 from rebalancer.ops.disk import fix_of, free_words
 from rebalancer.session.doctor.channels import check_channels
@@ -20,7 +21,6 @@ from rebalancer.session.preflight import FREE_BYTES_MIN
 from rebalancer.session.selftest import limit_selftest
 from rebalancer.session.setup import Setup, banner
 from rebalancer.settings.secrets.env_file import env_file_path
-from rebalancer.world.kill import halt_reason
 
 PACKAGES: Final = ("alpaca-py", "apscheduler", "jinja2", "pandas", "pandas-market-calendars", "pyyaml", "sqlalchemy")
 TIMER: Final = "paper-trading-session.timer"

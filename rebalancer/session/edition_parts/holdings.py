@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from rebalancer.core.facts import Position
 from rebalancer.core.values import ZERO
+from rebalancer.execution.exit_orders.opinions import opinions
 from rebalancer.journal.exit_order_records import KIND, Kept, kept_of
 from rebalancer.planning.protect import Guard, protect
 from rebalancer.report.allocation import known_prices
@@ -15,7 +16,6 @@ from rebalancer.report.numbers import hour_text, shares
 from rebalancer.report.records import RunRecord
 from rebalancer.session.edition_parts.execution import shares_now
 from rebalancer.session.edition_parts.source import Source
-from rebalancer.world.protection.opinions import opinions
 
 
 def guarded(source: Source) -> tuple[Guarded, ...]:

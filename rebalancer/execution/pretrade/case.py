@@ -10,9 +10,9 @@ from typing import NamedTuple
 from rebalancer.core.decisions import Order
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
-from rebalancer.world.gate.attempts import Attempt
-from rebalancer.world.gate.exposure import Standing
-from rebalancer.world.gate.readings import Readings
+from rebalancer.execution.pretrade.attempts import Attempt
+from rebalancer.execution.pretrade.exposure import Standing
+from rebalancer.execution.pretrade.readings import Readings
 
 
 class Refusal(NamedTuple):

@@ -9,10 +9,10 @@ from typing import Final
 from rebalancer.accounting.acceptance import ACCEPTED, NOBODY
 from rebalancer.brokers.protocol import BrokerOrder, ReadBroker
 from rebalancer.core.values import ZERO, is_pair
+from rebalancer.execution.exit_orders.gaps import Row
 from rebalancer.journal.backups import RESTORED
 from rebalancer.journal.exit_order_records import EARLIER_MAX, KIND, PAIR_PREFIX, Gone, Kept, body_of, pair_id
 from rebalancer.journal.journal import Journal
-from rebalancer.world.protection.gaps import Row
 
 SOUGHT: Final = "pairs_sought"  # the event's kind: from here on the journal knows its pairs
 FOUND: Final = "found at the broker; this journal lacked it"

@@ -14,9 +14,9 @@ from typing import Final, NamedTuple
 from rebalancer.brokers.protocol import Broker, BrokerOrder, BrokerUnavailable, CredentialsRefused, WrongAccount
 from rebalancer.core.facts import Quote
 from rebalancer.core.values import ZERO, Side, decimal_of, utc_of
+from rebalancer.execution.pretrade.attempts import Attempt
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.records import Event
-from rebalancer.world.gate.attempts import Attempt
 
 KIND: Final = "protection"
 NO_ANSWER: Final = (BrokerUnavailable, CredentialsRefused, WrongAccount)

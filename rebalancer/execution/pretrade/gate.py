@@ -14,14 +14,14 @@ from typing import Final, NamedTuple
 from rebalancer.brokers.protocol import Broker, ExitPair, JournalBroken, SendResult
 from rebalancer.core.decisions import Order
 from rebalancer.core.rules import Rules
-from rebalancer.journal.journal import Journal
-from rebalancer.world.gate.attempts import Attempt, counted, midnight, read_attempts
-from rebalancer.world.gate.case import Case, Refusal
-from rebalancer.world.gate.exposure import standings
-from rebalancer.world.gate.guards import MINUTE, ORDERS_PER_MINUTE
-from rebalancer.world.gate.pairs import PairCase, refuse_at_the_door, refuse_read, refuse_unread, repeats
-from rebalancer.world.gate.readings import Readings, quote_fault, read
-from rebalancer.world.gate.resting import (
+from rebalancer.execution.kill_switch import KillSwitch
+from rebalancer.execution.pretrade.attempts import Attempt, counted, midnight, read_attempts
+from rebalancer.execution.pretrade.case import Case, Refusal
+from rebalancer.execution.pretrade.exposure import standings
+from rebalancer.execution.pretrade.guards import MINUTE, ORDERS_PER_MINUTE
+from rebalancer.execution.pretrade.pairs import PairCase, refuse_at_the_door, refuse_read, refuse_unread, repeats
+from rebalancer.execution.pretrade.readings import Readings, quote_fault, read
+from rebalancer.execution.pretrade.resting import (
     NO_ANSWER,
     PairAttempt,
     PairReading,
@@ -31,9 +31,9 @@ from rebalancer.world.gate.resting import (
     read_pairs,
     recent_pairs,
 )
-from rebalancer.world.gate.throttle import latch_throttle, latched_because
-from rebalancer.world.gate.verdict import refuse
-from rebalancer.world.kill import KillSwitch
+from rebalancer.execution.pretrade.throttle import latch_throttle, latched_because
+from rebalancer.execution.pretrade.verdict import refuse
+from rebalancer.journal.journal import Journal
 
 PAIR_READING_LASTS: Final = timedelta(seconds=5)  # many pairs leave one after the other: one reading serves some
 

@@ -16,11 +16,11 @@ from rebalancer.core.facts import Quote, Session
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, Side, text_of
-from rebalancer.world.gate.attempts import Attempt
-from rebalancer.world.gate.case import Case
-from rebalancer.world.gate.exposure import Standing
-from rebalancer.world.gate.readings import COLLAR_DEAR, Readings, leeway
-from rebalancer.world.gate.verdict import refuse
+from rebalancer.execution.pretrade.attempts import Attempt
+from rebalancer.execution.pretrade.case import Case
+from rebalancer.execution.pretrade.exposure import Standing
+from rebalancer.execution.pretrade.readings import COLLAR_DEAR, Readings, leeway
+from rebalancer.execution.pretrade.verdict import refuse
 
 NOW: Final = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)
 SESSION: Final = Session(True, datetime(2026, 11, 20, 14, 30, tzinfo=UTC), datetime(2026, 11, 20, 21, 0, tzinfo=UTC))

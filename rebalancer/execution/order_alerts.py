@@ -8,8 +8,8 @@ from typing import Final
 
 from rebalancer.brokers.protocol import SendResult
 from rebalancer.core.decisions import Order
+from rebalancer.execution.pretrade.attempts import midnight
 from rebalancer.journal.journal import Journal
-from rebalancer.world.gate.attempts import midnight
 
 GATE: Final = "gate:"  # how the reason of a refusal by the gate begins; the limit's name follows
 NEEDS_A_PERSON: Final = frozenset({"form", "intent", "journal", "throttle"})  # no healthy program meets these

@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Final
 
 from rebalancer.core.values import ZERO, text_of
-from rebalancer.world.gate.attempts import counted
-from rebalancer.world.gate.case import Case, Refusal
-from rebalancer.world.gate.readings import is_good, within
+from rebalancer.execution.pretrade.attempts import counted
+from rebalancer.execution.pretrade.case import Case, Refusal
+from rebalancer.execution.pretrade.readings import is_good, within
 
 MINUTE: Final = timedelta(seconds=60)
 ORDERS_PER_MINUTE: Final = "orders_per_minute"  # the refusal that latches

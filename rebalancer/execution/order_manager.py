@@ -33,16 +33,16 @@ from rebalancer.core.facts import Account, Snapshot
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
+from rebalancer.execution.kill_switch import KillSwitch
+from rebalancer.execution.order_alerts import tell_another_program, tell_gate_refusals
+from rebalancer.execution.order_log import note_answer, note_ends, note_intended
+from rebalancer.execution.order_tracking import KEY_REFUSED, NOTHING_TOLD, Watch
+from rebalancer.execution.pretrade import Gate, readings_of
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.records import Intent
 from rebalancer.ops.clock import Clock
 from rebalancer.planning.settle import OrderEnd
 from rebalancer.world.desk_afloat import Afloat, SpreadOut, calling_off
-from rebalancer.world.desk_alerts import tell_another_program, tell_gate_refusals
-from rebalancer.world.desk_notes import note_answer, note_ends, note_intended
-from rebalancer.world.desk_watch import KEY_REFUSED, NOTHING_TOLD, Watch
-from rebalancer.world.gate import Gate, readings_of
-from rebalancer.world.kill import KillSwitch
 
 NOT_TAKEN: Final = ("not_sent", "refused")  # an answer after which the broker surely holds no order under that id
 WAIT_FIRST_SECONDS: Final = 0.05

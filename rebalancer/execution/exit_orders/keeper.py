@@ -19,17 +19,11 @@ from rebalancer.brokers.protocol import Broker, BrokerOrder, BrokerUnavailable, 
 from rebalancer.core.facts import OpenOrder
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, is_pair, shares_toward_zero, text_of
-from rebalancer.journal.exit_order_records import EARLIER_MAX, KIND, TAKEN_DOWN, TO_TRADE, Gone, Kept, body_of, kept_of
-from rebalancer.journal.journal import Journal
-from rebalancer.ops.clock import Clock
-from rebalancer.planning.protect import Guard
-from rebalancer.world.gate import Gate
-from rebalancer.world.kill import KillSwitch
-from rebalancer.world.protection.asked import Seen
-from rebalancer.world.protection.gaps import gap_rows, late_rows
-from rebalancer.world.protection.lost import note_lost
-from rebalancer.world.protection.pair_rows import pair_rows
-from rebalancer.world.protection.wanted import (
+from rebalancer.execution.exit_orders.asked import Seen
+from rebalancer.execution.exit_orders.gaps import gap_rows, late_rows
+from rebalancer.execution.exit_orders.lost import note_lost
+from rebalancer.execution.exit_orders.pair_rows import pair_rows
+from rebalancer.execution.exit_orders.wanted import (
     ONE_SHARE,
     doubtful,
     exits_of,
@@ -39,6 +33,12 @@ from rebalancer.world.protection.wanted import (
     pair_of,
     pair_wanted,
 )
+from rebalancer.execution.kill_switch import KillSwitch
+from rebalancer.execution.pretrade import Gate
+from rebalancer.journal.exit_order_records import EARLIER_MAX, KIND, TAKEN_DOWN, TO_TRADE, Gone, Kept, body_of, kept_of
+from rebalancer.journal.journal import Journal
+from rebalancer.ops.clock import Clock
+from rebalancer.planning.protect import Guard
 
 WAIT_FIRST_SECONDS: Final = 0.05
 WAIT_MOST_SECONDS: Final = 1.0

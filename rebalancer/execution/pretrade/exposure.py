@@ -10,8 +10,8 @@ from rebalancer.core.facts import OpenOrder
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Quotes
 from rebalancer.core.values import ZERO
-from rebalancer.world.gate.attempts import Attempt
-from rebalancer.world.gate.readings import Readings, collared, is_good, worth
+from rebalancer.execution.pretrade.attempts import Attempt
+from rebalancer.execution.pretrade.readings import Readings, collared, is_good, worth
 
 
 class Standing(NamedTuple):

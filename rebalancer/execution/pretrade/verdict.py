@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from rebalancer.world.gate import ceilings, guards
-from rebalancer.world.gate.case import Case, Refusal
+from rebalancer.execution.pretrade import ceilings, guards
+from rebalancer.execution.pretrade.case import Case, Refusal
 
 Check = Callable[[Case], Refusal | None]
 # Cheap and absolute ones first: a stopped order is not told about its size. The throttle comes after everything else

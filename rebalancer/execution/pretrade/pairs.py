@@ -14,10 +14,10 @@ from typing import Final, NamedTuple
 from rebalancer.brokers.protocol import ExitPair
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of
-from rebalancer.world.gate.case import Refusal
-from rebalancer.world.gate.guards import MINUTE, ORDERS_PER_MINUTE
-from rebalancer.world.gate.readings import is_good, quote_fault, within
-from rebalancer.world.gate.resting import PairAttempt, PairReading
+from rebalancer.execution.pretrade.case import Refusal
+from rebalancer.execution.pretrade.guards import MINUTE, ORDERS_PER_MINUTE
+from rebalancer.execution.pretrade.readings import is_good, quote_fault, within
+from rebalancer.execution.pretrade.resting import PairAttempt, PairReading
 
 
 class PairCase(NamedTuple):

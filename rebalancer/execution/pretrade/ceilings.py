@@ -7,10 +7,10 @@ from decimal import Decimal
 
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import ZERO, text_of
-from rebalancer.world.gate.attempts import Attempt, counted, midnight
-from rebalancer.world.gate.case import Case, Refusal
-from rebalancer.world.gate.exposure import worst_gross, worst_value
-from rebalancer.world.gate.readings import leeway, middle, quote_fault, within
+from rebalancer.execution.pretrade.attempts import Attempt, counted, midnight
+from rebalancer.execution.pretrade.case import Case, Refusal
+from rebalancer.execution.pretrade.exposure import worst_gross, worst_value
+from rebalancer.execution.pretrade.readings import leeway, middle, quote_fault, within
 
 
 def orders_per_day(case: Case) -> Refusal | None:
