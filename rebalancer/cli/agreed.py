@@ -14,7 +14,7 @@ from rebalancer.core.input_file import read_text
 
 if TYPE_CHECKING:
     from rebalancer.core.decisions import Plan
-    from rebalancer.cycle import Narrow
+    from rebalancer.rebalance.cycle import Narrow
     from rebalancer.session.agreed import NotAgreed
 
 DISAGREEMENT_SCHEMA = "rebalancer.disagreement/1"

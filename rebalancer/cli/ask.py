@@ -62,8 +62,8 @@ def held_now(setup: Setup) -> list[str]:
 def next_purchases(setup: Setup) -> list[str]:
     """What a cycle would buy if it ran now with nothing halted: planned and forgotten, nothing is written or sent."""
     from rebalancer.cli.run import connected
-    from rebalancer.observe import observe
     from rebalancer.planning import plan
+    from rebalancer.rebalance.observe import observe
     from rebalancer.session.execute import opened_world
 
     with connected(setup) as connection, opened_world(setup, connection, dry_run=True) as (world, _):

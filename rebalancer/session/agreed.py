@@ -7,9 +7,9 @@ from decimal import Decimal
 from rebalancer.core.decisions import Plan
 from rebalancer.core.facts import Snapshot
 from rebalancer.core.rules import Rules
-from rebalancer.cycle import Narrow
 from rebalancer.planning import plan
 from rebalancer.planning.agree import agree, at_most, larger
+from rebalancer.rebalance.cycle import Narrow
 
 
 class NotAgreed(Exception):

@@ -15,7 +15,6 @@ from rebalancer.core.documents import plain
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, is_pair
-from rebalancer.cycle import CycleResult, Narrow, run
 from rebalancer.execution.exit_orders import Keeper, NoProtection
 from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.execution.order_manager import DryDesk, LiveDesk
@@ -24,10 +23,11 @@ from rebalancer.journal import Journal
 from rebalancer.journal.records import DRY_RUN
 from rebalancer.market_data.reference import Reference
 from rebalancer.market_data.sectors import SectorRow, read_sectors
-from rebalancer.observe import World
 from rebalancer.ops.clock import Clock, SystemClock, Together
 from rebalancer.planning.settle import OrderEnd
-from rebalancer.recover import recover
+from rebalancer.rebalance.cycle import CycleResult, Narrow, run
+from rebalancer.rebalance.observe import World
+from rebalancer.rebalance.recover import recover
 from rebalancer.report.records import Finding, Mode, OrderLine, RuleChange, RunRecord, Timing
 from rebalancer.session.ownership import account_in_hand, owned
 from rebalancer.session.setup import Setup

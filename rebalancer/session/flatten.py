@@ -25,13 +25,13 @@ from rebalancer.core.values import ZERO, is_pair, text_of
 from rebalancer.execution.order_manager import LiveDesk
 from rebalancer.execution.order_tracking import NOTHING_TOLD
 from rebalancer.execution.pretrade import Gate
-from rebalancer.observe import World
 from rebalancer.ops.clock import SystemClock
 from rebalancer.ops.paths import LOCK_NAME
 from rebalancer.ops.run_lock import RunLock
-from rebalancer.recover import recover
+from rebalancer.rebalance.immediate_exits import Exit, Gone, leave
+from rebalancer.rebalance.observe import World
+from rebalancer.rebalance.recover import recover
 from rebalancer.session.execute import Connection, opened_world
-from rebalancer.session.exits import Exit, Gone, leave
 from rebalancer.session.setup import Setup
 
 ROUNDS: Final = 3

@@ -22,12 +22,12 @@ from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of
 from rebalancer.execution.exit_orders.gaps import is_too_long
 from rebalancer.execution.order_tracking import NOTHING_TOLD
-from rebalancer.guard import guards_of
 from rebalancer.journal.exit_order_records import Kept
-from rebalancer.observe import World
 from rebalancer.planning.protect import Guard, unguarded
 from rebalancer.planning.trip import trip
-from rebalancer.session.exits import Exit, Gone, leave
+from rebalancer.rebalance.guard import guards_of
+from rebalancer.rebalance.immediate_exits import Exit, Gone, leave
+from rebalancer.rebalance.observe import World
 from rebalancer.session.stretches import EVERYTHING, Problem, Stretches, now_of
 
 Leave = Callable[[World, Rules, Sequence[Exit], str], tuple[Gone, ...]]

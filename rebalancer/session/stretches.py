@@ -14,7 +14,7 @@ from rebalancer.core.rules import Rules
 from rebalancer.core.values import time_text, utc_of
 from rebalancer.execution.exit_orders.gaps import CODE, is_told, is_too_long
 from rebalancer.execution.order_tracking import NOTHING_TOLD
-from rebalancer.observe import World
+from rebalancer.rebalance.observe import World
 
 KIND: Final = "unprotected"
 EVERYTHING: Final = "monitor"  # the name of a stretch that is not about one symbol

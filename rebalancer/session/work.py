@@ -16,12 +16,12 @@ from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.journal import Journal
 from rebalancer.journal.backups import FOLDER, take
 from rebalancer.market_data.trading_calendar import Slot, TradingDay
-from rebalancer.observe import World
 from rebalancer.ops.clock import Clock, SystemClock
 from rebalancer.ops.logs.context import LogEvent, note
 from rebalancer.ops.paths import LOCK_NAME
 from rebalancer.ops.run_lock import RunLock
-from rebalancer.recover import recover
+from rebalancer.rebalance.observe import World
+from rebalancer.rebalance.recover import recover
 from rebalancer.report.files import ReportNotWritten, WrittenReport, remove_outdated, write_edition, write_report
 from rebalancer.session.editions import edition_of
 from rebalancer.session.end_of_day import Steps, cancel_leftovers, close_day

@@ -16,9 +16,9 @@ from rebalancer.accounting.latches import rearm
 from rebalancer.brokers.protocol import Activity, Fill
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
-from rebalancer.cycle import CycleResult
 from rebalancer.journal import Journal
-from rebalancer.session.exits import Exit, leave
+from rebalancer.rebalance.cycle import CycleResult
+from rebalancer.rebalance.immediate_exits import Exit, leave
 from tests.cycle.conftest import BASE, NEXT, MakeRig
 from tests.cycle.hands import MONDAY, buy_coins, dividend, pay_in, split, until
 from tests.support import checker

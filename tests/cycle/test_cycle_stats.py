@@ -12,7 +12,7 @@ from rebalancer.brokers.request_metrics import Counts, Traffic
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.execution.kill_switch import write_halt
 from rebalancer.journal import Journal
-from rebalancer.world.cycle_stats import KIND, STEPS, Stats, stats_of
+from rebalancer.rebalance.cycle_stats import KIND, STEPS, Stats, stats_of
 from tests.cycle.conftest import NEXT, MakeRig
 from tests.support.faults import unreadable
 from tests.support.rig import Rig, rules

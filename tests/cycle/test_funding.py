@@ -11,7 +11,7 @@ from rebalancer.brokers.protocol import CredentialsRefused, SendResult, WrongAcc
 from rebalancer.core.decisions import Order
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.core.rules import Rules
-from rebalancer.cycle import CycleResult
+from rebalancer.rebalance.cycle import CycleResult
 from tests.cycle.conftest import MakeRig
 from tests.support import checker
 from tests.support.rig import Rig, rules

@@ -13,9 +13,9 @@ from rebalancer.brokers.protocol import BrokerUnavailable
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.core.rules import Rules
-from rebalancer.cycle import CycleResult
 from rebalancer.execution.exit_orders import Keeper
 from rebalancer.execution.kill_switch import KillSwitch
+from rebalancer.rebalance.cycle import CycleResult
 from tests.support import checker
 from tests.support.rig import Rig, held, rules
 

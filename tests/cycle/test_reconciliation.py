@@ -14,8 +14,8 @@ from rebalancer.core.decisions import Order
 from rebalancer.core.documents import sha256
 from rebalancer.core.facts import Position
 from rebalancer.core.outcomes import CycleOutcome, Outcome
-from rebalancer.cycle import CycleResult
 from rebalancer.journal import CycleStart, Intent, Journal
+from rebalancer.rebalance.cycle import CycleResult
 from tests.cycle.conftest import BASE, NEXT, MakeRig
 from tests.support import checker
 from tests.support.faults import Crash, lost_after

@@ -10,8 +10,8 @@ import pytest
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
-from rebalancer.cycle import CycleResult
 from rebalancer.execution.kill_switch import FILE_NAME, halt_reason
+from rebalancer.rebalance.cycle import CycleResult
 from tests.cycle.conftest import BASE, NEXT, MakeRig
 from tests.support import checker
 from tests.support.faults import lost_before

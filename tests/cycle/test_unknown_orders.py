@@ -10,9 +10,9 @@ import pytest
 from rebalancer.brokers.protocol import JournalBroken, SendResult
 from rebalancer.core.decisions import Order
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
-from rebalancer.cycle import CycleResult, may_cost
 from rebalancer.exchange.faults.rules import Rule
 from rebalancer.planning.settle import OrderEnd
+from rebalancer.rebalance.cycle import CycleResult, may_cost
 from tests.cycle.conftest import NEXT, MakeRig
 from tests.support import checker
 from tests.support.faults import lost_after, lost_before, unreadable

@@ -13,7 +13,7 @@ from rebalancer.brokers.protocol import BrokerUnavailable, SendResult
 from rebalancer.core.decisions import Order
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import Outcome
-from rebalancer.recover import recover
+from rebalancer.rebalance.recover import recover
 from rebalancer.session.flatten import CLOSED, Flattened, flatten
 from tests.support import checker
 from tests.support.faults import Crash, lost_before

@@ -12,8 +12,8 @@ from rebalancer.brokers.protocol import JournalBroken, SendResult
 from rebalancer.core.decisions import Order
 from rebalancer.core.outcomes import OrderState, Outcome
 from rebalancer.execution.pretrade import rearm_throttle
-from rebalancer.observe import World
 from rebalancer.planning.settle import OrderEnd
+from rebalancer.rebalance.observe import World
 from tests.support import checker
 from tests.support.rig import Rig, held, rules
 

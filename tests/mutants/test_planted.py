@@ -31,7 +31,7 @@ def test_there_are_enough_everywhere() -> None:
     assert len(MUTANTS) >= 25
     assert rooms["decide"] >= 10
     assert rooms["journal"] >= 8
-    assert rooms["cycle.py"] + rooms["recover.py"] >= 5
+    assert rooms["rebalance/cycle.py"] + rooms["rebalance/recover.py"] >= 5
     assert rooms["brokers"] >= 5
 
 

@@ -16,7 +16,7 @@ from rebalancer.core.values import ZERO
 from rebalancer.exchange.calendar import MICROS
 from rebalancer.execution.exit_orders import Keeper
 from rebalancer.ops.run_lock import RunLock
-from rebalancer.recover import recover
+from rebalancer.rebalance.recover import recover
 from rebalancer.session.monitor import Monitor
 from tests.sim.host import EXPECTED, Host, Life
 from tests.sim.straight import Asked, Told

@@ -34,7 +34,6 @@ from unittest.mock import patch
 from rebalancer.brokers.alpaca import client
 from rebalancer.core.facts import Signal
 from rebalancer.core.values import ZERO
-from rebalancer.cycle import CycleResult
 from rebalancer.exchange.calendar import MICROS
 from rebalancer.exchange.errors import ApiError
 from rebalancer.exchange.faults.rules import Rule
@@ -42,6 +41,7 @@ from rebalancer.exchange.state import Behaviour
 from rebalancer.journal import Journal
 from rebalancer.planning.protect import Guard
 from rebalancer.planning.trip import trip
+from rebalancer.rebalance.cycle import CycleResult
 from rebalancer.session import monitor
 from tests.protection.bench import ProtectionHost, ProtectionVenue, Stretch, Tape, campaign_rules, resting
 from tests.protection.findings import OTHERS, POSTS, Part, document_of, standing_alerts

@@ -16,8 +16,8 @@ from rebalancer.core.rules import Rules
 from rebalancer.execution.exit_orders import Keeper
 from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.journal import Journal
-from rebalancer.observe import World
-from rebalancer.session.exits import Exit, Gone, leave
+from rebalancer.rebalance.immediate_exits import Exit, Gone, leave
+from rebalancer.rebalance.observe import World
 from rebalancer.session.monitor import Monitor
 from tests.support import checker
 from tests.support.rig import Process, Rig, by_hand, held

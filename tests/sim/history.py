@@ -26,13 +26,13 @@ from rebalancer.brokers.alpaca import client
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Rules
-from rebalancer.cycle import CycleResult
 from rebalancer.exchange import orders as exchange_orders
 from rebalancer.exchange.calendar import MICROS
 from rebalancer.exchange.errors import ApiError
 from rebalancer.execution.pretrade import rearm_throttle
 from rebalancer.journal import Journal
 from rebalancer.planning.judge import LOSS_LIMITS
+from rebalancer.rebalance.cycle import CycleResult
 from tests.sim import checker
 from tests.sim.draws import Chances, stream
 from tests.sim.evidence import Evidence, read_journal

@@ -18,15 +18,15 @@ from rebalancer.core.documents import BadDocument
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Rules
-from rebalancer.cycle import CycleResult, run
 from rebalancer.execution.kill_switch import FILE_NAME, KillSwitch, write_halt
 from rebalancer.execution.order_manager import LiveDesk
 from rebalancer.journal import Journal
 from rebalancer.market_data.reference import Reference
-from rebalancer.observe import World
 from rebalancer.ops.clock import one_by_one
 from rebalancer.ops.run_lock import RunLock
-from rebalancer.recover import recover
+from rebalancer.rebalance.cycle import CycleResult, run
+from rebalancer.rebalance.observe import World
+from rebalancer.rebalance.recover import recover
 from tests.sim.straight import straight_broker
 from tests.sim.venue import Venue
 from tests.support.faults import Crash

@@ -21,9 +21,9 @@ import pytest
 from rebalancer.brokers.alpaca import client
 from rebalancer.core.facts import Signal
 from rebalancer.core.rules import Rules
-from rebalancer.cycle import CycleResult
 from rebalancer.exchange.state import Behaviour
 from rebalancer.journal import Journal
+from rebalancer.rebalance.cycle import CycleResult
 from tests.sim.draws import Chances, stream
 from tests.sim.host import Host
 from tests.sim.lists import orders_of

@@ -20,7 +20,6 @@ from rebalancer.brokers.protocol import BrokerOrder, Position
 from rebalancer.core.decisions import Order
 from rebalancer.core.facts import Signal
 from rebalancer.core.rules import Rules
-from rebalancer.cycle import CycleResult, run
 from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import RunningExchange, start_exchange
 from rebalancer.execution.kill_switch import KillSwitch
@@ -28,9 +27,10 @@ from rebalancer.execution.order_manager import DryDesk, LiveDesk
 from rebalancer.journal import Journal
 from rebalancer.market_data.reference import Reference
 from rebalancer.market_data.sectors import SectorRow
-from rebalancer.observe import World
 from rebalancer.ops.clock import one_by_one
-from rebalancer.recover import recover
+from rebalancer.rebalance.cycle import CycleResult, run
+from rebalancer.rebalance.observe import World
+from rebalancer.rebalance.recover import recover
 from tests.support.faults import READS, WRITES, Fault, FaultyBroker, Trip, Tripped
 
 CREDENTIALS = Credentials("PKRIG", "rig-secret")

@@ -12,13 +12,13 @@ import pytest
 from rebalancer.core.rules import Rules
 from rebalancer.journal import Journal
 from rebalancer.journal.records import CycleStart
+from rebalancer.rebalance.cycle_stats import KIND
 from rebalancer.report.edition.document import edition_json
 from rebalancer.report.edition.page import edition_html, redacted
 from rebalancer.report.edition.records import Edition
 from rebalancer.report.edition.run_health import Effort, Requests, StepTime
 from rebalancer.session.edition_parts.effort import effort
 from rebalancer.session.edition_parts.source import Source
-from rebalancer.world.cycle_stats import KIND
 from tests.report.edition.sample import edition
 from tests.report.html_tree import parse
 

@@ -17,7 +17,6 @@ from rebalancer.accounting.adoption import FIRST_LOOK_BACK, INSTANT
 from rebalancer.accounting.cash_flows import cash_has_jumped, close_before, known_flows, new_flows, with_flows
 from rebalancer.accounting.explanations import causes
 from rebalancer.accounting.latches import latched_since
-from rebalancer.accounting.orders import ended_orders, explanations, late_orders, open_orders, works
 from rebalancer.brokers.protocol import LOOK_BACK, BrokerOrder, ReadBroker, SignalSource, WrongAccount
 from rebalancer.brokers.request_metrics import Traffic
 from rebalancer.core.documents import BadDocument
@@ -32,6 +31,7 @@ from rebalancer.market_data.reference import Reference, day_start, open_session
 from rebalancer.ops.clock import Clock
 from rebalancer.planning.doubt import doubt
 from rebalancer.planning.reconcile import differences
+from rebalancer.rebalance.broker_orders import ended_orders, explanations, late_orders, open_orders, works
 
 SIGNALS_AT_MOST: Final = timedelta(days=31)  # the largest signals.max_age_minutes that there may be
 

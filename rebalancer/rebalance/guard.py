@@ -16,9 +16,9 @@ from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, time_text
 from rebalancer.execution.exit_orders.gaps import CODE, GAP, is_too_long
 from rebalancer.execution.exit_orders.opinions import note_opinions, opinions
-from rebalancer.observe import World
 from rebalancer.planning.protect import Guard, protect
 from rebalancer.planning.settle import OrderEnd
+from rebalancer.rebalance.observe import World
 
 
 def take_down(world: World, orders: Sequence[Order]) -> Mapping[str, OrderEnd]:

@@ -33,8 +33,8 @@ from rebalancer.core.values import ZERO
 from rebalancer.execution.order_alerts import tell_another_program
 from rebalancer.execution.order_tracking import refuse_another
 from rebalancer.journal.records import CycleEnd, CycleRecord, CycleStart, OrderRecord
-from rebalancer.observe import World
 from rebalancer.planning.settle import OrderEnd, settle
+from rebalancer.rebalance.observe import World
 
 WAIT_STEP_SECONDS: Final = 0.25
 

@@ -22,9 +22,9 @@ from rebalancer.core.values import ZERO, Side, cents_toward_zero, text_of, time_
 from rebalancer.execution.order_manager import traded
 from rebalancer.execution.order_tracking import NOTHING_TOLD
 from rebalancer.journal.records import MONEY_AFTER_EXIT, CycleEnd, CycleStart
-from rebalancer.observe import World
 from rebalancer.planning.draft import order_id
 from rebalancer.planning.settle import OrderEnd
+from rebalancer.rebalance.observe import World
 
 Kind = Literal["stop", "target", "flatten"]
 SECOND: Final = timedelta(seconds=1)

@@ -30,9 +30,7 @@ from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of, time_text
 from rebalancer.execution.order_manager import traded
 from rebalancer.execution.order_tracking import NOTHING_TOLD
-from rebalancer.guard import put_up, take_down, tell_bare
 from rebalancer.journal.records import CycleEnd, CycleStart
-from rebalancer.observe import Observation, World, observe
 from rebalancer.ops.logs.context import LogEvent, bound, note
 from rebalancer.planning import plan, sentence
 from rebalancer.planning.afford import afford
@@ -40,8 +38,10 @@ from rebalancer.planning.constrain import constrain_after, constrained_text
 from rebalancer.planning.judge import LOSS_LIMITS, breaches
 from rebalancer.planning.reconcile import COIN_FEE_MOST, Finding, reconcile
 from rebalancer.planning.settle import OrderEnd, settle
-from rebalancer.recover import telling
-from rebalancer.world.cycle_stats import CycleStats, Row, measured
+from rebalancer.rebalance.cycle_stats import CycleStats, Row, measured
+from rebalancer.rebalance.guard import put_up, take_down, tell_bare
+from rebalancer.rebalance.observe import Observation, World, observe
+from rebalancer.rebalance.recover import telling
 from rebalancer.world.desk_afloat import calling_off
 
 LOG: Final = logging.getLogger("rebalancer.cycle")
