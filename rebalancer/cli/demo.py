@@ -198,9 +198,9 @@ HAPPENINGS: Final = (
 
 def _end(setup: Setup, say: Callable[[str], object], show: bool) -> int:
     from rebalancer.journal import Journal
+    from rebalancer.report.edition.gather import edition_of
     from rebalancer.report.edition.words import attention_of, sentence_of
     from rebalancer.report.files import write_edition
-    from rebalancer.session.editions import edition_of
 
     with Journal.open(setup.journal) as journal:
         newest = journal.cycles(None, 1)[0]

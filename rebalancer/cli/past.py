@@ -25,8 +25,8 @@ def show_explanation(
     from rebalancer.core.documents import BadDocument, plain
     from rebalancer.core.values import symbol_of
     from rebalancer.journal import Journal
+    from rebalancer.report.archive import past_record
     from rebalancer.report.text import explain_text
-    from rebalancer.session.archive import past_record
     from rebalancer.session.setup import load_setup
 
     try:
@@ -68,8 +68,8 @@ def show_history(limit: int, config: Sequence[Path] | None, *, as_json: bool, co
 
     from rebalancer.core.documents import plain
     from rebalancer.journal import Journal
+    from rebalancer.report.archive import past_summaries
     from rebalancer.report.text import history_table
-    from rebalancer.session.archive import past_summaries
     from rebalancer.session.setup import load_setup
 
     setup = load_setup(config)
@@ -90,7 +90,7 @@ def replay_cycles(cycle_id: str | None, config: Sequence[Path] | None) -> int:
     none. On stderr what today's planner would decide otherwise than the older edition that planned a cycle."""
     from rebalancer.core.decisions import PLANNER_EDITION
     from rebalancer.journal import Journal
-    from rebalancer.session.archive import replayed
+    from rebalancer.report.archive import replayed
     from rebalancer.session.setup import load_setup
 
     setup = load_setup(config)

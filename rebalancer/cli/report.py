@@ -22,10 +22,10 @@ def make_report(config: Sequence[Path] | None, *, period: str, day: str | None, 
     from rebalancer.journal import Journal
     from rebalancer.market_data.trading_calendar import day_in_new_york
     from rebalancer.report.edition.document import edition_json
+    from rebalancer.report.edition.gather import edition_of
     from rebalancer.report.edition.mail import edition_mail
     from rebalancer.report.edition.page import redacted
     from rebalancer.report.files import ReportNotWritten, write_edition
-    from rebalancer.session.editions import edition_of
     from rebalancer.session.setup import load_setup, report_mode
 
     if period not in PERIODS or form not in FORMATS:

@@ -140,9 +140,9 @@ def summary_of(setup: Setup, journal: Journal, event: Event) -> Words | None:
 
 def _summary(setup: Setup, journal: Journal, event: Event) -> Words:
     from rebalancer.alerts.message import Attachment
+    from rebalancer.report.edition.gather import edition_of
     from rebalancer.report.edition.mail import edition_mail
     from rebalancer.report.edition.page import edition_html
-    from rebalancer.session.editions import edition_of
 
     day = date.fromisoformat(str(event.body["day"]))
     edition = edition_of(journal, event.account_id, report_mode(setup), setup.rules, "day", day, event.at)

@@ -12,10 +12,10 @@ from rebalancer.ops.clock import Clock, SystemClock
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.performance.fees import with_fees
 from rebalancer.performance.records import Fill
+from rebalancer.report.tradervue.bounded import BoundedClock
+from rebalancer.report.tradervue.client import Login, Tradervue
+from rebalancer.report.tradervue.sync import Sync, Synced, waiting
 from rebalancer.session.setup import Setup
-from rebalancer.world.tradervue.bounded import BoundedClock
-from rebalancer.world.tradervue.client import Login, Tradervue
-from rebalancer.world.tradervue.sync import Sync, Synced, waiting
 
 LOG: Final = logging.getLogger(__name__)
 LOCK_NAME: Final = "tradervue.lock"

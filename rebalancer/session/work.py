@@ -22,8 +22,8 @@ from rebalancer.ops.paths import LOCK_NAME
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.rebalance.observe import World
 from rebalancer.rebalance.recover import recover
+from rebalancer.report.edition.gather import edition_of
 from rebalancer.report.files import ReportNotWritten, WrittenReport, remove_outdated, write_edition, write_report
-from rebalancer.session.editions import edition_of
 from rebalancer.session.end_of_day import Steps, cancel_leftovers, close_day
 from rebalancer.session.execute import Connection, execute, opened_world
 from rebalancer.session.monitor import Monitor

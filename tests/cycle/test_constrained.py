@@ -10,8 +10,8 @@ from rebalancer.cli.run import exit_of
 from rebalancer.core.decisions import Constrained
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.journal import Journal
+from rebalancer.report.archive import past_record
 from rebalancer.report.summary import summary_of
-from rebalancer.session.archive import past_record
 from rebalancer.session.execute import record_of
 from tests.cycle.conftest import MakeRig
 from tests.cycle.test_funding import BEFORE, invested

@@ -24,7 +24,7 @@ from rebalancer.brokers.protocol import Activity, BrokerUnavailable, Fill, Wrong
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import text_of
 from rebalancer.journal import Journal
-from rebalancer.session.editions import edition_of
+from rebalancer.report.edition.gather import edition_of
 from tests.cycle.conftest import BASE, NEXT, MakeRig
 from tests.cycle.hands import MONDAY, buy_coins, dividend, pay_in, split, until
 from tests.support.rig import Rig, by_hand, held, rules

@@ -13,7 +13,7 @@ from rebalancer.brokers.protocol import LockHeld, WrongAccount
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.execution.kill_switch import write_halt
 from rebalancer.journal import Journal
-from rebalancer.session.archive import past_record, past_summaries
+from rebalancer.report.archive import past_record, past_summaries
 from rebalancer.session.execute import Connection, execute
 from rebalancer.session.setup import Setup
 from rebalancer.settings import load_rules

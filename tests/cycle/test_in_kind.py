@@ -14,7 +14,7 @@ from rebalancer.accounting.day_books import DayBooks, InKind, body_of_day, day_o
 from rebalancer.accounting.trade_history import ledger_of
 from rebalancer.brokers.protocol import Activity
 from rebalancer.journal import Journal
-from rebalancer.session.editions import edition_of
+from rebalancer.report.edition.gather import edition_of
 from tests.cycle.conftest import MakeRig
 from tests.cycle.hands import MONDAY, until
 from tests.support.rig import Rig, rules

@@ -15,7 +15,7 @@ from rebalancer.accounting.daily_close import check_day
 from rebalancer.core.decisions import Order
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.journal.backups import newest_first, restore, take
-from rebalancer.session.archive import replayed
+from rebalancer.report.archive import replayed
 from tests.cycle.conftest import NEXT, MakeRig
 from tests.support import checker
 from tests.support.faults import Crash

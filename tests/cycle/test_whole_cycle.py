@@ -10,7 +10,7 @@ from rebalancer.brokers import ReadOnlyBroker
 from rebalancer.brokers.protocol import LockHeld
 from rebalancer.core.decisions import PLANNER_EDITION
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
-from rebalancer.session.archive import Replayed, past_record, replayed
+from rebalancer.report.archive import Replayed, past_record, replayed
 from tests.cycle.conftest import BASE, NEXT, MakeRig
 from tests.support import checker
 from tests.support.rig import Rig, held, rules
@@ -96,7 +96,7 @@ def test_changing_signals_and_silent_replay(make_rig: MakeRig) -> None:
 def test_replay_notices_a_difference(settled: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
     rig = settled()
     result = rig.run(NEXT, rules())
-    import rebalancer.session.archive as archive
+    import rebalancer.report.archive as archive
 
     real = archive.plan
     monkeypatch.setattr(archive, "plan", lambda s, r: real(s, r)._replace(because="another"))

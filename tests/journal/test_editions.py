@@ -30,9 +30,9 @@ from rebalancer.core.documents import plain
 from rebalancer.core.rules import Rules
 from rebalancer.core.stored_keys import PLAN_ADDED, RULES_ADDED, SNAPSHOT_ADDED, fill_in, leave_out
 from rebalancer.journal import Journal
+from rebalancer.report import archive
+from rebalancer.report.archive import Replayed, past_record, past_summaries, replayed
 from rebalancer.report.document import json_of, read_report
-from rebalancer.session import archive
-from rebalancer.session.archive import Replayed, past_record, past_summaries, replayed
 from tests.cli.conftest import Command, command, project
 
 __all__ = ["command", "project"]

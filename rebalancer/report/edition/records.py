@@ -1,4 +1,4 @@
-"""What an edition is made from: plain records, gathered from the journal by `session/edition_parts/`.
+"""What an edition is made from: plain records, gathered from the journal by `report/edition/parts/`.
 
 `Edition` is also the document `rebalancer.edition/1`: the field names are its keys, money and shares are strings,
 ratios and weights numbers (null when not known), times RFC 3339 in UTC. An absent part is None or empty, and then its

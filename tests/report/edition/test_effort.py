@@ -15,10 +15,10 @@ from rebalancer.journal.records import CycleStart
 from rebalancer.rebalance.cycle_stats import KIND
 from rebalancer.report.edition.document import edition_json
 from rebalancer.report.edition.page import edition_html, redacted
+from rebalancer.report.edition.parts.effort import effort
+from rebalancer.report.edition.parts.source import Source
 from rebalancer.report.edition.records import Edition
 from rebalancer.report.edition.run_health import Effort, Requests, StepTime
-from rebalancer.session.edition_parts.effort import effort
-from rebalancer.session.edition_parts.source import Source
 from tests.report.edition.sample import edition
 from tests.report.html_tree import parse
 

@@ -15,11 +15,11 @@ from rebalancer.accounting.daily_close import check_day
 from rebalancer.core.rules import Rules
 from rebalancer.journal import Journal
 from rebalancer.market_data.trading_calendar import day_in_new_york
+from rebalancer.report.edition.gather import edition_of
 from rebalancer.report.edition.page import edition_html
+from rebalancer.report.edition.parts.parts import PARTS, Part
 from rebalancer.report.edition.records import Edition
 from rebalancer.report.edition.words import attention_of
-from rebalancer.session.edition_parts.parts import PARTS, Part
-from rebalancer.session.editions import edition_of
 from tests.cycle.conftest import BASE, NEXT
 from tests.cycle.hands import MONDAY, pay_in, until
 from tests.report.html_tree import parse

@@ -21,9 +21,9 @@ from rebalancer.market_data.stored_closes import SHEET_NAME
 from rebalancer.report.edition.book_risk import Pair, Risk
 from rebalancer.report.edition.document import edition_json
 from rebalancer.report.edition.page import edition_html, redacted
+from rebalancer.report.edition.parts.risk import ESTIMATOR, risk
+from rebalancer.report.edition.parts.source import Source
 from rebalancer.report.edition.records import Edition
-from rebalancer.session.edition_parts.risk import ESTIMATOR, risk
-from rebalancer.session.edition_parts.source import Source
 from tests.report.edition.sample import edition
 from tests.report.html_tree import parse
 

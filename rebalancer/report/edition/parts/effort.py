@@ -10,8 +10,8 @@ from typing import Final
 
 from rebalancer.journal.records import DRY_RUN
 from rebalancer.rebalance.cycle_stats import KIND, STEPS, Stats, stats_of
+from rebalancer.report.edition.parts.source import Source
 from rebalancer.report.edition.run_health import Effort, Requests, StepTime
-from rebalancer.session.edition_parts.source import Source
 
 WHOLE: Final = "all"
 

@@ -21,10 +21,10 @@ from rebalancer.market_data.stored_closes import closes_of
 from rebalancer.market_data.trading_calendar import day_in_new_york
 from rebalancer.performance.benchmark import Benchmark
 from rebalancer.performance.records import Ledger
+from rebalancer.report.archive import past_record
+from rebalancer.report.edition.parts.span import Span, span_of
 from rebalancer.report.edition.records import Period
 from rebalancer.report.records import RunRecord
-from rebalancer.session.archive import past_record
-from rebalancer.session.edition_parts.span import Span, span_of
 
 CYCLES_MAX: Final = 1_000_000
 

@@ -7,10 +7,10 @@ from typing import Final, Literal
 
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.market_data.trading_calendar import NEW_YORK, day_in_new_york, hours_of, published_hours, trading_day
+from rebalancer.report.edition.parts.source import Source
 from rebalancer.report.edition.records import Alarm, Idle, Slot, TradeLine
 from rebalancer.report.paths import report_name
 from rebalancer.report.words import ORDER_OUTCOMES
-from rebalancer.session.edition_parts.source import Source
 
 DAYS_AHEAD: Final = 12  # the longest time without a session is shorter
 WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

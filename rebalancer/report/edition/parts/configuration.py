@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rebalancer.core.codec import stored_rules
+from rebalancer.report.edition.parts.source import Source
 from rebalancer.report.records import RuleChange
-from rebalancer.session.edition_parts.source import Source
 
 
 def rules_changed(source: Source) -> Mapping[str, RuleChange]:

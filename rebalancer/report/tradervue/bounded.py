@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from rebalancer.ops.clock import Clock
-from rebalancer.world.tradervue.client import TradervueUnavailable
+from rebalancer.report.tradervue.client import TradervueUnavailable
 
 
 class BoundedClock:

@@ -13,12 +13,12 @@ from rebalancer import __version__
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.journal import Journal
+from rebalancer.report.edition.parts.money import Money, money
+from rebalancer.report.edition.parts.parts import PARTS
+from rebalancer.report.edition.parts.source import Source
+from rebalancer.report.edition.parts.what_happened import on_this_machine
 from rebalancer.report.edition.records import Edition, Period
 from rebalancer.report.records import Mode
-from rebalancer.session.edition_parts.money import Money, money
-from rebalancer.session.edition_parts.parts import PARTS
-from rebalancer.session.edition_parts.source import Source
-from rebalancer.session.edition_parts.what_happened import on_this_machine
 
 
 def edition_of(

@@ -23,8 +23,8 @@ from rebalancer.performance.risk.pairs import closest_pairs
 from rebalancer.performance.risk.volatility import book_volatility
 from rebalancer.report.allocation import known_prices
 from rebalancer.report.edition.book_risk import Pair, Risk
-from rebalancer.session.edition_parts.execution import shares_now
-from rebalancer.session.edition_parts.source import Source
+from rebalancer.report.edition.parts.execution import shares_now
+from rebalancer.report.edition.parts.source import Source
 
 PAIRS: Final = 3
 ESTIMATOR: Final = "sample deviation (n - 1) of daily simple returns at the weights held, x sqrt(252)"

@@ -11,9 +11,9 @@ from rebalancer.performance.benchmark import Benchmark
 from rebalancer.performance.records import UNKNOWN
 from rebalancer.performance.summary import Summary, summary_of
 from rebalancer.performance.trips import trips_of
+from rebalancer.report.edition.parts.source import Source
 from rebalancer.report.edition.records import Trip
 from rebalancer.report.edition.results import DayBar, Fall, MonthRow, Performance, Point, Ratio
-from rebalancer.session.edition_parts.source import Source
 
 DAYS_FOR_RATIOS: Final = 20  # of fewer days a figure "a year" says nothing
 HELD_BEFORE: Final = "held before"  # the books began with it: nobody knows since when

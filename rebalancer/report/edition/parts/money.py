@@ -11,11 +11,11 @@ from rebalancer.core.values import CENT, ZERO, decimal_of
 from rebalancer.performance.bridge import Standing
 from rebalancer.performance.bridge import contributions as moves_of
 from rebalancer.report.allocation import known_prices
+from rebalancer.report.archive import past_record
+from rebalancer.report.edition.parts.by_prices import bridge_by_prices, contributions_by_prices, days_of
+from rebalancer.report.edition.parts.source import Source
 from rebalancer.report.edition.results import Bridge, BridgeLine, ClosedBooks, Contribution
 from rebalancer.report.records import RunRecord
-from rebalancer.session.archive import past_record
-from rebalancer.session.edition_parts.by_prices import bridge_by_prices, contributions_by_prices, days_of
-from rebalancer.session.edition_parts.source import Source
 
 
 class Money(NamedTuple):

@@ -11,11 +11,11 @@ from rebalancer.execution.exit_orders.opinions import opinions
 from rebalancer.journal.exit_order_records import KIND, Kept, kept_of
 from rebalancer.planning.protect import Guard, protect
 from rebalancer.report.allocation import known_prices
+from rebalancer.report.edition.parts.execution import shares_now
+from rebalancer.report.edition.parts.source import Source
 from rebalancer.report.edition.records import Guarded
 from rebalancer.report.numbers import hour_text, shares
 from rebalancer.report.records import RunRecord
-from rebalancer.session.edition_parts.execution import shares_now
-from rebalancer.session.edition_parts.source import Source
 
 
 def guarded(source: Source) -> tuple[Guarded, ...]:

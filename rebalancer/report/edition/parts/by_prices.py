@@ -14,8 +14,8 @@ from typing import Final
 from rebalancer.accounting.closed_days import ClosedDay, closed_day
 from rebalancer.core.values import CENT, ZERO
 from rebalancer.performance import bridge as law
+from rebalancer.report.edition.parts.source import Source
 from rebalancer.report.edition.results import Bridge, BridgeLine, Contribution
-from rebalancer.session.edition_parts.source import Source
 
 LABELS: Final = {
     "price_moves": "Price moves",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from rebalancer.session.edition_parts import (
+from rebalancer.report.edition.parts import (
     configuration,
     effort,
     execution,
@@ -15,7 +15,7 @@ from rebalancer.session.edition_parts import (
     risk,
     what_happened,
 )
-from rebalancer.session.edition_parts.source import Source
+from rebalancer.report.edition.parts.source import Source
 
 
 class Part(NamedTuple):

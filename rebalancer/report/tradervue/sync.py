@@ -17,14 +17,14 @@ from typing import Any, Final, NamedTuple, TypeVar
 from rebalancer.journal.journal import Journal
 from rebalancer.ops.clock import Clock
 from rebalancer.performance.records import Fill
-from rebalancer.world.tradervue.client import (
+from rebalancer.report.tradervue.client import (
     RETRY_AFTER_MOST,
     Import,
     Tradervue,
     TradervueRefused,
     TradervueUnavailable,
 )
-from rebalancer.world.tradervue.executions import execution_of, exportable
+from rebalancer.report.tradervue.executions import execution_of, exportable
 
 TARGET: Final = "tradervue"
 BATCH_MAX: Final = 200

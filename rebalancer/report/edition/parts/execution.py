@@ -11,9 +11,9 @@ from rebalancer.core.values import ZERO
 from rebalancer.performance.drift import Course, drift_of
 from rebalancer.performance.shortfall import Shortfall, quality, shortfall_of
 from rebalancer.report.allocation import known_prices, target_of
+from rebalancer.report.edition.parts.source import Source
 from rebalancer.report.edition.records import Gap, Quality
 from rebalancer.report.records import RunRecord
-from rebalancer.session.edition_parts.source import Source
 
 SAME_WEIGHT: Final = 1e-9
 
