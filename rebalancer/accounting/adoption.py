@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from rebalancer.brokers.protocol import LOOK_BACK, AnotherProgram, BrokerOrder, ReadBroker
+from rebalancer.brokers.protocol import LOOK_BACK, BrokerOrder, ReadBroker
 from rebalancer.core.codec import canonical, sha256
+from rebalancer.core.errors import AnotherProgram
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.values import ZERO
 from rebalancer.journal.journal import Journal

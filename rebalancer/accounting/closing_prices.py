@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from rebalancer.accounting.activities import NEW_YORK
 from rebalancer.accounting.day_books import Close, Holding, Priced
-from rebalancer.brokers.protocol import BrokerUnavailable, ReadBroker
+from rebalancer.brokers.protocol import ReadBroker
+from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.facts import Account, Position, Quote
 from rebalancer.core.values import CENT, ZERO
 

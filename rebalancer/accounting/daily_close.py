@@ -32,8 +32,9 @@ from rebalancer.accounting.activities import (
 from rebalancer.accounting.activity_totals import Tally, tally
 from rebalancer.accounting.closing_prices import Prices, explain, last_trades, priced, read_prices
 from rebalancer.accounting.day_books import DayBooks, Difference, Holding, body_of_day, day_of_body
-from rebalancer.brokers.protocol import Activity, BrokerUnavailable, Fill, ReadBroker, WrongAccount
+from rebalancer.brokers.protocol import Activity, Fill, ReadBroker
 from rebalancer.core.codec import stored_snapshot
+from rebalancer.core.errors import BrokerUnavailable, WrongAccount
 from rebalancer.core.facts import Account, Position
 from rebalancer.core.values import CENT, ZERO, text_of
 from rebalancer.journal.journal import Journal

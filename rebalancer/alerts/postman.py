@@ -15,7 +15,7 @@ from typing import Final
 from rebalancer.alerts.channel import NotDelivered
 from rebalancer.alerts.heartbeat import Heartbeat
 from rebalancer.alerts.outbox import Outbox, Pass
-from rebalancer.brokers.protocol import WorldError
+from rebalancer.core.errors import WorldError
 from rebalancer.ops.clock import Clock
 
 LOG: Final = logging.getLogger("rebalancer.world.alerts.postman")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
-from rebalancer.brokers.protocol import CredentialsRefused, WorldError
+from rebalancer.core.errors import CredentialsRefused, WorldError
 from rebalancer.ops.logs.redact import learn, redact
 
 PAPER_URL: Final = "https://paper-api.alpaca.markets"

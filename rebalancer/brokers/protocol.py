@@ -1,17 +1,4 @@
-"""The seams between the cycle and the world: small Protocols, and the records that cross them.
-
-Errors, all `WorldError`:
-
-    WorldError
-    +-- BrokerUnavailable       no answer within the deadline, 5xx, unreadable answer to a read     exit 69
-    +-- CredentialsRefused      401, or a 403 that is not about an order                            exit 77
-    +-- WrongAccount            the broker's account is not the configured one                      exit 77
-    +-- LockHeld                another run holds the lock                                          exit 75
-    +-- Unwritable              a folder or a disk takes no more                                    exit 78
-    +-- JournalBroken           the journal cannot be trusted or written                            exit 78
-        +-- JournalLocked       another program holds it locked for longer than we wait             exit 69
-        +-- AnotherProgram      orders with our prefix are not the ones that this journal knows     exit 5
-"""
+"""The seams between the cycle and the world: small Protocols, and the records that cross them."""
 
 from __future__ import annotations
 
@@ -21,46 +8,9 @@ from decimal import Decimal
 from typing import Final, Literal, NamedTuple, Protocol
 
 from rebalancer.core.decisions import Order
-from rebalancer.core.facts import Account, AssetClass, Instrument, Position, Quote, Session, Signal
+from rebalancer.core.facts import Account, AssetClass, Instrument, Position, Quote, Session
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import Side
-
-
-class WorldError(Exception):
-    """Something outside this program failed; the message says what and how to mend it."""
-
-
-class BrokerUnavailable(WorldError):
-    """The broker or its data could not be read within the deadline."""
-
-
-class CredentialsRefused(WorldError):
-    """The broker refused the key."""
-
-
-class WrongAccount(WorldError):
-    """The key belongs to another account than the configured one."""
-
-
-class LockHeld(WorldError):
-    """Another run holds the lock; the message names its process."""
-
-
-class Unwritable(WorldError):
-    """A file of ours cannot be made or written; the message names path, free space and fix."""
-
-
-class JournalBroken(WorldError):
-    """The journal is damaged, behind, newer than this program, or cannot be written."""
-
-
-class JournalLocked(JournalBroken):
-    """Another program holds the journal's database locked; this passes, so that trying again later makes sense."""
-
-
-class AnotherProgram(JournalBroken):
-    """Somebody else trades this account under our prefix, or this journal is an old copy."""
-
 
 # how far before a reading the next one begins: the broker's clock may be wrong for once, its lists a minute behind
 LOOK_BACK: Final = timedelta(seconds=120)
@@ -221,9 +171,3 @@ class Broker(ReadBroker, Protocol):
         """Ask for a cancel by the broker's id. Returns when asked, not when done; an order that already ended is
         no error. Raises `BrokerUnavailable` when the request got no answer."""
         ...
-
-
-class SignalSource(Protocol):
-    """Anything that has opinions. Raises `BadDocument` for input that cannot be read."""
-
-    def read(self, now: datetime) -> tuple[Signal, ...]: ...

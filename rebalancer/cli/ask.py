@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from rebalancer.brokers.protocol import WorldError
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.errors import WorldError
 from rebalancer.core.values import ZERO, cents_toward_zero, text_of
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from rebalancer.brokers.protocol import WorldError
+from rebalancer.core.errors import WorldError
 from rebalancer.journal.filesystem import refuse_irregular_journal
 from rebalancer.ops.paths import JOURNAL_NAME, state_directory
 

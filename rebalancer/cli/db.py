@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.cli.exits import Exit
+from rebalancer.core.errors import JournalBroken
 
 if TYPE_CHECKING:
     from rebalancer.journal.backups import Checked

@@ -19,8 +19,8 @@ COLOURS: Final = {"ok": "32", "warn": "33", "fail": "31"}
 def run_doctor(config: Sequence[Path] | None, *, offline: bool, sandbox: bool, as_json: bool, colour: bool) -> int:
     """Run the checks. Bad configuration ends the command before it, with exit code 78."""
     from rebalancer.brokers import AlpacaBroker
-    from rebalancer.brokers.protocol import BrokerUnavailable, CredentialsRefused
     from rebalancer.cli.run import connected
+    from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused
     from rebalancer.ops.clock import SystemClock
     from rebalancer.session.doctor import Finding, check_here, check_there
     from rebalancer.session.setup import load_setup

@@ -9,8 +9,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rebalancer.brokers.protocol import BrokerUnavailable, LockHeld
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.errors import BrokerUnavailable, LockHeld
 from rebalancer.core.input_file import read_text
 from rebalancer.core.rules import Simulation
 from rebalancer.core.values import decimal_of, utc_of

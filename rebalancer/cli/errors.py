@@ -9,7 +9,9 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from rebalancer.brokers.protocol import (
+from rebalancer.cli.exits import Exit
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.errors import (
     AnotherProgram,
     BrokerUnavailable,
     CredentialsRefused,
@@ -20,8 +22,6 @@ from rebalancer.brokers.protocol import (
     WorldError,
     WrongAccount,
 )
-from rebalancer.cli.exits import Exit
-from rebalancer.core.documents import BadDocument
 
 
 def guarded(app: Callable[[], object]) -> int:

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rebalancer.brokers.protocol import BrokerUnavailable, LockHeld, WorldError
 from rebalancer.cli.exits import Exit
 from rebalancer.cli.progress import progress
 from rebalancer.cli.screen import log_to_stderr, shown_path, terminal_width, wants_colour, warn
 from rebalancer.cli.signals import say_stopping
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.errors import BrokerUnavailable, LockHeld, WorldError
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 
 if TYPE_CHECKING:

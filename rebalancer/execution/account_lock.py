@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from rebalancer.brokers.protocol import LockHeld
+from rebalancer.core.errors import LockHeld
 from rebalancer.ops.disk import unwritable
 from rebalancer.ops.run_lock import open_lock
 

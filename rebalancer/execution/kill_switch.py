@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rebalancer.brokers.protocol import JournalBroken, Unwritable
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.errors import JournalBroken, Unwritable
 from rebalancer.core.input_file import read_content
 from rebalancer.ops.disk import unwritable
 from rebalancer.ops.files import is_absent

@@ -26,9 +26,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple, Protocol
 
-from rebalancer.brokers.protocol import LOOK_BACK, AnotherProgram, Broker, BrokerUnavailable, ReadBroker, SendResult
+from rebalancer.brokers.protocol import LOOK_BACK, Broker, ReadBroker, SendResult
 from rebalancer.core.decisions import Order
 from rebalancer.core.documents import canonical, sha256
+from rebalancer.core.errors import AnotherProgram, BrokerUnavailable
 from rebalancer.core.facts import Account, Snapshot
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules

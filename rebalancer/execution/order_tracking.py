@@ -13,16 +13,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from rebalancer.brokers.protocol import (
-    AnotherProgram,
-    BrokerOrder,
-    BrokerUnavailable,
-    CredentialsRefused,
-    ReadBroker,
-    SendResult,
-    WrongAccount,
-)
+from rebalancer.brokers.protocol import BrokerOrder, ReadBroker, SendResult
 from rebalancer.core.decisions import Order
+from rebalancer.core.errors import AnotherProgram, BrokerUnavailable, CredentialsRefused, WrongAccount
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import ZERO, decimal_of
 from rebalancer.journal.journal import Journal

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from rebalancer.brokers.protocol import JournalBroken
+from rebalancer.core.errors import JournalBroken
 
 CHEAP_BYTES: Final = 16 * 1024 * 1024  # checked in a quarter of a second
 CHEAP_AT_A_GLANCE: Final = 4 * 1024 * 1024

@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rebalancer.brokers.protocol import JournalBroken, LockHeld
+from rebalancer.core.errors import JournalBroken, LockHeld
 from rebalancer.core.input_file import read_start
 from rebalancer.core.values import utc
 from rebalancer.journal.filesystem import refuse_irregular_journal

@@ -11,7 +11,7 @@ import json
 from datetime import datetime
 from typing import Final, Literal, NamedTuple, get_args
 
-from rebalancer.brokers.protocol import JournalBroken
+from rebalancer.core.errors import JournalBroken
 from rebalancer.core.values import utc, utc_of
 from rebalancer.journal.records import Event
 

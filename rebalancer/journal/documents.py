@@ -7,8 +7,8 @@ import zlib
 
 from sqlalchemy import Connection, select
 
-from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.core.codec import sha256
+from rebalancer.core.errors import JournalBroken
 from rebalancer.journal.schema import documents
 
 

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from rebalancer.brokers.protocol import JournalBroken, JournalLocked
+from rebalancer.core.errors import JournalBroken, JournalLocked
 from rebalancer.ops.disk import free_bytes, free_words
 
 # SQLite's primary result codes, each with what happened and what a person can do.

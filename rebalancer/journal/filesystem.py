@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from rebalancer.brokers.protocol import JournalBroken
+from rebalancer.core.errors import JournalBroken
 from rebalancer.ops.disk import FULL, fix_of, unwritable
 
 _REMOTE: Final = frozenset(

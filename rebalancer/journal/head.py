@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from rebalancer.brokers.protocol import JournalBroken
+from rebalancer.core.errors import JournalBroken
 from rebalancer.ops.disk import fix_of, free_words
 
 _LINE: Final = re.compile(rb"(\d{20}) ([0-9a-f]{64})\n")

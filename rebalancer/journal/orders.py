@@ -17,7 +17,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from rebalancer.brokers.protocol import JournalBroken
+from rebalancer.core.errors import JournalBroken
 from rebalancer.core.facts import Day
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import ZERO, decimal_of, text_of

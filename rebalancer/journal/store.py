@@ -15,8 +15,8 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.core.codec import canonical
+from rebalancer.core.errors import JournalBroken
 from rebalancer.journal import sqlite
 from rebalancer.journal.chain import Row, checked, next_row
 from rebalancer.journal.errors import broken, handle_is_lost

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
-from rebalancer.brokers.protocol import JournalBroken
+from rebalancer.core.errors import JournalBroken
 from rebalancer.journal import sqlite
 from rebalancer.journal.agreement import check_pages
 from rebalancer.journal.chain import GENESIS, ORDER_KINDS, Row, event_of, stamp

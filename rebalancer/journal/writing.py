@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import select
 
-from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.core.codec import sha256
 from rebalancer.core.decisions import Verdict
+from rebalancer.core.errors import JournalBroken
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.values import text_of
 from rebalancer.journal import reading

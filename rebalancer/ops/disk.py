@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from rebalancer.brokers.protocol import Unwritable
+from rebalancer.core.errors import Unwritable
 
 FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 _RIGHTS: Final = (errno.EACCES, errno.EPERM, errno.EROFS)

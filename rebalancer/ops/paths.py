@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rebalancer.brokers.protocol import WorldError
+from rebalancer.core.errors import WorldError
 from rebalancer.ops.disk import unwritable
 
 if TYPE_CHECKING:

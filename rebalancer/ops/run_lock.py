@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rebalancer.brokers.protocol import LockHeld
+from rebalancer.core.errors import LockHeld
 from rebalancer.core.values import time_text
 from rebalancer.ops.disk import unwritable
 

@@ -21,9 +21,9 @@ from typing import Final, NamedTuple
 
 from rebalancer.accounting.activities import note_activities
 from rebalancer.accounting.latches import latch
-from rebalancer.brokers.protocol import LockHeld
 from rebalancer.core.codec import plan_text, rules_text, seal, snapshot_text
 from rebalancer.core.decisions import Constrained, Order, Plan, Verdict
+from rebalancer.core.errors import LockHeld
 from rebalancer.core.facts import Account, Position, Snapshot, coins
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.rules import Rules

@@ -13,10 +13,10 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from rebalancer.brokers.protocol import AnotherProgram, BrokerUnavailable, CredentialsRefused, JournalBroken, LockHeld
 from rebalancer.brokers.request_metrics import Counts, Traffic
 from rebalancer.core.decisions import Plan
 from rebalancer.core.documents import canonical
+from rebalancer.core.errors import AnotherProgram, BrokerUnavailable, CredentialsRefused, JournalBroken, LockHeld
 from rebalancer.core.facts import Snapshot
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.records import Event

@@ -17,9 +17,10 @@ from rebalancer.accounting.adoption import FIRST_LOOK_BACK, INSTANT
 from rebalancer.accounting.cash_flows import cash_has_jumped, close_before, known_flows, new_flows, with_flows
 from rebalancer.accounting.explanations import causes
 from rebalancer.accounting.latches import latched_since
-from rebalancer.brokers.protocol import LOOK_BACK, BrokerOrder, ReadBroker, SignalSource, WrongAccount
+from rebalancer.brokers.protocol import LOOK_BACK, BrokerOrder, ReadBroker
 from rebalancer.brokers.request_metrics import Traffic
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.errors import WrongAccount
 from rebalancer.core.facts import Position, Signal, Snapshot
 from rebalancer.core.values import ZERO
 from rebalancer.execution.exit_orders import NoProtection, Protection, Seen
@@ -32,6 +33,7 @@ from rebalancer.ops.clock import Clock
 from rebalancer.planning.doubt import doubt
 from rebalancer.planning.reconcile import differences
 from rebalancer.rebalance.broker_orders import ended_orders, explanations, late_orders, open_orders, works
+from rebalancer.signals.sources import SignalSource
 
 SIGNALS_AT_MOST: Final = timedelta(days=31)  # the largest signals.max_age_minutes that there may be
 

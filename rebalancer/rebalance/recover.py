@@ -23,9 +23,10 @@ from rebalancer.accounting.adoption import (
     missing_orders,
     note_unknown,
 )
-from rebalancer.brokers.protocol import AnotherProgram, Broker, BrokerOrder, WrongAccount
+from rebalancer.brokers.protocol import Broker, BrokerOrder
 from rebalancer.core.codec import read_plan, rules_text, sha256, stored_snapshot
 from rebalancer.core.decisions import Plan, Verdict
+from rebalancer.core.errors import AnotherProgram, WrongAccount
 from rebalancer.core.facts import Snapshot
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.rules import Rules

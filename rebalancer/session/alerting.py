@@ -13,7 +13,7 @@ from rebalancer.alerts import LOCK_NAME, Configured, Outbox, Postman, Words, con
 from rebalancer.alerts.message import LEVELS, SUMMARY, code_of, level_of, one_line
 from rebalancer.alerts.recalled import latest_told
 from rebalancer.alerts.waiting import state_of
-from rebalancer.brokers.protocol import LockHeld
+from rebalancer.core.errors import LockHeld
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Alerts
 from rebalancer.core.values import time_text

@@ -18,15 +18,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
-from rebalancer.brokers.protocol import (
-    BrokerClock,
-    BrokerUnavailable,
-    CredentialsRefused,
-    LockHeld,
-    TradingHours,
-    WrongAccount,
-)
+from rebalancer.brokers.protocol import BrokerClock, TradingHours
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused, LockHeld, WrongAccount
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Rules
 from rebalancer.market_data.trading_calendar import NEW_YORK, Slot, TradingDay, day_in_new_york, midnight_after

@@ -12,7 +12,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rebalancer.brokers.protocol import Broker, BrokerOrder, BrokerUnavailable
+from rebalancer.brokers.protocol import Broker, BrokerOrder
+from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.journal import Journal
 from rebalancer.market_data.trading_calendar import TradingDay, day_in_new_york
 from rebalancer.ops.clock import Clock

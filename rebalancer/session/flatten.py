@@ -18,7 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from rebalancer.brokers.protocol import Broker, LockHeld
+from rebalancer.brokers.protocol import Broker
+from rebalancer.core.errors import LockHeld
 from rebalancer.core.facts import Position
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, is_pair, text_of

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from rebalancer.brokers.protocol import BrokerUnavailable, TradingHours
+from rebalancer.brokers.protocol import TradingHours
+from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.rules import Rules
 from rebalancer.market_data.trading_calendar import (
     TradingDay,

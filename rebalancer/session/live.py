@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints
-from rebalancer.brokers.protocol import WrongAccount
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.errors import WrongAccount
 from rebalancer.core.values import time_text, utc_of
 from rebalancer.ops.clock import SystemClock
 from rebalancer.session.setup import Setup

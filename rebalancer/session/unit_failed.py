@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from rebalancer.brokers.protocol import WorldError
+from rebalancer.core.errors import WorldError
 from rebalancer.ops.clock import SystemClock
 from rebalancer.ops.paths import JOURNAL_NAME, state_directory
 from rebalancer.settings.profile import PROFILE

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from rebalancer.brokers.protocol import JournalBroken
+from rebalancer.core.errors import JournalBroken
 from rebalancer.journal import Journal
 
 

@@ -10,7 +10,8 @@ from typing import Final
 
 from rebalancer.accounting.daily_close import check_day
 from rebalancer.brokers.counted import CountedBroker
-from rebalancer.brokers.protocol import Broker, LockHeld
+from rebalancer.brokers.protocol import Broker
+from rebalancer.core.errors import LockHeld
 from rebalancer.core.outcomes import OrderState
 from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.journal import Journal

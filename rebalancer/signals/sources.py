@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from rebalancer.brokers.protocol import DailyCloses, SignalSource
+from rebalancer.brokers.protocol import DailyCloses
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.facts import Signal
 from rebalancer.ops.files import is_absent
@@ -83,3 +83,9 @@ class CombinedSignals:
                     problem = f"{signal.id!r} stands for two different signals"
                     raise BadDocument(f"signals: {signal.symbol}", problem, "an id belongs to one signal; rename one")
         return tuple(sorted(found.values(), key=lambda s: (s.symbol, s.source, s.id)))
+
+
+class SignalSource(Protocol):
+    """Anything that has opinions. Raises `BadDocument` for input that cannot be read."""
+
+    def read(self, now: datetime) -> tuple[Signal, ...]: ...

@@ -13,8 +13,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Protocol, TypeVar
 
-from rebalancer.brokers.protocol import AnotherProgram, Broker, SendResult
+from rebalancer.brokers.protocol import Broker, SendResult
 from rebalancer.core.decisions import Order
+from rebalancer.core.errors import AnotherProgram
 from rebalancer.execution.order_tracking import DUPLICATE, refuse_another
 from rebalancer.ops.clock import Clock
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from rebalancer.brokers.protocol import BrokerUnavailable, LockHeld
 from rebalancer.cli.alerts import show_alerts
 from rebalancer.cli.alerts import test_channels as send_test
 from rebalancer.cli.commands import app
+from rebalancer.core.errors import BrokerUnavailable, LockHeld
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.execution.kill_switch import write_halt
 from rebalancer.journal import Journal

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from rebalancer.brokers.protocol import BrokerClock, BrokerUnavailable, WrongAccount
+from rebalancer.brokers.protocol import BrokerClock
+from rebalancer.core.errors import BrokerUnavailable, WrongAccount
 from rebalancer.core.facts import Account, Position, Session
 from tests.brokers.making import CLOCK, scripted
 from tests.support.scripted_server import reply

@@ -10,7 +10,8 @@ from decimal import Decimal
 import pytest
 
 from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints, ReadOnlyBroker
-from rebalancer.brokers.protocol import Broker, BrokerOrder, BrokerUnavailable, CredentialsRefused, ReadBroker
+from rebalancer.brokers.protocol import Broker, BrokerOrder, ReadBroker
+from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Broker as BrokerRules
 from rebalancer.exchange.options import ExchangeOptions

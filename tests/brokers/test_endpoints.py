@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints
-from rebalancer.brokers.protocol import CredentialsRefused, WorldError
+from rebalancer.core.errors import CredentialsRefused, WorldError
 from tests.brokers.making import CREDENTIALS, KEY, SECRET, an_order, rules, scripted
 from tests.support.scripted_server import ScriptedServer, raw_reply, reply, reset
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rebalancer.brokers.protocol import BrokerUnavailable
+from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.facts import Instrument, Quote
 from tests.brokers.making import CLOCK, scripted
 from tests.support.scripted_server import Seen, answer, reply

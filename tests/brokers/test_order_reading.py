@@ -11,7 +11,8 @@ import pytest
 
 from rebalancer.brokers import state_of
 from rebalancer.brokers.alpaca.order_reading import STATUS_WORDS
-from rebalancer.brokers.protocol import Activity, BrokerOrder, BrokerUnavailable, Fill
+from rebalancer.brokers.protocol import Activity, BrokerOrder, Fill
+from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.outcomes import OrderState
 from tests.brokers.making import an_order, order_object, scripted
 from tests.support.scripted_server import reply

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rebalancer.brokers.alpaca import client
 from rebalancer.brokers.alpaca.rate_limit import Pacer
-from rebalancer.brokers.protocol import BrokerUnavailable
+from rebalancer.core.errors import BrokerUnavailable
 from tests.brokers.making import FakeTime, an_order, order_object, scripted
 from tests.support.scripted_server import answer, reply
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from rebalancer.brokers.protocol import BrokerUnavailable
+from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.values import time_text, utc_of
 from tests.brokers.making import order_object, scripted
 from tests.support.scripted_server import Seen, answer

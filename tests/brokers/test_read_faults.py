@@ -9,7 +9,7 @@ import pytest
 
 from rebalancer.brokers import AlpacaBroker, Endpoints
 from rebalancer.brokers.alpaca.client import ATTEMPTS_MAX
-from rebalancer.brokers.protocol import BrokerUnavailable, CredentialsRefused
+from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused
 from tests.brokers.making import CLOCK, CREDENTIALS, FakeTime, an_order, order_object, order_text, rules, scripted
 from tests.support.scripted_server import (
     ScriptedServer,

@@ -15,7 +15,8 @@ from alpaca.common.rest import RESTClient
 from rebalancer.brokers import AlpacaBroker, ReadOnlyBroker
 from rebalancer.brokers.alpaca.transport import exact_number
 from rebalancer.brokers.broker_time import BrokerTime
-from rebalancer.brokers.protocol import Broker, ReadBroker, WorldError
+from rebalancer.brokers.protocol import Broker, ReadBroker
+from rebalancer.core.errors import WorldError
 from rebalancer.ops.clock import SystemClock, seconds_since_boot
 from tests.brokers.making import CLOCK, FakeTime, an_order, scripted
 from tests.support.scripted_server import reply
@@ -140,7 +141,7 @@ def test_importing_the_package_is_cheap_and_calling_it_needs_no_pandas() -> None
 import sys
 from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints
 from rebalancer.core.rules import Broker
-from rebalancer.brokers.protocol import BrokerUnavailable
+from rebalancer.core.errors import BrokerUnavailable
 heavy = {"alpaca", "requests", "urllib3", "pandas", "numpy", "websockets"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 try:

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from rebalancer.brokers.alpaca.client import ATTEMPTS_MAX
-from rebalancer.brokers.protocol import BrokerUnavailable
 from rebalancer.brokers.request_metrics import Counts, Traffic
+from rebalancer.core.errors import BrokerUnavailable
 from tests.brokers.making import an_order, order_text, scripted
 from tests.support.scripted_server import raw_reply, reply, reset
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from rebalancer.accounting.adoption import UnknownOrders
-from rebalancer.brokers.protocol import (
+from rebalancer.cli.errors import guarded
+from rebalancer.core.errors import (
     AnotherProgram,
     BrokerUnavailable,
     CredentialsRefused,
@@ -20,7 +21,6 @@ from rebalancer.brokers.protocol import (
     WorldError,
     WrongAccount,
 )
-from rebalancer.cli.errors import guarded
 from tests.cli.conftest import ROOT, Command
 
 CODES: dict[Callable[[], WorldError], int] = {

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from rebalancer.brokers.protocol import BrokerUnavailable, SendResult
+from rebalancer.brokers.protocol import SendResult
+from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.outcomes import CycleOutcome
 from tests.cycle.conftest import NEXT, MakeRig
 from tests.support import checker

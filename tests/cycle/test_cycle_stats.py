@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.brokers.protocol import BrokerUnavailable, LockHeld
 from rebalancer.brokers.request_metrics import Counts, Traffic
+from rebalancer.core.errors import BrokerUnavailable, LockHeld
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.execution.kill_switch import write_halt
 from rebalancer.journal import Journal

@@ -20,7 +20,8 @@ from rebalancer.accounting.closed_days import bridge_of
 from rebalancer.accounting.daily_close import check_day
 from rebalancer.accounting.day_books import DayBooks, body_of_day, day_of_body
 from rebalancer.accounting.trade_history import ledger_of
-from rebalancer.brokers.protocol import Activity, BrokerUnavailable, Fill, WrongAccount
+from rebalancer.brokers.protocol import Activity, Fill
+from rebalancer.core.errors import BrokerUnavailable, WrongAccount
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import text_of
 from rebalancer.journal import Journal

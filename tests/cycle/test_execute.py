@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rebalancer.brokers import Endpoints
-from rebalancer.brokers.protocol import LockHeld, WrongAccount
+from rebalancer.core.errors import LockHeld, WrongAccount
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.execution.kill_switch import write_halt
 from rebalancer.journal import Journal

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from rebalancer.brokers.protocol import CredentialsRefused, SendResult, WrongAccount
+from rebalancer.brokers.protocol import SendResult
 from rebalancer.core.decisions import Order
+from rebalancer.core.errors import CredentialsRefused, WrongAccount
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.core.rules import Rules
 from rebalancer.rebalance.cycle import CycleResult

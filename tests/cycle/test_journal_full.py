@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from rebalancer.brokers.protocol import BrokerUnavailable, JournalBroken
+from rebalancer.core.errors import BrokerUnavailable, JournalBroken
 from rebalancer.core.outcomes import OrderState
 from rebalancer.journal.store import Writing
 from rebalancer.ops.clock import Together

@@ -9,7 +9,7 @@ import pytest
 
 from rebalancer.accounting.acceptance import accept_books
 from rebalancer.accounting.adoption import UnknownOrders
-from rebalancer.brokers.protocol import JournalBroken
+from rebalancer.core.errors import JournalBroken
 from rebalancer.core.outcomes import CycleOutcome
 from tests.support import checker
 from tests.support.faults import Crash

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rebalancer.brokers.protocol import BrokerUnavailable
+from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.core.rules import Rules

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from rebalancer.brokers import AlpacaBroker
-from rebalancer.brokers.protocol import JournalBroken, WrongAccount
 from rebalancer.core.decisions import Order
 from rebalancer.core.documents import sha256
+from rebalancer.core.errors import JournalBroken, WrongAccount
 from rebalancer.core.facts import Position
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.journal import CycleStart, Intent, Journal

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from rebalancer.brokers.protocol import JournalBroken, SendResult
+from rebalancer.brokers.protocol import SendResult
 from rebalancer.core.decisions import Order
+from rebalancer.core.errors import JournalBroken
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.exchange.faults.rules import Rule
 from rebalancer.planning.settle import OrderEnd

@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 
 from rebalancer.brokers import ReadOnlyBroker
-from rebalancer.brokers.protocol import LockHeld
 from rebalancer.core.decisions import PLANNER_EDITION
+from rebalancer.core.errors import LockHeld
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.report.archive import Replayed, past_record, replayed
 from tests.cycle.conftest import BASE, NEXT, MakeRig

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints
-from rebalancer.brokers.protocol import BrokerUnavailable, CredentialsRefused, WrongAccount
 from rebalancer.cli.doctor import run_doctor
+from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused, WrongAccount
 from rebalancer.core.rules import Rules
 from rebalancer.execution.kill_switch import write_halt
 from rebalancer.journal import Journal

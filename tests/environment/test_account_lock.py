@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.brokers.protocol import LockHeld
+from rebalancer.core.errors import LockHeld
 from rebalancer.execution.account_lock import account_lock
 from rebalancer.ops.paths import accounts_directory
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints, endpoints
-from rebalancer.brokers.protocol import CredentialsRefused
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.errors import CredentialsRefused
 from rebalancer.core.rules import Rules
 from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import start_exchange

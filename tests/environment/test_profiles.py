@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.brokers.protocol import LockHeld
 from rebalancer.cli.options import taken
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.errors import LockHeld
 from rebalancer.execution.account_lock import account_lock
 from rebalancer.session.setup import load_setup, refuse_unasked_exchange
 from rebalancer.settings.live_trading import CommandLine

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from rebalancer.brokers import AlpacaBroker, Endpoints
-from rebalancer.brokers.protocol import BrokerUnavailable
+from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.outcomes import OrderState
 from rebalancer.exchange.faults.refusals import REFUSALS
 from rebalancer.exchange.faults.rules import faults_of

@@ -19,8 +19,8 @@ from rebalancer.brokers.alpaca.market_reading import read_bars, read_instruments
 from rebalancer.brokers.alpaca.order_reading import read_activity, read_order
 from rebalancer.brokers.alpaca.refusals import MESSAGE_LENGTH_MAX, refusal_of
 from rebalancer.brokers.alpaca.transport import exact_number
-from rebalancer.brokers.protocol import BrokerUnavailable
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.rules import Rules
 from rebalancer.settings import load_rules
 from rebalancer.signals import read_signals

@@ -9,9 +9,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from rebalancer.brokers.protocol import Allowed, BrokerUnavailable, SendResult
+from rebalancer.brokers.protocol import Allowed, SendResult
 from rebalancer.core.decisions import Order
 from rebalancer.core.documents import sha256
+from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.facts import OpenOrder, Quote, Session
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules

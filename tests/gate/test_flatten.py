@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from rebalancer.brokers.protocol import BrokerUnavailable, SendResult
+from rebalancer.brokers.protocol import SendResult
 from rebalancer.core.decisions import Order
+from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import Outcome
 from rebalancer.rebalance.recover import recover

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rebalancer.brokers.protocol import Allowed, BrokerOrder, ExitPair, JournalBroken, SendResult
+from rebalancer.brokers.protocol import Allowed, BrokerOrder, ExitPair, SendResult
+from rebalancer.core.errors import JournalBroken
 from rebalancer.core.facts import Position
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules

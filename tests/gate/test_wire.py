@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from rebalancer.brokers.protocol import JournalBroken, SendResult
+from rebalancer.brokers.protocol import SendResult
 from rebalancer.core.decisions import Order
+from rebalancer.core.errors import JournalBroken
 from rebalancer.core.outcomes import OrderState, Outcome
 from rebalancer.execution.pretrade import rearm_throttle
 from rebalancer.planning.settle import OrderEnd

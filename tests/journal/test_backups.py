@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from journal_kit import at, in_a_child, raw, run_cycle
 
-from rebalancer.brokers.protocol import JournalBroken, LockHeld
+from rebalancer.core.errors import JournalBroken, LockHeld
 from rebalancer.journal import Journal
 from rebalancer.journal.backups import RESTORED, check, newest_first, prune, restore, take
 from rebalancer.journal.head import HeadFile

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from journal_kit import RULES, WRITER, at, end, intent, run_cycle, start, told, verdict
 
-from rebalancer.brokers.protocol import JournalBroken
 from rebalancer.core.codec import sha256
+from rebalancer.core.errors import JournalBroken
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.values import ZERO
 from rebalancer.journal import CycleRecord, Event, Journal, reading

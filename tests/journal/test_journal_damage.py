@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from journal_kit import WRITER, at, raw, run_cycle
 
-from rebalancer.brokers.protocol import JournalBroken
+from rebalancer.core.errors import JournalBroken
 from rebalancer.journal import Journal
 from rebalancer.journal.agreement import CHEAP_BYTES
 from rebalancer.journal.backups import check

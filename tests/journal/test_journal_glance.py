@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from journal_kit import WRITER, at, end, intent, run_cycle, start, told
 
-from rebalancer.brokers.protocol import JournalBroken
+from rebalancer.core.errors import JournalBroken
 from rebalancer.core.outcomes import OrderState
 from rebalancer.journal import Journal
 from rebalancer.journal.glance import Glance, glance

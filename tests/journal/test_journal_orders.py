@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from journal_kit import WRITER, at, intent, start, told
 
-from rebalancer.brokers.protocol import JournalBroken
+from rebalancer.core.errors import JournalBroken
 from rebalancer.core.facts import Day
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import ZERO

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from journal_kit import FORK, WRITER, at, in_a_child, run_cycle, start, steps_of_a_cycle
 
-from rebalancer.brokers.protocol import JournalBroken
+from rebalancer.core.errors import JournalBroken
 from rebalancer.journal import Journal
 from rebalancer.journal.store import Writing
 

@@ -12,7 +12,7 @@ import pytest
 from journal_kit import in_a_child, run_cycle, start, steps_of_a_cycle
 from sqlalchemy import event
 
-from rebalancer.brokers.protocol import JournalBroken
+from rebalancer.core.errors import JournalBroken
 from rebalancer.journal import Journal, sqlite
 from rebalancer.journal.filesystem import file_system_of, refuse_remote
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.brokers.protocol import LockHeld, WorldError
+from rebalancer.core.errors import LockHeld, WorldError
 from rebalancer.core.values import utc_of
 from rebalancer.ops.run_lock import RunLock
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.brokers.protocol import WorldError
+from rebalancer.core.errors import WorldError
 from rebalancer.core.rules import Reporting, Rules
 from rebalancer.ops import paths
 

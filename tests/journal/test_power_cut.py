@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from journal_kit import run_cycle
 
-from rebalancer.brokers.protocol import JournalBroken
+from rebalancer.core.errors import JournalBroken
 from rebalancer.journal import Journal
 
 pytest.importorskip("apsw")

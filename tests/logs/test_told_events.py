@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from rebalancer.brokers.protocol import BrokerUnavailable
+from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.journal import Journal
 from rebalancer.ops.clock import Together
 from rebalancer.ops.logs.context import bound

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rebalancer.brokers import AlpacaBroker
-from rebalancer.brokers.protocol import Allowed, BrokerUnavailable, ExitPair, SendResult
+from rebalancer.brokers.protocol import Allowed, ExitPair, SendResult
+from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.rules import Rules
 from rebalancer.execution.exit_orders import Keeper
 from rebalancer.execution.kill_switch import KillSwitch

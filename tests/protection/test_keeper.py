@@ -8,7 +8,8 @@ from itertools import pairwise
 
 import pytest
 
-from rebalancer.brokers.protocol import Allowed, BrokerUnavailable, ExitPair, SendResult
+from rebalancer.brokers.protocol import Allowed, ExitPair, SendResult
+from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.outcomes import OrderState
 from rebalancer.execution.exit_orders import Seen
 from rebalancer.execution.kill_switch import KillSwitch

@@ -13,8 +13,8 @@ from typing import ClassVar
 
 import pytest
 
-from rebalancer.brokers.protocol import BrokerUnavailable
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.settings.secrets import SECRET_NAMES, Secret, surroundings
 from rebalancer.settings.secrets.env_file import read_env_file
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from rebalancer.brokers.protocol import BrokerClock, BrokerUnavailable, LockHeld, TradingHours
+from rebalancer.brokers.protocol import BrokerClock, TradingHours
+from rebalancer.core.errors import BrokerUnavailable, LockHeld
 from rebalancer.core.facts import Session as MarketSession
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Rules

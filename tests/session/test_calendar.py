@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rebalancer.brokers.protocol import BrokerUnavailable, TradingHours
+from rebalancer.brokers.protocol import TradingHours
+from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.rules import Rules
 from rebalancer.market_data.trading_calendar import hours_of, narrowed, published_hours, trading_day
 from rebalancer.session.hours import Hours

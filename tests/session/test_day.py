@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from rebalancer.brokers.protocol import BrokerUnavailable, CredentialsRefused, LockHeld
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused, LockHeld
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Rules
 from rebalancer.market_data.trading_calendar import Slot

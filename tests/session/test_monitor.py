@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from rebalancer.brokers.protocol import BrokerUnavailable, ExitPair, SendResult
+from rebalancer.brokers.protocol import ExitPair, SendResult
+from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.facts import Quote
 from rebalancer.core.rules import Rules
 from rebalancer.execution.exit_orders import Keeper

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from rebalancer.brokers.protocol import JournalBroken, LockHeld
+from rebalancer.core.errors import JournalBroken, LockHeld
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.exchange.faults.rules import faults_of
 from rebalancer.exchange.options import ExchangeOptions

@@ -11,7 +11,7 @@ from collections import Counter
 from datetime import date
 from pathlib import Path
 
-from rebalancer.brokers.protocol import JournalBroken
+from rebalancer.core.errors import JournalBroken
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.journal import Journal
 from rebalancer.journal.glance import glance

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.brokers.protocol import SignalSource
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.facts import Signal
 from rebalancer.signals import CombinedSignals, FileSignals, JournalSignals, SampleSignals, sample_signals
+from rebalancer.signals.sources import SignalSource
 from tests.signals.files import NOW, write
 from tests.signals.markets import market
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rebalancer.brokers import AlpacaBroker
-from rebalancer.brokers.protocol import BrokerUnavailable, CredentialsRefused, JournalBroken, LockHeld, WrongAccount
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused, JournalBroken, LockHeld, WrongAccount
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Rules

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from rebalancer.brokers import AlpacaBroker
-from rebalancer.brokers.protocol import Allowed, BrokerUnavailable, SendResult
+from rebalancer.brokers.protocol import Allowed, SendResult
 from rebalancer.core.decisions import Order
+from rebalancer.core.errors import BrokerUnavailable
 
 READS = ("account", "positions", "orders", "quotes", "clock", "instruments", "daily_closes", "find_order", "activities")
 WRITES = ("begin_cycle", "record_plan", "record_intents", "record_order", "record_event", "close_cycle")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rebalancer.brokers.alpaca.refusals import error_body, plain_words
-from rebalancer.brokers.protocol import BrokerUnavailable, CredentialsRefused
+from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused
 
 if TYPE_CHECKING:
     from rebalancer.brokers.alpaca.transport import Call

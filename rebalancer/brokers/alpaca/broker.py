@@ -28,9 +28,9 @@ from rebalancer.brokers.protocol import (
     Fill,
     SendResult,
     TradingHours,
-    WrongAccount,
 )
 from rebalancer.core.decisions import Order
+from rebalancer.core.errors import WrongAccount
 from rebalancer.core.facts import Account, AssetClass, Instrument, Position, Quote
 from rebalancer.core.rules import Broker as BrokerRules
 from rebalancer.ops.clock import seconds_since_boot

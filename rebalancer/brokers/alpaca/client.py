@@ -13,8 +13,8 @@ from rebalancer.brokers.alpaca.answers import Answer, NoAnswer, silence_of, trou
 from rebalancer.brokers.alpaca.rate_limit import WINDOW_SECONDS, Pacer
 from rebalancer.brokers.broker_time import BrokerTime
 from rebalancer.brokers.endpoints import Credentials, Endpoints
-from rebalancer.brokers.protocol import BrokerUnavailable
 from rebalancer.brokers.request_metrics import Traffic
+from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.rules import Broker as BrokerRules
 from rebalancer.ops.logs.context import LogEvent, note
 

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from rebalancer.brokers.protocol import BrokerUnavailable
+from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.facts import AssetClass
 from rebalancer.core.values import decimal_of, symbol_of, utc_of
 

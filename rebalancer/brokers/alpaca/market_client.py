@@ -14,7 +14,8 @@ from rebalancer.brokers.alpaca.answers import Refused
 from rebalancer.brokers.alpaca.client import Asking
 from rebalancer.brokers.alpaca.fields import Unreadable, table
 from rebalancer.brokers.alpaca.market_reading import read_bars, read_quote
-from rebalancer.brokers.protocol import BrokerUnavailable, DailyCloses, DayBar
+from rebalancer.brokers.protocol import DailyCloses, DayBar
+from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.facts import AssetClass, Quote
 from rebalancer.core.values import is_pair, symbol_of
 

@@ -30,7 +30,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from rebalancer.brokers.endpoints import Credentials
-from rebalancer.brokers.protocol import WorldError
+from rebalancer.core.errors import WorldError
 
 IDLE_SECONDS_MAX: Final = 20.0  # an older connection may have died unseen; a new one costs less than an unknown order
 _PRIVATE: Final = ("_session", "_retry", "_retry_codes")

@@ -15,7 +15,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from rebalancer.brokers.protocol import Broker, BrokerOrder, BrokerUnavailable, CredentialsRefused
+from rebalancer.brokers.protocol import Broker, BrokerOrder
+from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused
 from rebalancer.core.facts import OpenOrder
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, is_pair, shares_toward_zero, text_of

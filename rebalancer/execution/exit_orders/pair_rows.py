@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rebalancer.brokers.protocol import BrokerOrder, BrokerUnavailable, ReadBroker
+from rebalancer.brokers.protocol import BrokerOrder, ReadBroker
+from rebalancer.core.errors import BrokerUnavailable
 
 
 def pair_rows(broker: ReadBroker, ids: Sequence[str], listed: Mapping[str, BrokerOrder]) -> list[BrokerOrder]:

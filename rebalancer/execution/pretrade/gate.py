@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from rebalancer.brokers.protocol import Broker, ExitPair, JournalBroken, SendResult
+from rebalancer.brokers.protocol import Broker, ExitPair, SendResult
 from rebalancer.core.decisions import Order
+from rebalancer.core.errors import JournalBroken
 from rebalancer.core.rules import Rules
 from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.execution.pretrade.attempts import Attempt, counted, midnight, read_attempts

@@ -11,7 +11,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from rebalancer.brokers.protocol import Broker, BrokerOrder, BrokerUnavailable, CredentialsRefused, WrongAccount
+from rebalancer.brokers.protocol import Broker, BrokerOrder
+from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused, WrongAccount
 from rebalancer.core.facts import Quote
 from rebalancer.core.values import ZERO, Side, decimal_of, utc_of
 from rebalancer.execution.pretrade.attempts import Attempt

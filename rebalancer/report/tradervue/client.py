@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from rebalancer import __version__
-from rebalancer.brokers.protocol import WorldError
+from rebalancer.core.errors import WorldError
 from rebalancer.ops.clock import Clock
 
 PATH: Final = "/api/v1/imports"

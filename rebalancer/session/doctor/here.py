@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
-from rebalancer.brokers.protocol import JournalBroken
+from rebalancer.core.errors import JournalBroken
 from rebalancer.execution.kill_switch import halt_reason
 from rebalancer.journal import Journal
 from rebalancer.ops.disk import fix_of, free_words

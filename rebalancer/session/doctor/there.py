@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from rebalancer.brokers import AlpacaBroker
-from rebalancer.brokers.protocol import BrokerUnavailable, CredentialsRefused, WrongAccount
+from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused, WrongAccount
 from rebalancer.market_data.trading_calendar import day_in_new_york, published_hours
 from rebalancer.session.doctor.channels import check_channels_there
 from rebalancer.session.doctor.findings import Finding, fail, ok, warn

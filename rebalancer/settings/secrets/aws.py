@@ -10,8 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from rebalancer.brokers.protocol import BrokerUnavailable
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.settings.secrets.secret import SECRET_NAMES
 
 VARIABLE: Final = "REBALANCER_AWS_SECRET"
