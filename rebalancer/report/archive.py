@@ -15,8 +15,8 @@ from rebalancer.planning import plan
 from rebalancer.planning.reconcile import reconcile
 from rebalancer.planning.settle import OrderEnd
 from rebalancer.report.records import Finding, Mode, OrderLine, RunRecord, RunSummary
+from rebalancer.report.run_record import changed_rules, order_line
 from rebalancer.report.summary import summary_of
-from rebalancer.session.execute import changed_rules, order_line
 
 
 def past_record(journal: Journal, cycle_id: str | None) -> RunRecord | None:

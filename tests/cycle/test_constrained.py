@@ -11,8 +11,8 @@ from rebalancer.core.decisions import Constrained
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.journal import Journal
 from rebalancer.report.archive import past_record
+from rebalancer.report.run_record import record_of
 from rebalancer.report.summary import summary_of
-from rebalancer.session.execute import record_of
 from tests.cycle.conftest import MakeRig
 from tests.cycle.test_funding import BEFORE, invested
 from tests.support.rig import rules

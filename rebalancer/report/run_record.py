@@ -1,0 +1,88 @@
+"""The record of a cycle that has just run, from its result and the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from rebalancer import __version__
+from rebalancer.core.decisions import Order
+from rebalancer.core.documents import plain
+from rebalancer.core.outcomes import OrderState
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO
+from rebalancer.journal import Journal
+from rebalancer.planning.settle import OrderEnd
+from rebalancer.rebalance.cycle import CycleResult
+from rebalancer.report.records import Finding, Mode, OrderLine, RuleChange, RunRecord, Timing
+
+
+def record_of(
+    result: CycleResult,
+    journal: Journal,
+    rules: Rules,
+    mode: Mode,
+    calls: Mapping[str, int],
+    started: datetime,
+    ended: datetime,
+) -> RunRecord:
+    """The report's record of a cycle that has just run."""
+    sent = {o.client_order_id: o for o in result.orders}
+    return RunRecord(
+        snapshot=result.snapshot,
+        plan=result.plan,
+        orders=tuple(
+            order_line(o, sent.get(o.client_order_id), result.ends.get(o.client_order_id), journal)
+            for o in result.plan.orders
+        ),
+        verdicts=result.verdicts,
+        outcome=result.outcome,
+        because=result.because,
+        mode=mode,
+        account_after=result.account_after,
+        positions_after=result.positions_after,
+        reconciled=tuple(Finding(f.symbol, f.kind, f.text) for f in result.findings),
+        broker_calls=calls,
+        timings=tuple(Timing(step, seconds) for step, seconds in result.timings),
+        version=__version__,
+        rules_changed=changed_rules(rules),
+        started_at=result.snapshot.as_of,
+        ended_at=result.snapshot.as_of + (ended - started),
+        constrained=result.constrained,
+    )
+
+
+def order_line(planned: Order, sent: Order | None, end: OrderEnd | None, journal: Journal) -> OrderLine:
+    """One order from plan to end."""
+    record = journal.order(planned.client_order_id)
+    return OrderLine(
+        client_order_id=planned.client_order_id,
+        phase=planned.phase,
+        symbol=planned.symbol,
+        side=planned.side,
+        planned_qty=planned.qty,
+        funded_qty=sent.qty if sent is not None else ZERO,
+        filled_qty=end.filled_qty if end is not None else ZERO,
+        filled_avg_price=end.filled_avg_price if end is not None else None,
+        state=end.state if end is not None else OrderState.NOT_SENT,
+        arrival_price=planned.price,
+        reason=record.reason if record is not None else "",
+        message=end.message if end is not None else "the cycle ended first",
+        sent_at=record.intended_at if record is not None else None,
+        ended_at=record.at if record is not None else None,
+    )
+
+
+def changed_rules(rules: Rules) -> Mapping[str, RuleChange]:
+    """Every rule that is not at its default, keyed "section.key"."""
+    found: dict[str, RuleChange] = {}
+    _compare("", plain(Rules().model_dump()), plain(rules.model_dump()), found)  # 10000 and 10000.0 are one value
+    return found
+
+
+def _compare(place: str, default: object, value: object, found: dict[str, RuleChange]) -> None:
+    if isinstance(default, dict) and isinstance(value, dict) and default:
+        for key in value:
+            _compare(f"{place}.{key}".lstrip("."), default.get(key), value[key], found)
+    elif default != value:
+        found[place] = RuleChange(default, value)
