@@ -11,67 +11,20 @@ Stocks cannot be sold while the market is closed: then nothing is queued, and th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from decimal import Decimal
-from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final
 
-from rebalancer.brokers.protocol import Broker
 from rebalancer.core.errors import LockHeld
-from rebalancer.core.facts import Position
-from rebalancer.core.rules import Rules
-from rebalancer.core.values import ZERO, is_pair, text_of
-from rebalancer.execution.order_manager import LiveDesk
-from rebalancer.execution.order_tracking import NOTHING_TOLD
-from rebalancer.execution.pretrade import Gate
 from rebalancer.ops.clock import SystemClock
 from rebalancer.ops.paths import LOCK_NAME
 from rebalancer.ops.run_lock import RunLock
-from rebalancer.rebalance.immediate_exits import Exit, Gone, leave
-from rebalancer.rebalance.observe import World
-from rebalancer.rebalance.recover import recover
+from rebalancer.rebalance.flatten import WAIT_SECONDS, Flattened, flatten
 from rebalancer.session.execute import Connection, opened_world
 from rebalancer.session.setup import Setup
 
-ROUNDS: Final = 3
-WAIT_SECONDS: Final = 0.5
 LOCK_SECONDS: Final = 30.0  # beyond the two phases of a cycle: reading, planning and closing its books
-CLOSED: Final = "the market is closed; nothing is queued for its opening"
-
-
-class Left(NamedTuple):
-    """A position that could not be closed, in signed shares, and why."""
-
-    symbol: str
-    qty: Decimal
-    why: str
-
-
-class Flattened(NamedTuple):
-    """What a flatten did: orders cancelled, orders that would not be confirmed as cancelled, signed shares closed by
-    symbol, and what is left open."""
-
-    cancelled: int
-    still_open: int
-    closed: tuple[tuple[str, Decimal], ...]
-    left: tuple[Left, ...]
-
-    @property
-    def is_flat(self) -> bool:
-        """Nothing is held and nothing may still trade."""
-        return not self.left and not self.still_open
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """The result in sentences."""
-        said = [f"{self.cancelled} open orders cancelled"]
-        said += [f"closed: {symbol} {text_of(abs(qty))}" for symbol, qty in self.closed]
-        if self.still_open:
-            said.append(f"not confirmed as cancelled: {self.still_open} orders")
-        said += [f"left open: {one.symbol} {text_of(one.qty)}: {one.why}" for one in self.left]
-        return (*said, "nothing is held" if self.is_flat else "NOT FLAT: close what is left by hand, or run it again")
 
 
 def flatten_account(setup: Setup, connection: Connection, *, prefix: str, because: str) -> Flattened:
@@ -101,84 +54,3 @@ def _lock_in_time(path: Path, command: str, seconds: float) -> Iterator[None]:
                     raise
                 clock.wait(WAIT_SECONDS)
         yield
-
-
-def flatten(world: World, broker: Broker, rules: Rules, *, prefix: str, because: str) -> Flattened:
-    """Close everything. The caller holds the run lock.
-
-    broker: the same as `world.broker`, able to cancel. prefix: of the ids of its cycles, such as "kill". Raises what
-    the first readings raise; after that it tells what is left instead.
-    """
-    world = world._replace(desk=_desk(world, broker, rules))
-    recover(world, broker, rules)
-    cancelled, still_open = _cancel_all(world, broker, rules)
-    held = {p.symbol: p.qty for p in _held(world)}
-    is_open = broker.clock().session.is_open
-    wanted = {symbol: qty for symbol, qty in held.items() if is_open or is_pair(symbol)}
-    left = [Left(symbol, qty, CLOSED) for symbol, qty in held.items() if symbol not in wanted]
-    closed: dict[str, Decimal] = {}
-    failed: list[Left] = []
-    for number in range(ROUNDS if wanted else 0):
-        if number > 0:
-            world.clock.wait(WAIT_SECONDS)
-            more, still_open = _cancel_all(world, broker, rules)
-            cancelled += more
-        answers, failed = _round(world, rules, wanted, prefix, because)
-        for gone in answers:
-            closed[gone.symbol] = closed.get(gone.symbol, ZERO) + gone.filled
-        wanted = {one.symbol: one.qty for one in failed}
-        if not wanted:
-            break
-    return Flattened(
-        cancelled,
-        still_open,
-        tuple((symbol, qty) for symbol, qty in sorted(closed.items()) if qty != ZERO),
-        tuple(sorted([*left, *failed])),
-    )
-
-
-def _desk(world: World, broker: Broker, rules: Rules) -> LiveDesk:
-    """The desk of every order, with a gate that lets only closing orders through."""
-    gate = Gate(world.account_id, broker, world.journal, world.kill, rules, closing_only=True)
-
-    def together(act: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
-        return world.gather(lambda ask: ask(), [partial(act, item) for item in items])
-
-    return LiveDesk(world.account_id, broker, world.journal, world.kill, world.clock, together, rules, gate)
-
-
-def _held(world: World) -> list[Position]:
-    return [p for p in world.broker.positions() if p.qty != ZERO]
-
-
-def _round(
-    world: World, rules: Rules, wanted: Mapping[str, Decimal], prefix: str, because: str
-) -> tuple[tuple[Gone, ...], list[Left]]:
-    """Try once to close these. Returns what was done, and what is left of them by the broker's word."""
-    try:
-        answers = leave(world, rules, [Exit(symbol, "flatten", because) for symbol in wanted], prefix)
-    except NOTHING_TOLD as error:
-        return (), [Left(symbol, qty, f"the broker does not answer: {error}") for symbol, qty in wanted.items()]
-    why = {gone.symbol: gone.problem for gone in answers if gone.problem}
-    try:
-        held = {p.symbol: p.qty for p in _held(world)}
-    except NOTHING_TOLD:
-        return answers, [Left(gone.symbol, gone.left, gone.problem) for gone in answers if gone.problem]
-    return answers, [Left(s, held[s], why.get(s, "the position is not gone yet")) for s in wanted if s in held]
-
-
-def _cancel_all(world: World, broker: Broker, rules: Rules) -> tuple[int, int]:
-    """Cancel every open order and wait until none is left. Returns how many there were, and how many still are."""
-    asked: set[str] = set()
-    deadline = world.clock.monotonic() + rules.execution.cancel_timeout_seconds
-    while True:
-        working = [order for order in broker.orders(None) if not order.state.is_final]
-        if not working:
-            return len(asked), 0
-        for order in working:
-            if order.id not in asked:
-                broker.cancel(order.id)
-                asked.add(order.id)
-        if world.clock.monotonic() >= deadline:
-            return len(asked), len(working)
-        world.clock.wait(WAIT_SECONDS)

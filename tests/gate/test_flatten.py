@@ -14,8 +14,8 @@ from rebalancer.core.decisions import Order
 from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import Outcome
+from rebalancer.rebalance.flatten import CLOSED, Flattened, flatten
 from rebalancer.rebalance.recover import recover
-from rebalancer.session.flatten import CLOSED, Flattened, flatten
 from tests.support import checker
 from tests.support.faults import Crash, lost_before
 from tests.support.rig import Rig, by_hand, held, rules
