@@ -5,14 +5,14 @@ Round trips count in the period in which they ended, whenever they began. Times 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
 from rebalancer.performance.benchmark import AgainstBenchmark, Benchmark, compared
-from rebalancer.performance.fees import day_of
-from rebalancer.performance.groups import grouped
+from rebalancer.performance.fees import NEW_YORK, day_of
 from rebalancer.performance.money import Money, money_of
 from rebalancer.performance.period_ratios import Ratios, ratios_of
 from rebalancer.performance.records import DayValue, Ledger, LotMethod
@@ -27,10 +27,24 @@ from rebalancer.performance.returns import (
 )
 from rebalancer.performance.shortfall import Quality, quality, shortfall_of
 from rebalancer.performance.stats import TripStats, trip_stats
-from rebalancer.performance.trips import trips_of
+from rebalancer.performance.trips import Trip, trips_of
 
 PERFORMANCE_SCHEMA: Final = "rebalancer.performance/1"
 GROUPS: Final = ("symbol", "sector", "source", "asset_class", "regime", "reason", "hour")
+
+
+# The same figures for every symbol, sector, source, asset class, regime and hour.
+
+KEYS: Final[Mapping[str, Callable[[Trip], str]]] = {
+    "symbol": lambda trip: trip.symbol,
+    "sector": lambda trip: trip.sector,
+    "source": lambda trip: trip.source,
+    "asset_class": lambda trip: trip.asset_class,
+    "regime": lambda trip: trip.regime,
+    "side": lambda trip: trip.side,
+    "reason": lambda trip: trip.reason,
+    "hour": lambda trip: f"{trip.opened_at.astimezone(NEW_YORK):%H}:00",
+}
 
 
 class Course(NamedTuple):
@@ -125,3 +139,11 @@ def _course(own: Sequence[DayValue], returns: Series) -> Course:
         tuple(growth(returns)[1:].tolist()),
         tuple(drawdowns(returns).tolist()),
     )
+
+
+def grouped(trips: Sequence[Trip], name: str) -> dict[str, TripStats]:
+    """The figures of every group of one kind (see `KEYS`), by its name. Every trip is in exactly one."""
+    groups: defaultdict[str, list[Trip]] = defaultdict(list)
+    for trip in trips:
+        groups[KEYS[name](trip)].append(trip)
+    return {group: trip_stats(groups[group]) for group in sorted(groups)}

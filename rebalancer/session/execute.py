@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from typing import NamedTuple
 from rebalancer import __version__
 from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints, ReadOnlyBroker
 from rebalancer.brokers.counted import CountedBroker
+from rebalancer.core.errors import JournalBroken
 from rebalancer.core.values import is_pair
 from rebalancer.execution.exit_orders import Keeper, NoProtection
 from rebalancer.execution.kill_switch import KillSwitch
@@ -28,7 +30,6 @@ from rebalancer.session.ownership import account_in_hand, owned
 from rebalancer.session.setup import Setup
 from rebalancer.session.stop import NEVER, StopOrKill, Stopping
 from rebalancer.session.telling import tell_of_cycle
-from rebalancer.session.versions import refuse_older
 from rebalancer.signals.configured import Sources
 
 
@@ -144,3 +145,26 @@ def _sample_universe(sectors: Mapping[str, SectorRow]) -> tuple[str, ...]:
 
 def _mode(setup: Setup) -> Mode:
     return "simulated" if setup.mode == "simulated" else "paper"
+
+
+# An older program does not go on with what a newer one began: it may not know all that was written, or write it
+# otherwise.
+
+
+def refuse_older(journal: Journal, account_id: str, version: str) -> None:
+    """Raise JournalBroken when the newest cycle is a newer version's. A version that is no row of numbers says
+    nothing."""
+    started = journal.newest_of_each("cycle_started", account_id)
+    if not started:
+        return
+    theirs = str(max(started, key=lambda event: event.seq).body["version"])
+    ours, before = _numbers(version), _numbers(theirs)
+    if ours is not None and before is not None and ours < before:
+        raise JournalBroken(
+            f"{journal.path}: its newest cycle was run by rebalancer {theirs}, this is {version}\n"
+            "  hint: two versions are installed; start the newer one"
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...] | None:
+    return tuple(map(int, version.split("."))) if re.fullmatch(r"\d+(\.\d+)*", version) else None

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rebalancer.performance.fees import with_fees
-from rebalancer.performance.groups import KEYS, grouped
 from rebalancer.performance.lots import Lot, match_lots, spread
 from rebalancer.performance.records import CashEvent, Fill, LotMethod, ShareEvent, Story
 from rebalancer.performance.stats import trip_stats
+from rebalancer.performance.summary import KEYS, grouped
 from rebalancer.performance.trips import round_trips
 
 D = Decimal

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from rebalancer.journal import Journal
 from rebalancer.performance.records import Fill
 from rebalancer.report.tradervue.client import Login, Tradervue, TradervueRefused, TradervueUnavailable
-from rebalancer.report.tradervue.executions import execution_of, exportable
-from rebalancer.report.tradervue.sync import BATCH_MAX, Sync, Synced, waiting
+from rebalancer.report.tradervue.sync import BATCH_MAX, Sync, Synced, execution_of, exportable, waiting
 from tests.performance.tradervue_server import FAULTS, TradervueServer
 
 START = datetime(2026, 11, 20, 15, tzinfo=UTC)

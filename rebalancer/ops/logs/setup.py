@@ -7,10 +7,13 @@ import json
 import logging
 import os
 import sys
+import threading
+import traceback
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Final, TextIO
 
 from rebalancer.core.documents import BadDocument
@@ -18,7 +21,6 @@ from rebalancer.ops.logs import LEVEL
 from rebalancer.ops.logs.context import about
 from rebalancer.ops.logs.journald import PRIORITIES, SOCKET, Journald
 from rebalancer.ops.logs.redact import RedactingFilter, learn, redact, redact_stderr, secrets_among
-from rebalancer.ops.logs.uncaught import redact_uncaught
 
 FORM: Final = "REBALANCER_LOG"
 LEVELS: Final = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -149,3 +151,38 @@ def _for_a_person(fields: Mapping[str, str], *, with_context: bool) -> str:
     context = [f"{name}={fields[name]}" for name in fields if name not in ("at", "level", "text", "traceback")]
     traceback = f"\n{fields['traceback']}" if "traceback" in fields else ""
     return f"{line}  [{' '.join(context)}]{traceback}"
+
+
+# What nobody caught: in the main thread, in another thread, in a finaliser. Its traceback is shown without secrets.
+
+
+def redact_uncaught() -> None:
+    """Redact the tracebacks that Python itself writes to stderr. A hook that somebody else has set stays."""
+    if sys.excepthook is sys.__excepthook__:
+        sys.excepthook = _of_main
+    if threading.excepthook is threading.__excepthook__:
+        threading.excepthook = _of_thread
+    if sys.unraisablehook is sys.__unraisablehook__:
+        sys.unraisablehook = _of_finaliser
+
+
+def _of_main(kind: type[BaseException], error: BaseException | None, where: TracebackType | None) -> None:
+    _write("", kind, error, where)
+
+
+def _of_thread(found: threading.ExceptHookArgs) -> None:
+    if found.exc_type is not SystemExit:
+        name = found.thread.name if found.thread is not None else "a thread that has gone"
+        _write(f"Exception in thread {name}:\n", found.exc_type, found.exc_value, found.exc_traceback)
+
+
+def _of_finaliser(found: sys.UnraisableHookArgs) -> None:
+    said = f"{found.err_msg or 'Exception ignored in'}: {found.object!r}\n"
+    _write(said, found.exc_type, found.exc_value, found.exc_traceback)
+
+
+def _write(said: str, kind: type[BaseException], error: BaseException | None, where: TracebackType | None) -> None:
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):  # nobody reads it: there is no other place to tell
+            sys.stderr.write(redact(said + "".join(traceback.format_exception(kind, error, where))))
+            sys.stderr.flush()

@@ -11,12 +11,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
+from rebalancer.core.values import CENT, text_of
 from rebalancer.journal.journal import Journal
 from rebalancer.ops.clock import Clock
-from rebalancer.performance.records import Fill
+from rebalancer.performance.fees import NEW_YORK
+from rebalancer.performance.records import Fill, asset_class
 from rebalancer.report.tradervue.client import (
     RETRY_AFTER_MOST,
     Import,
@@ -24,7 +26,6 @@ from rebalancer.report.tradervue.client import (
     TradervueRefused,
     TradervueUnavailable,
 )
-from rebalancer.report.tradervue.executions import execution_of, exportable
 
 TARGET: Final = "tradervue"
 BATCH_MAX: Final = 200
@@ -36,6 +37,11 @@ TRIES: Final = 3  # to get one batch through
 REFUSED_MAX: Final = 20  # executions that cannot be read: more is a fault of ours, or of theirs
 
 T = TypeVar("T")
+
+
+# Executions as Tradervue's import API wants them (github.com/tradervue/api-docs, imports.md).
+
+NOT_LISTED: Final = "order:"  # ids of fills that the broker's list does not have yet: they will come under another one
 
 
 class Synced(NamedTuple):
@@ -162,3 +168,22 @@ class Sync:
 def _count(info: Mapping[str, Any], name: str) -> int:
     found = info.get(name, 0)
     return found if isinstance(found, int) else 0
+
+
+def exportable(fills: Iterable[Fill]) -> tuple[Fill, ...]:
+    """What can be sent: shares, listed by the broker, so that the id stays the same. Coins are not in its format."""
+    return tuple(f for f in fills if not f.id.startswith(NOT_LISTED) and asset_class(f.symbol) == "us_equity")
+
+
+def execution_of(fill: Fill) -> dict[str, str]:
+    """One row of an import. The time is New York's, with its offset; a sale has a negative quantity."""
+    return {
+        "datetime": fill.at.astimezone(NEW_YORK).isoformat(timespec="seconds"),
+        "symbol": fill.symbol,
+        "quantity": text_of(fill.qty),
+        "price": text_of(fill.price),
+        "option": "",
+        "commission": "0.00",
+        "transfee": text_of(fill.fee.quantize(CENT)),
+        "ecnfee": "0.00",
+    }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Final
 
+from rebalancer.core.documents import BadDocument
 from rebalancer.ops.logs.redact import learn, secrets_among
 from rebalancer.settings.secrets.aws import VARIABLE, read_aws
-from rebalancer.settings.secrets.credentials_folder import read_credentials_folder
 from rebalancer.settings.secrets.env_file import env_file_path, read_env_file
+from rebalancer.settings.secrets.private_file import read_private
 from rebalancer.settings.secrets.secret import SECRET_NAMES, Secret
 
 ENVIRONMENT: Final = "environment"
@@ -82,3 +84,24 @@ def _learn(values: Mapping[str, str]) -> None:
     """No log line and no error will show these from now on, not even one that another place overrules."""
     learn(secrets_among(values))
     learn(value for name, value in values.items() if name in SECRET_NAMES)
+
+
+# systemd credentials: one file a secret in $CREDENTIALS_DIRECTORY, named in lower case (`apca_api_key_id`).
+
+
+def read_credentials_folder(environ: Mapping[str, str]) -> dict[str, str]:
+    """The secrets that systemd hands over (LoadCredential=); empty outside such a unit. Raises BadDocument."""
+    folder = environ.get("CREDENTIALS_DIRECTORY", "")
+    if not folder.startswith("/"):
+        return {}
+    found = {}
+    for name in SECRET_NAMES:
+        path = Path(folder, name.lower())
+        text = read_private(path, by_system=True)
+        if text is None:
+            continue
+        value = text.strip()
+        if not value or "\n" in value:
+            raise BadDocument(str(path), "must hold one line", "write the value alone")
+        found[name] = value
+    return found
