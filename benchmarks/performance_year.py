@@ -25,9 +25,9 @@ from random import Random
 from time import perf_counter, process_time
 
 from rebalancer.accounting.activities import body_of
-from rebalancer.accounting.activity_totals import tally
+from rebalancer.accounting.activity_totals import total_activities
 from rebalancer.accounting.day_books import DayBooks, Holding, Priced, body_of_day
-from rebalancer.brokers.protocol import Activity, Fill
+from rebalancer.brokers.protocol import Activity, BrokerFill
 from rebalancer.core.codec import canonical, rules_text, sha256
 from rebalancer.core.decisions import Verdict
 from rebalancer.core.facts import Account, Instrument, Quote, Session, Signal, Snapshot
@@ -94,7 +94,7 @@ def write_year(journal: Journal, days: list[date]) -> None:
             others.append(Activity(f"{day:%Y%m%d}110000000::in", "CSD", None, ZERO, Decimal(2500), day))
         if number == 0:
             others = []
-        added = tally({s: Holding(qty, ZERO) for s, qty in shares.items() if qty}, fills, others)
+        added = total_activities({s: Holding(qty, ZERO) for s, qty in shares.items() if qty}, fills, others)
         market.cash += added.cash - added.traded
         closed, positions = at + timedelta(hours=6, minutes=5), {s: q for s, q in market.held.items() if q}
         before = DayBooks(
@@ -105,12 +105,12 @@ def write_year(journal: Journal, days: list[date]) -> None:
             {s: market.prices[s] for s in positions}, opening,
         )  # fmt: skip
         opening = {s: Priced(q, market.prices[s]) for s, q in positions.items()}
-        every: list[Fill | Activity] = [*fills, *others]
+        every: list[BrokerFill | Activity] = [*fills, *others]
         rows = [("activity", one.id, body_of(one)) for one in every]
         journal.record_events("a", None, closed, [*rows, ("day_closed", day.isoformat(), body_of_day(before))])
 
 
-def write_cycle(journal: Journal, cycle_id: str, at: datetime, market: Market, number: int) -> list[Fill]:
+def write_cycle(journal: Journal, cycle_id: str, at: datetime, market: Market, number: int) -> list[BrokerFill]:
     """One cycle as a run writes it; gives the broker's fills of its orders."""
     equity = market.equity
     trades = market.trade()
@@ -144,7 +144,7 @@ def write_cycle(journal: Journal, cycle_id: str, at: datetime, market: Market, n
         side = "buy" if qty > 0 else "sell"
         phase = "increase" if qty > 0 else "reduce"
         intents.append(Intent(name, cycle_id, phase, symbol, side, abs(qty), sha256(body), body, sent))  # type: ignore[arg-type]  # two words each
-        fills.append(Fill(f"{at:%Y%m%d}10000{n}000::f", f"b-{name}", symbol, qty, price, sent))
+        fills.append(BrokerFill(f"{at:%Y%m%d}10000{n}000::f", f"b-{name}", symbol, qty, price, sent))
     journal.record_intents("a", intents)
     for name, fill in zip(names, fills, strict=True):
         journal.record_order("a", name, fill.at, OrderState.FILLED, abs(fill.qty), fill.price, fill.order_id)

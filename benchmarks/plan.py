@@ -26,7 +26,7 @@ import numpy as np
 from rebalancer.core.facts import Account, Instrument, Position, Quote, Session, Signal, Snapshot
 from rebalancer.core.rules import Rules
 from rebalancer.planning import plan
-from rebalancer.planning.cap import Family, Floats, cap_weights
+from rebalancer.planning.cap_weights import Family, Floats, cap_weights
 
 AS_OF = datetime(2026, 11, 20, 15, 35, 2, tzinfo=UTC)
 SECTORS, CLUSTERS = 11, 24

@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rebalancer.report.edition.records import Edition
+    from rebalancer.report.period.records import PeriodReport
 
 WARM_RUNS = 10
 TARGETS = {25: 100_000, 100: 200_000}
@@ -33,7 +33,7 @@ def measure(symbols: int) -> None:
     """Render one page again and again and print its line."""
     sample = day_of(symbols)
     began = perf_counter()
-    from rebalancer.report.edition.page import edition_html
+    from rebalancer.report.period.page import edition_html
 
     imported = perf_counter()
     page = edition_html(sample)
@@ -50,11 +50,11 @@ def measure(symbols: int) -> None:
     )
 
 
-def day_of(symbols: int) -> Edition:
+def day_of(symbols: int) -> PeriodReport:
     """The sample day with that many symbols in every table, 78 slots and 756 days of history."""
     from rebalancer.core.values import ZERO
-    from rebalancer.report.edition.records import Gap, Guarded, Quality, TradeLine
-    from rebalancer.report.edition.results import Contribution
+    from rebalancer.report.period.records import Gap, Guarded, QualityRow, TradeLine
+    from rebalancer.report.period.results import Contribution
     from tests.report.edition.sample import OPEN, edition
     from tests.report.sample import many_stories, sample_record
 
@@ -65,7 +65,7 @@ def day_of(symbols: int) -> Edition:
         latest=latest,
         trades=tuple(TradeLine(OPEN, latest.plan.cycle_id, line, order.because) for line, order in orders),
         contributions=tuple(Contribution(name, ZERO + n - 7) for n, name in enumerate(names)),
-        quality=tuple(Quality(name, 1, ZERO + 4000 + n, 2.5, 1.0, 3.1, 0.42) for n, name in enumerate(names)),
+        quality=tuple(QualityRow(name, 1, ZERO + 4000 + n, 2.5, 1.0, 3.1, 0.42) for n, name in enumerate(names)),
         gaps=tuple(Gap(name, 0.04, 0.03, 0.031, {"unfilled": -0.01, "price_move": 0.001}) for name in names),
         guarded=tuple(
             Guarded(p.symbol, p.qty, p.avg_entry_price, p.avg_entry_price, ZERO + 118, None, "at the broker")

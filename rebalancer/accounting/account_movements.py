@@ -16,7 +16,7 @@ from rebalancer.performance.records import CashEvent, CashKind, Fill, ShareEvent
 Moved = TypeVar("Moved", Fill, CashEvent, ShareEvent)
 
 
-class Movements(NamedTuple):
+class AccountMovements(NamedTuple):
     """Everything that moved cash or shares, oldest first."""
 
     fills: tuple[Fill, ...]
@@ -24,7 +24,7 @@ class Movements(NamedTuple):
     shares: tuple[ShareEvent, ...]
 
 
-def movements_of(events: Iterable[Event], values: Mapping[str, Decimal] | None = None) -> Movements:
+def movements_of(events: Iterable[Event], values: Mapping[str, Decimal] | None = None) -> AccountMovements:
     """Read `activity` events. Raises KeyError or ValueError for a body that is none.
 
     values: signed USD of shares in kind by activity, as the books counted them.
@@ -41,7 +41,7 @@ def movements_of(events: Iterable[Event], values: Mapping[str, Decimal] | None =
             shares.append(_shares(one, at, (values or {}).get(one.id, one.amount), coins=coins))
         if one.amount != ZERO and one.type not in IN_KIND:
             cash.append(CashEvent(one.id, at, _kind(one.type), one.amount, one.symbol))
-    return Movements(_sorted(fills), _sorted(cash), _sorted(shares))
+    return AccountMovements(_sorted(fills), _sorted(cash), _sorted(shares))
 
 
 def _fill(name: str, body: Mapping[str, Any], at: datetime) -> Fill:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from rebalancer.brokers.protocol import Activity, Fill, ReadBroker
+from rebalancer.brokers.protocol import Activity, BrokerFill, ReadBroker
 from rebalancer.core.facts import Explanation
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.values import decimal_of, time_text
@@ -37,13 +37,13 @@ class ActivitiesRead(NamedTuple):
     first reading of all."""
 
     at: datetime
-    fills: tuple[Fill, ...]
+    fills: tuple[BrokerFill, ...]
     others: tuple[Activity, ...]
     new: frozenset[str]
     is_first: bool
 
     @property
-    def every(self) -> tuple[Fill | Activity, ...]:
+    def every(self) -> tuple[BrokerFill | Activity, ...]:
         """Fills and others alike."""
         return (*self.fills, *self.others)
 
@@ -150,9 +150,9 @@ def moment_of(activity: Activity) -> datetime:
     return datetime.combine(activity.on, time(0), NEW_YORK).astimezone(UTC)
 
 
-def body_of(one: Fill | Activity) -> dict[str, object]:
+def body_of(one: BrokerFill | Activity) -> dict[str, object]:
     """An activity as the journal keeps it."""
-    if isinstance(one, Fill):
+    if isinstance(one, BrokerFill):
         return {
             "type": "FILL", "order_id": one.order_id, "symbol": one.symbol, "qty": one.qty, "price": one.price,
             "at": time_text(one.at),

@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 from rebalancer.accounting.activities import COIN_FEE, FEES, FLOWS, IN_KIND, INTEREST, moment_of, moves_shares
 from rebalancer.accounting.day_books import Holding, InKind
-from rebalancer.brokers.protocol import Activity, Fill
+from rebalancer.brokers.protocol import Activity, BrokerFill
 from rebalancer.core.values import ZERO, is_pair
 
 
-class Tally(NamedTuple):
+class ActivityTotals(NamedTuple):
     """What a stretch of activities comes to. `positions` are signed shares after it; money is signed USD. `coins` has
     per crypto pair the coins bought and the dollars for which coins were sold: the bases of fees taken at the fill.
     `flows` have in them the value of shares `in_kind`, which is no cash."""
@@ -42,20 +42,20 @@ class Tally(NamedTuple):
         return self.traded + paid + self.fees + self.dividends + self.interest + self.other
 
 
-def tally(
+def total_activities(
     opening: Mapping[str, Holding],
-    fills: Sequence[Fill],
+    fills: Sequence[BrokerFill],
     others: Sequence[Activity],
     values: Mapping[str, Decimal] | None = None,
-) -> Tally:
+) -> ActivityTotals:
     """Add up activities in the order in which they happened. values: signed USD of shares in kind, by activity; shares
     without one count nothing."""
     costs = _Costs(opening)
     traded, coins, in_kind = ZERO, dict[str, tuple[Decimal, Decimal]](), list[InKind]()
     money = dict.fromkeys(("flows", "fees", "dividends", "interest", "other"), ZERO)
-    told: list[Fill | Activity] = [*fills, *others]
-    for one in sorted(told, key=lambda a: (a.at if isinstance(a, Fill) else moment_of(a), a.id)):
-        if isinstance(one, Fill):
+    told: list[BrokerFill | Activity] = [*fills, *others]
+    for one in sorted(told, key=lambda a: (a.at if isinstance(a, BrokerFill) else moment_of(a), a.id)):
+        if isinstance(one, BrokerFill):
             traded -= one.qty * one.price
             costs.trade(one.symbol, one.qty, one.price)
             if is_pair(one.symbol):
@@ -71,7 +71,7 @@ def tally(
             money[_account_of(one)] += one.amount
             if one.symbol is not None and moves_shares(one):
                 costs.change(one.symbol, one.qty)
-    return Tally(
+    return ActivityTotals(
         positions=costs.shares(), traded=traded, realised=costs.realised, coins=coins, in_kind=tuple(in_kind), **money
     )
 

@@ -20,7 +20,7 @@ from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.values import ZERO
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.records import CycleEnd, CycleStart, Intent
-from rebalancer.planning.draft import ID_PREFIX
+from rebalancer.planning.build_order import ID_PREFIX
 
 KIND: Final = "unknown_orders"  # body: {"orders": [client order ids]}
 ACCEPTED: Final = "books_accepted"  # an event's kind; of `NOBODY`, a person said that the journal begins anew

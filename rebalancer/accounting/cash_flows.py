@@ -18,29 +18,29 @@ CASH_APART_MOST: Final = Decimal(1)  # USD; average fill prices are rounded
 LAST_CLOSE: Final = time(16)  # the broker takes the last equity at 16:00 in New York
 
 
-class Flow(NamedTuple):
+class CashFlow(NamedTuple):
     """Money in (+) or out (-), USD."""
 
     amount: Decimal
     moment: datetime
 
 
-def new_flows(read: ActivitiesRead | None, prices: Mapping[str, Decimal]) -> tuple[Flow, ...]:
+def new_flows(read: ActivitiesRead | None, prices: Mapping[str, Decimal]) -> tuple[CashFlow, ...]:
     """The flows of a reading that the journal does not know yet."""
     if read is None or read.is_first:
         return ()
-    found = [Flow(flow_of(a, prices), moment_of(a)) for a in read.others if a.id in read.new]
+    found = [CashFlow(flow_of(a, prices), moment_of(a)) for a in read.others if a.id in read.new]
     return tuple(flow for flow in found if flow.amount != 0)
 
 
-def known_flows(journal: Journal, account_id: str, since: datetime) -> tuple[Flow, ...]:
+def known_flows(journal: Journal, account_id: str, since: datetime) -> tuple[CashFlow, ...]:
     """The flows that were written down since a moment."""
     rows = journal.recall(account_id, "flow", since=since)
-    return tuple(Flow(decimal_of(row.body["amount"]), utc_of(row.body["moment"])) for row in rows)
+    return tuple(CashFlow(decimal_of(row.body["amount"]), utc_of(row.body["moment"])) for row in rows)
 
 
 def with_flows(
-    account: Account, peak: Decimal | None, known: Sequence[Flow], new: Sequence[Flow], close_before: datetime
+    account: Account, peak: Decimal | None, known: Sequence[CashFlow], new: Sequence[CashFlow], close_before: datetime
 ) -> Account:
     """The account with its two marks moved: last equity by all flows since that close, the peak by the new ones.
 

@@ -13,21 +13,21 @@ from rebalancer.journal.journal import Journal
 from rebalancer.performance import bridge as law
 from rebalancer.performance.lots import match_lots
 from rebalancer.performance.period_bridge import DayParts, PeriodBridge, period_bridge
-from rebalancer.performance.records import CashEvent, CashKind, Fill, Ledger, LotMethod, ShareEvent
+from rebalancer.performance.records import AccountHistory, CashEvent, CashKind, Fill, LotMethod, ShareEvent
 
 
 class ClosedDay(NamedTuple):
     """One day whose books have prices, and everything that lies between their two ends."""
 
     books: DayBooks
-    opening: law.Standing
-    closing: law.Standing
+    opening: law.Valuation
+    closing: law.Valuation
     fills: Sequence[Fill]
     cash: Sequence[CashEvent]
     shares: Sequence[ShareEvent]
 
 
-def closed_day(ledger: Ledger, books: DayBooks) -> ClosedDay:
+def closed_day(ledger: AccountHistory, books: DayBooks) -> ClosedDay:
     """The day of books that have prices. Everything is as the books counted it: by what was listed, not by when it is
     said to have been; in books that do not tell their rows, fills and corporate actions are told by their times."""
     assert books.opened_at is not None, "priced books know their opening"
@@ -51,8 +51,8 @@ def closed_day(ledger: Ledger, books: DayBooks) -> ClosedDay:
     coins = (event for event in ledger.shares if event.kind == "coin_fee" and begin < event.at <= end)
     return ClosedDay(
         books,
-        law.Standing(books.opening_equity, before),
-        law.Standing(books.closing_equity, after),
+        law.Valuation(books.opening_equity, before),
+        law.Valuation(books.closing_equity, after),
         [fill for fill in ledger.fills if is_of_the_day(fill)],
         [CashEvent(kind, end, kind, amount) for kind, amount in told.items() if amount],
         [*others, *coins, *in_kind],
@@ -62,7 +62,7 @@ def closed_day(ledger: Ledger, books: DayBooks) -> ClosedDay:
 def bridge_of(
     journal: Journal,
     account_id: str,
-    ledger: Ledger,
+    ledger: AccountHistory,
     method: LotMethod,
     after: date | None = None,
     expected: Iterable[date] = (),
@@ -79,7 +79,7 @@ def bridge_of(
     return period_bridge([day_parts(ledger, one) for one in own], closings, expected)
 
 
-def day_parts(ledger: Ledger, books: DayBooks) -> DayParts:
+def day_parts(ledger: AccountHistory, books: DayBooks) -> DayParts:
     """One day of books with a known opening, in whole cents; without prices, price moves are what is left."""
     assert books.opened_at is not None, "books of a derived opening prove nothing"
     if books.is_priced:

@@ -18,7 +18,7 @@ from rebalancer.core.facts import Account, Position, Quote
 from rebalancer.core.values import CENT, ZERO
 
 
-class Prices(NamedTuple):
+class ClosingPrices(NamedTuple):
     """What was read: prices by symbol, of what is held and of what was moved in kind, and the benchmark's last trade
     when it was of that day."""
 
@@ -29,18 +29,18 @@ class Prices(NamedTuple):
 
 def read_prices(
     broker: ReadBroker, positions: Iterable[Position], benchmark: str, day: date, moved: Iterable[str] = ()
-) -> Prices:
+) -> ClosingPrices:
     """The last trades, in one request. Nothing when the broker does not answer. moved: symbols moved in kind."""
     gone = frozenset(moved)
     held = sorted(p.symbol for p in positions if p.qty != ZERO)
     try:
         quotes = broker.quotes(sorted({*held, *gone, benchmark} - {""}))
     except BrokerUnavailable:
-        return Prices()
+        return ClosingPrices()
     last = last_trades(quotes)
     own = [q for q in quotes if q.symbol == benchmark and q.at.astimezone(NEW_YORK).date() == day]
     close = Close(benchmark, last[benchmark]) if own and benchmark in last else Close()
-    return Prices({s: last[s] for s in held if s in last}, {s: last[s] for s in gone if s in last}, close)
+    return ClosingPrices({s: last[s] for s in held if s in last}, {s: last[s] for s in gone if s in last}, close)
 
 
 def last_trades(quotes: Sequence[Quote]) -> dict[str, Decimal]:

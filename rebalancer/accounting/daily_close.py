@@ -29,10 +29,10 @@ from rebalancer.accounting.activities import (
     row_of_flow,
     values_in_kind,
 )
-from rebalancer.accounting.activity_totals import Tally, tally
-from rebalancer.accounting.closing_prices import Prices, explain, last_trades, priced, read_prices
+from rebalancer.accounting.activity_totals import ActivityTotals, total_activities
+from rebalancer.accounting.closing_prices import ClosingPrices, explain, last_trades, priced, read_prices
 from rebalancer.accounting.day_books import DayBooks, Difference, Holding, body_of_day, day_of_body
-from rebalancer.brokers.protocol import Activity, Fill, ReadBroker
+from rebalancer.brokers.protocol import Activity, BrokerFill, ReadBroker
 from rebalancer.core.codec import stored_snapshot
 from rebalancer.core.errors import BrokerUnavailable, WrongAccount
 from rebalancer.core.facts import Account, Position
@@ -75,7 +75,7 @@ def check_day(broker: ReadBroker, journal: Journal, account_id: str, day: date, 
         opening = _derived(account, positions, fills, others)
     known = values_in_kind(journal, account_id)
     values = {one.id: known.get(one.id, flow_of(one, prices.moved)) for one in others if one.type in IN_KIND}
-    added = tally(opening.positions, fills, others, values)
+    added = total_activities(opening.positions, fills, others, values)
     books = _books(day, opening, account, positions, added, read, len(fills))
     ours = _our_orders(journal, account_id, opening.at or read.at - timedelta(days=1))
     books = books._replace(
@@ -120,7 +120,7 @@ def _opening(journal: Journal, account_id: str, day: date) -> Opening | None:
 
 def _standing(
     broker: ReadBroker, journal: Journal, account_id: str, opening: Opening | None, benchmark: str, day: date
-) -> tuple[Account, tuple[Position, ...], ActivitiesRead, Prices]:
+) -> tuple[Account, tuple[Position, ...], ActivitiesRead, ClosingPrices]:
     """Account, positions, activities and prices of one moment: read until nothing changes in between. Prices that do
     not give the equity are read again as well; what is left after that is a real difference, and is shown."""
     since = None if opening is None or opening.at is None else opening.at - LOOK_BACK
@@ -148,7 +148,7 @@ def _account(broker: ReadBroker, account_id: str) -> tuple[Account, tuple[Positi
     return account, positions
 
 
-def _since(opening: Opening | None, read: ActivitiesRead) -> tuple[list[Fill], list[Activity]]:
+def _since(opening: Opening | None, read: ActivitiesRead) -> tuple[list[BrokerFill], list[Activity]]:
     """The activities that are not in the opening figures yet."""
     if opening is None or opening.at is None:
         day = read.at.astimezone(NEW_YORK).date()
@@ -161,9 +161,11 @@ def _since(opening: Opening | None, read: ActivitiesRead) -> tuple[list[Fill], l
     return [f for f in read.fills if f.at > opening.at], [a for a in read.others if moment_of(a) > opening.at]
 
 
-def _derived(account: Account, positions: Iterable[Position], fills: list[Fill], others: list[Activity]) -> Opening:
+def _derived(
+    account: Account, positions: Iterable[Position], fills: list[BrokerFill], others: list[Activity]
+) -> Opening:
     """What must have been there, reckoned backwards: nobody wrote it down, so it proves nothing."""
-    added = tally({}, fills, others)
+    added = total_activities({}, fills, others)
     held = {p.symbol: p.qty for p in positions}
     before = {s: held.get(s, ZERO) - added.positions.get(s, ZERO) for s in {*held, *added.positions}}
     return Opening(
@@ -180,7 +182,7 @@ def _books(
     opening: Opening,
     account: Account,
     positions: Iterable[Position],
-    added: Tally,
+    added: ActivityTotals,
     read: ActivitiesRead,
     fills: int,
 ) -> DayBooks:
@@ -235,7 +237,7 @@ def _our_orders(journal: Journal, account_id: str, since: datetime) -> list[Orde
     return [order for order in orders if order.broker_id is not None]
 
 
-def _our_fills(orders: Iterable[OrderRecord], fills: Iterable[Fill]) -> list[Difference]:
+def _our_fills(orders: Iterable[OrderRecord], fills: Iterable[BrokerFill]) -> list[Difference]:
     """Orders of ours whose fills in the journal are not the broker's: in shares, or in dollars beyond a cent."""
     shares: defaultdict[str, Decimal] = defaultdict(Decimal)
     value: defaultdict[str, Decimal] = defaultdict(Decimal)

@@ -10,14 +10,14 @@ from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
 from rebalancer.accounting.activities import moves_shares
-from rebalancer.brokers.protocol import Activity, Fill
+from rebalancer.brokers.protocol import Activity, BrokerFill
 from rebalancer.core.facts import Explanation
 from rebalancer.core.values import ZERO
 
 
-def causes(
+def activity_explanations(
     differences: Mapping[str, Decimal],
-    fills: Sequence[Fill],
+    fills: Sequence[BrokerFill],
     others: Sequence[Activity],
     orders_seen: Collection[str],
     used: Collection[str],

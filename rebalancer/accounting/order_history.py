@@ -12,11 +12,11 @@ from typing import Any, Final
 from rebalancer.core.values import decimal_of
 from rebalancer.journal.chain import ORDER_KINDS
 from rebalancer.journal.exit_order_records import KIND as PROTECTION
-from rebalancer.journal.exit_order_records import kept_of
+from rebalancer.journal.exit_order_records import exit_pair_of
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.orders import fold
 from rebalancer.journal.records import Event, OrderRecord
-from rebalancer.performance.records import UNKNOWN, Fill, Story
+from rebalancer.performance.records import UNKNOWN, Fill, OrderHistory
 
 PROTECTED: Final = "protection"  # who spoke for an exit that no signal asked for
 OUTSIDE: Final = "outside"  # who spoke for what was not ours
@@ -29,16 +29,16 @@ def orders_of(journal: Journal, account_id: str) -> tuple[OrderRecord, ...]:
     return tuple(order for order, _ in folded.values())
 
 
-def stories_of(
+def order_histories_of(
     journal: Journal, account_id: str, orders: Sequence[OrderRecord], fills: Sequence[Fill]
-) -> dict[str, Story]:
+) -> dict[str, OrderHistory]:
     """One story per order that the broker has, by its id; orders of other hands too, as far as their fills tell."""
     filled: dict[str, list[Fill]] = {}
     for fill in fills:
         filled.setdefault(fill.order_id, []).append(fill)
     last_fill = {order_id: max(fill.at for fill in own) for order_id, own in filled.items()}
     cycles: dict[str, _Cycle] = {}
-    found: dict[str, Story] = {}
+    found: dict[str, OrderHistory] = {}
     for order in orders:
         if order.broker_id is not None:
             cycle = cycles.setdefault(order.cycle_id, _Cycle(journal, account_id, order.cycle_id))
@@ -91,10 +91,10 @@ class _Cycle:
         return found
 
 
-def _story(order: OrderRecord, cycle: _Cycle, filled_at: datetime | None) -> Story:
+def _story(order: OrderRecord, cycle: _Cycle, filled_at: datetime | None) -> OrderHistory:
     planned, quote = cycle.planned.get(order.client_order_id, {}), cycle.quotes.get(order.symbol, {})
     wanted = _number(planned.get("qty"))  # a cut at the desk is no failure of the market
-    return Story(
+    return OrderHistory(
         order_id=order.broker_id or "",
         client_order_id=order.client_order_id,
         cycle_id=order.cycle_id,
@@ -113,10 +113,10 @@ def _story(order: OrderRecord, cycle: _Cycle, filled_at: datetime | None) -> Sto
     )
 
 
-def _of_fills(order_id: str, fills: Sequence[Fill], protects: str | None) -> Story:
+def _of_fills(order_id: str, fills: Sequence[Fill], protects: str | None) -> OrderHistory:
     qty = sum((abs(f.qty) for f in fills), Decimal(0))
     value = sum((abs(f.qty) * f.price for f in fills), Decimal(0))
-    return Story(
+    return OrderHistory(
         order_id=order_id,
         client_order_id="",
         cycle_id="",
@@ -139,7 +139,7 @@ def _resting(journal: Journal, account_id: str) -> dict[str, str]:
     """The broker's ids of the exits that we keep there, and what each is for."""
     found: dict[str, str] = {}
     for event in journal.recall(account_id, PROTECTION):
-        kept = kept_of(event)
+        kept = exit_pair_of(event)
         said = f"exit kept at the broker: stop {kept.stop}, target {kept.target}"
         found |= dict.fromkeys(kept.ids, said)
     return found

@@ -18,22 +18,22 @@ from typing import Any, Final
 from rebalancer.accounting.account_movements import movements_of
 from rebalancer.accounting.activities import values_in_kind
 from rebalancer.accounting.daily_values import readings_of, values_of
-from rebalancer.accounting.order_history import orders_of, stories_of
+from rebalancer.accounting.order_history import order_histories_of, orders_of
 from rebalancer.core.values import ZERO, decimal_of, utc_of
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.records import DRY_RUN, OrderRecord
 from rebalancer.performance.fees import NEW_YORK
-from rebalancer.performance.records import Fill, Ledger
+from rebalancer.performance.records import AccountHistory, Fill
 
 TICK: Final = timedelta(microseconds=1)
 
 
-def ledger_of(journal: Journal, account_id: str) -> Ledger:
+def ledger_of(journal: Journal, account_id: str) -> AccountHistory:
     """Everything that the journal knows of an account's trading. Empty when no cycle has been planned yet. Raises
     JournalBroken, and KeyError or ValueError for a row that is not what it should be."""
     found = _beginning(journal, account_id)
     if found is None:
-        return Ledger()
+        return AccountHistory()
     begun, first = found
     begun_at = utc_of(first["as_of"])
     moved = movements_of(journal.recall(account_id, "activity"), values_in_kind(journal, account_id))
@@ -49,11 +49,11 @@ def ledger_of(journal: Journal, account_id: str) -> Ledger:
         [event for event in journal.recall(account_id, kind) if event.seq > begun] for kind in ("day_closed", "account")
     )
     readings = readings_of(closed, accounts)
-    return Ledger(
+    return AccountHistory(
         fills=fills,
         cash=cash,
         shares=shares,
-        stories=stories_of(journal, account_id, orders, fills),
+        stories=order_histories_of(journal, account_id, orders, fills),
         opening=decimal_of(first["account"]["equity"]),
         opened_on=begun_at.astimezone(NEW_YORK).date(),
         days=values_of(begun_at, readings, cash, shares),

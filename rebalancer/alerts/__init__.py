@@ -9,19 +9,19 @@ configured  which of them are set up
 
 from rebalancer.alerts.channel import Channel, NotDelivered
 from rebalancer.alerts.configured import Configured, configured
+from rebalancer.alerts.delivery_thread import DeliveryThread
 from rebalancer.alerts.message import SUMMARY, Message, Words
 from rebalancer.alerts.outbox import LOCK_NAME, Outbox
-from rebalancer.alerts.postman import Postman
 
 __all__ = [
     "LOCK_NAME",
     "SUMMARY",
     "Channel",
     "Configured",
+    "DeliveryThread",
     "Message",
     "NotDelivered",
     "Outbox",
-    "Postman",
     "Words",
     "configured",
 ]

@@ -15,8 +15,8 @@ from typing import Final, NamedTuple
 
 from rebalancer.alerts.channel import Channel, NotDelivered
 from rebalancer.alerts.message import Compose, Message, Words, code_of, level_of, message_of
+from rebalancer.alerts.pending import Batch, due, pause_after
 from rebalancer.alerts.recalled import still_to_tell
-from rebalancer.alerts.waiting import Batch, due, pause_after
 from rebalancer.core.errors import LockHeld
 from rebalancer.core.rules import Alerts
 from rebalancer.core.values import time_text

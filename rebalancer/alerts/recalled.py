@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from rebalancer.alerts.message import code_of
-from rebalancer.alerts.waiting import BY_MACHINE, FOLD, OLDEST, Told, is_wanted
+from rebalancer.alerts.pending import BY_MACHINE, FOLD, OLDEST, Reported, is_wanted
 from rebalancer.core.rules import Alerts
 from rebalancer.journal import Journal
 from rebalancer.journal.records import Event
@@ -15,7 +15,7 @@ from rebalancer.journal.records import Event
 BY_ACCOUNT: Final = ("cycle_started", "slot", "alert")  # kinds dated by the account's clock, one at least every slot
 
 
-def still_to_tell(journal: Journal, account_id: str, rules: Alerts, now: datetime) -> Told:
+def still_to_tell(journal: Journal, account_id: str, rules: Alerts, now: datetime) -> Reported:
     """The alerts that may still be told on some channel, and what became of them. now: by the machine's clock."""
     newest = newest_moment(journal, account_id)
     since = None if newest is None else newest - OLDEST
@@ -25,7 +25,7 @@ def still_to_tell(journal: Journal, account_id: str, rules: Alerts, now: datetim
     return _told(journal, account_id, wanted, newest, now)
 
 
-def latest_told(journal: Journal, account_id: str, limit: int, now: datetime) -> Told:
+def latest_told(journal: Journal, account_id: str, limit: int, now: datetime) -> Reported:
     """The newest alerts, told or not, and what became of them. now: by the machine's clock."""
     alerts = journal.recall(account_id, "alert", last=limit)
     return _told(journal, account_id, alerts, newest_moment(journal, account_id), now)
@@ -39,13 +39,15 @@ def newest_moment(journal: Journal, account_id: str) -> datetime | None:
     return max(dated, key=lambda e: e.seq).at if dated else None
 
 
-def _told(journal: Journal, account_id: str, alerts: Sequence[Event], newest: datetime | None, now: datetime) -> Told:
+def _told(
+    journal: Journal, account_id: str, alerts: Sequence[Event], newest: datetime | None, now: datetime
+) -> Reported:
     """What became of alerts stands after the first of them, whatever its date; the hour's budget asks for more."""
     muted = journal.recall(account_id, "alerts_muted", last=1)
     if not alerts:
-        return Told((), (), (), newest, muted[-1].seq if muted else 0)
+        return Reported((), (), (), newest, muted[-1].seq if muted else 0)
     after = alerts[0].seq
     sent = {e.seq: e for e in journal.recall(account_id, "alert_sent", since=now - FOLD)}
     sent |= {e.seq: e for e in journal.recall(account_id, "alert_sent", after=after)}
     failed = journal.recall(account_id, "alert_failed", after=after)
-    return Told(alerts, [sent[seq] for seq in sorted(sent)], failed, newest, muted[-1].seq if muted else 0)
+    return Reported(alerts, [sent[seq] for seq in sorted(sent)], failed, newest, muted[-1].seq if muted else 0)

@@ -10,13 +10,13 @@ from datetime import datetime
 from rebalancer.brokers.protocol import (
     Activity,
     Allowed,
-    Broker,
     BrokerClock,
+    BrokerFill,
     BrokerOrder,
     DailyCloses,
     ExitPair,
-    Fill,
     SendResult,
+    TradingBroker,
 )
 from rebalancer.core.decisions import Order
 from rebalancer.core.facts import Account, Instrument, Position, Quote
@@ -25,7 +25,7 @@ from rebalancer.core.facts import Account, Instrument, Position, Quote
 class CountedBroker:
     """Passes everything on and counts it. For any number of threads."""
 
-    def __init__(self, broker: Broker, heard: Callable[[str], None] | None = None) -> None:
+    def __init__(self, broker: TradingBroker, heard: Callable[[str], None] | None = None) -> None:
         """heard: told the name of every call, before it is made."""
         self._broker, self._heard = broker, heard
         self._lock = threading.Lock()
@@ -74,7 +74,7 @@ class CountedBroker:
         self._count("order")
         return self._broker.order(order_id)
 
-    def activities(self, after: datetime) -> tuple[tuple[Fill, ...], tuple[Activity, ...]]:
+    def activities(self, after: datetime) -> tuple[tuple[BrokerFill, ...], tuple[Activity, ...]]:
         self._count("activities")
         return self._broker.activities(after)
 

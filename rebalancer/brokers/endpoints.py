@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
-from rebalancer.core.errors import CredentialsRefused, WorldError
+from rebalancer.core.errors import CredentialsRefused, ExternalError
 from rebalancer.ops.logs.redact import learn, redact
 
 PAPER_URL: Final = "https://paper-api.alpaca.markets"
@@ -122,17 +122,17 @@ def _checked(url: str, name: str, hosts: frozenset[str]) -> str:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise WorldError(f"{name} is not an address; an example is {PAPER_URL}") from None
+        raise ExternalError(f"{name} is not an address; an example is {PAPER_URL}") from None
     if parts.username is not None or parts.password is not None:
-        raise WorldError(f"{name} must not hold a user name or password: they would reach logs")
+        raise ExternalError(f"{name} must not hold a user name or password: they would reach logs")
     path = parts.path.rstrip("/").removesuffix("/v2").rstrip("/")
     if parts.scheme not in ("http", "https") or not host or path or parts.query or parts.fragment:
-        raise WorldError(f"{name}={url!r} must be scheme and host alone, such as {PAPER_URL}")
+        raise ExternalError(f"{name}={url!r} must be scheme and host alone, such as {PAPER_URL}")
     if is_loopback(host):
         return f"{parts.scheme}://{parts.netloc}"
     if host not in hosts:
         known = ", ".join(sorted(hosts))
-        raise WorldError(f"{name}={url!r}: keys are only sent to {known}, or to this machine (127.0.0.1)")
+        raise ExternalError(f"{name}={url!r}: keys are only sent to {known}, or to this machine (127.0.0.1)")
     if parts.scheme != "https" or port not in (None, 443):
-        raise WorldError(f"{name}={url!r}: keys are only sent to {host} as https://{host}")
+        raise ExternalError(f"{name}={url!r}: keys are only sent to {host} as https://{host}")
     return f"https://{host}"

@@ -63,7 +63,7 @@ class SendResult(NamedTuple):
     message: str  # the broker's or the transport's own words, without secrets
 
 
-class Fill(NamedTuple):
+class BrokerFill(NamedTuple):
     """One execution from the broker's activity list. Signed shares, USD per share."""
 
     id: str
@@ -143,7 +143,7 @@ class ReadBroker(Protocol):
         """Ask for one order by the broker's own id, a leg of another one included. None: the broker has none."""
         ...
 
-    def activities(self, after: datetime) -> tuple[tuple[Fill, ...], tuple[Activity, ...]]: ...
+    def activities(self, after: datetime) -> tuple[tuple[BrokerFill, ...], tuple[Activity, ...]]: ...
     def now(self) -> datetime:
         """The broker's time by its last answer plus the time since; asks `clock` when there was none. UTC."""
         ...
@@ -152,7 +152,7 @@ class ReadBroker(Protocol):
 Allowed = Callable[[], bool] | None
 
 
-class Broker(ReadBroker, Protocol):
+class TradingBroker(ReadBroker, Protocol):
     """A broker that can also be told to trade."""
 
     def submit(self, order: Order, *, allowed: Allowed = None) -> SendResult:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from rebalancer.brokers.protocol import Activity, BrokerClock, BrokerOrder, DailyCloses, Fill, ReadBroker
+from rebalancer.brokers.protocol import Activity, BrokerClock, BrokerFill, BrokerOrder, DailyCloses, ReadBroker
 from rebalancer.core.facts import Account, Instrument, Position, Quote
 
 
@@ -44,7 +44,7 @@ class ReadOnlyBroker:
     def order(self, order_id: str) -> BrokerOrder | None:
         return self._reads.order(order_id)
 
-    def activities(self, after: datetime) -> tuple[tuple[Fill, ...], tuple[Activity, ...]]:
+    def activities(self, after: datetime) -> tuple[tuple[BrokerFill, ...], tuple[Activity, ...]]:
         return self._reads.activities(after)
 
     def now(self) -> datetime:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from rebalancer.cli.exits import Exit
+from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.screen import terminal_width, wants_colour, warn
 
 TONES: Final = {"warning": "warn", "action": "bad"}
@@ -20,7 +20,7 @@ def show_alerts(config: Sequence[Path] | None, *, limit: int, as_json: bool, col
     from rebalancer.journal import Journal
     from rebalancer.report.columns import paint, wrap
     from rebalancer.report.visible import visible
-    from rebalancer.session.alerting import delivery_states
+    from rebalancer.session.alert_delivery import delivery_states
     from rebalancer.session.setup import load_setup
 
     setup = load_setup(config)
@@ -32,7 +32,7 @@ def show_alerts(config: Sequence[Path] | None, *, limit: int, as_json: bool, col
     if as_json:
         document = {"schema": "rebalancer.alerts/1", "channels": [c.name for c in found.channels], "alerts": rows}
         sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-        return Exit.DONE
+        return ExitCode.DONE
     warn(found.problems)
     if not found.channels:
         sys.stderr.write("no channel is set up: alerts stay in the journal; see docs/alerts.md\n")
@@ -45,7 +45,7 @@ def show_alerts(config: Sequence[Path] | None, *, limit: int, as_json: bool, col
         sys.stdout.write("\n".join(lines) + "\n")
     if not rows:
         sys.stdout.write("no alerts\n")
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def test_channels(config: Sequence[Path] | None) -> int:
@@ -79,5 +79,5 @@ def test_channels(config: Sequence[Path] | None) -> int:
             sys.stdout.write(f"✘ heartbeat: {found.heartbeat.shown}: {error}\n")
     if not (found.channels or found.heartbeat or found.problems):
         sys.stdout.write("no channel is set up; see docs/alerts.md\n")
-        return Exit.UNAVAILABLE
-    return Exit.UNAVAILABLE if failed else Exit.DONE
+        return ExitCode.UNAVAILABLE
+    return ExitCode.UNAVAILABLE if failed else ExitCode.DONE

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rebalancer.cli.exits import Exit
+from rebalancer.cli.exit_codes import ExitCode
 
 
 def arm_account(config: Sequence[Path] | None, *, account: str, hours: int) -> int:
@@ -17,4 +17,4 @@ def arm_account(config: Sequence[Path] | None, *, account: str, hours: int) -> i
 
     until = arm(load_setup(config), account, hours, SystemClock().wall())
     sys.stderr.write(f"live trading is armed until {until:%Y-%m-%d %H:%M} UTC, if all other switches are on\n")
-    return Exit.DONE
+    return ExitCode.DONE

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from rebalancer.core.documents import BadDocument
-from rebalancer.core.errors import WorldError
+from rebalancer.core.errors import ExternalError
 from rebalancer.core.values import ZERO, cents_toward_zero, text_of
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def agrees(shown: Callable[[], Sequence[str]], question: str) -> bool:
         return True
     try:
         lines = shown()
-    except (WorldError, BadDocument) as error:
+    except (ExternalError, BadDocument) as error:
         lines = [f"it cannot be shown: {error}"]
     sys.stderr.write("".join(f"{line}\n" for line in lines) + f"{question} [y/N] ")
     sys.stderr.flush()

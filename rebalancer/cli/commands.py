@@ -15,7 +15,7 @@ import typer
 
 from rebalancer import __version__
 from rebalancer.cli import complete
-from rebalancer.cli.exits import Exit
+from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.help import Commands
 
 app = Commands(
@@ -106,7 +106,7 @@ def plan(
     snapshot: Annotated[Path | None, typer.Option(help="Plan this snapshot file; touches nothing else.")] = None,
     config: Config = None,
     json: Json = False,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 when trades are due.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="ExitCode with 3 when trades are due.")] = False,
     only: Only = None,
     exclude: Exclude = None,
     sell_only: SellOnly = False,
@@ -190,7 +190,7 @@ def explain(
 
     Example: rebalancer explain AAPL | rebalancer explain BTC/USD --cycle 2026-11-20T15:35Z
     """
-    from rebalancer.cli.past import show_explanation
+    from rebalancer.cli.history import show_explanation
 
     raise typer.Exit(show_explanation(symbol, cycle, config, as_json=json, colour=not no_color))
 
@@ -204,7 +204,7 @@ def history(
     no_color: NoColour = False,
 ) -> None:
     """List past cycles. Example: rebalancer history --limit 5 | rebalancer history --format csv"""
-    from rebalancer.cli.past import show_history
+    from rebalancer.cli.history import show_history
 
     if form is not None:
         from rebalancer.cli.export import export_table
@@ -283,7 +283,7 @@ def replay(
 
     Example: rebalancer replay --all | rebalancer replay 2026-11-20T15:35Z
     """
-    from rebalancer.cli.past import replay_cycles
+    from rebalancer.cli.history import replay_cycles
 
     if (cycle is None) == (not all_cycles):
         _usage("name one cycle, or --all")
@@ -508,4 +508,4 @@ def exchange_serve(
 
 def _usage(problem: str) -> NoReturn:
     typer.echo(f"error: {problem}", err=True)
-    raise typer.Exit(Exit.USAGE)
+    raise typer.Exit(ExitCode.USAGE)

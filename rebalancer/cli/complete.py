@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from rebalancer.core.errors import WorldError
+from rebalancer.core.errors import ExternalError
 from rebalancer.journal.filesystem import refuse_irregular_journal
 from rebalancer.ops.paths import JOURNAL_NAME, state_directory
 
@@ -37,7 +37,7 @@ def periods(incomplete: str) -> list[str]:
 def _told(question: str) -> list[str]:
     try:
         journals = sorted(state_directory().glob(f"**/{JOURNAL_NAME}"))
-    except WorldError:
+    except ExternalError:
         return []
     return list(dict.fromkeys(said for journal in journals for said in _ask(journal, question)))
 
@@ -47,5 +47,5 @@ def _ask(journal: Path, question: str) -> list[str]:
         refuse_irregular_journal(journal)
         with closing(sqlite3.connect(f"file:{quote(str(journal))}?mode=ro", uri=True, timeout=0.2)) as connection:
             return [str(row[0]) for row in connection.execute(question) if row[0]]
-    except (sqlite3.Error, WorldError):
+    except (sqlite3.Error, ExternalError):
         return []

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rebalancer.cli.exits import Exit
+from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.screen import log_to_stderr, warn
 
 
@@ -19,7 +19,7 @@ def show_rules(config: Sequence[Path] | None, *, origin: bool, as_json: bool) ->
     setup = load_setup(config)
     warn(setup.loaded.warnings)
     sys.stdout.write(show_json(setup.loaded) if as_json else show_text(setup.loaded, origin=origin))
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def check_rules(config: Sequence[Path] | None) -> int:
@@ -39,7 +39,7 @@ def check_rules(config: Sequence[Path] | None) -> int:
     sectors = read_sectors(setup.root / setup.rules.sectors_file)
     refuse_strange_sectors(setup)
     sys.stderr.write(f"configuration: ok ({len(signals)} signals, {len(sectors)} sectors)\n")
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def show_schema() -> int:
@@ -47,4 +47,4 @@ def show_schema() -> int:
     from rebalancer.settings import schema_text
 
     sys.stdout.write(schema_text())
-    return Exit.DONE
+    return ExitCode.DONE

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rebalancer.cli.exits import Exit
+from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.core.errors import JournalBroken
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ def back_up(config: Sequence[Path] | None, *, to: Path | None, keep: int, as_jso
                 "removed": [str(path) for path in done.removed],
             },
         )
-        return Exit.DONE
+        return ExitCode.DONE
     sys.stdout.write(f"{done.path}\n")
     gone = f"; {len(done.removed)} older copies removed" if done.removed else ""
     sys.stderr.write(f"copied and verified: {done.rows:,} rows, {done.size / 1e6:,.1f} MB{gone}\n")
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def check_file(config: Sequence[Path] | None, file: Path | None, *, as_json: bool) -> int:
@@ -55,9 +55,9 @@ def check_file(config: Sequence[Path] | None, file: Path | None, *, as_json: boo
     found = check(setup.journal if live else path, live=live)
     if as_json:
         _print_json("check", _as_json(found) | {"in_use": live})
-        return Exit.DONE
+        return ExitCode.DONE
     sys.stdout.write(_in_words(found))
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def restore_file(config: Sequence[Path] | None, file: Path, *, reason: str) -> int:
@@ -71,14 +71,14 @@ def restore_file(config: Sequence[Path] | None, file: Path, *, reason: str) -> i
 
     if not reason.strip():
         sys.stderr.write("error: --reason is empty\n  hint: say why; it is kept in the journal\n")
-        return Exit.USAGE
+        return ExitCode.USAGE
     setup = load_setup(config)
     with RunLock(setup.state / SESSION_LOCK, "db restore"), RunLock(setup.state / LOCK_NAME, "db restore"):
         try:
             done = restore(file.absolute(), setup.journal, _now(), reason)
         except JournalBroken as error:
             sys.stderr.write(f"error: nothing was restored: {error}\n")
-            return Exit.CONFIG
+            return ExitCode.CONFIG
     until = "" if done.newest_at is None else f", up to {done.newest_at:%Y-%m-%d %H:%M:%S} UTC"
     sys.stderr.write(f"restored and verified: {done.rows:,} rows{until}\n")
     for path in done.aside:
@@ -88,7 +88,7 @@ def restore_file(config: Sequence[Path] | None, file: Path, *, reason: str) -> i
         "  if the account was traded after this copy was made, that run sends nothing and names the orders;\n"
         "  when nobody else trades it, accept them: rebalancer resume --reason 'why'\n"
     )
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def _in_words(found: Checked) -> str:
@@ -125,7 +125,7 @@ def _print_json(what: str, body: dict[str, Any]) -> None:
 
 def _nothing_yet(mode: str) -> int:
     sys.stderr.write(f"error: nothing has been run yet in {mode} mode\n  hint: rebalancer run-now\n")
-    return Exit.USAGE
+    return ExitCode.USAGE
 
 
 def _now() -> datetime:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from rebalancer.cli.exits import Exit
+from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.screen import shown_path
 from rebalancer.core.documents import BadDocument
 from rebalancer.ops.files import put_whole
@@ -198,14 +198,14 @@ HAPPENINGS: Final = (
 
 def _end(setup: Setup, say: Callable[[str], object], show: bool) -> int:
     from rebalancer.journal import Journal
-    from rebalancer.report.edition.gather import edition_of
-    from rebalancer.report.edition.words import attention_of, sentence_of
     from rebalancer.report.files import write_edition
+    from rebalancer.report.period.gather import period_report_of
+    from rebalancer.report.period.words import attention_of, sentence_of
 
     with Journal.open(setup.journal) as journal:
         newest = journal.cycles(None, 1)[0]
         made_at = newest.ended_at or newest.started_at
-        edition = edition_of(journal, newest.account_id, "simulated", setup.rules, "day", DAY, made_at)
+        edition = period_report_of(journal, newest.account_id, "simulated", setup.rules, "day", DAY, made_at)
     written = write_edition(edition, setup.reports)
     say(f"\n{sentence_of(edition, attention_of(edition))}\n")
     say(f"report: {shown_path(written.html_path)}\n")
@@ -213,4 +213,4 @@ def _end(setup: Setup, say: Callable[[str], object], show: bool) -> int:
         import webbrowser
 
         webbrowser.open(written.html_path.as_uri())
-    return Exit.DONE
+    return ExitCode.DONE

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from rebalancer.cli.exits import Exit
+from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.progress import progress
 from rebalancer.cli.screen import wants_colour
 
@@ -22,17 +22,19 @@ def run_doctor(config: Sequence[Path] | None, *, offline: bool, sandbox: bool, a
     from rebalancer.cli.run import connected
     from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused
     from rebalancer.ops.clock import SystemClock
-    from rebalancer.session.doctor import Finding, check_here, check_there
+    from rebalancer.session.doctor import CheckResult, check_here, check_there
     from rebalancer.session.setup import load_setup
 
     setup = load_setup(config)
-    found: list[Finding] = list(check_here(setup))
+    found: list[CheckResult] = list(check_here(setup))
     if sandbox:
         from rebalancer.session.sandbox_probe import probe_sandbox
 
         for probe in probe_sandbox():
             right = probe.is_right
-            found.append(Finding("ok" if right else "fail", f"sandbox: {probe.what}", probe.said, "", int(not right)))
+            found.append(
+                CheckResult("ok" if right else "fail", f"sandbox: {probe.what}", probe.said, "", int(not right))
+            )
     if not offline:
         try:
             with connected(setup) as connection, progress("asking the broker"):
@@ -40,10 +42,10 @@ def run_doctor(config: Sequence[Path] | None, *, offline: bool, sandbox: bool, a
                 found += check_there(setup, broker, SystemClock().wall())
                 broker.close()
         except CredentialsRefused as error:
-            found.append(Finding("fail", "login", str(error), "set APCA_API_KEY_ID and APCA_API_SECRET_KEY", 77))
+            found.append(CheckResult("fail", "login", str(error), "set APCA_API_KEY_ID and APCA_API_SECRET_KEY", 77))
         except BrokerUnavailable as error:
             found.append(
-                Finding("fail", "broker", str(error), "end the session that serves it, or look at its log", 69)
+                CheckResult("fail", "broker", str(error), "end the session that serves it, or look at its log", 69)
             )
     if as_json:
         rows = [one._asdict() for one in found]
@@ -53,14 +55,14 @@ def run_doctor(config: Sequence[Path] | None, *, offline: bool, sandbox: bool, a
     else:
         _show(found, colour and wants_colour())
     worst = [one.exit_code for one in found if one.level == "fail"]
-    return max(worst, default=Exit.DONE)
+    return max(worst, default=ExitCode.DONE)
 
 
 def _show(found: Sequence[object], colour: bool) -> None:
-    from rebalancer.session.doctor import Finding
+    from rebalancer.session.doctor import CheckResult
 
     for one in found:
-        assert isinstance(one, Finding)
+        assert isinstance(one, CheckResult)
         mark = MARKS[one.level]
         shown = f"\x1b[{COLOURS[one.level]}m{mark}\x1b[0m" if colour else mark
         sys.stdout.write(f"{shown} {one.what}: {one.found}\n")

@@ -9,17 +9,17 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from rebalancer.cli.exits import Exit
+from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import (
     AnotherProgram,
     BrokerUnavailable,
     CredentialsRefused,
+    ExternalError,
     JournalBroken,
     JournalLocked,
     LockHeld,
     Unwritable,
-    WorldError,
     WrongAccount,
 )
 
@@ -34,43 +34,45 @@ def guarded(app: Callable[[], object]) -> int:
         app()
         sys.stdout.flush()
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else Exit.UNEXPECTED
+        return stop.code if isinstance(stop.code, int) else ExitCode.UNEXPECTED
     except BadDocument as error:
-        return _said(_with_hint(str(error)), Exit.CONFIG)
+        return _said(_with_hint(str(error)), ExitCode.CONFIG)
     except BrokerUnavailable as error:
-        return _said(error, Exit.UNAVAILABLE)
+        return _said(error, ExitCode.UNAVAILABLE)
     except LockHeld as error:
-        return _said(error, Exit.LOCKED)
+        return _said(error, ExitCode.LOCKED)
     except (CredentialsRefused, WrongAccount) as error:
-        return _said(error, Exit.REFUSED)
+        return _said(error, ExitCode.REFUSED)
     except Unwritable as error:
-        return _said(_with_hint(str(error)), Exit.CONFIG)
+        return _said(_with_hint(str(error)), ExitCode.CONFIG)
     except AnotherProgram as error:  # a halt for a person to look at; starting again changes nothing
-        return _said(error, Exit.HALTED)
+        return _said(error, ExitCode.HALTED)
     except JournalLocked as error:
-        return _said(error, Exit.UNAVAILABLE)
+        return _said(error, ExitCode.UNAVAILABLE)
     except JournalBroken as error:
-        return _said(error, Exit.CONFIG)
-    except WorldError as error:
-        return _said(error, Exit.UNEXPECTED)
+        return _said(error, ExitCode.CONFIG)
+    except ExternalError as error:
+        return _said(error, ExitCode.UNEXPECTED)
     except BrokenPipeError:
         # the reader of our output has gone; what was to be done is done
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.DONE
+        return ExitCode.DONE
     except OSError as error:
         if error.filename is not None:
             from rebalancer.ops.disk import unwritable
 
-            return _said(unwritable(Path(os.fsdecode(error.filename)), error), Exit.CONFIG)
+            return _said(unwritable(Path(os.fsdecode(error.filename)), error), ExitCode.CONFIG)
         if error.errno != errno.ENOSPC:
             return _unexpected(error)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _said("the output could not be written: no space is left; what was to be done is done", Exit.UNEXPECTED)
+        return _said(
+            "the output could not be written: no space is left; what was to be done is done", ExitCode.UNEXPECTED
+        )
     except KeyboardInterrupt:
         return _said("interrupted; the next run closes what was left open", 130)
     except Exception as error:  # noqa: BLE001 - the last line of defence: one message, never a bare traceback
         return _unexpected(error)
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def _with_hint(text: str) -> str:
@@ -81,7 +83,7 @@ def _unexpected(error: Exception) -> int:
     if os.environ.get("REBALANCER_TRACEBACK"):
         sys.stderr.write(_redacted(traceback.format_exc()))
     kind = type(error).__name__
-    return _said(f"unexpected {kind}: {error}\n  hint: REBALANCER_TRACEBACK=1 shows where", Exit.UNEXPECTED)
+    return _said(f"unexpected {kind}: {error}\n  hint: REBALANCER_TRACEBACK=1 shows where", ExitCode.UNEXPECTED)
 
 
 def _said(problem: object, code: int) -> int:

@@ -10,14 +10,14 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rebalancer.cli.exits import Exit
+from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.core.documents import BadDocument
 
 if TYPE_CHECKING:
     from rebalancer.core.rules import Rules
     from rebalancer.journal import Journal
-    from rebalancer.performance.records import Ledger
-    from rebalancer.report.exports.tables import Day
+    from rebalancer.performance.records import AccountHistory
+    from rebalancer.report.exports.tables import ExportDay
 
 FORMATS: Final = ("csv", "json")
 CYCLES_MOST: Final = 10_000_000
@@ -41,7 +41,7 @@ def export_table(
     setup = load_setup(config)
     if not setup.journal.exists():
         sys.stderr.write(f"error: nothing has been run yet in {setup.mode} mode\n  hint: rebalancer run-now\n")
-        return Exit.USAGE
+        return ExitCode.USAGE
     with Journal.open(setup.journal) as journal:
         records = list(_records(what, journal, setup.rules, first))
     found = table(what, records if limit is None else records[-limit:])
@@ -50,10 +50,10 @@ def export_table(
     if to is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
-        return Exit.DONE
+        return ExitCode.DONE
     write_whole(to, content)
     sys.stderr.write(f"{len(found.rows)} {what} written to {to}\n")
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def day_of(text: str) -> date:
@@ -92,7 +92,7 @@ def _records(what: str, journal: Journal, rules: Rules, first: date | None) -> I
     from rebalancer.accounting.trade_history import ledger_of
     from rebalancer.market_data.benchmarks import benchmark_of
     from rebalancer.performance.fees import NEW_YORK, with_fees
-    from rebalancer.performance.trips import trips_of
+    from rebalancer.performance.round_trips import trips_of
 
     def recent(at: datetime) -> bool:
         return first is None or at.astimezone(NEW_YORK).date() >= first
@@ -114,15 +114,15 @@ def _records(what: str, journal: Journal, rules: Rules, first: date | None) -> I
     return [d for d in _days(ledger) if first is None or d.day >= first]
 
 
-def _days(ledger: Ledger) -> list[Day]:
+def _days(ledger: AccountHistory) -> list[ExportDay]:
     from rebalancer.performance.returns import daily_returns, drawdowns, growth
-    from rebalancer.report.exports.tables import Day
+    from rebalancer.report.exports.tables import ExportDay
 
     returns = daily_returns(ledger.opening, ledger.days)
     told = list(zip(returns.tolist(), growth(returns)[1:].tolist(), drawdowns(returns).tolist(), strict=True))
     missing = [(None, None, None)] * (len(ledger.days) - len(told))
     return [
-        Day(d.day, d.equity, d.cash, d.flow, d.exposure, *figures)
+        ExportDay(d.day, d.equity, d.cash, d.flow, d.exposure, *figures)
         for d, figures in zip(ledger.days, [*missing, *told], strict=True)
     ]
 
@@ -136,20 +136,20 @@ def export_to_tradervue(config: Sequence[Path] | None, *, dry_run: bool) -> int:
     setup = load_setup(config)
     if not setup.journal.exists():
         sys.stderr.write(f"error: nothing has been run yet in {setup.mode} mode\n  hint: rebalancer run-now\n")
-        return Exit.USAGE
+        return ExitCode.USAGE
     with Journal.open(setup.journal) as journal:
         newest = next(iter(journal.cycles(None, 1)), None)
         if newest is None:
             sys.stderr.write("error: there is no cycle yet\n  hint: rebalancer run-now\n")
-            return Exit.USAGE
+            return ExitCode.USAGE
         if dry_run:
             for fill in waiting_fills(journal, newest.account_id):
                 sys.stdout.write(f"{fill.at.isoformat()}  {fill.symbol}  {fill.qty}  {fill.price}\n")
-            return Exit.DONE
+            return ExitCode.DONE
         done = copy_now(setup, journal, newest.account_id)
     sys.stdout.write(f"{done.sent} executions sent, {len(done.refused)} refused, {done.left} left\n")
     for name, words in done.refused:
         sys.stderr.write(f"warning: {name}: {words}\n")
     if done.because:
         sys.stderr.write(f"error: {done.because}\n")
-    return Exit.UNAVAILABLE if done.because else Exit.DONE
+    return ExitCode.UNAVAILABLE if done.because else ExitCode.DONE

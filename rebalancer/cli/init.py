@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from rebalancer.cli.exits import Exit
+from rebalancer.cli.exit_codes import ExitCode
 
 SHIPPED: Final = ("execution.yaml", "execution.schema.json", "sectors.csv")
 
@@ -31,7 +31,7 @@ def write_project(directory: Path) -> int:
         "  rebalancer run-now              do it there\n"
         "  export APCA_API_KEY_ID=... APCA_API_SECRET_KEY=...   use your Alpaca paper account instead\n"
     )
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def _shipped(name: str) -> str:

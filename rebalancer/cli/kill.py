@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rebalancer.cli.exits import Exit
+from rebalancer.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from rebalancer.session.setup import Setup
@@ -37,7 +37,7 @@ def throw(config: Sequence[Path] | None, *, reason: str, cancel: bool, flatten: 
         sys.stderr.write(f"warning: it could not be journalled: {error}\n")
     if flatten:
         return _flatten(config, reason, cancel=cancel)
-    return _cancel_all(config) if cancel else Exit.DONE
+    return _cancel_all(config) if cancel else ExitCode.DONE
 
 
 def _throw_blindly(reason: str, problem: Exception, *, asked: str) -> int:
@@ -51,7 +51,7 @@ def _throw_blindly(reason: str, problem: Exception, *, asked: str) -> int:
     sys.stderr.write(f"error: {problem}\n")
     left = " Nothing was cancelled or closed: do it at the broker, or mend this and run it again." if asked else ""
     sys.stderr.write(f"the kill switch IS set, but the configuration could not be read.{left}\n")
-    return Exit.CONFIG
+    return ExitCode.CONFIG
 
 
 def _journal(setup: Setup, reason: str) -> None:
@@ -68,7 +68,7 @@ def lift(config: Sequence[Path] | None, *, reason: str) -> int:
     """Lift the kill switch and what is latched, and accept other books after a halt for them; shows each. A person at a
     terminal is shown what the next cycle would buy, and asked first. Exit code 5 when nothing was lifted."""
     from rebalancer.accounting.acceptance import accept_books
-    from rebalancer.accounting.latches import rearm
+    from rebalancer.accounting.loss_latches import rearm
     from rebalancer.cli.ask import agrees, next_purchases
     from rebalancer.execution.kill_switch import KillSwitch
     from rebalancer.execution.pretrade import rearm_throttle
@@ -78,7 +78,7 @@ def lift(config: Sequence[Path] | None, *, reason: str) -> int:
     setup = load_setup(config)
     if not agrees(lambda: next_purchases(setup), "Lift the kill switch and what is latched?"):
         sys.stderr.write("nothing was lifted: everything stays stopped\n")
-        return Exit.HALTED
+        return ExitCode.HALTED
     with Journal.open(setup.journal) as journal:
         latest = journal.cycles(None, 1)
         account_id = latest[0].account_id if latest else ""
@@ -92,10 +92,10 @@ def lift(config: Sequence[Path] | None, *, reason: str) -> int:
             sys.stderr.write("the broker's positions are the new books, and the high-water mark begins anew\n")
         if was is None:
             sys.stderr.write("the kill switch was not set\n")
-            return Exit.DONE
+            return ExitCode.DONE
         switch.lift(account_id, _now(), reason)
     sys.stderr.write(f"kill switch lifted; it was set because: {was}\n")
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def _flatten(config: Sequence[Path] | None, reason: str, *, cancel: bool) -> int:
@@ -103,7 +103,7 @@ def _flatten(config: Sequence[Path] | None, reason: str, *, cancel: bool) -> int
     open. Without that agreement only what `cancel` asks for is done."""
     from rebalancer.cli.ask import agrees, held_now
     from rebalancer.cli.run import connected
-    from rebalancer.session.flatten import flatten_account
+    from rebalancer.session.flatten_account import flatten_account
     from rebalancer.session.setup import load_setup
 
     setup = load_setup(config)
@@ -111,19 +111,19 @@ def _flatten(config: Sequence[Path] | None, reason: str, *, cancel: bool) -> int
         sys.stderr.write("nothing was closed; the kill switch stays set\n")
         if cancel:
             _cancel_all(config)
-        return Exit.NOT_ALL_FILLED
+        return ExitCode.NOT_ALL_FILLED
     with connected(setup) as connection:
         done = flatten_account(setup, connection, prefix="kill", because=reason)
     for line in done.lines:
         sys.stdout.write(f"{line}\n")
-    return Exit.DONE if done.is_flat else Exit.NOT_ALL_FILLED
+    return ExitCode.DONE if done.is_flat else ExitCode.NOT_ALL_FILLED
 
 
 def _cancel_all(config: Sequence[Path] | None) -> int:
     """Cancel every open order that carries our prefix."""
     from rebalancer.brokers import AlpacaBroker
     from rebalancer.cli.run import connected
-    from rebalancer.planning.draft import ID_PREFIX
+    from rebalancer.planning.build_order import ID_PREFIX
     from rebalancer.session.setup import load_setup
 
     setup = load_setup(config)
@@ -137,7 +137,7 @@ def _cancel_all(config: Sequence[Path] | None) -> int:
         finally:
             broker.close()
     sys.stderr.write(f"{len(ours)} open orders\n")
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def _now() -> datetime:

@@ -9,17 +9,17 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rebalancer.cli.exits import Exit
+from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.profit_table import bridge_lines
 from rebalancer.cli.screen import terminal_width, wants_colour
-from rebalancer.report.columns import Row, clip, paint, table
+from rebalancer.report.columns import TableRow, clip, paint, table
 from rebalancer.report.numbers import NONE, fixed, money, percent, points, span_text
 from rebalancer.report.visible import visible, visible_symbol
 
 if TYPE_CHECKING:
     from rebalancer.performance.period_bridge import PeriodBridge
-    from rebalancer.performance.records import Ledger
-    from rebalancer.performance.stats import TripStats
+    from rebalancer.performance.records import AccountHistory
+    from rebalancer.performance.stats import RoundTripStats
     from rebalancer.performance.summary import Summary
 
 SYMBOLS_SHOWN: Final = 5
@@ -46,12 +46,12 @@ def show_performance(config: Sequence[Path] | None, *, days: int | None, as_json
     setup = load_setup(config)
     if not setup.journal.exists():
         sys.stderr.write(f"error: nothing has been run yet in {setup.mode} mode\n  hint: rebalancer run-now\n")
-        return Exit.USAGE
+        return ExitCode.USAGE
     with Journal.open(setup.journal) as journal:
         newest = next(iter(journal.cycles(None, 1)), None)
         if newest is None:
             sys.stderr.write("error: there is no cycle yet\n  hint: rebalancer run-now\n")
-            return Exit.USAGE
+            return ExitCode.USAGE
         ledger = ledger_of(journal, newest.account_id)
         after, expected = _period(ledger, days)
         rules = setup.rules.reporting
@@ -69,10 +69,10 @@ def show_performance(config: Sequence[Path] | None, *, days: int | None, as_json
     else:
         shown = screen(summary, bridge, setup.mode, width=terminal_width(), colour=colour and wants_colour())
         sys.stdout.write(shown)
-    return Exit.DONE
+    return ExitCode.DONE
 
 
-def _period(ledger: Ledger, days: int | None) -> tuple[date | None, list[date]]:
+def _period(ledger: AccountHistory, days: int | None) -> tuple[date | None, list[date]]:
     """The day after which the period begins (None: with the books), and its days of trading."""
     from rebalancer.market_data.trading_calendar import published_hours
 
@@ -149,19 +149,19 @@ def _benchmark(summary: Summary) -> list[str]:
     ]
 
 
-def _symbols(by_symbol: Mapping[str, TripStats], width: int | None, colour: bool) -> list[str]:
+def _symbols(by_symbol: Mapping[str, RoundTripStats], width: int | None, colour: bool) -> list[str]:
     ranked = sorted(by_symbol.items(), key=lambda pair: (-pair[1].profit, pair[0]))
     best = {name: stats for name, stats in ranked[:SYMBOLS_SHOWN] if stats.profit > 0}
     worst = {name: stats for name, stats in ranked[::-1][:SYMBOLS_SHOWN] if stats.profit < 0}
     return [*_groups("Best symbols", best, width, colour), *_groups("Worst symbols", worst, width, colour)]
 
 
-def _groups(title: str, groups: Mapping[str, TripStats], width: int | None, colour: bool) -> list[str]:
+def _groups(title: str, groups: Mapping[str, RoundTripStats], width: int | None, colour: bool) -> list[str]:
     """A table with its title; nothing when there is no group."""
     if not groups:
         return []
     rows = [
-        Row(
+        TableRow(
             (
                 clip(visible(name) or NONE, None if width is None else NAME_MAX),
                 str(stats.trips),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rebalancer.core.decisions import Plan
 from rebalancer.core.values import text_of
-from rebalancer.report.columns import Row, table
+from rebalancer.report.columns import TableRow, table
 
 
 def plan_lines(plan: Plan) -> str:
@@ -12,7 +12,7 @@ def plan_lines(plan: Plan) -> str:
     lines = [f"{plan.cycle_id}  {plan.outcome}  {plan.because}  capital ${plan.capital:,.2f}", ""]
     if plan.orders:
         rows = [
-            Row((o.symbol, o.phase, o.side, text_of(o.qty), f"{o.price:,.2f}", f"{o.notional:,.2f}"), "")
+            TableRow((o.symbol, o.phase, o.side, text_of(o.qty), f"{o.price:,.2f}", f"{o.notional:,.2f}"), "")
             for o in plan.orders
         ]
         lines += table(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
-from rebalancer.report.columns import Row, clip, paint, table, wrap
+from rebalancer.report.columns import TableRow, clip, paint, table, wrap
 from rebalancer.report.numbers import fixed
 
 if TYPE_CHECKING:
@@ -31,12 +31,12 @@ def bridge_lines(bridge: PeriodBridge | None, width: int | None, colour: bool) -
         said = "Profit and loss: no books of this period were closed yet; they are, after each day of trading."
         return ["", *wrap(said, width)]
     days = str(bridge.first) if bridge.first == bridge.last else f"{bridge.first} to {bridge.last}"
-    rows = [Row(("opening equity", fixed(bridge.opening, 2), ""))]
+    rows = [TableRow(("opening equity", fixed(bridge.opening, 2), ""))]
     for name, label in LINES.items():
         mark = ("" if name != "unexplained" else "✘ must be 0.00" if bridge.unexplained else "✔",)
         tone = "" if name != "unexplained" else "bad" if bridge.unexplained else "ok"
-        rows.append(Row((label, fixed(getattr(bridge, name), 2, sign=True), *mark), tone))
-    rows.append(Row(("closing equity", fixed(bridge.closing, 2), "")))
+        rows.append(TableRow((label, fixed(getattr(bridge, name), 2, sign=True), *mark), tone))
+    rows.append(TableRow(("closing equity", fixed(bridge.closing, 2), "")))
     title = paint(clip(f"Profit and loss by closed books, {days}", width), "bold", colour)
     return ["", title, *table(("", "USD", ""), "<><", rows, width=width, colour=colour), *_notes(bridge, width)]
 

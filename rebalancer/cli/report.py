@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from rebalancer.cli.exits import Exit
+from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.progress import progress
 from rebalancer.cli.screen import shown_path
 from rebalancer.core.documents import BadDocument
@@ -21,11 +21,11 @@ def make_report(config: Sequence[Path] | None, *, period: str, day: str | None, 
     """Write the page and say where it is, or print the JSON or the plain mail."""
     from rebalancer.journal import Journal
     from rebalancer.market_data.trading_calendar import day_in_new_york
-    from rebalancer.report.edition.document import edition_json
-    from rebalancer.report.edition.gather import edition_of
-    from rebalancer.report.edition.mail import edition_mail
-    from rebalancer.report.edition.page import redacted
     from rebalancer.report.files import ReportNotWritten, write_edition
+    from rebalancer.report.period.document import edition_json
+    from rebalancer.report.period.gather import period_report_of
+    from rebalancer.report.period.mail import edition_mail
+    from rebalancer.report.period.page import redacted
     from rebalancer.session.setup import load_setup, report_mode
 
     if period not in PERIODS or form not in FORMATS:
@@ -35,17 +35,17 @@ def make_report(config: Sequence[Path] | None, *, period: str, day: str | None, 
     setup = load_setup(config)
     if not setup.journal.exists():
         sys.stderr.write(f"error: nothing has been run yet in {setup.mode} mode\n  hint: rebalancer run-now\n")
-        return Exit.USAGE
+        return ExitCode.USAGE
     with Journal.open(setup.journal) as journal, progress("reading the journal"):
         newest = next((c for c in journal.cycles(None, 1)), None)
         if newest is None:
             sys.stderr.write("error: there is no cycle yet\n  hint: rebalancer run-now\n")
-            return Exit.USAGE
+            return ExitCode.USAGE
         wanted = _day(day) if day is not None else day_in_new_york(newest.started_at)
         made_at = newest.ended_at or newest.started_at
         match period:
             case "day" | "week" | "month" | "year" | "all":
-                edition = edition_of(
+                edition = period_report_of(
                     journal, newest.account_id, report_mode(setup), setup.rules, period, wanted, made_at
                 )
     if form == "json":
@@ -57,11 +57,11 @@ def make_report(config: Sequence[Path] | None, *, period: str, day: str | None, 
             written = write_edition(edition, setup.reports)
         except ReportNotWritten as error:
             sys.stderr.write(f"error: {error}\n")
-            return Exit.UNEXPECTED
+            return ExitCode.UNEXPECTED
         sys.stdout.write(f"{shown_path(written.html_path)}\n")
         if show:
             _open(written.html_path)
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def _day(text: str) -> date:

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rebalancer.cli.exits import Exit
+from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.progress import progress
 from rebalancer.cli.screen import log_to_stderr, shown_path, terminal_width, wants_colour, warn
 from rebalancer.cli.signals import say_stopping
 from rebalancer.core.documents import BadDocument
-from rebalancer.core.errors import BrokerUnavailable, LockHeld, WorldError
+from rebalancer.core.errors import BrokerUnavailable, ExternalError, LockHeld
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 
 if TYPE_CHECKING:
@@ -81,14 +81,14 @@ def _run_and_show(
     tolerance: str | None,
     save: Path | None,
 ) -> int:
-    from rebalancer.cli.agreed import narrow_to, refused, save_plan
+    from rebalancer.cli.approved_plan import narrow_to, refused, save_plan
     from rebalancer.cli.selection import narrowed
     from rebalancer.ops.run_lock import RunLock
     from rebalancer.report.document import json_of
     from rebalancer.report.files import ReportNotWritten, write_report
     from rebalancer.report.text import plan_table, run_table
-    from rebalancer.session.agreed import NotAgreed
-    from rebalancer.session.alerting import deliver_now
+    from rebalancer.session.alert_delivery import deliver_now
+    from rebalancer.session.approved_plan import NotAgreed
     from rebalancer.session.execute import execute
     from rebalancer.session.names import refuse_strange_sectors, selection_words
     from rebalancer.session.setup import banner, load_setup
@@ -105,7 +105,7 @@ def _run_and_show(
         with RunLock(setup.state / "run.lock"), connected(setup) as connection, progress(label) as heard:
             if (why := stopping.reason()) is not None:
                 sys.stderr.write(f"nothing was begun: {why}\n")
-                return Exit.DONE
+                return ExitCode.DONE
             record = execute(setup, connection, dry_run=dry_run, narrow=narrow, stopping=stopping, heard=heard)
     except NotAgreed as error:
         assert agreed is not None
@@ -156,7 +156,7 @@ def plan_file(
     warn(_file_warnings(rules, found))
     decided = seal(plan(found, rules), snapshot_text(found), rules_text(rules))
     if save is not None:
-        from rebalancer.cli.agreed import save_plan
+        from rebalancer.cli.approved_plan import save_plan
 
         save_plan(save, decided)
     if as_json:
@@ -165,7 +165,7 @@ def plan_file(
         from rebalancer.cli.plan_view import plan_lines
 
         sys.stdout.write(plan_lines(decided))
-    return Exit.TRADES_DUE if exit_code and decided.orders else Exit.DONE
+    return ExitCode.TRADES_DUE if exit_code and decided.orders else ExitCode.DONE
 
 
 def _file_warnings(rules: Rules, snapshot: Snapshot) -> list[str]:
@@ -193,7 +193,7 @@ def connected(setup: Setup) -> Iterator[Connection]:
     if setup.mode != "simulated":
         try:
             endpoints = Endpoints.from_environment(setup.environ)
-        except WorldError as error:
+        except ExternalError as error:
             raise BadDocument("environment", str(error)) from None
         from rebalancer.session.live import agree
 
@@ -213,12 +213,12 @@ def exit_of(record: RunRecord, *, trades_due: bool) -> int:
     """The exit code of a cycle."""
     outcome = record.outcome
     if outcome is CycleOutcome.HALTED_BROKER_DOWN:
-        return Exit.UNAVAILABLE
+        return ExitCode.UNAVAILABLE
     if outcome.startswith("HALTED"):
-        return Exit.HALTED
+        return ExitCode.HALTED
     if trades_due:
-        return Exit.TRADES_DUE if record.plan.orders else Exit.DONE
+        return ExitCode.TRADES_DUE if record.plan.orders else ExitCode.DONE
     if outcome is CycleOutcome.CONSTRAINED and record.mode != "dry_run":
-        return Exit.NOT_ALL_FILLED
+        return ExitCode.NOT_ALL_FILLED
     unfinished = [o for o in record.orders if o.state not in (OrderState.FILLED, OrderState.WITHHELD)]
-    return Exit.NOT_ALL_FILLED if unfinished else Exit.DONE
+    return ExitCode.NOT_ALL_FILLED if unfinished else ExitCode.DONE

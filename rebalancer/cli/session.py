@@ -11,15 +11,15 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rebalancer.cli.exits import Exit
+from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.core.documents import BadDocument
 from rebalancer.ops.logs.context import LogEvent, note
 from rebalancer.ops.logs.setup import Form, form_of, level_of, set_up
 
 if TYPE_CHECKING:
     from rebalancer.session.execute import Connection
-    from rebalancer.session.pace import MovableTime
     from rebalancer.session.setup import Setup
+    from rebalancer.session.simulated_clock import MovableTime
 
 LOG: Final = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def run_trading_day(config: Sequence[Path] | None, *, speed: float | None, day: 
         _say(form, None, f"environment: {banner(setup)}")
         said = run_session(setup, connection, stop, notify, exchange=time, speed=speed or 1.0)
     _say(form, LogEvent.SESSION_ENDED, f"session: {said}")
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def _log() -> Form:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from rebalancer.cli.exits import Exit
+from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.status_view import MODES, gathered, shown, written
 
 
@@ -20,4 +20,4 @@ def show_status(*, as_json: bool, colour: bool, live: bool = False) -> int:
         return show_both(as_json=as_json, colour=colour)
     view, _ = gathered(MODES)
     sys.stdout.write(written(view, {}) if as_json else shown(view, colour=colour))
-    return Exit.DONE
+    return ExitCode.DONE

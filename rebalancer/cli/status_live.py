@@ -10,7 +10,7 @@ from decimal import Decimal
 from rebalancer.brokers import AlpacaBroker
 from rebalancer.brokers.protocol import BrokerOrder
 from rebalancer.brokers.read_only import ReadOnlyBroker
-from rebalancer.cli.exits import Exit
+from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.run import connected
 from rebalancer.cli.screen import terminal_width, wants_colour
 from rebalancer.cli.status_view import gathered, shown, written
@@ -18,7 +18,7 @@ from rebalancer.core.documents import plain
 from rebalancer.core.facts import Account, Position
 from rebalancer.core.values import ZERO, text_of
 from rebalancer.journal.exit_order_records import PAIR_PREFIX
-from rebalancer.planning.draft import ID_PREFIX
+from rebalancer.planning.build_order import ID_PREFIX
 from rebalancer.report.records import AtTheBroker, StatusView
 from rebalancer.report.status import broker_text
 from rebalancer.session.setup import Setup, load_setup, report_mode
@@ -31,12 +31,12 @@ def show_both(*, as_json: bool, colour: bool) -> int:
     view, expected = gathered((report_mode(setup),))
     if as_json:
         sys.stdout.write(written(view, {"broker": plain(ask_broker(setup, view, expected))}))
-        return Exit.DONE
+        return ExitCode.DONE
     sys.stdout.write(shown(view, colour=colour))
     sys.stdout.flush()  # the journal's part stands, whether the broker answers or not
     told = ask_broker(setup, view, expected)
     sys.stdout.write(broker_text(view, told, width=terminal_width(), colour=colour and wants_colour()))
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def ask_broker(setup: Setup, view: StatusView, expected: Mapping[str, Decimal]) -> AtTheBroker:

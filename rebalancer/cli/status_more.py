@@ -8,23 +8,23 @@ from pathlib import Path
 from typing import Any, Final
 
 from rebalancer.cli.status_next import newest_report
-from rebalancer.journal.glance import Glance
-from rebalancer.journal.glance_more import MoreOfIt, look_again
 from rebalancer.journal.records import Event
+from rebalancer.journal.status_details import JournalDetails, query_details
+from rebalancer.journal.status_query import JournalStatus
 from rebalancer.report.numbers import span_text
-from rebalancer.report.records import LimitGlance, StatusView
+from rebalancer.report.records import LimitStatus, StatusView
 
 ALERTS_SHOWN: Final = 3
 LIMITS_SHOWN: Final = 3
 COUNTS: Final = ("positions", "orders_today")
 
 
-def with_more(view: StatusView, look: Glance, path: Path) -> StatusView:
+def with_more(view: StatusView, look: JournalStatus, path: Path) -> StatusView:
     """The view with what its account's last plan, exits and alerts tell."""
     if look.account_id is None:
         return view
     shown = look.alerts[:ALERTS_SHOWN]
-    more = look_again(path, look.account_id, [alert.seq for alert in shown])
+    more = query_details(path, look.account_id, [alert.seq for alert in shown])
     drift, band, drift_of = _drift(more.plan)
     protection, unprotected = _protection(more, look)
     return view._replace(
@@ -48,17 +48,17 @@ def _drift(plan: Mapping[str, Any] | None) -> tuple[float | None, float | None, 
     return abs(widest["drift"]), widest["band"], str(widest["symbol"])
 
 
-def _limits(more: MoreOfIt, look: Glance) -> tuple[LimitGlance, ...]:
+def _limits(more: JournalDetails, look: JournalStatus) -> tuple[LimitStatus, ...]:
     """The limits that are used most, by the last plan; and the day's orders always."""
     uses = [] if more.plan is None else more.plan["limits"]
-    found = [LimitGlance(u["name"], abs(u["after"]), u["limit"], u["name"] in COUNTS) for u in uses if u["limit"] > 0]
+    found = [LimitStatus(u["name"], abs(u["after"]), u["limit"], u["name"] in COUNTS) for u in uses if u["limit"] > 0]
     found = sorted((use for use in found if "orders" not in use.name), key=lambda u: (-u.used / u.limit, u.name))
     most = (more.rules or {}).get("risk_management", {}).get("max_orders_per_day")
-    orders = () if most is None else (LimitGlance("orders_today", look.orders_today.orders_sent, most, counts=True),)
+    orders = () if most is None else (LimitStatus("orders_today", look.orders_today.orders_sent, most, counts=True),)
     return (*found[:LIMITS_SHOWN], *orders)
 
 
-def _protection(more: MoreOfIt, look: Glance) -> tuple[str, tuple[str, ...]]:
+def _protection(more: JournalDetails, look: JournalStatus) -> tuple[str, tuple[str, ...]]:
     mode = (more.rules or {}).get("protection", {}).get("mode")
     if mode is None:
         return "", ()
@@ -70,7 +70,7 @@ def _protection(more: MoreOfIt, look: Glance) -> tuple[str, tuple[str, ...]]:
     return f"{len(rests & set(held))} of {len(held)} positions at the broker", tuple(s for s in held if s not in rests)
 
 
-def _alert(alert: Event, more: MoreOfIt, now: datetime) -> str:
+def _alert(alert: Event, more: JournalDetails, now: datetime) -> str:
     """An alert with its age and what became of it."""
     sent, failed = more.sent.get(alert.seq, ()), more.failed.get(alert.seq, ())
     told = [f"sent by {', '.join(sent)}"] if sent else []

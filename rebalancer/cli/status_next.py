@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from rebalancer.cli.screen import shown_path
 from rebalancer.ops.paths import home_directory, project_root
-from rebalancer.ops.session_status import WAITING, Told, told_by_session
+from rebalancer.ops.session_status import WAITING, SessionStatus, session_status
 from rebalancer.report.paths import REPORT_NAME
 from rebalancer.report.records import Mode, StatusView
 from rebalancer.settings.profile import PROFILE
@@ -22,7 +22,7 @@ _DAY_PAGE: Final = re.compile(r"\d{4}-\d\d-\d\d_[a-z_]+_day", re.ASCII)
 
 def with_next(view: StatusView, states: Mapping[Mode, Path]) -> StatusView:
     """The view with its next cycle: by the session that runs, else by the timer, else how to start one."""
-    told = {mode: found for mode, state in states.items() if (found := told_by_session(state)) is not None}
+    told = {mode: found for mode, state in states.items() if (found := session_status(state)) is not None}
     alive = {mode: found for mode, found in told.items() if found.is_alive}
     if view.mode in alive:
         return _running(view, alive[view.mode])
@@ -72,7 +72,7 @@ def _is_of(name: str, mode: Mode) -> bool:
     return f"_{mode}_" in name and (REPORT_NAME.fullmatch(name) or _DAY_PAGE.fullmatch(name)) is not None
 
 
-def _running(view: StatusView, told: Told) -> StatusView:
+def _running(view: StatusView, told: SessionStatus) -> StatusView:
     doing = "" if told.doing.startswith(WAITING) else f": {told.doing}"
     hint = f"session runs, process {told.pid}{doing}"
     here = "" if told.next_at is None else here_text(told.next_at)

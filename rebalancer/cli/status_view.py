@@ -17,7 +17,7 @@ from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.values import ZERO, decimal_of, utc_of
 from rebalancer.execution.kill_switch import halt_reason
 from rebalancer.journal.filesystem import refuse_irregular_journal
-from rebalancer.journal.glance import Glance, glance
+from rebalancer.journal.status_query import JournalStatus, query_status
 from rebalancer.ops.paths import JOURNAL_NAME, state_directory
 from rebalancer.report.records import Mode, RunSummary, StatusView
 from rebalancer.report.status import status_text
@@ -39,11 +39,11 @@ def gathered(modes: Sequence[Mode]) -> tuple[StatusView, Mapping[str, Decimal]]:
     view, expected = nothing_yet(now)._replace(mode=modes[0]), dict[str, Decimal]()
     if there:
         _, mode, path = max(there)
-        look = glance(path, day_start=now - TODAY)
+        look = query_status(path, day_start=now - TODAY)
         if look is not None:
             view = view_of(look, mode, path, now)
             if view.now != now:  # its day is told by the exchange's own clock
-                look = glance(path, day_start=view.now - TODAY) or look
+                look = query_status(path, day_start=view.now - TODAY) or look
                 view = view_of(look, mode, path, now)
             view = with_more(view, look, path)
             expected = dict(look.last_end.expected_positions) if look.last_end is not None else expected
@@ -67,7 +67,7 @@ def written(view: StatusView, more: Mapping[str, object]) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def view_of(look: Glance, mode: Mode, path: Path, now: datetime) -> StatusView:
+def view_of(look: JournalStatus, mode: Mode, path: Path, now: datetime) -> StatusView:
     """The status of an account from one look at its journal."""
     end, cycle = look.last_end, look.last_cycle
     money = look.account.body if look.account is not None else {}
@@ -108,7 +108,7 @@ def view_of(look: Glance, mode: Mode, path: Path, now: datetime) -> StatusView:
     )
 
 
-def _latched(look: Glance) -> str:
+def _latched(look: JournalStatus) -> str:
     """What the limits that are latched forbid, "" when none is."""
     closed = [str(event.body.get("because", "")) for event in look.latched if event.key == "throttle"]
     if closed:

@@ -14,31 +14,31 @@ WorldError
 from __future__ import annotations
 
 
-class WorldError(Exception):
+class ExternalError(Exception):
     """Something outside this program failed; the message says what and how to mend it."""
 
 
-class BrokerUnavailable(WorldError):
+class BrokerUnavailable(ExternalError):
     """The broker or its data could not be read within the deadline."""
 
 
-class CredentialsRefused(WorldError):
+class CredentialsRefused(ExternalError):
     """The broker refused the key."""
 
 
-class WrongAccount(WorldError):
+class WrongAccount(ExternalError):
     """The key belongs to another account than the configured one."""
 
 
-class LockHeld(WorldError):
+class LockHeld(ExternalError):
     """Another run holds the lock; the message names its process."""
 
 
-class Unwritable(WorldError):
+class Unwritable(ExternalError):
     """A file of ours cannot be made or written; the message names path, free space and fix."""
 
 
-class JournalBroken(WorldError):
+class JournalBroken(ExternalError):
     """The journal is damaged, behind, newer than this program, or cannot be written."""
 
 

@@ -16,7 +16,7 @@ NEEDS_A_PERSON: Final = frozenset({"form", "intent", "journal", "throttle"})  # 
 ANOTHER: Final = "another_program"
 
 
-def tell_gate_refusals(
+def report_pretrade_refusals(
     journal: Journal, account_id: str, cycle_id: str, at: datetime, sent: Sequence[tuple[Order, SendResult]]
 ) -> None:
     """Write an alert for each order that the gate refused, at most one a symbol and limit and New York day."""
@@ -39,7 +39,7 @@ def tell_gate_refusals(
         journal.record_events(account_id, cycle_id, at, rows)
 
 
-def tell_another_program(journal: Journal, account_id: str, cycle_id: str | None, at: datetime, words: str) -> None:
+def report_another_program(journal: Journal, account_id: str, cycle_id: str | None, at: datetime, words: str) -> None:
     """Write once that the account is traded by somebody with our prefix; the same words are not repeated in a row."""
     said = f"another program is trading this account under our prefix: {words}"
     last = journal.recall(account_id, "alert", keys=[ANOTHER], last=1)

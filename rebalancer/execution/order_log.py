@@ -11,7 +11,7 @@ from rebalancer.core.decisions import Order
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import text_of
 from rebalancer.ops.logs.context import LogEvent, note
-from rebalancer.planning.settle import OrderEnd
+from rebalancer.planning.verdicts import OrderEnd
 
 LOG: Final = logging.getLogger("rebalancer.world.desk")
 _ANSWERS: Final = {

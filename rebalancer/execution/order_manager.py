@@ -26,7 +26,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple, Protocol
 
-from rebalancer.brokers.protocol import LOOK_BACK, Broker, ReadBroker, SendResult
+from rebalancer.brokers.protocol import LOOK_BACK, ReadBroker, SendResult, TradingBroker
 from rebalancer.core.decisions import Order
 from rebalancer.core.documents import canonical, sha256
 from rebalancer.core.errors import AnotherProgram, BrokerUnavailable
@@ -35,14 +35,14 @@ from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.execution.kill_switch import KillSwitch
-from rebalancer.execution.order_alerts import tell_another_program, tell_gate_refusals
+from rebalancer.execution.order_alerts import report_another_program, report_pretrade_refusals
 from rebalancer.execution.order_log import note_answer, note_ends, note_intended
-from rebalancer.execution.order_tracking import KEY_REFUSED, NOTHING_TOLD, Watch
-from rebalancer.execution.pretrade import Gate, readings_of
+from rebalancer.execution.order_tracking import KEY_REFUSED, NOTHING_TOLD, TrackedOrders
+from rebalancer.execution.pretrade import PreTradeCheck, readings_of
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.records import Intent
 from rebalancer.ops.clock import Clock
-from rebalancer.planning.settle import OrderEnd
+from rebalancer.planning.verdicts import OrderEnd
 from rebalancer.world.desk_afloat import Afloat, SpreadOut, calling_off
 
 NOT_TAKEN: Final = ("not_sent", "refused")  # an answer after which the broker surely holds no order under that id
@@ -51,14 +51,14 @@ WAIT_MOST_SECONDS: Final = 1.0
 UNKNOWN_SECONDS: Final = 3.0  # a booked order shows within a second; one that is still on its way may take minutes
 
 
-class Left(NamedTuple):
+class ReductionsLeft(NamedTuple):
     """What phase one really left: the account as read again, and the signed shares that it traded per symbol."""
 
     account: Account
     traded: Mapping[str, Decimal]
 
 
-class Desk(Protocol):
+class OrderManager(Protocol):
     """Where orders go. A dry run has a desk that sends nothing."""
 
     def seen(self, snapshot: Snapshot) -> None:
@@ -69,7 +69,7 @@ class Desk(Protocol):
         """Bring one phase to its end. Returns one end per order, by client order id."""
         ...
 
-    def left(self, account: Account, orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> Left:
+    def left(self, account: Account, orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> ReductionsLeft:
         """What there is after the phase. Raises BrokerUnavailable when the account cannot be read."""
         ...
 
@@ -83,26 +83,26 @@ class Desk(Protocol):
         ...
 
 
-class LiveDesk:
+class LiveOrderManager:
     """Sends to the broker, paper or live."""
 
     def __init__(
         self,
         account_id: str,
-        broker: Broker,
+        broker: TradingBroker,
         journal: Journal,
         kill: KillSwitch,
         clock: Clock,
         together: SpreadOut,
         rules: Rules,
-        gate: Gate | None = None,
+        gate: PreTradeCheck | None = None,
         is_urgent: Callable[[], bool] = lambda: False,
     ) -> None:
         """gate: None for the one that every cycle has; a flatten brings its own. is_urgent: asked while orders are
         waited for; True cancels them at once, and stays until that is confirmed."""
         self._account_id, self._broker, self._journal = account_id, broker, journal
         self._clock, self._together, self._rules = clock, together, rules
-        self._gate = gate or Gate(account_id, broker, journal, kill, rules)
+        self._gate = gate or PreTradeCheck(account_id, broker, journal, kill, rules)
         self._is_urgent = is_urgent
         self._afloat = Afloat(broker, clock, together, rules.execution.cancel_timeout_seconds)
         self._key_refused, self._doubled_in = "", ""
@@ -125,7 +125,7 @@ class LiveDesk:
             self._account_id, [_intent(order, cycle_id, self._broker.now()) for order in orders]
         )
         note_intended(cycle_id, orders)
-        watch = Watch(self._account_id, self._journal, self._broker, orders)
+        watch = TrackedOrders(self._account_id, self._journal, self._broker, orders)
         with calling_off(self):
             try:
                 self._see_through(cycle_id, watch, orders, began)
@@ -135,7 +135,7 @@ class LiveDesk:
         note_ends(cycle_id, orders, ends)
         return ends
 
-    def _see_through(self, cycle_id: str, watch: Watch, orders: Sequence[Order], began: datetime) -> None:
+    def _see_through(self, cycle_id: str, watch: TrackedOrders, orders: Sequence[Order], began: datetime) -> None:
         """Post a phase whose intents are committed, and stay until it is over."""
         self._post(cycle_id, watch, orders)
         posted_at = self._clock.monotonic()
@@ -152,7 +152,7 @@ class LiveDesk:
     def call_off(self) -> None:
         self._afloat.call_off()
 
-    def _post(self, cycle_id: str, watch: Watch, orders: Sequence[Order]) -> None:
+    def _post(self, cycle_id: str, watch: TrackedOrders, orders: Sequence[Order]) -> None:
         """Post one after the other until the broker has taken one, then all others at once."""
         sent: list[tuple[Order, SendResult]] = []
         waiting = list(orders)
@@ -164,7 +164,7 @@ class LiveDesk:
             waiting = []
         for order in waiting:
             watch.not_sent(order, self._why_stopped(cycle_id))
-        tell_gate_refusals(self._journal, self._account_id, cycle_id, self._broker.now(), sent)
+        report_pretrade_refusals(self._journal, self._account_id, cycle_id, self._broker.now(), sent)
 
     def _submit(self, order: Order) -> SendResult:
         return self._afloat.send(self._gate.submit, order)
@@ -172,7 +172,7 @@ class LiveDesk:
     def _take(
         self,
         cycle_id: str,
-        watch: Watch,
+        watch: TrackedOrders,
         sent: list[tuple[Order, SendResult]],
         orders: Sequence[Order],
         results: Sequence[SendResult],
@@ -191,7 +191,7 @@ class LiveDesk:
                     f"order {watch.doubled} was at the broker before our post of it; nothing more is sent in this "
                     "cycle. If no other copy runs, the line delivered the request twice"
                 )
-                tell_another_program(self._journal, self._account_id, cycle_id, self._broker.now(), said)
+                report_another_program(self._journal, self._account_id, cycle_id, self._broker.now(), said)
 
     def _why_stopped(self, cycle_id: str) -> str:
         """Why nothing more is posted; "" when nothing forbids it."""
@@ -201,9 +201,9 @@ class LiveDesk:
             return "another program is trading this account under our prefix"
         return ""
 
-    def left(self, account: Account, orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> Left:
+    def left(self, account: Account, orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> ReductionsLeft:
         now = self._broker.account()
-        return Left(now._replace(peak_equity=max(account.peak_equity, now.equity)), traded(orders, ends))
+        return ReductionsLeft(now._replace(peak_equity=max(account.peak_equity, now.equity)), traded(orders, ends))
 
     def waited(self) -> float:
         seconds, self._waited_seconds = self._waited_seconds, 0.0
@@ -211,7 +211,7 @@ class LiveDesk:
 
     def _await(
         self,
-        watch: Watch,
+        watch: TrackedOrders,
         began: datetime,
         seconds: float,
         patience: float,
@@ -247,7 +247,7 @@ class LiveDesk:
             return  # whether it was cancelled is read from the order itself, never from this answer
 
 
-class DryDesk:
+class DryRunOrderManager:
     """Sends nothing. Phase two is shown as if phase one had filled at decision prices."""
 
     def __init__(self, broker: ReadBroker) -> None:
@@ -262,11 +262,11 @@ class DryDesk:
             o.client_order_id: OrderEnd(o.client_order_id, OrderState.WITHHELD, ZERO, None, "dry run") for o in orders
         }
 
-    def left(self, account: Account, orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> Left:
+    def left(self, account: Account, orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> ReductionsLeft:
         del ends
         proceeds = sum((o.qty * (o.limit_price or o.price) for o in orders if o.side == "sell"), ZERO)
         after = account._replace(cash=account.cash + proceeds, buying_power=account.buying_power + proceeds)
-        return Left(after, {o.symbol: _signed(o, o.qty) for o in orders})
+        return ReductionsLeft(after, {o.symbol: _signed(o, o.qty) for o in orders})
 
     def waited(self) -> float:
         return 0.0

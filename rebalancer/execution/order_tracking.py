@@ -20,14 +20,14 @@ from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import ZERO, decimal_of
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.records import OrderRecord
-from rebalancer.planning.settle import OrderEnd
+from rebalancer.planning.verdicts import OrderEnd
 
 KEY_REFUSED: Final = ("auth", "unauthorized")  # a refusal of the key, not of the order: nothing more is sent with it
 DUPLICATE: Final = "duplicate_id"  # the broker's word that an order stands under this id
 NOTHING_TOLD: Final = (BrokerUnavailable, CredentialsRefused, WrongAccount)  # a read that says nothing about an order
 
 
-class Watch:
+class TrackedOrders:
     """The orders of one phase. `working` have not ended as far as we know; `known` are those of them that the broker
     has shown. `doubled` names an order that was at the broker before our post of it; `stranger` tells whose content
     stands under an id of ours; both are "" as a rule."""

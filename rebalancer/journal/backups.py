@@ -21,7 +21,7 @@ from rebalancer.core.errors import JournalBroken, LockHeld
 from rebalancer.core.input_file import read_start
 from rebalancer.core.values import utc
 from rebalancer.journal.filesystem import refuse_irregular_journal
-from rebalancer.journal.head import HeadFile
+from rebalancer.journal.head_checkpoint import HeadCheckpoint
 from rebalancer.journal.journal import Journal
 from rebalancer.ops.disk import free_bytes, free_words
 
@@ -232,7 +232,7 @@ def _witness(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         row = connection.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()
     if row is not None:
-        HeadFile(path).advance(*row)
+        HeadCheckpoint(path).advance(*row)
 
 
 def _moved(path: Path, kept: Path) -> bool:

@@ -35,7 +35,7 @@ OWN_KINDS: Final[frozenset[str]] = frozenset(get_args(OwnKind))
 ORDER_KINDS: Final = ("order_intended", "order_changed", "order_ended", "order_reopened")
 
 
-class Row(NamedTuple):
+class ChainRow(NamedTuple):
     """One row as stored: `at` is a fixed-width stamp, `body` canonical JSON."""
 
     seq: int
@@ -54,24 +54,24 @@ def stamp(moment: datetime) -> str:
     return utc(moment).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def row_hash(row: Row) -> str:
+def row_hash(row: ChainRow) -> str:
     """Hex SHA-256 over every field of a row but its own hash; None and "" differ."""
     text = json.dumps(row[:-1], separators=(",", ":"), ensure_ascii=True, default=repr)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def next_row(
-    last: Row | None, at: datetime, account_id: str, cycle_id: str | None, kind: str, key: str | None, body: str
-) -> Row:
+    last: ChainRow | None, at: datetime, account_id: str, cycle_id: str | None, kind: str, key: str | None, body: str
+) -> ChainRow:
     """The row that follows `last` (None: the first row of the journal)."""
     seq, prev_hash = (last.seq + 1, last.hash) if last else (1, GENESIS)
     # A broker's message may hold lone surrogates, which no UTF-8 database can store.
     storable = body.encode("utf-8", "replace").decode()
-    row = Row(seq, stamp(at), account_id, cycle_id, kind, key, storable, prev_hash, "")
+    row = ChainRow(seq, stamp(at), account_id, cycle_id, kind, key, storable, prev_hash, "")
     return row._replace(hash=row_hash(row))
 
 
-def checked(row: Row) -> Row:
+def checked(row: ChainRow) -> ChainRow:
     """Return the row when its hash fits its content. Raises JournalBroken naming it otherwise."""
     if row_hash(row) != row.hash:
         raise JournalBroken(
@@ -81,7 +81,7 @@ def checked(row: Row) -> Row:
     return row
 
 
-def event_of(row: Row) -> Event:
+def event_of(row: ChainRow) -> Event:
     """Read a row. Raises JournalBroken when it was altered."""
     checked(row)
     return Event(row.seq, utc_of(row.at), row.account_id, row.cycle_id, row.kind, row.key, json.loads(row.body))

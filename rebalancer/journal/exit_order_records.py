@@ -19,17 +19,17 @@ TAKEN_DOWN: Final = "taken down for a trade"
 TO_TRADE: Final = "about to trade"
 CLOCK_ERROR: Final = timedelta(seconds=2)  # the broker tells its time in whole seconds: one at each end of a stretch
 
-KeptState = Literal["intended", "unknown", "open", "gone"]
+ExitPairState = Literal["intended", "unknown", "open", "gone"]
 
 
-class Gone(NamedTuple):
+class EndedPair(NamedTuple):
     """A pair that has ended: the broker's ids of its orders, and since when."""
 
     ids: tuple[str, ...]
     at: datetime
 
 
-class Kept(NamedTuple):
+class ExitPairRecord(NamedTuple):
     """The pair of exits of one symbol. `qty` is signed as the position that it protects; USD per share.
 
     intended: about to be sent, or sent without an answer that we lived to see; unknown: the answer said nothing;
@@ -42,7 +42,7 @@ class Kept(NamedTuple):
 
     symbol: str
     client_order_id: str
-    state: KeptState
+    state: ExitPairState
     qty: Decimal
     stop: Decimal
     target: Decimal
@@ -52,7 +52,7 @@ class Kept(NamedTuple):
     at: datetime
     intended_at: datetime
     because: str
-    earlier: tuple[Gone, ...] = ()
+    earlier: tuple[EndedPair, ...] = ()
     sent: bool = True
     bare_since: datetime | None = None
     day_only: bool = False
@@ -74,7 +74,7 @@ class Kept(NamedTuple):
         return self.state == "open" and self.bare_since is None
 
 
-def next_number(before: Kept | None, now: datetime) -> int:
+def next_number(before: ExitPairRecord | None, now: datetime) -> int:
     """The number of a symbol's next pair: milliseconds since 1970 by the broker's time, above that of the last. So
     that an older copy of the journal, which does not know the last ones, gives none of their ids again."""
     return max(1 if before is None else before.number + 1, int(now.timestamp() * 1000))
@@ -86,7 +86,7 @@ def pair_id(account_id: str, symbol: str, number: int) -> str:
     return f"{PAIR_PREFIX}{re.sub(r'[^0-9A-Z.]', '', symbol)[:8]}-{number}-{digest}"
 
 
-def body_of(kept: Kept) -> dict[str, object]:
+def body_of(kept: ExitPairRecord) -> dict[str, object]:
     """The record as it is journalled."""
     return {
         "id": kept.client_order_id,
@@ -106,11 +106,11 @@ def body_of(kept: Kept) -> dict[str, object]:
     } | ({} if kept.stop_limit is None else {"stop_limit": text_of(kept.stop_limit)})
 
 
-def kept_of(event: Event) -> Kept:
+def exit_pair_of(event: Event) -> ExitPairRecord:
     """Read a record back."""
     body: Mapping[str, Any] = event.body
     assert event.key is not None, "a protection record is about one symbol"
-    return Kept(
+    return ExitPairRecord(
         symbol=event.key,
         client_order_id=body["id"],
         state=body["state"],
@@ -127,5 +127,5 @@ def kept_of(event: Event) -> Kept:
         bare_since=None if body.get("bare_since") is None else utc_of(body["bare_since"]),
         day_only=body.get("day_only", False),
         stop_limit=None if body.get("stop_limit") is None else decimal_of(body["stop_limit"]),
-        earlier=tuple(Gone(tuple(gone["ids"]), utc_of(gone["at"])) for gone in body["earlier"]),
+        earlier=tuple(EndedPair(tuple(gone["ids"]), utc_of(gone["at"])) for gone in body["earlier"]),
     )

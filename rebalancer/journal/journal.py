@@ -22,9 +22,9 @@ from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.journal import reading, signal_rows, sqlite, writing
 from rebalancer.journal.agreement import CHEAP_BYTES, check_pages
 from rebalancer.journal.documents import load_text
-from rebalancer.journal.extra import EventRow, write_events
 from rebalancer.journal.filesystem import path_of, prepare_file, refuse_remote
 from rebalancer.journal.orders import Change
+from rebalancer.journal.other_events import EventRow, write_events
 from rebalancer.journal.records import CycleEnd, CycleRecord, CycleStart, Event, Intent, OrderRecord
 from rebalancer.journal.schema import events
 from rebalancer.journal.store import Store

@@ -95,20 +95,20 @@ def reopens(before: OrderRecord, after: OrderRecord) -> bool:
     )
 
 
-class Folded(NamedTuple):
+class OrderFold(NamedTuple):
     """An order's latest record; `attempted` is True unless it surely never left this machine."""
 
     order: OrderRecord
     attempted: bool
 
 
-def fold(events: Iterable[Event]) -> dict[str, Folded]:
+def fold(events: Iterable[Event]) -> dict[str, OrderFold]:
     """Fold order events, in the order they were written, into the latest state by client order id."""
-    found: dict[str, Folded] = {}
+    found: dict[str, OrderFold] = {}
     for event in events:
         key, body = event.key or "", event.body
         if event.kind == "order_intended":
-            found[key] = Folded(intended(event), attempted=True)
+            found[key] = OrderFold(intended(event), attempted=True)
             continue
         if key not in found:
             raise JournalBroken(f"journal row {event.seq} changes the order {key!r}, which was never intended")
@@ -125,7 +125,7 @@ def fold(events: Iterable[Event]) -> dict[str, Folded]:
         )
         # A never-sent end that comes straight after the intent is the only proof that nothing left.
         silent = before.state is _S.INTENDED and order.state in (_S.NOT_SENT, _S.WITHHELD)
-        found[key] = Folded(order, attempted=not silent)
+        found[key] = OrderFold(order, attempted=not silent)
     return found
 
 
@@ -153,7 +153,7 @@ def intended(event: Event) -> OrderRecord:
     )
 
 
-def day_of(folded: Iterable[Folded]) -> Day:
+def day_of(folded: Iterable[OrderFold]) -> Day:
     """Count the orders that left, or may have left, this machine."""
     by_symbol: dict[str, int] = {}
     for order, attempted in folded:

@@ -15,8 +15,8 @@ from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.values import ZERO, decimal_of
 from rebalancer.journal import bodies, sqlite
 from rebalancer.journal.agreement import GUARDED, check_agreement
-from rebalancer.journal.chain import ORDER_KINDS, Row, event_of, stamp
-from rebalancer.journal.orders import Folded, day_of, fold
+from rebalancer.journal.chain import ORDER_KINDS, ChainRow, event_of, stamp
+from rebalancer.journal.orders import OrderFold, day_of, fold
 from rebalancer.journal.records import DRY_RUN, CycleEnd, CycleRecord, Event, OrderRecord
 from rebalancer.journal.schema import claims, events
 
@@ -30,7 +30,7 @@ def select_events(
 ) -> tuple[Event, ...]:
     """The events that meet all conditions, oldest first unless told otherwise."""
     query = select(events).where(*conditions).order_by(_c.seq.desc() if newest_first else _c.seq)
-    return tuple(event_of(Row._make(row)) for row in connection.execute(query.limit(limit)))
+    return tuple(event_of(ChainRow._make(row)) for row in connection.execute(query.limit(limit)))
 
 
 def recall(
@@ -90,12 +90,12 @@ def start_of(connection: Connection, cycle_id: str, account_id: str | None) -> E
 # orders
 
 
-def orders_by_key(connection: Connection, keys: Select[tuple[str | None]] | Collection[str]) -> dict[str, Folded]:
+def orders_by_key(connection: Connection, keys: Select[tuple[str | None]] | Collection[str]) -> dict[str, OrderFold]:
     """The orders with these ids."""
     return fold(select_events(connection, _c.kind.in_(ORDER_KINDS), _c.key.in_(keys)))
 
 
-def orders_where(connection: Connection, *conditions: ColumnElement[bool]) -> dict[str, Folded]:
+def orders_where(connection: Connection, *conditions: ColumnElement[bool]) -> dict[str, OrderFold]:
     """The orders whose intent meets all conditions."""
     return orders_by_key(connection, select(_c.key).where(_c.kind == "order_intended", *conditions))
 

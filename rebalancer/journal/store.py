@@ -18,16 +18,16 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from rebalancer.core.codec import canonical
 from rebalancer.core.errors import JournalBroken
 from rebalancer.journal import sqlite
-from rebalancer.journal.chain import Row, checked, next_row
+from rebalancer.journal.chain import ChainRow, checked, next_row
 from rebalancer.journal.errors import broken, handle_is_lost
-from rebalancer.journal.head import HeadFile
+from rebalancer.journal.head_checkpoint import HeadCheckpoint
 from rebalancer.journal.schema import events
 
 
 class Writing:
     """One write transaction: the connection, and the end of the chain that `append` makes longer."""
 
-    def __init__(self, connection: Connection, last: Row | None) -> None:
+    def __init__(self, connection: Connection, last: ChainRow | None) -> None:
         self.connection, self.last = connection, last
 
     def append(
@@ -43,7 +43,7 @@ class Store:
     """The engine of one journal file and its witness."""
 
     def __init__(self, path: Path, engine: Engine) -> None:
-        self.path, self.engine, self.head = path, engine, HeadFile(path)
+        self.path, self.engine, self.head = path, engine, HeadCheckpoint(path)
         self._lost = ""
 
     @contextmanager
@@ -77,14 +77,14 @@ class Store:
             except OSError as error:
                 raise JournalBroken(f"{target}: the copy cannot be written: {error.strerror}") from None
 
-    def check_tail(self, connection: Connection) -> Row | None:
+    def check_tail(self, connection: Connection) -> ChainRow | None:
         """The newest row, None in an empty journal. Raises JournalBroken when the witness knows of a later one."""
-        witness = self.head.read()  # before the rows, which may only grow in between
+        checkpoint = self.head.read()  # before the rows, which may only grow in between
         found = connection.execute(select(events).order_by(events.c.seq.desc()).limit(1)).first()
-        last = None if found is None else checked(Row._make(found))
+        last = None if found is None else checked(ChainRow._make(found))
         hashes = select(events.c.hash)
         self.head.check(
-            witness,
+            checkpoint,
             last.seq if last else 0,
             lambda seq: connection.execute(hashes.where(events.c.seq == seq)).scalar(),
         )

@@ -21,14 +21,14 @@ def upgrade(store: Store, newest: str = NEWEST, migrations: Path = MIGRATIONS) -
 
     All migrations run in one transaction: a crash leaves either the old schema or the new one.
     """
-    witness = store.head.read()  # before the file, which another process may be filling
+    checkpoint = store.head.read()  # before the file, which another process may be filling
     with store.reading() as connection:
         found = version_of(connection, store.path)
     if found == newest:
         return
     if found is None:
-        if witness is not None:
-            raise store.head.behind(witness[0], 0)
+        if checkpoint is not None:
+            raise store.head.behind(checkpoint[0], 0)
     elif found > newest:
         raise JournalBroken(
             f"{store.path}: has schema {found}, this program knows {newest}\n"

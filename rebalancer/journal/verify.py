@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 from rebalancer.core.errors import JournalBroken
 from rebalancer.journal import sqlite
 from rebalancer.journal.agreement import check_pages
-from rebalancer.journal.chain import GENESIS, ORDER_KINDS, Row, event_of, stamp
+from rebalancer.journal.chain import GENESIS, ORDER_KINDS, ChainRow, event_of, stamp
 from rebalancer.journal.documents import text_of_row
 from rebalancer.journal.orders import fold
 from rebalancer.journal.records import NO_CYCLE, Event
@@ -49,7 +49,7 @@ def _events(connection: Connection) -> _Told:
     seq, row_hash = 0, GENESIS
     rows = connection.execution_options(yield_per=_BATCH).execute(select(events).order_by(events.c.seq))
     for found in rows:
-        row = Row._make(found)
+        row = ChainRow._make(found)
         if row.seq != seq + 1:
             raise JournalBroken(f"journal row {seq + 1} is missing: row {seq} is followed by {row.seq}")
         event = event_of(row)

@@ -29,12 +29,12 @@ from rebalancer.market_data.statistics import correlation_groups, true_ranges, v
 from rebalancer.ops.files import put_whole
 
 CLOSES_DAYS: Final = 260  # a year of daily closes: enough for the volatility and for the sample signals
-SHEET_SCHEMA: Final = "rebalancer.sheet/1"
+REFERENCE_SCHEMA: Final = "rebalancer.sheet/1"
 NO_CLOSES: Final = DailyCloses((), (), {})
 _log = logging.getLogger("rebalancer.world.reference")
 
 
-class Sheet(NamedTuple):
+class ReferenceSnapshot(NamedTuple):
     """One day's reference data. `asked` are all symbols that were looked for, known to the broker or not. `benchmark`
     has the closes of `reporting.benchmark` when they came and it is not among the instruments."""
 
@@ -51,25 +51,25 @@ class Reference:
     def __init__(self, broker: ReadBroker, folder: Path, sectors: Mapping[str, SectorRow], rules: Rules) -> None:
         self._broker, self._path = broker, folder / "day-sheet.json"
         self._sectors, self._rules = sectors, rules
-        self._sheet: Sheet | None = None
+        self._sheet: ReferenceSnapshot | None = None
 
     def symbols(self) -> tuple[str, ...]:
         """The symbols of the sheet at hand, without asking the broker; none when there is none."""
-        sheet = self._sheet or self._stored()
-        return () if sheet is None else tuple(i.symbol for i in sheet.instruments)
+        snapshot = self._sheet or self._stored()
+        return () if snapshot is None else tuple(i.symbol for i in snapshot.instruments)
 
-    def sheet(self, symbols: Iterable[str], now: datetime) -> Sheet:
+    def sheet(self, symbols: Iterable[str], now: datetime) -> ReferenceSnapshot:
         """The sheet for these symbols at this moment. Raises BrokerUnavailable when it has to be read and cannot."""
         wanted = {*symbols}
-        sheet = self._sheet or self._stored()
-        if sheet is None or not _serves(sheet, now) or not wanted <= {*sheet.asked}:
-            kept = {*sheet.asked} if sheet is not None and _serves(sheet, now) else set()
-            sheet = self._read(sorted(wanted | kept))
-            self._store(sheet)
-        self._sheet = sheet
-        return sheet
+        snapshot = self._sheet or self._stored()
+        if snapshot is None or not _serves(snapshot, now) or not wanted <= {*snapshot.asked}:
+            kept = {*snapshot.asked} if snapshot is not None and _serves(snapshot, now) else set()
+            snapshot = self._read(sorted(wanted | kept))
+            self._store(snapshot)
+        self._sheet = snapshot
+        return snapshot
 
-    def _read(self, symbols: Sequence[str]) -> Sheet:
+    def _read(self, symbols: Sequence[str]) -> ReferenceSnapshot:
         clock = self._broker.clock()
         known = {i.symbol: i for i in self._broker.instruments()}
         found = [known[s] for s in symbols if s in known]
@@ -80,7 +80,7 @@ class Reference:
         volatility = volatilities(closes)
         ranges = true_ranges(closes) if self._rules.position_sizing.volatility_measure == "atr" else {}
         groups = correlation_groups(closes, self._rules.risk_management.correlation_threshold)
-        return Sheet(
+        return ReferenceSnapshot(
             clock.session,
             tuple(symbols),
             tuple(self._described(i, volatility, ranges, groups) for i in found),
@@ -113,28 +113,28 @@ class Reference:
             atr=ranges.get(instrument.symbol),
         )
 
-    def _stored(self) -> Sheet | None:
+    def _stored(self) -> ReferenceSnapshot | None:
         try:
             found = read_json(read_text(self._path), str(self._path))
-            if found["schema"] != SHEET_SCHEMA or found["sectors"] != self._fingerprint():
+            if found["schema"] != REFERENCE_SCHEMA or found["sectors"] != self._fingerprint():
                 return None
             return _sheet_of(found)
         except (OSError, BadDocument, AssertionError, AttributeError, KeyError, TypeError, ValueError):
             return None  # it only saves questions: a sheet that cannot be read is read from the broker
 
-    def _store(self, sheet: Sheet) -> None:
-        closes = sheet.closes
+    def _store(self, snapshot: ReferenceSnapshot) -> None:
+        closes = snapshot.closes
         document = {
-            "schema": SHEET_SCHEMA,
+            "schema": REFERENCE_SCHEMA,
             "sectors": self._fingerprint(),
-            "session": plain(sheet.session),
-            "asked": list(sheet.asked),
-            "instruments": [plain(i) for i in sheet.instruments],
+            "session": plain(snapshot.session),
+            "asked": list(snapshot.asked),
+            "instruments": [plain(i) for i in snapshot.instruments],
             "days": [day.isoformat() for day in closes.days],
             "closes": _plain_closes(closes),
             "benchmark": {
-                "days": [day.isoformat() for day in sheet.benchmark.days],
-                "closes": _plain_closes(sheet.benchmark),
+                "days": [day.isoformat() for day in snapshot.benchmark.days],
+                "closes": _plain_closes(snapshot.benchmark),
             },
         }
         try:
@@ -173,12 +173,12 @@ def _plain_closes(closes: DailyCloses) -> dict[str, list[float | None]]:
     return {s: [None if c != c else c for c in row] for s, row in closes.closes.items()}
 
 
-def _serves(sheet: Sheet, now: datetime) -> bool:
+def _serves(snapshot: ReferenceSnapshot, now: datetime) -> bool:
     """Whether the sheet is of the trading day that `now` falls into: not before its session's day, not after it."""
-    return sheet.session.open - timedelta(hours=10) <= now < sheet.session.close
+    return snapshot.session.open - timedelta(hours=10) <= now < snapshot.session.close
 
 
-def _sheet_of(found: Mapping[str, object]) -> Sheet:
+def _sheet_of(found: Mapping[str, object]) -> ReferenceSnapshot:
     session, instruments, asked, benchmark = (
         found["session"], found["instruments"], found["asked"], found["benchmark"]
     )  # fmt: skip
@@ -186,7 +186,7 @@ def _sheet_of(found: Mapping[str, object]) -> Sheet:
     assert isinstance(instruments, list)
     assert isinstance(asked, list)
     assert isinstance(benchmark, dict)
-    return Sheet(
+    return ReferenceSnapshot(
         Session(bool(session["is_open"]), utc_of(session["open"]), utc_of(session["close"])),
         tuple(asked),
         tuple(_instrument_of(row) for row in instruments),

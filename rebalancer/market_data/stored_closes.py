@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rebalancer.core.input_file import read_text
-from rebalancer.market_data.reference import SHEET_SCHEMA
+from rebalancer.market_data.reference import REFERENCE_SCHEMA
 
 SHEET_NAME = "day-sheet.json"
 
@@ -31,19 +31,19 @@ def closes_of(folder: Path, symbol: str) -> Closes | None:
 def stored_closes(folder: Path, symbols: Iterable[str]) -> Mapping[str, Closes]:
     """The closes of those of these symbols that the sheet has; the file is read once."""
     try:
-        sheet = json.loads(read_text(folder / SHEET_NAME))
-        if sheet["schema"] != SHEET_SCHEMA:
+        snapshot = json.loads(read_text(folder / SHEET_NAME))
+        if snapshot["schema"] != REFERENCE_SCHEMA:
             return {}
     except (OSError, ValueError, KeyError, TypeError):
         return {}  # it is a copy that saves questions, and no record
-    found = ((symbol, _row(sheet, symbol)) for symbol in symbols)
+    found = ((symbol, _row(snapshot, symbol)) for symbol in symbols)
     return {symbol: closes for symbol, closes in found if closes is not None}
 
 
-def _row(sheet: Mapping[str, Any], symbol: str) -> Closes | None:
+def _row(snapshot: Mapping[str, Any], symbol: str) -> Closes | None:
     try:
-        beside = sheet.get("benchmark") or {"closes": {}}
-        part = beside if symbol in beside["closes"] else sheet
+        beside = snapshot.get("benchmark") or {"closes": {}}
+        part = beside if symbol in beside["closes"] else snapshot
         rows = zip(part["days"], part["closes"][symbol], strict=True)
         known = [(date.fromisoformat(day), float(c)) for day, c in rows if c is not None and 0 < c < math.inf]
     except (ValueError, KeyError, TypeError, AttributeError):

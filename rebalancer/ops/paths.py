@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rebalancer.core.errors import WorldError
+from rebalancer.core.errors import ExternalError
 from rebalancer.ops.disk import unwritable
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def home_directory() -> Path:
     try:
         return Path(pwd.getpwuid(os.geteuid()).pw_dir)
     except KeyError:
-        raise WorldError(f"user {os.geteuid()} has no home directory\n  hint: set HOME or STATE_DIRECTORY") from None
+        raise ExternalError(f"user {os.geteuid()} has no home directory\n  hint: set HOME or STATE_DIRECTORY") from None
 
 
 def state_directory(profile: str | None = None) -> Path:

@@ -22,7 +22,7 @@ SCHEMA: Final = "rebalancer.session/1"
 WAITING: Final = "next cycle"  # how it says that it waits for `next_at` and does nothing else
 
 
-class Told(NamedTuple):
+class SessionStatus(NamedTuple):
     """What the session says. `next_at` is the broker's time of the next slot, None when none is left today; `day` is
     the trading day in New York; `is_alive` is False when the process has ended without taking the file away."""
 
@@ -33,7 +33,7 @@ class Told(NamedTuple):
     is_alive: bool
 
 
-class SessionNote:
+class SessionStatusFile:
     """The file of one session, written whole each time."""
 
     def __init__(self, state: Path) -> None:
@@ -56,13 +56,13 @@ class SessionNote:
             self._path.unlink(missing_ok=True)
 
 
-def told_by_session(state: Path) -> Told | None:
+def session_status(state: Path) -> SessionStatus | None:
     """What the session of this state folder has said; None when there is none or it cannot be read."""
     try:
         body = json.loads(read_text(state / NAME, _SIZE_MAX))
         pid, when = int(body["pid"]), body["next_at"]
         alive = pid > 0 and _began(pid) == body["began"] and _runs(pid)
-        return Told(pid, str(body["day"]), None if when is None else utc_of(when), str(body["doing"]), alive)
+        return SessionStatus(pid, str(body["day"]), None if when is None else utc_of(when), str(body["doing"]), alive)
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

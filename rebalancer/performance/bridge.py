@@ -14,10 +14,10 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 
 from rebalancer.core.values import CENT, ZERO
-from rebalancer.performance.records import CashEvent, Fill, ShareEvent, Story
+from rebalancer.performance.records import CashEvent, Fill, OrderHistory, ShareEvent
 
 
-class Standing(NamedTuple):
+class Valuation(NamedTuple):
     """The account at one moment: its equity as the broker told it, and per symbol signed shares and their price."""
 
     equity: Decimal
@@ -40,12 +40,12 @@ class Bridge(NamedTuple):
 
 
 def bridge(
-    opening: Standing,
-    closing: Standing,
+    opening: Valuation,
+    closing: Valuation,
     fills: Iterable[Fill],
     cash: Iterable[CashEvent],
     shares: Iterable[ShareEvent],
-    stories: Mapping[str, Story] | None = None,
+    histories: Mapping[str, OrderHistory] | None = None,
 ) -> Bridge:
     """Explain the change from one standing to the next by everything that happened in between.
 
@@ -54,7 +54,7 @@ def bridge(
     """
     fills, events, shares = tuple(fills), tuple(cash), tuple(shares)
     exact = contributions(opening, closing, fills, shares)
-    slippage = -sum((slippage_of(fill, stories or {}) for fill in fills), ZERO)
+    slippage = -sum((slippage_of(fill, histories or {}) for fill in fills), ZERO)
     kinds: defaultdict[str, Decimal] = defaultdict(Decimal)
     for event in events:
         kinds["fee" if event.kind == "coin_fee" else event.kind] += event.amount
@@ -72,7 +72,7 @@ def bridge(
 
 
 def contributions(
-    opening: Standing, closing: Standing, fills: Iterable[Fill], shares: Iterable[ShareEvent]
+    opening: Valuation, closing: Valuation, fills: Iterable[Fill], shares: Iterable[ShareEvent]
 ) -> dict[str, Decimal]:
     """What every symbol won or lost by its price alone, slippage included, USD, exact."""
     found: defaultdict[str, Decimal] = defaultdict(Decimal)
@@ -88,12 +88,12 @@ def contributions(
     return dict(sorted(found.items()))
 
 
-def slippage_of(fill: Fill, stories: Mapping[str, Story]) -> Decimal:
+def slippage_of(fill: Fill, histories: Mapping[str, OrderHistory]) -> Decimal:
     """USD that a fill lost (+) or gained (-) against the decision; zero where no decision is known."""
-    story = stories.get(fill.order_id)
-    if story is None or story.decision_price is None:
+    history = histories.get(fill.order_id)
+    if history is None or history.decision_price is None:
         return ZERO
-    return fill.qty * (fill.price - story.decision_price)
+    return fill.qty * (fill.price - history.decision_price)
 
 
 def _cents(money: Decimal) -> Decimal:

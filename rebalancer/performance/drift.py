@@ -17,7 +17,7 @@ PARTS: Final = ("rounding", "band", "cap", "unfilled", "outside", "cash_flow", "
 WEIGHT_GRAIN: Final = Decimal("0.000000000001")
 
 
-class Course(NamedTuple):
+class DriftInputs(NamedTuple):
     """One symbol from its plan to now. Signed shares; USD a share; capital in USD (equity x scaling).
 
     `target_qty` is the target after rounding to lots, `held_qty` what was held when the plan was made, `planned_qty`
@@ -56,7 +56,7 @@ class Drift(NamedTuple):
         return self.now - self.target
 
 
-def drift_of(course: Course) -> Drift:
+def drift_of(course: DriftInputs) -> Drift:
     """Split the gap of one symbol.
 
     rounding: shares come in lots; band: too little to be worth a trade; cap: a limit on orders, trades or buying power

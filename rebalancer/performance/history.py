@@ -14,7 +14,7 @@ from rebalancer.performance.ratios import sharpe, volatility
 from rebalancer.performance.returns import drawdowns
 
 WINDOW: Final = 20  # trading days: about a month
-FALLS_MOST: Final = 5
+DRAWDOWNS_MOST: Final = 5
 STEPS: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1)
 BARS_MOST: Final = 16
 
@@ -27,7 +27,7 @@ class Year(NamedTuple):
     total: float
 
 
-class Fall(NamedTuple):
+class Drawdown(NamedTuple):
     """One stretch below an earlier high: its first day below, its lowest day, the day it was made good (None: not yet),
     the depth (negative) and how many days it took."""
 
@@ -38,7 +38,7 @@ class Fall(NamedTuple):
     days: int
 
 
-class Bar(NamedTuple):
+class HistogramBar(NamedTuple):
     """How many days had a return from `low` on and below `high`."""
 
     low: float
@@ -70,7 +70,7 @@ def rolling_sharpe(
     return tuple(sharpe(series[i - window : i], risk_free) if i >= window else None for i in range(1, series.size + 1))
 
 
-def worst_falls(days: Sequence[date], returns: Sequence[float], most: int = FALLS_MOST) -> tuple[Fall, ...]:
+def worst_drawdowns(days: Sequence[date], returns: Sequence[float], most: int = DRAWDOWNS_MOST) -> tuple[Drawdown, ...]:
     """The deepest stretches below an earlier high, the deepest first."""
     below = drawdowns(np.array(returns, dtype=np.float64)).tolist()
     found = []
@@ -81,18 +81,18 @@ def worst_falls(days: Sequence[date], returns: Sequence[float], most: int = FALL
         lowest = min(places, key=lambda i: below[i])
         after = places[-1] + 1
         back = days[after] if after < len(below) else None
-        found.append(Fall(days[places[0]], days[lowest], back, below[lowest], len(places)))
+        found.append(Drawdown(days[places[0]], days[lowest], back, below[lowest], len(places)))
     return tuple(sorted(found, key=lambda fall: (fall.depth, fall.first))[:most])
 
 
-def distribution(returns: Sequence[float]) -> tuple[Bar, ...]:
+def distribution(returns: Sequence[float]) -> tuple[HistogramBar, ...]:
     """Daily returns counted in equal steps, the finest of `STEPS` that needs no more than `BARS_MOST` bars."""
     if not returns:
         return ()
     low, high = min(returns), max(returns)
     step = next((s for s in STEPS if math.floor(high / s) - math.floor(low / s) < BARS_MOST), STEPS[-1])
     places = [math.floor(r / step) for r in returns]
-    return tuple(Bar(n * step, (n + 1) * step, places.count(n)) for n in range(min(places), max(places) + 1))
+    return tuple(HistogramBar(n * step, (n + 1) * step, places.count(n)) for n in range(min(places), max(places) + 1))
 
 
 def _chained(returns: Sequence[float]) -> float | None:

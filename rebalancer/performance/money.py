@@ -11,11 +11,11 @@ import numpy as np
 
 from rebalancer.core.values import ZERO
 from rebalancer.performance.fees import day_of
-from rebalancer.performance.records import DayValue, Fill, Ledger, Story
+from rebalancer.performance.records import AccountHistory, DayValue, Fill, OrderHistory
 from rebalancer.performance.shortfall import shortfall_of
 
 
-class Money(NamedTuple):
+class PeriodMoney(NamedTuple):
     """USD. `profit` is the change of equity without `flows`; `roi` the profit over the opening and all deposits.
     Dividends, interest, fees and slippage are inside the profit."""
 
@@ -35,13 +35,13 @@ class Money(NamedTuple):
 
 
 def money_of(
-    ledger: Ledger,
+    ledger: AccountHistory,
     begin: date | None,
     opening: Decimal | None,
     own: Sequence[DayValue],
     fills: Sequence[Fill],
-    stories: Sequence[Story],
-) -> Money:
+    histories: Sequence[OrderHistory],
+) -> PeriodMoney:
     """The money of the days after `begin`, None for everything. `own` are these days, `fills` and `stories` theirs."""
     cash = [event for event in ledger.cash if begin is None or day_of(event.at) > begin]
 
@@ -55,8 +55,8 @@ def money_of(
     traded = sum((abs(fill.qty) * fill.price for fill in fills), ZERO)
     mean = sum((day.equity for day in own), ZERO) / len(own) if own else ZERO
     invested = [day.exposure for day in own if day.exposure is not None]
-    lost = [shortfall_of(story).decision for story in stories]
-    return Money(
+    lost = [shortfall_of(history).decision for history in histories]
+    return PeriodMoney(
         opening=opening,
         closing=closing,
         flows=flows,

@@ -53,7 +53,7 @@ class ShareEvent(NamedTuple):
     price: Decimal = ZERO
 
 
-class Story(NamedTuple):
+class OrderHistory(NamedTuple):
     """What our journal knows of one order. Quantities are unsigned shares, prices USD a share.
 
     `decision_price` is the price that the plan was made with; `bid` and `ask` are the quote at arrival, the newest that
@@ -100,7 +100,7 @@ class DayValue(NamedTuple):
         return None if self.cash is None or self.equity <= 0 else float(1 - self.cash / self.equity)
 
 
-class Ledger(NamedTuple):
+class AccountHistory(NamedTuple):
     """Everything together. `opening` is the equity before the first of `days`, None when nobody wrote it down; it is
     of `opened_on`. `stories` are by the broker's order id. `sectors` are by symbol. `inherited` is what was held when
     the books began, as if it had been bought then at its average price."""
@@ -108,7 +108,7 @@ class Ledger(NamedTuple):
     fills: tuple[Fill, ...] = ()
     cash: tuple[CashEvent, ...] = ()
     shares: tuple[ShareEvent, ...] = ()
-    stories: Mapping[str, Story] = {}
+    stories: Mapping[str, OrderHistory] = {}
     opening: Decimal | None = None
     opened_on: date | None = None
     days: tuple[DayValue, ...] = ()

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from rebalancer.core.values import ZERO
 from rebalancer.performance.fees import NEW_YORK
-from rebalancer.performance.records import Story
+from rebalancer.performance.records import OrderHistory
 
 BP = Decimal(10_000)
 
@@ -41,7 +41,7 @@ class Shortfall(NamedTuple):
         return None if self.decision is None else self.decision + (self.missed or ZERO)
 
 
-class Quality(NamedTuple):
+class ExecutionQuality(NamedTuple):
     """Many orders together; basis points weighted by value, over the orders for which they are known."""
 
     name: str
@@ -54,11 +54,11 @@ class Quality(NamedTuple):
     seconds: float | None
 
 
-def shortfall_of(story: Story) -> Shortfall:
+def shortfall_of(history: OrderHistory) -> Shortfall:
     """What one order cost."""
-    sign = 1 if story.side == "buy" else -1
-    filled, price = story.filled_qty, story.filled_avg_price or ZERO
-    left = max(story.qty - filled, ZERO)
+    sign = 1 if history.side == "buy" else -1
+    filled, price = history.filled_qty, history.filled_avg_price or ZERO
+    left = max(history.qty - filled, ZERO)
 
     def worse(than: Decimal | None) -> Decimal | None:
         if than is None:
@@ -68,23 +68,23 @@ def shortfall_of(story: Story) -> Shortfall:
     missed = None
     if left == ZERO:
         missed = ZERO
-    elif story.end_price is not None and story.decision_price is not None:
-        missed = sign * left * (story.end_price - story.decision_price)
-    crossed = None if story.bid is None or story.ask is None else filled * (story.ask - story.bid) / 2
-    seconds = None if story.filled_at is None else max((story.filled_at - story.sent_at).total_seconds(), 0.0)
+    elif history.end_price is not None and history.decision_price is not None:
+        missed = sign * left * (history.end_price - history.decision_price)
+    crossed = None if history.bid is None or history.ask is None else filled * (history.ask - history.bid) / 2
+    seconds = None if history.filled_at is None else max((history.filled_at - history.sent_at).total_seconds(), 0.0)
     return Shortfall(
-        symbol=story.symbol,
-        hour=f"{story.sent_at.astimezone(NEW_YORK):%H}:00",
+        symbol=history.symbol,
+        hour=f"{history.sent_at.astimezone(NEW_YORK):%H}:00",
         value=filled * price,
-        decision=worse(story.decision_price),
-        arrival=worse(story.mid),
+        decision=worse(history.decision_price),
+        arrival=worse(history.mid),
         spread=crossed,
         missed=missed,
         seconds=seconds if filled else None,
     )
 
 
-def quality(shortfalls: Iterable[Shortfall], key: Callable[[Shortfall], str]) -> tuple[Quality, ...]:
+def quality(shortfalls: Iterable[Shortfall], key: Callable[[Shortfall], str]) -> tuple[ExecutionQuality, ...]:
     """Add orders up by symbol, by hour, or by anything else, in the order of the names."""
     groups: defaultdict[str, list[Shortfall]] = defaultdict(list)
     for one in shortfalls:
@@ -92,9 +92,9 @@ def quality(shortfalls: Iterable[Shortfall], key: Callable[[Shortfall], str]) ->
     return tuple(_quality(name, groups[name]) for name in sorted(groups))
 
 
-def _quality(name: str, group: Sequence[Shortfall]) -> Quality:
+def _quality(name: str, group: Sequence[Shortfall]) -> ExecutionQuality:
     times = [one.seconds for one in group if one.seconds is not None]
-    return Quality(
+    return ExecutionQuality(
         name=name,
         orders=len(group),
         value=sum((one.value for one in group), ZERO),

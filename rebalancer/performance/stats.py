@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from rebalancer.core.values import ZERO
-from rebalancer.performance.trips import Trip
+from rebalancer.performance.round_trips import RoundTrip
 
 
-class TripStats(NamedTuple):
+class RoundTripStats(NamedTuple):
     """USD unless said otherwise. A trip of exactly zero is neither won nor lost. `win_rate`: won / (won + lost).
     `profit_factor`: won dollars / lost dollars; `payoff`: average win / average loss; `expectancy`: profit a trip;
     `roi`: profit / value at entry; `slippage` only over trips whose prices are known."""
@@ -33,13 +33,13 @@ class TripStats(NamedTuple):
     held_seconds: float | None
 
 
-def trip_stats(trips: Sequence[Trip]) -> TripStats:
+def round_trip_stats(trips: Sequence[RoundTrip]) -> RoundTripStats:
     """Add up round trips."""
     profits = [trip.profit for trip in trips]
     won, lost = [p for p in profits if p > 0], [p for p in profits if p < 0]
     average_win, average_loss = _mean(won), _mean(lost)
     profit, cost = sum(profits, ZERO), sum((t.cost for t in trips), ZERO)
-    return TripStats(
+    return RoundTripStats(
         trips=len(trips),
         won=len(won),
         lost=len(lost),

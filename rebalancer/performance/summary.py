@@ -13,9 +13,9 @@ from typing import Final, Literal, NamedTuple
 
 from rebalancer.performance.benchmark import AgainstBenchmark, Benchmark, compared
 from rebalancer.performance.fees import NEW_YORK, day_of
-from rebalancer.performance.money import Money, money_of
+from rebalancer.performance.money import PeriodMoney, money_of
 from rebalancer.performance.period_ratios import Ratios, ratios_of
-from rebalancer.performance.records import DayValue, Ledger, LotMethod
+from rebalancer.performance.records import AccountHistory, DayValue, LotMethod
 from rebalancer.performance.returns import (
     Series,
     annual,
@@ -25,9 +25,9 @@ from rebalancer.performance.returns import (
     money_weighted,
     time_weighted,
 )
-from rebalancer.performance.shortfall import Quality, quality, shortfall_of
-from rebalancer.performance.stats import TripStats, trip_stats
-from rebalancer.performance.trips import Trip, trips_of
+from rebalancer.performance.round_trips import RoundTrip, trips_of
+from rebalancer.performance.shortfall import ExecutionQuality, quality, shortfall_of
+from rebalancer.performance.stats import RoundTripStats, round_trip_stats
 
 PERFORMANCE_SCHEMA: Final = "rebalancer.performance/1"
 GROUPS: Final = ("symbol", "sector", "source", "asset_class", "regime", "reason", "hour")
@@ -35,7 +35,7 @@ GROUPS: Final = ("symbol", "sector", "source", "asset_class", "regime", "reason"
 
 # The same figures for every symbol, sector, source, asset class, regime and hour.
 
-KEYS: Final[Mapping[str, Callable[[Trip], str]]] = {
+KEYS: Final[Mapping[str, Callable[[RoundTrip], str]]] = {
     "symbol": lambda trip: trip.symbol,
     "sector": lambda trip: trip.sector,
     "source": lambda trip: trip.source,
@@ -47,7 +47,7 @@ KEYS: Final[Mapping[str, Callable[[Trip], str]]] = {
 }
 
 
-class Course(NamedTuple):
+class EquityCurve(NamedTuple):
     """The account day by day: `growth` of one dollar and the `drawdown` below its high, both after the day."""
 
     days: tuple[date, ...]
@@ -64,24 +64,24 @@ class Summary(NamedTuple):
     last: date | None
     lot_method: LotMethod
     risk_free_rate: float
-    money: Money
+    money: PeriodMoney
     time_weighted: float | None
     money_weighted: float | None
     annual_time_weighted: float | None
     annual_money_weighted: float | None
     ratios: Ratios
-    trips: TripStats
-    groups: Mapping[str, Mapping[str, TripStats]]
-    by_symbol: tuple[Quality, ...]
-    by_hour: tuple[Quality, ...]
+    trips: RoundTripStats
+    groups: Mapping[str, Mapping[str, RoundTripStats]]
+    by_symbol: tuple[ExecutionQuality, ...]
+    by_hour: tuple[ExecutionQuality, ...]
     benchmark_name: str
     benchmark: AgainstBenchmark | None
-    course: Course
+    course: EquityCurve
     schema: Literal["rebalancer.performance/1"] = PERFORMANCE_SCHEMA
 
 
 def summary_of(
-    ledger: Ledger,
+    ledger: AccountHistory,
     method: LotMethod,
     *,
     risk_free_rate: float = 0.0,
@@ -95,23 +95,23 @@ def summary_of(
     returns = daily_returns(opening, own)
     trips = [t for t in trips_of(ledger, method, benchmark) if begin is None or day_of(t.closed_at) > begin]
     fills = [f for f in ledger.fills if begin is None or day_of(f.at) > begin]
-    stories = [s for s in ledger.stories.values() if begin is None or day_of(s.sent_at) > begin]
+    histories = [s for s in ledger.stories.values() if begin is None or day_of(s.sent_at) > begin]
     weighted, rate = time_weighted(returns), None
     if opening is not None and opened_on is not None and own:
         rate = money_weighted(opening, opened_on, own)
-    told = [shortfall_of(story) for story in stories if story.decision_price is not None]
+    told = [shortfall_of(history) for history in histories if history.decision_price is not None]
     return Summary(
         first=opened_on,
         last=last,
         lot_method=method,
         risk_free_rate=risk_free_rate,
-        money=money_of(ledger, begin, opening, own, fills, stories),
+        money=money_of(ledger, begin, opening, own, fills, histories),
         time_weighted=weighted,
         money_weighted=rate,
         annual_time_weighted=None if opened_on is None or last is None else annual(weighted, opened_on, last),
         annual_money_weighted=None if opened_on is None or last is None else annual(rate, opened_on, last),
         ratios=ratios_of(returns, risk_free_rate),
-        trips=trip_stats(trips),
+        trips=round_trip_stats(trips),
         groups={name: grouped(trips, name) for name in GROUPS},
         by_symbol=quality(told, lambda one: one.symbol),
         by_hour=quality(told, lambda one: one.hour),
@@ -121,7 +121,7 @@ def summary_of(
     )
 
 
-def _window(ledger: Ledger, begin: date | None) -> tuple[Decimal | None, date | None, Sequence[DayValue]]:
+def _window(ledger: AccountHistory, begin: date | None) -> tuple[Decimal | None, date | None, Sequence[DayValue]]:
     """The equity that the period begins with, its day, and the days after it."""
     if begin is None:
         return ledger.opening, ledger.opened_on, ledger.days
@@ -132,8 +132,8 @@ def _window(ledger: Ledger, begin: date | None) -> tuple[Decimal | None, date | 
     return ledger.opening, ledger.opened_on, own
 
 
-def _course(own: Sequence[DayValue], returns: Series) -> Course:
-    return Course(
+def _course(own: Sequence[DayValue], returns: Series) -> EquityCurve:
+    return EquityCurve(
         tuple(day.day for day in own),
         tuple(returns.tolist()),
         tuple(growth(returns)[1:].tolist()),
@@ -141,9 +141,9 @@ def _course(own: Sequence[DayValue], returns: Series) -> Course:
     )
 
 
-def grouped(trips: Sequence[Trip], name: str) -> dict[str, TripStats]:
+def grouped(trips: Sequence[RoundTrip], name: str) -> dict[str, RoundTripStats]:
     """The figures of every group of one kind (see `KEYS`), by its name. Every trip is in exactly one."""
-    groups: defaultdict[str, list[Trip]] = defaultdict(list)
+    groups: defaultdict[str, list[RoundTrip]] = defaultdict(list)
     for trip in trips:
         groups[KEYS[name](trip)].append(trip)
-    return {group: trip_stats(groups[group]) for group in sorted(groups)}
+    return {group: round_trip_stats(groups[group]) for group in sorted(groups)}

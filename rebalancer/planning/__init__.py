@@ -27,23 +27,23 @@ from rebalancer.core.facts import Snapshot, coins
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, decimal_near, text_of
-from rebalancer.planning.admit import Admitted, Prices, admit, usable_prices
-from rebalancer.planning.aim import Aim, Aims, aim
-from rebalancer.planning.bar import Bar
+from rebalancer.planning.build_order import build_order
+from rebalancer.planning.compute_trades import TradeProposal, compute_trades
 from rebalancer.planning.constrain import constrain, constrained_text
-from rebalancer.planning.diff import Move, diff
-from rebalancer.planning.draft import draft
-from rebalancer.planning.fund import Budget, Purse, Turnover, fund
-from rebalancer.planning.judge import Judgement, judge
-from rebalancer.planning.leave import leave
-from rebalancer.planning.measure import measure
-from rebalancer.planning.night import night
-from rebalancer.planning.phase import Denial, Trade, phase
+from rebalancer.planning.construct_targets import ProposedTarget, ProposedTargets, construct_targets
+from rebalancer.planning.entry_restrictions import EntryRestriction
+from rebalancer.planning.fit_to_buying_power import Budget, BuyingPower, Turnover, fit_to_buying_power
+from rebalancer.planning.headroom import Headroom
+from rebalancer.planning.limit_usage import limit_usage
+from rebalancer.planning.liquidation import decide_liquidation
+from rebalancer.planning.overrides import apply_overrides
+from rebalancer.planning.phase import Denial, Trade, assign_phases
 from rebalancer.planning.pricing import above_value
-from rebalancer.planning.reconcile import Book, reconcile
-from rebalancer.planning.room import Room
-from rebalancer.planning.select import select
-from rebalancer.planning.settle import Ending, first_verdicts
+from rebalancer.planning.reconcile import ReconciledBook, reconcile
+from rebalancer.planning.trading_halt import HaltDecision, check_trading_halt
+from rebalancer.planning.trading_hours import within_trading_hours
+from rebalancer.planning.validate_signals import Prices, ValidSignals, usable_prices, validate_signals
+from rebalancer.planning.verdicts import SymbolOutcome, first_verdicts
 
 __all__ = ["plan", "sentence"]
 
@@ -52,117 +52,123 @@ UNTRADED: Final = frozenset({Outcome.DENIED_RESTRICTED, Outcome.REJECTED_NO_PRIC
 
 def plan(snapshot: Snapshot, rules: Rules) -> Plan:
     """Decide the whole cycle. Pure and total: every input gives a plan, whose outcome says when there is none."""
-    snapshot = night(snapshot, rules)
+    snapshot = within_trading_hours(snapshot, rules)
     book = reconcile(snapshot, rules)
     prices = usable_prices(snapshot, rules.quotes)
-    admitted = admit(snapshot, prices, rules)
+    valid_signals = validate_signals(snapshot, prices, rules)
     staked = snapshot.account.equity - rules.selection.withdraw
     capital = staked * decimal_near(rules.position_sizing.capital_scaling)
-    judgement = _doubts(judge(snapshot, rules), snapshot, book, prices, capital, rules)
-    if judgement.stop:
-        return _stopped(snapshot, book, admitted, judgement, capital)
+    halt = _doubts(check_trading_halt(snapshot, rules), snapshot, book, prices, capital, rules)
+    if halt.stop:
+        return _stopped(snapshot, book, valid_signals, halt, capital)
 
     instruments = {i.symbol: i for i in snapshot.instruments}
-    judgement = leave(judgement, snapshot, book.held, prices.value, rules)
-    leaving = Bar(judgement.denied, judgement.because) if judgement.leave and judgement.denied is not None else None
-    aims = aim(snapshot, book, prices, admitted, capital, rules, leaving)
-    moves = diff(aims.targets, book, prices, instruments, capital, rules)
-    if not judgement.leave:
-        moves = select(moves, rules.selection)
-    room = opening_room(snapshot, book, prices, aims, capital)
-    before = room.used()
-    phases = phase(moves, book.available, room, rules)
+    halt = decide_liquidation(halt, snapshot, book.held, prices.value, rules)
+    liquidation = EntryRestriction(halt.denied, halt.because) if halt.leave and halt.denied is not None else None
+    proposed = construct_targets(snapshot, book, prices, valid_signals, capital, rules, liquidation)
+    proposals = compute_trades(proposed.targets, book, prices, instruments, capital, rules)
+    if not halt.leave:
+        proposals = apply_overrides(proposals, rules.selection)
+    headroom = opening_headroom(snapshot, book, prices, proposed, capital)
+    before = headroom.used()
+    phases = assign_phases(proposals, book.available, headroom, rules)
     denied: dict[str, Denial] = dict(phases.denied)
     budget = Budget(snapshot.day, rules)
     reductions = _allowed(phases.reduce, budget, denied)
-    after_reduce = room.copy_with((t.symbol, t.qty) for t in reductions)
+    after_reduce = headroom.copy_with((t.symbol, t.qty) for t in reductions)
     # What cannot be closed is not opened on the other side either.
     increases: Sequence[Trade] = [t for t in phases.increase if t.symbol not in denied]
-    if judgement.denied is not None:
-        denied |= {t.symbol: Denial(judgement.denied, judgement.because) for t in increases}
+    if halt.denied is not None:
+        denied |= {t.symbol: Denial(halt.denied, halt.because) for t in increases}
         increases = []
     released = _released(reductions)
     power, cash = snapshot.account.buying_power + released, snapshot.account.cash + released
-    purse = Purse(power, cash, coins(snapshot.instruments), rules)
+    buying_power = BuyingPower(power, cash, coins(snapshot.instruments), rules)
     turnover = Turnover(reductions, capital, rules.selection)
-    funded = fund(increases, prices.ask, after_reduce, purse, budget, turnover, rules)
+    funded = fit_to_buying_power(increases, prices.ask, after_reduce, buying_power, budget, turnover, rules)
     denied |= funded.denied
 
     orders = tuple(
-        draft(trade, snapshot.account.id, snapshot.cycle_id, instruments[trade.symbol], prices, rules, leads=place == 0)
+        build_order(
+            trade, snapshot.account.id, snapshot.cycle_id, instruments[trade.symbol], prices, rules, leads=place == 0
+        )
         for trades in (reductions, funded.trades)
         for place, trade in enumerate(trades)
     )
     cut = {d.cap for d in denied.values()} | {t.cap for t in funded.trades}
-    endings = _endings(moves, orders, denied, book, aims)
-    verdicts, unsignalled = first_verdicts(snapshot.signals, admitted, endings, book.held)
-    kept_back = constrain(moves, denied)
-    outcome, because = _outcome(judgement, orders, kept_back, endings)
+    endings = _endings(proposals, orders, denied, book, proposed)
+    verdicts, unsignalled = first_verdicts(snapshot.signals, valid_signals, endings, book.held)
+    kept_back = constrain(proposals, denied)
+    outcome, because = _outcome(halt, orders, kept_back, endings)
     return Plan(
         cycle_id=snapshot.cycle_id,
         outcome=outcome,
         because=because,
         capital=capital,
-        targets=tuple(_target(a, m) for a, m in zip(aims.targets, moves, strict=True)),
+        targets=tuple(_target(a, m) for a, m in zip(proposed.targets, proposals, strict=True)),
         orders=orders,
         verdicts=verdicts,
         unsignalled=unsignalled,
-        limits=measure(snapshot, aims, before, after_reduce.used(), capital, orders, denied, cut, rules),
+        limits=limit_usage(snapshot, proposed, before, after_reduce.used(), capital, orders, denied, cut, rules),
         frozen={symbol: f"{why.outcome}: {why.because}" for symbol, why in book.frozen.items()},
         constrained=kept_back,
     )
 
 
-def opening_room(snapshot: Snapshot, book: Book, prices: Prices, aims: Aims, capital: Decimal) -> Room:
+def opening_headroom(
+    snapshot: Snapshot, book: ReconciledBook, prices: Prices, proposed: ProposedTargets, capital: Decimal
+) -> Headroom:
     """The room under every cap as the cycle finds it, with the worst case of all open orders counted."""
-    own = {a.symbol: a.own_cap for a in aims.targets}
+    own = {a.symbol: a.own_cap for a in proposed.targets}
     above = above_value(snapshot.open_orders, book.worst_case, prices.value)
-    return Room(book.worst_case, prices.value, own, aims.groups, capital, above)
+    return Headroom(book.worst_case, prices.value, own, proposed.groups, capital, above)
 
 
 def _doubts(
-    judged: Judgement, snapshot: Snapshot, book: Book, prices: Prices, capital: Decimal, rules: Rules
-) -> Judgement:
+    halt: HaltDecision, snapshot: Snapshot, book: ReconciledBook, prices: Prices, capital: Decimal, rules: Rules
+) -> HaltDecision:
     """Halt when too many names have no usable price or too much of the book cannot be trusted."""
-    if judged.stop:
-        return judged
+    if halt.stop:
+        return halt
     known = {i.symbol for i in snapshot.instruments}
     dark = {i.symbol for i in snapshot.instruments if not i.tradable}  # what cannot trade needs no price to trade at
     wanted = ({s.symbol for s in snapshot.signals if s.symbol in known} | set(book.held)) - dark
     missing = [symbol for symbol in wanted if symbol not in prices.usable]
     if wanted and len(missing) > rules.quotes.max_unusable_fraction * len(wanted):
         said = f"{len(missing)} of {len(wanted)} names have no usable price"
-        return Judgement(CycleOutcome.HALTED_STALE_QUOTES, said, stop=True)
+        return HaltDecision(CycleOutcome.HALTED_STALE_QUOTES, said, stop=True)
     doubtful = sum((_doubtful(symbol, snapshot, book, prices) for symbol in book.unexplained), ZERO)
     limit = decimal_near(rules.risk_management.max_frozen_exposure) * capital
     if doubtful > limit:
         said = f"${doubtful:,.0f} of positions do not match the books; the limit is ${limit:,.0f}"
-        return Judgement(CycleOutcome.HALTED_UNRECONCILED, said, stop=True)
+        return HaltDecision(CycleOutcome.HALTED_UNRECONCILED, said, stop=True)
     unvalued = [symbol for symbol, qty in book.worst_case.items() if qty != 0 and symbol not in prices.value]
-    if unvalued and judged.denied is None:
-        return Judgement(
+    if unvalued and halt.denied is None:
+        return HaltDecision(
             None, f"no price at all for {', '.join(unvalued)}: no cap is known to hold", False, Outcome.DENIED_CAP
         )
-    return judged
+    return halt
 
 
-def _doubtful(symbol: str, snapshot: Snapshot, book: Book, prices: Prices) -> Decimal:
+def _doubtful(symbol: str, snapshot: Snapshot, book: ReconciledBook, prices: Prices) -> Decimal:
     """The USD in doubt: the larger of what is read and what was expected, at the last known price."""
     expected = (snapshot.expected_positions or {}).get(symbol, ZERO)
     shares = max(abs(book.held.get(symbol, ZERO)), abs(expected))
     return shares * prices.value.get(symbol, ZERO)
 
 
-def _stopped(snapshot: Snapshot, book: Book, admitted: Admitted, judgement: Judgement, capital: Decimal) -> Plan:
-    assert judgement.outcome is not None
-    ending = Ending(Outcome.NOT_SENT, judgement.because)
+def _stopped(
+    snapshot: Snapshot, book: ReconciledBook, valid_signals: ValidSignals, halt: HaltDecision, capital: Decimal
+) -> Plan:
+    assert halt.outcome is not None
+    ending = SymbolOutcome(Outcome.NOT_SENT, halt.because)
     verdicts, unsignalled = first_verdicts(
-        snapshot.signals, admitted, dict.fromkeys({*admitted.signals, *book.held}, ending), book.held
+        snapshot.signals, valid_signals, dict.fromkeys({*valid_signals.signals, *book.held}, ending), book.held
     )
     return Plan(
         cycle_id=snapshot.cycle_id,
-        outcome=judgement.outcome,
-        because=judgement.because,
+        outcome=halt.outcome,
+        because=halt.because,
         capital=capital,
         targets=(),
         orders=(),
@@ -191,24 +197,30 @@ def _released(reductions: Sequence[Trade]) -> Decimal:
 
 
 def _endings(
-    moves: Sequence[Move], orders: Sequence[Order], denied: Mapping[str, Denial], book: Book, aims: Aims
-) -> dict[str, Ending]:
+    proposals: Sequence[TradeProposal],
+    orders: Sequence[Order],
+    denied: Mapping[str, Denial],
+    book: ReconciledBook,
+    proposed: ProposedTargets,
+) -> dict[str, SymbolOutcome]:
     """How each symbol ends in the plan: its orders come before what was denied, that before what was held."""
-    endings = {m.symbol: Ending(m.hold, m.because) for m in moves if m.hold is not None}
-    endings |= {symbol: Ending(d.outcome, d.because) for symbol, d in denied.items()}
+    endings = {m.symbol: SymbolOutcome(m.hold, m.because) for m in proposals if m.hold is not None}
+    endings |= {symbol: SymbolOutcome(d.outcome, d.because) for symbol, d in denied.items()}
     planned: dict[str, str] = {}
     for order in orders:
         said = f"{order.because}; {text_of(order.qty)} shares to {order.side}"
         planned[order.symbol] = f"{planned[order.symbol]}; {said}" if order.symbol in planned else said
     for symbol, said in planned.items():
-        endings[symbol] = Ending(Outcome.PLANNED, f"{said}; {denied[symbol].because}" if symbol in denied else said)
-    for symbol in aims.fixed:
-        endings[symbol] = Ending(Outcome.REJECTED_NO_PRICE, "held, but it cannot be traded or priced now")
-    endings |= {symbol: Ending(f.outcome, f.because) for symbol, f in book.frozen.items()}
+        endings[symbol] = SymbolOutcome(
+            Outcome.PLANNED, f"{said}; {denied[symbol].because}" if symbol in denied else said
+        )
+    for symbol in proposed.fixed:
+        endings[symbol] = SymbolOutcome(Outcome.REJECTED_NO_PRICE, "held, but it cannot be traded or priced now")
+    endings |= {symbol: SymbolOutcome(f.outcome, f.because) for symbol, f in book.frozen.items()}
     return endings
 
 
-def _target(a: Aim, m: Move) -> Target:
+def _target(a: ProposedTarget, m: TradeProposal) -> Target:
     return Target(
         symbol=a.symbol,
         raw_weight=a.raw,
@@ -232,12 +244,12 @@ def _target(a: Aim, m: Move) -> Target:
 
 
 def _outcome(
-    judgement: Judgement, orders: Sequence[Order], kept_back: Constrained | None, endings: Mapping[str, Ending]
+    halt: HaltDecision, orders: Sequence[Order], kept_back: Constrained | None, endings: Mapping[str, SymbolOutcome]
 ) -> tuple[CycleOutcome, str]:
     """How the plan comes out, and why. Positions match what the rules want only if no limit denies a trade to them."""
-    if judgement.outcome is not None:
-        return judgement.outcome, judgement.because
-    said = [judgement.because] if judgement.leave else []
+    if halt.outcome is not None:
+        return halt.outcome, halt.because
+    said = [halt.because] if halt.leave else []
     if orders or kept_back is None:
         said.append(sentence(orders) if orders else _match(endings))
     if kept_back is not None:
@@ -247,7 +259,7 @@ def _outcome(
     return CycleOutcome.HOLDING if kept_back is None else CycleOutcome.CONSTRAINED, "; ".join(said)
 
 
-def _match(endings: Mapping[str, Ending]) -> str:
+def _match(endings: Mapping[str, SymbolOutcome]) -> str:
     """What is not traded for want of trust or of leave may differ from its target, and is named."""
     apart = sorted({e.outcome for e in endings.values() if e.outcome.startswith("FROZEN_") or e.outcome in UNTRADED})
     return "positions match their targets" + (f" but for {', '.join(apart)}" if apart else "")

@@ -13,21 +13,23 @@ from typing import Final
 from rebalancer.core.decisions import Constrained, Plan
 from rebalancer.core.outcomes import CONSTRAINING, Outcome
 from rebalancer.core.values import decimal_near
-from rebalancer.planning.diff import Move
+from rebalancer.planning.compute_trades import TradeProposal
 from rebalancer.planning.phase import Denial
-from rebalancer.planning.settle import OrderEnd
+from rebalancer.planning.verdicts import OrderEnd
 
 PLACES: Final = Decimal("0.0001")  # a hundredth of a percentage point of capital
 
 Denied = tuple[float, str, Outcome]
 
 
-def constrain(moves: Sequence[Move], denied: Mapping[str, Denial]) -> Constrained | None:
+def constrain(proposals: Sequence[TradeProposal], denied: Mapping[str, Denial]) -> Constrained | None:
     """The trades beyond their band that a limit on sending denies; None when there is none."""
     return _sum_up(
-        (abs(move.drift), move.symbol, denied[move.symbol].outcome)
-        for move in moves
-        if move.symbol in denied and denied[move.symbol].outcome in CONSTRAINING and abs(move.drift) > move.band
+        (abs(proposal.drift), proposal.symbol, denied[proposal.symbol].outcome)
+        for proposal in proposals
+        if proposal.symbol in denied
+        and denied[proposal.symbol].outcome in CONSTRAINING
+        and abs(proposal.drift) > proposal.band
     )
 
 

@@ -18,27 +18,27 @@ from typing import Final
 from rebalancer.core.facts import AssetClass, Snapshot
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Rules
-from rebalancer.planning.admit import Admitted
-from rebalancer.planning.bar import Bar
+from rebalancer.planning.entry_restrictions import EntryRestriction
+from rebalancer.planning.validate_signals import ValidSignals
 
 COIN_SESSION: Final = timedelta(hours=24)
 
 
-def cool_off(snapshot: Snapshot, admitted: Admitted, rules: Rules) -> Mapping[str, Bar]:
+def cool_off(snapshot: Snapshot, valid_signals: ValidSignals, rules: Rules) -> Mapping[str, EntryRestriction]:
     """Why nothing may be opened, for every symbol that is cooling off."""
     classes: dict[str, AssetClass] = {i.symbol: i.asset_class for i in snapshot.instruments}
     stops = snapshot.stop_exits
     if stops is None:
         stops = {s: at for s, at in snapshot.stopped_out.items() if s not in snapshot.closed_by_kill}
-    found: dict[str, Bar] = {}
+    found: dict[str, EntryRestriction] = {}
     for symbol, at in sorted(stops.items()):
-        newer = any(signal.issued_at > at for signal in admitted.signals.get(symbol, ()))
+        newer = any(signal.issued_at > at for signal in valid_signals.signals.get(symbol, ()))
         if newer and rules.protection.cool_off_lifted_by_newer_signal:
             continue
         ends = _still(at, classes.get(symbol, "us_equity"), snapshot, rules)
         if ends is not None:
             said = f"a stop closed it at {at:%H:%M:%S} UTC; nothing is opened {ends} (protection.cool_off)"
-            found[symbol] = Bar(Outcome.DENIED_COOL_OFF, said)
+            found[symbol] = EntryRestriction(Outcome.DENIED_COOL_OFF, said)
     return found
 
 

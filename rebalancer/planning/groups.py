@@ -13,7 +13,7 @@ import numpy as np
 
 from rebalancer.core.facts import Instrument
 from rebalancer.core.rules import Rules
-from rebalancer.planning.cap import Family, Floats
+from rebalancer.planning.cap_weights import Family, Floats
 
 UNKNOWN = "unknown"
 

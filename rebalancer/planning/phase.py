@@ -15,9 +15,9 @@ from rebalancer.core.decisions import Phase
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, shares_away_from_zero, shares_toward_zero, text_of
-from rebalancer.planning.diff import Move
-from rebalancer.planning.lots import largest_trade, most_closed, most_shares
-from rebalancer.planning.room import Room
+from rebalancer.planning.compute_trades import TradeProposal
+from rebalancer.planning.headroom import Headroom
+from rebalancer.planning.lot_sizes import largest_trade, most_closed, most_shares
 
 
 class Trade(NamedTuple):
@@ -56,63 +56,71 @@ class Phases(NamedTuple):
     denied: Mapping[str, Denial]
 
 
-def phase(moves: Sequence[Move], available: Mapping[str, Decimal], room: Room, rules: Rules) -> Phases:
+def assign_phases(
+    proposals: Sequence[TradeProposal], available: Mapping[str, Decimal], headroom: Headroom, rules: Rules
+) -> Phases:
     """Order the trades of all moves. Reductions are limited to the shares that no other order holds; a limit of size
     only spreads them over cycles."""
     reduce: list[Trade] = []
     increase: list[Trade] = []
     denied: dict[str, Denial] = {}
     largest, smallest = largest_trade(rules), rules.position_sizing.min_trade_size
-    for move in moves:
-        if move.hold is not None:
+    for proposal in proposals:
+        if proposal.hold is not None:
             continue
-        closing = _closing(move, move.reduce, available, rules)
-        if move.reduce != 0:
+        closing = _closing(proposal, proposal.reduce, available, rules)
+        if proposal.reduce != 0:
             if closing != 0:
-                reduce.append(_trade(move, "reduce", closing, move.because + _cut_text(move.reduce, closing)))
+                reduce.append(
+                    _trade(proposal, "reduce", closing, proposal.because + _cut_text(proposal.reduce, closing))
+                )
             else:
-                denied[move.symbol] = Denial(Outcome.DENIED_NOT_AVAILABLE, "other orders hold all of its shares")
-        if move.increase != 0 and closing == move.reduce:
-            opening = move.increase
-            if abs(opening) * _cost(move) > largest:
-                opening = _clip(opening, most_shares(_cost(move), move.lot, largest))
-            if abs(opening) * move.paid >= smallest:
-                increase.append(_trade(move, "increase", opening, move.because + _cut_text(move.increase, opening)))
+                denied[proposal.symbol] = Denial(Outcome.DENIED_NOT_AVAILABLE, "other orders hold all of its shares")
+        if proposal.increase != 0 and closing == proposal.reduce:
+            opening = proposal.increase
+            if abs(opening) * _cost(proposal) > largest:
+                opening = _clip(opening, most_shares(_cost(proposal), proposal.lot, largest))
+            if abs(opening) * proposal.paid >= smallest:
+                increase.append(
+                    _trade(proposal, "increase", opening, proposal.because + _cut_text(proposal.increase, opening))
+                )
             else:
-                denied[move.symbol] = _too_dear(move, rules)
-    relief = _relief(moves, available, room.copy_with((t.symbol, t.qty) for t in reduce), rules)
+                denied[proposal.symbol] = _too_dear(proposal, rules)
+    relief = _relief(proposals, available, headroom.copy_with((t.symbol, t.qty) for t in reduce), rules)
     return Phases(tuple(sorted([*reduce, *relief], key=_priority)), tuple(sorted(increase, key=_priority)), denied)
 
 
-def _relief(moves: Sequence[Move], available: Mapping[str, Decimal], room: Room, rules: Rules) -> list[Trade]:
+def _relief(
+    proposals: Sequence[TradeProposal], available: Mapping[str, Decimal], headroom: Headroom, rules: Rules
+) -> list[Trade]:
     """Reductions held back by band or minimum that a cap needs all the same; each at least the minimum trade. What may
     not be opened, for whatever reason, may still be reduced; what is frozen, or has an order of ours on the other side,
     may not."""
     found: list[Trade] = []
     candidates = [
         m
-        for m in moves
+        for m in proposals
         if m.reduce != 0 and m.hold is not None and not m.hold.startswith("FROZEN_") and m.pending * m.reduce >= 0
     ]
-    for move in sorted(candidates, key=lambda m: (-abs(m.drift), m.symbol)):
-        if not room.exceeded(move.symbol):
+    for proposal in sorted(candidates, key=lambda m: (-abs(m.drift), m.symbol)):
+        if not headroom.exceeded(proposal.symbol):
             continue
-        least = shares_away_from_zero(rules.position_sizing.min_trade_size / move.paid, move.lot)
-        asked = min(max(abs(move.reduce), least), abs(move.held))
-        qty = _closing(move, asked.copy_sign(move.reduce), available, rules)
-        if abs(qty) * move.paid < rules.position_sizing.min_trade_size:
+        least = shares_away_from_zero(rules.position_sizing.min_trade_size / proposal.paid, proposal.lot)
+        asked = min(max(abs(proposal.reduce), least), abs(proposal.held))
+        qty = _closing(proposal, asked.copy_sign(proposal.reduce), available, rules)
+        if abs(qty) * proposal.paid < rules.position_sizing.min_trade_size:
             continue
-        room.trade(move.symbol, qty)
-        found.append(_trade(move, "reduce", qty, "a cap is exceeded: reduced although the drift is small"))
+        headroom.trade(proposal.symbol, qty)
+        found.append(_trade(proposal, "reduce", qty, "a cap is exceeded: reduced although the drift is small"))
     return found
 
 
-def _trade(move: Move, name: Phase, qty: Decimal, because: str) -> Trade:
-    return Trade(move.symbol, name, qty, move.price, move.paid, move.lot, abs(move.drift), because)
+def _trade(proposal: TradeProposal, name: Phase, qty: Decimal, because: str) -> Trade:
+    return Trade(proposal.symbol, name, qty, proposal.price, proposal.paid, proposal.lot, abs(proposal.drift), because)
 
 
-def _cost(move: Move) -> Decimal:
-    return max(move.price, move.paid)
+def _cost(proposal: TradeProposal) -> Decimal:
+    return max(proposal.price, proposal.paid)
 
 
 def _priority(trade: Trade) -> tuple[float, str]:
@@ -123,24 +131,24 @@ def _clip(qty: Decimal, most: Decimal) -> Decimal:
     return max(min(qty, most), -most)
 
 
-def _closing(move: Move, asked: Decimal, available: Mapping[str, Decimal], rules: Rules) -> Decimal:
+def _closing(proposal: TradeProposal, asked: Decimal, available: Mapping[str, Decimal], rules: Rules) -> Decimal:
     """What of these signed shares goes now: one part at least, else as many whole lots as the largest trade allows. All
     that the move asks for is whole lots already, or the rest beside them."""
-    free = abs(available.get(move.symbol, ZERO))
-    clipped = _clip(asked, min(most_closed(_cost(move), move.part, rules), free))
-    if move.closing_lot is None or clipped == move.reduce:
+    free = abs(available.get(proposal.symbol, ZERO))
+    clipped = _clip(asked, min(most_closed(_cost(proposal), proposal.part, rules), free))
+    if proposal.closing_lot is None or clipped == proposal.reduce:
         return clipped
-    return shares_toward_zero(clipped, move.closing_lot)
+    return shares_toward_zero(clipped, proposal.closing_lot)
 
 
 def _cut_text(asked: Decimal, kept: Decimal) -> str:
     return "" if kept == asked else f"; {text_of(abs(kept))} of {text_of(abs(asked))} shares now, the rest later"
 
 
-def _too_dear(move: Move, rules: Rules) -> Denial:
+def _too_dear(proposal: TradeProposal, rules: Rules) -> Denial:
     most = largest_trade(rules)
     return Denial(
         Outcome.DENIED_ORDER_VALUE,
-        f"no whole number of lots at ${_cost(move):,.2f} is between the smallest trade of "
+        f"no whole number of lots at ${_cost(proposal):,.2f} is between the smallest trade of "
         f"${rules.position_sizing.min_trade_size:,.2f} and the largest of ${most:,.2f}",
     )

@@ -13,7 +13,7 @@ from typing import Final
 from rebalancer.core.facts import Instrument, OpenOrder
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import CENT, ZERO, Side, decimal_near, price_to_tick_for
-from rebalancer.planning.admit import Prices
+from rebalancer.planning.validate_signals import Prices
 
 BASIS_POINTS: Final = Decimal(10_000)
 PENNY_TICK: Final = Decimal("0.0001")  # Alpaca: four decimals below one dollar, two from there on

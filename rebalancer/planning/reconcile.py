@@ -22,7 +22,7 @@ from rebalancer.core.values import ZERO, text_of
 COIN_FEE_MOST: Final = Decimal("0.003")  # crypto fees are taken from the coins received: 0.25 % and rounding
 
 
-class Finding(NamedTuple):
+class PositionFinding(NamedTuple):
     """One difference between the books and the broker. `kind`: late_fill, external_trade, corporate_action, adopted
     or unexplained; `qty` is the signed change in shares."""
 
@@ -39,7 +39,7 @@ class Frozen(NamedTuple):
     because: str
 
 
-class Book(NamedTuple):
+class ReconciledBook(NamedTuple):
     """The positions to plan from. All quantities are signed shares.
 
     `pending` is what our own working orders will still do; `worst_case` is the largest position in magnitude that all
@@ -51,11 +51,11 @@ class Book(NamedTuple):
     pending: Mapping[str, Decimal]
     worst_case: Mapping[str, Decimal]
     frozen: Mapping[str, Frozen]
-    findings: tuple[Finding, ...]
+    findings: tuple[PositionFinding, ...]
     unexplained: Mapping[str, Decimal]
 
 
-def reconcile(snapshot: Snapshot, rules: Rules) -> Book:
+def reconcile(snapshot: Snapshot, rules: Rules) -> ReconciledBook:
     """Build the book of trusted positions. Raises nothing: doubt becomes a frozen symbol."""
     del rules  # how much may be frozen is judged where prices are known
     held = {p.symbol: p.qty for p in snapshot.positions if p.qty != 0}
@@ -93,7 +93,7 @@ def reconcile(snapshot: Snapshot, rules: Rules) -> Book:
             f"orders of ours still buy {text_of(buys)} and sell {text_of(sells)}: nothing is sent until one side ends"
         )
         frozen.setdefault(symbol, Frozen(Outcome.FROZEN_OPEN_ORDER, said))
-    return Book(
+    return ReconciledBook(
         held=held,
         available=available,
         pending={symbol: qty for symbol, qty in pending.items() if qty != 0},
@@ -128,21 +128,24 @@ def differences(snapshot: Snapshot) -> Mapping[str, Decimal]:
     return {symbol: held.get(symbol, ZERO) - was for symbol, was in unexplained.items()}
 
 
-def _differences(snapshot: Snapshot, held: Mapping[str, Decimal]) -> tuple[tuple[Finding, ...], Mapping[str, Decimal]]:
+def _differences(
+    snapshot: Snapshot, held: Mapping[str, Decimal]
+) -> tuple[tuple[PositionFinding, ...], Mapping[str, Decimal]]:
     """What changed since the last closed cycle, and the expected quantity of every symbol that nothing explains."""
     if snapshot.expected_positions is None:
         adopted = tuple(
-            Finding(symbol, "adopted", qty, f"opening balance: {text_of(qty)} shares") for symbol, qty in held.items()
+            PositionFinding(symbol, "adopted", qty, f"opening balance: {text_of(qty)} shares")
+            for symbol, qty in held.items()
         )
         return adopted, {}
-    findings: list[Finding] = []
+    findings: list[PositionFinding] = []
     expected = dict(snapshot.expected_positions)
     moved: dict[str, Decimal] = {}
     for cause in snapshot.explanations:
         expected[cause.symbol] = expected.get(cause.symbol, ZERO) + cause.qty
         moved[cause.symbol] = moved.get(cause.symbol, ZERO) + abs(cause.qty)
         text = f"{cause.kind.replace('_', ' ')} of {text_of(cause.qty)} shares ({cause.reference})"
-        findings.append(Finding(cause.symbol, cause.kind, cause.qty, text))
+        findings.append(PositionFinding(cause.symbol, cause.kind, cause.qty, text))
     unexplained: dict[str, Decimal] = {}
     pairs = coins(snapshot.instruments)
     for symbol in sorted({*held, *expected}):
@@ -150,13 +153,15 @@ def _differences(snapshot: Snapshot, held: Mapping[str, Decimal]) -> tuple[tuple
         if now == was:
             continue
         if symbol in pairs and ZERO < was - now <= moved.get(symbol, ZERO) * COIN_FEE_MOST:
-            findings.append(Finding(symbol, "adopted", now - was, f"a fee of {text_of(was - now)} coins"))
+            findings.append(PositionFinding(symbol, "adopted", now - was, f"a fee of {text_of(was - now)} coins"))
         elif snapshot.unexplained_before.get(symbol) == now and not snapshot.doubt:
-            findings.append(Finding(symbol, "adopted", now - was, f"read twice as {text_of(now)} shares: adopted"))
+            findings.append(
+                PositionFinding(symbol, "adopted", now - was, f"read twice as {text_of(now)} shares: adopted")
+            )
         else:
             unexplained[symbol] = was
             findings.append(
-                Finding(symbol, "unexplained", now - was, f"{text_of(now)} shares, expected {text_of(was)}")
+                PositionFinding(symbol, "unexplained", now - was, f"{text_of(now)} shares, expected {text_of(was)}")
             )
     return tuple(findings), unexplained
 

@@ -14,7 +14,7 @@ from rebalancer.core.values import FRACTIONAL_LOT, ZERO, decimal_of, shares_away
 from rebalancer.execution.order_tracking import refuse_another
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.records import DRY_RUN, CycleEnd, OrderRecord
-from rebalancer.planning.draft import ID_PREFIX
+from rebalancer.planning.build_order import ID_PREFIX
 
 LOOKED_AT: Final = 100  # cycles, the newest: among them is one that read the broker and ended by itself
 

@@ -20,7 +20,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from rebalancer.accounting.activities import note_activities
-from rebalancer.accounting.latches import latch
+from rebalancer.accounting.loss_latches import latch
 from rebalancer.core.codec import plan_text, rules_text, seal, snapshot_text
 from rebalancer.core.decisions import Constrained, Order, Plan, Verdict
 from rebalancer.core.errors import LockHeld
@@ -33,13 +33,13 @@ from rebalancer.execution.order_tracking import NOTHING_TOLD
 from rebalancer.journal.records import CycleEnd, CycleStart
 from rebalancer.ops.logs.context import LogEvent, bound, note
 from rebalancer.planning import plan, sentence
-from rebalancer.planning.afford import afford
 from rebalancer.planning.constrain import constrain_after, constrained_text
-from rebalancer.planning.judge import LOSS_LIMITS, breaches
-from rebalancer.planning.reconcile import COIN_FEE_MOST, Finding, reconcile
-from rebalancer.planning.settle import OrderEnd, settle
+from rebalancer.planning.reconcile import COIN_FEE_MOST, PositionFinding, reconcile
+from rebalancer.planning.refit_increases import refit_increases
+from rebalancer.planning.trading_halt import LOSS_LIMITS, breaches
+from rebalancer.planning.verdicts import OrderEnd, final_verdicts
 from rebalancer.rebalance.cycle_stats import CycleStats, Row, measured
-from rebalancer.rebalance.guard import put_up, take_down, tell_bare
+from rebalancer.rebalance.exits_around_trades import place_exits, report_unprotected, withdraw_exits
 from rebalancer.rebalance.observe import Observation, World, observe
 from rebalancer.rebalance.recover import telling
 from rebalancer.world.desk_afloat import calling_off
@@ -63,7 +63,7 @@ class CycleResult(NamedTuple):
     unsignalled: tuple[Verdict, ...]
     outcome: CycleOutcome
     because: str
-    findings: tuple[Finding, ...]
+    findings: tuple[PositionFinding, ...]
     account_after: Account | None
     positions_after: tuple[Position, ...]
     timings: tuple[tuple[str, float], ...]
@@ -112,13 +112,13 @@ def _run(world: World, rules: Rules, cycle_id: str | None, narrow: Narrow | None
     ends |= _with_cuts(decided, increases, _traded(world, snapshot.cycle_id, increases))
     stats.lap("increase", world.desk.waited())
 
-    verdicts, unsignalled = settle(decided, ends)
+    verdicts, unsignalled = final_verdicts(decided, ends)
     account, positions = _afterwards(world, seen)
     orders = (*reductions, *increases)
     if account is not None:
-        put_up(world, rules, snapshot, orders, positions)
+        place_exits(world, rules, snapshot, orders, positions)
     else:
-        tell_bare(world, rules, snapshot)
+        report_unprotected(world, rules, snapshot)
     kept_back = constrain_after(decided, ends)
     outcome, because = _outcome(decided, ends, kept_back)
     if outcome.startswith("HALTED"):
@@ -137,7 +137,7 @@ def _run(world: World, rules: Rules, cycle_id: str | None, narrow: Narrow | None
 
 def _traded(world: World, cycle_id: str, orders: Sequence[Order]) -> dict[str, OrderEnd]:
     """Bring one phase to its end; an order whose symbol cannot be freed from its resting exits is not sent."""
-    blocked = take_down(world, orders)
+    blocked = withdraw_exits(world, orders)
     return {**blocked, **world.desk.trade(cycle_id, [o for o in orders if o.client_order_id not in blocked])}
 
 
@@ -227,12 +227,12 @@ def _affordable(
     else:
         account, changed = snapshot.account, {}
     stopped = world.kill.reason(snapshot.account.id) is not None  # it may have been thrown since
-    afforded = afford(decided, snapshot._replace(kill_switch=stopped), rules, account, changed)
+    refitted = refit_increases(decided, snapshot._replace(kill_switch=stopped), rules, account, changed)
     denied = {
         name: OrderEnd(name, OrderState.NOT_SENT, ZERO, None, denial.because, denial.outcome)
-        for name, denial in afforded.denied.items()
+        for name, denial in refitted.denied.items()
     }
-    return afforded.orders, denied
+    return refitted.orders, denied
 
 
 def may_cost(reductions: Sequence[Order], ends: Mapping[str, OrderEnd]) -> Decimal:

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from rebalancer.brokers.request_metrics import Counts, Traffic
+from rebalancer.brokers.request_metrics import RequestCounts, RequestMetrics
 from rebalancer.core.decisions import Plan
 from rebalancer.core.documents import canonical
 from rebalancer.core.errors import AnotherProgram, BrokerUnavailable, CredentialsRefused, JournalBroken, LockHeld
@@ -41,7 +41,7 @@ class Stats(NamedTuple):
     mode: str
     ended: str
     steps: Mapping[str, float]
-    counts: Counts | None
+    counts: RequestCounts | None
     feed: str
     oldest_quote_seconds: float | None
 
@@ -49,7 +49,7 @@ class Stats(NamedTuple):
 class CycleStats:
     """Measures one cycle. `lap` ends a step; what `waited` tells of it is taken out and counted as waiting."""
 
-    def __init__(self, clock: Clock, traffic: Traffic | None, mode: str, feed: str) -> None:
+    def __init__(self, clock: Clock, traffic: RequestMetrics | None, mode: str, feed: str) -> None:
         self.clock, self._traffic, self._mode, self._feed = clock, traffic, mode, feed
         self._last = clock.monotonic()
         self._steps: dict[str, float] = {}
@@ -138,7 +138,7 @@ def _write_failed(
 def stats_of(event: Event) -> Stats:
     """Read one row back. Raises KeyError, TypeError or ValueError for a body that is none of ours."""
     body = event.body
-    calls = {name: int(body[name]) for name in Counts._fields} if "calls" in body else None
+    calls = {name: int(body[name]) for name in RequestCounts._fields} if "calls" in body else None
     oldest = body.get("oldest_quote_seconds")
     return Stats(
         cycle_id=event.key or "",
@@ -146,7 +146,7 @@ def stats_of(event: Event) -> Stats:
         mode=str(body["mode"]),
         ended=str(body["ended"]),
         steps={step: float(body[step + _SECONDS]) for step in STEPS if step + _SECONDS in body},
-        counts=None if calls is None else Counts(**calls),
+        counts=None if calls is None else RequestCounts(**calls),
         feed=str(body["feed"]),
         oldest_quote_seconds=None if oldest is None else float(oldest),
     )

@@ -16,14 +16,14 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from rebalancer.brokers.protocol import Broker
+from rebalancer.brokers.protocol import TradingBroker
 from rebalancer.core.facts import Position
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, is_pair, text_of
-from rebalancer.execution.order_manager import LiveDesk
+from rebalancer.execution.order_manager import LiveOrderManager
 from rebalancer.execution.order_tracking import NOTHING_TOLD
-from rebalancer.execution.pretrade import Gate
-from rebalancer.rebalance.immediate_exits import Exit, Gone, leave
+from rebalancer.execution.pretrade import PreTradeCheck
+from rebalancer.rebalance.immediate_exits import ExitRequest, ExitResult, exit_positions
 from rebalancer.rebalance.observe import World
 from rebalancer.rebalance.recover import recover
 
@@ -36,7 +36,7 @@ WAIT_SECONDS: Final = 0.5
 CLOSED: Final = "the market is closed; nothing is queued for its opening"
 
 
-class Left(NamedTuple):
+class LeftPosition(NamedTuple):
     """A position that could not be closed, in signed shares, and why."""
 
     symbol: str
@@ -51,7 +51,7 @@ class Flattened(NamedTuple):
     cancelled: int
     still_open: int
     closed: tuple[tuple[str, Decimal], ...]
-    left: tuple[Left, ...]
+    left: tuple[LeftPosition, ...]
 
     @property
     def is_flat(self) -> bool:
@@ -69,7 +69,7 @@ class Flattened(NamedTuple):
         return (*said, "nothing is held" if self.is_flat else "NOT FLAT: close what is left by hand, or run it again")
 
 
-def flatten(world: World, broker: Broker, rules: Rules, *, prefix: str, because: str) -> Flattened:
+def flatten(world: World, broker: TradingBroker, rules: Rules, *, prefix: str, because: str) -> Flattened:
     """Close everything. The caller holds the run lock.
 
     broker: the same as `world.broker`, able to cancel. prefix: of the ids of its cycles, such as "kill". Raises what
@@ -81,9 +81,9 @@ def flatten(world: World, broker: Broker, rules: Rules, *, prefix: str, because:
     held = {p.symbol: p.qty for p in _held(world)}
     is_open = broker.clock().session.is_open
     wanted = {symbol: qty for symbol, qty in held.items() if is_open or is_pair(symbol)}
-    left = [Left(symbol, qty, CLOSED) for symbol, qty in held.items() if symbol not in wanted]
+    left = [LeftPosition(symbol, qty, CLOSED) for symbol, qty in held.items() if symbol not in wanted]
     closed: dict[str, Decimal] = {}
-    failed: list[Left] = []
+    failed: list[LeftPosition] = []
     for number in range(ROUNDS if wanted else 0):
         if number > 0:
             world.clock.wait(WAIT_SECONDS)
@@ -103,14 +103,14 @@ def flatten(world: World, broker: Broker, rules: Rules, *, prefix: str, because:
     )
 
 
-def _desk(world: World, broker: Broker, rules: Rules) -> LiveDesk:
+def _desk(world: World, broker: TradingBroker, rules: Rules) -> LiveOrderManager:
     """The desk of every order, with a gate that lets only closing orders through."""
-    gate = Gate(world.account_id, broker, world.journal, world.kill, rules, closing_only=True)
+    gate = PreTradeCheck(world.account_id, broker, world.journal, world.kill, rules, closing_only=True)
 
     def together(act: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
         return world.gather(lambda ask: ask(), [partial(act, item) for item in items])
 
-    return LiveDesk(world.account_id, broker, world.journal, world.kill, world.clock, together, rules, gate)
+    return LiveOrderManager(world.account_id, broker, world.journal, world.kill, world.clock, together, rules, gate)
 
 
 def _held(world: World) -> list[Position]:
@@ -119,21 +119,21 @@ def _held(world: World) -> list[Position]:
 
 def _round(
     world: World, rules: Rules, wanted: Mapping[str, Decimal], prefix: str, because: str
-) -> tuple[tuple[Gone, ...], list[Left]]:
+) -> tuple[tuple[ExitResult, ...], list[LeftPosition]]:
     """Try once to close these. Returns what was done, and what is left of them by the broker's word."""
     try:
-        answers = leave(world, rules, [Exit(symbol, "flatten", because) for symbol in wanted], prefix)
+        answers = exit_positions(world, rules, [ExitRequest(symbol, "flatten", because) for symbol in wanted], prefix)
     except NOTHING_TOLD as error:
-        return (), [Left(symbol, qty, f"the broker does not answer: {error}") for symbol, qty in wanted.items()]
+        return (), [LeftPosition(symbol, qty, f"the broker does not answer: {error}") for symbol, qty in wanted.items()]
     why = {gone.symbol: gone.problem for gone in answers if gone.problem}
     try:
         held = {p.symbol: p.qty for p in _held(world)}
     except NOTHING_TOLD:
-        return answers, [Left(gone.symbol, gone.left, gone.problem) for gone in answers if gone.problem]
-    return answers, [Left(s, held[s], why.get(s, "the position is not gone yet")) for s in wanted if s in held]
+        return answers, [LeftPosition(gone.symbol, gone.left, gone.problem) for gone in answers if gone.problem]
+    return answers, [LeftPosition(s, held[s], why.get(s, "the position is not gone yet")) for s in wanted if s in held]
 
 
-def _cancel_all(world: World, broker: Broker, rules: Rules) -> tuple[int, int]:
+def _cancel_all(world: World, broker: TradingBroker, rules: Rules) -> tuple[int, int]:
     """Cancel every open order and wait until none is left. Returns how many there were, and how many still are."""
     asked: set[str] = set()
     deadline = world.clock.monotonic() + rules.execution.cancel_timeout_seconds

@@ -22,8 +22,8 @@ from rebalancer.core.values import ZERO, Side, cents_toward_zero, text_of, time_
 from rebalancer.execution.order_manager import traded
 from rebalancer.execution.order_tracking import NOTHING_TOLD
 from rebalancer.journal.records import MONEY_AFTER_EXIT, CycleEnd, CycleStart
-from rebalancer.planning.draft import order_id
-from rebalancer.planning.settle import OrderEnd
+from rebalancer.planning.build_order import order_id
+from rebalancer.planning.verdicts import OrderEnd
 from rebalancer.rebalance.observe import World
 
 Kind = Literal["stop", "target", "flatten"]
@@ -31,7 +31,7 @@ SECOND: Final = timedelta(seconds=1)
 TOLD_AGAIN: Final = timedelta(minutes=30)  # an exit that keeps failing for one reason is told again after this long
 
 
-class Exit(NamedTuple):
+class ExitRequest(NamedTuple):
     """One position to be left, and why."""
 
     symbol: str
@@ -39,7 +39,7 @@ class Exit(NamedTuple):
     because: str
 
 
-class Gone(NamedTuple):
+class ExitResult(NamedTuple):
     """How one exit ended: signed shares that are still held, "" in `problem` when nothing is left."""
 
     symbol: str
@@ -49,7 +49,7 @@ class Gone(NamedTuple):
     problem: str
 
 
-def leave(world: World, rules: Rules, exits: Sequence[Exit], prefix: str) -> tuple[Gone, ...]:
+def exit_positions(world: World, rules: Rules, exits: Sequence[ExitRequest], prefix: str) -> tuple[ExitResult, ...]:
     """Close these positions at the market and stay until that has ended. One answer per exit, in their order.
 
     prefix: of the cycle's id, such as "exit". Raises BrokerUnavailable before anything was sent, and JournalBroken.
@@ -90,7 +90,7 @@ def _order(
     position: Position,
     instrument: Instrument | None,
     quote: Quote | None,
-    wanted: Exit,
+    wanted: ExitRequest,
 ) -> Order:
     """A market order that closes what is free of a position."""
     side: Side = "sell" if position.qty > 0 else "buy"
@@ -169,23 +169,23 @@ def _note_money(world: World, cycle_id: str) -> None:
 
 
 def _answer(
-    wanted: Exit, position: Position | None, sent: tuple[Order, OrderEnd] | None, blocked: Mapping[str, str]
-) -> Gone:
+    wanted: ExitRequest, position: Position | None, sent: tuple[Order, OrderEnd] | None, blocked: Mapping[str, str]
+) -> ExitResult:
     if position is None:
-        return Gone(wanted.symbol, ZERO, None, ZERO, "")
+        return ExitResult(wanted.symbol, ZERO, None, ZERO, "")
     if sent is None:
         why = blocked.get(wanted.symbol) or f"{text_of(abs(position.qty))} shares are held by other orders"
-        return Gone(wanted.symbol, ZERO, None, position.qty, why)
+        return ExitResult(wanted.symbol, ZERO, None, position.qty, why)
     order, end = sent
     filled = end.filled_qty if order.side == "buy" else -end.filled_qty
     left = position.qty + filled
     problem = "" if left == ZERO else end.message or f"the order is {end.state.value.lower()}"
     if end.state is OrderState.UNKNOWN:
         problem = f"the broker has not told what became of the order: {end.message}"
-    return Gone(wanted.symbol, filled, end.filled_avg_price, left, problem)
+    return ExitResult(wanted.symbol, filled, end.filled_avg_price, left, problem)
 
 
-def _note(world: World, cycle_id: str, exits: Sequence[Exit], answers: Sequence[Gone]) -> None:
+def _note(world: World, cycle_id: str, exits: Sequence[ExitRequest], answers: Sequence[ExitResult]) -> None:
     """One record per protective exit that traded, and an alert for each exit and for each that failed."""
     now = world.broker.now()
     rows: list[tuple[str, str, dict[str, object]]] = []
@@ -211,5 +211,5 @@ def _is_told(world: World, symbol: str, problem: str, now: datetime) -> bool:
     return any(one.body.get("problem") == problem for one in told)
 
 
-def _sentence(exits: Sequence[Exit], prefix: str) -> str:
+def _sentence(exits: Sequence[ExitRequest], prefix: str) -> str:
     return f"{prefix}: " + "; ".join(f"{e.symbol}: {e.because}" for e in exits)

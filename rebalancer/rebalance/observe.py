@@ -15,22 +15,22 @@ from rebalancer.accounting.acceptance import are_accepted, is_new_on_purpose
 from rebalancer.accounting.activities import ActivitiesRead, last_read, read_activities, used_activities
 from rebalancer.accounting.adoption import FIRST_LOOK_BACK, INSTANT
 from rebalancer.accounting.cash_flows import cash_has_jumped, close_before, known_flows, new_flows, with_flows
-from rebalancer.accounting.explanations import causes
-from rebalancer.accounting.latches import latched_since
+from rebalancer.accounting.explanations import activity_explanations
+from rebalancer.accounting.loss_latches import latched_since
 from rebalancer.brokers.protocol import LOOK_BACK, BrokerOrder, ReadBroker
-from rebalancer.brokers.request_metrics import Traffic
+from rebalancer.brokers.request_metrics import RequestMetrics
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import WrongAccount
 from rebalancer.core.facts import Position, Signal, Snapshot
 from rebalancer.core.values import ZERO
-from rebalancer.execution.exit_orders import NoProtection, Protection, Seen
+from rebalancer.execution.exit_orders import ExitOrders, ExitOrdersSeen, NoExitOrders
 from rebalancer.execution.kill_switch import KillSwitch
-from rebalancer.execution.order_manager import Desk
+from rebalancer.execution.order_manager import OrderManager
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.records import CycleEnd
 from rebalancer.market_data.reference import Reference, day_start, open_session
 from rebalancer.ops.clock import Clock
-from rebalancer.planning.doubt import doubt
+from rebalancer.planning.account_sanity import implausible_reading
 from rebalancer.planning.reconcile import differences
 from rebalancer.rebalance.broker_orders import ended_orders, explanations, late_orders, open_orders, works
 from rebalancer.signals.sources import SignalSource
@@ -48,15 +48,15 @@ class World(NamedTuple):
     version: str
     account_id: str
     broker: ReadBroker
-    desk: Desk
+    desk: OrderManager
     journal: Journal
     kill: KillSwitch
     signals: SignalSource
     reference: Reference
     clock: Clock
     gather: Gather
-    protection: Protection = NoProtection()
-    traffic: Traffic | None = None
+    protection: ExitOrders = NoExitOrders()
+    traffic: RequestMetrics | None = None
     is_stopping: Callable[[], bool] = lambda: False
 
 
@@ -144,7 +144,7 @@ def observe(world: World, cycle_id: str | None, *, again: bool = False) -> Obser
         stop_exits=None if left.stops == left.last else left.stops,
     )
     snapshot, read = _with_activities(world, snapshot, last, orders, prices, close_before(now, sheet.closes.days))
-    snapshot = snapshot._replace(doubt=doubt(snapshot))
+    snapshot = snapshot._replace(doubt=implausible_reading(snapshot))
     if snapshot.doubt and not again:
         return observe(world, cycle_id, again=True)
     fills = {o.id: o.filled_qty for o in orders}
@@ -174,14 +174,16 @@ def _with_activities(
     if is_first_today or missing or cash_has_jumped(journal, account, orders, seen):
         read = read_activities(world.broker, journal, account.id, snapshot.as_of)
         counted = {o.id for o in orders} | set(seen)
-        found = causes(missing, read.fills, read.others, counted, used_activities(journal, account.id, read))
+        found = activity_explanations(
+            missing, read.fills, read.others, counted, used_activities(journal, account.id, read)
+        )
         snapshot = snapshot._replace(explanations=(*snapshot.explanations, *found))
     known = known_flows(journal, account.id, closed)
     moved = with_flows(account, journal.peak_equity(account.id), known, new_flows(read, prices), closed)
     return snapshot._replace(account=moved), read
 
 
-def _freed(position: Position, resting: Seen) -> Position:
+def _freed(position: Position, resting: ExitOrdersSeen) -> Position:
     """A position as if its resting exits were down: they are, before it trades."""
     held = resting.held.get(position.symbol, ZERO)
     free = position.qty_available + held

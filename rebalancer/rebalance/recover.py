@@ -23,7 +23,7 @@ from rebalancer.accounting.adoption import (
     missing_orders,
     note_unknown,
 )
-from rebalancer.brokers.protocol import Broker, BrokerOrder
+from rebalancer.brokers.protocol import BrokerOrder, TradingBroker
 from rebalancer.core.codec import read_plan, rules_text, sha256, stored_snapshot
 from rebalancer.core.decisions import Plan, Verdict
 from rebalancer.core.errors import AnotherProgram, WrongAccount
@@ -31,16 +31,16 @@ from rebalancer.core.facts import Snapshot
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
-from rebalancer.execution.order_alerts import tell_another_program
+from rebalancer.execution.order_alerts import report_another_program
 from rebalancer.execution.order_tracking import refuse_another
 from rebalancer.journal.records import CycleEnd, CycleRecord, CycleStart, OrderRecord
-from rebalancer.planning.settle import OrderEnd, settle
+from rebalancer.planning.verdicts import OrderEnd, final_verdicts
 from rebalancer.rebalance.observe import World
 
 WAIT_STEP_SECONDS: Final = 0.25
 
 
-def recover(world: World, broker: Broker, rules: Rules) -> None:
+def recover(world: World, broker: TradingBroker, rules: Rules) -> None:
     """Bring every order of earlier cycles to an end where the broker can tell it, and close those cycles.
 
     broker: the same as `world.broker`, able to cancel; a dry run has none and recovers nothing. Raises
@@ -62,11 +62,11 @@ def telling(world: World) -> Iterator[None]:
         if isinstance(error, UnknownOrders):  # their list grows; the alert stays the same
             words = error.words
             note_unknown(world.journal, world.account_id, world.broker.now(), error)
-        tell_another_program(world.journal, world.account_id, None, world.broker.now(), words)
+        report_another_program(world.journal, world.account_id, None, world.broker.now(), words)
         raise
 
 
-def _recover(world: World, broker: Broker, rules: Rules) -> None:
+def _recover(world: World, broker: TradingBroker, rules: Rules) -> None:
     if not world.account_id:
         return
     unresolved = world.journal.unresolved_orders(world.account_id)
@@ -87,7 +87,7 @@ def _recover(world: World, broker: Broker, rules: Rules) -> None:
         _adopt_missing(world, broker, rules)
 
 
-def _adopt_missing(world: World, broker: Broker, rules: Rules) -> None:
+def _adopt_missing(world: World, broker: TradingBroker, rules: Rules) -> None:
     """Make the orders that a person has accepted after a restore orders of this journal, and end those that work."""
     missing = missing_orders(world.journal, broker, world.account_id)
     if not missing:
@@ -99,7 +99,7 @@ def _adopt_missing(world: World, broker: Broker, rules: Rules) -> None:
     end_adoption(world.journal, broker, world.account_id, name)
 
 
-def _resolve(world: World, broker: Broker, rules: Rules, records: Sequence[OrderRecord]) -> None:
+def _resolve(world: World, broker: TradingBroker, rules: Rules, records: Sequence[OrderRecord]) -> None:
     """Ask for each order; cancel all that still work, then wait for their ends; write down what is known."""
     told: list[tuple[OrderRecord, BrokerOrder]] = []
     for record in records:
@@ -184,7 +184,7 @@ def _abandon(world: World, cycle: CycleRecord) -> None:
     fills = dict(before.fills_seen) if before is not None else {}
     if text is not None and snapshot_text is not None:
         plan = read_plan(text)
-        verdicts, unsignalled = settle(plan, ends)
+        verdicts, unsignalled = final_verdicts(plan, ends)
         verdicts = (*verdicts, *unsignalled)
         expected = _expected(stored_snapshot(snapshot_text), plan, ends, expected)
     elif expected is not None:  # an exit outside the cycle has no plan; its fills count as seen, so they must be here

@@ -45,7 +45,7 @@ class Weights(NamedTuple):
         return max(abs(weight or 0.0) for weight in (self.now, self.target, self.after))
 
 
-class Bar(NamedTuple):
+class WeightBar(NamedTuple):
     """A bar in percent of the width of its cell: the band behind, the bar from zero, and two marks."""
 
     band_left: float
@@ -109,7 +109,7 @@ def largest_drift(rows: Iterable[Weights]) -> tuple[float | None, float | None]:
     )
 
 
-def bars(rows: Iterable[Weights], *, limit: bool = False) -> dict[str, Bar]:
+def bars(rows: Iterable[Weights], *, limit: bool = False) -> dict[str, WeightBar]:
     """The bars of all rows on one common scale that includes zero. `limit`: the band reaches from zero to its value."""
     rows = tuple(rows)
     spans = {row.name: _band(row, limit) for row in rows}
@@ -121,12 +121,12 @@ def bars(rows: Iterable[Weights], *, limit: bool = False) -> dict[str, Bar]:
     def at(weight: float) -> float:
         return round((weight - low) / width * 100, 1)
 
-    found: dict[str, Bar] = {}
+    found: dict[str, WeightBar] = {}
     for row in rows:
         bottom, top = spans[row.name]
         latest = row.latest or 0.0
         start, end = at(min(latest, 0.0)), at(max(latest, 0.0))
-        found[row.name] = Bar(
+        found[row.name] = WeightBar(
             at(bottom),
             round(at(top) - at(bottom), 1),
             start,

@@ -13,8 +13,8 @@ from rebalancer.core.values import ZERO
 from rebalancer.journal import CycleRecord, Journal
 from rebalancer.planning import plan
 from rebalancer.planning.reconcile import reconcile
-from rebalancer.planning.settle import OrderEnd
-from rebalancer.report.records import Finding, Mode, OrderLine, RunRecord, RunSummary
+from rebalancer.planning.verdicts import OrderEnd
+from rebalancer.report.records import Mode, OrderLine, ReconciliationLine, RunRecord, RunSummary
 from rebalancer.report.run_record import changed_rules, order_line
 from rebalancer.report.summary import summary_of
 
@@ -44,7 +44,7 @@ def past_record(journal: Journal, cycle_id: str | None) -> RunRecord | None:
         mode=_mode(cycle.mode),
         account_after=None,
         positions_after=(),
-        reconciled=tuple(Finding(f.symbol, f.kind, f.text) for f in reconcile(snapshot, rules).findings),
+        reconciled=tuple(ReconciliationLine(f.symbol, f.kind, f.text) for f in reconcile(snapshot, rules).findings),
         broker_calls={},
         timings=(),
         version="",

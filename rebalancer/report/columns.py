@@ -15,7 +15,7 @@ _STYLE: Final = {"ok": "32", "warn": "33", "bad": "31", "idle": "2", "bold": "1"
 GAP: Final = "  "
 
 
-class Row(NamedTuple):
+class TableRow(NamedTuple):
     """One row of a table; `tone` colours its last cell, `below` are paragraphs under it."""
 
     cells: tuple[str, ...]
@@ -54,7 +54,7 @@ def wrap(text: str, width: int | None, indent: str = "", first: str | None = Non
     return [clip(line, width) for line in lines] or [first.rstrip()]
 
 
-def table(head: Sequence[str], align: str, rows: Sequence[Row], *, width: int | None, colour: bool) -> list[str]:
+def table(head: Sequence[str], align: str, rows: Sequence[TableRow], *, width: int | None, colour: bool) -> list[str]:
     """Lay out a table. `align`: one "<" or ">" per column."""
     every = [tuple(head), *(row.cells for row in rows)]
     sizes = [max(cells_wide(cells[k]) for cells in every) for k in range(len(head))]

@@ -19,8 +19,8 @@ from rebalancer.report.numbers import (
 )
 from rebalancer.report.records import OrderLine, RunRecord
 from rebalancer.report.redact import redact
-from rebalancer.report.remembered import Remembered, afterwards, checks, consensus
-from rebalancer.report.trades import Trade, trades
+from rebalancer.report.symbol_history import SymbolHistory, afterwards, checks, consensus
+from rebalancer.report.trades import TradeRow, trades
 from rebalancer.report.visible import visible, visible_symbol
 from rebalancer.report.words import limit_name, outcome_word
 
@@ -28,7 +28,12 @@ Links = list[tuple[str, str]]
 
 
 def explain_text(
-    symbol: str, record: RunRecord, known: Remembered | None = None, *, width: int | None = None, colour: bool = False
+    symbol: str,
+    record: RunRecord,
+    known: SymbolHistory | None = None,
+    *,
+    width: int | None = None,
+    colour: bool = False,
 ) -> str:
     """The chain for one symbol: signal, weight, caps with their factors, target, band, rounding, order, fill, outcome.
 
@@ -59,7 +64,7 @@ def explain_text(
     return "\n".join(lines) + "\n"
 
 
-def _headline(name: str, target: Target | None, mine: list[Trade]) -> str:
+def _headline(name: str, target: Target | None, mine: list[TradeRow]) -> str:
     head = name
     if target is not None:
         head += (
@@ -135,7 +140,7 @@ def _width(target: Target) -> str:
     return f"band ±{fixed(target.band * 100, 2)} pp" if target.band else "to be closed"
 
 
-def _order(trade: Trade) -> Links:
+def _order(trade: TradeRow) -> Links:
     line = trade.line
     cut = f", funded {shares(line.funded_qty)}" if line.funded_qty != line.planned_qty else ""
     sent = f", sent {clock_text(line.sent_at)} ET" if line.sent_at else ""
@@ -147,7 +152,7 @@ def _order(trade: Trade) -> Links:
     return links
 
 
-def _fill(line: OrderLine, trade: Trade) -> str:
+def _fill(line: OrderLine, trade: TradeRow) -> str:
     done = f"{shares(line.filled_qty)} of {shares(line.planned_qty)}"
     if line.filled_avg_price is not None:
         slip = basis_points(line.slippage, line.filled_qty * line.arrival_price)

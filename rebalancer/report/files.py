@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rebalancer.report.document import json_of
-from rebalancer.report.edition.document import edition_json
-from rebalancer.report.edition.names import edition_name, edition_year
-from rebalancer.report.edition.page import edition_html, redacted
-from rebalancer.report.edition.records import Edition
 from rebalancer.report.index import index_files, outdated
 from rebalancer.report.page import html_of
 from rebalancer.report.paths import report_name, report_year
+from rebalancer.report.period.document import edition_json
+from rebalancer.report.period.names import edition_name, edition_year
+from rebalancer.report.period.page import edition_html, redacted
+from rebalancer.report.period.records import PeriodReport
 from rebalancer.report.records import RunRecord, RunSummary
 from rebalancer.report.redact import redact
 from rebalancer.report.summary import summary_of
@@ -52,7 +52,7 @@ def write_report(record: RunRecord, directory: Path) -> WrittenReport:
     return _write(directory, year, name, html, html, json_of(record), summary)
 
 
-def write_edition(edition: Edition, directory: Path) -> WrittenReport:
+def write_edition(edition: PeriodReport, directory: Path) -> WrittenReport:
     """Write the page and the JSON of an edition, then `latest.html` and the index. As `write_report`."""
     edition = redacted(edition)
     name, year = edition_name(edition), edition_year(edition)

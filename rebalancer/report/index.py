@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Final
 from rebalancer.core.codec import BadDocument, plain, read_json
 from rebalancer.core.input_file import read_text
 from rebalancer.report.document import read_report
-from rebalancer.report.edition.names import EDITION_NAME
 from rebalancer.report.page import index_html
 from rebalancer.report.paths import REPORT_NAME
+from rebalancer.report.period.names import EDITION_NAME
 from rebalancer.report.records import RunSummary
 from rebalancer.report.summary import summary_of
 

@@ -44,7 +44,7 @@ class Folded(NamedTuple):
     more: int
 
 
-class Holding(NamedTuple):
+class HoldingRow(NamedTuple):
     """One position with what it is worth. USD; None where no price is known."""
 
     symbol: str
@@ -145,11 +145,11 @@ def fold(rows: Sequence[Any], most: int = ROWS_MAX) -> Folded:
     return Folded(rows[:most], max(len(rows) - most, 0))
 
 
-def holdings(record: RunRecord) -> tuple[Holding, ...]:
+def holdings(record: RunRecord) -> tuple[HoldingRow, ...]:
     """The latest known positions at the prices of the decision, the largest first."""
     prices = known_prices(record)
     known = record.positions_after if record.account_after else record.snapshot.positions
-    found = [Holding(p.symbol, p.qty, p.avg_entry_price, prices.get(p.symbol)) for p in known if p.qty != ZERO]
+    found = [HoldingRow(p.symbol, p.qty, p.avg_entry_price, prices.get(p.symbol)) for p in known if p.qty != ZERO]
     return tuple(sorted(found, key=lambda h: (-abs(h.value or ZERO), h.symbol)))
 
 

@@ -59,7 +59,7 @@ class OrderLine(NamedTuple):
         return (worse if self.side == "buy" else -worse) * self.filled_qty
 
 
-class Finding(NamedTuple):
+class ReconciliationLine(NamedTuple):
     """One difference between the books and the broker, as reconciled. `kind`: late_fill, external_trade,
     corporate_action, adopted or unexplained."""
 
@@ -99,7 +99,7 @@ class RunRecord(NamedTuple):
     mode: Mode
     account_after: Account | None
     positions_after: tuple[Position, ...]
-    reconciled: tuple[Finding, ...]
+    reconciled: tuple[ReconciliationLine, ...]
     broker_calls: Mapping[str, int]
     timings: tuple[Timing, ...]
     version: str
@@ -128,7 +128,7 @@ class RunSummary(NamedTuple):
     constrained: Constrained | None = None
 
 
-class LimitGlance(NamedTuple):
+class LimitStatus(NamedTuple):
     """One limit as `status` shows it; fractions, or counts when `counts`."""
 
     name: str
@@ -165,7 +165,7 @@ class StatusView(NamedTuple):
     next_hint: str
     drift: float | None = None
     band: float | None = None
-    limits: tuple[LimitGlance, ...] = ()
+    limits: tuple[LimitStatus, ...] = ()
     protection: str = ""
     unprotected: tuple[str, ...] = ()
     report: str = ""

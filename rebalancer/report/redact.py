@@ -9,7 +9,7 @@ from __future__ import annotations
 from rebalancer.core.decisions import Plan, Verdict
 from rebalancer.core.facts import Account
 from rebalancer.report.numbers import masked
-from rebalancer.report.records import Finding, OrderLine, RuleChange, RunRecord
+from rebalancer.report.records import OrderLine, ReconciliationLine, RuleChange, RunRecord
 
 QUOTED_LENGTH_MIN = 6  # a shorter account name is a word ("demo") that messages may use with another meaning
 
@@ -53,7 +53,7 @@ def redact(record: RunRecord) -> RunRecord:
         orders=tuple(order(line) for line in record.orders),
         verdicts=verdicts(record.verdicts),
         because=clean(record.because),
-        reconciled=tuple(Finding(symbol, kind, clean(text)) for symbol, kind, text in record.reconciled),
+        reconciled=tuple(ReconciliationLine(symbol, kind, clean(text)) for symbol, kind, text in record.reconciled),
         rules_changed={key: rule(key, change) for key, change in record.rules_changed.items()},
     )
 

@@ -12,9 +12,9 @@ from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.journal import Journal
-from rebalancer.planning.settle import OrderEnd
+from rebalancer.planning.verdicts import OrderEnd
 from rebalancer.rebalance.cycle import CycleResult
-from rebalancer.report.records import Finding, Mode, OrderLine, RuleChange, RunRecord, Timing
+from rebalancer.report.records import Mode, OrderLine, ReconciliationLine, RuleChange, RunRecord, Timing
 
 
 def record_of(
@@ -41,7 +41,7 @@ def record_of(
         mode=mode,
         account_after=result.account_after,
         positions_after=result.positions_after,
-        reconciled=tuple(Finding(f.symbol, f.kind, f.text) for f in result.findings),
+        reconciled=tuple(ReconciliationLine(f.symbol, f.kind, f.text) for f in result.findings),
         broker_calls=calls,
         timings=tuple(Timing(step, seconds) for step, seconds in result.timings),
         version=__version__,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from rebalancer.report.columns import Row, paint, table, wrap
+from rebalancer.report.columns import TableRow, paint, table, wrap
 from rebalancer.report.numbers import (
     NONE,
     amount_of,
@@ -18,7 +18,7 @@ from rebalancer.report.numbers import (
     percent,
     span_text,
 )
-from rebalancer.report.records import AtTheBroker, LimitGlance, StatusView
+from rebalancer.report.records import AtTheBroker, LimitStatus, StatusView
 from rebalancer.report.visible import visible, visible_symbol
 from rebalancer.report.words import MODE_NAME, cycle_word, limit_name
 
@@ -42,12 +42,12 @@ def broker_text(view: StatusView, told: AtTheBroker, *, width: int | None, colou
     """Write what the broker says beside what the journal knows, and where they differ."""
     held = NONE if view.positions is None else f"{view.positions:,}"
     rows = [
-        Row(("equity", money(view.equity), money(told.equity))),
-        Row(("cash", money(view.cash), money(told.cash))),
-        Row(("positions", held, f"{told.positions:,}")),
-        Row(("open orders", f"{view.open_orders + view.unknown_orders:,}", f"{told.open_orders:,}")),
-        Row(("exits resting", NONE, f"{told.exit_orders:,}")),
-        Row(("orders of others", NONE, f"{told.foreign_orders:,}")),
+        TableRow(("equity", money(view.equity), money(told.equity))),
+        TableRow(("cash", money(view.cash), money(told.cash))),
+        TableRow(("positions", held, f"{told.positions:,}")),
+        TableRow(("open orders", f"{view.open_orders + view.unknown_orders:,}", f"{told.open_orders:,}")),
+        TableRow(("exits resting", NONE, f"{told.exit_orders:,}")),
+        TableRow(("orders of others", NONE, f"{told.foreign_orders:,}")),
     ]
     asked = f"asked {masked(told.account_id)} at {day_text(told.asked_at)} {clock_text(told.asked_at)} ET"
     lines = _wrapped("broker", asked, width)
@@ -135,14 +135,14 @@ def _wide(band: float) -> str:
     return next((text for text in (fixed(band, digits) for digits in (2, 4, 6)) if text.strip("0.")), "0.000001")
 
 
-def _limits(uses: Sequence[LimitGlance]) -> str:
+def _limits(uses: Sequence[LimitStatus]) -> str:
     """What the last plan would use, and then the day's orders, which are counted now."""
     planned = ", ".join(_limit(use) for use in uses if use.name != "orders_today")
     counted = [_limit(use) for use in uses if use.name == "orders_today"]
     return "; ".join([*([f"{planned} after the last plan"] if planned else []), *counted])
 
 
-def _limit(use: LimitGlance) -> str:
+def _limit(use: LimitStatus) -> str:
     full = " !" if use.used >= use.limit else ""
     if use.counts:
         return f"{limit_name(use.name)} {use.used:.0f} of {use.limit:.0f}{full}"

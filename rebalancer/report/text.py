@@ -10,14 +10,14 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from rebalancer.report.attention import Attention, attention
-from rebalancer.report.columns import GAP, Row, cells_wide, clip, paint, table, wrap
+from rebalancer.report.columns import GAP, TableRow, cells_wide, clip, paint, table, wrap
 from rebalancer.report.explain import explain_text
 from rebalancer.report.numbers import clock_text, day_text, fixed, hour_text, masked, price, shares
 from rebalancer.report.records import RunRecord, RunSummary
 from rebalancer.report.redact import redact
 from rebalancer.report.status import status_text
 from rebalancer.report.summary import sentence
-from rebalancer.report.trades import NotTraded, Trade, not_traded, trades
+from rebalancer.report.trades import NotTraded, TradeRow, not_traded, trades
 from rebalancer.report.visible import visible, visible_symbol
 from rebalancer.report.words import MODE_NAME, Word, cycle_word
 
@@ -73,7 +73,7 @@ def _banner(record: RunRecord, width: int | None, colour: bool) -> list[str]:
     return [paint(first, "bold", colour), paint(outcome, word.tone, colour), *wrap(sentence(record), width)]
 
 
-def _sent(trade: Trade) -> Row:
+def _sent(trade: TradeRow) -> TableRow:
     line = trade.line
     cells = (
         visible_symbol(line.symbol),
@@ -84,10 +84,10 @@ def _sent(trade: Trade) -> Row:
         fixed(trade.value, 2) if line.filled_qty else "–",
         str(trade.word),
     )
-    return Row(cells, trade.word.tone, _paragraphs(trade.because, trade.note))
+    return TableRow(cells, trade.word.tone, _paragraphs(trade.because, trade.note))
 
 
-def _planned(trade: Trade, weights: tuple[float, float] | None) -> Row:
+def _planned(trade: TradeRow, weights: tuple[float, float] | None) -> TableRow:
     line = trade.line
     now, target = weights or (None, None)
     cells = (
@@ -99,10 +99,10 @@ def _planned(trade: Trade, weights: tuple[float, float] | None) -> Row:
         fixed(None if now is None else now * 100, 2),
         fixed(None if target is None else target * 100, 2),
     )
-    return Row(cells, "", _paragraphs(trade.because, trade.note))
+    return TableRow(cells, "", _paragraphs(trade.because, trade.note))
 
 
-def _below(rows: Sequence[Row], head: Sequence[str], width: int | None) -> list[Row]:
+def _below(rows: Sequence[TableRow], head: Sequence[str], width: int | None) -> list[TableRow]:
     """Rows whose last cell would be cut at this width say it in full in a line of their own."""
     if width is None:
         return list(rows)
@@ -115,7 +115,7 @@ def _below(rows: Sequence[Row], head: Sequence[str], width: int | None) -> list[
     ]
 
 
-def _past(cycle: RunSummary, width: int | None) -> Row:
+def _past(cycle: RunSummary, width: int | None) -> TableRow:
     """On a narrow terminal the day goes without its name."""
     word = cycle_word(cycle.outcome)
     day = day_text(cycle.started_at)
@@ -128,7 +128,7 @@ def _past(cycle: RunSummary, width: int | None) -> Row:
         f"✘ {cycle.needs}" if cycle.needs else "–",
         str(word) if cycle.cycle_id[:1].isdigit() else f"{word}  {visible(cycle.because, BECAUSE_MAX)}",
     )
-    return Row(cells, word.tone)
+    return TableRow(cells, word.tone)
 
 
 def _paragraphs(*texts: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from rebalancer.report.records import OrderLine, RunRecord
 from rebalancer.report.words import ORDER_OUTCOMES, Word, order_word, outcome_word
 
 
-class Trade(NamedTuple):
+class TradeRow(NamedTuple):
     """One order with the reason that the plan gave. `note` says how it ended when that needs words."""
 
     line: OrderLine
@@ -37,12 +37,12 @@ class NotTraded(NamedTuple):
     target: Target | None
 
 
-def trades(record: RunRecord) -> tuple[Trade, ...]:
+def trades(record: RunRecord) -> tuple[TradeRow, ...]:
     """Every order of the cycle, reductions first, in the order of their sending."""
     reasons = {(order.phase, order.symbol): order.because for order in record.plan.orders}
     lines = sorted(record.orders, key=lambda line: line.phase == "increase")
     return tuple(
-        Trade(line, order_word(line), reasons.get((line.phase, line.symbol), ""), _note(line)) for line in lines
+        TradeRow(line, order_word(line), reasons.get((line.phase, line.symbol), ""), _note(line)) for line in lines
     )
 
 

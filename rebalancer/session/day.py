@@ -65,7 +65,7 @@ class Work(NamedTuple):
     end_of_day: Callable[[TradingDay, Mapping[str, int]], None]
 
 
-class Session:
+class TradingSession:
     """One session from its start to its end."""
 
     def __init__(

@@ -12,12 +12,12 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rebalancer.brokers.protocol import Broker, BrokerOrder
+from rebalancer.brokers.protocol import BrokerOrder, TradingBroker
 from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.journal import Journal
 from rebalancer.market_data.trading_calendar import TradingDay, day_in_new_york
 from rebalancer.ops.clock import Clock
-from rebalancer.planning.draft import ID_PREFIX
+from rebalancer.planning.build_order import ID_PREFIX
 
 LOG: Final = logging.getLogger(__name__)
 KIND: Final = "end_of_day"
@@ -83,7 +83,7 @@ def _is_slot_of(cycle_id: str, day: date) -> bool:
     return day_in_new_york(moment) == day
 
 
-def cancel_leftovers(broker: Broker, clock: Clock, timeout_seconds: float) -> int:
+def cancel_leftovers(broker: TradingBroker, clock: Clock, timeout_seconds: float) -> int:
     """Cancel every open order of ours that is not the protection of a position, and wait until each has ended; counts
     them. Raises BrokerUnavailable, also when one has not ended in time."""
     asked = leftovers(broker)
@@ -98,7 +98,7 @@ def cancel_leftovers(broker: Broker, clock: Clock, timeout_seconds: float) -> in
     return len(asked)
 
 
-def leftovers(broker: Broker) -> tuple[BrokerOrder, ...]:
+def leftovers(broker: TradingBroker) -> tuple[BrokerOrder, ...]:
     """Our open orders, without those that protect a position."""
     return tuple(
         order

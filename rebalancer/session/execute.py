@@ -12,10 +12,10 @@ from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints, ReadOnlyBro
 from rebalancer.brokers.counted import CountedBroker
 from rebalancer.core.errors import JournalBroken
 from rebalancer.core.values import is_pair
-from rebalancer.execution.exit_orders import Keeper, NoProtection
+from rebalancer.execution.exit_orders import ExitOrderManager, NoExitOrders
 from rebalancer.execution.kill_switch import KillSwitch
-from rebalancer.execution.order_manager import DryDesk, LiveDesk
-from rebalancer.execution.pretrade import Gate
+from rebalancer.execution.order_manager import DryRunOrderManager, LiveOrderManager
+from rebalancer.execution.pretrade import PreTradeCheck
 from rebalancer.journal import Journal
 from rebalancer.journal.records import DRY_RUN
 from rebalancer.market_data.reference import Reference
@@ -26,11 +26,11 @@ from rebalancer.rebalance.observe import World
 from rebalancer.rebalance.recover import recover
 from rebalancer.report.records import Mode, RunRecord
 from rebalancer.report.run_record import record_of
+from rebalancer.session.alert_rules import report_cycle
 from rebalancer.session.ownership import account_in_hand, owned
 from rebalancer.session.setup import Setup
 from rebalancer.session.stop import NEVER, StopOrKill, Stopping
-from rebalancer.session.telling import tell_of_cycle
-from rebalancer.signals.configured import Sources
+from rebalancer.signals.configured import ConfiguredSources
 
 
 class Connection(NamedTuple):
@@ -76,7 +76,7 @@ def execute(
             world.clock.wall(),
         )
         if not dry_run:
-            tell_of_cycle(world.journal, record)
+            report_cycle(world.journal, record)
         return record
 
 
@@ -112,8 +112,8 @@ def opened_world(
             stack.enter_context(owned(setup, journal, account_id))
         at_the_door = StopOrKill(setup.state, journal, stopping)
         kill = KillSwitch(setup.state, journal)  # a stop holds orders back, not the exits of what has been traded
-        gate = Gate(account_id, broker, journal, at_the_door, rules, pairs_kill=kill)
-        desk = LiveDesk(
+        gate = PreTradeCheck(account_id, broker, journal, at_the_door, rules, pairs_kill=kill)
+        desk = LiveOrderManager(
             account_id, broker, journal, at_the_door, clock, together, rules, gate, is_urgent=stopping.is_urgent
         )
         yield Opened(
@@ -122,14 +122,18 @@ def opened_world(
                 version=__version__,
                 account_id=account_id,
                 broker=ReadOnlyBroker(broker) if dry_run else broker,
-                desk=DryDesk(broker) if dry_run else desk,
+                desk=DryRunOrderManager(broker) if dry_run else desk,
                 journal=journal,
                 kill=kill,
-                signals=Sources(rules, setup.root, journal, reference, _sample_universe(sectors), setup.mode, clock),
+                signals=ConfiguredSources(
+                    rules, setup.root, journal, reference, _sample_universe(sectors), setup.mode, clock
+                ),
                 reference=reference,
                 clock=clock,
                 gather=together,
-                protection=NoProtection() if dry_run else Keeper(account_id, broker, journal, kill, clock, rules, gate),
+                protection=NoExitOrders()
+                if dry_run
+                else ExitOrderManager(account_id, broker, journal, kill, clock, rules, gate),
                 traffic=real.traffic,
                 is_stopping=lambda: stopping.reason() is not None,
             ),

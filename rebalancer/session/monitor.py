@@ -20,29 +20,29 @@ from datetime import date, datetime, timedelta
 from rebalancer.core.facts import Quote
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of
-from rebalancer.execution.exit_orders.gaps import is_too_long
+from rebalancer.execution.exit_orders.unprotected_gaps import is_too_long
 from rebalancer.execution.order_tracking import NOTHING_TOLD
-from rebalancer.journal.exit_order_records import Kept
-from rebalancer.planning.protect import Guard, unguarded
-from rebalancer.planning.trip import trip
-from rebalancer.rebalance.guard import guards_of
-from rebalancer.rebalance.immediate_exits import Exit, Gone, leave
+from rebalancer.journal.exit_order_records import ExitPairRecord
+from rebalancer.planning.exit_levels import ExitLevel, without_exit_levels
+from rebalancer.planning.stop_triggers import stop_triggers
+from rebalancer.rebalance.exits_around_trades import exit_levels_of
+from rebalancer.rebalance.immediate_exits import ExitRequest, ExitResult, exit_positions
 from rebalancer.rebalance.observe import World
-from rebalancer.session.stretches import EVERYTHING, Problem, Stretches, now_of
+from rebalancer.session.unprotected_intervals import EVERYTHING, ProtectionProblem, UnprotectedIntervals, now_of
 
-Leave = Callable[[World, Rules, Sequence[Exit], str], tuple[Gone, ...]]
+Leave = Callable[[World, Rules, Sequence[ExitRequest], str], tuple[ExitResult, ...]]
 
 
 class Monitor:
     """Looks at one account again and again; what could not be protected or seen, and since when, is journalled."""
 
-    def __init__(self, rules: Rules, leave: Leave = leave) -> None:
+    def __init__(self, rules: Rules, leave: Leave = exit_positions) -> None:
         self._rules, self._leave = rules, leave
-        self._stretches = Stretches(rules)
+        self._stretches = UnprotectedIntervals(rules)
         self._looked: datetime | None = None  # the last look that came to its end
         self._safe: dict[str, datetime] = {}  # when each position was last found protected or watched
 
-    def look(self, world: World) -> tuple[Gone, ...]:
+    def look(self, world: World) -> tuple[ExitResult, ...]:
         """One look. The caller holds the run lock. Raises nothing for what the broker does: it is told instead."""
         if self._rules.protection.mode == "off":
             return ()
@@ -50,14 +50,14 @@ class Monitor:
         try:
             gone, problems = self._look(world)
         except NOTHING_TOLD as error:
-            silent = Problem(f"the broker does not answer the position monitor: {error}", self._looked)
+            silent = ProtectionProblem(f"the broker does not answer the position monitor: {error}", self._looked)
             self._stretches.note(world, {EVERYTHING: silent}, complete=False)
             return ()
         self._looked = world.broker.now()
         self._stretches.note(world, problems)
         return gone
 
-    def _look(self, world: World) -> tuple[tuple[Gone, ...], dict[str, Problem]]:
+    def _look(self, world: World) -> tuple[tuple[ExitResult, ...], dict[str, ProtectionProblem]]:
         before = world.protection.kept()
         world.protection.look(world.broker.now())  # what ended earlier is of no use here, and costs a call each
         held = [p for p in world.broker.positions() if p.qty != ZERO]
@@ -65,59 +65,61 @@ class Monitor:
             self._safe.clear()
             world.protection.place(())
             return (), {}
-        guards = guards_of(world, self._rules, held)
-        world.protection.place(guards)
+        levels = exit_levels_of(world, self._rules, held)
+        world.protection.place(levels)
         kept = world.protection.kept()
-        watched = [g for g in guards if not _rests(kept.get(g.symbol), g)]
-        limited = [g for g in guards if g.stop_limit is not None and _rests(kept.get(g.symbol), g)]
+        watched = [g for g in levels if not _rests(kept.get(g.symbol), g)]
+        limited = [g for g in levels if g.stop_limit is not None and _rests(kept.get(g.symbol), g)]
         seen = sorted(g.symbol for g in (*watched, *limited))
         quotes = world.broker.quotes(seen) if seen else ()
-        found = trip(watched, quotes, world.broker.now(), self._rules.quotes)
-        gone: tuple[Gone, ...] = ()
+        found = stop_triggers(watched, quotes, world.broker.now(), self._rules.quotes)
+        gone: tuple[ExitResult, ...] = ()
         if found.trips:
-            exits = [Exit(t.guard.symbol, t.kind, t.because) for t in found.trips]
+            exits = [ExitRequest(t.guard.symbol, t.kind, t.because) for t in found.trips]
             gone = self._leave(world, self._rules, exits, "exit")
-        problems = {name: Problem(f"{name}: its entry price is not known") for name in unguarded(held)}
-        problems |= self._problems(guards, before, kept, found.blind, world.broker.now())
+        problems = {
+            name: ProtectionProblem(f"{name}: its entry price is not known") for name in without_exit_levels(held)
+        }
+        problems |= self._problems(levels, before, kept, found.blind, world.broker.now())
         problems |= _jumped(limited, quotes)
         for one in gone:
             if one.problem:
                 other = problems.get(one.symbol)
                 since = other.since if other is not None else None
-                problems[one.symbol] = Problem(f"{one.symbol}: it could not be left: {one.problem}", since)
+                problems[one.symbol] = ProtectionProblem(f"{one.symbol}: it could not be left: {one.problem}", since)
         return gone, problems
 
     def _problems(
         self,
-        guards: Sequence[Guard],
-        before: Mapping[str, Kept],
-        kept: Mapping[str, Kept],
+        levels: Sequence[ExitLevel],
+        before: Mapping[str, ExitPairRecord],
+        kept: Mapping[str, ExitPairRecord],
         blind: Mapping[str, str],
         now: datetime,
-    ) -> dict[str, Problem]:
+    ) -> dict[str, ProtectionProblem]:
         """What is not protected now, and what was not for too long until this look. Remembers what is safe."""
-        problems: dict[str, Problem] = {}
+        problems: dict[str, ProtectionProblem] = {}
         safe: dict[str, datetime] = {}
-        for guard in guards:
-            name, was, one = guard.symbol, before.get(guard.symbol), kept.get(guard.symbol)
+        for level in levels:
+            name, was, one = level.symbol, before.get(level.symbol), kept.get(level.symbol)
             bare = was.bare_since if was is not None else None
             since = max((at for at in (self._safe.get(name), bare) if at is not None), default=None)
             if name not in blind:
                 safe[name] = now
             if one is not None and one.state in ("intended", "unknown"):
                 said = "the broker has not said whether it has its stop and target"
-                problems[name] = Problem(f"{name}: {said}", one.bare_since or one.intended_at)
+                problems[name] = ProtectionProblem(f"{name}: {said}", one.bare_since or one.intended_at)
             elif one is not None and one.lives and one.bare_since is not None:
                 said = "its stop and target were asked to come down, and the broker has not said what became of them"
-                problems[name] = Problem(f"{name}: {said}", one.bare_since)
+                problems[name] = ProtectionProblem(f"{name}: {said}", one.bare_since)
             elif name in blind:
-                problems[name] = Problem(f"{name}: its price cannot be seen: {blind[name]}", since)
+                problems[name] = ProtectionProblem(f"{name}: its price cannot be seen: {blind[name]}", since)
                 safe |= {name: self._safe[name]} if name in self._safe else {}
-            elif since is not None and not _rests(was, guard) and self._is_too_long(now - since):
+            elif since is not None and not _rests(was, level) and self._is_too_long(now - since):
                 is_noted = bare is not None and one is not None and one.stands  # with the pair, which stands now
                 if not is_noted:
                     said = "neither did its stop and target rest at the broker, nor was its price watched, until now"
-                    problems[name] = Problem(f"{name}: {said}", since, is_over=True)
+                    problems[name] = ProtectionProblem(f"{name}: {said}", since, is_over=True)
         self._safe = safe
         return problems
 
@@ -132,21 +134,23 @@ class Monitor:
         self._safe = {name: at for name, at in self._safe.items() if at.date() == today}
 
 
-def _jumped(guards: Sequence[Guard], quotes: Sequence[Quote]) -> dict[str, Problem]:
+def _jumped(levels: Sequence[ExitLevel], quotes: Sequence[Quote]) -> dict[str, ProtectionProblem]:
     """The positions whose price is worse than the limit of their stop: it rests, and takes none of the prices there
     are."""
     found = {q.symbol: q for q in quotes}
-    problems: dict[str, Problem] = {}
-    for guard in guards:
-        quote, is_long = found.get(guard.symbol), guard.qty > 0
+    problems: dict[str, ProtectionProblem] = {}
+    for level in levels:
+        quote, is_long = found.get(level.symbol), level.qty > 0
         price = None if quote is None else quote.bid if is_long else quote.ask
-        if price is None or guard.stop_limit is None or (price - guard.stop_limit) * (1 if is_long else -1) >= 0:
+        if price is None or level.stop_limit is None or (price - level.stop_limit) * (1 if is_long else -1) >= 0:
             continue
-        said = f"its price {text_of(price)} is worse than the limit {text_of(guard.stop_limit)} of its stop"
-        problems[guard.symbol] = Problem(f"{guard.symbol}: {said}: it is not left before the price comes back")
+        said = f"its price {text_of(price)} is worse than the limit {text_of(level.stop_limit)} of its stop"
+        problems[level.symbol] = ProtectionProblem(
+            f"{level.symbol}: {said}: it is not left before the price comes back"
+        )
     return problems
 
 
-def _rests(kept: Kept | None, guard: Guard) -> bool:
+def _rests(kept: ExitPairRecord | None, level: ExitLevel) -> bool:
     """Whether the whole position is protected by orders that the broker has said it has and nobody has cancelled."""
-    return kept is not None and kept.stands and abs(kept.qty) >= abs(guard.qty)
+    return kept is not None and kept.stands and abs(kept.qty) >= abs(level.qty)

@@ -16,9 +16,9 @@ from rebalancer.core.decisions import Plan
 from rebalancer.core.facts import Account, Day, Instrument, Position, Quote, Signal, Snapshot
 from rebalancer.core.rules import NoTradeBand, Rules
 from rebalancer.core.values import ZERO
-from rebalancer.execution.pretrade.selftest import HELD, HUGE, NEW, NOW, SESSION, WIDE, Check, gate_selftest, opened
+from rebalancer.execution.pretrade.selftest import HELD, HUGE, NEW, NOW, SESSION, WIDE, Check, opened, pretrade_selftest
 from rebalancer.planning import plan
-from rebalancer.planning.fund import most_reductions
+from rebalancer.planning.fit_to_buying_power import most_reductions
 
 PRICE: Final = Decimal(1)  # USD; so that whole shares are fine enough for any limit
 EQUITY: Final = Decimal(10**6)
@@ -70,7 +70,7 @@ class PlanProbe(NamedTuple):
 def limit_selftest(rules: Rules) -> tuple[Check, ...]:
     """Try every limit of the gate and of the plan. One row each, in a fixed order; a limit that is off is left out."""
     tried = (_try(key, probe, rules) for key, probe in PLAN_PROBES.items())
-    return (*gate_selftest(rules), *(check for check in tried if check is not None))
+    return (*pretrade_selftest(rules), *(check for check in tried if check is not None))
 
 
 def _try(key: str, probe: PlanProbe, rules: Rules) -> Check | None:

@@ -9,18 +9,18 @@ from rebalancer.journal import Journal
 from rebalancer.market_data.trading_calendar import published_hours
 from rebalancer.ops.clock import Clock, SystemClock
 from rebalancer.ops.run_lock import RunLock
-from rebalancer.ops.session_status import SessionNote
-from rebalancer.session.alerting import alerting
-from rebalancer.session.day import Session, Work
+from rebalancer.ops.session_status import SessionStatusFile
+from rebalancer.session.alert_delivery import alerting
+from rebalancer.session.alert_rules import ReportingSlotBook, report_day
+from rebalancer.session.day import TradingSession, Work
 from rebalancer.session.execute import Connection
 from rebalancer.session.hours import Hours
 from rebalancer.session.notify import Notify
 from rebalancer.session.ownership import account_in_hand, owned
-from rebalancer.session.pace import MovableTime, Pace
 from rebalancer.session.scheduler import Alarm, ScheduledAlarm
 from rebalancer.session.setup import Setup
+from rebalancer.session.simulated_clock import MovableTime, SimulatedClock
 from rebalancer.session.stop import Stop
-from rebalancer.session.telling import TellingSlotBook, tell_of_day
 from rebalancer.session.work import SessionWork
 
 LOCK_NAME = "session.lock"
@@ -47,7 +47,7 @@ def run_session(
         clock: Clock
         alarm: Alarm
         if exchange is not None and speed != 1:
-            clock = alarm = Pace(exchange, speed, stop.bell)
+            clock = alarm = SimulatedClock(exchange, speed, stop.bell)
         else:
             clock = SystemClock()
             alarm = scheduled = ScheduledAlarm(stop.bell, clock, rules.protection.poll_seconds)
@@ -59,14 +59,14 @@ def run_session(
         tells = stack.enter_context(alerting(setup, journal, account_id, is_real=isinstance(clock, SystemClock)))
         work = SessionWork(
             setup, connection, journal, account_id, broker, stop, notify, clock,
-            tell=lambda day, text: tell_of_day(journal, account_id, broker.now(), day, text),
+            tell=lambda day, text: report_day(journal, account_id, broker.now(), day, text),
         )  # fmt: skip
         stack.callback(work.close)
-        note = SessionNote(setup.state)
+        note = SessionStatusFile(setup.state)
         stack.callback(note.remove)
-        session = Session(
+        session = TradingSession(
             broker,
-            TellingSlotBook(journal, account_id),
+            ReportingSlotBook(journal, account_id),
             Hours(broker.calendar, rules, published_hours),
             clock,
             alarm,

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from rebalancer.core.errors import WorldError
+from rebalancer.core.errors import ExternalError
 from rebalancer.ops.clock import SystemClock
 from rebalancer.ops.paths import JOURNAL_NAME, state_directory
 from rebalancer.settings.profile import PROFILE
@@ -52,12 +52,12 @@ def main() -> int:
     folder = _state_of(unit)
     try:
         written = write_alert(folder, text)
-    except WorldError as error:
+    except ExternalError as error:
         sys.stdout.write(f"{PRIORITY}the alert could not be written to the journal: {error}\n")
         return 1
     try:
         tell(folder, text)
-    except WorldError as error:
+    except ExternalError as error:
         sys.stdout.write(f"{PRIORITY}the alert waits for the next session: {error}\n")
     return 0 if written else 1
 
@@ -68,13 +68,13 @@ def tell(folder: Path, text: str) -> None:
     from rebalancer.core.documents import BadDocument
     from rebalancer.core.rules import Rules
     from rebalancer.journal import Journal
-    from rebalancer.session.alerting import deliver_now
+    from rebalancer.session.alert_delivery import deliver_now
     from rebalancer.session.setup import Setup, load_setup
     from rebalancer.settings import LoadedRules
 
     try:
         setup = load_setup(None)
-    except (BadDocument, WorldError) as error:
+    except (BadDocument, ExternalError) as error:
         sys.stdout.write(f"{PRIORITY}alerts are sent by the built-in rules: {str(error).partition(chr(10))[0]}\n")
         setup = Setup(Path.cwd(), LoadedRules(Rules(), {}, ()), "paper", folder / "paper", _variables())
     journal = _newest_journal(folder)

@@ -10,7 +10,7 @@ from typing import Final
 
 from rebalancer.accounting.daily_close import check_day
 from rebalancer.brokers.counted import CountedBroker
-from rebalancer.brokers.protocol import Broker
+from rebalancer.brokers.protocol import TradingBroker
 from rebalancer.core.errors import LockHeld
 from rebalancer.core.outcomes import OrderState
 from rebalancer.execution.kill_switch import KillSwitch
@@ -23,8 +23,8 @@ from rebalancer.ops.paths import LOCK_NAME
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.rebalance.observe import World
 from rebalancer.rebalance.recover import recover
-from rebalancer.report.edition.gather import edition_of
 from rebalancer.report.files import ReportNotWritten, WrittenReport, remove_outdated, write_edition, write_report
+from rebalancer.report.period.gather import period_report_of
 from rebalancer.session.end_of_day import Steps, cancel_leftovers, close_day
 from rebalancer.session.execute import Connection, execute, opened_world
 from rebalancer.session.monitor import Monitor
@@ -48,7 +48,7 @@ class SessionWork:
         connection: Connection,
         journal: Journal,
         account_id: str,
-        broker: Broker,
+        broker: TradingBroker,
         stop: Stop,
         notify: Notify,
         clock: Clock,
@@ -173,7 +173,7 @@ class SessionWork:
     def _report(self, day: date) -> str:
         """Write the day's page."""
         setup, now = self._setup, self._broker.now()
-        edition = edition_of(self._journal, self._account_id, report_mode(setup), setup.rules, "day", day, now)
+        edition = period_report_of(self._journal, self._account_id, report_mode(setup), setup.rules, "day", day, now)
         page = self._written(lambda: write_edition(edition, setup.reports))
         self._remove_old_pages(day)
         return page

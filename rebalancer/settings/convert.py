@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from rebalancer.core.rules import Rules
-from rebalancer.settings.document import Entry, Listing, Node, Scalar, Table
+from rebalancer.settings.document import Entry, Listing, Node, Scalar, YamlTable
 from rebalancer.settings.kinds import Kind, every_key, kinds_of
 from rebalancer.settings.origin import Origin, Problem
-from rebalancer.settings.scalars import Unreadable, Value, closest, value_of
+from rebalancer.settings.scalars import UnreadableValue, Value, closest, value_of
 
 _SECRET_KEY: Final = re.compile(r"(?i)(?:^|_)(?:api_?key|key_?id|secret|password|passwd|token)")
 _ROOT: Final = Kind("section", model=Rules)
@@ -26,7 +26,7 @@ class Leaf(NamedTuple):
 Layer = dict[str, "Leaf | Layer"]
 
 
-def layer_of(table: Table, problems: list[Problem]) -> Layer:
+def layer_of(table: YamlTable, problems: list[Problem]) -> Layer:
     """The values of one document. Mistakes go to `problems`; what they stand at is left out of the layer."""
     return _section(table, _ROOT, "", problems)
 
@@ -34,7 +34,7 @@ def layer_of(table: Table, problems: list[Problem]) -> Layer:
 def read_node(node: Node, kind: Kind, key: str, problems: list[Problem]) -> Leaf | Layer | None:
     """The value of one node; None when it is not of this kind, which is then among the problems."""
     if kind.name in ("section", "mapping"):
-        if not isinstance(node, Table):
+        if not isinstance(node, YamlTable):
             bare = isinstance(node, Scalar) and not node.text
             text = "has no keys" if bare else "must be a table of keys and values"
             problems.append(Problem(node.origin, key, text, "write 'key: value' lines below it, or remove the line"))
@@ -47,7 +47,7 @@ def read_node(node: Node, kind: Kind, key: str, problems: list[Problem]) -> Leaf
         return None
     try:
         return Leaf(value_of(node, kind), node.origin)
-    except Unreadable as error:
+    except UnreadableValue as error:
         problems.append(Problem(node.origin, key, str(error), error.hint))
         return None
 
@@ -87,7 +87,7 @@ def unknown_key(origin: Origin, section: str, name: str, known: Mapping[str, Kin
     return Problem(origin, dotted, "unknown key", "known here: " + ", ".join(known) + "; notes begin with 'x-'")
 
 
-def _section(table: Table, kind: Kind, key: str, problems: list[Problem]) -> Layer:
+def _section(table: YamlTable, kind: Kind, key: str, problems: list[Problem]) -> Layer:
     assert kind.model is not None
     known, layer = kinds_of(kind.model), Layer()
     for entry in table.entries:
@@ -100,7 +100,7 @@ def _section(table: Table, kind: Kind, key: str, problems: list[Problem]) -> Lay
     return layer
 
 
-def _mapping(table: Table, kind: Kind, key: str, problems: list[Problem]) -> Layer:
+def _mapping(table: YamlTable, kind: Kind, key: str, problems: list[Problem]) -> Layer:
     """A table whose keys are names that the user chooses, so none of them is a note."""
     assert kind.item is not None
     layer = Layer()

@@ -40,7 +40,7 @@ class Entry(NamedTuple):
     value: Node
 
 
-class Table(NamedTuple):
+class YamlTable(NamedTuple):
     """A YAML mapping in its written order. No key stands twice."""
 
     entries: tuple[Entry, ...]
@@ -54,17 +54,17 @@ class Listing(NamedTuple):
     origin: Origin
 
 
-Node = Scalar | Table | Listing
+Node = Scalar | YamlTable | Listing
 
 
-def read_file(path: Path, problems: list[Problem]) -> Table:
+def read_file(path: Path, problems: list[Problem]) -> YamlTable:
     """Read one configuration file; an empty one is an error. Mistakes that leave the rest readable go to `problems`.
     Raises BadDocument for a file that cannot be read at all."""
     name = str(path)
     node = parse(read_settled(path, SIZE_MAX).text, Origin("file", name, 1), problems)
     if node is None:
         raise BadDocument(name, "is empty", "was it written completely? Write at least one section, or leave it out")
-    if not isinstance(node, Table):
+    if not isinstance(node, YamlTable):
         raise BadConfiguration([Problem(node.origin, "", "is not a table of sections", "begin with 'execution:'")])
     return node
 
@@ -148,7 +148,7 @@ def _node(node: yaml.Node, key: str, loader: _Composer, problems: list[Problem])
             first = entries[name].origin
             problems.append(Problem(at, dotted, f"stands twice, first in line {first.line}", "keep one of them"))
         entries[name] = Entry(name, at, _node(value_node, dotted, loader, problems))
-    return Table(tuple(entries.values()), here)
+    return YamlTable(tuple(entries.values()), here)
 
 
 def _key_name(node: yaml.Node, at: Origin, parent: str, problems: list[Problem]) -> str | None:

@@ -27,7 +27,7 @@ _MONEY_PLACES_MAX: Final = 6
 Value = bool | int | float | str | Decimal | None
 
 
-class Unreadable(ValueError):
+class UnreadableValue(ValueError):
     """A word that is not of the expected kind; `hint` says what to write."""
 
     def __init__(self, problem: str, hint: str = "") -> None:
@@ -39,13 +39,13 @@ def value_of(scalar: Scalar, kind: Kind) -> Value:
     """The value of a word. Raises Unreadable."""
     text = scalar.text
     if scalar.plain and not text:
-        raise Unreadable("has no value", "write a value, or remove the line to get the default")
+        raise UnreadableValue("has no value", "write a value, or remove the line to get the default")
     if scalar.plain and kind.nullable and text in _NULLS:
         return None
     if scalar.plain and kind.name in ("text", "word_or_whole") and text in ("null", "~"):
-        raise Unreadable("must not be null", 'remove the line to get the default, or write "" for an empty text')
+        raise UnreadableValue("must not be null", 'remove the line to get the default, or write "" for an empty text')
     if kind.name not in ("text", "word_or_whole") and not scalar.plain:
-        raise Unreadable(f"{_short(text)} is a text in quotes, not a {_WORDS[kind.name]}", "remove the quotes")
+        raise UnreadableValue(f"{_short(text)} is a text in quotes, not a {_WORDS[kind.name]}", "remove the quotes")
     return _READERS[kind.name](text)
 
 
@@ -59,14 +59,14 @@ def closest(word: str, known: list[str]) -> str | None:
 def _flag(text: str) -> bool:
     if text in _TRUE or text in _FALSE:
         return text in _TRUE
-    raise Unreadable(f"{_short(text)} is neither true nor false", "write true or false")
+    raise UnreadableValue(f"{_short(text)} is neither true nor false", "write true or false")
 
 
 def _whole(text: str) -> int:
     if _WHOLE.fullmatch(text) and len(text) <= _LENGTH_MAX:
         return int(text)
     if _NUMBER.fullmatch(text):
-        raise Unreadable(f"{_short(text)} is not a whole number", "write it with digits only, such as 10")
+        raise UnreadableValue(f"{_short(text)} is not a whole number", "write it with digits only, such as 10")
     raise _not_a_number(text)
 
 
@@ -75,7 +75,7 @@ def _number(text: str) -> float:
         raise _not_a_number(text)
     value = float(text)
     if not math.isfinite(value):
-        raise Unreadable(f"{_short(text)} is too large")
+        raise UnreadableValue(f"{_short(text)} is too large")
     return value
 
 
@@ -85,7 +85,9 @@ def _money(text: str) -> Decimal:
     exponent = value.as_tuple().exponent
     assert isinstance(exponent, int)  # finite: the pattern knows no other
     if exponent < -_MONEY_PLACES_MAX:
-        raise Unreadable(f"{_short(text)} has more than {_MONEY_PLACES_MAX} decimal places", "write dollars and cents")
+        raise UnreadableValue(
+            f"{_short(text)} has more than {_MONEY_PLACES_MAX} decimal places", "write dollars and cents"
+        )
     return Decimal(format(value, "f"))
 
 
@@ -108,21 +110,21 @@ _READERS: Final[Mapping[str, Callable[[str], Value]]] = {
 _WORDS: Final = {"flag": "boolean", "whole": "whole number", "number": "number", "money": "number"}
 
 
-def _not_a_number(text: str) -> Unreadable:
+def _not_a_number(text: str) -> UnreadableValue:
     problem = f"{_short(text)} is not a number"
     if re.fullmatch(r"[-+]?[0-9]+,[0-9]+", text):
-        return Unreadable(problem, f"decimals take a point: {text.replace(',', '.')}")
+        return UnreadableValue(problem, f"decimals take a point: {text.replace(',', '.')}")
     if re.fullmatch(r"[-+]?[0-9]+(?:\.[0-9]+)? ?%", text):
-        return Unreadable(problem, f"fractions, not percent: {float(text.rstrip(' %')) / 100:.6g}")
+        return UnreadableValue(problem, f"fractions, not percent: {float(text.rstrip(' %')) / 100:.6g}")
     if re.fullmatch(r"[-+]?[0-9]+(?::[0-9]+)+", text):
-        return Unreadable(problem, "a colon does not belong in a number")
+        return UnreadableValue(problem, "a colon does not belong in a number")
     if re.fullmatch(r"[-+]?0[0-9]+(?:\.[0-9]*)?", text):
-        return Unreadable(problem, "leave out the leading zeros: some programs read such a number as octal")
+        return UnreadableValue(problem, "leave out the leading zeros: some programs read such a number as octal")
     if re.fullmatch(r"[-+]?[0-9][0-9_' ,]*(?:\.[0-9]*)?", text):
-        return Unreadable(problem, "write the digits without separators, such as 10000.0")
+        return UnreadableValue(problem, "write the digits without separators, such as 10000.0")
     if re.fullmatch(r"[-+]?\.?(?:inf|infinity|nan)", text.lower()):
-        return Unreadable(problem, "write a finite number")
-    return Unreadable(problem, "write a decimal number, such as 0.10")
+        return UnreadableValue(problem, "write a finite number")
+    return UnreadableValue(problem, "write a decimal number, such as 0.10")
 
 
 def _short(text: str) -> str:

@@ -16,7 +16,7 @@ from rebalancer.signals import CombinedSignals, FileSignals, JournalSignals, sam
 DEFAULT_PATH: Final = Rules().signals.path
 
 
-class Sources:
+class ConfiguredSources:
     """Files and the journal's table; and the bundled sample when the rules want it."""
 
     def __init__(

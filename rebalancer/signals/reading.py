@@ -19,8 +19,8 @@ from typing import Final, NamedTuple
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.facts import Signal
 from rebalancer.ops.files import read_settled
-from rebalancer.signals.row import SOURCE, BadCell, opinion_of
-from rebalancer.signals.sheets import ENDINGS, read_sheet
+from rebalancer.signals.file_rows import ENDINGS, read_rows
+from rebalancer.signals.signal_row import SOURCE, BadCell, signal_of_row
 
 SIZE_MAX: Final = 64 * 1024 * 1024
 ROWS_MAX: Final = 100_000
@@ -90,19 +90,19 @@ def _files(path: Path, warnings: list[str]) -> list[Path]:
 
 def _read_file(path: Path, collected: _Collected, ahead: timedelta) -> None:
     text, written_at = read_settled(path, SIZE_MAX)
-    sheet = read_sheet(text, str(path), path.suffix.lower())
-    if len(sheet.rows) + len(collected.signals) > ROWS_MAX:
+    rows_of_file = read_rows(text, str(path), path.suffix.lower())
+    if len(rows_of_file.rows) + len(collected.signals) > ROWS_MAX:
         raise BadDocument(str(path), f"brings the number of rows above {ROWS_MAX}", "split the set or drop old rows")
     source = path.stem
-    for index, cells in enumerate(sheet.rows):
+    for index, cells in enumerate(rows_of_file.rows):
         try:
             if "source" not in cells and SOURCE.fullmatch(source) is None:
                 hint = "rename the file to letters, digits, dots, dashes and underscores, or add a source column"
                 raise BadCell("source", f"the file name {source[:40]!r} cannot be a source", hint)
-            signal = opinion_of(cells, source, written_at, ahead)
-            collected.add(signal, _place(path, sheet.line, index))
+            signal = signal_of_row(cells, source, written_at, ahead)
+            collected.add(signal, _place(path, rows_of_file.line, index))
         except BadCell as error:
-            where = f"{path}:{sheet.line(index)}: {error.column}"
+            where = f"{path}:{rows_of_file.line(index)}: {error.column}"
             raise BadDocument(where, error.problem, error.hint) from None
 
 

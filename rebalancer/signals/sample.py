@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from rebalancer.brokers.protocol import DailyCloses
 from rebalancer.core.facts import Signal
 from rebalancer.core.values import utc
-from rebalancer.signals.row import computed_id
+from rebalancer.signals.signal_row import computed_id
 
 SOURCE: Final = "sample"
 LOOKBACK_DAYS: Final = 120

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Protocol, TypeVar
 
-from rebalancer.brokers.protocol import Broker, SendResult
+from rebalancer.brokers.protocol import SendResult, TradingBroker
 from rebalancer.core.decisions import Order
 from rebalancer.core.errors import AnotherProgram
 from rebalancer.execution.order_tracking import DUPLICATE, refuse_another
@@ -55,7 +55,7 @@ def calling_off(desk: CanCallOff) -> Iterator[None]:
 class Afloat:
     """What one cycle has posted and not seen the end of. Safe to share between threads."""
 
-    def __init__(self, broker: Broker, clock: Clock, together: SpreadOut, seconds: float) -> None:
+    def __init__(self, broker: TradingBroker, clock: Clock, together: SpreadOut, seconds: float) -> None:
         """seconds: after these no further cancel is begun."""
         self._broker, self._clock, self._together, self._seconds = broker, clock, together, seconds
         self._orders: dict[str, Order] = {}

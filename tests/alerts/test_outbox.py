@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rebalancer.alerts import Message, NotDelivered, Outbox
 from rebalancer.alerts.address import web_address
 from rebalancer.alerts.outbox import Pass
-from rebalancer.alerts.waiting import HOURLY, pause_after
+from rebalancer.alerts.pending import HOURLY, pause_after
 from rebalancer.alerts.webhook import Webhook
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Alerts

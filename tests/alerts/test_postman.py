@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.alerts import Channel, Outbox, Postman
+from rebalancer.alerts import Channel, DeliveryThread, Outbox
 from rebalancer.alerts.address import SmtpServer, web_address
 from rebalancer.alerts.heartbeat import Heartbeat
 from rebalancer.alerts.mail import Email
@@ -38,11 +38,11 @@ class Office:
         with Journal.open(self.file) as journal:
             return [event.kind for event in reversed(journal.latest_events(100))]
 
-    def postman(self, *channels: Channel, heartbeat: Heartbeat | None = None) -> Postman:
+    def postman(self, *channels: Channel, heartbeat: Heartbeat | None = None) -> DeliveryThread:
         def outbox() -> AbstractContextManager[Outbox]:
             return self._outbox(channels)
 
-        return Postman(outbox, heartbeat, CLOCK, 0.02)
+        return DeliveryThread(outbox, heartbeat, CLOCK, 0.02)
 
     @contextmanager
     def _outbox(self, channels: tuple[Channel, ...]) -> Iterator[Outbox]:

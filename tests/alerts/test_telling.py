@@ -11,8 +11,8 @@ import pytest
 from rebalancer.core.decisions import Verdict
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.journal import CycleEnd, CycleStart, Journal
-from rebalancer.report.records import Finding, RunRecord
-from rebalancer.session.telling import tell_of_cycle
+from rebalancer.report.records import ReconciliationLine, RunRecord
+from rebalancer.session.alert_rules import report_cycle
 from tests.report.sample import sample_record
 
 QUIET = sample_record()._replace(orders=(), reconciled=(), outcome=CycleOutcome.COMPLETED)
@@ -41,14 +41,14 @@ def ended(journal: Journal, record: RunRecord, outcome: CycleOutcome, minutes: i
 
 
 def test_a_cycle_that_went_well_tells_nothing(journal: Journal) -> None:
-    tell_of_cycle(journal, QUIET)
+    report_cycle(journal, QUIET)
     assert told(journal) == []
 
 
 def test_halted_cycles_are_told_once_a_stretch(journal: Journal) -> None:
     halted, fine = CycleOutcome.HALTED_STALE_QUOTES, CycleOutcome.HOLDING
     for minutes, outcome in enumerate([halted, halted, fine, halted, CycleOutcome.HALTED_KILL_SWITCH]):
-        tell_of_cycle(journal, ended(journal, QUIET, outcome, minutes))
+        report_cycle(journal, ended(journal, QUIET, outcome, minutes))
     assert told(journal) == [
         ("action", "halted", "HALTED_STALE_QUOTES"),
         ("action", "halted", "HALTED_STALE_QUOTES"),
@@ -59,21 +59,24 @@ def test_halted_cycles_are_told_once_a_stretch(journal: Journal) -> None:
 def test_constrained_cycles_are_told_once_a_stretch(journal: Journal) -> None:
     bound, fine = CycleOutcome.CONSTRAINED, CycleOutcome.HOLDING
     for minutes, outcome in enumerate([bound, bound, fine, bound]):
-        tell_of_cycle(journal, ended(journal, QUIET, outcome, minutes))
+        report_cycle(journal, ended(journal, QUIET, outcome, minutes))
     assert told(journal) == [("warning", "constrained", "CONSTRAINED")] * 2
 
 
 def test_a_loss_limit_is_told_by_its_latch_alone(journal: Journal) -> None:
-    tell_of_cycle(journal, ended(journal, QUIET, CycleOutcome.HALTED_DAILY_LOSS, 0))
+    report_cycle(journal, ended(journal, QUIET, CycleOutcome.HALTED_DAILY_LOSS, 0))
     assert told(journal) == []
 
 
 def test_orders_without_a_known_end_and_late_fills(journal: Journal) -> None:
     first, second, *_ = sample_record().orders
     unknown = first._replace(state=OrderState.UNKNOWN)
-    findings = (Finding("KO", "late_fill", "3 shares more"), Finding("JPM", "corporate_action", "a split"))
+    findings = (
+        ReconciliationLine("KO", "late_fill", "3 shares more"),
+        ReconciliationLine("JPM", "corporate_action", "a split"),
+    )
     filled = second._replace(state=OrderState.FILLED)
-    tell_of_cycle(journal, QUIET._replace(orders=(unknown, filled), reconciled=findings))
+    report_cycle(journal, QUIET._replace(orders=(unknown, filled), reconciled=findings))
     assert told(journal) == [("action", "unknown_order", unknown.symbol), ("warning", "late_fill", "KO")]
 
 
@@ -87,11 +90,11 @@ def test_a_source_is_stale_when_all_of_it_is_and_is_told_once_for_each_newest_si
         return QUIET._replace(snapshot=QUIET.snapshot._replace(signals=moved), verdicts=verdicts)
 
     stale, old = Outcome.REJECTED_STALE, Outcome.REJECTED_SUPERSEDED
-    tell_of_cycle(journal, record(stale, Outcome.HELD_AT_TARGET))
-    tell_of_cycle(journal, record(old, old))
+    report_cycle(journal, record(stale, Outcome.HELD_AT_TARGET))
+    report_cycle(journal, record(old, old))
     assert told(journal) == []
-    tell_of_cycle(journal, record(stale, old))
-    tell_of_cycle(journal, record(stale, stale))
+    report_cycle(journal, record(stale, old))
+    report_cycle(journal, record(stale, stale))
     assert told(journal) == [("warning", "stale_signals", "old")]
-    tell_of_cycle(journal, record(stale, stale, newer=5))
+    report_cycle(journal, record(stale, stale, newer=5))
     assert told(journal) == [("warning", "stale_signals", "old")] * 2

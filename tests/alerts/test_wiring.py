@@ -21,10 +21,10 @@ from rebalancer.execution.kill_switch import write_halt
 from rebalancer.journal import Journal
 from rebalancer.market_data.trading_calendar import Slot
 from rebalancer.session import unit_failed
-from rebalancer.session.alerting import alerting, summary_of
+from rebalancer.session.alert_delivery import alerting, summary_of
+from rebalancer.session.alert_rules import ReportingSlotBook, report_day
 from rebalancer.session.doctor.channels import check_channels, check_channels_there
 from rebalancer.session.setup import Setup, load_setup
-from rebalancer.session.telling import TellingSlotBook, tell_of_day
 from tests.alerts.servers import MailServer, WebServer
 
 pytestmark = pytest.mark.filterwarnings("ignore:Series.dt.weekday")
@@ -182,7 +182,7 @@ def test_a_failed_unit_is_told_at_once(setup: Setup, web: WebServer, monkeypatch
 def test_missed_slots_are_told_in_one_sentence(setup: Setup) -> None:
     slots = [Slot(f"2026-11-20T14:{30 + 5 * n}Z", OPEN + timedelta(minutes=5 * n), False) for n in range(4)]
     with Journal.open(setup.journal) as journal:
-        book = TellingSlotBook(journal, "acc")
+        book = ReportingSlotBook(journal, "acc")
         assert book.sweep(slots[:3], OPEN + timedelta(hours=1)) == 3
         assert book.sweep(slots[:3], OPEN + timedelta(hours=1)) == 0
         assert book.close(slots[3], OPEN, CycleOutcome.HALTED_BROKER_DOWN, "silent")
@@ -198,7 +198,7 @@ def test_the_summary_is_the_days_mail_with_its_page_and_the_small_notes(setup: S
     with Journal.open(setup.journal) as journal:
         small = {"level": "info", "code": "note", "text": "a <small> thing"}
         journal.record_event("acc", None, OPEN, "alert", "note", small)
-        tell_of_day(journal, "acc", OPEN, date(2026, 11, 20), "2026-11-20: 78 slots")
+        report_day(journal, "acc", OPEN, date(2026, 11, 20), "2026-11-20: 78 slots")
         words = summary_of(setup, journal, journal.events(kind="alert")[-1])
     assert words is not None
     assert words.subject.startswith("[SIMULATED] ")

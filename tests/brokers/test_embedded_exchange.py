@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints, ReadOnlyBroker
-from rebalancer.brokers.protocol import Broker, BrokerOrder, ReadBroker
+from rebalancer.brokers.protocol import BrokerOrder, ReadBroker, TradingBroker
 from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Broker as BrokerRules
@@ -96,7 +96,7 @@ def test_instruments_quotes_and_closes(broker: AlpacaBroker) -> None:
 
 
 def test_an_order_from_intent_to_fill(broker: AlpacaBroker, exchange: RunningExchange) -> None:
-    whole: Broker = broker
+    whole: TradingBroker = broker
     since = broker.now() - timedelta(seconds=5)
     order = an_order(client_order_id="it-1", qty=Decimal(7))
     sent = whole.submit(order)

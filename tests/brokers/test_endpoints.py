@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints
-from rebalancer.core.errors import CredentialsRefused, WorldError
+from rebalancer.core.errors import CredentialsRefused, ExternalError
 from tests.brokers.making import CREDENTIALS, KEY, SECRET, an_order, rules, scripted
 from tests.support.scripted_server import ScriptedServer, raw_reply, reply, reset
 
@@ -63,9 +63,9 @@ def test_addresses(environ: dict[str, str], trading: str, data: str) -> None:
     ],
 )
 def test_any_other_host_is_refused(url: str) -> None:
-    with pytest.raises(WorldError, match="APCA_API_BASE_URL"):
+    with pytest.raises(ExternalError, match="APCA_API_BASE_URL"):
         Endpoints(url)
-    with pytest.raises(WorldError, match="APCA_API_DATA_URL"):
+    with pytest.raises(ExternalError, match="APCA_API_DATA_URL"):
         Endpoints(PAPER, url.replace("https://data.alpaca.markets", "https://paper-api.alpaca.markets"))
 
 
@@ -119,7 +119,7 @@ def test_the_key_reaches_no_message_log_or_error(caplog: pytest.LogCaptureFixtur
         with scripted([step], repeat_last=True) as (broker, server):
             told += [repr(broker), repr(vars(broker)), repr(broker.submit(an_order()))]
             for ask in (broker.account, broker.clock, broker.positions, lambda: broker.find_order("x")):
-                with pytest.raises(WorldError) as caught:
+                with pytest.raises(ExternalError) as caught:
                     ask()
                 told.append(f"{caught.value!r} {caught.value} {caught.value.__cause__!r}")
         assert server.requests

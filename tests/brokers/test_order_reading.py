@@ -11,7 +11,7 @@ import pytest
 
 from rebalancer.brokers import state_of
 from rebalancer.brokers.alpaca.order_reading import STATUS_WORDS
-from rebalancer.brokers.protocol import Activity, BrokerOrder, Fill
+from rebalancer.brokers.protocol import Activity, BrokerFill, BrokerOrder
 from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.outcomes import OrderState
 from tests.brokers.making import an_order, order_object, scripted
@@ -128,8 +128,8 @@ def test_activities() -> None:
         fills, others = broker.activities(after)
     at = datetime(2026, 11, 20, 15, 35, 9, 981482, UTC)
     assert fills == (
-        Fill("20261120103509981::a", "o-1", "AAPL", Decimal(2), Decimal("174.78"), at),
-        Fill("b", "o-1", "BTC/USD", Decimal(-2), Decimal("174.78"), at),
+        BrokerFill("20261120103509981::a", "o-1", "AAPL", Decimal(2), Decimal("174.78"), at),
+        BrokerFill("b", "o-1", "BTC/USD", Decimal(-2), Decimal("174.78"), at),
     )
     assert others == (
         Activity("c", "DIV", "T", Decimal(2), Decimal("1.02"), date(2026, 11, 19)),

@@ -15,8 +15,8 @@ from alpaca.common.rest import RESTClient
 from rebalancer.brokers import AlpacaBroker, ReadOnlyBroker
 from rebalancer.brokers.alpaca.transport import exact_number
 from rebalancer.brokers.broker_time import BrokerTime
-from rebalancer.brokers.protocol import Broker, ReadBroker
-from rebalancer.core.errors import WorldError
+from rebalancer.brokers.protocol import ReadBroker, TradingBroker
+from rebalancer.core.errors import ExternalError
 from rebalancer.ops.clock import SystemClock, seconds_since_boot
 from tests.brokers.making import CLOCK, FakeTime, an_order, scripted
 from tests.support.scripted_server import reply
@@ -109,7 +109,7 @@ def test_now_asks_the_clock_once() -> None:
 def test_the_broker_without_hands() -> None:
     steps = [reply(200, CLOCK), reply(200, "[]"), reply(200, "[]"), reply(200, "[]"), reply(200, "[]")]
     with scripted(steps) as (broker, server):
-        whole: Broker = broker
+        whole: TradingBroker = broker
         reads: ReadBroker = ReadOnlyBroker(whole)
         assert reads.clock().session.is_open
         assert reads.now() > AT
@@ -130,7 +130,7 @@ def test_another_alpaca_py_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RESTClient, "__init__", without_retries)
     with (
         scripted([]) as (broker, server),
-        pytest.raises(WorldError, match=r"no _session, _retry, _retry_codes.*install alpaca-py 0\.44"),
+        pytest.raises(ExternalError, match=r"no _session, _retry, _retry_codes.*install alpaca-py 0\.44"),
     ):
         broker.submit(an_order())
     assert server.requests == []

@@ -7,9 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from rebalancer.core.outcomes import CycleOutcome
-from rebalancer.report.edition.page import edition_html
-from rebalancer.report.edition.records import Edition
 from rebalancer.report.page import html_of, index_html
+from rebalancer.report.period.page import edition_html
+from rebalancer.report.period.records import PeriodReport
 from rebalancer.report.records import RunSummary
 from rebalancer.report.summary import summary_of
 from tests.report.edition.sample import edition, performance, slots
@@ -21,7 +21,7 @@ MONTH = date(2026, 11, 1)
 MODES = ("paper", "live", "simulated", "dry_run")
 
 
-def month() -> Edition:
+def month() -> PeriodReport:
     """Twenty-one whole days of slots and orders, some slots missed."""
     day = edition()
     found = [s._replace(at=s.at - timedelta(days=n)) for n in range(21) for s in slots()]
@@ -36,7 +36,7 @@ def month() -> Edition:
     )
 
 
-def rich() -> Edition:
+def rich() -> PeriodReport:
     """An account of hundreds of millions: the longest numbers that a page has to hold."""
     many = D(1234)
     day = edition(equity=D("121439456.78"), equity_before=D("120339456.78"), peak_equity=D("124889012.34"))
@@ -51,7 +51,7 @@ def rich() -> Edition:
     )  # fmt: skip
 
 
-def history(days: int) -> Edition:
+def history(days: int) -> PeriodReport:
     """A day after so many days of history."""
     return edition(performance=performance(days))
 

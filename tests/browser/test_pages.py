@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from rebalancer.report.edition.page import edition_html
+from rebalancer.report.period.page import edition_html
 from tests.report.html_tree import parse
 
 from .devtools import MODES, Mode, Page

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rebalancer.ops.run_lock import RunLock
-from rebalancer.session import flatten
+from rebalancer.session import flatten_account
 from tests.cli.conftest import Command
 
 
@@ -35,7 +35,7 @@ def test_kill_flatten_closes_everything_and_says_so(command: Command, monkeypatc
 def test_a_run_that_does_not_end_is_told(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert command("run-now").code == 0
     state = tmp_path / "state" / "rebalancer" / "simulated"
-    monkeypatch.setattr(flatten, "LOCK_SECONDS", 0.0)
+    monkeypatch.setattr(flatten_account, "LOCK_SECONDS", 0.0)
     for name in ("PHASE", "CANCEL"):
         monkeypatch.setenv(f"REBALANCER__EXECUTION__{name}_TIMEOUT_SECONDS", "0.1")
     with RunLock(state / "run.lock", "another"):

@@ -15,15 +15,15 @@ from rebalancer.core.errors import (
     AnotherProgram,
     BrokerUnavailable,
     CredentialsRefused,
+    ExternalError,
     JournalBroken,
     JournalLocked,
     LockHeld,
-    WorldError,
     WrongAccount,
 )
 from tests.cli.conftest import ROOT, Command
 
-CODES: dict[Callable[[], WorldError], int] = {
+CODES: dict[Callable[[], ExternalError], int] = {
     lambda: BrokerUnavailable("it"): 69, lambda: JournalLocked("it"): 69, lambda: LockHeld("it"): 75,
     lambda: CredentialsRefused("it"): 77, lambda: WrongAccount("it"): 77, lambda: JournalBroken("it"): 78,
     lambda: AnotherProgram("it"): 5, lambda: UnknownOrders(["rb-1"]): 5,
@@ -34,7 +34,7 @@ def test_every_kind_of_halt_has_its_code(capsys: pytest.CaptureFixture[str]) -> 
     for make, code in CODES.items():
         error = make()
 
-        def app(error: WorldError = error) -> None:
+        def app(error: ExternalError = error) -> None:
             raise error
 
         assert guarded(app) == code

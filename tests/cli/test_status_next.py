@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from rebalancer.cli.status_next import newest_report
-from rebalancer.ops.session_status import NAME, SessionNote, told_by_session
+from rebalancer.ops.session_status import NAME, SessionStatusFile, session_status
 from tests.cli.conftest import ROOT, Command
 
 START = "start a session with ./start_execution_trading.sh, or run one cycle with: rebalancer run-now"
@@ -38,7 +38,7 @@ def test_a_running_session_tells_its_next_slot(command: Command, state: Path, mo
     import time
 
     time.tzset()
-    note, pid = SessionNote(state), os.getpid()
+    note, pid = SessionStatusFile(state), os.getpid()
     try:
         note.tell(DAY, NEXT, "next cycle Fri 10:10 ET")
         assert next_line(command) == f"next     Fri 2026-11-20 10:10 ET (16:10 local)   session runs, process {pid}"
@@ -71,7 +71,7 @@ def test_a_session_that_died_is_not_believed(command: Command, state: Path) -> N
 )  # fmt: skip
 def test_a_broken_note_is_no_error(state: Path, text: str) -> None:
     (state / NAME).write_bytes(text.encode("utf-8", "surrogatepass"))
-    assert told_by_session(state) is None
+    assert session_status(state) is None
 
 
 def test_the_timer_counts_when_no_session_runs(command: Command, tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_the_timer_counts_when_no_session_runs(command: Command, tmp_path: Path)
 def test_a_session_of_another_mode_is_mentioned(command: Command, state: Path) -> None:
     other = state.with_name("paper")
     other.mkdir()
-    SessionNote(other).tell(DAY, NEXT, "x")
+    SessionStatusFile(other).tell(DAY, NEXT, "x")
     assert next_line(command) == f"next     a session of paper trading runs, process {os.getpid()}"
 
 
@@ -93,7 +93,7 @@ def test_a_real_session_leaves_the_note_and_takes_it_away(command: Command, stat
 
     told: list[tuple[str, str | None, str]] = []
 
-    class Heard(SessionNote):
+    class Heard(SessionStatusFile):
         def tell(self, day: date, next_at: datetime | None, doing: str) -> None:
             super().tell(day, next_at, doing)
             body = json.loads((state / NAME).read_text())
@@ -102,7 +102,7 @@ def test_a_real_session_leaves_the_note_and_takes_it_away(command: Command, stat
                 os.kill(os.getpid(), signal.SIGTERM)
 
     patch = pytest.MonkeyPatch()
-    patch.setattr(starter, "SessionNote", Heard)
+    patch.setattr(starter, "SessionStatusFile", Heard)
     try:
         assert command("session", "--speed", "1000", "--day", "2026-11-27").code == 0
     finally:

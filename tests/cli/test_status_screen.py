@@ -15,7 +15,7 @@ from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.values import decimal_of
 from rebalancer.journal import Journal
 from rebalancer.report.columns import cells_wide
-from rebalancer.report.records import LimitGlance, RunSummary, StatusView
+from rebalancer.report.records import LimitStatus, RunSummary, StatusView
 from rebalancer.report.status import status_text
 from tests.cli.conftest import Command
 
@@ -27,7 +27,7 @@ VIEW = StatusView(
     drawdown=0.091, cash=Decimal("13766.35"), positions=9, open_orders=1, unknown_orders=0,
     alerts=("AAPL has no stop (4 min ago, sent by webhook)",), next_at=AT + timedelta(minutes=5),
     next_hint="session runs, process 4711", drift=0.0412, band=0.0025, drift_of="NVDA",
-    limits=(LimitGlance("gross", 0.73, 0.8), LimitGlance("orders_today", 10, 100, counts=True)),
+    limits=(LimitStatus("gross", 0.73, 0.8), LimitStatus("orders_today", 10, 100, counts=True)),
     protection="8 of 9 positions at the broker", unprotected=("AAPL",),
     report="reports/2026/2026-11-20_1005_paper_20261120T1505Z.html", environment="production", profile="growth",
     next_here="16:10",

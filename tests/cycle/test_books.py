@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from rebalancer.accounting.acceptance import accept_books
-from rebalancer.accounting.latches import rearm
-from rebalancer.brokers.protocol import Activity, Fill
+from rebalancer.accounting.loss_latches import rearm
+from rebalancer.brokers.protocol import Activity, BrokerFill
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.journal import Journal
 from rebalancer.rebalance.cycle import CycleResult
-from rebalancer.rebalance.immediate_exits import Exit, leave
+from rebalancer.rebalance.immediate_exits import ExitRequest, exit_positions
 from tests.cycle.conftest import BASE, NEXT, MakeRig
 from tests.cycle.hands import MONDAY, buy_coins, dividend, pay_in, split, until
 from tests.support import checker
@@ -83,7 +83,7 @@ def test_money_in_or_out_just_before_an_exit_is_seen_all_the_same(settled: MakeR
     before = rig.run(BASE, rules()).snapshot.account
     pay_in(rig, amount)
     process = rig.process()
-    (gone,) = leave(process.world, rules(), [Exit("KO", "stop", "a test")], "exit")
+    (gone,) = exit_positions(process.world, rules(), [ExitRequest("KO", "stop", "a test")], "exit")
     assert gone.problem == ""
     after = rig.run({s: v for s, v in BASE.items() if s != "KO"}, rules(**STRICT))
     assert after.outcome in (CycleOutcome.COMPLETED, CycleOutcome.HOLDING)
@@ -227,7 +227,7 @@ def test_a_fill_without_an_order_is_a_trade_by_others(settled: MakeRig) -> None:
     def listed(real: Any, after: Any) -> Any:
         fills, others = real(after)
         late = rig.exchange.clock.now()
-        return (*fills, Fill("20261120101900000::f", "desk", "KO", Decimal(3), Decimal(70), late)), others
+        return (*fills, BrokerFill("20261120101900000::f", "desk", "KO", Decimal(3), Decimal(70), late)), others
 
     result = rig.run(BASE, rules(), faults={"positions": more, "activities": listed})
     assert findings(result) == [("KO", "external_trade", Decimal(3))]

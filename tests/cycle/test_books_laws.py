@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rebalancer.accounting.activities import body_of, flow_of, moment_of
-from rebalancer.accounting.activity_totals import tally
-from rebalancer.accounting.cash_flows import Flow, close_before, with_flows
+from rebalancer.accounting.activity_totals import total_activities
+from rebalancer.accounting.cash_flows import CashFlow, close_before, with_flows
 from rebalancer.accounting.day_books import Holding
-from rebalancer.accounting.explanations import causes
-from rebalancer.accounting.latches import standing
-from rebalancer.brokers.protocol import Activity, Fill
+from rebalancer.accounting.explanations import activity_explanations
+from rebalancer.accounting.loss_latches import standing
+from rebalancer.brokers.protocol import Activity, BrokerFill
 from rebalancer.core.facts import Account
 from rebalancer.core.values import ZERO
 from rebalancer.journal.records import Event
@@ -30,9 +30,9 @@ others = st.lists(st.tuples(st.sampled_from(("CSD", "FEE", "DIV", "INT", "CIL", 
 ACCOUNT = Account("a", Decimal(1000), Decimal(1000), ZERO, ZERO, ZERO, Decimal(2), True)
 
 
-def fills_of(rows: list[tuple[str, Decimal, Decimal]]) -> list[Fill]:
+def fills_of(rows: list[tuple[str, Decimal, Decimal]]) -> list[BrokerFill]:
     return [
-        Fill(f"f{i:03d}", f"o{i}", symbol, qty, price, NOON + timedelta(seconds=i))
+        BrokerFill(f"f{i:03d}", f"o{i}", symbol, qty, price, NOON + timedelta(seconds=i))
         for i, (symbol, qty, price) in enumerate(rows)
     ]
 
@@ -43,7 +43,7 @@ def activities_of(rows: list[tuple[str, Decimal]]) -> list[Activity]:
 
 @given(trades, others)
 def test_cash_is_the_sum_of_all_rows(rows: list[tuple[str, Decimal, Decimal]], more: list[tuple[str, Decimal]]) -> None:
-    added = tally({}, fills_of(rows), activities_of(more))
+    added = total_activities({}, fills_of(rows), activities_of(more))
     assert added.cash == sum((-q * p for _, q, p in rows), ZERO) + sum((a for _, a in more), ZERO)
     net = {s: sum((q for symbol, q, _ in rows if symbol == s), ZERO) for s in SYMBOLS}
     assert added.positions == {s: q for s, q in net.items() if q != 0}
@@ -53,20 +53,20 @@ def test_cash_is_the_sum_of_all_rows(rows: list[tuple[str, Decimal, Decimal]], m
 def test_what_is_realised_is_all_the_cash_once_everything_is_sold(
     rows: list[tuple[str, Decimal, Decimal]], last: list[Decimal]
 ) -> None:
-    left = tally({}, fills_of(rows), ()).positions
+    left = total_activities({}, fills_of(rows), ()).positions
     closing = [(s, -left[s], p) for s, p in zip(SYMBOLS, last, strict=True) if s in left]
-    added = tally({}, fills_of([*rows, *closing]), ())
+    added = total_activities({}, fills_of([*rows, *closing]), ())
     assert added.positions == {}
     assert added.realised is not None
     assert abs(added.realised - added.traded) < Decimal("1e-15")
 
 
 def test_a_cost_that_nobody_knows_makes_the_profit_unknown() -> None:
-    sold = [Fill("f", "o", "KO", Decimal(-1), Decimal(70), NOON)]
-    assert tally({"KO": Holding(Decimal(2), ZERO)}, sold, ()).realised is None
-    assert tally({"KO": Holding(Decimal(2), Decimal(60))}, sold, ()).realised == 10
+    sold = [BrokerFill("f", "o", "KO", Decimal(-1), Decimal(70), NOON)]
+    assert total_activities({"KO": Holding(Decimal(2), ZERO)}, sold, ()).realised is None
+    assert total_activities({"KO": Holding(Decimal(2), Decimal(60))}, sold, ()).realised == 10
     split = [Activity("a", "SPLIT", "KO", Decimal(2), ZERO, date(2026, 11, 19))]
-    assert tally({"KO": Holding(Decimal(2), Decimal(60))}, sold, split).realised == 40, "each costs half now"
+    assert total_activities({"KO": Holding(Decimal(2), Decimal(60))}, sold, split).realised == 40, "each costs half now"
 
 
 @given(
@@ -78,7 +78,7 @@ def test_only_an_exact_match_explains_and_each_only_once(
     missing: dict[str, Decimal], listed: list[tuple[str, Decimal]], used: set[int]
 ) -> None:
     rows = [Activity(f"a{i}", "SPLIT", symbol, qty, ZERO, DAY) for i, (symbol, qty) in enumerate(listed)]
-    found = causes(missing, (), rows, (), {f"a{i}" for i in used})
+    found = activity_explanations(missing, (), rows, (), {f"a{i}" for i in used})
     told = {s: sum((e.qty for e in found if e.symbol == s), ZERO) for s in {e.symbol for e in found}}
     assert told == {s: missing[s] for s in told}
     names = [e.reference for e in found]
@@ -92,9 +92,9 @@ def test_cash_dividends_and_fees_explain_no_shares() -> None:
         Activity("a2", "FEE", "KO", Decimal(5), ZERO, DAY),
         Activity("a3", "CFEE", "BTC/USD", Decimal("-0.1"), ZERO, DAY),
     ]
-    assert causes({"KO": Decimal(5), "BTC/USD": Decimal("-0.1")}, (), rows, (), ()) == ()
+    assert activity_explanations({"KO": Decimal(5), "BTC/USD": Decimal("-0.1")}, (), rows, (), ()) == ()
     stock = Activity("a4", "DIV", "KO", Decimal(5), ZERO, DAY)
-    assert [e.reference for e in causes({"KO": Decimal(5)}, (), [*rows, stock], (), ())] == ["a4"]
+    assert [e.reference for e in activity_explanations({"KO": Decimal(5)}, (), [*rows, stock], (), ())] == ["a4"]
 
 
 @given(st.lists(st.tuples(money, st.integers(-60, 60))), st.lists(st.tuples(money, st.integers(-60, 60))))
@@ -103,7 +103,7 @@ def test_flows_move_both_marks_by_what_they_are(
 ) -> None:
     closed = close_before(NOON, [DAY - timedelta(days=3), DAY - timedelta(days=1), DAY])
     assert closed == datetime(2026, 11, 19, 21, 0, tzinfo=UTC)
-    first, second = ([Flow(amount, closed + timedelta(hours=h)) for amount, h in rows] for rows in (known, new))
+    first, second = ([CashFlow(amount, closed + timedelta(hours=h)) for amount, h in rows] for rows in (known, new))
     moved = with_flows(ACCOUNT, Decimal(5000), first, second, closed)
     assert moved.last_equity - 1000 == sum((f.amount for f in (*first, *second) if f.moment > closed), ZERO)
     assert moved.peak_equity == max(5000 + sum((f.amount for f in second), ZERO), ACCOUNT.equity)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from rebalancer.cli.exits import Exit
+from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.run import exit_of
 from rebalancer.core.decisions import Constrained
 from rebalancer.core.outcomes import CycleOutcome, Outcome
@@ -36,9 +36,9 @@ def test_nothing_left_to_send_is_constrained_everywhere(make_rig: MakeRig) -> No
     assert (
         live.constrained == past.constrained == cycle.constrained == summary_of(live).constrained == result.constrained
     )
-    assert exit_of(live, trades_due=False) == Exit.NOT_ALL_FILLED
-    assert exit_of(live._replace(mode="dry_run"), trades_due=False) == Exit.DONE
-    assert exit_of(live, trades_due=True) == Exit.DONE
+    assert exit_of(live, trades_due=False) == ExitCode.NOT_ALL_FILLED
+    assert exit_of(live._replace(mode="dry_run"), trades_due=False) == ExitCode.DONE
+    assert exit_of(live, trades_due=True) == ExitCode.DONE
 
 
 def test_with_orders_sent_the_sentence_names_both(make_rig: MakeRig) -> None:
@@ -48,4 +48,4 @@ def test_with_orders_sent_the_sentence_names_both(make_rig: MakeRig) -> None:
     assert result.constrained is not None
     assert result.because.startswith("2 of 2 orders filled; 1 trade beyond the band denied, the largest a drift of ")
     with Journal.open(rig.journal_file) as journal:
-        assert exit_of(record_of(result, journal, rules(), "paper", {}, NOW, NOW), trades_due=False) == Exit.DONE
+        assert exit_of(record_of(result, journal, rules(), "paper", {}, NOW, NOW), trades_due=False) == ExitCode.DONE

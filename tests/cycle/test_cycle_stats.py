@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.brokers.request_metrics import Counts, Traffic
+from rebalancer.brokers.request_metrics import RequestCounts, RequestMetrics
 from rebalancer.core.errors import BrokerUnavailable, LockHeld
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.execution.kill_switch import write_halt
@@ -40,7 +40,7 @@ def test_a_cycle_that_trades(settled: MakeRig) -> None:
         mode="simulated",
         ended=CycleOutcome.COMPLETED,
         steps={},
-        counts=Counts(calls=len(asked), longest_ms=row.counts.longest_ms if row.counts else -1),
+        counts=RequestCounts(calls=len(asked), longest_ms=row.counts.longest_ms if row.counts else -1),
         feed="iex",
         oldest_quote_seconds=round((result.snapshot.as_of - oldest).total_seconds(), 3),
     )
@@ -81,11 +81,11 @@ def test_a_slot_of_another_run_is_left_alone(settled: MakeRig) -> None:
     assert [row.ended for row in recorded(rig)] == [CycleOutcome.COMPLETED]
 
 
-class NotANumber(Traffic):
+class NotANumber(RequestMetrics):
     """A counter that is broken."""
 
-    def lap(self) -> Counts:
-        return Counts(longest_ms=float("nan"))  # type: ignore[arg-type]  # that is what is broken
+    def lap(self) -> RequestCounts:
+        return RequestCounts(longest_ms=float("nan"))  # type: ignore[arg-type]  # that is what is broken
 
 
 @pytest.mark.parametrize("fault", ["cannot be written", "the disk fails"])

@@ -20,12 +20,12 @@ from rebalancer.accounting.closed_days import bridge_of
 from rebalancer.accounting.daily_close import check_day
 from rebalancer.accounting.day_books import DayBooks, body_of_day, day_of_body
 from rebalancer.accounting.trade_history import ledger_of
-from rebalancer.brokers.protocol import Activity, Fill
+from rebalancer.brokers.protocol import Activity, BrokerFill
 from rebalancer.core.errors import BrokerUnavailable, WrongAccount
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import text_of
 from rebalancer.journal import Journal
-from rebalancer.report.edition.gather import edition_of
+from rebalancer.report.period.gather import period_report_of
 from tests.cycle.conftest import BASE, NEXT, MakeRig
 from tests.cycle.hands import MONDAY, buy_coins, dividend, pay_in, split, until
 from tests.support.rig import Rig, by_hand, held, rules
@@ -102,7 +102,7 @@ def test_four_days_with_everything_are_clean(make_rig: MakeRig) -> None:
     assert all(d.is_priced for d in days)
     with Journal.open(rig.journal_file) as journal:
         for day in DAYS:
-            made = edition_of(journal, rig.account_id, "simulated", rules(), "day", day, wednesday.closed_at)
+            made = period_report_of(journal, rig.account_id, "simulated", rules(), "day", day, wednesday.closed_at)
             assert made.bridge is not None
             assert (made.bridge.by_prices, made.bridge.unexplained, made.bridge.adds_up) == (True, 0, True), day
 
@@ -155,7 +155,9 @@ def test_what_is_listed_late_belongs_to_the_next_closing(settled: MakeRig) -> No
     rig = settled()
     friday = close(rig, FRIDAY)
     fee = Activity("20261120000000000::late", "FEE", None, Decimal(0), Decimal("-0.37"), FRIDAY)
-    fill = Fill("20261120153000000::late", "desk", "KO", Decimal(1), Decimal(70), friday.closed_at - timedelta(hours=4))
+    fill = BrokerFill(
+        "20261120153000000::late", "desk", "KO", Decimal(1), Decimal(70), friday.closed_at - timedelta(hours=4)
+    )
 
     def late(real: Any, after: Any) -> Any:
         fills, others = real(after)
@@ -171,7 +173,9 @@ def test_what_is_listed_late_belongs_to_the_next_closing(settled: MakeRig) -> No
 def test_a_fill_that_is_listed_late_is_in_the_bridge_of_the_day_that_counts_it(settled: MakeRig) -> None:
     rig = settled()
     friday = close(rig, FRIDAY)
-    fill = Fill("20261120153000000::late", "desk", "KO", Decimal(1), Decimal(70), friday.closed_at - timedelta(hours=4))
+    fill = BrokerFill(
+        "20261120153000000::late", "desk", "KO", Decimal(1), Decimal(70), friday.closed_at - timedelta(hours=4)
+    )
     until(rig, datetime(2026, 11, 23, 21, 5, tzinfo=UTC))
     process = rig.process()
     (last,) = (quote.last for quote in process.broker.quotes(["KO"]))
@@ -239,7 +243,7 @@ def without_last_fill(real: Any, after: Any) -> Any:
 
 def dearer(real: Any, after: Any) -> Any:
     fills, others = real(after)
-    last: Fill = fills[-1]
+    last: BrokerFill = fills[-1]
     return (*fills[:-1], last._replace(price=last.price + 1)), others
 
 

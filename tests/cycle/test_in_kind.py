@@ -14,7 +14,7 @@ from rebalancer.accounting.day_books import DayBooks, InKind, body_of_day, day_o
 from rebalancer.accounting.trade_history import ledger_of
 from rebalancer.brokers.protocol import Activity
 from rebalancer.journal import Journal
-from rebalancer.report.edition.gather import edition_of
+from rebalancer.report.period.gather import period_report_of
 from tests.cycle.conftest import MakeRig
 from tests.cycle.hands import MONDAY, until
 from tests.support.rig import Rig, rules
@@ -83,7 +83,7 @@ def test_shares_in_kind_are_a_flow_at_the_day_s_price(settled: MakeRig, kind: st
         found = bridge_of(journal, rig.account_id, ledger, "fifo", FRIDAY, [MONDAY.date()])
         assert found is not None
         assert (found.flows, found.unexplained, found.missing) == (value.quantize(CENT), 0, ())
-        made = edition_of(
+        made = period_report_of(
             journal, rig.account_id, "simulated", rules(), "day", MONDAY.date(), monday.closed_at + timedelta(hours=1)
         )
         assert made.bridge is not None

@@ -11,7 +11,7 @@ import pytest
 from rebalancer.accounting.acceptance import accept_books
 from rebalancer.accounting.adoption import UnknownOrders
 from rebalancer.core.outcomes import CycleOutcome
-from rebalancer.execution.exit_orders.lost import SOUGHT
+from rebalancer.execution.exit_orders.lost_pairs import SOUGHT
 from rebalancer.journal.exit_order_records import pair_id
 from tests.cycle.test_protection import cycle, guarded, pair, resting
 from tests.cycle.test_restore_drill import back_up, lose_and_restore

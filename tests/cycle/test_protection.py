@@ -13,7 +13,7 @@ from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.core.rules import Rules
-from rebalancer.execution.exit_orders import Keeper
+from rebalancer.execution.exit_orders import ExitOrderManager
 from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.rebalance.cycle import CycleResult
 from tests.support import checker
@@ -47,7 +47,7 @@ def cycle(
     process.broker.script.update(faults or {})
     kill = KillSwitch(rig.folder, process.journal)
     broker: Any = process.world.broker
-    keeper = Keeper(rig.account_id, broker, process.journal, kill, process.clock, rules)
+    keeper = ExitOrderManager(rig.account_id, broker, process.journal, kill, process.clock, rules)
     found = rig.cycle(process._replace(world=process.world._replace(protection=keeper)), signals, rules)
     rig.exchange.clock.advance(later_seconds)
     return found

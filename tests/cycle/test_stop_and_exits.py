@@ -10,8 +10,8 @@ import pytest
 from rebalancer.core.decisions import Order
 from rebalancer.core.outcomes import OrderState
 from rebalancer.execution.kill_switch import write_halt
-from rebalancer.planning.settle import OrderEnd
-from rebalancer.rebalance.guard import take_down
+from rebalancer.planning.verdicts import OrderEnd
+from rebalancer.rebalance.exits_around_trades import withdraw_exits
 from rebalancer.rebalance.observe import World
 from rebalancer.session.execute import execute
 from rebalancer.session.setup import Setup
@@ -110,9 +110,9 @@ def test_a_kill_just_before_a_batch_takes_nothing_down_for_it(rig: Rig, monkeypa
 
     def killed(world: World, orders: Sequence[Order]) -> Mapping[str, OrderEnd]:
         write_halt(rig.folder / "state", "enough")
-        return take_down(world, orders)
+        return withdraw_exits(world, orders)
 
-    monkeypatch.setattr("rebalancer.rebalance.cycle.take_down", killed)
+    monkeypatch.setattr("rebalancer.rebalance.cycle.withdraw_exits", killed)
     opinions(rig, {"AAPL": 0.5, "KO": 0.4})
     record = execute(setup, connection(rig), dry_run=False)
     assert {order.symbol: order.state for order in record.orders} == {"KO": OrderState.NOT_SENT}

@@ -12,7 +12,7 @@ from rebalancer.core.decisions import Order
 from rebalancer.core.errors import JournalBroken
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.exchange.faults.rules import Rule
-from rebalancer.planning.settle import OrderEnd
+from rebalancer.planning.verdicts import OrderEnd
 from rebalancer.rebalance.cycle import CycleResult, may_cost
 from tests.cycle.conftest import NEXT, MakeRig
 from tests.support import checker

@@ -10,7 +10,7 @@ import numpy as np
 from rebalancer.core.decisions import Order
 from rebalancer.core.facts import coins as pairs_of
 from rebalancer.planning import plan
-from rebalancer.planning.afford import afford
+from rebalancer.planning.refit_increases import refit_increases
 from tests.decide.checker import Exposure, broken, lots, reserved
 from tests.decide.worlds import World
 
@@ -57,7 +57,7 @@ def watch(world: World, seed: int) -> Watched:
     account = snapshot.account._replace(
         buying_power=snapshot.account.buying_power + sold * kept * 2, cash=snapshot.account.cash + sold * kept
     )
-    afforded = afford(decided, snapshot, rules, account, filled)
+    afforded = refit_increases(decided, snapshot, rules, account, filled)
     planned = {o.client_order_id: o for o in decided.orders if o.phase == "increase"}
     sent = {o.client_order_id for o in afforded.orders}
     if sent & set(afforded.denied) or sent | set(afforded.denied) != set(planned):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rebalancer.planning.cap import Capped, Family, Floats
+from rebalancer.planning.cap_weights import Capped, Family, Floats
 
 
 class Instance(NamedTuple):
@@ -105,6 +105,6 @@ def solved_by_clarabel(given: Instance) -> tuple[Floats, float]:
 
 def capped(given: Instance) -> Capped:
     """The answer under test."""
-    from rebalancer.planning.cap import cap_weights
+    from rebalancer.planning.cap_weights import cap_weights
 
     return cap_weights(*given)

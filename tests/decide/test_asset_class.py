@@ -15,7 +15,7 @@ from rebalancer.core.outcomes import Outcome
 from rebalancer.execution.pretrade import readings_of
 from rebalancer.execution.pretrade.readings import collared
 from rebalancer.planning import plan
-from rebalancer.planning.afford import afford
+from rebalancer.planning.refit_increases import refit_increases
 from tests.decide.examples import ACCOUNT, HUGE, instrument, quote, rules, signal, snapshot
 from tests.decide.worlds import World, limited, worlds
 
@@ -38,7 +38,7 @@ def test_crypto_is_never_bought_beyond_cash_and_shares_are(name: str, kind: str)
         return
     (order,) = decided.orders
     assert (order.qty, order.time_in_force, order.reserve) == (200, "day", D("10252.05"))
-    assert afford(decided, facts, rules(), facts.account, {}).orders[0].reserve == order.reserve
+    assert refit_increases(decided, facts, rules(), facts.account, {}).orders[0].reserve == order.reserve
 
 
 @pytest.mark.parametrize("name", SPELLINGS)

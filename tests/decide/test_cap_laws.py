@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rebalancer.planning.cap import Family, Floats, cap_weights
+from rebalancer.planning.cap_weights import Family, Floats, cap_weights
 from rebalancer.planning.newton import _solved
 from tests.decide.instances import Instance, capped, instance, largest_excess, optimality_gap, solved_by_clarabel
 

@@ -14,7 +14,7 @@ from rebalancer.core.facts import Day
 from rebalancer.core.outcomes import CONSTRAINING, CycleOutcome, OrderState, Outcome
 from rebalancer.planning import plan
 from rebalancer.planning.constrain import constrain_after
-from rebalancer.planning.settle import OrderEnd
+from rebalancer.planning.verdicts import OrderEnd
 from tests.decide.examples import ACCOUNT, HUGE, book, order, rules, signal, snapshot
 from tests.decide.worlds import limited, world
 

@@ -15,8 +15,8 @@ from rebalancer.core.facts import Day, Position, Session, Snapshot
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.core.rules import Rules
 from rebalancer.planning import plan
-from rebalancer.planning.glide import glide, gross_line
-from rebalancer.planning.judge import breaches
+from rebalancer.planning.overnight_ramp import gross_limit_at, overnight_gross_limit
+from rebalancer.planning.trading_halt import breaches
 from tests.decide.worlds import World, limited, world
 
 ZERO = Decimal(0)
@@ -44,10 +44,10 @@ def session_to(close: datetime) -> Session:
 @given(GLIDES, st.sampled_from(CLOSES), st.lists(st.integers(0, 24_000), min_size=2))
 def test_the_glide_never_rises_and_ends_at_the_overnight_limit(rules: Rules, close: datetime, ago: list[int]) -> None:
     session = session_to(close)
-    heights = [glide(close - timedelta(seconds=s), session, rules) for s in sorted(ago, reverse=True)]
+    heights = [overnight_gross_limit(close - timedelta(seconds=s), session, rules) for s in sorted(ago, reverse=True)]
     assert heights == sorted(heights, reverse=True)
     overnight = rules.risk_management.max_overnight_leverage / rules.position_sizing.capital_scaling
-    assert glide(close, session, rules) == min(overnight, rules.position_sizing.max_total_exposure)
+    assert overnight_gross_limit(close, session, rules) == min(overnight, rules.position_sizing.max_total_exposure)
     assert max(heights) <= rules.position_sizing.max_total_exposure
 
 
@@ -55,7 +55,7 @@ def test_the_glide_never_rises_and_ends_at_the_overnight_limit(rules: Rules, clo
 def test_a_cycle_is_below_the_line_until_the_next(rules: Rules, close: datetime, ago: int, part: float) -> None:
     session, now = session_to(close), close - timedelta(seconds=ago)
     later = now + timedelta(minutes=rules.execution.interval_minutes) * part
-    assert glide(now, session, rules) <= gross_line(later, session, rules)
+    assert overnight_gross_limit(now, session, rules) <= gross_limit_at(later, session, rules)
 
 
 def test_the_line_by_hand() -> None:
@@ -63,10 +63,12 @@ def test_the_line_by_hand() -> None:
     rules = Rules.model_validate({"risk_management": {"max_overnight_leverage": 1.0}})
     for close in CLOSES:
         heights = [
-            round(gross_line(close - timedelta(minutes=m), session_to(close), rules), 9) for m in (61, 60, 30, 0)
+            round(gross_limit_at(close - timedelta(minutes=m), session_to(close), rules), 9) for m in (61, 60, 30, 0)
         ]
         assert heights == [0.8, 0.8, 0.65, 0.5]
-    assert glide(CLOSES[0], session_to(CLOSES[0]), Rules()) == 0.8, "by default the day's own limit is the lower one"
+    assert overnight_gross_limit(CLOSES[0], session_to(CLOSES[0]), Rules()) == 0.8, (
+        "by default the day's own limit is the lower one"
+    )
 
 
 def carried_out(snapshot: Snapshot, decided: Plan) -> Snapshot:

@@ -19,7 +19,7 @@ from rebalancer.core.facts import Day, Snapshot
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.core.rules import Rules
 from rebalancer.planning import plan
-from rebalancer.planning.draft import order_id
+from rebalancer.planning.build_order import order_id
 from tests.decide.checker import lots
 from tests.decide.worlds import World, limited, shuffled, world, worlds
 

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from rebalancer.core.facts import Instrument, Position, Quote
 from rebalancer.core.rules import Protection, Quotes
-from rebalancer.planning.protect import Guard, Named, guard_text, protect, unguarded
-from rebalancer.planning.trip import Trip, Tripped, trip
+from rebalancer.planning.exit_levels import ExitLevel, SignalExits, exit_level_text, exit_levels, without_exit_levels
+from rebalancer.planning.stop_triggers import StopTrigger, StopTriggers, stop_triggers
 
 D = Decimal
 NOW = datetime(2026, 11, 20, 15, 35, tzinfo=UTC)
 RULES = Protection()
 STOCK = Instrument("A", "us_equity", True, True, True, D(1), D("0.01"))
 COIN = Instrument("BTC/USD", "crypto", True, True, False, D("0.000001"), D("0.01"))
-LONG = Guard("A", D(10), D(100), D(97), D(105), "rules", "rules")
-SHORT = Guard("A", D(-10), D(100), D(103), D(95), "rules", "rules")
+LONG = ExitLevel("A", D(10), D(100), D(97), D(105), "rules", "rules")
+SHORT = ExitLevel("A", D(-10), D(100), D(103), D(95), "rules", "rules")
 
 
 def position(qty: str, entry: str, symbol: str = "A") -> Position:
@@ -39,12 +39,18 @@ CASES = [
     ("-10", "33.33", None, "34.32", "31.67"),  # 34.3299 and 31.6635
     ("10", "0.5000", None, "0.4850", "0.5250"),
     ("10", "0.01", None, "0.0097", "0.0105"),
-    ("10", "100", Named("s", D("99.001"), D("120.009")), "99.01", "120"),
-    ("10", "100", Named("s", D("100"), D("100")), "97", "105"),  # on the entry itself: not a stop, not a target
-    ("10", "100", Named("s", D("101"), D("99")), "97", "105"),  # on the wrong sides
-    ("-10", "100", Named("s", D("101"), D("90")), "101", "90"),
-    ("10", "100", Named("s", D("-5"), None), "97", "105"),
-    ("10", "100", Named("s", D("99.999"), D("100.001")), "99.99", "100.01"),  # less than a tick: the next one away
+    ("10", "100", SignalExits("s", D("99.001"), D("120.009")), "99.01", "120"),
+    ("10", "100", SignalExits("s", D("100"), D("100")), "97", "105"),  # on the entry itself: not a stop, not a target
+    ("10", "100", SignalExits("s", D("101"), D("99")), "97", "105"),  # on the wrong sides
+    ("-10", "100", SignalExits("s", D("101"), D("90")), "101", "90"),
+    ("10", "100", SignalExits("s", D("-5"), None), "97", "105"),
+    (
+        "10",
+        "100",
+        SignalExits("s", D("99.999"), D("100.001")),
+        "99.99",
+        "100.01",
+    ),  # less than a tick: the next one away
 ]
 
 
@@ -59,16 +65,16 @@ CASES = [
 )
 def test_the_limit_of_a_stop_is_never_nearer_than_was_said(qty: str, entry: str, bps: float, limit: str) -> None:
     rules = Protection(stop_type="stop_limit", stop_limit_offset_bps=bps)
-    (guard,) = protect([position(qty, entry)], {"A": STOCK}, {}, rules)
+    (guard,) = exit_levels([position(qty, entry)], {"A": STOCK}, {}, rules)
     assert guard.stop_limit == D(limit)
-    assert f" limit {guard.stop_limit.normalize():f} (" in guard_text(guard)
-    assert protect([position(qty, entry)], {"A": STOCK}, {}, RULES)[0].stop_limit is None
+    assert f" limit {guard.stop_limit.normalize():f} (" in exit_level_text(guard)
+    assert exit_levels([position(qty, entry)], {"A": STOCK}, {}, RULES)[0].stop_limit is None
 
 
 @pytest.mark.parametrize(("qty", "entry", "named", "stop", "target"), CASES)
-def test_where_stop_and_target_lie(qty: str, entry: str, named: Named | None, stop: str, target: str) -> None:
+def test_where_stop_and_target_lie(qty: str, entry: str, named: SignalExits | None, stop: str, target: str) -> None:
     opinions = {} if named is None else {"A": named}
-    (guard,) = protect([position(qty, entry)], {"A": STOCK}, opinions, RULES)
+    (guard,) = exit_levels([position(qty, entry)], {"A": STOCK}, opinions, RULES)
     assert (guard.symbol, guard.qty, guard.entry, guard.stop, guard.target) == (
         "A",
         D(qty),
@@ -80,7 +86,7 @@ def test_where_stop_and_target_lie(qty: str, entry: str, named: Named | None, st
 
 def test_a_coin_has_its_own_tick_and_an_unknown_instrument_cents() -> None:
     held = [position("0.5", "1.2345", "BTC/USD"), position("3", "7.77", "ZZZ")]
-    guards = protect(held, {"BTC/USD": COIN._replace(tick=D("0.0001"))}, {}, RULES)
+    guards = exit_levels(held, {"BTC/USD": COIN._replace(tick=D("0.0001"))}, {}, RULES)
     assert [(g.symbol, g.stop, g.target) for g in guards] == [
         ("BTC/USD", D("1.1975"), D("1.2962")),
         ("ZZZ", D("7.54"), D("8.15")),
@@ -89,13 +95,13 @@ def test_a_coin_has_its_own_tick_and_an_unknown_instrument_cents() -> None:
 
 def test_a_position_without_an_entry_price_is_told_and_not_guessed() -> None:
     held = [position("1", "0", "B"), position("0", "5", "C"), position("1", "5", "A")]
-    assert [g.symbol for g in protect(held, {}, {}, RULES)] == ["A"]
-    assert unguarded(held) == ("B",)
+    assert [g.symbol for g in exit_levels(held, {}, {}, RULES)] == ["A"]
+    assert without_exit_levels(held) == ("B",)
 
 
 def test_a_guard_says_where_its_prices_come_from() -> None:
-    (guard,) = protect([position("10", "100")], {"A": STOCK}, {"A": Named("s-1", D(99), None)}, RULES)
-    assert guard_text(guard) == "stop 99 (signal s-1), target 105 (protection.take_profit 5.0%), entry 100"
+    (guard,) = exit_levels([position("10", "100")], {"A": STOCK}, {"A": SignalExits("s-1", D(99), None)}, RULES)
+    assert exit_level_text(guard) == "stop 99 (signal s-1), target 105 (protection.take_profit 5.0%), entry 100"
 
 
 prices = st.decimals("0.05", "90000", places=4)
@@ -107,7 +113,7 @@ def test_a_stop_never_loses_more_and_a_target_never_waits_longer_than_said(
     entry: Decimal, side: int, stop_loss: float, take_profit: float
 ) -> None:
     rules = Protection(stop_loss=stop_loss, take_profit=take_profit)
-    (guard,) = protect([position(str(side), str(entry))], {"A": STOCK}, {}, rules)
+    (guard,) = exit_levels([position(str(side), str(entry))], {"A": STOCK}, {}, rules)
     tick = D("0.01") if entry >= 1 else D("0.0001")
     loss, gain = (guard.entry - guard.stop) * side, (guard.target - guard.entry) * side
     assert 0 < loss <= max(entry * D(repr(stop_loss)), tick)
@@ -131,9 +137,9 @@ REACHED = [
 
 
 @pytest.mark.parametrize(("guard", "bid", "ask", "reached"), REACHED)
-def test_which_quotes_reach_a_guard(guard: Guard, bid: str, ask: str, reached: tuple[str, str, str] | None) -> None:
-    found = trip([guard], [quote(bid, ask)], NOW, Quotes())
-    expected = () if reached is None else (Trip(guard, reached[0], D(reached[1]), reached[2]),)  # type: ignore[arg-type]  # the table's own words
+def test_which_quotes_reach_a_guard(guard: ExitLevel, bid: str, ask: str, reached: tuple[str, str, str] | None) -> None:
+    found = stop_triggers([guard], [quote(bid, ask)], NOW, Quotes())
+    expected = () if reached is None else (StopTrigger(guard, reached[0], D(reached[1]), reached[2]),)  # type: ignore[arg-type]  # the table's own words
     assert found.trips == expected
 
 
@@ -149,14 +155,14 @@ BLIND = [
 
 @pytest.mark.parametrize(("quotes", "why"), BLIND)
 def test_what_cannot_be_seen_trips_nothing_and_is_told(quotes: list[Quote], why: str) -> None:
-    assert trip([LONG], quotes, NOW, Quotes()) == Tripped((), {"A": why})
+    assert stop_triggers([LONG], quotes, NOW, Quotes()) == StopTriggers((), {"A": why})
 
 
 @given(st.decimals("50", "150", places=2), st.decimals("0", "0.5", places=2), st.sampled_from([LONG, SHORT]))
 def test_a_guard_trips_exactly_when_its_exit_price_has_passed_a_limit(
-    bid: Decimal, spread: Decimal, guard: Guard
+    bid: Decimal, spread: Decimal, guard: ExitLevel
 ) -> None:
-    found = trip([guard], [quote(str(bid), str(bid + spread))], NOW, Quotes())
+    found = stop_triggers([guard], [quote(str(bid), str(bid + spread))], NOW, Quotes())
     price, side = (bid, 1) if guard.qty > 0 else (bid + spread, -1)
     loses, gains = price * side <= guard.stop * side, price * side >= guard.target * side
     assert [t.kind for t in found.trips] == ["stop"] * loses + ["target"] * gains

@@ -10,7 +10,7 @@ from rebalancer.core.decisions import Plan, Verdict
 from rebalancer.core.outcomes import OrderState as S
 from rebalancer.core.outcomes import Outcome
 from rebalancer.planning import plan
-from rebalancer.planning.settle import OrderEnd, settle
+from rebalancer.planning.verdicts import OrderEnd, final_verdicts
 from tests.decide.examples import book, rules, signal, snapshot
 
 TEN, FOUR, NONE = Decimal(10), Decimal(4), Decimal(0)
@@ -73,7 +73,7 @@ def test_the_ends_of_all_orders_of_a_symbol_make_one_outcome(
         for order, end in zip(decided.orders, (close, opening), strict=True)
         if end is not None
     }
-    verdicts, unsignalled = settle(decided, ends)
+    verdicts, unsignalled = final_verdicts(decided, ends)
     assert verdicts == (
         Verdict("s-A", "A", outcome, f"{decided.verdicts[0].because}; {because}"),
         Verdict("s-B", "B", Outcome.HELD_NEUTRAL, "|score x confidence| 0.05 is below 0.10: no position is supported"),

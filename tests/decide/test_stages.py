@@ -11,14 +11,14 @@ import pytest
 from rebalancer.core.facts import Explanation
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.planning import plan
-from rebalancer.planning.admit import admit, usable_prices
-from rebalancer.planning.afford import afford
-from rebalancer.planning.aim import aim
-from rebalancer.planning.diff import diff, split
-from rebalancer.planning.draft import LEAD, order_id
-from rebalancer.planning.judge import judge
-from rebalancer.planning.reconcile import Finding, reconcile
-from rebalancer.planning.weigh import weigh
+from rebalancer.planning.build_order import LEAD, order_id
+from rebalancer.planning.compute_trades import compute_trades, split
+from rebalancer.planning.construct_targets import construct_targets
+from rebalancer.planning.reconcile import PositionFinding, reconcile
+from rebalancer.planning.refit_increases import refit_increases
+from rebalancer.planning.size_positions import size_positions
+from rebalancer.planning.trading_halt import check_trading_halt
+from rebalancer.planning.validate_signals import usable_prices, validate_signals
 from tests.decide.examples import ACCOUNT, HUGE, NOW, book, instrument, order, quote, rules, signal, snapshot
 
 D = Decimal
@@ -43,7 +43,7 @@ JUDGED = [
 
 @pytest.mark.parametrize(("facts", "sections", "outcome"), JUDGED)
 def test_judge(facts: dict[str, Any], sections: dict[str, Any], outcome: CycleOutcome | None) -> None:
-    assert judge(snapshot(**facts), rules(**sections)).outcome is outcome
+    assert check_trading_halt(snapshot(**facts), rules(**sections)).outcome is outcome
 
 
 def test_half_of_the_names_may_be_without_a_price_but_not_more() -> None:
@@ -79,8 +79,8 @@ def test_reconcile_tells_every_difference_and_the_worst_case() -> None:
     )
     found = reconcile(facts, rules())
     assert found.findings == (
-        Finding("B", "external_trade", D(2), "external trade of 2 shares (fill 9)"),
-        Finding("C", "unexplained", D(2), "3 shares, expected 1"),
+        PositionFinding("B", "external_trade", D(2), "external trade of 2 shares (fill 9)"),
+        PositionFinding("C", "unexplained", D(2), "3 shares, expected 1"),
     )
     assert found.pending == {"A": D(1)}
     assert found.worst_case == {"A": D(15), "B": D(-4), "C": D(3)}
@@ -91,8 +91,8 @@ def test_a_consensus_weighs_sources_and_confidence() -> None:
     signals = (signal("A", 1.0, confidence=0.5), signal("A", -1.0, id="s-2", source="news", confidence=1.0))
     rules_ = rules(signals={"source_weights": {"external": 4.0}})
     facts = snapshot(signals=signals)
-    found = weigh(
-        admit(facts, usable_prices(facts, rules_.quotes), rules_).signals,
+    found = size_positions(
+        validate_signals(facts, usable_prices(facts, rules_.quotes), rules_).signals,
         {"A": instrument("A")},
         ACCOUNT,
         {},
@@ -115,7 +115,7 @@ def test_a_consensus_weighs_sources_and_confidence() -> None:
 def test_the_five_sizing_methods(method: str, weights: list[float]) -> None:
     names = {"A": instrument("A"), "B": instrument("B", volatility=0.6)}
     signals = {"A": (signal("A"),), "B": (signal("B", 0.5),)}
-    found = weigh(signals, names, ACCOUNT, {}, D(100_000), rules(position_sizing={"method": method}))
+    found = size_positions(signals, names, ACCOUNT, {}, D(100_000), rules(position_sizing={"method": method}))
     assert [round(w.raw, 12) for w in found] == [round(w, 12) for w in weights]
 
 
@@ -127,7 +127,9 @@ def test_aim_serves_what_cannot_move_first_then_what_is_silent_then_the_opinions
     )
     rules_ = rules(risk_management={"max_sector_exposure": 0.28})
     prices = usable_prices(facts, rules_.quotes)
-    aims = aim(facts, reconcile(facts, rules_), prices, admit(facts, prices, rules_), D(100_000), rules_)
+    aims = construct_targets(
+        facts, reconcile(facts, rules_), prices, validate_signals(facts, prices, rules_), D(100_000), rules_
+    )
     assert aims.fixed == {"C": 0.1}
     assert [(t.symbol, t.implied, round(t.weight, 9)) for t in aims.targets] == [("A", False, 0.03), ("B", True, 0.15)]
 
@@ -171,8 +173,8 @@ def test_diff_trades_to_the_edge_of_the_band_unless_a_cap_binds() -> None:
         rules_ = rules(position_sizing=to_edge, risk_management={"max_sector_exposure": cap})
         prices = usable_prices(facts, rules_.quotes)
         trusted = reconcile(facts, rules_)
-        aims = aim(facts, trusted, prices, admit(facts, prices, rules_), D(100_000), rules_)
-        (move,) = diff(aims.targets, trusted, prices, {"A": instrument("A")}, D(100_000), rules_)
+        aims = construct_targets(facts, trusted, prices, validate_signals(facts, prices, rules_), D(100_000), rules_)
+        (move,) = compute_trades(aims.targets, trusted, prices, {"A": instrument("A")}, D(100_000), rules_)
         assert (move.target, move.reduce, move.increase) == (D(target), D(target) - 400, D(0))
 
 
@@ -293,7 +295,7 @@ def test_afford(sold: str, power: str, ends: str | Outcome) -> None:
     fractions = rules(position_sizing={**HUGE, "allow_short": True, "fractional": True})
     decided = plan(facts, fractions)
     account = ACCOUNT._replace(buying_power=D(power))
-    afforded = afford(decided, facts, fractions, account, {"A": D(sold)})
+    afforded = refit_increases(decided, facts, fractions, account, {"A": D(sold)})
     opening = decided.orders[1].client_order_id
     if not isinstance(ends, Outcome):
         assert [(o.client_order_id, o.qty, dict(afforded.denied)) for o in afforded.orders] == [(opening, D(ends), {})]
@@ -310,7 +312,7 @@ def test_nothing_is_afforded_once_a_loss_limit_is_reached_or_the_account_is_rest
         ({"equity": D(49_500), "peak_equity": D(55_000)}, Outcome.DENIED_DRAWDOWN),
         ({"restrictions": ("trading_blocked",)}, Outcome.DENIED_RESTRICTED),
     ):
-        afforded = afford(decided, facts, rules(), ACCOUNT._replace(**change), {})
+        afforded = refit_increases(decided, facts, rules(), ACCOUNT._replace(**change), {})
         assert (afforded.orders, [d.outcome for d in afforded.denied.values()]) == ((), [outcome])
         assert list(afforded.denied) == [bought.client_order_id]
 

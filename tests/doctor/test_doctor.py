@@ -17,7 +17,7 @@ from rebalancer.core.rules import Rules
 from rebalancer.execution.kill_switch import write_halt
 from rebalancer.journal import Journal
 from rebalancer.session import doctor
-from rebalancer.session.doctor import Finding, here
+from rebalancer.session.doctor import CheckResult, here
 from rebalancer.session.setup import Setup, load_setup
 from tests.support.rig import Rig, rules
 
@@ -44,7 +44,7 @@ def asked(state: str, code: int = 0) -> Any:
     return run
 
 
-def told(setup: Setup, run: Any = no_systemd) -> dict[str, Finding]:
+def told(setup: Setup, run: Any = no_systemd) -> dict[str, CheckResult]:
     return {one.what: one for one in doctor.check_here(setup, run)}
 
 

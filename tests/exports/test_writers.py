@@ -18,7 +18,7 @@ from rebalancer.cli.export import write_whole
 from rebalancer.core.documents import BadDocument
 from rebalancer.report.exports.as_csv import cell, csv_text
 from rebalancer.report.exports.as_json import json_text
-from rebalancer.report.exports.tables import COLUMNS, Table
+from rebalancer.report.exports.tables import COLUMNS, ExportTable
 
 HOSTILE = ("=cmd|' /C calc'!A0", "+1+1", "-1+cmd", "@SUM(A1)", "\tx", "\rx", "\n=1", "＝1+1", "-", "--5", "-5\n")
 
@@ -26,7 +26,7 @@ HOSTILE = ("=cmd|' /C calc'!A0", "+1+1", "-1+cmd", "@SUM(A1)", "\tx", "\rx", "\n
 def test_the_format_to_the_byte() -> None:
     at = datetime(2026, 11, 20, 15, 5, tzinfo=UTC)
     rows = ((Decimal("-1.50"), at, date(2026, 11, 20), None, 'says "no",\nnot now', -0.25, 3),)
-    found = csv_text(Table("fills", ("a", "b", "c", "d", "e", "f", "g"), rows))
+    found = csv_text(ExportTable("fills", ("a", "b", "c", "d", "e", "f", "g"), rows))
     assert found == ('a,b,c,d,e,f,g\r\n-1.5,2026-11-20T15:05:00Z,2026-11-20,,"says ""no"",\nnot now",-0.25,3\r\n')
 
 
@@ -42,7 +42,7 @@ def test_negative_numbers_stay_numbers(number: Decimal | float | str) -> None:
 
 @given(st.lists(st.tuples(st.text(), st.decimals(allow_nan=False, allow_infinity=False, places=4)), max_size=8))
 def test_every_row_reads_back(rows: list[tuple[str, Decimal]]) -> None:
-    made = Table("fills", ("text", "number"), tuple(rows))
+    made = ExportTable("fills", ("text", "number"), tuple(rows))
     read = list(csv.reader(io.StringIO(csv_text(made), newline=""), strict=True))
     assert read[0] == ["text", "number"]
     assert [(text.removeprefix("'"), Decimal(number)) for text, number in read[1:]] == [

@@ -18,7 +18,7 @@ from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import text_of
 from rebalancer.execution.kill_switch import KillSwitch
-from rebalancer.execution.pretrade import Gate, Readings
+from rebalancer.execution.pretrade import PreTradeCheck, Readings
 from rebalancer.journal import Journal
 from rebalancer.journal.records import CycleStart, Intent
 
@@ -120,7 +120,7 @@ class Post:
         self.wire, self.journal, self.account_id = Wire(), journal, account_id
         self.kill = KillSwitch(folder, journal)
         broker: Any = self.wire
-        self.gate = Gate(account_id, broker, journal, self.kill, rules, closing_only=closing_only)
+        self.gate = PreTradeCheck(account_id, broker, journal, self.kill, rules, closing_only=closing_only)
 
     def write(self, *orders: Order, cycle_id: str = "c1") -> None:
         """Write the intents of orders that belong to one cycle."""

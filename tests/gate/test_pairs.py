@@ -18,10 +18,10 @@ from rebalancer.core.errors import JournalBroken
 from rebalancer.core.facts import Position
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules
-from rebalancer.execution.pretrade import Gate
+from rebalancer.execution.pretrade import PreTradeCheck
 from rebalancer.execution.pretrade.throttle import latch_throttle
 from rebalancer.journal import Journal
-from rebalancer.journal.exit_order_records import Kept, body_of
+from rebalancer.journal.exit_order_records import ExitPairRecord, body_of
 from tests.gate.hands import NOON, RULES, Post, Wire, order, quote, readings
 
 D = Decimal
@@ -61,18 +61,20 @@ class Exits(Post):
 
     def restart(self, **options: Any) -> None:
         broker: Any = self.wire
-        self.gate = Gate(self.account_id, broker, self.journal, self.kill, self.rules, **options)
+        self.gate = PreTradeCheck(self.account_id, broker, self.journal, self.kill, self.rules, **options)
 
-    def pair(self, name: str, qty: str = "10", stop: str = "95", target: str = "110", symbol: str = "AAA") -> Kept:
+    def pair(
+        self, name: str, qty: str = "10", stop: str = "95", target: str = "110", symbol: str = "AAA"
+    ) -> ExitPairRecord:
         now = self.wire.time
         made = f"{self.account_id}-{name}"
-        return Kept(symbol, made, "intended", D(qty), D(stop), D(target), (), 1, 0, now, now, "")
+        return ExitPairRecord(symbol, made, "intended", D(qty), D(stop), D(target), (), 1, 0, now, now, "")
 
-    def write(self, kept: Kept) -> Kept:  # type: ignore[override]  # pairs instead of orders
+    def write(self, kept: ExitPairRecord) -> ExitPairRecord:  # type: ignore[override]  # pairs instead of orders
         self.journal.record_event(self.account_id, None, self.wire.time, "protection", kept.symbol, body_of(kept))
         return kept
 
-    def post(self, kept: Kept) -> str:
+    def post(self, kept: ExitPairRecord) -> str:
         side = "sell" if kept.qty > 0 else "buy"
         pair = ExitPair(
             kept.client_order_id,
@@ -88,7 +90,7 @@ class Exits(Post):
         assert len(self.wire.pairs) - before == (result.kind == "accepted")
         return "" if result.kind == "accepted" else result.reason
 
-    def protect(self, kept: Kept) -> str:
+    def protect(self, kept: ExitPairRecord) -> str:
         said = self.post(self.write(kept))
         self.write(
             kept._replace(

@@ -17,7 +17,7 @@ from rebalancer.brokers.protocol import DailyCloses
 from rebalancer.core.facts import Snapshot
 from rebalancer.core.rules import Rules
 from rebalancer.execution.pretrade import verdict
-from rebalancer.execution.pretrade.selftest import PROBES, gate_selftest
+from rebalancer.execution.pretrade.selftest import PROBES, pretrade_selftest
 from rebalancer.market_data.statistics import correlation_groups
 from rebalancer.planning import plan
 from rebalancer.session import selftest
@@ -124,12 +124,12 @@ def test_a_check_that_is_missing_is_noticed(monkeypatch: pytest.MonkeyPatch, key
     for checks in ("GUARDS", "CEILINGS"):
         left = tuple(check for check in getattr(verdict, checks) if check.__name__ != name)
         monkeypatch.setattr(verdict, checks, left)
-    assert [row.limit for row in gate_selftest(Rules()) if not row.refused and row.limit == key] == [key]
+    assert [row.limit for row in pretrade_selftest(Rules()) if not row.refused and row.limit == key] == [key]
 
 
 def test_a_check_that_stops_reductions_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verdict, "GUARDS", (*verdict.GUARDS, *verdict.CEILINGS))
-    stopped = [row.limit for row in gate_selftest(Rules()) if not row.holds]
+    stopped = [row.limit for row in pretrade_selftest(Rules()) if not row.holds]
     assert stopped == ["risk_management.max_orders_per_day", "execution.max_orders_per_execution"]
 
 

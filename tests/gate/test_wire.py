@@ -13,7 +13,7 @@ from rebalancer.core.decisions import Order
 from rebalancer.core.errors import JournalBroken
 from rebalancer.core.outcomes import OrderState, Outcome
 from rebalancer.execution.pretrade import rearm_throttle
-from rebalancer.planning.settle import OrderEnd
+from rebalancer.planning.verdicts import OrderEnd
 from rebalancer.rebalance.observe import World
 from tests.support import checker
 from tests.support.rig import Rig, held, rules

@@ -14,7 +14,7 @@ from journal_kit import at, in_a_child, raw, run_cycle
 from rebalancer.core.errors import JournalBroken, LockHeld
 from rebalancer.journal import Journal
 from rebalancer.journal.backups import RESTORED, check, newest_first, prune, restore, take
-from rebalancer.journal.head import HeadFile
+from rebalancer.journal.head_checkpoint import HeadCheckpoint
 
 NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
@@ -29,7 +29,7 @@ def test_a_copy_is_the_journal_with_its_witness(three_cycles: Path, tmp_path: Pa
     done = take(three_cycles, folder, NOON)
     assert done.path.name == "journal-20261120T120000Z.sqlite"
     assert sorted(p.name for p in folder.iterdir()) == [done.path.name, f"{done.path.name}.head"]
-    assert HeadFile(done.path).read() == HeadFile(three_cycles).read()
+    assert HeadCheckpoint(done.path).read() == HeadCheckpoint(three_cycles).read()
     assert (folder.stat().st_mode & 0o777, done.path.stat().st_mode & 0o777) == (0o700, 0o600)
     with Journal.open(three_cycles) as journal:
         assert done.rows == journal.verify()
@@ -193,11 +193,11 @@ def test_a_restore_keeps_what_was_there_and_says_why(three_cycles: Path, tmp_pat
     with Journal.open(three_cycles) as journal:
         run_cycle(journal, "lost", when=5000)
         rows = journal.verify()
-    lost_head = HeadFile(three_cycles).read()
+    lost_head = HeadCheckpoint(three_cycles).read()
     done = restore(copy.path, three_cycles, LATER, "the disk died")
     kept = three_cycles.with_name("journal.sqlite.before-restore-20261120T130000Z")
-    assert set(done.aside) == {kept, HeadFile(kept).path}
-    assert HeadFile(kept).read() == lost_head
+    assert set(done.aside) == {kept, HeadCheckpoint(kept).path}
+    assert HeadCheckpoint(kept).read() == lost_head
     assert check(kept, live=False).rows == rows, "the earlier journal is whole"
     with Journal.open(three_cycles, create=False) as journal:
         assert journal.verify() == copy.rows + 1
@@ -206,7 +206,7 @@ def test_a_restore_keeps_what_was_there_and_says_why(three_cycles: Path, tmp_pat
         assert (event.account_id, event.at) == ("alpha", LATER)
         assert event.body == {"reason": "the disk died", "from": copy.path.name, "rows": copy.rows, "aside": kept.name}
         run_cycle(journal, "next", when=6000)
-    head = HeadFile(three_cycles).read()
+    head = HeadCheckpoint(three_cycles).read()
     assert head is not None
     with Journal.open(three_cycles) as journal:
         assert head[0] == journal.latest_events(1)[0].seq

@@ -18,9 +18,9 @@ from rebalancer.core.errors import JournalBroken
 from rebalancer.journal import Journal
 from rebalancer.journal.agreement import CHEAP_BYTES
 from rebalancer.journal.backups import check
-from rebalancer.journal.chain import Row, row_hash
-from rebalancer.journal.glance import glance
-from rebalancer.journal.head import HeadFile
+from rebalancer.journal.chain import ChainRow, row_hash
+from rebalancer.journal.head_checkpoint import HeadCheckpoint
+from rebalancer.journal.status_query import query_status
 
 CHAINED = ("events", "documents", "claims")
 
@@ -94,7 +94,7 @@ def test_any_flipped_byte_of_any_row_is_noticed(
 def test_any_flipped_byte_of_the_file_changes_no_answer(three_cycles: Path, tmp_path: Path) -> None:
     """Pages, headers, indexes, free space: the journal refuses, or answers exactly as before."""
     whole, answers = three_cycles.read_bytes(), remembered(three_cycles)
-    glimpse = glance(three_cycles, day_start=at(0))
+    glimpse = query_status(three_cycles, day_start=at(0))
 
     @settings(max_examples=60, deadline=None, database=None)
     @given(place=st.integers(0, len(whole) - 1), mask=st.integers(1, 255))
@@ -105,7 +105,7 @@ def test_any_flipped_byte_of_the_file_changes_no_answer(three_cycles: Path, tmp_
             try:
                 verified(copy)
                 again = remembered(copy)
-                seen = glance(copy, day_start=at(0))
+                seen = query_status(copy, day_start=at(0))
             except JournalBroken:
                 return
             assert (again, seen) == (answers, glimpse)
@@ -124,7 +124,7 @@ def test_no_flipped_bit_of_an_index_hides_the_kill_switch(
     with sqlite3.connect(three_cycles) as base:
         base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     monkeypatch.setattr("rebalancer.journal.journal.CHEAP_BYTES", cheap)
-    monkeypatch.setattr("rebalancer.journal.glance.CHEAP_AT_A_GLANCE", cheap)
+    monkeypatch.setattr("rebalancer.journal.status_query.CHEAP_AT_A_GLANCE", cheap)
     whole, heads = three_cycles.read_bytes(), [*tmp_path.glob(f"{three_cycles.name}.head")]
     places = [m.start() + i for m in re.finditer(b"kill_set|latched", whole) for i in (0, 5)]
     places += [m.start() + 8 + i for m in re.finditer(b"kill_set|latched", whole) for i in (0, 4, 6)]
@@ -137,7 +137,7 @@ def test_no_flipped_bit_of_an_index_hides_the_kill_switch(
         for path in tmp_path.glob("flipped.sqlite-*"):
             path.unlink()
         try:
-            seen = glance(copy, day_start=at(0))
+            seen = query_status(copy, day_start=at(0))
         except JournalBroken:
             pass
         else:
@@ -184,12 +184,12 @@ def test_an_altered_row_is_named_and_never_answers(three_cycles: Path) -> None:
     with pytest.raises(JournalBroken, match=r"journal row 33 \('cycle_ended'\) was altered"):
         Journal.open(three_cycles)
     with pytest.raises(JournalBroken, match="journal row 33 "):
-        glance(three_cycles, day_start=at(0))
+        query_status(three_cycles, day_start=at(0))
 
 
 def test_a_rewritten_row_with_a_hash_of_its_own_cuts_the_chain(three_cycles: Path) -> None:
     connection = raw(three_cycles)
-    row = Row._make(connection.execute("SELECT * FROM events WHERE seq = 9").fetchone())
+    row = ChainRow._make(connection.execute("SELECT * FROM events WHERE seq = 9").fetchone())
     forged = row._replace(body=row.body.replace("partly", "wholly"))
     forged_hash = row_hash(forged)
     connection.execute("UPDATE events SET body = ?, hash = ? WHERE seq = 9", (forged.body, forged_hash))
@@ -200,7 +200,7 @@ def test_a_rewritten_row_with_a_hash_of_its_own_cuts_the_chain(three_cycles: Pat
 
 
 def test_the_witness_never_goes_back(three_cycles: Path) -> None:
-    head = HeadFile(three_cycles)
+    head = HeadCheckpoint(three_cycles)
     now = head.read()
     assert now is not None
     head.advance(3, "0" * 64)
@@ -235,7 +235,7 @@ def test_a_missing_tail_is_noticed_by_everyone(three_cycles: Path) -> None:
     with pytest.raises(JournalBroken, match=words):
         Journal.open(three_cycles)
     with pytest.raises(JournalBroken, match=words):
-        glance(three_cycles, day_start=at(0))
+        query_status(three_cycles, day_start=at(0))
 
 
 def test_an_old_copy_in_place_of_the_journal(three_cycles: Path) -> None:

@@ -10,16 +10,16 @@ from journal_kit import WRITER, at, end, intent, run_cycle, start, told
 from rebalancer.core.errors import JournalBroken
 from rebalancer.core.outcomes import OrderState
 from rebalancer.journal import Journal
-from rebalancer.journal.glance import Glance, glance
+from rebalancer.journal.status_query import JournalStatus, query_status
 
 
-def told_by_the_journal(journal: Journal, account: str) -> Glance:
+def told_by_the_journal(journal: Journal, account: str) -> JournalStatus:
     """What a glance must say, by the journal's own answers."""
     unresolved = journal.unresolved_orders(account)
     last = next(iter(journal.cycles(account, limit=1)), None)
     of_last = () if last is None else journal.orders_of(last.cycle_id, account)
     alerts = [event for event in journal.latest_events(1000) if event.kind == "alert" and event.account_id == account]
-    return Glance(
+    return JournalStatus(
         schema_ok=True,
         account_ids=tuple(sorted({record.account_id for record in journal.cycles()})),
         account_id=account,
@@ -37,10 +37,12 @@ def told_by_the_journal(journal: Journal, account: str) -> Glance:
 
 
 def test_a_glance_equals_the_journals_own_answers_at_every_step(journal: Journal) -> None:
-    def both_agree() -> Glance | None:
+    def both_agree() -> JournalStatus | None:
         for account in (WRITER, "beta"):
-            assert glance(journal.path, day_start=at(200), account_id=account) == told_by_the_journal(journal, account)
-        return glance(journal.path, day_start=at(200))
+            assert query_status(journal.path, day_start=at(200), account_id=account) == told_by_the_journal(
+                journal, account
+            )
+        return query_status(journal.path, day_start=at(200))
 
     empty = both_agree()
     assert empty is not None
@@ -73,17 +75,17 @@ def test_a_glance_equals_the_journals_own_answers_at_every_step(journal: Journal
 
 def test_no_journal_no_glance(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
-    assert glance(path, day_start=at(0)) is None
+    assert query_status(path, day_start=at(0)) is None
     path.touch()
-    assert glance(path, day_start=at(0)) is None
+    assert query_status(path, day_start=at(0)) is None
     path.write_bytes(b"garbage" * 1000)
     with pytest.raises(JournalBroken, match="this is not a journal"):
-        glance(path, day_start=at(0))
+        query_status(path, day_start=at(0))
     assert [file.name for file in tmp_path.iterdir()] == ["journal.sqlite"]
 
 
 def test_a_glance_imports_nothing_heavy() -> None:
-    code = "import sys, rebalancer.journal.glance, rebalancer.ops.run_lock; print(*sys.modules)"
+    code = "import sys, rebalancer.journal.status_query, rebalancer.ops.run_lock; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert {"sqlalchemy", "alembic", "pydantic", "numpy"}.isdisjoint(loaded)
 

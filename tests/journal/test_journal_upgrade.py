@@ -12,14 +12,14 @@ from alembic.migration import MigrationContext
 from journal_kit import at
 
 from rebalancer.core.errors import JournalBroken
-from rebalancer.journal import Journal, glance, upgrade
+from rebalancer.journal import Journal, status_query, upgrade
 from rebalancer.journal.schema import metadata
 
 
 def test_the_migrations_lead_to_the_schema(journal: Journal) -> None:
     with journal._store.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-    assert glance.SCHEMA == upgrade.NEWEST
+    assert status_query.SCHEMA == upgrade.NEWEST
     newest = max(file.name[:4] for file in (upgrade.MIGRATIONS / "versions").glob("[0-9]*.py"))
     assert newest == upgrade.NEWEST
 
@@ -32,7 +32,7 @@ def test_a_newer_schema_is_refused_and_left_alone(three_cycles: Path) -> None:
     with pytest.raises(JournalBroken, match="has schema 0002, this program knows 0001\n  hint: a newer rebalancer"):
         Journal.open(three_cycles)
     assert three_cycles.read_bytes() == before
-    seen = glance.glance(three_cycles, day_start=at(0))
+    seen = status_query.query_status(three_cycles, day_start=at(0))
     assert seen is not None
     assert seen.schema_ok is False
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.core.errors import LockHeld, WorldError
+from rebalancer.core.errors import ExternalError, LockHeld
 from rebalancer.core.values import utc_of
 from rebalancer.ops.run_lock import RunLock
 
@@ -84,5 +84,5 @@ def test_no_symlink_is_followed_and_a_missing_folder_is_said(tmp_path: Path) -> 
     with pytest.raises(LockHeld, match="is not a regular file"), RunLock(tmp_path / "run.lock"):
         pass
     assert target.read_text() == "keep me"
-    with pytest.raises(WorldError, match="No such file"), RunLock(tmp_path / "none" / "run.lock"):
+    with pytest.raises(ExternalError, match="No such file"), RunLock(tmp_path / "none" / "run.lock"):
         pass

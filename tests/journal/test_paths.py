@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.core.errors import WorldError
+from rebalancer.core.errors import ExternalError
 from rebalancer.core.rules import Reporting, Rules
 from rebalancer.ops import paths
 
@@ -50,7 +50,7 @@ def test_a_state_folder_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "file").touch()
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "file" / "below"))
     with pytest.raises(
-        WorldError, match=r"below: cannot be written: Not a directory \([0-9,.]+ MB are free\)\n  hint: "
+        ExternalError, match=r"below: cannot be written: Not a directory \([0-9,.]+ MB are free\)\n  hint: "
     ):
         paths.state_directory()
 

@@ -24,7 +24,7 @@ from rebalancer.exchange.faults.rules import faults_of
 from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import RunningExchange, start_exchange
 from rebalancer.journal import Journal
-from rebalancer.session.alerting import summary_of
+from rebalancer.session.alert_delivery import summary_of
 from rebalancer.session.setup import load_setup
 from tests.logs.canary import KEY, KEYED, ROOT, SECRET, Place, found_in, serving
 

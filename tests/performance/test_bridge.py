@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rebalancer.performance.bridge import Bridge, Standing, bridge, contributions
-from rebalancer.performance.drift import PARTS, Course, drift_of
-from rebalancer.performance.records import CashEvent, Fill, ShareEvent, Story
-from rebalancer.performance.shortfall import Quality, Shortfall, quality, shortfall_of
+from rebalancer.performance.bridge import Bridge, Valuation, bridge, contributions
+from rebalancer.performance.drift import PARTS, DriftInputs, drift_of
+from rebalancer.performance.records import CashEvent, Fill, OrderHistory, ShareEvent
+from rebalancer.performance.shortfall import ExecutionQuality, Shortfall, quality, shortfall_of
 
 D = Decimal
 AT = datetime(2026, 1, 5, 15, tzinfo=UTC)
@@ -24,8 +24,8 @@ amount = st.decimals("-500", "500", places=2)
 kind = st.sampled_from(["dividend", "interest", "fee", "flow", "other"])
 
 
-def story(order_id: str, side: Literal["buy", "sell"], decided: Decimal | None) -> Story:
-    return Story(order_id, order_id, "c", "KO", side, D(1), D(1), D(1), decided, None, None, AT, None)
+def story(order_id: str, side: Literal["buy", "sell"], decided: Decimal | None) -> OrderHistory:
+    return OrderHistory(order_id, order_id, "c", "KO", side, D(1), D(1), D(1), decided, None, None, AT, None)
 
 
 @given(
@@ -50,13 +50,13 @@ def test_a_bridge_adds_up_and_hides_nothing(
     stories = {f"o{i}": story(f"o{i}", "buy", decided) for i, (*_, decided) in enumerate(trades)}
     booked = [CashEvent(str(i), AT, k, a) for i, (k, a) in enumerate(events)]  # type: ignore[arg-type]  # drawn kinds
     shares = [ShareEvent(str(i), AT, s, q, "in_kind", p) for i, (s, q, p) in enumerate(in_kind)]
-    opening = Standing(cash + sum((q * p for q, p in held.values()), ZERO), held)
+    opening = Valuation(cash + sum((q * p for q, p in held.values()), ZERO), held)
     after = {s: q for s, (q, _) in held.items()}
     for s, q in [(f.symbol, f.qty) for f in fills] + [(x.symbol, x.qty) for x in shares]:
         after[s] = after.get(s, ZERO) + q
     cash_after = cash - sum((f.qty * f.price for f in fills), ZERO) + sum((a for _, a in events), ZERO) + lost
     holdings = {s: (q, closes[s]) for s, q in after.items()}
-    closing = Standing(cash_after + sum((q * p for q, p in holdings.values()), ZERO), holdings)
+    closing = Valuation(cash_after + sum((q * p for q, p in holdings.values()), ZERO), holdings)
     found = bridge(opening, closing, fills, booked, shares, stories)
     assert found.opening + sum(found[1:-1], ZERO) == found.closing
     assert found.unexplained == lost
@@ -68,8 +68,8 @@ def test_a_bridge_adds_up_and_hides_nothing(
 
 
 def test_a_bridge_in_figures() -> None:
-    opening = Standing(D(1000), {"KO": (D(10), D(50))})
-    closing = Standing(D("1123.50"), {"KO": (D(12), D(55))})
+    opening = Valuation(D(1000), {"KO": (D(10), D(50))})
+    closing = Valuation(D("1123.50"), {"KO": (D(12), D(55))})
     fills = [Fill("1", "o", AT, "KO", D(2), D("51"))]
     events = [
         CashEvent("d", AT, "dividend", D("5")), CashEvent("f", AT, "fee", D("-0.50")),
@@ -84,14 +84,14 @@ shares = st.decimals("-500", "500", places=3)
 weight = st.decimals("-1", "1", places=6)
 capital = st.decimals("1000", "900000", places=2)
 courses = st.builds(
-    Course,
+    DriftInputs,
     st.just("KO"), weight, shares, shares, shares, shares, shares, price, price, capital, capital,
     st.decimals("-2000", "90000", places=2), st.sampled_from(["band", "cap"]),
 )  # fmt: skip
 
 
 @given(courses)
-def test_the_parts_of_a_gap_add_up_to_it_exactly(course: Course) -> None:
+def test_the_parts_of_a_gap_add_up_to_it_exactly(course: DriftInputs) -> None:
     drift = drift_of(course)
     assert set(drift.parts) == set(PARTS)
     assert sum(drift.parts.values(), ZERO) == drift.gap
@@ -99,7 +99,7 @@ def test_the_parts_of_a_gap_add_up_to_it_exactly(course: Course) -> None:
     assert drift.parts["band" if course.kept_back == "cap" else "cap"] == 0
 
 
-PLAIN = Course("KO", D("0.1"), D(10), D(4), D(6), D(6), D(10), D(10), D(10), D(1000), D(1000), ZERO, "band")
+PLAIN = DriftInputs("KO", D("0.1"), D(10), D(4), D(6), D(6), D(10), D(10), D(10), D(1000), D(1000), ZERO, "band")
 
 
 @pytest.mark.parametrize(
@@ -126,9 +126,9 @@ def test_without_capital_there_is_no_weight() -> None:
         drift_of(PLAIN._replace(capital=ZERO))
 
 
-def order(**changes: object) -> Story:
+def order(**changes: object) -> OrderHistory:
     """A sale of 10 at 9.90, decided at 10.00, with 9.92 to 10.02 on arrival, all filled after 3 s."""
-    whole = Story(
+    whole = OrderHistory(
         "1", "rb-1", "c", "KO", "sell", D(10), D(10), D("9.90"), D("10.00"), D("9.92"), D("10.02"), AT,
         AT + timedelta(seconds=3),
     )  # fmt: skip
@@ -149,8 +149,8 @@ def test_many_orders_are_weighed_by_their_value() -> None:
     orders = [order(), order(side="buy"), order(symbol="XOM", bid=None), order(symbol="XOM", filled_qty=ZERO)]
     by_symbol = quality([shortfall_of(o) for o in orders], lambda s: s.symbol)
     assert [q.name for q in by_symbol] == ["KO", "XOM"]
-    assert by_symbol[0] == Quality("KO", 2, D(198), 0.0, 0.0, pytest.approx(5000 / 99), ZERO, 3.0)
-    assert by_symbol[1]._replace(missed=ZERO) == Quality(
+    assert by_symbol[0] == ExecutionQuality("KO", 2, D(198), 0.0, 0.0, pytest.approx(5000 / 99), ZERO, 3.0)
+    assert by_symbol[1]._replace(missed=ZERO) == ExecutionQuality(
         "XOM", 2, D(99), None, pytest.approx(10_000 / 99), None, ZERO, 3.0
     )
 

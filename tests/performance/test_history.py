@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rebalancer.performance.history import (
-    Bar,
-    Fall,
+    Drawdown,
+    HistogramBar,
     Year,
     distribution,
     rolling_sharpe,
     rolling_volatility,
-    worst_falls,
+    worst_drawdowns,
     years_of,
 )
 from rebalancer.performance.ratios import drawdown_days, max_drawdown, sharpe, volatility
@@ -49,7 +49,7 @@ def test_a_month_without_a_day_is_not_zero() -> None:
 @given(returns_of)
 def test_the_worst_fall_is_the_largest_drawdown_and_all_days_below_are_in_one(returns: list[float]) -> None:
     days = days_of(returns)
-    falls = worst_falls(days, returns, most=1000)
+    falls = worst_drawdowns(days, returns, most=1000)
     series = np.array(returns)
     assert min((f.depth for f in falls), default=0.0) == max_drawdown(series)
     assert max((f.days for f in falls), default=0) == drawdown_days(series)
@@ -60,7 +60,9 @@ def test_the_worst_fall_is_the_largest_drawdown_and_all_days_below_are_in_one(re
 
 def test_one_fall() -> None:
     days = days_of([0.0] * 5)
-    assert worst_falls(days, [0.1, -0.1, -0.1, 0.5, 0.1]) == (Fall(days[1], days[2], days[3], pytest.approx(-0.19), 2),)
+    assert worst_drawdowns(days, [0.1, -0.1, -0.1, 0.5, 0.1]) == (
+        Drawdown(days[1], days[2], days[3], pytest.approx(-0.19), 2),
+    )
 
 
 @given(returns_of)
@@ -77,7 +79,7 @@ def test_every_day_is_in_one_bar(returns: list[float]) -> None:
 
 def test_bars_of_a_few_days() -> None:
     assert distribution([]) == ()
-    assert distribution([0.0005, 0.0005, -0.0005]) == (Bar(-0.001, 0.0, 1), Bar(0.0, 0.001, 2))
+    assert distribution([0.0005, 0.0005, -0.0005]) == (HistogramBar(-0.001, 0.0, 1), HistogramBar(0.0, 0.001, 2))
 
 
 def test_rolling_figures_are_those_of_the_last_days() -> None:

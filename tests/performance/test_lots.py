@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from rebalancer.performance.fees import with_fees
 from rebalancer.performance.lots import Lot, match_lots, spread
-from rebalancer.performance.records import CashEvent, Fill, LotMethod, ShareEvent, Story
-from rebalancer.performance.stats import trip_stats
+from rebalancer.performance.records import CashEvent, Fill, LotMethod, OrderHistory, ShareEvent
+from rebalancer.performance.round_trips import round_trips
+from rebalancer.performance.stats import round_trip_stats
 from rebalancer.performance.summary import KEYS, grouped
-from rebalancer.performance.trips import round_trips
 
 D = Decimal
 START = datetime(2026, 1, 5, 15, tzinfo=UTC)
@@ -69,7 +69,7 @@ def test_nothing_is_lost(fills: list[Fill], shares: list[ShareEvent], method: Lo
     assert sum((t.gross for t in trips), D(0)) == sum((c.gross for c in matched.closings), D(0))
     for name in KEYS:
         rows = grouped(trips, name).values()
-        assert sum((row.profit for row in rows), D(0)) == trip_stats(trips).profit
+        assert sum((row.profit for row in rows), D(0)) == round_trip_stats(trips).profit
         assert sum(row.trips for row in rows) == len(trips)
 
 
@@ -159,9 +159,9 @@ def test_fees_are_shared_by_the_sales_of_their_day() -> None:
     assert [fee.id for fee in left] == ["e", "c"]
 
 
-def told(order_id: str, side: Literal["buy", "sell"], average: str, decided: str | None, **more: str) -> Story:
+def told(order_id: str, side: Literal["buy", "sell"], average: str, decided: str | None, **more: str) -> OrderHistory:
     price = None if decided is None else D(decided)
-    return Story(
+    return OrderHistory(
         order_id, f"rb-{order_id}", "c", "KO", side, D(10), D(10), D(average), price, None, None, START, None, **more
     )  # type: ignore[arg-type]  # source and reason only
 

@@ -15,8 +15,8 @@ from rebalancer.core.outcomes import OrderState
 from rebalancer.journal.records import OrderRecord
 from rebalancer.performance.fees import with_fees
 from rebalancer.performance.lots import Lot, match_lots
-from rebalancer.performance.records import CashEvent, Fill, Ledger, LotMethod, ShareEvent
-from rebalancer.performance.trips import trips_of
+from rebalancer.performance.records import AccountHistory, CashEvent, Fill, LotMethod, ShareEvent
+from rebalancer.performance.round_trips import trips_of
 
 D = Decimal
 NOON = datetime(2026, 1, 5, 17, tzinfo=UTC)
@@ -53,7 +53,7 @@ def test_the_order_of_feeding_does_not_matter(
         random.shuffle(rows)  # type: ignore[attr-defined]  # hypothesis's own random
     assert match_lots(told, moved, method) == match_lots(shuffled[0], shuffled[1], method)
     trips = [
-        trips_of(Ledger(fills=tuple(f), shares=tuple(s), cash=tuple(c)), method)  # type: ignore[arg-type]  # three kinds
+        trips_of(AccountHistory(fills=tuple(f), shares=tuple(s), cash=tuple(c)), method)  # type: ignore[arg-type]  # three kinds
         for f, s, c in ((told, moved, paid), shuffled)
     ]
     assert trips[0] == trips[1]
@@ -67,7 +67,7 @@ def test_the_order_of_feeding_does_not_matter(
 def test_a_sale_dated_before_its_purchase_is_a_short_that_the_purchase_closes(method: LotMethod) -> None:
     bought = Fill("a", "in", NOON, "KO", D(10), D(50))
     sold = Fill("b", "out", NOON - timedelta(hours=1), "KO", D(-10), D(52))
-    (trip,) = trips_of(Ledger(fills=(bought, sold)), method)
+    (trip,) = trips_of(AccountHistory(fills=(bought, sold)), method)
     assert (trip.side, trip.opened_at, trip.closed_at, trip.profit) == ("short", sold.at, bought.at, D(20))
 
 
@@ -97,7 +97,7 @@ def test_a_clock_that_was_set_back_an_hour_turns_no_sale_into_a_short() -> None:
         ("o2", D(-10), bought.at + TICK),
         ("o3", D(10), bought.at + TICK + TICK),
     ]
-    trips = trips_of(Ledger(fills=(bought, *told)), "fifo")
+    trips = trips_of(AccountHistory(fills=(bought, *told)), "fifo")
     assert [(trip.side, trip.held_seconds >= 0) for trip in trips] == [("long", True)]
 
 
@@ -106,5 +106,5 @@ def test_no_fill_of_ours_is_put_before_the_books_began() -> None:
     inherited = Fill("held:KO", "", NOON, "KO", D(10), D(40))
     told = not_listed((order(1, "c1", "sell", NOON - timedelta(hours=1)),), (), NOON)
     assert [f.at for f in told] == [NOON + TICK]
-    (trip,) = trips_of(Ledger(fills=tuple(told), inherited=(inherited,)), "fifo")
+    (trip,) = trips_of(AccountHistory(fills=tuple(told), inherited=(inherited,)), "fifo")
     assert (trip.side, trip.source, trip.profit) == ("long", "inherited", D(100))

@@ -10,16 +10,15 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rebalancer.accounting.activity_totals import Tally, tally
+from rebalancer.accounting.activity_totals import ActivityTotals, total_activities
 from rebalancer.accounting.closed_days import day_parts
 from rebalancer.accounting.day_books import DayBooks, Holding, InKind, Priced
-from rebalancer.brokers.protocol import Activity
-from rebalancer.brokers.protocol import Fill as BrokerFill
+from rebalancer.brokers.protocol import Activity, BrokerFill
 from rebalancer.cli.profit_table import bridge_lines
 from rebalancer.core.values import ZERO
 from rebalancer.performance.lots import Lot, match_lots
 from rebalancer.performance.period_bridge import PeriodBridge, period_bridge
-from rebalancer.performance.records import Fill, Ledger, ShareEvent
+from rebalancer.performance.records import AccountHistory, Fill, ShareEvent
 
 D = Decimal
 CENT = D("0.01")
@@ -52,7 +51,7 @@ class Told(NamedTuple):
     """Days as the books tell them, what the ledger knows of them, and the shares and cash of an account apart."""
 
     books: list[DayBooks]
-    ledger: Ledger
+    ledger: AccountHistory
     in_kind: Decimal
     paid: Decimal
 
@@ -75,7 +74,7 @@ def account_of(days: list[DayOf]) -> Told:
         others = [Activity(f"t{number}{i}", kind, s, q, a, day) for i, (s, q, kind, a) in enumerate(transfers)]
         values = {one.id: one.qty * closes[one.symbol or ""] for one in others}
         others += [Activity(f"p{number}{i}", kind, None, ZERO, a, day) for i, (kind, a) in enumerate(payments)]
-        added = tally(opening, listed, others, values)
+        added = total_activities(opening, listed, others, values)
         for s, q, p in trades:
             held[s], cash = held[s] + q, cash - q * p
         for s, q, _, _ in transfers:
@@ -89,7 +88,7 @@ def account_of(days: list[DayOf]) -> Told:
         priced = {s: Priced(one.qty, last[s]) for s, one in opening.items()}
         books.append(books_of(day, begin, end, (equity, now), (before, cash), added, holdings, priced, closes))
         equity, opening, last, begin = now, holdings, closes, end
-    return Told(books, Ledger(fills=tuple(fills), shares=tuple(moved)), in_kind, paid)
+    return Told(books, AccountHistory(fills=tuple(fills), shares=tuple(moved)), in_kind, paid)
 
 
 def books_of(
@@ -98,7 +97,7 @@ def books_of(
     end: datetime,
     equity: tuple[Decimal, Decimal],
     cash: tuple[Decimal, Decimal],
-    added: Tally,
+    added: ActivityTotals,
     holdings: dict[str, Holding],
     opening: dict[str, Priced],
     closes: Mapping[str, Decimal],
@@ -143,7 +142,7 @@ def test_shares_that_come_and_go_in_kind_by_hand() -> None:
     opening = {"KO": Holding(D(10), D(50))}
     come = Activity("1", "ACATS", "KO", D(4), D("999"), FIRST)
     go = Activity("2", "JNLS", "KO", D(-5), D("777"), FIRST)
-    both = tally(opening, (), [come, go], {"1": D(240), "2": D(-300)})
+    both = total_activities(opening, (), [come, go], {"1": D(240), "2": D(-300)})
     assert both.cash == 0
     assert both.flows == -60
     assert both.positions == {"KO": D(9)}
@@ -151,14 +150,14 @@ def test_shares_that_come_and_go_in_kind_by_hand() -> None:
     assert both.realised is not None
     assert round(both.realised, 4) == D("35.7143"), "five shares that had cost 740 / 14 each"
     for one, value, flows, left in ((come, "240", "240", "14"), (go, "-300", "-300", "5")):
-        added = tally(opening, (), [one], {one.id: D(value)})
+        added = total_activities(opening, (), [one], {one.id: D(value)})
         assert (added.cash, added.flows, added.positions) == (0, D(flows), {"KO": D(left)})
         equity = D(1000) + 10 * 58, D(1000) + D(left) * 60  # 58 the evening before, 60 now
         books = books_of(
             FIRST, START, START + timedelta(hours=7), equity, (D(1000), D(1000)), added,
             {"KO": Holding(D(left), D(50))}, {"KO": Priced(D(10), D(58))}, {"KO": D(60)},
         )  # fmt: skip
-        part = day_parts(Ledger(), books)
+        part = day_parts(AccountHistory(), books)
         assert (part.flows, part.price_moves, part.unexplained) == (D(flows), D(20), 0), "10 shares won 2 dollars each"
         assert books.result == 20
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from rebalancer.accounting.account_movements import Movements, movements_of
+from rebalancer.accounting.account_movements import AccountMovements, movements_of
 from rebalancer.accounting.activities import body_of
 from rebalancer.accounting.daily_values import Reading, values_of
 from rebalancer.brokers.alpaca.order_reading import read_activity
@@ -26,13 +26,13 @@ from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.positions import list_positions
 from rebalancer.exchange.starter import open_exchange
 from rebalancer.journal.records import Event
-from rebalancer.performance.bridge import Bridge, Standing, bridge, contributions
+from rebalancer.performance.bridge import Bridge, Valuation, bridge, contributions
 from rebalancer.performance.fees import with_fees
 from rebalancer.performance.lots import match_lots
-from rebalancer.performance.records import Fill, Ledger, LotMethod
+from rebalancer.performance.records import AccountHistory, Fill, LotMethod
 from rebalancer.performance.returns import daily_returns
+from rebalancer.performance.round_trips import trips_of
 from rebalancer.performance.summary import summary_of
-from rebalancer.performance.trips import trips_of
 from tests.exchange.histories import activities
 
 FIRST = datetime(2026, 9, 28, 12, tzinfo=UTC)
@@ -45,8 +45,8 @@ TRADED = ("KO", "XOM", "AAPL", "AMC", *COINS)
 class Quarter(NamedTuple):
     """What was seen at noon (UTC) of every day, and all that the broker has listed by the end."""
 
-    standings: list[tuple[datetime, Standing, Decimal]]
-    moved: Movements
+    standings: list[tuple[datetime, Valuation, Decimal]]
+    moved: AccountMovements
     happened: Counter[str]
     exchange: Exchange
 
@@ -69,7 +69,7 @@ def quarter(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     rows = [read_activity(row) for row in activities(exchange)]
     events = [Event(i, FIRST, "a", None, "activity", one.id, plain(body_of(one))) for i, one in enumerate(rows)]
     moved = movements_of(events)
-    moved = Movements(*(tuple(one for one in kind if one.at > standings[0][0]) for kind in moved))  # type: ignore[arg-type] # three
+    moved = AccountMovements(*(tuple(one for one in kind if one.at > standings[0][0]) for kind in moved))  # type: ignore[arg-type] # three
     yield Quarter(standings, moved, happened, exchange)
     exchange.close()
 
@@ -128,17 +128,17 @@ def step_to(exchange: Exchange, moment: datetime) -> None:
     exchange.catch_up()
 
 
-def standing(exchange: Exchange) -> tuple[datetime, Standing, Decimal]:
+def standing(exchange: Exchange) -> tuple[datetime, Valuation, Decimal]:
     with exchange.reading() as at:
         held = {s: (p.qty, exchange.market.last(s, at)) for s, p in exchange.books.positions.items()}
-        return moment_of(at), Standing(exchange.numbers(at).equity, held), exchange.books.cash
+        return moment_of(at), Valuation(exchange.numbers(at).equity, held), exchange.books.cash
 
 
-def between(quarter: Quarter) -> Iterator[tuple[Standing, Standing, Movements]]:
+def between(quarter: Quarter) -> Iterator[tuple[Valuation, Valuation, AccountMovements]]:
     """Every day: its two standings and what lies between."""
     for (before, opening, _), (after, closing, _) in zip(quarter.standings, quarter.standings[1:], strict=False):
         own = [tuple(one for one in kind if before < one.at <= after) for kind in quarter.moved]
-        yield opening, closing, Movements(*own)  # type: ignore[arg-type] # fills, cash, shares
+        yield opening, closing, AccountMovements(*own)  # type: ignore[arg-type] # fills, cash, shares
 
 
 def bridges(quarter: Quarter) -> list[Bridge]:
@@ -150,12 +150,12 @@ def inherited(quarter: Quarter) -> tuple[Fill, ...]:
     return tuple(Fill(f"held {s}", "", at, s, qty, price) for s, (qty, price) in opening.holdings.items())
 
 
-def ledger(quarter: Quarter) -> Ledger:
+def ledger(quarter: Quarter) -> AccountHistory:
     at, opening, _ = quarter.standings[0]
     readings = [Reading(at, at.date(), one.equity, cash) for at, one, cash in quarter.standings[1:]]
     days = values_of(at, readings, quarter.moved.cash, quarter.moved.shares)
     moved = quarter.moved
-    return Ledger(
+    return AccountHistory(
         moved.fills, moved.cash, moved.shares, {}, opening.equity, at.date(), days, inherited=inherited(quarter)
     )
 

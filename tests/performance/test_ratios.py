@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from rebalancer.performance import ratios
 from rebalancer.performance.benchmark import against
 from rebalancer.performance.returns import Series, time_weighted
-from rebalancer.performance.stats import trip_stats
-from rebalancer.performance.trips import Trip
+from rebalancer.performance.round_trips import RoundTrip
+from rebalancer.performance.stats import round_trip_stats
 from tests.performance.series import BENCHMARKED, SERIES
 
 ROOT = Path(__file__).parents[2]
@@ -59,16 +59,16 @@ def ours(name: str, figure: str) -> float | None:
         return found
     if figure in OURS:
         return OURS[figure](np.array(SERIES[name]))
-    stats = getattr(trip_stats([trip(x) for x in SERIES[name]]), figure)
+    stats = getattr(round_trip_stats([trip(x) for x in SERIES[name]]), figure)
     return None if stats is None else float(stats)
 
 
-def trip(profit: float) -> Trip:
+def trip(profit: float) -> RoundTrip:
     """A round trip that won so much."""
     at = datetime(2026, 1, 2, tzinfo=UTC)
     one = Decimal(1)
     won = Decimal(repr(profit))
-    return Trip("KO", "long", one, one, one, at, at, one, won, won * 0, won * 0, "", "", "us_equity", "", "")
+    return RoundTrip("KO", "long", one, one, one, at, at, one, won, won * 0, won * 0, "", "", "us_equity", "", "")
 
 
 def compared() -> Iterator[tuple[str, float | None, float | None]]:

@@ -11,22 +11,22 @@ import pytest
 
 from rebalancer.cli.performance import screen
 from rebalancer.market_data.benchmarks import benchmark_of
-from rebalancer.market_data.reference import SHEET_SCHEMA
+from rebalancer.market_data.reference import REFERENCE_SCHEMA
 from rebalancer.market_data.stored_closes import SHEET_NAME
 from rebalancer.performance.period_ratios import DAYS_FOR_RATES, Ratios
-from rebalancer.performance.records import DayValue, Fill, Ledger
+from rebalancer.performance.records import AccountHistory, DayValue, Fill
+from rebalancer.performance.round_trips import trips_of
 from rebalancer.performance.summary import summary_of
-from rebalancer.performance.trips import trips_of
 
 FIRST = date(2026, 9, 1)
 RATES = ("annual_return", "volatility", "sharpe", "sortino", "calmar")
 
 
-def ledger(days: int) -> Ledger:
+def ledger(days: int) -> AccountHistory:
     """An account of a million that goes up by 900 and down by 700 dollars in turn."""
     equity = [Decimal(1_000_000 + 200 * (n // 2) + 900 * (n % 2)) for n in range(1, days + 1)]
     values = tuple(DayValue(FIRST + timedelta(days=n), e, cash=e / 2) for n, e in enumerate(equity, start=1))
-    return Ledger(opening=Decimal(1_000_000), opened_on=FIRST, days=values)
+    return AccountHistory(opening=Decimal(1_000_000), opened_on=FIRST, days=values)
 
 
 @pytest.mark.parametrize("days", [DAYS_FOR_RATES - 1, DAYS_FOR_RATES])
@@ -44,7 +44,7 @@ def test_a_trip_gets_its_regime_from_the_stored_closes(tmp_path: Path) -> None:
     days = [FIRST + timedelta(days=n) for n in range(70)]
     closes = [100 + n + n % 3 for n in range(70)]
     part = {"days": [day.isoformat() for day in days], "closes": {"SPY": closes}}
-    sheet = {"schema": SHEET_SCHEMA, "days": [], "closes": {}, "benchmark": part}
+    sheet = {"schema": REFERENCE_SCHEMA, "days": [], "closes": {}, "benchmark": part}
     (tmp_path / SHEET_NAME).write_text(json.dumps(sheet))
     early, late = (datetime(d.year, d.month, d.day, 15, tzinfo=UTC) for d in (days[20], days[65]))
     fills = tuple(
@@ -52,9 +52,9 @@ def test_a_trip_gets_its_regime_from_the_stored_closes(tmp_path: Path) -> None:
         for at in (early, late)
         for qty, hours in ((1, 0), (-1, 1))
     )
-    trips = trips_of(Ledger(fills=fills), "fifo", benchmark_of(tmp_path, "SPY"))
+    trips = trips_of(AccountHistory(fills=fills), "fifo", benchmark_of(tmp_path, "SPY"))
     assert [trip.regime == "unknown" for trip in trips] == [True, False]
-    assert [trip.regime for trip in trips_of(Ledger(fills=fills), "fifo", benchmark_of(tmp_path, "QQQ"))] == [
+    assert [trip.regime for trip in trips_of(AccountHistory(fills=fills), "fifo", benchmark_of(tmp_path, "QQQ"))] == [
         "unknown",
         "unknown",
     ]

@@ -14,7 +14,7 @@ from rebalancer.brokers.alpaca.transport import Call
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.exchange.calendar import MICROS
-from rebalancer.execution.exit_orders import Keeper
+from rebalancer.execution.exit_orders import ExitOrderManager
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.rebalance.recover import recover
 from rebalancer.session.monitor import Monitor
@@ -171,7 +171,7 @@ class ProtectionHost(Host):
         broker: Any = w.broker
         journal: Any = w.journal
         desk: Any = w.desk
-        keeper = Keeper(w.account_id, broker, journal, w.kill, w.clock, rules, getattr(desk, "_gate", None))
+        keeper = ExitOrderManager(w.account_id, broker, journal, w.kill, w.clock, rules, getattr(desk, "_gate", None))
         self.life = life._replace(world=w._replace(protection=keeper))
         self.monitor = Monitor(rules)
         return self.life

@@ -39,8 +39,8 @@ from rebalancer.exchange.errors import ApiError
 from rebalancer.exchange.faults.rules import Rule
 from rebalancer.exchange.state import Behaviour
 from rebalancer.journal import Journal
-from rebalancer.planning.protect import Guard
-from rebalancer.planning.trip import trip
+from rebalancer.planning.exit_levels import ExitLevel
+from rebalancer.planning.stop_triggers import stop_triggers
 from rebalancer.rebalance.cycle import CycleResult
 from rebalancer.session import monitor
 from tests.protection.bench import ProtectionHost, ProtectionVenue, Stretch, Tape, campaign_rules, resting
@@ -84,7 +84,7 @@ class Campaign:
 
     def run(self) -> None:
         """All rebalances; what rests is looked at after each."""
-        with patch.object(monitor, "trip", self._trip):
+        with patch.object(monitor, "stop_triggers", self._trip):
             for number in range(1, self.rebalances + 1):
                 try:
                     self._rebalance(number)
@@ -95,8 +95,8 @@ class Campaign:
             self._pass_time(60)
         self.host.end()
 
-    def _trip(self, guards: Sequence[Guard], *rest: Any) -> Any:
-        found = trip(guards, *rest)
+    def _trip(self, guards: Sequence[ExitLevel], *rest: Any) -> Any:
+        found = stop_triggers(guards, *rest)
         seen = [g.symbol for g in guards if g.symbol not in found.blind]
         self.figures["watched by the monitor"] += len(seen)
         self.tape.looked(seen, self.venue.micros())

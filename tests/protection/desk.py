@@ -11,10 +11,10 @@ from rebalancer.brokers import AlpacaBroker
 from rebalancer.brokers.protocol import Allowed, ExitPair, SendResult
 from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.rules import Rules
-from rebalancer.execution.exit_orders import Keeper
+from rebalancer.execution.exit_orders import ExitOrderManager
 from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.journal import Journal
-from rebalancer.planning.protect import Guard
+from rebalancer.planning.exit_levels import ExitLevel
 from tests.support.rig import Rig, RigClock
 
 D = Decimal
@@ -61,17 +61,17 @@ class Desk(NamedTuple):
     clock: RigClock
     folder: Path
 
-    def keeper(self, **protection: Any) -> Keeper:
+    def keeper(self, **protection: Any) -> ExitOrderManager:
         rules = Rules.model_validate({"protection": {"mode": "broker", **protection}})
         broker: Any = self.broker
-        return Keeper(
+        return ExitOrderManager(
             self.rig.account_id, broker, self.journal, KillSwitch(self.folder, self.journal), self.clock, rules
         )
 
-    def guard(self, stop: str = "0.97", target: str = "1.05", qty: str = "10") -> Guard:
+    def guard(self, stop: str = "0.97", target: str = "1.05", qty: str = "10") -> ExitLevel:
         price = self.broker.quotes(["KO"])[0].bid
         prices = [(price * D(share)).quantize(D("0.01")) for share in (stop, target)]
-        return Guard("KO", D(qty), price, prices[0], prices[1], "rules", "rules")
+        return ExitLevel("KO", D(qty), price, prices[0], prices[1], "rules", "rules")
 
     def resting(self) -> list[tuple[str, str, Decimal | None]]:
         """What works at the broker: type, side and quantity."""

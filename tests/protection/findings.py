@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from rebalancer.exchange.calendar import MICROS
 from rebalancer.journal import Journal
-from rebalancer.session.stretches import EVERYTHING, KIND
+from rebalancer.session.unprotected_intervals import EVERYTHING, KIND
 from tests.protection.bench import Stretch
 
 POSTS: Final = MappingProxyType(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rebalancer.execution.exit_orders import Keeper
+from rebalancer.execution.exit_orders import ExitOrderManager
 from rebalancer.session.monitor import Monitor
 from tests.protection.campaign import run_campaign, run_part
 from tests.protection.findings import document_of
@@ -30,7 +30,7 @@ def test_twenty_rebalances_keep_every_law() -> None:
 
 
 def test_positions_without_exits_and_without_a_monitor_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Keeper, "place", lambda *_: None)
+    monkeypatch.setattr(ExitOrderManager, "place", lambda *_: None)
     monkeypatch.setattr(Monitor, "look", lambda *_: ())
     found = document_of(1, [run_part(1, 4)])
     assert found["longest unprotected seconds"] > 60

@@ -9,7 +9,7 @@ import pytest
 
 from rebalancer.exchange.calendar import MICROS
 from rebalancer.journal import Journal
-from rebalancer.session.stretches import KIND
+from rebalancer.session.unprotected_intervals import KIND
 from tests.protection.bench import Stretch
 from tests.protection.findings import standing_alerts
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from rebalancer.journal.exit_order_records import kept_of
+from rebalancer.journal.exit_order_records import exit_pair_of
 from tests.protection.desk import PAIR, Desk
 
 pytestmark = pytest.mark.filterwarnings("ignore:Series.dt.weekday")
@@ -105,4 +105,4 @@ def test_a_record_of_an_earlier_version_says_nothing_of_it(desk: Desk) -> None:
     event = desk.journal.events(kind="protection")[0]
     old = {name: value for name, value in event.body.items() if name != "bare_since"}
     assert event.body["bare_since"] is not None
-    assert kept_of(event._replace(body=old)) == kept_of(event)._replace(bare_since=None)
+    assert exit_pair_of(event._replace(body=old)) == exit_pair_of(event)._replace(bare_since=None)

@@ -11,11 +11,11 @@ import pytest
 from rebalancer.brokers.protocol import Allowed, ExitPair, SendResult
 from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.outcomes import OrderState
-from rebalancer.execution.exit_orders import Seen
+from rebalancer.execution.exit_orders import ExitOrdersSeen
 from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.journal import Journal
 from rebalancer.journal.backups import take
-from rebalancer.planning.protect import Guard
+from rebalancer.planning.exit_levels import ExitLevel
 from tests.protection.desk import PAIR, Desk
 from tests.support.rig import by_hand
 
@@ -78,7 +78,7 @@ def test_a_filled_exit_is_told_with_its_kind(desk: Desk, stop: str, target: str,
     assert [(r.id, r.filled_qty) for r in again.rows] == [
         (r.id, r.filled_qty) for r in sorted(seen.rows, key=lambda r: r.id)
     ]
-    assert desk.keeper().look(desk.broker.now()) == Seen()
+    assert desk.keeper().look(desk.broker.now()) == ExitOrdersSeen()
     assert len(desk.events("protective_exit")) == 1
 
 
@@ -114,7 +114,7 @@ def test_exits_of_a_hard_to_borrow_name_are_placed_for_the_day_and_again_on_the_
     price = desk.broker.quotes(["AMC"])[0].bid
     assert price is not None
     stop, target = ((price * D(share)).quantize(D("0.01")) for share in ("0.7", "1.5"))
-    guard = Guard("AMC", D(10), price, stop, target, "rules", "rules")
+    guard = ExitLevel("AMC", D(10), price, stop, target, "rules", "rules")
     for _ in range(3):
         desk.keeper().place([guard])
     assert desk.resting() == PAIR
@@ -152,7 +152,7 @@ def test_a_pair_that_never_arrived_freezes_its_symbol_until_every_timeout_has_pa
     assert desk.keeper().release({"KO"}) == {"KO": "the broker has not said whether it has the exits of this position"}
     desk.rig.exchange.clock.advance(2 * 30 + 61)
     desk.broker.account()  # any answer tells the time
-    assert desk.keeper().look(None) == Seen()
+    assert desk.keeper().look(None) == ExitOrdersSeen()
     desk.keeper().place([desk.guard()])
     assert desk.resting() == PAIR
     assert len({p.client_order_id for p in desk.broker.posts}) == 2

@@ -16,7 +16,7 @@ from rebalancer.core.decisions import LimitUse, Order, Plan, Target, Verdict
 from rebalancer.core.facts import Account, Day, Instrument, Position, Quote, Session, Signal, Snapshot
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.core.values import ZERO, shares_toward_zero
-from rebalancer.report.records import Finding, OrderLine, RuleChange, RunRecord, Timing
+from rebalancer.report.records import OrderLine, ReconciliationLine, RuleChange, RunRecord, Timing
 
 START = datetime(2026, 11, 20, 15, 35, 0, 412000, tzinfo=UTC)
 EQUITY = Decimal("97512.34")
@@ -137,9 +137,9 @@ def sample_record(stories: tuple[Story, ...] = STORIES, *, mode: str = "paper") 
         account_after=snapshot.account._replace(equity=Decimal("97498.07"), cash=Decimal("8204.18")),
         positions_after=after,
         reconciled=(
-            Finding("PLTR", "unexplained", "55 shares at the broker, 40 expected, no known cause"),
-            Finding("XOM", "late_fill", "late fill of 10 shares (2026-11-20T15:30Z increase XOM)"),
-            Finding("V", "corporate_action", "corporate action of 0 shares (dividend 12.40 USD)"),
+            ReconciliationLine("PLTR", "unexplained", "55 shares at the broker, 40 expected, no known cause"),
+            ReconciliationLine("XOM", "late_fill", "late fill of 10 shares (2026-11-20T15:30Z increase XOM)"),
+            ReconciliationLine("V", "corporate_action", "corporate action of 0 shares (dividend 12.40 USD)"),
         ),
         broker_calls={"account": 2, "positions": 2, "orders": 9, "quotes": 1, "clock": 2, "submit": 10, "cancel": 2},
         timings=(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rebalancer.core.decisions import Verdict
 from rebalancer.report.document import embedded_json, json_of, read_report
 from rebalancer.report.page import html_of
-from rebalancer.report.records import Finding, RunRecord
+from rebalancer.report.records import ReconciliationLine, RunRecord
 from rebalancer.report.redact import redact
 from rebalancer.report.text import explain_text, plan_table, run_table
 from rebalancer.report.visible import visible
@@ -80,7 +80,7 @@ def poisoned(text: str, record: RunRecord = SHORT) -> RunRecord:
         verdicts=verdicts(record.verdicts),
         because=text,
         positions_after=tuple(p._replace(symbol=name(p.symbol)) for p in record.positions_after),
-        reconciled=(Finding(text, text, text),),
+        reconciled=(ReconciliationLine(text, text, text),),
         broker_calls={text: 3},
         timings=record.timings,
         version=text,

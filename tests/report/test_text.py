@@ -11,7 +11,7 @@ from decimal import Decimal
 import pytest
 
 from rebalancer.core.outcomes import CycleOutcome
-from rebalancer.report.columns import Row, cells_wide, clip, table
+from rebalancer.report.columns import TableRow, cells_wide, clip, table
 from rebalancer.report.records import RunRecord, RunSummary, StatusView
 from rebalancer.report.summary import summary_of
 from rebalancer.report.text import explain_text, history_table, plan_table, run_table, status_text
@@ -88,7 +88,7 @@ def test_status_needs_no_heavy_library() -> None:
 
 
 def test_wide_letters_line_up() -> None:
-    rows = [Row(("漢字", "1")), Row(("ab", "22"))]
+    rows = [TableRow(("漢字", "1")), TableRow(("ab", "22"))]
     lines = table(("name", "n"), "<>", rows, width=None, colour=False)
     assert lines == ["  name   n", "  漢字   1", "  ab    22"]
     assert clip("漢字漢字", 5) == "漢字…"

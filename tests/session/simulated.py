@@ -18,7 +18,7 @@ from rebalancer.core.facts import Session as MarketSession
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Rules
 from rebalancer.market_data.trading_calendar import Slot, TradingDay, published_hours
-from rebalancer.session.day import Session, Work
+from rebalancer.session.day import TradingSession, Work
 from rebalancer.session.hours import Hours
 from rebalancer.session.notify import Notify
 from rebalancer.session.slots import SlotBook
@@ -156,7 +156,7 @@ class Company:
     def ended_because(self, slot_id: str) -> str:
         return self.journal.ended[slot_id][1]
 
-    def session(self, stop: Stop | None = None, journal: Any = None) -> Session:
+    def session(self, stop: Stop | None = None, journal: Any = None) -> TradingSession:
         machine = self.machine
         kept: Any = journal or self.journal
         stop = stop or Stop()
@@ -164,7 +164,9 @@ class Company:
         self.stop = stop
         work = Work(self._recover, self._recover, self._cycle, self._look, self._end_of_day)
         hours = Hours(machine.calendar, self.rules, lambda a, b: tuple(h for h in PUBLISHED if a <= h.day <= b))
-        return Session(machine, SlotBook(kept, "acc"), hours, machine, machine, stop, Notify(None), work, self.rules)
+        return TradingSession(
+            machine, SlotBook(kept, "acc"), hours, machine, machine, stop, Notify(None), work, self.rules
+        )
 
     def _recover(self) -> None:
         for name in self.journal.open:

@@ -14,10 +14,10 @@ from rebalancer.brokers.protocol import ExitPair, SendResult
 from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.facts import Quote
 from rebalancer.core.rules import Rules
-from rebalancer.execution.exit_orders import Keeper
+from rebalancer.execution.exit_orders import ExitOrderManager
 from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.journal import Journal
-from rebalancer.rebalance.immediate_exits import Exit, Gone, leave
+from rebalancer.rebalance.immediate_exits import ExitRequest, ExitResult, exit_positions
 from rebalancer.rebalance.observe import World
 from rebalancer.session.monitor import Monitor
 from tests.support import checker
@@ -73,11 +73,11 @@ class Desk(NamedTuple):
         world = self.process.world._replace(broker=self.broker)  # type: ignore[arg-type]  # it passes everything on
         kill = KillSwitch(self.folder, self.journal)
         broker: Any = self.broker
-        keeper = Keeper(self.rig.account_id, broker, self.journal, kill, self.process.clock, rules)
+        keeper = ExitOrderManager(self.rig.account_id, broker, self.journal, kill, self.process.clock, rules)
         return world._replace(protection=keeper)
 
-    def look(self, monitor: Monitor, rules: Rules, times: int = 1) -> list[Gone]:
-        found: list[Gone] = []
+    def look(self, monitor: Monitor, rules: Rules, times: int = 1) -> list[ExitResult]:
+        found: list[ExitResult] = []
         for _ in range(times):
             found += monitor.look(self.world(rules))
             self.process.clock.wait(30)
@@ -344,8 +344,8 @@ def test_a_look_asks_for_no_order_that_has_ended(desk: Desk) -> None:
 def test_a_flatten_takes_the_pairs_down_and_leaves_everything(desk: Desk) -> None:
     rules = desk.rules(mode="broker")
     desk.look(Monitor(rules), rules)
-    exits = [Exit(symbol, "flatten", "asked for") for symbol in ("JPM", "KO", "XOM")]
-    answers = leave(desk.world(rules), rules, exits, "kill")
+    exits = [ExitRequest(symbol, "flatten", "asked for") for symbol in ("JPM", "KO", "XOM")]
+    answers = exit_positions(desk.world(rules), rules, exits, "kill")
     assert [(a.symbol, a.filled, a.left, a.problem) for a in answers] == [
         ("JPM", D(-5), D(0), ""),
         ("KO", D(-10), D(0), ""),

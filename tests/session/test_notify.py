@@ -14,8 +14,8 @@ import time_machine
 
 from rebalancer.ops.clock import SystemClock
 from rebalancer.session.notify import Notify
-from rebalancer.session.pace import Pace
 from rebalancer.session.scheduler import ScheduledAlarm
+from rebalancer.session.simulated_clock import SimulatedClock
 from rebalancer.session.stop import Bell, Stop
 
 
@@ -105,7 +105,7 @@ def test_a_fast_day_skips_its_waits_and_keeps_all_clocks_in_step() -> None:
             skipped.append(seconds)
 
     bell = Bell()
-    pace = Pace(Exchange(), 10_000, bell)
+    pace = SimulatedClock(Exchange(), 10_000, bell)
     wall, ran = pace.wall(), pace.monotonic()
     began = time.monotonic()
     pace.wait(300)

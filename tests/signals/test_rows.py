@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rebalancer.core.facts import Signal
 from rebalancer.core.values import time_text
-from rebalancer.signals.row import BadCell, opinion_of
+from rebalancer.signals.signal_row import BadCell, signal_of_row
 from tests.signals.files import NOW, WRITTEN, read, refusal
 
 HEADER = "symbol,score,confidence\n"
@@ -224,7 +224,7 @@ CELLS = st.dictionaries(
 @given(CELLS)
 def test_any_row_is_a_sound_signal_or_refused(cells: dict[str, object]) -> None:
     try:
-        signal = opinion_of(cells, "desk", NOW)
+        signal = signal_of_row(cells, "desk", NOW)
     except BadCell:
         return
     assert -1 <= signal.score <= 1
@@ -247,4 +247,4 @@ def test_any_row_is_a_sound_signal_or_refused(cells: dict[str, object]) -> None:
     if signal.hold:
         del written["score"]
         written |= {"action": "hold", "confidence": cells.get("confidence")}
-    assert opinion_of(written, "other", WRITTEN) == signal
+    assert signal_of_row(written, "other", WRITTEN) == signal

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from unittest.mock import patch
 
 from rebalancer.accounting.acceptance import accept_books
-from rebalancer.accounting.latches import rearm
+from rebalancer.accounting.loss_latches import rearm
 from rebalancer.brokers.alpaca import client
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import CycleOutcome
@@ -31,7 +31,7 @@ from rebalancer.exchange.calendar import MICROS
 from rebalancer.exchange.errors import ApiError
 from rebalancer.execution.pretrade import rearm_throttle
 from rebalancer.journal import Journal
-from rebalancer.planning.judge import LOSS_LIMITS
+from rebalancer.planning.trading_halt import LOSS_LIMITS
 from rebalancer.rebalance.cycle import CycleResult
 from tests.sim import checker
 from tests.sim.draws import Chances, stream

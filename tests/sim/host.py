@@ -19,7 +19,7 @@ from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Rules
 from rebalancer.execution.kill_switch import FILE_NAME, KillSwitch, write_halt
-from rebalancer.execution.order_manager import LiveDesk
+from rebalancer.execution.order_manager import LiveOrderManager
 from rebalancer.journal import Journal
 from rebalancer.market_data.reference import Reference
 from rebalancer.ops.clock import one_by_one
@@ -170,7 +170,7 @@ class Host:
                 version="sim",
                 account_id=account_id,
                 broker=broker,
-                desk=LiveDesk(account_id, broker, bounded, kill, clock, one_by_one, rules),
+                desk=LiveOrderManager(account_id, broker, bounded, kill, clock, one_by_one, rules),
                 journal=bounded,
                 kill=kill,
                 signals=Given(lambda _: ()),

@@ -23,7 +23,7 @@ from rebalancer.core.rules import Rules
 from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import RunningExchange, start_exchange
 from rebalancer.execution.kill_switch import KillSwitch
-from rebalancer.execution.order_manager import DryDesk, LiveDesk
+from rebalancer.execution.order_manager import DryRunOrderManager, LiveOrderManager
 from rebalancer.journal import Journal
 from rebalancer.market_data.reference import Reference
 from rebalancer.market_data.sectors import SectorRow
@@ -174,9 +174,9 @@ class Rig:
             version="test",
             account_id=self.account_id,
             broker=ReadOnlyBroker(broker) if dry_run else broker,
-            desk=DryDesk(broker)
+            desk=DryRunOrderManager(broker)
             if dry_run
-            else LiveDesk(
+            else LiveOrderManager(
                 self.account_id, broker, journal, kill, tripping, self.together, rules, is_urgent=lambda: self.urgent
             ),
             journal=journal,

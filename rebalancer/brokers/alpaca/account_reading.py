@@ -9,7 +9,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from rebalancer.brokers.alpaca.fields import (
-    Unreadable,
+    UnreadableField,
     asset_class,
     day,
     flag,
@@ -41,7 +41,7 @@ def read_account(body: Any, is_live: bool) -> tuple[Account, frozenset[str]]:
     row = table(body, "account")
     names = [name for name in (words(row, "account_number"), words(row, "id")) if name]
     if not names:
-        raise Unreadable("neither account_number nor id is there")
+        raise UnreadableField("neither account_number nor id is there")
     status = text(row, "status")
     usable = ("ACTIVE",) if is_live else ("ACTIVE", "PAPER_ONLY")
     restrictions = [name for name in _BLOCKS if flag(row, name)]
@@ -87,13 +87,13 @@ def read_clock(body: Any) -> BrokerClock:
     row = table(body, "clock")
     now, next_open, next_close = moment(row, "timestamp"), moment(row, "next_open"), moment(row, "next_close")
     if next_close <= now:
-        raise Unreadable(f"next_close {next_close.isoformat()} is not after {now.isoformat()}")
+        raise UnreadableField(f"next_close {next_close.isoformat()} is not after {now.isoformat()}")
     if flag(row, "is_open"):
         day = next_close.astimezone(NEW_YORK).date()
         opened = datetime.combine(day, CORE_OPEN, NEW_YORK).astimezone(now.tzinfo)
         return BrokerClock(now, Session(True, min(opened, now), next_close))
     if not now <= next_open < next_close:
-        raise Unreadable(f"next_open {next_open.isoformat()} is not before next_close {next_close.isoformat()}")
+        raise UnreadableField(f"next_open {next_open.isoformat()} is not before next_close {next_close.isoformat()}")
     return BrokerClock(now, Session(False, next_open, next_close))
 
 
@@ -104,7 +104,7 @@ def read_calendar(body: Any) -> tuple[TradingHours, ...]:
         on = day(row, "date")
         opens, closes = (datetime.combine(on, _hour(row, key), NEW_YORK).astimezone(UTC) for key in ("open", "close"))
         if not opens < closes:
-            raise Unreadable(f"{on} closes before it opens")
+            raise UnreadableField(f"{on} closes before it opens")
         found.append(TradingHours(on, opens, closes))
     once([str(hours.day) for hours in found], "the day")
     return tuple(sorted(found))
@@ -114,7 +114,7 @@ def _hour(row: Mapping[str, Any], key: str) -> time:
     try:
         return time.fromisoformat(text(row, key))
     except ValueError as error:
-        raise Unreadable(f"{key}: {error}") from None
+        raise UnreadableField(f"{key}: {error}") from None
 
 
 def _signed_qty(row: Mapping[str, Any]) -> Decimal:
@@ -122,19 +122,19 @@ def _signed_qty(row: Mapping[str, Any]) -> Decimal:
     if side == "short":
         return -abs(qty)
     if qty == 0 or (side == "long" and qty < 0):
-        raise Unreadable(f"{row.get('symbol')} is {side} with a quantity of {qty}")
+        raise UnreadableField(f"{row.get('symbol')} is {side} with a quantity of {qty}")
     return qty
 
 
 def _money(row: Mapping[str, Any], key: str) -> Decimal:
     value = number(row, key)
     if abs(value) >= _MONEY_MAX:
-        raise Unreadable(f"{key} of {value} is absurd")
+        raise UnreadableField(f"{key} of {value} is absurd")
     return value
 
 
 def _worth(row: Mapping[str, Any], key: str) -> Decimal:
     value = _money(row, key)
     if value <= 0:
-        raise Unreadable(f"{key} is {value}: weights and limits cannot be computed from it")
+        raise UnreadableField(f"{key} is {value}: weights and limits cannot be computed from it")
     return value

@@ -10,8 +10,8 @@ from typing import Final
 
 from rebalancer.brokers.alpaca.account_reading import read_account, read_calendar, read_clock, read_positions
 from rebalancer.brokers.alpaca.answers import Refused
-from rebalancer.brokers.alpaca.client import Asking
-from rebalancer.brokers.alpaca.fields import Unreadable, table, understood
+from rebalancer.brokers.alpaca.client import Client
+from rebalancer.brokers.alpaca.fields import UnreadableField, table, understood
 from rebalancer.brokers.alpaca.market_client import ask_daily_closes, ask_quotes
 from rebalancer.brokers.alpaca.market_reading import read_instruments
 from rebalancer.brokers.alpaca.order_reading import read_activity, read_order
@@ -22,10 +22,10 @@ from rebalancer.brokers.protocol import (
     Activity,
     Allowed,
     BrokerClock,
+    BrokerFill,
     BrokerOrder,
     DailyCloses,
     ExitPair,
-    Fill,
     SendResult,
     TradingHours,
 )
@@ -58,7 +58,7 @@ class AlpacaBroker:
         """
         refuse_live(endpoints)
         self._endpoints, self._rules = endpoints, rules
-        self._asking = Asking(credentials, endpoints, rules, monotonic, wait or threading.Event().wait)
+        self._asking = Client(credentials, endpoints, rules, monotonic, wait or threading.Event().wait)
         self.traffic = self._asking.traffic
 
     def account(self) -> Account:
@@ -124,7 +124,9 @@ class AlpacaBroker:
         with understood("order"):
             order = read_order(table(body, "order"))
             if order is None or order.client_order_id != client_order_id:
-                raise Unreadable(f"asked for {client_order_id}, got {order.client_order_id if order else 'another'}")
+                raise UnreadableField(
+                    f"asked for {client_order_id}, got {order.client_order_id if order else 'another'}"
+                )
         told_all = order.order_class != "oco" or order.legs
         return order if told_all else self.order(order.id)  # only the view by the broker's id names the legs
 
@@ -138,13 +140,13 @@ class AlpacaBroker:
         with understood("order"):
             order = read_order(table(body, "order"))
             if order is None or order.id != order_id:
-                raise Unreadable(f"asked for {order_id}, got {order.id if order else 'another'}")
+                raise UnreadableField(f"asked for {order_id}, got {order.id if order else 'another'}")
         return order
 
-    def activities(self, after: datetime) -> tuple[tuple[Fill, ...], tuple[Activity, ...]]:
+    def activities(self, after: datetime) -> tuple[tuple[BrokerFill, ...], tuple[Activity, ...]]:
         with understood("list of activities"):
             found = [read_activity(row) for row in activity_rows(self._asking, after)]
-        fills = tuple(row for row in found if isinstance(row, Fill))
+        fills = tuple(row for row in found if isinstance(row, BrokerFill))
         return fills, tuple(row for row in found if isinstance(row, Activity))
 
     def now(self) -> datetime:

@@ -13,7 +13,7 @@ from rebalancer.brokers.alpaca.answers import Answer, NoAnswer, silence_of, trou
 from rebalancer.brokers.alpaca.rate_limit import WINDOW_SECONDS, Pacer
 from rebalancer.brokers.broker_time import BrokerTime
 from rebalancer.brokers.endpoints import Credentials, Endpoints
-from rebalancer.brokers.request_metrics import Traffic
+from rebalancer.brokers.request_metrics import RequestMetrics
 from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.rules import Broker as BrokerRules
 from rebalancer.ops.logs.context import LogEvent, note
@@ -31,7 +31,7 @@ Desk = Literal["trading", "data"]
 Params = Mapping[str, str]
 
 
-class Asking:
+class Client:
     """The way to the broker. For any number of threads."""
 
     def __init__(
@@ -50,7 +50,7 @@ class Asking:
         # Alpaca counts trading and market data apart.
         self._pacers = {desk: Pacer(rules.requests_per_minute, monotonic, wait) for desk in ("trading", "data")}
         self.time = BrokerTime(monotonic)
-        self.traffic = Traffic()
+        self.traffic = RequestMetrics()
 
     def post_once(self, path: str, body: Mapping[str, object], allowed: Callable[[], bool] | None = None) -> Answer:
         """Put one POST on the wire, once. Raises NoAnswer when no whole answer came, and nothing else.

@@ -25,7 +25,7 @@ _EQUITY_LENGTH_MAX: Final = 5
 _JOINED_PAIR: Final = re.compile(r"[A-Z0-9]{2,10}(USD|USDC|USDT|BTC)")
 
 
-class Unreadable(ValueError):
+class UnreadableField(ValueError):
     """The broker's answer does not hold what it must; the message names the field."""
 
 
@@ -34,21 +34,21 @@ def understood(what: str) -> Iterator[None]:
     """Turn an `Unreadable` answer into BrokerUnavailable that names the question."""
     try:
         yield
-    except Unreadable as error:
+    except UnreadableField as error:
         raise BrokerUnavailable(f"the broker's {what} cannot be read: {error}") from None
 
 
 def table(value: Any, where: str) -> Mapping[str, Any]:
     """A JSON object."""
     if not isinstance(value, dict):
-        raise Unreadable(f"{where} is not an object")
+        raise UnreadableField(f"{where} is not an object")
     return value
 
 
 def rows(value: Any, where: str) -> list[Mapping[str, Any]]:
     """A list of JSON objects."""
     if not isinstance(value, list):
-        raise Unreadable(f"{where} is not a list")
+        raise UnreadableField(f"{where} is not a list")
     return [table(row, f"{where}[{i}]") for i, row in enumerate(value)]
 
 
@@ -56,7 +56,7 @@ def text(row: Mapping[str, Any], key: str) -> str:
     """A string that is not empty."""
     value = row.get(key)
     if not isinstance(value, str) or not value:
-        raise Unreadable(f"{key} is {value!r:.60}")
+        raise UnreadableField(f"{key} is {value!r:.60}")
     return value
 
 
@@ -69,7 +69,7 @@ def flag(row: Mapping[str, Any], key: str, default: bool | None = None) -> bool:
     """A JSON boolean; `default` None means that it must be there."""
     value = row.get(key, default)
     if not isinstance(value, bool):
-        raise Unreadable(f"{key} is {value!r:.60}")
+        raise UnreadableField(f"{key} is {value!r:.60}")
     return value
 
 
@@ -77,7 +77,7 @@ def number(row: Mapping[str, Any], key: str) -> Decimal:
     """A finite decimal, written as a string or as a JSON number."""
     value = maybe_number(row, key)
     if value is None:
-        raise Unreadable(f"{key} is missing")
+        raise UnreadableField(f"{key} is missing")
     return value
 
 
@@ -90,15 +90,15 @@ def maybe_number(row: Mapping[str, Any], key: str) -> Decimal | None:
         try:
             return decimal_of(value)
         except ValueError as error:
-            raise Unreadable(f"{key}: {error}") from None
-    raise Unreadable(f"{key} is {value!r:.60}")
+            raise UnreadableField(f"{key}: {error}") from None
+    raise UnreadableField(f"{key} is {value!r:.60}")
 
 
 def moment(row: Mapping[str, Any], key: str) -> datetime:
     """An RFC 3339 time, as UTC."""
     value = maybe_moment(row, key)
     if value is None:
-        raise Unreadable(f"{key} is missing")
+        raise UnreadableField(f"{key} is missing")
     return value
 
 
@@ -110,7 +110,7 @@ def maybe_moment(row: Mapping[str, Any], key: str) -> datetime | None:
     try:
         return utc_of(value) if isinstance(value, str) else _refuse(key, value)
     except (ValueError, OverflowError) as error:
-        raise Unreadable(f"{key}: {error}") from None
+        raise UnreadableField(f"{key}: {error}") from None
 
 
 def day(row: Mapping[str, Any], key: str) -> date:
@@ -118,7 +118,7 @@ def day(row: Mapping[str, Any], key: str) -> date:
     try:
         return date.fromisoformat(text(row, key)[:10])
     except ValueError as error:
-        raise Unreadable(f"{key}: {error}") from None
+        raise UnreadableField(f"{key}: {error}") from None
 
 
 def asset_class(row: Mapping[str, Any], key: str) -> AssetClass | None:
@@ -134,7 +134,7 @@ def asset_class(row: Mapping[str, Any], key: str) -> AssetClass | None:
         case str(name) if name in FOREIGN_CLASSES:
             return None
         case other:
-            raise Unreadable(f"{key} is {other!r:.60}, an asset class this program does not know")
+            raise UnreadableField(f"{key} is {other!r:.60}, an asset class this program does not know")
 
 
 def symbol(row: Mapping[str, Any], kind: AssetClass) -> str:
@@ -160,9 +160,9 @@ def once(names: Iterable[str], what: str) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise Unreadable(f"{what} {name} stands twice")
+            raise UnreadableField(f"{what} {name} stands twice")
         seen.add(name)
 
 
 def _refuse(key: str, value: object) -> datetime:
-    raise Unreadable(f"{key} is {value!r:.60}")
+    raise UnreadableField(f"{key} is {value!r:.60}")

@@ -11,8 +11,8 @@ from urllib.parse import quote_plus
 
 from rebalancer.brokers.alpaca.account_reading import NEW_YORK
 from rebalancer.brokers.alpaca.answers import Refused
-from rebalancer.brokers.alpaca.client import Asking
-from rebalancer.brokers.alpaca.fields import Unreadable, table
+from rebalancer.brokers.alpaca.client import Client
+from rebalancer.brokers.alpaca.fields import UnreadableField, table
 from rebalancer.brokers.alpaca.market_reading import read_bars, read_quote
 from rebalancer.brokers.protocol import DailyCloses, DayBar
 from rebalancer.core.errors import BrokerUnavailable
@@ -30,7 +30,7 @@ _CRYPTO: Final = "/crypto/us"
 _VERSIONS: Final = {_STOCKS: "v2", _CRYPTO: "v1beta3"}
 
 
-def ask_quotes(asking: Asking, symbols: Sequence[str], feed: str) -> tuple[Quote, ...]:
+def ask_quotes(asking: Client, symbols: Sequence[str], feed: str) -> tuple[Quote, ...]:
     """The newest quote and trade of each symbol that has any, by symbol. A bad row costs only its own symbol."""
     found = []
     for side, names in _by_side(symbols):
@@ -38,14 +38,14 @@ def ask_quotes(asking: Asking, symbols: Sequence[str], feed: str) -> tuple[Quote
             for name, body in _snapshots(asking, side, some, feed).items():
                 try:
                     quote = read_quote(name, body)
-                except Unreadable:
+                except UnreadableField:
                     continue
                 if quote is not None and name in some:
                     found.append(quote)
     return tuple(sorted(found, key=lambda quote: quote.symbol))
 
 
-def ask_daily_closes(asking: Asking, symbols: Sequence[str], days: int, feed: str, now: datetime) -> DailyCloses:
+def ask_daily_closes(asking: Client, symbols: Sequence[str], days: int, feed: str, now: datetime) -> DailyCloses:
     """The last `days` finished days. Stocks are adjusted for splits and dividends.
 
     With a stock among the symbols, only days on which the stock market traded count; crypto alone has every day.
@@ -106,7 +106,7 @@ def _by_side(symbols: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     return ((side, names) for side, names in sides.items() if names)
 
 
-def _snapshots(asking: Asking, side: str, names: list[str], feed: str) -> dict[str, Any]:
+def _snapshots(asking: Client, side: str, names: list[str], feed: str) -> dict[str, Any]:
     params = {"feed": feed} if side == _STOCKS else {}
     body = _ask(asking, side, "/snapshots", names, params)
     answer = dict(table(body, "snapshots"))
@@ -114,7 +114,7 @@ def _snapshots(asking: Asking, side: str, names: list[str], feed: str) -> dict[s
 
 
 def _bar_pages(
-    asking: Asking, side: str, names: list[str], feed: str, start: date, end: date
+    asking: Client, side: str, names: list[str], feed: str, start: date, end: date
 ) -> Iterator[dict[str, dict[date, DayBar]]]:
     kind: AssetClass = "us_equity" if side == _STOCKS else "crypto"
     params = {"timeframe": "1Day", "start": start.isoformat(), "end": end.isoformat(), "limit": str(BARS_A_PAGE)}
@@ -127,12 +127,12 @@ def _bar_pages(
         if token is None:
             return
         if token in seen:
-            raise Unreadable("the list of bars repeats itself")
+            raise UnreadableField("the list of bars repeats itself")
         seen.add(token)
         params["page_token"] = token
 
 
-def _ask(asking: Asking, side: str, path: str, names: list[str], params: dict[str, str]) -> Any:
+def _ask(asking: Client, side: str, path: str, names: list[str], params: dict[str, str]) -> Any:
     """One page. A symbol that the data host rejects by name is left out: it must not cost all others their price."""
     left = list(names)
     for _ in range(_DROPPED_MAX + 1):

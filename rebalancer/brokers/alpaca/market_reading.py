@@ -9,7 +9,16 @@ from decimal import Decimal
 from typing import Any, Final
 
 from rebalancer.brokers.alpaca.account_reading import NEW_YORK
-from rebalancer.brokers.alpaca.fields import Unreadable, flag, maybe_moment, maybe_number, moment, rows, table, words
+from rebalancer.brokers.alpaca.fields import (
+    UnreadableField,
+    flag,
+    maybe_moment,
+    maybe_number,
+    moment,
+    rows,
+    table,
+    words,
+)
 from rebalancer.brokers.protocol import DayBar
 from rebalancer.core.facts import AssetClass, Instrument, Quote
 from rebalancer.core.values import CENT, symbol_of
@@ -35,7 +44,7 @@ def read_instruments(body: Any, kind: AssetClass) -> list[Instrument]:
         if known is None or (instrument.tradable and not known.tradable):
             found[instrument.symbol] = instrument
     if listed and not found:
-        raise Unreadable(f"not one of {len(listed)} rows is an active asset of class {kind}")
+        raise UnreadableField(f"not one of {len(listed)} rows is an active asset of class {kind}")
     return list(found.values())
 
 
@@ -84,7 +93,7 @@ def _equity(row: Mapping[str, Any]) -> Instrument:
 def _pair(row: Mapping[str, Any]) -> Instrument:
     lot, tick = maybe_number(row, "min_trade_increment"), maybe_number(row, "price_increment")
     if lot is None or tick is None or lot <= 0 or tick <= 0:
-        raise Unreadable("a pair without increments cannot be rounded")
+        raise UnreadableField("a pair without increments cannot be rounded")
     return Instrument(
         symbol=symbol_of(words(row, "symbol"), crypto=True),
         asset_class="crypto",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rebalancer.brokers.alpaca.fields import (
-    Unreadable,
+    UnreadableField,
     asset_class,
     day,
     loose_symbol,
@@ -19,7 +19,7 @@ from rebalancer.brokers.alpaca.fields import (
     text,
     words,
 )
-from rebalancer.brokers.protocol import Activity, BrokerOrder, Fill
+from rebalancer.brokers.protocol import Activity, BrokerFill, BrokerOrder
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import ZERO, Side
 
@@ -83,12 +83,12 @@ def read_order(row: Mapping[str, Any]) -> BrokerOrder | None:
     )
 
 
-def read_activity(row: Mapping[str, Any]) -> Fill | Activity:
+def read_activity(row: Mapping[str, Any]) -> BrokerFill | Activity:
     """One row of the activity list. Raises Unreadable."""
     kind = text(row, "activity_type")
     if kind == _FILL:
         qty = abs(number(row, "qty"))
-        return Fill(
+        return BrokerFill(
             id=text(row, "id"),
             order_id=text(row, "order_id"),
             symbol=loose_symbol(text(row, "symbol")),
@@ -110,5 +110,5 @@ def read_activity(row: Mapping[str, Any]) -> Fill | Activity:
 def _side(row: Mapping[str, Any]) -> Side:
     side = _SIDES.get(text(row, "side"))
     if side is None:
-        raise Unreadable(f"side is {row['side']!r:.60}")
+        raise UnreadableField(f"side is {row['side']!r:.60}")
     return side

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from rebalancer.brokers.alpaca.client import Asking
-from rebalancer.brokers.alpaca.fields import Unreadable, maybe_moment, moment, rows, text
+from rebalancer.brokers.alpaca.client import Client
+from rebalancer.brokers.alpaca.fields import UnreadableField, maybe_moment, moment, rows, text
 from rebalancer.core.values import time_text
 
 ORDERS_A_PAGE: Final = 500
@@ -15,7 +15,7 @@ ACTIVITIES_A_PAGE: Final = 100
 _INSTANT: Final = timedelta(microseconds=1)
 
 
-def order_rows(asking: Asking, after: datetime | None) -> list[Mapping[str, Any]]:
+def order_rows(asking: Client, after: datetime | None) -> list[Mapping[str, Any]]:
     """All orders submitted after a time, or all open ones, oldest first, each once.
 
     `after` is the only cursor that goes with a start time. It is exclusive and two orders may share an instant, so
@@ -32,11 +32,11 @@ def order_rows(asking: Asking, after: datetime | None) -> list[Mapping[str, Any]
         if len(page) < ORDERS_A_PAGE:
             return list(found.values())
         if len(found) == before:
-            raise Unreadable(f"more than {ORDERS_A_PAGE} orders were submitted at the same instant")
+            raise UnreadableField(f"more than {ORDERS_A_PAGE} orders were submitted at the same instant")
         after = max(maybe_moment(row, "submitted_at") or moment(row, "created_at") for row in page) - _INSTANT
 
 
-def activity_rows(asking: Asking, after: datetime) -> list[Mapping[str, Any]]:
+def activity_rows(asking: Client, after: datetime) -> list[Mapping[str, Any]]:
     """All account activities after a time, oldest first, each once."""
     params = {"after": time_text(after), "direction": "asc", "page_size": str(ACTIVITIES_A_PAGE)}
     found: dict[str, Mapping[str, Any]] = {}
@@ -47,5 +47,5 @@ def activity_rows(asking: Asking, after: datetime) -> list[Mapping[str, Any]]:
         if len(page) < ACTIVITIES_A_PAGE:
             return list(found.values())
         if len(found) == before:
-            raise Unreadable("the list of activities repeats itself")
+            raise UnreadableField("the list of activities repeats itself")
         params = {**params, "page_token": text(page[-1], "id")}

@@ -20,7 +20,7 @@ class ErrorBody(NamedTuple):
     message: str
 
 
-class Refusal(NamedTuple):
+class BrokerRefusal(NamedTuple):
     """How an error answer to an order is to be read; the words are those of `SendResult`."""
 
     kind: Literal["refused", "not_sent", "unknown"]
@@ -76,7 +76,7 @@ def reason_of(message: str) -> str:
     return next((reason for pattern, reason in _REASONS if pattern.search(message)), "other")
 
 
-def refusal_of(status: int, text: str) -> Refusal:
+def refusal_of(status: int, text: str) -> BrokerRefusal:
     """Read an answer to an order that is not a success.
 
     429 is `not_sent`: the broker did not look at it. A duplicate id is `unknown`: some earlier attempt exists, and
@@ -85,19 +85,19 @@ def refusal_of(status: int, text: str) -> Refusal:
     body = error_body(text)
     message = plain_words(body.message if body is not None else text) or f"an empty answer with status {status}"
     if status == 429:
-        return Refusal("not_sent", "rate_limited", message)
+        return BrokerRefusal("not_sent", "rate_limited", message)
     if not 400 <= status < 500 or status == 408:
-        return Refusal("unknown", f"http_{status}", message)
+        return BrokerRefusal("unknown", f"http_{status}", message)
     if body is None:
-        return Refusal("unknown", "unreadable", message)
+        return BrokerRefusal("unknown", "unreadable", message)
     if body.code is None and status not in (401, 403):
-        return Refusal("unknown", "unreadable", message)
+        return BrokerRefusal("unknown", "unreadable", message)
     if body.code is not None and str(body.code).startswith("5"):
-        return Refusal("unknown", "contradiction", message)
+        return BrokerRefusal("unknown", "contradiction", message)
     if status == 401:
-        return Refusal("refused", "auth", message)
+        return BrokerRefusal("refused", "auth", message)
     reason = reason_of(message)
-    return Refusal("unknown" if reason == "duplicate_id" else "refused", reason, message)
+    return BrokerRefusal("unknown" if reason == "duplicate_id" else "refused", reason, message)
 
 
 def plain_words(text: str) -> str:

@@ -13,8 +13,8 @@ from decimal import Decimal
 from typing import Final
 
 from rebalancer.brokers.alpaca.answers import Answer, NoAnswer
-from rebalancer.brokers.alpaca.client import Asking
-from rebalancer.brokers.alpaca.fields import Unreadable, table
+from rebalancer.brokers.alpaca.client import Client
+from rebalancer.brokers.alpaca.fields import UnreadableField, table
 from rebalancer.brokers.alpaca.order_reading import read_order
 from rebalancer.brokers.alpaca.refusals import refusal_of
 from rebalancer.brokers.protocol import Allowed, BrokerOrder, ExitPair, SendResult
@@ -25,17 +25,17 @@ CLIENT_ORDER_ID_LENGTH_MAX: Final = 48
 _MAGNITUDE_MAX: Final = Decimal(10) ** 12  # beyond it a number is a mistake; infinity is beyond it too
 
 
-def send_order(asking: Asking, order: Order, allowed: Allowed = None) -> SendResult:
+def send_order(asking: Client, order: Order, allowed: Allowed = None) -> SendResult:
     """POST one order once. Asserts that the order makes sense; raises nothing for what the broker does."""
     return _send(asking, order, order_body(order), allowed)
 
 
-def send_pair(asking: Asking, pair: ExitPair, allowed: Allowed = None) -> SendResult:
+def send_pair(asking: Client, pair: ExitPair, allowed: Allowed = None) -> SendResult:
     """POST one pair of exits once: Alpaca's order class "oco". As `send_order`."""
     return _send(asking, pair, pair_body(pair), allowed)
 
 
-def _send(asking: Asking, order: Order | ExitPair, body: Mapping[str, object], allowed: Allowed) -> SendResult:
+def _send(asking: Client, order: Order | ExitPair, body: Mapping[str, object], allowed: Allowed) -> SendResult:
     try:
         answer = asking.post_once("/orders", body, allowed)
     except NoAnswer as silence:
@@ -97,7 +97,7 @@ def _result_of(order: Order | ExitPair, answer: Answer) -> SendResult:
         return SendResult("unknown", None, "empty", f"an empty answer with status {answer.status}")
     try:
         placed = read_order(table(answer.body, "order"))
-    except Unreadable as error:
+    except UnreadableField as error:
         return SendResult("unknown", None, "unreadable", str(error))
     wrong = _contradiction(order, placed)
     if wrong:

@@ -30,7 +30,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from rebalancer.brokers.endpoints import Credentials
-from rebalancer.core.errors import WorldError
+from rebalancer.core.errors import ExternalError
 
 IDLE_SECONDS_MAX: Final = 20.0  # an older connection may have died unseen; a new one costs less than an unknown order
 _PRIVATE: Final = ("_session", "_retry", "_retry_codes")
@@ -185,7 +185,7 @@ class AlpacaClient(RESTClient):
         super().__init__(base_url=base_url, api_key=key, secret_key=secret, api_version="v2", raw_data=True)
         missing = [name for name in _PRIVATE if not hasattr(self, name)]
         if missing:
-            raise WorldError(
+            raise ExternalError(
                 f"this version of alpaca-py has no {', '.join(missing)}, so its retries and timeouts cannot be set: "
                 "install alpaca-py 0.44"
             )

@@ -1,6 +1,6 @@
 """Exits kept at the broker: a stop and a target per position, exchanged around every trade of it."""
 
-from rebalancer.execution.exit_orders.asked import NoProtection, Protection, Seen
-from rebalancer.execution.exit_orders.keeper import Keeper
+from rebalancer.execution.exit_orders.manager import ExitOrderManager
+from rebalancer.execution.exit_orders.protocol import ExitOrders, ExitOrdersSeen, NoExitOrders
 
-__all__ = ["Keeper", "NoProtection", "Protection", "Seen"]
+__all__ = ["ExitOrderManager", "ExitOrders", "ExitOrdersSeen", "NoExitOrders"]

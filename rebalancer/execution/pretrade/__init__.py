@@ -4,8 +4,8 @@ It imports nouns, rules, ports and the journal, never `rebalancer.planning` (imp
 mistake in the plan is not repeated here. docs/limits.md lists what is checked.
 """
 
-from rebalancer.execution.pretrade.gate import Gate
+from rebalancer.execution.pretrade.gate import PreTradeCheck
 from rebalancer.execution.pretrade.readings import Readings, readings_of
 from rebalancer.execution.pretrade.throttle import rearm_throttle
 
-__all__ = ["Gate", "Readings", "readings_of", "rearm_throttle"]
+__all__ = ["PreTradeCheck", "Readings", "readings_of", "rearm_throttle"]

@@ -11,7 +11,7 @@ from rebalancer.core.decisions import Order
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.execution.pretrade.attempts import Attempt
-from rebalancer.execution.pretrade.exposure import Standing
+from rebalancer.execution.pretrade.exposure import PositionRange
 from rebalancer.execution.pretrade.readings import Readings
 
 
@@ -40,14 +40,14 @@ class Case(NamedTuple):
     mine: Attempt | None
     is_second: bool
     before: tuple[Attempt, ...]
-    standings: Mapping[str, Standing]
+    standings: Mapping[str, PositionRange]
     closing_only: bool
     pairs: int = 0
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> PositionRange:
         """The worst case of its own symbol."""
-        return self.standings.get(self.order.symbol, Standing())
+        return self.standings.get(self.order.symbol, PositionRange())
 
     @property
     def reduces(self) -> bool:

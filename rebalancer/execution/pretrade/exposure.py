@@ -14,7 +14,7 @@ from rebalancer.execution.pretrade.attempts import Attempt
 from rebalancer.execution.pretrade.readings import Readings, collared, is_good, worth
 
 
-class Standing(NamedTuple):
+class PositionRange(NamedTuple):
     """One symbol: signed shares held, unsigned shares that other orders may still buy and sell, and the highest limit
     of the orders on each side, USD; zero where none has one."""
 
@@ -24,7 +24,7 @@ class Standing(NamedTuple):
     buy_limit: Decimal = ZERO
     sell_limit: Decimal = ZERO
 
-    def with_order(self, side: str, qty: Decimal, limit: object) -> Standing:
+    def with_order(self, side: str, qty: Decimal, limit: object) -> PositionRange:
         """The same with one more order on its way; limit: its limit price, if it is one."""
         high = limit if isinstance(limit, Decimal) and is_good(limit) and qty != ZERO else ZERO
         if side == "buy":
@@ -32,18 +32,18 @@ class Standing(NamedTuple):
         return self._replace(sells=self.sells + qty, sell_limit=max(self.sell_limit, high))
 
 
-def standings(
+def position_ranges(
     readings: Readings, baseline: Mapping[str, Attempt], attempts: Mapping[str, Attempt], on_the_way: Sequence[str]
-) -> dict[str, Standing]:
+) -> dict[str, PositionRange]:
     """Every symbol's standing now.
 
     baseline: the attempts as known when the positions were read; what they have filled since, and all fills of later
     ones, moved the positions. on_the_way: ids of attempts that count as sent though the journal only has their intent.
     """
-    found = {symbol: Standing(qty) for symbol, qty in readings.positions.items()}
+    found = {symbol: PositionRange(qty) for symbol, qty in readings.positions.items()}
 
     def add(symbol: str, held: Decimal, side: str, qty: Decimal, limit: Decimal | None) -> None:
-        one = found.get(symbol, Standing())
+        one = found.get(symbol, PositionRange())
         found[symbol] = one._replace(held=one.held + held).with_order(side, qty, limit)
 
     listed = {order.client_order_id for order in readings.open_orders}
@@ -69,7 +69,7 @@ def _left(order: OpenOrder, known: Attempt | None) -> Decimal:
     return max(order.qty - filled, ZERO)
 
 
-def worst_value(readings: Readings, symbol: str, standing: Standing, rules: Quotes) -> Decimal | None:
+def worst_value(readings: Readings, symbol: str, standing: PositionRange, rules: Quotes) -> Decimal | None:
     """The most USD that a symbol can come to be worth, in absolute terms; None when nobody can say."""
     if not all(part.is_finite() for part in standing):
         return None
@@ -85,7 +85,7 @@ def worst_value(readings: Readings, symbol: str, standing: Standing, rules: Quot
     return now * price + (most - now) * max(high, limit)
 
 
-def worst_gross(readings: Readings, found: Mapping[str, Standing], rules: Quotes) -> tuple[Decimal | None, str]:
+def worst_gross(readings: Readings, found: Mapping[str, PositionRange], rules: Quotes) -> tuple[Decimal | None, str]:
     """The most USD that everything can come to be worth; None and the symbol of which nobody can say."""
     total = ZERO
     for symbol, standing in found.items():

@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from rebalancer.brokers.protocol import Broker, ExitPair, SendResult
+from rebalancer.brokers.protocol import ExitPair, SendResult, TradingBroker
 from rebalancer.core.decisions import Order
 from rebalancer.core.errors import JournalBroken
 from rebalancer.core.rules import Rules
 from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.execution.pretrade.attempts import Attempt, counted, midnight, read_attempts
 from rebalancer.execution.pretrade.case import Case, Refusal
-from rebalancer.execution.pretrade.exposure import standings
+from rebalancer.execution.pretrade.exposure import position_ranges
 from rebalancer.execution.pretrade.guards import MINUTE, ORDERS_PER_MINUTE
 from rebalancer.execution.pretrade.pairs import PairCase, refuse_at_the_door, refuse_read, refuse_unread, repeats
 from rebalancer.execution.pretrade.readings import Readings, quote_fault, read
@@ -48,14 +48,14 @@ class _Ledger(NamedTuple):
     latched: str | None
 
 
-class Gate:
+class PreTradeCheck:
     """Between the desk and the broker's `submit`, and between the keeper of exits and its `submit_pair`. Safe to share
     between threads."""
 
     def __init__(
         self,
         account_id: str,
-        broker: Broker,
+        broker: TradingBroker,
         journal: Journal,
         kill: KillSwitch,
         rules: Rules,
@@ -240,7 +240,7 @@ class Gate:
             mine=mine,
             is_second=order.client_order_id in self._passed,
             before=before,
-            standings=standings(readings, self._baseline, ahead, sorted(self._passed)),
+            standings=position_ranges(readings, self._baseline, ahead, sorted(self._passed)),
             closing_only=self._closing_only,
             pairs=repeats(ledger.pairs, self._broker.now() - MINUTE),
         )

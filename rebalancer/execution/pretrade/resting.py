@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from rebalancer.brokers.protocol import Broker, BrokerOrder
+from rebalancer.brokers.protocol import BrokerOrder, TradingBroker
 from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused, WrongAccount
 from rebalancer.core.facts import Quote
 from rebalancer.core.values import ZERO, Side, decimal_of, utc_of
@@ -79,7 +79,7 @@ def _folded(events: Sequence[Event]) -> dict[str, PairAttempt]:
     return found
 
 
-def read_account(broker: Broker, symbol: str, attempts: Mapping[str, Attempt]) -> PairReading:
+def read_account(broker: TradingBroker, symbol: str, attempts: Mapping[str, Attempt]) -> PairReading:
     """Read positions, working orders and quotes of all that is held. A quote that cannot be read is only not known;
     anything else that cannot be read says so in `why`."""
     at = broker.now()

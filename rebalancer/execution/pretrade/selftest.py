@@ -18,7 +18,7 @@ from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, Side, text_of
 from rebalancer.execution.pretrade.attempts import Attempt
 from rebalancer.execution.pretrade.case import Case
-from rebalancer.execution.pretrade.exposure import Standing
+from rebalancer.execution.pretrade.exposure import PositionRange
 from rebalancer.execution.pretrade.readings import COLLAR_DEAR, Readings, leeway
 from rebalancer.execution.pretrade.verdict import refuse
 
@@ -67,7 +67,7 @@ class Check(NamedTuple):
         return self.refused and self.reducing_passes is not self.halts
 
 
-class Probe(NamedTuple):
+class LimitProbe(NamedTuple):
     """How one limit is tried. `make` builds a case on its far side (True) or its near side (False); `kept` are further
     keys that keep the value in force; `halts` says whether it stops reductions too."""
 
@@ -77,7 +77,7 @@ class Probe(NamedTuple):
     halts: Callable[[Rules], bool] = lambda _: False
 
 
-def gate_selftest(rules: Rules) -> tuple[Check, ...]:
+def pretrade_selftest(rules: Rules) -> tuple[Check, ...]:
     """Try every limit of the gate. One row each, in a fixed order."""
     return tuple(_try(key, probe, rules) for key, probe in PROBES.items())
 
@@ -92,7 +92,7 @@ def opened(rules: Rules, wide: Mapping[str, Mapping[str, Any]], keep: tuple[str,
     return rules.model_copy(update=sections)
 
 
-def _try(key: str, probe: Probe, rules: Rules) -> Check:
+def _try(key: str, probe: LimitProbe, rules: Rules) -> Check:
     alone = opened(rules, WIDE, (key, *probe.kept))
     beyond = probe.make(alone, True)
     refusal = refuse(beyond)
@@ -119,7 +119,7 @@ def _case(rules: Rules, **changes: Any) -> Case:
         {symbol: Quote(symbol, PRICE, PRICE, PRICE, NOW) for symbol in (NEW, HELD)},
     )
     case = Case(
-        order, rules, NOW, readings, None, None, None, False, (), {HELD: Standing(Decimal(10))}, closing_only=False
+        order, rules, NOW, readings, None, None, None, False, (), {HELD: PositionRange(Decimal(10))}, closing_only=False
     )
     return _intended(case._replace(**changes))
 
@@ -233,21 +233,21 @@ def _worth(rules: Rules, limit: float, used: Decimal, beyond: bool) -> Case:
     return _sized(rules, (most + (1 if beyond else -1)) / (PRICE * COLLAR_DEAR))
 
 
-PROBES: Final[Mapping[str, Probe]] = {
-    "gate.max_orders_per_minute": Probe("orders_per_minute", _per_minute, halts=lambda _: True),
-    "risk_management.max_orders_per_day": Probe(
+PROBES: Final[Mapping[str, LimitProbe]] = {
+    "gate.max_orders_per_minute": LimitProbe("orders_per_minute", _per_minute, halts=lambda _: True),
+    "risk_management.max_orders_per_day": LimitProbe(
         "orders_per_day",
         _per_day,
         kept=("risk_management.reserved_order_fraction",),
     ),
-    "risk_management.max_orders_per_symbol_per_day": Probe("orders_per_symbol", _per_symbol),
-    "execution.max_orders_per_execution": Probe("orders_per_execution", _per_execution),
-    "gate.duplicate_window_seconds": Probe("duplicate", _duplicate),
-    "quotes.max_age_seconds": Probe("quote", _age),
-    "quotes.max_spread": Probe("quote", _spread),
-    "gate.max_price_move": Probe("price_move", _price_move),
-    "gate.max_order_quantity": Probe("order_quantity", _quantity),
-    "position_sizing.max_order_value": Probe("order_value", _value),
-    "position_sizing.max_position_size": Probe("position_size", _position),
-    "position_sizing.max_total_exposure": Probe("total_exposure", _exposure),
+    "risk_management.max_orders_per_symbol_per_day": LimitProbe("orders_per_symbol", _per_symbol),
+    "execution.max_orders_per_execution": LimitProbe("orders_per_execution", _per_execution),
+    "gate.duplicate_window_seconds": LimitProbe("duplicate", _duplicate),
+    "quotes.max_age_seconds": LimitProbe("quote", _age),
+    "quotes.max_spread": LimitProbe("quote", _spread),
+    "gate.max_price_move": LimitProbe("price_move", _price_move),
+    "gate.max_order_quantity": LimitProbe("order_quantity", _quantity),
+    "position_sizing.max_order_value": LimitProbe("order_value", _value),
+    "position_sizing.max_position_size": LimitProbe("position_size", _position),
+    "position_sizing.max_total_exposure": LimitProbe("total_exposure", _exposure),
 }

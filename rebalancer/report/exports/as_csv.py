@@ -12,13 +12,13 @@ import re
 from typing import Final
 
 from rebalancer.core.documents import plain
-from rebalancer.report.exports.tables import Table, Value
+from rebalancer.report.exports.tables import ExportTable, Value
 
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _NUMBER: Final = re.compile(r"-[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
-def csv_text(table: Table) -> str:
+def csv_text(table: ExportTable) -> str:
     """The whole file. The same table gives the same text."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")

@@ -6,12 +6,12 @@ import json
 from typing import Final
 
 from rebalancer.core.documents import plain
-from rebalancer.report.exports.tables import Table
+from rebalancer.report.exports.tables import ExportTable
 
 EXPORT_SCHEMA: Final = "rebalancer.export/1"
 
 
-def json_text(table: Table) -> str:
+def json_text(table: ExportTable) -> str:
     """The whole document, with a line break at its end. The same table gives the same text."""
     rows = [dict(zip(table.columns, plain(row), strict=True)) for row in table.rows]
     document = {"schema": EXPORT_SCHEMA, "export": table.name, "columns": list(table.columns), "rows": rows}

@@ -23,7 +23,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 
-class Table(NamedTuple):
+class ExportTable(NamedTuple):
     """One export. Every row has one value for each column."""
 
     name: str
@@ -31,7 +31,7 @@ class Table(NamedTuple):
     rows: tuple[tuple[Value, ...], ...]
 
 
-class Day(NamedTuple):
+class ExportDay(NamedTuple):
     """One row of the `performance` export: the account after a day. The last three are None for a day that has no
     return, the first one when nobody knows what was before it."""
 
@@ -45,7 +45,7 @@ class Day(NamedTuple):
     drawdown: float | None
 
 
-def table(name: str, records: Iterable[object]) -> Table:
+def table(name: str, records: Iterable[object]) -> ExportTable:
     """Records as rows, in their order. name: a key of `COLUMNS`; a record has an attribute for each column."""
     columns = COLUMNS[name]
-    return Table(name, columns, tuple(tuple(getattr(one, column) for column in columns) for one in records))
+    return ExportTable(name, columns, tuple(tuple(getattr(one, column) for column in columns) for one in records))

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from rebalancer import __version__
-from rebalancer.core.errors import WorldError
+from rebalancer.core.errors import ExternalError
 from rebalancer.ops.clock import Clock
 
 PATH: Final = "/api/v1/imports"
@@ -26,7 +26,7 @@ _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _BUSY: Final = 424
 
 
-class TradervueError(WorldError):
+class TradervueError(ExternalError):
     """The journal could not be copied to Tradervue."""
 
 

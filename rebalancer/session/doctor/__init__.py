@@ -1,7 +1,7 @@
 """`doctor`: look at everything that a trading day needs, and say of each what is wrong and how to mend it."""
 
-from rebalancer.session.doctor.findings import Finding, Level
+from rebalancer.session.doctor.findings import CheckResult, Level
 from rebalancer.session.doctor.here import check_here
 from rebalancer.session.doctor.there import check_there
 
-__all__ = ["Finding", "Level", "check_here", "check_there"]
+__all__ = ["CheckResult", "Level", "check_here", "check_there"]

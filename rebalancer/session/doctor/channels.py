@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from rebalancer.alerts import Channel, NotDelivered, configured
 from rebalancer.alerts.heartbeat import Heartbeat
-from rebalancer.session.doctor.findings import Finding, fail, ok, warn
+from rebalancer.session.doctor.findings import CheckResult, fail, ok, warn
 from rebalancer.session.setup import Setup
 
 WHAT = "alert channel"
 
 
-def check_channels(setup: Setup) -> Iterator[Finding]:
+def check_channels(setup: Setup) -> Iterator[CheckResult]:
     """Which channels are set up, and which cannot be read. Asks nobody."""
     found = configured(setup.rules.alerts, setup.environ)
     for problem in found.problems:
@@ -25,7 +25,7 @@ def check_channels(setup: Setup) -> Iterator[Finding]:
         yield warn(WHAT, "none: nobody is told when a day goes wrong", "set one up as docs/alerts.md says")
 
 
-def check_channels_there(setup: Setup) -> Iterator[Finding]:
+def check_channels_there(setup: Setup) -> Iterator[CheckResult]:
     """Whether each channel answers: a login at the mail server, a connection to the others."""
     found = configured(setup.rules.alerts, setup.environ)
     ways: list[Channel | Heartbeat] = [*found.channels, *([] if found.heartbeat is None else [found.heartbeat])]

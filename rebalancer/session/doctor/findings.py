@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 Level = Literal["ok", "warn", "fail"]
 
 
-class Finding(NamedTuple):
+class CheckResult(NamedTuple):
     """One check: what it looked at, what it found, and how to mend it ("" when there is nothing to mend). `exit_code`
     is that of the command when this is the worst finding."""
 
@@ -18,16 +18,16 @@ class Finding(NamedTuple):
     exit_code: int = 0
 
 
-def ok(what: str, found: str) -> Finding:
+def ok(what: str, found: str) -> CheckResult:
     """All is well."""
-    return Finding("ok", what, found)
+    return CheckResult("ok", what, found)
 
 
-def warn(what: str, found: str, fix: str) -> Finding:
+def warn(what: str, found: str, fix: str) -> CheckResult:
     """It works, and somebody should look at it."""
-    return Finding("warn", what, found, fix)
+    return CheckResult("warn", what, found, fix)
 
 
-def fail(what: str, found: str, fix: str, exit_code: int = 1) -> Finding:
+def fail(what: str, found: str, fix: str, exit_code: int = 1) -> CheckResult:
     """A trading day cannot go well like this."""
-    return Finding("fail", what, found, fix, exit_code)
+    return CheckResult("fail", what, found, fix, exit_code)

@@ -16,7 +16,7 @@ from rebalancer.execution.kill_switch import halt_reason
 from rebalancer.journal import Journal
 from rebalancer.ops.disk import fix_of, free_words
 from rebalancer.session.doctor.channels import check_channels
-from rebalancer.session.doctor.findings import Finding, fail, ok, warn
+from rebalancer.session.doctor.findings import CheckResult, fail, ok, warn
 from rebalancer.session.preflight import FREE_BYTES_MIN
 from rebalancer.session.selftest import limit_selftest
 from rebalancer.session.setup import Setup, banner
@@ -29,7 +29,7 @@ CONFIGURATION: Final = 78
 
 def check_here(
     setup: Setup, run: Callable[..., subprocess.CompletedProcess[str]] = subprocess.run
-) -> Iterator[Finding]:
+) -> Iterator[CheckResult]:
     """Every check of this machine, in the order in which they are worth mending.
 
     run: how a program is asked; the timer's state comes from systemctl.
@@ -47,12 +47,12 @@ def check_here(
     yield _timer(run)
 
 
-def _python() -> Finding:
+def _python() -> CheckResult:
     """Told, not judged: an older one could not have read this file."""
     return ok("Python", ".".join(map(str, sys.version_info[:3])))
 
 
-def _packages() -> Finding:
+def _packages() -> CheckResult:
     missing = []
     for name in PACKAGES:
         try:
@@ -66,7 +66,7 @@ def _packages() -> Finding:
     return ok("packages", f"{len(PACKAGES)} found, alpaca-py {version('alpaca-py')}")
 
 
-def _configuration(setup: Setup) -> Iterator[Finding]:
+def _configuration(setup: Setup) -> Iterator[CheckResult]:
     """The file itself was read before: an unknown key stops the command with exit code 78."""
     for warning in setup.loaded.warnings:
         yield warn("configuration", warning, "see config/execution.yaml")
@@ -78,7 +78,7 @@ def _configuration(setup: Setup) -> Iterator[Finding]:
     yield ok("configuration", f"{setup.mode}, rules read, no unknown key")
 
 
-def _folders(setup: Setup) -> Iterator[Finding]:
+def _folders(setup: Setup) -> Iterator[CheckResult]:
     for what, folder in (("state folder", setup.state), ("report folder", setup.reports)):
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -102,7 +102,7 @@ def _folders(setup: Setup) -> Iterator[Finding]:
             yield ok(what, f"{folder}, {free / 1e9:,.1f} GB free")
 
 
-def _journal(setup: Setup) -> Iterator[Finding]:
+def _journal(setup: Setup) -> Iterator[CheckResult]:
     if not setup.journal.exists():
         yield ok("journal", "none yet")
         return
@@ -126,20 +126,20 @@ def _journal(setup: Setup) -> Iterator[Finding]:
 
 
 def _latched(journal: Journal, account_id: str) -> tuple[str, ...]:
-    from rebalancer.accounting.latches import standing
+    from rebalancer.accounting.loss_latches import standing
 
     still = standing(journal.recall(account_id, "latched"), journal.recall(account_id, "rearmed"))
     return tuple(event.key or "" for event in still)
 
 
-def _stopped(setup: Setup) -> Finding:
+def _stopped(setup: Setup) -> CheckResult:
     reason = halt_reason(setup.state)
     if reason is not None:
         return warn("kill switch", f"set: {reason}", "rebalancer resume --reason 'why'")
     return ok("kill switch", "not set")
 
 
-def _limits(setup: Setup) -> Finding:
+def _limits(setup: Setup) -> CheckResult:
     """Every configured limit refuses a crafted order beyond it and lets a reduction pass."""
     checks = limit_selftest(setup.rules)
     broken = [check for check in checks if not check.holds]
@@ -151,7 +151,7 @@ def _limits(setup: Setup) -> Finding:
     return ok("limit self-test", f"{len(checks)} limits refuse what they should and let reductions pass")
 
 
-def _environment_file(environ: Mapping[str, str], profile: str) -> Iterator[Finding]:
+def _environment_file(environ: Mapping[str, str], profile: str) -> Iterator[CheckResult]:
     """The file that systemd reads keys from: nobody else may read it."""
     path = env_file_path(environ, profile)
     if path is None or not path.exists():
@@ -163,7 +163,7 @@ def _environment_file(environ: Mapping[str, str], profile: str) -> Iterator[Find
         yield ok("secrets", f"{path}, mode 600")
 
 
-def _timer(run: Callable[..., subprocess.CompletedProcess[str]]) -> Finding:
+def _timer(run: Callable[..., subprocess.CompletedProcess[str]]) -> CheckResult:
     try:
         asked = run(
             ["systemctl", "--user", "show", TIMER, "--property=ActiveState,NextElapseUSecRealtime"],

@@ -9,7 +9,7 @@ from rebalancer.brokers import AlpacaBroker
 from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused, WrongAccount
 from rebalancer.market_data.trading_calendar import day_in_new_york, published_hours
 from rebalancer.session.doctor.channels import check_channels_there
-from rebalancer.session.doctor.findings import Finding, fail, ok, warn
+from rebalancer.session.doctor.findings import CheckResult, fail, ok, warn
 from rebalancer.session.preflight import clock_problem
 from rebalancer.session.setup import Setup
 
@@ -17,7 +17,7 @@ NOT_PERMITTED, UNAVAILABLE = 77, 69
 SAMPLE = "SPY"  # a name that every feed has
 
 
-def check_there(setup: Setup, broker: AlpacaBroker, wall: datetime) -> Iterator[Finding]:
+def check_there(setup: Setup, broker: AlpacaBroker, wall: datetime) -> Iterator[CheckResult]:
     """Every question to the broker; the first one that it does not answer ends the list."""
     try:
         account = broker.account()
@@ -42,7 +42,7 @@ def check_there(setup: Setup, broker: AlpacaBroker, wall: datetime) -> Iterator[
     yield from check_channels_there(setup)
 
 
-def _calendar(broker: AlpacaBroker, now: datetime) -> Finding:
+def _calendar(broker: AlpacaBroker, now: datetime) -> CheckResult:
     """Our calendar against the broker's, for the next four weeks."""
     first = day_in_new_york(now)
     last = first + timedelta(days=28)
@@ -57,7 +57,7 @@ def _calendar(broker: AlpacaBroker, now: datetime) -> Finding:
     return ok("calendar", f"agrees with the broker's until {last}")
 
 
-def _prices(setup: Setup, broker: AlpacaBroker, now: datetime) -> Finding:
+def _prices(setup: Setup, broker: AlpacaBroker, now: datetime) -> CheckResult:
     feed = setup.rules.broker.data_feed
     quotes = broker.quotes([SAMPLE])
     if not quotes:

@@ -11,21 +11,31 @@ from decimal import Decimal
 import numpy as np
 
 from rebalancer.core.outcomes import CycleOutcome, Outcome
-from rebalancer.report.edition.book_risk import Pair, Risk
-from rebalancer.report.edition.records import Alarm, Edition, Gap, Guarded, Idle, Quality, Slot, TradeLine, Trip
-from rebalancer.report.edition.results import (
-    Bridge,
+from rebalancer.report.period.book_risk import Pair, Risk
+from rebalancer.report.period.records import (
+    AlertRow,
+    Gap,
+    Guarded,
+    Idle,
+    PeriodReport,
+    QualityRow,
+    RoundTripRow,
+    SlotRow,
+    TradeLine,
+)
+from rebalancer.report.period.results import (
     BridgeLine,
+    BridgeSection,
     ClosedBooks,
     Contribution,
-    DayBar,
-    Fall,
+    DistributionBar,
+    DrawdownRow,
     MonthRow,
     Performance,
     Point,
     Ratio,
 )
-from rebalancer.report.edition.run_health import Effort, Requests, StepTime
+from rebalancer.report.period.run_health import Effort, Requests, StepTime
 from rebalancer.report.records import RuleChange
 from tests.report.sample import sample_record
 
@@ -34,7 +44,7 @@ DAY = date(2026, 11, 20)
 OPEN = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
 
 
-def slots() -> tuple[Slot, ...]:
+def slots() -> tuple[SlotRow, ...]:
     """A full day: traded at the open, at noon and late, one slot missed, one halted, the rest holding."""
     found = []
     for number in range(78):
@@ -49,7 +59,7 @@ def slots() -> tuple[Slot, ...]:
             outcome, because = CycleOutcome.HALTED_STALE_QUOTES, "14 of 25 names have no usable price"
         page = f"2026-11-20_{at:%H%M}_paper_{at:%Y%m%dT%H%MZ}.html" if orders else ""
         took = None if outcome is CycleOutcome.MISSED else 0.5 + number / 20
-        found.append(Slot(name, at, outcome, because, orders, filled, page, took))
+        found.append(SlotRow(name, at, outcome, because, orders, filled, page, took))
     return tuple(found)
 
 
@@ -87,15 +97,15 @@ def performance(days: int = 756) -> Performance:
         tuple(None if i < 19 else 0.12 + 0.03 * math.sin(i / 40) for i in range(days)),
         tuple(None if i < 59 else 1.5 * math.sin(i / 70) for i in range(days)),
         (
-            Fall(date(2025, 3, 4), date(2025, 4, 8), date(2025, 7, 1), -0.1123, 82),
-            Fall(date(2026, 10, 1), date(2026, 11, 2), None, -0.0731, 37),
+            DrawdownRow(date(2025, 3, 4), date(2025, 4, 8), date(2025, 7, 1), -0.1123, 82),
+            DrawdownRow(date(2026, 10, 1), date(2026, 11, 2), None, -0.0731, 37),
         ),
-        tuple(DayBar(n * 0.005, (n + 1) * 0.005, round(240 * math.exp(-(n + 0.5) ** 2 / 4))) for n in range(-5, 5)),
+        tuple(DistributionBar(n * 0.005, (n + 1) * 0.005, round(240 * math.exp(-(n + 0.5) ** 2 / 4))) for n in range(-5, 5)),
         date(2023, 12, 29), float(growth[-1] - 1), 0.2831, 0.0021,
     )  # fmt: skip
 
 
-def edition(**changes: object) -> Edition:
+def edition(**changes: object) -> PeriodReport:
     """The day of 2026-11-20 on the paper account of the cycle sample."""
     latest = sample_record()
     lines = tuple(
@@ -103,7 +113,7 @@ def edition(**changes: object) -> Edition:
         for i, (line, order) in enumerate(zip(latest.orders, latest.plan.orders, strict=False))
     )
     symbols = [line.line.symbol for line in lines]
-    plain = Edition(
+    plain = PeriodReport(
         period="day",
         first=DAY,
         last=DAY,
@@ -124,11 +134,11 @@ def edition(**changes: object) -> Edition:
             Idle("LLY", Outcome.DENIED_BUYING_POWER, "1,204.18 USD left, one share costs 1,059.70 plus reserve", 3),
         ),
         alarms=(
-            Alarm(OPEN + timedelta(minutes=61), "warning", "slot 15:30 was missed: no process was there"),
-            Alarm(OPEN + timedelta(minutes=251), "action", "prices of 14 of 25 names are stale"),
+            AlertRow(OPEN + timedelta(minutes=61), "warning", "slot 15:30 was missed: no process was there"),
+            AlertRow(OPEN + timedelta(minutes=251), "action", "prices of 14 of 25 names are stale"),
         ),
         latest=latest,
-        bridge=Bridge(
+        bridge=BridgeSection(
             D("97512.34"),
             (
                 BridgeLine("Price moves", D("402.19")),
@@ -143,8 +153,8 @@ def edition(**changes: object) -> Edition:
         ),
         contributions=tuple(Contribution(s, D(i * 37 - 150) / 4) for i, s in enumerate(symbols)),
         performance=performance(),
-        quality=tuple(Quality(s, 1, D(4000 + i), 2.5 - i, 1.0, 3.1, 0.42) for i, s in enumerate(symbols)),
-        quality_by_hour=(Quality("09", 6, D(21000), 4.2, 3.9, 5.0, 0.61), Quality("12", 4, D(9000), 1.2, 0.9, 2.0, None)),
+        quality=tuple(QualityRow(s, 1, D(4000 + i), 2.5 - i, 1.0, 3.1, 0.42) for i, s in enumerate(symbols)),
+        quality_by_hour=(QualityRow("09", 6, D(21000), 4.2, 3.9, 5.0, 0.61), QualityRow("12", 4, D(9000), 1.2, 0.9, 2.0, None)),
         gaps=(
             Gap("CAT", 0.0459, 0.0261, 0.0264, {"unfilled": -0.0176, "rounding": -0.0022, "price_move": 0.0003}),
             Gap("MSFT", 0.0722, 0.0726, 0.0729, {"band": 0.0004, "price_move": 0.0003}),
@@ -154,9 +164,9 @@ def edition(**changes: object) -> Edition:
             Guarded("NVDA", D(60), D("121.75"), None, D("118.10"), None, "watched here"),
         ),
         trips=(
-            Trip("COST", "long", D(8), D("912.45"), D("898.96"), OPEN - timedelta(days=9), OPEN, D("-107.92"), D("0.02"),
+            RoundTripRow("COST", "long", D(8), D("912.45"), D("898.96"), OPEN - timedelta(days=9), OPEN, D("-107.92"), D("0.02"),
                  "external", "neutral signal", "calm, rising"),
-            Trip("XOM", "short", D("12.5"), D("117.10"), D("116.02"), OPEN, OPEN + timedelta(hours=3), D("13.48"), D("0.02"),
+            RoundTripRow("XOM", "short", D("12.5"), D("117.10"), D("116.02"), OPEN, OPEN + timedelta(hours=3), D("13.48"), D("0.02"),
                  "held before", "score -0.20 x confidence 0.80"),
         ),
         through_the_day=tuple(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rebalancer.report.edition.charts import HEIGHT, POINTS_MAX, WIDTH, Tick, chart, chart_of_moments, thinned
+from rebalancer.report.period.charts import HEIGHT, POINTS_MAX, WIDTH, Tick, chart, chart_of_moments, thinned
 
 START = date(2024, 1, 1)
 

@@ -10,12 +10,12 @@ from decimal import Decimal
 import pytest
 
 from rebalancer.core.outcomes import CycleOutcome, OrderState
-from rebalancer.report.edition.document import EMBEDDED_MAX, edition_json, embedded_edition
-from rebalancer.report.edition.names import EDITION_NAME, edition_name, edition_year
-from rebalancer.report.edition.page import edition_html, redacted
-from rebalancer.report.edition.records import Alarm, Edition, Idle
-from rebalancer.report.edition.results import Bridge, BridgeLine
-from rebalancer.report.edition.words import attention_of, change_of, sentence_of, stretches, title_of
+from rebalancer.report.period.document import EMBEDDED_MAX, edition_json, embedded_edition
+from rebalancer.report.period.names import EDITION_NAME, edition_name, edition_year
+from rebalancer.report.period.page import edition_html, redacted
+from rebalancer.report.period.records import AlertRow, Idle, PeriodReport
+from rebalancer.report.period.results import BridgeLine, BridgeSection
+from rebalancer.report.period.words import attention_of, change_of, sentence_of, slot_runs, title_of
 from tests.report.golden import assert_golden
 from tests.report.html_tree import Element, parse
 from tests.report.sample import many_stories, sample_record
@@ -41,13 +41,13 @@ EMPTY = (
 UNKNOWN = ("latest", "bridge", "performance", "next_run")
 
 
-def bare(**changes: object) -> Edition:
+def bare(**changes: object) -> PeriodReport:
     """A day on which nothing is known but the account."""
     empty: dict[str, object] = dict.fromkeys(EMPTY, ()) | dict.fromkeys(UNKNOWN)
     return edition(**{**empty, "rules_changed": {}, **changes})
 
 
-def wide() -> Edition:
+def wide() -> PeriodReport:
     """A hundred symbols in every table."""
     latest = sample_record(many_stories(100))
     plain = edition(latest=latest)
@@ -96,7 +96,7 @@ def test_nothing_outside_is_named(page: Element) -> None:
                 assert value.startswith("#") or value == "data:," or re.fullmatch(r"[\w-]+\.html", value)
 
 
-def sections(one: Edition) -> list[str | None]:
+def sections(one: PeriodReport) -> list[str | None]:
     return [s.attributes["id"] for s in parse(edition_html(one)).all("section")]
 
 
@@ -134,7 +134,7 @@ def test_a_longer_edition_lists_only_the_slots_that_did_not_run() -> None:
 
 def test_an_amount_too_small_to_see_has_no_colour() -> None:
     lines = tuple(BridgeLine("Fees", D(amount)) for amount in ("0.004", "-0.004", "0.01", "-0.01"))
-    tree = parse(edition_html(bare(bridge=Bridge(D(1), lines, D(0), D(1)))))
+    tree = parse(edition_html(bare(bridge=BridgeSection(D(1), lines, D(0), D(1)))))
     bridge = next(t for t in tree.all("table") if next(t.all("caption")).text == "Bridge")
     cells = [(td.text, td.attributes.get("class")) for td in bridge.all("td")][1:5]
     assert cells == [("0.00", None), ("0.00", None), ("+0.01", "ok"), ("−0.01", "bad")]
@@ -150,7 +150,7 @@ SENTENCES = [
 
 
 @pytest.mark.parametrize(("one", "said"), SENTENCES)
-def test_the_sentence(one: Edition, said: str) -> None:
+def test_the_sentence(one: PeriodReport, said: str) -> None:
     assert sentence_of(one, attention_of(one)) == said
 
 
@@ -160,12 +160,12 @@ def test_a_deposit_is_not_a_profit() -> None:
 
 
 def test_what_needs_a_person() -> None:
-    unexplained = Bridge(D(100), (BridgeLine("Price moves", D(1)),), D("0.01"), D("101.01"))
+    unexplained = BridgeSection(D(100), (BridgeLine("Price moves", D(1)),), D("0.01"), D("101.01"))
     unknown = tuple(
         t._replace(line=t.line._replace(state=OrderState.UNKNOWN)) for t in edition().trades if t.line.symbol == "AAPL"
     )
     slots = tuple(s for s in edition().slots if s.outcome is CycleOutcome.MISSED)
-    alarms = (Alarm(edition().made_at, "info", "x"), Alarm(edition().made_at, "action", "throttle latched"))
+    alarms = (AlertRow(edition().made_at, "info", "x"), AlertRow(edition().made_at, "action", "throttle latched"))
     one = bare(bridge=unexplained, trades=unknown, slots=slots, alarms=alarms, broken=("cycle 3: torn row",))
     assert [(item.level, item.title, item.command) for item in attention_of(one)] == [
         ("act", "A record cannot be read", "rebalancer doctor"),
@@ -178,7 +178,7 @@ def test_what_needs_a_person() -> None:
 
 
 def test_a_bridge_that_does_not_add_up_is_told() -> None:
-    torn = Bridge(D(100), (BridgeLine("Price moves", D(1)),), D(0), D(102))
+    torn = BridgeSection(D(100), (BridgeLine("Price moves", D(1)),), D(0), D(102))
     assert [item.title for item in attention_of(bare(bridge=torn))] == ["The books do not close"]
 
 
@@ -244,13 +244,15 @@ def test_slots_in_a_row_that_ended_alike_are_one_line() -> None:
         )
         for n, slot in enumerate(slots())
     )
-    found = stretches(bent[::-1])
+    found = slot_runs(bent[::-1])
     assert [(x.first, x.last, x.slots) for x in found] == [(bent[3], bent[5], 3), (bent[9], bent[9], 1)]
 
 
 def test_a_halt_that_the_cycle_tells_is_not_told_again_by_its_alert() -> None:
     words = "3.00% lost today; the limit is 2.00%"
-    day = edition(alarms=(Alarm(OPEN, "action", f"{words}: reductions only"), Alarm(OPEN, "action", "something else")))
+    day = edition(
+        alarms=(AlertRow(OPEN, "action", f"{words}: reductions only"), AlertRow(OPEN, "action", "something else"))
+    )
     assert day.latest is not None
     halted = day._replace(
         latest=day.latest._replace(because=f"{words}; latched", outcome=CycleOutcome.HALTED_DAILY_LOSS)
@@ -263,9 +265,11 @@ def test_a_halt_that_the_cycle_tells_is_not_told_again_by_its_alert() -> None:
 
 def test_many_alerts_of_one_kind_are_one_thing_and_never_hide_one_that_needs_a_person() -> None:
     names = [f"S{n:02d}" for n in range(30)]
-    many = [Alarm(OPEN + timedelta(minutes=n), "warning", f"{s}: bare", "unprotected", s) for n, s in enumerate(names)]
-    few = [Alarm(OPEN, "warning", f"{s}: sold", "exit", s) for s in names[:3]]
-    person = Alarm(OPEN, "action", "V: cannot be left", "exit_failed", "V")
+    many = [
+        AlertRow(OPEN + timedelta(minutes=n), "warning", f"{s}: bare", "unprotected", s) for n, s in enumerate(names)
+    ]
+    few = [AlertRow(OPEN, "warning", f"{s}: sold", "exit", s) for s in names[:3]]
+    person = AlertRow(OPEN, "action", "V: cannot be left", "exit_failed", "V")
     day = edition(alarms=(person, *few, *many))
     told = [item for item in attention_of(day) if "lert" in item.text]
     assert [(item.level, item.title) for item in told] == [
@@ -276,7 +280,7 @@ def test_many_alerts_of_one_kind_are_one_thing_and_never_hide_one_that_needs_a_p
         "The last of 30 such alerts, from 09:30:00 to 09:59:00 ET; "
         "also S00, S01, S02, S03, S04, S05, S06, S07, S08, S09, S10, S11 and 17 more."
     )
-    apart = edition(alarms=(*(Alarm(OPEN, "warning", f"no code {n}") for n in range(30)), person))
+    apart = edition(alarms=(*(AlertRow(OPEN, "warning", f"no code {n}") for n in range(30)), person))
     assert attention_of(apart)[0].title == "V: cannot be left"
 
 

@@ -13,12 +13,12 @@ from rebalancer.core.rules import Rules
 from rebalancer.journal import Journal
 from rebalancer.journal.records import CycleStart
 from rebalancer.rebalance.cycle_stats import KIND
-from rebalancer.report.edition.document import edition_json
-from rebalancer.report.edition.page import edition_html, redacted
-from rebalancer.report.edition.parts.effort import effort
-from rebalancer.report.edition.parts.source import Source
-from rebalancer.report.edition.records import Edition
-from rebalancer.report.edition.run_health import Effort, Requests, StepTime
+from rebalancer.report.period.document import edition_json
+from rebalancer.report.period.page import edition_html, redacted
+from rebalancer.report.period.parts.effort import effort
+from rebalancer.report.period.parts.source import Source
+from rebalancer.report.period.records import PeriodReport
+from rebalancer.report.period.run_health import Effort, Requests, StepTime
 from tests.report.edition.sample import edition
 from tests.report.html_tree import parse
 
@@ -100,7 +100,7 @@ def test_a_day_from_before_has_none(journal: Journal) -> None:
     assert effort(source(journal)) is None
 
 
-def health(shown: Edition) -> str:
+def health(shown: PeriodReport) -> str:
     (section,) = [s for s in parse(edition_html(shown)).all("section") if s.attributes["id"] == "health"]
     return section.text
 

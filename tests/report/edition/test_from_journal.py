@@ -15,11 +15,11 @@ from rebalancer.accounting.daily_close import check_day
 from rebalancer.core.rules import Rules
 from rebalancer.journal import Journal
 from rebalancer.market_data.trading_calendar import day_in_new_york
-from rebalancer.report.edition.gather import edition_of
-from rebalancer.report.edition.page import edition_html
-from rebalancer.report.edition.parts.parts import PARTS, Part
-from rebalancer.report.edition.records import Edition
-from rebalancer.report.edition.words import attention_of
+from rebalancer.report.period.gather import period_report_of
+from rebalancer.report.period.page import edition_html
+from rebalancer.report.period.parts.parts import PARTS, Part
+from rebalancer.report.period.records import PeriodReport
+from rebalancer.report.period.words import attention_of
 from tests.cycle.conftest import BASE, NEXT
 from tests.cycle.hands import MONDAY, pay_in, until
 from tests.report.html_tree import parse
@@ -38,12 +38,12 @@ class Account(NamedTuple):
 
     journal: Journal
     account_id: str
-    open_friday: Edition
+    open_friday: PeriodReport
     held: dict[str, Decimal]
 
-    def edition(self, period: Any, day: date, own: Rules | None = None) -> Edition:
+    def edition(self, period: Any, day: date, own: Rules | None = None) -> PeriodReport:
         newest = self.journal.cycles(self.account_id, 1)[0].started_at
-        return edition_of(self.journal, self.account_id, "simulated", own or rules(), period, day, newest)
+        return period_report_of(self.journal, self.account_id, "simulated", own or rules(), period, day, newest)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         rig.run(NEXT, rules())
         process = rig.process()
         newest = process.journal.cycles(rig.account_id, 1)[0].started_at
-        opened = edition_of(process.journal, rig.account_id, "simulated", rules(), "day", FRIDAY, newest)
+        opened = period_report_of(process.journal, rig.account_id, "simulated", rules(), "day", FRIDAY, newest)
         closed(rig, FRIDAY)
         until(rig, MONDAY)
         rig.run(LAST, rules())
@@ -248,10 +248,10 @@ def test_the_risk_of_an_open_day_is_of_what_its_last_cycle_left(account: Account
 
 def test_the_next_cycle_is_the_first_slot_after_the_making(account: Account) -> None:
     made = datetime(2026, 11, 20, 21, 5, tzinfo=UTC)
-    found = edition_of(account.journal, account.account_id, "simulated", rules(), "day", FRIDAY, made)
+    found = period_report_of(account.journal, account.account_id, "simulated", rules(), "day", FRIDAY, made)
     assert found.next_run == datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
     coins = rules(session__crypto_around_the_clock=True)
-    found = edition_of(account.journal, account.account_id, "simulated", coins, "day", FRIDAY, made)
+    found = period_report_of(account.journal, account.account_id, "simulated", coins, "day", FRIDAY, made)
     assert found.next_run == datetime(2026, 11, 20, 21, 10, tzinfo=UTC)
     assert account.edition("day", FRIDAY).next_run is None  # made on Monday
 
@@ -269,7 +269,7 @@ def test_a_part_that_cannot_be_read_is_named_and_the_rest_stands(
     monkeypatch.setitem(PARTS, field, Part(part.words, fails, part.absent))
     found = account.edition("day", FRIDAY)
     assert found.broken == (f"{part.words}: a planted fault",)
-    kept = [name for name in Edition._fields if name not in (field, "broken", "next_run_here")]
+    kept = [name for name in PeriodReport._fields if name not in (field, "broken", "next_run_here")]
     assert [getattr(found, name) for name in kept] == [getattr(whole, name) for name in kept]
     assert getattr(found, field) == part.absent
     assert f"{part.words}: a planted fault" in edition_html(found)
@@ -283,7 +283,7 @@ def test_broken_rows_are_named(account: Account, tmp_path: Path) -> None:
         at = datetime(2026, 11, 20, 20, 0, tzinfo=UTC)
         journal.record_event(account.account_id, None, at, "day_closed", "2026-11-20", {"day": "2026-11-20"})
         journal.record_event(account.account_id, None, at, "activity", "strange", {"type": "FILL"})
-        found = edition_of(journal, account.account_id, "simulated", rules(), "day", FRIDAY, at)
+        found = period_report_of(journal, account.account_id, "simulated", rules(), "day", FRIDAY, at)
     assert sorted(found.broken) == ["the books of 2026-11-20: KeyError: 'opening_equity'", "the ledger: KeyError: 'at'"]
     assert len(found.trades) == len(account.open_friday.trades)
     assert "the books of 2026-11-20" in edition_html(found)
@@ -292,6 +292,6 @@ def test_broken_rows_are_named(account: Account, tmp_path: Path) -> None:
 def test_nothing_at_all_is_a_page_too(tmp_path: Path) -> None:
     with Journal.open(tmp_path / "journal.sqlite", any_file_system=True) as journal:
         made = datetime(2026, 11, 20, 21, 5, tzinfo=UTC)
-        found = edition_of(journal, "PA1", "paper", Rules(), "all", FRIDAY, made)
+        found = period_report_of(journal, "PA1", "paper", Rules(), "all", FRIDAY, made)
     assert found.broken == ()
     assert "No slot of the calendar" in edition_html(found)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from rebalancer.report.edition.mail import MAIL_BYTES_MAX, edition_mail
+from rebalancer.report.period.mail import MAIL_BYTES_MAX, edition_mail
 from tests.report.golden import assert_golden
 from tests.report.html_tree import parse
 from tests.report.test_hostile import PAYLOADS

@@ -16,14 +16,14 @@ from rebalancer.accounting.day_books import DayBooks, Holding, body_of_day
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.journal import Journal
-from rebalancer.market_data.reference import SHEET_SCHEMA
+from rebalancer.market_data.reference import REFERENCE_SCHEMA
 from rebalancer.market_data.stored_closes import SHEET_NAME
-from rebalancer.report.edition.book_risk import Pair, Risk
-from rebalancer.report.edition.document import edition_json
-from rebalancer.report.edition.page import edition_html, redacted
-from rebalancer.report.edition.parts.risk import ESTIMATOR, risk
-from rebalancer.report.edition.parts.source import Source
-from rebalancer.report.edition.records import Edition
+from rebalancer.report.period.book_risk import Pair, Risk
+from rebalancer.report.period.document import edition_json
+from rebalancer.report.period.page import edition_html, redacted
+from rebalancer.report.period.parts.risk import ESTIMATOR, risk
+from rebalancer.report.period.parts.source import Source
+from rebalancer.report.period.records import PeriodReport
 from tests.report.edition.sample import edition
 from tests.report.html_tree import parse
 
@@ -60,7 +60,7 @@ def store(journal: Journal, rows: Mapping[str, Sequence[float]], benchmark: Sequ
     days = [d.isoformat() for d in WEEKDAYS[-130:]]
     beside = {"days": days[len(days) - len(benchmark) :], "closes": {"SPY": benchmark}} if benchmark else None
     closes = {name: [*[None] * (130 - len(row)), *row] for name, row in rows.items()}
-    sheet = {"schema": SHEET_SCHEMA, "days": days, "closes": closes, "benchmark": beside}
+    sheet = {"schema": REFERENCE_SCHEMA, "days": days, "closes": closes, "benchmark": beside}
     (journal.path.parent / SHEET_NAME).write_text(json.dumps(sheet))
 
 
@@ -128,7 +128,7 @@ def test_a_young_benchmark_says_no_beta(journal: Journal) -> None:
 def test_closes_after_the_day_do_not_count(journal: Journal) -> None:
     close_books(journal, {"A": (1, 100)})
     days = [d.isoformat() for d in WEEKDAYS[-60:]] + ["2026-11-23", "2026-11-24"]
-    sheet = {"schema": SHEET_SCHEMA, "days": days, "closes": {"A": [*course(0.01, -0.01, days=60), 900.0, 1.0]}}
+    sheet = {"schema": REFERENCE_SCHEMA, "days": days, "closes": {"A": [*course(0.01, -0.01, days=60), 900.0, 1.0]}}
     (journal.path.parent / SHEET_NAME).write_text(json.dumps(sheet))
     found = of(journal)
     assert found is not None
@@ -157,7 +157,7 @@ def test_not_known_and_why(journal: Journal, held: dict[str, tuple[int, int]], e
 
 def test_a_sheet_that_cannot_be_read_is_none(journal: Journal) -> None:
     close_books(journal, {"A": (1, 100), "B": (1, 100)})
-    bad_day = json.dumps({"schema": SHEET_SCHEMA, "days": ["x"], "closes": {"A": [1.0]}})
+    bad_day = json.dumps({"schema": REFERENCE_SCHEMA, "days": ["x"], "closes": {"A": [1.0]}})
     for text in ("{", "[]", '{"schema": 1}', bad_day):
         (journal.path.parent / SHEET_NAME).write_text(text)
         found = of(journal)
@@ -170,7 +170,7 @@ def test_a_day_that_nobody_read_has_none(journal: Journal) -> None:
     assert of(journal, DAY - timedelta(days=1)) is None
 
 
-def block(shown: Edition) -> str:
+def block(shown: PeriodReport) -> str:
     (section,) = [s for s in parse(edition_html(shown)).all("section") if s.attributes["id"] == "limits"]
     return section.text
 

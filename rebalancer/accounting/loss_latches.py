@@ -1,0 +1,67 @@
+"""Broken loss limits stay broken for the trading day: written down when they break, read back by every cycle after.
+
+A `latched` event carries the limit's name as its key. It is over when the next trading day begins, or when a person
+has written a `rearmed` event with the same key after it (`rebalancer resume --reason`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from rebalancer.core.facts import Account, Session
+from rebalancer.core.values import text_of
+from rebalancer.journal.journal import Journal
+from rebalancer.journal.records import Event
+from rebalancer.planning.trading_halt import LOSS_LIMITS, Breach
+
+NAMES: Final = frozenset(name for name, _, _ in LOSS_LIMITS)
+
+
+def latched_since(journal: Journal, account_id: str, day_start: datetime) -> dict[str, str]:
+    """The loss limits that broke since the trading day began, with the words said then."""
+    today = standing(journal.recall(account_id, "latched", since=day_start), journal.recall(account_id, "rearmed"))
+    return {event.key or "": str(event.body["because"]) for event in today}
+
+
+def standing(latched: Sequence[Event], rearmed: Sequence[Event]) -> list[Event]:
+    """The first latch of each loss limit that no person has lifted since, oldest first."""
+    lifted = {e.key: e.seq for e in rearmed}
+    found: dict[str | None, Event] = {}
+    for event in latched:
+        if event.key in NAMES and event.seq > lifted.get(event.key, 0):
+            found.setdefault(event.key, event)
+    return list(found.values())
+
+
+def latch(
+    journal: Journal, cycle_id: str, at: datetime, session: Session, account: Account, broken: Sequence[Breach]
+) -> None:
+    """Write down limits that have just broken, each with an alert for a person."""
+    rows: list[tuple[str, str, dict[str, object]]] = []
+    for breach in broken:
+        if breach.share is None:
+            continue  # what cannot be known denies now, but says nothing about the rest of the day
+        body: dict[str, object] = {
+            "day": session.open.date().isoformat(),
+            "equity": text_of(account.equity),
+            "share": f"{breach.share:.6f}",
+            "limit": text_of(breach.most),
+            "because": breach.because,
+        }
+        said = f"{breach.because}: only reductions are sent for the rest of the day"
+        rows += [
+            ("latched", breach.limit, body),
+            ("alert", breach.limit, {"level": "action", "code": "latched", "text": said}),
+        ]
+    if rows:
+        journal.record_events(account.id, cycle_id, at, rows)
+
+
+def rearm(journal: Journal, account_id: str, at: datetime, reason: str) -> tuple[str, ...]:
+    """Lift every loss limit that is latched, for a person who gives a reason. Returns their names."""
+    still = standing(journal.recall(account_id, "latched"), journal.recall(account_id, "rearmed"))
+    names = tuple(event.key or "" for event in still)
+    journal.record_events(account_id, None, at, [("rearmed", name, {"reason": reason}) for name in names])
+    return names

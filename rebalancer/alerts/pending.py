@@ -1,0 +1,203 @@
+"""What waits to be told on one channel, worked out from the journal's events alone.
+
+    alert           something to tell; its number is its place in the journal
+    alert_sent      key "number/channel": it was told, alone or with others (`head` is the first of them)
+    alert_failed    key "number/channel" of the first of them: a try failed; `alerts` are all, `next_at` the next try
+    alerts_muted    nothing up to here is to be told: a day that was played fast
+
+1. Alerts of one code and key belong together: after one message, the next one about the same waits for an hour and then
+   tells them all, with their number. A higher level does not wait.
+2. At most `HOURLY` messages leave within an hour, those of the level action counted apart; what is more leaves as one
+   list. A message that is tried again, and the day's summary, do not count.
+3. A message that failed is tried again before any other, unchanged, after pauses that grow.
+
+An alert is dated by the account's clock, which for a simulated exchange is another one than the machine's; `alert_sent`
+and `alert_failed` are dated by the machine's. No moment of one is compared with one of the other: docs/decisions/0011.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final, Literal, NamedTuple
+
+from rebalancer.alerts.message import LEVELS, SUMMARY, code_of, level_of
+from rebalancer.core.rules import Alerts
+from rebalancer.core.values import utc_of
+from rebalancer.journal.records import Event
+
+FOLD: Final = timedelta(hours=1)
+HOURLY: Final = 20
+OLDEST: Final = timedelta(days=4)  # a long week-end; what is older is history
+BY_MACHINE: Final = frozenset({"unit_failed"})  # codes of alerts that are dated by the machine's clock
+FIRST_PAUSE: Final = timedelta(seconds=20)
+GROWTH: Final = 3
+LONGEST_PAUSE: Final = timedelta(hours=1)
+State = Literal["sent", "failed", "given up", "waiting", "summary only", "muted", "too old"]
+
+
+class Batch(NamedTuple):
+    """The alerts of one message, oldest first, and how often it has been tried."""
+
+    members: tuple[Event, ...]
+    tried: int = 0
+
+    @property
+    def is_urgent(self) -> bool:
+        return any(level_of(e) == "action" for e in self.members)
+
+    @property
+    def is_summary(self) -> bool:
+        return any(code_of(e) == SUMMARY for e in self.members)
+
+
+class Due(NamedTuple):
+    """What may be sent now, in order, and when to look again if nothing new comes; None when nothing waits."""
+
+    batches: tuple[Batch, ...]
+    wake_at: datetime | None
+
+
+class Reported(NamedTuple):
+    """The records of one account: its alerts, and what became of them. `newest` is the newest moment of the account's
+    own clock that the journal knows; None when it knows none."""
+
+    alerts: Sequence[Event]
+    sent: Sequence[Event]
+    failed: Sequence[Event]
+    newest: datetime | None
+    muted: int = 0
+
+
+class _Failure(NamedTuple):
+    numbers: tuple[int, ...]
+    tried: int
+    next_at: datetime | None
+
+
+def is_wanted(event: Event, rules: Alerts) -> bool:
+    """Whether an alert is told by itself; all others stand in the day's summary only."""
+    if code_of(event) == SUMMARY:
+        return rules.summary
+    return LEVELS.index(level_of(event)) >= LEVELS.index(rules.min_level)
+
+
+def due(told: Reported, channel: str, rules: Alerts, now: datetime, *, at_once: bool = False) -> Due:
+    """What one channel may send now. `now`: by the machine's clock. `at_once`: a new process tries what failed before
+    without waiting."""
+    sent, failures = _sent(told, channel), _failures(told, channel)
+    over = {n for f in failures for n in f.numbers if f.tried >= rules.attempts or f.next_at is None}
+    left = [
+        event
+        for event in told.alerts
+        if event.seq > told.muted
+        and event.seq not in sent
+        and event.seq not in over
+        and is_wanted(event, rules)
+        and not is_too_old(event, told, now)
+    ]
+    again, moments = [], []
+    for failure in failures:
+        members = tuple(e for e in left if e.seq in failure.numbers)
+        if not members:
+            continue
+        left = [e for e in left if e.seq not in failure.numbers]
+        again.append(Batch(members, failure.tried))
+        if failure.next_at is not None and now < failure.next_at <= now + LONGEST_PAUSE * 2:
+            moments.append(failure.next_at)
+    if moments and not at_once:
+        return Due((), max(moments))  # the channel does not work at the moment: the others would fail as well
+    fresh, wake = _grouped(left, list(sent.values()), now)
+    kept, budget_wake = _within_budget(fresh, list(sent.values()), now)
+    return Due((*again, *kept), min((m for m in (wake, budget_wake) if m is not None), default=None))
+
+
+def state_of(event: Event, told: Reported, channel: str, rules: Alerts, now: datetime) -> tuple[State, int]:
+    """What became of one alert on one channel, and how often it was tried."""
+    if event.seq in _sent(told, channel):
+        return "sent", 1
+    for failure in _failures(told, channel):
+        if event.seq in failure.numbers:
+            over = failure.tried >= rules.attempts or failure.next_at is None
+            return ("given up" if over else "failed"), failure.tried
+    if not is_wanted(event, rules):
+        return "summary only", 0
+    if event.seq <= told.muted:
+        return "muted", 0
+    return ("too old" if is_too_old(event, told, now) else "waiting"), 0
+
+
+def is_too_old(event: Event, told: Reported, now: datetime) -> bool:
+    """Whether an alert is history: its age is measured on the clock that dated it."""
+    newest = now if code_of(event) in BY_MACHINE else told.newest
+    return newest is not None and newest - event.at > OLDEST
+
+
+def pause_after(tried: int, name: str) -> timedelta:
+    """How long to wait after so many tries: growing, and spread by the message's name so that not all come at once."""
+    whole = min(FIRST_PAUSE * float(GROWTH ** min(tried - 1, 10)), LONGEST_PAUSE)
+    spread = hashlib.sha256(f"{name}|{tried}".encode()).digest()[0] / 255  # 0 to 1
+    return whole * (0.75 + spread / 2)
+
+
+def _sent(told: Reported, channel: str) -> dict[int, Event]:
+    return {int(e.body["alert"]): e for e in told.sent if e.body.get("channel") == channel}
+
+
+def _failures(told: Reported, channel: str) -> list[_Failure]:
+    """The newest failure of every message, oldest message first."""
+    newest = {e.key: e for e in told.failed if e.body.get("channel") == channel}
+    found = []
+    for event in newest.values():
+        next_at = event.body.get("next_at")
+        moment = None if next_at is None else utc_of(str(next_at))
+        found.append(_Failure(tuple(int(n) for n in event.body["alerts"]), int(event.body["tried"]), moment))
+    return sorted(found)
+
+
+def _grouped(left: Iterable[Event], sent: Sequence[Event], now: datetime) -> tuple[list[Batch], datetime | None]:
+    """One batch for each code and key whose hour is over, in the order of their first alert; and when the next is."""
+    groups: dict[tuple[str, str | None], list[Event]] = {}
+    for event in left:
+        groups.setdefault((code_of(event), event.key), []).append(event)
+    batches, moments = [], []
+    for (code, key), members in groups.items():
+        before = [e for e in sent if (e.body.get("code"), e.body.get("of")) == (code, key) and _within(e, now)]
+        highest = max((LEVELS.index(str(e.body["level"])) for e in before), default=-1)
+        is_higher = any(LEVELS.index(level_of(e)) > highest for e in members)
+        if before and not is_higher and code != SUMMARY:
+            moments.append(max(e.at for e in before) + FOLD)
+        else:
+            batches.append(Batch(tuple(members)))
+    return batches, min(moments, default=None)
+
+
+def _within_budget(
+    batches: Sequence[Batch], sent: Sequence[Event], now: datetime
+) -> tuple[tuple[Batch, ...], datetime | None]:
+    """What the hour still has room for; what has none leaves together in the last place."""
+    kept: list[Batch] = [b for b in batches if b.is_summary]
+    wake: list[datetime] = []
+    for urgent in (True, False):
+        mine = [b for b in batches if b.is_urgent == urgent and not b.is_summary]
+        recent = {
+            int(e.body["head"]): e.at
+            for e in sent
+            if _within(e, now) and e.body.get("urgent") == urgent and e.body.get("code") != SUMMARY
+        }
+        room = HOURLY - len(recent)
+        if room <= 0:
+            wake += [min(recent.values()) + FOLD] if mine else []
+        elif len(mine) <= room:
+            kept += mine
+        else:
+            alone = mine[: room - 1]
+            together = sorted((e for b in mine[room - 1 :] for e in b.members), key=lambda e: e.seq)
+            kept += [*alone, Batch(tuple(together))]
+    ordered = sorted(kept, key=lambda b: b.members[0].seq)
+    return tuple(ordered), min(wake, default=None)
+
+
+def _within(event: Event, now: datetime) -> bool:
+    return timedelta(0) <= now - event.at < FOLD

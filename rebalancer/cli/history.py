@@ -1,0 +1,125 @@
+"""`explain`, `history` and `replay`: what the journal remembers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rebalancer.cli.exit_codes import ExitCode
+from rebalancer.cli.progress import progress
+from rebalancer.cli.screen import terminal_width, wants_colour
+
+if TYPE_CHECKING:
+    from rebalancer.session.setup import Setup
+
+
+def show_explanation(
+    symbol: str, cycle_id: str | None, config: Sequence[Path] | None, *, as_json: bool, colour: bool
+) -> int:
+    """Print the chain of one symbol: signal, weight, caps, target, band, rounding, order, fill."""
+    import json
+
+    from rebalancer.cli.symbol_history import remembered
+    from rebalancer.core.documents import BadDocument, plain
+    from rebalancer.core.values import symbol_of
+    from rebalancer.journal import Journal
+    from rebalancer.report.archive import past_record
+    from rebalancer.report.text import explain_text
+    from rebalancer.session.setup import load_setup
+
+    try:
+        name = symbol_of(symbol)
+    except ValueError as error:
+        raise BadDocument("explain", str(error), "such as AAPL, BRK.B or BTC/USD") from None
+    setup = load_setup(config)
+    if not _has_journal(setup):
+        return ExitCode.USAGE
+    with Journal.open(setup.journal) as journal:
+        record = past_record(journal, cycle_id)
+        account_id = "" if record is None else record.snapshot.account.id
+        known = None if record is None else remembered(journal, account_id, record.plan.cycle_id, name)
+    if record is None or known is None:
+        sys.stderr.write(f"error: there is no {'planned cycle' if cycle_id is None else f'cycle {cycle_id}'}\n")
+        return ExitCode.USAGE
+    if as_json:
+        chain = {
+            "schema": "rebalancer.explain/1",
+            "cycle_id": record.plan.cycle_id,
+            "symbol": name,
+            "signals": [plain(s) for s in record.snapshot.signals if s.symbol == name],
+            "target": next((plain(t) for t in record.plan.targets if t.symbol == name), None),
+            "orders": [plain(o) for o in record.orders if o.symbol == name],
+            "protection": known.protection,
+            "last_orders": [plain(order) for order in known.orders],
+            "source_weights": dict(known.weights),
+            "verdicts": [plain(v) for v in (*record.verdicts, *record.plan.unsignalled) if v.symbol == name],
+        }
+        sys.stdout.write(json.dumps(chain, indent=1, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write(explain_text(name, record, known, width=terminal_width(), colour=colour and wants_colour()))
+    return ExitCode.DONE
+
+
+def show_history(limit: int, config: Sequence[Path] | None, *, as_json: bool, colour: bool) -> int:
+    """List past cycles, newest first."""
+    import json
+
+    from rebalancer.core.documents import plain
+    from rebalancer.journal import Journal
+    from rebalancer.report.archive import past_summaries
+    from rebalancer.report.text import history_table
+    from rebalancer.session.setup import load_setup
+
+    setup = load_setup(config)
+    runs = []
+    if setup.journal.exists():
+        with Journal.open(setup.journal) as journal:
+            runs = list(past_summaries(journal, limit))
+    if as_json:
+        document = {"schema": "rebalancer.history/1", "cycles": [plain(run) for run in runs]}
+        sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write(history_table(runs, width=terminal_width(), colour=colour and wants_colour()))
+    return ExitCode.DONE
+
+
+def replay_cycles(cycle_id: str | None, config: Sequence[Path] | None) -> int:
+    """Plan stored cycles again. On stdout every difference that must not be, and exit code 1; nothing when there is
+    none. On stderr what today's planner would decide otherwise than the older edition that planned a cycle."""
+    from rebalancer.core.decisions import PLANNER_EDITION
+    from rebalancer.journal import Journal
+    from rebalancer.report.archive import replayed
+    from rebalancer.session.setup import load_setup
+
+    setup = load_setup(config)
+    if not _has_journal(setup):
+        return ExitCode.USAGE
+    older: list[str] = []
+    with Journal.open(setup.journal) as journal, progress("planning again") as heard:
+        journal.verify()
+        known = [c for c in journal.cycles(None, 10_000_000) if c.plan_sha256 is not None]
+        wanted = [c for c in known if cycle_id is None or c.cycle_id == cycle_id]
+        if not wanted:
+            sys.stderr.write(f"error: there is no planned cycle{'' if cycle_id is None else ' ' + cycle_id}\n")
+            return ExitCode.USAGE
+        found = 0
+        for number, cycle in enumerate(wanted, 1):
+            heard(f"cycle {number} of {len(wanted)}, {cycle.cycle_id}")
+            again = replayed(journal, cycle.cycle_id)
+            for line in again.wrong:
+                found += 1
+                sys.stdout.write(f"{cycle.cycle_id}: {line}\n")
+            older += [f"{cycle.cycle_id} (planner edition {again.edition}): {line}" for line in again.changed]
+    if older:
+        sys.stderr.write(f"note: this planner, edition {PLANNER_EDITION}, decides otherwise than older ones did:\n")
+        sys.stderr.write("".join(f"  {line}\n" for line in older))
+    return ExitCode.UNEXPECTED if found else ExitCode.DONE
+
+
+def _has_journal(setup: Setup) -> bool:
+    if setup.journal.exists():
+        return True
+    sys.stderr.write(f"error: nothing has been run yet in {setup.mode} mode\n  hint: rebalancer run-now\n")
+    return False

@@ -1,0 +1,346 @@
+"""Keep one pair of exits (a stop and a target) per position at the broker, taken down for as long as a trade needs.
+
+A resting exit holds the shares back and makes Alpaca refuse opposite orders, so before a symbol trades its pair is
+cancelled and the cancel confirmed; afterwards the position is protected again. Every step is journalled before it is
+taken. A pair whose fate the broker has not told is looked for by our own id and never sent again until that is known.
+Every pair leaves through the gate; one that is refused is tried again after a pause that doubles each time.
+
+Whole shares of stocks only: Alpaca has no such orders for fractions and coins; the monitor watches those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from rebalancer.brokers.protocol import BrokerOrder, TradingBroker
+from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused
+from rebalancer.core.facts import OpenOrder
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO, is_pair, shares_toward_zero, text_of
+from rebalancer.execution.exit_orders.lost_pairs import note_lost
+from rebalancer.execution.exit_orders.pair_rows import pair_rows
+from rebalancer.execution.exit_orders.protocol import ExitOrdersSeen
+from rebalancer.execution.exit_orders.unprotected_gaps import gap_rows, late_rows
+from rebalancer.execution.exit_orders.wanted_pair import (
+    ONE_SHARE,
+    doubtful,
+    exits_of,
+    fits,
+    intended,
+    lives,
+    pair_of,
+    pair_wanted,
+)
+from rebalancer.execution.kill_switch import KillSwitch
+from rebalancer.execution.pretrade import PreTradeCheck
+from rebalancer.journal.exit_order_records import (
+    EARLIER_MAX,
+    KIND,
+    TAKEN_DOWN,
+    TO_TRADE,
+    EndedPair,
+    ExitPairRecord,
+    body_of,
+    exit_pair_of,
+)
+from rebalancer.journal.journal import Journal
+from rebalancer.ops.clock import Clock
+from rebalancer.planning.exit_levels import ExitLevel
+
+WAIT_FIRST_SECONDS: Final = 0.05
+WAIT_MOST_SECONDS: Final = 1.0
+PAUSE_MOST_SECONDS: Final = 300.0
+GATE: Final = "gate:"  # how the reason of a refusal by the gate begins; the limit's name follows
+DAY_ONLY: Final = "day_only"  # the broker's reason; see `brokers/alpaca/refusals.py`
+TOLD_LOOK_BACK: Final = 50
+NEEDS_A_PERSON: Final = frozenset({"gate:form", "gate:intent", "gate:journal", "gate:throttle"})
+NOTHING_TOLD: Final = (BrokerUnavailable, CredentialsRefused)
+
+
+class ExitOrderManager:
+    """The protection of one account. `rules.protection.mode` decides only whether new pairs are placed: what is there
+    is always known, and taken down when it is in the way."""
+
+    def __init__(
+        self,
+        account_id: str,
+        broker: TradingBroker,
+        journal: Journal,
+        kill: KillSwitch,
+        clock: Clock,
+        rules: Rules,
+        gate: PreTradeCheck | None = None,
+    ) -> None:
+        """gate: that of the desk, so that both count together; None for one of its own."""
+        self._account_id, self._broker, self._journal = account_id, broker, journal
+        self._kill, self._clock, self._rules = kill, clock, rules
+        self._gate = gate or PreTradeCheck(account_id, broker, journal, kill, rules)
+        self._knows_pairs = False
+
+    def kept(self) -> Mapping[str, ExitPairRecord]:
+        """The newest record of every symbol that ever had a pair."""
+        found = (exit_pair_of(event) for event in self._journal.newest_of_each(KIND, self._account_id))
+        return {one.symbol: one for one in found}
+
+    def look(self, since: datetime | None) -> ExitOrdersSeen:
+        if not self._knows_pairs:
+            note_lost(self._journal, self._broker, self._account_id, self.kept)
+            self._knows_pairs = True
+        kept = self.kept()
+        living = [one for one in kept.values() if one.lives]
+        ended = {
+            i for one in kept.values() for gone in one.earlier if since is None or gone.at >= since for i in gone.ids
+        }
+        if not living and not ended:
+            return ExitOrdersSeen()
+        listed = {order.id: order for order in self._broker.orders(None)} if living else {}
+        rows = [row for i in sorted(ended) if (row := self._broker.order(i)) is not None]
+        held: dict[str, Decimal] = {}
+        in_doubt: list[OpenOrder] = []
+        for one in living:
+            one = self._resolved(one)
+            if one.state in ("intended", "unknown"):
+                in_doubt.append(doubtful(one))
+            if one.state != "open":
+                continue
+            own = pair_rows(self._broker, one.ids, listed)
+            rows += own
+            if all(row.state.is_final for row in own):
+                self._ended(one, own, "it ended at the broker")
+            else:
+                left = abs(one.qty) - sum((row.filled_qty for row in own), ZERO)
+                held[one.symbol] = max(left, ZERO).copy_sign(one.qty)
+        return ExitOrdersSeen(tuple(rows), frozenset(row.id for row in rows), held, tuple(in_doubt))
+
+    def release(self, symbols: Collection[str]) -> Mapping[str, str]:
+        refused: dict[str, str] = {}
+        down: list[ExitPairRecord] = []
+        kept = self.kept()
+        self._note_bare([s for s in sorted(symbols) if not lives(kept.get(s))], kept)
+        for one in kept.values():
+            if one.symbol not in symbols or not one.lives:
+                continue
+            try:
+                one = self._resolved(one)
+                if one.state == "open":
+                    if one.bare_since is None:  # before the cancel: from here on nobody knows whether it rests
+                        one = self._write(one._replace(bare_since=self._broker.now()))
+                    self._broker.cancel(one.ids[0])  # cancelling one of a pair cancels both
+                    down.append(one)
+                elif one.lives:
+                    refused[one.symbol] = "the broker has not said whether it has the exits of this position"
+            except NOTHING_TOLD as error:
+                refused[one.symbol] = f"its exits at the broker could not be cancelled: {error}"
+        refused |= self._await_down(down)
+        return refused
+
+    def place(self, levels: Sequence[ExitLevel]) -> None:
+        wanted = {g.symbol: pair_wanted(g) for g in levels if self._rules.protection.mode == "broker"}
+        wanted = {symbol: level for symbol, level in wanted.items() if level.qty != ZERO and not is_pair(symbol)}
+        kept = self.kept()
+        self._forget([one for one in kept.values() if not one.lives and one.symbol not in wanted])
+        wrong = {one.symbol for one in kept.values() if one.lives and not fits(one, wanted.get(one.symbol))}
+        in_the_way = self.release(wrong) if wrong else {}
+        missing = {
+            symbol: level
+            for symbol, level in sorted(wanted.items())
+            if symbol not in in_the_way and (symbol in wrong or not lives(kept.get(symbol)))
+        }
+        if missing:
+            self._put_up(missing)
+
+    def _note_bare(self, symbols: Sequence[str], kept: Mapping[str, ExitPairRecord]) -> None:
+        """Write down that these, which have no pair, are about to trade: what they hold is bare from now on."""
+        if self._rules.protection.mode != "broker":
+            return
+        now = self._broker.now()
+        rows = []
+        for symbol in symbols:
+            one = kept.get(symbol) or ExitPairRecord(
+                symbol, "", "gone", ZERO, ZERO, ZERO, (), 0, 0, now, now, "", sent=False
+            )
+            if one.bare_since is None and not is_pair(symbol):
+                rows.append((KIND, symbol, body_of(one._replace(bare_since=now, because=TO_TRADE))))
+        if rows:
+            self._journal.record_events(self._account_id, None, now, rows)
+
+    def _forget(self, gone: Sequence[ExitPairRecord]) -> None:
+        """Write down that these positions, which are held no more, lack nothing; and tell of one that had no exits for
+        too long before it was left."""
+        lacking = [one for one in gone if one.bare_since is not None]
+        if not lacking:
+            return
+        now = self._broker.now()
+        rows = [(KIND, one.symbol, body_of(one._replace(bare_since=None))) for one in lacking]
+        for one in lacking:
+            if one.because != TO_TRADE:  # else it may never have been held
+                rows += late_rows(self._journal, self._account_id, one, now, self._rules, "it is held no more")
+        self._journal.record_events(self._account_id, None, now, rows)
+
+    def _put_up(self, levels: Mapping[str, ExitLevel]) -> None:
+        """Post the pairs of these positions, of the quantities that the broker tells now."""
+        now, kept = self._broker.now(), self.kept()
+        stopped = self._kill.reason(self._account_id)
+        if stopped is not None:
+            for symbol, level in levels.items():
+                self._bare(level, kept.get(symbol), f"unprotected because the kill switch is set: {stopped}")
+            return
+        due = {s: level for s, level in levels.items() if not self._pausing(level, kept.get(s), now)}
+        if not due:
+            return
+        try:
+            held = {p.symbol: shares_toward_zero(p.qty, ONE_SHARE) for p in self._broker.positions()}
+        except NOTHING_TOLD as error:
+            for symbol, level in due.items():
+                said = f"unprotected because the broker does not tell what is held: {error}"
+                self._bare(level, kept.get(symbol), said)
+            return
+        self._gate.prepare_pairs()
+        for symbol, level in due.items():
+            qty = held.get(symbol, ZERO)
+            if qty * level.qty > 0:  # else the position has gone or turned since the guard was made
+                self._post(level._replace(qty=qty), kept.get(symbol))
+
+    def _pausing(self, level: ExitLevel, before: ExitPairRecord | None, now: datetime) -> bool:
+        """Whether this very pair was refused so lately that it is not tried again yet."""
+        if before is None or before.lives or not before.failures:
+            return False
+        if before.exits != exits_of(level):
+            return False
+        pause = min(self._rules.protection.poll_seconds * 2.0 ** min(before.failures, 20), PAUSE_MOST_SECONDS)
+        return now - before.at < timedelta(seconds=pause)
+
+    def _bare(self, level: ExitLevel, before: ExitPairRecord | None, because: str) -> None:
+        """Write down, and tell, once per stretch, that nothing is even tried for this position."""
+        if before is not None and before.because == because:
+            return
+        now = self._broker.now()
+        blank = ExitPairRecord(
+            level.symbol, "", "gone", level.qty, level.stop, level.target, (), 0, 0, now, now, "", sent=False
+        )
+        kept = (before or blank)._replace(state="gone", because=because)
+        kept = kept._replace(bare_since=kept.bare_since or now)
+        self._alert(self._write(kept), f"{level.symbol}: {because}", level="warning")
+
+    def _post(self, level: ExitLevel, before: ExitPairRecord | None) -> None:
+        """Write the intent down, then send the pair through the gate. One that the broker takes for a day only is sent
+        again as that, and placed anew on each day."""
+        now = self._broker.now()
+        kept = intended(self._account_id, level, before, now)
+        late = late_rows(self._journal, self._account_id, kept, now, self._rules, "they are being put up")
+        self._journal.record_events(self._account_id, None, now, [(KIND, kept.symbol, body_of(kept)), *late])
+        result = self._gate.submit_pair(pair_of(kept))
+        said = f"{result.reason}: {result.message}" if result.message else result.reason
+        if result.kind == "accepted" and result.order is not None and result.order.legs:
+            ids = (result.order.id, *result.order.legs)
+            self._stands(kept._replace(state="open", ids=ids, failures=0, because=said))
+        elif result.kind == "refused" and result.reason == DAY_ONLY and not kept.day_only:
+            said = "the broker takes orders for one day only in this name: its exits are placed anew on each day"
+            kept = self._write(kept._replace(state="gone", because=said, day_only=True))
+            self._alert(kept, f"{kept.symbol}: {said}", level="info")
+            self._post(level, kept)
+        elif result.kind in ("refused", "not_sent"):
+            self._failed(kept, result.kind == "refused", result.reason, result.message)
+        else:
+            self._write(kept._replace(state="unknown", because=said))
+
+    def _failed(self, kept: ExitPairRecord, sent: bool, reason: str, message: str) -> None:
+        """Write down that a pair was refused. The gate's refusal is told at once, any other when its tries are used up;
+        each once per stretch."""
+        by_gate = reason.startswith(GATE)
+        who = "the gate" if by_gate else "the broker" if sent else "the transport"
+        because = f"unprotected because {who} refused the pair ({reason.removeprefix(GATE)}): {message or reason}"
+        failed = self._write(kept._replace(state="gone", failures=kept.failures + 1, because=because, sent=sent))
+        if by_gate and not self._told_since_open(kept.symbol, reason):
+            level = "action" if reason in NEEDS_A_PERSON else "warning"
+            self._alert(failed, f"{kept.symbol}: {because}", level=level, limit=reason)
+        if failed.failures == self._rules.protection.attempts:
+            self._alert(failed, f"no stop could be placed for {kept.symbol} in {failed.failures} tries: {because}")
+
+    def _told_since_open(self, symbol: str, reason: str) -> bool:
+        """Whether a person knows of this refusal already, in the stretch since a pair of the symbol last stood."""
+        told = self._journal.recall(self._account_id, "alert", keys=[symbol], last=TOLD_LOOK_BACK)
+        steps = self._journal.recall(self._account_id, KIND, keys=[symbol], last=TOLD_LOOK_BACK)
+        stood = max((step.seq for step in steps if step.body["state"] == "open"), default=0)
+        return any(one.seq > stood and one.body.get("limit") == reason for one in told)
+
+    def _resolved(self, one: ExitPairRecord) -> ExitPairRecord:
+        """Ask for a pair whose post had no clear answer. Not found is an answer only after every timeout on the way."""
+        if one.state not in ("intended", "unknown"):
+            return one
+        found = self._broker.find_order(one.client_order_id)
+        if found is not None:
+            return self._stands(one._replace(state="open", ids=(found.id, *found.legs), because="found by id"))
+        patience = timedelta(seconds=2 * self._rules.broker.total_timeout_seconds + 60)
+        if self._broker.now() - one.intended_at > patience:
+            return self._write(one._replace(state="gone", because="not known to the broker"))
+        return one if one.state == "unknown" else self._write(one._replace(state="unknown", because="no answer seen"))
+
+    def _await_down(self, down: Sequence[ExitPairRecord]) -> dict[str, str]:
+        """Wait until the broker says that these pairs have ended; why not, for those where it does not in time."""
+        refused: dict[str, str] = {}
+        deadline = self._clock.monotonic() + self._rules.execution.cancel_timeout_seconds
+        pause = WAIT_FIRST_SECONDS
+        left = list(down)
+        while left:
+            still: list[ExitPairRecord] = []
+            for one in left:
+                try:
+                    own = pair_rows(self._broker, one.ids, {})
+                except NOTHING_TOLD:
+                    still.append(one)
+                    continue
+                if not all(row.state.is_final for row in own):
+                    still.append(one)
+                    continue
+                self._ended(one, own, TAKEN_DOWN)
+                traded = sum((row.filled_qty for row in own), ZERO)
+                if traded:
+                    refused[one.symbol] = (
+                        f"its exits at the broker traded {text_of(traded)} shares before they were down"
+                    )
+            left = still
+            if not left or self._clock.monotonic() >= deadline:
+                break
+            self._clock.wait(pause)
+            pause = min(2 * pause, WAIT_MOST_SECONDS)
+        return refused | {one.symbol: "its exits at the broker are not confirmed as cancelled" for one in left}
+
+    def _ended(self, one: ExitPairRecord, rows: Sequence[BrokerOrder], because: str) -> None:
+        """Write down that a pair is over; when it traded, that the position was left through it."""
+        now = self._broker.now()
+        earlier = (*one.earlier, EndedPair(one.ids, now))[-EARLIER_MAX:]
+        is_left = sum((row.filled_qty for row in rows), ZERO) >= abs(one.qty)
+        since = None if is_left else one.bare_since
+        self._write(one._replace(state="gone", because=because, earlier=earlier, bare_since=since))
+        for row in rows:
+            if row.filled_qty > 0:
+                kind = "target" if row.id == one.ids[0] else "stop"
+                price = text_of(row.filled_avg_price) if row.filled_avg_price is not None else None
+                body = {"kind": kind, "qty": text_of(row.filled_qty), "price": price, "order": row.id}
+                at = row.filled_at or now
+                self._journal.record_event(self._account_id, None, at, "protective_exit", one.symbol, body)
+                said = f"{one.symbol}: the {kind} sold {text_of(row.filled_qty)} at {price}"
+                if row.side == "buy":
+                    said = said.replace(" sold ", " bought back ")
+                self._alert(one, said, level="warning")
+
+    def _stands(self, kept: ExitPairRecord) -> ExitPairRecord:
+        """Write down that a pair stands, and with it for how long its position was without one."""
+        now = self._broker.now()
+        up = kept._replace(at=now, bare_since=None)
+        rows = gap_rows(self._journal, self._account_id, kept, now, self._rules)
+        self._journal.record_events(self._account_id, None, now, [(KIND, kept.symbol, body_of(up)), *rows])
+        return up
+
+    def _write(self, kept: ExitPairRecord) -> ExitPairRecord:
+        kept = kept._replace(at=self._broker.now())
+        self._journal.record_event(self._account_id, None, kept.at, KIND, kept.symbol, body_of(kept))
+        return kept
+
+    def _alert(self, kept: ExitPairRecord, text: str, level: str = "action", limit: str = "") -> None:
+        body = {"level": level, "code": "protection", "text": text} | ({"limit": limit} if limit else {})
+        self._journal.record_event(self._account_id, None, kept.at, "alert", kept.symbol, body)

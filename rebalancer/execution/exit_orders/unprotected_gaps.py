@@ -1,0 +1,55 @@
+"""How long a position was without its exits: measured when a pair stands again, told as soon as that is too long."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import time_text
+from rebalancer.journal.exit_order_records import CLOCK_ERROR, ExitPairRecord
+from rebalancer.journal.journal import Journal
+
+GAP: Final = "protection_gap"
+Row = tuple[str, str, dict[str, object]]
+CODE: Final = "unprotected"  # of alerts about positions without protection
+
+
+def is_too_long(time: timedelta, rules: Rules) -> bool:
+    """Whether a person is told of a time without protection. It may have been longer than measured."""
+    return time >= _longest(rules)
+
+
+def _longest(rules: Rules) -> timedelta:
+    longest = timedelta(seconds=rules.protection.max_unprotected_seconds)
+    return max(longest - CLOCK_ERROR, min(longest, CLOCK_ERROR))
+
+
+def is_told(journal: Journal, account_id: str, name: str, since: datetime, rules: Rules, level: str) -> bool:
+    """Whether a person has been told, at this level ("warning" or "action") or above, that a stretch which began then
+    lasts too long. What was said before it did so does not count."""
+    told = journal.recall(account_id, "alert", since=since + _longest(rules), keys=[name])
+    return any(one.body.get("code") == CODE and one.body.get("level") in ("action", level) for one in told)
+
+
+def late_rows(
+    journal: Journal, account_id: str, kept: ExitPairRecord, now: datetime, rules: Rules, ending: str
+) -> list[Row]:
+    """An alert, as the journal's row, when a position has been without exits for too long and nobody has been told."""
+    since = kept.bare_since
+    if since is None or not is_too_long(now - since, rules):
+        return []
+    if is_told(journal, account_id, kept.symbol, since, rules, "warning"):
+        return []
+    said = f"{kept.symbol}: without stop and target for {(now - since).total_seconds():,.0f} s; {ending}"
+    return [("alert", kept.symbol, {"level": "warning", "code": CODE, "text": said})]
+
+
+def gap_rows(journal: Journal, account_id: str, kept: ExitPairRecord, now: datetime, rules: Rules) -> list[Row]:
+    """The journal's rows for the end of a stretch without exits: its length, and the alert that it still needs."""
+    if kept.bare_since is None:
+        return []
+    seconds = (now - kept.bare_since).total_seconds()
+    gap: dict[str, object] = {"from": time_text(kept.bare_since), "seconds": seconds, "is_up": True}
+    late = late_rows(journal, account_id, kept, now, rules, "they rest at the broker again")
+    return [(GAP, kept.symbol, gap), *late]

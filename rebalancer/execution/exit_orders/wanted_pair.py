@@ -1,0 +1,70 @@
+"""What is wanted at the broker for a guard, and whether what a record tells of is that."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from rebalancer.brokers.protocol import ExitPair
+from rebalancer.core.facts import OpenOrder
+from rebalancer.core.values import ZERO, Side, shares_toward_zero
+from rebalancer.journal.exit_order_records import ExitPairRecord, next_number, pair_id
+from rebalancer.planning.exit_levels import ExitLevel
+
+ONE_SHARE: Final = Decimal(1)
+
+
+def lives(kept: ExitPairRecord | None) -> bool:
+    """Whether the broker may hold a pair."""
+    return kept is not None and kept.lives
+
+
+def pair_wanted(level: ExitLevel) -> ExitLevel:
+    """The whole shares of a guard."""
+    return level._replace(qty=shares_toward_zero(level.qty, ONE_SHARE))
+
+
+def intended(account_id: str, level: ExitLevel, before: ExitPairRecord | None, now: datetime) -> ExitPairRecord:
+    """The record of a pair that is about to be sent for a guard; `before` is the symbol's last one."""
+    number = next_number(before, now)
+    name = pair_id(account_id, level.symbol, number)
+    kept = ExitPairRecord(
+        level.symbol, name, "intended", level.qty, level.stop, level.target, (), number, 0, now, now, ""
+    )
+    kept = kept._replace(stop_limit=level.stop_limit)
+    if before is None:
+        return kept._replace(bare_since=now)
+    return kept._replace(
+        failures=before.failures,
+        earlier=before.earlier,
+        bare_since=before.bare_since or now,
+        day_only=before.day_only,
+    )
+
+
+def pair_of(kept: ExitPairRecord) -> ExitPair:
+    """What is sent for a record."""
+    side: Side = "sell" if kept.qty > 0 else "buy"
+    return ExitPair(
+        kept.client_order_id, kept.symbol, side, abs(kept.qty), kept.stop, kept.target, kept.day_only, kept.stop_limit
+    )
+
+
+def exits_of(level: ExitLevel) -> tuple[Decimal, Decimal, Decimal, Decimal | None]:
+    """The same as `Kept.exits`, of what is wanted."""
+    return level.qty, level.stop, level.target, level.stop_limit
+
+
+def fits(kept: ExitPairRecord, wanted: ExitLevel | None) -> bool:
+    """Whether what rests at the broker is what is wanted. A pair in doubt is left alone until the broker tells. One
+    that was asked to come down is exchanged for one of which nobody asked that."""
+    if kept.state in ("intended", "unknown"):
+        return True
+    return wanted is not None and kept.exits == exits_of(wanted) and kept.stands
+
+
+def doubtful(kept: ExitPairRecord) -> OpenOrder:
+    """A pair of which the broker has not told, as an order whose fate is unknown."""
+    side: Side = "sell" if kept.qty > 0 else "buy"
+    return OpenOrder(kept.client_order_id, kept.symbol, side, abs(kept.qty), ZERO, "limit", True, None, True)

@@ -1,0 +1,96 @@
+"""The witness beside the journal: a small file with the number and hash of the newest row.
+
+A deleted write-ahead log, or an old copy put in place of the file, leaves a shorter journal that is consistent in
+itself; only somebody outside can notice. The witness is written after each commit and read before each write, so it
+is never ahead of what the disk holds. A missing witness is accepted: that is how one restores a backup on purpose.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from rebalancer.core.errors import JournalBroken
+from rebalancer.ops.disk import fix_of, free_words
+
+_LINE: Final = re.compile(rb"(\d{20}) ([0-9a-f]{64})\n")
+
+
+class HeadCheckpoint:
+    """The number and hash of the newest row, in `<journal>.head`."""
+
+    def __init__(self, journal: Path) -> None:
+        self._journal = journal
+        self.path = journal.with_name(journal.name + ".head")
+
+    def read(self) -> tuple[int, str] | None:
+        """The witnessed row number and hash; None when there is no witness, or a crash left it empty."""
+        with self._open(os.O_RDONLY, fcntl.LOCK_SH) as handle:
+            return None if handle is None or not os.fstat(handle).st_size else self._read(handle)
+
+    def behind(self, written: int, found: int) -> JournalBroken:
+        """The error for a journal that has lost its tail."""
+        return JournalBroken(
+            f"{self._journal}: {written} rows were written, but only {found} are there: its tail is missing, or an "
+            f"old copy took its place\n  hint: bring the newest file back; to go on from an old copy on purpose, "
+            f"delete {self.path.name}"
+        )
+
+    def check(self, checkpoint: tuple[int, str] | None, last_seq: int, hash_at: Callable[[int], object]) -> None:
+        """Raise JournalBroken unless the witnessed row is there. The witness must have been read before the rows."""
+        if checkpoint is None:
+            return
+        seq, row_hash = checkpoint
+        if last_seq < seq:
+            raise self.behind(seq, last_seq)
+        if hash_at(seq) != row_hash:
+            raise JournalBroken(
+                f"{self._journal}: row {seq} is not the one that was written: the history was replaced\n"
+                "  hint: restore the last good backup"
+            )
+
+    def advance(self, seq: int, row_hash: str) -> None:
+        """Witness a committed row. Never goes back: another process may have written a later one already."""
+        new = not self.path.exists()
+        with self._open(os.O_RDWR | os.O_CREAT, fcntl.LOCK_EX) as handle:
+            assert handle is not None
+            now = self._read(handle) if os.fstat(handle).st_size else None
+            if now is None or now[0] < seq:
+                os.pwrite(handle, b"%020d %s\n" % (seq, row_hash.encode()), 0)
+            if new:  # later writes keep the size, so that a power cut leaves an older line at worst
+                os.fsync(handle)
+
+    def _read(self, handle: int) -> tuple[int, str]:
+        match = _LINE.fullmatch(os.pread(handle, 200, 0))
+        if match is None:
+            raise JournalBroken(f"{self.path}: is damaged\n  hint: run `rebalancer doctor`, then delete this file")
+        return int(match[1]), match[2].decode()
+
+    @contextmanager
+    def _open(self, flags: int, lock: int) -> Iterator[int | None]:
+        try:
+            handle = os.open(self.path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            yield None
+            return
+        except OSError as error:
+            hint = fix_of(self.path, error.errno)
+            raise JournalBroken(f"{self.path}: cannot be opened: {error.strerror}\n  hint: {hint}") from None
+        try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise JournalBroken(f"{self.path}: is not a regular file\n  hint: move it away")
+            fcntl.flock(handle, lock)
+            yield handle
+        except OSError as error:
+            hint = fix_of(self.path, error.errno)
+            raise JournalBroken(
+                f"{self.path}: cannot be written: {error.strerror}{free_words(self.path)}\n  hint: {hint}"
+            ) from None
+        finally:
+            os.close(handle)

@@ -1,0 +1,57 @@
+"""Say why a reading of the account, taken as a whole, cannot be the truth that the next orders are built on.
+
+Two things are looked for. A reading that contradicts itself: equity that is far from cash and positions together.
+And an account that was reset: everything we hold is gone, nothing explains it, and all the equity is cash. The first
+passes by itself; the second only a person can tell from a mistake, so it lasts until somebody accepts the new books.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from rebalancer.core.facts import Snapshot
+from rebalancer.core.values import CENT, ZERO
+from rebalancer.planning.reconcile import differences
+
+APART_MOST: Final = Decimal("0.25")  # of equity; far more than prices move between two reads of one moment
+ACCEPT: Final = "rebalancer resume --reason 'the account was reset'"
+
+
+def implausible_reading(snapshot: Snapshot) -> str:
+    """The reason in words, "" when there is none."""
+    return account_reset(snapshot) or contradiction(snapshot)
+
+
+def account_reset(snapshot: Snapshot) -> str:
+    """Why the account looks as if it had been reset."""
+    expected = {s: q for s, q in (snapshot.expected_positions or {}).items() if q != 0}
+    account = snapshot.account
+    is_empty = not snapshot.open_orders and all(p.qty == 0 for p in snapshot.positions)
+    if not expected or not is_empty or abs(account.equity - account.cash) > CENT:
+        return ""
+    if not set(expected) <= set(differences(snapshot._replace(unexplained_before={}))):  # twice is not an explanation
+        return ""
+    names = "1 position is" if len(expected) == 1 else f"all {len(expected)} positions are"
+    return (
+        f"{names} gone without a trade or transfer, and ${account.equity:,.2f} of cash is there: the account looks "
+        f"reset; if it was, accept its new books with: {ACCEPT}"
+    )
+
+
+def contradiction(snapshot: Snapshot) -> str:
+    """How equity, cash and positions contradict each other; only said when every position has a price."""
+    prices = {q.symbol: q.last or q.bid or q.ask for q in snapshot.quotes}
+    worth = snapshot.account.cash
+    for position in snapshot.positions:
+        price = prices.get(position.symbol)
+        if price is None or not price > 0:
+            return ""
+        worth += position.qty * price
+    equity = snapshot.account.equity
+    if abs(worth - equity) <= APART_MOST * max(equity, ZERO):
+        return ""
+    return (
+        f"the broker says equity is ${equity:,.2f}, but its cash and positions are worth ${worth:,.2f}: the reading "
+        "contradicts itself, or the account holds what this program does not trade"
+    )

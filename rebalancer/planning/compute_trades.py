@@ -1,0 +1,190 @@
+"""Compare target weights with what is held and say which shares to trade, if it is worth it.
+
+Target shares are rounded toward zero to the lot, so a target never breaks a cap. From them the held shares and what
+our open orders will still do are taken off. A drift inside the no-trade band, or a trade below the minimum, is left
+alone; a trade above the maximum is cut and the rest left to later cycles. A trade through zero is split in two: close,
+then open, since the broker refuses a flip in one order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from rebalancer.core.facts import Instrument
+from rebalancer.core.outcomes import Outcome
+from rebalancer.core.rules import NoTradeBand, Rules
+from rebalancer.core.values import ZERO, decimal_near, shares_away_from_zero, shares_toward_zero, text_of
+from rebalancer.planning.construct_targets import ProposedTarget
+from rebalancer.planning.lot_sizes import closing_lot, part_lot, trade_lot
+from rebalancer.planning.pricing import order_price
+from rebalancer.planning.reconcile import ReconciledBook
+from rebalancer.planning.validate_signals import Prices
+
+
+class TradeProposal(NamedTuple):
+    """What one name's target asks for. `reduce` and `increase` are signed shares to trade toward and away from zero;
+    `hold` says why nothing is traded. `target` is signed shares, `drift` the weight to close (target - now, with
+    pending orders counted), `band` the half width of the no-trade band, both fractions of capital; `part` the
+    fewest shares that a reduction is spread in, `paid` what an order's value is told at, USD per share."""
+
+    symbol: str
+    price: Decimal
+    paid: Decimal
+    lot: Decimal
+    closing_lot: Decimal | None
+    part: Decimal
+    held: Decimal
+    pending: Decimal
+    target: Decimal
+    reduce: Decimal
+    increase: Decimal
+    drift: float
+    band: float
+    hold: Outcome | None
+    because: str
+
+
+def compute_trades(
+    proposed: Sequence[ProposedTarget],
+    book: ReconciledBook,
+    prices: Prices,
+    instruments: Mapping[str, Instrument],
+    capital: Decimal,
+    rules: Rules,
+) -> tuple[TradeProposal, ...]:
+    """One move per target, in the order of the targets."""
+    return tuple(_proposal(target, book, prices, instruments[target.symbol], capital, rules) for target in proposed)
+
+
+def _proposal(
+    aim: ProposedTarget, book: ReconciledBook, prices: Prices, instrument: Instrument, capital: Decimal, rules: Rules
+) -> TradeProposal:
+    price = prices.usable[aim.symbol]
+    held = book.held.get(aim.symbol, ZERO)
+    pending = book.pending.get(aim.symbol, ZERO)
+    lot = trade_lot(instrument, rules, is_long=aim.weight >= 0)
+    now = held + pending
+    drift = aim.weight - float(now * price / capital)
+    band = _band(aim, rules.position_sizing.no_trade_band)
+    aimed = aim.weight
+    if rules.position_sizing.no_trade_band.to == "edge" and abs(drift) > band and not _capped(aim, drift):
+        aimed -= band if drift > 0 else -band
+    target = shares_toward_zero(decimal_near(aimed) * capital / price, lot)
+    if aim.implied and not aim.factors and aim.weight == aim.raw != 0:
+        target, drift = now, 0.0  # silence: exactly what is there, odd lots included
+    reduce, increase = split(held, pending, target, lot, instrument)
+    if drift * float(held) > 0:
+        reduce = ZERO  # the target is larger and only its rounding is smaller: nothing is sold for that
+    paid = order_price("buy" if reduce + increase > 0 else "sell", instrument, prices, rules)
+    hold, because = _hold(aim, drift, band, reduce, increase, price, paid, target, held, rules)
+    nothing = hold is not Outcome.HELD_WITHIN_BAND and reduce == increase == 0
+    if (hold is None or nothing) and pending * (target - now) < 0:
+        hold, because = Outcome.FROZEN_OPEN_ORDER, "an order of ours on the other side is still working"
+    closes_in = closing_lot(instrument, is_long=held >= 0)
+    part = part_lot(instrument, rules, is_long=held >= 0)
+    return TradeProposal(
+        aim.symbol, price, paid, lot, closes_in, part, held, pending, target, reduce, increase, drift, band, hold,
+        because,
+    )  # fmt: skip
+
+
+def split(
+    held: Decimal, pending: Decimal, target: Decimal, lot: Decimal, instrument: Instrument
+) -> tuple[Decimal, Decimal]:
+    """Signed shares to trade toward zero and away from it. The reduction is rounded away from zero, so that it ends
+    within the target, but never beyond what is held; the increase toward zero. What is held beside whole lots goes
+    last, all of it at once. With orders of ours still working only the rest is asked for, and never a flip."""
+    now = held + pending
+    if now * target < 0 or target == 0:
+        closing, opening = -now, target
+    elif abs(target) < abs(now):
+        closing, opening = target - now, ZERO
+    else:
+        closing, opening = ZERO, target - now
+    if closing == 0:
+        return ZERO, shares_toward_zero(opening, lot)
+    whole = closing_lot(instrument, is_long=held >= 0)
+    if whole is not None:
+        sellable = shares_toward_zero(now, whole) or now
+        closing = min(shares_away_from_zero(abs(closing), whole), abs(sellable)) * (1 if closing > 0 else -1)
+    if held * closing >= 0:
+        closing = ZERO  # nothing of this direction is held yet: what is pending cannot be sold before it is there
+    closing = max(min(closing, abs(held)), -abs(held))
+    if pending != 0 and now * target < 0:
+        opening = ZERO
+    return closing, shares_toward_zero(opening, lot)
+
+
+def _capped(target: ProposedTarget, drift: float) -> bool:
+    """Whether the position is larger than a cap lets its target be: then it goes to the target, not to the edge."""
+    return target.weight * drift < 0 and (bool(target.factors) or abs(target.weight) == target.own_cap)
+
+
+def _band(target: ProposedTarget, band: NoTradeBand) -> float:
+    """Half the width of the no-trade band. A position that is to be closed altogether has none."""
+    return 0.0 if target.weight == 0 else max(band.absolute, band.relative * abs(target.weight))
+
+
+def _hold(
+    aim: ProposedTarget,
+    drift: float,
+    band: float,
+    reduce: Decimal,
+    increase: Decimal,
+    price: Decimal,
+    paid: Decimal,
+    target: Decimal,
+    held: Decimal,
+    rules: Rules,
+) -> tuple[Outcome | None, str]:
+    """Why nothing is worth doing for this name, or None and what is to be done."""
+    if aim.denial is not None and (reduce == 0 or (aim.weight != 0 and abs(drift) <= band)):
+        return aim.denial, aim.note
+    if aim.weight == 0 and held == 0:
+        if aim.stance:
+            return Outcome.HELD_NEUTRAL, aim.note
+        if aim.raw != 0:
+            return Outcome.DENIED_CAP, f"no room left: {factors_text(aim)}"
+    if aim.implied and (target == held or (drift == 0 and aim.weight != 0)):
+        outcome = Outcome.HELD_NEUTRAL if aim.stance == "keep" else Outcome.HELD_AT_TARGET
+        return outcome, aim.note if aim.stance else "no usable signal: held as it is"
+    if abs(drift) <= band and held != 0:
+        return Outcome.HELD_WITHIN_BAND, f"drift {drift * 100:+.2f} pp is within the band of ±{band * 100:.2f} pp"
+    if reduce == 0 and increase == 0:
+        if target == held and held != 0:
+            return Outcome.HELD_AT_TARGET, f"holds the target of {text_of(target)} shares"
+        return Outcome.HELD_BELOW_MINIMUM, f"the target of {abs(aim.weight):.2%} is less than one lot at {price:,.2f}"
+    value = max(abs(reduce), abs(increase)) * paid
+    if aim.denial is not None and aim.denial is not Outcome.DENIED_SHORT:
+        return None, reason_text(aim)  # what has to go is not too small to go
+    if value < rules.position_sizing.min_trade_size:
+        return Outcome.HELD_BELOW_MINIMUM, (
+            f"a trade of ${value:,.2f} is below the minimum of ${rules.position_sizing.min_trade_size:,.2f}"
+        )
+    if abs(drift) <= band:
+        return Outcome.HELD_WITHIN_BAND, f"drift {drift * 100:+.2f} pp is within the band of ±{band * 100:.2f} pp"
+    return None, reason_text(aim)
+
+
+def reason_text(target: ProposedTarget) -> str:
+    """Why the target is what it is, in a few words."""
+    if target.denial is Outcome.DENIED_SHORT:
+        return f"score {target.score:+.2f} supports no long position; {target.note}"
+    if target.denial is not None:
+        return target.note
+    if target.implied and target.weight == 0 and not target.stance:
+        return "no usable signal, and unsignalled positions are to be closed"
+    said = "no usable signal" if target.implied else f"score {target.score:+.2f} x confidence {target.confidence:.2f}"
+    said = target.note if target.stance else said
+    limits = factors_text(target)
+    return f"{said}; {limits}" if limits else said
+
+
+def factors_text(target: ProposedTarget) -> str:
+    """The caps that shrank a target: "sector Technology x 0.82, max_position_size 15.0 %"."""
+    parts = [f"{name.replace(':', ' ', 1)} x {factor:.2f}" for name, factor in target.factors.items()]
+    if target.raw != 0 and abs(target.weight) == target.own_cap:
+        parts.append(f"{target.own_cap_name.split('.')[-1]} {target.own_cap:.1%}")
+    return ", ".join(parts)

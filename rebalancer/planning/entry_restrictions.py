@@ -1,0 +1,136 @@
+"""Name the symbols in which nothing may be opened or enlarged in this cycle, each with its reason.
+
+A barred name may still be reduced. It is barred before the caps are projected, so that it takes no room from others:
+
+1. its opinion is not sure enough (`confidence_scaling: above_75`);
+2. a stop has closed it lately (see `cool_off`);
+3. its stop is farther away than `max_stop_distance`;
+4. there are `max_correlated_positions` of its correlation group already, or `max_positions` altogether. Existing
+   positions come first, then the largest opinions before any cap; a position that is being closed counts until it is
+   gone. Names whose correlation is not known count as one group.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
+from decimal import Decimal
+from typing import NamedTuple
+
+from rebalancer.core.outcomes import Outcome
+from rebalancer.core.rules import RiskManagement, Rules
+from rebalancer.core.values import decimal_near
+from rebalancer.planning.size_positions import SURE, SizedPosition
+from rebalancer.planning.validate_signals import Prices, ValidSignals
+
+
+class EntryRestriction(NamedTuple):
+    """Why nothing may be opened in a symbol."""
+
+    outcome: Outcome
+    because: str
+
+
+FULL = (Outcome.DENIED_CORRELATED_POSITIONS, Outcome.DENIED_POSITIONS)  # for want of a place
+
+
+def entry_restrictions(
+    sized: Sequence[SizedPosition],
+    valid_signals: ValidSignals,
+    prices: Prices,
+    occupied: Set[str],
+    passed_over: Set[str],
+    clusters: Mapping[str, str],
+    cooling: Mapping[str, EntryRestriction],
+    rules: Rules,
+) -> Mapping[str, EntryRestriction]:
+    """All barred symbols among the weighed ones.
+
+    occupied: symbols that are held, or may come to be by an open order. passed_over: new names that would end too
+    small to trade; they take no place. clusters: the correlation group of every symbol. cooling: see `cool_off`.
+    """
+    wanted = [w for w in sized if w.raw != 0]
+    risk = rules.risk_management
+    found = (
+        {}
+        if risk.max_stop_distance is None
+        else _far_stops(wanted, valid_signals, prices, risk, risk.max_stop_distance)
+    )
+    found |= {w.symbol: cooling[w.symbol] for w in wanted if w.symbol in cooling}
+    if rules.position_sizing.confidence_scaling == "above_75":
+        found |= {w.symbol: _unsure(w) for w in wanted if w.confidence < SURE}
+    new = [w for w in wanted if w.symbol not in occupied and w.symbol not in found]
+    return found | _crowded(new, occupied, passed_over, clusters, risk)
+
+
+def _unsure(row: SizedPosition) -> EntryRestriction:
+    said = f"confidence {row.confidence:.2f} is below {SURE:.2f} (position_sizing.confidence_scaling above_75)"
+    return EntryRestriction(Outcome.HELD_NEUTRAL, said)
+
+
+def _crowded(
+    new: Sequence[SizedPosition],
+    occupied: Set[str],
+    passed_over: Set[str],
+    clusters: Mapping[str, str],
+    risk: RiskManagement,
+) -> dict[str, EntryRestriction]:
+    """The new names for which there is no place, the largest opinions served first."""
+    alike, every = risk.max_correlated_positions, risk.max_positions
+    if alike is None and every is None:
+        return {}
+    found = {
+        symbol: EntryRestriction(
+            Outcome.HELD_BELOW_MINIMUM, "under the caps too small to trade: its place goes to another"
+        )
+        for symbol in sorted(passed_over)
+    }
+    held = Counter(clusters[symbol] for symbol in occupied)
+    opened: Counter[str] = Counter()
+    for row in sorted(new, key=lambda w: (-abs(w.raw), w.symbol)):
+        name = clusters[row.symbol]
+        if row.symbol in passed_over:
+            continue
+        if alike is not None and held[name] + opened[name] >= alike:
+            said = f"{held[name]} of at most {alike} positions of {name.replace(':', ' group ', 1)} are held"
+            found[row.symbol] = EntryRestriction(Outcome.DENIED_CORRELATED_POSITIONS, said + _larger(opened[name]))
+        elif every is not None and len(occupied) + opened.total() >= every:
+            said = f"{len(occupied)} of at most {every} positions are held"
+            found[row.symbol] = EntryRestriction(Outcome.DENIED_POSITIONS, said + _larger(opened.total()))
+        else:
+            opened[name] += 1
+    return found
+
+
+def _larger(count: int) -> str:
+    return f" and {count} are opened with larger opinions" if count else ""
+
+
+def _far_stops(
+    wanted: Sequence[SizedPosition], valid_signals: ValidSignals, prices: Prices, risk: RiskManagement, most: float
+) -> dict[str, EntryRestriction]:
+    found: dict[str, EntryRestriction] = {}
+    for row in wanted:
+        distance = stop_distance(row.symbol, valid_signals, prices, risk, is_long=row.raw >= 0)
+        if not distance <= decimal_near(most):
+            said = f"the stop is {distance:.2%} away; the limit is {most:.2%}"
+            found[row.symbol] = EntryRestriction(Outcome.DENIED_STOP_DISTANCE, said)
+    return found
+
+
+def stop_distance(
+    symbol: str, valid_signals: ValidSignals, prices: Prices, risk: RiskManagement, *, is_long: bool
+) -> Decimal:
+    """How far away the stop of a position would be, as a fraction of the price: as a signal says, else
+    `default_stop_distance`."""
+    named = named_stop_distance(symbol, valid_signals, prices, is_long=is_long)
+    return decimal_near(risk.default_stop_distance) if named is None else named
+
+
+def named_stop_distance(symbol: str, valid_signals: ValidSignals, prices: Prices, *, is_long: bool) -> Decimal | None:
+    """The same, by the newest signal that names a stop where this position would lose; None without one."""
+    price = prices.usable[symbol]
+    for signal in valid_signals.signals.get(symbol, ()):
+        if signal.stop_price is not None and (price - signal.stop_price) * (1 if is_long else -1) > 0:
+            return abs(price - signal.stop_price) / price
+    return None

@@ -1,0 +1,204 @@
+"""Cut increases to the room under every cap, to the orders left for the day and to the buying power that exists.
+
+Called twice with the same rules: while planning, on what the reductions should leave, and again after they have ended,
+on what they really left. Every increase counts at its full size in the worst case that all of them fill; a reduction
+that did not fill still counts as held. So no subset of fills, in any order, breaks a cap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from rebalancer.core.facts import Day
+from rebalancer.core.outcomes import Outcome
+from rebalancer.core.rules import Rules, Selection
+from rebalancer.core.values import ZERO, decimal_near, shares_toward_zero, text_of
+from rebalancer.planning.headroom import Headroom
+from rebalancer.planning.phase import Denial, Trade
+from rebalancer.planning.pricing import BASIS_POINTS
+
+# What the broker sets aside for a market order that opens a position (Alpaca, "Placing Orders" and the market order
+# collars): a buy at the ask plus 4 % below 50 USD and 2.5 % from there on, a short at 1.04 x ask, crypto at ask + 2 %.
+COLLAR_SPLIT_PRICE: Final = Decimal(50)
+COLLAR_LOW: Final = Decimal("1.04")
+COLLAR_HIGH: Final = Decimal("1.025")
+COLLAR_SHORT: Final = Decimal("1.04")
+COLLAR_CRYPTO: Final = Decimal("1.02")
+
+
+class BuyingPower:
+    """Buying power and, for what cannot be bought on margin, cash; both in USD, spent by increases."""
+
+    def __init__(self, buying_power: Decimal, cash: Decimal, coins: Set[str], rules: Rules) -> None:
+        """coins: the symbols of crypto."""
+        keep = 1 - decimal_near(rules.risk_management.buying_power_buffer)
+        liquidation = rules.selection.withdraw
+        self.coins = coins
+        self._power, self._cash = max(buying_power * keep - liquidation, ZERO), max(cash * keep - liquidation, ZERO)
+
+    def left(self, symbol: str) -> Decimal:
+        """What may be spent on this symbol, USD. Crypto is paid from cash."""
+        return min(self._power, self._cash) if symbol in self.coins else self._power
+
+    def spend(self, money: Decimal) -> None:
+        """Take USD out of both."""
+        self._power -= money
+        self._cash -= money
+
+
+class Turnover:
+    """How much may still be traded in this cycle, USD: the value of all reductions counts, and holds none back."""
+
+    def __init__(self, reductions: Sequence[Trade], capital: Decimal, wish: Selection) -> None:
+        self._most = wish.max_turnover
+        self._left = decimal_near(wish.max_turnover or 0.0) * capital
+        self._left -= sum((_value(trade) for trade in reductions), ZERO)
+
+    def refusal(self, trade: Trade) -> Denial | None:
+        """Why there is none left for this trade."""
+        if self._most is None or _value(trade) <= self._left:
+            return None
+        said = f"a trade of ${_value(trade):,.2f} is beyond selection.max_turnover {self._most:.2%}"
+        return Denial(Outcome.DENIED_TURNOVER, said)
+
+    def spend(self, trade: Trade) -> None:
+        """Take its value off."""
+        self._left -= _value(trade)
+
+
+class Budget:
+    """How many orders may still be sent: per execution, per day and per symbol and day, all counted by attempts. A
+    part of the day's orders is kept for reductions.
+
+    A reduction is counted and never held back by these counts. What holds it back is the gate's guard against a runaway
+    alone: beyond so many orders a minute the gate closes until a person opens it, so one cycle never asks for more.
+    """
+
+    def __init__(self, day: Day, rules: Rules) -> None:
+        risk = rules.risk_management
+        self._rules = rules
+        self._sent = 0
+        self._day = risk.max_orders_per_day - day.orders_sent
+        self._reserved = int(risk.max_orders_per_day * risk.reserved_order_fraction)
+        self._by_symbol = dict(day.orders_sent_by_symbol)
+
+    def take(self, trade: Trade) -> Denial | None:
+        """Spend one order, or say which limit forbids it."""
+        denial = self._runaway() if trade.phase == "reduce" else self._used_up(trade.symbol)
+        if denial is None:
+            self._sent += 1
+            self._day -= 1
+            self._by_symbol[trade.symbol] = self._by_symbol.get(trade.symbol, 0) + 1
+        return denial
+
+    def _runaway(self) -> Denial | None:
+        most = most_reductions(self._rules)
+        if self._sent < most:
+            return None
+        return Denial(Outcome.DENIED_ORDERS_PER_EXECUTION, f"{most} orders at once are the most; next cycle")
+
+    def _used_up(self, symbol: str) -> Denial | None:
+        risk = self._rules.risk_management
+        sent = self._by_symbol.get(symbol, 0)
+        if sent >= risk.max_orders_per_symbol_per_day:
+            return Denial(Outcome.DENIED_ORDERS_PER_SYMBOL, f"{sent} orders for this symbol today")
+        left = self._day - self._reserved
+        if left <= 0:
+            kept = "" if self._day <= 0 else f"; the last {self._reserved} are for reductions"
+            return Denial(Outcome.DENIED_ORDERS_PER_DAY, f"{risk.max_orders_per_day} orders a day are used up{kept}")
+        limit = self._rules.execution.max_orders_per_execution
+        if self._sent >= limit:
+            return Denial(Outcome.DENIED_ORDERS_PER_EXECUTION, f"{limit} orders per execution; next cycle")
+        return None
+
+
+def most_reductions(rules: Rules) -> int:
+    """How many orders of one cycle may be reductions."""
+    return max(rules.gate.max_orders_per_minute, rules.execution.max_orders_per_execution)
+
+
+class FittedIncreases(NamedTuple):
+    """The increases that may be sent, in order, each perhaps smaller; and why others may not."""
+
+    trades: tuple[Trade, ...]
+    denied: Mapping[str, Denial]
+
+
+def fit_to_buying_power(
+    trades: Sequence[Trade],
+    asks: Mapping[str, Decimal],
+    headroom: Headroom,
+    buying_power: BuyingPower,
+    budget: Budget | None,
+    turnover: Turnover | None,
+    rules: Rules,
+) -> FittedIncreases:
+    """Fit increases, highest priority first, into room, purse, turnover and orders. A trade uses them all up on its way
+    or, if any of them denies it, none. Shares are rounded toward zero. Without a budget orders are not counted, and
+    without a turnover none is (both were when the plan was made)."""
+    kept: list[Trade] = []
+    denied: dict[str, Denial] = {}
+    for trade in trades:
+        is_long = trade.qty > 0
+        if headroom.shares(trade.symbol) * trade.qty < 0:
+            denied[trade.symbol] = Denial(Outcome.DENIED_NOT_AVAILABLE, "the opposite position is not closed yet")
+            continue
+        asked = abs(trade.qty)
+        value = asked * trade.cost
+        money, cap = headroom.left(trade.symbol, is_long=is_long)
+        reserve = reserve_per_share(
+            asks[trade.symbol], rules, is_coin=trade.symbol in buying_power.coins, is_long=is_long
+        )
+        fits = asked if value <= money else shares_toward_zero(money / trade.cost, trade.lot)
+        affordable = asked
+        if asked * reserve > buying_power.left(trade.symbol):
+            affordable = shares_toward_zero(buying_power.left(trade.symbol) / reserve, trade.lot)
+        qty = min(asked, fits, affordable)
+        if qty < asked and qty * trade.paid < rules.position_sizing.min_trade_size:
+            if fits <= affordable:
+                denied[trade.symbol] = Denial(Outcome.DENIED_CAP, f"no room left under {cap.replace(':', ' ', 1)}", cap)
+            else:
+                denied[trade.symbol] = Denial(
+                    Outcome.DENIED_BUYING_POWER, f"${buying_power.left(trade.symbol):,.2f} of buying power left"
+                )
+            continue
+        if qty < asked:
+            trade = _cut(trade, qty, cap if fits <= affordable else "")
+        refusal = turnover.refusal(trade) if turnover is not None else None
+        refusal = refusal or (budget.take(trade) if budget is not None else None)
+        if refusal is not None:
+            denied[trade.symbol] = refusal
+            continue
+        kept.append(trade)
+        headroom.trade(trade.symbol, trade.qty, trade.cost)
+        buying_power.spend(qty * reserve)
+        if turnover is not None:
+            turnover.spend(trade)
+    return FittedIncreases(tuple(kept), denied)
+
+
+def _cut(trade: Trade, qty: Decimal, cap: str) -> Trade:
+    """The same trade with this unsigned quantity; cap: what made it smaller, "" for buying power."""
+    limit = cap.replace(":", " ", 1) or "buying power"
+    said = f"{trade.because}; cut from {text_of(abs(trade.qty))} to {text_of(qty)} shares by {limit}"
+    return trade._replace(qty=qty.copy_sign(trade.qty), because=said, cap=cap)
+
+
+def _value(trade: Trade) -> Decimal:
+    return abs(trade.qty) * trade.cost
+
+
+def reserve_per_share(ask: Decimal, rules: Rules, *, is_coin: bool, is_long: bool) -> Decimal:
+    """USD of buying power that the broker sets aside per share of an opening order. For a limit order that is its limit
+    price: never counted for less than a market order."""
+    if is_coin:
+        collar = COLLAR_CRYPTO
+    elif not is_long:
+        collar = COLLAR_SHORT
+    else:
+        collar = COLLAR_LOW if ask < COLLAR_SPLIT_PRICE else COLLAR_HIGH
+    if rules.execution.order_type == "limit":
+        collar = max(collar, 1 + decimal_near(rules.execution.limit_offset_bps) / BASIS_POINTS)
+    return ask * collar

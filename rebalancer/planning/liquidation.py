@@ -1,0 +1,72 @@
+"""Say whether this cycle has to leave every position, and why.
+
+Either because the account is to be flat some minutes before the close, or because a loss limit was broken and
+`on_breach` is `flatten`. Being flat *by* a time takes as many cycles as the largest trade and the most reductions of
+one demand; the first of them is early enough for the last one to begin in time. Nothing is opened in the cycle before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import ROUND_CEILING, Decimal
+
+from rebalancer.core.facts import Instrument, Snapshot
+from rebalancer.core.outcomes import Outcome
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO, shares_toward_zero
+from rebalancer.planning.fit_to_buying_power import most_reductions
+from rebalancer.planning.lot_sizes import closing_lot, most_closed, part_lot
+from rebalancer.planning.trading_halt import HaltDecision
+
+
+def decide_liquidation(
+    halt: HaltDecision, snapshot: Snapshot, held: Mapping[str, Decimal], prices: Mapping[str, Decimal], rules: Rules
+) -> HaltDecision:
+    """The judgement, with `leave` set when all positions go. Nothing is opened then either.
+
+    held: signed shares. prices: USD, for whatever is held and has one.
+    """
+    if halt.stop:
+        return halt
+    if halt.outcome is not None and rules.risk_management.on_breach == "flatten":
+        said = halt.because.removesuffix(": reductions only")
+        return halt._replace(because=f"{said}: all positions are closed", leave=True)
+    minutes = rules.risk_management.flat_by_minutes_before_close
+    if minutes is None:
+        return halt
+    flat = snapshot.session.close - timedelta(minutes=minutes)
+    interval = timedelta(minutes=rules.execution.interval_minutes)
+    cycles = _cycles_needed(held, prices, {i.symbol: i for i in snapshot.instruments}, rules)
+    if snapshot.as_of + interval * (cycles + 1) <= flat:
+        return halt
+    said = f"flat by {minutes} minutes before the close"
+    if snapshot.as_of + interval * cycles <= flat:  # there is still time, but whatever is opened now needs more of it
+        return halt if halt.denied is not None else HaltDecision(None, said, False, Outcome.DENIED_FLAT_BY)
+    said += ": all positions are closed"
+    if halt.outcome is not None:
+        return halt._replace(because=f"{halt.because}; {said}", leave=True)
+    return HaltDecision(None, said, stop=False, denied=Outcome.DENIED_FLAT_BY, leave=True)
+
+
+def _cycles_needed(
+    held: Mapping[str, Decimal], prices: Mapping[str, Decimal], instruments: Mapping[str, Instrument], rules: Rules
+) -> int:
+    """How many cycles it takes to sell everything: one order a symbol and cycle, one lot or the largest trade each."""
+    pieces = [
+        _orders_needed(qty, prices.get(symbol, ZERO), instruments.get(symbol), rules) for symbol, qty in held.items()
+    ]
+    together = -(-sum(pieces) // max(most_reductions(rules), 1))
+    return max([1, together, *pieces])
+
+
+def _orders_needed(held: Decimal, price: Decimal, instrument: Instrument | None, rules: Rules) -> int:
+    """What has no price, or is unknown to the broker, counts as one order: it cannot be sold either way. What is held
+    beside whole lots goes last, by itself."""
+    if price <= 0 or instrument is None:
+        return 1
+    shares, is_long = abs(held), held > 0
+    whole = closing_lot(instrument, is_long=is_long)
+    lots = shares if whole is None else shares_toward_zero(shares, whole)
+    most = most_closed(price, part_lot(instrument, rules, is_long=is_long), rules)
+    return int((lots / most).to_integral_value(ROUND_CEILING)) + (lots != shares)

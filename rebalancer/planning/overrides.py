@@ -1,0 +1,51 @@
+"""Leave alone what a person has left out: `selection` names symbols, a side, a turnover, and most shares.
+
+A selection never stands in the way of leaving every position (flat by the close, or after a loss). Its turnover is
+counted where money and orders are (see `fund`), and never stands in the way of a reduction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from rebalancer.core.outcomes import Outcome
+from rebalancer.core.rules import Selection
+from rebalancer.core.values import ZERO
+from rebalancer.planning.compute_trades import TradeProposal
+
+
+def apply_overrides(proposals: Sequence[TradeProposal], wish: Selection) -> tuple[TradeProposal, ...]:
+    """The same moves, without what is not wanted. A flip whose closing half is not wanted is not opened either."""
+    return tuple(_selected(proposal, wish) for proposal in proposals)
+
+
+def _selected(proposal: TradeProposal, wish: Selection) -> TradeProposal:
+    if wish.only and proposal.symbol not in wish.only:
+        return _left_out(proposal, "not among those of selection.only")
+    if proposal.symbol in wish.exclude:
+        return _left_out(proposal, "left out by selection.exclude")
+    unwanted = {"both": ZERO, "buy": Decimal(-1), "sell": Decimal(1)}[wish.side]
+    reduce = ZERO if proposal.reduce * unwanted > 0 else proposal.reduce
+    increase = ZERO if proposal.increase * unwanted > 0 or reduce != proposal.reduce else proposal.increase
+    if reduce == increase == 0 != unwanted:
+        return _left_out(proposal, f"selection.side allows only to {wish.side}")
+    if wish.at_most:
+        most = wish.at_most.get(proposal.symbol, {})
+        closing, opening = most.get("reduce", ZERO), most.get("increase", ZERO)
+        reduce, increase = _within(reduce, closing), _within(increase, opening)
+        if reduce == increase == 0:
+            return _left_out(proposal, "not among those of selection.at_most")
+    return proposal._replace(reduce=reduce, increase=increase)
+
+
+def _within(shares: Decimal, most: Decimal) -> Decimal:
+    """Signed shares, cut to an unsigned most."""
+    return max(-most, min(most, shares))
+
+
+def _left_out(proposal: TradeProposal, because: str) -> TradeProposal:
+    """Nothing of it, and nothing either when a cap calls for what the band held back."""
+    if proposal.hold is not None:
+        return proposal._replace(reduce=ZERO, increase=ZERO)
+    return proposal._replace(reduce=ZERO, increase=ZERO, hold=Outcome.HELD_LEFT_OUT, because=because)

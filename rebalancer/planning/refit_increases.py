@@ -1,0 +1,91 @@
+"""After the reductions have ended, say which of the planned increases may be sent, and how large.
+
+The account is read again; what the reductions really left is known. The same caps, the same funding and the same loss
+limits as in the plan are applied to it, so that an increase never rests on a sale that did not happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from rebalancer.core.decisions import Order, Plan
+from rebalancer.core.facts import Account, Snapshot, coins
+from rebalancer.core.outcomes import Outcome
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import cents_toward_zero
+from rebalancer.planning.fit_to_buying_power import BuyingPower, fit_to_buying_power, reserve_per_share
+from rebalancer.planning.groups import group
+from rebalancer.planning.headroom import Headroom
+from rebalancer.planning.lot_sizes import trade_lot
+from rebalancer.planning.overnight_ramp import overnight_gross_limit
+from rebalancer.planning.phase import Denial, Trade
+from rebalancer.planning.pricing import above_value
+from rebalancer.planning.reconcile import reconcile
+from rebalancer.planning.trading_halt import check_trading_halt
+from rebalancer.planning.validate_signals import usable_prices
+
+
+class RefittedIncreases(NamedTuple):
+    """The increases to send, in order, with their final quantities; and by client order id why others are not sent."""
+
+    orders: tuple[Order, ...]
+    denied: Mapping[str, Denial]
+
+
+def refit_increases(
+    plan: Plan, snapshot: Snapshot, rules: Rules, account: Account, filled: Mapping[str, Decimal]
+) -> RefittedIncreases:
+    """Fit the planned increases into what exists now.
+
+    account: read after phase one. filled: signed shares per symbol that phase one really traded. Quantities are only
+    ever made smaller, rounded toward zero to the lot.
+    """
+    increases = [order for order in plan.orders if order.phase == "increase"]
+    halt = check_trading_halt(snapshot._replace(account=account), rules)
+    if halt.stop or halt.denied is not None:
+        denial = Denial(halt.denied or Outcome.DENIED_RESTRICTED, halt.because)
+        return RefittedIncreases((), {o.client_order_id: denial for o in increases})
+    book = reconcile(snapshot, rules)
+    prices = usable_prices(snapshot, rules.quotes)
+    instruments = {i.symbol: i for i in snapshot.instruments}
+    symbols = sorted({*book.worst_case, *(t.symbol for t in plan.targets)})
+    own = {t.symbol: t.own_cap for t in plan.targets}
+    groups = group(symbols, instruments, overnight_gross_limit(snapshot.as_of, snapshot.session, rules), rules)
+    above = above_value(snapshot.open_orders, book.worst_case, prices.value)
+    headroom = Headroom(book.worst_case, prices.value, own, groups, plan.capital, above)
+    headroom = headroom.copy_with(filled.items())
+    trades = [
+        Trade(
+            o.symbol,
+            "increase",
+            o.qty if o.side == "buy" else -o.qty,
+            o.price,
+            o.limit_price or o.price,
+            trade_lot(instruments[o.symbol], rules, is_long=o.side == "buy"),
+            o.drift,
+            o.because,
+        )
+        for o in increases
+    ]
+    buying_power = BuyingPower(account.buying_power, account.cash, coins(snapshot.instruments), rules)
+    funded = fit_to_buying_power(trades, prices.ask, headroom, buying_power, None, None, rules)
+    by_symbol = {o.symbol: o for o in increases}
+    return RefittedIncreases(
+        tuple(
+            _resized(by_symbol[t.symbol], t, prices.ask[t.symbol], rules, is_coin=t.symbol in buying_power.coins)
+            for t in funded.trades
+        ),
+        {by_symbol[symbol].client_order_id: denial for symbol, denial in funded.denied.items()},
+    )
+
+
+def _resized(order: Order, trade: Trade, ask: Decimal, rules: Rules, *, is_coin: bool) -> Order:
+    qty = abs(trade.qty)
+    return order._replace(
+        qty=qty,
+        notional=cents_toward_zero(qty * trade.paid),
+        reserve=reserve_per_share(ask, rules, is_coin=is_coin, is_long=trade.qty > 0) * qty,
+        because=trade.because,
+    )

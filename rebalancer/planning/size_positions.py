@@ -1,0 +1,226 @@
+"""Turn opinions into raw target weights, before any cap.
+
+One strength per symbol: the weighted mean over its sources of score x confidence. Below the threshold it opens nothing;
+what becomes of a position then is its `stance`:
+
+    flat      a score of 0, or no confidence at all: the target is zero, whatever the rules say
+    neutral   too weak to support a position: `neutral_signals` says whether it is closed or kept
+    keep      between `exit_threshold` and `signal_threshold`, or every source says hold: kept as it is
+
+Then one of five sizing methods, all in signed fractions of capital:
+
+    fixed_fraction      base_position_size x |score| x certainty x volatility scale, at most max_position_size
+    proportional        |score| x certainty / sum of all, of max_total_exposure
+    inverse_volatility  (1 / volatility) / sum of all, of max_total_exposure
+    equal               1 / number of names, of max_total_exposure
+    fixed               base_position_size, whatever score, confidence and volatility are
+
+The certainty is the confidence itself, or, `above_75`, what takes the base size to the largest between 0.75 and 1. The
+volatility scale is volatility_target / volatility within its bounds; a name whose volatility is unknown is taken to be
+as volatile as `assumed_volatility`. At last a dear coin gets `crypto_floor`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from math import sqrt
+from typing import Final, Literal, NamedTuple, assert_never
+
+import numpy as np
+
+from rebalancer.core.facts import Account, Instrument, Signal
+from rebalancer.core.outcomes import Outcome
+from rebalancer.core.rules import PositionSizing, Rules
+from rebalancer.planning.cap_weights import Floats
+
+SURE: Final = 0.75  # confidence from which on `above_75` opens a position
+DEAR_COIN: Final = Decimal(10_000)  # USD; a coin dearer than this gets `crypto_floor`
+TRADING_DAYS_A_YEAR: Final = 252
+
+Stance = Literal["", "flat", "neutral", "keep"]
+
+
+class SizedPosition(NamedTuple):
+    """One symbol's way from opinions to a raw weight. `note` says in words what `stance` or `denial` is about; it is
+    empty where the opinion counts in full."""
+
+    symbol: str
+    raw: float
+    score: float
+    confidence: float
+    volatility: float
+    volatility_known: bool
+    volatility_scale: float
+    note: str
+    denial: Outcome | None = None
+    stance: Stance = ""
+
+
+def size_positions(
+    signals: Mapping[str, tuple[Signal, ...]],
+    instruments: Mapping[str, Instrument],
+    account: Account,
+    prices: Mapping[str, Decimal],
+    capital: Decimal,
+    rules: Rules,
+) -> tuple[SizedPosition, ...]:
+    """Weigh every admitted symbol, in sorted order. Raw weights are signed fractions of capital, USD; `prices` are
+    mid prices, USD."""
+    sizing, risk = rules.position_sizing, rules.risk_management
+    rows: list[tuple[str, float, float, float, bool, str]] = []
+    stances: dict[str, Stance] = {}
+    for symbol, group in sorted(signals.items()):
+        opinion, trust = _consensus(group, rules.signals.source_weights)
+        known = volatility_of(instruments[symbol], prices.get(symbol), rules)
+        stances[symbol], note = _stance(group, opinion, trust, rules)
+        if not note and opinion < 0 and (reason := why_not_short(instruments[symbol], account, rules)):
+            note = reason
+        rows.append((symbol, opinion, trust, known or risk.assumed_volatility, known is not None, note))
+    score = np.array([row[1] for row in rows])
+    confidence = np.array([row[2] for row in rows])
+    volatility = np.array([row[3] for row in rows])
+    active = np.array([row[5] == "" for row in rows], dtype=bool)
+    scale = np.clip(sizing.volatility_target / volatility, sizing.volatility_scale_min, sizing.volatility_scale_max)
+    if sizing.method == "fixed":
+        scale = np.ones_like(score)
+    size = np.where(active, _sizes(score, confidence, volatility, scale, active, rules), 0.0)
+    if sizing.crypto_floor is not None and capital > 0:
+        floor = sizing.crypto_floor * max(float(account.buying_power / capital), 0.0)
+        dear = np.array([_is_dear_coin(instruments[row[0]], prices) for row in rows], dtype=bool)
+        size = np.where(dear & (size > 0), np.maximum(size, floor), size)
+    raw = np.where(size > 0, np.copysign(size, score), 0.0)
+    return tuple(
+        SizedPosition(
+            symbol,
+            float(raw[i]),
+            s,
+            c,
+            v,
+            known,
+            float(scale[i]),
+            note,
+            _denial(note, stances[symbol]),
+            stances[symbol],
+        )
+        for i, (symbol, s, c, v, known, note) in enumerate(rows)
+    )
+
+
+def volatility_of(instrument: Instrument, price: Decimal | None, rules: Rules) -> float | None:
+    """The annualised volatility of a name by the measure in force; None when it is not known.
+
+    `atr` takes the average true range of a day as the daily move, as a fraction of the price. It is wider than the
+    deviation of daily returns: 1.6 times for a random walk.
+    """
+    if rules.position_sizing.volatility_measure == "returns":
+        known = instrument.volatility
+        return known if known is not None and known > 0 else None
+    if instrument.atr is None or price is None or not instrument.atr > 0:
+        return None
+    return float(instrument.atr / price) * sqrt(TRADING_DAYS_A_YEAR)
+
+
+def why_not_short(instrument: Instrument, account: Account, rules: Rules) -> str:
+    """Why this symbol may not be sold short, or "" when it may."""
+    if not rules.position_sizing.allow_short:
+        return "short selling is off (position_sizing.allow_short)"
+    if instrument.asset_class == "crypto":
+        return "crypto cannot be sold short"
+    if not account.shorting_enabled or account.multiplier <= 1:
+        return "the account may not sell short"
+    if not instrument.shortable:
+        return "the broker has no shares to lend"
+    return ""
+
+
+def _denial(note: str, stance: Stance) -> Outcome | None:
+    return Outcome.DENIED_SHORT if note and not stance else None
+
+
+def _stance(group: tuple[Signal, ...], opinion: float, trust: float, rules: Rules) -> tuple[Stance, str]:
+    """What an opinion that opens nothing means for a position, and why in words; both empty when it may open one."""
+    heard = [signal for signal in group if rules.signals.source_weights.get(signal.source, 1.0) > 0]
+    if not heard:
+        return "neutral", "none of its sources has a weight: no position is supported"
+    if all(signal.hold for signal in heard):
+        return "keep", "hold: nothing is opened and nothing closed"
+    if opinion == 0:
+        return "flat", "a score of 0 asks for no position"
+    strength, opens = abs(opinion * trust), rules.execution.signal_threshold
+    if strength == 0 and opens == 0:
+        return "flat", "a confidence of 0 supports no position"
+    if strength >= opens:
+        return "", ""
+    keeps = opens if rules.execution.exit_threshold is None else rules.execution.exit_threshold
+    if strength < keeps:
+        return "neutral", f"|score x confidence| {_told_below(strength, keeps)}: no position is supported"
+    said = f"|score x confidence| {_told_below(strength, opens)}, and not below the exit threshold {keeps:g}"
+    return "keep", f"{said}: nothing is opened and nothing closed"
+
+
+def _told_below(number: float, limit: float) -> str:
+    """ "0.09 is below 0.10", with as many decimals as it takes to see it."""
+    for places in range(2, 17):
+        small, large = f"{number:.{places}f}", f"{limit:.{places}f}"
+        if small != large:
+            return f"{small} is below {large}"
+    return f"{number!r} is below {limit!r}"
+
+
+def _consensus(group: tuple[Signal, ...], weights: Mapping[str, float]) -> tuple[float, float]:
+    """Score and confidence over all sources: means weighted by source, the score also by confidence, so that their
+    product is the weighted mean of score x confidence. Sources that all weigh nothing have no opinion, nor has one that
+    says hold. Where nobody has any confidence the score is the mean by weight alone."""
+    group = tuple(signal for signal in group if not signal.hold)
+    if len(group) == 1 and weights.get(group[0].source, 1.0) > 0:
+        return group[0].score, group[0].confidence
+    total = trust = opinion = unsure = 0.0
+    for signal in group:
+        weight = weights.get(signal.source, 1.0)
+        total += weight
+        trust += weight * signal.confidence
+        opinion += weight * signal.confidence * signal.score
+        unsure += weight * signal.score
+    if trust <= 0:
+        return unsure / total if total > 0 else 0.0, 0.0
+    return max(-1.0, min(1.0, opinion / trust)), trust / total
+
+
+def _sizes(
+    score: Floats, confidence: Floats, volatility: Floats, scale: Floats, active: np.ndarray, rules: Rules
+) -> Floats:
+    sizing = rules.position_sizing
+    match sizing.method:
+        case "fixed_fraction":
+            wanted = sizing.base_position_size * np.abs(score) * _certainty(confidence, sizing) * scale
+            return np.minimum(wanted, sizing.max_position_size)
+        case "proportional":
+            strength = np.abs(score) * _certainty(confidence, sizing)
+            return _shares(np.where(active, strength, 0.0)) * sizing.max_total_exposure
+        case "inverse_volatility":
+            return _shares(np.where(active, 1 / volatility, 0.0)) * sizing.max_total_exposure
+        case "equal":
+            return _shares(np.where(active, 1.0, 0.0)) * sizing.max_total_exposure
+        case "fixed":
+            return np.full_like(score, sizing.base_position_size)
+        case method:
+            assert_never(method)
+
+
+def _certainty(confidence: Floats, sizing: PositionSizing) -> Floats:
+    """What the base size is multiplied by for confidence. What is too unsure to open counts as just sure enough: it may
+    keep as much."""
+    if sizing.confidence_scaling == "proportional":
+        return confidence
+    surer = np.clip((confidence - SURE) / (1 - SURE), 0.0, 1.0)
+    return 1 + surer * (sizing.max_position_size / sizing.base_position_size - 1)
+
+
+def _is_dear_coin(instrument: Instrument, prices: Mapping[str, Decimal]) -> bool:
+    return instrument.asset_class == "crypto" and prices.get(instrument.symbol, DEAR_COIN) > DEAR_COIN
+
+
+def _shares(parts: Floats) -> Floats:
+    total = float(np.cumsum(parts)[-1]) if parts.size else 0.0  # a sequential sum is the same on every machine
+    return parts / total if total > 0 else parts

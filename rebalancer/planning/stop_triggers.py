@@ -1,0 +1,73 @@
+"""Say which positions have reached their stop or their target at the present quotes.
+
+A long is left at the bid and a short at the ask: the price that an exit would really get. A quote that may not be
+traded on (stale, crossed, one-sided, too wide) trips nothing; it is told as blindness instead, since a position that
+nobody can see is not protected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, NamedTuple
+
+from rebalancer.core.facts import Quote
+from rebalancer.core.rules import Quotes
+from rebalancer.core.values import text_of
+from rebalancer.planning.exit_levels import ExitLevel
+from rebalancer.planning.validate_signals import quote_problem
+
+
+class StopTrigger(NamedTuple):
+    """A guard that has been reached. `price` is the bid of a long, the ask of a short."""
+
+    guard: ExitLevel
+    kind: Literal["stop", "target"]
+    price: Decimal
+    because: str
+
+
+class StopTriggers(NamedTuple):
+    """What one look at the prices says: the guards reached, and per symbol why it could not be seen."""
+
+    trips: tuple[StopTrigger, ...]
+    blind: Mapping[str, str]
+
+
+def stop_triggers(levels: Sequence[ExitLevel], quotes: Sequence[Quote], as_of: datetime, rules: Quotes) -> StopTriggers:
+    """Compare every guard with the newest quote of its symbol."""
+    newest: dict[str, Quote] = {}
+    for quote in sorted(quotes, key=lambda q: (q.at, q.symbol)):
+        newest[quote.symbol] = quote
+    triggers: list[StopTrigger] = []
+    blind: dict[str, str] = {}
+    for level in levels:
+        found = newest.get(level.symbol)
+        problem = "no quote" if found is None else _problem(found, as_of, rules)
+        if found is None or problem is not None:
+            blind[level.symbol] = problem or "no quote"
+            continue
+        reached = _reached(level, found)
+        if reached is not None:
+            triggers.append(reached)
+    return StopTriggers(tuple(triggers), blind)
+
+
+def _problem(quote: Quote, as_of: datetime, rules: Quotes) -> str | None:
+    return quote_problem(quote, as_of, rules.max_age_seconds, Decimal(str(rules.max_spread)))
+
+
+def _reached(level: ExitLevel, quote: Quote) -> StopTrigger | None:
+    is_long = level.qty > 0
+    price = quote.bid if is_long else quote.ask
+    assert price is not None, "a quote without this side is no price"
+    side = 1 if is_long else -1
+    name = "bid" if is_long else "ask"
+    if (price - level.stop) * side <= 0:
+        return StopTrigger(level, "stop", price, f"{name} {text_of(price)} reached the stop {text_of(level.stop)}")
+    if (price - level.target) * side >= 0:
+        return StopTrigger(
+            level, "target", price, f"{name} {text_of(price)} reached the target {text_of(level.target)}"
+        )
+    return None

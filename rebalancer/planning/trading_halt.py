@@ -1,0 +1,106 @@
+"""Ask whether this cycle may trade at all, before a single name is looked at.
+
+The checks, in order: kill switch, paused, session, account, a reading that cannot be true, loss limits. A loss limit
+does not stop the cycle: it lets only reductions through, for the rest of the trading day, even if the equity recovers.
+A limit whose data is missing denies.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from rebalancer.core.facts import Account, Snapshot
+from rebalancer.core.outcomes import CycleOutcome, Outcome
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import decimal_near, text_of
+from rebalancer.planning.trading_hours import crypto_trades, stocks_trade
+
+
+class HaltDecision(NamedTuple):
+    """`outcome` is None when nothing forbids trading. `stop`: send nothing at all; otherwise only reductions, and
+    increases end as `denied`. `leave`: every position is closed (see `leave`)."""
+
+    outcome: CycleOutcome | None
+    because: str
+    stop: bool
+    denied: Outcome | None = None
+    leave: bool = False
+
+
+class Breach(NamedTuple):
+    """A loss limit that is broken. `share` is what was lost, None when it cannot be known; both are fractions."""
+
+    limit: str
+    share: Decimal | None
+    most: Decimal
+    outcome: CycleOutcome
+    denied: Outcome
+    because: str
+
+
+EQUITY_MAX: Final = Decimal(10) ** 12  # an account this large is a misreading
+MAY_TRADE: Final = HaltDecision(None, "", stop=False)
+LOSS_LIMITS: Final = (
+    ("daily_loss", CycleOutcome.HALTED_DAILY_LOSS, Outcome.DENIED_DAILY_LOSS),
+    ("drawdown", CycleOutcome.HALTED_DRAWDOWN, Outcome.DENIED_DRAWDOWN),
+)
+
+
+def check_trading_halt(snapshot: Snapshot, rules: Rules) -> HaltDecision:
+    """Judge the cycle as a whole."""
+    account, session = snapshot.account, snapshot.session
+    if snapshot.kill_switch:
+        return HaltDecision(CycleOutcome.HALTED_KILL_SWITCH, "the kill switch is set", stop=True)
+    if not rules.execution.enabled:
+        return HaltDecision(CycleOutcome.SKIPPED_PAUSED, "execution.enabled is false", stop=True)
+    if not stocks_trade(snapshot, rules) and not crypto_trades(snapshot, rules):
+        if not session.is_open or not session.open <= snapshot.as_of < session.close:
+            return HaltDecision(CycleOutcome.SKIPPED_MARKET_CLOSED, "the market is closed", stop=True)
+        return HaltDecision(CycleOutcome.SKIPPED_TOO_LATE, "the market is about to close", stop=True)
+    if account.restrictions:
+        return HaltDecision(CycleOutcome.HALTED_ACCOUNT, f"account: {', '.join(account.restrictions)}", stop=True)
+    if not 0 < account.equity < EQUITY_MAX:
+        return HaltDecision(CycleOutcome.HALTED_ACCOUNT, f"equity is {text_of(account.equity)}", stop=True)
+    if account.equity <= rules.selection.withdraw:
+        said = f"selection.withdraw takes all of the equity of {text_of(account.equity)}"
+        return HaltDecision(CycleOutcome.HALTED_ACCOUNT, said, stop=True)
+    if snapshot.doubt:
+        return HaltDecision(CycleOutcome.HALTED_UNRECONCILED, snapshot.doubt, stop=True)
+    broken = breaches(account, rules)
+    if broken:
+        first = broken[0]
+        return HaltDecision(first.outcome, f"{first.because}: reductions only", stop=False, denied=first.denied)
+    for limit, outcome, denied in LOSS_LIMITS:
+        if limit in snapshot.latched:
+            said = f"{snapshot.latched[limit]}; latched for the rest of the day: reductions only"
+            return HaltDecision(outcome, said, stop=False, denied=denied)
+    return MAY_TRADE
+
+
+def day_loss(equity: Decimal, last_equity: Decimal) -> Decimal | None:
+    """The fraction of the last close's equity lost since (negative: gained); None when that equity is unknown."""
+    return (last_equity - equity) / last_equity if last_equity > 0 else None
+
+
+def drawdown(equity: Decimal, peak: Decimal) -> Decimal | None:
+    """The fraction below the high-water mark; None when the mark is unknown."""
+    return max(1 - equity / peak, Decimal(0)) if peak > 0 else None
+
+
+def breaches(account: Account, rules: Rules) -> tuple[Breach, ...]:
+    """Every loss limit that this account has broken, the daily loss first."""
+    loss = day_loss(account.equity, account.last_equity)
+    down = drawdown(account.equity, account.peak_equity)
+    risk = rules.risk_management
+    measured = (
+        (loss, risk.max_daily_loss, "yesterday's equity is unknown", "lost today"),
+        (down, risk.max_drawdown, "the high-water mark is unknown", "below the peak"),
+    )
+    found: list[Breach] = []
+    for (limit, outcome, denied), (share, most, unknown, words) in zip(LOSS_LIMITS, measured, strict=True):
+        largest = decimal_near(most)
+        if share is None or not share < largest:
+            said = unknown if share is None else f"{share:.2%} {words}; the limit is {largest:.2%}"
+            found.append(Breach(limit, share, largest, outcome, denied, said))
+    return tuple(found)

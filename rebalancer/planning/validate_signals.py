@@ -1,0 +1,178 @@
+"""Let in the signals that can be acted upon; the others leave with their reason.
+
+A signal is admitted when it is well formed, about a known and tradable symbol, the newest of its source and symbol,
+fresh, confident enough, its symbol has a usable price, and no protective exit has answered it since. The checks run in
+the order of `Outcome`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from rebalancer.core.decisions import Verdict
+from rebalancer.core.facts import Instrument, Quote, Signal, Snapshot
+from rebalancer.core.outcomes import Outcome
+from rebalancer.core.rules import Quotes, Rules
+from rebalancer.core.values import ZERO, text_of
+from rebalancer.planning.reconcile import by_id
+
+CLOCK_SKEW = timedelta(seconds=5)  # a time may lie this far in the future before it is refused
+
+
+class Prices(NamedTuple):
+    """`usable`: mid price per symbol whose quote may be traded on, USD, with its `bid` and `ask`; `unusable`: why the
+    others may not; `value`: the best price to value a holding at, usable for trading or not."""
+
+    usable: Mapping[str, Decimal]
+    bid: Mapping[str, Decimal]
+    ask: Mapping[str, Decimal]
+    value: Mapping[str, Decimal]
+    unusable: Mapping[str, str]
+
+
+class ValidSignals(NamedTuple):
+    """Signals by symbol, at least one each, newest first; and for every signal of the snapshot, in its order, the
+    verdict that turned it away, or None."""
+
+    signals: Mapping[str, tuple[Signal, ...]]
+    rejected: tuple[Verdict | None, ...]
+
+
+def validate_signals(snapshot: Snapshot, prices: Prices, rules: Rules) -> ValidSignals:
+    """Sort the signals into admitted and rejected. Every signal is in exactly one of both."""
+    instruments = {i.symbol: i for i in snapshot.instruments}
+    problems = [
+        _problem(signal, snapshot, instruments.get(signal.symbol), prices.usable.get(signal.symbol))
+        for signal in snapshot.signals
+    ]
+    newest: dict[tuple[str, str], int] = {}
+    for place, (signal, problem) in enumerate(zip(snapshot.signals, problems, strict=True)):
+        best = newest.get((signal.source, signal.symbol))
+        if problem is None and (best is None or _age_key(signal) > _age_key(snapshot.signals[best])):
+            newest[signal.source, signal.symbol] = place
+    age_max = timedelta(minutes=rules.signals.max_age_minutes)
+    valid_signals: dict[str, list[Signal]] = {}
+    rejected: list[Verdict | None] = []
+    for place, (signal, refusal) in enumerate(zip(snapshot.signals, problems, strict=True)):
+        instrument = instruments.get(signal.symbol)
+        if refusal is None:
+            best = newest[signal.source, signal.symbol]
+            if best != place:
+                newer = snapshot.signals[best].id
+                refusal = Outcome.REJECTED_SUPERSEDED, f"{signal.source} has a newer signal, {newer}"
+            elif snapshot.as_of - signal.issued_at > age_max:
+                age = (snapshot.as_of - signal.issued_at).total_seconds() / 60
+                refusal = (
+                    Outcome.REJECTED_STALE,
+                    f"issued {age:,.0f} minutes ago; signals.max_age_minutes is {rules.signals.max_age_minutes:g}",
+                )
+            elif signal.confidence < rules.signals.min_confidence:
+                refusal = (
+                    Outcome.REJECTED_LOW_CONFIDENCE,
+                    f"confidence {signal.confidence:.2f} is below {rules.signals.min_confidence:.2f}",
+                )
+            elif instrument is not None and not instrument.tradable:
+                refusal = Outcome.REJECTED_NOT_TRADABLE, "the broker does not trade it at the moment"
+            elif signal.symbol not in prices.usable:
+                refusal = Outcome.REJECTED_NO_PRICE, prices.unusable.get(signal.symbol, "no quote")
+            elif (left := snapshot.stopped_out.get(signal.symbol)) is not None and signal.issued_at <= left:
+                said = "closed by kill" if signal.symbol in snapshot.closed_by_kill else "a stop or target closed it"
+                refusal = (
+                    Outcome.DENIED_STOPPED_OUT,
+                    f"{said} at {left:%H:%M:%S} UTC; only a newer signal opens it again",
+                )
+        if refusal is None:
+            valid_signals.setdefault(signal.symbol, []).append(signal)
+        rejected.append(None if refusal is None else Verdict(signal.id, signal.symbol, *refusal))
+    ordered = {
+        symbol: tuple(sorted(group, key=lambda s: (s.issued_at, s.source, s.id), reverse=True))
+        for symbol, group in sorted(valid_signals.items())
+    }
+    return ValidSignals(ordered, tuple(rejected))
+
+
+def usable_prices(snapshot: Snapshot, rules: Quotes) -> Prices:
+    """The mid price of every quote that is fresh, finite, positive, uncrossed and not too wide."""
+    usable: dict[str, Decimal] = {}
+    bid: dict[str, Decimal] = {}
+    ask: dict[str, Decimal] = {}
+    unusable: dict[str, str] = {}
+    value = {o.symbol: o.limit_price for o in by_id(snapshot.open_orders) if o.limit_price is not None}
+    value |= {p.symbol: p.avg_entry_price for p in snapshot.positions}
+    spread_max = Decimal(str(rules.max_spread))
+    for quote in snapshot.quotes:
+        problem = quote_problem(quote, snapshot.as_of, rules.max_age_seconds, spread_max)
+        if problem is None and quote.bid is not None and quote.ask is not None:
+            value[quote.symbol] = usable[quote.symbol] = (quote.bid + quote.ask) / 2
+            bid[quote.symbol], ask[quote.symbol] = quote.bid, quote.ask
+        else:
+            unusable[quote.symbol] = problem or "no quote"
+            worth = _worth(quote, spread_max)
+            if worth is not None:
+                value[quote.symbol] = worth
+    return Prices(usable, bid, ask, value, unusable)
+
+
+def _worth(quote: Quote, spread_max: Decimal) -> Decimal | None:
+    """What a share counts for under the caps although its quote is no price: the last trade, or the mid when that is
+    more and the sides are close together (an old quote, or a crossed one). None when nothing is known."""
+    known = [price for price in (quote.last, quote.ask, quote.bid) if price is not None and price > 0]
+    if quote.bid is None or quote.ask is None or not (quote.bid > 0 and quote.ask > 0):
+        return known[0] if known else None
+    is_narrow = 2 * abs(quote.ask - quote.bid) <= spread_max * (quote.ask + quote.bid)
+    return max(known[0], (quote.bid + quote.ask) / 2) if is_narrow else known[0]
+
+
+def quote_problem(quote: Quote, as_of: datetime, age_max_seconds: float, spread_max: Decimal) -> str | None:
+    """Why this quote is no price to trade on; None when it is one."""
+    if quote.bid is None or quote.ask is None:
+        return "the quote has one side only"
+    if not (quote.bid > 0 and quote.ask > 0):
+        return "the quote is not positive"
+    if quote.bid > quote.ask:
+        return f"the quote is crossed: bid {text_of(quote.bid)} above ask {text_of(quote.ask)}"
+    age = (as_of - quote.at).total_seconds()
+    if not age <= age_max_seconds:
+        return f"the quote is {age:,.0f} s old; quotes.max_age_seconds is {age_max_seconds:g}"
+    if age < -CLOCK_SKEW.total_seconds():
+        return f"the quote is from the future ({-age:,.0f} s)"
+    if not 2 * (quote.ask - quote.bid) <= spread_max * (quote.ask + quote.bid):
+        share = float((quote.ask - quote.bid) * 2 / (quote.ask + quote.bid))
+        return f"the spread of {share:.1%} is wider than quotes.max_spread {float(spread_max):.1%}"
+    return None
+
+
+def _age_key(signal: Signal) -> tuple[datetime, str, float, float, Decimal]:
+    """What makes one signal of a source newer than another; the last fields only decide between equal ids."""
+    return signal.issued_at, signal.id, signal.score, signal.confidence, signal.stop_price or ZERO
+
+
+def _problem(
+    signal: Signal, snapshot: Snapshot, instrument: Instrument | None, price: Decimal | None
+) -> tuple[Outcome, str] | None:
+    """Why a signal cannot be read at all, whatever else is known."""
+    if not (math.isfinite(signal.score) and -1 <= signal.score <= 1):
+        return Outcome.REJECTED_INVALID, f"score {signal.score} is not in [-1, 1]"
+    if not (math.isfinite(signal.confidence) and 0 <= signal.confidence <= 1):
+        return Outcome.REJECTED_INVALID, f"confidence {signal.confidence} is not in [0, 1]"
+    if signal.issued_at - snapshot.as_of > CLOCK_SKEW:
+        return Outcome.REJECTED_INVALID, f"issued in the future, at {signal.issued_at.isoformat()}"
+    if signal.stop_price is not None:
+        if not signal.stop_price > 0:
+            return Outcome.REJECTED_INVALID, "the stop price is not positive"
+        if (
+            price is not None
+            and signal.score != 0
+            and (price - signal.stop_price) * (1 if signal.score > 0 else -1) <= 0
+        ):
+            return (
+                Outcome.REJECTED_INVALID,
+                f"the stop {text_of(signal.stop_price)} is on the wrong side of the price {text_of(price)}",
+            )
+    if instrument is None:
+        return Outcome.REJECTED_UNKNOWN_SYMBOL, "the broker does not know this symbol"
+    return None

@@ -1,0 +1,103 @@
+"""Give every signal its one verdict: first when the plan is made, again when the orders have ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from rebalancer.core.decisions import Order, Plan, Verdict
+from rebalancer.core.facts import Signal
+from rebalancer.core.outcomes import OrderState, Outcome
+from rebalancer.core.values import ZERO, text_of
+from rebalancer.planning.validate_signals import ValidSignals
+
+
+class SymbolOutcome(NamedTuple):
+    """How one symbol ended."""
+
+    outcome: Outcome
+    because: str
+
+
+class OrderEnd(NamedTuple):
+    """How one planned order ended. `message` is the broker's word or ours; `denied` is set when funding after phase
+    one left nothing to send."""
+
+    client_order_id: str
+    state: OrderState
+    filled_qty: Decimal
+    filled_avg_price: Decimal | None
+    message: str = ""
+    denied: Outcome | None = None
+
+
+def final_verdicts(plan: Plan, ends: Mapping[str, OrderEnd]) -> tuple[tuple[Verdict, ...], tuple[Verdict, ...]]:
+    """Replace every PLANNED by what became of it. Returns verdicts and unsignalled verdicts, as many as planned.
+
+    ends: by client order id; an order without an end was not sent, because the cycle ended first.
+    """
+
+    orders: dict[str, list[Order]] = {}
+    for order in plan.orders:
+        orders.setdefault(order.symbol, []).append(order)
+
+    def final(verdict: Verdict) -> Verdict:
+        if verdict.outcome is not Outcome.PLANNED:
+            return verdict
+        ending = _ended(orders[verdict.symbol], ends)
+        return Verdict(verdict.signal_id, verdict.symbol, ending.outcome, f"{verdict.because}; {ending.because}")
+
+    verdicts = tuple(final(v) for v in plan.verdicts)
+    unsignalled = tuple(final(v) for v in plan.unsignalled)
+    assert len(verdicts) == len(plan.verdicts)
+    assert all(v.outcome is not Outcome.PLANNED for v in (*verdicts, *unsignalled))
+    return verdicts, unsignalled
+
+
+def first_verdicts(
+    signals: Sequence[Signal],
+    valid_signals: ValidSignals,
+    endings: Mapping[str, SymbolOutcome],
+    held: Mapping[str, Decimal],
+) -> tuple[tuple[Verdict, ...], tuple[Verdict, ...]]:
+    """One verdict per signal, in the order of the signals, and one per held symbol that no signal was admitted for."""
+    verdicts = [
+        Verdict(signal.id, signal.symbol, *endings[signal.symbol]) if refusal is None else refusal
+        for signal, refusal in zip(signals, valid_signals.rejected, strict=True)
+    ]
+    silent = tuple(
+        Verdict("", symbol, *endings[symbol]) for symbol in sorted(held) if symbol not in valid_signals.signals
+    )
+    return tuple(verdicts), silent
+
+
+def _ended(orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> SymbolOutcome:
+    """The one outcome of all orders of a symbol. The broker's silence outweighs everything else."""
+    found = [ends[o.client_order_id] for o in orders if o.client_order_id in ends]
+    states = {end.state for end in found}
+    asked = sum((o.qty for o in orders), ZERO)
+    filled = sum((end.filled_qty for end in found), ZERO)
+    said = "; ".join(dict.fromkeys(end.message for end in found if end.message))
+    share = f"{text_of(filled)} of {text_of(asked)} shares filled"
+    if OrderState.UNKNOWN in states or OrderState.OPEN in states or OrderState.INTENDED in states:
+        return SymbolOutcome(Outcome.UNKNOWN_AT_BROKER, f"{share}; the broker has not told the end{_colon(said)}")
+    if filled >= asked:
+        prices = [f"{end.filled_avg_price:,.2f}" for end in found if end.filled_avg_price is not None]
+        return SymbolOutcome(Outcome.FILLED, f"{share} at {', '.join(prices)}" if prices else share)
+    if filled > 0:
+        return SymbolOutcome(Outcome.PARTLY_FILLED, share + _colon(said))
+    if OrderState.WITHHELD in states:
+        return SymbolOutcome(Outcome.WITHHELD, "dry run: nothing was sent")
+    if OrderState.REFUSED in states:
+        return SymbolOutcome(Outcome.REFUSED_BY_BROKER, said or "refused")
+    denials = [end.denied for end in found if end.denied is not None]
+    if denials:
+        return SymbolOutcome(denials[0], said)
+    if found and states != {OrderState.NOT_SENT}:
+        return SymbolOutcome(Outcome.UNFILLED, share + _colon(said))
+    return SymbolOutcome(Outcome.NOT_SENT, said or "the cycle ended first")
+
+
+def _colon(text: str) -> str:
+    return f": {text}" if text else ""

@@ -1,0 +1,81 @@
+"""Protection around the orders of a cycle: resting exits are taken down before their symbol trades and put up after.
+
+What a signal said about leaving its position is noted with the orders that it led to, so that the stops and targets
+that are put up are those of the newest opinion. How long a position was without its exits is measured, and told when
+that was too long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from rebalancer.core.decisions import Order
+from rebalancer.core.facts import Position, Snapshot
+from rebalancer.core.outcomes import OrderState
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO, time_text
+from rebalancer.execution.exit_orders.signal_exits import record_signal_exits, signal_exits
+from rebalancer.execution.exit_orders.unprotected_gaps import CODE, GAP, is_too_long
+from rebalancer.planning.exit_levels import ExitLevel, exit_levels
+from rebalancer.planning.verdicts import OrderEnd
+from rebalancer.rebalance.observe import World
+
+
+def withdraw_exits(world: World, orders: Sequence[Order]) -> Mapping[str, OrderEnd]:
+    """Free the symbols of these orders from their resting exits. Returns an end for every order that may not be sent,
+    because its symbol could not be freed, by client order id. Under the kill switch, and while this process is being
+    stopped, none of them will be, so that what rests is left alone."""
+    if world.is_stopping() or world.kill.reason(world.account_id) is not None:
+        return {}
+    blocked = world.protection.release({o.symbol for o in orders}) if orders else {}
+    return {
+        o.client_order_id: OrderEnd(o.client_order_id, OrderState.NOT_SENT, ZERO, None, blocked[o.symbol])
+        for o in orders
+        if o.symbol in blocked
+    }
+
+
+def place_exits(
+    world: World, rules: Rules, snapshot: Snapshot, orders: Sequence[Order], positions: Sequence[Position]
+) -> None:
+    """Note what the signals behind these orders said, and protect the positions as they are now."""
+    record_signal_exits(world.journal, snapshot, orders)
+    if rules.protection.mode == "broker" or any(one.lives for one in world.protection.kept().values()):
+        world.protection.place(exit_levels_of(world, rules, positions))
+        if rules.protection.mode == "broker":
+            _record_unprotected(world, rules, snapshot, {p.symbol for p in positions if p.qty != ZERO})
+
+
+def report_unprotected(world: World, rules: Rules, snapshot: Snapshot) -> None:
+    """Note the positions whose exits this cycle has taken down and could not put up again, for want of an account."""
+    if rules.protection.mode == "broker":
+        _record_unprotected(world, rules, snapshot, {p.symbol for p in snapshot.positions})
+
+
+def _record_unprotected(world: World, rules: Rules, snapshot: Snapshot, held: Collection[str]) -> None:
+    """Write down, and tell, which positions have lost their exits in this cycle and have none that stand now. A
+    position that is new in it is told of only when that has lasted too long; until then its first pair is tried."""
+    now, kept = world.broker.now(), world.protection.kept()
+    old = {p.symbol for p in snapshot.positions if p.qty != ZERO}
+    rows: list[tuple[str, str, dict[str, object]]] = []
+    for symbol in sorted(held):
+        one = kept.get(symbol)
+        if one is None or one.bare_since is None or one.bare_since < snapshot.as_of:
+            continue
+        time = now - one.bare_since
+        seconds = time.total_seconds()
+        if symbol in old or is_too_long(time, rules):
+            rows.append((GAP, symbol, {"from": time_text(one.bare_since), "seconds": seconds, "is_up": False}))
+            said = f"{symbol}: without stop and target for {seconds:,.0f} s, because of a trade"
+            said += f", and still: {one.because or one.state}"
+            rows.append(("alert", symbol, {"level": "action", "code": CODE, "text": said}))
+    if rows:
+        world.journal.record_events(world.account_id, snapshot.cycle_id, now, rows)
+
+
+def exit_levels_of(world: World, rules: Rules, positions: Sequence[Position]) -> tuple[ExitLevel, ...]:
+    """The stops and targets of these positions, as the signals behind them or the rules say."""
+    symbols = sorted({p.symbol for p in positions})
+    sheet = world.reference.sheet(symbols, world.broker.now())
+    instruments = {i.symbol: i for i in sheet.instruments}
+    return exit_levels(positions, instruments, signal_exits(world.journal, world.account_id), rules.protection)

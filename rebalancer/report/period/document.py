@@ -1,0 +1,35 @@
+"""An edition as a document: `rebalancer.edition/1`, the JSON twin of its page."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from rebalancer.core.codec import plain
+from rebalancer.report.document import finite, inside_script, json_text
+from rebalancer.report.period.records import EDITION_SCHEMA, PeriodReport
+from rebalancer.report.period.words import attention_of, sentence_of
+
+EMBEDDED_MAX: Final = 48_000  # bytes inside the page; the file beside it has everything
+
+
+def edition_json(edition: PeriodReport) -> str:
+    """The whole edition as one line of JSON. The edition must be redacted."""
+    return json_text(_document(edition)) + "\n"
+
+
+def embedded_edition(edition: PeriodReport, bytes_max: int) -> str:
+    """The document for a script element: whole when it fits, else without the last cycle, else the sentence alone."""
+    whole = _document(edition)
+    without_cycle = whole | {"abridged": "the last cycle", "latest": None}
+    short = {key: whole[key] for key in ("schema", "sentence", "period", "first", "last", "mode", "equity", "bridge")}
+    for document in (whole, without_cycle):
+        text = inside_script(json_text(document))
+        if len(text.encode()) <= min(bytes_max, EMBEDDED_MAX):
+            return text
+    return inside_script(json_text(short | {"abridged": "all but the summary"}))
+
+
+def _document(edition: PeriodReport) -> dict[str, Any]:
+    document: dict[str, Any] = finite(plain(edition))
+    document.pop("schema")
+    return {"schema": EDITION_SCHEMA, "sentence": sentence_of(edition, attention_of(edition)), **document}

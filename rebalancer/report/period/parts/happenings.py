@@ -1,0 +1,113 @@
+"""Slots, trades, what was not traded, alerts, and when the next cycle is due."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from rebalancer.core.outcomes import CycleOutcome, Outcome
+from rebalancer.market_data.trading_calendar import NEW_YORK, day_in_new_york, hours_of, published_hours, trading_day
+from rebalancer.report.paths import report_name
+from rebalancer.report.period.parts.source import Source
+from rebalancer.report.period.records import AlertRow, Idle, SlotRow, TradeLine
+from rebalancer.report.words import ORDER_OUTCOMES
+
+DAYS_AHEAD: Final = 12  # the longest time without a session is shorter
+WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+RANK: Final = {"FROZEN": 0, "DENIED": 1, "NOT": 2, "REJECTED": 3, "HELD": 4}
+
+
+def slots(source: Source) -> tuple[SlotRow, ...]:
+    """The slots of every day on which at least one was claimed; one that nobody claimed was missed. Of a day only."""
+    if source.span.period != "day":
+        return ()
+    by_id = {c.cycle_id: c for c in source.own}
+    records = {r.snapshot.cycle_id: r for r in source.records}
+    rules, found = source.rules, list[SlotRow]()
+    around = rules.session.crypto_around_the_clock
+    for hours in published_hours(source.span.first, source.span.last):
+        day = trading_day(hours.day, hours, rules.execution.interval_minutes, around_the_clock=around)
+        claimed = source.journal.slots(source.account_id, [slot.id for slot in day.slots])
+        if not claimed:
+            continue
+        for slot in day.slots:
+            cycle, record = by_id.get(slot.id), records.get(slot.id)
+            _, outcome, because = claimed.get(slot.id, ("", CycleOutcome.MISSED, "no session was running"))
+            if outcome is None:
+                outcome, because = CycleOutcome.ABANDONED, "it has not ended yet"
+            filled = 0 if record is None else sum(line.state == "FILLED" for line in record.orders)
+            page = "" if record is None else f"{report_name(record)}.html"
+            sent = 0 if cycle is None else cycle.orders
+            ended = None if cycle is None else cycle.ended_at
+            took = None if cycle is None or ended is None else (ended - cycle.started_at).total_seconds()
+            found.append(SlotRow(slot.id, slot.at, outcome, because, sent, filled, page, took))
+    return tuple(found)
+
+
+def trades(source: Source) -> tuple[TradeLine, ...]:
+    """Every order of the period with the plan's reason, in the order in which they went out."""
+    found = []
+    for record in source.records:
+        reasons = {(o.phase, o.symbol): o.because for o in record.plan.orders}
+        for line in sorted(record.orders, key=lambda one: one.phase == "increase"):
+            at = line.sent_at or record.started_at
+            found.append(TradeLine(at, record.snapshot.cycle_id, line, reasons.get((line.phase, line.symbol), "")))
+    return tuple(found)
+
+
+def idle(source: Source) -> tuple[Idle, ...]:
+    """What was not traded on the last day, by symbol and outcome: the newest words and how often."""
+    last = day_in_new_york(source.own[-1].started_at) if source.own else None
+    found: dict[tuple[str, Outcome], Idle] = {}
+    for cycle in source.own:
+        if day_in_new_york(cycle.started_at) != last:
+            continue
+        seen: set[tuple[str, Outcome]] = set()
+        for verdict in source.journal.verdicts(cycle.cycle_id, cycle.account_id):
+            key = (verdict.symbol, verdict.outcome)
+            if verdict.outcome in ORDER_OUTCOMES or key in seen:
+                continue
+            seen.add(key)
+            before = found.get(key)
+            found[key] = Idle(*key, verdict.because, 1 if before is None else before.cycles + 1)
+    return tuple(sorted(found.values(), key=lambda i: (RANK.get(i.outcome.split("_")[0], 2), i.symbol, i.outcome)))
+
+
+def alarms(source: Source) -> tuple[AlertRow, ...]:
+    """The alerts of the period, oldest first."""
+    found = []
+    for event in source.journal.recall(source.account_id, "alert", since=source.span.begins):
+        if event.at < source.span.ends:
+            level: Literal["info", "warning", "action"] = "warning"
+            match event.body.get("level"):
+                case "info" | "action" as told:
+                    level = told
+            text, code = (str(event.body.get(key, "")) for key in ("text", "code"))
+            found.append(AlertRow(event.at, level, text, code, event.key or ""))
+    return tuple(found)
+
+
+def next_run(source: Source) -> datetime | None:
+    """The first slot after the making of this page; None for a period that was over by then."""
+    if source.made_at >= source.span.ends:
+        return None
+    rules, today = source.rules, day_in_new_york(source.made_at)
+    around = rules.session.crypto_around_the_clock
+    published = published_hours(today, today + timedelta(days=DAYS_AHEAD))
+    for ahead in range(DAYS_AHEAD):
+        one = today + timedelta(days=ahead)
+        day = trading_day(one, hours_of(one, published), rules.execution.interval_minutes, around_the_clock=around)
+        later = [slot.at for slot in day.slots if slot.at > source.made_at]
+        if later:
+            return later[0]
+    return None
+
+
+def on_this_machine(moment: datetime | None) -> str:
+    """A moment on the clock of this machine, such as "Mon 15:30 CET"; empty where that clock shows New York's time."""
+    if moment is None:
+        return ""
+    here = moment.astimezone()
+    if here.utcoffset() == moment.astimezone(NEW_YORK).utcoffset():
+        return ""
+    return f"{WEEKDAYS[here.weekday()]} {here:%H:%M} {here.tzname()}"

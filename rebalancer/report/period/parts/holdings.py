@@ -1,0 +1,71 @@
+"""The positions at the end of the period, each with its stop and target and where the two are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from rebalancer.core.facts import Position
+from rebalancer.core.values import ZERO
+from rebalancer.execution.exit_orders.signal_exits import signal_exits
+from rebalancer.journal.exit_order_records import KIND, ExitPairRecord, exit_pair_of
+from rebalancer.planning.exit_levels import ExitLevel, exit_levels
+from rebalancer.report.allocation import known_prices
+from rebalancer.report.numbers import hour_text, shares
+from rebalancer.report.period.parts.execution import shares_now
+from rebalancer.report.period.parts.source import Source
+from rebalancer.report.period.records import Guarded
+from rebalancer.report.records import RunRecord
+
+
+def guarded(source: Source) -> tuple[Guarded, ...]:
+    """One row per position, the largest first. The mode of protection is that of the rules at hand."""
+    latest = source.latest
+    if latest is None:
+        return ()
+    mode, prices = source.rules.protection.mode, known_prices(latest)
+    held = _positions(source, latest)
+    instruments = {i.symbol: i for i in latest.snapshot.instruments}
+    named = signal_exits(source.journal, source.account_id)
+    guards = {g.symbol: g for g in exit_levels(held, instruments, named, source.rules.protection)}
+    kept = _kept(source)
+    found = []
+    for one in held:
+        guard = guards.get(one.symbol) if mode != "off" else None
+        record = kept.get(one.symbol)
+        resting = record if record is not None and record.lives else None
+        stop = resting.stop if resting is not None else None if guard is None else guard.stop
+        target = resting.target if resting is not None else None if guard is None else guard.target
+        where = _where(one, guard, record)
+        found.append(Guarded(one.symbol, one.qty, one.avg_entry_price, prices.get(one.symbol), stop, target, where))
+    return tuple(sorted(found, key=lambda g: (-abs(g.qty * (g.last or ZERO)), g.symbol)))
+
+
+def _positions(source: Source, latest: RunRecord) -> tuple[Position, ...]:
+    """By the closed books, else as the last cycle left them; what it bought anew is there at its fill price."""
+    if source.closing is not None:
+        rows = source.closing.positions.items()
+        return tuple(Position(s, one.qty, one.qty, one.avg_entry_price) for s, one in rows if one.qty != ZERO)
+    costs = {line.symbol: line.filled_avg_price or ZERO for line in latest.orders}
+    costs |= {p.symbol: p.avg_entry_price for p in latest.snapshot.positions}
+    held = shares_now(source, latest)
+    return tuple(Position(s, qty, qty, costs.get(s, ZERO)) for s, qty in held.items() if qty != ZERO)
+
+
+def _kept(source: Source) -> Mapping[str, ExitPairRecord]:
+    """The newest record of every symbol that the period knows."""
+    events = source.journal.recall(source.account_id, KIND)
+    return {e.key: exit_pair_of(e) for e in events if e.key is not None and e.at < source.span.ends}
+
+
+def _where(one: Position, guard: ExitLevel | None, record: ExitPairRecord | None) -> str:
+    """Where stop and target are kept, and how that stands."""
+    watched = "watched by the session" if guard is not None else "not protected"
+    if record is None or not record.lives:
+        failed = record is not None and record.failures and guard is not None
+        return f"{watched}; {record.because}" if failed and record is not None else watched
+    if record.state != "open":
+        return f"sent {hour_text(record.intended_at)} ET, the broker has not answered"
+    rest: Decimal = abs(one.qty) - abs(record.qty)
+    said = f"open at the broker since {hour_text(record.at)} ET"
+    return said if rest <= ZERO else f"{said}; {shares(rest)} {watched}"

@@ -1,0 +1,135 @@
+"""What the account was and is worth, the bridge between the two, and what each symbol gave or took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from rebalancer.core.values import CENT, ZERO, decimal_of
+from rebalancer.performance.bridge import Valuation
+from rebalancer.performance.bridge import contributions as moves_of
+from rebalancer.report.allocation import known_prices
+from rebalancer.report.archive import past_record
+from rebalancer.report.period.parts.by_prices import bridge_by_prices, contributions_by_prices, days_of
+from rebalancer.report.period.parts.source import Source
+from rebalancer.report.period.results import BridgeLine, BridgeSection, ClosedBooks, Contribution
+from rebalancer.report.records import RunRecord
+
+
+class Money(NamedTuple):
+    """USD; None is "not known"."""
+
+    equity: Decimal | None = None
+    before: Decimal | None = None
+    cash: Decimal | None = None
+
+
+def money(source: Source) -> Money:
+    """Closed books first; for a day that is still open, what its last cycle read."""
+    if source.books:
+        last = source.books[-1]
+        return Money(last.closing_equity, source.books[0].opening_equity, last.closing_cash)
+    if not source.own or source.latest is None:
+        return Money()
+    told = source.journal.events(source.own[-1].cycle_id, kind="account", account_id=source.account_id)
+    first = source.latest.snapshot.account
+    if not told:
+        return Money(first.equity, first.last_equity, first.cash)
+    body = told[-1].body
+    return Money(decimal_of(body["equity"]), decimal_of(body["last_equity"]), decimal_of(body["cash"]))
+
+
+def bridge(source: Source) -> BridgeSection | None:
+    """From the first opening to the last closing. None without closed books: an open day proves nothing.
+
+    Where the books have prices, see `by_prices`. Older ones hold cash and shares against the broker's activities, and
+    what these do not explain is `unexplained`; what is left once all else is known is the move of prices.
+    """
+    books = source.books
+    if not books or books[0].opened_at is None:
+        return None
+    days = days_of(source)
+    if days:
+        return bridge_by_prices(source, days)
+
+    def total(name: str) -> Decimal:
+        return sum((getattr(b, name) for b in books), ZERO)
+
+    costs = [cost for r in source.records for cost in (line.slippage for line in r.orders) if cost is not None]
+    slippage = -sum(costs, ZERO).quantize(CENT)
+    dividends, interest, fees, other = total("dividends"), total("interest"), total("fees"), total("other")
+    opening, closing, flows = books[0].opening_equity, books[-1].closing_equity, total("flows")
+    unexplained = total("unexplained")
+    moved = closing - opening - (dividends + interest + fees + other + slippage + flows + unexplained)
+    lines = [
+        BridgeLine("Price moves", moved),
+        BridgeLine("Dividends", dividends),
+        BridgeLine("Interest", interest),
+        BridgeLine("Fees", fees),
+        BridgeLine("Slippage", slippage),
+        BridgeLine("Other activities", other),
+        BridgeLine("Deposits and withdrawals", flows),
+    ]
+    return BridgeSection(opening, tuple(x for x in lines if x.amount or x.label == "Price moves"), unexplained, closing)
+
+
+def closed_books(source: Source) -> tuple[ClosedBooks, ...]:
+    """The days of the period whose books were closed."""
+    return tuple(ClosedBooks(b.day, b.closed_at, b.fills, b.sentences) for b in source.books)
+
+
+class Begun(NamedTuple):
+    """What was held when the period began: signed shares, and prices of that time."""
+
+    at: datetime
+    held: Mapping[str, Decimal]
+    prices: Mapping[str, Decimal]
+
+
+def contributions(source: Source) -> tuple[Contribution, ...]:
+    """Profit or loss of every symbol over the period: by the books' prices, else at the prices that the last cycle
+    read, and then a symbol without a price at one of the ends is left out."""
+    days = days_of(source) if source.closing is not None else []
+    if days:
+        return contributions_by_prices(days)
+    latest, begun = source.latest, _begun(source)
+    if latest is None or begun is None:
+        return ()
+    end = source.closing.closed_at if source.closing is not None else source.span.ends
+    fills = [f for f in source.ledger.fills if begun.at < f.at <= end]
+    shares = [s for s in source.ledger.shares if begun.at < s.at <= end]
+    prices_now = known_prices(latest)
+    held = dict(begun.held)
+    for symbol, qty in source.shares_between(begun.at, end):
+        held[symbol] = held.get(symbol, ZERO) + qty
+    priced = {s for s in held if (s in begun.prices or not begun.held.get(s)) and (s in prices_now or not held[s])}
+    opening = Valuation(ZERO, {s: (begun.held[s], begun.prices[s]) for s in priced if begun.held.get(s)})
+    closing = Valuation(ZERO, {s: (held[s], prices_now[s]) for s in priced if held[s]})
+    found = moves_of(
+        opening, closing, [f for f in fills if f.symbol in priced], [s for s in shares if s.symbol in priced]
+    )
+    return tuple(Contribution(symbol, amount.quantize(CENT)) for symbol, amount in found.items())
+
+
+def _begun(source: Source) -> Begun | None:
+    """The last cycle before the period with the books closed after it, else the first cycle of the period."""
+    before = _planned_before(source)
+    if before is None:
+        first = next((c for c in source.own if c.plan_sha256), None)
+        record = None if first is None else past_record(source.journal, first.cycle_id)
+        if record is None:
+            return None
+        held = {p.symbol: p.qty for p in record.snapshot.positions}
+        return Begun(record.snapshot.as_of, held, known_prices(record))
+    at = before.snapshot.as_of
+    held = {p.symbol: p.qty for p in before.snapshot.positions}
+    for symbol, qty in source.shares_between(at, source.span.begins):
+        held[symbol] = held.get(symbol, ZERO) + qty
+    return Begun(source.span.begins, held, known_prices(before))
+
+
+def _planned_before(source: Source) -> RunRecord | None:
+    cycle = next((c for c in source.cycles if c.started_at < source.span.begins and c.plan_sha256), None)
+    return None if cycle is None else past_record(source.journal, cycle.cycle_id)

@@ -1,0 +1,140 @@
+"""The risk of what is held at the end of the period: exposure, concentration, ex-ante volatility, pairs and beta.
+
+The closes are those of the day sheet, which the plan was made with. Nothing after the period counts, and nothing is
+asked of the broker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from rebalancer.core.values import ZERO
+from rebalancer.market_data.statistics import RETURNS_MIN, RETURNS_USED
+from rebalancer.market_data.stored_closes import stored_closes
+from rebalancer.performance.benchmark import beta
+from rebalancer.performance.returns import Series
+from rebalancer.performance.risk.common import Common, Course, common_returns
+from rebalancer.performance.risk.concentration import concentration
+from rebalancer.performance.risk.pairs import closest_pairs
+from rebalancer.performance.risk.volatility import book_volatility
+from rebalancer.report.allocation import known_prices
+from rebalancer.report.period.book_risk import Pair, Risk
+from rebalancer.report.period.parts.execution import shares_now
+from rebalancer.report.period.parts.source import Source
+
+PAIRS: Final = 3
+ESTIMATOR: Final = "sample deviation (n - 1) of daily simple returns at the weights held, x sqrt(252)"
+
+
+class Book(NamedTuple):
+    """What is held: signed values in USD by name, what has no price, and the equity, None when not above zero."""
+
+    values: Mapping[str, float]
+    unpriced: tuple[str, ...]
+    equity: float | None
+
+
+def risk(source: Source) -> Risk | None:
+    """The figures of the book as it was left. None before anything was read."""
+    book = _book(source)
+    return None if book is None else _with_closes(source, book, _without_closes(book))
+
+
+def _book(source: Source) -> Book | None:
+    """By the closed books, else what the last cycle read with every fill since, at its prices and its equity: those of
+    one moment."""
+    latest, closing = source.latest, source.closing
+    if latest is None and closing is None:
+        return None
+    prices: dict[str, Decimal] = {} if latest is None else {**known_prices(latest)}
+    if closing is not None:
+        prices |= closing.prices
+        held, equity = {symbol: one.qty for symbol, one in closing.positions.items()}, closing.closing_equity
+    else:
+        assert latest is not None
+        held, equity = dict(shares_now(source, latest)), latest.snapshot.account.equity
+    names = sorted(symbol for symbol, qty in held.items() if qty != ZERO)
+    priced = [symbol for symbol in names if prices.get(symbol, ZERO) > ZERO]
+    return Book(
+        {symbol: float(held[symbol] * prices[symbol]) for symbol in priced},
+        tuple(symbol for symbol in names if symbol not in priced),
+        float(equity) if equity > ZERO else None,
+    )
+
+
+def _without_closes(book: Book) -> Risk:
+    values, equity = book.values, book.equity
+    exposed = Risk(
+        names=len(values),
+        net=None if equity is None else sum(values.values()) / equity,
+        gross=None if equity is None else sum(map(abs, values.values())) / equity,
+        unpriced=book.unpriced,
+    )
+    spread = concentration(values)
+    return exposed if spread is None else exposed._replace(**spread._asdict())
+
+
+def _with_closes(source: Source, book: Book, found: Risk) -> Risk:
+    """The figures that need a history, or why there are none."""
+    if not book.values:
+        return found._replace(because="no holding has a price" if book.unpriced else "nothing is held")
+    if book.equity is None:
+        return found._replace(because="the equity is not above zero")
+    courses = _courses(source, book)
+    if not any(courses.values()):
+        return found._replace(because="no closes of the holdings are stored up to this day")
+    common = common_returns(courses, RETURNS_MIN, RETURNS_USED)
+    if not common.names:
+        few = f"no holding has {RETURNS_MIN} daily returns up to this day"
+        return found._replace(because=few, left_out=common.left_out)
+    gross = sum(map(abs, book.values.values()))
+    against, days = _beta(source, book, courses, common)
+    return found._replace(
+        volatility=book_volatility(_weights(book, common.names), common.returns),
+        estimator=ESTIMATOR,
+        pairs=tuple(
+            Pair(one.first, one.second, one.correlation, book.values[one.first] * book.values[one.second] < 0)
+            for one in closest_pairs(common.names, common.returns, PAIRS)
+        ),
+        benchmark=source.benchmark.name,
+        beta=against,
+        beta_days=days,
+        days=len(common.days),
+        first=common.days[0],
+        last=common.days[-1],
+        covered=sum(abs(book.values[name]) for name in common.names) / gross,
+        left_out=common.left_out,
+    )
+
+
+def _courses(source: Source, book: Book) -> dict[str, Course]:
+    """Closes until the period's end; a name without any has an empty course."""
+    stored = stored_closes(source.journal.path.parent, book.values)
+    found: dict[str, Course] = {name: {} for name in book.values}
+    for name, closes in stored.items():
+        pairs = zip(closes.days, closes.closes, strict=True)
+        found[name] = {day: close for day, close in pairs if day <= source.span.last}
+    return found
+
+
+def _weights(book: Book, names: Sequence[str]) -> Series:
+    """Signed fractions of equity."""
+    assert book.equity is not None
+    return np.array([book.values[name] / book.equity for name in names], dtype=np.float64)
+
+
+def _beta(source: Source, book: Book, courses: Mapping[str, Course], common: Common) -> tuple[float | None, int]:
+    """The beta of the covered book over the days that the benchmark has too, and how many these are."""
+    own = dict(zip(source.benchmark.days, source.benchmark.closes, strict=True))
+    beside = "benchmark beside the book"  # no symbol: the benchmark may be held
+    together = common_returns({name: courses[name] for name in common.names} | {beside: own}, RETURNS_MIN, RETURNS_USED)
+    if together.left_out:
+        return None, 0
+    at = together.names.index(beside)
+    names = [name for name in together.names if name != beside]
+    series = np.delete(together.returns, at, axis=1) @ _weights(book, names)
+    return beta(series, together.returns[:, at]), len(together.days)

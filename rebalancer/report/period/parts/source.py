@@ -1,0 +1,152 @@
+"""What the parts of an edition are made from: the journal's rows of one period, each kind read once.
+
+A row that cannot be read is named in `broken` and left out: it must not take the report of the other rows with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import cached_property, partial
+from typing import Final, TypeVar
+
+from rebalancer.accounting.day_books import DayBooks, day_of_body
+from rebalancer.accounting.trade_history import ledger_of
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO
+from rebalancer.journal import CycleRecord, Journal
+from rebalancer.journal.records import DRY_RUN, Event
+from rebalancer.market_data.stored_closes import closes_of
+from rebalancer.market_data.trading_calendar import day_in_new_york
+from rebalancer.performance.benchmark import Benchmark
+from rebalancer.performance.records import AccountHistory
+from rebalancer.report.archive import past_record
+from rebalancer.report.period.parts.span import Span, span_of
+from rebalancer.report.period.records import Period
+from rebalancer.report.records import RunRecord
+
+CYCLES_MAX: Final = 1_000_000
+
+Found = TypeVar("Found")
+
+
+class Source:
+    """One account's journal as the edition of one period sees it: nothing after the period counts."""
+
+    def __init__(
+        self, journal: Journal, account_id: str, rules: Rules, period: Period, day: date, made_at: datetime
+    ) -> None:
+        self.journal, self.account_id, self.rules, self.made_at = journal, account_id, rules, made_at
+        self.day = day
+        self.broken: list[str] = []
+        self.span: Span = span_of(period, day, self._oldest)
+
+    def told(self, words: str, read: Callable[[], Found], absent: Found) -> Found:
+        """What `read` gives; when it cannot, `absent`, and the failure is named among what is broken."""
+        try:
+            return read()
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one part, the page must be written
+            said = f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else str(error)
+            self.broken.append(f"{words}: {said or type(error).__name__}")
+            return absent
+
+    @cached_property
+    def cycles(self) -> Sequence[CycleRecord]:
+        """All cycles but dry runs, newest first."""
+
+        def read() -> list[CycleRecord]:
+            return [c for c in self.journal.cycles(self.account_id, CYCLES_MAX) if c.mode != DRY_RUN]
+
+        return self.told("the cycles", read, [])
+
+    @cached_property
+    def own(self) -> Sequence[CycleRecord]:
+        """The cycles of the period, oldest first."""
+        return [c for c in reversed(self.cycles) if self.span.holds(c.started_at)]
+
+    @cached_property
+    def records(self) -> Sequence[RunRecord]:
+        """The cycles of the period that sent orders, oldest first."""
+        return list(self._read(c for c in self.own if c.orders))
+
+    @cached_property
+    def latest(self) -> RunRecord | None:
+        """The last planned cycle of the period."""
+        return next(self._read(c for c in reversed(self.own) if c.plan_sha256), None)
+
+    @cached_property
+    def books(self) -> Sequence[DayBooks]:
+        """The closed days of the period, oldest first."""
+        days = (self.span.last - self.span.first).days + 1
+        keys = [(self.span.first + timedelta(days=i)).isoformat() for i in range(days)]
+        events: tuple[Event, ...] = self.told(
+            "the books", lambda: self.journal.recall(self.account_id, "day_closed", keys=keys), ()
+        )
+        found = (self.told(f"the books of {event.key}", partial(day_of_body, event.body), None) for event in events)
+        return [books for books in found if books is not None]
+
+    @cached_property
+    def ledger(self) -> AccountHistory:
+        """Everything that happened until the period's end."""
+        whole = self.told("the ledger", lambda: ledger_of(self.journal, self.account_id), AccountHistory())
+        return until(whole, self.span)
+
+    @cached_property
+    def benchmark(self) -> Benchmark:
+        """The closes of `reporting.benchmark` until the period's end; empty when nobody has asked for them."""
+        name = self.rules.reporting.benchmark
+        if not name:
+            return Benchmark()
+        closes = closes_of(self.journal.path.parent, name)
+        known = {} if closes is None else dict(zip(closes.days, closes.closes, strict=True))
+        newest = max(known, default=None)
+        for books in self.books:  # the sheet ends with the day before: the books have the day itself
+            if books.benchmark.symbol == name and (newest is None or books.day > newest):
+                known[books.day] = float(books.benchmark.price)
+        days = tuple(sorted(day for day in known if day <= self.span.last))
+        return Benchmark(name, days, tuple(known[day] for day in days)) if days else Benchmark()
+
+    @property
+    def closing(self) -> DayBooks | None:
+        """The newest closed books of the period, when they are newer than its last planned cycle."""
+        if not self.books:
+            return None
+        return self.books[-1] if self.latest is None or self.books[-1].closed_at > self.latest.snapshot.as_of else None
+
+    def flow_between(self, after: datetime, until: datetime) -> Decimal:
+        """What was paid in (+) or out (-), in cash and in kind, USD."""
+        cash = ((e.at, e.amount) for e in self.ledger.cash if e.kind == "flow")
+        kind = ((e.at, e.qty * e.price) for e in self.ledger.shares if e.kind == "in_kind")
+        return sum((amount for at, amount in (*cash, *kind) if after < at <= until), ZERO)
+
+    def shares_between(self, after: datetime, until: datetime) -> Iterator[tuple[str, Decimal]]:
+        """Every symbol and signed quantity of what came (+) or went (-), by trades and without."""
+        for fill in self.ledger.fills:
+            if after < fill.at <= until:
+                yield fill.symbol, fill.qty
+        for event in self.ledger.shares:
+            if after < event.at <= until:
+                yield event.symbol, event.qty
+
+    @property
+    def _oldest(self) -> date:
+        return min((day_in_new_york(c.started_at) for c in self.cycles), default=self.day)
+
+    def _read(self, cycles: Iterable[CycleRecord]) -> Iterator[RunRecord]:
+        for cycle in cycles:
+            record = self.told(f"cycle {cycle.cycle_id}", partial(past_record, self.journal, cycle.cycle_id), None)
+            if record is not None:
+                yield record
+
+
+def until(ledger: AccountHistory, span: Span) -> AccountHistory:
+    """The ledger as it stood when a period ended."""
+    end = span.ends
+    return ledger._replace(
+        fills=tuple(f for f in ledger.fills if f.at < end),
+        cash=tuple(e for e in ledger.cash if e.at < end),
+        shares=tuple(e for e in ledger.shares if e.at < end),
+        stories={name: story for name, story in ledger.stories.items() if story.sent_at < end},
+        days=tuple(d for d in ledger.days if d.day <= span.last),
+    )

@@ -1,0 +1,169 @@
+"""What an edition is made from: plain records, gathered from the journal by `report/period/parts/`.
+
+`Edition` is also the document `rebalancer.edition/1`: the field names are its keys, money and shares are strings,
+ratios and weights numbers (null when not known), times RFC 3339 in UTC. An absent part is None or empty, and then its
+section is absent from the page; a part that could not be read is named in `broken` instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final, Literal, NamedTuple
+
+from rebalancer.core.outcomes import CycleOutcome, Outcome
+from rebalancer.report.period.book_risk import Risk
+from rebalancer.report.period.results import BridgeSection, ClosedBooks, Contribution, Performance, Point
+from rebalancer.report.period.run_health import Effort
+from rebalancer.report.records import Mode, OrderLine, RuleChange, RunRecord
+
+EDITION_SCHEMA: Final = "rebalancer.edition/1"
+
+Period = Literal["day", "week", "month", "year", "all"]
+
+
+class SlotRow(NamedTuple):
+    """One five-minute slot of the calendar and its outcome; `page` is the cycle's own page, below the report folder,
+    `seconds` how long the cycle took."""
+
+    slot: str
+    at: datetime
+    outcome: CycleOutcome
+    because: str
+    orders: int = 0
+    filled: int = 0
+    page: str = ""
+    seconds: float | None = None
+
+
+class TradeLine(NamedTuple):
+    """One order of the period with the reason that its plan gave."""
+
+    at: datetime
+    cycle_id: str
+    line: OrderLine
+    because: str
+
+
+class Idle(NamedTuple):
+    """One symbol that was not traded for one kind of reason: the newest words, and in how many cycles."""
+
+    symbol: str
+    outcome: Outcome
+    because: str
+    cycles: int
+
+
+class AlertRow(NamedTuple):
+    """One alert of the period. `code` is its kind and `name` what it is about, such as a symbol; "" where not told."""
+
+    at: datetime
+    level: Literal["info", "warning", "action"]
+    text: str
+    code: str = ""
+    name: str = ""
+
+
+class QualityRow(NamedTuple):
+    """Execution of one symbol or one hour. Slippage and spread in basis points of the value traded, plus is a cost."""
+
+    name: str
+    orders: int
+    value: Decimal
+    arrival_bp: float | None
+    decision_bp: float | None
+    spread_bp: float | None
+    seconds: float | None
+
+
+class Gap(NamedTuple):
+    """One symbol's distance from its target at the end, fractions of capital, and what it is made of."""
+
+    symbol: str
+    target: float
+    achieved: float
+    now: float
+    parts: Mapping[str, float]
+
+
+class Guarded(NamedTuple):
+    """One position with its stop and target, and where they are kept. USD per share."""
+
+    symbol: str
+    qty: Decimal
+    cost: Decimal
+    last: Decimal | None
+    stop: Decimal | None
+    target: Decimal | None
+    kept: str
+
+
+class RoundTripRow(NamedTuple):
+    """One round trip that ended in the period. USD; `profit` after fees; `regime` is the market's at entry, "" when not
+    known."""
+
+    symbol: str
+    side: Literal["long", "short"]
+    qty: Decimal
+    entry: Decimal
+    exit: Decimal
+    opened_at: datetime
+    closed_at: datetime
+    profit: Decimal
+    fees: Decimal
+    source: str
+    reason: str
+    regime: str = ""
+
+
+class Expected(NamedTuple):
+    """One figure beside what a backtest of the same days says."""
+
+    label: str
+    live: float | None
+    low: float | None
+    high: float | None
+    unit: Literal["%", "bp"]
+
+
+class PeriodReport(NamedTuple):
+    """Everything that the report of a period needs. `latest` is the last planned cycle: allocation, signals, limits
+    and configuration are shown as it left them. `next_run_here` is the next run on this machine's clock, in words."""
+
+    period: Period
+    first: date
+    last: date
+    mode: Mode
+    account_id: str
+    version: str
+    made_at: datetime
+    equity: Decimal | None
+    equity_before: Decimal | None
+    peak_equity: Decimal | None
+    cash: Decimal | None
+    capital: Decimal | None
+    flows: Decimal
+    slots: tuple[SlotRow, ...] = ()
+    trades: tuple[TradeLine, ...] = ()
+    idle: tuple[Idle, ...] = ()
+    alarms: tuple[AlertRow, ...] = ()
+    latest: RunRecord | None = None
+    bridge: BridgeSection | None = None
+    contributions: tuple[Contribution, ...] = ()
+    performance: Performance | None = None
+    through_the_day: tuple[Point, ...] = ()
+    quality: tuple[QualityRow, ...] = ()
+    quality_by_hour: tuple[QualityRow, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    guarded: tuple[Guarded, ...] = ()
+    trips: tuple[RoundTripRow, ...] = ()
+    expected: tuple[Expected, ...] = ()
+    rules_changed: Mapping[str, RuleChange] = {}
+    books: tuple[ClosedBooks, ...] = ()
+    effort: Effort | None = None
+    risk: Risk | None = None
+    next_run: datetime | None = None
+    next_run_here: str = ""
+    broken: tuple[str, ...] = ()
+    schema: Literal["rebalancer.edition/1"] = EDITION_SCHEMA

@@ -1,0 +1,116 @@
+"""Records of what a period came to: performance, closed books, and the bridge from the first equity to the last."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final, Literal, NamedTuple
+
+from rebalancer.core.values import ZERO
+
+EDITION_SCHEMA: Final = "rebalancer.edition/1"
+
+
+class BridgeLine(NamedTuple):
+    """One step from the equity at the beginning to the equity at the end. USD."""
+
+    label: str
+    amount: Decimal
+
+
+class BridgeSection(NamedTuple):
+    """Where the money came from and went: opening + all lines + unexplained = closing, to the cent. `by_prices`: price
+    moves are reckoned from positions and prices; without, they are what is left when all else is known."""
+
+    opening: Decimal
+    lines: tuple[BridgeLine, ...]
+    unexplained: Decimal
+    closing: Decimal
+    by_prices: bool = False
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the steps lead to the end."""
+        return self.opening + sum((line.amount for line in self.lines), ZERO) + self.unexplained == self.closing
+
+
+class Contribution(NamedTuple):
+    """Profit or loss of one symbol over the period, USD."""
+
+    symbol: str
+    amount: Decimal
+
+
+class MonthRow(NamedTuple):
+    """The returns of one year by month, January first; None for a month without a day of ours."""
+
+    year: int
+    months: tuple[float | None, ...]
+    total: float | None
+
+
+class Ratio(NamedTuple):
+    """One figure of the performance with its name; None when there is too little to say. `unit`: "%" has a sign,
+    "share" is a fraction without one."""
+
+    label: str
+    value: float | None
+    unit: Literal["%", "share", "", "USD", "days"]
+    note: str = ""
+
+
+class DrawdownRow(NamedTuple):
+    """One stretch below an earlier high: its first day, its lowest, the day it was made good (None: not yet), its depth
+    (negative), and on how many days it stood."""
+
+    first: date
+    lowest: date
+    back: date | None
+    depth: float
+    days: int
+
+
+class DistributionBar(NamedTuple):
+    """How many days had a return from `low` on and below `high`."""
+
+    low: float
+    high: float
+    days: int
+
+
+class Point(NamedTuple):
+    """The equity at one moment of a day, USD, without what was paid in or out since the day began."""
+
+    at: datetime
+    equity: Decimal
+
+
+class Performance(NamedTuple):
+    """The time-weighted course of the account: what one dollar had become after each day. `drawdown` is zero or less,
+    `benchmark` is on the scale of `growth`; one value a day. `total` (time-weighted) and `money_weighted` are of all
+    the time since the books began, `benchmark_change` is of the edition's period."""
+
+    days: tuple[date, ...]
+    growth: tuple[float, ...]
+    drawdown: tuple[float, ...]
+    benchmark_name: str
+    benchmark: tuple[float | None, ...]
+    months: tuple[MonthRow, ...]
+    ratios: tuple[Ratio, ...]
+    rolling_volatility: tuple[float | None, ...] = ()
+    rolling_sharpe: tuple[float | None, ...] = ()
+    falls: tuple[DrawdownRow, ...] = ()
+    distribution: tuple[DistributionBar, ...] = ()
+    since: date | None = None
+    total: float | None = None
+    money_weighted: float | None = None
+    benchmark_change: float | None = None
+
+
+class ClosedBooks(NamedTuple):
+    """The books of one day as they were closed: how many fills were counted, and every difference in words."""
+
+    day: date
+    at: datetime
+    fills: int
+    differences: tuple[str, ...]

@@ -1,0 +1,206 @@
+"""An edition in words: its title, its one sentence, what needs a person, and totals over its trades."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final, Literal, NamedTuple
+
+from rebalancer.core.outcomes import CycleOutcome, OrderState
+from rebalancer.core.values import ZERO
+from rebalancer.report.attention import Attention, attention, explain_command
+from rebalancer.report.numbers import amount_of, basis_points, clock_text, money, percent
+from rebalancer.report.period.records import AlertRow, PeriodReport, SlotRow
+from rebalancer.report.summary import needs_text
+from rebalancer.report.visible import TEXT_MAX, visible, visible_symbol
+from rebalancer.report.words import Word, cycle_word
+
+_WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_TRADED: Final = Word("✔", "traded", "ok")
+
+
+# The alerts of a period as things to look at: many of one kind are one thing.
+
+SHOWN_MAX: Final = 20  # things; those that need a person come first
+APART_MAX: Final = 3  # so many alerts of one kind are told one by one
+NAMES_MAX: Final = 12
+
+
+class PeriodTotals(NamedTuple):
+    """Sums over the orders of the period. USD; `slippage` is lost (+) against arrival prices, None without a fill."""
+
+    orders: int
+    filled: int
+    sells: int
+    buys: int
+    traded: Decimal
+    slippage: Decimal | None
+
+
+def title_of(edition: PeriodReport) -> str:
+    """What the page is called: "Day of Fri 2026-11-20", "Week 2026-11-16 to 2026-11-20"."""
+    if edition.period == "day":
+        return f"Day of {_WEEKDAYS[edition.first.weekday()]} {edition.first.isoformat()}"
+    if edition.period == "month":
+        return f"Month {edition.first:%Y-%m}"
+    if edition.period == "year":
+        return f"Year {edition.first:%Y}"
+    name = "Week" if edition.period == "week" else "All days"
+    return f"{name} {edition.first.isoformat()} to {edition.last.isoformat()}"
+
+
+def totals_of(edition: PeriodReport) -> PeriodTotals:
+    """Add up the orders of the period."""
+    lines = [trade.line for trade in edition.trades]
+    known = [cost for cost in (line.slippage for line in lines) if cost is not None]
+    return PeriodTotals(
+        len(lines),
+        sum(line.state is OrderState.FILLED for line in lines),
+        sum(line.side == "sell" for line in lines),
+        sum(line.side == "buy" for line in lines),
+        sum((line.fill_value for line in lines), ZERO),
+        sum(known, ZERO) if known else None,
+    )
+
+
+def change_of(edition: PeriodReport) -> Decimal | None:
+    """What the account gained or lost in the period as a fraction, deposits and withdrawals left out."""
+    if edition.equity is None or not edition.equity_before:
+        return None
+    return (edition.equity - edition.flows) / edition.equity_before - 1
+
+
+def sentence_of(edition: PeriodReport, items: Sequence[Attention]) -> str:
+    """The period in one sentence."""
+    parts = [_slots(edition.slots)] if edition.slots else []
+    parts.append(_orders(edition))
+    change = change_of(edition)
+    if change is not None:
+        parts.append(f"equity {percent(change, sign=True)}")
+    parts.append(needs_text(tuple(items)))
+    text = "; ".join(parts) + "."
+    return text[0].upper() + text[1:]
+
+
+def attention_of(edition: PeriodReport) -> tuple[Attention, ...]:
+    """Everything that needs a person or is worth a look, what needs one first. All texts are safe to show."""
+    found: list[Attention] = []
+    for name in edition.broken:
+        found.append(Attention("act", "A record cannot be read", visible(name, TEXT_MAX), "rebalancer doctor"))
+    bridge = edition.bridge
+    if bridge is not None and (bridge.unexplained != ZERO or not bridge.adds_up):
+        text = f"{money(bridge.unexplained, sign=True)} of the change of equity has no known cause."
+        found.append(Attention("act", "The books do not close", text, "rebalancer doctor"))
+    missed = [slot for slot in edition.slots if slot.outcome is CycleOutcome.MISSED]
+    if missed:
+        when = ", ".join(f"{slot.at:%H:%M} UTC" for slot in missed[:5]) + (" …" if len(missed) > 5 else "")
+        text = f"Nothing ran at {when}: {visible(missed[0].because, TEXT_MAX) or 'no process was there'}."
+        found.append(Attention("watch", amount_of(len(missed), "slot") + " missed", text, "rebalancer status"))
+    halted = "" if edition.latest is None else edition.latest.because
+    found += alerts_of(edition.alarms, halted)
+    told = set() if edition.latest is None else {line.symbol for line in edition.latest.orders}
+    unknown = {t.line.symbol for t in edition.trades if t.line.state is OrderState.UNKNOWN}
+    for symbol in sorted(unknown - told):
+        text = "The broker has not told what became of an order; the symbol is frozen until it does."
+        found.append(
+            Attention("act", f"Unknown at the broker: {visible_symbol(symbol)}", text, explain_command(symbol))
+        )
+    if edition.latest is not None:
+        said = {item.title for item in found}
+        found += [item for item in attention(edition.latest) if item.title not in said]
+    unique = list(dict.fromkeys(found))
+    return tuple(sorted(unique, key=lambda item: item.level != "act"))
+
+
+def slot_word(slot: SlotRow) -> Word:
+    """The outcome of a slot in words; one that sent orders says so."""
+    if slot.outcome is CycleOutcome.COMPLETED and slot.orders:
+        return _TRADED
+    return cycle_word(slot.outcome)
+
+
+class SlotRun(NamedTuple):
+    """Slots in a row that did not run as planned and ended alike, with the words of the last one."""
+
+    first: SlotRow
+    last: SlotRow
+    slots: int
+    word: Word
+
+
+def slot_runs(slots: Sequence[SlotRow]) -> tuple[SlotRun, ...]:
+    """Everything that did not run as planned, slots in a row taken together, oldest first."""
+    ordered = sorted(slots, key=lambda slot: slot.at)
+    found: list[SlotRun] = []
+    before: Word | None = None
+    for slot in ordered:
+        word = slot_word(slot)
+        if word.tone in ("bad", "warn"):
+            if word == before:
+                found[-1] = found[-1]._replace(last=slot, slots=found[-1].slots + 1)
+            else:
+                found.append(SlotRun(slot, slot, 1, word))
+        before = word
+    return tuple(found)
+
+
+def slot_counts(slots: Sequence[SlotRow]) -> tuple[tuple[Word, int], ...]:
+    """How many slots ended how, the most frequent first."""
+    counts = Counter(slot_word(slot) for slot in slots)
+    return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _slots(slots: Sequence[SlotRow]) -> str:
+    counts = ", ".join(f"{count} {word.text.split(':')[0]}" for word, count in slot_counts(slots))
+    return f"{amount_of(len(slots), 'slot')} ({counts})"
+
+
+def _orders(edition: PeriodReport) -> str:
+    total = totals_of(edition)
+    if not total.orders:
+        return "no orders"
+    parts = [f"{total.filled} of {amount_of(total.orders, 'order')} filled ({total.sells} sells, {total.buys} buys)"]
+    if edition.capital:
+        parts.append(f"turnover {percent(float(total.traded / edition.capital), 1)} of capital")
+    if total.slippage:
+        side = "lost" if total.slippage > 0 else "gained"
+        parts.append(
+            f"{money(abs(total.slippage))} {side} to slippage ({basis_points(total.slippage, total.traded)} bp)"
+        )
+    return ", ".join(parts)
+
+
+def alerts_of(alarms: Sequence[AlertRow], halted: str) -> list[Attention]:
+    """What the alerts ask a person to look at, in the order in which their kinds first came. halted: why the last cycle
+    halted, which is told elsewhere. All texts are safe to show."""
+    kinds: dict[tuple[str, str], list[AlertRow]] = {}
+    for number, alarm in enumerate(alarms):
+        if alarm.level != "info" and not (alarm.text and alarm.text.split(": ")[0] in halted):
+            kinds.setdefault((alarm.level, alarm.code or f"#{number}"), []).append(alarm)
+    found: list[Attention] = []
+    for same in kinds.values():
+        found += [_many(same)] if len(same) > APART_MAX else [_one(alarm) for alarm in same]
+    found.sort(key=lambda item: item.level != "act")
+    return found[:SHOWN_MAX]
+
+
+def _one(alarm: AlertRow) -> Attention:
+    return Attention(_level(alarm), _title(alarm), f"Alert of {clock_text(alarm.at)} ET.", "rebalancer status")
+
+
+def _many(same: Sequence[AlertRow]) -> Attention:
+    last = same[-1]
+    names = [visible_symbol(name) for name in dict.fromkeys(a.name for a in same if a.name and a.name != last.name)]
+    others = ", ".join(names[:NAMES_MAX]) + (f" and {len(names) - NAMES_MAX} more" if len(names) > NAMES_MAX else "")
+    text = f"The last of {len(same)} such alerts, from {clock_text(same[0].at)} to {clock_text(last.at)} ET"
+    return Attention(_level(last), _title(last), text + (f"; also {others}." if names else "."), "rebalancer status")
+
+
+def _level(alarm: AlertRow) -> Literal["act", "watch"]:
+    return "act" if alarm.level == "action" else "watch"
+
+
+def _title(alarm: AlertRow) -> str:
+    shown = visible(alarm.text, TEXT_MAX).strip() or "an alert without words"
+    return shown[0].upper() + shown[1:]

@@ -1,0 +1,194 @@
+"""Alerts delivered: beside a session, after a run by hand, and when a unit has failed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from html import escape
+from typing import TYPE_CHECKING, Any, Final
+
+from rebalancer.alerts import LOCK_NAME, Configured, DeliveryThread, Outbox, Words, configured
+from rebalancer.alerts.message import LEVELS, SUMMARY, code_of, level_of, one_line
+from rebalancer.alerts.pending import state_of
+from rebalancer.alerts.recalled import latest_told
+from rebalancer.core.errors import LockHeld
+from rebalancer.core.outcomes import CycleOutcome
+from rebalancer.core.rules import Alerts
+from rebalancer.core.values import time_text
+from rebalancer.journal import Journal
+from rebalancer.journal.records import Event
+from rebalancer.ops.clock import SystemClock
+from rebalancer.session.setup import Setup, report_mode
+
+if TYPE_CHECKING:
+    from rebalancer.market_data.trading_calendar import Slot, TradingDay
+
+LOG: Final = logging.getLogger(__name__)
+BY_HAND_SECONDS: Final = 5.0  # how long a run by hand waits for its alerts to leave
+NOTES_MAX: Final = 30
+BAD_ENDS: Final = ("HALTED", "ABANDONED", CycleOutcome.MISSED)
+
+
+class Alerting:
+    """The alerts of one session: its postman, and the pings of its heartbeat."""
+
+    def __init__(self, postman: DeliveryThread | None) -> None:
+        self._postman = postman
+
+    def beat(self, failure: str = "") -> None:
+        """Tell the heartbeat that we live, or what failed. Returns at once."""
+        if self._postman is not None:
+            self._postman.beat(failure)
+
+    def beating(self, cycle: Callable[[Slot], str]) -> Callable[[Slot], str]:
+        """The work of a slot, with a ping after it: a failure when it halts or raises, none when another run was at
+        work."""
+
+        def run(slot: Slot) -> str:
+            try:
+                said = cycle(slot)
+            except LockHeld:
+                raise
+            except Exception as error:
+                self.beat(f"slot {slot.id}: {type(error).__name__}")
+                raise
+            self.beat(f"slot {slot.id}: {said}" if said.startswith(BAD_ENDS) else "")
+            return said
+
+        return run
+
+    def closing(
+        self, close: Callable[[TradingDay, Mapping[str, int]], None]
+    ) -> Callable[[TradingDay, Mapping[str, int]], None]:
+        """The end of the day, with a ping after it."""
+
+        def run(day: TradingDay, tally: Mapping[str, int]) -> None:
+            close(day, tally)
+            self.beat()
+
+        return run
+
+
+@contextmanager
+def alerting(setup: Setup, journal: Journal, account_id: str, *, is_real: bool = True) -> Iterator[Alerting]:
+    """Deliver alerts and pings while the block runs; one that ends with an error is told to the heartbeat.
+
+    is_real: False for a day that is played fast: nobody is told anything, now or later.
+    """
+    found = configured(setup.rules.alerts, setup.environ)
+    for problem in found.problems:
+        LOG.warning("alerts: %s", problem)
+    if not (found.channels or found.heartbeat):
+        yield Alerting(None)
+        return
+    if not is_real:
+        try:
+            yield Alerting(None)
+        finally:
+            journal.record_event(account_id, None, SystemClock().wall(), "alerts_muted", None, {"because": "played"})
+        return
+    postman = DeliveryThread(lambda: _outbox(setup, account_id, found), found.heartbeat, SystemClock())
+    postman.start()
+    try:
+        yield Alerting(postman)
+    except Exception as error:
+        postman.beat(f"the session ended with {type(error).__name__}")
+        raise
+    finally:
+        postman.close()
+
+
+def deliver_now(setup: Setup, account_id: str, *, seconds: float = BY_HAND_SECONDS, failure: str = "") -> None:
+    """Try once, and for so long at most, to deliver what waits; the rest stays queued.
+
+    failure: what the heartbeat is told as well; a run by hand tells it nothing.
+    """
+    found = configured(setup.rules.alerts, setup.environ)
+    if not (found.channels or (found.heartbeat and failure)):
+        return
+    postman = DeliveryThread(
+        lambda: _outbox(setup, account_id, found), found.heartbeat, SystemClock(), at_once=bool(failure)
+    )
+    if failure:
+        postman.beat(failure)
+    postman.start()
+    postman.close(seconds)
+
+
+@contextmanager
+def _outbox(setup: Setup, account_id: str, found: Configured) -> Iterator[Outbox]:
+    clock = SystemClock()
+    with Journal.open(setup.journal, create=False) as journal:
+
+        def compose(event: Event) -> Words | None:
+            return summary_of(setup, journal, event)
+
+        yield Outbox(
+            journal, account_id, setup.mode, found.channels, setup.rules.alerts, clock, setup.state / LOCK_NAME, compose
+        )
+
+
+def summary_of(setup: Setup, journal: Journal, event: Event) -> Words | None:
+    """The day's mail with its page, and what was too small to be told at once. None when it cannot be made: then the
+    sentence that stands in the alert is sent."""
+    try:
+        return _summary(setup, journal, event)
+    except Exception as error:  # noqa: BLE001 - a page that cannot be made must not keep the message back
+        LOG.warning("the day's mail could not be made: %s", type(error).__name__)
+        return None
+
+
+def _summary(setup: Setup, journal: Journal, event: Event) -> Words:
+    from rebalancer.alerts.message import Attachment
+    from rebalancer.report.period.gather import period_report_of
+    from rebalancer.report.period.mail import edition_mail
+    from rebalancer.report.period.page import edition_html
+
+    day = date.fromisoformat(str(event.body["day"]))
+    edition = period_report_of(journal, event.account_id, report_mode(setup), setup.rules, "day", day, event.at)
+    mail = edition_mail(edition)
+    notes = _notes(journal, event, setup)
+    text, html = mail.text, mail.html
+    if notes:
+        text += "\nNOTES OF THE DAY\n" + "".join(f"- {note}\n" for note in notes)
+        listed = f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>"
+        html = html.replace("</body>", f"<p>Notes of the day</p>{listed}</body>", 1)
+    return Words(
+        mail.subject,
+        f"{event.body.get('text', '')}\n\n{text}",
+        html,
+        Attachment(mail.attachment, edition_html(edition)),
+    )
+
+
+def _notes(journal: Journal, event: Event, setup: Setup) -> list[str]:
+    """The alerts since the last summary that were below `alerts.min_level`, the newest last."""
+    least = LEVELS.index(setup.rules.alerts.min_level)
+    alerts = [e for e in journal.recall(event.account_id, "alert") if e.seq < event.seq]
+    before = max((e.seq for e in alerts if code_of(e) == SUMMARY), default=0)
+    small = [e for e in alerts if e.seq > before and LEVELS.index(level_of(e)) < least]
+    return [f"{e.at:%H:%M} UTC: {one_line(str(e.body.get('text', '')), 300)}" for e in small[-NOTES_MAX:]]
+
+
+def delivery_states(journal: Journal, rules: Alerts, channels: Sequence[str], limit: int) -> list[dict[str, Any]]:
+    """The newest alerts of the account that was traded last, newest first, as plain values."""
+    latest = journal.latest_events(1)
+    if not latest:
+        return []
+    account_id, now = latest[0].account_id, SystemClock().wall()
+    told = latest_told(journal, account_id, limit, now)
+    rows = []
+    for event in reversed(told.alerts):
+        states = {}
+        for channel in channels:
+            state, tried = state_of(event, told, channel, rules, now)
+            states[channel] = f"{state} ({tried} of {rules.attempts})" if state in ("failed", "given up") else state
+        rows.append(
+            {
+                "number": event.seq, "at": time_text(event.at), "level": level_of(event), "code": code_of(event),
+                "key": event.key or "", "text": str(event.body.get("text", "")), "channels": states,
+            }
+        )  # fmt: skip
+    return rows

@@ -1,0 +1,129 @@
+"""Which ends of cycles and slots a person is told of. Written into the journal as alerts; `world/alerts` delivers them.
+
+What is found elsewhere is told there: latched limits, unexplained positions, doubt, protective exits, missing
+protection, differences in the day's books.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import Final
+
+from rebalancer.alerts.message import SUMMARY
+from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.core.values import time_text
+from rebalancer.journal import Journal
+from rebalancer.market_data.trading_calendar import Slot
+from rebalancer.report.records import RunRecord
+from rebalancer.session.slots import NOBODY_WAS_THERE, SlotBook
+
+Row = tuple[str, str, dict[str, object]]
+LOSSES: Final = frozenset({CycleOutcome.HALTED_DAILY_LOSS, CycleOutcome.HALTED_DRAWDOWN})  # told when they are latched
+BY_HAND: Final = frozenset({CycleOutcome.HALTED_KILL_SWITCH})
+QUIET: Final = frozenset({CycleOutcome.SKIPPED_MARKET_CLOSED, CycleOutcome.SKIPPED_PAUSED})
+_OLD: Final = frozenset({Outcome.REJECTED_STALE, Outcome.REJECTED_SUPERSEDED})
+
+
+def report_cycle(journal: Journal, record: RunRecord) -> None:
+    """Write the alerts of a cycle that has just ended: halted, constrained, orders without a known end, late fills, old
+    signals."""
+    account_id, cycle_id = record.snapshot.account.id, record.snapshot.cycle_id
+    rows = [*_halted(journal, record), *_constrained(journal, record), *_orders(record), *_old_signals(journal, record)]
+    if rows:
+        journal.record_events(account_id, cycle_id, record.ended_at, rows)
+
+
+def report_day(journal: Journal, account_id: str, at: datetime, day: date, text: str) -> None:
+    """Write the alert that becomes the day's summary."""
+    body = {"level": "info", "code": SUMMARY, "text": text, "day": day.isoformat()}
+    journal.record_event(account_id, None, at, "alert", day.isoformat(), body)
+
+
+class ReportingSlotBook(SlotBook):
+    """A slot book that tells a person of slots in which no cycle ran."""
+
+    def __init__(self, journal: Journal, account_id: str) -> None:
+        super().__init__(journal, account_id)
+        self._kept, self._account = journal, account_id
+
+    def close(self, slot: Slot, at: datetime, outcome: CycleOutcome, because: str) -> bool:
+        """Close one slot, and tell of it."""
+        closed = super().close(slot, at, outcome, because)
+        if closed and outcome not in QUIET:
+            level = "action" if outcome is CycleOutcome.HALTED_ACCOUNT else "warning"
+            said = f"no cycle ran in the slot {slot.id}: {outcome}: {because}"
+            self._tell(at, level, "halted" if outcome.startswith("HALTED") else "missed_slots", said)
+        return closed
+
+    def sweep(self, slots: Sequence[Slot], at: datetime, because: str = NOBODY_WAS_THERE) -> int:
+        """Close all slots before `at` that nobody has claimed, and tell of them in one sentence."""
+        past = [slot for slot in self.left(slots) if slot.at < at]
+        missed = [slot for slot in past if super(ReportingSlotBook, self).close(slot, at, CycleOutcome.MISSED, because)]
+        if missed:
+            many = f"{len(missed)} slots from {missed[0].id} to {missed[-1].id} were" if missed[1:] else missed[0].id
+            said = f"{many} missed: {because}" if missed[1:] else f"the slot {many} was missed: {because}"
+            self._tell(at, "warning", "missed_slots", said)
+        return len(missed)
+
+    def _tell(self, at: datetime, level: str, code: str, text: str) -> None:
+        body = {"level": level, "code": code, "text": text}
+        self._kept.record_event(self._account, None, at, "alert", code, body)
+
+
+def _halted(journal: Journal, record: RunRecord) -> Iterator[Row]:
+    """Once per stretch of cycles that halt for the same reason."""
+    outcome = record.outcome
+    if not outcome.startswith(("HALTED", "ABANDONED")) or outcome in LOSSES:
+        return
+    if not _is_new(journal, record):
+        return
+    level = "warning" if outcome in BY_HAND else "action"
+    text = f"the cycle {record.snapshot.cycle_id} ended {outcome}: {record.because}"
+    yield "alert", str(outcome), {"level": level, "code": "halted", "text": text}
+
+
+def _constrained(journal: Journal, record: RunRecord) -> Iterator[Row]:
+    """Once per stretch of cycles in which a limit denied everything that was left to trade."""
+    outcome = CycleOutcome.CONSTRAINED
+    if record.outcome is outcome and _is_new(journal, record):
+        text = f"the cycle {record.snapshot.cycle_id} sent nothing: {record.because}"
+        yield "alert", str(outcome), {"level": "warning", "code": "constrained", "text": text}
+
+
+def _is_new(journal: Journal, record: RunRecord) -> bool:
+    """Whether the cycle before ended otherwise."""
+    latest = journal.cycles(record.snapshot.account.id, 2)
+    before = [c for c in latest if c.cycle_id != record.snapshot.cycle_id]
+    return not (before and before[0].outcome is record.outcome and before[0].mode != "dry_run")
+
+
+def _orders(record: RunRecord) -> Iterator[Row]:
+    for line in record.orders:
+        if line.state is OrderState.UNKNOWN:
+            text = f"{line.symbol}: nobody knows what became of order {line.client_order_id}; the symbol is frozen"
+            yield "alert", line.symbol, {"level": "action", "code": "unknown_order", "text": text}
+    for finding in record.reconciled:
+        if finding.kind == "late_fill":
+            text = f"{finding.symbol}: {finding.text}"
+            yield "alert", finding.symbol, {"level": "warning", "code": "late_fill", "text": text}
+
+
+def _old_signals(journal: Journal, record: RunRecord) -> Iterator[Row]:
+    """A source of which every signal is stale: once for each newest signal it has."""
+    ends: dict[str, set[Outcome]] = {}
+    newest: dict[str, datetime] = {}
+    verdicts: Mapping[str, Outcome] = {v.signal_id: v.outcome for v in record.verdicts}
+    for signal in record.snapshot.signals:
+        if signal.id in verdicts:
+            ends.setdefault(signal.source, set()).add(verdicts[signal.id])
+            newest[signal.source] = max(newest.get(signal.source, signal.issued_at), signal.issued_at)
+    for source, outcomes in sorted(ends.items()):
+        if Outcome.REJECTED_STALE not in outcomes or outcomes - _OLD:
+            continue
+        issued = time_text(newest[source])
+        told = journal.recall(record.snapshot.account.id, "alert", keys=[source], last=1)
+        if told and told[0].body.get("code") == "stale_signals" and told[0].body.get("issued") == issued:
+            continue
+        text = f"all signals of {source} are stale, the newest is of {issued}: nothing is traded on them"
+        yield "alert", source, {"level": "warning", "code": "stale_signals", "text": text, "issued": issued}
