@@ -1,10 +1,7 @@
-"""Alerts on their way to people: the journal is the queue, channels hand over, a heartbeat tells that we live.
+"""Alerts on their way to people: the journal is the queue, channels deliver, a heartbeat tells that we are alive.
 
-waiting     what is due on a channel: folding, rate, pauses (pure)
-outbox      hands over what is due, and notes what became of it
-postman     the thread that does so beside a session
-webhook, through_apprise, mail, heartbeat     the ways to people
-configured  which of them are set up
+It holds messages, channels and what is pending on each. It imports the journal and what is below it; trading never
+waits for it and never fails because of it.
 """
 
 from rebalancer.alerts.channel import Channel, NotDelivered

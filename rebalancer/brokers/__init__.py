@@ -1,6 +1,8 @@
-"""The broker behind `world.ports.Broker`: one adapter for Alpaca and for the embedded exchange.
+"""Brokers: the protocol, and Alpaca behind it.
 
-Importing this package imports neither `requests` nor alpaca-py: the first call to the broker does.
+`protocol` says what can be asked and told, and holds the records that cross it; `alpaca/` implements it for Alpaca and
+for the embedded exchange alike. A read that is incomplete is an error, never a shorter list; an order is sent exactly
+once. It imports `core`, `settings` and `ops`; it never decides what to trade.
 """
 
 from rebalancer.brokers.alpaca.broker import AlpacaBroker

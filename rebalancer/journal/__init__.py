@@ -1,8 +1,7 @@
 """The journal: what the rebalancer did, meant to do and was told, append-only and hash-chained.
 
-Start at `journal.py` (the API), then `records.py` (what goes in and comes out), `chain.py` (one row) and `orders.py`
-(how the events of an order fold into its state). `glance.py` answers a few questions without SQLAlchemy; that is why
-`Journal` is only imported when it is asked for.
+It holds the one writer and the one reader of the journal, its records, backups and verification. Every row is checked
+when it is read; what cannot be trusted is an error. It imports `core`, `brokers.protocol` and `ops`.
 """
 
 from __future__ import annotations

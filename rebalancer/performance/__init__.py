@@ -1,6 +1,6 @@
-"""What trading came to: round trips, returns, ratios, the bridge from equity to equity, drift and shortfall. Pure.
+"""Performance: returns, ratios, lots, round trips, the bridge from equity to equity, drift and shortfall.
 
-Start at `records.py` (what goes in), then `lots.py` and `trips.py` (what was closed), `returns.py` and `ratios.py` (the
-course of the account), `bridge.py` (where the money went). `summary.py` puts them together. Definitions, formulas and
-their sources stand in docs/performance.md. Nothing here asks the world anything.
+Everything here is computed from the records of `performance.records` and has no effects; decimals for money, floats for
+ratios, None where a figure is not defined. It imports `core` only. Reports and the command line show its figures;
+accounting and market data supply its records.
 """

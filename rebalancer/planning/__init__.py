@@ -1,19 +1,19 @@
-"""The pure kernel: `plan(snapshot, rules)` decides everything about one cycle and touches nothing.
+"""Planning: `plan(snapshot, rules)` decides everything about one cycle and touches nothing.
 
-    reconcile  Book       which positions can be trusted
-    admit      Admitted   which signals can be acted upon
-    leave      Judgement  whether every position has to go: flat by the close, or flattened after a loss
-    aim        Aims       target weights: `weigh` sizes, `bar` forbids, `glide` lowers, `cap` projects onto the caps
-    diff       Move       shares to trade, if it is worth it
-    select     Move       without what a person has left out
-    phase      Phases     reductions first, largest drift first
-    fund       Funded     increases cut to room, orders and buying power
-    draft      Order      with its computed id
-    constrain  Constrained what the rules want and a limit on sending denies
-    settle     Verdict    one per signal (also after the orders have ended)
+    reconcile              ReconciledBook     which positions can be trusted
+    validate_signals       ValidSignals       which signals can be acted upon
+    trading_halt           HaltDecision       whether this cycle may trade at all
+    liquidation            HaltDecision       whether every position has to go: flat by the close, or after a loss
+    construct_targets      ProposedTargets    target weights: sized, restricted, and projected onto the caps
+    compute_trades         TradeProposal      shares to trade, if it is worth it
+    overrides              TradeProposal      without what a person has left out
+    phase                  Phases             reductions first, largest drift first
+    fit_to_buying_power    FittedIncreases    increases cut to headroom, orders and buying power
+    build_order            Order              with its computed id
+    verdicts               Verdict            one per signal (also after the orders have ended)
 
-Equal arguments give equal plans, byte for byte, on any machine. Live trading, dry runs, replays, backtests and the
-simulation tests all call this one function.
+It imports the vocabulary of `core` and nothing else. Equal arguments give equal plans, byte for byte, on any machine.
+Live trading, dry runs, replays, backtests and the simulation tests all call this one function.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
-"""What people see of a cycle: the HTML page, its JSON twin, and the tables of the terminal.
+"""What people read of cycles and of days: pages, mail, text, JSON and CSV, made from records.
 
-Pure but for `files.py`, the only module that writes. Start reading at `records.py`: a report is made from one
-`RunRecord` and nothing else. Sections whose facts are missing are left out, never filled with guesses.
-
-The three names below are loaded when they are first used: `status` must not pay for templates and validation.
+It holds the records, one file a section, and the reader that gathers them from the journal. It decides nothing and
+sends no order. It imports accounting, performance, the journal and what is below them.
 """
 
 from __future__ import annotations
