@@ -15,7 +15,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.decide.instances import (
+from tests.planning.instances import (
     Floats,
     Instance,
     capped,

@@ -55,7 +55,7 @@ def day_of(symbols: int) -> PeriodReport:
     from rebalancer.core.values import ZERO
     from rebalancer.report.period.records import Gap, Guarded, QualityRow, TradeLine
     from rebalancer.report.period.results import Contribution
-    from tests.report.edition.sample import OPEN, edition
+    from tests.report.period.sample import OPEN, edition
     from tests.report.sample import many_stories, sample_record
 
     latest = sample_record(many_stories(symbols))

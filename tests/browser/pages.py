@@ -12,8 +12,8 @@ from rebalancer.report.period.page import edition_html
 from rebalancer.report.period.records import PeriodReport
 from rebalancer.report.records import RunSummary
 from rebalancer.report.summary import summary_of
-from tests.report.edition.sample import edition, performance, slots
-from tests.report.edition.test_edition_page import bare, wide
+from tests.report.period.sample import edition, performance, slots
+from tests.report.period.test_edition_page import bare, wide
 from tests.report.sample import dry, sample_record
 
 D = Decimal

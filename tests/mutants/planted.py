@@ -19,19 +19,19 @@ class Mutant(NamedTuple):
     tests: str
 
 
-_LAWS: Final = "tests/decide/test_plan_laws.py tests/decide/test_stages.py tests/decide/test_caps_after_fills.py"
-_EXAMPLES: Final = "tests/decide/test_examples.py " + _LAWS
-_DAY: Final = "tests/decide/test_day_limits.py tests/cycle/test_stops_and_budgets.py " + _LAWS
-_FUNDING: Final = "tests/cycle/test_funding.py"
-_UNKNOWN: Final = "tests/cycle/test_unknown_orders.py"
-_SWEEP: Final = "tests/cycle/test_crash_sweep.py"
+_LAWS: Final = "tests/planning/test_plan_laws.py tests/planning/test_stages.py tests/planning/test_caps_after_fills.py"
+_EXAMPLES: Final = "tests/planning/test_examples.py " + _LAWS
+_DAY: Final = "tests/planning/test_day_limits.py tests/rebalance/test_stops_and_budgets.py " + _LAWS
+_FUNDING: Final = "tests/rebalance/test_funding.py"
+_UNKNOWN: Final = "tests/rebalance/test_unknown_orders.py"
+_SWEEP: Final = "tests/rebalance/test_crash_sweep.py"
 _DEAD: Final = (
     _SWEEP
     + "::test_a_crash_leaves_orders_working_that_the_next_start_cancels "
     + _SWEEP
     + "::test_some_crashes_during_recovery"
 )
-_RECONCILE: Final = "tests/cycle/test_reconciliation.py tests/cycle/test_unknown_orders.py"
+_RECONCILE: Final = "tests/rebalance/test_reconciliation.py tests/rebalance/test_unknown_orders.py"
 _DAMAGE: Final = "tests/journal/test_journal_damage.py tests/journal/test_journal_storage.py"
 _ORDERS: Final = "tests/journal/test_journal_orders.py tests/journal/test_journal_cycles.py"
 _SUBMIT: Final = "tests/brokers/test_submit_faults.py tests/brokers/test_refusals.py"
@@ -54,14 +54,14 @@ MUTANTS: Final = (
     Mutant("a crossed quote is a price", "planning/validate_signals.py", "if quote.bid > quote.ask:", "if False:", _EXAMPLES),
     Mutant("an old quote is a price", "planning/validate_signals.py", "if not age <= age_max_seconds:", "if not age <= age_max_seconds * 100:", _EXAMPLES),
     Mutant("the kill switch is ignored by the plan", "planning/trading_halt.py", "if snapshot.kill_switch:", "if False:", _LAWS),
-    Mutant("no buffer before the close", "planning/trading_hours.py", "return is_open and session.close - now >= timedelta(seconds=rules.execution.close_buffer_seconds)", "return is_open", "tests/decide/test_stages.py"),
+    Mutant("no buffer before the close", "planning/trading_hours.py", "return is_open and session.close - now >= timedelta(seconds=rules.execution.close_buffer_seconds)", "return is_open", "tests/planning/test_stages.py"),
     Mutant("losses count half", "planning/trading_halt.py", "if share is None or not share < largest:", "if share is None or not share < largest * 2:", _DAY),
     Mutant("an unknown order freezes nothing", "planning/reconcile.py", "if order.unknown:", "if False:", _UNKNOWN),
     Mutant("open orders do not count against caps", "planning/reconcile.py", "return high if abs(high) >= abs(low) else low", "return held", _LAWS),
-    Mutant("an unknown order settles as if it had ended", "planning/verdicts.py", "if OrderState.UNKNOWN in states or OrderState.OPEN in states or OrderState.INTENDED in states:", "if OrderState.OPEN in states:", "tests/decide/test_settle.py"),
+    Mutant("an unknown order settles as if it had ended", "planning/verdicts.py", "if OrderState.UNKNOWN in states or OrderState.OPEN in states or OrderState.INTENDED in states:", "if OrderState.OPEN in states:", "tests/planning/test_settle.py"),
     Mutant("what phase one did is forgotten", "planning/refit_increases.py", "headroom = headroom.copy_with(filled.items())", "headroom = headroom.copy_with(())", _FUNDING + " " + _LAWS),
-    Mutant("a stop between the phases is not seen", "planning/refit_increases.py", "if halt.stop or halt.denied is not None:", "if False:", _FUNDING + " tests/cycle/test_stops_and_budgets.py " + _LAWS),
-    Mutant("own caps are not applied", "planning/cap_weights.py", "    weights = np.minimum(own, size)\n    binding", "    weights = size.copy()\n    binding", "tests/decide/test_cap_laws.py " + _LAWS),
+    Mutant("a stop between the phases is not seen", "planning/refit_increases.py", "if halt.stop or halt.denied is not None:", "if False:", _FUNDING + " tests/rebalance/test_stops_and_budgets.py " + _LAWS),
+    Mutant("own caps are not applied", "planning/cap_weights.py", "    weights = np.minimum(own, size)\n    binding", "    weights = size.copy()\n    binding", "tests/planning/test_cap_laws.py " + _LAWS),
     # journal
     Mutant("hashes are not compared", "journal/chain.py", "if row_hash(row) != row.hash:", "if False:", _DAMAGE),
     Mutant("a lost tail is not missed", "journal/head_checkpoint.py", "if last_seq < seq:", "if False:", _DAMAGE),
@@ -75,15 +75,15 @@ MUTANTS: Final = (
     Mutant("writing transactions begin as readers", "journal/sqlite.py", '{_BEGIN: "BEGIN IMMEDIATE"}', '{_BEGIN: "BEGIN"}', "tests/journal/test_journal_processes.py " + _DAMAGE),
     Mutant("a missing row is not missed", "journal/verify.py", "if row.seq != seq + 1:", "if False:", _DAMAGE),
     # cycle, recovery, desk
-    Mutant("a slot runs although it is taken", "rebalance/cycle.py", "if not world.journal.begin_cycle(start):", "if world.journal.begin_cycle(start) is None:", "tests/cycle/test_calls.py tests/cycle/test_execute.py tests/cycle/test_whole_cycle.py sim 1-6"),
-    Mutant("the books forget what was traded", "rebalance/cycle.py", "expected[symbol] = expected.get(symbol, ZERO) + qty", "expected[symbol] = expected.get(symbol, ZERO)", "tests/cycle/test_whole_cycle.py"),
+    Mutant("a slot runs although it is taken", "rebalance/cycle.py", "if not world.journal.begin_cycle(start):", "if world.journal.begin_cycle(start) is None:", "tests/rebalance/test_calls.py tests/rebalance/test_execute.py tests/rebalance/test_whole_cycle.py sim 1-6"),
+    Mutant("the books forget what was traded", "rebalance/cycle.py", "expected[symbol] = expected.get(symbol, ZERO) + qty", "expected[symbol] = expected.get(symbol, ZERO)", "tests/rebalance/test_whole_cycle.py"),
     Mutant("not found means never placed", "rebalance/recover.py", "if waited <= patience:", "if False:", _UNKNOWN),
     Mutant("what still works is not cancelled", "rebalance/recover.py", "            broker.cancel(found.id)", "            pass", _DEAD),
     Mutant("the dead cycle's fills are counted twice", "rebalance/recover.py", "    fills |= {o.broker_id: o.filled_qty for o in orders if o.broker_id is not None}\n", "", _DEAD),
     Mutant("a dead cycle stays open", "rebalance/recover.py", "    for cycle in dead:\n        _abandon(world, cycle)", "    del dead", _DEAD),
     Mutant("a silence counts as not sent", "execution/order_tracking.py", ".get(result.kind, OrderState.UNKNOWN)", ".get(result.kind, OrderState.NOT_SENT)", _UNKNOWN),
     Mutant("an order with our prefix from elsewhere is ours", "rebalance/broker_orders.py", "    if unknown:\n        raise UnknownOrders", "    if False:\n        raise UnknownOrders", _RECONCILE),
-    Mutant("unreadable kill switch counts as clear", "execution/kill_switch.py", '        return f"{path} cannot be read: {error.problem.removeprefix(\'cannot be read: \')}"', "        return None if error else None", "tests/cycle/test_stops_and_budgets.py"),
+    Mutant("unreadable kill switch counts as clear", "execution/kill_switch.py", '        return f"{path} cannot be read: {error.problem.removeprefix(\'cannot be read: \')}"', "        return None if error else None", "tests/rebalance/test_stops_and_budgets.py"),
     # broker
     Mutant("a timeout after sending counts as not sent", "brokers/alpaca/submit.py", '"unknown" if silence.sent else "not_sent"', '"not_sent"', _SUBMIT),
     Mutant("a duplicate id is a refusal", "brokers/alpaca/refusals.py", '"unknown" if reason == "duplicate_id" else "refused"', '"refused"', _SUBMIT),

@@ -20,8 +20,8 @@ from rebalancer.session.setup import Setup
 from rebalancer.session.stop import Stop
 from rebalancer.session.work import AttentiveClock, SessionWork
 from rebalancer.settings import load_rules
-from tests.cycle.conftest import BASE
-from tests.performance.tradervue_server import TradervueServer
+from tests.rebalance.conftest import BASE
+from tests.report.tradervue_server import TradervueServer
 from tests.support.rig import CREDENTIALS, Rig, rules
 
 pytestmark = pytest.mark.filterwarnings("ignore:Series.dt.weekday")  # pandas_market_calendars says it to pandas 3

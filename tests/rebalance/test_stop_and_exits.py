@@ -1,0 +1,119 @@
+"""A stop in the middle of a batch: no order leaves any more, but the exits of what has been traded are put up again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+
+import pytest
+
+from rebalancer.core.decisions import Order
+from rebalancer.core.outcomes import OrderState
+from rebalancer.execution.kill_switch import write_halt
+from rebalancer.planning.verdicts import OrderEnd
+from rebalancer.rebalance.exits_around_trades import withdraw_exits
+from rebalancer.rebalance.observe import World
+from rebalancer.session.execute import execute
+from rebalancer.session.setup import Setup
+from rebalancer.session.stop import NEVER
+from rebalancer.settings import load_rules
+from tests.rebalance.conftest import MakeRig
+from tests.rebalance.test_execute import connection, opinions, setup_of
+from tests.support.rig import Rig, held
+
+GUARDED = """
+position_sizing: {base_position_size: 0.05}
+signals: {path: opinions, sample: never}
+protection: {mode: broker, stop_loss: 0.2, take_profit: 0.3}
+"""
+
+
+@pytest.fixture
+def rig(make_rig: MakeRig) -> Rig:
+    return make_rig()
+
+
+def guarded(rig: Rig) -> Setup:
+    setup = setup_of(rig)
+    config = rig.folder / "guarded.yaml"
+    config.write_text(GUARDED)
+    return setup._replace(loaded=load_rules([config], {}))
+
+
+def resting(rig: Rig) -> list[tuple[str, str, Decimal | None]]:
+    client = rig.client()
+    found = sorted((o.symbol, o.type, o.qty) for o in client.orders(None))
+    client.close()
+    return found
+
+
+def pairs(*symbols: str, of: dict[str, Decimal]) -> list[tuple[str, str, Decimal | None]]:
+    return [(symbol, kind, of[symbol]) for symbol in symbols for kind in ("limit", "stop")]
+
+
+class Middle:
+    """Hears the calls of a cycle, and acts at the first one after its first order has left."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self._act, self._sent, self.reason = act, False, ""
+
+    def heard(self, name: str) -> None:
+        if self._sent and not self.reason:
+            self.reason = "the session is being stopped (SIGTERM)"
+            self._act()
+        self._sent = self._sent or name == "submit"
+
+
+class Asked:
+    """A stop for the reason that the middle has found."""
+
+    def __init__(self, middle: Middle) -> None:
+        self._middle = middle
+
+    def reason(self) -> str | None:
+        return self._middle.reason or None
+
+    def is_urgent(self) -> bool:
+        return False
+
+
+def interrupted(rig: Rig, *, stop: bool) -> dict[str, OrderState]:
+    """KO is cut, AAPL would have grown next; a person stops the program, or all trading, between the two."""
+    setup = guarded(rig)
+    opinions(rig, {"AAPL": 0.5, "KO": 1.0})
+    execute(setup, connection(rig), dry_run=False)
+    assert resting(rig) == pairs("AAPL", "KO", of=held(rig))
+    opinions(rig, {"AAPL": 1.0, "KO": 0.4})
+    middle = Middle((lambda: None) if stop else lambda: write_halt(rig.folder / "state", "enough"))
+    stopping = Asked(middle) if stop else NEVER
+    record = execute(setup, connection(rig), dry_run=False, stopping=stopping, heard=middle.heard)
+    assert middle.reason
+    return {order.symbol: order.state for order in record.orders}
+
+
+def test_a_stop_in_the_middle_puts_the_exits_of_what_was_traded_up_again(rig: Rig) -> None:
+    assert interrupted(rig, stop=True) == {"KO": OrderState.FILLED, "AAPL": OrderState.NOT_SENT}
+    assert resting(rig) == pairs("AAPL", "KO", of=held(rig))
+
+
+def test_a_kill_in_the_middle_holds_them_back(rig: Rig) -> None:
+    assert interrupted(rig, stop=False) == {"KO": OrderState.FILLED, "AAPL": OrderState.NOT_SENT}
+    assert set(held(rig)) == {"AAPL", "KO"}
+    assert resting(rig) == pairs("AAPL", of=held(rig))
+
+
+def test_a_kill_just_before_a_batch_takes_nothing_down_for_it(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    setup = guarded(rig)
+    opinions(rig, {"AAPL": 0.5, "KO": 1.0})
+    execute(setup, connection(rig), dry_run=False)
+    before = resting(rig)
+
+    def killed(world: World, orders: Sequence[Order]) -> Mapping[str, OrderEnd]:
+        write_halt(rig.folder / "state", "enough")
+        return withdraw_exits(world, orders)
+
+    monkeypatch.setattr("rebalancer.rebalance.cycle.withdraw_exits", killed)
+    opinions(rig, {"AAPL": 0.5, "KO": 0.4})
+    record = execute(setup, connection(rig), dry_run=False)
+    assert {order.symbol: order.state for order in record.orders} == {"KO": OrderState.NOT_SENT}
+    assert resting(rig) == before == pairs("AAPL", "KO", of=held(rig))
