@@ -87,7 +87,7 @@ def market(count: int) -> Snapshot:
 
 
 def arrays(snapshot: Snapshot) -> tuple[Floats, Floats, list[Family]]:
-    """The input of the projection for this market, as `aim` would make it."""
+    """The input of the projection for this market, as `construct_targets` would make it."""
     raw = np.array([0.1 * s.score * s.confidence for s in snapshot.signals])
     volatility = np.array([i.volatility or 1.0 for i in snapshot.instruments])
     own = np.minimum(0.15, 0.05 / volatility)

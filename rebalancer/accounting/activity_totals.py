@@ -22,7 +22,7 @@ from rebalancer.core.values import ZERO, is_pair
 class ActivityTotals(NamedTuple):
     """What a stretch of activities comes to. `positions` are signed shares after it; money is signed USD. `coins` has
     per crypto pair the coins bought and the dollars for which coins were sold: the bases of fees taken at the fill.
-    `flows` have in them the value of shares `in_kind`, which is no cash."""
+    `cash_flows` have in them the value of shares `in_kind`, which is no cash."""
 
     positions: Mapping[str, Decimal]
     traded: Decimal

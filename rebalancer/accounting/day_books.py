@@ -60,9 +60,10 @@ class DayBooks(NamedTuple):
     None when neither is known, and then the opening figures are derived and prove nothing. `traded` is the cash that
     fills brought (+) or took (-); `result` the change of equity that no flow explains; `realised` the profit of what
     was sold or bought back against average cost, None when a cost is not known. `unexplained` is cash that no activity
-    explains: it must be zero. `flows` are deposits and withdrawals in cash, and the value of shares `in_kind`, which is
-    no cash. `seen` are the ids of all activities that were listed at the closing: they are counted, then or before;
-    `counted` are those that were added up on this day, whatever day they are dated (None: older books do not tell).
+    explains: it must be zero. `cash_flows` are deposits and withdrawals in cash, and the value of shares `in_kind`,
+    which is no cash. `seen` are the ids of all activities that were listed at the closing: they are counted, then or
+    before; `counted` are those that were added up on this day, whatever day they are dated (None: older books do not
+    tell).
 
     `prices` are the last trades of what was held at the closing, `opening` is what was held at the opening with its
     prices then; a symbol without a price is left out of `prices`, and books from before prices were kept have none.

@@ -61,7 +61,7 @@ class Endpoints:
     __slots__ = ("data_url", "is_agreed", "is_live", "trading_url")
 
     def __init__(self, trading_url: str = PAPER_URL, data_url: str | None = None) -> None:
-        """Check both addresses. Raises WorldError for a host that must not see a key, or for a malformed address.
+        """Check both addresses. Raises ExternalError for a host that must not see a key, or for a malformed address.
 
         trading_url: scheme and host; a trailing slash or `/v2` is cut off. data_url: None means Alpaca's data host
         for Alpaca, and the same address for any other.

@@ -1,6 +1,6 @@
 """What can go wrong outside this program; every message says what happened and how to mend it.
 
-WorldError
+ExternalError
 +-- BrokerUnavailable       no answer within the deadline, 5xx, unreadable answer to a read     exit 69
 +-- CredentialsRefused      401, or a 403 that is not about an order                            exit 77
 +-- WrongAccount            the broker's account is not the configured one                      exit 77

@@ -14,9 +14,9 @@ be cancelled, for the broker has shown nothing to cancel, and "not found" never 
 however long the phase. So waiting protects nothing; what protects is that its symbol is frozen, that its worst case
 counts against the caps, and that nothing is spent which it would bring.
 
-The first order of a phase carries an id without a symbol (see `decide.draft`). Another copy of this program that runs
-the same cycle sends its first order under the same id, whatever it is, and the broker takes one of the two. The copy
-whose order was not taken sends nothing more.
+The first order of a phase carries an id without a symbol (see `planning.build_order`). Another copy of this program
+that runs the same cycle sends its first order under the same id, whatever it is, and the broker takes one of the two.
+The copy whose order was not taken sends nothing more.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from rebalancer.performance.shortfall import shortfall_of
 
 
 class PeriodMoney(NamedTuple):
-    """USD. `profit` is the change of equity without `flows`; `roi` the profit over the opening and all deposits.
+    """USD. `profit` is the change of equity without `cash_flows`; `roi` the profit over the opening and all deposits.
     Dividends, interest, fees and slippage are inside the profit."""
 
     opening: Decimal | None
@@ -42,7 +42,9 @@ def money_of(
     fills: Sequence[Fill],
     histories: Sequence[OrderHistory],
 ) -> PeriodMoney:
-    """The money of the days after `begin`, None for everything. `own` are these days, `fills` and `stories` theirs."""
+    """The money of the days after `begin`, None for everything. `own` are these days, `fills` and `order_history`
+    theirs.
+    """
     cash = [event for event in ledger.cash if begin is None or day_of(event.at) > begin]
 
     def total(*kinds: str) -> Decimal:

@@ -102,8 +102,8 @@ class DayValue(NamedTuple):
 
 class AccountHistory(NamedTuple):
     """Everything together. `opening` is the equity before the first of `days`, None when nobody wrote it down; it is
-    of `opened_on`. `stories` are by the broker's order id. `sectors` are by symbol. `inherited` is what was held when
-    the books began, as if it had been bought then at its average price."""
+    of `opened_on`. `order_history` are by the broker's order id. `sectors` are by symbol. `inherited` is what was held
+    when the books began, as if it had been bought then at its average price."""
 
     fills: tuple[Fill, ...] = ()
     cash: tuple[CashEvent, ...] = ()

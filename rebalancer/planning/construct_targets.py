@@ -5,8 +5,8 @@ Who is served first, and why in this order:
 1. what cannot be traded now (frozen, unpriced, unknown to the broker) keeps its worst case and takes its room;
 2. held names that no usable signal speaks about, or that an opinion keeps as they are, keep their weight, shrunk only
    if they alone break a cap: silence is not a sell, so fresh opinions never push them out;
-3. the signalled names share the room that is left, by one projection (see `cap`); those in which nothing may be opened
-   (see `bar`) keep at most what they have.
+3. the signalled names share the room that is left, by one projection (see `cap_weights`); those in which nothing may be
+   opened (see `bar`) keep at most what they have.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ NEGLIGIBLE_WEIGHT: Final = 1e-12  # of capital; less room than this is what roun
 
 class ProposedTarget(NamedTuple):
     """The target weight of one tradable name with the numbers that led to it; `note`, `denial` and `stance` are
-    `Weighed`'s."""
+    `SizedPosition`'s."""
 
     symbol: str
     raw: float

@@ -49,7 +49,8 @@ def exit_levels(
 ) -> tuple[ExitLevel, ...]:
     """One guard for every position that has a quantity and an entry price, by symbol.
 
-    A position without an entry price (zero or less: the broker has not told it yet) has no guard: see `unguarded`.
+    A position without an entry price (zero or less: the broker has not told it yet) has no guard: see
+    `without_exit_levels`.
     """
     return tuple(
         _exit_level(p, _tick(p.avg_entry_price, instruments.get(p.symbol)), named.get(p.symbol), rules)

@@ -22,7 +22,7 @@ from rebalancer.planning.lot_sizes import largest_trade, most_closed, most_share
 
 class Trade(NamedTuple):
     """Signed shares of one symbol to trade in one phase; `drift` (fraction of capital) is its priority; `paid` is what
-    its order's value is told at, USD per share; `cap` names the cap that made it smaller, if one did."""
+    its order's value is told at, USD per share; `cap_weights` names the cap that made it smaller, if one did."""
 
     symbol: str
     phase: Phase
@@ -41,7 +41,7 @@ class Trade(NamedTuple):
 
 
 class Denial(NamedTuple):
-    """A trade that a limit forbids; `cap` is the name of the cap when it is one."""
+    """A trade that a limit forbids; `cap_weights` is the name of the cap when it is one."""
 
     outcome: Outcome
     because: str

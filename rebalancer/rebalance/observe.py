@@ -42,7 +42,8 @@ Gather = Callable[[Callable[[Callable[[], Any]], Any], Sequence[Callable[[], Any
 
 class World(NamedTuple):
     """Everything outside: another mode is another world, never an `if`. `account_id` is "" until it is known,
-    `traffic` counts what goes to the broker, if anything does, `is_stopping` says that no order will leave any more."""
+    `request_metrics` counts what goes to the broker, if anything does, `is_stopping` says that no order will leave any
+    more."""
 
     mode: str
     version: str

@@ -2,7 +2,7 @@
 
 1. `_files` lists what to read;
 2. `read_settled` reads a file that nobody is writing;
-3. `sheets.read_sheet` splits it into rows and `row.opinion_of` reads each;
+3. `file_rows.read_rows` splits it into rows and `row.signal_of_row` reads each;
 4. `_Collected` refuses contradictions and drops repetitions.
 
 One mistake anywhere refuses everything: half of a set of opinions is another set.

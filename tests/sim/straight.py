@@ -1,6 +1,6 @@
 """A straight line from alpaca-py's client to the exchange's application: no socket, no thread, no real time.
 
-Everything above it is the product's own (`Asking`, pacing, reading of answers, alpaca-py's REST client), and everything
+Everything above it is the product's own (`Client`, pacing, reading of answers, alpaca-py's REST client), and everything
 below it is the exchange's own application. Only the socket in between is missing. Perhaps one day a backtest's broker.
 """
 

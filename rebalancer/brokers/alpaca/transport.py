@@ -180,7 +180,7 @@ class AlpacaClient(RESTClient):
     """alpaca-py's REST client on a `DeadlineSession`. For one thread."""
 
     def __init__(self, credentials: Credentials, base_url: str, monotonic: Callable[[], float]) -> None:
-        """Open nothing yet. Raises WorldError when this alpaca-py cannot be made to send a POST only once."""
+        """Open nothing yet. Raises ExternalError when this alpaca-py cannot be made to send a POST only once."""
         key, secret = credentials.reveal()
         super().__init__(base_url=base_url, api_key=key, secret_key=secret, api_version="v2", raw_data=True)
         missing = [name for name in _PRIVATE if not hasattr(self, name)]

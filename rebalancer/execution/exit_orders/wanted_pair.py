@@ -52,7 +52,7 @@ def pair_of(kept: ExitPairRecord) -> ExitPair:
 
 
 def exits_of(level: ExitLevel) -> tuple[Decimal, Decimal, Decimal, Decimal | None]:
-    """The same as `Kept.exits`, of what is wanted."""
+    """The same as `ExitPairRecord.exits`, of what is wanted."""
     return level.qty, level.stop, level.target, level.stop_limit
 
 

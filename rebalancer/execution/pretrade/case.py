@@ -26,7 +26,7 @@ class Case(NamedTuple):
     """An order at the gate.
 
     `stopped` and `latched` say why nothing may leave, None when nothing does; `mine` is the order's own intent;
-    `before` are the attempts before it that count, `standings` the worst case without it. `closing_only` marks a
+    `before` are the attempts before it that count, `position_ranges` the worst case without it. `closing_only` marks a
     flatten that a person asked for: it passes kill switch and throttle, but can do nothing except reduce. `pairs`
     counts the pairs of exits that left within a minute, beyond the first of each symbol.
     """

@@ -1,6 +1,6 @@
 """What an edition is made from: plain records, gathered from the journal by `report/period/parts/`.
 
-`Edition` is also the document `rebalancer.edition/1`: the field names are its keys, money and shares are strings,
+`PeriodReport` is also the document `rebalancer.edition/1`: the field names are its keys, money and shares are strings,
 ratios and weights numbers (null when not known), times RFC 3339 in UTC. An absent part is None or empty, and then its
 section is absent from the page; a part that could not be read is named in `broken` instead.
 """

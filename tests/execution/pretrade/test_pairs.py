@@ -50,7 +50,7 @@ class PairWire(Wire):
 
 
 class Exits(Post):
-    """A post that sends pairs: `protect` writes the intent down, as the keeper does, then asks the gate."""
+    """A post that sends pairs: `exit_levels` writes the intent down, as the keeper does, then asks the gate."""
 
     def __init__(self, folder: Path, journal: Journal, account_id: str, rules: Rules, held: dict[str, str]) -> None:
         super().__init__(folder, journal, account_id, rules)
