@@ -8,7 +8,7 @@ import sys
 SAY = """
 import sys
 import rebalancer.execution.pretrade, rebalancer.execution.pretrade.selftest
-print(sorted(n for n in sys.modules if n.startswith(("rebalancer.planning", "rebalancer.rebalance.observe", "rebalancer.cycle"))))
+print(sorted(n for n in sys.modules if n.startswith(("rebalancer.planning", "rebalancer.rebalance"))))
 """
 
 
