@@ -25,7 +25,7 @@ _PROFILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 def home_directory() -> Path:
-    """The user's home: $HOME, else the password database, since a service may run without HOME. Raises ExternalError."""
+    """The user's home: $HOME, else the password database (a service may run without HOME). Raises ExternalError."""
     named = os.environ.get("HOME", "")
     if os.path.isabs(named):
         return Path(named)
