@@ -7,7 +7,7 @@
 5. an order whose post had no clear answer is looked for by our own id; unless the broker knows it, it stays UNKNOWN
 
 When the journal takes no more, nothing more is posted; what may still work is called off and the error goes on, so that
-the next run's recovery learns from the broker how each order ended (see `desk_afloat`).
+the next run's recovery learns from the broker how each order ended (see `cancel_on_failure`).
 
 Nothing is ever posted twice: an UNKNOWN order is the next cycle's business, and no phase waits long for one. It cannot
 be cancelled, for the broker has shown nothing to cancel, and "not found" never becomes "not placed" within a cycle,
@@ -34,6 +34,7 @@ from rebalancer.core.facts import Account, Snapshot
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
+from rebalancer.execution.cancel_on_failure import PostedOrders, SpreadOut, cancelling_on_failure
 from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.execution.order_alerts import report_another_program, report_pretrade_refusals
 from rebalancer.execution.order_log import note_answer, note_ends, note_intended
@@ -43,7 +44,6 @@ from rebalancer.journal.journal import Journal
 from rebalancer.journal.records import Intent
 from rebalancer.ops.clock import Clock
 from rebalancer.planning.verdicts import OrderEnd
-from rebalancer.world.desk_afloat import Afloat, SpreadOut, calling_off
 
 NOT_TAKEN: Final = ("not_sent", "refused")  # an answer after which the broker surely holds no order under that id
 WAIT_FIRST_SECONDS: Final = 0.05
@@ -77,7 +77,7 @@ class OrderManager(Protocol):
         """The seconds of waiting for orders to end, since this was last asked."""
         ...
 
-    def call_off(self) -> None:
+    def cancel_posted(self) -> None:
         """Ask for a cancel of everything that was posted and may still work, when the cycle cannot go on. Takes bounded
         time and never raises."""
         ...
@@ -104,13 +104,13 @@ class LiveOrderManager:
         self._clock, self._together, self._rules = clock, together, rules
         self._gate = gate or PreTradeCheck(account_id, broker, journal, kill, rules)
         self._is_urgent = is_urgent
-        self._afloat = Afloat(broker, clock, together, rules.execution.cancel_timeout_seconds)
+        self._posted = PostedOrders(broker, clock, together, rules.execution.cancel_timeout_seconds)
         self._key_refused, self._doubled_in = "", ""
         self._waited_seconds = 0.0
 
     def seen(self, snapshot: Snapshot) -> None:
         self._gate.take(readings_of(snapshot))
-        self._afloat.forget()
+        self._posted.forget()
         self._waited_seconds = 0.0
 
     def trade(self, cycle_id: str, orders: Sequence[Order]) -> Mapping[str, OrderEnd]:
@@ -126,12 +126,12 @@ class LiveOrderManager:
         )
         note_intended(cycle_id, orders)
         watch = TrackedOrders(self._account_id, self._journal, self._broker, orders)
-        with calling_off(self):
+        with cancelling_on_failure(self):
             try:
                 self._see_through(cycle_id, watch, orders, began)
             finally:
                 ends = watch.ends()
-                self._afloat.forget([name for name, end in ends.items() if end.state.is_final])
+                self._posted.forget([name for name, end in ends.items() if end.state.is_final])
         note_ends(cycle_id, orders, ends)
         return ends
 
@@ -149,8 +149,8 @@ class LiveOrderManager:
         if watch.stranger:
             raise AnotherProgram(watch.stranger)
 
-    def call_off(self) -> None:
-        self._afloat.call_off()
+    def cancel_posted(self) -> None:
+        self._posted.cancel_posted()
 
     def _post(self, cycle_id: str, watch: TrackedOrders, orders: Sequence[Order]) -> None:
         """Post one after the other until the broker has taken one, then all others at once."""
@@ -167,7 +167,7 @@ class LiveOrderManager:
         report_pretrade_refusals(self._journal, self._account_id, cycle_id, self._broker.now(), sent)
 
     def _submit(self, order: Order) -> SendResult:
-        return self._afloat.send(self._gate.submit, order)
+        return self._posted.send(self._gate.submit, order)
 
     def _take(
         self,
@@ -271,7 +271,7 @@ class DryRunOrderManager:
     def waited(self) -> float:
         return 0.0
 
-    def call_off(self) -> None:
+    def cancel_posted(self) -> None:
         """Nothing was posted."""
 
 

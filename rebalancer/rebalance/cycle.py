@@ -28,6 +28,7 @@ from rebalancer.core.facts import Account, Position, Snapshot, coins
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of, time_text
+from rebalancer.execution.cancel_on_failure import cancelling_on_failure
 from rebalancer.execution.order_manager import traded
 from rebalancer.execution.order_tracking import NOTHING_TOLD
 from rebalancer.journal.records import CycleEnd, CycleStart
@@ -42,7 +43,6 @@ from rebalancer.rebalance.cycle_stats import CycleStats, Row, measured
 from rebalancer.rebalance.exits_around_trades import place_exits, report_unprotected, withdraw_exits
 from rebalancer.rebalance.observe import Observation, World, observe
 from rebalancer.rebalance.recover import telling
-from rebalancer.world.desk_afloat import calling_off
 
 LOG: Final = logging.getLogger("rebalancer.cycle")
 LOSS_OUTCOMES: Final = frozenset(outcome for _, outcome, _ in LOSS_LIMITS)
@@ -83,7 +83,7 @@ def run(world: World, rules: Rules, cycle_id: str | None = None, narrow: Narrow 
         note(LOG, LogEvent.SLOT_BEGAN, f"cycle {cycle_id} begins" if cycle_id else "a run by hand begins")
         stats = CycleStats(world.clock, world.traffic, world.mode, rules.broker.data_feed)
         stats.cycle_id = cycle_id
-        with measured(stats, world.journal, world.account_id, world.broker.now), calling_off(world.desk):
+        with measured(stats, world.journal, world.account_id, world.broker.now), cancelling_on_failure(world.desk):
             return _run(world, rules, cycle_id, narrow, stats)
 
 

@@ -31,16 +31,16 @@ class SpreadOut(Protocol):
     def __call__(self, act: Callable[[T], R], items: Sequence[T], /) -> list[R]: ...
 
 
-class CanCallOff(Protocol):
+class CanCancelPosted(Protocol):
     """Whatever may have orders at the broker."""
 
-    def call_off(self) -> None:
+    def cancel_posted(self) -> None:
         """Ask for a cancel of everything that was posted and may still work. Never raises."""
         ...
 
 
 @contextmanager
-def calling_off(desk: CanCallOff) -> Iterator[None]:
+def cancelling_on_failure(desk: CanCancelPosted) -> Iterator[None]:
     """Call off what was posted when the block fails; its own error is the one that goes on. Where another program
     trades under our ids nothing is called off: what stands there may be its orders."""
     try:
@@ -48,11 +48,11 @@ def calling_off(desk: CanCallOff) -> Iterator[None]:
     except AnotherProgram:
         raise
     except Exception:
-        desk.call_off()
+        desk.cancel_posted()
         raise
 
 
-class Afloat:
+class PostedOrders:
     """What one cycle has posted and not seen the end of. Safe to share between threads."""
 
     def __init__(self, broker: TradingBroker, clock: Clock, together: SpreadOut, seconds: float) -> None:
@@ -82,7 +82,7 @@ class Afloat:
                 self._orders.pop(name, None)
                 self._broker_ids.pop(name, None)
 
-    def call_off(self) -> None:
+    def cancel_posted(self) -> None:
         """Ask once for the cancel of each, by the broker's id, or by our own where the broker has told none. Ends in
         bounded time and never raises: the error that led here is the one to be told."""
         with self._lock:
