@@ -93,7 +93,7 @@ class _Cycle:
 
 def _story(order: OrderRecord, cycle: _Cycle, filled_at: datetime | None) -> OrderHistory:
     planned, quote = cycle.planned.get(order.client_order_id, {}), cycle.quotes.get(order.symbol, {})
-    wanted = _number(planned.get("qty"))  # a cut at the desk is no failure of the market
+    wanted = _number(planned.get("qty"))  # a cut before sending is no failure of the market
     return OrderHistory(
         order_id=order.broker_id or "",
         client_order_id=order.client_order_id,

@@ -40,7 +40,7 @@ class CanCancelPosted(Protocol):
 
 
 @contextmanager
-def cancelling_on_failure(desk: CanCancelPosted) -> Iterator[None]:
+def cancelling_on_failure(orders: CanCancelPosted) -> Iterator[None]:
     """Call off what was posted when the block fails; its own error is the one that goes on. Where another program
     trades under our ids nothing is called off: what stands there may be its orders."""
     try:
@@ -48,7 +48,7 @@ def cancelling_on_failure(desk: CanCancelPosted) -> Iterator[None]:
     except AnotherProgram:
         raise
     except Exception:
-        desk.cancel_posted()
+        orders.cancel_posted()
         raise
 
 

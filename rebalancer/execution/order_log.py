@@ -1,4 +1,4 @@
-"""What the desk says in the log about each order: intended, answered, ended."""
+"""What the order manager says in the log about each order: intended, answered, ended."""
 
 from __future__ import annotations
 

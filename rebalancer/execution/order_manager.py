@@ -1,4 +1,4 @@
-"""The trading desk: sends one phase of orders and stays until each has ended, or says that it does not know.
+"""The order manager: sends one phase of orders and stays until each has ended, or says that it does not know.
 
 1. every intent is committed to the journal before the first byte leaves
 2. the orders pass the gate and are posted, the first alone, then many at once, paced and bounded by the broker adapter
@@ -59,7 +59,7 @@ class ReductionsLeft(NamedTuple):
 
 
 class OrderManager(Protocol):
-    """Where orders go. A dry run has a desk that sends nothing."""
+    """Where orders go. A dry run has one that sends nothing."""
 
     def seen(self, snapshot: Snapshot) -> None:
         """Hand over what this cycle has read, so that checking its orders costs no call. Before its first order."""

@@ -1,4 +1,4 @@
-"""What the desk knows of each order of one phase; every change is journalled before it is believed.
+"""What the order manager knows of each order of one phase; every change is journalled before it is believed.
 
 An order whose post had no clear answer, or a refusal, is looked for by our own id. A refusal says something about the
 attempt that it answers and nothing about another one: we post each id once, but a line may deliver a request twice, and

@@ -83,7 +83,10 @@ def run(world: World, rules: Rules, cycle_id: str | None = None, narrow: Narrow 
         note(LOG, LogEvent.SLOT_BEGAN, f"cycle {cycle_id} begins" if cycle_id else "a run by hand begins")
         stats = CycleStats(world.clock, world.traffic, world.mode, rules.broker.data_feed)
         stats.cycle_id = cycle_id
-        with measured(stats, world.journal, world.account_id, world.broker.now), cancelling_on_failure(world.desk):
+        with (
+            measured(stats, world.journal, world.account_id, world.broker.now),
+            cancelling_on_failure(world.order_manager),
+        ):
             return _run(world, rules, cycle_id, narrow, stats)
 
 
@@ -100,17 +103,17 @@ def _run(world: World, rules: Rules, cycle_id: str | None, narrow: Narrow | None
     stats.lap("plan")
     decided = _record(world, seen, rules, decided)
     _adopt(world, seen)
-    world.desk.seen(snapshot)
+    world.order_manager.seen(snapshot)
     stats.lap("journal")
 
     reductions = tuple(o for o in decided.orders if o.phase == "reduce")
     ends = _traded(world, snapshot.cycle_id, reductions)
-    stats.lap("reduce", world.desk.waited())
+    stats.lap("reduce", world.order_manager.waited())
     increases, denied = _affordable(world, decided, seen, rules, reductions, ends)
     ends |= denied
     stats.lap("fund")
     ends |= _with_cuts(decided, increases, _traded(world, snapshot.cycle_id, increases))
-    stats.lap("increase", world.desk.waited())
+    stats.lap("increase", world.order_manager.waited())
 
     verdicts, unsignalled = final_verdicts(decided, ends)
     account, positions = _afterwards(world, seen)
@@ -138,7 +141,7 @@ def _run(world: World, rules: Rules, cycle_id: str | None, narrow: Narrow | None
 def _traded(world: World, cycle_id: str, orders: Sequence[Order]) -> dict[str, OrderEnd]:
     """Bring one phase to its end; an order whose symbol cannot be freed from its resting exits is not sent."""
     blocked = withdraw_exits(world, orders)
-    return {**blocked, **world.desk.trade(cycle_id, [o for o in orders if o.client_order_id not in blocked])}
+    return {**blocked, **world.order_manager.trade(cycle_id, [o for o in orders if o.client_order_id not in blocked])}
 
 
 def _record(world: World, seen: Observation, rules: Rules, decided: Plan) -> Plan:
@@ -215,7 +218,7 @@ def _affordable(
     if reductions:
         try:
             as_told = snapshot.account._replace(last_equity=snapshot.account.last_equity - paid_in)
-            left = world.desk.left(as_told, reductions, ends)
+            left = world.order_manager.left(as_told, reductions, ends)
         except NOTHING_TOLD as error:
             return _none(increases, f"the account could not be read again: {error}")
         account, changed = left.account._replace(last_equity=left.account.last_equity + paid_in), left.traded

@@ -2,8 +2,8 @@
 
 1. what an earlier run left behind is brought to its end
 2. every open order of the account is cancelled, whoever placed it, and the cancels are confirmed: they hold the shares
-3. what is held is closed at the market, through the same desk, journal and gate as every order; the gate lets nothing
-   pass but what reduces a position, and that even while the kill switch is set
+3. what is held is closed at the market, through the same order manager, journal and gate as every order; the gate lets
+   nothing pass but what reduces a position, and that even while the kill switch is set
 4. what was held back is tried again, a few times; what is left then is told
 
 Stocks cannot be sold while the market is closed: then nothing is queued, and that is told too.
@@ -75,7 +75,7 @@ def flatten(world: World, broker: TradingBroker, rules: Rules, *, prefix: str, b
     broker: the same as `world.broker`, able to cancel. prefix: of the ids of its cycles, such as "kill". Raises what
     the first readings raise; after that it tells what is left instead.
     """
-    world = world._replace(desk=_desk(world, broker, rules))
+    world = world._replace(order_manager=_order_manager(world, broker, rules))
     recover(world, broker, rules)
     cancelled, still_open = _cancel_all(world, broker, rules)
     held = {p.symbol: p.qty for p in _held(world)}
@@ -103,8 +103,8 @@ def flatten(world: World, broker: TradingBroker, rules: Rules, *, prefix: str, b
     )
 
 
-def _desk(world: World, broker: TradingBroker, rules: Rules) -> LiveOrderManager:
-    """The desk of every order, with a gate that lets only closing orders through."""
+def _order_manager(world: World, broker: TradingBroker, rules: Rules) -> LiveOrderManager:
+    """An order manager like that of every cycle, with a gate that lets only closing orders through."""
     gate = PreTradeCheck(world.account_id, broker, world.journal, world.kill, rules, closing_only=True)
 
     def together(act: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Leave positions now, outside the cycle: through the same desk, the same journal and the same gate as its orders.
+"""Leave positions now, outside the cycle: through the same order manager, journal and gate as its orders.
 
 An exit is a small cycle of its own, with an id that no slot has: it is claimed, its orders are journalled before they
 are sent, and what is left over is closed by `recover` like that of any other cycle. Resting exits of the same positions
@@ -75,7 +75,7 @@ def exit_positions(world: World, rules: Rules, exits: Sequence[ExitRequest], pre
         start = CycleStart(world.account_id, cycle_id, world.mode, now, world.version, sha256(rules_text(rules)))
         claimed = world.journal.begin_cycle(start)
         assert claimed, "the id was free"
-        ends = world.desk.trade(cycle_id, orders)
+        ends = world.order_manager.trade(cycle_id, orders)
         _close(world, cycle_id, orders, ends, _sentence(exits, prefix))
         _note_money(world, cycle_id)
     by_symbol = {o.symbol: (o, ends[o.client_order_id]) for o in orders}

@@ -49,7 +49,7 @@ class World(NamedTuple):
     version: str
     account_id: str
     broker: ReadBroker
-    desk: OrderManager
+    order_manager: OrderManager
     journal: Journal
     kill: KillSwitch
     signals: SignalSource

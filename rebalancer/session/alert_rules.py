@@ -1,4 +1,4 @@
-"""Which ends of cycles and slots a person is told of. Written into the journal as alerts; `world/alerts` delivers them.
+"""Which ends of cycles and slots a person is told of. They are written into the journal; `alerts` sends them.
 
 What is found elsewhere is told there: latched limits, unexplained positions, doubt, protective exits, missing
 protection, differences in the day's books.

@@ -113,7 +113,7 @@ def opened_world(
         at_the_door = StopOrKill(setup.state, journal, stopping)
         kill = KillSwitch(setup.state, journal)  # a stop holds orders back, not the exits of what has been traded
         gate = PreTradeCheck(account_id, broker, journal, at_the_door, rules, pairs_kill=kill)
-        desk = LiveOrderManager(
+        order_manager = LiveOrderManager(
             account_id, broker, journal, at_the_door, clock, together, rules, gate, is_urgent=stopping.is_urgent
         )
         yield Opened(
@@ -122,7 +122,7 @@ def opened_world(
                 version=__version__,
                 account_id=account_id,
                 broker=ReadOnlyBroker(broker) if dry_run else broker,
-                desk=DryRunOrderManager(broker) if dry_run else desk,
+                order_manager=DryRunOrderManager(broker) if dry_run else order_manager,
                 journal=journal,
                 kill=kill,
                 signals=ConfiguredSources(

@@ -2,8 +2,8 @@
 
 1. what an earlier run left behind is brought to its end
 2. every open order of the account is cancelled, whoever placed it, and the cancels are confirmed: they hold the shares
-3. what is held is closed at the market, through the same desk, journal and gate as every order; the gate lets nothing
-   pass but what reduces a position, and that even while the kill switch is set
+3. what is held is closed at the market, through the same order manager, journal and gate as every order; the gate lets
+   nothing pass but what reduces a position, and that even while the kill switch is set
 4. what was held back is tried again, a few times; what is left then is told
 
 Stocks cannot be sold while the market is closed: then nothing is queued, and that is told too.

@@ -129,7 +129,7 @@ class Stop:
 
 
 class StopOrKill(KillSwitch):
-    """What the desk asks before every order: the stop of this process, then the kill switch of the account."""
+    """What the order manager asks before every order: the stop of this process, then the kill switch of the account."""
 
     def __init__(self, state: Path, journal: Journal, stopping: Stopping) -> None:
         super().__init__(state, journal)

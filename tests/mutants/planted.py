@@ -74,7 +74,7 @@ MUTANTS: Final = (
     Mutant("a cycle closes over working orders", "journal/writing.py", "    _refuse_unended(writing, end, carried)\n    named", "    named", _ORDERS),
     Mutant("writing transactions begin as readers", "journal/sqlite.py", '{_BEGIN: "BEGIN IMMEDIATE"}', '{_BEGIN: "BEGIN"}', "tests/journal/test_journal_processes.py " + _DAMAGE),
     Mutant("a missing row is not missed", "journal/verify.py", "if row.seq != seq + 1:", "if False:", _DAMAGE),
-    # cycle, recovery, desk
+    # cycle, recovery, order manager
     Mutant("a slot runs although it is taken", "rebalance/cycle.py", "if not world.journal.begin_cycle(start):", "if world.journal.begin_cycle(start) is None:", "tests/rebalance/test_calls.py tests/rebalance/test_execute.py tests/rebalance/test_whole_cycle.py sim 1-6"),
     Mutant("the books forget what was traded", "rebalance/cycle.py", "expected[symbol] = expected.get(symbol, ZERO) + qty", "expected[symbol] = expected.get(symbol, ZERO)", "tests/rebalance/test_whole_cycle.py"),
     Mutant("not found means never placed", "rebalance/recover.py", "if waited <= patience:", "if False:", _UNKNOWN),

@@ -170,7 +170,7 @@ class Host:
                 version="sim",
                 account_id=account_id,
                 broker=broker,
-                desk=LiveOrderManager(account_id, broker, bounded, kill, clock, one_by_one, rules),
+                order_manager=LiveOrderManager(account_id, broker, bounded, kill, clock, one_by_one, rules),
                 journal=bounded,
                 kill=kill,
                 signals=Given(lambda _: ()),

@@ -174,7 +174,7 @@ class Rig:
             version="test",
             account_id=self.account_id,
             broker=ReadOnlyBroker(broker) if dry_run else broker,
-            desk=DryRunOrderManager(broker)
+            order_manager=DryRunOrderManager(broker)
             if dry_run
             else LiveOrderManager(
                 self.account_id, broker, journal, kill, tripping, self.together, rules, is_urgent=lambda: self.urgent

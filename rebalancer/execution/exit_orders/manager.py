@@ -74,7 +74,7 @@ class ExitOrderManager:
         rules: Rules,
         gate: PreTradeCheck | None = None,
     ) -> None:
-        """gate: that of the desk, so that both count together; None for one of its own."""
+        """gate: that of the order manager, so that both count together; None for one of its own."""
         self._account_id, self._broker, self._journal = account_id, broker, journal
         self._kill, self._clock, self._rules = kill, clock, rules
         self._gate = gate or PreTradeCheck(account_id, broker, journal, kill, rules)

@@ -49,8 +49,8 @@ class _Ledger(NamedTuple):
 
 
 class PreTradeCheck:
-    """Between the desk and the broker's `submit`, and between the keeper of exits and its `submit_pair`. Safe to share
-    between threads."""
+    """Between the order manager and the broker's `submit`, and between the keeper of exits and its `submit_pair`. Safe
+    to share between threads."""
 
     def __init__(
         self,

@@ -170,8 +170,8 @@ class ProtectionHost(Host):
         w = life.world
         broker: Any = w.broker
         journal: Any = w.journal
-        desk: Any = w.desk
-        keeper = ExitOrderManager(w.account_id, broker, journal, w.kill, w.clock, rules, getattr(desk, "_gate", None))
+        gate = getattr(w.order_manager, "_gate", None)
+        keeper = ExitOrderManager(w.account_id, broker, journal, w.kill, w.clock, rules, gate)
         self.life = life._replace(world=w._replace(protection=keeper))
         self.monitor = Monitor(rules)
         return self.life

@@ -43,15 +43,15 @@ class Wrong:
         return ends
 
 
-def with_desk(rig: Rig, process: Any, desk: Any) -> Any:
-    world: World = process.world._replace(desk=desk)
+def with_order_manager(rig: Rig, process: Any, order_manager: Any) -> Any:
+    world: World = process.world._replace(order_manager=order_manager)
     return process._replace(world=world)
 
 
 def test_an_order_made_too_large_never_leaves(rig: Rig) -> None:
     own = rules()
     process = rig.process(rules=own)
-    result = rig.cycle(with_desk(rig, process, Wrong(process.world.desk, "KO", 3)), WANTED, own)
+    result = rig.cycle(with_order_manager(rig, process, Wrong(process.world.order_manager, "KO", 3)), WANTED, own)
     (verdict,) = [v for v in result.verdicts if v.symbol == "KO"]
     assert verdict.outcome is Outcome.NOT_SENT
     assert "; gate:order_value: $" in verdict.because
@@ -66,7 +66,8 @@ def test_a_sale_made_too_large_never_leaves(rig: Rig) -> None:
     rig.run(WANTED, own)
     process = rig.process(rules=own)
     before = held(rig)
-    result = rig.cycle(with_desk(rig, process, Wrong(process.world.desk, "KO", 4)), WANTED | {"KO": 0.4}, own)
+    faulty = with_order_manager(rig, process, Wrong(process.world.order_manager, "KO", 4))
+    result = rig.cycle(faulty, WANTED | {"KO": 0.4}, own)
     (verdict,) = [v for v in result.verdicts if v.symbol == "KO"]
     assert "; gate:oversell: " in verdict.because
     assert held(rig) == before
