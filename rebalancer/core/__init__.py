@@ -1,5 +1,6 @@
-"""The vocabulary: what was read, what was decided, how things end, and what a person can set.
+"""The vocabulary shared by all packages: facts, decisions, outcomes, and the rules a user can set.
 
-It holds values, facts, decisions, outcomes, rules and errors, and reads and writes them as JSON. Everything is
-immutable. It imports nothing of the other rooms and has no effects; every other room may import it.
+It defines values, facts, decisions, outcomes, rules and errors, and reads and writes them as JSON. Everything is
+immutable. It has no side effects, apart from reading input files, and imports no other package of the project; every
+other package may import it.
 """

@@ -1,7 +1,7 @@
 """Snapshots, plans and rules as JSON: decimals as strings, times as RFC 3339, one canonical form for hashing.
 
-Reading is strict: unknown or repeated keys, NaN, naive times and wrong types raise `BadDocument`, which names the
-place and, where the text is at hand, its line.
+Reading is strict: unknown or repeated keys, NaN, naive times and wrong types raise `BadDocument`, which names the key
+and, where the text is available, its line.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ __all__ = [
 ]
 
 
-ABSURD: Final = Decimal(10) ** 15  # no price, quantity or account is this large: something else was meant
+ABSURD: Final = Decimal(10) ** 15  # no real price, quantity or balance is this large: the input is wrong
 
 
 def rules_text(rules: Rules) -> str:
-    """The canonical text of rules, as stored and hashed: without keys that were added later while they change nothing
-    (`stored_keys`)."""
+    """The canonical text of rules, as stored and hashed. Keys added since edition 1 are omitted while they hold the
+    value that means "absent" (see `stored_keys`)."""
     return canonical_json(leave_out(plain(rules.model_dump(mode="python")), RULES_ADDED))
 
 
 def stored_rules(text: str) -> dict[str, Any]:
-    """A stored text of rules as plain JSON with every key of today; one that was unknown then has the value that means
-    what the program did without it. Raises BadDocument."""
+    """Stored rules as plain JSON with every current key. A key that did not exist when they were stored gets the value
+    that reproduces the behaviour of that time. Raises BadDocument."""
     document = read_json(text, "stored rules")
     if not isinstance(document, dict):
         raise BadDocument("stored rules", "not a JSON object")
@@ -60,7 +60,7 @@ def stored_rules(text: str) -> dict[str, Any]:
 
 
 def read_rules(text: str) -> Rules:
-    """The rules of a stored text, as `rules_text` wrote it, by this version or an older one. Raises BadDocument."""
+    """Parse rules stored by `rules_text` of this version or an older one. Raises BadDocument."""
     try:
         return Rules.model_validate(stored_rules(text))
     except ValidationError as error:
@@ -68,13 +68,13 @@ def read_rules(text: str) -> Rules:
 
 
 def snapshot_text(snapshot: Snapshot) -> str:
-    """The canonical text of a snapshot, as stored and hashed: without fields that were added later while they say
-    nothing (`stored_keys`)."""
+    """The canonical text of a snapshot, as stored and hashed. Fields added since edition 1 are omitted while they hold
+    the value that means "absent" (see `stored_keys`)."""
     return canonical_json(leave_out(plain(snapshot), SNAPSHOT_ADDED))
 
 
 def seal(plan: Plan, snapshot_text: str, rules_text: str) -> Plan:
-    """The plan with the hashes of the exact texts that it was made from."""
+    """The plan with the hashes of the exact texts it was computed from."""
     return plan._replace(snapshot_sha256=sha256(snapshot_text), rules_sha256=sha256(rules_text))
 
 
@@ -103,8 +103,8 @@ def read_snapshot(text: str, source: str = "snapshot") -> Snapshot:
 
 
 def stored_snapshot(text: str, source: str = "stored snapshot") -> Snapshot:
-    """Read a snapshot that this program stored, of this version or an older one: what the broker said then is taken as
-    it is, also where `read_snapshot` would refuse it by now. Raises BadDocument."""
+    """Read a snapshot stored by this version of the program or an older one. The broker's data is accepted as recorded,
+    even where `read_snapshot` would now refuse it. Raises BadDocument."""
     document = _snapshot_document(text, source)
     try:
         snapshot = _snapshot_adapter().validate_python(fill_in(document, SNAPSHOT_ADDED))
@@ -139,7 +139,7 @@ def read_plan(text: str, source: str = "plan") -> Plan:
 
 
 def _numbers(snapshot: Snapshot) -> Iterator[tuple[tuple[str | int, ...], Decimal]]:
-    """Every decimal of a snapshot with its place."""
+    """Every decimal of a snapshot with its path."""
     for key, value in zip(snapshot.account._fields, snapshot.account, strict=True):
         if isinstance(value, Decimal):
             yield ("account", key), value
@@ -151,7 +151,7 @@ def _numbers(snapshot: Snapshot) -> Iterator[tuple[tuple[str | int, ...], Decima
 
 
 def _refuse_misspelt(kind: type, document: object, text: str, source: str) -> None:
-    """Raise BadDocument for the first value that is not written as its kind is."""
+    """Raise BadDocument for the first value that is not spelled as its type requires."""
     for wrong in misspelt(kind, document):
         raise _at(wrong, text, source)
 
@@ -162,14 +162,14 @@ def _at(wrong: Misspelt, text: str, source: str) -> BadDocument:
 
 
 def _absurd(snapshot: Snapshot) -> Iterator[Misspelt]:
-    """Numbers so large that something else was meant."""
+    """Numbers too large to be real."""
     for place, value in _numbers(snapshot):
         if abs(value) >= ABSURD:
             yield Misspelt(place, f"{value} is absurdly large", "is the decimal point where it belongs?")
 
 
 def _senseless(snapshot: Snapshot) -> Iterator[Misspelt]:
-    """Steps and counts that no broker and no market has."""
+    """Increments that are not positive and order counts that are negative."""
     for i, instrument in enumerate(snapshot.instruments):
         for name, increment in (("lot", instrument.lot), ("tick", instrument.tick)):
             if increment <= 0:
@@ -183,7 +183,7 @@ def _senseless(snapshot: Snapshot) -> Iterator[Misspelt]:
 
 
 def _repeated(snapshot: Snapshot) -> Iterator[Misspelt]:
-    """Rows of one symbol that stand twice: one of them would be lost without a word."""
+    """Duplicate rows for one symbol, of which all but one would be dropped silently."""
     for key in ("positions", "instruments", "quotes"):
         first: dict[str, int] = {}
         for i, row in enumerate(getattr(snapshot, key)):

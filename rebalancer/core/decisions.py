@@ -1,4 +1,4 @@
-"""What we decided: immutable results of `planning/`, each with every number that led to it.
+"""Decisions: the immutable results of `planning/`, each with the numbers it was derived from.
 
 Weights are signed fractions of capital (equity x `capital_scaling`); quantities are signed shares in targets and
 unsigned in orders; money is US dollars.
@@ -14,18 +14,18 @@ from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.core.values import Side
 
 PLAN_SCHEMA: Final = "rebalancer.plan/1"
-PLANNER_EDITION: Final = 2  # raised when a stored snapshot with stored rules is planned otherwise than before
+PLANNER_EDITION: Final = 2  # incremented when the same stored snapshot and rules give a different plan
 
 Phase = Literal["reduce", "increase"]
 PositionIntent = Literal["buy_to_open", "buy_to_close", "sell_to_open", "sell_to_close"]
 
 
 class Target(NamedTuple):
-    """Where one symbol should be and why: the chain from score to shares.
+    """The target position of one symbol and its derivation from score to shares.
 
-    `factors` holds only the groups whose cap binds (factor < 1); `own_cap` is the largest weight the name alone may
-    have and `own_cap_name` the rule that set it; `pending` is what our open orders will still do. `implied` marks a
-    held position that no usable signal speaks about.
+    `factors` lists only the groups whose cap binds (factor < 1); `own_cap` is the largest weight allowed for this name
+    by itself and `own_cap_name` the rule that sets it; `pending_qty` is what our open orders may still add. `implied`
+    marks a held position without a usable signal.
     """
 
     symbol: str
@@ -49,8 +49,8 @@ class Target(NamedTuple):
 
 
 class Order(NamedTuple):
-    """One order as it will be sent. `notional` is qty x limit price, for a market order qty x decision
-    price; `drift` the weight it closes (priority)."""
+    """One order as it will be sent. `notional` is qty x limit price, or qty x decision price for a market order;
+    `drift` is the deviation from target that it corrects, which sets its priority."""
 
     client_order_id: str
     phase: Phase
@@ -69,7 +69,7 @@ class Order(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """How one signal ended, with the reason in words."""
+    """The outcome of one signal, with the reason in words."""
 
     signal_id: str
     symbol: str
@@ -78,7 +78,7 @@ class Verdict(NamedTuple):
 
 
 class LimitUse(NamedTuple):
-    """One limit: its value, what was used before, and after all planned orders have filled; same unit for all three."""
+    """One limit: its value, and its usage before and after all planned orders fill; all three in the same unit."""
 
     name: str
     limit: float
@@ -88,8 +88,8 @@ class LimitUse(NamedTuple):
 
 
 class Constrained(NamedTuple):
-    """Trades beyond their band that a limit on sending denies: how many, and of the largest the limit and the drift
-    (fraction of capital, four places)."""
+    """Trades outside their no-trade band that an execution limit denies: their number, and the limit and drift
+    (fraction of capital, four places) of the largest."""
 
     trades: int
     largest: Outcome
@@ -97,8 +97,9 @@ class Constrained(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """The whole decision of one cycle. `unsignalled` has one verdict per held symbol without a usable signal. The two
-    hashes are filled in when the plan is recorded (`codec.seal`); `planner_edition` is of the code that decided."""
+    """The complete decision of one cycle. `unsignalled` has one verdict per held symbol without a usable signal. The
+    two hashes are filled in when the plan is recorded (`codec.seal`); `planner_edition` is the edition of the planner
+    that made it."""
 
     cycle_id: str
     outcome: CycleOutcome

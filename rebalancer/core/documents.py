@@ -1,6 +1,6 @@
-"""Documents as text: strict JSON in, one canonical JSON out, and the error that names file, line and key.
+"""Documents as text: strict JSON parsing, canonical JSON output, and the error that names file, line and key.
 
-Light on purpose: `status` reads and writes through this without the models of `codec`.
+Deliberately light to import: `status` uses it without loading the models that `codec` needs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class BadDocument(ValueError):
-    """A document that cannot be read: `where` names file, line and key; `hint` says how to mend it."""
+    """A document that cannot be read: `where` names file, line and key; `hint` says how to fix it."""
 
     def __init__(self, where: str, problem: str, hint: str = "") -> None:
         super().__init__(f"{where}: {problem}" + (f"\n  hint: {hint}" if hint else ""))
@@ -53,12 +53,12 @@ def plain(value: object) -> Any:
 
 
 def canonical(value: object) -> str:
-    """The one text of a value that is hashed: sorted keys, no spaces, no NaN."""
+    """The canonical JSON text of a value, as used for hashing: sorted keys, no spaces, no NaN."""
     return canonical_json(plain(value))
 
 
 def canonical_json(document: Any) -> str:
-    """The same of what is plain JSON already."""
+    """The canonical text of a value that is already plain JSON."""
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -68,8 +68,10 @@ def sha256(text: str) -> str:
 
 
 def read_json(text: str, source: str, *, keeps_halves: bool = False) -> Any:
-    """Parse JSON strictly: no repeated keys, no NaN or infinity, no half of a character. Raises BadDocument with the
-    line. keeps_halves: for what this program wrote, which escapes whatever a broker said, half a character too."""
+    """Parse JSON strictly: no repeated keys, no NaN or infinity, no lone surrogates. Raises BadDocument with the line.
+
+    keeps_halves: accept lone surrogates, for text written by this program, which escapes broker messages verbatim.
+    """
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(items)
@@ -92,7 +94,7 @@ def read_json(text: str, source: str, *, keeps_halves: bool = False) -> Any:
         raise BadDocument(source, "is nested too deeply", "was the file written by the right program?") from None
     except BadDocument:
         raise
-    except ValueError as error:  # a whole number with more digits than Python reads
+    except ValueError as error:  # an integer with more digits than Python will parse
         raise BadDocument(source, str(error).split(";")[0], "write fewer digits") from None
     if not keeps_halves:
         _refuse_half_characters(document, text, source)
@@ -100,7 +102,7 @@ def read_json(text: str, source: str, *, keeps_halves: bool = False) -> Any:
 
 
 def _refuse_half_characters(document: object, text: str, source: str) -> None:
-    """Refuse a lone surrogate such as "\\ud800": it is no character, and can be neither stored nor hashed."""
+    """Refuse a lone surrogate such as "\\ud800": it is not a character and cannot be encoded, stored or hashed."""
     if _HALF.search(text) is None:
         return
     waiting: list[tuple[tuple[str | int, ...], object]] = [((), document)]
@@ -121,7 +123,8 @@ def _refuse_half_characters(document: object, text: str, source: str) -> None:
 
 
 def is_whole_text(text: str) -> bool:
-    """Whether a text can be written as UTF-8: it has no lone surrogate, as undecodable bytes become in arguments."""
+    """Whether a text can be encoded as UTF-8, that is, has no lone surrogates (such as Python's escapes of undecodable
+    bytes in arguments)."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -130,5 +133,5 @@ def is_whole_text(text: str) -> bool:
 
 
 def key_text(place: tuple[str | int, ...]) -> str:
-    """A place in a document as people write it: `positions[0].qty`."""
+    """A path within a document in the usual notation: `positions[0].qty`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".") or "document"

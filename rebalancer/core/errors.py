@@ -1,21 +1,21 @@
-"""What can go wrong outside this program; every message says what happened and how to mend it.
+"""Failures outside this program; every message says what happened and how to fix it.
 
 ExternalError
 +-- BrokerUnavailable       no answer within the deadline, 5xx, unreadable answer to a read     exit 69
 +-- CredentialsRefused      401, or a 403 that is not about an order                            exit 77
 +-- WrongAccount            the broker's account is not the configured one                      exit 77
 +-- LockHeld                another run holds the lock                                          exit 75
-+-- Unwritable              a folder or a disk takes no more                                    exit 78
++-- Unwritable              a directory or disk cannot be written to                            exit 78
 +-- JournalBroken           the journal cannot be trusted or written                            exit 78
-    +-- JournalLocked       another program holds it locked for longer than we wait             exit 69
-    +-- AnotherProgram      orders with our prefix are not the ones that this journal knows     exit 5
+    +-- JournalLocked       another program has kept it locked longer than we wait              exit 69
+    +-- AnotherProgram      orders with our prefix are not in this journal                      exit 5
 """
 
 from __future__ import annotations
 
 
 class ExternalError(Exception):
-    """Something outside this program failed; the message says what and how to mend it."""
+    """Something outside this program failed; the message says what happened and how to fix it."""
 
 
 class BrokerUnavailable(ExternalError):
@@ -27,7 +27,7 @@ class CredentialsRefused(ExternalError):
 
 
 class WrongAccount(ExternalError):
-    """The key belongs to another account than the configured one."""
+    """The key belongs to an account other than the configured one."""
 
 
 class LockHeld(ExternalError):
@@ -35,16 +35,16 @@ class LockHeld(ExternalError):
 
 
 class Unwritable(ExternalError):
-    """A file of ours cannot be made or written; the message names path, free space and fix."""
+    """One of our files cannot be created or written; the message gives the path, the free space and the fix."""
 
 
 class JournalBroken(ExternalError):
-    """The journal is damaged, behind, newer than this program, or cannot be written."""
+    """The journal is damaged, out of date, newer than this program, or not writable."""
 
 
 class JournalLocked(JournalBroken):
-    """Another program holds the journal's database locked; this passes, so that trying again later makes sense."""
+    """Another program holds a lock on the journal's database. Temporary: it is worth retrying later."""
 
 
 class AnotherProgram(JournalBroken):
-    """Somebody else trades this account under our prefix, or this journal is an old copy."""
+    """Another program trades this account with our order id prefix, or this journal is an old copy."""

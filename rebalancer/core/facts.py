@@ -1,7 +1,7 @@
-"""What the world told us: immutable facts, gathered once per cycle into a `Snapshot`.
+"""Observed facts: immutable inputs, gathered once per cycle into a `Snapshot`.
 
 Quantities are shares (or coins), prices and money are US dollars, all exact decimals; a short position has a negative
-quantity. Times are aware UTC. Nothing in here decides anything.
+quantity. Times are aware UTC. This module makes no decisions.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Session(NamedTuple):
 
 
 class Account(NamedTuple):
-    """The broker's account. `peak_equity` is the high-water mark from the journal; it and `last_equity` have deposits
-    and withdrawals since then added, so that neither counts as profit or loss. `restrictions` are flags in words that
-    forbid trading (`trading_blocked`, `account_blocked`, `trade_suspended_by_user`, `status:...`)."""
+    """The broker's account. `peak_equity` is the high-water mark from the journal; both it and `last_equity` are
+    adjusted for deposits and withdrawals since then, so that these do not count as profit or loss. `restrictions` are
+    the flags that forbid trading (`trading_blocked`, `account_blocked`, `trade_suspended_by_user`, `status:...`)."""
 
     id: str
     equity: Decimal
@@ -43,7 +43,7 @@ class Account(NamedTuple):
 
 
 class Position(NamedTuple):
-    """One position. `qty_available` is what no open order of anybody holds back, signed as `qty`."""
+    """One position. `qty_available` is the part not reserved by any open order, with the sign of `qty`."""
 
     symbol: str
     qty: Decimal
@@ -52,7 +52,7 @@ class Position(NamedTuple):
 
 
 class OpenOrder(NamedTuple):
-    """An order that may still do something. `unknown` marks one of ours whose state the broker has not told us."""
+    """An order that may still fill. `unknown` marks one of ours whose state the broker has not reported."""
 
     client_order_id: str
     symbol: str
@@ -66,14 +66,14 @@ class OpenOrder(NamedTuple):
 
     @property
     def remaining(self) -> Decimal:
-        """Signed shares that it may still buy (+) or sell (-)."""
+        """Signed shares that the order may still buy (+) or sell (-)."""
         left = max(self.qty - self.filled_qty, ZERO)
         return left if self.side == "buy" else -left
 
 
 class Instrument(NamedTuple):
-    """What can be traded and how. `volatility` is annualised (0.28 = 28 %); `lot` and `tick` are increments; `atr` is
-    the average true range of a day, USD per share."""
+    """An instrument's trading properties. `volatility` is annualised (0.28 = 28 %); `lot` and `tick` are the quantity
+    and price increments; `atr` is the daily average true range, USD per share."""
 
     symbol: str
     asset_class: AssetClass
@@ -101,7 +101,7 @@ class Quote(NamedTuple):
 class Signal(NamedTuple):
     """One opinion about one symbol: score in [-1, 1], confidence in [0, 1]; stop and target prices are optional.
 
-    `hold` says that its source has no score to tell: by itself it keeps a position as it is and opens none.
+    `hold` means that the source gives no score: on its own it keeps an existing position unchanged and opens none.
     """
 
     id: str
@@ -116,14 +116,14 @@ class Signal(NamedTuple):
 
 
 class Day(NamedTuple):
-    """What has been sent since the trading day began, counted by attempts, over all restarts."""
+    """Orders sent since the trading day began, counting every attempt, across restarts."""
 
     orders_sent: int = 0
     orders_sent_by_symbol: Mapping[str, int] = {}
 
 
 class Explanation(NamedTuple):
-    """A known cause of a position change since the last closed cycle: signed shares and its kind."""
+    """A known cause of a position change since the last closed cycle: signed shares and the kind of cause."""
 
     symbol: str
     qty: Decimal
@@ -132,15 +132,15 @@ class Explanation(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """Everything that a plan is made from. Nothing after it asks the world anything until orders go out.
+    """All inputs of a plan. After it is taken, nothing external is read until orders are sent.
 
-    `expected_positions` is what the last closed cycle left (None: no expectation yet, adopt what is there);
-    `explanations` are changes since then that have a known cause; `unexplained_before` holds, per symbol, the quantity
-    that was read but not explained in the previous cycle: reading it again adopts it. `latched` are the loss limits
-    broken earlier in this trading day, with the words said then; `stopped_out` tells when a protective exit last closed
-    a symbol, `closed_by_kill` names those of them that a person's kill closed, `stop_exits` when a stop did (None:
-    `stopped_out` does not tell stops from targets); `doubt` says why this reading as a whole cannot be the truth, ""
-    when it can.
+    `expected_positions` are the positions left by the last closed cycle (None: no expectation yet, adopt what is
+    there); `explanations` are changes since then with a known cause; `unexplained_before` holds, per symbol, the
+    unexplained quantity read in the previous cycle: if it reads the same again it is adopted. `latched` maps loss
+    limits breached earlier in this trading day to the reason recorded then. `stopped_out` is the time of the last
+    protective exit per symbol; `closed_by_kill` lists the symbols among them that were closed by the kill command;
+    `stop_exits` is the time of the last exit by a stop (None: `stopped_out` does not distinguish stops from targets).
+    `doubt` says why the reading as a whole is implausible, "" when it is not.
     """
 
     cycle_id: str
@@ -166,5 +166,5 @@ class Snapshot(NamedTuple):
 
 
 def coins(instruments: Iterable[Instrument]) -> frozenset[str]:
-    """The symbols of crypto, by their asset class: how a symbol is spelled says nothing."""
+    """The crypto symbols, by asset class; the spelling of a symbol is not relied on."""
     return frozenset(i.symbol for i in instruments if i.asset_class == "crypto")

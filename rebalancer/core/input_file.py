@@ -1,7 +1,7 @@
-"""The one way in which this program opens a file to read it: a regular file, of bounded size, in bounded time.
+"""The only way this program opens input files: regular files only, with bounded size and read time.
 
-A FIFO, a socket or a terminal put in a file's place would stop the reader for ever, and a device such as /dev/zero
-would fill the memory. So what is no regular file is refused before it is opened, and again once it is open.
+A FIFO, socket or terminal in place of a file would block the reader forever, and a device such as /dev/zero would
+exhaust memory. So anything but a regular file is refused, both before it is opened and again once it is open.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from rebalancer.core.documents import BadDocument
 
-SECONDS_MAX: Final = 4.0  # for one file, however slowly its disk gives it
+SECONDS_MAX: Final = 4.0  # per file, however slow the disk
 TEXT_SIZE_MAX: Final = 64 * 1024 * 1024
 _CHUNK: Final = 1024 * 1024
 _NOT_REGULAR: Final = "is not a regular file"
@@ -28,7 +28,7 @@ _HINTS: Final[dict[type[OSError], str]] = {
 
 
 class Content(NamedTuple):
-    """A file's bytes, and what the system told about it before and after they were read."""
+    """A file's bytes, and its `stat` results before and after the read."""
 
     body: bytes
     before: os.stat_result
@@ -45,13 +45,13 @@ def read_content(
 ) -> Content:
     """Read a regular file of at most `size_max` bytes. Raises BadDocument for everything else.
 
-    follow: a symbolic link is read through; False refuses it. problem_of: says what is wrong with the file as it is
-    open, before a byte is read; `fix` is the hint for that.
+    follow: follow a symbolic link; False refuses it. problem_of: returns what is wrong with the opened file, before any
+    of it is read; `fix` is the hint for that problem.
     """
     try:
         if not stat.S_ISREG(os.stat(path, follow_symlinks=follow).st_mode):
             raise BadDocument(str(path), _NOT_REGULAR, fix or _NAME_A_FILE)
-        # not blocking: a pipe that took the file's place since then must not stop us
+        # non-blocking, in case a pipe has replaced the file since the check
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY | (0 if follow else os.O_NOFOLLOW)
         descriptor = os.open(path, flags)
         try:
@@ -60,14 +60,14 @@ def read_content(
             os.close(descriptor)
     except OSError as error:
         raise _unreadable(path, error) from None
-    except ValueError as error:  # a path with a NUL in it
+    except ValueError as error:  # a path that contains a NUL character
         if isinstance(error, BadDocument):
             raise
         raise BadDocument(repr(str(path)), "is not the name of a file", _NAME_A_FILE) from None
 
 
 def read_start(path: Path, size: int) -> bytes:
-    """The first bytes of a regular file, to see what it is. Raises BadDocument as `read_content`."""
+    """The first bytes of a regular file, to detect its type. Raises BadDocument like `read_content`."""
     refuse_irregular(path)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
@@ -80,7 +80,7 @@ def read_start(path: Path, size: int) -> bytes:
 
 
 def read_text(path: Path, size_max: int = TEXT_SIZE_MAX) -> str:
-    """Read a UTF-8 file, with or without a byte order mark. Raises BadDocument when it cannot be read, or holds a NUL
+    """Read a UTF-8 file, with or without a byte order mark. Raises BadDocument when it cannot be read or contains a NUL
     byte."""
     return text_of_bytes(read_content(path, size_max).body, str(path))
 
@@ -99,8 +99,8 @@ def text_of_bytes(body: bytes, source: str) -> str:
 
 
 def refuse_irregular(*paths: Path) -> None:
-    """Raise BadDocument for a path at which something other than a regular file is; nothing at all is no problem. For
-    files that a library opens by their name, such as a database."""
+    """Raise BadDocument for a path that exists but is not a regular file; a missing path is fine. For files that a
+    library opens by name, such as a database."""
     for path in paths:
         try:
             found = os.stat(path)
@@ -109,7 +109,7 @@ def refuse_irregular(*paths: Path) -> None:
                 raise _unreadable(path, error) from None
             continue
         except (OSError, ValueError):
-            return  # whoever opens it says what is wrong
+            return  # whatever opens it will report the error
         if not stat.S_ISREG(found.st_mode):
             raise BadDocument(str(path), _NOT_REGULAR, "move it away, or name another file")
 

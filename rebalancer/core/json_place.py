@@ -1,4 +1,4 @@
-"""Where a place stands in a JSON text. Only used for errors, in a time that grows with the text alone."""
+"""Find the line of a path in a JSON text. Used only for error messages; takes time linear in the length of the text."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import json
 import re
 from typing import Final
 
-SECOND_MAX: Final = 4 * 1024 * 1024  # characters; in a larger text a repeated key is not looked for
+SECOND_MAX: Final = 4 * 1024 * 1024  # characters; repeated keys are not located in a larger text
 _BLANKS: Final = re.compile(r"[ \t\r\n]*")
 _MARK: Final = re.compile(r'[{}\[\],:]|"(?:[^"\\]|\\.)*"', re.DOTALL)
 _DECODER: Final = json.JSONDecoder()
 
 
 def line_of(text: str, place: tuple[str | int, ...]) -> int:
-    """The line of a place, or of the last part of it that is there; 1 where the text is no JSON."""
+    """The line of a path, or of its deepest part that exists; 1 where the text is not JSON."""
     try:
         return text.count("\n", 0, _offset_of(text, place)) + 1
     except (ValueError, IndexError, RecursionError):
@@ -21,8 +21,8 @@ def line_of(text: str, place: tuple[str | int, ...]) -> int:
 
 
 def line_of_second(text: str, key: str) -> int:
-    """The line of the second time that a key stands in one object; 1 when there is none, or the text is too long."""
-    stack: list[tuple[bool, bool]] = []  # of every open bracket: whether it is an object, whether the key was there
+    """The line of a key's second occurrence in one object; 1 when there is none, or when the text is too long."""
+    stack: list[tuple[bool, bool]] = []  # per open bracket: is it an object, has the key been seen in it
     written, follows = json.dumps(key, ensure_ascii=False), ""
     for match in _MARK.finditer(text, 0, SECOND_MAX if len(text) <= SECOND_MAX else 0):
         mark = match[0]
@@ -44,7 +44,7 @@ def _is(mark: str, written: str, key: str) -> bool:
 
 
 def _offset_of(text: str, place: tuple[str | int, ...]) -> int:
-    """Where a key or a row begins. Values on the way are skipped by the JSON reader itself."""
+    """The offset at which a key or list item begins. Values before it are skipped with the JSON decoder itself."""
     at = found = _after_blanks(text, 0)
     for part in place:
         opening = text[at]
@@ -57,7 +57,7 @@ def _offset_of(text: str, place: tuple[str | int, ...]) -> int:
             start, name = at, part if opening == "[" and number == part else None
             if opening == "{":
                 name, at = _DECODER.raw_decode(text, at)
-                at = _after_blanks(text, _after_blanks(text, at) + 1)  # behind the colon
+                at = _after_blanks(text, _after_blanks(text, at) + 1)  # after the colon
             if name == part:
                 found = start
                 break

@@ -1,6 +1,6 @@
-"""The closed lists of how things end. Nothing else may be written where an outcome belongs.
+"""The closed sets of outcomes of signals and cycles, and of order states.
 
-Families go by prefix; within a family the order is the order of precedence.
+Signal outcomes are grouped into families by prefix; within a family they are listed in order of precedence.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Final
 
 
 class Outcome(StrEnum):
-    """How one signal of one cycle ended. Every signal of every planned cycle has exactly one."""
+    """The outcome of one signal in one cycle. Every signal of every planned cycle has exactly one."""
 
     REJECTED_INVALID = "REJECTED_INVALID"
     REJECTED_UNKNOWN_SYMBOL = "REJECTED_UNKNOWN_SYMBOL"
@@ -69,11 +69,11 @@ CONSTRAINING: Final = frozenset(
         Outcome.DENIED_ORDERS_PER_DAY,
         Outcome.DENIED_ORDERS_PER_SYMBOL,
     }
-)  # limits on sending: what they deny is still wanted
+)  # execution limits: the trade they deny is still wanted
 
 
 class CycleOutcome(StrEnum):
-    """How one cycle, or one slot of the trading calendar, ended."""
+    """The outcome of one cycle, or of one slot of the trading calendar."""
 
     COMPLETED = "COMPLETED"
     HOLDING = "HOLDING"
@@ -94,7 +94,8 @@ class CycleOutcome(StrEnum):
 
 
 class OrderState(StrEnum):
-    """Where one of our orders stands. UNKNOWN is a state of its own: only the broker's word ends it."""
+    """The state of one of our orders. UNKNOWN is a state in its own right: only a report from the broker resolves
+    it."""
 
     INTENDED = "INTENDED"
     OPEN = "OPEN"
@@ -109,5 +110,5 @@ class OrderState(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """True once no later event can change the filled quantity."""
+        """Whether no later event can change the filled quantity."""
         return self not in (OrderState.INTENDED, OrderState.OPEN, OrderState.UNKNOWN)

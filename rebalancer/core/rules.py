@@ -1,4 +1,4 @@
-"""Every rule a person can set, with its unit, its range and its default: the model of `config/execution.yaml`.
+"""Every rule a user can set, with its unit, range and default: the model of `config/execution.yaml`.
 
 Fractions are of capital (equity x `capital_scaling`), except losses and heat, which are of equity. Ranges are hard
 ceilings: no configuration can exceed them. Unknown keys are errors.

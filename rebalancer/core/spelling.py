@@ -1,7 +1,7 @@
-"""How values must be written in a JSON document that becomes facts or a plan: nothing is guessed.
+"""How values must be spelled in JSON documents that become facts or a plan: nothing is guessed.
 
-The model behind would take full-width digits, 1_000, the time 0, "yes" and 1 for true. A person who wrote these meant
-something else, or another program wrote them wrongly.
+Pydantic by itself would accept full-width digits, 1_000, 0 as a time, and "yes" or 1 for true. Such values are more
+likely mistakes, by a person or by another program, so they are refused.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from types import NoneType, UnionType
 from typing import Any, Final, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 Place = tuple[str | int, ...]
-ROWS_MAX: Final = 100_000  # of one list: no account and no market has more
+ROWS_MAX: Final = 100_000  # per list; far more than any account or market needs
 _NUMBER: Final = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,4})?")
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.]+(?:[Zz]|[-+][0-9:]+)?")
 
 
 class Misspelt(NamedTuple):
-    """What is wrong at which place, and how to write it."""
+    """A misspelled value: its path, what is wrong with it, and how to write it."""
 
     place: Place
     problem: str
@@ -31,8 +31,8 @@ class Misspelt(NamedTuple):
 
 
 def misspelt(kind: Any, value: Any, place: Place = ()) -> Iterator[Misspelt]:
-    """Everything in plain JSON that is not written as values of `kind` are. What is of a wrong kind altogether is left
-    to the model."""
+    """Every value in plain JSON that is not spelled as `kind` requires. Values of an entirely wrong type are left for
+    the model to report."""
     origin = get_origin(kind)
     if origin in (Union, UnionType):
         if value is not None:
@@ -62,7 +62,7 @@ def misspelt(kind: Any, value: Any, place: Place = ()) -> Iterator[Misspelt]:
 
 
 def _of_word(kind: Any, value: Any) -> tuple[str, str] | None:
-    """What is wrong with one value, and the fix."""
+    """What is wrong with one value, and how to fix it; None when nothing is."""
     shown = repr(value)[:40]
     if kind is bool and not isinstance(value, bool):
         return f"{shown} is neither true nor false", "write true or false, without quotes"

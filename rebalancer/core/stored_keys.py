@@ -1,15 +1,15 @@
-"""Keys that stored rules, snapshots and plans have got since planner edition 1, and what it means when one is absent.
+"""Keys added to stored rules, snapshots and plans since planner edition 1, and the value that an absent key stands for.
 
-To add a key: one line below, in the same commit as the field. The key is its dotted place (`protection.cool_off`; of
-every row of a list: `instruments.atr`), the value is what makes the program behave as it did before the key existed, as
-plain JSON (a decimal as text). From then on:
+To add a key, add one line below in the same commit as the field. The key is its dotted path (`protection.cool_off`; for
+every row of a list: `instruments.atr`). The value is the one that preserves the behaviour from before the key existed,
+as plain JSON (a decimal as text). From then on:
 
-- what is written leaves the key out while it has that value, and writes any other, also when that is the default;
-- in what was stored, an absent key has that value. In a person's YAML an absent key has the default of `core/rules.py`.
+- the key is omitted on writing while it has that value; any other value is written, even if it is the default;
+- on reading stored text, an absent key has that value. In a user's YAML it has the default of `core/rules.py`.
 
-So a stored text never changes because a key was added, and reads back to the same text (tests/journal/edition_1). In
-snapshots and plans the default of the field has to be that value too. To change what the planner decides without a key,
-raise `decisions.PLANNER_EDITION`: docs/decisions/0012-planner-editions.md.
+So adding a key never changes a stored text, which reads back to the same text (tests/journal/edition_1). In snapshots
+and plans the default of the field must be that value too. To change the planner's decisions without adding a key,
+increment `decisions.PLANNER_EDITION`: docs/decisions/0012-planner-editions.md.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ PLAN_ADDED: Final[Mapping[str, object]] = {
 
 
 def leave_out(document: dict[str, Any], added: Mapping[str, object]) -> dict[str, Any]:
-    """The document, in place, without the added keys whose value is that of their absence. Sections go after keys."""
+    """Remove, in place, the added keys whose value is the one absence stands for; sections after the keys in them."""
     for place in sorted(added, key=_depth, reverse=True):
         for holder, name in _holders(document, place):
             if name in holder and _same(holder[name], added[place]):
@@ -54,7 +54,7 @@ def leave_out(document: dict[str, Any], added: Mapping[str, object]) -> dict[str
 
 
 def fill_in(document: dict[str, Any], added: Mapping[str, object]) -> dict[str, Any]:
-    """The document, in place, with the value of its absence for every added key that is absent. Sections come first."""
+    """Fill in, in place, every absent added key with the value its absence stands for; sections first."""
     for place in sorted(added, key=_depth):
         for holder, name in _holders(document, place):
             value = added[place]
@@ -67,11 +67,11 @@ def _depth(place: str) -> int:
 
 
 def _same(value: object, old: object) -> bool:
-    return canonical_json(value) == canonical_json(old)  # by text: False is not 0 here
+    return canonical_json(value) == canonical_json(old)  # compared as JSON text, since False == 0 in Python
 
 
 def _holders(document: dict[str, Any], place: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """Every object that holds the last part of a place, with that part; a list stands for each of its rows."""
+    """Every object that can hold the last part of a dotted path, with that part; a list stands for each of its rows."""
     *sections, name = place.split(".")
     found: list[Any] = [document]
     for section in sections:

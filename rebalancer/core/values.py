@@ -1,7 +1,8 @@
-"""Numbers, times and symbols at the border between text and decision.
+"""Numbers, times and symbols: conversion between text and exact values, and rounding.
 
-Floats propose, decimals dispose: every quantity and price that can reach a broker is a `Decimal` rounded here, in a
-function whose name says the direction. Strings cross every border; floats never do. All datetimes are aware UTC.
+Floats are for estimates only: every quantity and price that can reach a broker is a `Decimal` rounded here, by a
+function named for its direction. External interfaces exchange numbers as strings, never as floats. All datetimes are
+aware UTC.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ ZERO: Final = Decimal(0)
 CENT: Final = Decimal("0.01")
 FRACTIONAL_LOT: Final = Decimal("0.000001")  # one millionth of a share; Alpaca takes up to nine decimals
 SYMBOL_LENGTH_MAX: Final = 24
-EQUITY_LETTERS_MAX: Final = 5  # US exchanges give a share at most five letters, its class after a dot not counted
+EQUITY_LETTERS_MAX: Final = 5  # US tickers have at most five letters, not counting a share class after a dot
 _EQUITY: Final = re.compile(r"[A-Z][A-Z0-9]{0,11}(?:\.[A-Z]{1,3})?")
 _PAIR: Final = re.compile(r"([A-Z0-9]{2,10})[/-](USD|USDC|USDT|BTC)")
 _CRYPTO_JOINED: Final = re.compile(r"([A-Z0-9]{2,10}?)(USDC|USDT|USD|BTC)")
@@ -25,7 +26,7 @@ _RFC3339: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d)?)(\.\d+
 
 
 def decimal_of(text: str | int | Decimal) -> Decimal:
-    """Read a finite decimal. Raises ValueError for NaN, infinity, floats and anything that is not a number."""
+    """Parse a finite decimal. Raises ValueError for NaN, infinity, floats and anything that is not a number."""
     if isinstance(text, (bool, float)):
         raise ValueError(f"{text!r} is not exact: write it as a string")
     try:
@@ -74,7 +75,7 @@ def decimal_near(value: float) -> Decimal:
 
 
 def utc_of(text: str) -> datetime:
-    """Read an RFC 3339 timestamp as aware UTC, cut to microseconds. Raises ValueError when it has no offset."""
+    """Parse an RFC 3339 timestamp to aware UTC, truncated to microseconds. Raises ValueError without an offset."""
     match = _RFC3339.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is not an RFC 3339 time with an offset, such as 2026-11-20T15:35:00Z")
@@ -99,11 +100,11 @@ def time_text(moment: datetime) -> str:
 
 
 def symbol_of(text: str, *, crypto: bool = False) -> str:
-    """The one canonical form of a symbol: `AAPL`, `BRK.B`, `BTC/USD`.
+    """The canonical form of a symbol: `AAPL`, `BRK.B`, `BTC/USD`.
 
-    `BTC-USD` and `BTC/USD` are always read as crypto pairs; the joined form when it has more letters than an equity may
-    have (`BTCUSD`, more than five), a shorter one only with `crypto=True`. Share classes accept `BRK.B`, `BRK/B` and
-    `BRK-B`. Raises ValueError for anything else: a symbol is never guessed from a similar one.
+    `BTC-USD` and `BTC/USD` are always read as crypto pairs; the joined form is if it is longer than an equity ticker
+    can be (`BTCUSD`: more than five letters), or else only with `crypto=True`. Share classes may be written `BRK.B`,
+    `BRK/B` or `BRK-B`. Raises ValueError for anything else: a symbol is never guessed from a similar one.
     """
     name = text.strip()
     if len(name) > SYMBOL_LENGTH_MAX or not name.isascii():
@@ -123,9 +124,9 @@ def symbol_of(text: str, *, crypto: bool = False) -> str:
 
 
 def is_pair(symbol: str) -> bool:
-    """Whether a canonical symbol that came through the broker's adapter is a pair of coins, such as `BTC/USD`.
+    """Whether a canonical symbol from the broker adapter is a crypto pair, such as `BTC/USD`.
 
-    The adapter spells symbols by the asset class that the broker tells: coins as pairs, shares never. For records that
-    keep a symbol and no asset class; whatever has an `Instrument` goes by its `asset_class` instead.
+    The adapter spells symbols according to the broker's asset class: crypto as pairs, shares never. For records that
+    store a symbol without its asset class; where there is an `Instrument`, use its `asset_class` instead.
     """
     return "/" in symbol
