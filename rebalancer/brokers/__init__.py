@@ -1,8 +1,8 @@
 """Brokers: the protocol, and Alpaca behind it.
 
-`protocol` says what can be asked and told, and holds the records that cross it; `alpaca/` implements it for Alpaca and
-for the embedded exchange alike. A read that is incomplete is an error, never a shorter list; an order is sent exactly
-once. It imports `core`, `settings` and `ops`; it never decides what to trade.
+`protocol` defines the broker interface and the records it exchanges; `alpaca/` implements it for both Alpaca and the
+embedded exchange. An incomplete read is an error, never a shorter list; the request for an order is never repeated.
+This package imports `core`, `settings` and `ops`; it never decides what to trade.
 """
 
 from rebalancer.brokers.alpaca.broker import AlpacaBroker

@@ -1,7 +1,7 @@
-"""The broker's time between two answers: the last time that it told, plus what a monotonic clock measured since.
+"""The broker's time between two responses: the last time it reported, plus the time elapsed on a monotonic clock.
 
-`/v2/clock` is the authority. The `Date` header of other answers keeps it right after the machine slept; a simulated
-broker may live in another year than its web server, so the distance between the two is remembered.
+`/v2/clock` is the authority. The `Date` header of other responses corrects the estimate after the machine was
+suspended; a simulated broker's clock may be years away from its web server's, so the offset between them is kept.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-_TOLERANCE: Final = timedelta(seconds=2)  # `Date` is cut to whole seconds and travels
+_TOLERANCE: Final = timedelta(seconds=2)  # `Date` is truncated to whole seconds and delayed by the network
 
 
 class BrokerTime:
-    """Remember what the broker said the time is. For any number of threads."""
+    """Tracks the broker's time. Thread-safe."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
@@ -25,15 +25,16 @@ class BrokerTime:
         self._ahead = timedelta(0)  # broker's clock minus its Date header
 
     def now(self) -> datetime | None:
-        """The broker's time, UTC; None while it has told nothing."""
+        """The broker's time, UTC; None until it has reported one."""
         with self._lock:
             return self._estimate()
 
     def heard_date(self, header: str | None, took_seconds: float = 0.0) -> datetime | None:
-        """Take in the Date header of any answer, and return it as a time; None when there is no readable one.
+        """Process the Date header of any response, and return it as a time; None when there is no readable one.
 
-        took_seconds: since the request began. The header was written at some moment of it, so an estimate that lies up
-        to so much later is not contradicted: the machine may have slept between the answer's arrival and this call.
+        took_seconds: time since the request began. The header was written during that time, so an estimate that is up
+        to that much later is not contradicted: the machine may have been suspended between the response's arrival and
+        this call.
         """
         date = _date_of(header)
         if date is not None:
@@ -45,7 +46,7 @@ class BrokerTime:
         return date
 
     def heard_clock(self, timestamp: datetime, header: str | None) -> None:
-        """Take in the answer of the broker's clock and the Date header it came with."""
+        """Process a response of the broker's clock endpoint and the Date header it came with."""
         date = _date_of(header)
         with self._lock:
             ahead = timedelta(0) if date is None else timestamp - date

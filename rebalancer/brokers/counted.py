@@ -1,4 +1,4 @@
-"""A broker that counts its calls by name, for the report and for the law of few reads."""
+"""A broker that counts its calls by name, for the report and to keep the number of reads low."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from rebalancer.core.facts import Account, Instrument, Position, Quote
 
 
 class CountedBroker:
-    """Passes everything on and counts it. For any number of threads."""
+    """Forwards every call and counts it. Thread-safe."""
 
     def __init__(self, broker: TradingBroker, heard: Callable[[str], None] | None = None) -> None:
-        """heard: told the name of every call, before it is made."""
+        """heard: called with the name of every call, before it is made."""
         self._broker, self._heard = broker, heard
         self._lock = threading.Lock()
         self._calls: Counter[str] = Counter()
 
     def calls(self) -> Mapping[str, int]:
-        """How often each call was made, by name in alphabetical order."""
+        """The number of calls by name, in alphabetical order."""
         with self._lock:
             return dict(sorted(self._calls.items()))
 

@@ -1,6 +1,7 @@
-"""Whose account and which hosts: the key pair and the addresses it may be sent to.
+"""The API key pair and the addresses it may be sent to.
 
-A key goes over TLS to Alpaca's own hosts, or to this machine; anywhere else is refused before a connection is opened.
+A key is sent over TLS to Alpaca's own hosts, or to this machine; any other host is refused before a connection is
+opened.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from rebalancer.ops.logs.redact import learn, redact
 
 PAPER_URL: Final = "https://paper-api.alpaca.markets"
 _LIVE_HOST: Final = "api.alpaca.markets"
-LIVE_HOSTS: frozenset[str] = frozenset({_LIVE_HOST})  # tests put a local server here in its place
+LIVE_HOSTS: frozenset[str] = frozenset({_LIVE_HOST})  # tests replace it with a local server
 _DATA_URL: Final = "https://data.alpaca.markets"
 _TRADING_HOSTS: Final = frozenset({"paper-api.alpaca.markets", _LIVE_HOST})
 _DATA_HOSTS: Final = frozenset({"data.alpaca.markets", "data.sandbox.alpaca.markets"})
 
 
 class Credentials:
-    """A key pair that does not show itself: its text is `***` in every log, error and debugger."""
+    """A key pair that is never displayed: it appears as `***` in logs, errors and debuggers."""
 
     __slots__ = ("_key", "_secret")
 
@@ -45,7 +46,7 @@ class Credentials:
         return self._key, self._secret
 
     def scrub(self, text: str) -> str:
-        """Blot both out of a text that came from outside: a broker may echo what it was sent, and may encode it."""
+        """Redact both from external text: a broker may echo what it was sent, possibly encoded."""
         return redact(text.replace(self._secret, "***").replace(self._key, "***"))
 
     def __repr__(self) -> str:
@@ -56,15 +57,15 @@ class Credentials:
 
 
 class Endpoints:
-    """Base addresses for trading and for market data, checked when made. Immutable."""
+    """Base URLs for trading and for market data, validated on construction. Immutable."""
 
     __slots__ = ("data_url", "is_agreed", "is_live", "trading_url")
 
     def __init__(self, trading_url: str = PAPER_URL, data_url: str | None = None) -> None:
-        """Check both addresses. Raises ExternalError for a host that must not see a key, or for a malformed address.
+        """Check both URLs. Raises ExternalError for a host that must not receive a key, or for a malformed URL.
 
-        trading_url: scheme and host; a trailing slash or `/v2` is cut off. data_url: None means Alpaca's data host
-        for Alpaca, and the same address for any other.
+        trading_url: scheme and host; a trailing slash or `/v2` is removed. data_url: None means Alpaca's data host
+        for Alpaca, and the same URL for any other host.
         """
         self.trading_url = _checked(trading_url, "APCA_API_BASE_URL", _TRADING_HOSTS)
         host = urlsplit(self.trading_url).hostname
@@ -75,7 +76,7 @@ class Endpoints:
         self.is_agreed = False
 
     def agreed(self) -> Endpoints:
-        """The same addresses, for a caller who has seen that every switch for live trading is on (`world.live`)."""
+        """The same URLs, for a caller that has checked that every switch for live trading is on (`session.live`)."""
         same = Endpoints(self.trading_url, self.data_url)
         same.is_agreed = True
         return same
@@ -99,7 +100,7 @@ class Endpoints:
 
 
 def refuse_live(endpoints: Endpoints) -> None:
-    """Raise CredentialsRefused for the live host, unless every switch for live trading has been seen to be on."""
+    """Raise CredentialsRefused for the live host, unless every switch for live trading was found to be on."""
     if endpoints.is_live and not endpoints.is_agreed:
         raise CredentialsRefused(
             f"{endpoints.trading_url} is Alpaca's live trading host, and live trading is not enabled: "
@@ -108,7 +109,7 @@ def refuse_live(endpoints: Endpoints) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """True for `localhost` and the addresses of this machine alone; a name is never looked up to find out."""
+    """Whether the host is `localhost` or a loopback address; other names are never resolved to find out."""
     if host == "localhost":
         return True
     try:

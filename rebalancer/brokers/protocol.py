@@ -1,4 +1,4 @@
-"""The seams between the cycle and the world: small Protocols, and the records that cross them."""
+"""The interface between the program and a broker: small Protocols, and the records they exchange."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rebalancer.core.facts import Account, AssetClass, Instrument, Position, Quo
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import Side
 
-# how far before a reading the next one begins: the broker's clock may be wrong for once, its lists a minute behind
+# how far each read of the order list overlaps the one before: the broker's clock may be off, its lists a minute behind
 LOOK_BACK: Final = timedelta(seconds=120)
 
 
 class BrokerOrder(NamedTuple):
-    """An order as the broker tells it. `status` is its word, `state` our reading of it (unknown words are OPEN)."""
+    """An order as the broker reports it. `status` is the broker's value, `state` ours (OPEN for an unknown status)."""
 
     id: str
     client_order_id: str
@@ -36,13 +36,13 @@ class BrokerOrder(NamedTuple):
     filled_at: datetime | None
     replaced_by: str | None = None
     order_class: str = ""
-    legs: tuple[str, ...] = ()  # the broker's ids of the orders that hang on this one, where it told them
+    legs: tuple[str, ...] = ()  # the broker's ids of this order's child orders, where reported
 
 
 class ExitPair(NamedTuple):
-    """Two exits of one position at the broker, of which one cancels the other: a target and a stop. `side` is that of
-    the exit, `qty` unsigned whole shares, prices USD per share. `day`: it ends with the day; else it rests until it is
-    cancelled. `stop_limit_price`: the worst price that the stop takes; None: it sells or buys at the market."""
+    """Two exits of one position at the broker, a target and a stop, of which one cancels the other. `side` is that of
+    the exit, `qty` unsigned whole shares, prices USD per share. `day`: a day order; else good till cancelled.
+    `stop_limit_price`: the worst price that the stop accepts; None: it becomes a market order."""
 
     client_order_id: str
     symbol: str
@@ -55,12 +55,13 @@ class ExitPair(NamedTuple):
 
 
 class SendResult(NamedTuple):
-    """What is known after one POST. Only `refused` means that the broker said no; `not_sent` that it never heard."""
+    """What is known after one POST. Only `refused` means that the broker rejected the order; `not_sent` means that it
+    never processed it."""
 
     kind: Literal["accepted", "refused", "not_sent", "unknown"]
     order: BrokerOrder | None
     reason: str  # classified, such as "buying_power", "wash_trade", "duplicate_id", "timeout"
-    message: str  # the broker's or the transport's own words, without secrets
+    message: str  # the broker's or the transport's own message, without secrets
 
 
 class BrokerFill(NamedTuple):
@@ -86,7 +87,7 @@ class Activity(NamedTuple):
 
 
 class DayBar(NamedTuple):
-    """One finished day of one symbol, USD per share; a price that is missing is NaN."""
+    """One completed day of one symbol, USD per share; a missing price is NaN."""
 
     close: float
     high: float
@@ -94,8 +95,8 @@ class DayBar(NamedTuple):
 
 
 class DailyCloses(NamedTuple):
-    """Daily closing prices, oldest first, one row per symbol; a day without a bar is NaN. `bars` has the finished days
-    of each symbol with their highs and lows, oldest first, as they came."""
+    """Daily closing prices, oldest first, one row per symbol; a day without a bar is NaN. `bars` has the completed days
+    of each symbol with their highs and lows, oldest first, as received."""
 
     symbols: tuple[str, ...]
     days: tuple[date, ...]
@@ -104,7 +105,7 @@ class DailyCloses(NamedTuple):
 
 
 class BrokerClock(NamedTuple):
-    """The broker's own time and session."""
+    """The broker's own time and trading session."""
 
     now: datetime
     session: Session
@@ -119,33 +120,34 @@ class TradingHours(NamedTuple):
 
 
 class ReadBroker(Protocol):
-    """Everything that can be asked and nothing that can be changed. Every method may raise `BrokerUnavailable` or
-    `CredentialsRefused`; a failed or incomplete read is never an empty answer."""
+    """Read-only access to a broker. Every method may raise `BrokerUnavailable` or `CredentialsRefused`; a failed or
+    incomplete read never returns an empty result."""
 
     def account(self) -> Account: ...
     def positions(self) -> tuple[Position, ...]: ...
     def orders(self, after: datetime | None) -> tuple[BrokerOrder, ...]:
-        """All orders submitted after `after`, whatever their status, in one paged call; None: all that are open."""
+        """All orders submitted after `after`, whatever their status, in one paged call; None: all open orders."""
         ...
 
     def quotes(self, symbols: Sequence[str]) -> tuple[Quote, ...]: ...
     def clock(self) -> BrokerClock: ...
     def instruments(self) -> tuple[Instrument, ...]:
-        """All active assets, without sector, group and volatility."""
+        """All active assets, without sector, correlation group or volatility."""
         ...
 
     def daily_closes(self, symbols: Sequence[str], days: int) -> DailyCloses: ...
     def find_order(self, client_order_id: str) -> BrokerOrder | None:
-        """Ask for one order by our own id. None is the broker's "not found", which is not yet "was not placed"."""
+        """Look up one order by our own id. None means that the broker did not find it, which does not yet prove that
+        it was not placed."""
         ...
 
     def order(self, order_id: str) -> BrokerOrder | None:
-        """Ask for one order by the broker's own id, a leg of another one included. None: the broker has none."""
+        """Look up one order by the broker's own id, which may be that of a leg. None: the broker has no such order."""
         ...
 
     def activities(self, after: datetime) -> tuple[tuple[BrokerFill, ...], tuple[Activity, ...]]: ...
     def now(self) -> datetime:
-        """The broker's time by its last answer plus the time since; asks `clock` when there was none. UTC."""
+        """The broker's time, UTC: its last reported time plus the time since; calls `clock` when there is none."""
         ...
 
 
@@ -153,21 +155,21 @@ Allowed = Callable[[], bool] | None
 
 
 class TradingBroker(ReadBroker, Protocol):
-    """A broker that can also be told to trade."""
+    """A broker that also accepts orders."""
 
     def submit(self, order: Order, *, allowed: Allowed = None) -> SendResult:
-        """POST one order once. Never raises for the broker's answer or silence: the result says what is known.
+        """POST one order once. Never raises for the broker's response or a missing one: the result says what is known.
 
-        allowed: asked in the instant before the first byte leaves, after all waiting for a turn and a connection;
+        allowed: called just before the first byte is sent, after all waiting for the rate limiter and a connection;
         False withholds the order, which is then `not_sent`.
         """
         ...
 
     def submit_pair(self, pair: ExitPair, *, allowed: Allowed = None) -> SendResult:
-        """POST one pair of exits once, good until cancelled. As `submit`."""
+        """POST one pair of exits once. Otherwise as `submit`."""
         ...
 
     def cancel(self, order_id: str) -> None:
-        """Ask for a cancel by the broker's id. Returns when asked, not when done; an order that already ended is
-        no error. Raises `BrokerUnavailable` when the request got no answer."""
+        """Request cancellation by the broker's id. Returns once requested, not once cancelled; an order that has
+        already ended is no error. Raises `BrokerUnavailable` when the request got no response."""
         ...

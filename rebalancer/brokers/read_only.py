@@ -1,4 +1,4 @@
-"""A broker without hands: what a dry run is given, so that no code path of it can send anything."""
+"""A read-only broker for dry runs, so that none of their code paths can send an order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rebalancer.core.facts import Account, Instrument, Position, Quote
 
 
 class ReadOnlyBroker:
-    """Pass every question on to another broker. It has no `submit` and no `cancel`."""
+    """Forwards every read to another broker. It has no `submit` and no `cancel`."""
 
     __slots__ = ("_reads",)
 

@@ -1,4 +1,4 @@
-"""How many requests went to the broker, and how many of them went wrong: counted where they leave."""
+"""Count the requests sent to the broker and their failures, at the point where they are sent."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 
 class RequestCounts(NamedTuple):
-    """Requests of some stretch of time. `repeats` are those that repeat an earlier one; `limited` were answered 429,
-    `failed` 5xx, `lost` not at all or not in full; `longest_ms` is the longest from leaving to the whole answer."""
+    """Requests of one interval. `repeats` are retries; `limited` were answered with 429, `failed` with 5xx, `lost` not
+    at all or not in full; `longest_ms` is the longest time from sending to the complete response."""
 
     calls: int = 0
     repeats: int = 0
@@ -19,14 +19,14 @@ class RequestCounts(NamedTuple):
 
 
 class RequestMetrics:
-    """The counter of one connection. For any number of threads."""
+    """The request counter of one client. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts = RequestCounts()
 
     def ended(self, seconds: float, status: int | None, *, is_whole: bool, is_repeat: bool) -> None:
-        """Count one request. status: None when no answer began; is_whole: the whole answer came."""
+        """Count one request. status: None when no response began; is_whole: the complete response arrived."""
         is_limited, is_failed = status == 429, status is not None and status >= 500
         with self._lock:
             now = self._counts
@@ -40,7 +40,7 @@ class RequestMetrics:
             )
 
     def lap(self) -> RequestCounts:
-        """What was counted since the last lap; a new one begins."""
+        """Return the counts since the last call, and start again from zero."""
         with self._lock:
             counted, self._counts = self._counts, RequestCounts()
         return counted

@@ -34,9 +34,10 @@ _BLOCKS: Final = ("trading_blocked", "account_blocked", "trade_suspended_by_user
 
 
 def read_account(body: Any, is_live: bool) -> tuple[Account, frozenset[str]]:
-    """The account, and every name that it goes by. `peak_equity` is today's equity: the journal knows better.
+    """The account, and every identifier it is known by. `peak_equity` is set to today's equity; the journal holds the
+    real peak.
 
-    Raises Unreadable when a number that limits depend on is missing, not positive or absurd.
+    Raises UnreadableField when a number that limits depend on is missing, not positive or absurd.
     """
     row = table(body, "account")
     names = [name for name in (words(row, "account_number"), words(row, "id")) if name]
@@ -79,10 +80,10 @@ def read_positions(body: Any) -> tuple[Position, ...]:
 
 
 def read_clock(body: Any) -> BrokerClock:
-    """The broker's time and the session that it is in, or the next one.
+    """The broker's time and the current session, or the next one.
 
-    The clock does not tell when the running session opened. Core sessions open at 09:30 New York also on days that
-    close early, so that is derived, and saves a call for the calendar.
+    The clock endpoint does not report when the current session opened. Core sessions open at 09:30 New York time even
+    on early-close days, so the opening time is derived, which saves a calendar request.
     """
     row = table(body, "clock")
     now, next_open, next_close = moment(row, "timestamp"), moment(row, "next_open"), moment(row, "next_close")
@@ -98,7 +99,7 @@ def read_clock(body: Any) -> BrokerClock:
 
 
 def read_calendar(body: Any) -> tuple[TradingHours, ...]:
-    """The core sessions of the broker's calendar, oldest first. Its times are New York's."""
+    """The core sessions of the broker's calendar, oldest first. The calendar's times are in New York time."""
     found = []
     for row in rows(body, "calendar"):
         on = day(row, "date")

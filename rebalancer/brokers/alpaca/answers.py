@@ -1,4 +1,4 @@
-"""What can come of one request: an `Answer`, or `NoAnswer` with the proof whether the request left."""
+"""The two outcomes of a request: an `Answer`, or `NoAnswer`, which records whether the request may have been sent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _WORDS: Final = {
 
 
 class Answer(NamedTuple):
-    """What came back: `body` is parsed JSON of a success (None when empty), `text` the words of anything else."""
+    """A complete response: `body` is the parsed JSON of a success (None when empty), `text` the text of any other."""
 
     status: int
     body: Any
@@ -34,7 +34,7 @@ class Answer(NamedTuple):
 
 
 class NoAnswer(Exception):
-    """No whole answer came. `sent` is False only if not one byte of the request can have left."""
+    """No complete response arrived. `sent` is False only if no byte of the request can have been sent."""
 
     def __init__(self, sent: bool, reason: str, message: str) -> None:
         super().__init__(message)
@@ -42,7 +42,7 @@ class NoAnswer(Exception):
 
 
 class Refused(BrokerUnavailable):
-    """A 4xx to a read, other than 401, 403 and 429: the question itself was not accepted."""
+    """A 4xx response to a read, other than 401, 403 and 429: the request itself was rejected."""
 
     def __init__(self, status: int, code: int | None, message: str, where: str) -> None:
         super().__init__(f"the broker refused {where} ({status}): {message}")
@@ -50,7 +50,7 @@ class Refused(BrokerUnavailable):
 
 
 def silence_of(call: Call, error: Exception) -> NoAnswer:
-    """Name what went wrong with a call that gave no whole answer. Needs `requests`, which raised it."""
+    """Classify the error of a call that got no complete response. Imports `requests`, which raised the error."""
     reason = _reason_of(call, error)
     errno = _ERRNO.search(str(error))
     detail = errno[1].strip() if errno else ""
@@ -58,9 +58,9 @@ def silence_of(call: Call, error: Exception) -> NoAnswer:
 
 
 def trouble_of(answer: Answer, where: str, age_seconds_max: float) -> str:
-    """What is wrong with the answer to a read and may pass; empty when nothing is.
+    """The temporary problem with a response to a read; empty when there is none.
 
-    Raises what will not pass: CredentialsRefused (401, 403), BrokerUnavailable (3xx), Refused (any other 4xx).
+    Raises the permanent ones: CredentialsRefused (401, 403), BrokerUnavailable (3xx), Refused (any other 4xx).
     """
     status, age = answer.status, whole_of(answer.headers.get("Age"))
     if 200 <= status < 300:
@@ -86,7 +86,7 @@ def trouble_of(answer: Answer, where: str, age_seconds_max: float) -> str:
 
 
 def whole_of(header: str | None) -> int | None:
-    """A header that is a whole number; None for anything else."""
+    """The value of a header that is a whole number; None for anything else."""
     return int(header) if header is not None and header.isascii() and header.isdigit() and len(header) < 16 else None
 
 

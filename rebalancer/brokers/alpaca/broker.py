@@ -1,4 +1,4 @@
-"""The broker as the rest of the program sees it: Alpaca, or the embedded exchange, over alpaca-py's own transport."""
+"""The broker as the rest of the program sees it: Alpaca or the embedded exchange, through alpaca-py's REST client."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _CLASSES: Final[tuple[AssetClass, ...]] = ("us_equity", "crypto")
 
 
 class AlpacaBroker:
-    """A `Broker` on Alpaca's trading and data API. For any number of threads; opens connections as needed."""
+    """A `TradingBroker` on Alpaca's trading and data APIs. Thread-safe; opens connections as needed."""
 
     def __init__(
         self,
@@ -52,9 +52,9 @@ class AlpacaBroker:
         monotonic: Callable[[], float] = seconds_since_boot,
         wait: Callable[[float], object] | None = None,
     ) -> None:
-        """Ask nothing yet. Raises CredentialsRefused for the live host.
+        """Make no request yet. Raises CredentialsRefused for the live host unless live trading is enabled.
 
-        monotonic: seconds that never go back. wait: sleeps for so many seconds; both can be replaced in tests.
+        monotonic: a monotonic clock, in seconds. wait: sleeps for a number of seconds. Tests can replace both.
         """
         refuse_live(endpoints)
         self._endpoints, self._rules = endpoints, rules
@@ -62,7 +62,7 @@ class AlpacaBroker:
         self.traffic = self._asking.traffic
 
     def account(self) -> Account:
-        """The account. Also raises WrongAccount when `broker.account_id` names another one."""
+        """The account. Also raises WrongAccount when it is not the one that `broker.account_id` names."""
         body = self._asking.read("/account").body
         with understood("account"):
             account, names = read_account(body, self._endpoints.is_live)
@@ -96,7 +96,7 @@ class AlpacaBroker:
         return clock
 
     def calendar(self, first: date, last: date) -> tuple[TradingHours, ...]:
-        """The trading days from `first` to `last`, both included, as the broker has them."""
+        """The broker's trading days from `first` to `last`, both included."""
         body = self._asking.read("/calendar", {"start": first.isoformat(), "end": last.isoformat()}).body
         with understood("calendar"):
             return read_calendar(body)
@@ -117,7 +117,7 @@ class AlpacaBroker:
         try:
             body = self._asking.read("/orders:by_client_order_id", {"client_order_id": client_order_id}).body
         except Refused as refused:
-            # A proxy, or a wrong base address, also answers 404; only Alpaca's own words mean that it looked.
+            # A proxy or a wrong base address also answers 404; only Alpaca's own message proves that it searched.
             if refused.code == _NOT_FOUND and "order not found" in refused.message:
                 return None
             raise
@@ -128,7 +128,7 @@ class AlpacaBroker:
                     f"asked for {client_order_id}, got {order.client_order_id if order else 'another'}"
                 )
         told_all = order.order_class != "oco" or order.legs
-        return order if told_all else self.order(order.id)  # only the view by the broker's id names the legs
+        return order if told_all else self.order(order.id)  # only a lookup by the broker's id returns the legs
 
     def order(self, order_id: str) -> BrokerOrder | None:
         try:
@@ -163,7 +163,7 @@ class AlpacaBroker:
         try:
             self._asking.delete(f"/orders/{_own_id(order_id)}")
         except Refused as refused:
-            if refused.status != 422:  # 422: it has ended or is ending; the order itself tells how
+            if refused.status != 422:  # 422: it has ended or is ending; reading the order shows how
                 raise
 
     def close(self) -> None:
@@ -172,7 +172,7 @@ class AlpacaBroker:
 
 
 def _own_id(order_id: str) -> str:
-    """The id, when it can be one of the broker's: it goes into a path."""
+    """The id, checked for the form of a broker id because it becomes part of a URL path. Raises ValueError."""
     if _ORDER_ID.fullmatch(order_id) is None:
         raise ValueError(f"{order_id!r:.80} is not an order id of the broker")
     return order_id

@@ -1,4 +1,4 @@
-"""Put requests to Alpaca: one client a thread, one brake for all; reads are repeated, orders never."""
+"""Send requests to Alpaca: one client per thread, shared rate limits; reads are retried, orders never."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger("rebalancer.world.brokers.asking")
 ATTEMPTS_MAX: Final = 6
-PACING_SECONDS_MAX: Final = WINDOW_SECONDS + 1  # within it a whole window passes, so every thread gets its turn
+PACING_SECONDS_MAX: Final = WINDOW_SECONDS + 1  # longer than a whole window, so every thread gets its turn
 _BACKOFF_SECONDS_MIN: Final = 0.25
 _BACKOFF_SECONDS_MAX: Final = 4.0
 
@@ -32,7 +32,7 @@ Params = Mapping[str, str]
 
 
 class Client:
-    """The way to the broker. For any number of threads."""
+    """HTTP access to the broker. Thread-safe."""
 
     def __init__(
         self,
@@ -47,15 +47,15 @@ class Client:
         self._local = threading.local()
         self._clients: weakref.WeakSet[AlpacaClient] = weakref.WeakSet()
         self._lock = threading.Lock()
-        # Alpaca counts trading and market data apart.
+        # Alpaca counts trading and market data requests separately.
         self._pacers = {desk: Pacer(rules.requests_per_minute, monotonic, wait) for desk in ("trading", "data")}
         self.time = BrokerTime(monotonic)
         self.traffic = RequestMetrics()
 
     def post_once(self, path: str, body: Mapping[str, object], allowed: Callable[[], bool] | None = None) -> Answer:
-        """Put one POST on the wire, once. Raises NoAnswer when no whole answer came, and nothing else.
+        """Send one POST, exactly once. Raises NoAnswer when no complete response arrived, and nothing else.
 
-        allowed: asked in the instant before the first byte leaves, after every wait; False withholds the request.
+        allowed: called just before the first byte is sent, after all waiting; False withholds the request.
         """
         if not self._pacers["trading"].take(PACING_SECONDS_MAX):
             raise NoAnswer(False, "rate_limited", "no call was left within a minute, so it was not sent")
@@ -63,14 +63,14 @@ class Client:
         return self._once(lambda client: client.post(path, dict(body)), "trading", deadline, allowed)
 
     def read(self, path: str, params: Params | None = None, desk: Desk = "trading", version: str = "v2") -> Answer:
-        """GET one page. Raises CredentialsRefused or BrokerUnavailable, of which Refused (any other 4xx) is one."""
+        """GET one page. Raises CredentialsRefused, Refused (any other 4xx) or BrokerUnavailable, its base class."""
         base = self._endpoints.trading_url if desk == "trading" else self._endpoints.data_url
         return self._repeat(
             "GET", lambda c: c.get(path, dict(params or {}), base_url=base, api_version=version), desk, path
         )
 
     def delete(self, path: str) -> Answer:
-        """DELETE by the broker's own id, which may be repeated safely. Errors as `read`."""
+        """DELETE by the broker's own id, which is safe to retry. Raises the same errors as `read`."""
         return self._repeat("DELETE", lambda client: client.delete(path), "trading", path)
 
     def close(self) -> None:
@@ -112,7 +112,7 @@ class Client:
         *,
         is_repeat: bool = False,
     ) -> Answer:
-        """One request through alpaca-py; its errors turned into an Answer or NoAnswer."""
+        """Send one request through alpaca-py; its errors become an Answer or NoAnswer."""
         import requests
         import urllib3
         from alpaca.common.exceptions import APIError
@@ -134,7 +134,7 @@ class Client:
             raise NoAnswer(False, "withheld", "it was not allowed to leave any more") from None
         except (
             requests.RequestException,
-            urllib3.exceptions.HTTPError,  # requests passes on those that it does not know
+            urllib3.exceptions.HTTPError,  # requests lets through the ones it does not translate
             OSError,
             ValueError,
             RecursionError,
@@ -161,7 +161,7 @@ class Client:
         return client
 
     def _settle(self, call: Call, desk: Desk, took_seconds: float) -> None:
-        """Take in what the headers say about time and about calls left."""
+        """Use the response headers to update the broker's time and the remaining request allowance."""
         date = self.time.heard_date(call.headers.get("Date"), took_seconds)
         remaining = whole_of(call.headers.get("X-Ratelimit-Remaining"))
         resets_at = whole_of(call.headers.get("X-Ratelimit-Reset"))
@@ -173,13 +173,13 @@ class Client:
 
 
 def _note_retry(call: str, attempt: int, trouble: str, pause: float) -> None:
-    """Say that a call is put again; at the level of what heals itself, since a call that fails for good is told."""
+    """Log a retry, at a level for temporary problems: a call that fails for good is reported separately."""
     about = {"call": call, "attempt": str(attempt), "reason": trouble, "wait": f"{pause:.3f}"}
     said = f"{call}: attempt {attempt} of {ATTEMPTS_MAX}: {trouble}; again in {about['wait']} s"
     note(LOG, LogEvent.RETRY, said, details=about)
 
 
 def _backoff(attempt: int) -> float:
-    """Seconds before the next attempt: doubling, the upper half spread so that callers do not march in step."""
+    """Seconds before the next attempt: doubling, with jitter in the upper half so that callers do not retry in step."""
     full = min(_BACKOFF_SECONDS_MIN * 2.0**attempt, _BACKOFF_SECONDS_MAX)
     return full / 2 + full / 2 * secrets.randbelow(1000) / 1000

@@ -1,7 +1,7 @@
-"""Take fields out of the broker's JSON: tolerant of what we do not know, strict about what we need.
+"""Extract fields from the broker's JSON: tolerant of what we do not know, strict about what we need.
 
-Unknown keys and unknown words pass. A needed field that is missing, of another type or not finite raises
-`Unreadable` with its place: a wrong number is worse than none.
+Unknown keys and unknown enum values are accepted. A required field that is missing, of the wrong type or not finite
+raises `UnreadableField` naming the field: a wrong number is worse than none.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.facts import AssetClass
 from rebalancer.core.values import decimal_of, symbol_of, utc_of
 
-# Classes that exist at Alpaca and that this program does not trade.
+# Asset classes that Alpaca offers and this program does not trade.
 FOREIGN_CLASSES: Final = frozenset(
     {"us_option", "crypto_perp", "treasury", "corporate", "global_equity", "us_index", "us_equity_chain", "ipo"}
 )
@@ -26,12 +26,12 @@ _JOINED_PAIR: Final = re.compile(r"[A-Z0-9]{2,10}(USD|USDC|USDT|BTC)")
 
 
 class UnreadableField(ValueError):
-    """The broker's answer does not hold what it must; the message names the field."""
+    """The broker's response lacks a required value; the message names the field."""
 
 
 @contextmanager
 def understood(what: str) -> Iterator[None]:
-    """Turn an `Unreadable` answer into BrokerUnavailable that names the question."""
+    """Turn `UnreadableField` into a BrokerUnavailable that names the request."""
     try:
         yield
     except UnreadableField as error:
@@ -53,7 +53,7 @@ def rows(value: Any, where: str) -> list[Mapping[str, Any]]:
 
 
 def text(row: Mapping[str, Any], key: str) -> str:
-    """A string that is not empty."""
+    """A non-empty string."""
     value = row.get(key)
     if not isinstance(value, str) or not value:
         raise UnreadableField(f"{key} is {value!r:.60}")
@@ -61,12 +61,12 @@ def text(row: Mapping[str, Any], key: str) -> str:
 
 
 def words(row: Mapping[str, Any], *keys: str) -> str:
-    """The first of these fields that is a string that is not empty; else an empty string."""
+    """The first of these fields that is a non-empty string; else an empty string."""
     return next((value for key in keys if isinstance(value := row.get(key), str) and value), "")
 
 
 def flag(row: Mapping[str, Any], key: str, default: bool | None = None) -> bool:
-    """A JSON boolean; `default` None means that it must be there."""
+    """A JSON boolean; `default` None means that it is required."""
     value = row.get(key, default)
     if not isinstance(value, bool):
         raise UnreadableField(f"{key} is {value!r:.60}")
@@ -114,7 +114,7 @@ def maybe_moment(row: Mapping[str, Any], key: str) -> datetime | None:
 
 
 def day(row: Mapping[str, Any], key: str) -> date:
-    """A calendar date, from `YYYY-MM-DD` or from the beginning of a time."""
+    """A calendar date, from `YYYY-MM-DD` or from the date part of a timestamp."""
     try:
         return date.fromisoformat(text(row, key)[:10])
     except ValueError as error:
@@ -124,7 +124,7 @@ def day(row: Mapping[str, Any], key: str) -> date:
 def asset_class(row: Mapping[str, Any], key: str) -> AssetClass | None:
     """The class of an asset; None for one that this program does not trade.
 
-    A class that nobody has heard of is `Unreadable`: leaving its positions out could make an account look flat.
+    An unknown class raises `UnreadableField`: leaving out its positions could make an account look flat.
     """
     match row.get(key):
         case "us_equity":
@@ -138,7 +138,7 @@ def asset_class(row: Mapping[str, Any], key: str) -> AssetClass | None:
 
 
 def symbol(row: Mapping[str, Any], kind: AssetClass) -> str:
-    """The canonical symbol; a name that we cannot read, such as a CUSIP, stays as it is: it must not get lost."""
+    """The canonical symbol; a name that is not a symbol, such as a CUSIP, is kept unchanged so that it is not lost."""
     name = text(row, "symbol")
     try:
         return symbol_of(name, crypto=kind == "crypto")
@@ -147,7 +147,7 @@ def symbol(row: Mapping[str, Any], kind: AssetClass) -> str:
 
 
 def loose_symbol(name: str) -> str:
-    """The canonical symbol of a row that does not tell its asset class: US equities have at most five letters."""
+    """The canonical symbol of a row without an asset class: US equity symbols have at most five letters."""
     crypto = len(name) > _EQUITY_LENGTH_MAX and _JOINED_PAIR.fullmatch(name) is not None
     try:
         return symbol_of(name, crypto=crypto)
@@ -156,7 +156,7 @@ def loose_symbol(name: str) -> str:
 
 
 def once(names: Iterable[str], what: str) -> None:
-    """Raise Unreadable when a name stands twice."""
+    """Raise UnreadableField when a name appears twice."""
     seen: set[str] = set()
     for name in names:
         if name in seen:

@@ -1,4 +1,4 @@
-"""Ask for prices: as few calls as fit into a URL, stocks and crypto apart."""
+"""Request prices in as few calls as the URL length allows, stocks and crypto separately."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _VERSIONS: Final = {_STOCKS: "v2", _CRYPTO: "v1beta3"}
 
 
 def ask_quotes(asking: Client, symbols: Sequence[str], feed: str) -> tuple[Quote, ...]:
-    """The newest quote and trade of each symbol that has any, by symbol. A bad row costs only its own symbol."""
+    """The latest quote and trade of each symbol that has any, by symbol. A bad row drops only its own symbol."""
     found = []
     for side, names in _by_side(symbols):
         for some in url_parts(names):
@@ -46,10 +46,10 @@ def ask_quotes(asking: Client, symbols: Sequence[str], feed: str) -> tuple[Quote
 
 
 def ask_daily_closes(asking: Client, symbols: Sequence[str], days: int, feed: str, now: datetime) -> DailyCloses:
-    """The last `days` finished days. Stocks are adjusted for splits and dividends.
+    """The last `days` completed days. Stocks are adjusted for splits and dividends.
 
-    With a stock among the symbols, only days on which the stock market traded count; crypto alone has every day.
-    Today's bar is never in it: it is not finished, and a plan made twice a day would differ.
+    If any symbol is a stock, only days on which the stock market traded count; crypto alone has every day.
+    Today's bar is never included: it is incomplete, and two plans made on the same day would differ.
     """
     found: dict[str, dict[date, DayBar]] = {}
     axis: set[date] = set()
@@ -79,7 +79,7 @@ def _close(bars: Mapping[date, DayBar], day: date) -> float:
 
 
 def url_parts(symbols: Sequence[str]) -> Iterator[list[str]]:
-    """Split symbols into as few lists as fit into one URL each; a comma takes three bytes there."""
+    """Split symbols into as few lists as possible that each fit into one URL; an encoded comma takes three bytes."""
     some: list[str] = []
     size = 0
     for name in symbols:
@@ -94,7 +94,8 @@ def url_parts(symbols: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _by_side(symbols: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """Symbols by endpoint, stocks first. What is not a symbol, such as the CUSIP of an old right, has no price."""
+    """Symbols by endpoint, stocks first. Names that are not symbols, such as the CUSIP of an old right, are left out:
+    they have no price."""
     sides: dict[str, list[str]] = {_STOCKS: [], _CRYPTO: []}
     for name in sorted(set(symbols)):
         try:
@@ -133,7 +134,7 @@ def _bar_pages(
 
 
 def _ask(asking: Client, side: str, path: str, names: list[str], params: dict[str, str]) -> Any:
-    """One page. A symbol that the data host rejects by name is left out: it must not cost all others their price."""
+    """Read one page. A symbol that the data host rejects by name is dropped, so that the others still get prices."""
     left = list(names)
     for _ in range(_DROPPED_MAX + 1):
         try:

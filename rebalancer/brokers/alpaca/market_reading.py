@@ -27,9 +27,9 @@ _ONE: Final = Decimal(1)
 
 
 def read_instruments(body: Any, kind: AssetClass) -> list[Instrument]:
-    """All active assets of one class that can be understood. A row that cannot is left out: it cannot be traded.
+    """All active assets of one class. A row that cannot be parsed is left out, and its asset cannot be traded.
 
-    Raises Unreadable when there are rows and not one of them can be understood.
+    Raises UnreadableField when there are rows and none of them can be parsed.
     """
     found: dict[str, Instrument] = {}
     listed = rows(body, "assets")
@@ -38,7 +38,7 @@ def read_instruments(body: Any, kind: AssetClass) -> list[Instrument]:
             continue
         try:
             instrument = _equity(row) if kind == "us_equity" else _pair(row)
-        except ValueError:  # Unreadable is one, and so is a symbol of a form that we do not trade
+        except ValueError:  # UnreadableField, or a symbol in a form that we do not trade
             continue
         known = found.get(instrument.symbol)
         if known is None or (instrument.tradable and not known.tradable):
@@ -49,7 +49,7 @@ def read_instruments(body: Any, kind: AssetClass) -> list[Instrument]:
 
 
 def read_quote(name: str, body: Any) -> Quote | None:
-    """One symbol's snapshot; a missing, null or zero side is None. None when it holds no price with a time."""
+    """One symbol's snapshot; a missing, null or zero side is None. None when it has no price with a timestamp."""
     snapshot = table(body, name) if body is not None else {}
     quote, trade = _part(snapshot, "latestQuote"), _part(snapshot, "latestTrade")
     bid, ask, last = _price(quote, "bp"), _price(quote, "ap"), _price(trade, "p")
@@ -76,7 +76,7 @@ def read_bars(body: Any, kind: AssetClass) -> tuple[dict[str, dict[date, DayBar]
 
 
 def _equity(row: Mapping[str, Any]) -> Instrument:
-    # Hard-to-borrow shares can only be shorted after a paid locate, which this program does not buy.
+    # Hard-to-borrow shares can only be sold short after a paid locate, which this program does not buy.
     borrow = words(row, "borrow_status")
     easy = borrow == "easy_to_borrow" if borrow else flag(row, "easy_to_borrow", default=True)
     return Instrument(
@@ -126,4 +126,4 @@ def _bar(bar: Mapping[str, Any]) -> DayBar:
 def _number(bar: Mapping[str, Any], key: str) -> float:
     found = _price(bar, key)
     price = math.nan if found is None else float(found)
-    return price if math.isfinite(price) else math.nan  # beyond every float: as a day without that price
+    return price if math.isfinite(price) else math.nan  # too large for a float: treated as missing

@@ -49,14 +49,14 @@ _FILL: Final = "FILL"
 
 
 def state_of(status: str) -> OrderState:
-    """Our reading of the broker's status word. A word that we do not know may still fill: it is OPEN."""
+    """Our state for the broker's status. An order with an unknown status may still fill, so it is OPEN."""
     return _STATES.get(status, OrderState.OPEN)
 
 
 def read_order(row: Mapping[str, Any]) -> BrokerOrder | None:
-    """One order; None for one in an asset that this program does not trade. Raises Unreadable."""
+    """One order; None for an asset that this program does not trade. Raises UnreadableField."""
     if words(row, "order_class") == "mleg":
-        return None  # legs of options under one order without a symbol
+        return None  # a multi-leg options order, which has no symbol of its own
     kind = asset_class(row, "asset_class")
     if kind is None:
         return None
@@ -84,7 +84,7 @@ def read_order(row: Mapping[str, Any]) -> BrokerOrder | None:
 
 
 def read_activity(row: Mapping[str, Any]) -> BrokerFill | Activity:
-    """One row of the activity list. Raises Unreadable."""
+    """One row of the activity list. Raises UnreadableField."""
     kind = text(row, "activity_type")
     if kind == _FILL:
         qty = abs(number(row, "qty"))

@@ -1,4 +1,4 @@
-"""Walk through Alpaca's lists page by page. A list that cannot be read to its end is no list."""
+"""Read Alpaca's lists page by page. A list that cannot be read to its end is an error."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _INSTANT: Final = timedelta(microseconds=1)
 
 
 def order_rows(asking: Client, after: datetime | None) -> list[Mapping[str, Any]]:
-    """All orders submitted after a time, or all open ones, oldest first, each once.
+    """All orders submitted after a time, or all open ones, oldest first, without duplicates.
 
-    `after` is the only cursor that goes with a start time. It is exclusive and two orders may share an instant, so
-    each page begins just before the end of the last one and what stands twice is dropped.
+    `after` is the only cursor that can be combined with a start time. It is exclusive and two orders may share a
+    timestamp, so each page begins just before the end of the previous one and duplicates are dropped.
     """
     params = {"status": "open" if after is None else "all", "direction": "asc", "limit": str(ORDERS_A_PAGE)}
     found: dict[str, Mapping[str, Any]] = {}
@@ -37,7 +37,7 @@ def order_rows(asking: Client, after: datetime | None) -> list[Mapping[str, Any]
 
 
 def activity_rows(asking: Client, after: datetime) -> list[Mapping[str, Any]]:
-    """All account activities after a time, oldest first, each once."""
+    """All account activities after a time, oldest first, without duplicates."""
     params = {"after": time_text(after), "direction": "asc", "page_size": str(ACTIVITIES_A_PAGE)}
     found: dict[str, Mapping[str, Any]] = {}
     while True:

@@ -1,7 +1,7 @@
-"""The broker's no: which answers are one, and for what reason.
+"""Recognise the broker's refusals and classify their reasons.
 
-One code of Alpaca's (40310000) covers ten different refusals, so the message decides. Only a 4xx with Alpaca's own
-error object is a refusal; a proxy's page, a 5xx or a torn body says nothing about the order.
+One Alpaca error code (40310000) covers ten different refusals, so the message decides. Only a 4xx with Alpaca's own
+error object is a refusal; a proxy's page, a 5xx or a truncated body says nothing about the order.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ MESSAGE_LENGTH_MAX: Final = 300
 
 
 class ErrorBody(NamedTuple):
-    """Alpaca's error object. `code` is None in the bodies that have none (401, some 403)."""
+    """Alpaca's error object. `code` is None for responses that have none (401, some 403)."""
 
     code: int | None
     message: str
 
 
 class BrokerRefusal(NamedTuple):
-    """How an error answer to an order is to be read; the words are those of `SendResult`."""
+    """The meaning of an error response to an order, in the terms of `SendResult`."""
 
     kind: Literal["refused", "not_sent", "unknown"]
     reason: str
     message: str
 
 
-# The first match counts. The reason is what the caller may act upon; the message is kept beside it.
+# The first match counts. Callers may act on the reason; the message is kept alongside it.
 _REASONS: Final = tuple(
     (re.compile(pattern, re.IGNORECASE), reason)
     for pattern, reason in (
@@ -60,7 +60,7 @@ _REASONS: Final = tuple(
 
 
 def error_body(text: str) -> ErrorBody | None:
-    """Read an error object; None for anything else: HTML, torn JSON, a list, an object without a message."""
+    """Parse an error object; None for anything else: HTML, truncated JSON, a list, an object without a message."""
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
@@ -72,15 +72,16 @@ def error_body(text: str) -> ErrorBody | None:
 
 
 def reason_of(message: str) -> str:
-    """Name the reason that a message gives; `other` for words not met before."""
+    """Classify a message; `other` for one that matches no known pattern."""
     return next((reason for pattern, reason in _REASONS if pattern.search(message)), "other")
 
 
 def refusal_of(status: int, text: str) -> BrokerRefusal:
-    """Read an answer to an order that is not a success.
+    """Classify an unsuccessful response to an order.
 
-    429 is `not_sent`: the broker did not look at it. A duplicate id is `unknown`: some earlier attempt exists, and
-    only asking for it tells which. 408, 3xx and 5xx come from the way, not from the order desk: `unknown`.
+    429 is `not_sent`: the broker did not process the request. A duplicate id is `unknown`: an earlier attempt exists,
+    and only a lookup shows which. 408, 3xx and 5xx may come from an intermediary and not from order handling, so they
+    are `unknown`.
     """
     body = error_body(text)
     message = plain_words(body.message if body is not None else text) or f"an empty answer with status {status}"
@@ -101,6 +102,6 @@ def refusal_of(status: int, text: str) -> BrokerRefusal:
 
 
 def plain_words(text: str) -> str:
-    """Cut a foreign text to one printable line of bounded length."""
+    """Reduce untrusted text to one printable line of bounded length."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * MESSAGE_LENGTH_MAX]).split())
     return line if len(line) <= MESSAGE_LENGTH_MAX else line[: MESSAGE_LENGTH_MAX - 3] + "..."

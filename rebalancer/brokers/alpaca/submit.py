@@ -1,9 +1,9 @@
-"""Send one order and say what is known about it afterwards.
+"""Send one order and report what is known about it afterwards.
 
-accepted   the broker's order, and it is the one that we sent
-refused    Alpaca's own error object said no
-not_sent   not one byte left, or the broker turned the call away unread (429)
-unknown    anything else; only a look-up by our own id can tell
+accepted   the broker returned the order, and it matches the one that we sent
+refused    the broker rejected it with Alpaca's own error object
+not_sent   no byte was sent, or the broker rejected the request unprocessed (429)
+unknown    anything else; only a lookup by our own id can tell
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from rebalancer.core.decisions import Order
 from rebalancer.core.values import text_of
 
 CLIENT_ORDER_ID_LENGTH_MAX: Final = 48
-_MAGNITUDE_MAX: Final = Decimal(10) ** 12  # beyond it a number is a mistake; infinity is beyond it too
+_MAGNITUDE_MAX: Final = Decimal(10) ** 12  # anything larger, infinity included, is a mistake
 
 
 def send_order(asking: Client, order: Order, allowed: Allowed = None) -> SendResult:
-    """POST one order once. Asserts that the order makes sense; raises nothing for what the broker does."""
+    """POST one order once. Asserts that the order is valid; never raises for the broker's response or its absence."""
     return _send(asking, order, order_body(order), allowed)
 
 
 def send_pair(asking: Client, pair: ExitPair, allowed: Allowed = None) -> SendResult:
-    """POST one pair of exits once: Alpaca's order class "oco". As `send_order`."""
+    """POST one pair of exits once, as Alpaca's order class "oco". Otherwise as `send_order`."""
     return _send(asking, pair, pair_body(pair), allowed)
 
 
@@ -44,7 +44,7 @@ def _send(asking: Client, order: Order | ExitPair, body: Mapping[str, object], a
 
 
 def pair_body(pair: ExitPair) -> dict[str, object]:
-    """The JSON object of a pair: its target is the order itself, its stop the leg."""
+    """The JSON object of a pair: the target is the order itself, the stop is its leg."""
     assert Decimal(0) < pair.qty < _MAGNITUDE_MAX, f"quantity {pair.qty} of {pair.symbol}"
     assert pair.qty == pair.qty.to_integral_value(), f"a pair takes whole shares, not {pair.qty} of {pair.symbol}"
     assert 0 < len(pair.client_order_id) <= CLIENT_ORDER_ID_LENGTH_MAX, pair.client_order_id
@@ -70,7 +70,7 @@ def pair_body(pair: ExitPair) -> dict[str, object]:
 
 
 def order_body(order: Order) -> dict[str, str]:
-    """The JSON object of an order: every value a string, so that decimals arrive as they were decided."""
+    """The JSON object of an order: every value is a string, so that decimals arrive exactly as decided."""
     assert Decimal(0) < order.qty < _MAGNITUDE_MAX, f"quantity {order.qty} of {order.symbol}"
     assert 0 < len(order.client_order_id) <= CLIENT_ORDER_ID_LENGTH_MAX, order.client_order_id
     assert (order.limit_price is not None) == (order.type == "limit"), f"{order.type} at {order.limit_price}"
@@ -106,7 +106,7 @@ def _result_of(order: Order | ExitPair, answer: Answer) -> SendResult:
 
 
 def _contradiction(order: Order | ExitPair, placed: BrokerOrder | None) -> str:
-    """Where the broker's order is not the one that was sent; empty when it is."""
+    """How the broker's order differs from the one that was sent; empty when it does not."""
     if placed is None:
         return "the broker answered with an order in another class of asset"
     pairs = (

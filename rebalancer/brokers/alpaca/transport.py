@@ -1,14 +1,14 @@
-"""alpaca-py's own HTTP client, made safe to trade over: deadlines, one request per call, exact numbers.
+"""alpaca-py's own HTTP client, made safe for trading: deadlines, one request per call, exact numbers.
 
-alpaca-py has no timeout, repeats POSTs on 429 and 504, and reads numbers as floats. This module changes that from the
+alpaca-py has no timeout, retries POSTs on 429 and 504, and reads numbers as floats. This module changes that from the
 outside, by giving its client another `requests.Session`:
 
-1. every call has one deadline, checked before each read of the socket, so that a slow drip of headers or body ends too;
-2. nothing repeats a request: not alpaca-py, not requests, not urllib3; a redirect is an answer like any other;
-3. `Call.sent` is set in the one place where bytes leave, so "never sent" is known and not guessed;
-4. JSON numbers become `Decimal`; NaN and infinity are unreadable.
+1. every call has one deadline, checked before each socket read, so headers or a body that trickle in are cut off too;
+2. nothing retries a request: not alpaca-py, not requests, not urllib3; a redirect is a response like any other;
+3. `Call.sent` is set in the one place where bytes are sent, so "never sent" is known and not guessed;
+4. JSON numbers become `Decimal`; NaN and infinity are rejected.
 
-Imports `requests` and alpaca-py's transport, but neither its models nor pandas.
+Imports `requests` and alpaca-py's REST client, but neither its models nor pandas.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from rebalancer.brokers.endpoints import Credentials
 from rebalancer.core.errors import ExternalError
 
-IDLE_SECONDS_MAX: Final = 20.0  # an older connection may have died unseen; a new one costs less than an unknown order
+IDLE_SECONDS_MAX: Final = 20.0  # a longer idle connection may be dead; reconnecting costs less than an unknown order
 _PRIVATE: Final = ("_session", "_retry", "_retry_codes")
 
 
 class Withheld(Exception):
-    """Nothing has left: whoever sends did not allow it any more."""
+    """Nothing was sent: the caller withdrew its permission."""
 
 
 @dataclass
 class Call:
-    """One request: its limits, and what became known about it."""
+    """One request: its time limits, and what is known about its outcome."""
 
     deadline: float
     connect_seconds: float
@@ -54,7 +54,7 @@ class Call:
     allowed: Callable[[], bool] | None = None
 
     def ask_leave(self) -> None:
-        """Ask whether the request may still leave, in the instant before its first byte. Raises Withheld."""
+        """Check, just before the first byte, that the request may still be sent. Raises Withheld."""
         if self.allowed is not None and not self.allowed():
             raise Withheld
 
@@ -70,7 +70,7 @@ _current: ContextVar[Call] = ContextVar("_current")
 
 
 class _DeadlineReader(io.RawIOBase):
-    """A socket's input that stops at the deadline of the current call, however slowly bytes arrive."""
+    """A socket's input stream that fails at the current call's deadline, however slowly bytes arrive."""
 
     def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:
         self._sock, self._raw = sock, raw
@@ -95,7 +95,7 @@ class _Answer(http.client.HTTPResponse):
 
 
 class _Marking(http.client.HTTPConnection):
-    """A connection that notes the moment from which a request can no longer be called unsent."""
+    """A connection that marks a call as sent before any of its bytes leave."""
 
     response_class = _Answer
 
@@ -104,7 +104,7 @@ class _Marking(http.client.HTTPConnection):
             self.connect()
         call = _current.get()
         if not call.sent:
-            call.ask_leave()  # after all waiting: for a turn, and for the connection
+            call.ask_leave()  # after all waiting: for the rate limiter and for the connection
             call.sent = True
         super().send(data)
 
@@ -142,18 +142,18 @@ class _Adapter(HTTPAdapter):
 
 
 class DeadlineSession(requests.Session):
-    """A session whose requests belong to the `Call` given by `within`. For one thread."""
+    """A session whose requests belong to the `Call` given to `within`. Not thread-safe."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         super().__init__()
-        self.trust_env = False  # no proxy and no .netrc from the environment gets to see a key
+        self.trust_env = False  # keep keys away from proxies and .netrc files set in the environment
         self.headers["Cache-Control"] = "no-cache"
         self._monotonic, self._used_at = monotonic, monotonic()
         for scheme in ("http://", "https://"):
             self.mount(scheme, _Adapter(pool_connections=2, pool_maxsize=1, max_retries=0))
 
     def within(self, call: Call, ask: Callable[[], Any]) -> Any:
-        """Run one call of alpaca-py under the limits of `call`, and write into it what became known."""
+        """Run one alpaca-py call under the limits of `call`, and record its outcome there."""
         if self._monotonic() - self._used_at > IDLE_SECONDS_MAX:
             self.close()
         token = _current.set(call)
@@ -177,10 +177,11 @@ class DeadlineSession(requests.Session):
 
 
 class AlpacaClient(RESTClient):
-    """alpaca-py's REST client on a `DeadlineSession`. For one thread."""
+    """alpaca-py's REST client on a `DeadlineSession`. Not thread-safe."""
 
     def __init__(self, credentials: Credentials, base_url: str, monotonic: Callable[[], float]) -> None:
-        """Open nothing yet. Raises ExternalError when this alpaca-py cannot be made to send a POST only once."""
+        """Open no connection yet. Raises ExternalError when this version of alpaca-py cannot be made to send a POST
+        only once."""
         key, secret = credentials.reveal()
         super().__init__(base_url=base_url, api_key=key, secret_key=secret, api_version="v2", raw_data=True)
         missing = [name for name in _PRIVATE if not hasattr(self, name)]
@@ -197,7 +198,7 @@ class AlpacaClient(RESTClient):
 
 
 def exact_number(text: str) -> Decimal:
-    """A JSON number with a point or an exponent. Raises ValueError for an exponent that no decimal can hold."""
+    """Parse a JSON number with a decimal point or an exponent. Raises ValueError for an exponent out of range."""
     try:
         return Decimal(text)
     except InvalidOperation:
