@@ -1,7 +1,7 @@
-"""The journal: what the rebalancer did, meant to do and was told, append-only and hash-chained.
+"""The journal: what the rebalancer intended, did and was told by the broker; append-only and hash-chained.
 
-It holds the one writer and the one reader of the journal, its records, backups and verification. Every row is checked
-when it is read; what cannot be trusted is an error. It imports `core`, `brokers.protocol` and `ops`.
+This package holds the journal's only writer and reader, its records, backups and verification. Every row is checked
+when it is read; data that fails the check is an error. It imports `core`, `brokers.protocol` and `ops`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["CycleEnd", "CycleRecord", "CycleStart", "Event", "Intent", "Journal"
 
 
 def __getattr__(name: str) -> object:
-    """Import SQLAlchemy only for those who open a journal: it costs more than a whole `status`."""
+    """Import SQLAlchemy only for callers that open a journal: the import takes longer than a whole `status`."""
     if name == "Journal":
         from rebalancer.journal.journal import Journal
 

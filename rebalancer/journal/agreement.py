@@ -1,9 +1,9 @@
-"""What decides about safety is not taken from one index: all indexes of the events have to tell of the same rows.
+"""Check that all indexes of the event table agree on the rows that safety depends on.
 
-A bit that flips in an index hides a row from every question that goes through it, and no hash tells, since the hashes
-stand in the table. SQLite's own check finds that, but reads the whole file: it is made when a journal is opened that is
-small enough, at the start of every session, and in `db check`. Between them the rare rows on which trading depends (the
-kill switch, latched limits, cycle ends) are counted through each index. Light: `status` asks the same.
+A flipped bit in an index hides a row from every query that uses it, and no hash reveals it, since the hashes are in the
+table. SQLite's own integrity check finds that, but reads the whole file, so it only runs when a small journal is
+opened, at the start of every session, and in `db check`. In between, the few rows on which trading depends (the kill
+switch, latched limits, cycle ends) are counted through each index. Imports no SQLAlchemy, because `status` uses it too.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ CHEAP_AT_A_GLANCE: Final = 4 * 1024 * 1024
 GUARDED: Final = frozenset({"kill_set", "kill_cleared", "latched", "rearmed", "cycle_ended"})
 INDEXES: Final = ("ix_events_kind_account_seq", "ix_events_kind_account_at", "ix_events_kind_account_key")
 
-Ask = Callable[[str, tuple[object, ...]], Sequence[Any]]  # one statement and its values: the first row
+Ask = Callable[[str, tuple[object, ...]], Sequence[Any]]  # runs a statement with its values and returns the first row
 
 
 def check_agreement(ask: Ask, kinds: Sequence[str], account_id: str) -> None:
-    """Raise JournalBroken unless every index tells of the same rows of these kinds."""
+    """Raise JournalBroken unless every index finds the same rows of these kinds."""
     for kind in kinds:
         told = set()
         for index in INDEXES:
@@ -39,8 +39,8 @@ def check_agreement(ask: Ask, kinds: Sequence[str], account_id: str) -> None:
 
 
 def check_pages(ask: Ask, place: str, bytes_max: int | None) -> None:
-    """Let SQLite look at its pages and indexes, if there are not too many. Raises JournalBroken with its first
-    complaint. bytes_max: None for whatever there is."""
+    """Run SQLite's integrity check of pages and indexes, unless the database is too large. Raises JournalBroken with
+    the first problem. bytes_max: the size limit; None for no limit."""
     if bytes_max is not None:
         size = int(ask("PRAGMA page_count", ())[0]) * int(ask("PRAGMA page_size", ())[0])
         if size > bytes_max:

@@ -1,7 +1,8 @@
-"""Copies of the journal that were opened and verified, and the way back to one of them.
+"""Take verified copies of the journal, and restore them.
 
-A copy is `journal-20261120T210500Z.sqlite` with its witness (`.head`) beside it. Nothing is called done before the
-copy itself has been read through. A restore verifies the very bytes that it puts in place, and keeps what was there.
+A copy is `journal-20261120T210500Z.sqlite` with its head checkpoint (`.head`) beside it. A backup only succeeds once
+the copy itself has been read and verified. A restore verifies exactly the bytes that it puts in place, and keeps the
+previous files.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _MAGIC: Final = b"SQLite format 3\0"
 
 
 class Copy(NamedTuple):
-    """A verified copy: how many rows were checked, its size in bytes, and the older copies that made room for it."""
+    """A verified copy: how many rows were checked, its size in bytes, and the older copies that were removed."""
 
     path: Path
     rows: int
@@ -43,7 +44,7 @@ class Copy(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """What a look through a whole journal says. `newest` is None in an empty one; sizes in bytes."""
+    """The result of checking a whole journal. The newest event's time is None in an empty one; sizes in bytes."""
 
     path: Path
     rows: int
@@ -55,7 +56,7 @@ class Checked(NamedTuple):
 
 
 class Restored(NamedTuple):
-    """What a restore did: the rows of the copy, its newest event's time, and where the earlier files are now."""
+    """What a restore did: the rows of the copy, its newest event's time, and where the previous files are now."""
 
     rows: int
     newest_at: datetime | None
@@ -65,7 +66,8 @@ class Restored(NamedTuple):
 def take(journal: Path, folder: Path, at: datetime, keep: int = KEEP) -> Copy:
     """Copy the journal while others write to it, verify the copy, and keep the newest `keep`. Raises JournalBroken.
 
-    The journal is opened anew for this: a failure of the copy's disk must not condemn the handle that trading uses.
+    The journal is opened separately for this: a failure of the copy's disk must not invalidate the handle that trading
+    uses.
     """
     if keep < 1:
         raise ValueError("keep at least one copy")
@@ -91,13 +93,13 @@ def take(journal: Path, folder: Path, at: datetime, keep: int = KEEP) -> Copy:
 
 
 def newest_first(folder: Path) -> list[Path]:
-    """The copies in a folder; nothing else that lies there."""
+    """The copies in a folder, newest first; other files are ignored."""
     found = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)] if folder.is_dir() else []
     return sorted(found, key=lambda path: path.name, reverse=True)
 
 
 def prune(folder: Path, keep: int) -> tuple[Path, ...]:
-    """Remove all but the newest copies, each with its witness, and return those that went."""
+    """Remove all but the newest `keep` copies, with their head checkpoints, and return the removed ones."""
     old = tuple(newest_first(folder)[keep:])
     for path in old:
         path.unlink(missing_ok=True)
@@ -108,8 +110,8 @@ def prune(folder: Path, keep: int) -> tuple[Path, ...]:
 def check(path: Path, *, live: bool) -> Checked:
     """Read a whole journal: SQLite's own check, every hash, every reference. Raises JournalBroken.
 
-    live: it is the journal in use, which is opened where it lies. A copy is never opened itself: that would bring an
-    older one up to date and write beside it.
+    live: it is the journal in use, which is opened in place. A backup is never opened in place: that could upgrade its
+    schema and create files beside it.
     """
     if live:
         return _checked(path, path)
@@ -118,10 +120,10 @@ def check(path: Path, *, live: bool) -> Checked:
 
 
 def restore(source: Path, journal: Path, at: datetime, reason: str) -> Restored:
-    """Put a verified copy in the journal's place; the caller holds the locks. Raises JournalBroken, and then nothing
-    has changed.
+    """Replace the journal with a verified copy; the caller holds the locks. Raises JournalBroken, and then nothing has
+    changed.
 
-    The old witness goes last: whoever opens the journal in between, or after a crash, is refused.
+    The head checkpoint is replaced last: opening the journal in between, or after a crash, is refused.
     """
     if source.exists() and journal.exists() and source.samefile(journal):
         raise JournalBroken(f"{source}: is the journal itself\n  hint: name a copy; `rebalancer db check` checks this")
@@ -157,11 +159,11 @@ def restore(source: Path, journal: Path, at: datetime, reason: str) -> Restored:
 
 
 def refuse_while_open(journal: Path) -> None:
-    """Raise LockHeld while another process has the journal open, such as a session between two cycles: when it ended,
-    it would delete the write-ahead log of whatever lies there by then.
+    """Raise LockHeld while another process has the journal open, such as a session between two cycles: on exit it would
+    delete the write-ahead log of whatever file is there by then.
 
-    Only the last connection may leave the write-ahead log, so that is asked for; it also brings the log into the file.
-    A file that is no database any more cannot tell.
+    SQLite leaves WAL mode only for the sole connection, so that is the test; it also merges the log into the file.
+    A file that is no longer a database passes, since it cannot be tested.
     """
     if not journal.is_file():
         return
@@ -178,7 +180,7 @@ def refuse_while_open(journal: Path) -> None:
 
 
 def _checked(opened: Path, named: Path) -> Checked:
-    """Verify the journal at `opened`, and speak of it as `named`."""
+    """Verify the journal at `opened`, and report it under the name `named`."""
     try:
         with Journal.open(opened, create=False) as journal:
             rows = journal.verify()
@@ -199,7 +201,7 @@ def _checked(opened: Path, named: Path) -> Checked:
 
 
 def _fetch(source: Path, target: Path) -> Path:
-    """Copy a file that nobody has open, with its log and its witness if it has them, to a private place."""
+    """Copy a file that nobody has open, with its write-ahead log and head checkpoint if present, to a private place."""
     with _in_words(source, "cannot be read"):
         if not source.is_file():
             what = "is not a regular file" if source.exists() else "there is no such file"
@@ -228,7 +230,7 @@ def _refuse_no_room(source: Path, target: Path) -> None:
 
 
 def _witness(path: Path) -> None:
-    """Write the head of a closed copy."""
+    """Write the head checkpoint of a closed copy."""
     with closing(sqlite3.connect(path)) as connection:
         row = connection.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()
     if row is not None:
@@ -236,7 +238,7 @@ def _witness(path: Path) -> None:
 
 
 def _moved(path: Path, kept: Path) -> bool:
-    """Give a file another name; False when it is not there."""
+    """Rename a file; False when it does not exist."""
     with suppress(FileNotFoundError):
         os.rename(path, kept)
         return True
@@ -266,7 +268,7 @@ def _sync(path: Path) -> None:
 
 @contextmanager
 def _in_words(path: Path, problem: str) -> Iterator[None]:
-    """Say what the system refused, as JournalBroken."""
+    """Turn an OSError into JournalBroken."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Read cycles and verdicts back from the events that tell them. No SQLAlchemy here: `glance` reads with it too."""
+"""Decode cycles and verdicts from their events. Imports no SQLAlchemy, because `status_query` uses it too."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rebalancer.journal.records import CycleEnd, CycleRecord, Event
 
 
 def cycle_end_of(event: Event) -> CycleEnd:
-    """The end that a `cycle_ended` event tells."""
+    """The cycle end recorded in a `cycle_ended` event."""
     body = event.body
     return CycleEnd(
         account_id=event.account_id,
@@ -31,13 +31,13 @@ def cycle_end_of(event: Event) -> CycleEnd:
 
 
 def constrained_of(event: Event) -> Constrained | None:
-    """What a `cycle_ended` event tells of trades that a limit denied."""
+    """The trades denied by a limit, as recorded in a `cycle_ended` event."""
     told = event.body.get("constrained")
     return told and Constrained(told["trades"], Outcome(told["largest"]), decimal_of(told["drift"]))
 
 
 def equity_of(event: Event) -> Decimal | None:
-    """The equity that a `cycle_ended` event tells, USD."""
+    """The equity recorded in a `cycle_ended` event, USD."""
     return None if event.body["equity"] is None else decimal_of(event.body["equity"])
 
 
@@ -47,7 +47,7 @@ def peak_of(event: Event) -> Decimal | None:
 
 
 def cycle_record_of(start: Event, plan: Event | None, end: Event | None, orders: int) -> CycleRecord:
-    """One cycle from its `cycle_started`, `cycle_planned` and `cycle_ended` events."""
+    """One cycle, built from its `cycle_started`, `cycle_planned` and `cycle_ended` events."""
     return CycleRecord(
         account_id=start.account_id,
         cycle_id=start.cycle_id or "",
@@ -66,7 +66,7 @@ def cycle_record_of(start: Event, plan: Event | None, end: Event | None, orders:
 
 
 def verdicts_of(event: Event) -> tuple[Verdict, ...]:
-    """The verdicts that a `cycle_verdicts` event tells."""
+    """The verdicts recorded in a `cycle_verdicts` event."""
     return tuple(
         Verdict(item["signal_id"], item["symbol"], Outcome(item["outcome"]), item["because"])
         for item in event.body["verdicts"]

@@ -1,7 +1,7 @@
-"""One row of the event table and the hash that ties it to the row before.
+"""One row of the event table and the hash that links it to the previous row.
 
-A flipped bit in a database file mostly goes unnoticed by the database itself (3 of 300 flips in our measurements), so
-every row carries the SHA-256 of all its fields and of its predecessor's hash, and every read checks it.
+The database itself rarely notices a flipped bit in its file (3 of 300 in our measurements), so every row carries a
+SHA-256 over all its fields and its predecessor's hash, and every read checks it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from rebalancer.core.errors import JournalBroken
 from rebalancer.core.values import utc, utc_of
 from rebalancer.journal.records import Event
 
-GENESIS: Final = "0" * 64  # what the first row calls its predecessor's hash
+GENESIS: Final = "0" * 64  # the predecessor hash of the first row
 
-# Written by the journal's own methods; `record_event` takes any other kind.
+# Written by the journal's own methods; `record_event` accepts any other kind.
 OwnKind = Literal[
     "cycle_started",  # key: mode
     "cycle_planned",
@@ -29,7 +29,7 @@ OwnKind = Literal[
     "order_reopened",
     "kill_set",
     "kill_cleared",
-    "slot",  # key: slot id; the end of a slot in which no cycle was begun
+    "slot",  # key: slot id; the outcome of a slot without a cycle
 ]
 OWN_KINDS: Final[frozenset[str]] = frozenset(get_args(OwnKind))
 ORDER_KINDS: Final = ("order_intended", "order_changed", "order_ended", "order_reopened")
@@ -50,12 +50,12 @@ class ChainRow(NamedTuple):
 
 
 def stamp(moment: datetime) -> str:
-    """Write an aware datetime in UTC so that texts sort as times do: always with six digits of microseconds."""
+    """Format an aware datetime in UTC, always with six digits of microseconds, so that texts sort like times."""
     return utc(moment).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def row_hash(row: ChainRow) -> str:
-    """Hex SHA-256 over every field of a row but its own hash; None and "" differ."""
+    """Hex SHA-256 over every field of a row except its own hash; None and "" are distinguished."""
     text = json.dumps(row[:-1], separators=(",", ":"), ensure_ascii=True, default=repr)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -65,14 +65,14 @@ def next_row(
 ) -> ChainRow:
     """The row that follows `last` (None: the first row of the journal)."""
     seq, prev_hash = (last.seq + 1, last.hash) if last else (1, GENESIS)
-    # A broker's message may hold lone surrogates, which no UTF-8 database can store.
+    # A broker's message may contain lone surrogates, which a UTF-8 database cannot store.
     storable = body.encode("utf-8", "replace").decode()
     row = ChainRow(seq, stamp(at), account_id, cycle_id, kind, key, storable, prev_hash, "")
     return row._replace(hash=row_hash(row))
 
 
 def checked(row: ChainRow) -> ChainRow:
-    """Return the row when its hash fits its content. Raises JournalBroken naming it otherwise."""
+    """Return the row if its hash matches its content. Raises JournalBroken naming the row otherwise."""
     if row_hash(row) != row.hash:
         raise JournalBroken(
             f"journal row {row.seq} ({row.kind!r}) was altered: its hash does not fit its content\n"
@@ -82,6 +82,6 @@ def checked(row: ChainRow) -> ChainRow:
 
 
 def event_of(row: ChainRow) -> Event:
-    """Read a row. Raises JournalBroken when it was altered."""
+    """Decode a row. Raises JournalBroken when it was altered."""
     checked(row)
     return Event(row.seq, utc_of(row.at), row.account_id, row.cycle_id, row.kind, row.key, json.loads(row.body))

@@ -1,4 +1,4 @@
-"""Snapshots, rules and plans stored whole, addressed by the SHA-256 of their text: the same text is stored once."""
+"""Snapshots, rules and plans, stored in full under the SHA-256 of their text: equal texts are stored once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rebalancer.journal.schema import documents
 
 
 def store_text(connection: Connection, text: str) -> str:
-    """Store a text unless it is there already. Returns its SHA-256, its name from now on."""
+    """Store a text unless it is stored already. Returns its SHA-256, by which it can be loaded."""
     name = sha256(text)
     if connection.execute(select(documents.c.sha256).where(documents.c.sha256 == name)).first() is None:
         body = zlib.compress(text.encode(), 6)
@@ -31,7 +31,7 @@ def load_text(connection: Connection, name: str) -> str:
 
 
 def text_of_row(name: str, body: object, body_sha256: str) -> str:
-    """The text of a stored row. Raises JournalBroken when the stored bytes or the text do not fit their hashes."""
+    """The text of a stored row. Raises JournalBroken when the stored bytes or the text do not match their hashes."""
     if isinstance(body, bytes) and hashlib.sha256(body).hexdigest() == body_sha256:
         try:
             text = zlib.decompress(body).decode()

@@ -1,4 +1,4 @@
-"""Turn what the database says into one `JournalBroken` with the next step. The only place that knows its codes."""
+"""Turn database errors into `JournalBroken` with a hint. The only module that knows SQLite's error codes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from rebalancer.core.errors import JournalBroken, JournalLocked
 from rebalancer.ops.disk import free_bytes, free_words
 
-# SQLite's primary result codes, each with what happened and what a person can do.
+# SQLite's primary result codes, each with what happened and what the operator can do.
 _WORDS: Final = {
     sqlite3.SQLITE_FULL: (
         "the disk is full",
@@ -33,13 +33,13 @@ _NO_ROOM: Final = frozenset(
 )
 _MAY_BE_FULL: Final = frozenset(
     {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
-)  # said of some files on a full disk too
+)  # also reported for some files on a full disk
 _FULL_BYTES: Final = 64 * 1024  # what SQLite needs to open a journal; with less left the disk counts as full
 _DISK_FAILED: Final = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 def broken(error: BaseException, place: str) -> JournalBroken:
-    """Say in one line what the database refused. `place` is the journal's path; statement values are never shown."""
+    """Describe a database error in one line. `place` is the journal's path; statement values are never shown."""
     code = _code_of(error)
     if code in _WORDS:
         problem, hint = _WORDS[sqlite3.SQLITE_FULL if code in _MAY_BE_FULL and _is_full(place) else code]
@@ -56,7 +56,7 @@ def _is_full(place: str) -> bool:
 
 
 def handle_is_lost(error: BaseException) -> bool:
-    """Whether nothing more may be written through this handle: after a failed sync, retrying loses data silently."""
+    """Whether this handle must not be written to again: after a failed sync, retrying can lose data silently."""
     return _code_of(error) in _DISK_FAILED
 
 

@@ -1,4 +1,4 @@
-"""What the journal remembers of the exits kept at the broker: one record per symbol, the newest counts."""
+"""The journal's records of exit orders resting at the broker: the newest record of each symbol counts."""
 
 from __future__ import annotations
 
@@ -13,31 +13,32 @@ from rebalancer.core.values import decimal_of, text_of, time_text, utc_of
 from rebalancer.journal.records import Event
 
 KIND: Final = "protection"
-PAIR_PREFIX: Final = "rp-"  # another prefix than that of a cycle's orders: these rest at the broker between cycles
+PAIR_PREFIX: Final = "rp-"  # differs from the prefix of a cycle's orders: these rest at the broker between cycles
 EARLIER_MAX: Final = 10
 TAKEN_DOWN: Final = "taken down for a trade"
 TO_TRADE: Final = "about to trade"
-CLOCK_ERROR: Final = timedelta(seconds=2)  # the broker tells its time in whole seconds: one at each end of a stretch
+CLOCK_ERROR: Final = timedelta(seconds=2)  # the broker's time is in whole seconds: one second per end of an interval
 
 ExitPairState = Literal["intended", "unknown", "open", "gone"]
 
 
 class EndedPair(NamedTuple):
-    """A pair that has ended: the broker's ids of its orders, and since when."""
+    """A pair that has ended: the broker's ids of its orders, and when."""
 
     ids: tuple[str, ...]
     at: datetime
 
 
 class ExitPairRecord(NamedTuple):
-    """The pair of exits of one symbol. `qty` is signed as the position that it protects; USD per share.
+    """The pair of exits of one symbol. `qty` has the sign of the position that it protects; prices USD per share.
 
-    intended: about to be sent, or sent without an answer that we lived to see; unknown: the answer said nothing;
-    open: the broker has it; gone: it has ended, or never was. `number` grows from pair to pair (`next_number`),
-    `failures` counts the tries in a row that the gate or the broker refused. `sent` is False once it surely never left
-    this machine. `bare_since`: since when the position may have no exits, which is the moment before its pair was asked
-    to come down or, where it had none, before its first order; None once a pair stands. One that is open all the same
-    was asked to come down and has not been seen to end. `day_only`: the broker takes no longer orders in this name.
+    intended: about to be sent, or sent just before the process died; unknown: sent with an inconclusive result;
+    open: the broker has it; gone: it has ended, or never existed. `number` grows from pair to pair (`next_number`),
+    `failures` counts consecutive attempts that the pre-trade check or the broker refused. `sent` is False once the pair
+    is known never to have left this machine. `bare_since`: since when the position may have had no exits, which is just
+    before the cancellation of its pair was requested or, if it had none, just before its first order; None once a pair
+    is in place. If it is set while the pair is open, cancellation was requested and is not confirmed yet. `day_only`:
+    the broker accepts only day orders in this symbol.
     """
 
     symbol: str
@@ -60,34 +61,34 @@ class ExitPairRecord(NamedTuple):
 
     @property
     def exits(self) -> tuple[Decimal, Decimal, Decimal, Decimal | None]:
-        """What makes one pair another one: signed shares, stop, target, and the limit of the stop."""
+        """The terms that distinguish pairs: signed shares, stop, target, and the limit price of the stop."""
         return self.qty, self.stop, self.target, self.stop_limit
 
     @property
     def lives(self) -> bool:
-        """Whether the broker may hold it."""
+        """Whether the broker may have it."""
         return self.state != "gone"
 
     @property
     def stands(self) -> bool:
-        """Whether the broker has it, and nobody has asked to take it down."""
+        """Whether the broker has it, and its cancellation has not been requested."""
         return self.state == "open" and self.bare_since is None
 
 
 def next_number(before: ExitPairRecord | None, now: datetime) -> int:
-    """The number of a symbol's next pair: milliseconds since 1970 by the broker's time, above that of the last. So
-    that an older copy of the journal, which does not know the last ones, gives none of their ids again."""
+    """The number of a symbol's next pair: milliseconds since 1970 by the broker's time, but at least the last number
+    plus one. So a restored older journal, which lacks the latest pairs, does not reuse their ids."""
     return max(1 if before is None else before.number + 1, int(now.timestamp() * 1000))
 
 
 def pair_id(account_id: str, symbol: str, number: int) -> str:
-    """The client order id of a symbol's pair, such as `rp-AAPL-1795188905000-3f9a2c1b7d04`: computed, not drawn."""
+    """The client order id of a symbol's pair, such as `rp-AAPL-1795188905000-3f9a2c1b7d04`: deterministic."""
     digest = hashlib.sha256("\x1f".join((account_id, symbol, str(number))).encode()).hexdigest()[:12]
     return f"{PAIR_PREFIX}{re.sub(r'[^0-9A-Z.]', '', symbol)[:8]}-{number}-{digest}"
 
 
 def body_of(kept: ExitPairRecord) -> dict[str, object]:
-    """The record as it is journalled."""
+    """The record as the body of its journal event."""
     return {
         "id": kept.client_order_id,
         "state": kept.state,
@@ -107,7 +108,7 @@ def body_of(kept: ExitPairRecord) -> dict[str, object]:
 
 
 def exit_pair_of(event: Event) -> ExitPairRecord:
-    """Read a record back."""
+    """The record stored in an event."""
     body: Mapping[str, Any] = event.body
     assert event.key is not None, "a protection record is about one symbol"
     return ExitPairRecord(

@@ -1,4 +1,4 @@
-"""Where a journal may live: a private file on a local disk. Locks and syncs are not reliable anywhere else."""
+"""Require the journal to be a private file on a local disk. Locks and syncs are not reliable anywhere else."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def refuse_remote(path: Path, mounts: Path = _MOUNTS) -> None:
 
 
 def file_system_of(path: Path, mounts: Path = _MOUNTS) -> str | None:
-    """The type of the file system that holds `path`, such as ext4; None where the system does not tell."""
+    """The type of the file system that holds `path`, such as ext4; None if it cannot be determined."""
     try:
         lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
@@ -40,17 +40,17 @@ def file_system_of(path: Path, mounts: Path = _MOUNTS) -> str | None:
         left, _, right = line.partition(" - ")
         mounted = Path(_unescaped(left.split(" ")[4]))
         depth = len(mounted.parts)
-        if depth >= best and place.is_relative_to(mounted):  # of equals the later one is mounted on top
+        if depth >= best and place.is_relative_to(mounted):  # for the same mount point, the later mount is on top
             best, kind = depth, right.split(" ")[0]
     return kind
 
 
 def prepare_file(path: Path, *, create: bool) -> None:
-    """Make sure of a file 0600 of ours in a folder that nobody else can write. Raises JournalBroken,
-    and Unwritable where none can be made.
+    """Ensure that the file exists with mode 0600, belongs to us, and is in a folder that nobody else can write to.
+    Raises JournalBroken, and Unwritable when it cannot be created.
 
-    A file that exists is never opened here: closing it again would drop the locks that this process may hold on it for
-    the database, and the next to look at the journal would remove its write-ahead log under us.
+    An existing file is never opened here: closing it would release the locks that this process may hold on it for the
+    database, and the next process to open the journal would remove the write-ahead log while we use it.
     """
     try:
         if create:
@@ -78,16 +78,16 @@ def prepare_file(path: Path, *, create: bool) -> None:
 
 
 def refuse_irregular_journal(path: Path) -> None:
-    """Raise JournalBroken unless a path, if anything is there, and what lies beside it can be opened as a database
-    without waiting for ever."""
+    """Raise JournalBroken if the path, or a file that SQLite keeps beside it, exists and is something that could block
+    when opened, such as a FIFO."""
     if os.path.lexists(path) and not path.is_file():
         raise JournalBroken(f"{path}: is not a regular file\n  hint: move it away, and put the journal in its place")
     refuse_beside(path)
 
 
 def refuse_beside(path: Path) -> None:
-    """Raise JournalBroken when what lies beside a database under its name is no plain file: the database would open a
-    FIFO there and wait for ever."""
+    """Raise JournalBroken when a companion path of the database is not a regular file: SQLite would open a FIFO there
+    and block forever."""
     for end in BESIDE:
         beside = path.with_name(path.name + end)
         try:
@@ -99,7 +99,7 @@ def refuse_beside(path: Path) -> None:
 
 
 def _create(path: Path) -> None:
-    """Make an empty file unless there is something of that name."""
+    """Create an empty file unless the path exists already."""
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
     except FileExistsError:
@@ -114,7 +114,7 @@ def _unescaped(text: str) -> str:
 
 
 def path_of(place: str | Path) -> Path:
-    """The file of a path or a `sqlite:///` URL. Raises JournalBroken for any other."""
+    """The file named by a path or a `sqlite:///` URL. Raises JournalBroken for any other URL."""
     match = _SCHEME.match(str(place))
     if match is None:
         path = str(place)

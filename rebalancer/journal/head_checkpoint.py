@@ -1,8 +1,9 @@
-"""The witness beside the journal: a small file with the number and hash of the newest row.
+"""The head checkpoint: a small file beside the journal with the number and hash of its newest row.
 
-A deleted write-ahead log, or an old copy put in place of the file, leaves a shorter journal that is consistent in
-itself; only somebody outside can notice. The witness is written after each commit and read before each write, so it
-is never ahead of what the disk holds. A missing witness is accepted: that is how one restores a backup on purpose.
+After its write-ahead log is deleted, or an old copy replaces the file, the journal is shorter but still consistent in
+itself; only a record outside it reveals the loss. The checkpoint is written after each commit, so it is never ahead of
+what is on disk, and it is read before each write. A missing checkpoint is accepted: that allows an old copy to be used
+on purpose.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class HeadCheckpoint:
         self.path = journal.with_name(journal.name + ".head")
 
     def read(self) -> tuple[int, str] | None:
-        """The witnessed row number and hash; None when there is no witness, or a crash left it empty."""
+        """The row number and hash of the checkpoint; None when there is none, or a crash left it empty."""
         with self._open(os.O_RDONLY, fcntl.LOCK_SH) as handle:
             return None if handle is None or not os.fstat(handle).st_size else self._read(handle)
 
@@ -43,7 +44,7 @@ class HeadCheckpoint:
         )
 
     def check(self, checkpoint: tuple[int, str] | None, last_seq: int, hash_at: Callable[[int], object]) -> None:
-        """Raise JournalBroken unless the witnessed row is there. The witness must have been read before the rows."""
+        """Raise JournalBroken unless the checkpoint's row exists. The checkpoint must be read before the rows."""
         if checkpoint is None:
             return
         seq, row_hash = checkpoint
@@ -56,14 +57,14 @@ class HeadCheckpoint:
             )
 
     def advance(self, seq: int, row_hash: str) -> None:
-        """Witness a committed row. Never goes back: another process may have written a later one already."""
+        """Record a committed row. Never moves back: another process may have recorded a later row already."""
         new = not self.path.exists()
         with self._open(os.O_RDWR | os.O_CREAT, fcntl.LOCK_EX) as handle:
             assert handle is not None
             now = self._read(handle) if os.fstat(handle).st_size else None
             if now is None or now[0] < seq:
                 os.pwrite(handle, b"%020d %s\n" % (seq, row_hash.encode()), 0)
-            if new:  # later writes keep the size, so that a power cut leaves an older line at worst
+            if new:  # later writes keep the size, so a power cut leaves an older line at worst
                 os.fsync(handle)
 
     def _read(self, handle: int) -> tuple[int, str]:

@@ -1,8 +1,8 @@
-"""The journal's API: every method is one transaction, every time is the caller's.
+"""The journal's API: every method is one transaction, and the caller supplies every time.
 
-A cycle writes, in this order: `begin_cycle`, `record_plan`, `record_intents` (before the broker hears of them),
-`record_order` for each change, `close_cycle`. The next start asks `open_cycles` and `unresolved_orders` first.
-Every method raises JournalBroken when the database fails, or when what it is told contradicts what it knows.
+A cycle calls, in this order: `begin_cycle`, `record_plan`, `record_intents` (before anything is sent to the broker),
+`record_order` for each change, `close_cycle`. The next start checks `open_cycles` and `unresolved_orders` first.
+Every method raises JournalBroken when the database fails, or when its arguments contradict what is recorded.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ class Journal:
         any_file_system: bool = False,
         holder: str | None = None,
     ) -> Journal:
-        """Open a journal file, bringing its schema up to date; a new file is made unless `create` is False.
+        """Open a journal file, upgrading its schema if needed; a new file is created unless `create` is False.
 
-        place: a path or a `sqlite:///` URL. `any_file_system` lets it lie on a network disk, at the user's risk;
+        place: a path or a `sqlite:///` URL. `any_file_system` allows a network file system, at the user's risk;
         `holder` names this process in the claims, by default host and process id.
         """
         path = path_of(place)
@@ -71,7 +71,7 @@ class Journal:
         return cls(store, holder or f"{socket.gethostname()}:{os.getpid()}")
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._store.engine.dispose()
 
     def __enter__(self) -> Self:
@@ -84,33 +84,34 @@ class Journal:
 
     @property
     def path(self) -> Path:
-        """Where the journal lies."""
+        """The journal's path."""
         return self._store.path
 
     # --- writing
 
     def begin_cycle(self, start: CycleStart) -> bool:
-        """Claim the slot of a cycle, once and for ever. False when it was claimed before, by whomever."""
+        """Claim the slot of a cycle permanently. False when anyone has claimed it before."""
         with self._store.writing() as w:
             return writing.begin_cycle(w, start, self._holder)
 
     def close_slot(self, account_id: str, slot_id: str, at: datetime, outcome: CycleOutcome, because: str) -> bool:
-        """Write the end of a slot in which no cycle runs, once and for ever. False when it was claimed before: then it
-        has its outcome, or will have it from whoever claimed it."""
+        """Record the outcome of a slot in which no cycle runs, permanently. False when it was claimed before: then
+        whoever claimed it has recorded its outcome, or will."""
         with self._store.writing() as w:
             return writing.close_slot(w, account_id, slot_id, at, outcome, because, self._holder)
 
     def record_plan(
         self, account_id: str, cycle_id: str, at: datetime, snapshot_text: str, rules_text: str, plan_text: str
     ) -> None:
-        """Store the exact texts of snapshot, rules and plan. The rules must be those of `begin_cycle`."""
+        """Store the exact texts of snapshot, rules and plan. The rules must be those given to `begin_cycle`."""
         with self._store.writing() as w:
             writing.record_plan(w, writing.PlanTexts(account_id, cycle_id, at, snapshot_text, rules_text, plan_text))
 
     def record_intents(self, account_id: str, intents: Iterable[Intent]) -> None:
-        """Write what is about to be sent, all or nothing. When this returns, the orders may go out.
+        """Record the orders that are about to be sent, all or nothing. Once this returns, they may be sent.
 
-        An intent that is there already, identical and not final, is left alone; any other use of its id is refused.
+        An intent that is already recorded, identical and not final, is left unchanged; any other reuse of its id is
+        refused.
         """
         with self._store.writing() as w:
             for intent in intents:
@@ -129,9 +130,10 @@ class Journal:
         reason: str = "",
         message: str = "",
     ) -> None:
-        """Write what was learnt about an order. See `orders.py` for what may follow what; nothing new, nothing written.
+        """Record an order's new state. See `orders.py` for the allowed transitions; nothing is written if nothing
+        changed.
 
-        filled_qty is cumulative. None for the price or the broker's id keeps what is known.
+        filled_qty is cumulative. None for the price or the broker's id keeps the known value.
         """
         change = Change(at, state, filled_qty, filled_avg_price, broker_id, reason, message)
         with self._store.writing() as w:
@@ -146,40 +148,40 @@ class Journal:
         key: str | None,
         body: Mapping[str, object],
     ) -> None:
-        """Write anything else worth remembering, such as an `alert`. The journal's own kinds are refused."""
+        """Record any other event, such as an `alert`. The journal's own kinds are refused."""
         write_events(self._store, account_id, cycle_id, at, [(kind, key, body)])
 
     def record_events(self, account_id: str, cycle_id: str | None, at: datetime, rows: Iterable[EventRow]) -> None:
-        """Write many events at once, all or nothing; each is its kind, key and body."""
+        """Record several events at once, all or nothing; each is a kind, a key and a body."""
         write_events(self._store, account_id, cycle_id, at, rows)
 
     def close_cycle(self, end: CycleEnd, verdicts: Sequence[Verdict], carried: Collection[str] = ()) -> None:
-        """Write the verdicts and the end of a cycle. Every order of it must be final.
+        """Record the verdicts and the end of a cycle, whose orders must all be final unless they are `carried`.
 
-        `carried` lists the ids of OPEN or UNKNOWN orders that the next cycle must ask about first.
+        `carried` lists the ids of OPEN or UNKNOWN orders that the next cycle must look up first.
         """
         with self._store.writing() as w:
             writing.close_cycle(w, end, verdicts, carried)
 
     def set_kill(self, account_id: str, at: datetime, reason: str) -> None:
-        """Stop an account until `clear_kill`, over all restarts."""
+        """Stop an account until `clear_kill`, across restarts."""
         with self._store.writing() as w:
             w.append(at, account_id, None, "kill_set", None, {"reason": reason})
 
     def clear_kill(self, account_id: str, at: datetime, reason: str) -> None:
-        """Let an account trade again. The reason is a person's."""
+        """Let an account trade again, for a reason given by a person."""
         with self._store.writing() as w:
             w.append(at, account_id, None, "kill_cleared", None, {"reason": reason})
 
     def add_signals(self, signals: Sequence[Signal], at: datetime) -> int:
-        """Insert signals and count the new ones. Raises BadDocument for a known id with another content."""
+        """Insert signals and return the number of new ones. Raises BadDocument for a known id with other content."""
         with self._store.writing() as w:
             return signal_rows.add_signals(w.connection, signals, at)
 
     # --- orders
 
     def orders_of(self, cycle_id: str, account_id: str | None = None) -> tuple[OrderRecord, ...]:
-        """The orders of a cycle in the order of their intents, of every account when none is named."""
+        """The orders of a cycle in the order of their intents; for all accounts if none is given."""
         with self._store.reading() as c:
             found = reading.orders_where(c, *reading.of_cycle(account_id, cycle_id))
         return tuple(order for order, _ in found.values())
@@ -195,16 +197,16 @@ class Journal:
             return reading.order(c, client_order_id)
 
     def orders(self, client_order_ids: Collection[str]) -> Mapping[str, OrderRecord]:
-        """Those of these orders that the journal has, by our id."""
+        """The recorded orders among these ids, by our id."""
         if not client_order_ids:
             return {}
         with self._store.reading() as c:
             return reading.orders(c, client_order_ids)
 
     def orders_sent(self, account_id: str, since: datetime) -> Day:
-        """Count the attempts since a moment: all intents but those that surely never left this machine.
+        """Count the attempts since a moment: all intents except those known never to have left this machine.
 
-        An order that was UNKNOWN before it was given up as NOT_SENT counts: it was tried.
+        An order that was UNKNOWN before it ended as NOT_SENT counts: it was attempted.
         """
         with self._store.reading() as c:
             return reading.orders_sent(c, account_id, since)
@@ -212,7 +214,7 @@ class Journal:
     # --- cycles
 
     def open_cycles(self, account_id: str) -> tuple[CycleRecord, ...]:
-        """The cycles that were begun and never closed, oldest first."""
+        """The cycles that were started and never closed, oldest first."""
         with self._store.reading() as c:
             return reading.open_cycles(c, account_id)
 
@@ -222,34 +224,34 @@ class Journal:
             return reading.cycles(c, account_id, limit)
 
     def cycle(self, cycle_id: str, account_id: str | None = None) -> CycleRecord | None:
-        """One cycle. Raises ValueError when several accounts have it and none is named."""
+        """One cycle. Raises ValueError when several accounts have it and none is given."""
         with self._store.reading() as c:
             start = reading.start_of(c, cycle_id, account_id)
             return None if start is None else reading.cycle_records(c, (start,))[0]
 
     def slots(self, account_id: str, slot_ids: Collection[str]) -> Mapping[str, tuple[str, CycleOutcome | None, str]]:
-        """Of these slots, those that somebody has claimed: by whom, how each ended (None: not yet) and why."""
+        """The claimed slots among these: who claimed each, its outcome (None: not yet) and the reason."""
         with self._store.reading() as c:
             return reading.slots(c, account_id, slot_ids)
 
     def newest_claim(self, account_id: str) -> str | None:
-        """The newest of all cycles and slots of an account, by its id; None when there is none."""
+        """The id of an account's newest cycle or slot; None when there is none."""
         with self._store.reading() as c:
             return reading.newest_claim(c, account_id)
 
     def last_end(self, account_id: str, modes: Collection[str] | None = None) -> CycleEnd | None:
-        """How the last cycle ended. modes: which count; None means all but dry runs, which move nothing."""
+        """The end of the last cycle. modes: which modes count; None means all except dry runs, which never trade."""
         with self._store.reading() as c:
             return reading.last_end(c, account_id, modes)
 
     def peak_equity(self, account_id: str) -> Decimal | None:
-        """The highest equity of all closed cycles, USD, with what was paid in (or out) since then added; None also when
-        a person has accepted other books since."""
+        """The highest equity of all closed cycles, USD, adjusted for deposits and withdrawals since then. None when
+        there is none since a person last accepted the broker's positions as the new baseline."""
         with self._store.reading() as c:
             return reading.peak_equity(c, account_id)
 
     def verdicts(self, cycle_id: str, account_id: str | None = None) -> tuple[Verdict, ...]:
-        """The verdicts of a closed cycle, in the order they were given."""
+        """The verdicts of a closed cycle, in the order in which they were given."""
         with self._store.reading() as c:
             return reading.verdicts(c, cycle_id, account_id)
 
@@ -279,7 +281,7 @@ class Journal:
     def events(
         self, cycle_id: str | None = None, *, kind: str | None = None, account_id: str | None = None
     ) -> tuple[Event, ...]:
-        """The events that fit everything that is named, oldest first."""
+        """The events that match every given argument, oldest first."""
         named = {events.c.cycle_id: cycle_id, events.c.kind: kind, events.c.account_id: account_id}
         with self._store.reading() as c:
             return reading.select_events(c, *(column == value for column, value in named.items() if value is not None))
@@ -294,13 +296,13 @@ class Journal:
         last: int | None = None,
         after: int | None = None,
     ) -> tuple[Event, ...]:
-        """The events of one kind, oldest first: dated at or after a moment, with these keys, the last so many, written
-        after the row with this number."""
+        """The events of one kind, oldest first; optionally only those dated at or after `since`, with these `keys`,
+        the `last` so many, or with a row number above `after`."""
         with self._store.reading() as c:
             return reading.recall(c, account_id, kind, since, keys, last, after)
 
     def newest_of_each(self, kind: str, account_id: str) -> tuple[Event, ...]:
-        """The last event of every key of one kind, oldest first: what stands now, of things that change."""
+        """The last event of every key of one kind, oldest first: the current state of things that change."""
         with self._store.reading() as c:
             return reading.newest_of_each(c, kind, account_id)
 
@@ -320,18 +322,18 @@ class Journal:
             return signal_rows.signals_since(c, since)
 
     def verify(self) -> int:
-        """Check everything and count the rows. Raises JournalBroken naming the first bad one."""
+        """Check everything and return the number of rows. Raises JournalBroken naming the first bad row."""
         with self._store.reading() as c:
             self._store.check_tail(c)
             return verify(c, str(self.path))
 
     def check_pages(self) -> None:
-        """Let SQLite look at all pages and indexes, however many there are."""
+        """Run SQLite's integrity check of all pages and indexes, whatever the size of the file."""
         with self._store.reading() as c:
             check_pages(sqlite.asking(c), str(self.path), None)
 
     def backup(self, target: Path) -> int:
-        """Write a complete copy to a new file, open and verify it, and count its rows."""
+        """Write a complete copy to a new file, open and verify it, and return the number of its rows."""
         self._store.copy_into(target)
         with Journal.open(target, create=False, any_file_system=True) as copy:
             return copy.verify()

@@ -1,13 +1,13 @@
-"""The life of one order: which state may follow which, and how its events fold into the latest record.
+"""The lifecycle of an order: its allowed state transitions, and how its events fold into the latest record.
 
                  +-> WITHHELD, NOT_SENT, REFUSED
     INTENDED ----+-> OPEN --> FILLED, CANCELED, EXPIRED, REPLACED, REFUSED
                  +-> UNKNOWN <--> OPEN, and every end but WITHHELD
 
-INTENDED means "may have been sent". UNKNOWN ends as REFUSED only with the broker's own id of the order, because a
+INTENDED means "may have been sent". UNKNOWN becomes REFUSED only with the broker's own id of the order, because a
 refusal of a second attempt says nothing about the first; whoever ends it as NOT_SENT must have waited longer than
-every timeout on the way. An order that was ended without the broker's id and then turns up at the broker is reopened:
-the broker is the record.
+every timeout between here and the broker. An order that was ended without the broker's id and then appears at the
+broker is reopened: the broker is authoritative.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ class Change(NamedTuple):
 
 
 def changed(order: OrderRecord, change: Change) -> OrderRecord:
-    """The order after the change. Raises JournalBroken when the state graph or the fills forbid it.
+    """The order after the change. Raises JournalBroken when the state transition or the fills are not allowed.
 
-    A change that says nothing new returns the order itself, so that telling it twice is telling it once.
+    A change with nothing new returns the same order, so applying it twice has no further effect.
     """
     after = order._replace(
         at=change.at,
@@ -86,7 +86,7 @@ def changed(order: OrderRecord, change: Change) -> OrderRecord:
 
 
 def reopens(before: OrderRecord, after: OrderRecord) -> bool:
-    """Whether the broker showed an order that we had ended without ever having its broker id."""
+    """Whether the broker reported an order that we had ended without knowing its broker id."""
     return (
         before.state in _MAY_REOPEN
         and before.broker_id is None
@@ -96,7 +96,7 @@ def reopens(before: OrderRecord, after: OrderRecord) -> bool:
 
 
 class OrderFold(NamedTuple):
-    """An order's latest record; `attempted` is True unless it surely never left this machine."""
+    """An order's latest record; `attempted` is True unless the order is known never to have left this machine."""
 
     order: OrderRecord
     attempted: bool
@@ -123,14 +123,14 @@ def fold(events: Iterable[Event]) -> dict[str, OrderFold]:
             message=body["message"],
             at=event.at,
         )
-        # A never-sent end that comes straight after the intent is the only proof that nothing left.
+        # Only a NOT_SENT or WITHHELD that directly follows the intent proves that nothing was sent.
         silent = before.state is _S.INTENDED and order.state in (_S.NOT_SENT, _S.WITHHELD)
         found[key] = OrderFold(order, attempted=not silent)
     return found
 
 
 def intended(event: Event) -> OrderRecord:
-    """The record of an order of which only the intent is known."""
+    """The record of an order for which only the intent is known."""
     body = event.body
     return OrderRecord(
         client_order_id=event.key or "",
@@ -154,7 +154,7 @@ def intended(event: Event) -> OrderRecord:
 
 
 def day_of(folded: Iterable[OrderFold]) -> Day:
-    """Count the orders that left, or may have left, this machine."""
+    """Count the orders that were sent or may have been sent."""
     by_symbol: dict[str, int] = {}
     for order, attempted in folded:
         if attempted:

@@ -1,4 +1,4 @@
-"""Events of any kind but the journal's own; an alert among them is also a line of the log, once it is on the disk."""
+"""Write events of kinds other than the journal's own; alerts are also logged, once they are on disk."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rebalancer.journal.chain import OWN_KINDS
 from rebalancer.journal.store import Store
 from rebalancer.ops.logs.context import LogEvent, note
 
-ALERTS: Final = logging.getLogger("rebalancer.alerts")  # at the level of what is told elsewhere too: by a message
+ALERTS: Final = logging.getLogger("rebalancer.alerts")  # also sent as messages, hence the log level
 ALERT: Final = "alert"
 
 EventRow = tuple[str, str | None, Mapping[str, object]]
 
 
 def write_events(store: Store, account_id: str, cycle_id: str | None, at: datetime, events: Iterable[EventRow]) -> None:
-    """Write events, each its kind, key and body, in one transaction. Raises ValueError for the journal's own kinds."""
+    """Write events (kind, key and body) in one transaction. Raises ValueError for the journal's own kinds."""
     rows = list(events)
     with store.writing() as w:
         for kind, key, body in rows:

@@ -1,4 +1,4 @@
-"""Questions to the journal. Every row that answers one is checked against its hash on the way."""
+"""Queries on the journal. Every row that is returned is checked against its hash."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from rebalancer.journal.schema import claims, events
 
 _c = events.c
 KILLS: Final = ("kill_set", "kill_cleared")
-_NAMED_MAX: Final = 500  # listed by name in one query; of more cycles, everything since the oldest is read
+_NAMED_MAX: Final = 500  # cycles listed by id in one query; for more, everything since the oldest is read
 
 
 def select_events(
     connection: Connection, *conditions: ColumnElement[bool], newest_first: bool = False, limit: int | None = None
 ) -> tuple[Event, ...]:
-    """The events that meet all conditions, oldest first unless told otherwise."""
+    """The events that meet all conditions, oldest first by default."""
     query = select(events).where(*conditions).order_by(_c.seq.desc() if newest_first else _c.seq)
     return tuple(event_of(ChainRow._make(row)) for row in connection.execute(query.limit(limit)))
 
@@ -73,13 +73,13 @@ def newest_of_each(connection: Connection, kind: str, account_id: str) -> tuple[
 
 
 def of_cycle(account_id: str | None, cycle_id: str) -> tuple[ColumnElement[bool], ...]:
-    """The conditions for one cycle; of every account when none is named."""
+    """The conditions for one cycle; for all accounts if none is given."""
     cycle = _c.cycle_id == cycle_id
     return (cycle,) if account_id is None else (cycle, _c.account_id == account_id)
 
 
 def start_of(connection: Connection, cycle_id: str, account_id: str | None) -> Event | None:
-    """The `cycle_started` event. Raises ValueError when several accounts have such a cycle and none is named."""
+    """The `cycle_started` event. Raises ValueError when several accounts have such a cycle and none is given."""
     found = select_events(connection, _c.kind == "cycle_started", *of_cycle(account_id, cycle_id))
     if len(found) > 1:
         names = ", ".join(event.account_id for event in found)
@@ -107,7 +107,7 @@ def order(connection: Connection, client_order_id: str) -> OrderRecord | None:
 
 
 def orders(connection: Connection, client_order_ids: Collection[str]) -> dict[str, OrderRecord]:
-    """Those of these orders that there are, by our id."""
+    """The recorded orders among these ids, by our id."""
     names, found = sorted(client_order_ids), dict[str, OrderRecord]()
     for begin in range(0, len(names), _NAMED_MAX):
         some = orders_by_key(connection, names[begin : begin + _NAMED_MAX])
@@ -127,7 +127,7 @@ def unresolved_orders(connection: Connection, account_id: str) -> tuple[OrderRec
 
 
 def orders_sent(connection: Connection, account_id: str, since: datetime) -> Day:
-    """The attempts whose intent was written at or after a moment."""
+    """Count the attempts whose intent was written at or after a moment."""
     return day_of(orders_where(connection, _c.account_id == account_id, _c.at >= stamp(since)).values())
 
 
@@ -135,7 +135,7 @@ def orders_sent(connection: Connection, account_id: str, since: datetime) -> Day
 
 
 def open_cycles(connection: Connection, account_id: str) -> tuple[CycleRecord, ...]:
-    """The cycles that were begun and never closed, oldest first."""
+    """The cycles that were started and never closed, oldest first."""
     other = events.alias()
     ended = (
         select(other.c.seq)
@@ -181,7 +181,7 @@ def cycle_records(connection: Connection, starts: Iterable[Event]) -> tuple[Cycl
 
 
 def last_end(connection: Connection, account_id: str, modes: Collection[str] | None) -> CycleEnd | None:
-    """How the last cycle of these modes ended; None means every mode that can move something."""
+    """The end of the last cycle in one of these modes; None means every mode that can trade."""
     counts = _c.key != DRY_RUN if modes is None else _c.key.in_(sorted(modes))
     check_agreement(sqlite.asking(connection), ["cycle_ended"], account_id)
     event = newest(connection, and_(_c.kind == "cycle_ended", _c.account_id == account_id, counts))
@@ -191,7 +191,7 @@ def last_end(connection: Connection, account_id: str, modes: Collection[str] | N
 def slots(
     connection: Connection, account_id: str, slot_ids: Collection[str]
 ) -> dict[str, tuple[str, CycleOutcome | None, str]]:
-    """Of these slots, those that somebody has claimed: by whom, how each ended (None: not yet) and why."""
+    """The claimed slots among these: who claimed each, its outcome (None: not yet) and the reason."""
     wanted = sorted(slot_ids)
     held = connection.execute(
         select(claims.c.cycle_id, claims.c.holder).where(
@@ -207,7 +207,7 @@ def slots(
 
 
 def newest_claim(connection: Connection, account_id: str) -> str | None:
-    """The largest of all ids ever claimed that begin with their time; those of exits begin with a letter."""
+    """The largest claimed id that begins with a timestamp; those of exit and adoption cycles begin with a letter."""
     newest: str | None = connection.execute(
         select(func.max(claims.c.cycle_id)).where(claims.c.account_id == account_id, claims.c.cycle_id < "A")
     ).scalar()
@@ -215,8 +215,8 @@ def newest_claim(connection: Connection, account_id: str) -> str | None:
 
 
 def peak_equity(connection: Connection, account_id: str) -> Decimal | None:
-    """The highest equity over all closed cycles, USD; each end carries the maximum up to itself. A `flow` of money in
-    or out since then moves it; `books_accepted` since then ends it."""
+    """The highest equity over all closed cycles, USD; each cycle end carries the maximum so far. Later `flow` events,
+    money in or out, adjust it; a later `books_accepted` event resets it."""
     mine = _c.account_id == account_id
     event = newest(connection, _c.kind == "cycle_ended", mine)
     if event is None or newest(connection, _c.kind == "books_accepted", mine, _c.seq > event.seq):

@@ -1,7 +1,7 @@
-"""What goes into the journal and comes out of it: immutable records in domain words.
+"""The journal's records: immutable, in domain terms.
 
-Quantities are shares, prices and equity US dollars, all exact decimals; times are aware UTC and always the caller's,
-since the journal never asks a clock.
+Quantities are shares, prices and equity US dollars, all exact decimals; times are aware UTC and always supplied by the
+caller, since the journal never reads a clock.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from rebalancer.core.decisions import Constrained, Phase
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.values import Side
 
-DRY_RUN: Final = "dry_run"  # the mode whose cycles move nothing and so never count as the last books
-MONEY_AFTER_EXIT: Final = "money_after_exit"  # an event's kind: what the account was worth after an exit
-NO_CYCLE: Final = "slot"  # the mode of a claim behind which there is no cycle, only a slot's outcome
+DRY_RUN: Final = "dry_run"  # the mode whose cycles never trade and so never count as the last known positions
+MONEY_AFTER_EXIT: Final = "money_after_exit"  # an event kind: the account's value after an exit
+NO_CYCLE: Final = "slot"  # the mode of a claim without a cycle, only with a slot's outcome
 
 
 class CycleStart(NamedTuple):
-    """One cycle begins: the claim of its slot. `mode`: simulated, paper, live or dry_run."""
+    """The start of a cycle, which claims its slot. `mode`: simulated, paper, live or dry_run."""
 
     account_id: str
     cycle_id: str
@@ -46,7 +46,7 @@ class Intent(NamedTuple):
 
 
 class OrderRecord(NamedTuple):
-    """One intent and the latest we know about it. `at` is the time of the last change."""
+    """One intended order and its latest known state. `at` is the time of the last change."""
 
     client_order_id: str
     cycle_id: str
@@ -70,9 +70,9 @@ class OrderRecord(NamedTuple):
 class CycleEnd(NamedTuple):
     """How one cycle ended and what the next one starts from.
 
-    `unexplained` are quantities that were read but not explained; `orders_after` is the watermark for the next read
-    of orders; `fills_seen` maps the broker's order id to the cumulative filled quantity that is booked already;
-    `constrained` is what the rules wanted and a limit on sending denied.
+    `unexplained` are differences in quantity that could not be explained; `orders_after` is the watermark for the next
+    read of orders; `fills_seen` maps the broker's order id to the cumulative filled quantity that is booked already;
+    `constrained` are the trades that the rules wanted and a limit on sending prevented.
     """
 
     account_id: str
@@ -108,7 +108,7 @@ class CycleRecord(NamedTuple):
 
 
 class Event(NamedTuple):
-    """One row of the journal, its body read."""
+    """One row of the journal with its body decoded."""
 
     seq: int
     at: datetime

@@ -1,4 +1,4 @@
-"""The journal's tables, as the newest migration leaves them. Three are append-only; `signals` is open to users."""
+"""The journal's tables after the newest migration. Three are append-only; users may write to `signals`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ events: Final = Table(
     Index("ix_events_cycle_kind", "cycle_id", "kind"),  # everything about one cycle
 )
 
-# Second guards behind the checks in `writing.py`: no id is intended twice, no cycle ends twice.
+# A second safeguard behind the checks in `writing.py`: no id is intended twice, no cycle ends twice.
 _INTENDED: Final = text("kind = 'order_intended'")
 _ENDED: Final = text("kind = 'cycle_ended'")
 Index("uq_events_intent", events.c.key, unique=True, sqlite_where=_INTENDED, postgresql_where=_INTENDED)
@@ -36,7 +36,7 @@ Index(
 )
 
 documents: Final = Table(
-    "documents",  # snapshots, rules and plans stored whole; the `cycle_planned` event says which is which
+    "documents",  # snapshots, rules and plans, stored in full; the `cycle_planned` event says which is which
     metadata,
     Column("sha256", Text, primary_key=True),  # of the text
     Column("body", LargeBinary, nullable=False),  # zlib
@@ -44,7 +44,7 @@ documents: Final = Table(
 )
 
 claims: Final = Table(
-    "claims",  # one slot, one batch: the primary key is the guarantee
+    "claims",  # at most one batch per slot: the primary key guarantees it
     metadata,
     Column("account_id", Text, primary_key=True),
     Column("cycle_id", Text, primary_key=True),

@@ -1,4 +1,4 @@
-"""The `signals` table: the one place of the journal into which users may insert by themselves."""
+"""The `signals` table: the only part of the journal that users may insert into directly."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _OFFSET_MAX = timedelta(days=1)  # no time zone is further from UTC
 
 
 def add_signals(connection: Connection, new: Sequence[Signal], at: datetime) -> int:
-    """Insert signals; those that are there already, unchanged, are left out of the count returned.
+    """Insert signals and return the number of new ones; those already stored unchanged are not counted.
 
-    Raises BadDocument when an id exists with another content, and for a hold, which the table has no column for.
+    Raises BadDocument when an id exists with different content, and for a hold, for which the table has no column.
     """
     added = 0
     for signal in new:
@@ -38,7 +38,7 @@ def add_signals(connection: Connection, new: Sequence[Signal], at: datetime) -> 
 
 def signals_since(connection: Connection, since: datetime) -> tuple[Signal, ...]:
     """The signals issued at or after a moment, oldest first. Raises BadDocument for a row that cannot be read."""
-    # Users write their own offsets, so the texts only sort by day; the exact comparison is made on what was read.
+    # Users write times with their own UTC offsets, so the texts sort only by day; parsed times are compared exactly.
     day = utc(since - _OFFSET_MAX).date().isoformat()
     rows = connection.execute(select(signals).where(signals.c.issued_at >= day)).mappings()
     found = [signal_of(dict(row)) for row in rows]

@@ -1,8 +1,8 @@
-"""Everything that only SQLite has: pragmas, locks, triggers, integrity check and copies. A sibling of this file is
-what another database would need.
+"""Everything specific to SQLite: pragmas, locks, triggers, integrity check and copies. Another database would need its
+own version of this file.
 
-`synchronous=FULL` is not a matter of taste: with WAL and NORMAL, 1137 of 5000 simulated power cuts lost committed
-rows; with FULL none did. It is set per connection, so it is set, and read back, on every one.
+`synchronous=FULL` is required: with WAL and NORMAL, 1137 of 5000 simulated power cuts lost committed rows; with FULL
+none did. It is a per-connection setting, so it is set, and read back, on every connection.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _BEGIN: Final = "journal_begin"  # the execution option that says how a transact
 
 
 def engine_of(path: Path, busy_timeout_ms: int) -> Engine:
-    """An engine whose connections are durable and whose write transactions take their lock at once."""
+    """An engine with durable connections, whose write transactions take the lock when they begin."""
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args={"isolation_level": None, "check_same_thread": False, "timeout": busy_timeout_ms / 1000},
@@ -34,7 +34,7 @@ def engine_of(path: Path, busy_timeout_ms: int) -> Engine:
     }
 
     def prepare(connection: Any, _record: object) -> None:
-        # Damaged text must reach the hash check instead of failing somewhere in a cursor.
+        # Damaged text must reach the hash check instead of raising inside a cursor.
         connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
         for pragma, value in wanted.items():
             connection.execute(f"PRAGMA {pragma} = {value}")
@@ -44,7 +44,7 @@ def engine_of(path: Path, busy_timeout_ms: int) -> Engine:
                 raise JournalBroken(f"{path}: the database would not set {pragma} to {value}; it stays at {found}")
 
     def begin(connection: Connection) -> None:
-        # A deferred transaction that reads and then writes fails at once when somebody else wrote in between.
+        # A deferred transaction that reads and then writes fails at once when another connection wrote in between.
         statement = connection.get_execution_options().get(_BEGIN, "BEGIN")
         if statement:
             connection.exec_driver_sql(statement)
@@ -55,25 +55,25 @@ def engine_of(path: Path, busy_timeout_ms: int) -> Engine:
 
 
 def for_writing(connection: Connection) -> Connection:
-    """Make the next transaction of this connection take the write lock when it begins."""
+    """Make the next transaction on this connection take the write lock when it begins."""
     return connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
 
 
 def append_only(table: str, *key: str) -> tuple[str, str, str]:
-    """The triggers that forbid to change, delete or replace rows of a table with this primary key."""
+    """The triggers that forbid updating, deleting or replacing rows of a table with this primary key."""
     same = " AND ".join(f"{column} = NEW.{column}" for column in key)
     present = f"SELECT 1 FROM {table} WHERE {same}"  # noqa: S608  names of our own tables
     refuse = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
     return (
         f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} {refuse}",
         f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {refuse}",
-        # INSERT OR REPLACE deletes without asking the delete trigger.
+        # INSERT OR REPLACE deletes rows without firing the delete trigger.
         f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN EXISTS ({present}) {refuse}",
     )
 
 
 def asking(connection: Connection) -> Ask:
-    """Statements of SQLite alone, for `agreement`."""
+    """A function that runs raw SQLite statements, for `agreement`."""
 
     def ask(statement: str, values: tuple[object, ...]) -> Sequence[Any]:
         return connection.exec_driver_sql(statement, values).one()
@@ -82,10 +82,10 @@ def asking(connection: Connection) -> Ask:
 
 
 def copy_into(engine: Engine, target: Path) -> None:
-    """Write a complete copy, readable by its owner only, and sync it. The file must not exist. Raises OSError."""
+    """Write a complete copy, readable only by its owner, and sync it. The file must not exist. Raises OSError."""
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
     try:
-        with engine.connect().execution_options(**{_BEGIN: ""}) as connection:  # VACUUM takes no transaction
+        with engine.connect().execution_options(**{_BEGIN: ""}) as connection:  # VACUUM cannot run in a transaction
             connection.exec_driver_sql("VACUUM INTO ?", (str(target),))
         for path in (target, target.parent):
             handle = os.open(path, os.O_RDONLY)

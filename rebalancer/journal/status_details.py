@@ -1,6 +1,7 @@
-"""A second look at the journal for `status`: the last plan and its rules, exits at the broker, what became of alerts.
+"""More journal data for `status`: the last plan and its rules, exits at the broker, and the delivery of alerts.
 
-As light as `glance`: plain read-only sqlite3; stored texts are checked against their hashes and read as plain JSON.
+As light as `status_query`: plain read-only sqlite3; stored texts are checked against their hashes and read as plain
+JSON.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from rebalancer.journal.records import Event
 
 
 class JournalDetails(NamedTuple):
-    """The last planned cycle's plan and rules as plain JSON, None before one; the newest protection record of every
-    symbol; and by an alert's number the channels that delivered it and those that have failed."""
+    """The last planned cycle's plan and rules as plain JSON, None if there is none; the newest protection record of
+    every symbol; and, by alert number, the channels that delivered it and those that failed."""
 
     plan: Mapping[str, Any] | None
     rules: Mapping[str, Any] | None
@@ -33,7 +34,7 @@ class JournalDetails(NamedTuple):
 
 
 def query_details(path: Path, account_id: str, alerts: Sequence[int]) -> JournalDetails:
-    """Read the rest of the screen. alerts: the `seq` of those to be shown. Raises JournalBroken."""
+    """Read the rest of what `status` shows. alerts: the `seq` of the alerts shown. Raises JournalBroken."""
     refuse_irregular_journal(path)
     try:
         uri = f"file:{quote(str(path.absolute()))}?mode=ro"

@@ -1,6 +1,7 @@
-"""A look at the journal for `status`, in milliseconds: plain read-only sqlite3, no SQLAlchemy, no lock taken.
+"""Query the journal for `status` in milliseconds: plain read-only sqlite3, no SQLAlchemy, no write lock.
 
-The same rows are read as by `reading.py`, hashes checked, and folded by the same functions; only the SQL is its own.
+It reads the same rows as `reading.py`, checks their hashes and folds them with the same functions; only its SQL is
+different.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from rebalancer.journal.head_checkpoint import HeadCheckpoint
 from rebalancer.journal.orders import OrderFold, day_of, fold
 from rebalancer.journal.records import DRY_RUN, MONEY_AFTER_EXIT, CycleEnd, CycleRecord, Event
 
-SCHEMA: Final = "0001"  # a test holds it equal to `upgrade.NEWEST`, which would cost SQLAlchemy to import
+SCHEMA: Final = "0001"  # a test keeps it equal to `upgrade.NEWEST`, whose import would load SQLAlchemy
 _ALERTS: Final = 5
 _ORDERS_OF: Final = (
     "kind IN ('order_intended', 'order_changed', 'order_ended', 'order_reopened') AND key IN "
@@ -36,12 +37,12 @@ _UNRESOLVED: Final = f"(NOT {_LATER.format(kind='order_ended')} OR {_LATER.forma
 
 
 class JournalStatus(NamedTuple):
-    """What one look tells about one account. With `schema_ok` False nothing else was read.
+    """The state of one account in the journal. If `schema_ok` is False, nothing else was read.
 
-    `unresolved` counts orders that may still do something, `unknown` those of them that the broker has told nothing
-    about, `filled` the orders of the last cycle that filled; `account` is the money as last noted, with the machine's
-    time; `alerts` are the last five, newest first; `kill_switch` is the reason, None when armed; `latched` are the
-    limits that were broken today and that nobody has lifted since.
+    `unresolved` counts orders that may still change, `unknown` those of them whose state at the broker is unknown,
+    `filled` the orders of the last cycle that filled; `account` is the last recorded account value, with the machine's
+    time; `alerts` are the last five, newest first; `kill_switch` is the reason for the stop, None when the account may
+    trade; `latched` are the limits broken today, and throttles of any day, that nobody has lifted since.
     """
 
     schema_ok: bool
@@ -61,9 +62,9 @@ class JournalStatus(NamedTuple):
 
 
 def query_status(path: Path, *, day_start: datetime, account_id: str | None = None) -> JournalStatus | None:
-    """Look at the journal; None when there is none yet. Raises JournalBroken when it cannot be read.
+    """Query the journal; None when there is none yet. Raises JournalBroken when it cannot be read.
 
-    day_start: from when orders count as today's. account_id: None takes the account of the latest cycle.
+    day_start: orders from then on count as today's. account_id: None means the account of the latest cycle.
     """
     if not path.exists() or path.stat().st_size == 0:
         return None
@@ -71,7 +72,7 @@ def query_status(path: Path, *, day_start: datetime, account_id: str | None = No
     checkpoint = head.read()
     with _connected(path) as connection:
         if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-            return None  # it is just being made
+            return None  # it is being created
         version = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         if version is None or version[0] != SCHEMA:
             return JournalStatus(False, (), None, None, None, 0, 0, 0, None, Day(), None, None, ())
@@ -138,7 +139,7 @@ def _of_account(
 def _latched(connection: sqlite3.Connection, mine: dict[str, str], day_start: datetime) -> tuple[Event, ...]:
     lifted = {e.key: e.seq for e in _events(connection, "kind = 'rearmed' AND account_id = :account", mine)}
     found = _events(connection, "kind = 'latched' AND account_id = :account", mine)
-    # A throttle is latched until a person lifts it, not for the day. Times are read from the rows, whose hashes tell.
+    # A throttle is latched until a person lifts it, not for the day. Times are taken from hash-checked rows.
     still = [event for event in found if event.key == "throttle" or event.at >= day_start]
     return tuple(event for event in still if event.seq > lifted.get(event.key, 0))
 
@@ -177,7 +178,7 @@ def _connected(path: Path) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(uri, uri=True, timeout=1, isolation_level=None)) as connection:
             connection.execute("PRAGMA query_only = ON")
             connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
-            connection.execute("BEGIN")  # one consistent view for all questions
+            connection.execute("BEGIN")  # one consistent snapshot for all queries
             yield connection
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise broken(error, str(path)) from None

@@ -1,7 +1,7 @@
-"""Transactions on the journal's database: a reading one is a snapshot, a writing one holds the lock from its start.
+"""Transactions on the journal's database: a read is a snapshot, a write holds the lock from its start.
 
-Every writing transaction first looks at the newest row and at the witness beside the file, so that nothing is ever
-appended to a journal that has lost its tail. All errors of the database leave here as `JournalBroken`.
+Every write transaction first checks the newest row against the head checkpoint, so that nothing is appended to a
+journal that has lost its tail. All database errors are raised as `JournalBroken`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rebalancer.journal.schema import events
 
 
 class Writing:
-    """One write transaction: the connection, and the end of the chain that `append` makes longer."""
+    """One write transaction: the connection, and the end of the chain that `append` extends."""
 
     def __init__(self, connection: Connection, last: ChainRow | None) -> None:
         self.connection, self.last = connection, last
@@ -33,14 +33,14 @@ class Writing:
     def append(
         self, at: datetime, account_id: str, cycle_id: str | None, kind: str, key: str | None, body: object
     ) -> None:
-        """Add one event. `body` is anything that `codec.canonical` can write as a JSON object."""
+        """Append one event. `body` is anything that `codec.canonical` can encode as a JSON object."""
         row = next_row(self.last, at, account_id, cycle_id, kind, key, canonical(body))
         self.connection.execute(events.insert(), row._asdict())
         self.last = row
 
 
 class Store:
-    """The engine of one journal file and its witness."""
+    """The engine of one journal file, and its head checkpoint."""
 
     def __init__(self, path: Path, engine: Engine) -> None:
         self.path, self.engine, self.head = path, engine, HeadCheckpoint(path)
@@ -60,7 +60,7 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[Writing]:
-        """A transaction that is on the disk when the block ends, or did not happen when it raises."""
+        """A transaction that is on disk when the block ends, and rolled back when it raises."""
         with self._translated():
             with self.engine.connect() as plain, sqlite.for_writing(plain).begin():
                 writing = Writing(plain, self.check_tail(plain))
@@ -78,8 +78,8 @@ class Store:
                 raise JournalBroken(f"{target}: the copy cannot be written: {error.strerror}") from None
 
     def check_tail(self, connection: Connection) -> ChainRow | None:
-        """The newest row, None in an empty journal. Raises JournalBroken when the witness knows of a later one."""
-        checkpoint = self.head.read()  # before the rows, which may only grow in between
+        """The newest row, None in an empty journal. Raises JournalBroken when it does not fit the head checkpoint."""
+        checkpoint = self.head.read()  # read before the rows, which can only grow in between
         found = connection.execute(select(events).order_by(events.c.seq.desc()).limit(1)).first()
         last = None if found is None else checked(ChainRow._make(found))
         hashes = select(events.c.hash)

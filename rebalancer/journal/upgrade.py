@@ -1,4 +1,4 @@
-"""Bring a journal file to this program's schema, or refuse it. Alembic is imported only when something must change."""
+"""Upgrade a journal file to this program's schema, or refuse it. Alembic is imported only if an upgrade is needed."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
 
 def upgrade(store: Store, newest: str = NEWEST, migrations: Path = MIGRATIONS) -> None:
-    """Leave the file at schema `newest`, keeping a copy of what it was. Raises JournalBroken.
+    """Upgrade the file to schema `newest`, keeping a copy of the old file. Raises JournalBroken.
 
     All migrations run in one transaction: a crash leaves either the old schema or the new one.
     """
-    checkpoint = store.head.read()  # before the file, which another process may be filling
+    checkpoint = store.head.read()  # read before the file, which another process may be writing
     with store.reading() as connection:
         found = version_of(connection, store.path)
     if found == newest:
@@ -37,12 +37,12 @@ def upgrade(store: Store, newest: str = NEWEST, migrations: Path = MIGRATIONS) -
     else:
         _keep_copy(store, found)
     with store.locked() as connection:
-        if version_of(connection, store.path) == found:  # another process may have been faster
+        if version_of(connection, store.path) == found:  # else another process was faster
             _run(connection, newest, migrations)
 
 
 def version_of(connection: Connection, path: Path) -> str | None:
-    """The schema version, None for an empty file. Raises JournalBroken when it is another program's database."""
+    """The schema version; None for an empty file. Raises JournalBroken when it is another program's database."""
     tables = inspect(connection).get_table_names()
     if not tables:
         return None
@@ -56,7 +56,7 @@ def version_of(connection: Connection, path: Path) -> str | None:
 
 def _keep_copy(store: Store, found: str) -> None:
     target = store.path.with_name(f"{store.path.name}.schema-{found}")
-    if target.exists():  # an earlier attempt got this far; its copy is older or equal, and never worse
+    if target.exists():  # from an earlier attempt; its copy is at most older, and just as good
         return
     store.copy_into(target)
 

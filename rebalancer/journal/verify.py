@@ -1,9 +1,9 @@
 """Check the whole journal: pages, chain, orders, documents, claims.
 
-1. The database's own integrity check: pages and indexes.
-2. Every event in turn: number, predecessor, hash; the events of the orders must fold along the state graph's records.
-3. Every document that a plan names is there and unaltered, and no other.
-4. Every claim has its `cycle_started` or `slot` event, and the other way round.
+1. The database's own integrity check covers pages and indexes.
+2. Every event in turn: number, predecessor and hash; the order events must fold into order records.
+3. Every document that a plan refers to exists and is unaltered, and there are no others.
+4. Every claim has its `cycle_started` or `slot` event, and vice versa.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _Claim = tuple[str, str | None, str, str | None, object]  # account, cycle, time
 
 class _Told(NamedTuple):
     """What the events say about the other tables, each with its event's number. The events themselves are not kept: a
-    year of them would fill the memory."""
+    year of them would use too much memory."""
 
     rows: int
     documents: dict[str, int]
@@ -36,7 +36,7 @@ class _Told(NamedTuple):
 
 
 def verify(connection: Connection, place: str) -> int:
-    """Count the rows checked. Raises JournalBroken naming the first bad one."""
+    """Check everything and return the number of rows. Raises JournalBroken naming the first bad row."""
     check_pages(sqlite.asking(connection), place, None)
     told = _events(connection)
     return told.rows + _documents(connection, told.documents) + _claims(connection, told.claims)

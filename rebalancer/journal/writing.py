@@ -1,4 +1,4 @@
-"""What the journal writes about cycles and orders, each method one transaction, each fact checked before it is kept."""
+"""Write cycles and orders to the journal within the caller's transaction, checking everything first."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CAN_BE_CARRIED: Final = frozenset({OrderState.OPEN, OrderState.UNKNOWN})
 
 
 class PlanTexts(NamedTuple):
-    """What one cycle was planned from, and the plan, as the exact texts that were hashed."""
+    """The inputs of one cycle's plan, and the plan, as the exact texts that were hashed."""
 
     account_id: str
     cycle_id: str
@@ -37,7 +37,7 @@ class PlanTexts(NamedTuple):
 
 
 def begin_cycle(writing: Writing, start: CycleStart, holder: str) -> bool:
-    """Claim a slot and say so; False when anybody ever claimed it before."""
+    """Claim a slot and record the cycle's start; False when anyone has claimed it before."""
     if not _claim(writing, start.account_id, start.cycle_id, start.at, start.mode, holder):
         return False
     body = {"version": start.version, "rules_sha256": start.rules_sha256, "holder": holder}
@@ -48,7 +48,7 @@ def begin_cycle(writing: Writing, start: CycleStart, holder: str) -> bool:
 def close_slot(
     writing: Writing, account_id: str, slot_id: str, at: datetime, outcome: CycleOutcome, because: str, holder: str
 ) -> bool:
-    """Claim a slot in which no cycle will run and write how it ended; False when anybody ever claimed it before."""
+    """Claim a slot in which no cycle will run and record its outcome; False when anyone has claimed it before."""
     if not _claim(writing, account_id, slot_id, at, NO_CYCLE, holder):
         return False
     body = {"outcome": outcome, "because": because, "holder": holder}
@@ -66,7 +66,7 @@ def _claim(writing: Writing, account_id: str, cycle_id: str, at: datetime, mode:
 
 
 def require_open(writing: Writing, account_id: str, cycle_id: str) -> Event:
-    """The start of a cycle that has not ended. Raises JournalBroken for any other."""
+    """The start of a cycle that has not ended. Raises JournalBroken for any other cycle."""
     start = reading.start_of(writing.connection, cycle_id, account_id)
     if start is None:
         raise JournalBroken(f"cycle {cycle_id} of {account_id} was never begun")
@@ -76,7 +76,7 @@ def require_open(writing: Writing, account_id: str, cycle_id: str) -> Event:
 
 
 def record_plan(writing: Writing, plan: PlanTexts) -> None:
-    """Store what a cycle was planned from, whole. Telling it twice is telling it once; another plan is refused."""
+    """Store a cycle's plan and its inputs in full. Repeating it has no effect; a different plan is refused."""
     start = require_open(writing, plan.account_id, plan.cycle_id)
     body = {
         "snapshot_sha256": store_text(writing.connection, plan.snapshot_text),
@@ -94,7 +94,7 @@ def record_plan(writing: Writing, plan: PlanTexts) -> None:
 
 
 def record_intent(writing: Writing, account_id: str, intent: Intent) -> None:
-    """Append an intent, unless it is there and not final. Raises JournalBroken when its id says something else."""
+    """Append an intent, unless it is recorded and not final. Raises JournalBroken when its id is used for another."""
     if sha256(intent.body) != intent.body_sha256:
         raise JournalBroken(f"order {intent.client_order_id}: the hash of its body does not fit the body")
     known = reading.order(writing.connection, intent.client_order_id)
@@ -115,7 +115,7 @@ def _said(order: Intent | OrderRecord) -> tuple[object, ...]:
 
 
 def record_order(writing: Writing, account_id: str, client_order_id: str, change: Change) -> None:
-    """Append what was learnt about an order. Raises JournalBroken when the state graph forbids it."""
+    """Append a change to an order. Raises JournalBroken when the transition is not allowed."""
     known = reading.order(writing.connection, client_order_id)
     if known is None or known.account_id != account_id:
         raise JournalBroken(f"order {client_order_id}: the account {account_id} never intended it")
@@ -137,7 +137,8 @@ def record_order(writing: Writing, account_id: str, client_order_id: str, change
 
 
 def close_cycle(writing: Writing, end: CycleEnd, verdicts: Sequence[Verdict], carried: Collection[str]) -> None:
-    """Append the verdicts and the end. Raises JournalBroken while an order of the cycle could still do something."""
+    """Append the verdicts and the end. Raises JournalBroken while an order of the cycle that is not carried over could
+    still change."""
     start = require_open(writing, end.account_id, end.cycle_id)
     _refuse_unended(writing, end, carried)
     named = [(verdict.signal_id, verdict.symbol) for verdict in verdicts]

@@ -1,4 +1,4 @@
-"""How Alembic reaches the journal: on the connection, and inside the transaction, that `upgrade.py` hands over."""
+"""Alembic's environment: migrations run on the connection, and in the transaction, that `upgrade.py` provides."""
 
 from alembic import context
 

@@ -1,7 +1,7 @@
 """The first schema: events, documents, claims, signals.
 
-There is no way down: a journal only grows. An older program refuses a newer schema, and the copy that was kept before
-the upgrade is the way back.
+There is no downgrade: a journal only grows. An older program refuses a newer schema; to go back, restore the copy that
+was kept before the upgrade.
 """
 
 from __future__ import annotations
