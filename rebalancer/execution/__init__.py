@@ -1,6 +1,6 @@
-"""Execution: everything that leaves for the broker, and what may stop it.
+"""Execution: everything that is sent to the broker, and the checks that may stop it.
 
 It holds the order manager with its two phases, the pre-trade check of each order, exit orders kept at the broker, and
-the kill switch. An order is journalled before it is sent. `pretrade` shares no code with planning. It imports
+the kill switch. An order is journalled before it is sent. `pretrade` shares no code with planning. The package imports
 accounting, the journal, brokers and what is below them.
 """

@@ -1,7 +1,7 @@
-"""One state folder an account: two profiles that trade one account would each undo what the other does.
+"""One state folder per account: two profiles trading one account would each undo the other's trades.
 
-Processes of one state folder may share the account (a session and a run by hand take turns with the run lock); those
-of another are refused. The kernel holds it, so nothing is left behind by a process that dies.
+Processes of one state folder may share the account (a session and a run by hand take turns with the run lock); those of
+another state folder are refused. The kernel holds the lock, so a process that dies leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WAIT_SECONDS: Final = 0.02
 def account_lock(folder: Path, account_id: str, state: Path) -> Iterator[None]:
     """Hold an account for `state` during the block. Raises LockHeld, naming the other state folder.
 
-    folder: shared by all profiles; the lock's name is a hash, so that no account number stands in it.
+    folder: shared by all profiles; the lock file's name is a hash, so that it contains no account number.
     """
     path = folder / f"{hashlib.sha256(account_id.encode()).hexdigest()[:24]}.lock"
     mine = str(state.resolve())
@@ -41,7 +41,7 @@ def account_lock(folder: Path, account_id: str, state: Path) -> Iterator[None]:
         for _ in range(TRIES):
             if _shared(handle, mine):
                 break
-            pause.wait(WAIT_SECONDS)  # somebody is just signing it
+            pause.wait(WAIT_SECONDS)  # another process is just writing its name into it
         else:
             raise LockHeld(
                 f"this account is being traded from another state folder: {_owner(handle) or 'unknown'}\n"
@@ -53,11 +53,12 @@ def account_lock(folder: Path, account_id: str, state: Path) -> Iterator[None]:
 
 
 def _shared(handle: int, mine: str) -> bool:
-    """Hold the lock together with others of the same folder."""
-    if _take(handle, fcntl.LOCK_EX):  # nobody holds it: it is ours to sign
+    """Hold the lock together with other processes of the same state folder."""
+    if _take(handle, fcntl.LOCK_EX):  # nobody else holds it: write our state folder into it
         os.ftruncate(handle, 0)
         os.pwrite(handle, mine.encode(), 0)
-    # giving up the exclusive lock is not atomic: whoever comes between signs it, so that it is read again
+    # Downgrading the exclusive lock is not atomic: a process that gets in between writes its own folder, so read it
+    # again.
     if _take(handle, fcntl.LOCK_SH) and _owner(handle) == mine:
         return True
     fcntl.flock(handle, fcntl.LOCK_UN)

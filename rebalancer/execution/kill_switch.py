@@ -1,7 +1,8 @@
-"""The kill switch: a file and a row in the journal, either of which stops; what cannot be read counts as set.
+"""The kill switch: a file and a row in the journal, either of which stops trading; if either cannot be read it counts
+as set.
 
-The file works when the journal does not, and the other way round. It survives restarts and is only lifted by a person
-who gives a reason.
+The file works when the journal does not, and the other way round. The switch survives restarts and is lifted only by a
+person who gives a reason.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ SIZE_MAX: Final = 64 * 1024
 
 
 def halt_reason(state: Path) -> str | None:
-    """What the file says, None when nothing at all is there. Whatever is no readable regular file counts as set."""
+    """The text of the file; None when there is nothing at its path. Anything that is not a readable regular file counts
+    as set."""
     path = state / FILE_NAME
     if is_absent(path):
         return None
@@ -45,7 +47,7 @@ class KillSwitch:
         self._state, self._journal = state, journal
 
     def reason(self, account_id: str) -> str | None:
-        """Why nothing may be sent; None when it is not set."""
+        """Why nothing may be sent; None when the switch is not set."""
         found = halt_reason(self._state)
         if found is not None:
             return found
@@ -55,21 +57,21 @@ class KillSwitch:
             return f"the journal cannot be read: {error}"
 
     def engage(self, account_id: str, at: datetime, reason: str) -> None:
-        """Set both; the file first, since it needs nothing else to work."""
+        """Set both; the file first, since it depends on nothing else."""
         write_halt(self._state, reason)
         if account_id:
             self._journal.set_kill(account_id, at, reason[:REASON_LENGTH_MAX])
 
     def lift(self, account_id: str, at: datetime, reason: str) -> None:
-        """Clear both; the row first, so that a failure in between leaves it set."""
+        """Clear both; the row first, so that a failure in between leaves the switch set."""
         if account_id and self._journal.kill_switch(account_id) is not None:
             self._journal.clear_kill(account_id, at, reason[:REASON_LENGTH_MAX])
         remove_halt(self._state)
 
 
 def write_halt(state: Path, reason: str) -> None:
-    """Write the file and make it durable before returning. What is there and is no regular file stops already, and
-    stays. Raises Unwritable."""
+    """Write the file and make it durable before returning. Anything at the path that is not a regular file counts as
+    set already, and is left as it is. Raises Unwritable."""
     path = state / FILE_NAME
     try:
         if not is_absent(path) and not stat.S_ISREG(os.lstat(path).st_mode):
@@ -83,13 +85,13 @@ def write_halt(state: Path, reason: str) -> None:
             os.close(descriptor)
         _sync(state)
     except OSError as error:
-        if not is_absent(path):  # an empty or older file stops as well as a new one
+        if not is_absent(path):  # an empty or older file stops trading as well as a new one
             return
         raise unwritable(path, error) from None
 
 
 def remove_halt(state: Path) -> None:
-    """Take the file away, whatever it is. Raises Unwritable, and then it is still set."""
+    """Remove whatever is at the file's path. Raises Unwritable, and then the switch is still set."""
     path = state / FILE_NAME
     try:
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What a person is told of sending: orders that the gate refused, and another program on the same account."""
+"""Alerts about sending orders: orders that the pre-trade check refused, and another program on the same account."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from rebalancer.core.decisions import Order
 from rebalancer.execution.pretrade.attempts import midnight
 from rebalancer.journal.journal import Journal
 
-GATE: Final = "gate:"  # how the reason of a refusal by the gate begins; the limit's name follows
-NEEDS_A_PERSON: Final = frozenset({"form", "intent", "journal", "throttle"})  # no healthy program meets these
+GATE: Final = "gate:"  # prefix of the reason of a refusal by the pre-trade check; the limit's name follows
+NEEDS_A_PERSON: Final = frozenset({"form", "intent", "journal", "throttle"})  # no refusals in normal operation
 ANOTHER: Final = "another_program"
 
 
 def report_pretrade_refusals(
     journal: Journal, account_id: str, cycle_id: str, at: datetime, sent: Sequence[tuple[Order, SendResult]]
 ) -> None:
-    """Write an alert for each order that the gate refused, at most one a symbol and limit and New York day."""
+    """Write an alert for each order that the pre-trade check refused, at most one per symbol, limit and New York
+    day."""
     refused = [(order, result) for order, result in sent if result.reason.startswith(GATE)]
     if not refused:
         return
@@ -40,7 +41,8 @@ def report_pretrade_refusals(
 
 
 def report_another_program(journal: Journal, account_id: str, cycle_id: str | None, at: datetime, words: str) -> None:
-    """Write once that the account is traded by somebody with our prefix; the same words are not repeated in a row."""
+    """Write one alert that another program trades the account with our order prefix; an unchanged text is not
+    repeated."""
     said = f"another program is trading this account under our prefix: {words}"
     last = journal.recall(account_id, "alert", keys=[ANOTHER], last=1)
     if not account_id or (last and last[-1].body.get("text") == said):

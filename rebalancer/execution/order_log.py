@@ -1,4 +1,4 @@
-"""What the order manager says in the log about each order: intended, answered, ended."""
+"""What the order manager logs about each order: intended, answered, ended."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ _ENDS: Final = {OrderState.FILLED: LogEvent.ORDER_FILLED, OrderState.UNKNOWN: Lo
 
 
 def note_intended(cycle_id: str, orders: Sequence[Order]) -> None:
-    """Say what is about to be sent."""
+    """Log the orders that are about to be sent."""
     for order in orders:
         _note(LogEvent.ORDER_INTENDED, cycle_id, order, "intended")
 
 
 def note_answer(cycle_id: str, order: Order, result: SendResult) -> None:
-    """Say how a post was answered. One that never left is told of when its order ends."""
+    """Log how the broker answered a post. An order that was never sent is logged when it ends."""
     if result.kind in _ANSWERS:
         why = ": ".join(part for part in (result.reason, result.message) if part and part != result.kind)
         _note(_ANSWERS[result.kind], cycle_id, order, f"{result.kind}{': ' if why else ''}{why}")
 
 
 def note_ends(cycle_id: str, orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> None:
-    """Say how each order of a phase ended."""
+    """Log how each order of a phase ended."""
     for order in orders:
         end = ends.get(order.client_order_id)
         if end is None:

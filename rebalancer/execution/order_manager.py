@@ -1,22 +1,23 @@
-"""The order manager: sends one phase of orders and stays until each has ended, or says that it does not know.
+"""The order manager: sends one phase of orders and waits until each has ended or is recorded as unknown.
 
 1. every intent is committed to the journal before the first byte leaves
-2. the orders pass the gate and are posted, the first alone, then many at once, paced and bounded by the broker adapter
-3. one call at a time asks for the state of all of them, until all have ended or the phase is over
-4. what is still working is cancelled, and asked for again until the cancel is confirmed
-5. an order whose post had no clear answer is looked for by our own id; unless the broker knows it, it stays UNKNOWN
+2. the orders pass the pre-trade check and are posted, the first alone, then the rest concurrently, paced and bounded by
+   the broker adapter
+3. all orders are polled in a single call, repeatedly, until all have ended or the phase is over
+4. what is still working is cancelled, and polled until the cancel is confirmed
+5. an order whose post had no clear answer is looked up by our own id; unless the broker knows it, it stays UNKNOWN
 
-When the journal takes no more, nothing more is posted; what may still work is called off and the error goes on, so that
-the next run's recovery learns from the broker how each order ended (see `cancel_on_failure`).
+When the journal cannot be written, nothing more is posted; orders that may still work are cancelled and the error is
+raised, so that the next run's recovery learns from the broker how each order ended (see `cancel_on_failure`).
 
-Nothing is ever posted twice: an UNKNOWN order is the next cycle's business, and no phase waits long for one. It cannot
-be cancelled, for the broker has shown nothing to cancel, and "not found" never becomes "not placed" within a cycle,
-however long the phase. So waiting protects nothing; what protects is that its symbol is frozen, that its worst case
-counts against the caps, and that nothing is spent which it would bring.
+Nothing is ever posted twice: an UNKNOWN order is left to the next cycle, and no phase waits long for one. It cannot be
+cancelled, because the broker has shown nothing to cancel, and within a cycle "not found" never becomes "not placed",
+however long the phase. Waiting therefore protects nothing. The protection is that its symbol is frozen, that its worst
+case counts against the caps, and that the proceeds it might bring are not spent.
 
 The first order of a phase carries an id without a symbol (see `planning.build_order`). Another copy of this program
-that runs the same cycle sends its first order under the same id, whatever it is, and the broker takes one of the two.
-The copy whose order was not taken sends nothing more.
+that runs the same cycle sends its own first order under the same id, whatever that order is, and the broker accepts
+only one of the two. The copy whose order was not accepted sends nothing more.
 """
 
 from __future__ import annotations
@@ -45,41 +46,43 @@ from rebalancer.journal.records import Intent
 from rebalancer.ops.clock import Clock
 from rebalancer.planning.verdicts import OrderEnd
 
-NOT_TAKEN: Final = ("not_sent", "refused")  # an answer after which the broker surely holds no order under that id
+NOT_TAKEN: Final = ("not_sent", "refused")  # an answer after which the broker certainly has no order under that id
 WAIT_FIRST_SECONDS: Final = 0.05
 WAIT_MOST_SECONDS: Final = 1.0
-UNKNOWN_SECONDS: Final = 3.0  # a booked order shows within a second; one that is still on its way may take minutes
+UNKNOWN_SECONDS: Final = 3.0  # an accepted order shows within a second; one still in transit may take minutes
 
 
 class ReductionsLeft(NamedTuple):
-    """What phase one really left: the account as read again, and the signed shares that it traded per symbol."""
+    """The actual result of phase one: the account as read again, and the signed shares traded per symbol."""
 
     account: Account
     traded: Mapping[str, Decimal]
 
 
 class OrderManager(Protocol):
-    """Where orders go. A dry run has one that sends nothing."""
+    """Where orders are sent. The order manager of a dry run sends nothing."""
 
     def seen(self, snapshot: Snapshot) -> None:
-        """Hand over what this cycle has read, so that checking its orders costs no call. Before its first order."""
+        """Hand over what this cycle has read, so that checking its orders needs no further call. Called before its
+        first order."""
         ...
 
     def trade(self, cycle_id: str, orders: Sequence[Order]) -> Mapping[str, OrderEnd]:
-        """Bring one phase to its end. Returns one end per order, by client order id."""
+        """Run one phase until all its orders have ended or its time is up. Returns one end per order, by client order
+        id."""
         ...
 
     def left(self, account: Account, orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> ReductionsLeft:
-        """What there is after the phase. Raises BrokerUnavailable when the account cannot be read."""
+        """The account after the phase. Raises BrokerUnavailable when it cannot be read."""
         ...
 
     def waited(self) -> float:
-        """The seconds of waiting for orders to end, since this was last asked."""
+        """Seconds spent waiting for orders to end since the last call of this method."""
         ...
 
     def cancel_posted(self) -> None:
-        """Ask for a cancel of everything that was posted and may still work, when the cycle cannot go on. Takes bounded
-        time and never raises."""
+        """Request a cancel of every posted order that may still work, when the cycle cannot go on. Takes bounded time
+        and never raises."""
         ...
 
 
@@ -98,8 +101,8 @@ class LiveOrderManager:
         gate: PreTradeCheck | None = None,
         is_urgent: Callable[[], bool] = lambda: False,
     ) -> None:
-        """gate: None for the one that every cycle has; a flatten brings its own. is_urgent: asked while orders are
-        waited for; True cancels them at once, and stays until that is confirmed."""
+        """gate: None for the regular pre-trade check; a flatten passes its own. is_urgent: polled while orders are
+        awaited; when True, working orders are cancelled at once and the cancels confirmed."""
         self._account_id, self._broker, self._journal = account_id, broker, journal
         self._clock, self._together, self._rules = clock, together, rules
         self._gate = gate or PreTradeCheck(account_id, broker, journal, kill, rules)
@@ -136,7 +139,7 @@ class LiveOrderManager:
         return ends
 
     def _see_through(self, cycle_id: str, watch: TrackedOrders, orders: Sequence[Order], began: datetime) -> None:
-        """Post a phase whose intents are committed, and stay until it is over."""
+        """Post a phase whose intents are committed, and wait until it is over."""
         self._post(cycle_id, watch, orders)
         posted_at = self._clock.monotonic()
         self._await(watch, began, self._rules.execution.phase_timeout_seconds, UNKNOWN_SECONDS, self._is_urgent)
@@ -153,7 +156,7 @@ class LiveOrderManager:
         self._posted.cancel_posted()
 
     def _post(self, cycle_id: str, watch: TrackedOrders, orders: Sequence[Order]) -> None:
-        """Post one after the other until the broker has taken one, then all others at once."""
+        """Post orders one by one until the broker has accepted one, then all others concurrently."""
         sent: list[tuple[Order, SendResult]] = []
         waiting = list(orders)
         while waiting and not self._why_stopped(cycle_id) and (not sent or sent[-1][1].kind in NOT_TAKEN):
@@ -177,7 +180,7 @@ class LiveOrderManager:
         orders: Sequence[Order],
         results: Sequence[SendResult],
     ) -> None:
-        """Take in the answers to some posts, and note what forbids any further one."""
+        """Record the answers to some posts, and note anything that forbids further ones."""
         for order, result in zip(orders, results, strict=True):
             sent.append((order, result))
             watch.posted(order, result)
@@ -186,7 +189,7 @@ class LiveOrderManager:
                 self._key_refused = result.message or result.reason
         if (watch.doubled or watch.stranger) and self._doubled_in != cycle_id:
             self._doubled_in = cycle_id
-            if not watch.stranger:  # that one is raised when the phase has come to its end
+            if not watch.stranger:  # AnotherProgram is raised at the end of the phase
                 said = (
                     f"order {watch.doubled} was at the broker before our post of it; nothing more is sent in this "
                     "cycle. If no other copy runs, the line delivered the request twice"
@@ -217,10 +220,11 @@ class LiveOrderManager:
         patience: float,
         is_urgent: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Ask for all orders in one call, again and again, until all have ended or the time is up.
+        """Poll all orders in one call, repeatedly, until all have ended or the time is up.
 
-        patience: seconds for those that the broker has not shown. When nothing else works any more and these seconds
-        are over, they are looked up by id; who is found is waited for as all others, who is not stays UNKNOWN.
+        patience: seconds to wait for orders that the broker has not shown. When nothing else is working and these
+        seconds are over, they are looked up by id; an order that is found is awaited like the others, one that is not
+        found stays UNKNOWN.
         """
         start = self._clock.monotonic()
         pause = WAIT_FIRST_SECONDS
@@ -228,9 +232,9 @@ class LiveOrderManager:
             try:
                 watch.seen(self._broker.orders(began))
             except BrokerUnavailable:
-                pause = WAIT_MOST_SECONDS  # no answer is no news: what is known stays as it is
+                pause = WAIT_MOST_SECONDS  # without an answer the known state stays as it is
             except NOTHING_TOLD:
-                return  # asking again with a refused key helps nobody
+                return  # retrying with a refused key is pointless
             passed = self._clock.monotonic() - start
             if not watch.known and passed >= patience:
                 watch.look_up_unknown()
@@ -244,7 +248,7 @@ class LiveOrderManager:
         try:
             self._broker.cancel(broker_id)
         except NOTHING_TOLD:
-            return  # whether it was cancelled is read from the order itself, never from this answer
+            return  # the order itself shows whether it was cancelled, not this answer
 
 
 class DryRunOrderManager:

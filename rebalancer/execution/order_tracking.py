@@ -1,9 +1,9 @@
-"""What the order manager knows of each order of one phase; every change is journalled before it is believed.
+"""The tracked state of each order of one phase; every change is journalled before it is applied in memory.
 
-An order whose post had no clear answer, or a refusal, is looked for by our own id. A refusal says something about the
-attempt that it answers and nothing about another one: we post each id once, but a line may deliver a request twice, and
-another copy of this program computes the same ids. What is found with the same content is one order and is adopted;
-with another content it is somebody else's.
+An order whose post had no clear answer, or was refused, is looked up by our own id. A refusal applies to that attempt
+only: we post each id once, but the network may deliver a request twice, and another copy of this program computes the
+same ids. An order found under our id with the same content is ours and is adopted; one with different content belongs
+to another program.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from rebalancer.journal.records import OrderRecord
 from rebalancer.planning.verdicts import OrderEnd
 
 KEY_REFUSED: Final = ("auth", "unauthorized")  # a refusal of the key, not of the order: nothing more is sent with it
-DUPLICATE: Final = "duplicate_id"  # the broker's word that an order stands under this id
-NOTHING_TOLD: Final = (BrokerUnavailable, CredentialsRefused, WrongAccount)  # a read that says nothing about an order
+DUPLICATE: Final = "duplicate_id"  # the broker's reason when an order with this id exists already
+NOTHING_TOLD: Final = (BrokerUnavailable, CredentialsRefused, WrongAccount)  # it says nothing about an order
 
 
 class TrackedOrders:
     """The orders of one phase. `working` have not ended as far as we know; `known` are those of them that the broker
-    has shown. `doubled` names an order that was at the broker before our post of it; `stranger` tells whose content
-    stands under an id of ours; both are "" as a rule."""
+    has shown. `doubled` names an order that was at the broker before we posted it; `stranger` describes an order with
+    other content under one of our ids; both are normally ""."""
 
     def __init__(self, account_id: str, journal: Journal, broker: ReadBroker, orders: Sequence[Order]) -> None:
         self._account_id, self._journal, self._broker = account_id, journal, broker
@@ -42,11 +42,11 @@ class TrackedOrders:
 
     @property
     def known(self) -> list[str]:
-        """The broker's ids of what is still working."""
+        """The broker's ids of the orders that are still working."""
         return [self._broker_ids[name] for name in sorted(self.working) if name in self._broker_ids]
 
     def posted(self, order: Order, result: SendResult) -> None:
-        """Take in the answer to one post; a refusal is followed by one look-up."""
+        """Record the answer to one post; a refusal is followed by one look-up."""
         name, placed = order.client_order_id, result.order
         if result.kind == "accepted" and placed is not None:
             self._note(name, placed, result.reason, result.message)
@@ -55,7 +55,7 @@ class TrackedOrders:
         if result.reason == DUPLICATE:
             self.doubled = name
         if result.reason == DUPLICATE or (result.kind == "refused" and result.reason not in KEY_REFUSED):
-            # Without an answer the refusal stands: what turns up later under its id is adopted with an alert.
+            # Without an answer the refusal stands: an order that turns up later under this id is adopted with an alert.
             found = self._find(name)
             if found is not None:
                 self.doubled = name if found.state is not OrderState.REFUSED else self.doubled
@@ -65,11 +65,11 @@ class TrackedOrders:
         self._book(name, state, ZERO, None, None, result.reason, said)
 
     def not_sent(self, order: Order, why: str) -> None:
-        """An order that is not posted any more."""
+        """Record that an order will not be posted."""
         self._book(order.client_order_id, OrderState.NOT_SENT, ZERO, None, None, "stopped", why)
 
     def seen(self, orders: Sequence[BrokerOrder]) -> None:
-        """Take in one reading of all orders."""
+        """Record one reading of all orders."""
         for order in orders:
             name = order.client_order_id
             if name not in self.working:
@@ -80,14 +80,14 @@ class TrackedOrders:
                 self._adopt(name, order, "")
 
     def look_up_unknown(self) -> None:
-        """Ask for each order whose post had no clear answer, by our own id. Not found is not an answer yet."""
+        """Look up each order whose post had no clear answer, by our own id. "Not found" is not conclusive yet."""
         for name in sorted(n for n in self.working if n not in self._broker_ids):
             found = self._find(name)
             if found is not None:
                 self._adopt(name, found, "found by id")
 
     def ends(self) -> Mapping[str, OrderEnd]:
-        """How each order stands."""
+        """The current end state of each order."""
         return dict(self._ends)
 
     def _find(self, name: str) -> BrokerOrder | None:
@@ -97,13 +97,13 @@ class TrackedOrders:
             return None
 
     def _adopt(self, name: str, order: BrokerOrder, message: str) -> None:
-        """Take an order that is found under our id for our own, unless its content is another one."""
+        """Adopt an order found under our id as ours, unless its content differs."""
         try:
             refuse_another(self._orders[name], order, whole=True)
         except AnotherProgram as error:
             self.stranger = str(error)
             self._book(name, OrderState.UNKNOWN, ZERO, None, None, DUPLICATE, "another order stands under its id")
-            self.working.discard(name)  # nothing that we wait for: the phase is brought to its end without it
+            self.working.discard(name)  # do not wait for it: the phase ends without it
             return
         self._note(name, order, DUPLICATE if self.doubled == name else "", message)
 
@@ -114,7 +114,7 @@ class TrackedOrders:
         if before is not None and (before.state, before.filled_qty) == (order.state, order.filled_qty):
             return
         if before is not None and order.filled_qty < before.filled_qty:
-            return  # an older reading than the last one
+            return  # older than the last reading
         text = message or (f"the broker says {order.status}" if order.state is not OrderState.FILLED else "")
         self._book(name, order.state, order.filled_qty, order.filled_avg_price, order.id, reason, text)
 
@@ -136,9 +136,10 @@ class TrackedOrders:
 
 
 def refuse_another(ours: Order | OrderRecord, found: BrokerOrder, *, whole: bool) -> None:
-    """Raise AnotherProgram when the order that the broker has under our id is not the one that we wrote down.
+    """Raise AnotherProgram when the broker's order under our id is not the one that we recorded.
 
-    whole: compare type and limit too, when it is found by its id for the first time and may be another order.
+    whole: compare type and limit as well, for an order that is found by its id for the first time and may be a
+    different one.
     """
     if isinstance(ours, Order):
         kind, limit = ours.type, ours.limit_price
@@ -155,5 +156,5 @@ def refuse_another(ours: Order | OrderRecord, found: BrokerOrder, *, whole: bool
 
 
 def _told(symbol: str, side: str, qty: Decimal | None, kind: str, limit: Decimal | None) -> str:
-    """An order's body in words."""
+    """The content of an order in words."""
     return f"{side} {qty} {symbol} ({kind}{'' if limit is None else f' at {limit}'})"

@@ -1,4 +1,5 @@
-"""Pairs of ours that the broker has and the journal lacks: an older copy of it was restored, or it began anew."""
+"""Exit pairs of ours that the broker has and the journal lacks, after an older copy was restored or a new journal
+begun."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ FOUND: Final = "found at the broker; this journal lacked it"
 def note_lost(
     journal: Journal, broker: ReadBroker, account_id: str, kept: Callable[[], Mapping[str, ExitPairRecord]]
 ) -> None:
-    """Write down the pairs that the journal lacks, once after it was exchanged; nothing is asked otherwise."""
+    """Record the pairs that the journal lacks, once after the journal was replaced; otherwise no request is made."""
     if not _was_exchanged(journal, account_id):
         return
     last = journal.last_end(account_id)
@@ -40,7 +41,7 @@ def note_lost(
 
 
 def _was_exchanged(journal: Journal, account_id: str) -> bool:
-    """Whether another journal took the place of ours since its pairs were last looked for."""
+    """Whether the journal was replaced by another one since its pairs were last looked for."""
     sought = journal.recall(account_id, SOUGHT, last=1)
     after = sought[-1].seq if sought else 0
     exchanged = [
@@ -54,20 +55,20 @@ def _was_exchanged(journal: Journal, account_id: str) -> bool:
 def lost_pairs(
     broker: ReadBroker, account_id: str, kept: Mapping[str, ExitPairRecord], since: datetime | None
 ) -> tuple[ExitPairRecord, ...]:
-    """The newest record, for every symbol with pairs that the journal lacks. since: up to when the journal knows what
-    the broker had. Raises what the broker's reads raise.
+    """The newest record of every symbol with pairs that the journal lacks. since: the time up to which the journal knew
+    what the broker had. Raises what the broker's reads raise.
 
     A pair is ours when its id is the one that we compute for its symbol and number. The newest counts as open until its
-    rows tell; its stop is not known, so that it is exchanged for one that is.
+    orders show otherwise; its stop is unknown, so it is replaced by a pair with a known one.
     """
     found: dict[str, dict[int, BrokerOrder]] = {}
     ended = () if since is None else broker.orders(since)
     for order in (*ended, *broker.orders(None)):
         number = _number(account_id, order)
-        if number is not None:  # a list does not tell which stop hangs on it
+        if number is not None:  # a list does not show which stop belongs to it
             found.setdefault(order.symbol, {})[number] = broker.find_order(order.client_order_id) or order
     held = {position.symbol for position in broker.positions()}
-    # Older versions counted their pairs: 1, 2, 3. Those that the lists do not show any more are asked for one by one.
+    # Older versions numbered their pairs 1, 2, 3. Pairs that the lists no longer show are looked up one by one.
     for symbol in sorted(name for name in {*found, *kept, *held} if not is_pair(name)):
         known = kept[symbol].number if symbol in kept else 0
         number = max([known, *found.get(symbol, ())]) + 1
@@ -80,7 +81,7 @@ def lost_pairs(
 
 
 def _number(account_id: str, order: BrokerOrder) -> int | None:
-    """Which pair of its symbol an order is, None when it is none of ours."""
+    """The number of the pair within its symbol that an order belongs to; None when it is not ours."""
     name = order.client_order_id
     digits = name.split("-")[2] if name.startswith(PAIR_PREFIX) and name.count("-") == 3 else ""
     if not (digits.isascii() and digits.isdigit()):

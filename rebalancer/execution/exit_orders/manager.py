@@ -1,9 +1,9 @@
-"""Keep one pair of exits (a stop and a target) per position at the broker, taken down for as long as a trade needs.
+"""Keep one exit pair (a stop and a target) per position at the broker, withdrawn for as long as a trade needs.
 
-A resting exit holds the shares back and makes Alpaca refuse opposite orders, so before a symbol trades its pair is
+A resting exit reserves the shares and makes Alpaca refuse opposite orders, so before a symbol trades its pair is
 cancelled and the cancel confirmed; afterwards the position is protected again. Every step is journalled before it is
-taken. A pair whose fate the broker has not told is looked for by our own id and never sent again until that is known.
-Every pair leaves through the gate; one that is refused is tried again after a pause that doubles each time.
+taken. A pair in an unknown state is looked up by our own id and never sent again until its state is known. Every pair
+passes the pre-trade check; a refused one is retried after a pause that doubles each time.
 
 Whole shares of stocks only: Alpaca has no such orders for fractions and coins; the monitor watches those.
 """
@@ -53,7 +53,7 @@ from rebalancer.planning.exit_levels import ExitLevel
 WAIT_FIRST_SECONDS: Final = 0.05
 WAIT_MOST_SECONDS: Final = 1.0
 PAUSE_MOST_SECONDS: Final = 300.0
-GATE: Final = "gate:"  # how the reason of a refusal by the gate begins; the limit's name follows
+GATE: Final = "gate:"  # prefix of the reason of a refusal by the pre-trade check; the limit's name follows
 DAY_ONLY: Final = "day_only"  # the broker's reason; see `brokers/alpaca/refusals.py`
 TOLD_LOOK_BACK: Final = 50
 NEEDS_A_PERSON: Final = frozenset({"gate:form", "gate:intent", "gate:journal", "gate:throttle"})
@@ -61,8 +61,8 @@ NOTHING_TOLD: Final = (BrokerUnavailable, CredentialsRefused)
 
 
 class ExitOrderManager:
-    """The protection of one account. `rules.protection.mode` decides only whether new pairs are placed: what is there
-    is always known, and taken down when it is in the way."""
+    """The protection of one account. `rules.protection.mode` decides only whether new pairs are placed: existing pairs
+    are always tracked, and withdrawn when they are in the way."""
 
     def __init__(
         self,
@@ -74,7 +74,8 @@ class ExitOrderManager:
         rules: Rules,
         gate: PreTradeCheck | None = None,
     ) -> None:
-        """gate: that of the order manager, so that both count together; None for one of its own."""
+        """gate: the order manager's pre-trade check, so that orders and pairs are counted together; None creates a
+        separate one."""
         self._account_id, self._broker, self._journal = account_id, broker, journal
         self._kill, self._clock, self._rules = kill, clock, rules
         self._gate = gate or PreTradeCheck(account_id, broker, journal, kill, rules)
@@ -126,7 +127,7 @@ class ExitOrderManager:
             try:
                 one = self._resolved(one)
                 if one.state == "open":
-                    if one.bare_since is None:  # before the cancel: from here on nobody knows whether it rests
+                    if one.bare_since is None:  # before the cancel: from here on it is unknown whether the pair rests
                         one = self._write(one._replace(bare_since=self._broker.now()))
                     self._broker.cancel(one.ids[0])  # cancelling one of a pair cancels both
                     down.append(one)
@@ -153,7 +154,8 @@ class ExitOrderManager:
             self._put_up(missing)
 
     def _note_bare(self, symbols: Sequence[str], kept: Mapping[str, ExitPairRecord]) -> None:
-        """Write down that these, which have no pair, are about to trade: what they hold is bare from now on."""
+        """Record that these symbols, which have no pair, are about to trade: their positions are unprotected from now
+        on."""
         if self._rules.protection.mode != "broker":
             return
         now = self._broker.now()
@@ -168,20 +170,20 @@ class ExitOrderManager:
             self._journal.record_events(self._account_id, None, now, rows)
 
     def _forget(self, gone: Sequence[ExitPairRecord]) -> None:
-        """Write down that these positions, which are held no more, lack nothing; and tell of one that had no exits for
-        too long before it was left."""
+        """Record that these positions are closed and need no exits; report one that had none for too long before it was
+        closed."""
         lacking = [one for one in gone if one.bare_since is not None]
         if not lacking:
             return
         now = self._broker.now()
         rows = [(KIND, one.symbol, body_of(one._replace(bare_since=None))) for one in lacking]
         for one in lacking:
-            if one.because != TO_TRADE:  # else it may never have been held
+            if one.because != TO_TRADE:  # otherwise there may never have been a position
                 rows += late_rows(self._journal, self._account_id, one, now, self._rules, "it is held no more")
         self._journal.record_events(self._account_id, None, now, rows)
 
     def _put_up(self, levels: Mapping[str, ExitLevel]) -> None:
-        """Post the pairs of these positions, of the quantities that the broker tells now."""
+        """Post the pairs of these positions, with the quantities that the broker reports now."""
         now, kept = self._broker.now(), self.kept()
         stopped = self._kill.reason(self._account_id)
         if stopped is not None:
@@ -201,11 +203,11 @@ class ExitOrderManager:
         self._gate.prepare_pairs()
         for symbol, level in due.items():
             qty = held.get(symbol, ZERO)
-            if qty * level.qty > 0:  # else the position has gone or turned since the guard was made
+            if qty * level.qty > 0:  # otherwise the position was closed or reversed since the level was computed
                 self._post(level._replace(qty=qty), kept.get(symbol))
 
     def _pausing(self, level: ExitLevel, before: ExitPairRecord | None, now: datetime) -> bool:
-        """Whether this very pair was refused so lately that it is not tried again yet."""
+        """Whether this same pair was refused so recently that it is not retried yet."""
         if before is None or before.lives or not before.failures:
             return False
         if before.exits != exits_of(level):
@@ -214,7 +216,7 @@ class ExitOrderManager:
         return now - before.at < timedelta(seconds=pause)
 
     def _bare(self, level: ExitLevel, before: ExitPairRecord | None, because: str) -> None:
-        """Write down, and tell, once per stretch, that nothing is even tried for this position."""
+        """Record, and report once per interval, that no exit can be placed for this position."""
         if before is not None and before.because == because:
             return
         now = self._broker.now()
@@ -226,8 +228,8 @@ class ExitOrderManager:
         self._alert(self._write(kept), f"{level.symbol}: {because}", level="warning")
 
     def _post(self, level: ExitLevel, before: ExitPairRecord | None) -> None:
-        """Write the intent down, then send the pair through the gate. One that the broker takes for a day only is sent
-        again as that, and placed anew on each day."""
+        """Journal the intent, then send the pair through the pre-trade check. A pair that the broker accepts only as a
+        day order is sent again as one, and placed anew each day."""
         now = self._broker.now()
         kept = intended(self._account_id, level, before, now)
         late = late_rows(self._journal, self._account_id, kept, now, self._rules, "they are being put up")
@@ -248,8 +250,8 @@ class ExitOrderManager:
             self._write(kept._replace(state="unknown", because=said))
 
     def _failed(self, kept: ExitPairRecord, sent: bool, reason: str, message: str) -> None:
-        """Write down that a pair was refused. The gate's refusal is told at once, any other when its tries are used up;
-        each once per stretch."""
+        """Record that a pair was refused. A refusal by the pre-trade check is reported at once, any other when the
+        retries are used up; each once per interval."""
         by_gate = reason.startswith(GATE)
         who = "the gate" if by_gate else "the broker" if sent else "the transport"
         because = f"unprotected because {who} refused the pair ({reason.removeprefix(GATE)}): {message or reason}"
@@ -261,14 +263,15 @@ class ExitOrderManager:
             self._alert(failed, f"no stop could be placed for {kept.symbol} in {failed.failures} tries: {because}")
 
     def _told_since_open(self, symbol: str, reason: str) -> bool:
-        """Whether a person knows of this refusal already, in the stretch since a pair of the symbol last stood."""
+        """Whether this refusal has been reported already since the symbol last had a pair in place."""
         told = self._journal.recall(self._account_id, "alert", keys=[symbol], last=TOLD_LOOK_BACK)
         steps = self._journal.recall(self._account_id, KIND, keys=[symbol], last=TOLD_LOOK_BACK)
         stood = max((step.seq for step in steps if step.body["state"] == "open"), default=0)
         return any(one.seq > stood and one.body.get("limit") == reason for one in told)
 
     def _resolved(self, one: ExitPairRecord) -> ExitPairRecord:
-        """Ask for a pair whose post had no clear answer. Not found is an answer only after every timeout on the way."""
+        """Look up a pair whose post had no clear answer. "Not found" is conclusive only after every timeout involved
+        has passed."""
         if one.state not in ("intended", "unknown"):
             return one
         found = self._broker.find_order(one.client_order_id)
@@ -280,7 +283,7 @@ class ExitOrderManager:
         return one if one.state == "unknown" else self._write(one._replace(state="unknown", because="no answer seen"))
 
     def _await_down(self, down: Sequence[ExitPairRecord]) -> dict[str, str]:
-        """Wait until the broker says that these pairs have ended; why not, for those where it does not in time."""
+        """Wait until the broker reports these pairs as ended; returns the reason for those that do not end in time."""
         refused: dict[str, str] = {}
         deadline = self._clock.monotonic() + self._rules.execution.cancel_timeout_seconds
         pause = WAIT_FIRST_SECONDS
@@ -310,7 +313,7 @@ class ExitOrderManager:
         return refused | {one.symbol: "its exits at the broker are not confirmed as cancelled" for one in left}
 
     def _ended(self, one: ExitPairRecord, rows: Sequence[BrokerOrder], because: str) -> None:
-        """Write down that a pair is over; when it traded, that the position was left through it."""
+        """Record that a pair is over; and, when it traded, that the position was closed through it."""
         now = self._broker.now()
         earlier = (*one.earlier, EndedPair(one.ids, now))[-EARLIER_MAX:]
         is_left = sum((row.filled_qty for row in rows), ZERO) >= abs(one.qty)
@@ -329,7 +332,7 @@ class ExitOrderManager:
                 self._alert(one, said, level="warning")
 
     def _stands(self, kept: ExitPairRecord) -> ExitPairRecord:
-        """Write down that a pair stands, and with it for how long its position was without one."""
+        """Record that a pair is in place, and for how long its position was without one."""
         now = self._broker.now()
         up = kept._replace(at=now, bare_since=None)
         rows = gap_rows(self._journal, self._account_id, kept, now, self._rules)

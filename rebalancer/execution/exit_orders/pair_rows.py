@@ -1,4 +1,4 @@
-"""The orders of one pair, as the broker tells them now."""
+"""The current orders of one pair at the broker."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from rebalancer.core.errors import BrokerUnavailable
 
 
 def pair_rows(broker: ReadBroker, ids: Sequence[str], listed: Mapping[str, BrokerOrder]) -> list[BrokerOrder]:
-    """Take them from a list that has been read or asked for one by one. One that the broker does not know
-    any more raises BrokerUnavailable: it had it once."""
+    """The pair's orders, from a list that has been read or else looked up one by one. An order that the broker no
+    longer knows raises BrokerUnavailable, because the broker once had it."""
     found = []
     for order_id in ids:
         row = listed.get(order_id) or broker.order(order_id)

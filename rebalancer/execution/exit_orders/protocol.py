@@ -1,4 +1,4 @@
-"""What a cycle and the monitor ask of the protection of positions, and the answer where nothing is kept there."""
+"""What a cycle and the monitor need from the protection of positions, and an implementation that keeps no exits."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from rebalancer.planning.exit_levels import ExitLevel
 
 
 class ExitOrdersSeen(NamedTuple):
-    """What rests at the broker for protection. `rows`: every order of our pairs that works, or ended since the moment
-    asked for; `held`: the shares per symbol that they hold back, signed as the position; `doubtful`: pairs that the
-    broker may or may not have, as orders whose fate is unknown."""
+    """The exit orders at the broker. `rows`: every order of our pairs that is working, or has ended since the given
+    moment; `held`: the shares per symbol that they reserve, signed as the position; `doubtful`: pairs that the broker
+    may or may not have, as orders in an unknown state."""
 
     rows: tuple[BrokerOrder, ...] = ()
     ids: frozenset[str] = frozenset()
@@ -25,18 +25,18 @@ class ExitOrdersSeen(NamedTuple):
 
 
 class ExitOrders(Protocol):
-    """What a cycle asks of the protection of its positions."""
+    """What a cycle needs from the protection of its positions."""
 
     def look(self, since: datetime | None) -> ExitOrdersSeen:
-        """Learn what became of the pairs. Raises BrokerUnavailable: then nothing may be planned."""
+        """Read the current state of the pairs. Raises BrokerUnavailable: then nothing may be planned."""
         ...
 
     def release(self, symbols: Collection[str]) -> Mapping[str, str]:
-        """Take the pairs of these symbols down. Returns, per symbol that may not trade now, why."""
+        """Withdraw the pairs of these symbols. Returns the reason for each symbol that may not trade now."""
         ...
 
     def place(self, levels: Sequence[ExitLevel]) -> None:
-        """Bring what rests at the broker in line with these guards. Raises nothing for what the broker does."""
+        """Bring the exits at the broker in line with these exit levels. Raises nothing because of the broker."""
         ...
 
     def kept(self) -> Mapping[str, ExitPairRecord]:
@@ -45,7 +45,7 @@ class ExitOrders(Protocol):
 
 
 class NoExitOrders:
-    """Nothing is kept at the broker."""
+    """Keeps no exits at the broker."""
 
     def look(self, since: datetime | None) -> ExitOrdersSeen:
         del since

@@ -1,4 +1,4 @@
-"""Remember what a signal said about leaving the position that it opened: its stop and its target."""
+"""Remember the stop and target that a signal gave for the position that it opened."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ KIND: Final = "opinion"
 
 
 def record_signal_exits(journal: Journal, snapshot: Snapshot, orders: Sequence[Order]) -> None:
-    """Write down, for every symbol that was increased, what the newest signal behind it said, if that is news.
+    """Record, for every symbol that was increased, the exits given by the newest signal behind it, if they have
+    changed.
 
-    A signal that names nothing is noted as well: it takes back what an earlier one had said.
+    A signal without exits is recorded as well: it revokes those of an earlier signal.
     """
     account_id = snapshot.account.id
     before = signal_exits(journal, account_id)
@@ -37,7 +38,7 @@ def record_signal_exits(journal: Journal, snapshot: Snapshot, orders: Sequence[O
 
 
 def signal_exits(journal: Journal, account_id: str) -> dict[str, SignalExits]:
-    """What the signals said, by symbol; the newest note counts."""
+    """The exits given by signals, by symbol; the newest record counts."""
     return {
         event.key: SignalExits(event.body["signal"], _price(event.body["stop"]), _price(event.body["target"]))
         for event in journal.newest_of_each(KIND, account_id)
@@ -46,7 +47,7 @@ def signal_exits(journal: Journal, account_id: str) -> dict[str, SignalExits]:
 
 
 def _behind(signals: Sequence[Signal], order: Order) -> Signal | None:
-    """The newest signal that speaks for this order's direction."""
+    """The newest signal in this order's direction."""
     side = 1 if order.side == "buy" else -1
     speaking = [s for s in signals if s.symbol == order.symbol and s.score * side > 0]
     return max(speaking, key=lambda s: (s.issued_at, s.source, s.id), default=None)

@@ -1,4 +1,5 @@
-"""How long a position was without its exits: measured when a pair stands again, told as soon as that is too long."""
+"""How long a position was without its exits: measured when a pair is in place again, reported as soon as it is too
+long."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ CODE: Final = "unprotected"  # of alerts about positions without protection
 
 
 def is_too_long(time: timedelta, rules: Rules) -> bool:
-    """Whether a person is told of a time without protection. It may have been longer than measured."""
+    """Whether a time without protection is reported. The true time may be longer than the measured one."""
     return time >= _longest(rules)
 
 
@@ -26,8 +27,8 @@ def _longest(rules: Rules) -> timedelta:
 
 
 def is_told(journal: Journal, account_id: str, name: str, since: datetime, rules: Rules, level: str) -> bool:
-    """Whether a person has been told, at this level ("warning" or "action") or above, that a stretch which began then
-    lasts too long. What was said before it did so does not count."""
+    """Whether it has been reported, at this level ("warning" or "action") or above, that an interval which began at
+    `since` lasts too long. Earlier reports, from before it lasted too long, do not count."""
     told = journal.recall(account_id, "alert", since=since + _longest(rules), keys=[name])
     return any(one.body.get("code") == CODE and one.body.get("level") in ("action", level) for one in told)
 
@@ -35,7 +36,8 @@ def is_told(journal: Journal, account_id: str, name: str, since: datetime, rules
 def late_rows(
     journal: Journal, account_id: str, kept: ExitPairRecord, now: datetime, rules: Rules, ending: str
 ) -> list[Row]:
-    """An alert, as the journal's row, when a position has been without exits for too long and nobody has been told."""
+    """An alert, as a journal row, when a position has been without exits for too long and that has not been
+    reported."""
     since = kept.bare_since
     if since is None or not is_too_long(now - since, rules):
         return []
@@ -46,7 +48,7 @@ def late_rows(
 
 
 def gap_rows(journal: Journal, account_id: str, kept: ExitPairRecord, now: datetime, rules: Rules) -> list[Row]:
-    """The journal's rows for the end of a stretch without exits: its length, and the alert that it still needs."""
+    """The journal rows for the end of an interval without exits: its length, and the alert if one is still due."""
     if kept.bare_since is None:
         return []
     seconds = (now - kept.bare_since).total_seconds()

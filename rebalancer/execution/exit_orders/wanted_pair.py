@@ -1,4 +1,4 @@
-"""What is wanted at the broker for a guard, and whether what a record tells of is that."""
+"""The exit pair that an exit level calls for, and whether a recorded pair matches it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def lives(kept: ExitPairRecord | None) -> bool:
 
 
 def pair_wanted(level: ExitLevel) -> ExitLevel:
-    """The whole shares of a guard."""
+    """The exit level reduced to whole shares."""
     return level._replace(qty=shares_toward_zero(level.qty, ONE_SHARE))
 
 
 def intended(account_id: str, level: ExitLevel, before: ExitPairRecord | None, now: datetime) -> ExitPairRecord:
-    """The record of a pair that is about to be sent for a guard; `before` is the symbol's last one."""
+    """The record of a pair that is about to be sent for an exit level; `before` is the symbol's last record."""
     number = next_number(before, now)
     name = pair_id(account_id, level.symbol, number)
     kept = ExitPairRecord(
@@ -44,7 +44,7 @@ def intended(account_id: str, level: ExitLevel, before: ExitPairRecord | None, n
 
 
 def pair_of(kept: ExitPairRecord) -> ExitPair:
-    """What is sent for a record."""
+    """The pair that is sent for a record."""
     side: Side = "sell" if kept.qty > 0 else "buy"
     return ExitPair(
         kept.client_order_id, kept.symbol, side, abs(kept.qty), kept.stop, kept.target, kept.day_only, kept.stop_limit
@@ -52,19 +52,19 @@ def pair_of(kept: ExitPairRecord) -> ExitPair:
 
 
 def exits_of(level: ExitLevel) -> tuple[Decimal, Decimal, Decimal, Decimal | None]:
-    """The same as `ExitPairRecord.exits`, of what is wanted."""
+    """The same as `ExitPairRecord.exits`, for the wanted exit level."""
     return level.qty, level.stop, level.target, level.stop_limit
 
 
 def fits(kept: ExitPairRecord, wanted: ExitLevel | None) -> bool:
-    """Whether what rests at the broker is what is wanted. A pair in doubt is left alone until the broker tells. One
-    that was asked to come down is exchanged for one of which nobody asked that."""
+    """Whether the pair at the broker is the wanted one. A pair in doubt is left alone until the broker reports on it. A
+    pair whose cancel was requested is replaced by a new one."""
     if kept.state in ("intended", "unknown"):
         return True
     return wanted is not None and kept.exits == exits_of(wanted) and kept.stands
 
 
 def doubtful(kept: ExitPairRecord) -> OpenOrder:
-    """A pair of which the broker has not told, as an order whose fate is unknown."""
+    """A pair that the broker has not confirmed, as an order in an unknown state."""
     side: Side = "sell" if kept.qty > 0 else "buy"
     return OpenOrder(kept.client_order_id, kept.symbol, side, abs(kept.qty), ZERO, "limit", True, None, True)

@@ -1,6 +1,7 @@
-"""The last gate: every order is checked once more just before it leaves, by code that knows nothing of the plan.
+"""The pre-trade check: every order is checked once more just before it is sent, by code that is independent of
+planning.
 
-It imports nouns, rules, ports and the journal, never `rebalancer.planning` (import-linter holds it to that), so a
+It imports value types, rules, ports and the journal, never `rebalancer.planning` (enforced by import-linter), so a
 mistake in the plan is not repeated here. docs/limits.md lists what is checked.
 """
 

@@ -1,7 +1,7 @@
-"""What was tried: the gate's own reading of the journal's order rows, across restarts and processes.
+"""Order attempts: the pre-trade check's own reading of the journal's order rows, across restarts and processes.
 
-An attempt is an intent. Intents are committed before their POST, so they need no second row (and no second sync) to be
-counted; only one that ended as NOT_SENT straight after its intent surely never left, and is not counted.
+Every intent counts as an attempt. Intents are committed before their POST, so counting them needs no second row (and no
+second sync); only an intent that ended as NOT_SENT directly afterwards is certain not to have left, and is not counted.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ SILENT: Final = frozenset({OrderState.NOT_SENT, OrderState.WITHHELD})
 
 
 class Attempt(NamedTuple):
-    """One intent and the latest that the journal knows of it. `body` is what is meant to go over the wire; `left` is
-    False once it surely never left this machine."""
+    """One intent and its latest state in the journal. `body` is what is to be sent; `left` is False once it is certain
+    that it never left this machine."""
 
     seq: int
     client_order_id: str
@@ -56,12 +56,12 @@ class Attempt(NamedTuple):
 
 
 def midnight(now: datetime) -> datetime:
-    """When the day began in New York."""
+    """The start of the current day in New York."""
     return now.astimezone(NEW_YORK).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def read_attempts(journal: Journal, account_id: str, since: datetime) -> dict[str, Attempt]:
-    """Every attempt since a moment by client order id, in the order of their intents."""
+    """Every attempt since a moment, by client order id, in the order of their intents."""
     found = {event.key or "": _intended(event) for event in journal.recall(account_id, "order_intended", since=since)}
     told: list[Event] = []
     for kind in ("order_changed", "order_reopened", "order_ended"):
@@ -69,7 +69,7 @@ def read_attempts(journal: Journal, account_id: str, since: datetime) -> dict[st
     for event in sorted(told, key=lambda e: e.seq):
         before = found.get(event.key or "")
         if before is None:
-            continue  # of an older day: it counts among the open orders, if it still lives
+            continue  # from an earlier day: if it still works it counts among the open orders
         state = OrderState(event.body["state"])
         found[before.client_order_id] = before._replace(
             state=state,
@@ -80,7 +80,7 @@ def read_attempts(journal: Journal, account_id: str, since: datetime) -> dict[st
 
 
 def counted(attempts: Sequence[Attempt], since: datetime) -> list[Attempt]:
-    """Those that left, or may have left, this machine since a moment."""
+    """The attempts since a moment that left, or may have left, this machine."""
     return [one for one in attempts if one.left and one.at >= since]
 
 

@@ -1,4 +1,4 @@
-"""One order as the gate sees it, with everything that its checks may ask; and how a refusal is told."""
+"""One order with everything that the pre-trade checks may need, and how a refusal is expressed."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from rebalancer.execution.pretrade.readings import Readings
 
 
 class Refusal(NamedTuple):
-    """Which limit said no, and why in words."""
+    """The limit that refused, and why in words."""
 
     limit: str
     words: str
 
 
 class Case(NamedTuple):
-    """An order at the gate.
+    """An order under pre-trade check.
 
-    `stopped` and `latched` say why nothing may leave, None when nothing does; `mine` is the order's own intent;
-    `before` are the attempts before it that count, `position_ranges` the worst case without it. `closing_only` marks a
-    flatten that a person asked for: it passes kill switch and throttle, but can do nothing except reduce. `pairs`
-    counts the pairs of exits that left within a minute, beyond the first of each symbol.
+    `stopped` and `latched` say why nothing may be sent, None when sending is allowed; `mine` is the order's own intent;
+    `before` are the earlier attempts that count, `position_ranges` the worst case without this order. `closing_only`
+    marks a flatten that a person requested: it passes kill switch and throttle, but may only reduce positions. `pairs`
+    counts the exit pairs sent within a minute, beyond the first of each symbol.
     """
 
     order: Order
@@ -46,12 +46,13 @@ class Case(NamedTuple):
 
     @property
     def standing(self) -> PositionRange:
-        """The worst case of its own symbol."""
+        """The worst case of its own symbol, without this order."""
         return self.standings.get(self.order.symbol, PositionRange())
 
     @property
     def reduces(self) -> bool:
-        """Whether it takes the position toward zero, by what is held: what the order says of itself does not count."""
+        """Whether it takes the position toward zero, judged by what is held and not by the intent that the order
+        states."""
         held = self.standing.held
         return held.is_finite() and (held > ZERO if self.order.side == "sell" else held < ZERO)
 

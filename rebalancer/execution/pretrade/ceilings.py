@@ -14,7 +14,7 @@ from rebalancer.execution.pretrade.readings import leeway, middle, quote_fault, 
 
 
 def orders_per_day(case: Case) -> Refusal | None:
-    """The day's count. A part of it is kept for reductions, which are counted and never held back."""
+    """The number of orders in a day. Part of it is reserved for reductions, which are counted but never refused."""
     risk = case.rules.risk_management
     kept = int(risk.max_orders_per_day * risk.reserved_order_fraction)
     sent = len(counted(case.before, midnight(case.now))) + 1
@@ -25,7 +25,7 @@ def orders_per_day(case: Case) -> Refusal | None:
 
 
 def orders_per_symbol(case: Case) -> Refusal | None:
-    """The day's count of one symbol."""
+    """The number of orders in a day for one symbol."""
     most = case.rules.risk_management.max_orders_per_symbol_per_day
     mine = [one for one in counted(case.before, midnight(case.now)) if one.symbol == case.order.symbol]
     if len(mine) + 1 <= most:
@@ -35,7 +35,7 @@ def orders_per_symbol(case: Case) -> Refusal | None:
 
 
 def orders_per_execution(case: Case) -> Refusal | None:
-    """The count of one cycle."""
+    """The number of orders in one cycle."""
     most = case.rules.execution.max_orders_per_execution
     assert case.mine is not None
     sent = sum(1 for one in case.before if one.left and one.cycle_id == case.mine.cycle_id) + 1
@@ -46,8 +46,8 @@ def orders_per_execution(case: Case) -> Refusal | None:
 
 
 def duplicate(case: Case) -> Refusal | None:
-    """The same symbol, side, intent and quantity under another id, just now, of which something traded or still may.
-    The intent counts, since a trade through zero is two orders that may be alike otherwise."""
+    """The same symbol, side, intent and quantity was sent recently under another id, and has traded or still may. The
+    intent is compared because a trade through zero is two orders that may otherwise be alike."""
     order, window = case.order, case.rules.gate.duplicate_window_seconds
     for one in counted(case.before, case.now - timedelta(seconds=window)):
         theirs = (one.symbol, one.side, one.qty, one.body.get("position_intent"))
@@ -63,13 +63,13 @@ def _has_effect(one: Attempt) -> bool:
 
 
 def fresh_quote(case: Case) -> Refusal | None:
-    """There is a quote of its symbol, and it is still a price."""
+    """Its symbol has a quote, and the quote is recent and usable."""
     fault = quote_fault(case.readings.quotes.get(case.order.symbol), case.now, case.rules.quotes)
     return None if fault is None else Refusal("quote", fault)
 
 
 def price_move(case: Case) -> Refusal | None:
-    """The price has not run away from the one that the order was decided at, nor does its limit lie beyond that."""
+    """Neither the current price nor the order's limit is too far beyond the price at which the order was decided."""
     quote, order = case.readings.quotes.get(case.order.symbol), case.order
     price, most = middle(quote, case.rules.quotes), Decimal(str(case.rules.gate.max_price_move))
     if price is None or quote is None or quote.ask is None or quote.bid is None:
@@ -87,7 +87,7 @@ def price_move(case: Case) -> Refusal | None:
 
 
 def order_quantity(case: Case) -> Refusal | None:
-    """Shares of one order."""
+    """The shares of one order."""
     most = case.rules.gate.max_order_quantity
     if within(case.order.qty, most):
         return None
@@ -95,7 +95,7 @@ def order_quantity(case: Case) -> Refusal | None:
 
 
 def order_value(case: Case) -> Refusal | None:
-    """USD of one order, at the decision price, its limit or the price now, whichever is most."""
+    """The USD value of one order, at the decision price, its limit or the current price, whichever is highest."""
     most = case.rules.position_sizing.max_order_value
     price = middle(case.readings.quotes.get(case.order.symbol), case.rules.quotes)
     limit = case.order.limit_price or ZERO
@@ -107,7 +107,7 @@ def order_value(case: Case) -> Refusal | None:
 
 
 def position_size(case: Case) -> Refusal | None:
-    """The worst case of its own symbol, with this order."""
+    """The worst-case position of its own symbol, including this order."""
     order, most = case.order, case.rules.position_sizing.max_position_size
     after = case.standing.with_order(order.side, order.qty, order.limit_price)
     value = worst_value(case.readings, order.symbol, after, case.rules.quotes)
@@ -117,7 +117,7 @@ def position_size(case: Case) -> Refusal | None:
 
 
 def total_exposure(case: Case) -> Refusal | None:
-    """The worst case of everything, with this order: held, open, unknown and on the way, at collared prices."""
+    """The worst-case total exposure, including this order: held, open, unknown and in flight, at collared prices."""
     order, most = case.order, case.rules.position_sizing.max_total_exposure
     after = dict(case.standings) | {order.symbol: case.standing.with_order(order.side, order.qty, order.limit_price)}
     value, unknown = worst_gross(case.readings, after, case.rules.quotes)

@@ -1,4 +1,4 @@
-"""The worst case: what is held, and what every order that is open, unknown or on its way may still do to it."""
+"""The worst case: what is held, and what every open, unknown or in-flight order may still do to it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PositionRange(NamedTuple):
     sell_limit: Decimal = ZERO
 
     def with_order(self, side: str, qty: Decimal, limit: object) -> PositionRange:
-        """The same with one more order on its way; limit: its limit price, if it is one."""
+        """The same range with one more order in flight; limit: its limit price, if it has one."""
         high = limit if isinstance(limit, Decimal) and is_good(limit) and qty != ZERO else ZERO
         if side == "buy":
             return self._replace(buys=self.buys + qty, buy_limit=max(self.buy_limit, high))
@@ -35,10 +35,11 @@ class PositionRange(NamedTuple):
 def position_ranges(
     readings: Readings, baseline: Mapping[str, Attempt], attempts: Mapping[str, Attempt], on_the_way: Sequence[str]
 ) -> dict[str, PositionRange]:
-    """Every symbol's standing now.
+    """The current position range of every symbol.
 
-    baseline: the attempts as known when the positions were read; what they have filled since, and all fills of later
-    ones, moved the positions. on_the_way: ids of attempts that count as sent though the journal only has their intent.
+    baseline: the attempts as known when the positions were read; their fills since then, and all fills of later
+    attempts, have moved the positions. on_the_way: ids of attempts that count as sent though the journal has only their
+    intent.
     """
     found = {symbol: PositionRange(qty) for symbol, qty in readings.positions.items()}
 
@@ -60,7 +61,7 @@ def position_ranges(
 
 
 def _left(order: OpenOrder, known: Attempt | None) -> Decimal:
-    """Unsigned shares that an open order may still trade; NaN where it has no quantity, since nobody knows."""
+    """Unsigned shares that an open order may still trade; NaN when it has no quantity and the number is unknown."""
     if known is not None and known.state.is_final:
         return ZERO
     if not (order.qty.is_finite() and order.filled_qty.is_finite()):
@@ -70,7 +71,7 @@ def _left(order: OpenOrder, known: Attempt | None) -> Decimal:
 
 
 def worst_value(readings: Readings, symbol: str, standing: PositionRange, rules: Quotes) -> Decimal | None:
-    """The most USD that a symbol can come to be worth, in absolute terms; None when nobody can say."""
+    """The largest absolute USD value that a symbol's position can reach; None when unknown."""
     if not all(part.is_finite() for part in standing):
         return None
     now = abs(standing.held)
@@ -86,7 +87,7 @@ def worst_value(readings: Readings, symbol: str, standing: PositionRange, rules:
 
 
 def worst_gross(readings: Readings, found: Mapping[str, PositionRange], rules: Quotes) -> tuple[Decimal | None, str]:
-    """The most USD that everything can come to be worth; None and the symbol of which nobody can say."""
+    """The largest gross USD value that all positions can reach; or None and the symbol whose value is unknown."""
     total = ZERO
     for symbol, standing in found.items():
         value = worst_value(readings, symbol, standing, rules)

@@ -1,7 +1,7 @@
-"""The gate itself: wraps the broker's `submit` and `submit_pair`, and lets an order or a pair of exits through only
-when every check is content.
+"""The pre-trade check itself: wraps the broker's `submit` and `submit_pair`, and lets an order or an exit pair through
+only when every check passes.
 
-A refusal becomes the order's outcome, with its words, and so stands in the journal.
+A refusal, with its text, becomes the order's outcome and is journalled as such.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from rebalancer.execution.pretrade.throttle import latch_throttle, latched_becau
 from rebalancer.execution.pretrade.verdict import refuse
 from rebalancer.journal.journal import Journal
 
-PAIR_READING_LASTS: Final = timedelta(seconds=5)  # many pairs leave one after the other: one reading serves some
+PAIR_READING_LASTS: Final = timedelta(seconds=5)  # many pairs are sent in sequence: one reading serves several
 
 
 class _Ledger(NamedTuple):
-    """One reading of the journal, and how far the journal had come."""
+    """One reading of the journal, and the journal's position at that time."""
 
     seq: int
     attempts: Mapping[str, Attempt]
@@ -49,8 +49,8 @@ class _Ledger(NamedTuple):
 
 
 class PreTradeCheck:
-    """Between the order manager and the broker's `submit`, and between the keeper of exits and its `submit_pair`. Safe
-    to share between threads."""
+    """Stands between the order manager and the broker's `submit`, and between the exit-order manager and `submit_pair`.
+    Thread-safe."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class PreTradeCheck:
         closing_only: bool = False,
         pairs_kill: KillSwitch | None = None,
     ) -> None:
-        """pairs_kill: what holds pairs of exits back, where that is less than what holds orders back."""
+        """pairs_kill: the kill switch for exit pairs, where fewer conditions hold them back than hold orders back."""
         self._account_id, self._broker, self._journal, self._kill = account_id, broker, journal, kill
         self._pairs_kill = pairs_kill or kill
         self._rules, self._closing_only = rules, closing_only
@@ -72,19 +72,19 @@ class PreTradeCheck:
         self._baseline: Mapping[str, Attempt] = {}
         self._passed: set[str] = set()
         self._pair_reading: PairReading | None = None
-        self._unwritten = ""  # what the journal said when a latch could not be written: nothing passes any more
+        self._unwritten = ""  # set when writing a latch failed: nothing passes any more
         self._born = self._newest()
         self._lock = threading.Lock()
 
     def take(self, readings: Readings) -> None:
-        """Take in what has been read for this cycle. Before the intents of its orders are written."""
+        """Take over what has been read for this cycle. Called before the intents of its orders are written."""
         with self._lock:
             self._ledger = None
             self._readings, self._baseline = readings, self._read_ledger().attempts
 
     def prepare(self, cycle_id: str, orders: Sequence[Order]) -> None:
-        """Make sure of a reading for these orders: nothing to do in a cycle that has handed its own over, unless their
-        quotes have grown old meanwhile. What cannot be read is refused later, order by order."""
+        """Ensure that there is a reading for these orders. Does nothing in a cycle that has handed its own over, unless
+        the quotes have become too old since. If the reading fails, the orders are refused one by one later."""
         symbols = sorted({order.symbol for order in orders})
         try:
             if self._readings is None or self._readings.cycle_id != cycle_id:
@@ -101,8 +101,8 @@ class PreTradeCheck:
             return
 
     def submit(self, order: Order) -> SendResult:
-        """Send an order, checked in the instant before its first byte leaves: a turn may come only after a minute, and
-        a connection after seconds. A refusal is `not_sent` with the reason "gate:" and the limit's name."""
+        """Send an order, checked immediately before its first byte leaves: its turn may come only after a minute, and a
+        connection may take seconds. A refusal is `not_sent` with the reason "gate:" and the limit's name."""
         refused: list[Refusal] = []
 
         def allowed() -> bool:
@@ -118,12 +118,13 @@ class PreTradeCheck:
         return _withheld(refused[0]) if refused else result
 
     def prepare_pairs(self) -> None:
-        """Let the next pair read the account afresh. Before each batch of pairs."""
+        """Make the next pair read the account afresh. Called before each batch of pairs."""
         self._pair_reading = None
 
     def submit_pair(self, pair: ExitPair) -> SendResult:
-        """Check a pair of exits and send it; as `submit`. Its "protection" record has to be written before. What needs
-        a reading is checked now; kill switch and latch are asked again in the instant before its first byte leaves."""
+        """Check an exit pair and send it, as `submit` does. Its "protection" record must have been written before. What
+        needs a reading is checked now; kill switch and throttle are checked again immediately before its first byte
+        leaves."""
         with self._lock:
             refusal = self._pair_refusal(pair)
             if refusal is None:
@@ -142,7 +143,7 @@ class PreTradeCheck:
         return _withheld(refused[0]) if refused else result
 
     def _pairs_stopped(self) -> Refusal | None:
-        """Whether pairs are held back now. Asks the broker nothing: it runs inside a request to it."""
+        """Whether pairs are held back now. Makes no call to the broker: it runs inside a request to it."""
         if self._unwritten:
             return Refusal("journal", self._unwritten)
         try:
@@ -165,15 +166,16 @@ class PreTradeCheck:
         return refusal
 
     def _latch(self, cycle_id: str | None, now: datetime, refusal: Refusal) -> None:
-        """Write the latch down. Where that fails this gate keeps it: an error here would go through the request."""
+        """Journal the latch. If that fails this instance holds it in memory: an error here would propagate through the
+        request."""
         try:
             latch_throttle(self._journal, self._account_id, cycle_id, now, refusal.words)
         except JournalBroken as error:
             self._unwritten = f"{refusal.words}; the journal cannot be written: {error}"
 
     def _pair_case(self, pair: ExitPair) -> PairCase:
-        """What is known of a pair without asking the broker. An intent that is older than this gate may have been sent
-        by the process that wrote it, so it counts as sent."""
+        """What is known of a pair without asking the broker. An intent older than this instance may have been sent by
+        the process that wrote it, so it counts as sent."""
         now, ledger = self._broker.now(), self._read_ledger()
         pairs = read_pairs(self._journal, self._account_id, self._reach(now))
         mine = pairs.pop(pair.client_order_id, None)
@@ -192,8 +194,8 @@ class PreTradeCheck:
         )
 
     def _with_reading(self, case: PairCase) -> PairCase:
-        """The same with what is held and promised, from a reading of a few seconds ago or a new one. One that failed
-        serves as long, so that a silent broker is not waited for once per pair."""
+        """The same case with what is held and committed, from a reading of a few seconds ago or a new one. A failed
+        reading is kept as long, so that an unresponsive broker is not waited for once per pair."""
         attempts, symbol = self._read_ledger().attempts, case.pair.symbol
         reading = self._pair_reading
         if reading is None or not reading.at <= case.now <= reading.at + PAIR_READING_LASTS:
@@ -227,7 +229,7 @@ class PreTradeCheck:
         ledger = self._read_ledger()
         mine = ledger.attempts.get(order.client_order_id)
         others = [one for name, one in ledger.attempts.items() if name != order.client_order_id]
-        # Intents of one phase are written together: those behind this one have not been tried yet, unless they passed.
+        # Intents of one phase are written together: those after this one have not been tried yet, unless they passed.
         before = tuple(one for one in others if mine is None or one.seq < mine.seq or self._has_gone(one))
         ahead = {one.client_order_id: one for one in before}
         return Case(
@@ -249,7 +251,7 @@ class PreTradeCheck:
         return one.client_order_id in self._passed or one.state is not one.state.INTENDED
 
     def _read_ledger(self) -> _Ledger:
-        """The journal as the gate reads it, again only when somebody has written since."""
+        """The journal as the pre-trade check sees it, read again only when it has changed."""
         seq = self._newest()
         if self._ledger is None or self._ledger.seq != seq:
             now = self._broker.now()
@@ -263,7 +265,7 @@ class PreTradeCheck:
         return newest[0].seq if newest else 0
 
     def _reach(self, now: datetime) -> datetime:
-        """How far back the counts of moments go."""
+        """How far back the time-based counts reach."""
         return now - timedelta(seconds=max(60.0, self._rules.gate.duplicate_window_seconds))
 
 

@@ -1,5 +1,5 @@
-"""The checks that stop every order, whatever it does: its form, its intent, the kill switch, the throttle, the session,
-overselling, and the count that a runaway would break."""
+"""The checks that apply to every order, whatever it does: its form, its intent, the kill switch, the throttle, the
+session, overselling, and the orders-per-minute count that detects a runaway."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rebalancer.execution.pretrade.case import Case, Refusal
 from rebalancer.execution.pretrade.readings import is_good, within
 
 MINUTE: Final = timedelta(seconds=60)
-ORDERS_PER_MINUTE: Final = "orders_per_minute"  # the refusal that latches
+ORDERS_PER_MINUTE: Final = "orders_per_minute"  # the refusal that latches the throttle
 
 
 def form(case: Case) -> Refusal | None:
-    """Every number is finite and positive, and the words are ones that the gate knows."""
+    """Every number is finite and positive, and side, type and intent are known values."""
     order = case.order
     numbers = {"qty": order.qty, "price": order.price}
     if order.type == "limit":
@@ -33,7 +33,7 @@ def form(case: Case) -> Refusal | None:
 
 
 def intent(case: Case) -> Refusal | None:
-    """What leaves is what was written down, and it leaves once."""
+    """The order is the one that was journalled, and it is sent only once."""
     order, mine = case.order, case.mine
     if mine is None:
         return Refusal("intent", "its intent is not in the journal")
@@ -62,14 +62,14 @@ def _same(written: object, sent: str | None) -> bool:
 
 
 def kill_switch(case: Case) -> Refusal | None:
-    """Nothing leaves while it is set, except the flatten that a person asked for."""
+    """Nothing is sent while the switch is set, except a flatten that a person requested."""
     if case.stopped is None or case.closing_only:
         return None
     return Refusal("kill_switch", f"the kill switch is set: {case.stopped}")
 
 
 def throttle_latched(case: Case) -> Refusal | None:
-    """Nothing leaves while the throttle is latched."""
+    """Nothing is sent while the throttle is latched."""
     if case.latched is None or case.closing_only:
         return None
     said = f"the gate has been closed since {case.latched}; open it with: rebalancer resume --reason ..."
@@ -77,7 +77,7 @@ def throttle_latched(case: Case) -> Refusal | None:
 
 
 def only_closing(case: Case) -> Refusal | None:
-    """In a flatten nothing leaves but what reduces."""
+    """In a flatten only orders that reduce a position are sent."""
     if not case.closing_only or case.reduces:
         return None
     return Refusal("closing_only", "positions are being closed; this order would not reduce one")
@@ -94,7 +94,7 @@ def session(case: Case) -> Refusal | None:
 
 
 def never_oversell(case: Case) -> Refusal | None:
-    """An order closes what is held and not promised to another one, or opens; never both, never more."""
+    """An order either closes what is held and not committed to another order, or opens; never both, and never more."""
     order, standing = case.order, case.standing
     promised = standing.sells if order.side == "sell" else standing.buys
     if case.reduces:
@@ -117,7 +117,7 @@ def _told(qty: Decimal) -> str:
 
 
 def orders_per_minute(case: Case) -> Refusal | None:
-    """A runaway: more attempts within a minute than any cycle makes. The caller latches it."""
+    """A runaway: more attempts within a minute than any cycle makes. The caller latches the throttle."""
     most = case.rules.gate.max_orders_per_minute
     sent = len(counted(case.before, case.now - MINUTE)) + case.pairs + 1
     if case.closing_only or sent <= most:

@@ -1,7 +1,7 @@
-"""The checks of a pair of exits just before it leaves. They stop what is no exit; no size and no count of a day or a
-cycle holds one back, for a pair takes risk away, and no session does, for it rests until it is cancelled.
+"""The checks of an exit pair just before it is sent. They refuse whatever is not an exit; no size limit and no count
+per day or cycle applies, because a pair reduces risk, and no session check, because it rests until it is cancelled.
 
-First what needs no reading (`refuse_unread`), then what does (`refuse_read`). The first refusal counts.
+Checks that need no reading come first (`refuse_unread`), then those that do (`refuse_read`). The first refusal counts.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from rebalancer.execution.pretrade.resting import PairAttempt, PairReading
 
 
 class PairCase(NamedTuple):
-    """A pair at the gate. `stopped` and `latched` as of an order; `mine` is its own record; `is_second`: it has left,
-    or its intent is older than this gate; `others` are all other pairs that the journal knows; `orders` counts the
-    orders that left within the minute. Of `reading` come the signed shares `held` and those `promised` to
-    other orders."""
+    """A pair under pre-trade check. `stopped` and `latched` as for an order; `mine` is its own record; `is_second`: it
+    was sent before, or its intent is older than this instance; `others` are all other pairs that the journal knows;
+    `orders` counts the orders sent within the minute. From `reading` come the signed shares `held` and those `promised`
+    to other orders."""
 
     pair: ExitPair
     rules: Rules
@@ -42,8 +42,8 @@ class PairCase(NamedTuple):
 
 
 def form(case: PairCase) -> Refusal | None:
-    """Every number is finite and positive, a stop lies on the losing side of its target, and its limit not on the
-    other side of the stop."""
+    """Every number is finite and positive, the stop lies on the losing side of the target, and the stop's limit is
+    not a better price than the stop."""
     pair = case.pair
     numbers = {"qty": pair.qty, "stop_price": pair.stop_price, "target_price": pair.target_price}
     limit = pair.stop_limit_price
@@ -59,7 +59,7 @@ def form(case: PairCase) -> Refusal | None:
 
 
 def intent(case: PairCase) -> Refusal | None:
-    """What leaves is what was written down, and it leaves once."""
+    """The pair is the one that was journalled, and it is sent only once."""
     pair, mine = case.pair, case.mine
     if mine is None:
         return Refusal("intent", "its intent is not in the journal")
@@ -72,29 +72,29 @@ def intent(case: PairCase) -> Refusal | None:
 
 
 def kill_switch(case: PairCase) -> Refusal | None:
-    """Nothing leaves while it is set."""
+    """Nothing is sent while the kill switch is set."""
     return refuse_at_the_door(case.stopped, None)
 
 
 def throttle_latched(case: PairCase) -> Refusal | None:
-    """Nothing leaves while the throttle is latched."""
+    """Nothing is sent while the throttle is latched."""
     return refuse_at_the_door(None, case.latched)
 
 
 def not_closing(case: PairCase) -> Refusal | None:
-    """In a flatten positions are left, not protected."""
+    """A flatten closes positions and does not protect them."""
     return Refusal("closing_only", "positions are being closed") if case.closing_only else None
 
 
 def readings(case: PairCase) -> Refusal | None:
-    """What is held is known."""
+    """The position has been read."""
     why = case.reading.why
     return Refusal("readings", f"the account could not be read before this pair: {why}") if why else None
 
 
 def sides_of_the_quote(case: PairCase) -> Refusal | None:
-    """The price that the exit would get lies between stop and target, where it is known: else one would trade at once.
-    The monitor leaves such a position."""
+    """The price at which the exit would trade, where known, lies between stop and target; otherwise one of them would
+    trade at once. The monitor closes such a position."""
     pair, quote = case.pair, case.reading.quotes.get(case.pair.symbol)
     if quote is None or quote_fault(quote, case.now, case.rules.quotes) is not None:
         return None
@@ -115,7 +115,7 @@ def reduces(case: PairCase) -> Refusal | None:
 
 
 def never_oversell(case: PairCase) -> Refusal | None:
-    """It takes no more than what is held and not promised to other orders."""
+    """It closes no more than what is held and not committed to other orders."""
     if within(case.pair.qty + case.promised, abs(case.held)):
         return None
     taken = text_of(case.promised) if case.promised.is_finite() else "nobody knows how many"
@@ -124,7 +124,7 @@ def never_oversell(case: PairCase) -> Refusal | None:
 
 
 def duplicate(case: PairCase) -> Refusal | None:
-    """The same pair under another id, just now, that the broker has or may have."""
+    """The same pair was sent recently under another id, and the broker has or may have it."""
     pair, window = case.pair, case.rules.gate.duplicate_window_seconds
     same = (pair.symbol, pair.side, pair.qty, pair.stop_price, pair.target_price)
     for one in case.others:
@@ -136,7 +136,7 @@ def duplicate(case: PairCase) -> Refusal | None:
 
 
 def pairs_per_minute(case: PairCase) -> Refusal | None:
-    """A runaway: orders and repeated pairs within a minute. The caller latches it."""
+    """A runaway: orders and repeated pairs within a minute. The caller latches the throttle."""
     most = case.rules.gate.max_orders_per_minute
     began = case.now - MINUTE
     mine = [one for one in case.others if one.symbol == case.pair.symbol and one.left and one.at >= began]
@@ -148,8 +148,8 @@ def pairs_per_minute(case: PairCase) -> Refusal | None:
 
 
 def repeats(pairs: Sequence[PairAttempt], since: datetime) -> int:
-    """How many pairs left since a moment beyond the first of their symbol. The first ones are not counted: there are
-    never more of them than positions, and a large account needs them all at once."""
+    """How many pairs beyond the first of their symbol were sent since a moment. The first ones are not counted: there
+    are never more of them than positions, and a large account needs them all at once."""
     left = [one.symbol for one in pairs if one.left and one.at >= since]
     return len(left) - len(set(left))
 
@@ -162,12 +162,12 @@ READ: Final[tuple[Check, ...]] = (
 
 
 def refuse_unread(case: PairCase) -> Refusal | None:
-    """Why this pair may not leave, by what is known without asking the broker."""
+    """Why this pair may not be sent, as far as that is known without asking the broker."""
     return next((refusal for check in UNREAD if (refusal := check(case)) is not None), None)
 
 
 def refuse_at_the_door(stopped: str | None, latched: str | None) -> Refusal | None:
-    """Why nothing may leave: what can change while a pair, which was allowed to, waits for its turn."""
+    """Why nothing may be sent: the conditions that can change while a pair that passed waits for its turn."""
     if stopped is not None:
         return Refusal("kill_switch", f"the kill switch is set: {stopped}")
     if latched is not None:
@@ -177,10 +177,10 @@ def refuse_at_the_door(stopped: str | None, latched: str | None) -> Refusal | No
 
 
 def refuse_read(case: PairCase) -> Refusal | None:
-    """Why this pair may not leave, by what the broker told."""
+    """Why this pair may not be sent, according to what the broker reported."""
     return next((refusal for check in READ if (refusal := check(case)) is not None), None)
 
 
 def _beyond(one: Decimal, other: Decimal, pair: ExitPair) -> bool:
-    """Whether the other price is better for the position than the one: higher for a long, lower for a short."""
+    """Whether the second price is better for the position than the first: higher for a long, lower for a short."""
     return one < other if pair.side == "sell" else one > other

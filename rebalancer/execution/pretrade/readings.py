@@ -1,6 +1,7 @@
-"""What the broker told for one phase, and how the gate values it: its own prices, its own collars.
+"""What the broker reported for one phase, and how the pre-trade check values it: with its own prices and its own
+collars.
 
-Nothing in here is ever guessed: a number that is not finite and positive is no number, and then nothing is opened.
+Nothing here is guessed: a number that is not finite and positive is treated as missing, and then nothing is opened.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Readings(NamedTuple):
 
 
 def readings_of(snapshot: Snapshot) -> Readings:
-    """What a cycle has read already, so that checking its orders costs no call."""
+    """The readings that a cycle has already made, so that checking its orders needs no further call."""
     return _readings(
         snapshot.cycle_id,
         snapshot.session,
@@ -53,31 +54,31 @@ def readings_of(snapshot: Snapshot) -> Readings:
 
 
 def read(broker: ReadBroker, cycle_id: str, symbols: Sequence[str]) -> Readings:
-    """Read the broker for orders outside a cycle: five calls. Raises what they raise."""
+    """Read the broker for orders outside a cycle: five calls. Raises what these calls raise."""
     clock = broker.clock()
     account, positions = broker.account(), broker.positions()
     wanted = sorted({*symbols, *(p.symbol for p in positions)})
     working = tuple(_open_order(o) for o in broker.orders(None) if not o.state.is_final)
     quotes = broker.quotes(wanted) if wanted else ()
-    # The broker's own symbols, and so spelled by their asset class.
+    # In the broker's own spelling, which depends on the asset class.
     pairs = frozenset(name for name in {*wanted, *(o.symbol for o in working)} if is_pair(name))
     return _readings(cycle_id, clock.session, account.equity, positions, working, quotes, pairs)
 
 
 def is_good(number: object) -> bool:
-    """A finite decimal above zero: the only kind of price, quantity or limit that can let an order pass."""
+    """A finite decimal above zero: the only kind of price, quantity or limit that lets an order pass."""
     return isinstance(number, Decimal) and number.is_finite() and number > 0
 
 
 def within(value: object, limit: object) -> bool:
-    """Accept only if both are finite and value <= limit. NaN, infinity and anything that is no decimal is refused."""
+    """True only if both are finite and value <= limit. NaN, infinity and anything that is not a decimal gives False."""
     if not (isinstance(value, Decimal) and isinstance(limit, Decimal)):
         return False
     return value.is_finite() and limit.is_finite() and value <= limit
 
 
 def quote_fault(quote: Quote | None, now: datetime, rules: Quotes) -> str | None:
-    """Why this quote is no price to open a position at; None when it is one."""
+    """Why this quote is not usable for opening a position; None when it is."""
     if quote is None:
         return "there is no quote"
     if not (is_good(quote.bid) and is_good(quote.ask)):
@@ -95,7 +96,7 @@ def quote_fault(quote: Quote | None, now: datetime, rules: Quotes) -> str | None
 
 
 def middle(quote: Quote | None, rules: Quotes) -> Decimal | None:
-    """The mid price, USD; None when there is none, or bid and ask are too far apart to say."""
+    """The mid price, USD; None when there is none, or when bid and ask are too far apart."""
     if quote is None or not (is_good(quote.bid) and is_good(quote.ask)):
         return None
     assert quote.bid is not None
@@ -108,14 +109,15 @@ def _is_narrow(bid: Decimal, ask: Decimal, rules: Quotes) -> bool:
 
 
 def worth(readings: Readings, symbol: str, rules: Quotes) -> Decimal | None:
-    """What one share counts for, USD: the mid price, else the last trade, else what was paid; None: nobody knows."""
+    """The value of one share, USD: the mid price, else the last trade, else the entry price; None when none is
+    known."""
     quote = readings.quotes.get(symbol)
     known = (middle(quote, rules), quote.last if quote is not None else None, readings.entry.get(symbol))
     return next((price for price in known if is_good(price)), None)
 
 
 def collared(readings: Readings, symbol: str, rules: Quotes) -> Decimal | None:
-    """The most that one share can cost that is still to be bought (or sold short), USD; None: nobody knows."""
+    """The most that one share still to be bought (or sold short) can cost, USD; None when unknown."""
     quote = readings.quotes.get(symbol)
     ask = quote.ask if quote is not None and middle(quote, rules) is not None else worth(readings, symbol, rules)
     if ask is None:
@@ -126,8 +128,8 @@ def collared(readings: Readings, symbol: str, rules: Quotes) -> Decimal | None:
 
 
 def leeway(rules: Rules) -> Decimal:
-    """How far collared prices may lie above the mid prices that a plan fills its caps at: an order planned exactly at a
-    cap must pass. Half the widest spread that is a price, times the widest collar or limit offset."""
+    """How far collared prices may lie above the mid prices at which a plan fills its caps: an order planned exactly at
+    a cap must pass. Half the widest acceptable spread, times the widest collar or limit offset."""
     half_spread = Decimal(str(rules.quotes.max_spread)) / 2
     offset = Decimal(str(rules.execution.limit_offset_bps)) / 10_000 if rules.execution.order_type == "limit" else ZERO
     return (1 + half_spread) * max(COLLAR_CHEAP, 1 + offset)
@@ -158,8 +160,8 @@ def _readings(
 
 
 def _open_order(order: BrokerOrder) -> OpenOrder:
-    """A working order as a fact. One for an amount of money has no quantity yet: NaN, which lets nothing pass beside
-    it but what reduces."""
+    """A working order as a fact. A notional order has no quantity yet: NaN, which refuses every further order of the
+    symbol except reductions."""
     qty = order.qty if order.qty is not None else Decimal("NaN")
     unknown = order.state is OrderState.UNKNOWN
     return OpenOrder(

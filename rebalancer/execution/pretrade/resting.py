@@ -1,7 +1,7 @@
-"""What pairs of exits there are, by the journal and by the broker: the gate's own reading, before a new one leaves.
+"""Exit pairs as the journal and the broker know them: the pre-trade check's own reading before a new pair is sent.
 
-The journal holds one `protection` record per step of a pair; of each pair the newest counts. The two orders of one pair
-can sell the shares once, so they count once.
+The journal holds one `protection` record per step of a pair; the newest record of each pair counts. The two orders of a
+pair can sell the shares only once, so they count once.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ NO_ANSWER: Final = (BrokerUnavailable, CredentialsRefused, WrongAccount)
 
 
 class PairAttempt(NamedTuple):
-    """One pair as the journal knows it. `qty` is unsigned; `seq` is that of its first record here, `steps` how many
-    there are; `left` is False once it surely never left this machine."""
+    """One pair as the journal knows it. `qty` is unsigned; `seq` is that of its first record here, `steps` the number
+    of its records; `left` is False once it is certain that it never left this machine."""
 
     client_order_id: str
     symbol: str
@@ -49,7 +49,7 @@ class PairAttempt(NamedTuple):
 
 class PairReading(NamedTuple):
     """The account as read for pairs. `why` says why it could not be read, "" when it was; `attempts` are the orders as
-    the journal knew them then."""
+    the journal knew them at that time."""
 
     at: datetime
     why: str = ""
@@ -60,12 +60,12 @@ class PairReading(NamedTuple):
 
 
 def read_pairs(journal: Journal, account_id: str, since: datetime) -> dict[str, PairAttempt]:
-    """The newest pair of every symbol, and every pair of which something was written since a moment, by id."""
+    """The newest pair of every symbol, and every pair with a record since a moment, by id."""
     return _folded((*journal.newest_of_each(KIND, account_id), *journal.recall(account_id, KIND, since=since)))
 
 
 def recent_pairs(journal: Journal, account_id: str, since: datetime) -> tuple[PairAttempt, ...]:
-    """Every pair of which something was written since a moment."""
+    """Every pair with a record since a moment."""
     return tuple(_folded(journal.recall(account_id, KIND, since=since)).values())
 
 
@@ -80,8 +80,8 @@ def _folded(events: Sequence[Event]) -> dict[str, PairAttempt]:
 
 
 def read_account(broker: TradingBroker, symbol: str, attempts: Mapping[str, Attempt]) -> PairReading:
-    """Read positions, working orders and quotes of all that is held. A quote that cannot be read is only not known;
-    anything else that cannot be read says so in `why`."""
+    """Read positions, working orders and the quotes of all positions. A quote that cannot be read is treated as
+    unknown; any other failure is described in `why`."""
     at = broker.now()
     try:
         held: dict[str, Decimal] = {}
@@ -98,8 +98,8 @@ def read_account(broker: TradingBroker, symbol: str, attempts: Mapping[str, Atte
 
 
 def held_now(reading: PairReading, symbol: str, attempts: Iterable[Attempt]) -> Decimal:
-    """Signed shares held: what was read, less what our orders have taken away since. What they have added since does
-    not count: nothing is protected before the broker has told that it is there."""
+    """Signed shares held: what was read, less what our orders have reduced since. What they have added since does not
+    count: only shares that the broker has reported are protected."""
     held = reading.positions.get(symbol, ZERO)
     for one in attempts:
         if one.symbol == symbol:

@@ -1,7 +1,7 @@
-"""Prove of every limit of the gate that it works with the values in force: an order just beyond it is refused by it and
-by nothing else, the same order within it passes, and one that reduces passes all the same.
+"""Prove that every limit of the pre-trade check works with the values in force: an order just beyond it is refused by
+this limit alone, the same order within it passes, and an order that reduces a position passes in either case.
 
-All other limits are opened wide meanwhile, so that the answer can only be this limit's. Nothing is read or sent.
+All other limits are opened wide meanwhile, so that the refusal can only come from this limit. Nothing is read or sent.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ WIDE: Final[Mapping[str, Mapping[str, Any]]] = {
 
 class Check(NamedTuple):
     """What the self-test found about one limit, named by its key. `refused`: an order beyond it is refused by it alone.
-    `reducing_passes`: one that reduces is not. `halts`: by design it stops those too. `words` say what was tried."""
+    `reducing_passes`: an order that reduces a position passes. `halts`: by design the limit stops those too. `words`
+    says what was tried."""
 
     limit: str
     refused: bool
@@ -63,13 +64,13 @@ class Check(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Whether the limit does what it is for."""
+        """Whether the limit works as intended."""
         return self.refused and self.reducing_passes is not self.halts
 
 
 class LimitProbe(NamedTuple):
-    """How one limit is tried. `make` builds a case on its far side (True) or its near side (False); `kept` are further
-    keys that keep the value in force; `halts` says whether it stops reductions too."""
+    """How one limit is tried. `make` builds a case beyond it (True) or within it (False); `kept` are further keys that
+    keep the value in force; `halts` says whether the limit stops reductions too."""
 
     refusal: str
     make: Callable[[Rules, bool], Case]
@@ -78,13 +79,13 @@ class LimitProbe(NamedTuple):
 
 
 def pretrade_selftest(rules: Rules) -> tuple[Check, ...]:
-    """Try every limit of the gate. One row each, in a fixed order."""
+    """Try every limit of the pre-trade check. One row each, in a fixed order."""
     return tuple(_try(key, probe, rules) for key, probe in PROBES.items())
 
 
 def opened(rules: Rules, wide: Mapping[str, Mapping[str, Any]], keep: tuple[str, ...]) -> Rules:
-    """The rules with all limits opened wide but those with these keys. Past the ranges that a person may set: such
-    rules are for trying, never for trading."""
+    """The rules with every limit opened wide except those with these keys. The values lie outside the configurable
+    ranges: such rules are for testing only, never for trading."""
     sections = {}
     for section, values in wide.items():
         left = {key: value for key, value in values.items() if f"{section}.{key}" not in keep}
@@ -125,7 +126,7 @@ def _case(rules: Rules, **changes: Any) -> Case:
 
 
 def _reducing(case: Case) -> Case:
-    """The same moment, with an order that closes a holding instead."""
+    """The same case, with an order that closes a holding instead."""
     return _intended(case._replace(order=_order(HELD, "sell", Decimal(10))))
 
 
@@ -151,7 +152,7 @@ def _attempt(order: Order, at: datetime, cycle_id: str) -> Attempt:
 
 
 def _after(rules: Rules, sent: int, cycle_id: str, symbol: str) -> Case:
-    """A purchase after so many others, all of them filled."""
+    """A purchase after this many others, all of them filled."""
     one = _order(symbol, "buy", Decimal(2))._replace(client_order_id="earlier")
     before = _attempt(one, NOW - SECOND, cycle_id)._replace(state=OrderState.FILLED, filled=one.qty)
     return _case(rules, before=(before,) * max(sent, 0))
@@ -203,7 +204,7 @@ def _age(rules: Rules, beyond: bool) -> Case:
 
 def _spread(rules: Rules, beyond: bool) -> Case:
     half = PRICE * Decimal(str(rules.quotes.max_spread)) / 2 * (Decimal("1.001") if beyond else 1)
-    least = Decimal("0.01") if half >= PRICE else PRICE - half  # a bid of nothing is no quote for another reason
+    least = Decimal("0.01") if half >= PRICE else PRICE - half  # a bid of zero would be refused for another reason
     return _quoted(rules, least, PRICE + half)
 
 
@@ -228,7 +229,7 @@ def _exposure(rules: Rules, beyond: bool) -> Case:
 
 
 def _worth(rules: Rules, limit: float, used: Decimal, beyond: bool) -> Case:
-    """A purchase that takes the worst case to a limit, or one dollar beyond it."""
+    """A purchase that takes the worst case exactly to a limit, or one dollar beyond it."""
     most = Decimal(str(limit)) * _case(rules).capital * leeway(rules) - used
     return _sized(rules, (most + (1 if beyond else -1)) / (PRICE * COLLAR_DEAR))
 

@@ -1,5 +1,5 @@
-"""The throttle: when more orders leave within a minute than any cycle would send, the gate closes until a person opens
-it again.
+"""The throttle: when more orders are sent within a minute than any cycle would send, nothing more is sent until a
+person lifts it.
 
 It is a `latched` event with the key `throttle`, so it survives restarts; `rebalancer resume --reason` writes the
 `rearmed` event that lifts it.
@@ -25,7 +25,7 @@ def latched_because(journal: Journal, account_id: str) -> str | None:
 
 
 def latch_throttle(journal: Journal, account_id: str, cycle_id: str | None, at: datetime, because: str) -> None:
-    """Close the gate, and tell a person."""
+    """Latch the throttle, and alert a person."""
     said = f"{because}; nothing more is sent until: rebalancer resume --reason ..."
     journal.record_events(
         account_id,
@@ -39,7 +39,7 @@ def latch_throttle(journal: Journal, account_id: str, cycle_id: str | None, at: 
 
 
 def rearm_throttle(journal: Journal, account_id: str, at: datetime, reason: str) -> bool:
-    """Open the gate again for a person who gives a reason. False when it was not closed."""
+    """Lift the throttle for a person who gives a reason. False when it was not latched."""
     if latched_because(journal, account_id) is None:
         return False
     journal.record_event(account_id, None, at, "rearmed", NAME, {"reason": reason})

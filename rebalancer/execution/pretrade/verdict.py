@@ -1,9 +1,9 @@
-"""All checks in their order, and the one answer that they give.
+"""All checks in their order, and the single result that they give.
 
-    guards      stop every order: form, kill switch, throttle, intent, session, overselling, the count of a runaway
-    ceilings    stop orders that open or enlarge a position; one that reduces passes them all
+    guards      apply to every order: form, kill switch, throttle, intent, session, overselling, the runaway count
+    ceilings    apply to orders that open or enlarge a position; one that reduces passes them all
 
-The first refusal counts. Pure: everything that is asked stands in the case.
+The first refusal counts. Pure: everything that is needed is in the case.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from rebalancer.execution.pretrade import ceilings, guards
 from rebalancer.execution.pretrade.case import Case, Refusal
 
 Check = Callable[[Case], Refusal | None]
-# Cheap and absolute ones first: a stopped order is not told about its size. The throttle comes after everything else
-# that stops an order for good, so that orders which would not have left anyway cannot trip it.
+# Cheap and absolute checks first: an order that is stopped anyway needs no message about its size. The throttle comes
+# after every other check that stops an order, so that orders which would not be sent anyway cannot trip it.
 GUARDS: Final[tuple[Check, ...]] = (
     guards.form,
     guards.kill_switch,
@@ -42,7 +42,7 @@ CEILINGS: Final[tuple[Check, ...]] = (
 
 
 def refuse(case: Case) -> Refusal | None:
-    """Why this order may not leave; None when it may."""
+    """Why this order may not be sent; None when it may."""
     for check in GUARDS:
         if (refusal := check(case)) is not None:
             return refusal
