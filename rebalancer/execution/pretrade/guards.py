@@ -17,7 +17,7 @@ ORDERS_PER_MINUTE: Final = "orders_per_minute"  # the refusal that latches the t
 
 
 def form(case: Case) -> Refusal | None:
-    """Every number is finite and positive, and side, type and intent are known values."""
+    """Every number is finite and positive, and side and type are known values."""
     order = case.order
     numbers = {"qty": order.qty, "price": order.price}
     if order.type == "limit":

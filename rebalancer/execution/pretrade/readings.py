@@ -160,8 +160,8 @@ def _readings(
 
 
 def _open_order(order: BrokerOrder) -> OpenOrder:
-    """A working order as a fact. A notional order has no quantity yet: NaN, which refuses every further order of the
-    symbol except reductions."""
+    """A working order as a fact. A notional order has no quantity yet: NaN, which blocks every other order except
+    reductions."""
     qty = order.qty if order.qty is not None else Decimal("NaN")
     unknown = order.state is OrderState.UNKNOWN
     return OpenOrder(
