@@ -1,8 +1,8 @@
-"""The orders that were posted and whose end is not known, kept in memory, so that they can be called off when the
-journal takes no more.
+"""Posted orders whose end is not known, kept in memory so that they can be cancelled when the journal cannot be
+written.
 
-Calling off is an effort, not an answer: whether an order was cancelled or has filled is for the next run to ask, whose
-recovery finds each of them in the journal as intended or open.
+Cancelling is best effort and its result is not relied upon: whether an order was cancelled or has filled is left to the
+next run, whose recovery finds each of them in the journal as intended or open.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ R = TypeVar("R")
 
 
 class SpreadOut(Protocol):
-    """Does the same thing to many items, some of them at once; answers come in the items' order."""
+    """Applies one function to many items, several concurrently; the results are in the order of the items."""
 
     def __call__(self, act: Callable[[T], R], items: Sequence[T], /) -> list[R]: ...
 
 
 class CanCancelPosted(Protocol):
-    """Whatever may have orders at the broker."""
+    """Anything that may have orders at the broker."""
 
     def cancel_posted(self) -> None:
-        """Ask for a cancel of everything that was posted and may still work. Never raises."""
+        """Request a cancel of every posted order that may still work. Never raises."""
         ...
 
 
 @contextmanager
 def cancelling_on_failure(orders: CanCancelPosted) -> Iterator[None]:
-    """Call off what was posted when the block fails; its own error is the one that goes on. Where another program
-    trades under our ids nothing is called off: what stands there may be its orders."""
+    """Cancel the posted orders when the block fails; the error of the block is re-raised. When another program trades
+    under our ids nothing is cancelled: the orders under those ids may be its own."""
     try:
         yield
     except AnotherProgram:
@@ -53,17 +53,17 @@ def cancelling_on_failure(orders: CanCancelPosted) -> Iterator[None]:
 
 
 class PostedOrders:
-    """What one cycle has posted and not seen the end of. Safe to share between threads."""
+    """The orders that one cycle has posted and whose end it has not seen. Thread-safe."""
 
     def __init__(self, broker: TradingBroker, clock: Clock, together: SpreadOut, seconds: float) -> None:
-        """seconds: after these no further cancel is begun."""
+        """seconds: no further cancel is begun after this time."""
         self._broker, self._clock, self._together, self._seconds = broker, clock, together, seconds
         self._orders: dict[str, Order] = {}
         self._broker_ids: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def send(self, submit: Callable[[Order], SendResult], order: Order) -> SendResult:
-        """Post an order, and know of it from before its first byte leaves until its end is known."""
+        """Post an order, and track it from before its first byte leaves until its end is known."""
         name = order.client_order_id
         with self._lock:
             self._orders[name] = order
@@ -76,15 +76,15 @@ class PostedOrders:
         return result
 
     def forget(self, names: Collection[str] | None = None) -> None:
-        """These have ended; None: all belong to the past."""
+        """Stop tracking these orders, which have ended; None: all of them."""
         with self._lock:
             for name in list(self._orders) if names is None else names:
                 self._orders.pop(name, None)
                 self._broker_ids.pop(name, None)
 
     def cancel_posted(self) -> None:
-        """Ask once for the cancel of each, by the broker's id, or by our own where the broker has told none. Ends in
-        bounded time and never raises: the error that led here is the one to be told."""
+        """Request the cancel of each once, by the broker's id, or by our own where the broker has given none. Takes
+        bounded time and never raises: the error that led here is the one to report."""
         with self._lock:
             orders, ids = list(self._orders.values()), dict(self._broker_ids)
         self.forget()
@@ -95,7 +95,7 @@ class PostedOrders:
         def cancel(order: Order) -> bool:
             try:
                 return self._clock.monotonic() < deadline and self._cancel(order, ids.get(order.client_order_id))
-            except Exception as error:  # noqa: BLE001 - one that cannot be cancelled must not keep the others working
+            except Exception as error:  # noqa: BLE001 - a failed cancel must not prevent the others
                 LOG.warning("order %s could not be called off: %s", order.client_order_id, error)
                 return False
 

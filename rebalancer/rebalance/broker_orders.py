@@ -16,18 +16,18 @@ from rebalancer.journal.journal import Journal
 from rebalancer.journal.records import DRY_RUN, CycleEnd, OrderRecord
 from rebalancer.planning.build_order import ID_PREFIX
 
-LOOKED_AT: Final = 100  # cycles, the newest: among them is one that read the broker and ended by itself
+LOOKED_AT: Final = 100  # the newest cycles: among them is one that read the broker and ended by itself
 
 
 def works(order: BrokerOrder) -> bool:
-    """Whether it may still do something."""
+    """Whether it may still trade."""
     return not order.state.is_final
 
 
 def open_orders(
     orders: Sequence[BrokerOrder], unresolved: Sequence[OrderRecord], prices: Mapping[str, Decimal]
 ) -> tuple[OpenOrder, ...]:
-    """What may still trade: the broker's working orders, and ours of which it has told us nothing."""
+    """What may still trade: the broker's working orders, and our own orders that the broker has not reported."""
     found = [
         OpenOrder(
             o.client_order_id,
@@ -38,7 +38,7 @@ def open_orders(
             o.type,
             o.client_order_id.startswith(ID_PREFIX),
             o.limit_price,
-            unknown=o.qty is None,  # an order for an amount of money: how many shares, nobody knows before it fills
+            unknown=o.qty is None,  # a notional order: its number of shares is unknown before it fills
         )
         for o in orders
         if works(o)
@@ -53,8 +53,8 @@ def open_orders(
 
 
 def _shares_for(order: BrokerOrder, price: Decimal | None) -> Decimal:
-    """The most shares that an order for an amount of money can still be, so that its dollars count against the caps.
-    Without a price it counts a share a dollar: what cannot be valued lets nothing be opened."""
+    """The most shares that a notional order may still buy or sell, so that its dollars count against the caps. Without
+    a price it counts one share per dollar: what cannot be valued blocks every opening order."""
     spent = order.filled_qty * (order.filled_avg_price or ZERO)
     dollars = max((order.notional or ZERO) - spent, ZERO)
     return shares_away_from_zero(dollars / price if price else dollars, FRACTIONAL_LOT)
@@ -69,11 +69,11 @@ def explanations(
     new_on_purpose: bool = False,
     account_id: str = "",
 ) -> tuple[Explanation, ...]:
-    """Fills since the last closed cycle that it did not count: late ones of ours, and trades by other hands.
+    """Fills that the last closed cycle did not count: late fills of ours, and external trades.
 
-    protective: the broker's ids of our resting exits, whose fills are ours too. new_on_purpose: orders of an earlier
-    journal are known to a person. account_id: whose accepted orders count as ours; empty while it is not known. Raises
-    UnknownOrders for others that carry our prefix.
+    protective: the broker's ids of our resting exits, whose fills are ours too. new_on_purpose: a person knows that
+    there are orders of an earlier journal. account_id: the account whose accepted orders count as ours; empty while it
+    is unknown. Raises UnknownOrders for other orders that carry our prefix.
     """
     found: list[Explanation] = []
     unknown = () if last is None and new_on_purpose else _unknown(orders, journal, account_id)
@@ -102,10 +102,11 @@ def explanations(
 def booked_before(
     orders: Sequence[BrokerOrder], journal: Journal, account_id: str, protective: Collection[str]
 ) -> dict[str, Decimal]:
-    """By the broker's id what of these orders was written down before the last cycle that looked: it has counted that.
+    """By the broker's id, the filled quantity recorded before the last cycle that read the broker, which has counted
+    it.
 
-    A list cut at a time tells old orders again when the broker's clock was ahead and comes back, and the last cycle
-    had not seen them. Ours are known by their id, whatever any clock said.
+    A list that starts at a time shows old orders again when the broker's clock was ahead and is corrected; the last
+    cycle had not seen those. Our own orders are recognised by their id, whatever any clock said.
     """
     names = {o.client_order_id: o.id for o in orders if o.client_order_id.startswith(ID_PREFIX)}
     exits = [o for o in orders if o.id in protective]
@@ -126,7 +127,7 @@ def booked_before(
 
 
 def _last_look(journal: Journal, account_id: str) -> int:
-    """The number of the row with which the last cycle began that read the broker and ended by itself; 0 for none."""
+    """The row number at which the last cycle began that read the broker and ended by itself; 0 when there is none."""
     for cycle in journal.cycles(account_id, LOOKED_AT):
         ended = cycle.outcome is not None and cycle.outcome is not CycleOutcome.ABANDONED
         if ended and cycle.plan_sha256 is not None and cycle.mode != DRY_RUN:
@@ -136,7 +137,7 @@ def _last_look(journal: Journal, account_id: str) -> int:
 
 
 def _unknown(orders: Sequence[BrokerOrder], journal: Journal, account_id: str) -> tuple[str, ...]:
-    """The ids of our prefix that are neither in the journal nor accepted by a person."""
+    """The ids with our prefix that are neither in the journal nor accepted by a person."""
     ours = [o.client_order_id for o in orders if o.client_order_id.startswith(ID_PREFIX)]
     known = journal.orders(ours)
     missing = [name for name in ours if name not in known]
@@ -145,7 +146,7 @@ def _unknown(orders: Sequence[BrokerOrder], journal: Journal, account_id: str) -
 
 
 def late_orders(orders: Sequence[BrokerOrder], journal: Journal) -> tuple[BrokerOrder, ...]:
-    """Orders of ours that the broker has, though we ended them without ever having its id."""
+    """Orders of ours that the broker has, although we recorded their end without ever having the broker's id."""
     found = []
     known = journal.orders([o.client_order_id for o in orders if o.client_order_id.startswith(ID_PREFIX)])
     for order in orders:
@@ -157,8 +158,8 @@ def late_orders(orders: Sequence[BrokerOrder], journal: Journal) -> tuple[Broker
 
 
 def ended_orders(orders: Sequence[BrokerOrder], unresolved: Sequence[OrderRecord]) -> tuple[BrokerOrder, ...]:
-    """Orders of ours whose end the journal does not know, and this reading tells. Raises JournalBroken when the broker
-    has another order under our id."""
+    """Orders of ours whose end this reading shows and the journal does not know. Raises JournalBroken when the broker
+    has a different order under our id."""
     open_here = {record.client_order_id: record for record in unresolved}
     found = [o for o in orders if o.client_order_id in open_here and o.state.is_final]
     for order in found:

@@ -1,10 +1,10 @@
 """One rebalance, top to bottom: the order of effects.
 
-    observe   one snapshot of the world
+    observe   one snapshot of account, market and signals
     plan      decide (pure)
     journal   the snapshot, the rules and the plan are committed before anything is sent
     reduce    send phase one, wait for its end
-    afford    read the account again, cut the increases to what is really there (pure)
+    afford    read the account again, reduce the increases to the funds available (pure)
     increase  send phase two, wait for its end
     settle    one verdict per signal (pure), and the cycle is closed in the journal
 
@@ -52,8 +52,8 @@ Narrow = Callable[[Snapshot, Plan, Rules], Rules]
 
 
 class CycleResult(NamedTuple):
-    """What one cycle did. `orders` are as sent, `ends` by client order id; the readings after it are None or empty
-    when the broker did not answer any more."""
+    """What one cycle did. `orders` are as sent, `ends` by client order id; the readings after it are None or empty when
+    the broker no longer answered."""
 
     snapshot: Snapshot
     plan: Plan
@@ -73,11 +73,12 @@ class CycleResult(NamedTuple):
 def run(world: World, rules: Rules, cycle_id: str | None = None, narrow: Narrow | None = None) -> CycleResult:
     """Run one cycle to its recorded end.
 
-    cycle_id: the slot, or None for a run by hand. narrow: gives narrower rules for what was decided, which is then
-    decided again by them; what it raises ends the run before the cycle is claimed. Raises before anything is sent:
-    BrokerUnavailable, CredentialsRefused, WrongAccount, JournalBroken, BadDocument, LockHeld (the slot is taken). Once
-    the plan is journalled it raises only when the journal itself fails (nothing more is sent then, and what may still
-    work is called off) or another program trades the account under our prefix (AnotherProgram, told in an alert).
+    cycle_id: the slot, or None for a run by hand. narrow: returns narrower rules for a given plan, which is then
+    computed again with them; an error that it raises ends the run before the cycle is claimed. Raises before anything
+    is sent: BrokerUnavailable, CredentialsRefused, WrongAccount, JournalBroken, BadDocument, LockHeld (the slot is
+    taken). Once the plan is journalled it raises only when the journal itself fails (nothing more is sent then, and
+    orders that may still work are cancelled) or when another program trades the account under our prefix
+    (AnotherProgram, after writing an alert).
     """
     with bound(cycle=cycle_id or "", account=world.account_id or ""), telling(world):
         note(LOG, LogEvent.SLOT_BEGAN, f"cycle {cycle_id} begins" if cycle_id else "a run by hand begins")
@@ -145,7 +146,7 @@ def _traded(world: World, cycle_id: str, orders: Sequence[Order]) -> dict[str, O
 
 
 def _record(world: World, seen: Observation, rules: Rules, decided: Plan) -> Plan:
-    """Claim the cycle and commit what it was decided from, before anything is sent."""
+    """Claim the cycle and commit the inputs of its plan and the plan itself, before anything is sent."""
     snapshot = seen.snapshot
     seen_text, said = snapshot_text(snapshot), rules_text(rules)
     sealed = seal(decided, seen_text, said)
@@ -168,7 +169,7 @@ def _record(world: World, seen: Observation, rules: Rules, decided: Plan) -> Pla
 
 
 def _note_findings(world: World, seen: Observation, rules: Rules) -> None:
-    """Write down how positions differ from the books, and tell a person what nothing explains: each once."""
+    """Record how positions differ from the expected ones, and report what nothing explains: each once."""
     snapshot = seen.snapshot
     rows: list[tuple[str, str, dict[str, object]]] = []
     for finding in reconcile(snapshot, rules).findings:
@@ -184,8 +185,8 @@ def _note_findings(world: World, seen: Observation, rules: Rules) -> None:
 
 
 def _adopt(world: World, seen: Observation) -> None:
-    """Write down the ends that the reading told, before anything new is intended for their symbols; and take back the
-    orders that we had given up as never placed: the next start cancels what of them still works."""
+    """Record the order ends that the reading showed, before anything new is intended for their symbols; and reopen the
+    orders that we had given up as never placed: the next start cancels those that still work."""
     account_id, cycle_id, now = seen.snapshot.account.id, seen.snapshot.cycle_id, seen.snapshot.as_of
     for order in seen.ended:
         world.journal.record_order(
@@ -210,7 +211,8 @@ def _affordable(
     reductions: Sequence[Order],
     ends: Mapping[str, OrderEnd],
 ) -> tuple[tuple[Order, ...], dict[str, OrderEnd]]:
-    """The increases that can be paid now, and an end for each that cannot. Without the account nothing is bought."""
+    """The increases that can be paid for now, and an end for each that cannot. Without an account reading nothing is
+    bought."""
     snapshot, paid_in = seen.snapshot, seen.paid_in
     increases = [o for o in decided.orders if o.phase == "increase"]
     if not increases:
@@ -229,7 +231,7 @@ def _affordable(
         account = account._replace(cash=account.cash - out, buying_power=account.buying_power - out)
     else:
         account, changed = snapshot.account, {}
-    stopped = world.kill.reason(snapshot.account.id) is not None  # it may have been thrown since
+    stopped = world.kill.reason(snapshot.account.id) is not None  # it may have been set since
     refitted = refit_increases(decided, snapshot._replace(kill_switch=stopped), rules, account, changed)
     denied = {
         name: OrderEnd(name, OrderState.NOT_SENT, ZERO, None, denial.because, denial.outcome)
@@ -239,7 +241,7 @@ def _affordable(
 
 
 def may_cost(reductions: Sequence[Order], ends: Mapping[str, OrderEnd]) -> Decimal:
-    """USD that purchases among the reductions may still cost, whose end the broker has not told."""
+    """USD that purchases among the reductions may still cost, where the broker has not reported their end."""
     left = [(o, ends[o.client_order_id]) for o in reductions if o.side == "buy"]
     return sum(
         ((o.qty - end.filled_qty) * (o.limit_price or o.price) for o, end in left if not end.state.is_final), ZERO
@@ -251,7 +253,7 @@ def _none(orders: Sequence[Order], why: str) -> tuple[tuple[Order, ...], dict[st
 
 
 def _with_cuts(decided: Plan, sent: Sequence[Order], ends: Mapping[str, OrderEnd]) -> dict[str, OrderEnd]:
-    """The ends of orders that were sent smaller than planned say so."""
+    """Add the cut to the end message of every order that was sent smaller than planned."""
     planned = {o.client_order_id: o for o in decided.orders}
     told = dict(ends)
     for order in sent:
@@ -266,13 +268,13 @@ def _afterwards(world: World, seen: Observation) -> tuple[Account | None, tuple[
     try:
         account, positions = world.gather(lambda ask: ask(), [world.broker.account, world.broker.positions])
     except NOTHING_TOLD:
-        return None, ()  # the trading is done; the report says that the end was not read
+        return None, ()  # the trading is done; the report says that the final state was not read
     peak = max(seen.snapshot.account.peak_equity, account.equity)
     return account._replace(last_equity=account.last_equity + seen.paid_in, peak_equity=peak), positions
 
 
 def _note_account(world: World, snapshot: Snapshot, account: Account, beside: Sequence[Row]) -> None:
-    """Keep the account's money beside the cycle, for `status`, and write other events in the same transaction."""
+    """Record the account's money with the cycle, for `status`, and write other events in the same transaction."""
     body = {
         "equity": text_of(account.equity),
         "last_equity": text_of(account.last_equity),
@@ -284,8 +286,9 @@ def _note_account(world: World, snapshot: Snapshot, account: Account, beside: Se
 
 
 def _outcome(decided: Plan, ends: Mapping[str, OrderEnd], kept_back: Constrained | None) -> tuple[CycleOutcome, str]:
-    """A plan's outcome stays, unless nothing could be funded: then it was constrained. With orders the sentence counts
-    how they ended, between the plan's own reason, if any, and what a limit kept back."""
+    """The cycle's final outcome and its sentence. The plan's outcome stays, unless nothing could be funded: then it is
+    CONSTRAINED. With orders, the sentence counts how they ended, between the plan's own reason, if any, and what a
+    limit held back."""
     if not decided.orders:
         return decided.outcome, decided.because
     outcome, reason = decided.outcome, decided.because

@@ -1,8 +1,8 @@
-"""What one cycle cost: the seconds of each step, the requests to the broker, and how old the prices were.
+"""What one cycle cost: the seconds of each step, the requests to the broker, and the age of the prices.
 
 Journalled as one event of kind "cycle_stats" with the cycle's id as key, also when the cycle halts or fails. A cycle
-that reaches its end writes it together with its account, in the same transaction: it costs no write of its own. Nothing
-in here may make a cycle fail.
+that reaches its end writes it together with its account, in the same transaction, so it needs no write of its own.
+Nothing in here may make a cycle fail.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ Row = tuple[str, str | None, Mapping[str, object]]
 
 
 class Stats(NamedTuple):
-    """One row as read back. `ended` is the cycle's outcome or the name of the error that ended it; `steps` are seconds
-    of the steps that it reached, "failed" of the one that was under way then; `counts` and `oldest_quote_seconds` are
-    None when not known."""
+    """One row as read back. `ended` is the cycle's outcome or the name of the error that ended it; `steps` are the
+    seconds of the steps that it reached, with "failed" for the one in progress at an error; `counts` and
+    `oldest_quote_seconds` are None when not known."""
 
     cycle_id: str
     at: datetime
@@ -47,7 +47,7 @@ class Stats(NamedTuple):
 
 
 class CycleStats:
-    """Measures one cycle. `lap` ends a step; what `waited` tells of it is taken out and counted as waiting."""
+    """Measures one cycle. `lap` ends a step; the part of it given as `waited` is counted as waiting instead."""
 
     def __init__(self, clock: Clock, traffic: RequestMetrics | None, mode: str, feed: str) -> None:
         self.clock, self._traffic, self._mode, self._feed = clock, traffic, mode, feed
@@ -79,14 +79,14 @@ class CycleStats:
         self._oldest = None if oldest is None else max((snapshot.as_of - oldest).total_seconds(), 0.0)
 
     def rows(self, ended: str, step: str) -> list[Row]:
-        """The event, to be written with others; empty when it has been given out before. `step` is under way."""
+        """The event, to be written with others; empty when it has been returned before. `step` is in progress."""
         if self.is_written:
             return []
         self.is_written = True
         try:
             self.lap(step)
             body = self._body(ended)
-            canonical(body)  # what cannot be written must not take the rows beside it along
+            canonical(body)  # a row that cannot be written must not fail the rows written with it
             return [(KIND, self.cycle_id, body)]
         except Exception:
             LOG.exception("what the cycle cost is not recorded")
@@ -109,10 +109,11 @@ class CycleStats:
 def measured(
     stats: CycleStats, journal: Journal, account_id: str, brokers_time: Callable[[], datetime]
 ) -> Iterator[None]:
-    """Write what a cycle cost that ends with an error, unless nothing of it may be written: the slot is another run's,
-    or the journal itself is broken. The error goes on its way.
+    """Write the stats of a cycle that ends with an error, unless nothing of it may be written: the slot belongs to
+    another run, or the journal itself is broken. The error is re-raised.
 
-    brokers_time: dates the record; this machine's clock does while the broker has never answered."""
+    brokers_time: dates the record; this machine's clock is used if the broker has never answered.
+    """
     try:
         yield
     except Exception as error:
@@ -131,12 +132,12 @@ def _write_failed(
     try:
         for kind, key, body in stats.rows(ended, "failed"):
             journal.record_event(account_id, stats.cycle_id, at, kind, key, body)
-    except Exception as error:  # noqa: BLE001 - the cycle's own error must be the one that is told
+    except Exception as error:  # noqa: BLE001 - it must not hide the cycle's own error
         LOG.warning("what the cycle cost is not recorded: %s", error)
 
 
 def stats_of(event: Event) -> Stats:
-    """Read one row back. Raises KeyError, TypeError or ValueError for a body that is none of ours."""
+    """Read one row back. Raises KeyError, TypeError or ValueError for a body that is not such an event."""
     body = event.body
     calls = {name: int(body[name]) for name in RequestCounts._fields} if "calls" in body else None
     oldest = body.get("oldest_quote_seconds")

@@ -1,8 +1,9 @@
-"""Protection around the orders of a cycle: resting exits are taken down before their symbol trades and put up after.
+"""Protection around the orders of a cycle: resting exits are withdrawn before their symbol trades and placed
+afterwards.
 
-What a signal said about leaving its position is noted with the orders that it led to, so that the stops and targets
-that are put up are those of the newest opinion. How long a position was without its exits is measured, and told when
-that was too long.
+What a signal said about closing its position is recorded with the orders that it led to, so that the stops and targets
+placed are those of the newest signal. How long a position was without its exits is measured, and reported when it was
+too long.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from rebalancer.rebalance.observe import World
 
 
 def withdraw_exits(world: World, orders: Sequence[Order]) -> Mapping[str, OrderEnd]:
-    """Free the symbols of these orders from their resting exits. Returns an end for every order that may not be sent,
-    because its symbol could not be freed, by client order id. Under the kill switch, and while this process is being
-    stopped, none of them will be, so that what rests is left alone."""
+    """Withdraw the resting exits of these orders' symbols. Returns, by client order id, an end for every order that may
+    not be sent because its symbol could not be freed. Under the kill switch, and while this process is being stopped,
+    no order will be sent, so resting exits are left alone."""
     if world.is_stopping() or world.kill.reason(world.account_id) is not None:
         return {}
     blocked = world.protection.release({o.symbol for o in orders}) if orders else {}
@@ -38,7 +39,7 @@ def withdraw_exits(world: World, orders: Sequence[Order]) -> Mapping[str, OrderE
 def place_exits(
     world: World, rules: Rules, snapshot: Snapshot, orders: Sequence[Order], positions: Sequence[Position]
 ) -> None:
-    """Note what the signals behind these orders said, and protect the positions as they are now."""
+    """Record the exits given by the signals behind these orders, and protect the positions as they are now."""
     record_signal_exits(world.journal, snapshot, orders)
     if rules.protection.mode == "broker" or any(one.lives for one in world.protection.kept().values()):
         world.protection.place(exit_levels_of(world, rules, positions))
@@ -47,14 +48,15 @@ def place_exits(
 
 
 def report_unprotected(world: World, rules: Rules, snapshot: Snapshot) -> None:
-    """Note the positions whose exits this cycle has taken down and could not put up again, for want of an account."""
+    """Record the positions whose exits this cycle withdrew and could not place again because the account could not be
+    read."""
     if rules.protection.mode == "broker":
         _record_unprotected(world, rules, snapshot, {p.symbol for p in snapshot.positions})
 
 
 def _record_unprotected(world: World, rules: Rules, snapshot: Snapshot, held: Collection[str]) -> None:
-    """Write down, and tell, which positions have lost their exits in this cycle and have none that stand now. A
-    position that is new in it is told of only when that has lasted too long; until then its first pair is tried."""
+    """Record and report which positions have lost their exits in this cycle and have none in place now. A position new
+    in this cycle is reported only when that has lasted too long; until then its first pair is still being placed."""
     now, kept = world.broker.now(), world.protection.kept()
     old = {p.symbol for p in snapshot.positions if p.qty != ZERO}
     rows: list[tuple[str, str, dict[str, object]]] = []
@@ -74,7 +76,7 @@ def _record_unprotected(world: World, rules: Rules, snapshot: Snapshot, held: Co
 
 
 def exit_levels_of(world: World, rules: Rules, positions: Sequence[Position]) -> tuple[ExitLevel, ...]:
-    """The stops and targets of these positions, as the signals behind them or the rules say."""
+    """The stops and targets of these positions, from the signals behind them or from the rules."""
     symbols = sorted({p.symbol for p in positions})
     sheet = world.reference.sheet(symbols, world.broker.now())
     instruments = {i.symbol: i for i in sheet.instruments}

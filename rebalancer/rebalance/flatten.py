@@ -1,12 +1,12 @@
-"""Close every position now, because a person asked for it: `kill --flatten` and `stop --flatten`.
+"""Close every position now, because a person requested it: `kill --flatten` and `stop --flatten`.
 
 1. what an earlier run left behind is brought to its end
-2. every open order of the account is cancelled, whoever placed it, and the cancels are confirmed: they hold the shares
-3. what is held is closed at the market, through the same order manager, journal and gate as every order; the gate lets
-   nothing pass but what reduces a position, and that even while the kill switch is set
-4. what was held back is tried again, a few times; what is left then is told
+2. every open order of the account is cancelled, whoever placed it, and the cancels are confirmed: they reserve shares
+3. positions are closed at the market, through the order manager, journal and pre-trade check of every order; the check
+   lets only orders pass that reduce a position, and those even while the kill switch is set
+4. positions that could not be closed are retried a few times; what is left then is reported
 
-Stocks cannot be sold while the market is closed: then nothing is queued, and that is told too.
+Stocks cannot be sold while the market is closed: then nothing is queued, and that is reported too.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class LeftPosition(NamedTuple):
 
 
 class Flattened(NamedTuple):
-    """What a flatten did: orders cancelled, orders that would not be confirmed as cancelled, signed shares closed by
-    symbol, and what is left open."""
+    """What a flatten did: orders cancelled, orders whose cancel was not confirmed, signed shares closed by symbol, and
+    what is left open."""
 
     cancelled: int
     still_open: int
@@ -55,7 +55,7 @@ class Flattened(NamedTuple):
 
     @property
     def is_flat(self) -> bool:
-        """Nothing is held and nothing may still trade."""
+        """Nothing is held and no order may still trade."""
         return not self.left and not self.still_open
 
     @property
@@ -72,8 +72,8 @@ class Flattened(NamedTuple):
 def flatten(world: World, broker: TradingBroker, rules: Rules, *, prefix: str, because: str) -> Flattened:
     """Close everything. The caller holds the run lock.
 
-    broker: the same as `world.broker`, able to cancel. prefix: of the ids of its cycles, such as "kill". Raises what
-    the first readings raise; after that it tells what is left instead.
+    broker: the same as `world.broker`, with the ability to cancel. prefix: of the ids of its cycles, such as "kill".
+    Raises what the first readings raise; after that it reports what is left instead.
     """
     world = world._replace(order_manager=_order_manager(world, broker, rules))
     recover(world, broker, rules)
@@ -104,7 +104,7 @@ def flatten(world: World, broker: TradingBroker, rules: Rules, *, prefix: str, b
 
 
 def _order_manager(world: World, broker: TradingBroker, rules: Rules) -> LiveOrderManager:
-    """An order manager like that of every cycle, with a gate that lets only closing orders through."""
+    """The order manager of every order, with a pre-trade check that passes only closing orders."""
     gate = PreTradeCheck(world.account_id, broker, world.journal, world.kill, rules, closing_only=True)
 
     def together(act: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
@@ -120,7 +120,7 @@ def _held(world: World) -> list[Position]:
 def _round(
     world: World, rules: Rules, wanted: Mapping[str, Decimal], prefix: str, because: str
 ) -> tuple[tuple[ExitResult, ...], list[LeftPosition]]:
-    """Try once to close these. Returns what was done, and what is left of them by the broker's word."""
+    """Try once to close these positions. Returns what was done, and what is left of them according to the broker."""
     try:
         answers = exit_positions(world, rules, [ExitRequest(symbol, "flatten", because) for symbol in wanted], prefix)
     except NOTHING_TOLD as error:
@@ -134,7 +134,7 @@ def _round(
 
 
 def _cancel_all(world: World, broker: TradingBroker, rules: Rules) -> tuple[int, int]:
-    """Cancel every open order and wait until none is left. Returns how many there were, and how many still are."""
+    """Cancel every open order and wait until none is left. Returns how many there were, and how many remain."""
     asked: set[str] = set()
     deadline = world.clock.monotonic() + rules.execution.cancel_timeout_seconds
     while True:

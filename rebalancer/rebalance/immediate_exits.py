@@ -1,8 +1,8 @@
-"""Leave positions now, outside the cycle: through the same order manager, journal and gate as its orders.
+"""Close positions now, outside the cycle: through the same order manager, journal and pre-trade check as its orders.
 
 An exit is a small cycle of its own, with an id that no slot has: it is claimed, its orders are journalled before they
-are sent, and what is left over is closed by `recover` like that of any other cycle. Resting exits of the same positions
-are taken down first, since they hold the shares.
+are sent, and what is left unfinished is closed by `recover` like that of any other cycle. Resting exits of the same
+positions are withdrawn first, since they reserve the shares.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from rebalancer.rebalance.observe import World
 
 Kind = Literal["stop", "target", "flatten"]
 SECOND: Final = timedelta(seconds=1)
-TOLD_AGAIN: Final = timedelta(minutes=30)  # an exit that keeps failing for one reason is told again after this long
+TOLD_AGAIN: Final = timedelta(minutes=30)  # an exit that keeps failing for one reason is reported again after this time
 
 
 class ExitRequest(NamedTuple):
-    """One position to be left, and why."""
+    """One position to be closed, and why."""
 
     symbol: str
     kind: Kind
@@ -40,7 +40,7 @@ class ExitRequest(NamedTuple):
 
 
 class ExitResult(NamedTuple):
-    """How one exit ended: signed shares that are still held, "" in `problem` when nothing is left."""
+    """How one exit ended: the signed shares still held; `problem` is "" when none are left."""
 
     symbol: str
     filled: Decimal
@@ -50,7 +50,7 @@ class ExitResult(NamedTuple):
 
 
 def exit_positions(world: World, rules: Rules, exits: Sequence[ExitRequest], prefix: str) -> tuple[ExitResult, ...]:
-    """Close these positions at the market and stay until that has ended. One answer per exit, in their order.
+    """Close these positions at the market and wait until that has ended. One result per exit, in their order.
 
     prefix: of the cycle's id, such as "exit". Raises BrokerUnavailable before anything was sent, and JournalBroken.
     """
@@ -92,7 +92,7 @@ def _order(
     quote: Quote | None,
     wanted: ExitRequest,
 ) -> Order:
-    """A market order that closes what is free of a position."""
+    """A market order that closes the part of a position that is not reserved by other orders."""
     side: Side = "sell" if position.qty > 0 else "buy"
     is_coin = instrument is not None and instrument.asset_class == "crypto"
     sides = (quote.bid, quote.ask) if quote is not None else (None, None)
@@ -118,7 +118,7 @@ def _order(
 
 
 def _id(world: World, now: datetime, prefix: str) -> str:
-    """An id that no slot and no other run has: its second, or the next one that is free."""
+    """An id that no slot and no other run has: its second, or the next free one."""
     moment = now
     while world.journal.cycle(name := f"{prefix}-{moment:%Y-%m-%dT%H:%M:%SZ}", world.account_id) is not None:
         moment += SECOND
@@ -126,7 +126,7 @@ def _id(world: World, now: datetime, prefix: str) -> str:
 
 
 def _close(world: World, cycle_id: str, orders: Sequence[Order], ends: Mapping[str, OrderEnd], because: str) -> None:
-    """Write down what the next cycle has to know: the positions that it should find."""
+    """Record what the next cycle has to know: the positions that it should find."""
     before = world.journal.last_end(world.account_id)
     expected = dict(before.expected_positions) if before is not None else {}
     if before is None:
@@ -158,8 +158,8 @@ def _close(world: World, cycle_id: str, orders: Sequence[Order], ends: Mapping[s
 
 
 def _note_money(world: World, cycle_id: str) -> None:
-    """Keep what the account is worth now, for `status` alone: what the next cycle compares its cash with stays what the
-    last cycle read, so that a deposit or withdrawal in between is still noticed. Without an answer nothing is kept."""
+    """Record the account's current value, for `status` alone: the next cycle still compares its cash with what the last
+    cycle read, so that a deposit or withdrawal in between is noticed. Without an answer nothing is recorded."""
     try:
         account = world.broker.account()
     except NOTHING_TOLD:
@@ -186,7 +186,7 @@ def _answer(
 
 
 def _note(world: World, cycle_id: str, exits: Sequence[ExitRequest], answers: Sequence[ExitResult]) -> None:
-    """One record per protective exit that traded, and an alert for each exit and for each that failed."""
+    """Write one record per protective exit that traded, and an alert for each exit and for each that failed."""
     now = world.broker.now()
     rows: list[tuple[str, str, dict[str, object]]] = []
     for wanted, gone in zip(exits, answers, strict=True):
@@ -206,7 +206,7 @@ def _note(world: World, cycle_id: str, exits: Sequence[ExitRequest], answers: Se
 
 
 def _is_told(world: World, symbol: str, problem: str, now: datetime) -> bool:
-    """Whether a person was told of this lately: the monitor tries again every few seconds."""
+    """Whether this problem was reported recently: the monitor retries every few seconds."""
     told = world.journal.recall(world.account_id, "alert", since=now - TOLD_AGAIN, keys=[symbol])
     return any(one.body.get("problem") == problem for one in told)
 

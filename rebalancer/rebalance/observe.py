@@ -1,7 +1,7 @@
-"""Ask the world once: account, positions, orders and quotes in four broker reads, and the journal and the signals.
+"""Gather one snapshot: account, positions, orders and quotes in four broker reads, plus the journal and the signals.
 
 Account activities are a fifth read, made once a day and when something changed without an order. The result is a
-`Snapshot`, a value. Nothing after it asks the world anything until orders go out.
+`Snapshot`, a value. Nothing after it reads from outside until orders are sent.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ from rebalancer.planning.reconcile import differences
 from rebalancer.rebalance.broker_orders import ended_orders, explanations, late_orders, open_orders, works
 from rebalancer.signals.sources import SignalSource
 
-SIGNALS_AT_MOST: Final = timedelta(days=31)  # the largest signals.max_age_minutes that there may be
+SIGNALS_AT_MOST: Final = timedelta(days=31)  # the largest value that signals.max_age_minutes may have
 
 Gather = Callable[[Callable[[Callable[[], Any]], Any], Sequence[Callable[[], Any]]], list[Any]]
 
 
 class World(NamedTuple):
-    """Everything outside: another mode is another world, never an `if`. `account_id` is "" until it is known,
-    `request_metrics` counts what goes to the broker, if anything does, `is_stopping` says that no order will leave any
-    more."""
+    """All external dependencies of a cycle: another mode is another World, never an `if`. `account_id` is "" until it
+    is known, `request_metrics` counts the requests to the broker, if there are any, `is_stopping` says that no further
+    order will be sent."""
 
     mode: str
     version: str
@@ -64,9 +64,9 @@ class World(NamedTuple):
 class Observation(NamedTuple):
     """The snapshot, and what has to be remembered for the next one: the orders seen with their filled quantities, and
     the submission time after which orders must be read again. `late` are orders of ours that were given up as never
-    placed and are there after all, `ended` those whose end the journal does not know yet. `activities` is what was read
-    of them, if anything; `prices` are USD by symbol; `paid_in` is what the snapshot's last equity has of deposits since
-    then."""
+    placed but exist after all, `ended` those whose end the journal does not know yet. `activities` are the account
+    activities read, if any; `prices` are USD by symbol; `paid_in` is the net amount of deposits since the last close
+    that the snapshot's last equity includes."""
 
     snapshot: Snapshot
     fills_seen: Mapping[str, Decimal]
@@ -80,9 +80,9 @@ class Observation(NamedTuple):
 
 
 def observe(world: World, cycle_id: str | None, *, again: bool = False) -> Observation:
-    """Gather one snapshot. Without a cycle id (a run by hand) it is made from the broker's time.
+    """Gather one snapshot. Without a cycle id (a run by hand) the id is made from the broker's time.
 
-    A reading that contradicts itself is made a second time (`again`) before it is told as a doubt. Raises
+    A reading that contradicts itself is repeated once (`again`) before it is reported as a doubt. Raises
     BrokerUnavailable, CredentialsRefused, WrongAccount, JournalBroken or BadDocument; nothing has been changed then.
     """
     last = world.journal.last_end(world.account_id) if world.account_id else None
@@ -98,12 +98,12 @@ def observe(world: World, cycle_id: str | None, *, again: bool = False) -> Obser
     if world.account_id and account.id != world.account_id:
         raise WrongAccount(f"the broker's account is {account.id}, the journal's is {world.account_id}")
     now = broker.now()
-    # What is submitted while we read may be missed: the next cycle reads again from a little before this one.
+    # Orders submitted during this reading may be missed: the next cycle reads again from slightly before it.
     since = now - timedelta(seconds=world.clock.monotonic() - began) - LOOK_BACK
-    if after is None:  # a new journal, or one that was lost: has this account been traded by an earlier one?
+    if after is None:  # a new or lost journal: has an earlier one traded this account?
         orders = broker.orders(_earliest(since - FIRST_LOOK_BACK, orders))
     orders = tuple(({o.id: o for o in orders} | {o.id: o for o in resting.rows}).values())
-    foreign = [o for o in orders if o.id not in resting.ids]  # and our own: all but the exits that protect positions
+    foreign = [o for o in orders if o.id not in resting.ids]  # ours too: all but the protective exits
     signals = _each_once(world.signals.read(now))
     unresolved = world.journal.unresolved_orders(account.id)
     needed = {s.symbol for s in signals} | {p.symbol for p in positions} | {o.symbol for o in orders if works(o)}
@@ -162,9 +162,9 @@ def _with_activities(
     prices: Mapping[str, Decimal],
     closed: datetime,
 ) -> tuple[Snapshot, ActivitiesRead | None]:
-    """The snapshot with what account activities add: causes of changed positions, and deposits taken out of profit.
+    """The snapshot with what account activities add: causes of changed positions, and deposits excluded from profit.
 
-    They cost a call, so they are read only in the first cycle of a day, and when cash or a position has moved without
+    They cost a call, so they are read only in the first cycle of a day, and when cash or a position has changed without
     an order.
     """
     journal, account = world.journal, snapshot.account
@@ -185,7 +185,7 @@ def _with_activities(
 
 
 def _freed(position: Position, resting: ExitOrdersSeen) -> Position:
-    """A position as if its resting exits were down: they are, before it trades."""
+    """A position as if its resting exits had been withdrawn, which they are before it trades."""
     held = resting.held.get(position.symbol, ZERO)
     free = position.qty_available + held
     return (
@@ -196,7 +196,8 @@ def _freed(position: Position, resting: ExitOrdersSeen) -> Position:
 
 
 class _Left(NamedTuple):
-    """When a protective exit last closed each symbol, which of them a person's kill closed, and when a stop did."""
+    """When a protective exit last closed each symbol, which of those exits a person's kill caused, and when a stop
+    closed it."""
 
     last: dict[str, datetime]
     by_kill: tuple[str, ...]
@@ -204,7 +205,7 @@ class _Left(NamedTuple):
 
 
 def _left(journal: Journal, account_id: str, now: datetime) -> _Left:
-    """What the journal has of exits; older ones than any signal may be are left out."""
+    """The exits recorded in the journal; those older than the maximum age of a signal are left out."""
     exits = [(e.key, e) for e in journal.recall(account_id, "protective_exit", since=now - SIGNALS_AT_MOST) if e.key]
     last = dict(exits)
     killed = sorted(symbol for symbol, event in last.items() if event.body.get("kind") == "flatten")
@@ -213,13 +214,13 @@ def _left(journal: Journal, account_id: str, now: datetime) -> _Left:
 
 
 def _earliest(again: datetime, orders: Sequence[BrokerOrder]) -> datetime:
-    """The time after which orders must be read so that none is missed: just before the oldest that still works."""
+    """The time after which orders must be read so that none is missed: just before the oldest one that still works."""
     return min([again, *(o.submitted_at - INSTANT for o in orders if works(o))])
 
 
 def _each_once(signals: Sequence[Signal]) -> tuple[Signal, ...]:
-    """The signals without repetitions, since one may reach us on two ways. Raises BadDocument for an id with two
-    meanings: its verdicts could not be told apart."""
+    """The signals without duplicates, since one signal may arrive in two ways. Raises BadDocument for an id with two
+    different contents: its verdicts could not be told apart."""
     found: dict[tuple[str, str], Signal] = {}
     for signal in signals:
         if found.setdefault((signal.id, signal.symbol), signal) != signal:
@@ -230,7 +231,7 @@ def _each_once(signals: Sequence[Signal]) -> tuple[Signal, ...]:
 
 
 def _by_hand(journal: Journal, now: datetime) -> str:
-    """An id for a run that no slot of the calendar asked for: its second, or the next one that is free."""
+    """An id for a run that belongs to no slot of the calendar: its second, or the next free one."""
     moment = now
     while journal.cycle(name := moment.strftime("%Y-%m-%dT%H:%M:%SZ")) is not None:
         moment += timedelta(seconds=1)

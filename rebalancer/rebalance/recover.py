@@ -1,9 +1,9 @@
 """Close what an earlier cycle left behind when its process died.
 
-A cycle that died is never resumed. For each of its orders that had not ended the broker is asked by our own id; what
-still works is cancelled; then the cycle is closed as ABANDONED, with an outcome for every signal. Orders whose state
-the broker did not tell, of any cycle, are asked for again: found means adopted. One that nobody has seen for longer
-than every timeout on the way counts as never placed.
+A cycle that died is never resumed. Each of its orders that had not ended is looked up at the broker by our own id;
+those that still work are cancelled; then the cycle is closed as ABANDONED, with an outcome for every signal. Orders of
+any cycle whose state the broker has not reported are looked up again, and adopted if found. An order that has not been
+seen for longer than every timeout involved counts as never placed.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ WAIT_STEP_SECONDS: Final = 0.25
 
 
 def recover(world: World, broker: TradingBroker, rules: Rules) -> None:
-    """Bring every order of earlier cycles to an end where the broker can tell it, and close those cycles.
+    """Bring every order of earlier cycles to an end where the broker can report it, and close those cycles.
 
-    broker: the same as `world.broker`, able to cancel; a dry run has none and recovers nothing. Raises
+    broker: the same as `world.broker`, with the ability to cancel; a dry run has none and recovers nothing. Raises
     BrokerUnavailable when the broker cannot be asked: then nothing may be planned either. Raises WrongAccount, since
-    another account knows none of these orders, and that says nothing about them; and AnotherProgram, told in an alert,
-    when what stands under one of our ids is not what we wrote down.
+    another account knows none of these orders, which says nothing about them; and AnotherProgram, after writing an
+    alert, when the broker's order under one of our ids is not the one that we recorded.
     """
     with telling(world):
         _recover(world, broker, rules)
@@ -54,12 +54,12 @@ def recover(world: World, broker: TradingBroker, rules: Rules) -> None:
 
 @contextmanager
 def telling(world: World) -> Iterator[None]:
-    """Write an alert when another program turns out to trade this account; the error goes on its way."""
+    """Write an alert when another program turns out to trade this account; the error is re-raised."""
     try:
         yield
     except AnotherProgram as error:
         words = " ".join(str(error).split())
-        if isinstance(error, UnknownOrders):  # their list grows; the alert stays the same
+        if isinstance(error, UnknownOrders):  # their list grows, but the alert text stays the same
             words = error.words
             note_unknown(world.journal, world.account_id, world.broker.now(), error)
         report_another_program(world.journal, world.account_id, None, world.broker.now(), words)
@@ -79,7 +79,7 @@ def _recover(world: World, broker: TradingBroker, rules: Rules) -> None:
         raise WrongAccount(f"the broker's account is {asked}, the journal's is {world.account_id}")
     _resolve(world, broker, rules, unresolved)
     for cycle in dead:
-        if cycle.cycle_id.startswith(f"{ADOPTING}-"):  # its orders are written down; nothing else was to be done
+        if cycle.cycle_id.startswith(f"{ADOPTING}-"):  # its orders are recorded; there was nothing else to do
             end_adoption(world.journal, broker, world.account_id, cycle.cycle_id)
         else:
             _abandon(world, cycle)
@@ -88,7 +88,8 @@ def _recover(world: World, broker: TradingBroker, rules: Rules) -> None:
 
 
 def _adopt_missing(world: World, broker: TradingBroker, rules: Rules) -> None:
-    """Make the orders that a person has accepted after a restore orders of this journal, and end those that work."""
+    """Adopt into this journal the orders that a person has accepted after a restore, and cancel those that still
+    work."""
     missing = missing_orders(world.journal, broker, world.account_id)
     if not missing:
         return
@@ -100,7 +101,7 @@ def _adopt_missing(world: World, broker: TradingBroker, rules: Rules) -> None:
 
 
 def _resolve(world: World, broker: TradingBroker, rules: Rules, records: Sequence[OrderRecord]) -> None:
-    """Ask for each order; cancel all that still work, then wait for their ends; write down what is known."""
+    """Look up each order; cancel all that still work and wait for them to end; record what is known."""
     told: list[tuple[OrderRecord, BrokerOrder]] = []
     for record in records:
         found = world.broker.find_order(record.client_order_id)
@@ -120,8 +121,8 @@ def _resolve(world: World, broker: TradingBroker, rules: Rules, records: Sequenc
 
 
 def _not_found(world: World, rules: Rules, record: OrderRecord) -> None:
-    """Not found is not "not placed": a request may still be on its way. After the longest way it is, unless the broker
-    had it once."""
+    """ "Not found" does not yet mean "not placed": a request may still be in transit. After the longest possible time in
+    transit it does, unless the broker once had the order."""
     if record.broker_id is not None:
         _write(world, record, OrderState.UNKNOWN, f"the broker had it as {record.broker_id} and now does not know it")
         return
@@ -187,7 +188,7 @@ def _abandon(world: World, cycle: CycleRecord) -> None:
         verdicts, unsignalled = final_verdicts(plan, ends)
         verdicts = (*verdicts, *unsignalled)
         expected = _expected(stored_snapshot(snapshot_text), plan, ends, expected)
-    elif expected is not None:  # an exit outside the cycle has no plan; its fills count as seen, so they must be here
+    elif expected is not None:  # no plan for an exit outside the cycle; its fills count as seen
         for order in orders:
             signed = order.filled_qty if order.side == "buy" else -order.filled_qty
             expected[order.symbol] = expected.get(order.symbol, ZERO) + signed
@@ -215,9 +216,9 @@ def _abandon(world: World, cycle: CycleRecord) -> None:
 def _expected(
     snapshot: Snapshot, plan: Plan, ends: Mapping[str, OrderEnd], before: Mapping[str, Decimal] | None
 ) -> dict[str, Decimal]:
-    """What the cycle before it left, plus what the dead one's orders are known to have done. Trades by other hands in
-    between are explained by the next cycle, from the fills that the cycle before it had seen. Without any cycle before
-    it, what the dead one found."""
+    """The positions that the previous cycle left, plus what the dead cycle's orders are known to have traded. External
+    trades in between are explained by the next cycle, from the fills that the previous cycle had seen. Without a
+    previous cycle, the positions that the dead cycle found."""
     expected = dict(before) if before is not None else {p.symbol: p.qty for p in snapshot.positions}
     for order in plan.orders:
         end = ends.get(order.client_order_id)
