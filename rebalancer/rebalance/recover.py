@@ -121,8 +121,8 @@ def _resolve(world: World, broker: TradingBroker, rules: Rules, records: Sequenc
 
 
 def _not_found(world: World, rules: Rules, record: OrderRecord) -> None:
-    """ "Not found" does not yet mean "not placed": a request may still be in transit. After the longest possible time in
-    transit it does, unless the broker once had the order."""
+    """An order that is not found may still be in transit, so it does not count as never placed yet. After the longest
+    possible time in transit it does, unless the broker once had the order."""
     if record.broker_id is not None:
         _write(world, record, OrderState.UNKNOWN, f"the broker had it as {record.broker_id} and now does not know it")
         return
