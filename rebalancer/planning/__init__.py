@@ -1,19 +1,19 @@
-"""Planning: `plan(snapshot, rules)` decides everything about one cycle and touches nothing.
+"""Planning: `plan(snapshot, rules)` makes every decision of one cycle, without side effects.
 
-    reconcile              ReconciledBook     which positions can be trusted
-    validate_signals       ValidSignals       which signals can be acted upon
+    reconcile              ReconciledBook     positions, and which symbols are frozen
+    validate_signals       ValidSignals       signals that can be acted upon
     trading_halt           HaltDecision       whether this cycle may trade at all
-    liquidation            HaltDecision       whether every position has to go: flat by the close, or after a loss
+    liquidation            HaltDecision       whether to close every position: flat by the close, or after a loss
     construct_targets      ProposedTargets    target weights: sized, restricted, and projected onto the caps
-    compute_trades         TradeProposal      shares to trade, if it is worth it
-    overrides              TradeProposal      without what a person has left out
+    compute_trades         TradeProposal      shares to trade, where it is worth trading
+    overrides              TradeProposal      without what the user has excluded
     phase                  Phases             reductions first, largest drift first
     fit_to_buying_power    FittedIncreases    increases cut to headroom, orders and buying power
-    build_order            Order              with its computed id
-    verdicts               Verdict            one per signal (also after the orders have ended)
+    build_order            Order              with its deterministic id
+    verdicts               Verdict            one per signal (updated when the orders have ended)
 
-It imports the vocabulary of `core` and nothing else. Equal arguments give equal plans, byte for byte, on any machine.
-Live trading, dry runs, replays, backtests and the simulation tests all call this one function.
+It imports `core` and no other package of the project. Equal arguments give equal plans, byte for byte, on any machine.
+Live trading, dry runs, replays, backtests and the simulation tests all call this function.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ UNTRADED: Final = frozenset({Outcome.DENIED_RESTRICTED, Outcome.REJECTED_NO_PRIC
 
 
 def plan(snapshot: Snapshot, rules: Rules) -> Plan:
-    """Decide the whole cycle. Pure and total: every input gives a plan, whose outcome says when there is none."""
+    """Plan the whole cycle. Pure and total: every input gives a plan; its outcome says when trading is halted."""
     snapshot = within_trading_hours(snapshot, rules)
     book = reconcile(snapshot, rules)
     prices = usable_prices(snapshot, rules.quotes)
@@ -76,7 +76,7 @@ def plan(snapshot: Snapshot, rules: Rules) -> Plan:
     budget = Budget(snapshot.day, rules)
     reductions = _allowed(phases.reduce, budget, denied)
     after_reduce = headroom.copy_with((t.symbol, t.qty) for t in reductions)
-    # What cannot be closed is not opened on the other side either.
+    # If a closing trade is denied, the opposite position is not opened either.
     increases: Sequence[Trade] = [t for t in phases.increase if t.symbol not in denied]
     if halt.denied is not None:
         denied |= {t.symbol: Denial(halt.denied, halt.because) for t in increases}
@@ -118,7 +118,7 @@ def plan(snapshot: Snapshot, rules: Rules) -> Plan:
 def opening_headroom(
     snapshot: Snapshot, book: ReconciledBook, prices: Prices, proposed: ProposedTargets, capital: Decimal
 ) -> Headroom:
-    """The room under every cap as the cycle finds it, with the worst case of all open orders counted."""
+    """The headroom under every cap at the start of the cycle, counting the worst case of all open orders."""
     own = {a.symbol: a.own_cap for a in proposed.targets}
     above = above_value(snapshot.open_orders, book.worst_case, prices.value)
     return Headroom(book.worst_case, prices.value, own, proposed.groups, capital, above)
@@ -127,11 +127,11 @@ def opening_headroom(
 def _doubts(
     halt: HaltDecision, snapshot: Snapshot, book: ReconciledBook, prices: Prices, capital: Decimal, rules: Rules
 ) -> HaltDecision:
-    """Halt when too many names have no usable price or too much of the book cannot be trusted."""
+    """Halt when too many names have no usable price, or the positions not reconciled are too large."""
     if halt.stop:
         return halt
     known = {i.symbol for i in snapshot.instruments}
-    dark = {i.symbol for i in snapshot.instruments if not i.tradable}  # what cannot trade needs no price to trade at
+    dark = {i.symbol for i in snapshot.instruments if not i.tradable}  # untradable names need no price
     wanted = ({s.symbol for s in snapshot.signals if s.symbol in known} | set(book.held)) - dark
     missing = [symbol for symbol in wanted if symbol not in prices.usable]
     if wanted and len(missing) > rules.quotes.max_unusable_fraction * len(wanted):
@@ -151,7 +151,7 @@ def _doubts(
 
 
 def _doubtful(symbol: str, snapshot: Snapshot, book: ReconciledBook, prices: Prices) -> Decimal:
-    """The USD in doubt: the larger of what is read and what was expected, at the last known price."""
+    """The USD value in doubt: the larger of the reported and the expected position, at the last known price."""
     expected = (snapshot.expected_positions or {}).get(symbol, ZERO)
     shares = max(abs(book.held.get(symbol, ZERO)), abs(expected))
     return shares * prices.value.get(symbol, ZERO)
@@ -191,8 +191,8 @@ def _allowed(trades: Sequence[Trade], budget: Budget, denied: dict[str, Denial])
 
 
 def _released(reductions: Sequence[Trade]) -> Decimal:
-    """The buying power that sales should bring, USD: a long sold at cost of margin and cash brings its value, a short
-    bought back at least nothing is counted for."""
+    """The buying power that reductions should release, USD: the value of longs sold. Nothing is counted for shorts
+    bought back, to be conservative."""
     return sum((-t.qty * t.paid for t in reductions if t.qty < 0), ZERO)
 
 
@@ -203,7 +203,8 @@ def _endings(
     book: ReconciledBook,
     proposed: ProposedTargets,
 ) -> dict[str, SymbolOutcome]:
-    """How each symbol ends in the plan: its orders come before what was denied, that before what was held."""
+    """The outcome of each symbol in the plan. Frozen or untradable wins over planned, planned over denied, denied over
+    held."""
     endings = {m.symbol: SymbolOutcome(m.hold, m.because) for m in proposals if m.hold is not None}
     endings |= {symbol: SymbolOutcome(d.outcome, d.because) for symbol, d in denied.items()}
     planned: dict[str, str] = {}
@@ -246,7 +247,7 @@ def _target(a: ProposedTarget, m: TradeProposal) -> Target:
 def _outcome(
     halt: HaltDecision, orders: Sequence[Order], kept_back: Constrained | None, endings: Mapping[str, SymbolOutcome]
 ) -> tuple[CycleOutcome, str]:
-    """How the plan comes out, and why. Positions match what the rules want only if no limit denies a trade to them."""
+    """The outcome of the plan, and why. It is HOLDING only if no execution limit denies a wanted trade."""
     if halt.outcome is not None:
         return halt.outcome, halt.because
     said = [halt.because] if halt.leave else []
@@ -260,13 +261,13 @@ def _outcome(
 
 
 def _match(endings: Mapping[str, SymbolOutcome]) -> str:
-    """What is not traded for want of trust or of leave may differ from its target, and is named."""
+    """State that positions match their targets, naming the outcomes of frozen or untraded symbols, which may not."""
     apart = sorted({e.outcome for e in endings.values() if e.outcome.startswith("FROZEN_") or e.outcome in UNTRADED})
     return "positions match their targets" + (f" but for {', '.join(apart)}" if apart else "")
 
 
 def sentence(orders: Sequence[Order]) -> str:
-    """How many orders there are, by phase."""
+    """The number of orders, by phase, as a sentence."""
     down = sum(1 for o in orders if o.phase == "reduce")
     plural = "" if len(orders) == 1 else "s"
     return f"{len(orders)} order{plural}: {down} reduce, {len(orders) - down} increase"

@@ -1,8 +1,8 @@
-"""Say why a reading of the account, taken as a whole, cannot be the truth that the next orders are built on.
+"""Detect account readings that are implausible as a whole and must not be traded on.
 
-Two things are looked for. A reading that contradicts itself: equity that is far from cash and positions together.
-And an account that was reset: everything we hold is gone, nothing explains it, and all the equity is cash. The first
-passes by itself; the second only a person can tell from a mistake, so it lasts until somebody accepts the new books.
+Two cases are detected. An inconsistent reading: equity differs widely from cash plus positions. And a reset account:
+every position is gone without explanation, and all equity is cash. The first clears by itself; the second only a person
+can tell from an error, so it persists until somebody accepts the new positions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rebalancer.core.facts import Snapshot
 from rebalancer.core.values import CENT, ZERO
 from rebalancer.planning.reconcile import differences
 
-APART_MOST: Final = Decimal("0.25")  # of equity; far more than prices move between two reads of one moment
+APART_MOST: Final = Decimal("0.25")  # of equity; far more than prices move between two reads of one snapshot
 ACCEPT: Final = "rebalancer resume --reason 'the account was reset'"
 
 
@@ -24,13 +24,13 @@ def implausible_reading(snapshot: Snapshot) -> str:
 
 
 def account_reset(snapshot: Snapshot) -> str:
-    """Why the account looks as if it had been reset."""
+    """Why the account looks as if it has been reset; "" when it does not."""
     expected = {s: q for s, q in (snapshot.expected_positions or {}).items() if q != 0}
     account = snapshot.account
     is_empty = not snapshot.open_orders and all(p.qty == 0 for p in snapshot.positions)
     if not expected or not is_empty or abs(account.equity - account.cash) > CENT:
         return ""
-    if not set(expected) <= set(differences(snapshot._replace(unexplained_before={}))):  # twice is not an explanation
+    if not set(expected) <= set(differences(snapshot._replace(unexplained_before={}))):  # rereading explains no reset
         return ""
     names = "1 position is" if len(expected) == 1 else f"all {len(expected)} positions are"
     return (
@@ -40,7 +40,7 @@ def account_reset(snapshot: Snapshot) -> str:
 
 
 def contradiction(snapshot: Snapshot) -> str:
-    """How equity, cash and positions contradict each other; only said when every position has a price."""
+    """How equity contradicts cash and positions; "" when it does not, or when a position has no price."""
     prices = {q.symbol: q.last or q.bid or q.ask for q in snapshot.quotes}
     worth = snapshot.account.cash
     for position in snapshot.positions:

@@ -1,7 +1,7 @@
-"""Hold a fresh plan to the one that a person has agreed to: the same trades, about the same size, about the same price.
+"""Check a fresh plan against the one a person approved: the same trades, at about the same sizes and prices.
 
-Where they differ nothing is to be sent. Where they agree, `selection.at_most` makes the agreed quantities part of the
-rules, so that no order is larger than agreed and the stored rules give the same plan again.
+If they differ, nothing may be sent. If they agree, `selection.at_most` makes the approved quantities part of the rules,
+so that no order is larger than approved and the stored rules reproduce the plan.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from rebalancer.core.rules import Rules
 from rebalancer.core.values import Side, text_of
 from rebalancer.planning.build_order import LEAD, order_id
 
-QTY_TOLERANCE: Final = Decimal("0.02")  # of the agreed quantity
-PRICE_PART: Final = Decimal("0.5")  # prices may differ by this part of the quantities' tolerance: 1 % beside 2 %
+QTY_TOLERANCE: Final = Decimal("0.02")  # fraction of the approved quantity
+PRICE_PART: Final = Decimal("0.5")  # price tolerance as a fraction of the quantity tolerance: 1 % for 2 %
 
 _Key = tuple[str, Phase, Side]
 
@@ -24,9 +24,9 @@ _Key = tuple[str, Phase, Side]
 def differences_from_approved(
     fresh: Plan, approved: Plan, account_id: str, tolerance: Decimal = QTY_TOLERANCE
 ) -> tuple[str, ...]:
-    """How a fresh plan differs from the agreed one, a sentence each; empty when it may be carried out.
+    """How a fresh plan differs from the approved one, one sentence each; empty when it may be carried out.
 
-    tolerance: fraction of the agreed quantity; prices may differ by `PRICE_PART` of it.
+    tolerance: fraction of the approved quantity; prices may differ by `PRICE_PART` of it.
     """
     if any(not _made_for(order, approved.cycle_id, account_id) for order in approved.orders):
         return ("the plan was made for another account, or its file was changed",)
@@ -51,7 +51,7 @@ def differences_from_approved(
 
 
 def limited_to_approved(rules: Rules, approved: Plan) -> Rules:
-    """The rules under which no order is larger than agreed and no other symbol is traded."""
+    """The rules, restricted so that no order is larger than approved and no other symbol is traded."""
     most: dict[str, dict[Phase, Decimal]] = {}
     for order in approved.orders:
         most.setdefault(order.symbol, {})[order.phase] = order.qty
@@ -59,7 +59,7 @@ def limited_to_approved(rules: Rules, approved: Plan) -> Rules:
 
 
 def larger_than_approved(narrowed: Plan, approved: Plan) -> tuple[str, ...]:
-    """Orders of a plan that are larger than agreed or were not agreed at all, a sentence each."""
+    """Orders of a plan that are larger than approved, or not approved at all, one sentence each."""
     theirs: Mapping[_Key, Order] = _by_key(approved)
     said = []
     for key, order in sorted(_by_key(narrowed).items()):
@@ -73,7 +73,7 @@ def _by_key(plan: Plan) -> dict[_Key, Order]:
 
 
 def _made_for(order: Order, cycle_id: str, account_id: str) -> bool:
-    """Whether the order's computed id is the one that this account, cycle, phase and symbol give."""
+    """Whether the order's id is the one computed from this account, cycle, phase and symbol."""
     names = (order.symbol, LEAD)
     return order.client_order_id in {order_id(account_id, cycle_id, order.phase, name, 1) for name in names}
 

@@ -1,9 +1,9 @@
-"""Write a trade down as the order that will be sent, with an id that is computed, not drawn.
+"""Build the order to send for a trade, with a deterministic client order id.
 
-The id is made from account, cycle, phase, symbol and attempt, so that doing it twice is doing it once. It is at most 48
-characters long and starts with our prefix, so that our orders can be told from others. The first order of a phase says
-LEAD where others say their symbol: two copies of this program that run the same cycle of an account, each with signals
-and a journal of its own, want the same id first, and the broker gives it to one of them.
+The id is derived from account, cycle, phase, symbol and attempt, which makes submission idempotent. It is at most 48
+characters long and starts with our prefix, which distinguishes our orders from others. In the first order of a phase,
+LEAD takes the place of the symbol: if two copies of this program run the same cycle of an account with different
+signals and journals, both submit this id first, and the broker accepts it from only one of them.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ def build_order(
     *,
     leads: bool = False,
 ) -> Order:
-    """The order of one trade. Notional is in USD at the limit price (market orders: the decision price), rounded toward
-    zero to cents.
+    """The order for one trade. Notional is in USD at the limit price (market orders: the decision price), rounded
+    toward zero to cents.
 
-    leads: it is the first of its phase.
+    leads: whether this is the first order of its phase.
     """
     side: Side = "buy" if trade.qty > 0 else "sell"
     is_long = trade.qty > 0

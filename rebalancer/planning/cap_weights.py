@@ -1,18 +1,18 @@
-"""Shrink raw target weights until every cap holds, no more than needed and in no particular order.
+"""Shrink raw target weights until every cap holds, by no more than needed and independently of any order.
 
 The capped weights are the I-projection of the raw ones (Csiszar 1975, I-divergence geometry): with u = |raw|,
 
     minimise  sum_i ( w_i log(w_i / u_i) - w_i + u_i )   subject to   0 <= w_i <= c_i,   sum_{i in G_k} w_i <= C_k
 
-Its solution is unique and multiplicative, w_i = min(c_i, u_i * product of the factors of i's groups), so it explains
-itself: "sector Technology x 0.82". It is found on the dual, whose variables are the factors; groups of one family do
-not overlap and are updated together:
+Its solution is unique and multiplicative, w_i = min(c_i, u_i * product of the factors of i's groups), which makes it
+easy to explain: "sector Technology x 0.82". It is found on the dual, whose variables are the factors; groups of one
+family do not overlap and are updated together:
 
 1. `_family_factors`  the largest factors in [0, 1] that bring every group of one family within its limit
-2. `_solve`           a sweep of these over the families (cyclic Bregman projections) is always safe, but may be slow;
-                      `newton.climb` goes on from there, and where it does not get nearer another sweep follows
-3. `cap_weights`      solves for the families that are exceeded, and adds those that turn out to be late
-4. `_within`          the last rounding error is taken off, so that no limit is exceeded by a single unit
+2. `_solve`           sweeps over the families (cyclic Bregman projections), which always converges but may be slow;
+                      `newton.climb` continues from there, and where it makes no progress another sweep follows
+3. `cap_weights`      solves for the families that are exceeded, and adds those that the solution then exceeds
+4. `_within`          removes the last rounding error, so that no limit is exceeded at all
 
 Only + - * / and sequential sums are used, so that the result is the same on every machine.
 """
@@ -33,7 +33,7 @@ SWEEPS_MAX: Final = 20_000
 
 class Capped(NamedTuple):
     """`weights`: shape (n,), signed as the raw ones; `factors`: one array per family, one factor in [0, 1] per group,
-    below 1 only where that group's cap binds, 0 only where its limit is 0; `sweeps`: how many it took."""
+    below 1 only where that group's cap binds, 0 only where its limit is 0; `sweeps`: the number taken."""
 
     weights: Floats
     factors: tuple[Floats, ...]
@@ -95,8 +95,8 @@ def _solve(size: Floats, own: Floats, families: Sequence[Family], start: Sequenc
 def _family_factors(size: Floats, own: Floats, family: Family) -> Floats:
     """The largest factor in [0, 1] per group with sum(min(own, size * factor)) <= limit.
 
-    The sum is concave, increasing and piecewise linear in the factor, so Newton's method, begun at limit / sum(size),
-    which is never above the root, climbs to it in finitely many steps.
+    The sum is concave, increasing and piecewise linear in the factor, so Newton's method started at limit / sum(size),
+    which is never above the root, reaches it from below in finitely many steps.
     """
     count = len(family.labels)
     over = _sums(np.minimum(size, own), family) > family.limits
@@ -133,7 +133,7 @@ def _exceeds(weights: Floats, family: Family) -> bool:
 
 
 def _within(weights: Floats, families: Sequence[Family]) -> Floats:
-    """Take off what rounding left above a limit (relative size 1e-14), exactly."""
+    """Remove the excess over a limit left by rounding (relative size 1e-14), so that no sum exceeds its limit."""
     for family in families:
         for _ in range(8):
             sums = _sums(weights, family)

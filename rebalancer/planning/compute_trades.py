@@ -1,9 +1,9 @@
-"""Compare target weights with what is held and say which shares to trade, if it is worth it.
+"""Turn target weights into trades: compare them with what is held, and decide where trading is worthwhile.
 
-Target shares are rounded toward zero to the lot, so a target never breaks a cap. From them the held shares and what
-our open orders will still do are taken off. A drift inside the no-trade band, or a trade below the minimum, is left
-alone; a trade above the maximum is cut and the rest left to later cycles. A trade through zero is split in two: close,
-then open, since the broker refuses a flip in one order.
+Target shares are rounded toward zero to the lot, so a target never breaks a cap. The trade is the target less the held
+shares and what our open orders may still fill. A drift inside the no-trade band, or a trade below the minimum, is not
+traded; `phase` cuts trades above the maximum and leaves the rest to later cycles. A trade through zero is split in two,
+close then open, since the broker refuses a flip in one order.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from rebalancer.planning.validate_signals import Prices
 
 
 class TradeProposal(NamedTuple):
-    """What one name's target asks for. `reduce` and `increase` are signed shares to trade toward and away from zero;
-    `hold` says why nothing is traded. `target` is signed shares, `drift` the weight to close (target - now, with
-    pending orders counted), `band` the half width of the no-trade band, both fractions of capital; `part` the
-    fewest shares that a reduction is spread in, `paid` what an order's value is told at, USD per share."""
+    """The trades that one name's target calls for. `reduce` and `increase` are signed shares to trade toward and away
+    from zero; `hold` says why nothing is traded. `target` is signed shares; `drift` is the weight still to trade
+    (target - now, counting pending orders) and `band` the half width of the no-trade band, both fractions of capital.
+    `part` is the smallest quantity into which a reduction may be split; `paid` is the price at which the order is
+    valued, USD per share."""
 
     symbol: str
     price: Decimal
@@ -54,7 +55,7 @@ def compute_trades(
     capital: Decimal,
     rules: Rules,
 ) -> tuple[TradeProposal, ...]:
-    """One move per target, in the order of the targets."""
+    """One proposal per target, in the order of the targets."""
     return tuple(_proposal(target, book, prices, instruments[target.symbol], capital, rules) for target in proposed)
 
 
@@ -73,10 +74,10 @@ def _proposal(
         aimed -= band if drift > 0 else -band
     target = shares_toward_zero(decimal_near(aimed) * capital / price, lot)
     if aim.implied and not aim.factors and aim.weight == aim.raw != 0:
-        target, drift = now, 0.0  # silence: exactly what is there, odd lots included
+        target, drift = now, 0.0  # no signal: keep exactly what is held, odd lots included
     reduce, increase = split(held, pending, target, lot, instrument)
     if drift * float(held) > 0:
-        reduce = ZERO  # the target is larger and only its rounding is smaller: nothing is sold for that
+        reduce = ZERO  # only rounding puts the target below the holding: do not sell for that
     paid = order_price("buy" if reduce + increase > 0 else "sell", instrument, prices, rules)
     hold, because = _hold(aim, drift, band, reduce, increase, price, paid, target, held, rules)
     nothing = hold is not Outcome.HELD_WITHIN_BAND and reduce == increase == 0
@@ -94,8 +95,9 @@ def split(
     held: Decimal, pending: Decimal, target: Decimal, lot: Decimal, instrument: Instrument
 ) -> tuple[Decimal, Decimal]:
     """Signed shares to trade toward zero and away from it. The reduction is rounded away from zero, so that it ends
-    within the target, but never beyond what is held; the increase toward zero. What is held beside whole lots goes
-    last, all of it at once. With orders of ours still working only the rest is asked for, and never a flip."""
+    within the target, but never beyond what is held; the increase is rounded toward zero. An odd-lot remainder is
+    closed last, in one piece. While orders of ours are working, only the remaining difference is traded, and never a
+    flip."""
     now = held + pending
     if now * target < 0 or target == 0:
         closing, opening = -now, target
@@ -110,7 +112,7 @@ def split(
         sellable = shares_toward_zero(now, whole) or now
         closing = min(shares_away_from_zero(abs(closing), whole), abs(sellable)) * (1 if closing > 0 else -1)
     if held * closing >= 0:
-        closing = ZERO  # nothing of this direction is held yet: what is pending cannot be sold before it is there
+        closing = ZERO  # nothing held in this direction yet: pending shares cannot be sold before they fill
     closing = max(min(closing, abs(held)), -abs(held))
     if pending != 0 and now * target < 0:
         opening = ZERO
@@ -118,12 +120,12 @@ def split(
 
 
 def _capped(target: ProposedTarget, drift: float) -> bool:
-    """Whether the position is larger than a cap lets its target be: then it goes to the target, not to the edge."""
+    """Whether a cap limits the target and the position exceeds it: it is then traded to the target, not to the edge."""
     return target.weight * drift < 0 and (bool(target.factors) or abs(target.weight) == target.own_cap)
 
 
 def _band(target: ProposedTarget, band: NoTradeBand) -> float:
-    """Half the width of the no-trade band. A position that is to be closed altogether has none."""
+    """The half width of the no-trade band; zero for a position that is to be closed entirely."""
     return 0.0 if target.weight == 0 else max(band.absolute, band.relative * abs(target.weight))
 
 
@@ -139,7 +141,7 @@ def _hold(
     held: Decimal,
     rules: Rules,
 ) -> tuple[Outcome | None, str]:
-    """Why nothing is worth doing for this name, or None and what is to be done."""
+    """Why this name is not traded, as outcome and words; or None and the reason for the trade."""
     if aim.denial is not None and (reduce == 0 or (aim.weight != 0 and abs(drift) <= band)):
         return aim.denial, aim.note
     if aim.weight == 0 and held == 0:
@@ -158,7 +160,7 @@ def _hold(
         return Outcome.HELD_BELOW_MINIMUM, f"the target of {abs(aim.weight):.2%} is less than one lot at {price:,.2f}"
     value = max(abs(reduce), abs(increase)) * paid
     if aim.denial is not None and aim.denial is not Outcome.DENIED_SHORT:
-        return None, reason_text(aim)  # what has to go is not too small to go
+        return None, reason_text(aim)  # a forced reduction is exempt from the minimum
     if value < rules.position_sizing.min_trade_size:
         return Outcome.HELD_BELOW_MINIMUM, (
             f"a trade of ${value:,.2f} is below the minimum of ${rules.position_sizing.min_trade_size:,.2f}"
@@ -169,7 +171,7 @@ def _hold(
 
 
 def reason_text(target: ProposedTarget) -> str:
-    """Why the target is what it is, in a few words."""
+    """The reason for the target, in a few words."""
     if target.denial is Outcome.DENIED_SHORT:
         return f"score {target.score:+.2f} supports no long position; {target.note}"
     if target.denial is not None:

@@ -1,7 +1,7 @@
-"""Say which trades the rules want and a limit denies: what makes a quiet cycle CONSTRAINED and not HOLDING.
+"""Find wanted trades that an execution limit denies: they make a cycle without orders CONSTRAINED instead of HOLDING.
 
-Only limits on sending count (see `outcomes.CONSTRAINING`). A cap, a short that is not allowed or a bar on opening is
-part of the target: nothing more is wanted then.
+Only execution limits count (see `outcomes.CONSTRAINING`). Caps, short-selling rules and entry restrictions are already
+reflected in the target, so what they deny is no longer wanted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Denied = tuple[float, str, Outcome]
 
 
 def constrain(proposals: Sequence[TradeProposal], denied: Mapping[str, Denial]) -> Constrained | None:
-    """The trades beyond their band that a limit on sending denies; None when there is none."""
+    """Summarise the trades outside their band that an execution limit denies; None when there are none."""
     return _sum_up(
         (abs(proposal.drift), proposal.symbol, denied[proposal.symbol].outcome)
         for proposal in proposals
@@ -34,7 +34,7 @@ def constrain(proposals: Sequence[TradeProposal], denied: Mapping[str, Denial]) 
 
 
 def constrain_after(plan: Plan, ends: Mapping[str, OrderEnd]) -> Constrained | None:
-    """The same when the cycle has ended: with the orders that could not be funded after the reductions."""
+    """The same at the end of the cycle: includes orders that could not be funded after the reductions."""
     later = _sum_up(
         (order.drift, order.symbol, end.denied)
         for order in plan.orders
@@ -47,7 +47,7 @@ def constrain_after(plan: Plan, ends: Mapping[str, OrderEnd]) -> Constrained | N
 
 
 def constrained_text(found: Constrained) -> str:
-    """Count, drift and limit in figures."""
+    """A one-line summary: count, largest drift and its limit."""
     trades = f"{found.trades} trade{'' if found.trades == 1 else 's'} beyond the band denied"
     return f"{trades}, the largest a drift of {found.drift * 100:.2f} pp: {found.largest}"
 

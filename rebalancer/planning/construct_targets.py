@@ -1,12 +1,12 @@
-"""Give every name its target weight: opinions first weighed, then all of them capped together.
+"""Set every name's target weight: size the signals, then apply all caps together.
 
-Who is served first, and why in this order:
+Headroom under the caps is allocated in this order:
 
-1. what cannot be traded now (frozen, unpriced, unknown to the broker) keeps its worst case and takes its room;
-2. held names that no usable signal speaks about, or that an opinion keeps as they are, keep their weight, shrunk only
-   if they alone break a cap: silence is not a sell, so fresh opinions never push them out;
-3. the signalled names share the room that is left, by one projection (see `cap_weights`); those in which nothing may be
-   opened (see `bar`) keep at most what they have.
+1. names that cannot be traded now (frozen, unpriced, unknown to the broker) use headroom at their worst case;
+2. held names without a usable signal, or whose signal says to keep them, keep their weight, shrunk only if they break a
+   cap by themselves: the absence of a signal is not a sell, so new signals never displace them;
+3. signalled names share the remaining headroom in one projection (see `cap_weights`); those with an entry restriction
+   (see `entry_restrictions`) keep at most what they hold.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from rebalancer.planning.reconcile import ReconciledBook
 from rebalancer.planning.size_positions import SizedPosition, Stance, size_positions, volatility_of
 from rebalancer.planning.validate_signals import Prices, ValidSignals
 
-NEGLIGIBLE_WEIGHT: Final = 1e-12  # of capital; less room than this is what rounding left over
+NEGLIGIBLE_WEIGHT: Final = 1e-12  # fraction of capital; less headroom than this is rounding error
 
 
 class ProposedTarget(NamedTuple):
-    """The target weight of one tradable name with the numbers that led to it; `note`, `denial` and `stance` are
-    `SizedPosition`'s."""
+    """The target weight of one tradable name with the numbers behind it; `note`, `denial` and `stance` are those of its
+    `SizedPosition`."""
 
     symbol: str
     raw: float
@@ -57,8 +57,8 @@ class ProposedTarget(NamedTuple):
 
 
 class ProposedTargets(NamedTuple):
-    """All targets in symbol order, the groups, and the exposure (fraction of capital, by symbol, signed) of what
-    cannot be traded."""
+    """All targets in symbol order, the groups, and the signed exposure (fraction of capital) of each symbol that cannot
+    be traded."""
 
     targets: tuple[ProposedTarget, ...]
     groups: Groups
@@ -74,7 +74,10 @@ def construct_targets(
     rules: Rules,
     liquidation: EntryRestriction | None = None,
 ) -> ProposedTargets:
-    """Weigh and cap. Weights are signed fractions of capital. leaving: why every position is closed, if it is."""
+    """Size and cap all targets. Weights are signed fractions of capital.
+
+    liquidation: why every position is being closed; None when it is not.
+    """
     instruments = {i.symbol: i for i in snapshot.instruments}
     symbols = sorted({*valid_signals.signals, *book.held, *book.worst_case})
     groups = group(symbols, instruments, overnight_gross_limit(snapshot.as_of, snapshot.session, rules), rules)
@@ -122,7 +125,7 @@ def construct_targets(
         ]
         second = headroom.copy().project(kept, own)
         if not any(b.outcome in FULL for b in bars.values()):
-            break  # there is a place for everyone
+            break  # no entry is denied by a position limit
         unused = {
             w.symbol
             for w, weight, _, _ in second
@@ -161,7 +164,7 @@ _Row = tuple[SizedPosition, float, Mapping[str, float], tuple[float, str]]
 
 
 class _WeightHeadroom:
-    """What every group can still take, lowered after each projection."""
+    """The remaining headroom of every group (fraction of capital), reduced after each projection."""
 
     def __init__(self, symbols: list[str], groups: Groups, rules: Rules) -> None:
         self._place = {symbol: i for i, symbol in enumerate(symbols)}
@@ -170,14 +173,14 @@ class _WeightHeadroom:
         self._rules = rules
 
     def copy(self) -> _WeightHeadroom:
-        """The same room, to be given away once more."""
+        """An independent copy, for a trial allocation."""
         other = _WeightHeadroom.__new__(_WeightHeadroom)
         other._place, other._groups, other._rules = self._place, self._groups, self._rules
         other._left = dict(self._left)
         return other
 
     def take(self, exposure: Mapping[str, float]) -> None:
-        """Give the room of these signed weights away."""
+        """Deduct the headroom used by these signed weights."""
         for symbol, weight in exposure.items():
             if weight != 0:
                 for name in self._groups.names(symbol, is_long=weight > 0):
@@ -185,7 +188,7 @@ class _WeightHeadroom:
                     self._left[name] = left if left > NEGLIGIBLE_WEIGHT else 0.0
 
     def project(self, rows: list[SizedPosition], own: Mapping[str, tuple[float, str]]) -> list[_Row]:
-        """Cap these names within what is left, and take their room."""
+        """Cap these names within the remaining headroom, and deduct what they use."""
         if not rows:
             return []
         where = np.array([self._place[row.symbol] for row in rows])
@@ -224,12 +227,12 @@ def _tradable(symbol: str, instruments: Mapping[str, Instrument], prices: Prices
 
 
 def _keeps(row: SizedPosition, rules: Rules) -> bool:
-    """Whether an opinion that opens nothing leaves a position as it is."""
+    """Whether a signal that opens nothing leaves an existing position unchanged."""
     return row.stance == "keep" or (row.stance == "neutral" and rules.execution.neutral_signals == "hold")
 
 
 def _kept(row: SizedPosition, held_weight: float) -> SizedPosition:
-    """The same opinion, as one that wants what is held."""
+    """The same row, with the held weight as its raw weight."""
     more = "; held as it is (execution.neutral_signals)" if row.stance == "neutral" else ""
     return row._replace(raw=held_weight, note=row.note + more)
 
@@ -237,15 +240,15 @@ def _kept(row: SizedPosition, held_weight: float) -> SizedPosition:
 def _implied(
     symbol: str, held_weight: float, holds: bool, instrument: Instrument, price: Decimal, rules: Rules
 ) -> SizedPosition:
-    """The opinion that silence stands for: stay as it is, or leave."""
+    """The row for a name without a signal: its target is the held weight or zero."""
     known = volatility_of(instrument, price, rules)
     volatility = known or rules.risk_management.assumed_volatility
     return SizedPosition(symbol, held_weight if holds else 0.0, 0.0, 0.0, volatility, known is not None, 1.0, "implied")
 
 
 def _restricted(row: SizedPosition, why: EntryRestriction, held_weight: float) -> SizedPosition:
-    """The same opinion, without the part of it that would open or enlarge a position. An opinion that asks for no more
-    than is held stays as it is."""
+    """The same row, without the part that would open or enlarge a position. A row that asks for no more than is held is
+    unchanged."""
     allowed = math.copysign(min(abs(row.raw), abs(held_weight)), row.raw) if row.raw * held_weight > 0 else 0.0
     if allowed == row.raw and row.raw != 0:
         return row
@@ -253,15 +256,15 @@ def _restricted(row: SizedPosition, why: EntryRestriction, held_weight: float) -
 
 
 def _is_tiny(weight: float, prices: Prices, instrument: Instrument, capital: Decimal, rules: Rules) -> bool:
-    """Whether a new position of this weight is too small to be opened, or one lot of it too large for any order."""
+    """Whether a new position of this weight is below the minimum trade, or one lot exceeds the largest order."""
     price, lot = prices.usable[instrument.symbol], trade_lot(instrument, rules, is_long=weight >= 0)
     shares = shares_toward_zero(decimal_near(abs(weight)) * capital / price, lot)
     return min(shares, most_shares(price, lot, largest_trade(rules))) * price < rules.position_sizing.min_trade_size
 
 
 def _own_cap(row: SizedPosition, valid_signals: ValidSignals, prices: Prices, rules: Rules) -> tuple[float, str]:
-    """The largest absolute weight the name alone may have, and the rule that says so. Heat is a loss, so it is of
-    equity: weight x capital_scaling x stop distance <= max_trade_heat."""
+    """The largest absolute weight allowed for the name by itself, and the rule that sets it. Heat is a loss, so it is
+    measured against equity: weight x capital_scaling x stop distance <= max_trade_heat."""
     sizing, risk = rules.position_sizing, rules.risk_management
     named = named_stop_distance(row.symbol, valid_signals, prices, is_long=row.raw >= 0)
     distance = risk.default_stop_distance if named is None else float(named)

@@ -1,12 +1,12 @@
-"""Say which symbols a stop has closed so lately that nothing is opened in them yet: `protection.cool_off`.
+"""Find the symbols in which nothing may be opened because a stop closed them recently: `protection.cool_off`.
 
-    session    until the next session; coins, which have none, for 24 hours
-    none       no cool-off: any signal that is newer than the stop opens again
-    minutes    for so many minutes
+    session    until the next session; crypto, which has no sessions, for 24 hours
+    none       no cool-off: any signal newer than the stop may reopen
+    minutes    for that many minutes
 
-A newer signal does not lift it, unless `protection.cool_off_lifted_by_newer_signal` says so. A target that was reached
-begins none, nor does a person's kill. Where a snapshot does not tell stops from targets (no `stop_exits`), every other
-exit counts as a stop.
+A newer signal does not lift it, unless `protection.cool_off_lifted_by_newer_signal` is set. Reaching a target or using
+the kill command starts no cool-off. If a snapshot does not distinguish stops from targets (no `stop_exits`), every exit
+except by kill counts as a stop.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ COIN_SESSION: Final = timedelta(hours=24)
 
 
 def cool_off(snapshot: Snapshot, valid_signals: ValidSignals, rules: Rules) -> Mapping[str, EntryRestriction]:
-    """Why nothing may be opened, for every symbol that is cooling off."""
+    """The entry restriction of every symbol in its cool-off period."""
     classes: dict[str, AssetClass] = {i.symbol: i.asset_class for i in snapshot.instruments}
     stops = snapshot.stop_exits
     if stops is None:
@@ -43,7 +43,7 @@ def cool_off(snapshot: Snapshot, valid_signals: ValidSignals, rules: Rules) -> M
 
 
 def _still(at: datetime, kind: AssetClass, snapshot: Snapshot, rules: Rules) -> str | None:
-    """Until when the cool-off of a stop at this time lasts, in words; None when there is none or it is over."""
+    """When the cool-off of a stop at this time ends, in words; None when there is none or it has ended."""
     length = rules.protection.cool_off
     if length == "none":
         return None

@@ -1,13 +1,14 @@
-"""Name the symbols in which nothing may be opened or enlarged in this cycle, each with its reason.
+"""Find the symbols in which nothing may be opened or enlarged in this cycle, each with its reason.
 
-A barred name may still be reduced. It is barred before the caps are projected, so that it takes no room from others:
+A restricted name may still be reduced. Restrictions apply before the caps are projected, so that a restricted name
+takes no headroom from others:
 
-1. its opinion is not sure enough (`confidence_scaling: above_75`);
-2. a stop has closed it lately (see `cool_off`);
+1. its confidence is too low (`confidence_scaling: above_75`);
+2. a stop closed it recently (see `cool_off`);
 3. its stop is farther away than `max_stop_distance`;
-4. there are `max_correlated_positions` of its correlation group already, or `max_positions` altogether. Existing
-   positions come first, then the largest opinions before any cap; a position that is being closed counts until it is
-   gone. Names whose correlation is not known count as one group.
+4. its correlation group already has `max_correlated_positions`, or the account `max_positions`. Existing positions come
+   first, then the largest raw weights; a position being closed counts until it is gone. Names without a correlation
+   group count as one group.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class EntryRestriction(NamedTuple):
     because: str
 
 
-FULL = (Outcome.DENIED_CORRELATED_POSITIONS, Outcome.DENIED_POSITIONS)  # for want of a place
+FULL = (Outcome.DENIED_CORRELATED_POSITIONS, Outcome.DENIED_POSITIONS)  # denied by a limit on the number of positions
 
 
 def entry_restrictions(
@@ -44,10 +45,11 @@ def entry_restrictions(
     cooling: Mapping[str, EntryRestriction],
     rules: Rules,
 ) -> Mapping[str, EntryRestriction]:
-    """All barred symbols among the weighed ones.
+    """All restricted symbols among the sized ones.
 
-    occupied: symbols that are held, or may come to be by an open order. passed_over: new names that would end too
-    small to trade; they take no place. clusters: the correlation group of every symbol. cooling: see `cool_off`.
+    occupied: symbols that are held, or may be once an open order fills. passed_over: new names that would be too small
+    to trade after capping; they do not count as positions. clusters: the correlation group of every symbol. cooling:
+    see `cool_off`.
     """
     wanted = [w for w in sized if w.raw != 0]
     risk = rules.risk_management
@@ -75,7 +77,7 @@ def _crowded(
     clusters: Mapping[str, str],
     risk: RiskManagement,
 ) -> dict[str, EntryRestriction]:
-    """The new names for which there is no place, the largest opinions served first."""
+    """The new names that the limits on the number of positions exclude, admitting the largest raw weights first."""
     alike, every = risk.max_correlated_positions, risk.max_positions
     if alike is None and every is None:
         return {}
@@ -121,14 +123,13 @@ def _far_stops(
 def stop_distance(
     symbol: str, valid_signals: ValidSignals, prices: Prices, risk: RiskManagement, *, is_long: bool
 ) -> Decimal:
-    """How far away the stop of a position would be, as a fraction of the price: as a signal says, else
-    `default_stop_distance`."""
+    """The stop distance of a position as a fraction of the price: from a signal, else `default_stop_distance`."""
     named = named_stop_distance(symbol, valid_signals, prices, is_long=is_long)
     return decimal_near(risk.default_stop_distance) if named is None else named
 
 
 def named_stop_distance(symbol: str, valid_signals: ValidSignals, prices: Prices, *, is_long: bool) -> Decimal | None:
-    """The same, by the newest signal that names a stop where this position would lose; None without one."""
+    """The stop distance by the newest signal with a stop on the losing side of this position; None without one."""
     price = prices.usable[symbol]
     for signal in valid_signals.signals.get(symbol, ()):
         if signal.stop_price is not None and (price - signal.stop_price) * (1 if is_long else -1) > 0:

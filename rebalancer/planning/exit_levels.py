@@ -1,8 +1,8 @@
-"""Say at which prices each position is to be left: its stop and its target.
+"""Compute the exit levels of each position: its stop and its target price.
 
-The prices of the signal that opened the position win, when they lie on the right side of its entry price; what a
-signal does not name comes from the rules, as a distance from the average entry price. Prices are rounded to the tick
-toward the entry, so that a stop never loses more, and a target never waits for more, than was said.
+The prices of the signal that opened the position take precedence if they are on the correct side of its entry price;
+otherwise the rules set a distance from the average entry price. Prices are rounded to the tick toward the entry, so
+that a stop never loses more, and a target never waits for more, than specified.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from rebalancer.core.rules import Protection
 from rebalancer.core.values import CENT, ZERO, decimal_near, text_of
 
 BASIS_POINTS = 10_000
-PENNY_TICK = Decimal("0.0001")  # Alpaca: four decimals below one dollar, two from there on
+PENNY_TICK = Decimal("0.0001")  # Alpaca: four decimals below one dollar, two from one dollar up
 
 
 class SignalExits(NamedTuple):
-    """What the signal behind a position said about leaving it; None where it said nothing."""
+    """The exit prices given by the signal that opened a position; None where it gave none."""
 
     signal_id: str
     stop_price: Decimal | None
@@ -28,8 +28,8 @@ class SignalExits(NamedTuple):
 
 
 class ExitLevel(NamedTuple):
-    """One position and the two prices that end it. `qty` is signed as the position; USD per share. The two texts tell
-    where the prices come from. `stop_limit`: the worst price that the stop takes; None: any."""
+    """One position and its two exit prices, USD per share. `qty` has the sign of the position. `stop_from` and
+    `target_from` say where the prices come from. `stop_limit`: the worst price accepted on a stop; None: any."""
 
     symbol: str
     qty: Decimal
@@ -47,9 +47,9 @@ def exit_levels(
     named: Mapping[str, SignalExits],
     rules: Protection,
 ) -> tuple[ExitLevel, ...]:
-    """One guard for every position that has a quantity and an entry price, by symbol.
+    """The exit levels of every position with a quantity and an entry price, by symbol.
 
-    A position without an entry price (zero or less: the broker has not told it yet) has no guard: see
+    A position without an entry price (zero or less: not yet reported by the broker) has none: see
     `without_exit_levels`.
     """
     return tuple(
@@ -60,7 +60,7 @@ def exit_levels(
 
 
 def without_exit_levels(positions: Sequence[Position]) -> tuple[str, ...]:
-    """The symbols that are held but cannot be guarded, because their entry price is not known."""
+    """The held symbols that have no exit levels because their entry price is not known."""
     return tuple(sorted(p.symbol for p in positions if p.qty != ZERO and not p.avg_entry_price > 0))
 
 
@@ -84,7 +84,8 @@ def _exit_level(position: Position, tick: Decimal, named: SignalExits | None, ru
 
 
 def _stop_limit(stop: Decimal, against: int, tick: Decimal, rules: Protection) -> Decimal:
-    """The limit of a stop, rounded away from it: never nearer than was said. At least one tick."""
+    """The limit price of a stop-limit order, rounded away from the stop: never nearer than specified. At least one tick
+    (or the stop price, where that is lower)."""
     price = stop * (1 + against * decimal_near(rules.stop_limit_offset_bps) / BASIS_POINTS)
     rounding = ROUND_FLOOR if against < 0 else ROUND_CEILING
     return max((price / tick).to_integral_value(rounding=rounding) * tick, min(tick, stop))
@@ -96,11 +97,11 @@ def _beyond(price: Decimal | None, entry: Decimal, direction: int) -> bool:
 
 
 def _toward(entry: Decimal, price: Decimal, tick: Decimal) -> Decimal:
-    """Round to the tick toward the entry price, but never onto the other side of it nor to zero."""
+    """Round to the tick toward the entry price, but never to the entry, beyond it, or to zero."""
     rounding = ROUND_CEILING if price < entry else ROUND_FLOOR
     rounded = (price / tick).to_integral_value(rounding=rounding) * tick
     crossed = rounded >= entry if price < entry else rounded <= entry
-    if crossed:  # the whole distance is less than a tick: the next tick away from the entry
+    if crossed:  # the distance is less than one tick: take the next tick away from the entry
         away = ROUND_FLOOR if price < entry else ROUND_CEILING
         rounded = (price / tick).to_integral_value(rounding=away) * tick
     return max(rounded, tick)
@@ -115,7 +116,7 @@ def _tick(price: Decimal, instrument: Instrument | None) -> Decimal:
 
 
 def exit_level_text(level: ExitLevel) -> str:
-    """One line about a guard, for people."""
+    """A one-line description of an exit level, for people."""
     limit = "" if level.stop_limit is None else f" limit {text_of(level.stop_limit)}"
     return (
         f"stop {text_of(level.stop)}{limit} ({level.stop_from}), target {text_of(level.target)} ({level.target_from}), "

@@ -1,8 +1,8 @@
-"""Cut increases to the room under every cap, to the orders left for the day and to the buying power that exists.
+"""Cut increases to the headroom under every cap, the orders left for the day and the available buying power.
 
-Called twice with the same rules: while planning, on what the reductions should leave, and again after they have ended,
-on what they really left. Every increase counts at its full size in the worst case that all of them fill; a reduction
-that did not fill still counts as held. So no subset of fills, in any order, breaks a cap.
+Called twice with the same rules: while planning, with what the reductions are expected to leave, and again after they
+have ended, with what they actually left. Every increase is counted in full, as if all of them filled; a reduction that
+did not fill still counts as held. So no subset of fills, in any order, breaks a cap.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rebalancer.planning.phase import Denial, Trade
 from rebalancer.planning.pricing import BASIS_POINTS
 
 # What the broker sets aside for a market order that opens a position (Alpaca, "Placing Orders" and the market order
-# collars): a buy at the ask plus 4 % below 50 USD and 2.5 % from there on, a short at 1.04 x ask, crypto at ask + 2 %.
+# collars): a buy at ask + 4 % below 50 USD and + 2.5 % from 50 USD up, a short at 1.04 x ask, crypto at ask + 2 %.
 COLLAR_SPLIT_PRICE: Final = Decimal(50)
 COLLAR_LOW: Final = Decimal("1.04")
 COLLAR_HIGH: Final = Decimal("1.025")
@@ -29,10 +29,10 @@ COLLAR_CRYPTO: Final = Decimal("1.02")
 
 
 class BuyingPower:
-    """Buying power and, for what cannot be bought on margin, cash; both in USD, spent by increases."""
+    """The buying power left for increases and, for what cannot be bought on margin, the cash left; both in USD."""
 
     def __init__(self, buying_power: Decimal, cash: Decimal, coins: Set[str], rules: Rules) -> None:
-        """coins: the symbols of crypto."""
+        """coins: the crypto symbols, which are paid from cash."""
         keep = 1 - decimal_near(rules.risk_management.buying_power_buffer)
         liquidation = rules.selection.withdraw
         self.coins = coins
@@ -43,13 +43,13 @@ class BuyingPower:
         return min(self._power, self._cash) if symbol in self.coins else self._power
 
     def spend(self, money: Decimal) -> None:
-        """Take USD out of both."""
+        """Deduct USD from both."""
         self._power -= money
         self._cash -= money
 
 
 class Turnover:
-    """How much may still be traded in this cycle, USD: the value of all reductions counts, and holds none back."""
+    """The turnover left in this cycle, USD. Reductions count against it but are never denied by it."""
 
     def __init__(self, reductions: Sequence[Trade], capital: Decimal, wish: Selection) -> None:
         self._most = wish.max_turnover
@@ -57,23 +57,24 @@ class Turnover:
         self._left -= sum((_value(trade) for trade in reductions), ZERO)
 
     def refusal(self, trade: Trade) -> Denial | None:
-        """Why there is none left for this trade."""
+        """Why the remaining turnover does not allow this trade; None when it does."""
         if self._most is None or _value(trade) <= self._left:
             return None
         said = f"a trade of ${_value(trade):,.2f} is beyond selection.max_turnover {self._most:.2%}"
         return Denial(Outcome.DENIED_TURNOVER, said)
 
     def spend(self, trade: Trade) -> None:
-        """Take its value off."""
+        """Deduct the trade's value."""
         self._left -= _value(trade)
 
 
 class Budget:
-    """How many orders may still be sent: per execution, per day and per symbol and day, all counted by attempts. A
-    part of the day's orders is kept for reductions.
+    """The number of orders that may still be sent per execution, per day, and per symbol and day, counting every
+    attempt. Part of the day's orders is reserved for reductions.
 
-    A reduction is counted and never held back by these counts. What holds it back is the gate's guard against a runaway
-    alone: beyond so many orders a minute the gate closes until a person opens it, so one cycle never asks for more.
+    Reductions are counted but never denied by these limits. The only limit on them is `most_reductions`: above
+    `gate.max_orders_per_minute` the pre-trade check blocks all orders until a person lifts the block, so one cycle
+    never plans more than that.
     """
 
     def __init__(self, day: Day, rules: Rules) -> None:
@@ -85,7 +86,7 @@ class Budget:
         self._by_symbol = dict(day.orders_sent_by_symbol)
 
     def take(self, trade: Trade) -> Denial | None:
-        """Spend one order, or say which limit forbids it."""
+        """Use up one order, or return the limit that denies it."""
         denial = self._runaway() if trade.phase == "reduce" else self._used_up(trade.symbol)
         if denial is None:
             self._sent += 1
@@ -115,12 +116,12 @@ class Budget:
 
 
 def most_reductions(rules: Rules) -> int:
-    """How many orders of one cycle may be reductions."""
+    """The largest number of reductions in one cycle."""
     return max(rules.gate.max_orders_per_minute, rules.execution.max_orders_per_execution)
 
 
 class FittedIncreases(NamedTuple):
-    """The increases that may be sent, in order, each perhaps smaller; and why others may not."""
+    """The increases that may be sent, in order, some of them cut; and the reasons why others may not."""
 
     trades: tuple[Trade, ...]
     denied: Mapping[str, Denial]
@@ -135,9 +136,9 @@ def fit_to_buying_power(
     turnover: Turnover | None,
     rules: Rules,
 ) -> FittedIncreases:
-    """Fit increases, highest priority first, into room, purse, turnover and orders. A trade uses them all up on its way
-    or, if any of them denies it, none. Shares are rounded toward zero. Without a budget orders are not counted, and
-    without a turnover none is (both were when the plan was made)."""
+    """Fit increases, highest priority first, into headroom, buying power, turnover and order limits. A trade is counted
+    against all of these or, if any of them denies it, against none. Shares are rounded toward zero. If `budget` or
+    `turnover` is None that limit is not applied (it was when the plan was made)."""
     kept: list[Trade] = []
     denied: dict[str, Denial] = {}
     for trade in trades:
@@ -180,7 +181,7 @@ def fit_to_buying_power(
 
 
 def _cut(trade: Trade, qty: Decimal, cap: str) -> Trade:
-    """The same trade with this unsigned quantity; cap: what made it smaller, "" for buying power."""
+    """The same trade with this unsigned quantity. cap: the cap that reduced it, "" for buying power."""
     limit = cap.replace(":", " ", 1) or "buying power"
     said = f"{trade.because}; cut from {text_of(abs(trade.qty))} to {text_of(qty)} shares by {limit}"
     return trade._replace(qty=qty.copy_sign(trade.qty), because=said, cap=cap)
@@ -191,8 +192,8 @@ def _value(trade: Trade) -> Decimal:
 
 
 def reserve_per_share(ask: Decimal, rules: Rules, *, is_coin: bool, is_long: bool) -> Decimal:
-    """USD of buying power that the broker sets aside per share of an opening order. For a limit order that is its limit
-    price: never counted for less than a market order."""
+    """USD of buying power that the broker reserves per share of an opening order. A limit order is counted at its limit
+    price, but never below the reserve of a market order."""
     if is_coin:
         collar = COLLAR_CRYPTO
     elif not is_long:

@@ -1,7 +1,7 @@
-"""Which caps a name belongs to: gross, its sector, its correlation group, and the long or the short side.
+"""The groups with a cap that a name belongs to: gross, its sector, its correlation group, and the long or short side.
 
-A name without a sector or without a correlation group is in the group "unknown", which has the tightest sector limit:
-a cap whose data is missing denies rather than allows.
+A name without a sector or correlation group is in the group "unknown". By default the unknown sector has the tightest
+of all sector limits, so that missing data tightens a cap instead of lifting it.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class Groups(NamedTuple):
     of: Mapping[str, tuple[str, ...]]
 
     def names(self, symbol: str, *, is_long: bool) -> tuple[str, ...]:
-        """All groups that a position of this direction counts in."""
+        """All groups that a position in this direction counts towards."""
         side = "long" if is_long else "short"
         return (*self.of[symbol], side) if side in self.limits else self.of[symbol]
 
 
 def group(symbols: Sequence[str], instruments: Mapping[str, Instrument], gross: float, rules: Rules) -> Groups:
-    """Sort the symbols into the groups of every cap. Group limits are fractions of capital; `gross` is that of all
-    names together at this moment (see `glide`)."""
+    """Assign the symbols to the groups of every cap. Group limits are fractions of capital; `gross` is the current
+    limit on all names together (see `overnight_ramp`)."""
     sizing, risk = rules.position_sizing, rules.risk_management
     sectors = [(i.sector if (i := instruments.get(s)) else None) or UNKNOWN for s in symbols]
     clusters = [(i.correlation_group if (i := instruments.get(s)) else None) or UNKNOWN for s in symbols]
@@ -68,7 +68,7 @@ def group(symbols: Sequence[str], instruments: Mapping[str, Instrument], gross: 
 
 
 def side_family(signs: Floats, limits: Mapping[str, float]) -> Family:
-    """The long and the short side as a family of their own, by the sign of each weight."""
+    """The family of the long and the short side, by the sign of each weight."""
     return Family(
         "side",
         ("long", "short"),
@@ -78,7 +78,7 @@ def side_family(signs: Floats, limits: Mapping[str, float]) -> Family:
 
 
 def group_name(family: str, label: str) -> str:
-    """The name of a group as people read it: "gross", "long", "sector:Technology", "correlation:g1"."""
+    """The full name of a group: "gross", "long", "sector:Technology", "correlation:g1"."""
     return label if family in ("gross", "side") else f"{family}:{label}"
 
 

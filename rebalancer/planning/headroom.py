@@ -1,7 +1,7 @@
-"""How many dollars every cap can still take at decision prices, counted exactly.
+"""The headroom under every cap in dollars at decision prices, computed exactly.
 
-The projection proposes weights in floats; what is sent is checked here once more in decimals, against the largest
-position that all open and unknown orders can still lead to.
+The projection works with weights in floats; orders are checked here again in decimals, against the largest position
+that all open and unknown orders may still lead to.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rebalancer.planning.groups import Groups
 
 
 class Headroom:
-    """A running account of exposure: absolute USD per cap, signed shares per symbol."""
+    """Running totals of exposure: absolute USD per cap, signed shares per symbol."""
 
     def __init__(
         self,
@@ -25,7 +25,7 @@ class Headroom:
         capital: Decimal,
         above: Mapping[str, Decimal],
     ) -> None:
-        """above: USD by symbol that open orders may cost beyond what their shares are valued at."""
+        """above: USD by symbol by which the cost of open orders may exceed the value of their shares."""
         self._shares = dict(positions)
         self._prices = prices
         self._groups = groups
@@ -37,13 +37,13 @@ class Headroom:
             self._add(symbol, above.get(symbol, ZERO), is_long=qty > 0)
 
     def names(self, symbol: str, *, is_long: bool) -> tuple[str, ...]:
-        """All caps that a position of this symbol and direction counts in, its own included."""
+        """All caps that a position in this symbol and direction counts towards, including the symbol's own."""
         own = f"position:{symbol}"
         names = self._groups.names(symbol, is_long=is_long)
         return (*names, own) if own in self._limits else names
 
     def trade(self, symbol: str, qty: Decimal, cost: Decimal | None = None) -> None:
-        """Book signed shares as done. cost: what each of them counts for when that is more than its value, USD."""
+        """Count signed shares as traded. cost: the USD to count per share where that exceeds its value."""
         before = self._shares.get(symbol, ZERO)
         self._shares[symbol] = after = before + qty
         if before * after < 0:
@@ -59,13 +59,13 @@ class Headroom:
         return self._shares.get(symbol, ZERO)
 
     def left(self, symbol: str, *, is_long: bool) -> tuple[Decimal, str]:
-        """The USD that this symbol's tightest cap can still take, never negative, and the name of that cap."""
+        """The headroom of this symbol's tightest cap, USD, never negative, and the name of that cap."""
         limits, used = self._limits, self._used
         left, name = min([(limits[n] - used[n], n) for n in self.names(symbol, is_long=is_long)])
         return max(left, ZERO), name
 
     def exceeded(self, symbol: str) -> bool:
-        """Whether any cap that this symbol's position counts in is exceeded."""
+        """Whether any cap that this symbol's position counts towards is exceeded."""
         shares = self.shares(symbol)
         return any(self._used[n] > self._limits[n] for n in self.names(symbol, is_long=shares > 0))
 
@@ -74,7 +74,7 @@ class Headroom:
         return dict(self._used)
 
     def copy_with(self, trades: Iterable[tuple[str, Decimal]]) -> Headroom:
-        """The same room after these trades; this one stays as it is."""
+        """A copy with these trades counted; the original is unchanged."""
         other = object.__new__(Headroom)
         other._shares = dict(self._shares)
         other._prices, other._groups, other._limits = self._prices, self._groups, self._limits
@@ -84,7 +84,7 @@ class Headroom:
         return other
 
     def _count(self, symbol: str, shares: Decimal, *, is_long: bool) -> None:
-        """Add unsigned shares of one side, or take them off when negative."""
+        """Add this many shares to the exposure of one side; a negative number is subtracted."""
         self._add(symbol, shares * self._prices.get(symbol, ZERO), is_long=is_long)
 
     def _add(self, symbol: str, value: Decimal, *, is_long: bool) -> None:

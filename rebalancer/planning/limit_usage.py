@@ -1,4 +1,4 @@
-"""Write down every limit with what was used before and what will be used after all planned orders have filled."""
+"""Report the usage of every limit before the cycle, and after all planned orders fill."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def limit_usage(
 ) -> tuple[LimitUse, ...]:
     """All limits: exposure as fractions of capital, losses as fractions of equity, orders as counts.
 
-    before, after: USD per cap. cut: the caps that denied an increase or made it smaller. A position's own cap is listed
-    when it binds, since there is one per name.
+    before, after: USD per cap. cut: the caps that denied or reduced an increase. Per-name caps are listed only when
+    they bind, since there is one for every name.
     """
     binding = {name for a in proposed.targets for name in a.factors}
     binding |= {f"position:{a.symbol}" for a in proposed.targets if a.raw != 0 and abs(a.weight) == a.own_cap}
@@ -81,14 +81,14 @@ def limit_usage(
 
 
 def _positions(snapshot: Snapshot, proposed: ProposedTargets, orders: Sequence[Order], most: int) -> LimitUse:
-    """The number of positions; after: with every order filled."""
+    """The number of positions, before and with every order filled."""
     before, after = _held(snapshot, orders)
     binds = any(a.denial is Outcome.DENIED_POSITIONS for a in proposed.targets)
     return LimitUse("positions", most, len(before), len(after), binds)
 
 
 def _correlated(snapshot: Snapshot, proposed: ProposedTargets, orders: Sequence[Order], most: int) -> list[LimitUse]:
-    """The same for every correlation group of which anything is held or ordered, or to which the limit said no."""
+    """The same for every correlation group that is held or ordered, or in which this limit denied an entry."""
     before, after = (
         Counter(proposed.groups.of[symbol][-1] for symbol in some if symbol in proposed.groups.of)
         for some in _held(snapshot, orders)
@@ -105,7 +105,7 @@ def _correlated(snapshot: Snapshot, proposed: ProposedTargets, orders: Sequence[
 
 
 def _held(snapshot: Snapshot, orders: Sequence[Order]) -> tuple[list[str], list[str]]:
-    """The symbols that are held, and those that are with every order filled."""
+    """The symbols held now, and those held once every order has filled."""
     held = {p.symbol: p.qty for p in snapshot.positions if p.qty != 0}
     after = dict(held)
     for order in orders:

@@ -1,8 +1,8 @@
-"""Say whether this cycle has to leave every position, and why.
+"""Decide whether this cycle has to close every position, and why.
 
-Either because the account is to be flat some minutes before the close, or because a loss limit was broken and
-`on_breach` is `flatten`. Being flat *by* a time takes as many cycles as the largest trade and the most reductions of
-one demand; the first of them is early enough for the last one to begin in time. Nothing is opened in the cycle before.
+Either the account is to be flat some minutes before the close, or a loss limit was breached and `on_breach` is
+`flatten`. Becoming flat may take several cycles, given the largest trade and the most reductions per cycle; the first
+of them is early enough for the last one to begin in time. Nothing is opened in the cycle before the first.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from rebalancer.planning.trading_halt import HaltDecision
 def decide_liquidation(
     halt: HaltDecision, snapshot: Snapshot, held: Mapping[str, Decimal], prices: Mapping[str, Decimal], rules: Rules
 ) -> HaltDecision:
-    """The judgement, with `leave` set when all positions go. Nothing is opened then either.
+    """The halt decision, with `leave` set when all positions are to be closed. Nothing is opened then either.
 
-    held: signed shares. prices: USD, for whatever is held and has one.
+    held: signed shares. prices: USD, for the held symbols that have one.
     """
     if halt.stop:
         return halt
@@ -41,7 +41,7 @@ def decide_liquidation(
     if snapshot.as_of + interval * (cycles + 1) <= flat:
         return halt
     said = f"flat by {minutes} minutes before the close"
-    if snapshot.as_of + interval * cycles <= flat:  # there is still time, but whatever is opened now needs more of it
+    if snapshot.as_of + interval * cycles <= flat:  # there is still time, but anything opened now would need more of it
         return halt if halt.denied is not None else HaltDecision(None, said, False, Outcome.DENIED_FLAT_BY)
     said += ": all positions are closed"
     if halt.outcome is not None:
@@ -52,7 +52,7 @@ def decide_liquidation(
 def _cycles_needed(
     held: Mapping[str, Decimal], prices: Mapping[str, Decimal], instruments: Mapping[str, Instrument], rules: Rules
 ) -> int:
-    """How many cycles it takes to sell everything: one order a symbol and cycle, one lot or the largest trade each."""
+    """The cycles needed to close everything: one order per symbol and cycle, of the largest trade or one lot each."""
     pieces = [
         _orders_needed(qty, prices.get(symbol, ZERO), instruments.get(symbol), rules) for symbol, qty in held.items()
     ]
@@ -61,8 +61,8 @@ def _cycles_needed(
 
 
 def _orders_needed(held: Decimal, price: Decimal, instrument: Instrument | None, rules: Rules) -> int:
-    """What has no price, or is unknown to the broker, counts as one order: it cannot be sold either way. What is held
-    beside whole lots goes last, by itself."""
+    """The orders needed to close one position. A name without a price, or unknown to the broker, counts as one order:
+    it cannot be closed in any case. An odd-lot remainder takes one more, the last."""
     if price <= 0 or instrument is None:
         return 1
     shares, is_long = abs(held), held > 0

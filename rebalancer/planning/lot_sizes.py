@@ -1,4 +1,4 @@
-"""Say in which steps a name is traded, and how much one order may be worth."""
+"""Quantity increments for each name, and the size limits of a single order."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from rebalancer.core.values import FRACTIONAL_LOT, shares_toward_zero
 
 
 def trade_lot(instrument: Instrument, rules: Rules, *, is_long: bool) -> Decimal:
-    """The smallest quantity to trade: the instrument's lot, or a millionth of a share where fractions are wanted. The
-    broker lends whole shares only."""
+    """The smallest quantity to trade: the instrument's lot, or a millionth of a share where fractional trading is on.
+    The broker lends whole shares only, so shorts trade in whole shares."""
     if instrument.asset_class == "crypto":
         return instrument.lot
     if not is_long:
@@ -21,7 +21,7 @@ def trade_lot(instrument: Instrument, rules: Rules, *, is_long: bool) -> Decimal
 
 
 def closing_lot(instrument: Instrument, *, is_long: bool) -> Decimal | None:
-    """What a reduction must be a multiple of; None when any fraction that is held can be closed."""
+    """The increment of a reduction; None when any fraction that is held can be closed."""
     if instrument.asset_class == "crypto":
         return instrument.lot
     if not is_long:
@@ -30,7 +30,7 @@ def closing_lot(instrument: Instrument, *, is_long: bool) -> Decimal | None:
 
 
 def part_lot(instrument: Instrument, rules: Rules, *, is_long: bool) -> Decimal:
-    """The smallest part in which a position is given up over several cycles."""
+    """The smallest quantity into which a reduction may be split over several cycles."""
     return closing_lot(instrument, is_long=is_long) or trade_lot(instrument, rules, is_long=is_long)
 
 
@@ -40,11 +40,11 @@ def largest_trade(rules: Rules) -> Decimal:
 
 
 def most_closed(price: Decimal, part: Decimal, rules: Rules) -> Decimal:
-    """The most shares that one reduction may have: what the largest trade pays for, and never less than one part,
-    however dear it is. A limit of size spreads a reduction; it never stops one."""
+    """The most shares in one reduction: those within the largest trade, but never less than one part, however expensive
+    that is. A size limit spreads a reduction over cycles; it never prevents one."""
     return max(most_shares(price, part, largest_trade(rules)), part)
 
 
 def most_shares(price: Decimal, lot: Decimal, money: Decimal) -> Decimal:
-    """The most shares that one order may have for this money, rounded down to the lot."""
+    """The most shares that this amount of money buys, rounded down to the lot."""
     return shares_toward_zero(money / price, lot)

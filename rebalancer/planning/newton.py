@@ -1,9 +1,9 @@
-"""Newton's method on the dual of the cap projection: from a good start to the exact factors in a few steps.
+"""Newton's method on the dual of the cap projection: from a good starting point to exact factors in a few steps.
 
 With w_i = min(c_i, u_i * product of factors) and r_k = sum of group k - its limit, a step d solves H d = r over the
-groups that bind, where H_kl is the weight of the names that are in k and in l and below their own cap. Names with the
-same groups count as one, so that H costs nothing; it is solved by elimination without any library, because a library's
-result differs between machines. (Semismooth Newton: Qi and Sun 1993.)
+groups that bind, where H_kl is the weight of the names that are in both k and l and below their own cap. Names with the
+same groups are merged, which makes H cheap to build; it is solved by hand-written elimination, because the results of
+linear algebra libraries differ between machines. (Semismooth Newton: Qi and Sun 1993.)
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-SETTLED: Final = 1e-14  # relative movement of a factor that counts as none
-ARRIVED: Final = 2e-14  # relative distance from the limits that counts as none
-GROUPS_MAX: Final = 200  # with more binding groups than these, elimination costs more than it saves
-PIVOT_LEAST: Final = 1e-290  # weights this small are none; dividing by them overflows
+SETTLED: Final = 1e-14  # relative change of a factor below which it has converged
+ARRIVED: Final = 2e-14  # relative distance from the limits at which the solution counts as exact
+GROUPS_MAX: Final = 200  # with more binding groups than this, elimination costs more than it saves
+PIVOT_LEAST: Final = 1e-290  # smaller pivots count as zero; dividing by them overflows
 
 
 class Family(NamedTuple):
@@ -34,8 +34,9 @@ class Family(NamedTuple):
 
 
 class Cells(NamedTuple):
-    """Names with the same groups. `of[i]`: the cell of name i; `groups`: one row per family, the group of each cell,
-    counted through over all families; a cell that is in no group of a family has the number behind all groups."""
+    """Names merged by identical group membership. `of[i]`: the cell of name i; `groups`: one row per family with the
+    group of each cell, numbered consecutively over all families; a cell in no group of a family has the number after
+    the last group."""
 
     of: Ints
     groups: Ints
@@ -43,7 +44,7 @@ class Cells(NamedTuple):
 
 
 def common_groups(families: Sequence[Family]) -> Cells:
-    """Put names with the same groups together."""
+    """Merge names with identical group membership into cells."""
     of = np.zeros(families[0].member.shape, np.int64)
     count = 1
     for family in families:
@@ -61,7 +62,7 @@ def common_groups(families: Sequence[Family]) -> Cells:
 def climb(
     size: Floats, own: Floats, families: Sequence[Family], cells: Cells, start: Sequence[Floats]
 ) -> tuple[list[Floats], bool]:
-    """Step as long as every step at least halves the distance. Returns the factors, and whether they are exact."""
+    """Take Newton steps while each at least halves the distance. Returns the factors, and whether they are exact."""
     factors = np.append(np.concatenate(start), 1.0)
     sums, free = _sums(size, own, cells, factors)
     distance = _distance(sums, factors, cells.limits)
@@ -81,7 +82,7 @@ def climb(
 
 
 def product(size: Floats, own: Floats, families: Sequence[Family], factors: Sequence[Floats]) -> Floats:
-    """The weights that these factors lead to."""
+    """The weights resulting from these factors."""
     weights = size.copy()
     for family, values in zip(families, factors, strict=True):
         weights *= np.append(values, 1.0)[family.member]  # member -1 finds the 1.0
@@ -89,12 +90,12 @@ def product(size: Floats, own: Floats, families: Sequence[Family], factors: Sequ
 
 
 def group_sums(member: Ints, weights: Floats, count: int) -> Floats:
-    """The sum of each group, added up in the order of the names; member -1 is in none."""
+    """The sum of each group, added in the order of the names; member -1 is in no group."""
     return _bincount(np.where(member < 0, count, member), weights, count + 1)[:count]
 
 
 def _sums(size: Floats, own: Floats, cells: Cells, factors: Floats) -> tuple[Floats, Floats]:
-    """The sum of each group, and the weight of each cell that is below the names' own caps."""
+    """The sum of each group, and per cell the weight of its names that are below their own caps."""
     count = cells.groups.shape[1]
     shrunk = factors[cells.groups[0]]
     for row in cells.groups[1:]:
@@ -109,7 +110,7 @@ def _sums(size: Floats, own: Floats, cells: Cells, factors: Floats) -> tuple[Flo
 
 
 def _distance(sums: Floats, factors: Floats, limits: Floats) -> Floats:
-    """How far each group is from where it should be, relative to its limit: too full, or shrunk without need."""
+    """How far each group is from its limit, relative to it: exceeded, or shrunk by more than needed."""
     wrong = (sums > limits) | (factors[:-1] < 1)
     found = np.zeros(limits.size)
     found[wrong] = np.abs(sums[wrong] - limits[wrong]) / np.where(limits[wrong] > 0, limits[wrong], 1.0)
@@ -133,7 +134,7 @@ def _step(free: Floats, active: Ints, sums: Floats, cells: Cells) -> Floats:
 
 
 def _solved(matrix: Floats, right: Floats) -> Floats:
-    """Gauss-Jordan elimination of a symmetric, not negative matrix; a row without a pivot gets the answer 0."""
+    """Gauss-Jordan elimination of a symmetric positive semidefinite matrix; a row without a pivot gets solution 0."""
     table = np.column_stack((matrix, right))
     least = np.maximum(np.diag(matrix) * 1e-12, PIVOT_LEAST)
     for k, tiny in enumerate(least):
@@ -150,19 +151,19 @@ def _solved(matrix: Floats, right: Floats) -> Floats:
 
 
 def _stepped(factors: Floats, step: Floats) -> Floats:
-    """factor * exp(-step) to second order, from + - * / alone, at most 1 and never 0."""
+    """factor * exp(-step) to first order, using only + - * /; at most 1 and never 0."""
     lower, higher = factors / (1 + np.maximum(step, 0.0)), factors * (1 - np.minimum(step, 0.0))
     moved: Floats = np.where(step > 0, lower, np.minimum(higher, 1.0))
     return moved
 
 
 def _bincount(member: Ints, weights: Floats, count: int) -> Floats:
-    """Sequential sums of weights by member: unlike `np.sum` the same on every machine."""
+    """Sums of weights by member, added sequentially: unlike `np.sum`, the same on every machine."""
     return np.bincount(member, weights, count).astype(np.float64, copy=False)
 
 
 def _renumbered(codes: Ints, count: int) -> tuple[Ints, int]:
-    """Replace codes below `count` by 0, 1, 2, ... in their order. Returns also how many there are."""
+    """Replace codes below `count` by 0, 1, 2, ... in their order. Returns the new codes and how many there are."""
     if count > 8 * codes.size + 1024:
         unique, found = np.unique(codes, return_inverse=True)
         return found.astype(np.int64), unique.size

@@ -1,9 +1,9 @@
-"""Say how much gross exposure is allowed now, so that at the close it is no more than may stay overnight.
+"""Compute the gross exposure limit now, so that exposure at the close is within the overnight limit.
 
-The limit is `max_total_exposure` of capital for most of the day and glides down on a straight line to
-`max_overnight_leverage` times equity in the last `overnight_glide_minutes` before the close. A cycle acts for the time
-until the next one begins, so it keeps to the lowest point of the line until then. A half day closes earlier, and so
-does its line: only the session's own close counts.
+The limit is `max_total_exposure` of capital for most of the day and falls linearly to `max_overnight_leverage` times
+equity over the last `overnight_glide_minutes` before the close. A cycle's positions stand until the next cycle begins,
+so it uses the lowest limit of that interval. The ramp is relative to the session's actual close, so it ends earlier on
+half days.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from rebalancer.core.rules import Rules
 
 
 def overnight_gross_limit(as_of: datetime, session: Session, rules: Rules) -> float:
-    """The largest sum of absolute weights for a cycle at this moment, as a fraction of capital."""
+    """The largest sum of absolute weights for a cycle at this time, as a fraction of capital."""
     return gross_limit_at(as_of + timedelta(minutes=rules.execution.interval_minutes), session, rules)
 
 
 def gross_limit_at(moment: datetime, session: Session, rules: Rules) -> float:
-    """The height of the line at one moment, as a fraction of capital. Without glide minutes it is as low as at the
-    close all day long."""
+    """The gross limit at one moment, as a fraction of capital. With zero glide minutes the overnight limit applies all
+    day."""
     sizing, risk = rules.position_sizing, rules.risk_management
     overnight = risk.max_overnight_leverage / sizing.capital_scaling
     if overnight >= sizing.max_total_exposure:

@@ -1,7 +1,7 @@
-"""Leave alone what a person has left out: `selection` names symbols, a side, a turnover, and most shares.
+"""Apply the user's `selection`: symbols, side and maximum shares.
 
-A selection never stands in the way of leaving every position (flat by the close, or after a loss). Its turnover is
-counted where money and orders are (see `fund`), and never stands in the way of a reduction.
+A selection never prevents closing all positions (flat by the close, or after a loss). Its turnover limit is applied
+together with buying power and order limits (see `fit_to_buying_power`), and never prevents a reduction.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rebalancer.planning.compute_trades import TradeProposal
 
 
 def apply_overrides(proposals: Sequence[TradeProposal], wish: Selection) -> tuple[TradeProposal, ...]:
-    """The same moves, without what is not wanted. A flip whose closing half is not wanted is not opened either."""
+    """The proposals without what is excluded. If the closing half of a flip is excluded, so is the opening half."""
     return tuple(_selected(proposal, wish) for proposal in proposals)
 
 
@@ -40,12 +40,12 @@ def _selected(proposal: TradeProposal, wish: Selection) -> TradeProposal:
 
 
 def _within(shares: Decimal, most: Decimal) -> Decimal:
-    """Signed shares, cut to an unsigned most."""
+    """Signed shares, limited to an unsigned maximum."""
     return max(-most, min(most, shares))
 
 
 def _left_out(proposal: TradeProposal, because: str) -> TradeProposal:
-    """Nothing of it, and nothing either when a cap calls for what the band held back."""
+    """The proposal with no trades, not even those that an exceeded cap would otherwise require."""
     if proposal.hold is not None:
         return proposal._replace(reduce=ZERO, increase=ZERO)
     return proposal._replace(reduce=ZERO, increase=ZERO, hold=Outcome.HELD_LEFT_OUT, because=because)

@@ -1,8 +1,8 @@
-"""Split the moves into two phases and put each in order.
+"""Split the proposals into two phases and order each.
 
 Phase `reduce` takes positions toward zero, phase `increase` away from it; classified by effect, not by side. Within a
-phase the largest drift comes first. Where a cap is exceeded, a reduction that the no-trade band or the minimum would
-have held back is called upon as well, largest drift first, until the cap holds again.
+phase the largest drift comes first. Where a cap is exceeded, reductions that the no-trade band or the minimum would
+suppress are made as well, largest drift first, until the cap holds again.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from rebalancer.planning.lot_sizes import largest_trade, most_closed, most_share
 
 
 class Trade(NamedTuple):
-    """Signed shares of one symbol to trade in one phase; `drift` (fraction of capital) is its priority; `paid` is what
-    its order's value is told at, USD per share; `cap_weights` names the cap that made it smaller, if one did."""
+    """Signed shares of one symbol to trade in one phase; `drift` (fraction of capital) is its priority; `paid` is the
+    price at which its order is valued, USD per share; `cap` names the cap that reduced it, if any."""
 
     symbol: str
     phase: Phase
@@ -36,12 +36,12 @@ class Trade(NamedTuple):
 
     @property
     def cost(self) -> Decimal:
-        """What one share counts for under caps and budgets, USD: never less than it is worth."""
+        """The USD per share counted against caps and budgets: never less than its value."""
         return max(self.price, self.paid)
 
 
 class Denial(NamedTuple):
-    """A trade that a limit forbids; `cap_weights` is the name of the cap when it is one."""
+    """Why a limit denies a trade; `cap` is the name of the cap if the limit is one."""
 
     outcome: Outcome
     because: str
@@ -49,7 +49,7 @@ class Denial(NamedTuple):
 
 
 class Phases(NamedTuple):
-    """Trades in the order in which they are sent, and the symbols of which nothing can be traded."""
+    """The trades in the order of sending, and the denials by symbol."""
 
     reduce: tuple[Trade, ...]
     increase: tuple[Trade, ...]
@@ -59,8 +59,8 @@ class Phases(NamedTuple):
 def assign_phases(
     proposals: Sequence[TradeProposal], available: Mapping[str, Decimal], headroom: Headroom, rules: Rules
 ) -> Phases:
-    """Order the trades of all moves. Reductions are limited to the shares that no other order holds; a limit of size
-    only spreads them over cycles."""
+    """The ordered trades of all proposals. Reductions are limited to the shares not reserved by other orders; size
+    limits only spread them over cycles."""
     reduce: list[Trade] = []
     increase: list[Trade] = []
     denied: dict[str, Denial] = {}
@@ -93,9 +93,9 @@ def assign_phases(
 def _relief(
     proposals: Sequence[TradeProposal], available: Mapping[str, Decimal], headroom: Headroom, rules: Rules
 ) -> list[Trade]:
-    """Reductions held back by band or minimum that a cap needs all the same; each at least the minimum trade. What may
-    not be opened, for whatever reason, may still be reduced; what is frozen, or has an order of ours on the other side,
-    may not."""
+    """Reductions suppressed by band or minimum that an exceeded cap requires anyway; each at least the minimum trade.
+    Names with an entry restriction may be reduced; names that are frozen, or that have an order of ours on the other
+    side, may not."""
     found: list[Trade] = []
     candidates = [
         m
@@ -132,8 +132,8 @@ def _clip(qty: Decimal, most: Decimal) -> Decimal:
 
 
 def _closing(proposal: TradeProposal, asked: Decimal, available: Mapping[str, Decimal], rules: Rules) -> Decimal:
-    """What of these signed shares goes now: one part at least, else as many whole lots as the largest trade allows. All
-    that the move asks for is whole lots already, or the rest beside them."""
+    """The signed shares of a reduction to trade now: as many as the largest trade allows, at least one part, in whole
+    lots. The full reduction is left unrounded: it is in whole lots already, or is the odd-lot remainder."""
     free = abs(available.get(proposal.symbol, ZERO))
     clipped = _clip(asked, min(most_closed(_cost(proposal), proposal.part, rules), free))
     if proposal.closing_lot is None or clipped == proposal.reduce:

@@ -1,7 +1,7 @@
-"""At which price an order counts: the middle of the quote, or its own limit where it has one.
+"""The price at which an order is valued: its limit if it has one, else the mid price.
 
-A limit order is filled at its limit at worst, so its limit is what its value, caps, budgets and turnover are counted
-at. Where the limit lies below the middle (a sale), caps and budgets keep the middle: what is held then is worth that.
+A limit order fills at its limit at worst, so its value, caps, budgets and turnover are computed at the limit. Where the
+limit is below the mid (a sale), caps and budgets use the mid, which is the value of the shares.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from rebalancer.core.values import CENT, ZERO, Side, decimal_near, price_to_tick
 from rebalancer.planning.validate_signals import Prices
 
 BASIS_POINTS: Final = Decimal(10_000)
-PENNY_TICK: Final = Decimal("0.0001")  # Alpaca: four decimals below one dollar, two from there on
+PENNY_TICK: Final = Decimal("0.0001")  # Alpaca: four decimals below one dollar, two from one dollar up
 
 
 def limit_price(side: Side, instrument: Instrument, prices: Prices, rules: Rules) -> Decimal | None:
-    """A marketable limit, USD: the far side of the quote and some basis points beyond, rounded to the passive side.
-    None for a market order."""
+    """A marketable limit, USD: the far side of the quote plus `limit_offset_bps` beyond it, rounded to the passive
+    side. None for a market order."""
     if rules.execution.order_type == "market":
         return None
     offset = decimal_near(rules.execution.limit_offset_bps) / BASIS_POINTS
@@ -34,7 +34,7 @@ def limit_price(side: Side, instrument: Instrument, prices: Prices, rules: Rules
 
 
 def order_price(side: Side, instrument: Instrument, prices: Prices, rules: Rules) -> Decimal:
-    """USD per share that an order's value is told at: its limit, else the middle of the quote."""
+    """USD per share at which an order is valued: its limit, else the mid price."""
     limit = limit_price(side, instrument, prices, rules)
     return prices.usable[instrument.symbol] if limit is None else limit
 
@@ -42,8 +42,8 @@ def order_price(side: Side, instrument: Instrument, prices: Prices, rules: Rules
 def above_value(
     orders: Iterable[OpenOrder], worst_case: Mapping[str, Decimal], value: Mapping[str, Decimal]
 ) -> Mapping[str, Decimal]:
-    """USD by symbol that the limits of open orders lie above what their shares are valued at, for those orders that
-    lead to the worst case."""
+    """USD by symbol by which open orders at their limits cost more than their shares are valued at, counting only the
+    orders that contribute to the worst case."""
     found: dict[str, Decimal] = {}
     for order in orders:
         rest, worst = order.remaining, worst_case.get(order.symbol, ZERO)

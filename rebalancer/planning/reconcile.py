@@ -1,11 +1,11 @@
-"""Compare what we expect to hold with what the broker says, symbol by symbol, and decide what can be trusted.
+"""Reconcile expected positions with the broker's, symbol by symbol, and freeze what cannot be trusted.
 
-The expected position is what the last closed cycle left plus every change since with a known cause (a late fill of
-ours, a trade by hand, a corporate action). A difference that nothing explains freezes its symbol for this cycle; when
-the same quantity is read again in the next cycle it is adopted, unless the whole reading is in doubt. An order whose
-state we do not know, a foreign order that still works, and orders of our own on both sides of a symbol freeze it too:
-nobody knows which of them fills first, so nothing beside them is safe from a trade through zero. When too much is
-frozen the whole cycle halts.
+The expected position is what the last closed cycle left plus every change since then with a known cause (a late fill of
+ours, an external trade, a corporate action). An unexplained difference freezes its symbol for this cycle; if the same
+quantity is read again in the next cycle it is adopted, unless the whole reading is in doubt. An order in an unknown
+state, a working order that is not ours, and orders of ours on both sides of a symbol freeze it too: it is not known
+which fills first, so any further order could trade through zero. If too much value is unexplained the whole cycle
+halts.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of
 
-COIN_FEE_MOST: Final = Decimal("0.003")  # crypto fees are taken from the coins received: 0.25 % and rounding
+COIN_FEE_MOST: Final = Decimal("0.003")  # crypto fees are deducted from the coins received: 0.25 % plus rounding
 
 
 class PositionFinding(NamedTuple):
-    """One difference between the books and the broker. `kind`: late_fill, external_trade, corporate_action, adopted
-    or unexplained; `qty` is the signed change in shares."""
+    """One difference between the expected and the broker's position. `kind`: late_fill, external_trade,
+    corporate_action, adopted or unexplained; `qty` is the signed change in shares."""
 
     symbol: str
     kind: str
@@ -42,8 +42,8 @@ class Frozen(NamedTuple):
 class ReconciledBook(NamedTuple):
     """The positions to plan from. All quantities are signed shares.
 
-    `pending` is what our own working orders will still do; `worst_case` is the largest position in magnitude that all
-    open and unknown orders of anybody can lead to, and is what counts against the caps.
+    `pending` is what our own working orders may still fill; `worst_case` is the largest position in magnitude that any
+    open and unknown orders, ours or not, can lead to, and is what counts against the caps.
     """
 
     held: Mapping[str, Decimal]
@@ -56,8 +56,8 @@ class ReconciledBook(NamedTuple):
 
 
 def reconcile(snapshot: Snapshot, rules: Rules) -> ReconciledBook:
-    """Build the book of trusted positions. Raises nothing: doubt becomes a frozen symbol."""
-    del rules  # how much may be frozen is judged where prices are known
+    """Reconcile all positions. Never raises: a symbol in doubt is frozen."""
+    del rules  # max_frozen_exposure is checked where prices are known
     held = {p.symbol: p.qty for p in snapshot.positions if p.qty != 0}
     available = {p.symbol: p.qty_available for p in snapshot.positions if p.qty != 0}
     findings, unexplained = _differences(snapshot, held)
@@ -105,7 +105,7 @@ def reconcile(snapshot: Snapshot, rules: Rules) -> ReconciledBook:
 
 
 def _both_sides(orders: tuple[OpenOrder, ...]) -> Mapping[str, tuple[Decimal, Decimal]]:
-    """The symbols that orders of ours, whose state is known, still buy and still sell; unsigned shares of each."""
+    """The symbols with orders of ours in a known state on both sides, with the unsigned shares to buy and to sell."""
     sides: dict[str, tuple[Decimal, Decimal]] = {}
     for order in by_id(orders):
         if order.ours and not order.unknown:
@@ -116,13 +116,13 @@ def _both_sides(orders: tuple[OpenOrder, ...]) -> Mapping[str, tuple[Decimal, De
 
 
 def by_id(orders: tuple[OpenOrder, ...]) -> list[OpenOrder]:
-    """Open orders in an order that does not depend on how the broker listed them."""
+    """Open orders sorted by client order id, so that the broker's listing order does not matter."""
     return sorted(orders, key=lambda order: order.client_order_id)
 
 
 def differences(snapshot: Snapshot) -> Mapping[str, Decimal]:
-    """Signed shares by which the broker's positions differ from what is expected, where nothing explains it and it was
-    not read before."""
+    """Signed shares by which the broker's positions differ from the expected ones, for differences that are neither
+    explained nor adopted."""
     held = {p.symbol: p.qty for p in snapshot.positions if p.qty != 0}
     _, unexplained = _differences(snapshot, held)
     return {symbol: held.get(symbol, ZERO) - was for symbol, was in unexplained.items()}
@@ -131,7 +131,7 @@ def differences(snapshot: Snapshot) -> Mapping[str, Decimal]:
 def _differences(
     snapshot: Snapshot, held: Mapping[str, Decimal]
 ) -> tuple[tuple[PositionFinding, ...], Mapping[str, Decimal]]:
-    """What changed since the last closed cycle, and the expected quantity of every symbol that nothing explains."""
+    """The changes since the last closed cycle, and the expected quantity of every symbol with an unexplained one."""
     if snapshot.expected_positions is None:
         adopted = tuple(
             PositionFinding(symbol, "adopted", qty, f"opening balance: {text_of(qty)} shares")

@@ -1,7 +1,7 @@
-"""After the reductions have ended, say which of the planned increases may be sent, and how large.
+"""Decide, once the reductions have ended, which planned increases may be sent, and how large.
 
-The account is read again; what the reductions really left is known. The same caps, the same funding and the same loss
-limits as in the plan are applied to it, so that an increase never rests on a sale that did not happen.
+The account has been read again and the actual fills of the reductions are known. The same caps, funding and loss limits
+as in the plan are applied to them, so that no increase depends on a sale that did not happen.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from rebalancer.planning.validate_signals import usable_prices
 
 
 class RefittedIncreases(NamedTuple):
-    """The increases to send, in order, with their final quantities; and by client order id why others are not sent."""
+    """The increases to send, in order, with their final quantities; and the denials, by client order id."""
 
     orders: tuple[Order, ...]
     denied: Mapping[str, Denial]
@@ -39,8 +39,8 @@ def refit_increases(
 ) -> RefittedIncreases:
     """Fit the planned increases into what exists now.
 
-    account: read after phase one. filled: signed shares per symbol that phase one really traded. Quantities are only
-    ever made smaller, rounded toward zero to the lot.
+    account: read after phase one. filled: signed shares per symbol actually traded in phase one. Quantities are only
+    ever reduced, rounded toward zero to the lot.
     """
     increases = [order for order in plan.orders if order.phase == "increase"]
     halt = check_trading_halt(snapshot._replace(account=account), rules)

@@ -1,23 +1,24 @@
-"""Turn opinions into raw target weights, before any cap.
+"""Turn signals into raw target weights, before any cap.
 
-One strength per symbol: the weighted mean over its sources of score x confidence. Below the threshold it opens nothing;
-what becomes of a position then is its `stance`:
+Each symbol has one strength: the weighted mean over its sources of score x confidence. Below the threshold it opens
+nothing, and `stance` says what happens to an existing position:
 
     flat      a score of 0, or no confidence at all: the target is zero, whatever the rules say
     neutral   too weak to support a position: `neutral_signals` says whether it is closed or kept
-    keep      between `exit_threshold` and `signal_threshold`, or every source says hold: kept as it is
+    keep      between `exit_threshold` and `signal_threshold`, or every source says hold: kept unchanged
 
-Then one of five sizing methods, all in signed fractions of capital:
+Then one of five sizing methods applies, all in signed fractions of capital:
 
     fixed_fraction      base_position_size x |score| x certainty x volatility scale, at most max_position_size
-    proportional        |score| x certainty / sum of all, of max_total_exposure
-    inverse_volatility  (1 / volatility) / sum of all, of max_total_exposure
-    equal               1 / number of names, of max_total_exposure
-    fixed               base_position_size, whatever score, confidence and volatility are
+    proportional        max_total_exposure x |score| x certainty / sum over all names
+    inverse_volatility  max_total_exposure x (1 / volatility) / sum over all names
+    equal               max_total_exposure / number of names
+    fixed               base_position_size, regardless of score, confidence and volatility
 
-The certainty is the confidence itself, or, `above_75`, what takes the base size to the largest between 0.75 and 1. The
-volatility scale is volatility_target / volatility within its bounds; a name whose volatility is unknown is taken to be
-as volatile as `assumed_volatility`. At last a dear coin gets `crypto_floor`.
+The certainty is the confidence itself or, with `above_75`, a multiplier that rises linearly from 1 at confidence 0.75
+to max_position_size / base_position_size at 1. The volatility scale is volatility_target / volatility within its
+bounds; a name whose volatility is unknown is assumed to have `assumed_volatility`. Finally, a coin above `DEAR_COIN`
+gets at least `crypto_floor`.
 """
 
 from __future__ import annotations
@@ -34,16 +35,16 @@ from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import PositionSizing, Rules
 from rebalancer.planning.cap_weights import Floats
 
-SURE: Final = 0.75  # confidence from which on `above_75` opens a position
-DEAR_COIN: Final = Decimal(10_000)  # USD; a coin dearer than this gets `crypto_floor`
+SURE: Final = 0.75  # the confidence from which `above_75` opens a position
+DEAR_COIN: Final = Decimal(10_000)  # USD; a coin priced above this gets `crypto_floor`
 TRADING_DAYS_A_YEAR: Final = 252
 
 Stance = Literal["", "flat", "neutral", "keep"]
 
 
 class SizedPosition(NamedTuple):
-    """One symbol's way from opinions to a raw weight. `note` says in words what `stance` or `denial` is about; it is
-    empty where the opinion counts in full."""
+    """One symbol's derivation from signals to a raw weight. `note` explains `stance` or `denial` in words; it is empty
+    where the signal counts in full."""
 
     symbol: str
     raw: float
@@ -65,8 +66,8 @@ def size_positions(
     capital: Decimal,
     rules: Rules,
 ) -> tuple[SizedPosition, ...]:
-    """Weigh every admitted symbol, in sorted order. Raw weights are signed fractions of capital, USD; `prices` are
-    mid prices, USD."""
+    """Size every symbol with valid signals, in sorted order. Raw weights are signed fractions of capital; `capital` is
+    in USD, `prices` are mid prices, USD."""
     sizing, risk = rules.position_sizing, rules.risk_management
     rows: list[tuple[str, float, float, float, bool, str]] = []
     stances: dict[str, Stance] = {}
@@ -108,10 +109,10 @@ def size_positions(
 
 
 def volatility_of(instrument: Instrument, price: Decimal | None, rules: Rules) -> float | None:
-    """The annualised volatility of a name by the measure in force; None when it is not known.
+    """The annualised volatility of a name by the configured measure; None when it is not known.
 
-    `atr` takes the average true range of a day as the daily move, as a fraction of the price. It is wider than the
-    deviation of daily returns: 1.6 times for a random walk.
+    `atr` uses the daily average true range as a fraction of the price. It is larger than the standard deviation of
+    daily returns: 1.6 times for a random walk.
     """
     if rules.position_sizing.volatility_measure == "returns":
         known = instrument.volatility
@@ -139,7 +140,7 @@ def _denial(note: str, stance: Stance) -> Outcome | None:
 
 
 def _stance(group: tuple[Signal, ...], opinion: float, trust: float, rules: Rules) -> tuple[Stance, str]:
-    """What an opinion that opens nothing means for a position, and why in words; both empty when it may open one."""
+    """The stance of a signal that opens nothing, and the reason in words; both empty when it may open a position."""
     heard = [signal for signal in group if rules.signals.source_weights.get(signal.source, 1.0) > 0]
     if not heard:
         return "neutral", "none of its sources has a weight: no position is supported"
@@ -160,7 +161,7 @@ def _stance(group: tuple[Signal, ...], opinion: float, trust: float, rules: Rule
 
 
 def _told_below(number: float, limit: float) -> str:
-    """ "0.09 is below 0.10", with as many decimals as it takes to see it."""
+    """ "0.09 is below 0.10", with as many decimals as are needed to show the difference."""
     for places in range(2, 17):
         small, large = f"{number:.{places}f}", f"{limit:.{places}f}"
         if small != large:
@@ -170,8 +171,8 @@ def _told_below(number: float, limit: float) -> str:
 
 def _consensus(group: tuple[Signal, ...], weights: Mapping[str, float]) -> tuple[float, float]:
     """Score and confidence over all sources: means weighted by source, the score also by confidence, so that their
-    product is the weighted mean of score x confidence. Sources that all weigh nothing have no opinion, nor has one that
-    says hold. Where nobody has any confidence the score is the mean by weight alone."""
+    product is the weighted mean of score x confidence. Signals that say hold are ignored. If all weights are zero, both
+    are 0; if every confidence is zero, the score is the mean weighted by source alone."""
     group = tuple(signal for signal in group if not signal.hold)
     if len(group) == 1 and weights.get(group[0].source, 1.0) > 0:
         return group[0].score, group[0].confidence
@@ -209,8 +210,8 @@ def _sizes(
 
 
 def _certainty(confidence: Floats, sizing: PositionSizing) -> Floats:
-    """What the base size is multiplied by for confidence. What is too unsure to open counts as just sure enough: it may
-    keep as much."""
+    """The multiplier of the base size for confidence. With `above_75`, a confidence too low to open a position counts
+    as 0.75, which limits how much of an existing position is kept."""
     if sizing.confidence_scaling == "proportional":
         return confidence
     surer = np.clip((confidence - SURE) / (1 - SURE), 0.0, 1.0)

@@ -1,8 +1,8 @@
-"""Say which positions have reached their stop or their target at the present quotes.
+"""Find the positions that have reached their stop or target at the current quotes.
 
-A long is left at the bid and a short at the ask: the price that an exit would really get. A quote that may not be
-traded on (stale, crossed, one-sided, too wide) trips nothing; it is told as blindness instead, since a position that
-nobody can see is not protected.
+Longs are compared at the bid and shorts at the ask: the price that an exit would actually get. A quote that may not be
+traded on (stale, crossed, one-sided, too wide) triggers nothing; its symbol is reported as `blind` instead, since a
+position without a usable price is not protected.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rebalancer.planning.validate_signals import quote_problem
 
 
 class StopTrigger(NamedTuple):
-    """A guard that has been reached. `price` is the bid of a long, the ask of a short."""
+    """An exit level that has been reached. `price` is the bid for a long, the ask for a short."""
 
     guard: ExitLevel
     kind: Literal["stop", "target"]
@@ -29,14 +29,14 @@ class StopTrigger(NamedTuple):
 
 
 class StopTriggers(NamedTuple):
-    """What one look at the prices says: the guards reached, and per symbol why it could not be seen."""
+    """The result of one price check: the exit levels reached, and per symbol why it could not be checked."""
 
     trips: tuple[StopTrigger, ...]
     blind: Mapping[str, str]
 
 
 def stop_triggers(levels: Sequence[ExitLevel], quotes: Sequence[Quote], as_of: datetime, rules: Quotes) -> StopTriggers:
-    """Compare every guard with the newest quote of its symbol."""
+    """Compare every exit level with the newest quote of its symbol."""
     newest: dict[str, Quote] = {}
     for quote in sorted(quotes, key=lambda q: (q.at, q.symbol)):
         newest[quote.symbol] = quote

@@ -1,8 +1,8 @@
-"""Ask whether this cycle may trade at all, before a single name is looked at.
+"""Decide whether this cycle may trade at all, before looking at individual names.
 
-The checks, in order: kill switch, paused, session, account, a reading that cannot be true, loss limits. A loss limit
-does not stop the cycle: it lets only reductions through, for the rest of the trading day, even if the equity recovers.
-A limit whose data is missing denies.
+The checks, in order: kill switch, paused, session, account, implausible reading, loss limits. A loss limit does not
+stop the cycle: it allows only reductions, for the rest of the trading day, even if the equity recovers. A limit whose
+data is missing counts as breached.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from rebalancer.planning.trading_hours import crypto_trades, stocks_trade
 
 
 class HaltDecision(NamedTuple):
-    """`outcome` is None when nothing forbids trading. `stop`: send nothing at all; otherwise only reductions, and
-    increases end as `denied`. `leave`: every position is closed (see `leave`)."""
+    """`outcome`: how the cycle ends, None when no halt is in force. `stop`: send nothing at all. `denied`: allow only
+    reductions, and deny increases with this outcome. `leave`: close every position (see `liquidation`)."""
 
     outcome: CycleOutcome | None
     because: str
@@ -29,7 +29,7 @@ class HaltDecision(NamedTuple):
 
 
 class Breach(NamedTuple):
-    """A loss limit that is broken. `share` is what was lost, None when it cannot be known; both are fractions."""
+    """A breached loss limit. `share` is the loss (None when unknown) and `most` the limit, both as fractions."""
 
     limit: str
     share: Decimal | None
@@ -39,7 +39,7 @@ class Breach(NamedTuple):
     because: str
 
 
-EQUITY_MAX: Final = Decimal(10) ** 12  # an account this large is a misreading
+EQUITY_MAX: Final = Decimal(10) ** 12  # a larger equity must be a reading error
 MAY_TRADE: Final = HaltDecision(None, "", stop=False)
 LOSS_LIMITS: Final = (
     ("daily_loss", CycleOutcome.HALTED_DAILY_LOSS, Outcome.DENIED_DAILY_LOSS),
@@ -48,7 +48,7 @@ LOSS_LIMITS: Final = (
 
 
 def check_trading_halt(snapshot: Snapshot, rules: Rules) -> HaltDecision:
-    """Judge the cycle as a whole."""
+    """Check whether the cycle as a whole may trade."""
     account, session = snapshot.account, snapshot.session
     if snapshot.kill_switch:
         return HaltDecision(CycleOutcome.HALTED_KILL_SWITCH, "the kill switch is set", stop=True)
@@ -79,17 +79,17 @@ def check_trading_halt(snapshot: Snapshot, rules: Rules) -> HaltDecision:
 
 
 def day_loss(equity: Decimal, last_equity: Decimal) -> Decimal | None:
-    """The fraction of the last close's equity lost since (negative: gained); None when that equity is unknown."""
+    """The loss since the last close as a fraction of its equity (negative: a gain); None when that is unknown."""
     return (last_equity - equity) / last_equity if last_equity > 0 else None
 
 
 def drawdown(equity: Decimal, peak: Decimal) -> Decimal | None:
-    """The fraction below the high-water mark; None when the mark is unknown."""
+    """The decline from the high-water mark as a fraction of it; None when the mark is unknown."""
     return max(1 - equity / peak, Decimal(0)) if peak > 0 else None
 
 
 def breaches(account: Account, rules: Rules) -> tuple[Breach, ...]:
-    """Every loss limit that this account has broken, the daily loss first."""
+    """Every loss limit that this account breaches, the daily loss first."""
     loss = day_loss(account.equity, account.last_equity)
     down = drawdown(account.equity, account.peak_equity)
     risk = rules.risk_management

@@ -1,8 +1,8 @@
-"""Let in the signals that can be acted upon; the others leave with their reason.
+"""Select the signals that can be acted upon; reject the others, each with its reason.
 
-A signal is admitted when it is well formed, about a known and tradable symbol, the newest of its source and symbol,
-fresh, confident enough, its symbol has a usable price, and no protective exit has answered it since. The checks run in
-the order of `Outcome`.
+A signal is valid when it is well formed, for a known and tradable symbol, the newest of its source and symbol, fresh
+and confident enough, its symbol has a usable price, and no protective exit has closed the symbol since it was issued.
+The checks run in the order of `Outcome`.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from rebalancer.core.rules import Quotes, Rules
 from rebalancer.core.values import ZERO, text_of
 from rebalancer.planning.reconcile import by_id
 
-CLOCK_SKEW = timedelta(seconds=5)  # a time may lie this far in the future before it is refused
+CLOCK_SKEW = timedelta(seconds=5)  # tolerance for times in the future
 
 
 class Prices(NamedTuple):
-    """`usable`: mid price per symbol whose quote may be traded on, USD, with its `bid` and `ask`; `unusable`: why the
-    others may not; `value`: the best price to value a holding at, usable for trading or not."""
+    """`usable`: the mid price of every symbol whose quote may be traded on, USD, with its `bid` and `ask`; `unusable`:
+    the reason for every other quote; `value`: the best available price to value a holding, tradable or not."""
 
     usable: Mapping[str, Decimal]
     bid: Mapping[str, Decimal]
@@ -35,15 +35,15 @@ class Prices(NamedTuple):
 
 
 class ValidSignals(NamedTuple):
-    """Signals by symbol, at least one each, newest first; and for every signal of the snapshot, in its order, the
-    verdict that turned it away, or None."""
+    """Valid signals by symbol, at least one each, newest first; and for every signal of the snapshot, in its order, the
+    verdict that rejected it, or None."""
 
     signals: Mapping[str, tuple[Signal, ...]]
     rejected: tuple[Verdict | None, ...]
 
 
 def validate_signals(snapshot: Snapshot, prices: Prices, rules: Rules) -> ValidSignals:
-    """Sort the signals into admitted and rejected. Every signal is in exactly one of both."""
+    """Divide the signals into valid and rejected. Every signal is in exactly one of the two."""
     instruments = {i.symbol: i for i in snapshot.instruments}
     problems = [
         _problem(signal, snapshot, instruments.get(signal.symbol), prices.usable.get(signal.symbol))
@@ -96,7 +96,7 @@ def validate_signals(snapshot: Snapshot, prices: Prices, rules: Rules) -> ValidS
 
 
 def usable_prices(snapshot: Snapshot, rules: Quotes) -> Prices:
-    """The mid price of every quote that is fresh, finite, positive, uncrossed and not too wide."""
+    """The prices of every quote: usable if it is fresh, positive, two-sided, uncrossed and not too wide."""
     usable: dict[str, Decimal] = {}
     bid: dict[str, Decimal] = {}
     ask: dict[str, Decimal] = {}
@@ -118,8 +118,8 @@ def usable_prices(snapshot: Snapshot, rules: Quotes) -> Prices:
 
 
 def _worth(quote: Quote, spread_max: Decimal) -> Decimal | None:
-    """What a share counts for under the caps although its quote is no price: the last trade, or the mid when that is
-    more and the sides are close together (an old quote, or a crossed one). None when nothing is known."""
+    """The value of a share under the caps when its quote is unusable: the last trade, or the mid if that is higher and
+    the spread is narrow (a stale or crossed quote). None when no price is known."""
     known = [price for price in (quote.last, quote.ask, quote.bid) if price is not None and price > 0]
     if quote.bid is None or quote.ask is None or not (quote.bid > 0 and quote.ask > 0):
         return known[0] if known else None
@@ -128,7 +128,7 @@ def _worth(quote: Quote, spread_max: Decimal) -> Decimal | None:
 
 
 def quote_problem(quote: Quote, as_of: datetime, age_max_seconds: float, spread_max: Decimal) -> str | None:
-    """Why this quote is no price to trade on; None when it is one."""
+    """Why this quote cannot be traded on; None when it can."""
     if quote.bid is None or quote.ask is None:
         return "the quote has one side only"
     if not (quote.bid > 0 and quote.ask > 0):
@@ -147,14 +147,14 @@ def quote_problem(quote: Quote, as_of: datetime, age_max_seconds: float, spread_
 
 
 def _age_key(signal: Signal) -> tuple[datetime, str, float, float, Decimal]:
-    """What makes one signal of a source newer than another; the last fields only decide between equal ids."""
+    """Sort key by age for signals of one source; the last fields only break ties between equal ids."""
     return signal.issued_at, signal.id, signal.score, signal.confidence, signal.stop_price or ZERO
 
 
 def _problem(
     signal: Signal, snapshot: Snapshot, instrument: Instrument | None, price: Decimal | None
 ) -> tuple[Outcome, str] | None:
-    """Why a signal cannot be read at all, whatever else is known."""
+    """Why a signal is invalid in itself or for an unknown symbol; None when it is not."""
     if not (math.isfinite(signal.score) and -1 <= signal.score <= 1):
         return Outcome.REJECTED_INVALID, f"score {signal.score} is not in [-1, 1]"
     if not (math.isfinite(signal.confidence) and 0 <= signal.confidence <= 1):

@@ -1,4 +1,4 @@
-"""Give every signal its one verdict: first when the plan is made, again when the orders have ended."""
+"""Assign every signal its verdict: first when the plan is made, and again when the orders have ended."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from rebalancer.planning.validate_signals import ValidSignals
 
 
 class SymbolOutcome(NamedTuple):
-    """How one symbol ended."""
+    """The outcome of one symbol, with the reason in words."""
 
     outcome: Outcome
     because: str
 
 
 class OrderEnd(NamedTuple):
-    """How one planned order ended. `message` is the broker's word or ours; `denied` is set when funding after phase
-    one left nothing to send."""
+    """How one planned order ended. `message` is the broker's message or ours; `denied` is set when refitting after
+    phase one denied the order."""
 
     client_order_id: str
     state: OrderState
@@ -33,9 +33,9 @@ class OrderEnd(NamedTuple):
 
 
 def final_verdicts(plan: Plan, ends: Mapping[str, OrderEnd]) -> tuple[tuple[Verdict, ...], tuple[Verdict, ...]]:
-    """Replace every PLANNED by what became of it. Returns verdicts and unsignalled verdicts, as many as planned.
+    """Replace every PLANNED verdict by its final outcome. Returns as many verdicts and unsignalled verdicts as planned.
 
-    ends: by client order id; an order without an end was not sent, because the cycle ended first.
+    ends: by client order id; an order that is missing was not sent, because the cycle ended first.
     """
 
     orders: dict[str, list[Order]] = {}
@@ -61,7 +61,7 @@ def first_verdicts(
     endings: Mapping[str, SymbolOutcome],
     held: Mapping[str, Decimal],
 ) -> tuple[tuple[Verdict, ...], tuple[Verdict, ...]]:
-    """One verdict per signal, in the order of the signals, and one per held symbol that no signal was admitted for."""
+    """One verdict per signal, in the order of the signals, and one per held symbol without a valid signal."""
     verdicts = [
         Verdict(signal.id, signal.symbol, *endings[signal.symbol]) if refusal is None else refusal
         for signal, refusal in zip(signals, valid_signals.rejected, strict=True)
@@ -73,7 +73,7 @@ def first_verdicts(
 
 
 def _ended(orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> SymbolOutcome:
-    """The one outcome of all orders of a symbol. The broker's silence outweighs everything else."""
+    """The combined outcome of all orders of a symbol. An order in an unknown state outweighs everything else."""
     found = [ends[o.client_order_id] for o in orders if o.client_order_id in ends]
     states = {end.state for end in found}
     asked = sum((o.qty for o in orders), ZERO)
