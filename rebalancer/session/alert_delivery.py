@@ -1,4 +1,4 @@
-"""Alerts delivered: beside a session, after a run by hand, and when a unit has failed."""
+"""Delivery of alerts: during a session, after a run by hand, and when a unit has failed."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ if TYPE_CHECKING:
     from rebalancer.market_data.trading_calendar import Slot, TradingDay
 
 LOG: Final = logging.getLogger(__name__)
-BY_HAND_SECONDS: Final = 5.0  # how long a run by hand waits for its alerts to leave
+BY_HAND_SECONDS: Final = 5.0  # how long a run by hand waits for its alerts to be sent
 NOTES_MAX: Final = 30
 BAD_ENDS: Final = ("HALTED", "ABANDONED", CycleOutcome.MISSED)
 
 
 class Alerting:
-    """The alerts of one session: its postman, and the pings of its heartbeat."""
+    """The alerts of one session: its delivery thread, and the pings of its heartbeat."""
 
     def __init__(self, postman: DeliveryThread | None) -> None:
         self._postman = postman
 
     def beat(self, failure: str = "") -> None:
-        """Tell the heartbeat that we live, or what failed. Returns at once."""
+        """Ping the heartbeat: alive, or what failed. Returns at once."""
         if self._postman is not None:
             self._postman.beat(failure)
 
     def beating(self, cycle: Callable[[Slot], str]) -> Callable[[Slot], str]:
-        """The work of a slot, with a ping after it: a failure when it halts or raises, none when another run was at
-        work."""
+        """The work of a slot, followed by a ping: a failure when it halts or raises, none when another run was
+        active."""
 
         def run(slot: Slot) -> str:
             try:
@@ -62,7 +62,7 @@ class Alerting:
     def closing(
         self, close: Callable[[TradingDay, Mapping[str, int]], None]
     ) -> Callable[[TradingDay, Mapping[str, int]], None]:
-        """The end of the day, with a ping after it."""
+        """The end-of-day work, followed by a ping."""
 
         def run(day: TradingDay, tally: Mapping[str, int]) -> None:
             close(day, tally)
@@ -73,9 +73,10 @@ class Alerting:
 
 @contextmanager
 def alerting(setup: Setup, journal: Journal, account_id: str, *, is_real: bool = True) -> Iterator[Alerting]:
-    """Deliver alerts and pings while the block runs; one that ends with an error is told to the heartbeat.
+    """Deliver alerts and pings while the block runs; a block that ends with an error sends the failure to the
+    heartbeat.
 
-    is_real: False for a day that is played fast: nobody is told anything, now or later.
+    is_real: False for an accelerated simulated day: its alerts are never delivered, neither now nor later.
     """
     found = configured(setup.rules.alerts, setup.environ)
     for problem in found.problems:
@@ -101,9 +102,9 @@ def alerting(setup: Setup, journal: Journal, account_id: str, *, is_real: bool =
 
 
 def deliver_now(setup: Setup, account_id: str, *, seconds: float = BY_HAND_SECONDS, failure: str = "") -> None:
-    """Try once, and for so long at most, to deliver what waits; the rest stays queued.
+    """Try once, for at most this many seconds, to deliver what is waiting; the rest stays queued.
 
-    failure: what the heartbeat is told as well; a run by hand tells it nothing.
+    failure: a failure to send to the heartbeat as well; a run by hand sends none.
     """
     found = configured(setup.rules.alerts, setup.environ)
     if not (found.channels or (found.heartbeat and failure)):
@@ -131,11 +132,11 @@ def _outbox(setup: Setup, account_id: str, found: Configured) -> Iterator[Outbox
 
 
 def summary_of(setup: Setup, journal: Journal, event: Event) -> Words | None:
-    """The day's mail with its page, and what was too small to be told at once. None when it cannot be made: then the
-    sentence that stands in the alert is sent."""
+    """The day's mail with its page, and the alerts below the level for immediate delivery. None when it cannot be made:
+    then the text of the alert itself is sent."""
     try:
         return _summary(setup, journal, event)
-    except Exception as error:  # noqa: BLE001 - a page that cannot be made must not keep the message back
+    except Exception as error:  # noqa: BLE001 - a failing page must not prevent the message
         LOG.warning("the day's mail could not be made: %s", type(error).__name__)
         return None
 

@@ -1,7 +1,8 @@
-"""Which ends of cycles and slots a person is told of. They are written into the journal; `alerts` sends them.
+"""Which ends of cycles and slots are reported to people. Written to the journal as alerts; `rebalancer.alerts` delivers
+them.
 
-What is found elsewhere is told there: latched limits, unexplained positions, doubt, protective exits, missing
-protection, differences in the day's books.
+Findings of other modules are reported there: latched limits, unexplained positions, doubt, protective exits, missing
+protection, differences at the end of the day.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from rebalancer.report.records import RunRecord
 from rebalancer.session.slots import NOBODY_WAS_THERE, SlotBook
 
 Row = tuple[str, str, dict[str, object]]
-LOSSES: Final = frozenset({CycleOutcome.HALTED_DAILY_LOSS, CycleOutcome.HALTED_DRAWDOWN})  # told when they are latched
+LOSSES: Final = frozenset({CycleOutcome.HALTED_DAILY_LOSS, CycleOutcome.HALTED_DRAWDOWN})  # reported when latched
 BY_HAND: Final = frozenset({CycleOutcome.HALTED_KILL_SWITCH})
 QUIET: Final = frozenset({CycleOutcome.SKIPPED_MARKET_CLOSED, CycleOutcome.SKIPPED_PAUSED})
 _OLD: Final = frozenset({Outcome.REJECTED_STALE, Outcome.REJECTED_SUPERSEDED})
 
 
 def report_cycle(journal: Journal, record: RunRecord) -> None:
-    """Write the alerts of a cycle that has just ended: halted, constrained, orders without a known end, late fills, old
-    signals."""
+    """Write the alerts of a cycle that has just ended: halted, constrained, orders in an unknown state, late fills,
+    stale signals."""
     account_id, cycle_id = record.snapshot.account.id, record.snapshot.cycle_id
     rows = [*_halted(journal, record), *_constrained(journal, record), *_orders(record), *_old_signals(journal, record)]
     if rows:
@@ -41,14 +42,14 @@ def report_day(journal: Journal, account_id: str, at: datetime, day: date, text:
 
 
 class ReportingSlotBook(SlotBook):
-    """A slot book that tells a person of slots in which no cycle ran."""
+    """A slot book that reports slots in which no cycle ran."""
 
     def __init__(self, journal: Journal, account_id: str) -> None:
         super().__init__(journal, account_id)
         self._kept, self._account = journal, account_id
 
     def close(self, slot: Slot, at: datetime, outcome: CycleOutcome, because: str) -> bool:
-        """Close one slot, and tell of it."""
+        """Close one slot, and report it."""
         closed = super().close(slot, at, outcome, because)
         if closed and outcome not in QUIET:
             level = "action" if outcome is CycleOutcome.HALTED_ACCOUNT else "warning"
@@ -57,7 +58,7 @@ class ReportingSlotBook(SlotBook):
         return closed
 
     def sweep(self, slots: Sequence[Slot], at: datetime, because: str = NOBODY_WAS_THERE) -> int:
-        """Close all slots before `at` that nobody has claimed, and tell of them in one sentence."""
+        """Close all unclaimed slots before `at`, and report them in one sentence."""
         past = [slot for slot in self.left(slots) if slot.at < at]
         missed = [slot for slot in past if super(ReportingSlotBook, self).close(slot, at, CycleOutcome.MISSED, because)]
         if missed:
@@ -72,7 +73,7 @@ class ReportingSlotBook(SlotBook):
 
 
 def _halted(journal: Journal, record: RunRecord) -> Iterator[Row]:
-    """Once per stretch of cycles that halt for the same reason."""
+    """Once per series of cycles that halt for the same reason."""
     outcome = record.outcome
     if not outcome.startswith(("HALTED", "ABANDONED")) or outcome in LOSSES:
         return
@@ -84,7 +85,7 @@ def _halted(journal: Journal, record: RunRecord) -> Iterator[Row]:
 
 
 def _constrained(journal: Journal, record: RunRecord) -> Iterator[Row]:
-    """Once per stretch of cycles in which a limit denied everything that was left to trade."""
+    """Once per series of cycles in which a limit blocked everything that was left to trade."""
     outcome = CycleOutcome.CONSTRAINED
     if record.outcome is outcome and _is_new(journal, record):
         text = f"the cycle {record.snapshot.cycle_id} sent nothing: {record.because}"
@@ -92,7 +93,7 @@ def _constrained(journal: Journal, record: RunRecord) -> Iterator[Row]:
 
 
 def _is_new(journal: Journal, record: RunRecord) -> bool:
-    """Whether the cycle before ended otherwise."""
+    """Whether the previous cycle ended differently."""
     latest = journal.cycles(record.snapshot.account.id, 2)
     before = [c for c in latest if c.cycle_id != record.snapshot.cycle_id]
     return not (before and before[0].outcome is record.outcome and before[0].mode != "dry_run")
@@ -110,7 +111,7 @@ def _orders(record: RunRecord) -> Iterator[Row]:
 
 
 def _old_signals(journal: Journal, record: RunRecord) -> Iterator[Row]:
-    """A source of which every signal is stale: once for each newest signal it has."""
+    """A source whose signals are all stale: reported once for each newest signal."""
     ends: dict[str, set[Outcome]] = {}
     newest: dict[str, datetime] = {}
     verdicts: Mapping[str, Outcome] = {v.signal_id: v.outcome for v in record.verdicts}

@@ -1,4 +1,4 @@
-"""Carry out a plan that a person has agreed to, and nothing else: the step between deciding and recording."""
+"""Carry out an approved plan, and nothing else: the step between planning and recording."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rebalancer.rebalance.cycle import Narrow
 
 
 class NotAgreed(Exception):
-    """What would be traded now is not what was agreed; nothing was sent and the cycle was not claimed."""
+    """What would be traded now differs from the approved plan; nothing was sent and the cycle was not claimed."""
 
     def __init__(self, differences: tuple[str, ...]) -> None:
         super().__init__("; ".join(differences))
@@ -21,7 +21,7 @@ class NotAgreed(Exception):
 
 
 def held_to(approved: Plan, tolerance: Decimal) -> Narrow:
-    """The rules of a cycle, narrowed to an agreed plan. What it gives raises NotAgreed with every difference."""
+    """A function that narrows the rules of a cycle to an approved plan. It raises NotAgreed with every difference."""
 
     def narrow(snapshot: Snapshot, fresh: Plan, rules: Rules) -> Rules:
         differences = differences_from_approved(fresh, approved, snapshot.account.id, tolerance)

@@ -1,13 +1,13 @@
 """The trading day: the order of its effects.
 
-    prepare    wait until shortly before the open; close what earlier processes left (`Work.recover`)
-    sweep      every slot that passed without a session is written down as MISSED
-    slots      at each: ask the broker's clock, then run a cycle, or write why not
-    between    the position monitor looks at prices (`Work.look`)
+    prepare    wait until shortly before the open; close what earlier processes left behind (`Work.recover`)
+    sweep      every slot that passed without a session is recorded as MISSED
+    slots      at each: ask the broker's clock, then run a cycle, or record why not
+    between    the position monitor checks prices (`Work.look`)
     close      some minutes after the close: the end-of-day work (`Work.end_of_day`)
 
-The broker's time decides what is due; the journal's claim decides who runs it; this machine's clock decides nothing.
-Of several slots that are due at once at most the newest runs, and only within `session.late_start_seconds`.
+The broker's time decides what is due; the claim in the journal decides who runs it; this machine's clock decides
+nothing. Of several slots that are due at once only the newest runs, and only within `session.late_start_seconds`.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from rebalancer.session.slots import SlotBook
 from rebalancer.session.stop import Stop
 
 LOG: Final = logging.getLogger(__name__)
-LOOK_BACK_DAYS: Final = 31  # slots of days without any session are written down this far back
-QUIET_SECONDS: Final = 30.0  # longest wait when there is nothing to watch; below any sensible watchdog
-JUMP_SECONDS: Final = 2.0  # a wall clock that runs so far from the monotonic one has jumped, or the machine slept
+LOOK_BACK_DAYS: Final = 31  # how many days back slots without any session are recorded as MISSED
+QUIET_SECONDS: Final = 30.0  # longest wait when there is nothing to watch; below any reasonable watchdog interval
+JUMP_SECONDS: Final = 2.0  # if wall and monotonic clock differ by more, the wall clock was changed or the machine slept
 CLOSE_ATTEMPTS: Final = 10
 CLOSE_PAUSE: Final = timedelta(minutes=1)
 
 
 class TimeBroker(Protocol):
-    """What the day asks the broker itself. Every method may raise BrokerUnavailable."""
+    """What the session reads from the broker itself. Every method may raise BrokerUnavailable."""
 
     def clock(self) -> BrokerClock: ...
     def now(self) -> datetime: ...
@@ -50,12 +50,12 @@ class TimeBroker(Protocol):
 
 
 class Work(NamedTuple):
-    """What is done, given from outside.
+    """The work of a session, passed in from outside.
 
     prepare: checks before the day, then recover. recover: close what an earlier process left behind. cycle: run one
     slot's cycle and return a short sentence. look: the position monitor, every `protection.poll_seconds` while the
-    market is open. end_of_day: cancel leftovers, check, report, tell; it may be called again when it raises
-    BrokerUnavailable, and for a day that is closed it does nothing.
+    market is open. end_of_day: cancel leftovers, check, report and notify; it may be called again when it raises
+    BrokerUnavailable, and does nothing for a day that is closed already.
     """
 
     prepare: Callable[[], None]
@@ -81,7 +81,7 @@ class TradingSession:
         rules: Rules,
         note: Callable[[date, datetime | None, str], None] | None = None,
     ) -> None:
-        """note: told at every step the trading day, the next slot's time and what is being done."""
+        """note: called at every step with the trading day, the time of the next slot and what is being done."""
         self._broker, self._book, self._hours, self._clock = broker, book, hours, clock
         self._alarm, self._stop, self._notify, self._work, self._rules = alarm, stop, notify, work, rules
         self._late = timedelta(seconds=rules.session.late_start_seconds)
@@ -94,10 +94,11 @@ class TradingSession:
         self._today: date | None = None
 
     def run(self) -> str:
-        """Work through today, or around the clock through all days until stopped. Returns how it ended, in a sentence.
+        """Work through today, or through all days until stopped when trading around the clock. Returns in a sentence
+        how it ended.
 
         Raises CredentialsRefused, WrongAccount, JournalBroken, BrokerUnavailable (when the day cannot be closed), and
-        whatever a cycle raises that is none of its usual endings: then nothing more is sent.
+        any unexpected error of a cycle: then nothing more is sent.
         """
         self._notify.ready("preparing")
         while self._stop.reason() is None:
@@ -144,14 +145,14 @@ class TradingSession:
                     return
 
     def _run_due(self, pending: deque[Slot]) -> None:
-        """Take the slots that are due; run the newest if it is not too late, and write why the others did not."""
+        """Take the slots that are due; run the newest if it is not too late, and record why the others did not run."""
         told = self._ask_clock()
         now = told.now if told is not None else self._now()
         due: list[Slot] = []
         while pending and pending[0].at <= now:
             due.append(pending.popleft())
         if not due:
-            return  # the broker's clock says that it is not time yet
+            return  # by the broker's clock it is not due yet
         newest = due.pop() if now - due[-1].at <= self._late else None
         for slot in due:
             self._passed_over(slot, now)
@@ -165,7 +166,7 @@ class TradingSession:
             self._run(newest)
 
     def _passed_over(self, slot: Slot, now: datetime) -> None:
-        """A slot that cannot begin any more: an earlier cycle took its time, or this machine did not run."""
+        """Record a slot that can no longer begin: an earlier cycle ran too long, or this machine was not running."""
         if self._busy_until is not None and slot.at < self._busy_until:
             self._write(slot, now, CycleOutcome.SKIPPED_OVERLAPPING, "the cycle before it was still running")
         else:
@@ -176,7 +177,7 @@ class TradingSession:
         self._say(f"running the cycle of {_spoken(slot.at)}")
         try:
             self._last = f"{_spoken(slot.at)} {self._work.cycle(slot)}"
-        except LockHeld as error:  # another run holds the lock, or has claimed this very slot: then nothing is written
+        except LockHeld as error:  # another run holds the lock or has claimed this slot: write nothing
             self._write(slot, self._now(), CycleOutcome.SKIPPED_OVERLAPPING, _first_line(error))
         except BrokerUnavailable as error:
             self._write(slot, self._now(), CycleOutcome.HALTED_BROKER_DOWN, _first_line(error))
@@ -195,7 +196,8 @@ class TradingSession:
             note(LOG, LogEvent.SLOT_ENDED, said, logging.WARNING, cycle=slot.id)
 
     def _close(self, day: TradingDay) -> bool:
-        """Do the end-of-day work, again while the broker does not answer. False when it was stopped meanwhile."""
+        """Do the end-of-day work, retrying while the broker does not answer. False when the session was stopped
+        meanwhile."""
         for attempt in range(1, CLOSE_ATTEMPTS + 1):
             self._say(f"end of day {day.day}")
             done = [slot for slot in day.slots if slot.at <= self._now()]
@@ -214,7 +216,7 @@ class TradingSession:
         raise AssertionError("the last attempt returns or raises")
 
     def _when_it_answers(self, reconcile: Callable[[], None]) -> None:
-        """Reconcile now; when that cannot be done, each cycle tries again before it plans anything."""
+        """Reconcile now; when that is not possible, each cycle tries again before it plans anything."""
         try:
             reconcile()
         except BrokerUnavailable as error:
@@ -223,12 +225,12 @@ class TradingSession:
             LOG.warning("reconciliation is left to the run that holds the lock: %s", _first_line(error))
 
     def _sweep_earlier(self, today: TradingDay, now: datetime) -> None:
-        """Write down the slots of days since the journal's last one on which no session ran."""
+        """Record the slots of the days since the journal's last one on which no session ran."""
         for day in self._hours.days_since(self._book.newest_day(), today.day, LOOK_BACK_DAYS):
             self._book.sweep(day.slots, now)
 
     def _wait_until(self, at: datetime, status: str) -> bool:
-        """Wait, looking after positions meanwhile. False when the session is stopped instead."""
+        """Wait, monitoring positions meanwhile. False when the session is stopped instead."""
         self._say(status)
         while self._stop.reason() is None:
             self._notify.alive()
@@ -240,7 +242,7 @@ class TradingSession:
         return False
 
     def _look(self, now: datetime) -> float:
-        """Let the position monitor look when it is time; the seconds until it wants to look again."""
+        """Run the position monitor when it is due; returns the seconds until it is due again."""
         if not (self._always or self._hours.is_open(now)):
             return QUIET_SECONDS
         every = self._rules.protection.poll_seconds
@@ -254,7 +256,8 @@ class TradingSession:
         return min(every - since, QUIET_SECONDS)
 
     def _now(self) -> datetime:
-        """The broker's time, asked anew when this machine's clocks have parted: it slept, or somebody set them."""
+        """The broker's time, read again when this machine's wall and monotonic clocks have diverged: it slept, or its
+        time was set."""
         wall, ran = self._clock.wall(), self._clock.monotonic()
         parted = abs((wall - self._marks[0]).total_seconds() - (ran - self._marks[1])) > JUMP_SECONDS
         self._marks = (wall, ran)
@@ -264,7 +267,7 @@ class TradingSession:
         try:
             return self._broker.now()
         except BrokerUnavailable:
-            return wall  # it has never answered: good enough to know what is due, and nothing is sent without it
+            return wall  # it never answered: enough to know what is due; nothing is sent without it
 
     def _ask_clock(self) -> BrokerClock | None:
         try:
@@ -274,7 +277,7 @@ class TradingSession:
             return None
 
     def _say(self, status: str) -> None:
-        """Tell the service manager, and whoever asks for the status, what is being done."""
+        """Report what is being done to the service manager and to `status`."""
         self._notify.status(status)
         if self._note is not None and self._today is not None:
             next_at = self._upcoming[0].at if self._upcoming else None

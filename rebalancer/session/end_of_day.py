@@ -1,7 +1,7 @@
-"""The end of a day: what is left is cancelled, the books are checked against the broker, and people are told.
+"""The end of a day: leftovers are cancelled, the journal is checked against the broker, and people are notified.
 
-The steps run in the order of `Steps`; each is a small function given from outside. A day is closed once: what was done
-is written in the journal under its date, and a second call finds it there.
+The steps run in the order of `Steps`; each is a small function passed in from outside. A day is closed once: what was
+done is recorded in the journal under its date, and a second call finds the record.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from rebalancer.planning.build_order import ID_PREFIX
 
 LOG: Final = logging.getLogger(__name__)
 KIND: Final = "end_of_day"
-EXIT_PAIR: Final = "oco"  # stop and target of a position: they stay over night
-SLOTS_AT_MOST: Final = 500  # more than the slots of any day and the runs by hand in it
+EXIT_PAIR: Final = "oco"  # stop and target of a position: they stay overnight
+SLOTS_AT_MOST: Final = 500  # more than the slots of any day plus the runs by hand on it
 WAIT_STEP_SECONDS: Final = 0.25
 
 
 class Steps(NamedTuple):
-    """What is done, in this order. `cancel` raises BrokerUnavailable to be called again later; `check` returns what it
-    found wrong, in sentences; `report` returns where the day's page lies; `tell` sends the day's message."""
+    """The steps, in this order. `cancel` may raise BrokerUnavailable and is then called again later; `check` returns
+    the differences that it found, in sentences; `report` returns the path of the day's page; `tell` sends the day's
+    message."""
 
     cancel: Callable[[], int]
     check: Callable[[date], tuple[str, ...]] | None
@@ -39,8 +40,8 @@ class Steps(NamedTuple):
 def close_day(
     journal: Journal, account_id: str, day: TradingDay, tally: Mapping[str, int], steps: Steps, at: datetime
 ) -> bool:
-    """Do the steps for a day that is not closed yet. False when it was. Raises BrokerUnavailable before anything is
-    written."""
+    """Run the steps for a day that is not closed yet. False when it was closed already. Raises BrokerUnavailable before
+    anything is written."""
     if is_closed(journal, account_id, day.day):
         return False
     cancelled = steps.cancel()
@@ -60,8 +61,8 @@ def is_closed(journal: Journal, account_id: str, day: date) -> bool:
 
 
 def is_unfinished(path: Path, day: date, *, begun: bool) -> bool:
-    """Whether no session has closed this day, by the journal at `path`, if there is one. begun: only a day of which a
-    session has run a slot counts."""
+    """Whether no session has closed this day, according to the journal at `path`, if there is one. begun: only a day on
+    which a session has run a slot counts."""
     if not path.exists():
         return not begun
     with Journal.open(path, create=False) as journal:
@@ -75,7 +76,7 @@ def is_unfinished(path: Path, day: date, *, begun: bool) -> bool:
 
 
 def _is_slot_of(cycle_id: str, day: date) -> bool:
-    """A slot's id is its minute; a run by hand has the id of a second."""
+    """The id of a slot is its minute; the id of a run by hand is its second."""
     try:
         moment = datetime.strptime(cycle_id, "%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC)
     except ValueError:
@@ -84,8 +85,8 @@ def _is_slot_of(cycle_id: str, day: date) -> bool:
 
 
 def cancel_leftovers(broker: TradingBroker, clock: Clock, timeout_seconds: float) -> int:
-    """Cancel every open order of ours that is not the protection of a position, and wait until each has ended; counts
-    them. Raises BrokerUnavailable, also when one has not ended in time."""
+    """Cancel every open order of ours that does not protect a position, and wait until each has ended; returns their
+    number. Raises BrokerUnavailable, also when one has not ended in time."""
     asked = leftovers(broker)
     for order in asked:
         broker.cancel(order.id)

@@ -1,4 +1,4 @@
-"""Run one cycle in a world put together from a setup, and return the record that report and terminal are made from."""
+"""Run one cycle in a World built from a setup, and return the record from which report and terminal output are made."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from rebalancer.signals.configured import ConfiguredSources
 
 
 class Connection(NamedTuple):
-    """How the broker is reached."""
+    """How to reach the broker."""
 
     credentials: Credentials
     endpoints: Endpoints
 
 
 class Opened(NamedTuple):
-    """A world put together, with the broker that counts its calls and can cancel."""
+    """A World, with the broker that counts its calls and can cancel."""
 
     world: World
     broker: CountedBroker
@@ -90,11 +90,11 @@ def opened_world(
     stopping: Stopping = NEVER,
     heard: Callable[[str], None] | None = None,
 ) -> Iterator[Opened]:
-    """Put a world together for one cycle.
+    """Build the World for one cycle.
 
-    stopping: asked before every order leaves, beside the kill switch; a reason means that no order is sent any more.
-    The exits of what has been traded are still put up. When it is urgent, orders that work are cancelled at once.
-    heard: told the name of every call to the broker.
+    stopping: checked before every order is sent, beside the kill switch; with a reason no further order is sent. The
+    exits of what has been traded are still placed. When it is urgent, working orders are cancelled at once. heard:
+    called with the name of every call to the broker.
     """
     rules, clock = setup.rules, clock or SystemClock()
     with ExitStack() as stack:
@@ -111,7 +111,7 @@ def opened_world(
         if not dry_run:
             stack.enter_context(owned(setup, journal, account_id))
         at_the_door = StopOrKill(setup.state, journal, stopping)
-        kill = KillSwitch(setup.state, journal)  # a stop holds orders back, not the exits of what has been traded
+        kill = KillSwitch(setup.state, journal)  # a stop blocks orders, but not the exits of what has been traded
         gate = PreTradeCheck(account_id, broker, journal, at_the_door, rules, pairs_kill=kill)
         order_manager = LiveOrderManager(
             account_id, broker, journal, at_the_door, clock, together, rules, gate, is_urgent=stopping.is_urgent
@@ -142,8 +142,8 @@ def opened_world(
 
 
 def _sample_universe(sectors: Mapping[str, SectorRow]) -> tuple[str, ...]:
-    """What the bundled sample speaks of: the stocks of the sector file. Crypto pairs need a quote request of their own
-    and would cost every cycle one more read."""
+    """The symbols that the bundled sample covers: the stocks of the sector file. Crypto pairs need a separate quote
+    request and would cost every cycle one more read."""
     return tuple(sorted(symbol for symbol in sectors if not is_pair(symbol)))
 
 
@@ -151,13 +151,13 @@ def _mode(setup: Setup) -> Mode:
     return "simulated" if setup.mode == "simulated" else "paper"
 
 
-# An older program does not go on with what a newer one began: it may not know all that was written, or write it
-# otherwise.
+# An older program must not continue what a newer one began: it may not understand all that was recorded, or record it
+# differently.
 
 
 def refuse_older(journal: Journal, account_id: str, version: str) -> None:
-    """Raise JournalBroken when the newest cycle is a newer version's. A version that is no row of numbers says
-    nothing."""
+    """Raise JournalBroken when the newest cycle was run by a newer version. A version that is not a dotted row of
+    numbers is ignored."""
     started = journal.newest_of_each("cycle_started", account_id)
     if not started:
         return

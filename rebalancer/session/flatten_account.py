@@ -1,12 +1,6 @@
-"""Close every position now, because a person asked for it: `kill --flatten` and `stop --flatten`.
+"""Flatten one configured account, for `kill --flatten` and `stop --flatten`.
 
-1. what an earlier run left behind is brought to its end
-2. every open order of the account is cancelled, whoever placed it, and the cancels are confirmed: they hold the shares
-3. what is held is closed at the market, through the same order manager, journal and gate as every order; the gate lets
-   nothing pass but what reduces a position, and that even while the kill switch is set
-4. what was held back is tried again, a few times; what is left then is told
-
-Stocks cannot be sold while the market is closed: then nothing is queued, and that is told too.
+Waits for the run lock, so that a cycle in progress can end, then opens the account and runs `rebalance.flatten`.
 """
 
 from __future__ import annotations
@@ -24,12 +18,12 @@ from rebalancer.rebalance.flatten import WAIT_SECONDS, Flattened, flatten
 from rebalancer.session.execute import Connection, opened_world
 from rebalancer.session.setup import Setup
 
-LOCK_SECONDS: Final = 30.0  # beyond the two phases of a cycle: reading, planning and closing its books
+LOCK_SECONDS: Final = 30.0  # beyond the two phases of a cycle: reading, planning and closing it
 
 
 def flatten_account(setup: Setup, connection: Connection, *, prefix: str, because: str) -> Flattened:
-    """Open the account and close everything in it, once a cycle that is under way has ended. Raises LockHeld when it
-    does not end, and what `flatten` raises."""
+    """Open the account and close everything in it, once a cycle in progress has ended. Raises LockHeld when it does not
+    end, and what `flatten` raises."""
     rules = setup.rules.execution
     patience = 2 * (rules.phase_timeout_seconds + rules.cancel_timeout_seconds) + LOCK_SECONDS
     with (

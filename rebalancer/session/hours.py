@@ -1,4 +1,4 @@
-"""Which days trade, and from when to when: the published calendar narrowed by the broker's, kept for one day."""
+"""Trading days and their hours: the published calendar narrowed by the broker's, cached for one day."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Calendar = Callable[[date, date], tuple[TradingHours, ...]]
 
 
 class Hours:
-    """Trading days around today. Closed wins: a day counts only when both calendars have it."""
+    """Trading days around today. A day counts only when both calendars have it."""
 
     def __init__(self, broker: Calendar, rules: Rules, published: Calendar = published_hours) -> None:
         self._broker, self._published = broker, published
@@ -40,7 +40,7 @@ class Hours:
         return self._day(day, self._around(day))
 
     def days_since(self, first: date | None, before: date, most: int) -> Iterator[TradingDay]:
-        """The days from `first` on and before `before`, at most so many back; none when there is no first."""
+        """The days from `first` on and before `before`, at most `most` days back; none when there is no first."""
         if first is None:
             return
         hours = self._around(before)
@@ -53,15 +53,15 @@ class Hours:
         return hours is not None and hours.open <= now < hours.close
 
     def next_open(self, now: datetime) -> datetime | None:
-        """When stocks open next; None when that is further away than the calendar was read."""
+        """When stocks open next; None when that is beyond the part of the calendar that was read."""
         return next((hours.open for hours in self._around(day_in_new_york(now)) if hours.open > now), None)
 
     def _day(self, day: date, hours: tuple[TradingHours, ...]) -> TradingDay:
         return trading_day(day, hours_of(day, hours), self._interval, around_the_clock=self._always)
 
     def _around(self, day: date) -> tuple[TradingHours, ...]:
-        """The hours around a day, read once a day. While the broker's calendar cannot be read the published one counts
-        alone: the broker's clock is asked at every slot all the same."""
+        """The hours around a day, read once a day. While the broker's calendar cannot be read the published one is used
+        alone: the broker's clock is asked at every slot anyway."""
         if self._known is None or self._known[0] != day:
             first, last = day - DAYS_BACK, day + DAYS_AHEAD
             published = self._published(first, last)

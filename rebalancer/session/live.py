@@ -1,4 +1,4 @@
-"""Live trading's agreement, put together from configuration, command line, token, environment and broker."""
+"""The agreement to trade live, assembled from configuration, command line, token, environment and broker."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from rebalancer.settings.secrets.private_file import read_private
 
 FILE_NAME: Final = "live.armed"
 HOURS_MAX: Final = 24 * 7
-PAPER_KEY: Final = "PK"  # how Alpaca's paper keys begin
+PAPER_KEY: Final = "PK"  # prefix of Alpaca's paper keys
 
 
 def agree(setup: Setup, endpoints: Endpoints) -> Endpoints:
-    """The endpoints to trade with: as they are on paper, agreed when everything says live.
+    """The endpoints to trade with: unchanged on paper, marked as agreed when every switch says live.
 
-    Asks the broker for the account only when all else agrees, and a person at a terminal last. Raises BadDocument
-    (exit 78) naming every switch that is missing.
+    Asks the broker for the account only when all else agrees, and a person at a terminal last. Raises BadDocument (exit
+    78) naming every switch that is missing.
     """
     rules, said = setup.rules, COMMAND_LINE.get() or CommandLine()
     account_id = rules.broker.account_id
@@ -67,7 +67,7 @@ def typed(account_id: str, ask: Callable[[], str] = sys.stdin.readline) -> bool:
 
 
 def arm(setup: Setup, last4: str, hours: int, now: datetime) -> datetime:
-    """Write the token that stands for --live and the confirmation until it expires; returns when that is. Raises
+    """Write the token that replaces --live and the confirmation until it expires; returns its expiry. Raises
     BadDocument when the configuration is not live or names another account."""
     account_id = setup.rules.broker.account_id
     if setup.rules.execution.mode != "live" or account_id is None:
@@ -87,7 +87,7 @@ def arm(setup: Setup, last4: str, hours: int, now: datetime) -> datetime:
 
 
 def is_armed(state: Path, account_id: str, now: datetime) -> bool:
-    """Whether a token of this account is in force. Raises BadDocument for one that others may write or read."""
+    """Whether a token of this account is valid. Raises BadDocument for one that other users may write or read."""
     text = read_private(state / FILE_NAME)
     if text is None:
         return False

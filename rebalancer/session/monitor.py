@@ -1,15 +1,17 @@
-"""The position monitor: between cycles, every position has its stop and its target, and is left when one is reached.
+"""The position monitor: between cycles every position has a stop and a target, and is closed when one of them is
+reached.
 
-    protection.mode broker     pairs of exits rest at the broker; the monitor puts missing ones back, and watches what
-                               does not rest there for sure: coins, fractions of a share, positions whose pair is
-                               refused, or of which the broker has not said whether it has it
-    protection.mode monitor    the monitor compares prices with stops and targets and leaves positions itself
+    protection.mode broker     exit pairs rest at the broker; the monitor replaces missing ones, and watches whatever is
+                               not certain to rest there: coins, fractions of a share, positions whose pair is refused,
+                               or whose pair the broker has not confirmed
+    protection.mode monitor    the monitor compares prices with stops and targets and closes positions itself
     protection.mode off        nothing
 
-A position that is without protection, or whose price cannot be seen, for longer than `max_unprotected_seconds` is told
-to a person, once per stretch. A pair in doubt, or asked to come down, counts as no protection. A stretch begins where
-the position was last known to be safe: at the last look that found it so, or when its exits were asked to come down.
-While a cycle runs nobody looks, so a cycle and the broker's silence after it are one stretch.
+A position that is without protection, or whose price cannot be read, for longer than `max_unprotected_seconds` is
+reported once per interval. A pair in doubt, or one whose cancel was requested, does not count as protection. An
+interval begins when the position was last known to be safe: at the last check that found it so, or when the cancel of
+its exits was requested. The monitor does not run during a cycle, so a cycle and a broker outage directly after it are
+one interval.
 """
 
 from __future__ import annotations
@@ -34,16 +36,16 @@ Leave = Callable[[World, Rules, Sequence[ExitRequest], str], tuple[ExitResult, .
 
 
 class Monitor:
-    """Looks at one account again and again; what could not be protected or seen, and since when, is journalled."""
+    """Checks one account repeatedly; what could not be protected or read, and since when, is journalled."""
 
     def __init__(self, rules: Rules, leave: Leave = exit_positions) -> None:
         self._rules, self._leave = rules, leave
         self._stretches = UnprotectedIntervals(rules)
-        self._looked: datetime | None = None  # the last look that came to its end
+        self._looked: datetime | None = None  # the last check that completed
         self._safe: dict[str, datetime] = {}  # when each position was last found protected or watched
 
     def look(self, world: World) -> tuple[ExitResult, ...]:
-        """One look. The caller holds the run lock. Raises nothing for what the broker does: it is told instead."""
+        """One check. The caller holds the run lock. Problems with the broker are reported, never raised."""
         if self._rules.protection.mode == "off":
             return ()
         self._forget_other_days(now_of(world).date())
@@ -59,7 +61,7 @@ class Monitor:
 
     def _look(self, world: World) -> tuple[tuple[ExitResult, ...], dict[str, ProtectionProblem]]:
         before = world.protection.kept()
-        world.protection.look(world.broker.now())  # what ended earlier is of no use here, and costs a call each
+        world.protection.look(world.broker.now())  # older ends are not needed, and cost a call each
         held = [p for p in world.broker.positions() if p.qty != ZERO]
         if not held:
             self._safe.clear()
@@ -97,7 +99,7 @@ class Monitor:
         blind: Mapping[str, str],
         now: datetime,
     ) -> dict[str, ProtectionProblem]:
-        """What is not protected now, and what was not for too long until this look. Remembers what is safe."""
+        """What is unprotected now, and what was unprotected for too long until this check. Remembers what is safe."""
         problems: dict[str, ProtectionProblem] = {}
         safe: dict[str, datetime] = {}
         for level in levels:
@@ -116,7 +118,7 @@ class Monitor:
                 problems[name] = ProtectionProblem(f"{name}: its price cannot be seen: {blind[name]}", since)
                 safe |= {name: self._safe[name]} if name in self._safe else {}
             elif since is not None and not _rests(was, level) and self._is_too_long(now - since):
-                is_noted = bare is not None and one is not None and one.stands  # with the pair, which stands now
+                is_noted = bare is not None and one is not None and one.stands  # with the pair in place now
                 if not is_noted:
                     said = "neither did its stop and target rest at the broker, nor was its price watched, until now"
                     problems[name] = ProtectionProblem(f"{name}: {said}", since, is_over=True)
@@ -124,19 +126,19 @@ class Monitor:
         return problems
 
     def _is_too_long(self, time: timedelta) -> bool:
-        """Two looks lie `poll_seconds` apart: where that is long, nobody need be told of it at every look."""
+        """Checks are `poll_seconds` apart: when that is long, a gap between two of them is not reported."""
         return is_too_long(time, self._rules) and time > 2 * timedelta(seconds=self._rules.protection.poll_seconds)
 
     def _forget_other_days(self, today: date) -> None:
-        """Nobody looks while the market is closed: what was safe on another day begins no stretch."""
+        """The monitor does not run while the market is closed: what was safe on an earlier day begins no interval."""
         if self._looked is not None and self._looked.date() != today:
             self._looked = None
         self._safe = {name: at for name, at in self._safe.items() if at.date() == today}
 
 
 def _jumped(levels: Sequence[ExitLevel], quotes: Sequence[Quote]) -> dict[str, ProtectionProblem]:
-    """The positions whose price is worse than the limit of their stop: it rests, and takes none of the prices there
-    are."""
+    """The positions whose price is worse than the limit of their stop: the stop order rests, but cannot fill at current
+    prices."""
     found = {q.symbol: q for q in quotes}
     problems: dict[str, ProtectionProblem] = {}
     for level in levels:
@@ -152,5 +154,6 @@ def _jumped(levels: Sequence[ExitLevel], quotes: Sequence[Quote]) -> dict[str, P
 
 
 def _rests(kept: ExitPairRecord | None, level: ExitLevel) -> bool:
-    """Whether the whole position is protected by orders that the broker has said it has and nobody has cancelled."""
+    """Whether the whole position is protected by orders that the broker has confirmed and whose cancel was not
+    requested."""
     return kept is not None and kept.stands and abs(kept.qty) >= abs(level.qty)

@@ -1,4 +1,4 @@
-"""Names in the rules that must mean something: a limit of a sector that does not exist would limit nothing."""
+"""Names in the rules that must exist: a limit for a sector that does not exist would limit nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rebalancer.settings.origin import DEFAULT
 
 
 def meant(word: str, known: Collection[str]) -> str:
-    """What was probably meant, as a hint; else what there is."""
+    """A hint at the name that was probably meant; else the list of known names."""
     folded = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(word.casefold(), list(folded), 1, 0.5)
     begun = [name for low, name in folded.items() if low.startswith(word.casefold())] if word else []
@@ -25,14 +25,14 @@ def meant(word: str, known: Collection[str]) -> str:
 
 
 def strange_sectors(rules: Rules, known: Iterable[str]) -> dict[str, str]:
-    """The names in sector_limits that are no sector, each with a hint."""
+    """The names in sector_limits that are not sectors, each with a hint."""
     there = {*known}
     names = rules.risk_management.sector_limits
     return {name: meant(name, there) for name in names if name not in there and name != UNKNOWN}
 
 
 def refuse_strange_sectors(setup: Setup) -> None:
-    """Raise BadDocument for a limit of a sector that no name has, with the line where it stands."""
+    """Raise BadDocument for a limit of a sector that no symbol belongs to, with the line where it stands."""
     if not setup.rules.risk_management.sector_limits:
         return
     path = setup.root / setup.rules.sectors_file
@@ -44,7 +44,8 @@ def refuse_strange_sectors(setup: Setup) -> None:
 
 
 def selection_words(rules: Rules, known: Collection[str]) -> list[str]:
-    """What `selection` does in a cycle that knows these symbols: names that are none, and money that is to leave."""
+    """The effect of `selection` in a cycle that knows these symbols: unknown names, and cash kept out of all targets
+    for a withdrawal."""
     chosen, said = rules.selection, []
     for option, names in (("only", chosen.only or ()), ("exclude", chosen.exclude)):
         for name in names:

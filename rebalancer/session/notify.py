@@ -1,6 +1,6 @@
-"""Tell systemd how the session is: ready, one line of status, alive, stopping (the sd_notify protocol).
+"""Report the state of the session to systemd: ready, one status line, alive, stopping (the sd_notify protocol).
 
-Without systemd nothing is sent. Trouble with the socket never stops a trade.
+Without systemd nothing is sent. A problem with the socket never stops trading.
 """
 
 from __future__ import annotations
@@ -14,43 +14,45 @@ STATUS_LENGTH_MAX: Final = 300
 
 
 class Notify:
-    """The service manager's ear; deaf when there is no socket."""
+    """Sends messages to the service manager; does nothing when there is no socket."""
 
     def __init__(self, address: str | None, watchdog_seconds: float | None = None) -> None:
-        """address: a path, or a name after `@`. watchdog_seconds: within these we must say that we live."""
+        """address: a path, or a name after `@`. watchdog_seconds: the interval within which the watchdog must be
+        notified."""
         self._address = None if not address else f"\0{address[1:]}" if address.startswith("@") else address
         self.watchdog_seconds = watchdog_seconds
         self._told = ""
 
     @classmethod
     def from_environment(cls, environ: MutableMapping[str, str]) -> Notify:
-        """What systemd set for this process; taken out, so that no child speaks in our name."""
+        """The notifier that systemd configured for this process; its variables are removed, so that no child process
+        can use them."""
         address = environ.pop("NOTIFY_SOCKET", None)
         return cls(address, _watchdog(environ))
 
     @property
     def is_heard(self) -> bool:
-        """Whether anybody listens."""
+        """Whether there is a service manager to notify."""
         return self._address is not None
 
     def ready(self, status: str) -> None:
-        """The start is over."""
+        """Report that the start is complete."""
         self._told = status
         self._send(f"READY=1\nSTATUS={_one_line(status)}")
 
     def status(self, text: str) -> None:
-        """One line that a person understands; the same one twice is sent once."""
+        """Send one status line for people; the same line is not sent twice in a row."""
         if text != self._told:
             self._told = text
             self._send(f"STATUS={_one_line(text)}")
 
     def alive(self) -> None:
-        """Keep the watchdog quiet. Called wherever progress is made, never from a timer of its own."""
+        """Notify the watchdog. Called wherever progress is made, never from a timer of its own."""
         if self.watchdog_seconds is not None:
             self._send("WATCHDOG=1")
 
     def stopping(self, status: str) -> None:
-        """The end has begun."""
+        """Report that the session is stopping."""
         self._send(f"STOPPING=1\nSTATUS={_one_line(status)}")
 
     def _send(self, text: str) -> None:
@@ -62,7 +64,7 @@ class Notify:
                 ear.connect(self._address)
                 ear.send(text.encode())
         except OSError:
-            return  # nobody listens any more; the session goes on
+            return  # nobody is listening any more; the session continues
 
 
 def _watchdog(environ: Mapping[str, str]) -> float | None:

@@ -1,4 +1,4 @@
-"""Whose journal and whose account: a journal is of one mode for good, an account of one state folder at a time."""
+"""Which mode a journal belongs to, for good, and which state folder an account belongs to, while it is held."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from rebalancer.ops.clock import SystemClock
 from rebalancer.ops.logs.redact import learn_account
 from rebalancer.session.setup import Setup
 
-KIND: Final = "mode"  # the journal's record of it, once an account
-LOOKED_AT: Final = 1_000_000  # cycles of a journal that is older than the record; looked at once
+KIND: Final = "mode"  # the kind of the journal's record of its mode, one per account
+LOOKED_AT: Final = 1_000_000  # cycles of a journal older than the record; read once
 
 
 def account_in_hand(journal: Journal, broker: ReadBroker) -> str:
-    """The account this journal is of; for a new journal the broker's own. From here on every line and error shows only
-    its last four characters. Raises what `account` of a broker raises."""
+    """The account of this journal; for a new journal the broker's own. From here on every line and error shows only its
+    last four characters. Raises what the broker's `account` raises."""
     latest = journal.cycles(None, 1)
     account_id = latest[0].account_id if latest else broker.account().id
     learn_account(account_id)
@@ -42,7 +42,8 @@ def owned(setup: Setup, journal: Journal, account_id: str) -> Iterator[None]:
 
 
 def refuse_other_mode(setup: Setup, journal: Journal, account_id: str) -> bool:
-    """Whether this journal's mode is still to be recorded. Raises BadDocument (exit 78) when it is of another one."""
+    """Whether this journal's mode is still to be recorded. Raises BadDocument (exit 78) when it belongs to another
+    mode."""
     written = journal.recall(account_id, KIND, last=1)
     if written:
         found = str(written[-1].body["mode"])

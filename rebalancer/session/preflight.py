@@ -1,6 +1,5 @@
-"""What is looked at before the day begins. Nothing here stops the day by itself: what must stop it raises on its own
-(a broken journal, a refused key, another account), and every cycle judges account and kill switch again.
-"""
+"""What is checked before the day begins. Nothing here stops the day by itself: conditions that must stop it raise on
+their own (a broken journal, a refused key, another account), and every cycle checks account and kill switch again."""
 
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ def preflight(account: Account, stopped: str | None, state: Path, reports: Path)
 
 
 def clock_problem(wall: datetime, broker: datetime) -> str | None:
-    """How far this machine's clock is from the broker's, when that is worth a word."""
+    """How far this machine's clock is from the broker's, when that is worth reporting."""
     skew = (wall - broker).total_seconds()
     if abs(skew) <= SKEW_SECONDS:
         return None

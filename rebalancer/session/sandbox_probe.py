@@ -1,8 +1,8 @@
-"""Try what the sandbox must forbid, from inside, and what it must allow: only this tells whether it is in force.
+"""Try, from inside, what the sandbox must forbid and what it must allow: only this shows whether it is in effect.
 
 systemd can drop a whole sandbox because of one unsupported line and still report success, and `systemd-analyze
-security` judges the text of a unit, not its effect. `python -m rebalancer.session.sandbox_probe` prints one line each
-and ends with 1 when something is not as it should be.
+security` judges the text of a unit, not its effect. `python -m rebalancer.session.sandbox_probe` prints one line per
+probe and exits with 1 when one is not as it should be.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class Probe(NamedTuple):
 
     @property
     def is_right(self) -> bool:
-        """Whether the sandbox does here what it should."""
+        """Whether the sandbox behaves here as it should."""
         return self.denied is self.should_be
 
 
 def probe_sandbox() -> tuple[Probe, ...]:
-    """Try everything, in the order of the unit's lines. Harmless where nothing is forbidden: what could be made is
-    taken away again."""
+    """Try everything, in the order of the unit's lines. Harmless where nothing is forbidden: whatever is created is
+    removed again."""
     home = home_directory()
     forbidden: list[tuple[str, Callable[[], None]]] = [
         ("write to the home folder", lambda: _write(home)),
@@ -72,7 +72,7 @@ def probe_sandbox() -> tuple[Probe, ...]:
 
 
 def main() -> int:
-    """Print every probe; 1 when one is not as it should be."""
+    """Print every probe; returns 1 when one is not as it should be."""
     probes = probe_sandbox()
     for probe in probes:
         word = "denied" if probe.denied else "possible"
@@ -99,7 +99,7 @@ def _list(folder: Path) -> None:
 
 
 def _foreign_tmp() -> None:
-    """A private /tmp holds nothing but what this process's unit made."""
+    """A private /tmp holds only what this process's own unit created."""
     others = [name for name in os.listdir("/tmp") if not name.startswith(".probe-")]  # noqa: S108 - a probe of just this
     if not others:
         raise PermissionError(errno.EPERM, "it is empty")
@@ -119,7 +119,7 @@ def _call(name: str, *arguments: int) -> None:
 
 
 def _in_child(attempt: Callable[[], None]) -> None:
-    """Try in a child, which takes all effects with it when it ends."""
+    """Try in a child process, so that all effects end with it."""
     child = os.fork()
     if child == 0:
         try:

@@ -1,8 +1,8 @@
-"""The session's alarm clock: APScheduler holds the day's moments and rings; nothing else.
+"""The session's alarm clock: APScheduler holds the times of the day and rings; nothing else.
 
-It runs on this machine's clock, which may be wrong or jump (set back one hour it would not fire for an hour, set
-forward it would fire everything at once). So a ring never runs anything: it only makes the session look at the broker's
-time and at the journal, and every wait also ends by itself, on the monotonic clock.
+It runs on this machine's clock, which may be wrong or be changed (set back one hour it would not fire for an hour, set
+forward it would fire everything at once). Therefore an alarm never runs anything: it only makes the session check the
+broker's time and the journal, and every wait also ends by itself, on the monotonic clock.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ class Alarm(Protocol):
         ...
 
     def wait(self, seconds: float) -> None:
-        """Return at the next ring, or after this many seconds at the latest."""
+        """Return at the next alarm, or after this many seconds at the latest."""
         ...
 
 
 class ScheduledAlarm:
-    """Real time: one APScheduler job a moment, and one that rings every `look_seconds`."""
+    """Real time: one APScheduler job per moment, and one that fires every `look_seconds`."""
 
     def __init__(self, bell: Bell, clock: Clock, look_seconds: float) -> None:
         from apscheduler.schedulers.background import BackgroundScheduler  # type: ignore[import-untyped] # no marker
 
-        logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a late ring is no news
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a late alarm needs no log line
         self._bell, self._clock = bell, clock
         self._scheduler: Any = BackgroundScheduler(
             timezone=UTC,
@@ -45,7 +45,7 @@ class ScheduledAlarm:
         self._scheduler.start()
 
     def plan(self, moments: Sequence[datetime], now: datetime) -> None:
-        ahead = self._clock.wall() - now  # this machine's clock against the broker's
+        ahead = self._clock.wall() - now  # how far this machine's clock is ahead of the broker's
         for job in self._scheduler.get_jobs():
             if job.id != "look":
                 job.remove()

@@ -1,8 +1,9 @@
-"""Prove of every limit that it works with the values in force; `doctor` shows the result.
+"""Prove that every limit works with the values in force; `doctor` shows the result.
 
-The gate's limits are tried by the gate itself. The plan's are tried here, each alone: one crafted snapshot is planned
-twice, with every limit opened wide and with only this one as configured. What the second plan does not buy, this limit
-refused, since nothing else differs; the sale of a holding has to be in it all the same. Nothing is read or sent.
+The limits of the pre-trade check are tried by its own self-test. The limits of the plan are tried here, one at a time:
+one crafted snapshot is planned twice, with every limit opened wide and with only this one as configured. Whatever the
+second plan does not buy was refused by this limit, since nothing else differs; the sale of a holding has to be in it in
+any case. Nothing is read or sent.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from rebalancer.execution.pretrade.selftest import HELD, HUGE, NEW, NOW, SESSION
 from rebalancer.planning import plan
 from rebalancer.planning.fit_to_buying_power import most_reductions
 
-PRICE: Final = Decimal(1)  # USD; so that whole shares are fine enough for any limit
+PRICE: Final = Decimal(1)  # USD; so that whole shares are fine-grained enough for any limit
 EQUITY: Final = Decimal(10**6)
 CENT: Final = Decimal("0.01")
 SMALLEST: Final = Decimal("0.01")
@@ -51,15 +52,15 @@ PLAN_WIDE: Final[Mapping[str, Mapping[str, Any]]] = {
 
 
 class Scene(NamedTuple):
-    """A snapshot that asks for more than one limit allows; `rules` changes of section.key that the scene needs."""
+    """A snapshot that asks for more than one limit allows; `rules` are the changes of section.key that it needs."""
 
     snapshot: Snapshot
     rules: Mapping[str, Any] = {}
 
 
 class PlanProbe(NamedTuple):
-    """How one limit of the plan is tried: `scene` crafts what it has to refuse, from the rules in force. `off` says
-    when a value means that there is no limit. `kept` and `halts` are as in the gate's `Probe`."""
+    """How one limit of the plan is tried: `scene` builds what it has to refuse, from the rules in force. `off` says
+    when a value means that there is no limit. `kept` and `halts` are as in `LimitProbe` of the pre-trade check."""
 
     scene: Callable[[Rules], Scene]
     off: Callable[[Any], bool] = lambda value: value is None
@@ -68,7 +69,8 @@ class PlanProbe(NamedTuple):
 
 
 def limit_selftest(rules: Rules) -> tuple[Check, ...]:
-    """Try every limit of the gate and of the plan. One row each, in a fixed order; a limit that is off is left out."""
+    """Try every limit of the pre-trade check and of the plan. One row each, in a fixed order; a limit that is off is
+    left out."""
     tried = (_try(key, probe, rules) for key, probe in PLAN_PROBES.items())
     return (*pretrade_selftest(rules), *(check for check in tried if check is not None))
 
@@ -87,7 +89,7 @@ def _try(key: str, probe: PlanProbe, rules: Rules) -> Check | None:
 
 
 def _opened(rules: Rules, keep: tuple[str, ...], scene: Scene) -> Rules:
-    """Wide rules but for what is kept, with the scene's own changes."""
+    """The rules opened wide except for what is kept, with the scene's own changes."""
     found = opened(rules, PLAN_WIDE, keep)
     for key, value in scene.rules.items():
         if key not in keep:
@@ -105,13 +107,13 @@ def _reduces(decided: Plan) -> bool:
 
 
 def _words(decided: Plan) -> str:
-    """What the plan says of the new name, or of itself when it stopped."""
+    """What the plan says about the new name, or about itself when it halted."""
     spoken = [v.because for v in decided.verdicts if v.symbol.startswith(NEW)]
     return spoken[-1] if spoken and decided.orders else decided.because
 
 
 def _snapshot(rules: Rules, **changes: Any) -> Snapshot:
-    """One name to be bought without end, and one to be sold; both cost a dollar."""
+    """One name to buy without bound, and one to sell; both cost one dollar."""
     least = max(rules.position_sizing.min_trade_size * 2, Decimal(1000))
     account = Account("selftest", EQUITY, EQUITY, EQUITY, EQUITY * HUGE, EQUITY * HUGE, Decimal(4), True)
     base = Snapshot(
@@ -142,7 +144,7 @@ def _signal(symbol: str, score: float, stop: Decimal | None = None) -> Signal:
 
 
 def _plain(rules: Rules) -> Scene:
-    """A million times the capital is asked for: more than any limit allows."""
+    """The signal asks for a million times the capital: more than any limit allows."""
     return Scene(_snapshot(rules))
 
 
@@ -174,7 +176,7 @@ def _down(rules: Rules) -> Scene:
 
 def _stopped_far(rules: Rules) -> Scene:
     most = rules.risk_management.max_stop_distance
-    distance = CENT if most is None else (1 - Decimal(str(most))) / 2  # farther than the limit, above nothing
+    distance = CENT if most is None else (1 - Decimal(str(most))) / 2  # beyond the limit, but still above zero
     signals = (_signal(NEW, 1.0, distance), _signal(HELD, 0.0))
     return Scene(_snapshot(rules, signals=signals))
 

@@ -28,7 +28,7 @@ CONFIG_NAME = "execution.yaml"
 
 class Setup(NamedTuple):
     """One configured rebalancer. `mode` is simulated for the embedded exchange, else paper or live; `state` holds the
-    journal and all that belongs to this mode; relative paths of the rules are below `root`."""
+    journal and everything else of this mode; relative paths in the rules are relative to `root`."""
 
     root: Path
     loaded: LoadedRules
@@ -82,7 +82,7 @@ def load_setup(config: Sequence[Path] | None, environ: Mapping[str, str] | None 
 
 
 def refuse_unasked_exchange(setup: Setup) -> None:
-    """Raise BadDocument when production would practise on the embedded exchange only because no key is there."""
+    """Raise BadDocument when production would use the embedded exchange only because no key is set."""
     said = COMMAND_LINE.get()
     if said is not None and said.live and setup.mode == "simulated":
         raise BadDocument("--live", "there is no live account: the broker is the embedded exchange", "leave it out")
@@ -104,14 +104,14 @@ def banner(setup: Setup) -> str:
 
 
 def uses_embedded(rules: Rules, environ: Mapping[str, str]) -> bool:
-    """Whether the broker is the embedded exchange: by configuration, or because nothing says that there is another."""
+    """Whether the broker is the embedded exchange: by configuration, or because no other broker is configured."""
     if rules.broker.kind == "auto":
         return not any(environ.get(name) for name in ("APCA_API_BASE_URL", AWS_SECRET, "APCA_API_KEY_ID"))
     return rules.broker.kind == "embedded"
 
 
 def _first_config(root: Path | None) -> list[Path]:
-    """The first configuration file of the usual places, if there is one."""
+    """The first configuration file in the usual places, if there is one."""
     candidates = (folder / CONFIG_NAME for folder in config_directories(root))
     found = next((path for path in candidates if path.is_file()), None)
     return [] if found is None else [found]

@@ -1,6 +1,6 @@
-"""A simulated day at speed: waits are short and move the embedded exchange's clock; cycles run in real time.
+"""A simulated day at speed: waits are short and advance the embedded exchange's clock; cycles run in real time.
 
-So a cycle sees what it would see on a real day, whatever the speed, and only the time between cycles shrinks.
+A cycle therefore sees what it would see on a real day, whatever the speed; only the time between cycles shrinks.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ SPEED_MAX: Final = 100_000.0
 
 
 class MovableTime(Protocol):
-    """A simulated clock that can be stepped forward."""
+    """A simulated clock that can be advanced."""
 
     def advance(self, seconds: float) -> None:
-        """Step forward by simulated seconds."""
+        """Advance by simulated seconds."""
         ...
 
 
@@ -40,10 +40,10 @@ class SimulatedClock:
         return self._real.wall() + timedelta(seconds=self._ahead)
 
     def plan(self, moments: Sequence[datetime], now: datetime) -> None:
-        """Nothing to plan: nobody but us moves this time."""
+        """Nothing to plan: only this clock advances the exchange's time."""
 
     def wait(self, seconds: float) -> None:
-        """Wait a part of it and skip the rest, which happens at the exchange all the same."""
+        """Wait for part of the time and skip the rest, which still passes at the exchange."""
         began = self._real.monotonic()
         if self._bell.wait(seconds / self._speed):
             return

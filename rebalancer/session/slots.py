@@ -1,8 +1,8 @@
-"""Who ran a slot, and how it ended: claimed by key in the journal, once and for ever.
+"""Who ran a slot, and how it ended: claimed by key in the journal, once and for all.
 
-A slot is claimed by the cycle that runs in it (`Journal.begin_cycle`) or by whoever writes why none ran in it
-(`Journal.close_slot`). Both are one row with one primary key, so a clock that jumps, a second process or a run by hand
-can never run a slot twice, and every slot has exactly one outcome.
+A slot is claimed by the cycle that runs in it (`Journal.begin_cycle`) or by the record of why none ran in it
+(`Journal.close_slot`). Both are one row with one primary key, so a clock change, a second process or a run by hand can
+never run a slot twice, and every slot has exactly one outcome.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NOBODY_WAS_THERE = "no session was running"
 
 
 class SlotEnd(NamedTuple):
-    """How a slot ended. `outcome` None: somebody has claimed it and it has not ended yet."""
+    """How a slot ended. `outcome` None: it is claimed and has not ended yet."""
 
     outcome: CycleOutcome | None
     because: str
@@ -34,21 +34,21 @@ class SlotBook:
         self._journal, self._account_id = journal, account_id
 
     def close(self, slot: Slot, at: datetime, outcome: CycleOutcome, because: str) -> bool:
-        """Write why no cycle runs in a slot. False when it is claimed already; then nothing is written."""
+        """Record why no cycle runs in a slot. False when it is claimed already; then nothing is written."""
         return self._journal.close_slot(self._account_id, slot.id, at, outcome, because)
 
     def ends(self, slots: Collection[Slot]) -> Mapping[str, SlotEnd]:
-        """What is known of these slots, by id; one that nobody has claimed is left out."""
+        """What is known of these slots, by id; unclaimed ones are left out."""
         found = self._journal.slots(self._account_id, [slot.id for slot in slots])
         return {name: SlotEnd(outcome, because, holder) for name, (holder, outcome, because) in found.items()}
 
     def left(self, slots: Sequence[Slot]) -> list[Slot]:
-        """Those that nobody has claimed, in the given order."""
+        """The unclaimed ones, in the given order."""
         claimed = self._journal.slots(self._account_id, [slot.id for slot in slots])
         return [slot for slot in slots if slot.id not in claimed]
 
     def sweep(self, slots: Sequence[Slot], at: datetime, because: str = NOBODY_WAS_THERE) -> int:
-        """Write MISSED for every slot before `at` that nobody has claimed; counts them."""
+        """Record MISSED for every unclaimed slot before `at`; returns their number."""
         past = [slot for slot in self.left(slots) if slot.at < at]
         return sum(self.close(slot, at, CycleOutcome.MISSED, because) for slot in past)
 
@@ -58,7 +58,7 @@ class SlotBook:
         try:
             return None if newest is None else day_in_new_york(datetime.fromisoformat(newest).astimezone(UTC))
         except ValueError:
-            return None  # an id that is no time: a cycle that somebody else named
+            return None  # not a time: the id of a cycle that was named in another way
 
     def tally(self, slots: Collection[Slot]) -> Mapping[str, int]:
         """How many slots ended in which way; `open` and `unaccounted` for those that have no outcome yet."""

@@ -1,4 +1,4 @@
-"""Put a session together and run it: one process a state folder, from its start to the end of the day."""
+"""Put a session together and run it: one process per state folder, from its start to the end of the day."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def run_session(
     exchange: MovableTime | None = None,
     speed: float = 1.0,
 ) -> str:
-    """Run one session; returns how it ended, in a sentence. Raises LockHeld when there is one already.
+    """Run one session; returns in a sentence how it ended. Raises LockHeld when one is running already.
 
-    exchange: the embedded exchange's clock, which is stepped through the waits when `speed` is not 1.
+    exchange: the embedded exchange's clock, which is advanced during waits when `speed` is not 1.
     """
     rules = setup.rules
     with ExitStack() as stack:
         stack.enter_context(RunLock(setup.state / LOCK_NAME, "session"))
         journal = stack.enter_context(Journal.open(setup.journal))
-        journal.check_pages()  # opening looks at small ones only
+        journal.check_pages()  # opening checks the pages of small journals only
         clock: Clock
         alarm: Alarm
         if exchange is not None and speed != 1:

@@ -1,8 +1,8 @@
-"""Stopping on request: a flag that a signal sets and everything that sends or waits asks.
+"""Stopping on request: a flag that a signal sets and that everything which sends or waits checks.
 
-`reason()` has the same shape as the kill switch's: None while nothing is stopped. It is asked before every order, so
-that after a SIGTERM nothing new leaves, while the orders in flight are still watched and written down. A second signal
-makes it urgent: what still works is cancelled at once instead of being watched until its end.
+`reason()` has the same signature as the kill switch's: None while nothing is stopped. It is checked before every order,
+so that after a SIGTERM nothing new is sent, while the orders in flight are still tracked and recorded. A second signal
+makes it urgent: working orders are cancelled at once instead of being awaited.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stopping(Protocol):
-    """What asks a run to end early."""
+    """A request to end a run early."""
 
     def reason(self) -> str | None:
-        """Why nothing more may be begun; None when nothing stops us."""
+        """Why nothing more may be started; None while no stop is requested."""
         ...
 
     def is_urgent(self) -> bool:
-        """Whether not even the end of what is in flight is to be waited for."""
+        """Whether orders in flight are not to be awaited either."""
         ...
 
 
 class Never:
-    """Nothing stops us."""
+    """A stop that is never requested."""
 
     def reason(self) -> str | None:
         return None
@@ -50,38 +50,38 @@ NEVER: Final = Never()
 
 
 class Bell:
-    """Wakes one waiting thread from any other thread or from a signal handler. A pipe, since a handler that took a
-    lock could wait for the very thread it has interrupted."""
+    """Wakes one waiting thread from any other thread or from a signal handler. Uses a pipe, because a handler that took
+    a lock could wait for the very thread that it interrupted."""
 
     def __init__(self) -> None:
         self._hears, self._rings = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def ring(self) -> None:
-        """Wake the waiter, now or as soon as it waits."""
+        """Wake the waiting thread, now or as soon as it waits."""
         try:
             os.write(self._rings, b".")
         except BlockingIOError:
-            return  # it rings already
+            return  # it is ringing already
 
     def wait(self, seconds: float) -> bool:
-        """Return after this many seconds, or at once when it rings: then True."""
+        """Return after this many seconds, or at once when the bell rings: then True."""
         if not select.select([self._hears], [], [], max(seconds, 0.0))[0]:
             return False
         os.read(self._hears, 65536)
         return True
 
     def close(self) -> None:
-        """Let go of the pipe."""
+        """Close the pipe."""
         os.close(self._hears)
         os.close(self._rings)
 
 
 class Stop:
-    """Why this process is being stopped; None while it is not."""
+    """The stop request of this process."""
 
     def __init__(self, what: str = "session", told: Callable[[str], None] | None = None) -> None:
-        """what: is stopped, in the words of the reason. told: hears of the first signal, inside its handler; it may not
-        raise."""
+        """what: the name of what is stopped, used in the reason. told: called on the first signal, inside its handler;
+        it may not raise."""
         self.bell = Bell()
         self._what, self._told = what, told
         self._reason: str | None = None
@@ -89,7 +89,7 @@ class Stop:
         self._is_urgent = False
 
     def reason(self) -> str | None:
-        """Why nothing more may be begun; None when nothing stops us."""
+        """Why nothing more may be started; None while no stop is requested."""
         return self._reason
 
     def is_urgent(self) -> bool:
@@ -98,18 +98,18 @@ class Stop:
 
     @property
     def exit_code(self) -> int | None:
-        """128 and the number of the signal that asked first, as shells reckon; None without one."""
+        """128 plus the number of the first signal, as shells do; None without a signal."""
         return None if self._signal is None else 128 + self._signal
 
     def ask(self, reason: str) -> None:
-        """Ask for the stop; the first reason stays."""
+        """Request the stop; the first reason is kept."""
         if self._reason is None:
             self._reason = reason
         self.bell.ring()
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
-        """Let SIGTERM and SIGINT ask for the stop while the block runs. Only in the main thread."""
+        """Let SIGTERM and SIGINT request the stop while the block runs. Only in the main thread."""
         before = {number: signal.signal(number, self._heard) for number in SIGNALS}
         try:
             yield
@@ -129,7 +129,8 @@ class Stop:
 
 
 class StopOrKill(KillSwitch):
-    """What the order manager asks before every order: the stop of this process, then the kill switch of the account."""
+    """What the order manager checks before every order: the stop of this process, then the kill switch of the
+    account."""
 
     def __init__(self, state: Path, journal: Journal, stopping: Stopping) -> None:
         super().__init__(state, journal)

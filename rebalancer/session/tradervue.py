@@ -1,4 +1,4 @@
-"""Copy executions to Tradervue: by hand, and at the end of a day. It never touches trading."""
+"""Copy executions to Tradervue: by hand, and at the end of a day. It never affects trading."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rebalancer.session.setup import Setup
 
 LOG: Final = logging.getLogger(__name__)
 LOCK_NAME: Final = "tradervue.lock"
-END_OF_DAY_SECONDS: Final = 60.0  # the session is not held up longer by it
+END_OF_DAY_SECONDS: Final = 60.0  # the longest time that it may delay the session
 
 
 def waiting_fills(journal: Journal, account_id: str) -> tuple[Fill, ...]:
@@ -30,8 +30,8 @@ def waiting_fills(journal: Journal, account_id: str) -> tuple[Fill, ...]:
 def copy_now(
     setup: Setup, journal: Journal, account_id: str, *, seconds: float = math.inf, clock: Clock | None = None
 ) -> Synced:
-    """Send what is waiting, for at most so many seconds; the rest stays waiting. Raises TradervueRefused, LockHeld when
-    another copy runs, and JournalBroken."""
+    """Send what is waiting, for at most this many seconds; the rest stays waiting. Raises TradervueRefused, LockHeld
+    when another copy is running, and JournalBroken."""
     bounded = BoundedClock(clock or SystemClock(), seconds)
     login = Login.from_environment(setup.environ)
     tradervue = Tradervue(setup.rules.export.tradervue_url, login, bounded, bounded.deadline)
@@ -47,13 +47,13 @@ def copy_at_end_of_day(
     seconds: float = END_OF_DAY_SECONDS,
     clock: Clock | None = None,
 ) -> str:
-    """Send what is waiting when the rules want it; never raises. Returns what to tell people, "" when all is well.
-    Simulated trades stay here: by hand they can still be sent. What time does not allow is sent the next day."""
+    """Send what is waiting if the rules ask for it; never raises. Returns the text to report, "" when all is well.
+    Simulated trades are not sent, except by hand. What time does not allow is sent the next day."""
     if not setup.rules.export.tradervue or setup.mode == "simulated":
         return ""
     try:
         done = copy_now(setup, journal, account_id, seconds=seconds, clock=clock)
-    except Exception as error:  # noqa: BLE001 - the copy of a journal must never end a trading day
+    except Exception as error:  # noqa: BLE001 - a failed copy must never end a trading day
         LOG.warning("Tradervue: %s", error)
         return f"the day was not copied to Tradervue: {error}; send it with: rebalancer export tradervue"
     said = []

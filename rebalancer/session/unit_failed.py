@@ -1,7 +1,7 @@
-"""What the alert unit runs when systemd says that a unit of ours has failed: `python -m rebalancer.session.unit_failed
-UNIT`. The failure is written to the journal of the account that the unit works on, as an alert that needs a person, and
-to the system's log with a high priority. It must work when nothing else does, so every step may fail on its own.
-"""
+"""What the alert unit runs when systemd reports that one of our units has failed: `python -m
+rebalancer.session.unit_failed UNIT`. The failure is written to the journal of the account that the unit works on, as an
+alert that needs a person, and to the system's log with a high priority. It must work when nothing else does, so every
+step may fail independently."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from rebalancer.ops.paths import JOURNAL_NAME, state_directory
 from rebalancer.settings.profile import PROFILE
 
 MODES: Final = ("simulated", "paper", "live")
-DELIVER_SECONDS: Final = 40.0  # the unit itself has a minute
+DELIVER_SECONDS: Final = 40.0  # the unit itself has one minute
 PRIORITY: Final = "<2>"  # critical, in the words of syslog
 
 
 def sentence(unit: str, environ: Mapping[str, str]) -> str:
-    """What happened, as far as systemd tells."""
+    """What happened, as far as systemd reports it."""
     result, status = environ.get("MONITOR_SERVICE_RESULT", ""), environ.get("MONITOR_EXIT_STATUS", "")
     told = ", ".join(part for part in (result, f"status {status}" if status else "") if part)
     return f"{unit} has failed{f' ({told})' if told else ''}; nothing is traded until it runs again"
 
 
 def write_alert(folder: Path, text: str) -> bool:
-    """Note the alert in the journal that was written last; False when there is none that knows an account."""
+    """Record the alert in the journal that was written last; False when there is none that knows an account."""
     from rebalancer.journal import Journal
 
     there = _newest_journal(folder)
@@ -45,7 +45,7 @@ def write_alert(folder: Path, text: str) -> bool:
 
 
 def main() -> int:
-    """Write the alert; the exit code tells whether it stands in a journal."""
+    """Write the alert; the exit code says whether it was recorded in a journal."""
     unit = sys.argv[1] if len(sys.argv) > 1 else "a unit"
     text = sentence(unit, os.environ)
     sys.stdout.write(f"{PRIORITY}{text}\n")
@@ -63,8 +63,8 @@ def main() -> int:
 
 
 def tell(folder: Path, text: str) -> None:
-    """Deliver what waits in the journal that was written last, and tell the heartbeat; what does not leave in time is
-    delivered by the next session."""
+    """Deliver what is waiting in the journal that was written last, and notify the heartbeat; what is not sent in time
+    is delivered by the next session."""
     from rebalancer.core.documents import BadDocument
     from rebalancer.core.rules import Rules
     from rebalancer.journal import Journal
@@ -87,7 +87,7 @@ def tell(folder: Path, text: str) -> None:
 
 
 def _variables() -> Mapping[str, str]:
-    """The variables with the secrets, as far as they can be read: the rules alone may be what is broken."""
+    """The variables with the secrets, as far as they can be read: the failure may be due to the rules alone."""
     from rebalancer.core.documents import BadDocument
     from rebalancer.settings.secrets import surroundings
 
@@ -105,7 +105,7 @@ def _newest_journal(folder: Path) -> Path | None:
 
 
 def _state_of(unit: str) -> Path:
-    """The state folder of the unit; from here on its profile, if any, is in force: rules, env file, channels."""
+    """The state folder of the unit; from here on its profile, if any, is in effect: rules, env file, channels."""
     profile = unit.partition("@")[2].removesuffix(".service")
     if profile:
         os.environ[PROFILE] = profile

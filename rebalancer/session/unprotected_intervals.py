@@ -1,7 +1,7 @@
-"""How long positions have been without protection, remembered in the journal: a restart does not begin the count anew.
+"""How long positions have been without protection, recorded in the journal so that a restart does not reset the count.
 
-A stretch is written down when it is seen for the second time, when a person is told of it, and when it ends. One that
-is over at the next look leaves no trace.
+An interval is recorded when it is seen for the second time, when it is reported, and when it ends. One that is over at
+the next check leaves no trace.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from rebalancer.execution.order_tracking import NOTHING_TOLD
 from rebalancer.rebalance.observe import World
 
 KIND: Final = "unprotected"
-EVERYTHING: Final = "monitor"  # the name of a stretch that is not about one symbol
+EVERYTHING: Final = "monitor"  # the name of an interval that is not about one symbol
 
 
 class ProtectionProblem(NamedTuple):
-    """Why something is unprotected, and since when where that is known from elsewhere. is_over: it was until now."""
+    """Why something is unprotected, and since when if that is known from elsewhere. is_over: it was unprotected until
+    now."""
 
     text: str
     since: datetime | None = None
@@ -34,14 +35,14 @@ class _Interval(NamedTuple):
 
 
 class UnprotectedIntervals:
-    """The stretches of one account; a person is told once of each that lasts too long."""
+    """The intervals of one account; each that lasts too long is reported once."""
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._open: dict[str, _Interval] | None = None
 
     def note(self, world: World, problems: Mapping[str, ProtectionProblem], *, complete: bool = True) -> None:
-        """Take in what one look found. complete: what is not named has no problem."""
+        """Record what one check found. complete: anything not named has no problem."""
         now = now_of(world)
         if self._open is None:
             self._open = _remembered(world)
@@ -70,7 +71,7 @@ class UnprotectedIntervals:
 
 
 def now_of(world: World) -> datetime:
-    """The broker's time; this machine's while the broker has never answered."""
+    """The broker's time; this machine's if the broker has never answered."""
     try:
         return world.broker.now()
     except NOTHING_TOLD:

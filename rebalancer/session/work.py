@@ -35,12 +35,13 @@ from rebalancer.session.stop import Stop
 from rebalancer.session.tradervue import copy_at_end_of_day
 
 LOG: Final = logging.getLogger(__name__)
-TICK_SECONDS: Final = 20.0  # of a long wait; far below any sensible watchdog
+TICK_SECONDS: Final = 20.0  # the longest part of a long wait; far below any reasonable watchdog interval
 Tell = Callable[[date, str], None]
 
 
 class SessionWork:
-    """What `day.Work` is made of. Every part takes the run lock for its length, so that runs by hand fit in between."""
+    """The functions behind `day.Work`. Each holds the run lock only while it runs, so that runs by hand fit in
+    between."""
 
     def __init__(
         self,
@@ -54,8 +55,8 @@ class SessionWork:
         clock: Clock,
         tell: Tell | None = None,
     ) -> None:
-        """clock: the session's own, against which the broker's is held. tell: sends the day's message; by default it is
-        an alert in the journal."""
+        """clock: the session's own, compared with the broker's. tell: sends the day's message; by default it is an
+        alert in the journal."""
         self._setup, self._connection, self._journal, self._account_id = setup, connection, journal, account_id
         self._heard: Callable[[str], None] = lambda _: notify.alive()  # a call to the broker is progress
         self._broker, self._stop, self._clock = CountedBroker(broker, self._heard), stop, clock
@@ -90,7 +91,7 @@ class SessionWork:
             recover(world, broker, self._setup.rules)
 
     def cycle(self, slot: Slot) -> str:
-        """Run the slot's cycle; a page is written when it sent something or somebody has to look at it."""
+        """Run the slot's cycle; a page is written when it sent something or a person has to look at it."""
         with RunLock(self._lock, "session"):
             record = execute(
                 self._setup,
@@ -109,7 +110,7 @@ class SessionWork:
         return said
 
     def look(self, _: datetime) -> None:
-        """Let the position monitor look once. A run by hand that holds the lock looks after its positions itself."""
+        """Run the position monitor once. A run by hand that holds the lock protects its positions itself."""
         if self._setup.rules.protection.mode == "off":
             return
         try:
@@ -119,7 +120,7 @@ class SessionWork:
             return
 
     def _watched(self) -> World:
-        """The monitor's own world, kept open from its first look on: it looks every few seconds."""
+        """The monitor's own World, kept open from its first check on: it checks every few seconds."""
         if self._world is None:
             opened = opened_world(
                 self._setup,
@@ -133,12 +134,12 @@ class SessionWork:
         return self._world
 
     def close(self) -> None:
-        """Let go of the monitor's world."""
+        """Close the monitor's World."""
         self._world = None
         self._open.close()
 
     def end_of_day(self, day: TradingDay, tally: Mapping[str, int]) -> None:
-        """Cancel what is left, hold the books against the broker, write the day's page, tell people."""
+        """Cancel what is left, check the journal against the broker, write the day's page, notify people."""
         self.close()
         timeout = self._setup.rules.execution.cancel_timeout_seconds
         with RunLock(self._lock, "session"):
@@ -154,17 +155,17 @@ class SessionWork:
         self._back_up()
 
     def _back_up(self) -> None:
-        """Copy the journal of the day that has just been closed; the day is closed also without a copy."""
+        """Copy the journal of the day that has just been closed; the day is closed even without a copy."""
         try:
             copy = take(self._setup.journal, self._setup.state / FOLDER, self._clock.wall())
-        except Exception as error:  # noqa: BLE001 - a copy that fails must never end a trading day
+        except Exception as error:  # noqa: BLE001 - a failed copy must never end a trading day
             LOG.warning("backup: %s", error)
             self._alert(f"the journal was not copied: {error}; try: rebalancer db backup", "warning", "backup")
             return
         LOG.info("journal copied and verified: %s, %s rows", copy.path, copy.rows)
 
     def _check(self, day: date) -> tuple[str, ...]:
-        """What does not agree between the broker's activities, its account and our journal."""
+        """The differences between the broker's activities, its account and our journal."""
         if not self._journal.cycles(self._account_id, 1):
             return ()
         benchmark = self._setup.rules.reporting.benchmark
@@ -182,7 +183,7 @@ class SessionWork:
         """Remove the pages of runs and days that are older than `reporting.keep_days`."""
         try:
             removed = remove_outdated(self._setup.reports, day, self._setup.rules.reporting.keep_days)
-        except ReportNotWritten as error:  # the day's page is written, the trading is done
+        except ReportNotWritten as error:  # the day's page is written and trading is done
             LOG.warning("%s", error)
             self._alert(str(error), "warning", "report")
             return
@@ -192,7 +193,7 @@ class SessionWork:
     def _written(self, write: Callable[[], WrittenReport]) -> str:
         try:
             return str(write().html_path)
-        except ReportNotWritten as error:  # the trading is done and stays done
+        except ReportNotWritten as error:  # trading is done and stays done
             LOG.warning("the report was not written: %s", error)
             self._alert(f"the report was not written: {error}", "warning", "report")
             return ""
@@ -206,8 +207,8 @@ class SessionWork:
 
 
 class AttentiveClock:
-    """The session's clock for its work. Its waits are real at any speed, and tell the watchdog that all is well: none
-    is longer than what it waits for allows, so whoever waits has not hung."""
+    """The session's clock for its work. Its waits are real at any speed and notify the watchdog: every wait is bounded
+    by the operation that it belongs to, so a waiting session does not hang."""
 
     def __init__(self, notify: Notify, clock: Clock, real: Clock | None = None) -> None:
         self._notify, self._clock, self._real = notify, clock, real or SystemClock()

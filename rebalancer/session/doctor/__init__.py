@@ -1,4 +1,4 @@
-"""`doctor`: look at everything that a trading day needs, and say of each what is wrong and how to mend it."""
+"""`doctor`: check everything that a trading day needs; state each problem and how to fix it."""
 
 from rebalancer.session.doctor.findings import CheckResult, Level
 from rebalancer.session.doctor.here import check_here

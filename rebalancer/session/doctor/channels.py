@@ -1,4 +1,4 @@
-"""The checks of the ways to people: set up at all, readable, and answering. Nobody is sent anything."""
+"""The checks of the alert channels: configured, readable, and answering. No message is sent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WHAT = "alert channel"
 
 
 def check_channels(setup: Setup) -> Iterator[CheckResult]:
-    """Which channels are set up, and which cannot be read. Asks nobody."""
+    """Which channels are configured, and which cannot be read. Makes no connection."""
     found = configured(setup.rules.alerts, setup.environ)
     for problem in found.problems:
         yield fail(WHAT, problem, "see docs/alerts.md", 78)

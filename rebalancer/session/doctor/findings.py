@@ -1,4 +1,4 @@
-"""What a check says."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ Level = Literal["ok", "warn", "fail"]
 
 
 class CheckResult(NamedTuple):
-    """One check: what it looked at, what it found, and how to mend it ("" when there is nothing to mend). `exit_code`
-    is that of the command when this is the worst finding."""
+    """One check: what it looked at, what it found, and how to fix it ("" when there is nothing to fix). `exit_code` is
+    the exit code of the command when this is the worst result."""
 
     level: Level
     what: str
@@ -19,15 +19,15 @@ class CheckResult(NamedTuple):
 
 
 def ok(what: str, found: str) -> CheckResult:
-    """All is well."""
+    """The check passed."""
     return CheckResult("ok", what, found)
 
 
 def warn(what: str, found: str, fix: str) -> CheckResult:
-    """It works, and somebody should look at it."""
+    """It works, but a person should look at it."""
     return CheckResult("warn", what, found, fix)
 
 
 def fail(what: str, found: str, fix: str, exit_code: int = 1) -> CheckResult:
-    """A trading day cannot go well like this."""
+    """A trading day cannot succeed in this state."""
     return CheckResult("fail", what, found, fix, exit_code)

@@ -30,9 +30,9 @@ CONFIGURATION: Final = 78
 def check_here(
     setup: Setup, run: Callable[..., subprocess.CompletedProcess[str]] = subprocess.run
 ) -> Iterator[CheckResult]:
-    """Every check of this machine, in the order in which they are worth mending.
+    """All checks of this machine, in the order in which problems should be fixed.
 
-    run: how a program is asked; the timer's state comes from systemctl.
+    run: runs an external program; the timer's state comes from systemctl.
     """
     yield _python()
     yield _packages()
@@ -48,7 +48,7 @@ def check_here(
 
 
 def _python() -> CheckResult:
-    """Told, not judged: an older one could not have read this file."""
+    """Shown without a verdict: an older version could not have loaded this file."""
     return ok("Python", ".".join(map(str, sys.version_info[:3])))
 
 
@@ -67,7 +67,7 @@ def _packages() -> CheckResult:
 
 
 def _configuration(setup: Setup) -> Iterator[CheckResult]:
-    """The file itself was read before: an unknown key stops the command with exit code 78."""
+    """The file itself was read before: an unknown key ends the command with exit code 78."""
     for warning in setup.loaded.warnings:
         yield warn("configuration", warning, "see config/execution.yaml")
     if setup.rules.model.enabled:
@@ -152,7 +152,7 @@ def _limits(setup: Setup) -> CheckResult:
 
 
 def _environment_file(environ: Mapping[str, str], profile: str) -> Iterator[CheckResult]:
-    """The file that systemd reads keys from: nobody else may read it."""
+    """The file from which systemd reads keys: no other user may have read access."""
     path = env_file_path(environ, profile)
     if path is None or not path.exists():
         return

@@ -14,11 +14,11 @@ from rebalancer.session.preflight import clock_problem
 from rebalancer.session.setup import Setup
 
 NOT_PERMITTED, UNAVAILABLE = 77, 69
-SAMPLE = "SPY"  # a name that every feed has
+SAMPLE = "SPY"  # a symbol that every feed has
 
 
 def check_there(setup: Setup, broker: AlpacaBroker, wall: datetime) -> Iterator[CheckResult]:
-    """Every question to the broker; the first one that it does not answer ends the list."""
+    """All checks that ask the broker; the first one that it does not answer ends the list."""
     try:
         account = broker.account()
         if account.restrictions:
