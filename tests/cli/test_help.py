@@ -43,6 +43,14 @@ def test_most_commands_have_examples(command: Command) -> None:
     assert len(without) <= 6, without
 
 
+def test_help_lists_commands_by_what_people_do_first() -> None:
+    order = (
+        "run-now plan demo session status explain history performance export report replay kill resume arm-live doctor "
+        "init config exchange alerts db"
+    )
+    assert list(get_command(app).commands) == order.split()  # type: ignore[attr-defined]  # the root is a group
+
+
 def test_the_shell_is_offered_what_there_is(
     command: Command, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,159 @@
+"""The commands that show what the journal remembers: `status`, `explain`, `history`, `performance`, `export`, `report`,
+`replay`, `alerts`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rebalancer.cli import complete
+from rebalancer.cli.commands.shared import Config, Json, NoColour, refuse
+
+alerts_app = typer.Typer(help="What was told to people, and a test of the channels.", rich_markup_mode=None)
+
+
+def status(
+    json: Json = False,
+    live: Annotated[bool, typer.Option("--live", help="Ask the broker too, and show both.")] = False,
+    no_color: NoColour = False,
+) -> None:
+    """Show where things stand, from the local journal alone.
+
+    Example: rebalancer status | rebalancer status --json | rebalancer status --live
+    """
+    from rebalancer.cli.status import show_status
+
+    raise typer.Exit(show_status(as_json=json, colour=not no_color, live=live))
+
+
+def explain(
+    symbol: Annotated[str, typer.Argument(help="Such as AAPL or BTC/USD.", autocompletion=complete.symbols)],
+    cycle: Annotated[
+        str | None, typer.Option(help="A past cycle's id; the last one when left out.", autocompletion=complete.cycles)
+    ] = None,
+    config: Config = None,
+    json: Json = False,
+    no_color: NoColour = False,
+) -> None:
+    """Show why a symbol was or was not traded.
+
+    Example: rebalancer explain AAPL | rebalancer explain BTC/USD --cycle 2026-11-20T15:35Z
+    """
+    from rebalancer.cli.history import show_explanation
+
+    raise typer.Exit(show_explanation(symbol, cycle, config, as_json=json, colour=not no_color))
+
+
+def history(
+    config: Config = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many cycles, newest first.")] = 20,
+    json: Json = False,
+    form: Annotated[str | None, typer.Option("--format", help="csv or json: cycles as a table, oldest first.")] = None,
+    no_color: NoColour = False,
+) -> None:
+    """List past cycles. Example: rebalancer history --limit 5 | rebalancer history --format csv"""
+    from rebalancer.cli.history import show_history
+
+    if form is not None:
+        from rebalancer.cli.export import export_table
+
+        raise typer.Exit(export_table("cycles", config, form=form, since=None, to=None, limit=limit))
+    raise typer.Exit(show_history(limit, config, as_json=json, colour=not no_color))
+
+
+def performance(
+    config: Config = None,
+    days: Annotated[int, typer.Option(min=1, max=100_000, help="The last so many calendar days.")] = 30,
+    everything: Annotated[bool, typer.Option("--all", help="Everything since the books began.")] = False,
+    json: Json = False,
+    no_color: NoColour = False,
+) -> None:
+    """Show what trading came to: returns, ratios, round trips, costs.
+
+    Example: rebalancer performance | rebalancer performance --days 90 | rebalancer performance --all --json
+    """
+    from rebalancer.cli.performance import show_performance
+
+    raise typer.Exit(show_performance(config, days=None if everything else days, as_json=json, colour=not no_color))
+
+
+def export(
+    what: Annotated[str, typer.Argument(help="trips, fills, orders, cycles, performance or tradervue.")],
+    config: Config = None,
+    form: Annotated[str, typer.Option("--format", help="csv or json.")] = "csv",
+    since: Annotated[str | None, typer.Option(help="From this day on, such as 2026-11-20.")] = None,
+    to: Annotated[Path | None, typer.Option(help="A file, written whole; stdout when left out.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="tradervue: show what would be sent.")] = False,
+) -> None:
+    """Write trips, fills, orders, cycles or days for other programs, or copy executions to Tradervue.
+
+    Example: rebalancer export trips | rebalancer export fills --format json --since 2026-11-20 --to fills.json
+    """
+    from rebalancer.cli.export import export_table, export_to_tradervue
+
+    if what == "tradervue":
+        raise typer.Exit(export_to_tradervue(config, dry_run=dry_run))
+    if dry_run:
+        refuse("--dry-run goes with tradervue alone")
+    raise typer.Exit(export_table(what, config, form=form, since=since, to=to))
+
+
+def report(
+    config: Config = None,
+    period: Annotated[
+        str, typer.Option(help="day, week, month, year or all.", autocompletion=complete.periods)
+    ] = "day",
+    day: Annotated[
+        str | None, typer.Option(help="A day in the period, such as 2026-11-20; the last one if not.")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="html, json or mail.")] = "html",
+    show: Annotated[bool, typer.Option("--open", help="Show the page in a browser.")] = False,
+) -> None:
+    """Write the report of a day, a week, a month.
+
+    Example: rebalancer report --open | rebalancer report --period week | rebalancer report --day 2026-11-20
+    """
+    from rebalancer.cli.report import make_report
+
+    raise typer.Exit(make_report(config, period=period, day=day, form=form, show=show))
+
+
+def replay(
+    cycle: Annotated[str | None, typer.Argument(help="The cycle's id.", autocompletion=complete.cycles)] = None,
+    all_cycles: Annotated[bool, typer.Option("--all", help="Every stored cycle.")] = False,
+    config: Config = None,
+) -> None:
+    """Plan stored cycles again; silent when every plan comes out the same.
+
+    Example: rebalancer replay --all | rebalancer replay 2026-11-20T15:35Z
+    """
+    from rebalancer.cli.history import replay_cycles
+
+    if (cycle is None) == (not all_cycles):
+        refuse("name one cycle, or --all")
+    raise typer.Exit(replay_cycles(cycle, config))
+
+
+@alerts_app.callback(invoke_without_command=True)
+def alerts(
+    context: typer.Context,
+    config: Config = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many, newest first.")] = 20,
+    json: Json = False,
+    no_color: NoColour = False,
+) -> None:
+    """List alerts and what became of each. Example: rebalancer alerts --limit 5; rebalancer alerts test"""
+    from rebalancer.cli.alerts import show_alerts
+
+    if context.invoked_subcommand is None:
+        raise typer.Exit(show_alerts(config, limit=limit, as_json=json, colour=not no_color))
+
+
+@alerts_app.command("test")
+def alerts_test(config: Config = None) -> None:
+    """Send a test message through every channel. Example: rebalancer alerts test"""
+    from rebalancer.cli.alerts import test_channels
+
+    raise typer.Exit(test_channels(config))

@@ -1,0 +1,160 @@
+"""The commands for the machine and its files: `doctor`, `init`, `config`, `db`, and the embedded exchange."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rebalancer.cli.commands.shared import Config, Json, NoColour
+from rebalancer.cli.help import Commands
+
+config_app = Commands(help="Show, check and document the configuration.", no_args_is_help=True, rich_markup_mode=None)
+exchange_app = Commands(help="The embedded paper exchange.", no_args_is_help=True, rich_markup_mode=None)
+db_app = Commands(help="Copies of the journal, and the way back.", no_args_is_help=True, rich_markup_mode=None)
+
+
+def doctor(
+    config: Config = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask nobody: this machine only.")] = False,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Also try what a systemd unit must forbid.")] = False,
+    json: Json = False,
+    no_color: NoColour = False,
+) -> None:
+    """Look at everything that a trading day needs, each with its fix.
+
+    Example: rebalancer doctor | rebalancer doctor --offline --json
+    """
+    from rebalancer.cli.doctor import run_doctor
+
+    raise typer.Exit(run_doctor(config, offline=offline, sandbox=sandbox, as_json=json, colour=not no_color))
+
+
+def init(
+    directory: Annotated[Path, typer.Argument(help="Where to write; the current folder when left out.")] = Path(),
+) -> None:
+    """Write a configuration, a sector file and the folders that a new project needs; nothing is overwritten."""
+    from rebalancer.cli.init import write_project
+
+    raise typer.Exit(write_project(directory))
+
+
+@config_app.command("show")
+def config_show(
+    config: Config = None,
+    origin: Annotated[bool, typer.Option("--origin", help="Where each value comes from.")] = False,
+    json: Json = False,
+) -> None:
+    """Print the rules in force. Example: rebalancer config show --origin"""
+    from rebalancer.cli.configuration import show_rules
+
+    raise typer.Exit(show_rules(config, origin=origin, as_json=json))
+
+
+@config_app.command("check")
+def config_check(config: Config = None) -> None:
+    """Read the configuration, the signals and the sectors, and report every mistake."""
+    from rebalancer.cli.configuration import check_rules
+
+    raise typer.Exit(check_rules(config))
+
+
+@config_app.command("schema")
+def config_schema() -> None:
+    """Print the JSON Schema of the configuration, for editors."""
+    from rebalancer.cli.configuration import show_schema
+
+    raise typer.Exit(show_schema())
+
+
+@db_app.command("backup")
+def db_backup(
+    to: Annotated[Path | None, typer.Option(help="A folder; backups, beside the journal, when left out.")] = None,
+    keep: Annotated[int, typer.Option(min=1, max=100_000, help="How many copies stay, the newest.")] = 14,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Copy the journal, also while a session runs, and verify the copy. Example: rebalancer db backup --to /mnt/usb"""
+    from rebalancer.cli.db import back_up
+
+    raise typer.Exit(back_up(config, to=to, keep=keep, as_json=json))
+
+
+@db_app.command("check")
+def db_check(
+    file: Annotated[Path | None, typer.Argument(help="A copy; the journal in use when left out.")] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Read a whole journal and check every row. Example: rebalancer db check"""
+    from rebalancer.cli.db import check_file
+
+    raise typer.Exit(check_file(config, file, as_json=json))
+
+
+@db_app.command("restore")
+def db_restore(
+    file: Annotated[Path, typer.Argument(help="The copy.")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the journal.")],
+    config: Config = None,
+) -> None:
+    """Put a copy in the journal's place, once it is verified; what was there is kept.
+
+    Example: rebalancer db restore journal-20261120T210500Z.sqlite --reason "the disk died"
+    """
+    from rebalancer.cli.db import restore_file
+
+    raise typer.Exit(restore_file(config, file, reason=reason))
+
+
+@exchange_app.command("serve")
+def exchange_serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 picks a free one.")] = 8899,
+    state: Annotated[Path | None, typer.Option(help="SQLite file that keeps everything; memory when left out.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the simulated market.")] = 7,
+    start: Annotated[str | None, typer.Option(help="Simulated start time, such as 2026-11-20T15:05:00Z.")] = None,
+    cash: Annotated[str, typer.Option(help="Opening cash, USD.")] = "100000",
+    speed: Annotated[float, typer.Option(min=0, help="Simulated seconds per second.")] = 1.0,
+    key: Annotated[str | None, typer.Option(help="Accept only this key id.")] = None,
+    secret: Annotated[str | None, typer.Option(help="Accept only this secret.")] = None,
+    faults: Annotated[Path | None, typer.Option(help="YAML or JSON file of faults: what goes wrong, and when.")] = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="Directory of recorded bars, CSV or Parquet, to play back.")
+    ] = None,
+    admin_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Loopback port that steps time and faults; 0 picks one.")
+    ] = None,
+    schedule: Annotated[
+        Path | None, typer.Option(help="YAML or JSON file of dividends, splits, halts and borrowing.")
+    ] = None,
+    corporate_actions: Annotated[bool, typer.Option(help="The seed's own dividends and splits.")] = True,
+    charges: Annotated[bool, typer.Option(help="Fees and interest, which paper accounts do not pay.")] = False,
+    legacy_day_trading: Annotated[bool, typer.Option(help="The day-trading rule that ended on 2026-06-04.")] = False,
+    multiplier: Annotated[int, typer.Option(help="Margin of the account: 1, 2 or 4.")] = 2,
+) -> None:
+    """Serve the embedded paper exchange. Example: rebalancer exchange serve --port 8899 --state exchange.sqlite"""
+    from rebalancer.cli.embedded import serve_exchange
+
+    raise typer.Exit(
+        serve_exchange(
+            host=host,
+            port=port,
+            state=state,
+            seed=seed,
+            start=start,
+            cash=cash,
+            speed=speed,
+            key=key,
+            secret=secret,
+            faults=faults,
+            replay=replay,
+            admin_port=admin_port,
+            schedule=schedule,
+            corporate_actions=corporate_actions,
+            charges=charges,
+            legacy_day_trading=legacy_day_trading,
+            multiplier=multiplier,
+        )
+    )
