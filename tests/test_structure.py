@@ -1,4 +1,5 @@
-"""The house: no circles between files, no public class name in two rooms, no module called by a private word."""
+"""The house: no circles between files, no public class name in two rooms, no module called by a private word,
+no file too long."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ PRIVATE = {
     "telling", "desk", "desk_alerts", "desk_notes", "desk_watch", "postman", "weigh", "admit",
 }  # fmt: skip
 ALLOWED = {"rebalancer.cli.desk"}
+MOST_LINES = 350
 
 
 def modules() -> dict[str, Path]:
@@ -88,3 +90,8 @@ def test_every_room_says_what_it_holds() -> None:
         if init.exists() and not ast.get_docstring(ast.parse(init.read_text())):
             silent.append(folder.name)
     assert silent == []
+
+
+def test_no_file_is_too_long() -> None:
+    lines = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in modules().values()}
+    assert {name: count for name, count in lines.items() if count > MOST_LINES} == {}

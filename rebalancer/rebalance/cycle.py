@@ -24,21 +24,21 @@ from rebalancer.accounting.loss_latches import latch
 from rebalancer.core.codec import plan_text, rules_text, seal, snapshot_text
 from rebalancer.core.decisions import Constrained, Order, Plan, Verdict
 from rebalancer.core.errors import LockHeld
-from rebalancer.core.facts import Account, Position, Snapshot, coins
+from rebalancer.core.facts import Account, Position, Snapshot
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of, time_text
 from rebalancer.execution.cancel_on_failure import cancelling_on_failure
-from rebalancer.execution.order_manager import traded
 from rebalancer.execution.order_tracking import NOTHING_TOLD
-from rebalancer.journal.records import CycleEnd, CycleStart
+from rebalancer.journal.records import CycleStart
 from rebalancer.ops.logs.context import LogEvent, bound, note
-from rebalancer.planning import plan, sentence
-from rebalancer.planning.constrain import constrain_after, constrained_text
-from rebalancer.planning.reconcile import COIN_FEE_MOST, PositionFinding, reconcile
+from rebalancer.planning import plan
+from rebalancer.planning.constrain import constrain_after
+from rebalancer.planning.reconcile import PositionFinding, reconcile
 from rebalancer.planning.refit_increases import refit_increases
 from rebalancer.planning.trading_halt import LOSS_LIMITS, breaches
 from rebalancer.planning.verdicts import OrderEnd, final_verdicts
+from rebalancer.rebalance.cycle_end import outcome_of, to_remember
 from rebalancer.rebalance.cycle_stats import CycleStats, Row, measured
 from rebalancer.rebalance.exits_around_trades import place_exits, report_unprotected, withdraw_exits
 from rebalancer.rebalance.observe import Observation, World, observe
@@ -124,10 +124,10 @@ def _run(world: World, rules: Rules, cycle_id: str | None, narrow: Narrow | None
     else:
         report_unprotected(world, rules, snapshot)
     kept_back = constrain_after(decided, ends)
-    outcome, because = _outcome(decided, ends, kept_back)
+    outcome, because = outcome_of(decided, ends, kept_back)
     if outcome.startswith("HALTED"):
         note(LOG, LogEvent.HALTED, f"{outcome}: {because}", cycle=snapshot.cycle_id)
-    end = _end(world, seen, rules, orders, ends, outcome, because, account, positions)
+    end = to_remember(world, seen, rules, orders, ends, outcome, because, account, positions)
     end = end._replace(constrained=kept_back)
     _note_account(world, snapshot, account or snapshot.account, stats.rows(outcome, "look_after"))
     carried = [name for name, e in ends.items() if not e.state.is_final]
@@ -283,79 +283,3 @@ def _note_account(world: World, snapshot: Snapshot, account: Account, beside: Se
     }
     rows = [("account", None, body), *beside]
     world.journal.record_events(snapshot.account.id, snapshot.cycle_id, world.broker.now(), rows)
-
-
-def _outcome(decided: Plan, ends: Mapping[str, OrderEnd], kept_back: Constrained | None) -> tuple[CycleOutcome, str]:
-    """The cycle's final outcome and its sentence. The plan's outcome stays, unless nothing could be funded: then it is
-    CONSTRAINED. With orders, the sentence counts how they ended, between the plan's own reason, if any, and what a
-    limit held back."""
-    if not decided.orders:
-        return decided.outcome, decided.because
-    outcome, reason = decided.outcome, decided.because
-    if decided.constrained is not None:
-        reason = reason.removesuffix(constrained_text(decided.constrained)).removesuffix("; ")
-    if outcome is CycleOutcome.COMPLETED:
-        reason = reason.removesuffix(sentence(decided.orders)).removesuffix("; ")
-        if kept_back is not None and all(_denied(o, ends) for o in decided.orders):
-            outcome = CycleOutcome.CONSTRAINED
-    total = len(decided.orders)
-    filled = sum(1 for o in decided.orders if _filled(o, ends))
-    said = f"{filled} of {total} order{'s' if total != 1 else ''} filled"
-    parts = (reason, said, constrained_text(kept_back) if kept_back is not None else "")
-    return outcome, "; ".join(part for part in parts if part)
-
-
-def _denied(order: Order, ends: Mapping[str, OrderEnd]) -> bool:
-    end = ends.get(order.client_order_id)
-    return end is not None and end.denied is not None
-
-
-def _filled(order: Order, ends: Mapping[str, OrderEnd]) -> bool:
-    end = ends.get(order.client_order_id)
-    return end is not None and end.state is OrderState.FILLED
-
-
-def _end(
-    world: World,
-    seen: Observation,
-    rules: Rules,
-    orders: Sequence[Order],
-    ends: Mapping[str, OrderEnd],
-    outcome: CycleOutcome,
-    because: str,
-    account: Account | None,
-    positions: Sequence[Position],
-) -> CycleEnd:
-    """What the next cycle has to remember of this one."""
-    snapshot = seen.snapshot
-    book = reconcile(snapshot, rules)
-    expected = dict(book.held)
-    for finding in book.findings:
-        if finding.kind == "unexplained":
-            expected[finding.symbol] = expected.get(finding.symbol, ZERO) - finding.qty
-    changes = traded(orders, ends)
-    for symbol, qty in changes.items():
-        expected[symbol] = expected.get(symbol, ZERO) + qty
-    now = {p.symbol: p.qty for p in positions}
-    pairs = coins(snapshot.instruments)
-    for symbol in changes:
-        read = now.get(symbol, ZERO)
-        if symbol in pairs and abs(read - expected[symbol]) <= abs(changes[symbol]) * COIN_FEE_MOST:
-            expected[symbol] = read
-    fills = dict(seen.fills_seen)
-    for record in world.journal.orders([order.client_order_id for order in orders]).values():
-        if record.broker_id is not None:
-            fills[record.broker_id] = record.filled_qty
-    return CycleEnd(
-        account_id=snapshot.account.id,
-        cycle_id=snapshot.cycle_id,
-        at=world.broker.now(),
-        outcome=outcome,
-        because=because,
-        expected_positions={s: q for s, q in expected.items() if q != 0},
-        unexplained=book.unexplained,
-        orders_after=seen.orders_after,
-        fills_seen=fills,
-        equity=account.equity if account is not None else snapshot.account.equity,
-        positions_trusted=not book.unexplained,
-    )

@@ -76,7 +76,7 @@ MUTANTS: Final = (
     Mutant("a missing row is not missed", "journal/verify.py", "if row.seq != seq + 1:", "if False:", _DAMAGE),
     # cycle, recovery, order manager
     Mutant("a slot runs although it is taken", "rebalance/cycle.py", "if not world.journal.begin_cycle(start):", "if world.journal.begin_cycle(start) is None:", "tests/rebalance/test_calls.py tests/rebalance/test_execute.py tests/rebalance/test_whole_cycle.py sim 1-6"),
-    Mutant("the books forget what was traded", "rebalance/cycle.py", "expected[symbol] = expected.get(symbol, ZERO) + qty", "expected[symbol] = expected.get(symbol, ZERO)", "tests/rebalance/test_whole_cycle.py"),
+    Mutant("the books forget what was traded", "rebalance/cycle_end.py", "expected[symbol] = expected.get(symbol, ZERO) + qty", "expected[symbol] = expected.get(symbol, ZERO)", "tests/rebalance/test_whole_cycle.py"),
     Mutant("not found means never placed", "rebalance/recover.py", "if waited <= patience:", "if False:", _UNKNOWN),
     Mutant("what still works is not cancelled", "rebalance/recover.py", "            broker.cancel(found.id)", "            pass", _DEAD),
     Mutant("the dead cycle's fills are counted twice", "rebalance/recover.py", "    fills |= {o.broker_id: o.filled_qty for o in orders if o.broker_id is not None}\n", "", _DEAD),

@@ -1,0 +1,95 @@
+"""How a cycle ended: its outcome with a sentence, and what the next cycle has to remember of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rebalancer.core.decisions import Constrained, Order, Plan
+from rebalancer.core.facts import Account, Position, coins
+from rebalancer.core.outcomes import CycleOutcome, OrderState
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO
+from rebalancer.execution.order_manager import traded
+from rebalancer.journal.records import CycleEnd
+from rebalancer.planning import sentence
+from rebalancer.planning.constrain import constrained_text
+from rebalancer.planning.reconcile import COIN_FEE_MOST, reconcile
+from rebalancer.planning.verdicts import OrderEnd
+from rebalancer.rebalance.observe import Observation, World
+
+
+def outcome_of(decided: Plan, ends: Mapping[str, OrderEnd], kept_back: Constrained | None) -> tuple[CycleOutcome, str]:
+    """The cycle's final outcome and its sentence. The plan's outcome stays, unless nothing could be funded: then it is
+    CONSTRAINED. With orders, the sentence counts how they ended, between the plan's own reason, if any, and what a
+    limit held back."""
+    if not decided.orders:
+        return decided.outcome, decided.because
+    outcome, reason = decided.outcome, decided.because
+    if decided.constrained is not None:
+        reason = reason.removesuffix(constrained_text(decided.constrained)).removesuffix("; ")
+    if outcome is CycleOutcome.COMPLETED:
+        reason = reason.removesuffix(sentence(decided.orders)).removesuffix("; ")
+        if kept_back is not None and all(_denied(o, ends) for o in decided.orders):
+            outcome = CycleOutcome.CONSTRAINED
+    total = len(decided.orders)
+    filled = sum(1 for o in decided.orders if _filled(o, ends))
+    said = f"{filled} of {total} order{'s' if total != 1 else ''} filled"
+    parts = (reason, said, constrained_text(kept_back) if kept_back is not None else "")
+    return outcome, "; ".join(part for part in parts if part)
+
+
+def to_remember(
+    world: World,
+    seen: Observation,
+    rules: Rules,
+    orders: Sequence[Order],
+    ends: Mapping[str, OrderEnd],
+    outcome: CycleOutcome,
+    because: str,
+    account: Account | None,
+    positions: Sequence[Position],
+) -> CycleEnd:
+    """What the next cycle has to remember of this one. account: as read after it; None when the broker did not
+    answer."""
+    snapshot = seen.snapshot
+    book = reconcile(snapshot, rules)
+    expected = dict(book.held)
+    for finding in book.findings:
+        if finding.kind == "unexplained":
+            expected[finding.symbol] = expected.get(finding.symbol, ZERO) - finding.qty
+    changes = traded(orders, ends)
+    for symbol, qty in changes.items():
+        expected[symbol] = expected.get(symbol, ZERO) + qty
+    now = {p.symbol: p.qty for p in positions}
+    pairs = coins(snapshot.instruments)
+    for symbol in changes:
+        read = now.get(symbol, ZERO)
+        if symbol in pairs and abs(read - expected[symbol]) <= abs(changes[symbol]) * COIN_FEE_MOST:
+            expected[symbol] = read
+    fills = dict(seen.fills_seen)
+    for record in world.journal.orders([order.client_order_id for order in orders]).values():
+        if record.broker_id is not None:
+            fills[record.broker_id] = record.filled_qty
+    return CycleEnd(
+        account_id=snapshot.account.id,
+        cycle_id=snapshot.cycle_id,
+        at=world.broker.now(),
+        outcome=outcome,
+        because=because,
+        expected_positions={s: q for s, q in expected.items() if q != 0},
+        unexplained=book.unexplained,
+        orders_after=seen.orders_after,
+        fills_seen=fills,
+        equity=account.equity if account is not None else snapshot.account.equity,
+        positions_trusted=not book.unexplained,
+    )
+
+
+def _denied(order: Order, ends: Mapping[str, OrderEnd]) -> bool:
+    end = ends.get(order.client_order_id)
+    return end is not None and end.denied is not None
+
+
+def _filled(order: Order, ends: Mapping[str, OrderEnd]) -> bool:
+    end = ends.get(order.client_order_id)
+    return end is not None and end.state is OrderState.FILLED
