@@ -1,7 +1,7 @@
 """What people read of cycles and of days: pages, mail, text, JSON and CSV, made from records.
 
-It holds the records, one file a section, and the reader that gathers them from the journal. It decides nothing and
-sends no order. It imports accounting, performance, the journal and what is below them.
+It holds the records, one file per section, and the reader that gathers them from the journal. It makes no trading
+decision and sends no order. It imports accounting, performance, the journal and what is below them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Where the weights were, should be and are: by symbol and by sector, with the geometry of the bars.
+"""Actual and target weights before and after the cycle: by symbol and by sector, with the geometry of the bars.
 
-Weights are signed fractions of capital at decision prices, before and after alike, so that a difference is what the
-trades did and not what the market did meanwhile. Drift is weight minus target.
+Weights are signed fractions of capital at decision prices, before and after alike, so that a difference shows the
+effect of the trades and not of the market. Drift is weight minus target.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ UNKNOWN_SECTOR = "unknown"
 
 
 class Weights(NamedTuple):
-    """One line of the allocation. `now` and `after` are None without a price, `after` also when the broker was not
-    read after the orders; `target` is None for a position that the plan did not weigh; `band` is half the width of the
+    """One line of the allocation. `now` and `after` are None without a price, `after` also when the broker was not read
+    after the orders; `target` is None for a position that the plan gave no weight; `band` is half the width of the
     no-trade band, or a sector's limit."""
 
     name: str
@@ -46,7 +46,7 @@ class Weights(NamedTuple):
 
 
 class WeightBar(NamedTuple):
-    """A bar in percent of the width of its cell: the band behind, the bar from zero, and two marks."""
+    """A bar in percent of the width of its cell: the band in the background, the bar from zero, and two marks."""
 
     band_left: float
     band_width: float
@@ -57,7 +57,7 @@ class WeightBar(NamedTuple):
 
 
 def by_symbol(record: RunRecord) -> tuple[Weights, ...]:
-    """One line per symbol that is held or wanted, the largest position or wish first."""
+    """One line per symbol that is held or has a target, the largest position or target first."""
     targets = {target.symbol: target for target in record.plan.targets}
     prices = known_prices(record)
     after = quantities_after(record)
@@ -102,7 +102,7 @@ def by_sector(record: RunRecord, rows: Iterable[Weights]) -> tuple[Weights, ...]
 
 
 def largest_drift(rows: Iterable[Weights]) -> tuple[float | None, float | None]:
-    """The largest distance from a target before and after, fractions; None where a weight is not known."""
+    """The largest distance from a target before and after, as fractions; None where a weight is not known."""
     known = [row for row in rows if row.target is not None]
     return _largest([_less(row.now, row.target) for row in known]), _largest(
         [_less(row.after, row.target) for row in known]
@@ -138,7 +138,7 @@ def bars(rows: Iterable[Weights], *, limit: bool = False) -> dict[str, WeightBar
 
 
 def known_prices(record: RunRecord) -> Mapping[str, Decimal]:
-    """Decision prices, USD; for symbols that the plan did not weigh, the last trade or the middle of the quote."""
+    """Decision prices, USD; for symbols that are not in the plan, the last trade or the mid price of the quote."""
     found: dict[str, Decimal] = {}
     for quote in record.snapshot.quotes:
         if quote.last is not None:
@@ -149,7 +149,7 @@ def known_prices(record: RunRecord) -> Mapping[str, Decimal]:
 
 
 def quantities_after(record: RunRecord) -> Mapping[str, Decimal] | None:
-    """Signed shares after the cycle by the broker's word; None when it was not asked."""
+    """Signed shares after the cycle according to the broker; None when it was not asked."""
     if record.account_after is None:
         return None
     return {position.symbol: position.qty for position in record.positions_after}

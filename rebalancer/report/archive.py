@@ -20,8 +20,8 @@ from rebalancer.report.summary import summary_of
 
 
 def past_record(journal: Journal, cycle_id: str | None) -> RunRecord | None:
-    """The record of a planned cycle, the newest when no id is given; None when there is none. What is not kept in the
-    journal (timings, the account afterwards) is left out."""
+    """The record of a planned cycle, the newest when no id is given; None when there is none. What the journal does not
+    keep (timings, the account afterwards) is left out."""
     if cycle_id is None:
         cycle = next((c for c in journal.cycles(None, 1000) if c.plan_sha256 is not None), None)
     else:
@@ -56,7 +56,8 @@ def past_record(journal: Journal, cycle_id: str | None) -> RunRecord | None:
 
 
 def past_summaries(journal: Journal, limit: int) -> Iterator[RunSummary]:
-    """Past cycles in one line each, newest first; with those that planned nothing: exits, and halts before the plan."""
+    """Past cycles in one line each, newest first; including those that planned nothing: exits, and halts before the
+    plan."""
     for cycle in journal.cycles(None, limit):
         record = past_record(journal, cycle.cycle_id)
         yield _unplanned(journal, cycle) if record is None else summary_of(record)
@@ -79,9 +80,9 @@ def _unplanned(journal: Journal, cycle: CycleRecord) -> RunSummary:
 
 
 class Replayed(NamedTuple):
-    """A stored cycle planned again. `wrong` is what must not be: a text that does not read back as it was stored, or
-    another plan by the same edition of the planner. `changed` is how today's planner would decide what an older
-    `edition` decided, line by line."""
+    """A stored cycle planned again. `wrong` is what must never happen: a text that does not read back as it was stored,
+    or a different plan from the same edition of the planner. `changed` is how today's planner differs from the older
+    `edition` that made the plan, line by line."""
 
     edition: int
     wrong: tuple[str, ...]
@@ -111,7 +112,7 @@ def replayed(journal: Journal, cycle_id: str) -> Replayed:
 
 
 def _differences(stored: str, again: str) -> Iterator[str]:
-    """Where a plan's text differs from the stored one, line by line; nothing when it is the same."""
+    """Where a plan's text differs from the stored one, line by line; nothing when they are equal."""
     if again == stored:
         return
     old, new = stored.splitlines(), again.splitlines()

@@ -1,7 +1,7 @@
-"""What needs a person, each with the command that mends it; empty when all is well.
+"""What needs a person, each item with the command that fixes it; empty when all is well.
 
-Two levels: `act` does not mend itself; `watch` does, by the next cycle or by the next day. A weight cap that binds is
-no reason for either (that is what it is for); a limit that stops trading is, from 80 % of its use.
+Two levels: `act` does not resolve itself; `watch` does, by the next cycle or by the next day. A weight cap that binds
+is neither (that is its purpose); a limit that stops trading is, from 80 % of its use.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _limits(record: RunRecord) -> Iterator[Attention]:
 
 
 def explain_command(symbol: str) -> str:
-    """The command that explains a symbol. A name that is no proper symbol is never put into a command to copy."""
+    """The command that explains a symbol. A name that is not a valid symbol is never put into a command to copy."""
     try:
         known = symbol_of(symbol)
     except ValueError:
@@ -120,6 +120,6 @@ def _explain(line: OrderLine) -> str:
 
 
 def _sentences(*parts: str) -> str:
-    """Join texts into sentences, each with its capital and its full stop."""
+    """Join texts into sentences, each with a capital and a full stop."""
     shown = [visible(part, TEXT_MAX).strip() for part in parts if part.strip()]
     return " ".join(f"{part[0].upper()}{part[1:]}" + ("" if part[-1] in ".!?)" else ".") for part in shown)

@@ -1,7 +1,7 @@
-"""Tables and paragraphs for the terminal: columns that line up, lines that fit, colour that can be left away.
+"""Tables and paragraphs for the terminal: aligned columns, lines that fit, optional colour.
 
-`width=None` is a pipe or a file: nothing is cut or wrapped, whatever its length. All texts are expected to be
-`visible` already, so that a character is a character.
+`width=None` is a pipe or a file: nothing is cut or wrapped, whatever its length. All texts are expected to be `visible`
+already, so that no character has a side effect.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ def paint(text: str, tone: str, colour: bool) -> str:
 
 
 def cells_wide(text: str) -> int:
-    """How many columns of a terminal a text takes: wide letters two, combining marks none."""
+    """The width of a text in terminal columns: wide letters take two, combining marks none."""
     if text.isascii():
         return len(text)
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def clip(text: str, width: int | None) -> str:
-    """Cut a text to a width and say so with an ellipsis."""
+    """Cut a text to a width and mark the cut with an ellipsis."""
     if width is None or cells_wide(text) <= width:
         return text
     kept = text[:width]

@@ -1,8 +1,8 @@
 """A report as a document: `rebalancer.report/1`, the JSON twin of the page.
 
 One object with the fields of `RunRecord` as keys, in their order, `schema` first. Quantities, prices and money are
-strings, times RFC 3339 in UTC, weights, ratios and seconds numbers (null where not finite), account ids masked.
-The page embeds the same document; when it is too long for a page, a shorter one that says so in `abridged`.
+strings, times RFC 3339 in UTC, weights, ratios and seconds numbers (null where not finite), account ids masked. The
+page embeds the same document; when that is too large for a page, it embeds a shorter one marked as `abridged`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from rebalancer.report.summary import sentence, summary_of
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-# What could hide or reorder text, drive a terminal or break UTF-8: written as escapes, which read back the same.
+# Characters that could hide or reorder text, drive a terminal or break UTF-8: written as escapes, which read back the
+# same.
 _HIDDEN: Final = re.compile(
     "[\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
     "\U000e0000-\U000e0fff]"
@@ -31,14 +32,14 @@ EMBEDDED_MAX: Final = 48_000  # bytes inside the page; the file beside it has ev
 
 
 def json_of(record: RunRecord) -> str:
-    """Write the whole record as one line of JSON, in UTF-8 that any reader takes."""
+    """Write the whole record as one line of JSON, in UTF-8 that any reader accepts."""
     return json_text(_document(redact(record))) + "\n"
 
 
 def embedded_json(record: RunRecord, bytes_max: int = EMBEDDED_MAX) -> str:
     """The document for a script element: no character of it can end the element or begin a tag.
 
-    Tries the whole document, then one without the market's facts, then the summary alone.
+    Tries the whole document, then one without the market data, then the summary alone.
     """
     whole = _document(redact(record))
     facts = {
@@ -94,7 +95,7 @@ def _document(record: RunRecord) -> dict[str, Any]:
 
 
 def finite(value: Any) -> Any:
-    """JSON has no word for infinity; a number that is not one becomes null instead of breaking the report."""
+    """JSON cannot represent infinity or NaN; such a number becomes null instead of breaking the report."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):

@@ -37,8 +37,8 @@ def explain_text(
 ) -> str:
     """The chain for one symbol: signal, weight, caps with their factors, target, band, rounding, order, fill, outcome.
 
-    Links that do not exist are left out. A symbol that the cycle did not meet gets one sentence. known: what rules and
-    journal know besides; its texts may hold no account number.
+    Links that do not exist are left out. A symbol that the cycle did not cover gets one sentence. known: what rules and
+    journal know in addition; its texts must not contain an account number.
     """
     record = redact(record)
     target = target_of(record, symbol)
@@ -129,7 +129,7 @@ def _sizing(target: Target, record: RunRecord) -> Links:
 
 
 def _band(target: Target) -> tuple[str, str]:
-    distance = abs(target.drift)  # counts what is on the way
+    distance = abs(target.drift)  # includes orders in flight
     place = "outside" if distance > target.band else "inside"
     if target.band == 0:
         return ("band", f"{points(distance)} from the target; no band, since it is to be closed")
@@ -163,7 +163,7 @@ def _fill(line: OrderLine, trade: TradeRow) -> str:
 
 
 def _ends(symbol: str, record: RunRecord, told: set[str]) -> Links:
-    """How it ended: the verdicts that are not rejections (those stand beside their signals)."""
+    """How it ended: the verdicts that are not rejections (rejections are shown beside their signals)."""
     verdicts = [v for v in (*record.verdicts, *record.plan.unsignalled) if v.symbol == symbol]
     ends = [v for v in verdicts if not v.outcome.startswith("REJECTED")]
     links: Links = [("outcome", str(outcome_word(v.outcome)) if v.because in told else _with_reason(v)) for v in ends]

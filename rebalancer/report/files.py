@@ -1,10 +1,10 @@
-"""Write reports where people find them, so that a crash, a symbolic link or a hostile name can do no harm.
+"""Write reports where people find them, in a way that a crash, a symbolic link or a hostile name can do no harm.
 
     reports/YYYY/<name>.html and .json    one pair per run, one per edition (day, week, month)
     reports/latest.html                   a copy of the newest page
     reports/index.html and index.json     one line per run
 
-Each file is written under another name, flushed to disk and renamed: readers see the old one or the new one, whole.
+Each file is written under another name, flushed to disk and renamed: readers see the old file or the new one, complete.
 Files are 0600, new folders 0700.
 """
 
@@ -31,7 +31,7 @@ from rebalancer.report.summary import summary_of
 
 
 class ReportNotWritten(Exception):
-    """A report could not be written; the message says where, why and how to mend it."""
+    """A report could not be written; the message says where, why and how to fix it."""
 
 
 class WrittenReport(NamedTuple):
@@ -42,7 +42,8 @@ class WrittenReport(NamedTuple):
 
 
 def write_report(record: RunRecord, directory: Path) -> WrittenReport:
-    """Write the page and the JSON of one run, then `latest.html` and the index. The same run is written over.
+    """Write the page and the JSON of one run, then `latest.html` and the index. A report of the same run is
+    overwritten.
 
     Needs no lock of its own: the caller holds the run lock. Raises ReportNotWritten.
     """
@@ -110,7 +111,7 @@ def _folder(path: Path) -> Iterator[int]:
 
 @contextmanager
 def _subfolder(top: int, name: str) -> Iterator[int]:
-    """Open a folder below an open one, made if need be, never through a link."""
+    """Open a folder below an open one, created if necessary, never through a link."""
     with suppress(FileExistsError):
         os.mkdir(name, 0o700, dir_fd=top)
         os.fsync(top)
@@ -122,7 +123,7 @@ def _subfolder(top: int, name: str) -> Iterator[int]:
 
 
 def _replace(folder: int, name: str, text: str) -> None:
-    """Put a whole file in place of an old one. What a crash left under the temporary name is removed first."""
+    """Replace a file atomically. What a crash left under the temporary name is removed first."""
     temporary = f".{name}.new"
     with suppress(FileNotFoundError):
         os.unlink(temporary, dir_fd=folder)

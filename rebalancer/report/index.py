@@ -1,7 +1,7 @@
-"""The list of runs: `index.html` for people and `index.json`, from which the next run extends it.
+"""The list of runs: `index.html` for people and `index.json`, which the next run extends.
 
-When `index.json` is missing or damaged it is rebuilt from the reports that are there. The newest `RUNS_MAX` runs are
-listed; older pages stay in their folders.
+A missing or damaged `index.json` is rebuilt from the existing reports. The newest `RUNS_MAX` runs are listed; older
+pages stay in their folders.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def index_files(base: Path, run: RunSummary | None) -> dict[str, str]:
 
 
 def read_index(base: Path) -> list[RunSummary] | None:
-    """The runs of `index.json`; None when there is none that can be read. Runs whose page is gone are left out."""
+    """The runs of `index.json`; None when it is missing or cannot be read. Runs whose page no longer exists are left
+    out."""
     from pydantic import ValidationError
 
     path = base / "index.json"
@@ -85,7 +86,7 @@ def editions(base: Path) -> list[str]:
 
 
 def outdated(base: Path, today: date, keep_days: int) -> list[tuple[str, str]]:
-    """Folder and name without ending of the pages of runs and days that are more than `keep_days` old."""
+    """Folder and name without extension of the pages of runs and days that are more than `keep_days` old."""
     oldest = (today - timedelta(days=keep_days)).isoformat()
     names = {page.rpartition(".")[0] for page in _files(base)}
     dated = [page for page in names if REPORT_NAME.fullmatch(_stem(page)) or _DAY_EDITION.fullmatch(_stem(page))]

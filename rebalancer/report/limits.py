@@ -10,12 +10,12 @@ from rebalancer.report.numbers import fixed
 from rebalancer.report.words import Word
 
 LIMIT_WARNING: Final = 0.8
-_STOPPING: Final = ("loss", "drawdown", "orders", "frozen")  # limits that end trading, by a word in their name
-POSITIONS: Final = ("positions", "correlated_positions:")  # counts of positions, by how their name begins
+_STOPPING: Final = ("loss", "drawdown", "orders", "frozen")  # limits that stop trading, by a word in their name
+POSITIONS: Final = ("positions", "correlated_positions:")  # counts of positions, by the start of their name
 _OF_EQUITY: Final = ("loss", "drawdown", "heat")
-QUIET: Final = 0.5  # a group below this share of its limit is of no interest until somebody asks
+QUIET: Final = 0.5  # a group below this share of its limit is folded away
 _GROUPS: Final = ("sector:", "correlation:")
-_DUST: Final = 1e-9  # of floating point, relative
+_DUST: Final = 1e-9  # floating-point tolerance, relative
 
 
 class LimitRow(NamedTuple):
@@ -32,7 +32,7 @@ class LimitRow(NamedTuple):
 
 
 def limit_row(limit: LimitUse) -> LimitRow:
-    """Write a limit in its unit: a count of orders, or per cent of equity or of capital."""
+    """Format a limit in its unit: a count of orders, or per cent of equity or of capital."""
     counted = "orders" in limit.name or limit.name.startswith(POSITIONS)
     unit = "% of equity" if any(w in limit.name for w in _OF_EQUITY) else "% of capital"
     if counted:
@@ -55,8 +55,8 @@ def limit_row(limit: LimitUse) -> LimitRow:
 
 
 class ShownLimits(NamedTuple):
-    """The limits in the order in which they matter: those that stop trading, then the most used. `quiet` are groups of
-    which less than half is used; `idle` counts those of which nothing is."""
+    """The limits in order of importance: those that stop trading, then the most used. `quiet` are groups that are less
+    than half used; `idle` counts the unused ones."""
 
     first: tuple[LimitRow, ...]
     quiet: tuple[LimitRow, ...]
@@ -64,7 +64,7 @@ class ShownLimits(NamedTuple):
 
 
 def shown_limits(limits: Sequence[LimitUse]) -> ShownLimits:
-    """Sort the limits of sectors and of correlated names by how much they matter."""
+    """Sort the limits of sectors and of correlated names by importance."""
     ordered = sorted(limits, key=lambda x: (not stops_trading(x), -(used(x) or 0.0), x.name))
     groups = [x for x in ordered if x.name.startswith(_GROUPS)]
     idle = [x for x in groups if not x.before and not x.after]
@@ -74,23 +74,23 @@ def shown_limits(limits: Sequence[LimitUse]) -> ShownLimits:
 
 
 def used(limit: LimitUse) -> float | None:
-    """The used part of a limit after all orders, 1.0 for all of it; None for a limit of zero."""
+    """The used fraction of a limit after all orders, 1.0 when all of it is used; None for a limit of zero."""
     return limit.after / limit.limit if limit.limit > 0 else None
 
 
 def is_broken(limit: LimitUse) -> bool:
-    """True when more would be used than the limit allows."""
+    """True when more is used than the limit allows."""
     return limit.after > limit.limit * (1 + _DUST)
 
 
 def stops_trading(limit: LimitUse) -> bool:
-    """True for a limit that ends trading when it is reached, where a weight cap only shapes it."""
+    """True for a limit that stops trading when it is reached, as opposed to a weight cap, which only shapes it."""
     return any(word in limit.name for word in _STOPPING)
 
 
 def is_near(limit: LimitUse) -> bool:
-    """True when a limit that stops trading is nearly used up. The orders of one execution are there to be used: they
-    are near only when an order had to wait for the next cycle."""
+    """True when a limit that stops trading is nearly used up. The orders of one execution are meant to be used: that
+    limit is near only when an order had to wait for the next cycle."""
     if limit.name == "orders_per_execution":
         return limit.binds
     return stops_trading(limit) and limit.after > limit.limit * LIMIT_WARNING

@@ -1,6 +1,6 @@
-"""Numbers and times as people read them: thousands separators, a true minus, the unit said once.
+"""Numbers and times as people read them: thousands separators, a true minus sign, the unit given once.
 
-Rounding here is for the eye only (half to even); nothing shown is ever read back. Missing or non-finite is "–".
+Rounding here is for display only (half to even); nothing shown is ever read back. Missing or non-finite is "–".
 """
 
 from __future__ import annotations
@@ -129,6 +129,6 @@ def span_text(seconds: float) -> str:
 
 
 def masked(account_id: str) -> str:
-    """An account that its owner recognises and a finder cannot use: at most the last three characters."""
+    """An account number that its owner recognises and others cannot use: at most the last three characters."""
     shown = min(3, len(account_id) // 3)
     return "••••" + (account_id[-shown:] if shown else "")

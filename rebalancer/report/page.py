@@ -32,20 +32,20 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 ROWS_MAX: Final = 30
-PAGE_BYTES_AIM: Final = 98_000  # the embedded document takes what the tables leave of this
-DATA_PLACE: Final = 'id="report-data"></script>'  # quotes in texts are escaped, so it stands there once
+PAGE_BYTES_AIM: Final = 98_000  # bytes; the embedded document gets what the tables leave of this
+DATA_PLACE: Final = 'id="report-data"></script>'  # quotes in texts are escaped, so it occurs only once
 _UNIT: Final = re.compile(r"(?<=\d) (?=(?:%|pp|bp)(?:\W|$))")
 
 
 class Folded(NamedTuple):
-    """The first rows of a table and how many are left out."""
+    """The first rows of a table and the number of rows left out."""
 
     rows: Sequence[Any]
     more: int
 
 
 class HoldingRow(NamedTuple):
-    """One position with what it is worth. USD; None where no price is known."""
+    """One position with its value. USD; None where no price is known."""
 
     symbol: str
     qty: Decimal
@@ -78,7 +78,7 @@ def html_of(record: RunRecord) -> str:
 
 
 def context_of(record: RunRecord) -> dict[str, Any]:
-    """What the templates of one cycle's sections need. The record must be redacted."""
+    """The context for the templates of one cycle's sections. The record must be redacted."""
     items = attention(record)
     rows = by_symbol(record)
     sectors = by_sector(record, rows)
@@ -134,7 +134,7 @@ def index_html(runs: Sequence[RunSummary], unreadable: Sequence[str], older: int
 
 
 def _edition_words(page: str) -> tuple[str, str, str, str]:
-    """Page, period, time and mode of an edition, from its file name."""
+    """Page, period, time and mode of an edition, taken from its file name."""
     when, rest = page.rpartition("/")[2].removesuffix(".html").split("_", 1)
     mode, _, period = rest.rpartition("_")
     return page, period, when, mode
@@ -159,7 +159,7 @@ def joined(text: str) -> str:
 
 
 def rule_text(value: object) -> str:
-    """The value of a rule as it stands in the file, in JSON."""
+    """The value of a rule as it is written in the file, in JSON."""
     return visible(json.dumps(plain(value), ensure_ascii=False), TEXT_MAX)
 
 
@@ -189,7 +189,7 @@ def tidy(html: str) -> str:
 
 @cache
 def environment() -> Environment:
-    """The templates, with the words and numbers that they use."""
+    """The template environment, with the words and numbers that the templates use."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

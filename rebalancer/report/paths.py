@@ -1,4 +1,4 @@
-"""Names of report files, built from a parsed time and an allow-listed run id and from nothing else.
+"""Names of report files, built only from a parsed time and an allow-listed run id.
 
 2026/2026-11-20_1035_paper_20261120T1535Z.html     day and time in New York, mode, run
 """
@@ -18,7 +18,7 @@ REPORT_NAME: Final = re.compile(r"\d{4}-\d\d-\d\d_\d{4}_(?:simulated|paper|live|
 
 
 def run_name(cycle_id: str) -> str:
-    """The part of a file name that stands for a run; different runs have different names.
+    """The part of a file name that identifies a run; different runs have different names.
 
     A cycle id is written without punctuation, a short lower-case id as it is, anything else as `x-` and a hash.
     """
@@ -32,7 +32,7 @@ def run_name(cycle_id: str) -> str:
 
 
 def report_name(record: RunRecord) -> str:
-    """The file name of a report without its ending."""
+    """The file name of a report without its extension."""
     local = eastern(record.started_at)
     name = f"{local.year:04d}-{local:%m-%d_%H%M}_{record.mode}_{run_name(record.snapshot.cycle_id)}"
     if REPORT_NAME.fullmatch(name) is None:

@@ -22,11 +22,11 @@ Mode = Literal["simulated", "paper", "live", "dry_run"]
 
 
 class OrderLine(NamedTuple):
-    """One order from intention to end. Quantities are unsigned shares, prices USD per share.
+    """One order from intent to end. Quantities are unsigned shares, prices USD per share.
 
     `planned_qty` is what the plan asked for, `funded_qty` what was left after the buying power was known;
     `arrival_price` is the price of the decision, against which slippage is measured. `reason` is the classified cause
-    of the end ("buying_power", "timeout", empty when there is nothing to say), `message` the broker's own words.
+    of the end ("buying_power", "timeout", empty when there is nothing to report), `message` the broker's own text.
     """
 
     client_order_id: str
@@ -60,7 +60,7 @@ class OrderLine(NamedTuple):
 
 
 class ReconciliationLine(NamedTuple):
-    """One difference between the books and the broker, as reconciled. `kind`: late_fill, external_trade,
+    """One difference between expected and actual positions, as reconciled. `kind`: late_fill, external_trade,
     corporate_action, adopted or unexplained."""
 
     symbol: str
@@ -76,7 +76,7 @@ class Timing(NamedTuple):
 
 
 class RuleChange(NamedTuple):
-    """A rule that is not at its default; both as plain JSON values."""
+    """A rule that is not at its default; both values as plain JSON."""
 
     default: object
     value: object
@@ -85,8 +85,8 @@ class RuleChange(NamedTuple):
 class RunRecord(NamedTuple):
     """Everything that a report of one cycle needs, built from the journal and the result of the cycle.
 
-    `verdicts` has the final verdict of every signal. `account_after` and `positions_after` are the broker's words after
-    the last order; `account_after=None` means that they were not read, and then no section shows an "after".
+    `verdicts` has the final verdict of every signal. `account_after` and `positions_after` are the broker's state after
+    the last order; `account_after=None` means that it was not read, and then no section shows an "after".
     `broker_calls` counts requests by name; `rules_changed` is keyed "section.key".
     """
 
@@ -111,8 +111,8 @@ class RunRecord(NamedTuple):
 
 
 class RunSummary(NamedTuple):
-    """One run in one line, for the index page and `history`. `needs` counts what a person has to do; `page` is the
-    report's path below the report folder, empty when none was written."""
+    """One run in one line, for the index page and `history`. `needs` counts the things that a person has to do; `page`
+    is the report's path below the report folder, empty when none was written."""
 
     cycle_id: str
     started_at: datetime
@@ -129,7 +129,7 @@ class RunSummary(NamedTuple):
 
 
 class LimitStatus(NamedTuple):
-    """One limit as `status` shows it; fractions, or counts when `counts`."""
+    """One limit as `status` shows it; fractions, or counts when `counts` is set."""
 
     name: str
     used: float
@@ -141,10 +141,10 @@ class StatusView(NamedTuple):
     """What `status` shows, all from the local journal. USD; None is "not known", never zero.
 
     `drawdown` is a fraction below the high-water mark, zero or more. `stopped` says in words why nothing may be sent
-    (kill switch, pause), empty when armed. `next_hint` is a whole sentence. `drift` is the largest weight that the last
-    plan wanted to close and `band` that name's half band, both fractions of capital; `limits` the most used first;
-    `protection` says how positions are protected, `unprotected` which have no exits at the broker. `drift_of` is the
-    name of that largest drift; `next_here` is `next_at` by this machine's clock, such as "16:10".
+    (kill switch, pause), empty when sending is allowed. `next_hint` is a whole sentence. `drift` is the largest weight
+    that the last plan wanted to close and `band` that symbol's half band, both fractions of capital; `limits` lists the
+    most used first; `protection` says how positions are protected, `unprotected` which have no exits at the broker.
+    `drift_of` is the symbol of that largest drift; `next_here` is `next_at` by this machine's clock, such as "16:10".
     """
 
     mode: Mode
@@ -176,9 +176,9 @@ class StatusView(NamedTuple):
 
 
 class AtTheBroker(NamedTuple):
-    """What the broker itself says at `asked_at`, beside what the journal knows: `differences` is a line for each
-    position and order on which they do not agree. Of the open orders `open_orders` are those of cycles, `exit_orders`
-    the exits that protect positions, `foreign_orders` are not ours."""
+    """The broker's own state at `asked_at`, beside what the journal knows: `differences` has a line for each position
+    and order on which they disagree. Of the open orders, `open_orders` belong to cycles, `exit_orders` are the exits
+    that protect positions, and `foreign_orders` are not ours."""
 
     asked_at: datetime
     account_id: str

@@ -1,7 +1,7 @@
-"""Take account numbers out of a record before anything of it is shown or written.
+"""Remove account numbers from a record before anything of it is shown or written.
 
-A report is forwarded and published more easily than a journal, so it never holds a whole account number: not in the
-account, not in a rule, not quoted inside a message of the broker.
+A report is forwarded and published more easily than a journal, so it never contains a complete account number: not in
+the account, not in a rule, not quoted inside a message of the broker.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from rebalancer.core.facts import Account
 from rebalancer.report.numbers import masked
 from rebalancer.report.records import OrderLine, ReconciliationLine, RuleChange, RunRecord
 
-QUOTED_LENGTH_MIN = 6  # a shorter account name is a word ("demo") that messages may use with another meaning
+QUOTED_LENGTH_MIN = 6  # a shorter account name is a word ("demo") that messages may use in another sense
 
 
 def redact(record: RunRecord) -> RunRecord:
-    """Mask the account ids of a record, wherever they stand. Doing it twice changes nothing more."""
+    """Mask the account ids of a record wherever they occur. Idempotent."""
     names = [record.snapshot.account.id] + ([record.account_after.id] if record.account_after else [])
     names += [str(v) for key, change in record.rules_changed.items() if "account" in key for v in change if _is_name(v)]
     secrets = sorted({n for n in names if len(n) >= QUOTED_LENGTH_MIN and "••••" not in n}, key=len, reverse=True)

@@ -24,7 +24,7 @@ from rebalancer.report.words import MODE_NAME, cycle_word, limit_name
 
 
 def status_text(view: StatusView, *, width: int | None, colour: bool) -> str:
-    """Write the status; every fact that is not known is a dash, an alert is a line of its own."""
+    """Format the status; every unknown fact is a dash, an alert is a line of its own."""
     head = wrap(_head(view), width, " " * 9, "")
     lines = [
         *(paint(line, "bad" if view.stopped else "bold", colour) for line in head),
@@ -39,7 +39,7 @@ def status_text(view: StatusView, *, width: int | None, colour: bool) -> str:
 
 
 def broker_text(view: StatusView, told: AtTheBroker, *, width: int | None, colour: bool) -> str:
-    """Write what the broker says beside what the journal knows, and where they differ."""
+    """Format what the broker reports beside what the journal knows, and where they differ."""
     held = NONE if view.positions is None else f"{view.positions:,}"
     rows = [
         TableRow(("equity", money(view.equity), money(told.equity))),
@@ -123,7 +123,7 @@ def _more(view: StatusView, width: int | None) -> list[str]:
 
 
 def _drift(drift: float, band: float | None, symbol: str) -> str:
-    """The largest drift beside its band; a name that is to be closed has no band, and any drift is traded."""
+    """The largest drift beside its band; a symbol that is to be closed has no band, and any drift of it is traded."""
     told = [visible_symbol(symbol)] if symbol else []
     told += ["to be closed"] if band == 0 else []
     text = f" of ±{_wide(band * 100)}" if band else ""
@@ -131,12 +131,12 @@ def _drift(drift: float, band: float | None, symbol: str) -> str:
 
 
 def _wide(band: float) -> str:
-    """With as many digits as it takes to be more than zero."""
+    """The band with as many digits as it takes to be more than zero."""
     return next((text for text in (fixed(band, digits) for digits in (2, 4, 6)) if text.strip("0.")), "0.000001")
 
 
 def _limits(uses: Sequence[LimitStatus]) -> str:
-    """What the last plan would use, and then the day's orders, which are counted now."""
+    """The use of limits by the last plan, followed by the day's orders, which are counted now."""
     planned = ", ".join(_limit(use) for use in uses if use.name != "orders_today")
     counted = [_limit(use) for use in uses if use.name == "orders_today"]
     return "; ".join([*([f"{planned} after the last plan"] if planned else []), *counted])

@@ -1,4 +1,4 @@
-"""The cycle in a few numbers and in one sentence."""
+"""The cycle in a few figures and in one sentence."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def totals(record: RunRecord) -> Totals:
 
 
 def sentence(record: RunRecord, items: tuple[Attention, ...] | None = None) -> str:
-    """Say what happened, what it cost, what it changed and whether anybody is needed."""
+    """Say what happened, what it cost, what it changed and whether a person is needed."""
     items = attention(record) if items is None else items
     parts = [_what_happened(record), *_cost(record), *_drift(record)]
     return "; ".join(parts) + f"; {needs_text(items)}."
@@ -78,7 +78,7 @@ def summary_of(record: RunRecord, page: str = "") -> RunSummary:
 
 
 def turnover_text(record: RunRecord) -> str:
-    """What was traded, or would be, as a share of capital."""
+    """What was traded, or would be, as a fraction of capital."""
     total = totals(record)
     value = total.planned if record.mode == "dry_run" else total.traded
     return percent(float(value / record.plan.capital) if record.plan.capital > ZERO else None, 1)

@@ -1,4 +1,4 @@
-"""What `explain` tells of a symbol beyond its chain: votes and their weights, checks, protection, the last orders."""
+"""What `explain` shows of a symbol beyond its chain: votes and their weights, checks, protection, the last orders."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ class PastOrder(NamedTuple):
 
 
 class SymbolHistory(NamedTuple):
-    """What journal and rules know of one symbol. `weights` are the sources' in the consensus, 1 for one not named;
-    `protection` is a sentence; `orders` are the last ones, newest first. USD; counts are per trading day."""
+    """What journal and rules know about one symbol. `weights` are the sources' weights in the consensus, 1 for a source
+    that is not named; `protection` is a sentence; `orders` are the last ones, newest first. USD; counts are per trading
+    day."""
 
     weights: Mapping[str, float]
     min_trade: Decimal
@@ -60,7 +61,7 @@ def consensus(symbol: str, record: RunRecord, weights: Mapping[str, float]) -> L
 
 
 def checks(symbol: str, record: RunRecord, target: Target | None, known: SymbolHistory) -> Links:
-    """What was looked at before an order could go out, each with its mark."""
+    """What was checked before an order could be sent, each with its mark."""
     snapshot = record.snapshot
     found = next((i for i in snapshot.instruments if i.symbol == symbol), None)
     if found is None:
@@ -83,7 +84,7 @@ def checks(symbol: str, record: RunRecord, target: Target | None, known: SymbolH
 
 
 def afterwards(known: SymbolHistory) -> Links:
-    """How it is protected, and its last orders."""
+    """How the symbol is protected, and its last orders."""
     links: Links = [("exits", visible(known.protection))] if known.protection else []
     return links + [("past", _past(order)) for order in known.orders]
 

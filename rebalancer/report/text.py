@@ -1,7 +1,7 @@
 """What the terminal prints about a cycle: `run_table` after a run, `plan_table` after a dry run, `history_table`.
 
-`width` is the terminal's, None for a pipe (uncut); `colour` adds colour and never meaning. Every function returns the
-whole text, which ends with a line break. Light on purpose: nothing here needs more than the standard library.
+`width` is the terminal's, None for a pipe (uncut); `colour` adds colour but never meaning. Every function returns the
+whole text, which ends with a line break. Nothing here needs more than the standard library, to keep start-up fast.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rebalancer.report.words import MODE_NAME, Word, cycle_word
 
 __all__ = ["explain_text", "history_table", "plan_table", "run_table", "status_text"]
 
-WIDE: Final = 100  # columns from which a table need not save any
+WIDE: Final = 100  # columns from which a table needs no shortening
 BECAUSE_MAX: Final = 60  # characters of why a cycle without a plan ran, in a list of cycles
 
 
@@ -103,7 +103,7 @@ def _planned(trade: TradeRow, weights: tuple[float, float] | None) -> TableRow:
 
 
 def _below(rows: Sequence[TableRow], head: Sequence[str], width: int | None) -> list[TableRow]:
-    """Rows whose last cell would be cut at this width say it in full in a line of their own."""
+    """Put the last cell in full on a line of its own in every row where it would be cut at this width."""
     if width is None:
         return list(rows)
     every = [tuple(head), *(row.cells for row in rows)]
@@ -116,7 +116,7 @@ def _below(rows: Sequence[TableRow], head: Sequence[str], width: int | None) -> 
 
 
 def _past(cycle: RunSummary, width: int | None) -> TableRow:
-    """On a narrow terminal the day goes without its name."""
+    """A past cycle as a row. On a narrow terminal the day is shown without its weekday."""
     word = cycle_word(cycle.outcome)
     day = day_text(cycle.started_at)
     cells = (
@@ -142,7 +142,7 @@ def _finish(record: RunRecord, lines: list[str], width: int | None, colour: bool
 
 
 def _idle_lines(rows: Sequence[NotTraded], width: int | None, colour: bool) -> list[str]:
-    """Ordinary holding in one line per reason; everything else with its own words."""
+    """One line per outcome where nothing was to be done; all other signals with their own text."""
     if not rows:
         return []
     lines = ["", paint("Not traded", "bold", colour)]

@@ -13,7 +13,7 @@ from rebalancer.report.words import ORDER_OUTCOMES, Word, order_word, outcome_wo
 
 
 class TradeRow(NamedTuple):
-    """One order with the reason that the plan gave. `note` says how it ended when that needs words."""
+    """One order with the reason that the plan gave. `note` says how it ended when that needs an explanation."""
 
     line: OrderLine
     word: Word
@@ -22,7 +22,7 @@ class TradeRow(NamedTuple):
 
     @property
     def value(self) -> Decimal:
-        """USD that changed hands; before any fill, what the funded order is worth at the arrival price."""
+        """USD traded; before any fill, the value of the funded order at the arrival price."""
         return self.line.fill_value if self.line.filled_qty else self.line.funded_qty * self.line.arrival_price
 
 
@@ -38,7 +38,7 @@ class NotTraded(NamedTuple):
 
 
 def trades(record: RunRecord) -> tuple[TradeRow, ...]:
-    """Every order of the cycle, reductions first, in the order of their sending."""
+    """Every order of the cycle, reductions first, in the order in which they were sent."""
     reasons = {(order.phase, order.symbol): order.because for order in record.plan.orders}
     lines = sorted(record.orders, key=lambda line: line.phase == "increase")
     return tuple(
@@ -47,7 +47,7 @@ def trades(record: RunRecord) -> tuple[TradeRow, ...]:
 
 
 def not_traded(record: RunRecord) -> tuple[NotTraded, ...]:
-    """Every signal and every unsignalled position without an order: trouble first, then by symbol."""
+    """Every signal and every position without a signal that led to no order: problems first, then by symbol."""
     ordered = {line.symbol for line in record.orders}
     planned = {verdict.signal_id for verdict in record.plan.verdicts if verdict.outcome is Outcome.PLANNED}
     targets = {target.symbol: target for target in record.plan.targets}

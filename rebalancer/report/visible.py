@@ -1,7 +1,7 @@
-"""Make any text harmless to look at: nothing in it can move the cursor, reorder letters or fill the page.
+"""Make any text safe to display: nothing in it can move the cursor, reorder letters or fill the page.
 
-Symbols, reasons and broker messages come from outside. Markup is escaped later, by the template; here go the
-characters that no template escapes.
+Symbols, reasons and broker messages come from outside. Markup is escaped later, by the template; here the characters
+are escaped that no template handles.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def visible(text: str, length_max: int | None = None) -> str:
 
 
 def visible_symbol(symbol: str) -> str:
-    """A symbol as it may be shown: escaped, never longer than a line of a table can bear."""
+    """A symbol as it may be shown: escaped, and short enough for a table row."""
     shown = visible(symbol)
     return shown if len(shown) <= SYMBOL_MAX else shown[: SYMBOL_MAX - 1] + "…"
 

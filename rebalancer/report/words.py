@@ -1,4 +1,5 @@
-"""The closed lists in plain words: outcomes, order states, modes and limits, each with a mark besides its colour."""
+"""The enumerations in plain words: outcomes, order states, modes and limits, each with a mark in addition to its
+colour."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from rebalancer.report.visible import visible
 
 
 class Word(NamedTuple):
-    """A state in words, with a mark that reads without colour and a tone (ok, warn, bad, idle) for the eye."""
+    """A state in words, with a mark that is readable without colour and a tone (ok, warn, bad, idle) for the colour."""
 
     mark: str
     text: str
@@ -153,7 +154,7 @@ def outcome_word(outcome: Outcome) -> Word:
 
 
 def order_word(line: OrderLine) -> Word:
-    """The state of one order in words; what has filled decides before how it ended."""
+    """The state of one order in words; the filled quantity takes precedence over how it ended."""
     if line.state is OrderState.UNKNOWN:
         return Word("?", "unknown", "bad")
     if line.state is OrderState.REFUSED:
@@ -174,12 +175,12 @@ def order_word(line: OrderLine) -> Word:
 
 
 def step_text(step: str) -> str:
-    """The name of a step of a cycle for people; an unknown one as it is."""
+    """The display name of a step of a cycle; an unknown step unchanged."""
     return _STEP.get(step, step)
 
 
 def limit_name(name: str) -> str:
-    """The name of a limit or cap group for people: "sector:Technology" is "sector Technology"."""
+    """The display name of a limit or cap group: "sector:Technology" is "sector Technology"."""
     group, colon, member = visible(name, 60).partition(":")
     if colon:
         return f"{_LIMIT_GROUP.get(group, group.replace('_', ' '))} {member}"

@@ -1,7 +1,7 @@
-"""CSV as RFC 4180 has it: UTF-8, a header, lines that end with CR LF, quotes where they are needed.
+"""CSV according to RFC 4180: UTF-8, a header, lines that end with CR LF, quotes where they are needed.
 
-A spreadsheet runs a cell that begins like a formula. Text that does gets an apostrophe before it, so that it stays
-text; numbers are written as they are, negative ones too.
+A spreadsheet executes a cell that begins like a formula. Such text gets an apostrophe before it, so that it stays text;
+numbers are written as they are, including negative ones.
 """
 
 from __future__ import annotations

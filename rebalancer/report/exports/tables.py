@@ -1,4 +1,4 @@
-"""The columns of every export, and records as rows of them."""
+"""The columns of every export, and the conversion of records to rows."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class ExportTable(NamedTuple):
 
 
 class ExportDay(NamedTuple):
-    """One row of the `performance` export: the account after a day. The last three are None for a day that has no
-    return, the first one when nobody knows what was before it."""
+    """One row of the `performance` export: the account after a day. The last three are None for a day without a return,
+    such as the first one, whose previous value is unknown."""
 
     day: date
     equity: Decimal

@@ -1,4 +1,4 @@
-"""Records of the risk of what is held."""
+"""Records of the risk of the positions held."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ class Pair(NamedTuple):
 
 
 class Risk(NamedTuple):
-    """The risk of what is held at the end. Exposures and `volatility` (a year) are fractions of equity; shares,
-    `top_five`, `hhi` and `covered` are of the gross value. `effective` is 1 / `hhi`, a number of names.
+    """The risk of the positions held at the end. Exposures and `volatility` (annualised) are fractions of equity;
+    shares, `top_five`, `hhi` and `covered` are fractions of the gross value. `effective` is 1 / `hhi`, a number of
+    names.
 
-    `volatility`, `pairs` and `beta` are of `covered`, over `days` daily returns from `first` to `last`; `beta_days` are
-    those that the benchmark has too. Names without enough closes are `left_out`; those without a price are `unpriced`
-    and in no figure. `because` says why the volatility is not known.
+    `volatility`, `pairs` and `beta` refer to `covered`, over `days` daily returns from `first` to `last`; `beta_days`
+    are those that the benchmark has too. Names without enough closes are `left_out`; those without a price are
+    `unpriced` and not included in any figure. `because` says why the volatility is not known.
     """
 
     names: int

@@ -1,6 +1,6 @@
 """Line charts as inline SVG, drawn by hand: integer paths in the picture, all text in HTML beside it.
 
-A line longer than `POINTS_MAX` values is thinned: of each stretch its lowest and its highest value stay, so that no
+A line longer than `POINTS_MAX` values is thinned: the lowest and the highest value of each stretch are kept, so that no
 peak and no trough is lost.
 """
 
@@ -44,9 +44,9 @@ def chart(
     plus: str = "+",
     unit: Literal["%", ""] = "%",
 ) -> Chart | None:
-    """Draw lines of one value a day on a common scale; None when there are fewer than two days.
+    """Draw lines of one value per day on a common scale; None when there are fewer than two days.
 
-    base: the value that is written as 0 % (1.0 for growth). plus: the sign of what lies above it. unit: "" for plain
+    base: the value that is labelled 0 % (1.0 for growth). plus: the sign of what lies above it. unit: "" for plain
     numbers. A value that is missing or not finite breaks its line.
     """
     return _drawn(lines, len(days), lambda: _columns(days), base, plus, unit)
@@ -79,7 +79,7 @@ def _drawn(
 
 
 def thinned(line: Values, most: int = POINTS_MAX) -> list[int]:
-    """The places of the values that are drawn: all of them, or the extremes of equal stretches, and both ends."""
+    """The indexes of the values that are drawn: all of them, or the extremes of equal stretches, and both ends."""
     if len(line) <= most:
         return list(range(len(line)))
     stretches = most // 2 - 1
@@ -112,7 +112,7 @@ def _path(line: Values, down: object) -> str:
 
 
 def _nice(values: Sequence[float]) -> list[float]:
-    """Three to seven round numbers that hold all values."""
+    """Three to seven round numbers that cover all values."""
     low, high = min(values), max(values)
     span = (high - low) or max(abs(high), 1.0) * 0.01
     step = 10.0 ** math.floor(math.log10(span / 3))
@@ -122,7 +122,7 @@ def _nice(values: Sequence[float]) -> list[float]:
 
 
 def _columns(days: Sequence[date]) -> tuple[Tick, ...]:
-    """Days written below the picture: the first of a month or year where there is room, else the days themselves."""
+    """Days labelled below the picture: the first of a month or year where there is room, else the days themselves."""
     last = len(days) - 1
     months = [i for i in range(1, len(days)) if days[i].month != days[i - 1].month]
     years = [i for i in range(1, len(days)) if days[i].year != days[i - 1].year]

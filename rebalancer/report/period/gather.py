@@ -1,7 +1,7 @@
 """Gather an edition from the journal: all that is known of a day, a week, a month or longer.
 
-Nothing is asked of the broker. `edition_parts/` has one function for each part; a part that cannot be read is named in
-the edition and left out of it, so that there is always a page.
+No request is made to the broker. `parts/` has one function for each part; a part that cannot be read is named in the
+edition and left out of it, so that there is always a page.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from rebalancer.report.records import Mode
 def period_report_of(
     journal: Journal, account_id: str, mode: Mode, rules: Rules, period: Period, day: date, made_at: datetime
 ) -> PeriodReport:
-    """The edition of the period that `day` lies in, as far as the journal knows it at `made_at`."""
+    """The edition of the period that contains `day`, as far as the journal knows it at `made_at`."""
     source = Source(journal, account_id, rules, period, day, made_at)
     latest = source.latest
     worth = source.told("the account", lambda: money(source), Money())

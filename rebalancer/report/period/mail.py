@@ -24,7 +24,7 @@ TRADES_MAX: Final = 40
 
 
 class Mail(NamedTuple):
-    """One message: its subject has no line break; `attachment` is the file name that the page should have in it."""
+    """One message: its subject has no line break; `attachment` is the file name of the attached page."""
 
     subject: str
     text: str
@@ -40,7 +40,8 @@ def edition_mail(edition: PeriodReport) -> Mail:
 
 
 def _subject(edition: PeriodReport, items: tuple[Attention, ...]) -> str:
-    """Such as "[PAPER] Day of Fri 2026-11-20: OK, +0.40 %, 12 orders": one per period, so that threads stay apart."""
+    """Such as "[PAPER] Day of Fri 2026-11-20: OK, +0.40 %, 12 orders": one per period, so that mail threads stay
+    separate."""
     act = sum(item.level == "act" for item in items)
     state = f"{amount_of(act, 'thing needs', 'things need')} you" if act else "OK"
     change = change_of(edition)
@@ -50,7 +51,7 @@ def _subject(edition: PeriodReport, items: tuple[Attention, ...]) -> str:
 
 
 def _text(edition: PeriodReport, items: tuple[Attention, ...]) -> str:
-    """The plain alternative, readable at 76 columns except where a foreign text is longer."""
+    """The plain-text alternative, readable at 76 columns except where an external text is longer."""
     lines = [f"{MODE_NAME[edition.mode]} {edition.account_id}: {MODE_MEANING[edition.mode]}", title_of(edition), ""]
     lines += [sentence_of(edition, items), ""]
     if items:
@@ -79,7 +80,7 @@ def _trade_text(trade: TradeLine) -> str:
 
 
 def _html(edition: PeriodReport, items: tuple[Attention, ...]) -> str:
-    """The HTML part; tables are folded until it is short enough for every mail program."""
+    """The HTML part; tables are shortened until it is small enough for every mail program."""
     for most in (TRADES_MAX, 10, 0):
         context = {
             "e": edition,

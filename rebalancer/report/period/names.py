@@ -1,4 +1,4 @@
-"""File names of editions, built from parsed dates and nothing else.
+"""File names of editions, built only from parsed dates.
 
 2026/2026-11-20_paper_day.html    2026/2026-W47_paper_week.html    2026/2026-11_paper_month.html
 """
@@ -16,7 +16,7 @@ EDITION_NAME: Final = re.compile(
 
 
 def edition_name(edition: PeriodReport) -> str:
-    """The file name of an edition without its ending."""
+    """The file name of an edition without its extension."""
     iso = edition.first.isocalendar()
     when = {
         "day": edition.first.isoformat(),

@@ -32,13 +32,13 @@ from rebalancer.report.summary import needs_text
 from rebalancer.report.words import MODE_MEANING, MODE_NAME, order_word, outcome_word
 
 TRADES_MAX: Final = 60
-DEALS_FIRST: Final = 15  # orders that are shown at once; the rest unfolds
+DEALS_FIRST: Final = 15  # orders shown at once; the rest can be unfolded
 BEST_MAX: Final = 5
-PART_SHOWN: Final = 0.000_05  # a part of a gap that is never larger would be a column of 0.00
+PART_SHOWN: Final = 0.000_05  # a part of the gap that is never larger would give a column of 0.00
 
 
 class Extreme(NamedTuple):
-    """The symbols that gave most and took most."""
+    """The symbols that gained most and lost most."""
 
     best: Sequence[Any]
     worst: Sequence[Any]
@@ -140,7 +140,7 @@ def _rolling(performance: Performance | None) -> list[tuple[str, Any]]:
 
 
 def _through_the_day(edition: PeriodReport) -> Any:
-    """The equity after each cycle against the equity before the day."""
+    """The equity after each cycle relative to the equity before the day."""
     points, before = edition.through_the_day, edition.equity_before
     if not before or before <= ZERO:
         return None
@@ -148,12 +148,12 @@ def _through_the_day(edition: PeriodReport) -> Any:
 
 
 def _is_quiet(one: Idle) -> bool:
-    """What was not traded because nothing was to be done: of no interest until somebody asks."""
+    """Nothing needed to be done: folded away unless somebody wants the details."""
     return one.outcome.startswith("HELD")
 
 
 def _cycle_seconds(slots: Sequence[SlotRow]) -> tuple[float, float] | None:
-    """The median and the longest time that a cycle took."""
+    """The median and the longest duration of a cycle."""
     took = sorted(slot.seconds for slot in slots if slot.seconds is not None)
     return (median(took), took[-1]) if took else None
 

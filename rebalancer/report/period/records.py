@@ -2,7 +2,7 @@
 
 `PeriodReport` is also the document `rebalancer.edition/1`: the field names are its keys, money and shares are strings,
 ratios and weights numbers (null when not known), times RFC 3339 in UTC. An absent part is None or empty, and then its
-section is absent from the page; a part that could not be read is named in `broken` instead.
+section is missing from the page; a part that could not be read is named in `broken` instead.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class TradeLine(NamedTuple):
 
 
 class Idle(NamedTuple):
-    """One symbol that was not traded for one kind of reason: the newest words, and in how many cycles."""
+    """One symbol that was not traded, for one kind of reason: the newest text, and in how many cycles."""
 
     symbol: str
     outcome: Outcome
@@ -56,7 +56,7 @@ class Idle(NamedTuple):
 
 
 class AlertRow(NamedTuple):
-    """One alert of the period. `code` is its kind and `name` what it is about, such as a symbol; "" where not told."""
+    """One alert of the period. `code` is its kind and `name` what it is about, such as a symbol; "" when not given."""
 
     at: datetime
     level: Literal["info", "warning", "action"]
@@ -66,7 +66,8 @@ class AlertRow(NamedTuple):
 
 
 class QualityRow(NamedTuple):
-    """Execution of one symbol or one hour. Slippage and spread in basis points of the value traded, plus is a cost."""
+    """Execution quality of one symbol or one hour. Slippage and spread in basis points of the value traded; positive is
+    a cost."""
 
     name: str
     orders: int
@@ -78,7 +79,7 @@ class QualityRow(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """One symbol's distance from its target at the end, fractions of capital, and what it is made of."""
+    """One symbol's distance from its target at the end, in fractions of capital, and its components."""
 
     symbol: str
     target: float
@@ -100,8 +101,8 @@ class Guarded(NamedTuple):
 
 
 class RoundTripRow(NamedTuple):
-    """One round trip that ended in the period. USD; `profit` after fees; `regime` is the market's at entry, "" when not
-    known."""
+    """One round trip that ended in the period. USD; `profit` is net of fees; `regime` is the market's at entry, "" when
+    unknown."""
 
     symbol: str
     side: Literal["long", "short"]
@@ -118,7 +119,7 @@ class RoundTripRow(NamedTuple):
 
 
 class Expected(NamedTuple):
-    """One figure beside what a backtest of the same days says."""
+    """One figure beside that of a backtest of the same days."""
 
     label: str
     live: float | None
@@ -128,8 +129,8 @@ class Expected(NamedTuple):
 
 
 class PeriodReport(NamedTuple):
-    """Everything that the report of a period needs. `latest` is the last planned cycle: allocation, signals, limits
-    and configuration are shown as it left them. `next_run_here` is the next run on this machine's clock, in words."""
+    """Everything that the report of a period needs. `latest` is the last planned cycle: allocation, signals, limits and
+    configuration are shown as of that cycle. `next_run_here` is the next run on this machine's clock, in words."""
 
     period: Period
     first: date

@@ -1,4 +1,4 @@
-"""Records of what a period came to: performance, closed books, and the bridge from the first equity to the last."""
+"""Records of the results of a period: performance, closed days, and the bridge from the first equity to the last."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class BridgeLine(NamedTuple):
 
 
 class BridgeSection(NamedTuple):
-    """Where the money came from and went: opening + all lines + unexplained = closing, to the cent. `by_prices`: price
-    moves are reckoned from positions and prices; without, they are what is left when all else is known."""
+    """The sources and uses of money: opening + all lines + unexplained = closing, to the cent. `by_prices`: price moves
+    are computed from positions and prices; otherwise they are the remainder once all else is known."""
 
     opening: Decimal
     lines: tuple[BridgeLine, ...]
@@ -30,7 +30,7 @@ class BridgeSection(NamedTuple):
 
     @property
     def adds_up(self) -> bool:
-        """Whether the steps lead to the end."""
+        """Whether the lines add up to the closing equity."""
         return self.opening + sum((line.amount for line in self.lines), ZERO) + self.unexplained == self.closing
 
 
@@ -42,7 +42,7 @@ class Contribution(NamedTuple):
 
 
 class MonthRow(NamedTuple):
-    """The returns of one year by month, January first; None for a month without a day of ours."""
+    """The returns of one year by month, January first; None for a month without a recorded day."""
 
     year: int
     months: tuple[float | None, ...]
@@ -50,8 +50,8 @@ class MonthRow(NamedTuple):
 
 
 class Ratio(NamedTuple):
-    """One figure of the performance with its name; None when there is too little to say. `unit`: "%" has a sign,
-    "share" is a fraction without one."""
+    """One performance figure with its name; None when there is too little data. `unit`: "%" has a sign, "share" is a
+    fraction without one."""
 
     label: str
     value: float | None
@@ -60,8 +60,8 @@ class Ratio(NamedTuple):
 
 
 class DrawdownRow(NamedTuple):
-    """One stretch below an earlier high: its first day, its lowest, the day it was made good (None: not yet), its depth
-    (negative), and on how many days it stood."""
+    """One drawdown: its first day, its lowest day, the day of recovery (None: not yet), its depth (negative), and its
+    length in days."""
 
     first: date
     lowest: date
@@ -79,16 +79,16 @@ class DistributionBar(NamedTuple):
 
 
 class Point(NamedTuple):
-    """The equity at one moment of a day, USD, without what was paid in or out since the day began."""
+    """The equity at one moment of a day, USD, excluding deposits and withdrawals since the day began."""
 
     at: datetime
     equity: Decimal
 
 
 class Performance(NamedTuple):
-    """The time-weighted course of the account: what one dollar had become after each day. `drawdown` is zero or less,
-    `benchmark` is on the scale of `growth`; one value a day. `total` (time-weighted) and `money_weighted` are of all
-    the time since the books began, `benchmark_change` is of the edition's period."""
+    """The time-weighted performance of the account: the value of one dollar after each day. `drawdown` is zero or less,
+    `benchmark` is on the scale of `growth`; one value per day. `total` (time-weighted) and `money_weighted` cover all
+    the time since the records began, `benchmark_change` the period of the edition."""
 
     days: tuple[date, ...]
     growth: tuple[float, ...]
@@ -108,7 +108,7 @@ class Performance(NamedTuple):
 
 
 class ClosedBooks(NamedTuple):
-    """The books of one day as they were closed: how many fills were counted, and every difference in words."""
+    """The accounts of one day as they were closed: how many fills were counted, and every difference in words."""
 
     day: date
     at: datetime

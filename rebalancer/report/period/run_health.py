@@ -1,4 +1,4 @@
-"""Records of what the cycles of a period took: time, requests, the age of prices."""
+"""Records of what the cycles of a period took: time, requests, and the age of prices."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ EDITION_SCHEMA: Final = "rebalancer.edition/1"
 
 
 class StepTime(NamedTuple):
-    """Seconds of one step at the median and at most over the `cycles` in which it took any, and when the longest one
+    """Seconds of one step, as median and maximum over the `cycles` in which it took any time, and when the longest one
     was. The step "all" is a whole cycle."""
 
     step: str
@@ -20,8 +20,8 @@ class StepTime(NamedTuple):
 
 
 class Requests(NamedTuple):
-    """Requests to the broker in a period, and the `most` in one cycle. `repeats` repeat an earlier one; `limited` were
-    answered 429, `failed` 5xx, `lost` not at all or not in full. The longest one in milliseconds."""
+    """Requests to the broker in a period, and the `most` in one cycle. `repeats` are retries; `limited` were answered
+    429, `failed` 5xx, `lost` not at all or incompletely. The duration of the longest one is in milliseconds."""
 
     total: int
     most: int
@@ -33,8 +33,8 @@ class Requests(NamedTuple):
 
 
 class Effort(NamedTuple):
-    """What the measured cycles took; of `unrecorded` ones nothing is known. `feeds` are the price feeds; the age is
-    that of the oldest price that a plan was made with."""
+    """What the measured cycles took; nothing is known of the `unrecorded` ones. `feeds` are the price feeds; the age is
+    that of the oldest price used by a plan."""
 
     cycles: int
     unrecorded: int

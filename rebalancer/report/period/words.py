@@ -1,4 +1,4 @@
-"""An edition in words: its title, its one sentence, what needs a person, and totals over its trades."""
+"""An edition in words: its title, its one sentence, what needs a person, and totals of its trades."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _TRADED: Final = Word("✔", "traded", "ok")
 
 
-# The alerts of a period as things to look at: many of one kind are one thing.
+# The alerts of a period as items of attention: many alerts of one kind become one item.
 
-SHOWN_MAX: Final = 20  # things; those that need a person come first
-APART_MAX: Final = 3  # so many alerts of one kind are told one by one
+SHOWN_MAX: Final = 20  # items; those that need a person come first
+APART_MAX: Final = 3  # up to this many alerts of one kind are listed one by one
 NAMES_MAX: Final = 12
 
 
@@ -39,7 +39,7 @@ class PeriodTotals(NamedTuple):
 
 
 def title_of(edition: PeriodReport) -> str:
-    """What the page is called: "Day of Fri 2026-11-20", "Week 2026-11-16 to 2026-11-20"."""
+    """The title of the page: "Day of Fri 2026-11-20", "Week 2026-11-16 to 2026-11-20"."""
     if edition.period == "day":
         return f"Day of {_WEEKDAYS[edition.first.weekday()]} {edition.first.isoformat()}"
     if edition.period == "month":
@@ -65,7 +65,7 @@ def totals_of(edition: PeriodReport) -> PeriodTotals:
 
 
 def change_of(edition: PeriodReport) -> Decimal | None:
-    """What the account gained or lost in the period as a fraction, deposits and withdrawals left out."""
+    """The account's gain or loss in the period as a fraction, excluding deposits and withdrawals."""
     if edition.equity is None or not edition.equity_before:
         return None
     return (edition.equity - edition.flows) / edition.equity_before - 1
@@ -84,7 +84,7 @@ def sentence_of(edition: PeriodReport, items: Sequence[Attention]) -> str:
 
 
 def attention_of(edition: PeriodReport) -> tuple[Attention, ...]:
-    """Everything that needs a person or is worth a look, what needs one first. All texts are safe to show."""
+    """Everything that needs a person or attention, what needs a person first. All texts are safe to show."""
     found: list[Attention] = []
     for name in edition.broken:
         found.append(Attention("act", "A record cannot be read", visible(name, TEXT_MAX), "rebalancer doctor"))
@@ -114,14 +114,14 @@ def attention_of(edition: PeriodReport) -> tuple[Attention, ...]:
 
 
 def slot_word(slot: SlotRow) -> Word:
-    """The outcome of a slot in words; one that sent orders says so."""
+    """The outcome of a slot in words; a slot that sent orders is marked as such."""
     if slot.outcome is CycleOutcome.COMPLETED and slot.orders:
         return _TRADED
     return cycle_word(slot.outcome)
 
 
 class SlotRun(NamedTuple):
-    """Slots in a row that did not run as planned and ended alike, with the words of the last one."""
+    """Consecutive slots that did not run as planned and ended alike, with the text of the last one."""
 
     first: SlotRow
     last: SlotRow
@@ -130,7 +130,7 @@ class SlotRun(NamedTuple):
 
 
 def slot_runs(slots: Sequence[SlotRow]) -> tuple[SlotRun, ...]:
-    """Everything that did not run as planned, slots in a row taken together, oldest first."""
+    """Everything that did not run as planned, with consecutive slots combined, oldest first."""
     ordered = sorted(slots, key=lambda slot: slot.at)
     found: list[SlotRun] = []
     before: Word | None = None
@@ -146,7 +146,7 @@ def slot_runs(slots: Sequence[SlotRow]) -> tuple[SlotRun, ...]:
 
 
 def slot_counts(slots: Sequence[SlotRow]) -> tuple[tuple[Word, int], ...]:
-    """How many slots ended how, the most frequent first."""
+    """How many slots ended in which way, the most frequent first."""
     counts = Counter(slot_word(slot) for slot in slots)
     return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
@@ -172,8 +172,8 @@ def _orders(edition: PeriodReport) -> str:
 
 
 def alerts_of(alarms: Sequence[AlertRow], halted: str) -> list[Attention]:
-    """What the alerts ask a person to look at, in the order in which their kinds first came. halted: why the last cycle
-    halted, which is told elsewhere. All texts are safe to show."""
+    """What the alerts ask a person to look at, in the order in which their kinds first occurred. halted: why the last
+    cycle halted, which is reported elsewhere. All texts are safe to show."""
     kinds: dict[tuple[str, str], list[AlertRow]] = {}
     for number, alarm in enumerate(alarms):
         if alarm.level != "info" and not (alarm.text and alarm.text.split(": ")[0] in halted):

@@ -1,4 +1,4 @@
-"""A clock that lets nobody wait beyond a moment: the end of a trading day must not hang on a copy of its trades."""
+"""A clock that limits waiting: the end of a trading day must not be held up by a copy of its trades."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class BoundedClock:
         return self._clock.monotonic()
 
     def wait(self, seconds: float) -> None:
-        """Wait, or raise TradervueUnavailable at once when the wait would end at the deadline or after it."""
+        """Wait, or raise TradervueUnavailable at once when the wait would not end before the deadline."""
         if self._clock.monotonic() + seconds >= self.deadline:
             raise TradervueUnavailable(f"no more than {self._seconds:g} seconds are spent on it; it goes on next time")
         self._clock.wait(seconds)

@@ -1,8 +1,8 @@
-"""Ask Tradervue: one request at a time, at most so many a minute, with a deadline; what failed is said, not guessed.
+"""The Tradervue client: one request at a time, a bounded rate, a deadline, and errors that say what is known.
 
 TradervueError
-+-- TradervueRefused        it said no: wrong password, bad request; asking again changes nothing
-+-- TradervueUnavailable    no answer, 429 or 5xx: asking again later may help; `may_have_arrived` after a POST
++-- TradervueRefused        it refused: wrong password, bad request; retrying changes nothing
++-- TradervueUnavailable    no answer, 429 or 5xx: retrying later may help; `may_have_arrived` after a POST
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from rebalancer.core.errors import ExternalError
 from rebalancer.ops.clock import Clock
 
 PATH: Final = "/api/v1/imports"
-RETRY_AFTER_MOST: Final = 300.0  # seconds: one who asks for more is asked again next time
-PAUSE_SECONDS: Final = 3.0  # between two requests: the API tells no limit, so we stay far below any
+RETRY_AFTER_MOST: Final = 300.0  # seconds: if it asks for more, the request waits for the next run
+PAUSE_SECONDS: Final = 3.0  # between two requests: the API states no limit, so stay far below any
 CONNECT_SECONDS, READ_SECONDS, TOTAL_SECONDS = 5.0, 20.0, 30.0
 SIZE_MAX: Final = 1_000_000
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -31,12 +31,12 @@ class TradervueError(ExternalError):
 
 
 class TradervueRefused(TradervueError):
-    """Tradervue said no."""
+    """Tradervue refused the request."""
 
 
 class TradervueUnavailable(TradervueError):
-    """Tradervue did not answer as it should; `may_have_arrived` when it may have done what it was asked; `wait_seconds`
-    is how long it wants to be left alone."""
+    """Tradervue did not answer as expected; `may_have_arrived` when the request may have taken effect; `wait_seconds`
+    is how long it asks not to be contacted."""
 
     def __init__(self, message: str, *, may_have_arrived: bool = False, wait_seconds: float = 0.0) -> None:
         super().__init__(message)
@@ -44,7 +44,7 @@ class TradervueUnavailable(TradervueError):
 
 
 class Login(NamedTuple):
-    """Name and password; shown nowhere."""
+    """Name and password; never shown."""
 
     username: str
     password: str
@@ -64,7 +64,7 @@ class Login(NamedTuple):
 
 
 class Import(NamedTuple):
-    """How the last import stands. `info` is Tradervue's own, with counts and the error if there was one."""
+    """The state of the last import. `info` is Tradervue's own, with counts and the error if there was one."""
 
     status: str
     info: Mapping[str, Any]
@@ -78,8 +78,8 @@ class Tradervue:
     """The import API of one user."""
 
     def __init__(self, url: str, login: Login, clock: Clock, deadline: float = math.inf) -> None:
-        """deadline: of every request, by the clock. Raises TradervueRefused for an address to which no password may
-        go."""
+        """deadline: of every request, by the clock. Raises TradervueRefused for an address to which no password may be
+        sent."""
         parts = urlsplit(url)
         secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
         if not secure or parts.username or parts.query or parts.fragment or not parts.hostname:
@@ -91,7 +91,8 @@ class Tradervue:
         self._next_at = clock.monotonic()
 
     def status(self) -> Import:
-        """How the last import stands. The answer to one that has ended is given once: the next one says "ready"."""
+        """The state of the last import. The result of an import that has ended is given once: the next answer is
+        "ready"."""
         body = self._ask("GET", None)
         status, info = body.get("status"), body.get("info")
         if not isinstance(status, str) or not (info is None or isinstance(info, dict)):
@@ -99,7 +100,7 @@ class Tradervue:
         return Import(status, info or {})
 
     def create(self, executions: Sequence[Mapping[str, str]], tags: Sequence[str]) -> bool:
-        """Begin an import. False when another one is still running, and then nothing was begun."""
+        """Start an import. False when another one is still running, and then nothing was started."""
         body = {
             "allow_duplicates": "false",
             "overlay_commissions": "false",
@@ -137,18 +138,18 @@ class Tradervue:
 
 
 def user_agent(contact: str) -> str:
-    """Who asks, as the API wants it: the program, and whom to write to. contact: the user's own name there."""
+    """The user agent as the API wants it: the program, and whom to contact. contact: the user's own name there."""
     safe = "".join(c for c in contact if c.isascii() and c.isprintable() and c not in "()")
     return f"rebalancer/{__version__} (contact: {safe})"
 
 
 def _seconds(told: str) -> float:
-    """A Retry-After in seconds; 0 for none and for a date, where our own pauses hold."""
+    """A Retry-After in seconds; 0 for none and for a date, in which case our own pauses apply."""
     return float(told) if told.isascii() and told.isdigit() and len(told) < 10 else 0.0
 
 
 def _understood(status: int, content: bytes, pause: float, *, posted: bool) -> Mapping[str, Any]:
-    """The answer's object. A 200 that cannot be read is no answer."""
+    """The answer's object. A 200 that cannot be read counts as no answer."""
     body: Any = None
     if len(content) <= SIZE_MAX:
         try:

@@ -1,10 +1,10 @@
-"""Copy executions to Tradervue, each once, whatever dies on the way.
+"""Copy executions to Tradervue, each exactly once, whatever fails on the way.
 
-1. a batch is written down (`export_sent`) before it is posted: what may have been sent is never forgotten
-2. Tradervue works on one import at a time; its status is asked until the import has ended
-3. an import that succeeded is written down execution by execution (`exported`): only these are done
-4. a batch of which nobody knows the end is sent again, the same executions under the same tag: Tradervue leaves out
-   what it has. An end that is found at the beginning is not believed: it may be that of somebody else's import
+1. a batch is recorded (`export_sent`) before it is posted: what may have been sent is never forgotten
+2. Tradervue works on one import at a time; its status is polled until the import has ended
+3. a successful import is recorded execution by execution (`exported`): only these are done
+4. a batch whose end is unknown is sent again, the same executions under the same tag: Tradervue skips those that
+   it has. The end of an import found at the start is not used: it may belong to another program's import
 5. an execution that Tradervue cannot read is set aside (`export_refused`) and the others are sent again
 """
 
@@ -32,21 +32,21 @@ BATCH_MAX: Final = 200
 ATTEMPTS: Final = 6
 BACK_OFF_SECONDS: Final = 5.0
 BACK_OFF_MOST_SECONDS: Final = 120.0
-IMPORT_SECONDS_MAX: Final = 900.0  # an import that takes longer is looked at again next time
-TRIES: Final = 3  # to get one batch through
-REFUSED_MAX: Final = 20  # executions that cannot be read: more is a fault of ours, or of theirs
+IMPORT_SECONDS_MAX: Final = 900.0  # an import that takes longer is checked again next time
+TRIES: Final = 3  # attempts to send one batch
+REFUSED_MAX: Final = 20  # executions that cannot be read: more suggest a bug, ours or theirs
 
 T = TypeVar("T")
 
 
 # Executions as Tradervue's import API wants them (github.com/tradervue/api-docs, imports.md).
 
-NOT_LISTED: Final = "order:"  # ids of fills that the broker's list does not have yet: they will come under another one
+NOT_LISTED: Final = "order:"  # id prefix of fills not yet in the broker's list: their id will change
 
 
 class Synced(NamedTuple):
-    """What came of it: executions sent now, those that Tradervue refused with its words, how many are left for the
-    next time, and why."""
+    """The result: executions sent now, those that Tradervue refused with its message, how many are left for the next
+    time, and why."""
 
     sent: int
     refused: tuple[tuple[str, str], ...]
@@ -62,7 +62,7 @@ def waiting(journal: Journal, account_id: str, fills: Sequence[Fill]) -> tuple[F
 
 
 class Sync:
-    """One run of the copying, for one account. One at a time: the caller holds a lock."""
+    """One run of the copying, for one account. Only one at a time: the caller holds a lock."""
 
     def __init__(self, journal: Journal, account_id: str, tradervue: Tradervue, clock: Clock, mode: str) -> None:
         self._journal, self._account_id, self._tradervue, self._clock = journal, account_id, tradervue, clock
@@ -71,8 +71,8 @@ class Sync:
         self._refused: list[tuple[str, str]] = []
 
     def run(self, fills: Sequence[Fill]) -> Synced:
-        """Send what is waiting. Raises TradervueRefused for what no other try can change, and JournalBroken; silence
-        and quotas end it early, which the result says."""
+        """Send what is waiting. Raises TradervueRefused for errors that a retry cannot fix, and JournalBroken; missing
+        answers and quotas end it early, which the result states."""
         because = ""
         try:
             if batch := self._next(fills):
@@ -86,7 +86,7 @@ class Sync:
         return Synced(self._sent, tuple(self._refused), left, because)
 
     def _next(self, fills: Sequence[Fill]) -> tuple[Fill, ...]:
-        """The batch of which nobody knows the end, as it was; else the oldest executions."""
+        """The batch whose end is unknown, unchanged; else the oldest executions."""
         left = waiting(self._journal, self._account_id, fills)
         last = [e for e in self._journal.recall(self._account_id, "export_sent") if e.body.get("to") == TARGET]
         pending = set(last[-1].body["ids"]) if last else set()
@@ -102,11 +102,11 @@ class Sync:
             begun = self._create(rows, tags)
             ended = self._ended()
             if begun and ended.status != "ready":
-                return ended  # "ready": it never arrived, or somebody else has read how it ended
+                return ended  # "ready": it never arrived, or its result was read by another client
         raise TradervueUnavailable("Tradervue does not tell how the import ended; it is sent again next time")
 
     def _create(self, rows: Sequence[dict[str, str]], tags: Sequence[str]) -> bool:
-        """Whether our import may have begun. What came of a POST without an answer is asked, never guessed."""
+        """Whether our import may have begun. After a POST without an answer the status is read instead of assumed."""
         try:
             return self._patiently(lambda: self._tradervue.create(rows, tags))
         except TradervueUnavailable as error:
@@ -115,7 +115,7 @@ class Sync:
             return True
 
     def _settle(self, batch: Sequence[Fill], ended: Import) -> str:
-        """Write down how an import of ours ended. Returns why to stop, "" to go on."""
+        """Record how an import of ours ended. Returns the reason to stop, "" to continue."""
         info, total = ended.info, len(batch)
         if ended.status == "failed":
             number, words = info.get("error_execnumber"), str(info.get("error_description") or "no reason told")[:300]
@@ -149,7 +149,7 @@ class Sync:
             pause = min(pause * 2, BACK_OFF_MOST_SECONDS)
 
     def _patiently(self, ask: Callable[[], T]) -> T:
-        """Ask again, with growing pauses, unless a POST may have arrived. Raises TradervueUnavailable in the end."""
+        """Retry with growing pauses, unless a POST may have arrived. Raises TradervueUnavailable in the end."""
         pause = BACK_OFF_SECONDS
         for _ in range(ATTEMPTS - 1):
             try:
@@ -171,7 +171,8 @@ def _count(info: Mapping[str, Any], name: str) -> int:
 
 
 def exportable(fills: Iterable[Fill]) -> tuple[Fill, ...]:
-    """What can be sent: shares, listed by the broker, so that the id stays the same. Coins are not in its format."""
+    """The executions that can be sent: shares, listed by the broker, so that the id does not change. Tradervue's format
+    has no crypto."""
     return tuple(f for f in fills if not f.id.startswith(NOT_LISTED) and asset_class(f.symbol) == "us_equity")
 
 

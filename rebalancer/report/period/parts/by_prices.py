@@ -1,6 +1,6 @@
-"""The bridge and the contributions of days whose books have prices: reckoned from positions and prices alone.
+"""The bridge and the contributions of days that were closed with prices: computed from positions and prices alone.
 
-Nothing is a remainder here but the remainder: what prices, fills and the broker's activities do not explain is told as
+Nothing here is a balancing item: whatever prices, fills and the broker's activities do not explain is reported as
 unexplained, and must be 0.00.
 """
 
@@ -29,15 +29,15 @@ LABELS: Final = {
 
 
 def days_of(source: Source) -> list[ClosedDay]:
-    """The closed days of the period; none when the books of one of them lack prices."""
+    """The closed days of the period; none when one of them was closed without prices."""
     if not all(books.is_priced for books in source.books):
         return []
     return [closed_day(source.ledger, books) for books in source.books]
 
 
 def bridge_by_prices(source: Source, days: Sequence[ClosedDay]) -> BridgeSection:
-    """From the first opening to the last closing, day by day. What lies between the books of two days, because a person
-    accepted other ones, has a line of its own."""
+    """From the first opening to the last closing, day by day. A difference between the closing of one day and the
+    opening of the next, because a person accepted other positions, has a line of its own."""
     found: dict[str, Decimal] = dict.fromkeys(LABELS, ZERO)
     unexplained, between, before = ZERO, ZERO, days[0].opening.equity
     for day in days:

@@ -22,8 +22,8 @@ def rules_changed(source: Source) -> Mapping[str, RuleChange]:
 
 
 def rule_differences(was: str, now: str) -> dict[str, RuleChange]:
-    """Every rule that differs between two stored texts of rules, keyed "section.key"; what an older version did not
-    know has the value that it acted by."""
+    """Every rule that differs between two stored texts of rules, keyed "section.key"; a rule that an older version did
+    not know has the value that this version used in effect."""
     found: dict[str, RuleChange] = {}
 
     def walk(place: str, old: object, new: object) -> None:

@@ -1,4 +1,4 @@
-"""Where the time of the cycles went, and what they asked of the broker."""
+"""How long the cycles took, step by step, and their requests to the broker."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _rows(source: Source) -> Sequence[Stats]:
 
 
 def _steps(rows: Sequence[Stats]) -> tuple[StepTime, ...]:
-    """Each step over the cycles in which it took a measurable time, then all steps of a cycle together."""
+    """Each step over the cycles in which it took measurable time, then all steps of a cycle together."""
     found = []
     for step in STEPS:
         took = [(row.steps[step], row.at) for row in rows if row.steps.get(step, 0.0) > 0]

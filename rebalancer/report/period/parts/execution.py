@@ -19,7 +19,7 @@ SAME_WEIGHT: Final = 1e-9
 
 
 def quality_by_symbol(source: Source) -> tuple[QualityRow, ...]:
-    """The period's orders by symbol, what was traded most first."""
+    """The period's orders by symbol, the most traded first."""
     return tuple(sorted(_quality(source, lambda one: one.symbol), key=lambda q: (-q.value, q.name)))
 
 
@@ -29,7 +29,7 @@ def quality_by_hour(source: Source) -> tuple[QualityRow, ...]:
 
 
 def _quality(source: Source, key: Callable[[Shortfall], str]) -> tuple[QualityRow, ...]:
-    """Orders that a plan decided on: of those of other hands no decision is known."""
+    """Only orders that a plan decided on: for external ones no decision is known."""
     told = [
         shortfall_of(story)
         for story in source.ledger.stories.values()
@@ -42,17 +42,18 @@ def _quality(source: Source, key: Callable[[Shortfall], str]) -> tuple[QualityRo
 
 
 class Base(NamedTuple):
-    """The cycle that a symbol's gap is walked from, with the target that it had."""
+    """The cycle from which a symbol's gap is explained, with the target that it had."""
 
     record: RunRecord
     target: Target
 
 
 def gaps(source: Source) -> tuple[Gap, ...]:
-    """The drift ledger as the last cycle left it, the largest gap first.
+    """The drift ledger as of the last cycle, the largest gap first.
 
-    Each symbol is walked from the last cycle that sent an order for it, when its target has not changed since, else
-    from the last cycle: so that what a market did not give in the morning is still called unfilled in the evening.
+    The gap of each symbol is explained from the last cycle that sent an order for it, when its target has not changed
+    since, else from the last cycle: an order that was not filled in the morning is still shown as unfilled in the
+    evening.
     """
     latest = source.latest
     if latest is None or latest.plan.capital <= ZERO:
@@ -107,13 +108,14 @@ def _course(source: Source, base: Base, latest: RunRecord, now_qty: Decimal, pri
 
 
 def _kept_back(record: RunRecord, symbol: str) -> Literal["band", "cap"]:
-    """A plan trades less than the target needs because that is enough, or because a limit or a doubt forbids more."""
+    """Whether band or cap: a plan trades less than the target needs because the rest is within the band, or because a
+    limit or a doubt forbids more."""
     outcomes = [v.outcome for v in (*record.plan.verdicts, *record.plan.unsignalled) if v.symbol == symbol]
     return "cap" if any(o.startswith(("DENIED", "FROZEN")) for o in outcomes) else "band"
 
 
 def shares_now(source: Source, latest: RunRecord) -> Mapping[str, Decimal]:
-    """Signed shares by the closed books, else what the last cycle read with every fill since."""
+    """Signed shares from the closed day, else from the last cycle plus every fill since."""
     if source.closing is not None:
         return {symbol: one.qty for symbol, one in source.closing.positions.items()}
     held = {p.symbol: p.qty for p in latest.snapshot.positions}

@@ -12,13 +12,14 @@ from rebalancer.report.period.parts.source import Source
 from rebalancer.report.period.records import AlertRow, Idle, SlotRow, TradeLine
 from rebalancer.report.words import ORDER_OUTCOMES
 
-DAYS_AHEAD: Final = 12  # the longest time without a session is shorter
+DAYS_AHEAD: Final = 12  # longer than the longest time without a session
 WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 RANK: Final = {"FROZEN": 0, "DENIED": 1, "NOT": 2, "REJECTED": 3, "HELD": 4}
 
 
 def slots(source: Source) -> tuple[SlotRow, ...]:
-    """The slots of every day on which at least one was claimed; one that nobody claimed was missed. Of a day only."""
+    """The slots of every day on which at least one was claimed; an unclaimed one was missed. Only for the edition of a
+    day."""
     if source.span.period != "day":
         return ()
     by_id = {c.cycle_id: c for c in source.own}
@@ -45,7 +46,7 @@ def slots(source: Source) -> tuple[SlotRow, ...]:
 
 
 def trades(source: Source) -> tuple[TradeLine, ...]:
-    """Every order of the period with the plan's reason, in the order in which they went out."""
+    """Every order of the period with the plan's reason, in the order in which they were sent."""
     found = []
     for record in source.records:
         reasons = {(o.phase, o.symbol): o.because for o in record.plan.orders}
@@ -56,7 +57,7 @@ def trades(source: Source) -> tuple[TradeLine, ...]:
 
 
 def idle(source: Source) -> tuple[Idle, ...]:
-    """What was not traded on the last day, by symbol and outcome: the newest words and how often."""
+    """What was not traded on the last day, by symbol and outcome: the newest text and the number of cycles."""
     last = day_in_new_york(source.own[-1].started_at) if source.own else None
     found: dict[tuple[str, Outcome], Idle] = {}
     for cycle in source.own:
@@ -88,7 +89,7 @@ def alarms(source: Source) -> tuple[AlertRow, ...]:
 
 
 def next_run(source: Source) -> datetime | None:
-    """The first slot after the making of this page; None for a period that was over by then."""
+    """The first slot after this page was made; None for a period that was over by then."""
     if source.made_at >= source.span.ends:
         return None
     rules, today = source.rules, day_in_new_york(source.made_at)

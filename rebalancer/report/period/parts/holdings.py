@@ -19,7 +19,7 @@ from rebalancer.report.records import RunRecord
 
 
 def guarded(source: Source) -> tuple[Guarded, ...]:
-    """One row per position, the largest first. The mode of protection is that of the rules at hand."""
+    """One row per position, the largest first. The protection mode is that of the current rules."""
     latest = source.latest
     if latest is None:
         return ()
@@ -42,7 +42,7 @@ def guarded(source: Source) -> tuple[Guarded, ...]:
 
 
 def _positions(source: Source, latest: RunRecord) -> tuple[Position, ...]:
-    """By the closed books, else as the last cycle left them; what it bought anew is there at its fill price."""
+    """From the closed day, else as of the last cycle; a position that it opened appears at its fill price."""
     if source.closing is not None:
         rows = source.closing.positions.items()
         return tuple(Position(s, one.qty, one.qty, one.avg_entry_price) for s, one in rows if one.qty != ZERO)
@@ -53,13 +53,13 @@ def _positions(source: Source, latest: RunRecord) -> tuple[Position, ...]:
 
 
 def _kept(source: Source) -> Mapping[str, ExitPairRecord]:
-    """The newest record of every symbol that the period knows."""
+    """The newest record of every symbol within the period."""
     events = source.journal.recall(source.account_id, KIND)
     return {e.key: exit_pair_of(e) for e in events if e.key is not None and e.at < source.span.ends}
 
 
 def _where(one: Position, guard: ExitLevel | None, record: ExitPairRecord | None) -> str:
-    """Where stop and target are kept, and how that stands."""
+    """Where stop and target are kept, and their state."""
     watched = "watched by the session" if guard is not None else "not protected"
     if record is None or not record.lives:
         failed = record is not None and record.failures and guard is not None

@@ -1,4 +1,4 @@
-"""What the account was and is worth, the bridge between the two, and what each symbol gave or took."""
+"""What the account was and is worth, the bridge between the two, and what each symbol gained or lost."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Money(NamedTuple):
 
 
 def money(source: Source) -> Money:
-    """Closed books first; for a day that is still open, what its last cycle read."""
+    """From the closed day first; for a day that is still open, what its last cycle read."""
     if source.books:
         last = source.books[-1]
         return Money(last.closing_equity, source.books[0].opening_equity, last.closing_cash)
@@ -42,10 +42,11 @@ def money(source: Source) -> Money:
 
 
 def bridge(source: Source) -> BridgeSection | None:
-    """From the first opening to the last closing. None without closed books: an open day proves nothing.
+    """From the first opening to the last closing. None without a closed day: an open day proves nothing.
 
-    Where the books have prices, see `by_prices`. Older ones hold cash and shares against the broker's activities, and
-    what these do not explain is `unexplained`; what is left once all else is known is the move of prices.
+    For days closed with prices, see `by_prices`. Days closed by older versions compare cash and shares with the
+    broker's activities; what these do not explain is `unexplained`, and the remainder once all else is known is the
+    move of prices.
     """
     books = source.books
     if not books or books[0].opened_at is None:
@@ -76,12 +77,12 @@ def bridge(source: Source) -> BridgeSection | None:
 
 
 def closed_books(source: Source) -> tuple[ClosedBooks, ...]:
-    """The days of the period whose books were closed."""
+    """The days of the period that were closed."""
     return tuple(ClosedBooks(b.day, b.closed_at, b.fills, b.sentences) for b in source.books)
 
 
 class Begun(NamedTuple):
-    """What was held when the period began: signed shares, and prices of that time."""
+    """The positions when the period began: signed shares, and prices of that time."""
 
     at: datetime
     held: Mapping[str, Decimal]
@@ -89,8 +90,8 @@ class Begun(NamedTuple):
 
 
 def contributions(source: Source) -> tuple[Contribution, ...]:
-    """Profit or loss of every symbol over the period: by the books' prices, else at the prices that the last cycle
-    read, and then a symbol without a price at one of the ends is left out."""
+    """Profit or loss of every symbol over the period: at the prices of the closed days, else at the prices that the
+    last cycle read, in which case a symbol without a price at either end is left out."""
     days = days_of(source) if source.closing is not None else []
     if days:
         return contributions_by_prices(days)
@@ -114,7 +115,7 @@ def contributions(source: Source) -> tuple[Contribution, ...]:
 
 
 def _begun(source: Source) -> Begun | None:
-    """The last cycle before the period with the books closed after it, else the first cycle of the period."""
+    """The last cycle before the period with the day closed after it, else the first cycle of the period."""
     before = _planned_before(source)
     if before is None:
         first = next((c for c in source.own if c.plan_sha256), None)

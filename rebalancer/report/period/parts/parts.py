@@ -1,4 +1,4 @@
-"""The list of the parts: which field of the edition each fills, and what it is called when it cannot be read."""
+"""The list of the parts: which field of the edition each fills, and its name when it cannot be read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rebalancer.report.period.parts.source import Source
 
 
 class Part(NamedTuple):
-    """One field: its name for people, where it comes from, and what stands there when it cannot be read."""
+    """One field: its display name, its source, and the value used when it cannot be read."""
 
     words: str
     read: Callable[[Source], Any]

@@ -1,4 +1,5 @@
-"""How the account did: its course, its figures with their method, and the round trips that ended in the period."""
+"""How the account performed: its growth, its figures with their method, and the round trips that ended in the
+period."""
 
 from __future__ import annotations
 
@@ -15,14 +16,14 @@ from rebalancer.report.period.parts.source import Source
 from rebalancer.report.period.records import RoundTripRow
 from rebalancer.report.period.results import DistributionBar, DrawdownRow, MonthRow, Performance, Point, Ratio
 
-DAYS_FOR_RATIOS: Final = 20  # of fewer days a figure "a year" says nothing
-HELD_BEFORE: Final = "held before"  # the books began with it: nobody knows since when
+DAYS_FOR_RATIOS: Final = 20  # with fewer days an annualised figure is meaningless
+HELD_BEFORE: Final = "held before"  # held when the records began: its entry is unknown
 DAY_SECONDS: Final = 86_400
 PERIOD_NAME: Final = {"day": "this day", "week": "this week", "month": "this month", "year": "this year"}
 
 
 def performance(source: Source) -> Performance | None:
-    """The course since the books began until the end of the period. None before the first closed or looked-at day."""
+    """The performance from the start of the records to the end of the period. None before the first recorded day."""
     ledger, reporting = source.ledger, source.rules.reporting
     if not ledger.days:
         return None
@@ -53,7 +54,7 @@ def performance(source: Source) -> Performance | None:
 
 
 def through_the_day(source: Source) -> tuple[Point, ...]:
-    """The equity after every cycle of a day, without what was paid in or out since it began."""
+    """The equity after every cycle of a day, excluding deposits and withdrawals since the day began."""
     if source.span.period != "day":
         return ()
     begins = source.span.begins
@@ -80,8 +81,8 @@ def trips(source: Source) -> tuple[RoundTripRow, ...]:
 
 
 def _scaled(benchmark: Benchmark, whole: Summary) -> tuple[float | None, ...]:
-    """The benchmark on the scale of growth: 1.0 at its close of the day on which the account's course begins, or of the
-    last one before its first day."""
+    """The benchmark on the scale of growth: 1.0 at its close on the day on which the account's performance begins, or
+    at the last close before that."""
     days = whole.course.days
     closes = dict(zip(benchmark.days, benchmark.closes, strict=True))
     start = whole.first if whole.first is not None and whole.first < days[0] else days[0] - timedelta(days=1)
@@ -92,7 +93,7 @@ def _scaled(benchmark: Benchmark, whole: Summary) -> tuple[float | None, ...]:
 
 
 def _ratios(source: Source, whole: Summary) -> Iterator[Ratio]:
-    """The rows of "in figures": returns always, what is reckoned a year only when there are days enough."""
+    """The rows of "in figures": returns always, annualised figures only when there are enough days."""
     ledger, span, reporting = source.ledger, source.span, source.rules.reporting
     assert whole.last is not None
     own_days = (whole.last - span.first).days + 1

@@ -1,7 +1,7 @@
-"""The risk of what is held at the end of the period: exposure, concentration, ex-ante volatility, pairs and beta.
+"""The risk of the positions held at the end of the period: exposure, concentration, ex-ante volatility, pairs and beta.
 
-The closes are those of the day sheet, which the plan was made with. Nothing after the period counts, and nothing is
-asked of the broker.
+The closes are those of the daily history that the plan was made with. Nothing after the period counts, and no request
+is made to the broker.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ ESTIMATOR: Final = "sample deviation (n - 1) of daily simple returns at the weig
 
 
 class Book(NamedTuple):
-    """What is held: signed values in USD by name, what has no price, and the equity, None when not above zero."""
+    """The positions held: signed values in USD by name, the names without a price, and the equity, None when not above
+    zero."""
 
     values: Mapping[str, float]
     unpriced: tuple[str, ...]
@@ -39,14 +40,14 @@ class Book(NamedTuple):
 
 
 def risk(source: Source) -> Risk | None:
-    """The figures of the book as it was left. None before anything was read."""
+    """The risk figures of the final positions. None before anything was read."""
     book = _book(source)
     return None if book is None else _with_closes(source, book, _without_closes(book))
 
 
 def _book(source: Source) -> Book | None:
-    """By the closed books, else what the last cycle read with every fill since, at its prices and its equity: those of
-    one moment."""
+    """From the closed day, else from what the last cycle read plus every fill since, at its prices and its equity: all
+    from the same moment."""
     latest, closing = source.latest, source.closing
     if latest is None and closing is None:
         return None
@@ -79,7 +80,7 @@ def _without_closes(book: Book) -> Risk:
 
 
 def _with_closes(source: Source, book: Book, found: Risk) -> Risk:
-    """The figures that need a history, or why there are none."""
+    """The figures that need a history, or the reason why there are none."""
     if not book.values:
         return found._replace(because="no holding has a price" if book.unpriced else "nothing is held")
     if book.equity is None:
@@ -112,7 +113,7 @@ def _with_closes(source: Source, book: Book, found: Risk) -> Risk:
 
 
 def _courses(source: Source, book: Book) -> dict[str, Course]:
-    """Closes until the period's end; a name without any has an empty course."""
+    """Closes up to the period's end; a name without any has an empty series."""
     stored = stored_closes(source.journal.path.parent, book.values)
     found: dict[str, Course] = {name: {} for name in book.values}
     for name, closes in stored.items():
@@ -128,9 +129,9 @@ def _weights(book: Book, names: Sequence[str]) -> Series:
 
 
 def _beta(source: Source, book: Book, courses: Mapping[str, Course], common: Common) -> tuple[float | None, int]:
-    """The beta of the covered book over the days that the benchmark has too, and how many these are."""
+    """The beta of the covered positions over the days that the benchmark has too, and the number of these days."""
     own = dict(zip(source.benchmark.days, source.benchmark.closes, strict=True))
-    beside = "benchmark beside the book"  # no symbol: the benchmark may be held
+    beside = "benchmark beside the book"  # not a symbol: the benchmark itself may be held
     together = common_returns({name: courses[name] for name in common.names} | {beside: own}, RETURNS_MIN, RETURNS_USED)
     if together.left_out:
         return None, 0

@@ -1,6 +1,6 @@
 """What the parts of an edition are made from: the journal's rows of one period, each kind read once.
 
-A row that cannot be read is named in `broken` and left out: it must not take the report of the other rows with it.
+A row that cannot be read is named in `broken` and left out: it must not prevent the report of the other rows.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Found = TypeVar("Found")
 
 
 class Source:
-    """One account's journal as the edition of one period sees it: nothing after the period counts."""
+    """One account's journal as seen by the edition of one period: nothing after the period counts."""
 
     def __init__(
         self, journal: Journal, account_id: str, rules: Rules, period: Period, day: date, made_at: datetime
@@ -43,17 +43,17 @@ class Source:
         self.span: Span = span_of(period, day, self._oldest)
 
     def told(self, words: str, read: Callable[[], Found], absent: Found) -> Found:
-        """What `read` gives; when it cannot, `absent`, and the failure is named among what is broken."""
+        """The result of `read`; when it fails, `absent`, and the failure is added to what is broken."""
         try:
             return read()
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with one part, the page must be written
+        except Exception as error:  # noqa: BLE001 - whatever fails in one part, the page must be written
             said = f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else str(error)
             self.broken.append(f"{words}: {said or type(error).__name__}")
             return absent
 
     @cached_property
     def cycles(self) -> Sequence[CycleRecord]:
-        """All cycles but dry runs, newest first."""
+        """All cycles except dry runs, newest first."""
 
         def read() -> list[CycleRecord]:
             return [c for c in self.journal.cycles(self.account_id, CYCLES_MAX) if c.mode != DRY_RUN]
@@ -88,20 +88,20 @@ class Source:
 
     @cached_property
     def ledger(self) -> AccountHistory:
-        """Everything that happened until the period's end."""
+        """Everything that happened up to the end of the period."""
         whole = self.told("the ledger", lambda: ledger_of(self.journal, self.account_id), AccountHistory())
         return until(whole, self.span)
 
     @cached_property
     def benchmark(self) -> Benchmark:
-        """The closes of `reporting.benchmark` until the period's end; empty when nobody has asked for them."""
+        """The closes of `reporting.benchmark` up to the end of the period; empty when none were requested."""
         name = self.rules.reporting.benchmark
         if not name:
             return Benchmark()
         closes = closes_of(self.journal.path.parent, name)
         known = {} if closes is None else dict(zip(closes.days, closes.closes, strict=True))
         newest = max(known, default=None)
-        for books in self.books:  # the sheet ends with the day before: the books have the day itself
+        for books in self.books:  # the history ends with the previous day; the closed day has its own close
             if books.benchmark.symbol == name and (newest is None or books.day > newest):
                 known[books.day] = float(books.benchmark.price)
         days = tuple(sorted(day for day in known if day <= self.span.last))
@@ -109,19 +109,19 @@ class Source:
 
     @property
     def closing(self) -> DayBooks | None:
-        """The newest closed books of the period, when they are newer than its last planned cycle."""
+        """The newest closed day of the period, when it is newer than the last planned cycle."""
         if not self.books:
             return None
         return self.books[-1] if self.latest is None or self.books[-1].closed_at > self.latest.snapshot.as_of else None
 
     def flow_between(self, after: datetime, until: datetime) -> Decimal:
-        """What was paid in (+) or out (-), in cash and in kind, USD."""
+        """Deposits (+) and withdrawals (-), in cash and in kind, USD."""
         cash = ((e.at, e.amount) for e in self.ledger.cash if e.kind == "flow")
         kind = ((e.at, e.qty * e.price) for e in self.ledger.shares if e.kind == "in_kind")
         return sum((amount for at, amount in (*cash, *kind) if after < at <= until), ZERO)
 
     def shares_between(self, after: datetime, until: datetime) -> Iterator[tuple[str, Decimal]]:
-        """Every symbol and signed quantity of what came (+) or went (-), by trades and without."""
+        """Every symbol and signed quantity that came in (+) or went out (-), through trades and otherwise."""
         for fill in self.ledger.fills:
             if after < fill.at <= until:
                 yield fill.symbol, fill.qty
@@ -141,7 +141,7 @@ class Source:
 
 
 def until(ledger: AccountHistory, span: Span) -> AccountHistory:
-    """The ledger as it stood when a period ended."""
+    """The ledger as it was when a period ended."""
     end = span.ends
     return ledger._replace(
         fills=tuple(f for f in ledger.fills if f.at < end),

@@ -1,4 +1,4 @@
-"""The periods of editions: which days a day, week, month or year is made of."""
+"""The periods of editions: the days that make up a day, week, month or year."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rebalancer.report.period.records import Period
 
 
 class Span(NamedTuple):
-    """A period in days of New York, both included."""
+    """A period in New York days, both included."""
 
     period: Period
     first: date
@@ -32,7 +32,7 @@ class Span(NamedTuple):
 
 
 def span_of(period: Period, day: date, oldest: date) -> Span:
-    """The period that a day lies in; `all` begins with the oldest day on record."""
+    """The period that contains a day; `all` begins with the oldest day on record."""
     if period == "week":
         monday = day - timedelta(days=day.weekday())
         return Span(period, monday, monday + timedelta(days=6))
