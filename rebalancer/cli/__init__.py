@@ -1,4 +1,4 @@
-"""The command line: one file a group of commands; parse, call, print.
+"""The command line: one file per group of commands; parse, call, print.
 
-It holds no rule of trading. It imports every room, and it alone starts the embedded exchange.
+It contains no trading rule. It imports every package, and it alone starts the embedded exchange.
 """

@@ -1,4 +1,4 @@
-"""`alerts`: what was told, what waits, and a test message through every channel."""
+"""`alerts`: alerts sent and waiting, and a test message through every channel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TONES: Final = {"warning": "warn", "action": "bad"}
 
 
 def show_alerts(config: Sequence[Path] | None, *, limit: int, as_json: bool, colour: bool = True) -> int:
-    """List the newest alerts, newest first, each with what became of it on every channel."""
+    """List the newest alerts, newest first, each with its delivery state on every channel."""
     from rebalancer.alerts import configured
     from rebalancer.journal import Journal
     from rebalancer.report.columns import paint, wrap
@@ -49,7 +49,7 @@ def show_alerts(config: Sequence[Path] | None, *, limit: int, as_json: bool, col
 
 
 def test_channels(config: Sequence[Path] | None) -> int:
-    """Send one test message through each channel and say how it went. 0 when all took it, else 69."""
+    """Send one test message through each channel and print the results. Exit code 0 when all accepted it, else 69."""
     from rebalancer.alerts import Message, NotDelivered, configured
     from rebalancer.core.values import time_text
     from rebalancer.ops.clock import SystemClock

@@ -1,4 +1,4 @@
-"""Plan files: `plan --save FILE` writes what would be traded, `run-now --plan FILE` does that alone."""
+"""Plan files: `plan --save FILE` writes what would be traded, `run-now --plan FILE` carries out exactly that."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DISAGREEMENT_SCHEMA = "rebalancer.disagreement/1"
 
 
 def save_plan(path: Path, decided: Plan) -> None:
-    """Write a plan with the hashes of its snapshot and rules, in one step. Raises BadDocument."""
+    """Write a plan with the hashes of its snapshot and rules, atomically. Raises BadDocument."""
     from rebalancer.cli.export import write_whole
     from rebalancer.cli.screen import shown_path
     from rebalancer.core.codec import plan_text
@@ -31,7 +31,7 @@ def save_plan(path: Path, decided: Plan) -> None:
 
 
 def narrow_to(path: Path | None, tolerance: str | None) -> Narrow | None:
-    """What holds a cycle to the plan in a file; None without a file. Raises BadDocument."""
+    """The function that holds a cycle to the plan in a file; None without a file. Raises BadDocument."""
     from rebalancer.planning.approved_plan import QTY_TOLERANCE
 
     if path is None:
@@ -46,7 +46,7 @@ def narrow_to(path: Path | None, tolerance: str | None) -> Narrow | None:
 
 
 def refused(path: Path, error: NotAgreed, *, as_json: bool) -> int:
-    """List how the plan of now differs from the agreed one; nothing was sent. Returns the exit code."""
+    """List how the current plan differs from the approved one; nothing was sent. Returns the exit code."""
     if as_json:
         document = {"schema": DISAGREEMENT_SCHEMA, "plan": str(path), "differences": list(error.differences)}
         sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
@@ -58,7 +58,7 @@ def refused(path: Path, error: NotAgreed, *, as_json: bool) -> int:
 
 
 def _fraction(text: str) -> Decimal:
-    """`2%` or `0.02`, zero up to and including 10 %."""
+    """Parse `2%` or `0.02`: from zero up to and including 10 %."""
     try:
         number = Decimal(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except InvalidOperation:

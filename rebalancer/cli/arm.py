@@ -1,4 +1,4 @@
-"""`arm-live`: write the token that stands for --live, for a session that nobody starts by hand."""
+"""`arm-live`: write the token that replaces --live, for a session that no person starts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from rebalancer.cli.exit_codes import ExitCode
 
 
 def arm_account(config: Sequence[Path] | None, *, account: str, hours: int) -> int:
-    """Arm the account until it expires. Raises BadDocument (exit 78) when the configuration says otherwise."""
+    """Arm the account until the token expires. Raises BadDocument (exit 78) when the configuration does not allow
+    it."""
     from rebalancer.ops.clock import SystemClock
     from rebalancer.session.live import arm
     from rebalancer.session.setup import load_setup

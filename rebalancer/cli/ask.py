@@ -1,6 +1,6 @@
-"""Ask a person at a terminal before something that cannot be taken back.
+"""Ask a person at a terminal before an action that cannot be undone.
 
-Where nobody sits at a terminal, or with --yes, nobody is asked and nothing is read for the question.
+Without a terminal, or with --yes, no question is asked and nothing is read for it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def agrees(shown: Callable[[], Sequence[str]], question: str) -> bool:
-    """Whether to go on. Shows the lines and asks on stderr; anything but y or yes is a no, also the end of input. What
-    cannot be read for the lines is told in their place, and the question is asked all the same."""
+    """Whether to go on. Shows the lines and asks on stderr; anything but y or yes means no, including the end of input.
+    When the lines cannot be read, the error is shown instead and the question is asked anyway."""
     from rebalancer.settings.live_trading import COMMAND_LINE
 
     said = COMMAND_LINE.get()
@@ -36,8 +36,8 @@ def agrees(shown: Callable[[], Sequence[str]], question: str) -> bool:
 
 
 def held_now(setup: Setup) -> list[str]:
-    """Every position with its value, and their sum in USD without signs: at the bid for longs, at the ask for shorts,
-    at what was paid where there is no quote."""
+    """Every position with its value, and the sum of their absolute values in USD: at the bid for longs, at the ask for
+    shorts, at the entry price where there is no quote."""
     from rebalancer.brokers import AlpacaBroker
     from rebalancer.cli.run import connected
 
@@ -60,7 +60,8 @@ def held_now(setup: Setup) -> list[str]:
 
 
 def next_purchases(setup: Setup) -> list[str]:
-    """What a cycle would buy if it ran now with nothing halted: planned and forgotten, nothing is written or sent."""
+    """What a cycle would buy if it ran now and nothing were halted. The plan is discarded: nothing is written or
+    sent."""
     from rebalancer.cli.run import connected
     from rebalancer.planning import plan
     from rebalancer.rebalance.observe import observe

@@ -1,5 +1,5 @@
-"""What the shell offers when Tab is pressed: symbols that were ever ordered, and the newest cycles. From the local
-journals alone; when they cannot be read, nothing is offered."""
+"""Completions for the Tab key: symbols that were ever ordered, and the newest cycles. Read from the local journals
+alone; when they cannot be read, nothing is offered."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ CYCLES: Final = "SELECT cycle_id FROM events WHERE kind = 'cycle_planned' ORDER 
 
 
 def symbols(incomplete: str) -> list[str]:
-    """The symbols that begin with what is typed."""
+    """The symbols that begin with the typed text."""
     return [name for name in _told(SYMBOLS) if name.startswith(incomplete.upper())]
 
 
 def cycles(incomplete: str) -> list[str]:
-    """The newest cycles that begin with what is typed, newest first."""
+    """The newest cycles that begin with the typed text, newest first."""
     return [name for name in _told(CYCLES) if name.startswith(incomplete.upper())]
 
 

@@ -12,7 +12,7 @@ from rebalancer.cli.screen import log_to_stderr, warn
 
 
 def show_rules(config: Sequence[Path] | None, *, origin: bool, as_json: bool) -> int:
-    """Print the rules in force. Secrets never stand in them."""
+    """Print the rules in force. They never contain secrets."""
     from rebalancer.session.setup import load_setup
     from rebalancer.settings import show_json, show_text
 
@@ -23,7 +23,7 @@ def show_rules(config: Sequence[Path] | None, *, origin: bool, as_json: bool) ->
 
 
 def check_rules(config: Sequence[Path] | None) -> int:
-    """Read the configuration, the signals and the sectors; every mistake is an error that names its place."""
+    """Read the configuration, the signals and the sectors; every mistake is an error that names its location."""
     from rebalancer.market_data.sectors import read_sectors
     from rebalancer.session.names import refuse_strange_sectors
     from rebalancer.session.setup import load_setup
@@ -34,7 +34,7 @@ def check_rules(config: Sequence[Path] | None) -> int:
     setup = load_setup(config)
     warn(setup.loaded.warnings)
     path = setup.rules.signals.path
-    now = datetime.now(UTC)  # noqa: TID251 - only the defaults of rows without a time depend on it
+    now = datetime.now(UTC)  # noqa: TID251 - used only as the default time of rows without one
     signals = FileSignals(setup.root / path, required=path != DEFAULT_PATH).read(now)
     sectors = read_sectors(setup.root / setup.rules.sectors_file)
     refuse_strange_sectors(setup)

@@ -1,4 +1,4 @@
-"""`db`: copies of the journal, a look through it, and the way back to a copy."""
+"""`db`: back up, check and restore the journal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def back_up(config: Sequence[Path] | None, *, to: Path | None, keep: int, as_json: bool) -> int:
-    """Copy the journal, verify the copy, keep the newest ones. A session may run meanwhile."""
+    """Copy the journal, verify the copy, keep the newest copies. A session may run meanwhile."""
     from rebalancer.journal.backups import FOLDER, take
     from rebalancer.session.setup import load_setup
 
@@ -43,7 +43,7 @@ def back_up(config: Sequence[Path] | None, *, to: Path | None, keep: int, as_jso
 
 
 def check_file(config: Sequence[Path] | None, file: Path | None, *, as_json: bool) -> int:
-    """Read a whole journal and say what it is: the one in use, or a copy. Raises JournalBroken with what is wrong."""
+    """Verify a whole journal, the one in use or a copy, and describe it. Raises JournalBroken with what is wrong."""
     from rebalancer.journal.backups import check
     from rebalancer.session.setup import load_setup
 
@@ -61,8 +61,8 @@ def check_file(config: Sequence[Path] | None, file: Path | None, *, as_json: boo
 
 
 def restore_file(config: Sequence[Path] | None, file: Path, *, reason: str) -> int:
-    """Put a verified copy in the journal's place. Raises LockHeld (exit 75) while anything runs; exit 78 for a copy
-    that is not good, and then nothing has changed."""
+    """Replace the journal with a verified copy. Raises LockHeld (exit 75) while anything runs; exit 78 for a copy that
+    is not valid, and then nothing has changed."""
     from rebalancer.journal.backups import restore
     from rebalancer.ops.paths import LOCK_NAME
     from rebalancer.ops.run_lock import RunLock
@@ -129,4 +129,4 @@ def _nothing_yet(mode: str) -> int:
 
 
 def _now() -> datetime:
-    return datetime.now(UTC)  # noqa: TID251 - a person's act is dated by this machine's clock
+    return datetime.now(UTC)  # noqa: TID251 - a person's action is dated by this machine's clock

@@ -1,7 +1,7 @@
-"""`demo`: a whole trading day on the embedded exchange in less than a minute, with the things that go wrong in it.
+"""`demo`: a whole trading day on the embedded exchange in less than a minute, including typical problems.
 
-No account, no network, and nothing of yours is touched: the day has a folder of its own, made anew every time. The
-same code runs as on a real day; only the time between cycles is skipped.
+Uses no account and no network, and touches none of the user's files: the day has a folder of its own, created anew
+every time. The same code runs as on a real day; only the time between cycles is skipped.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ LATE: Final = {**AFTERNOON, "KO": 0.0, "MRK": 0.9}
 
 
 class Happening(NamedTuple):
-    """Something that somebody else does during the day, at a time of New York."""
+    """An external event during the day, at a New York time."""
 
     at: time
     text: str
@@ -57,7 +57,7 @@ class Happening(NamedTuple):
 
 
 def run_demo(*, show: bool) -> int:
-    """Play the day, tell what happens, and end with the path of its report."""
+    """Run the simulated day, print what happens, and end with the path of its report."""
     from rebalancer.brokers import Credentials, Endpoints
     from rebalancer.cli.embedded import exchange_for_session
     from rebalancer.session.execute import Connection
@@ -81,7 +81,7 @@ def run_demo(*, show: bool) -> int:
 
 
 class _Day:
-    """The exchange's clock as the session moves it; what happens during the day happens on the way."""
+    """The exchange's clock as the session advances it; the day's events are triggered along the way."""
 
     def __init__(self, exchange: Exchange, clock: Any, setup: Setup, say: Callable[[str], object]) -> None:
         self._exchange, self._clock, self._setup, self._say = exchange, clock, setup, say
@@ -89,7 +89,7 @@ class _Day:
         self._told, self._halted = 0, ""
 
     def advance(self, seconds: float) -> None:
-        """Step forward, stopping at whatever happens on the way."""
+        """Advance, stopping at every event along the way."""
         end = self._now() + timedelta(seconds=seconds)
         while self._left and (at := _moment(self._left[0].at)) <= end:
             self._clock.advance(max((at - self._now()).total_seconds(), 0.0))
@@ -106,7 +106,7 @@ class _Day:
         return moment_of(self._clock.micros())
 
     def _tell_cycles(self) -> None:
-        """One line per cycle that did something, since the last time."""
+        """Print one line per cycle that did something since the last call."""
         from rebalancer.journal import Journal
 
         if not self._setup.journal.exists():
@@ -115,7 +115,7 @@ class _Day:
             done = [c for c in reversed(journal.cycles(None, 1000)) if c.ended_at is not None]
         for cycle in done[self._told :]:
             halted = cycle.outcome if cycle.outcome is not None and cycle.outcome.startswith("HALTED") else ""
-            if cycle.orders or halted != self._halted:  # the same halt is told once
+            if cycle.orders or halted != self._halted:  # the same halt is printed once
                 local = cycle.started_at.astimezone(NEW_YORK)
                 self._say(f"{local:%H:%M}    {cycle.outcome}: {cycle.because}\n")
             self._halted = halted
@@ -127,7 +127,7 @@ def _moment(at: time) -> datetime:
 
 
 def _setup() -> Setup:
-    """A configured rebalancer in a fresh folder of its own."""
+    """A configured rebalancer in a new folder of its own."""
     from rebalancer.ops.paths import state_directory
     from rebalancer.session.setup import Setup, load_setup
     from rebalancer.settings import load_rules
@@ -148,7 +148,7 @@ def _setup() -> Setup:
 
 
 def _opinions(folder: Path, scores: dict[str, float], at: time) -> None:
-    """Put a set of signals into the folder, whole or not at all."""
+    """Write a set of signals to the folder atomically."""
     issued = f"{_moment(at):%Y-%m-%dT%H:%M:%SZ}"
     rows = "".join(f"{symbol},{score},0.8,{issued},desk\n" for symbol, score in scores.items())
     put_whole(folder / "signals" / "desk.csv", f"symbol,score,confidence,issued_at,source\n{rows}".encode())

@@ -1,4 +1,5 @@
-"""`doctor`: print what every check found, the fix beside what is wrong, and end with the worst one's exit code."""
+"""`doctor`: print the result of every check, with the fix beside each problem, and exit with the code of the worst
+one."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ COLOURS: Final = {"ok": "32", "warn": "33", "fail": "31"}
 
 
 def run_doctor(config: Sequence[Path] | None, *, offline: bool, sandbox: bool, as_json: bool, colour: bool) -> int:
-    """Run the checks. Bad configuration ends the command before it, with exit code 78."""
+    """Run the checks. An invalid configuration ends the command before them, with exit code 78."""
     from rebalancer.brokers import AlpacaBroker
     from rebalancer.cli.run import connected
     from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused

@@ -1,4 +1,4 @@
-"""The embedded paper exchange, started in this process for one run or a session, or served for any client."""
+"""The embedded paper exchange, started in this process for one run or a session, or served to any client."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from rebalancer.exchange.options import ExchangeOptions
     from rebalancer.exchange.starter import RunningExchange
 
-ADDRESS_NAME: Final = "exchange.url"  # beside the exchange's state, while a session serves it
+ADDRESS_NAME: Final = "exchange.url"  # file beside the exchange's state, while a session serves it
 
 
 @contextmanager
 def embedded_exchange(rules: Simulation, state: Path) -> Iterator[str]:
-    """The address of the exchange while the block runs: that of a running session, else one is served here on a free
-    loopback port. Its own clock then stands in an open session, so that a run works at any hour; it pauses with the
-    process. Raises BrokerUnavailable."""
+    """The address of the exchange while the block runs: that of a running session, else one served here on a free
+    loopback port. In the latter case its own clock is set within an open session, so that a run works at any hour; the
+    clock stops with the process. Raises BrokerUnavailable."""
     from rebalancer.exchange.options import ExchangeOptions
 
     options = ExchangeOptions(
@@ -60,11 +60,12 @@ def exchange_for_session(
     lead_minutes: int,
     is_unfinished: Callable[[date], bool] = lambda _: False,
 ) -> Iterator[RunningExchange]:
-    """Serve the exchange for as long as a session lasts, for runs by hand too.
+    """Serve the exchange for as long as a session lasts, also for runs by hand.
 
-    On a simulated day its clock is stepped to `lead_minutes` before the open of `day`, or of the next whole session;
-    else it is set to the machine's clock, unless it is ahead of it. The day in which that clock stands goes on
-    from there when it is the one asked for and `is_unfinished`. Raises BadDocument for a day that is over or none.
+    On a simulated day its clock is advanced to `lead_minutes` before the open of `day`, or of the next complete
+    session; otherwise it is set to the machine's clock, unless it is ahead of it. The day on which that clock stands is
+    continued when it is the requested one and `is_unfinished`. Raises BadDocument for a day that is over or is not a
+    trading day.
     """
     from rebalancer.exchange.options import DEFAULT_START, ExchangeOptions
 
@@ -104,7 +105,7 @@ def _step_to_morning(
     today = day_in_new_york(moment_of(now))
     has_begun = any(one.open - lead < now for one in sessions.between(today.toordinal(), today.toordinal()))
     if has_begun and day in (None, today) and is_unfinished(today):
-        return  # a session was killed or stopped in it
+        return  # a session was killed or stopped on this day
     if day is None:
         session = sessions.next_open(now + lead)
     else:
@@ -134,7 +135,7 @@ def _started(options: ExchangeOptions) -> RunningExchange:
 
 
 def _served_by_session(state: Path) -> str | None:
-    """Where a running session serves the exchange, as it wrote down; None when it did not."""
+    """The address at which a running session serves the exchange, as it recorded it; None when there is none."""
     try:
         text = read_text(state.with_name(ADDRESS_NAME), 1000).strip()
     except BadDocument:
@@ -162,7 +163,7 @@ def serve_exchange(
     legacy_day_trading: bool = False,
     multiplier: int = 2,
 ) -> int:
-    """Serve until stopped by a signal."""
+    """Serve until a signal stops the process."""
     from rebalancer.exchange.options import ExchangeOptions
     from rebalancer.exchange.starter import serve
 

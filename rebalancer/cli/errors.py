@@ -1,4 +1,4 @@
-"""From an error to one clear message and its exit code."""
+"""Turns an error into one clear message and its exit code."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from rebalancer.core.errors import (
 
 
 def guarded(app: Callable[[], object]) -> int:
-    """Run the command line and return its exit code. Nothing but a message reaches the terminal; a traceback only
-    with REBALANCER_TRACEBACK=1."""
+    """Run the command line and return its exit code. Only a message reaches the terminal; a traceback only with
+    REBALANCER_TRACEBACK=1."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by who started us: there is nobody to tell, and all else goes on
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for as long as we run
+        if getattr(sys, name) is None:  # closed by the parent process: nobody can be told, but all else works
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open until exit
     try:
         app()
         sys.stdout.flush()
@@ -45,7 +45,7 @@ def guarded(app: Callable[[], object]) -> int:
         return _said(error, ExitCode.REFUSED)
     except Unwritable as error:
         return _said(_with_hint(str(error)), ExitCode.CONFIG)
-    except AnotherProgram as error:  # a halt for a person to look at; starting again changes nothing
+    except AnotherProgram as error:  # a halt that a person must look at; a restart does not help
         return _said(error, ExitCode.HALTED)
     except JournalLocked as error:
         return _said(error, ExitCode.UNAVAILABLE)
@@ -54,7 +54,7 @@ def guarded(app: Callable[[], object]) -> int:
     except ExternalError as error:
         return _said(error, ExitCode.UNEXPECTED)
     except BrokenPipeError:
-        # the reader of our output has gone; what was to be done is done
+        # the reader of our output has gone; the work itself is done
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
     except OSError as error:
@@ -70,7 +70,7 @@ def guarded(app: Callable[[], object]) -> int:
         )
     except KeyboardInterrupt:
         return _said("interrupted; the next run closes what was left open", 130)
-    except Exception as error:  # noqa: BLE001 - the last line of defence: one message, never a bare traceback
+    except Exception as error:  # noqa: BLE001 - last resort: one message, never a bare traceback
         return _unexpected(error)
     return ExitCode.DONE
 
@@ -95,5 +95,5 @@ def _said(problem: object, code: int) -> int:
 def _redacted(text: str) -> str:
     from rebalancer.ops.logs.redact import learn, redact, secrets_among
 
-    learn(secrets_among(os.environ))  # the error may come before anything was loaded
+    learn(secrets_among(os.environ))  # the error may occur before anything was loaded
     return redact(text)

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the shell and systemd are told."""
+    """The exit code for the shell and systemd."""
 
     DONE = 0
     UNEXPECTED = 1

@@ -26,7 +26,7 @@ CYCLES_MOST: Final = 10_000_000
 def export_table(
     what: str, config: Sequence[Path] | None, *, form: str, since: str | None, to: Path | None, limit: int | None = None
 ) -> int:
-    """Write one table to stdout or, whole or not at all, to a file. limit: only the newest so many rows."""
+    """Write one table to stdout or atomically to a file. limit: at most the newest `limit` rows."""
     from rebalancer.journal import Journal
     from rebalancer.report.exports.as_csv import csv_text
     from rebalancer.report.exports.as_json import json_text
@@ -57,7 +57,7 @@ def export_table(
 
 
 def day_of(text: str) -> date:
-    """A day as it was typed. Raises BadDocument."""
+    """Parse a day as typed. Raises BadDocument."""
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -65,7 +65,7 @@ def day_of(text: str) -> date:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Put a file in place in one step: readers see the old one or the new one. Raises BadDocument."""
+    """Write a file atomically: readers see the old one or the new one. Raises BadDocument."""
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         try:
@@ -128,7 +128,7 @@ def _days(ledger: AccountHistory) -> list[ExportDay]:
 
 
 def export_to_tradervue(config: Sequence[Path] | None, *, dry_run: bool) -> int:
-    """Copy what Tradervue does not have yet; with dry_run, say only what it would be."""
+    """Copy what Tradervue does not have yet; with dry_run, only print what would be copied."""
     from rebalancer.journal import Journal
     from rebalancer.session.setup import load_setup
     from rebalancer.session.tradervue import copy_now, waiting_fills

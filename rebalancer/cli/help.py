@@ -1,4 +1,4 @@
-"""Help with the examples first: what follows `Example:` in a command's docstring, one a line, split at ` | `."""
+"""Help with the examples first: the text after `Example:` in a command's docstring, one per line, split at ` | `."""
 
 from __future__ import annotations
 

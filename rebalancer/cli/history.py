@@ -1,4 +1,4 @@
-"""`explain`, `history` and `replay`: what the journal remembers."""
+"""`explain`, `history` and `replay`: past cycles, read from the journal."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ def show_history(limit: int, config: Sequence[Path] | None, *, as_json: bool, co
 
 
 def replay_cycles(cycle_id: str | None, config: Sequence[Path] | None) -> int:
-    """Plan stored cycles again. On stdout every difference that must not be, and exit code 1; nothing when there is
-    none. On stderr what today's planner would decide otherwise than the older edition that planned a cycle."""
+    """Plan stored cycles again. Prints on stdout every difference that must not occur, with exit code 1; nothing when
+    there is none. Prints on stderr where today's planner differs from the older edition that planned a cycle."""
     from rebalancer.core.decisions import PLANNER_EDITION
     from rebalancer.journal import Journal
     from rebalancer.report.archive import replayed

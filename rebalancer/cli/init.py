@@ -13,7 +13,7 @@ SHIPPED: Final = ("execution.yaml", "execution.schema.json", "sectors.csv")
 
 
 def write_project(directory: Path) -> int:
-    """Write config/, signals/ and reports/ below the folder. What is there already is left as it is."""
+    """Write config/, signals/ and reports/ below the folder. Existing files are left unchanged."""
     config = directory / "config"
     for folder in (config, directory / "signals", directory / "reports"):
         folder.mkdir(parents=True, exist_ok=True)

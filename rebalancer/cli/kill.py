@@ -1,4 +1,4 @@
-"""`kill` and `resume`: the switch that a person throws, and lifts with a reason; and what else `kill` can be asked."""
+"""`kill` and `resume`: setting the kill switch, lifting it with a reason, and the further actions of `kill`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ MODES: Final = ("simulated", "paper", "live")
 
 
 def throw(config: Sequence[Path] | None, *, reason: str, cancel: bool, flatten: bool = False) -> int:
-    """Set the kill switch, then cancel our open orders or close every position if asked. The file is written before
-    anything else is tried, and also when the configuration, the env file or a secret cannot be read.
+    """Set the kill switch, then cancel our open orders or close every position if requested. The file is written before
+    anything else is tried, even when the configuration, the env file or a secret cannot be read.
 
     Exit code 4 when something is left open, 78 when the switch is set but the configuration could not be read.
     """
@@ -27,7 +27,7 @@ def throw(config: Sequence[Path] | None, *, reason: str, cancel: bool, flatten: 
 
     try:
         setup = load_setup(config)
-    except Exception as error:  # noqa: BLE001 - whatever is broken, a person who wants to stop must be able to
+    except Exception as error:  # noqa: BLE001 - whatever is broken, stopping must be possible
         return _throw_blindly(reason, error, asked="cancel" if cancel else "flatten" if flatten else "")
     write_halt(setup.state, reason)
     sys.stderr.write(f"kill switch set: nothing will be sent ({reason})\n")
@@ -41,7 +41,7 @@ def throw(config: Sequence[Path] | None, *, reason: str, cancel: bool, flatten: 
 
 
 def _throw_blindly(reason: str, problem: Exception, *, asked: str) -> int:
-    """Set the switch of every mode, since nothing says which one is traded."""
+    """Set the switch of every mode, since it is unknown which one is traded."""
     from rebalancer.execution.kill_switch import write_halt
     from rebalancer.ops.paths import state_directory
 
@@ -65,8 +65,9 @@ def _journal(setup: Setup, reason: str) -> None:
 
 
 def lift(config: Sequence[Path] | None, *, reason: str) -> int:
-    """Lift the kill switch and what is latched, and accept other books after a halt for them; shows each. A person at a
-    terminal is shown what the next cycle would buy, and asked first. Exit code 5 when nothing was lifted."""
+    """Lift the kill switch and all latches, and accept changed positions after a halt because of them; prints each. A
+    person at a terminal is shown what the next cycle would buy, and asked first. Exit code 5 when nothing was
+    lifted."""
     from rebalancer.accounting.acceptance import accept_books
     from rebalancer.accounting.loss_latches import rearm
     from rebalancer.cli.ask import agrees, next_purchases
@@ -99,7 +100,7 @@ def lift(config: Sequence[Path] | None, *, reason: str) -> int:
 
 
 def _flatten(config: Sequence[Path] | None, reason: str, *, cancel: bool) -> int:
-    """Cancel every open order and close every position, once a person at a terminal has agreed; says what is left
+    """Cancel every open order and close every position, once a person at a terminal has agreed; reports what is left
     open. Without that agreement only what `cancel` asks for is done."""
     from rebalancer.cli.ask import agrees, held_now
     from rebalancer.cli.run import connected
@@ -141,4 +142,4 @@ def _cancel_all(config: Sequence[Path] | None) -> int:
 
 
 def _now() -> datetime:
-    return datetime.now(UTC)  # noqa: TID251 - a person's act is dated by this machine's clock
+    return datetime.now(UTC)  # noqa: TID251 - a person's action is dated by this machine's clock

@@ -11,9 +11,9 @@ STATUS_WORDS: Final = {"--json", "--no-color"}
 def main() -> None:
     """Run the command line.
 
-    `status` in its plain forms goes past the parser, which alone (typer imports pydantic) costs two thirds of the
-    300 ms that it may take; any other form, such as `status --help`, is parsed as usual. The signals of a run by hand
-    are taken care of before anything else is loaded.
+    `status` in its plain forms bypasses the parser, which alone (typer imports pydantic) costs two thirds of the 300 ms
+    allowed; any other form, such as `status --help`, is parsed as usual. Signal handlers for a run by hand are
+    installed before anything else is loaded.
     """
     if "run-now" in sys.argv[1:]:
         from rebalancer.cli.signals import end_at_once

@@ -1,5 +1,5 @@
-"""The options of every command: profile, environment, how much is logged and the switch for live trading, before or
-after its name."""
+"""The options common to every command: profile, environment, log level and the switch for live trading, before or after
+the command's name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEVELS: Final = {"-v": "info", "--verbose": "info", "-q": "error", "--quiet": "e
 
 
 class Taken(NamedTuple):
-    """What was said about all commands, and the words that are left."""
+    """The common options found, and the remaining words."""
 
     variables: dict[str, str]
     command_line: CommandLine
@@ -27,7 +27,7 @@ class Taken(NamedTuple):
 
 
 def taken(words: Sequence[str]) -> Taken:
-    """Take the common options out of a command line; what stands behind `--` is left alone. Raises BadDocument."""
+    """Extract the common options from a command line; everything after `--` is left unchanged. Raises BadDocument."""
     variables, rest, flags = dict[str, str](), list[str](), set[str]()
     left = list(words)
     while left:
@@ -50,9 +50,9 @@ def taken(words: Sequence[str]) -> Taken:
 
 
 def put_in_force(found: Taken) -> None:
-    """Let the options count for the whole process: they beat the variables of the same meaning. Raises BadDocument for
-    an unknown profile or environment; `kill` goes on with a wrong environment, and with any profile that has a state
-    folder, but a profile that was misspelt must not seem to be stopped."""
+    """Apply the options to the whole process: they override the corresponding environment variables. Raises BadDocument
+    for an unknown profile or environment. `kill` continues with a wrong environment, and with any profile that has a
+    state folder, but must not appear to have stopped a profile whose name was misspelt."""
     os.environ.update(found.variables)
     COMMAND_LINE.set(found.command_line)
     is_kill = found.rest[:1] == ["kill"]

@@ -1,4 +1,4 @@
-"""`performance`: what trading came to, on one screen or as JSON, from the local journal alone."""
+"""`performance`: the results of trading, on one screen or as JSON, from the local journal alone."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NAME_MAX: Final = 28
 
 
 def show_performance(config: Sequence[Path] | None, *, days: int | None, as_json: bool, colour: bool) -> int:
-    """Print the performance of the last `days` calendar days, None for everything since the books began."""
+    """Print the performance of the last `days` calendar days, None for everything since the records began."""
     from rebalancer.accounting.closed_days import bridge_of
     from rebalancer.accounting.trade_history import ledger_of
     from rebalancer.core.documents import plain
@@ -73,7 +73,7 @@ def show_performance(config: Sequence[Path] | None, *, days: int | None, as_json
 
 
 def _period(ledger: AccountHistory, days: int | None) -> tuple[date | None, list[date]]:
-    """The day after which the period begins (None: with the books), and its days of trading."""
+    """The day after which the period begins (None: when the records began), and its trading days."""
     from rebalancer.market_data.trading_calendar import published_hours
 
     if not ledger.days or ledger.opened_on is None:

@@ -8,7 +8,7 @@ from rebalancer.report.columns import TableRow, table
 
 
 def plan_lines(plan: Plan) -> str:
-    """Orders in sending order, then what every signal comes to."""
+    """Orders in the order of sending, then the verdict on every signal."""
     lines = [f"{plan.cycle_id}  {plan.outcome}  {plan.because}  capital ${plan.capital:,.2f}", ""]
     if plan.orders:
         rows = [

@@ -1,4 +1,4 @@
-"""The bridge of a period as a table: from the opening equity to the closing equity, and what the books lack."""
+"""The bridge of a period as a table: from the opening equity to the closing equity, and which days are missing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def bridge_lines(bridge: PeriodBridge | None, width: int | None, colour: bool) -
 
 
 def _notes(bridge: PeriodBridge, width: int | None) -> list[str]:
-    """What the table lacks, in words."""
+    """Notes on what the table lacks."""
     within = [day for day in bridge.missing if day < bridge.last]
     after = [day for day in bridge.missing if day > bridge.last]
     notes = []

@@ -1,4 +1,5 @@
-"""One moving line on the terminal while something takes longer than two seconds; nothing when stderr is no terminal."""
+"""One animated line on the terminal while something takes longer than two seconds; nothing when stderr is not a
+terminal."""
 
 from __future__ import annotations
 
@@ -29,15 +30,15 @@ Heard = Callable[[str], None]
 
 @contextmanager
 def progress(label: str, *, after: float = AFTER_SECONDS) -> Iterator[Heard]:
-    """Show `label` with a spinner once it has taken longer than `after` seconds. Yields a function that takes the name
-    of a call to the broker, or any text, and shows it beside the label."""
+    """Show `label` with a spinner once the block has taken longer than `after` seconds. Yields a function that takes
+    the name of a call to the broker, or any text, and shows it beside the label."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
     from rich.console import Console
     from rich.text import Text
 
-    status = Console(stderr=True).status(Text(label))  # a text, so that nothing in it is read as markup
+    status = Console(stderr=True).status(Text(label))  # a Text, so that nothing in it is interpreted as markup
     calls: Counter[str] = Counter()
 
     def heard(name: str) -> None:

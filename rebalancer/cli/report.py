@@ -1,4 +1,4 @@
-"""`report`: the edition of a day, a week, a month or longer, written anew from the journal."""
+"""`report`: the edition of a day, a week, a month or longer, generated anew from the journal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FORMATS: Final = ("html", "json", "mail")
 
 
 def make_report(config: Sequence[Path] | None, *, period: str, day: str | None, form: str, show: bool) -> int:
-    """Write the page and say where it is, or print the JSON or the plain mail."""
+    """Write the page and print its path, or print the JSON or the plain-text mail."""
     from rebalancer.journal import Journal
     from rebalancer.market_data.trading_calendar import day_in_new_york
     from rebalancer.report.files import ReportNotWritten, write_edition
@@ -72,7 +72,7 @@ def _day(text: str) -> date:
 
 
 def _open(path: Path) -> None:
-    """Show the page in the person's own browser; without one, the path has been printed."""
+    """Open the page in the user's browser; without one, the path has been printed."""
     import webbrowser
 
     webbrowser.open(path.as_uri())

@@ -1,4 +1,4 @@
-"""`run-now` and `plan`: one cycle now, shown as a table or as JSON, and its report written."""
+"""`run-now` and `plan`: one cycle now, shown as a table or as JSON, with its report."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def run_and_show(
 ) -> int:
     """Run one cycle, print what it did, write its report. Returns the exit code.
 
-    agreed: a plan file; nothing else than that is carried out. save: where the plan is written. SIGTERM and SIGINT end
-    a cycle that may trade in good order: nothing new is sent, what is in flight is written down, every signal has its
-    verdict, exits are put up again. Then the exit code is 143 or 130; what needs a person keeps the code of its own.
+    agreed: a plan file; nothing else is carried out. save: where the plan is written. SIGTERM and SIGINT end a cycle
+    that may trade in an orderly way: nothing new is sent, orders in flight are recorded, every signal gets its verdict,
+    exits are placed again. Then the exit code is 143 or 130, unless something needs a person: that keeps its own code.
     """
     from rebalancer.session.stop import NEVER, Stop
 
@@ -64,7 +64,7 @@ def run_and_show(
                 raise
             sys.stderr.write(f"error: {error}\n")
             code = stop.exit_code
-        sys.stdout.flush()  # after this block a signal ends the process as it stands
+        sys.stdout.flush()  # after this block a signal ends the process immediately
     return code if stop.exit_code is None else stop.exit_code
 
 
@@ -114,7 +114,7 @@ def _run_and_show(
         save_plan(save, record.plan)
     try:
         said = f"report: {shown_path(write_report(record, setup.reports).html_path)}\n"
-    except ReportNotWritten as error:  # the trading is done and stays done
+    except ReportNotWritten as error:  # trading is done and stays done
         said = f"warning: the report was not written: {error}\n"
     if as_json:
         sys.stdout.write(json_of(record))
@@ -137,7 +137,7 @@ def plan_file(
     exit_code: bool,
     save: Path | None = None,
 ) -> int:
-    """Plan a snapshot file: no network, no journal, no clock, no variables. Prints the plan."""
+    """Plan a snapshot file: no network, no journal, no clock, no environment variables. Prints the plan."""
     from rebalancer.cli.selection import narrowed_rules
     from rebalancer.core.codec import plan_text, read_snapshot, rules_text, seal, snapshot_text
     from rebalancer.core.input_file import read_text
@@ -169,7 +169,8 @@ def plan_file(
 
 
 def _file_warnings(rules: Rules, snapshot: Snapshot) -> list[str]:
-    """What a person may have expected of a plan made from a file, and what the selection does in it."""
+    """Warnings about settings that a plan made from a file ignores or that have no effect, and the effect of the
+    selection on it."""
     from rebalancer.session.names import selection_words, strange_sectors
     from rebalancer.settings.environment import PREFIX
 
@@ -185,8 +186,8 @@ def _file_warnings(rules: Rules, snapshot: Snapshot) -> list[str]:
 
 @contextmanager
 def connected(setup: Setup) -> Iterator[Connection]:
-    """Reach the broker: Alpaca by the environment, or the embedded exchange, started here for as long as it is
-    needed."""
+    """Connect to the broker: Alpaca as set in the environment, or the embedded exchange, started here for as long as it
+    is needed."""
     from rebalancer.brokers import Credentials, Endpoints
     from rebalancer.session.execute import Connection
 

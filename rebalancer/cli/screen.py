@@ -19,7 +19,7 @@ def warn(warnings: Sequence[str]) -> None:
 
 
 def terminal_width() -> int | None:
-    """The terminal's width; None when the output is piped, which is then never cut."""
+    """The terminal's width; None when the output is piped, which is then not cut."""
     return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else None
 
 
@@ -31,7 +31,7 @@ def wants_colour() -> bool:
 
 
 def shown_path(path: Path) -> str:
-    """A path as short as it can be said from here."""
+    """A path, as short as possible relative to the current directory."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
@@ -39,7 +39,7 @@ def shown_path(path: Path) -> str:
 
 
 def log_to_stderr() -> None:
-    """Show our own warnings and errors on stderr, one line each; more with -v, errors alone with -q."""
+    """Show our own warnings and errors on stderr, one line each; more with -v, only errors with -q."""
     from rebalancer.ops.logs.setup import form_of, level_of, set_up
 
     level = level_of(os.environ)

@@ -1,5 +1,5 @@
-"""The options of one run that leave things out: `--only`, `--exclude`, `--sell-only`, `--buy-only`, `--cash`,
-`--max-turnover`. They set the rules of `selection` for this run, so the journal keeps them with its plan."""
+"""The options that restrict one run: `--only`, `--exclude`, `--sell-only`, `--buy-only`, `--cash`, `--max-turnover`.
+They set the rules of `selection` for this run, so the journal keeps them with its plan."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Wish(NamedTuple):
-    """The options as typed; nothing typed leaves the configuration's selection as it is."""
+    """The options as typed; without any, the configuration's selection is unchanged."""
 
     only: Sequence[str] = ()
     exclude: Sequence[str] = ()
@@ -26,13 +26,13 @@ class Wish(NamedTuple):
 
 
 def narrowed(setup: Setup, wish: Wish) -> Setup:
-    """The setup under the wishes of one run. Raises BadDocument for what cannot be meant."""
+    """The setup restricted by the options of one run. Raises BadDocument for invalid values."""
     return setup._replace(loaded=setup.loaded._replace(rules=narrowed_rules(setup.rules, wish)))
 
 
 def narrowed_rules(given: Rules, wish: Wish) -> Rules:
-    """The rules under the wishes of one run. Symbols left out add to those of the configuration; the rest replaces it.
-    Raises BadDocument for what cannot be meant."""
+    """The rules restricted by the options of one run. Excluded symbols add to those of the configuration; the other
+    options replace it. Raises BadDocument for invalid values."""
     from pydantic import ValidationError
 
     from rebalancer.core.rules import Rules

@@ -52,7 +52,7 @@ def run_trading_day(config: Sequence[Path] | None, *, speed: float | None, day: 
 
 
 def _log() -> Form:
-    """Set the log up: for a person one line a cycle, for programs and the journal every order too."""
+    """Set up the log: for a person one line per cycle, for programs and the journal every order too."""
     form, level = form_of(os.environ, sys.stderr, is_session=True), level_of(os.environ)
     usual = logging.WARNING if form is Form.HUMAN else logging.INFO
     set_up(level or usual, form, with_context=level == logging.INFO)
@@ -62,7 +62,7 @@ def _log() -> Form:
 
 
 def _say(form: Form, event: LogEvent | None, text: str) -> None:
-    """Say something about the whole session; a person is told it as it is."""
+    """Log a message about the whole session; a person sees the bare text."""
     if form is Form.HUMAN:
         sys.stderr.write(f"{text}\n")
     elif event is None:
@@ -74,7 +74,7 @@ def _say(form: Form, event: LogEvent | None, text: str) -> None:
 @contextmanager
 def _connected(setup: Setup, simulated: bool, day: date | None) -> Iterator[tuple[Connection, MovableTime | None]]:
     """The broker for a whole session: Alpaca, or the embedded exchange, served here as long as the session lasts. On a
-    simulated day its clock stands shortly before the open; else it is set to the machine's, if that is later."""
+    simulated day its clock is set shortly before the open; otherwise to the machine's clock, if that is later."""
     from rebalancer.brokers import Credentials, Endpoints
     from rebalancer.cli.embedded import exchange_for_session
     from rebalancer.cli.run import connected
@@ -85,7 +85,7 @@ def _connected(setup: Setup, simulated: bool, day: date | None) -> Iterator[tupl
         with connected(setup) as connection:
             yield connection, None
         return
-    if not simulated:  # --speed and --day ask for the embedded exchange
+    if not simulated:  # --speed and --day require the embedded exchange
         refuse_unasked_exchange(setup)
     from rebalancer.session.end_of_day import is_unfinished
 

@@ -1,7 +1,7 @@
 """What SIGTERM and SIGINT do to a run by hand before it has begun and after it has ended.
 
-It ends at once, with the code that shells give to such an end. While it runs `session.stop` takes its place. Imports
-next to nothing, so that it is in force before anything else is loaded.
+The process ends at once, with the exit code that shells use for this. During the run `session.stop` handles the signals
+instead. Imports almost nothing, so that it is in effect before anything else is loaded.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ STDERR: Final = 2
 
 
 def end_at_once() -> None:
-    """From now on both signals end this process, with 143 and 130. Only in the main thread."""
+    """From now on both signals end this process, with exit codes 143 and 130. Only in the main thread."""
     for number in SIGNALS:
         signal.signal(number, _end)
 
 
 def say_stopping(name: str) -> None:
-    """Tell a person that the first signal has been heard; safe inside its handler."""
+    """Tell the user that the first signal was received; safe inside its handler."""
     _say(
         f"stopping ({name}): nothing new is sent, and what is in flight is watched to its end; a second signal cancels "
         "what still works\n"

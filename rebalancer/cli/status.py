@@ -1,7 +1,7 @@
 """`status`: one screen from the local journal alone, within 300 ms.
 
-So nothing heavy is imported, and the configuration is not read: it shows what ran last even when the configuration is
-broken. Of the journals (simulated, paper, live) it shows the one that was written last.
+Therefore nothing heavy is imported, and the configuration is not read: the status shows what ran last even when the
+configuration is broken. Of the journals (simulated, paper, live) it shows the one that was written last.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from rebalancer.cli.status_view import MODES, gathered, shown, written
 
 
 def show_status(*, as_json: bool, colour: bool, live: bool = False) -> int:
-    """Print the status; `live` asks the broker too. Exit code 0, also when nothing has been run yet."""
+    """Print the status; with `live`, ask the broker too. Exit code 0, also when nothing has been run yet."""
     if live:
         from rebalancer.cli.status_live import show_both
 

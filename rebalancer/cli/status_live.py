@@ -1,4 +1,4 @@
-"""`status --live`: the broker's own words beside the journal's. Reads only: what is asked with has no hands."""
+"""`status --live`: the broker's own answers beside the journal's. Reads only, through a read-only connection."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from rebalancer.settings.live_trading import COMMAND_LINE, CommandLine
 
 
 def show_both(*, as_json: bool, colour: bool) -> int:
-    """Print the status of the configured mode, then what the broker says. Raises as `ask_broker`."""
+    """Print the status of the configured mode, then what the broker reports. Raises what `ask_broker` raises."""
     setup = load_setup(None)
     view, expected = gathered((report_mode(setup),))
     if as_json:
         sys.stdout.write(written(view, {"broker": plain(ask_broker(setup, view, expected))}))
         return ExitCode.DONE
     sys.stdout.write(shown(view, colour=colour))
-    sys.stdout.flush()  # the journal's part stands, whether the broker answers or not
+    sys.stdout.flush()  # print the journal's part whether or not the broker answers
     told = ask_broker(setup, view, expected)
     sys.stdout.write(broker_text(view, told, width=terminal_width(), colour=colour and wants_colour()))
     return ExitCode.DONE
@@ -60,7 +60,7 @@ def compared(
     positions: Sequence[Position],
     orders: Sequence[BrokerOrder],
 ) -> AtTheBroker:
-    """Both sides, and where they differ. expected: the signed shares that the journal expects."""
+    """The state in journal and broker, and where they differ. expected: the signed shares that the journal expects."""
     legs = {leg for order in orders for leg in order.legs}
     rests = [order for order in orders if not order.state.is_final and order.id not in legs]
     cycles = sum(order.client_order_id.startswith(ID_PREFIX) for order in rests)
@@ -92,8 +92,8 @@ def compared(
 
 @contextmanager
 def _only_to_look(setup: Setup) -> Iterator[None]:
-    """Here --live asks the broker; it is not the switch for live trading, and looking needs no confirmation. All other
-    switches of a live account must agree as ever."""
+    """Adapt the setup for reading: here --live means to ask the broker; it is not the switch for live trading, and
+    reading needs no confirmation. All other switches of a live account must agree as always."""
     is_live = setup.mode == "live"
     token = COMMAND_LINE.set(CommandLine(live=is_live, yes=is_live))
     try:

@@ -1,4 +1,4 @@
-"""The lower half of `status`: drift, limits, protection and alerts, from a second look at the journal."""
+"""The lower half of `status`: drift, limits, protection and alerts, from a second read of the journal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COUNTS: Final = ("positions", "orders_today")
 
 
 def with_more(view: StatusView, look: JournalStatus, path: Path) -> StatusView:
-    """The view with what its account's last plan, exits and alerts tell."""
+    """The view with what the journal has about the account's last plan, exits and alerts."""
     if look.account_id is None:
         return view
     shown = look.alerts[:ALERTS_SHOWN]
@@ -40,7 +40,7 @@ def with_more(view: StatusView, look: JournalStatus, path: Path) -> StatusView:
 
 
 def _drift(plan: Mapping[str, Any] | None) -> tuple[float | None, float | None, str]:
-    """The largest drift of the plan, with its name's band and the name."""
+    """The largest drift of the plan, with that symbol's band and its name."""
     targets = plan["targets"] if plan is not None else []
     if not targets:
         return None, None, ""
@@ -49,7 +49,7 @@ def _drift(plan: Mapping[str, Any] | None) -> tuple[float | None, float | None, 
 
 
 def _limits(more: JournalDetails, look: JournalStatus) -> tuple[LimitStatus, ...]:
-    """The limits that are used most, by the last plan; and the day's orders always."""
+    """The most used limits of the last plan; and always the day's orders."""
     uses = [] if more.plan is None else more.plan["limits"]
     found = [LimitStatus(u["name"], abs(u["after"]), u["limit"], u["name"] in COUNTS) for u in uses if u["limit"] > 0]
     found = sorted((use for use in found if "orders" not in use.name), key=lambda u: (-u.used / u.limit, u.name))
@@ -71,7 +71,7 @@ def _protection(more: JournalDetails, look: JournalStatus) -> tuple[str, tuple[s
 
 
 def _alert(alert: Event, more: JournalDetails, now: datetime) -> str:
-    """An alert with its age and what became of it."""
+    """An alert with its age and delivery state."""
     sent, failed = more.sent.get(alert.seq, ()), more.failed.get(alert.seq, ())
     told = [f"sent by {', '.join(sent)}"] if sent else []
     told += [f"failed by {', '.join(name for name in failed if name not in sent)}"] if set(failed) - set(sent) else []

@@ -1,4 +1,4 @@
-"""What `status` says of what comes next and where the newest page is: from a few small files, nothing is asked."""
+"""The part of `status` about the next cycle and the newest page: read from a few small files; no request is made."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DAY_PAGE: Final = re.compile(r"\d{4}-\d\d-\d\d_[a-z_]+_day", re.ASCII)
 
 
 def with_next(view: StatusView, states: Mapping[Mode, Path]) -> StatusView:
-    """The view with its next cycle: by the session that runs, else by the timer, else how to start one."""
+    """The view with its next cycle: from the running session, else from the timer, else a hint how to start one."""
     told = {mode: found for mode, state in states.items() if (found := session_status(state)) is not None}
     alive = {mode: found for mode, found in told.items() if found.is_alive}
     if view.mode in alive:
@@ -38,7 +38,7 @@ def with_next(view: StatusView, states: Mapping[Mode, Path]) -> StatusView:
 
 
 def installed_timer() -> str:
-    """The name of this profile's enabled timer, "" when there is none. systemd itself is not asked: it takes too
+    """The name of this profile's enabled timer, "" when there is none. systemd itself is not queried: that takes too
     long."""
     profile = os.environ.get(PROFILE, "").strip()
     name = f"{UNIT}@{profile}.timer" if profile else f"{UNIT}.timer"
@@ -49,9 +49,9 @@ def installed_timer() -> str:
 
 
 def newest_report(mode: Mode, rules: Mapping[str, Any] | None) -> str:
-    """The newest page of this mode, as short as it can be said from here; "" when there is none.
+    """The newest page of this mode, as the shortest path from here; "" when there is none.
 
-    rules: those of the last plan, which name the folder; the configuration itself takes too long to read.
+    rules: those of the last plan, which name the folder; reading the configuration itself takes too long.
     """
     if rules is None:
         return ""

@@ -1,4 +1,4 @@
-"""What `status` knows from the local journal alone, as a screen and as a document."""
+"""The content of `status`, from the local journal alone, as a screen and as a document."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ from rebalancer.settings.profile import PROFILE, environment_of
 MODES: Final[tuple[Mode, ...]] = ("simulated", "paper", "live")
 
 
-TODAY: Final = timedelta(hours=18)  # orders younger than this count as today's: no day is longer, no two are closer
+TODAY: Final = timedelta(hours=18)  # orders younger than this are today's: no day is longer, none closer
 
 
 def gathered(modes: Sequence[Mode]) -> tuple[StatusView, Mapping[str, Decimal]]:
-    """What is known here of the account that ran last in one of these modes, and the signed shares it should hold."""
-    now = datetime.now(UTC)  # noqa: TID251 - how long ago the last cycle ran is told by this machine's clock
+    """What the journal knows of the account that ran last in one of these modes, and the signed shares it should
+    hold."""
+    now = datetime.now(UTC)  # noqa: TID251 - the age of the last cycle is shown by this machine's clock
     journals = [(mode, state_directory() / mode / JOURNAL_NAME) for mode in modes]
     for _, path in journals:
         refuse_irregular_journal(path)
@@ -42,7 +43,7 @@ def gathered(modes: Sequence[Mode]) -> tuple[StatusView, Mapping[str, Decimal]]:
         look = query_status(path, day_start=now - TODAY)
         if look is not None:
             view = view_of(look, mode, path, now)
-            if view.now != now:  # its day is told by the exchange's own clock
+            if view.now != now:  # its day is that of the exchange's own clock
                 look = query_status(path, day_start=view.now - TODAY) or look
                 view = view_of(look, mode, path, now)
             view = with_more(view, look, path)
@@ -53,12 +54,12 @@ def gathered(modes: Sequence[Mode]) -> tuple[StatusView, Mapping[str, Decimal]]:
 
 
 def shown(view: StatusView, *, colour: bool) -> str:
-    """The screen."""
+    """The status as a screen."""
     return status_text(view, width=terminal_width(), colour=colour and wants_colour())
 
 
 def written(view: StatusView, more: Mapping[str, object]) -> str:
-    """The document, with more keys."""
+    """The status as a JSON document, with additional keys."""
     import json
 
     because = {"environment_because": environment_of(os.environ).because}
@@ -68,7 +69,7 @@ def written(view: StatusView, more: Mapping[str, object]) -> str:
 
 
 def view_of(look: JournalStatus, mode: Mode, path: Path, now: datetime) -> StatusView:
-    """The status of an account from one look at its journal."""
+    """The status of an account from one read of its journal."""
     end, cycle = look.last_end, look.last_cycle
     money = look.account.body if look.account is not None else {}
     last = None
@@ -93,7 +94,7 @@ def view_of(look: JournalStatus, mode: Mode, path: Path, now: datetime) -> Statu
         stopped=halt_reason(path.parent) or look.kill_switch or _latched(look),
         last=last,
         last_seconds=None,
-        # the exchange's own clock pauses between runs: so the age is told by this machine's clock alone
+        # The exchange's own clock pauses between runs, so the age is measured by this machine's clock alone.
         now=now if last is None or "run_at" not in money else last.started_at + (now - utc_of(str(money["run_at"]))),
         equity=equity,
         last_equity=_money(money, "last_equity"),
@@ -109,7 +110,7 @@ def view_of(look: JournalStatus, mode: Mode, path: Path, now: datetime) -> Statu
 
 
 def _latched(look: JournalStatus) -> str:
-    """What the limits that are latched forbid, "" when none is."""
+    """What the latched limits forbid, "" when none is latched."""
     closed = [str(event.body.get("because", "")) for event in look.latched if event.key == "throttle"]
     if closed:
         return f"the gate is closed: {closed[-1]}; open it with: rebalancer resume --reason ..."

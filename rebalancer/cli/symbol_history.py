@@ -1,4 +1,4 @@
-"""What the journal remembers of one symbol, for `explain`."""
+"""What the journal knows of one symbol, for `explain`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from rebalancer.report.numbers import percent, price, shares
 from rebalancer.report.symbol_history import PastOrder, SymbolHistory
 
 ORDERS_SHOWN: Final = 5
-LOOKED_AT: Final = 5_000  # intents of all symbols, the newest: more than a month of full days
+LOOKED_AT: Final = 5_000  # the newest intents of all symbols: more than a month of full days
 
 
 def remembered(journal: Journal, account_id: str, cycle_id: str, symbol: str) -> SymbolHistory:
-    """The rules of that cycle, the protection as it stands now, and the symbol's last orders."""
+    """The symbol's settings in that cycle's rules, its current protection, and its last orders."""
     rules = read_rules(journal.rules_text(cycle_id) or "{}")
     return SymbolHistory(
         weights=rules.signals.source_weights,
