@@ -1,4 +1,4 @@
-"""A benchmark beside the account: its closes, and the figures of two series of the same days."""
+"""Comparison with a benchmark: its daily closes, and statistics of two return series over the same days."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Benchmark(NamedTuple):
 
 
 class AgainstBenchmark(NamedTuple):
-    """One series beside another of the same days. `alpha` and `tracking_error` are a year's, `alpha` compounded;
-    `information` is a day's; `up_capture` and `down_capture` compare annual returns over the benchmark's days up and
-    days down; `excess` is the difference of the total returns."""
+    """A return series compared with a benchmark over the same days. `alpha` and `tracking_error` are annualised,
+    `alpha` with compounding; `information` is daily; `up_capture` and `down_capture` compare annual returns over the
+    days on which the benchmark rose and fell; `excess` is the difference of the total returns."""
 
     days: int
     alpha: float | None
@@ -48,7 +48,7 @@ def compared(
     benchmark: Benchmark,
     risk_free: float,
 ) -> AgainstBenchmark | None:
-    """Both series over the days of ours at whose beginning and end the benchmark closed."""
+    """Both series, restricted to our days for which the benchmark has a close at the beginning and at the end."""
     closes = dict(zip(benchmark.days, benchmark.closes, strict=True))
     days = [day.day for day in own]
     befores = [opened_on, *days] if has_opening else days
@@ -64,7 +64,7 @@ def compared(
 
 
 def against(returns: Series, benchmark: Series, risk_free: float = 0.0) -> AgainstBenchmark:
-    """Compare with a benchmark. Both of shape (n,), of the same days. risk_free: a year."""
+    """Compare daily returns with a benchmark's, both of shape (n,) and of the same days. risk_free: annual rate."""
     assert returns.shape == benchmark.shape, "both series are of the same days"
     daily = risk_free / DAYS
     apart = returns - benchmark
@@ -90,7 +90,7 @@ def against(returns: Series, benchmark: Series, risk_free: float = 0.0) -> Again
 
 
 def beta(returns: Series, benchmark: Series) -> float | None:
-    """Covariance over the benchmark's variance."""
+    """Covariance divided by the benchmark's variance."""
     if returns.size < 2:
         return None
     apart = benchmark - np.mean(benchmark)

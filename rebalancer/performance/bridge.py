@@ -1,9 +1,9 @@
-"""The bridge from one equity to a later one: price moves, dividends, interest, fees, slippage, flows; the rest is
-unexplained and must be 0.00.
+"""The bridge from one equity to a later one: price moves, dividends, interest, fees, slippage and flows; the remainder
+is unexplained and must be 0.00.
 
-Price moves are reckoned from holdings, prices and fills alone, never from the equity, so that a missing dollar cannot
-hide in them: for each symbol, value at the end - value at the beginning - what was paid for what came between. What a
-fill was worse than its decision is taken out of them and shown as slippage.
+Price moves are computed from holdings, prices and fills alone, never from the equity, so that a discrepancy cannot hide
+in them: per symbol, closing value - opening value - net amount paid for shares in between. The slippage of fills
+against their decision prices is taken out of them and shown separately.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rebalancer.performance.records import CashEvent, Fill, OrderHistory, ShareE
 
 
 class Valuation(NamedTuple):
-    """The account at one moment: its equity as the broker told it, and per symbol signed shares and their price."""
+    """The account at one moment: its equity as reported by the broker, and per symbol signed shares and price."""
 
     equity: Decimal
     holdings: Mapping[str, tuple[Decimal, Decimal]]
@@ -47,10 +47,10 @@ def bridge(
     shares: Iterable[ShareEvent],
     histories: Mapping[str, OrderHistory] | None = None,
 ) -> Bridge:
-    """Explain the change from one standing to the next by everything that happened in between.
+    """Explain the change in equity from one valuation to the next.
 
-    Fees taken in coins are in the price moves of the coin. Parts are rounded to cents after they were added up, and
-    what rounding leaves goes to the price moves; only a cent or more that nothing explains is `unexplained`.
+    Fees deducted in coins are part of the coin's price moves. Parts are summed, then rounded to cents, and the rounding
+    remainder goes to the price moves; `unexplained` is only a difference of a cent or more.
     """
     fills, events, shares = tuple(fills), tuple(cash), tuple(shares)
     exact = contributions(opening, closing, fills, shares)
@@ -74,7 +74,7 @@ def bridge(
 def contributions(
     opening: Valuation, closing: Valuation, fills: Iterable[Fill], shares: Iterable[ShareEvent]
 ) -> dict[str, Decimal]:
-    """What every symbol won or lost by its price alone, slippage included, USD, exact."""
+    """The profit or loss of every symbol from price moves, including slippage; exact USD."""
     found: defaultdict[str, Decimal] = defaultdict(Decimal)
     for symbol, (qty, price) in closing.holdings.items():
         found[symbol] += qty * price
@@ -89,7 +89,7 @@ def contributions(
 
 
 def slippage_of(fill: Fill, histories: Mapping[str, OrderHistory]) -> Decimal:
-    """USD that a fill lost (+) or gained (-) against the decision; zero where no decision is known."""
+    """USD that a fill lost (+) or gained (-) against the decision price; zero where that is not known."""
     history = histories.get(fill.order_id)
     if history is None or history.decision_price is None:
         return ZERO

@@ -1,7 +1,7 @@
-"""The drift ledger: how far a symbol is from its target now, and which part of the gap came from where.
+"""Drift attribution: how far a symbol is from its target now, and what caused each part of the gap.
 
-The way from the target to now is walked step by step, each step a weight; the gap's parts are the differences between
-one step and the next, so that they add up to the gap exactly.
+The path from the target to now is a sequence of weights; the parts of the gap are the differences between consecutive
+weights, so they add up to the gap exactly.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ WEIGHT_GRAIN: Final = Decimal("0.000000000001")
 
 
 class DriftInputs(NamedTuple):
-    """One symbol from its plan to now. Signed shares; USD a share; capital in USD (equity x scaling).
+    """One symbol from its plan until now. Signed shares; USD per share; capital in USD (equity x scaling).
 
-    `target_qty` is the target after rounding to lots, `held_qty` what was held when the plan was made, `planned_qty`
-    and `filled_qty` the trade that was planned and what came of it. `kept_back` says what made the plan trade less than
-    the target needs. `flow` is what was paid into (+) or out of (-) the capital since then.
+    `target_qty` is the target after rounding to lots, `held_qty` the position when the plan was made, `planned_qty` and
+    `filled_qty` the planned trade and its fill. `kept_back` says why the plan traded less than the target requires.
+    `flow` is the net capital paid in (+) or out (-) since then.
     """
 
     symbol: str
@@ -41,8 +41,8 @@ class DriftInputs(NamedTuple):
 
 
 class Drift(NamedTuple):
-    """Weights as signed fractions of capital. `achieved` is what the cycle left, at its own prices; `now` what there
-    is. `parts` has every name of `PARTS`; they add up to now - target exactly."""
+    """Weights as signed fractions of capital. `achieved` is the weight after the cycle, at its own prices; `now` the
+    current one. `parts` has every name of `PARTS`; they add up to now - target exactly."""
 
     symbol: str
     target: Decimal
@@ -52,23 +52,23 @@ class Drift(NamedTuple):
 
     @property
     def gap(self) -> Decimal:
-        """How far it is from the target."""
+        """The distance of the current weight from the target."""
         return self.now - self.target
 
 
 def drift_of(course: DriftInputs) -> Drift:
-    """Split the gap of one symbol.
+    """Attribute the gap of one symbol.
 
-    rounding: shares come in lots; band: too little to be worth a trade; cap: a limit on orders, trades or buying power
-    kept it back; unfilled: the market did not give it; outside: somebody else traded, or a corporate action changed the
-    shares; cash_flow: capital was paid in or out; price_move: prices, of this symbol and of all the others together.
-    A target that a cap on weights has shrunk is the target: how much it shrank stands in the plan.
+    rounding: to whole lots; band: too small to be worth a trade; cap: denied or cut by a limit on orders, trades or
+    buying power; unfilled: planned but not filled; outside: external trades and corporate actions; cash_flow: deposits
+    and withdrawals; price_move: price changes of this symbol and, through the capital, of all others. A target shrunk
+    by a cap on weights counts as the target; the plan records by how much it was shrunk.
     """
     c = course
     if c.capital <= ZERO or c.capital_now <= ZERO:
         raise ValueError(f"{c.symbol}: without capital there are no weights")
     paid = c.capital + c.flow
-    after_flow = paid if paid > ZERO else c.capital_now  # more was paid out than there was: all the rest is flow
+    after_flow = paid if paid > ZERO else c.capital_now  # withdrawals exceed the capital: attribute the rest to flow
     steps = {
         "target": c.target,
         "rounding": c.target_qty * c.price / c.capital,

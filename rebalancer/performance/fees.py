@@ -1,8 +1,8 @@
-"""Which sales a fee is for. Brokers list regulatory and coin fees once a day, not with each execution.
+"""Attribute fees to sales. Brokers report regulatory and crypto fees once a day, not per execution.
 
-A fee without a symbol is shared out, to the last fraction of a cent, over the sales of the last day before it on which
-anything of its kind was sold, in proportion to their value; the last of them, by time and id, takes what rounding
-leaves. A fee that names a symbol (borrowing) is of no trade.
+A fee without a symbol is allocated exactly, in proportion to value, to the sales of the last day before it on which
+anything of its kind was sold; the last sale by time and id takes the rounding remainder. A fee that names a symbol
+(borrowing) belongs to no trade.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from rebalancer.performance.lots import spread
 from rebalancer.performance.records import AssetClass, CashEvent, Fill, asset_class
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
-DAYS_BACK_MOST: Final = 5  # a fee that comes later than this is of nothing that we know
+DAYS_BACK_MOST: Final = 5  # a fee that arrives later than this cannot be attributed
 
 
 def with_fees(fills: Sequence[Fill], cash: Sequence[CashEvent]) -> tuple[tuple[Fill, ...], tuple[CashEvent, ...]]:
-    """Put fees on the fills that they are for. Returns the fills, and the fees for which none was found."""
+    """Add fees to the fills they belong to. Returns the fills, and the fees that could not be attributed."""
     owing = {fill.id: fill for fill in fills}
     sold = _Sold(fills)
     left: list[CashEvent] = []
@@ -37,7 +37,7 @@ def with_fees(fills: Sequence[Fill], cash: Sequence[CashEvent]) -> tuple[tuple[F
 
 
 class _Sold:
-    """Everything that was sold, by kind and day in New York, each day in the order of time and id."""
+    """All sales by kind and New York day, sorted by time and id within a day."""
 
     def __init__(self, fills: Sequence[Fill]) -> None:
         self._by_day: dict[AssetClass, dict[date, list[Fill]]] = {"us_equity": {}, "crypto": {}}
@@ -46,7 +46,7 @@ class _Sold:
                 self._by_day[asset_class(fill.symbol)].setdefault(day_of(fill.at), []).append(fill)
 
     def sales_for(self, fee: CashEvent) -> list[Fill]:
-        """The sales that a fee is for, none when it is of no trade."""
+        """The sales that a fee belongs to; empty when it belongs to none."""
         if fee.kind == "fee" and fee.symbol is not None:
             return []
         days = self._by_day["crypto" if fee.kind == "coin_fee" else "us_equity"]
@@ -59,5 +59,5 @@ class _Sold:
 
 
 def day_of(moment: datetime) -> date:
-    """The calendar day in New York."""
+    """The calendar day of a moment in New York."""
     return moment.astimezone(NEW_YORK).date()

@@ -1,4 +1,4 @@
-"""Divisions of measured numbers: None where there is no finite answer, or only rounding to divide by."""
+"""Safe division of measured numbers: None for a result that is not finite, or a divisor that is only rounding error."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any, Final
 import numpy as np
 
 Number = np.floating[Any]
-FLAT: Final = 1e-14  # a deviation this small is rounding of equal returns
+FLAT: Final = 1e-14  # a smaller deviation is rounding error of equal returns
 
 
 def over(part: float | Number, whole: float | Number, factor: float = 1.0) -> float | None:
-    """part / whole x factor; None where it would not be a finite number, or where the whole is only rounding."""
+    """part / whole x factor; None if that is not finite, or if the whole is only rounding error."""
     return finite(float(part) / float(whole) * factor) if abs(float(whole)) > FLAT else None
 
 
 def finite(value: float) -> float | None:
-    """The value, None for infinity and NaN."""
+    """The value, or None for infinity and NaN."""
     return value if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""The course of an account in parts: months, rolling windows, the worst falls and how its days are spread."""
+"""Breakdowns of an account's returns: months, rolling windows, worst drawdowns and the daily distribution."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BARS_MOST: Final = 16
 
 
 class Year(NamedTuple):
-    """The returns of one year by month, January first; None for a month without a day."""
+    """The monthly returns of one year, January first; None for a month without data."""
 
     year: int
     months: tuple[float | None, ...]
@@ -28,8 +28,8 @@ class Year(NamedTuple):
 
 
 class Drawdown(NamedTuple):
-    """One stretch below an earlier high: its first day below, its lowest day, the day it was made good (None: not yet),
-    the depth (negative) and how many days it took."""
+    """One period below an earlier high: its first day below, its lowest day, the day of recovery (None: not yet), the
+    depth (negative) and its length in days."""
 
     first: date
     lowest: date
@@ -39,7 +39,7 @@ class Drawdown(NamedTuple):
 
 
 class HistogramBar(NamedTuple):
-    """How many days had a return from `low` on and below `high`."""
+    """The number of days with a return in [low, high)."""
 
     low: float
     high: float
@@ -47,7 +47,7 @@ class HistogramBar(NamedTuple):
 
 
 def years_of(days: Sequence[date], returns: Sequence[float]) -> tuple[Year, ...]:
-    """Daily returns chained by month and by year."""
+    """Daily returns compounded by month and year."""
     found = []
     for year, own in groupby(zip(days, returns, strict=True), key=lambda pair: pair[0].year):
         pairs = list(own)
@@ -57,7 +57,7 @@ def years_of(days: Sequence[date], returns: Sequence[float]) -> tuple[Year, ...]
 
 
 def rolling_volatility(returns: Sequence[float], window: int = WINDOW) -> tuple[float | None, ...]:
-    """The volatility of the last `window` days, a year; None before there are so many."""
+    """The annualised volatility of the last `window` days; None until there are that many."""
     series = np.array(returns, dtype=np.float64)
     return tuple(volatility(series[i - window : i]) if i >= window else None for i in range(1, series.size + 1))
 
@@ -65,13 +65,13 @@ def rolling_volatility(returns: Sequence[float], window: int = WINDOW) -> tuple[
 def rolling_sharpe(
     returns: Sequence[float], risk_free: float = 0.0, window: int = 3 * WINDOW
 ) -> tuple[float | None, ...]:
-    """The Sharpe ratio of the last `window` days; None before there are so many."""
+    """The Sharpe ratio of the last `window` days; None until there are that many."""
     series = np.array(returns, dtype=np.float64)
     return tuple(sharpe(series[i - window : i], risk_free) if i >= window else None for i in range(1, series.size + 1))
 
 
 def worst_drawdowns(days: Sequence[date], returns: Sequence[float], most: int = DRAWDOWNS_MOST) -> tuple[Drawdown, ...]:
-    """The deepest stretches below an earlier high, the deepest first."""
+    """The deepest drawdowns, deepest first."""
     below = drawdowns(np.array(returns, dtype=np.float64)).tolist()
     found = []
     for under, own in groupby(range(len(below)), key=lambda i: below[i] < 0.0):
@@ -86,7 +86,7 @@ def worst_drawdowns(days: Sequence[date], returns: Sequence[float], most: int = 
 
 
 def distribution(returns: Sequence[float]) -> tuple[HistogramBar, ...]:
-    """Daily returns counted in equal steps, the finest of `STEPS` that needs no more than `BARS_MOST` bars."""
+    """A histogram of daily returns with bins of equal width, the finest of `STEPS` that needs at most `BARS_MOST`."""
     if not returns:
         return ()
     low, high = min(returns), max(returns)

@@ -1,13 +1,13 @@
-"""Which shares a sale closes: first in, first out, or all at their average cost.
+"""Lot matching: determine which shares a sale closes, first in, first out or at average cost.
 
-1. everything that moved shares is taken in the order of its time, and at one moment in the order of its id; how it was
-   fed in, or when it was written down, does not matter. A sale that is dated before the purchase is therefore a short
-   that the purchase closes: no lot is ever closed before it was opened, and no holding time is negative
+1. all share movements are processed in order of time, and of id at equal times, regardless of input or recording order.
+   A sale dated before the purchase is therefore a short that the purchase closes: no lot is ever closed before it was
+   opened, and no holding time is negative
 2. a fill away from zero opens a lot; a fill toward zero closes lots; one through zero does both
-3. a corporate action changes the shares of every lot alike and leaves its cost
-4. fees of a fill are part of what it costs, kept apart from the price
+3. a corporate action scales the shares of every lot alike and leaves its cost unchanged
+4. the fees of a fill are part of its cost, kept apart from the price
 
-No cent is lost: money that a lot hands over is rounded to `GRAIN`, and the lot keeps exactly the rest.
+The arithmetic is exact in total: money taken out of a lot is rounded to `GRAIN`, and the lot keeps the exact remainder.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from typing import Final, NamedTuple
 from rebalancer.core.values import ZERO
 from rebalancer.performance.records import Fill, LotMethod, ShareEvent
 
-GRAIN: Final = Decimal("0.000000000001")  # USD; far below a cent, and still exact for a billion dollars
-SHARE_GRAIN: Final = Decimal("0.000000001")  # shares: nine decimals, as Alpaca has them
+GRAIN: Final = Decimal("0.000000000001")  # USD; far below a cent, and still exact for billions of dollars
+SHARE_GRAIN: Final = Decimal("0.000000001")  # shares: nine decimals, as at Alpaca
 
 
 @dataclass(slots=True)
 class Lot:
-    """Shares bought (or sold short) together: signed quantity; what they cost in all, signed alike; fees to open."""
+    """Shares bought (or sold short) together: signed quantity; total cost with the same sign; opening fees."""
 
     symbol: str
     order_id: str
@@ -39,8 +39,8 @@ class Lot:
 
 
 class Closing(NamedTuple):
-    """A part of one lot, closed by one fill. `qty` is signed as the lot was: + for a long. `cost` and `proceeds` carry
-    its sign too, so that profit before fees is proceeds - cost. `fees` are those of both ends."""
+    """A part of one lot, closed by one fill. `qty` has the sign of the lot: + for a long. `cost` and `proceeds` have it
+    too, so that profit before fees is proceeds - cost. `fees` are those of opening and closing."""
 
     symbol: str
     opening_order: str
@@ -59,14 +59,14 @@ class Closing(NamedTuple):
 
 
 class Matched(NamedTuple):
-    """Everything that was closed, oldest first, and what is still open."""
+    """All closings, oldest first, and the lots still open."""
 
     closings: tuple[Closing, ...]
     open: tuple[Lot, ...]
 
 
 def match_lots(fills: Iterable[Fill], shares: Iterable[ShareEvent], method: LotMethod) -> Matched:
-    """Match what was closed with what it had been opened by."""
+    """Match closing fills with the lots they close."""
     book = _Book(method)
     moves: list[Fill | ShareEvent] = [*fills, *shares]
     for move in sorted(moves, key=lambda m: (m.at, m.id, m.symbol, m.qty, m.price)):
@@ -80,7 +80,7 @@ def match_lots(fills: Iterable[Fill], shares: Iterable[ShareEvent], method: LotM
 
 
 def spread(amount: Decimal, weights: Sequence[Decimal], grain: Decimal = GRAIN) -> list[Decimal]:
-    """Share an amount out in proportion to weights; the parts add up to it exactly, the last one takes the rest."""
+    """Allocate an amount in proportion to weights. The parts add up to it exactly; the last takes the remainder."""
     left, total, parts = amount, sum(weights, ZERO), list[Decimal]()
     for weight in weights[:-1]:
         part = (amount * weight / total).quantize(grain, rounding=ROUND_HALF_EVEN) if total else ZERO
@@ -96,7 +96,7 @@ class _Book:
         self.closings: list[Closing] = []
 
     def trade(self, fill: Fill) -> None:
-        """Close what stands against the fill, then open with what is left of it."""
+        """Close lots of the opposite sign, then open a lot with the remainder of the fill."""
         lots, left, fees = self.lots[fill.symbol], fill.qty, fill.fee
         while left and lots and lots[0].qty * left < 0:
             part = min(abs(left), abs(lots[0].qty))
@@ -130,8 +130,9 @@ class _Book:
             lots.pop(0)
 
     def change(self, event: ShareEvent) -> None:
-        """Shares came or went, and what is left cost what it did. What goes to nothing has brought nothing; what comes
-        to nobody has cost nothing: a spin-off or a merger keeps the sum of all symbols right, if not each of them."""
+        """Apply a change in shares that leaves the total cost unchanged. A position that vanishes is closed with zero
+        proceeds; shares received without a position cost zero. A spin-off or merger is thus right in total over all
+        symbols, though not for each of them."""
         lots = self.lots[event.symbol]
         held = sum((lot.qty for lot in lots), ZERO)
         after = held + event.qty
@@ -146,7 +147,7 @@ class _Book:
 
 
 def _whole(lots: list[Lot]) -> list[Lot]:
-    """The lots without those that a reverse split has left no share of; their cost goes to the next one."""
+    """Drop lots that a reverse split has reduced to no shares; their cost goes to the next one."""
     kept: list[Lot] = []
     cost = fees = ZERO
     for lot in lots:

@@ -1,4 +1,4 @@
-"""The money of a period: what it began and ended with, what came of it, what was paid for it."""
+"""Cash figures of a period: opening and closing equity, profit and costs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from rebalancer.performance.shortfall import shortfall_of
 
 
 class PeriodMoney(NamedTuple):
-    """USD. `profit` is the change of equity without `cash_flows`; `roi` the profit over the opening and all deposits.
-    Dividends, interest, fees and slippage are inside the profit."""
+    """USD. `profit` is the change in equity net of `flows`; `roi` is the profit divided by the opening equity plus all
+    deposits. Dividends, interest, fees and slippage are included in the profit."""
 
     opening: Decimal | None
     closing: Decimal | None
@@ -42,8 +42,8 @@ def money_of(
     fills: Sequence[Fill],
     histories: Sequence[OrderHistory],
 ) -> PeriodMoney:
-    """The money of the days after `begin`, None for everything. `own` are these days, `fills` and `order_history`
-    theirs.
+    """The figures of the days after `begin`; None for all days. `own` are these days; `fills` and `histories` belong to
+    them.
     """
     cash = [event for event in ledger.cash if begin is None or day_of(event.at) > begin]
 

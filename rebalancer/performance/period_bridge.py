@@ -1,7 +1,7 @@
-"""The bridge of a period: from its opening equity to its closing equity, day by day of closed books, in ten lines.
+"""The bridge of a period: from opening to closing equity, summed over closed days, in ten lines.
 
-What prices did is told apart by lots: what was won with shares that are gone again is realised, the rest is not. Both
-are reckoned from positions, prices and fills; neither is what is left over when all else is known.
+Price moves are divided by lots: profit on closed lots is realised, the rest unrealised. Both are computed from
+positions, prices and fills; neither is a residual.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rebalancer.performance.lots import Closing
 class DayParts(NamedTuple):
     """One closed day, USD in whole cents: opening + everything + unexplained = closing. `price_moves` with slippage.
 
-    `priced`: the moves are reckoned from prices. Without, they are what is left, and a missing dollar hides in them.
+    `priced`: price moves are computed from prices. Otherwise they are a residual that may hide a discrepancy.
     """
 
     day: date
@@ -40,9 +40,9 @@ class DayParts(NamedTuple):
 class PeriodBridge(NamedTuple):
     """USD in whole cents: opening + flows + realised + ... + other + unexplained = closing, exactly.
 
-    `other` is cash of splits, mergers and other corporate events. `missing` are days of trading whose books were never
-    closed: before `last` they are counted with the next closed day, after it they are not in here. `unpriced` are days
-    whose books have no prices.
+    `other` is cash from splits, mergers and other corporate actions. `missing` are trading days that were never closed:
+    those before `last` are counted with the next closed day, those after it are not included. `unpriced` are closed
+    days without prices.
     """
 
     first: date
@@ -64,9 +64,9 @@ class PeriodBridge(NamedTuple):
 def period_bridge(
     days: Sequence[DayParts], closings: Iterable[Closing], expected: Iterable[date] = ()
 ) -> PeriodBridge | None:
-    """Put closed days together, oldest first; each begins where the one before ended. None without any.
+    """Combine closed days, oldest first; each begins where the previous one ended. None without any.
 
-    closings: of all lots of the account. expected: the days of trading whose books should be closed by now.
+    closings: of all lots of the account. expected: the trading days that should have been closed by now.
     """
     if not days:
         return None

@@ -1,4 +1,4 @@
-"""All figures of one period's daily returns, as a screen or a report shows them side by side."""
+"""All ratios of one period's daily returns, as shown on screen and in reports."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from rebalancer.performance import ratios
 from rebalancer.performance.returns import Series, growth
 
-DAYS_FOR_RATES: Final = 20  # daily returns; a rate a year from fewer says nothing
+DAYS_FOR_RATES: Final = 20  # daily returns; annualising fewer is meaningless
 
 
 class Ratios(NamedTuple):
-    """Figures of the daily returns; those a year (the first five) are of 252 days, and None for fewer returns than
-    `DAYS_FOR_RATES`. None: too little is known to say."""
+    """Ratios of the daily returns. Annual ones (the first five) are for 252 days, and None for fewer returns than
+    `DAYS_FOR_RATES`. None: not enough data."""
 
     annual_return: float | None
     volatility: float | None
@@ -38,7 +38,7 @@ class Ratios(NamedTuple):
 
 
 def ratios_of(returns: Series, risk_free: float) -> Ratios:
-    """Every figure of a period's daily returns. risk_free: a year."""
+    """Every ratio of a period's daily returns. risk_free: annual rate."""
     course = growth(returns)
     many = returns.size >= DAYS_FOR_RATES
     return Ratios(

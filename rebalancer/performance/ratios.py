@@ -1,7 +1,7 @@
-"""The figures of a series of daily returns. Everything is None where it is not defined, never infinite or NaN.
+"""Ratios of a series of daily returns. Each is None where it is undefined, never infinite or NaN.
 
-Definitions are those of the common libraries (see docs/performance.md), so that numbers can be compared: a year has 252
-trading days, standard deviations are of the sample (n - 1), rates a year are turned into daily ones by dividing.
+Definitions follow the common libraries (see docs/performance.md), so that results are comparable: a year has 252
+trading days, standard deviations are sample deviations (n - 1), annual rates are converted to daily by division.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TAIL: Final = 0.05
 
 
 def annual_return(returns: Series) -> float | None:
-    """The compound rate of 252 days."""
+    """The compound rate per 252 days."""
     total = time_weighted(returns)
     if total is None or total <= -1.0:
         return None if total is None else -1.0
@@ -28,18 +28,18 @@ def annual_return(returns: Series) -> float | None:
 
 
 def volatility(returns: Series) -> float | None:
-    """Standard deviation, a year."""
+    """Annualised standard deviation."""
     return None if returns.size < 2 else finite(float(np.std(returns, ddof=1) * math.sqrt(DAYS)))
 
 
 def sharpe(returns: Series, risk_free: float = 0.0) -> float | None:
-    """Mean above the risk-free rate per unit of deviation, a year (Sharpe 1994). risk_free: a year."""
+    """Mean excess return per unit of standard deviation, annualised (Sharpe 1994). risk_free: annual rate."""
     excess = returns - risk_free / DAYS
     return None if returns.size < 2 else over(np.mean(excess), np.std(excess, ddof=1), math.sqrt(DAYS))
 
 
 def downside_deviation(returns: Series, risk_free: float = 0.0) -> float | None:
-    """Root mean square of what fell short of the rate, over all days, a year (Sortino and Price 1994)."""
+    """Root mean square shortfall below the rate over all days, annualised (Sortino and Price 1994)."""
     if returns.size < 2:
         return None
     short = np.minimum(returns - risk_free / DAYS, 0.0)
@@ -47,18 +47,18 @@ def downside_deviation(returns: Series, risk_free: float = 0.0) -> float | None:
 
 
 def sortino(returns: Series, risk_free: float = 0.0) -> float | None:
-    """Mean above the rate per unit of downside deviation, a year."""
+    """Mean excess return per unit of downside deviation, annualised."""
     below = downside_deviation(returns, risk_free)
     return None if below is None else over(np.mean(returns - risk_free / DAYS) * DAYS, below)
 
 
 def max_drawdown(returns: Series) -> float | None:
-    """The deepest fall below an earlier high, zero or less."""
+    """The deepest decline from an earlier high, zero or less."""
     return float(np.min(drawdowns(returns))) if returns.size else None
 
 
 def drawdown_days(returns: Series) -> int:
-    """The longest run of days below an earlier high."""
+    """The longest number of consecutive days below an earlier high."""
     longest = run = 0
     for below in drawdowns(returns) < 0:
         run = run + 1 if below else 0
@@ -67,25 +67,25 @@ def drawdown_days(returns: Series) -> int:
 
 
 def calmar(returns: Series) -> float | None:
-    """Annual return over the deepest drawdown (Young 1991)."""
+    """Annual return divided by the maximum drawdown (Young 1991)."""
     yearly, fall = annual_return(returns), max_drawdown(returns)
     return None if yearly is None or fall is None else over(yearly, -fall)
 
 
 def omega(returns: Series, risk_free: float = 0.0) -> float | None:
-    """What was gained above the rate over what fell short of it (Keating and Shadwick 2002). risk_free: a year,
-    compounded to a day."""
+    """Sum of gains above the rate divided by the sum of shortfalls below it (Keating and Shadwick 2002). risk_free:
+    annual rate, converted to daily by compounding."""
     excess = returns - ((1.0 + risk_free) ** (1.0 / DAYS) - 1.0)
     return over(np.sum(excess[excess > 0]), -np.sum(excess[excess < 0]))
 
 
 def value_at_risk(returns: Series, tail: float = TAIL) -> float | None:
-    """The historical quantile: on one day in twenty the return was below this."""
+    """The historical quantile: by default, the return was below this on one day in twenty."""
     return float(np.quantile(returns, tail)) if returns.size else None
 
 
 def conditional_value_at_risk(returns: Series, tail: float = TAIL) -> float | None:
-    """The mean of the worst days, one in twenty (Rockafellar and Uryasev 2000)."""
+    """The mean return of the worst days, by default one in twenty (Rockafellar and Uryasev 2000)."""
     if not returns.size:
         return None
     last = int((returns.size - 1) * tail)
@@ -93,14 +93,14 @@ def conditional_value_at_risk(returns: Series, tail: float = TAIL) -> float | No
 
 
 def tail_ratio(returns: Series) -> float | None:
-    """The 95 % quantile over the 5 % one, without signs."""
+    """The 95 % quantile divided by the 5 % quantile, in absolute value."""
     if not returns.size:
         return None
     return over(abs(np.quantile(returns, 1 - TAIL)), abs(np.quantile(returns, TAIL)))
 
 
 def ulcer_index(returns: Series) -> float | None:
-    """Root of the squared drawdowns' sum over n - 1 (Martin 1987)."""
+    """The root of the sum of squared drawdowns divided by n - 1 (Martin 1987)."""
     if returns.size < 2:
         return None
     return float(np.sqrt(np.sum(drawdowns(returns) ** 2) / (returns.size - 1)))

@@ -1,6 +1,7 @@
-"""What performance is computed from: fills, other movements of cash and shares, orders' stories, daily values.
+"""Input records for performance: fills, other cash and share movements, order histories, daily values.
 
-Shares are signed (+ came, - went), money is signed US dollars (+ came), all exact decimals; times are aware UTC.
+Shares are signed (+ received, - delivered), money is signed US dollars (+ received), all exact decimals; times are
+aware UTC.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ UNKNOWN = "unknown"
 
 
 class Fill(NamedTuple):
-    """One execution. `order_id` is the broker's; `fee` is what this fill cost besides its price, zero or more."""
+    """One execution. `order_id` is the broker's; `fee` is the cost of this fill besides its price, zero or more."""
 
     id: str
     order_id: str
@@ -32,7 +33,7 @@ class Fill(NamedTuple):
 
 
 class CashEvent(NamedTuple):
-    """Cash that came or went without a trade. A `flow` is a deposit or a withdrawal: never profit, never loss."""
+    """Cash received or paid without a trade. A `flow` is a deposit or withdrawal, which is neither profit nor loss."""
 
     id: str
     at: datetime
@@ -42,8 +43,8 @@ class CashEvent(NamedTuple):
 
 
 class ShareEvent(NamedTuple):
-    """Shares that came or went without a trade. A corporate action and a coin fee leave the cost as it is; shares `in
-    kind` come and go at `price`, USD a share, and are a flow of that value."""
+    """Shares received or delivered without a trade. A corporate action or a crypto fee leaves the cost unchanged;
+    transfers `in_kind` are made at `price`, USD per share, and are a flow of that value."""
 
     id: str
     at: datetime
@@ -54,11 +55,11 @@ class ShareEvent(NamedTuple):
 
 
 class OrderHistory(NamedTuple):
-    """What our journal knows of one order. Quantities are unsigned shares, prices USD a share.
+    """What our journal records about one order. Quantities are unsigned shares, prices USD per share.
 
-    `decision_price` is the price that the plan was made with; `bid` and `ask` are the quote at arrival, the newest that
-    was read before it was sent. None is "not known". `source` names who spoke for the trade, `reason` says why it was
-    sent. `end_price` values what was not filled.
+    `decision_price` is the price used in the plan; `bid` and `ask` are the arrival quote, the newest that was read
+    before the order was sent. None means "not known". `source` is the signal source of the trade, `reason` says why it
+    was sent. `end_price` values the unfilled part.
     """
 
     order_id: str
@@ -80,13 +81,13 @@ class OrderHistory(NamedTuple):
 
     @property
     def mid(self) -> Decimal | None:
-        """Half-way between bid and ask at arrival."""
+        """The mid price at arrival."""
         return None if self.bid is None or self.ask is None else (self.bid + self.ask) / 2
 
 
 class DayValue(NamedTuple):
-    """The account at the end of one day. `flow` is what was paid in (+) or out (-) during it; `weighted_flow` is the
-    same with each flow times the part of the trading day that was left: 1 before the open, 0 after the close."""
+    """The account at the end of one day. `flow` is the net deposit (+) or withdrawal (-) of the day; `weighted_flow`
+    weights each flow by the remaining fraction of the trading day: 1 before the open, 0 after the close."""
 
     day: date
     equity: Decimal
@@ -96,14 +97,14 @@ class DayValue(NamedTuple):
 
     @property
     def exposure(self) -> float | None:
-        """What is invested, long less short, as a fraction of equity; None when cash is not known."""
+        """Net exposure, long less short, as a fraction of equity; None when cash is not known."""
         return None if self.cash is None or self.equity <= 0 else float(1 - self.cash / self.equity)
 
 
 class AccountHistory(NamedTuple):
-    """Everything together. `opening` is the equity before the first of `days`, None when nobody wrote it down; it is
-    of `opened_on`. `order_history` are by the broker's order id. `sectors` are by symbol. `inherited` is what was held
-    when the books began, as if it had been bought then at its average price."""
+    """All records of an account. `opening` is the equity on `opened_on`, before the first of `days`; None when it was
+    not recorded. `stories` are order histories by the broker's order id. `sectors` are by symbol. `inherited` are the
+    positions held when the records began, as if bought then at their average price."""
 
     fills: tuple[Fill, ...] = ()
     cash: tuple[CashEvent, ...] = ()
@@ -117,5 +118,5 @@ class AccountHistory(NamedTuple):
 
 
 def asset_class(symbol: str) -> AssetClass:
-    """What kind of thing a symbol is: pairs such as BTC/USD are coins."""
+    """The asset class of a symbol: pairs such as BTC/USD are crypto."""
     return "crypto" if is_pair(symbol) else "us_equity"

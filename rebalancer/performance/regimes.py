@@ -1,7 +1,7 @@
-"""The market's regime on each day, from a benchmark's closes: calm or rough, rising or falling.
+"""The market regime on each day, from a benchmark's closes: calm or rough, rising or falling.
 
-Rising: the close is at or above its mean of `TREND_DAYS`. Rough: the deviation of the last `ROUGH_DAYS` returns is
-above its own median so far. Only closes before a day are used for it: nothing is explained by what came later.
+Rising: the close is at or above its mean over `TREND_DAYS`. Rough: the standard deviation of the last `ROUGH_DAYS`
+returns is above its own median so far. Only earlier closes are used for a day, so there is no look-ahead.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ ROUGH_DAYS: Final = 20
 
 
 def regimes(days: Sequence[date], closes: Sequence[float]) -> dict[date, str]:
-    """The regime of every day before which there are `TREND_DAYS` closes, such as "calm, rising". A close that is NaN
-    is left out with its day."""
+    """The regime of every day that is preceded by at least `TREND_DAYS` closes, such as "calm, rising". Days with a NaN
+    close are left out."""
     known = [(day, close) for day, close in zip(days, closes, strict=True) if np.isfinite(close) and close > 0]
     prices = np.array([close for _, close in known])
     found: dict[date, str] = {}

@@ -1,8 +1,8 @@
-"""Returns that know deposits from profit: time-weighted day by day, money-weighted over the whole.
+"""Returns adjusted for deposits and withdrawals: time-weighted by day, money-weighted over the period.
 
-Time-weighted: each day by Modified Dietz, then chained (GIPS 2020, 2.A.24-33 allow it for daily values). It says how
-well the money was run, whoever paid in when. Money-weighted: the internal rate of return, which says how well the
-owner's dollars did, timing included.
+Time-weighted: Modified Dietz for each day, then compounded (GIPS 2020, 2.A.24-33 allow it for daily values). It
+measures the strategy, independently of deposits and withdrawals. Money-weighted: the internal rate of return, which
+measures the result of the owner's dollars, including the timing of flows.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _GROWTH_MOST: Final = 1e9
 
 
 def daily_returns(opening: Decimal | None, days: Sequence[DayValue]) -> Series:
-    """The return of each day without what was paid in or out: (equity - before - flow) / (before + weighted flow).
+    """Daily returns adjusted for flows: (equity - before - flow) / (before + weighted flow).
 
     opening: the equity before the first day; None: the first day has no return and is left out. A day that began with
-    nothing, or with less, has none that means anything: it counts as 0.
+    zero or negative capital has no meaningful return and counts as 0.
     """
     before, found = opening, list[float]()
     for day in days:
@@ -40,17 +40,17 @@ def daily_returns(opening: Decimal | None, days: Sequence[DayValue]) -> Series:
 
 
 def time_weighted(returns: Series) -> float | None:
-    """All daily returns chained; None without a day."""
+    """All daily returns compounded; None without any."""
     return float(np.prod(1.0 + returns) - 1.0) if returns.size else None
 
 
 def growth(returns: Series) -> Series:
-    """What one dollar became, one value a day and 1.0 before the first: shape (n + 1,)."""
+    """The value of one dollar over time: 1.0, then one value per day; shape (n + 1,)."""
     return np.concatenate((np.ones(1), np.cumprod(1.0 + returns)))
 
 
 def drawdowns(returns: Series) -> Series:
-    """How far below the highest value so far, zero or less, shape (n,); the start counts as a high."""
+    """The fraction below the highest value so far, zero or less, shape (n,); the start counts as a high."""
     course = growth(returns)
     high = np.maximum.accumulate(course)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -58,17 +58,17 @@ def drawdowns(returns: Series) -> Series:
 
 
 def money_weighted(opening: Decimal, opened_on: date, days: Sequence[DayValue]) -> float | None:
-    """The internal rate of return over the whole period (not a year): the rate at which opening and flows, each from
-    its day on, would have become the closing equity.
+    """The internal rate of return over the whole period (not annualised): the rate at which the opening equity and the
+    flows, each from its own day on, would have grown to the closing equity.
 
-    None when there is no such rate: nothing was invested, all was lost, or flows that change sign leave no root between
-    losing everything and growing a billionfold. Of several roots the one nearest to no change.
+    None when there is no such rate: nothing was invested, everything was lost, or flows of both signs leave no root
+    between a total loss and billionfold growth. If there are several roots, the one nearest to zero return.
     """
     if not days:
         return None
     span = (days[-1].day - opened_on).days or 1
     told = [(float(opening), 1.0)]
-    # a flow of the morning works a day longer than one of the evening
+    # a flow before the open is invested one day longer than one after the close
     told += [(float(d.flow), ((days[-1].day - d.day).days + _share_left(d)) / span) for d in days if d.flow]
     amounts, left = np.array([a for a, _ in told]), np.array([t for _, t in told])
     closing = float(days[-1].equity)
@@ -83,8 +83,8 @@ def money_weighted(opening: Decimal, opened_on: date, days: Sequence[DayValue]) 
 
 
 def annual(total: float | None, opened_on: date, closed_on: date) -> float | None:
-    """The yearly rate that a return over some calendar days comes to; None for less than a year, where it would be
-    a forecast and no fact."""
+    """The annual rate equivalent to a return over a span of calendar days; None for less than a year, where it would be
+    an extrapolation."""
     span = (closed_on - opened_on).days
     if total is None or span < YEAR_DAYS or total <= -1.0:
         return None
@@ -96,7 +96,7 @@ def _share_left(day: DayValue) -> float:
 
 
 def _root(missing: Callable[[float], float]) -> float | None:
-    """The zero nearest to 0 of a continuous function of the logarithm of growth: bracketed, then halved."""
+    """The root nearest to 0 of a continuous function of log growth: bracketed, then found by bisection."""
     if missing(0.0) == 0.0:
         return 0.0
     most = float(np.log(_GROWTH_MOST))

@@ -1,7 +1,7 @@
-"""Round trips: what one order opened and another one closed, with what it brought and why.
+"""Round trips: positions opened by one order and closed by another, with their profit and reasons.
 
-A trip is one opening order matched with one closing order (with average lots: everything that one order closed). Parts
-that filled one by one are added up. Dividends are no part of a trip; they stand in the bridge.
+A round trip matches one opening order with one closing order (with average lots: everything that one order closed).
+Partial fills are added up. Dividends are not part of a round trip; they are in the bridge.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from rebalancer.performance.lots import Closing, match_lots
 from rebalancer.performance.records import UNKNOWN, AccountHistory, AssetClass, LotMethod, OrderHistory, asset_class
 from rebalancer.performance.regimes import regimes
 
-INHERITED: Final = "inherited"  # the source of shares that came without an order: held before the books, or moved in
+INHERITED: Final = "inherited"  # source of shares without an opening order: held when records began, or transferred in
 
 
 class RoundTrip(NamedTuple):
-    """One round trip. `qty` unsigned shares, `entry` and `exit` average USD a share; `gross` before and `profit` after
-    fees; `slippage` USD lost (+) or gained (-) against decision prices at both ends, None when a price is not known.
-    `cost` is what was put at stake: the value at entry. `source` spoke for the entry, `reason` is that of the exit. A
-    trip whose source is `INHERITED` was opened when the books began, as far as they know."""
+    """One round trip. `qty` is unsigned shares, `entry` and `exit` average prices, USD per share; `gross` is before and
+    `profit` after fees; `slippage` is USD lost (+) or gained (-) against the decision prices of entry and exit, None
+    when one is not known. `cost` is the value at entry. `source` is the signal source of the entry, `reason` the reason
+    for the exit. If the source is `INHERITED`, the opening time is at best when the records began."""
 
     symbol: str
     side: Literal["long", "short"]
@@ -47,17 +47,17 @@ class RoundTrip(NamedTuple):
 
     @property
     def profit(self) -> Decimal:
-        """What was won (+) or lost (-) after fees, USD."""
+        """Profit (+) or loss (-) after fees, USD."""
         return self.gross - self.fees
 
     @property
     def roi(self) -> float | None:
-        """The profit as a fraction of what was at stake."""
+        """The profit as a fraction of the value at entry."""
         return float(self.profit / self.cost) if self.cost else None
 
     @property
     def held_seconds(self) -> float:
-        """From the first share in to the last one out."""
+        """Seconds from the first entry to the last exit."""
         return (self.closed_at - self.opened_at).total_seconds()
 
 
@@ -74,11 +74,11 @@ def round_trips(
     sectors: Mapping[str, str],
     by_day: Mapping[date, str],
 ) -> tuple[RoundTrip, ...]:
-    """The trips behind what was closed, in the order in which they ended. by_day: the
-    regime of each day in New York, of which the entry's counts."""
+    """The round trips made up of these closings, in the order in which they ended. by_day: the market regime of each
+    New York day; a round trip gets that of its entry day."""
     pairs: defaultdict[tuple[str, str, str, bool], list[Closing]] = defaultdict(list)
     for one in closings:
-        # what came without an order of its own is told apart by its moment
+        # shares without an opening order are distinguished by their time
         opened = one.opening_order or one.opened_at.isoformat()
         closed = one.closing_order or one.closed_at.isoformat()
         pairs[(one.symbol, opened, closed, one.qty > 0)].append(one)
@@ -121,8 +121,8 @@ def _source(part: Closing, opening: OrderHistory | None) -> str:
 
 
 def _slippage(parts: list[Closing], opening: OrderHistory | None, closing: OrderHistory | None) -> Decimal | None:
-    """What the fills of both orders were worse than their decisions. By value, so that a split in between is no matter:
-    the value at entry over the entry price gives the shares as they were then."""
+    """The slippage of the fills of both orders against their decision prices. Computed by value, so that a split in
+    between does not matter: the value at entry divided by the entry price gives the shares as of then."""
     lost = ZERO
     cost, proceeds = sum((p.cost for p in parts), ZERO), sum((p.proceeds for p in parts), ZERO)
     for history, value in ((opening, cost), (closing, -proceeds)):

@@ -1,8 +1,8 @@
-"""Implementation shortfall: what lay between the decision and what came of it (Perold 1988).
+"""Implementation shortfall: the cost of execution against the decision price (Perold 1988).
 
-For each order: shortfall = delay + execution + missed, with delay from the decision price to the middle of the quote at
-arrival, execution from there to the fills, both for what was filled, and missed for what was not, from the decision to
-the end price. Plus is always a cost. Basis points are of the value that was filled.
+For each order: shortfall = delay + execution + missed. For the filled part, delay is from the decision price to the mid
+price at arrival and execution from there to the fills; for the unfilled part, missed is from the decision price to the
+end price. Positive is always a cost. Basis points are relative to the filled value.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ BP = Decimal(10_000)
 
 
 class Shortfall(NamedTuple):
-    """Of one order. USD, plus is a cost; None where a price is not known. `value` is what was filled, at fill prices.
+    """The shortfall of one order. USD, positive is a cost; None where a price is not known. `value` is the filled
+    value.
 
-    `decision` is the cost of the fills against the decision price, `arrival` against the middle of the quote, `spread`
-    the half-spread that stood there; `missed` what the unfilled rest would have won. `seconds` from sent to filled.
+    `decision` is the cost of the fills against the decision price, `arrival` against the mid price at arrival, `spread`
+    the cost of the half-spread then; `missed` the profit missed on the unfilled part. `seconds` from sent to filled.
     """
 
     symbol: str
@@ -37,12 +38,12 @@ class Shortfall(NamedTuple):
 
     @property
     def total(self) -> Decimal | None:
-        """The whole shortfall before fees."""
+        """The total shortfall before fees."""
         return None if self.decision is None else self.decision + (self.missed or ZERO)
 
 
 class ExecutionQuality(NamedTuple):
-    """Many orders together; basis points weighted by value, over the orders for which they are known."""
+    """Aggregate of many orders; basis points are weighted by value over the orders for which they are known."""
 
     name: str
     orders: int
@@ -55,7 +56,7 @@ class ExecutionQuality(NamedTuple):
 
 
 def shortfall_of(history: OrderHistory) -> Shortfall:
-    """What one order cost."""
+    """Compute the shortfall of one order."""
     sign = 1 if history.side == "buy" else -1
     filled, price = history.filled_qty, history.filled_avg_price or ZERO
     left = max(history.qty - filled, ZERO)
@@ -85,7 +86,7 @@ def shortfall_of(history: OrderHistory) -> Shortfall:
 
 
 def quality(shortfalls: Iterable[Shortfall], key: Callable[[Shortfall], str]) -> tuple[ExecutionQuality, ...]:
-    """Add orders up by symbol, by hour, or by anything else, in the order of the names."""
+    """Aggregate orders by symbol, hour or any other key, sorted by key."""
     groups: defaultdict[str, list[Shortfall]] = defaultdict(list)
     for one in shortfalls:
         groups[key(one)].append(one)

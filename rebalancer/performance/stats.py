@@ -1,4 +1,4 @@
-"""Figures over round trips: how often, how much, how long. None where there is nothing to say, never infinity."""
+"""Statistics of round trips: counts, amounts and durations. None where a figure is undefined, never infinity."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from rebalancer.performance.round_trips import RoundTrip
 
 
 class RoundTripStats(NamedTuple):
-    """USD unless said otherwise. A trip of exactly zero is neither won nor lost. `win_rate`: won / (won + lost).
-    `profit_factor`: won dollars / lost dollars; `payoff`: average win / average loss; `expectancy`: profit a trip;
-    `roi`: profit / value at entry; `slippage` only over trips whose prices are known."""
+    """USD unless stated otherwise. A round trip of exactly zero is neither won nor lost. `win_rate`: won / (won +
+    lost). `profit_factor`: dollars won / dollars lost; `payoff`: average win / average loss; `expectancy`: profit per
+    round trip; `roi`: profit / value at entry; `slippage` only over round trips whose prices are known."""
 
     trips: int
     won: int
@@ -34,7 +34,7 @@ class RoundTripStats(NamedTuple):
 
 
 def round_trip_stats(trips: Sequence[RoundTrip]) -> RoundTripStats:
-    """Add up round trips."""
+    """Aggregate round trips."""
     profits = [trip.profit for trip in trips]
     won, lost = [p for p in profits if p > 0], [p for p in profits if p < 0]
     average_win, average_loss = _mean(won), _mean(lost)

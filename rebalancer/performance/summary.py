@@ -1,6 +1,6 @@
-"""One period's performance, everything together: what `rebalancer performance` shows and reports are made from.
+"""The complete performance of one period: the basis of `rebalancer performance` and of the reports.
 
-Round trips count in the period in which they ended, whenever they began. Times of day and days are New York's.
+Round trips count towards the period in which they ended. Days and times of day are New York time.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PERFORMANCE_SCHEMA: Final = "rebalancer.performance/1"
 GROUPS: Final = ("symbol", "sector", "source", "asset_class", "regime", "reason", "hour")
 
 
-# The same figures for every symbol, sector, source, asset class, regime and hour.
+# What round trip statistics can be grouped by.
 
 KEYS: Final[Mapping[str, Callable[[RoundTrip], str]]] = {
     "symbol": lambda trip: trip.symbol,
@@ -48,7 +48,7 @@ KEYS: Final[Mapping[str, Callable[[RoundTrip], str]]] = {
 
 
 class EquityCurve(NamedTuple):
-    """The account day by day: `growth` of one dollar and the `drawdown` below its high, both after the day."""
+    """The account by day: `growth` of one dollar and `drawdown` from its high, both at the end of the day."""
 
     days: tuple[date, ...]
     returns: tuple[float, ...]
@@ -57,8 +57,8 @@ class EquityCurve(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """One period. `time_weighted` and `money_weighted` are of the period, `annual_*` a year's and None for less than
-    one. `benchmark` is None when there are no closes of the same days."""
+    """One period. `time_weighted` and `money_weighted` are of the period, `annual_*` are annual rates, None for less
+    than a year. `benchmark` is None when there are no closes of the same days."""
 
     first: date | None
     last: date | None
@@ -88,7 +88,7 @@ def summary_of(
     days: int | None = None,
     benchmark: Benchmark = Benchmark(),  # noqa: B008 - immutable
 ) -> Summary:
-    """The performance of the last `days` calendar days before the newest value, or of everything."""
+    """The performance of the last `days` calendar days before the newest value, or of the whole history."""
     last = ledger.days[-1].day if ledger.days else None
     begin = None if days is None or last is None else last - timedelta(days=days)
     opening, opened_on, own = _window(ledger, begin)
@@ -122,7 +122,7 @@ def summary_of(
 
 
 def _window(ledger: AccountHistory, begin: date | None) -> tuple[Decimal | None, date | None, Sequence[DayValue]]:
-    """The equity that the period begins with, its day, and the days after it."""
+    """The opening equity of the period, its date, and the days after it."""
     if begin is None:
         return ledger.opening, ledger.opened_on, ledger.days
     before = [day for day in ledger.days if day.day <= begin]
@@ -142,7 +142,7 @@ def _course(own: Sequence[DayValue], returns: Series) -> EquityCurve:
 
 
 def grouped(trips: Sequence[RoundTrip], name: str) -> dict[str, RoundTripStats]:
-    """The figures of every group of one kind (see `KEYS`), by its name. Every trip is in exactly one."""
+    """Statistics by group for one key (see `KEYS`). Every round trip is in exactly one group."""
     groups: defaultdict[str, list[RoundTrip]] = defaultdict(list)
     for trip in trips:
         groups[KEYS[name](trip)].append(trip)

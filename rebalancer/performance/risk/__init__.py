@@ -1,4 +1,4 @@
-"""The risk of what is held now, from its weights and the daily closes of its names. Pure; one figure a file.
+"""The risk of the current portfolio, from its weights and daily closes. Pure; one measure per file.
 
-Start at `common.py`: the days that all names have. Definitions stand in docs/performance.md.
+Start with `common.py`, the returns on common days. Definitions are in docs/performance.md.
 """

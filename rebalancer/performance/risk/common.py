@@ -1,4 +1,4 @@
-"""The daily returns of several names over the days that all of them have."""
+"""Daily returns of several names over their common days."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
-Course = Mapping[date, float]  # closes above zero by day
-STRETCH_MAX: Final = timedelta(days=4)  # a long weekend; a return over more is not a day's
+Course = Mapping[date, float]  # positive closes by day
+STRETCH_MAX: Final = timedelta(days=4)  # a long weekend; a return over a longer gap is not a daily return
 
 
 class Common(NamedTuple):
-    """Simple returns of shape (days, names), by the day of their second close. `left_out` has too little history."""
+    """Simple returns, shape (days, names), dated by their later close. `left_out`: names with too little history."""
 
     names: tuple[str, ...]
     days: tuple[date, ...]
@@ -25,10 +25,10 @@ class Common(NamedTuple):
 
 
 def common_returns(courses: Mapping[str, Course], least: int, most: int) -> Common:
-    """The newest `most` returns that all names have.
+    """The newest returns common to all names, at most `most`.
 
-    A name with fewer than `least` returns of its own is left out; then, as long as fewer than `least` are common, the
-    name with the shortest history. What is left may be no name at all.
+    A name with fewer than `least` returns of its own is left out; then, while fewer than `least` are common, the name
+    with the shortest history. Possibly no name is left.
     """
     names = sorted(name for name, course in courses.items() if len(_steps([course])) >= least)
     steps = _steps([courses[name] for name in names])
@@ -46,6 +46,6 @@ def common_returns(courses: Mapping[str, Course], least: int, most: int) -> Comm
 
 
 def _steps(courses: Sequence[Course]) -> list[tuple[date, date]]:
-    """Neighbours among the days that all have, without those that lie too far apart."""
+    """Pairs of consecutive common days, without pairs that are too far apart."""
     days = sorted(set.intersection(*({*course} for course in courses))) if courses else []
     return [(before, day) for before, day in pairwise(days) if day - before <= STRETCH_MAX]

@@ -1,4 +1,4 @@
-"""How much of a book lies in few names."""
+"""Concentration of a portfolio in few names."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ TOP: Final = 5
 
 
 class Concentration(NamedTuple):
-    """Shares of the gross value. `hhi` is the sum of their squares (Herfindahl and Hirschman), from 1/n to 1;
-    `effective` is 1/hhi: as many names of equal size would be as concentrated."""
+    """Shares of the gross value. `hhi` is the sum of their squares (Herfindahl-Hirschman index), from 1/n to 1;
+    `effective` is 1/hhi: the number of equally sized names with the same concentration."""
 
     largest: str
     largest_share: float
@@ -20,7 +20,7 @@ class Concentration(NamedTuple):
 
 
 def concentration(values: Mapping[str, float]) -> Concentration | None:
-    """Of signed values, short ones by their size; None when all are zero."""
+    """Concentration of signed values, shorts by absolute value; None when all are zero."""
     gross = sum(abs(value) for value in values.values())
     if not gross:
         return None

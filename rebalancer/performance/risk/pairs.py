@@ -1,4 +1,4 @@
-"""Which names of a book move together."""
+"""The most correlated pairs of names in a portfolio."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class PairOf(NamedTuple):
 
 
 def closest_pairs(names: Sequence[str], returns: Matrix, most: int) -> tuple[PairOf, ...]:
-    """The pairs with the highest correlation, the highest first. A name that did not move correlates with nobody.
+    """The pairs with the highest correlation, highest first. Names with constant returns are excluded.
 
     returns: daily, shape (days, names).
     """
