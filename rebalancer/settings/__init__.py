@@ -4,10 +4,16 @@ Rules come from built-in defaults, YAML files and `REBALANCER__SECTION__KEY` var
 every mistake is reported with file, line and key. Secrets never show themselves. It imports `core` and `ops`.
 """
 
-from rebalancer.settings.load import LoadedRules, load_rules
-from rebalancer.settings.origin import BadConfiguration, Origin, Problem
-from rebalancer.settings.schema import schema_text
-from rebalancer.settings.show import show_json, show_text
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from rebalancer.settings.load import LoadedRules, load_rules
+    from rebalancer.settings.origin import BadConfiguration, Origin, Problem
+    from rebalancer.settings.schema import schema_text
+    from rebalancer.settings.show import show_json, show_text
 
 __all__ = [
     "BadConfiguration",
@@ -19,3 +25,21 @@ __all__ = [
     "show_json",
     "show_text",
 ]
+
+_HOME: Final = {
+    "BadConfiguration": "origin",
+    "LoadedRules": "load",
+    "Origin": "origin",
+    "Problem": "origin",
+    "load_rules": "load",
+    "schema_text": "schema",
+    "show_json": "show",
+    "show_text": "show",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import pydantic and YAML only for callers that read a configuration: `status` needs the profile's name alone."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
