@@ -41,7 +41,7 @@ def account_lock(folder: Path, account_id: str, state: Path) -> Iterator[None]:
         for _ in range(TRIES):
             if _shared(handle, mine):
                 break
-            pause.wait(WAIT_SECONDS)  # another process is just writing its name into it
+            pause.wait(WAIT_SECONDS)  # another process is just writing its folder into it
         else:
             raise LockHeld(
                 f"this account is being traded from another state folder: {_owner(handle) or 'unknown'}\n"

@@ -34,13 +34,13 @@ BAD_ENDS: Final = ("HALTED", "ABANDONED", CycleOutcome.MISSED)
 class Alerting:
     """The alerts of one session: its delivery thread, and the pings of its heartbeat."""
 
-    def __init__(self, postman: DeliveryThread | None) -> None:
-        self._postman = postman
+    def __init__(self, delivery: DeliveryThread | None) -> None:
+        self._delivery = delivery
 
     def beat(self, failure: str = "") -> None:
         """Ping the heartbeat: alive, or what failed. Returns at once."""
-        if self._postman is not None:
-            self._postman.beat(failure)
+        if self._delivery is not None:
+            self._delivery.beat(failure)
 
     def beating(self, cycle: Callable[[Slot], str]) -> Callable[[Slot], str]:
         """The work of a slot, followed by a ping: a failure when it halts or raises, none when another run was
@@ -90,15 +90,15 @@ def alerting(setup: Setup, journal: Journal, account_id: str, *, is_real: bool =
         finally:
             journal.record_event(account_id, None, SystemClock().wall(), "alerts_muted", None, {"because": "played"})
         return
-    postman = DeliveryThread(lambda: _outbox(setup, account_id, found), found.heartbeat, SystemClock())
-    postman.start()
+    delivery = DeliveryThread(lambda: _outbox(setup, account_id, found), found.heartbeat, SystemClock())
+    delivery.start()
     try:
-        yield Alerting(postman)
+        yield Alerting(delivery)
     except Exception as error:
-        postman.beat(f"the session ended with {type(error).__name__}")
+        delivery.beat(f"the session ended with {type(error).__name__}")
         raise
     finally:
-        postman.close()
+        delivery.close()
 
 
 def deliver_now(setup: Setup, account_id: str, *, seconds: float = BY_HAND_SECONDS, failure: str = "") -> None:
@@ -109,13 +109,13 @@ def deliver_now(setup: Setup, account_id: str, *, seconds: float = BY_HAND_SECON
     found = configured(setup.rules.alerts, setup.environ)
     if not (found.channels or (found.heartbeat and failure)):
         return
-    postman = DeliveryThread(
+    delivery = DeliveryThread(
         lambda: _outbox(setup, account_id, found), found.heartbeat, SystemClock(), at_once=bool(failure)
     )
     if failure:
-        postman.beat(failure)
-    postman.start()
-    postman.close(seconds)
+        delivery.beat(failure)
+    delivery.start()
+    delivery.close(seconds)
 
 
 @contextmanager

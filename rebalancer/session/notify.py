@@ -59,10 +59,10 @@ class Notify:
         if self._address is None:
             return
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as ear:
-                ear.setblocking(False)
-                ear.connect(self._address)
-                ear.send(text.encode())
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as connection:
+                connection.setblocking(False)
+                connection.connect(self._address)
+                connection.send(text.encode())
         except OSError:
             return  # nobody is listening any more; the session continues
 
