@@ -1,5 +1,5 @@
 """Accounting: account activities, cash flows, daily closes, trade history and loss latches.
 
-It explains why positions and cash moved, keeps deposits from looking like profit, and closes a day from the broker's
-activities alone. It imports the journal, brokers, `performance` records and `core`; it never sends an order.
+This package explains why positions and cash changed, keeps deposits from looking like profit, and closes a day from the
+broker's activities alone. It imports the journal, brokers, `performance` records and `core`; it never sends an order.
 """

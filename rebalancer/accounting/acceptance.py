@@ -1,4 +1,4 @@
-"""A person accepts what the broker says as the new books, after a reset or anything else that only people can know."""
+"""Let a person accept the broker's positions as the new baseline, after a reset or anything only a person can know."""
 
 from __future__ import annotations
 
@@ -21,11 +21,15 @@ __all__ = ["ACCEPTED", "NOBODY", "accept_books", "are_accepted", "is_new_on_purp
 
 
 def accept_books(journal: Journal, account_id: str, at: datetime, reason: str) -> bool:
-    """Let the next cycle take the broker's positions as they are, and begin a new high-water mark. Returns whether the
-    last cycle had halted for its books, or the last run was stopped by orders that this journal lacks (an older copy
-    was restored; exactly those are accepted), or there is no cycle yet: then the orders of an earlier journal that
-    stopped the first run are accepted, or before any run, those that its first start finds. Otherwise there is nothing
-    to accept and nothing is written."""
+    """Let the next cycle adopt the broker's positions as they are, and start a new high-water mark. Returns True in
+    three cases; otherwise there is nothing to accept and nothing is written.
+
+    - The last cycle halted because its positions did not reconcile.
+    - The last run was stopped by orders that this journal lacks, because an older copy was restored; exactly those
+      orders are accepted.
+    - There is no cycle yet. Then the orders of an earlier journal that stopped the first run are accepted; before any
+      run, those that the first start finds.
+    """
     last = journal.last_end(account_id) if account_id else None
     if last is None and not journal.cycles(None, 1):
         body: dict[str, object] = {"reason": reason, "because": "this journal is new and the account is not"}
@@ -47,12 +51,12 @@ def accept_books(journal: Journal, account_id: str, at: datetime, reason: str) -
 
 
 def is_new_on_purpose(journal: Journal) -> bool:
-    """Whether a person has said that this journal begins anew, whatever orders of an earlier one there are."""
+    """Whether a person has declared this a new journal, regardless of orders from an earlier one."""
     return takes_all(journal)
 
 
 def are_accepted(journal: Journal, last: CycleEnd | None) -> bool:
-    """Whether a person has accepted other books than those that this cycle left."""
+    """Whether this cycle halted unreconciled and a person has since accepted the broker's positions."""
     if last is None or last.outcome is not CycleOutcome.HALTED_UNRECONCILED:
         return False
     return bool(journal.recall(last.account_id, "books_accepted", keys=[last.cycle_id]))

@@ -1,4 +1,4 @@
-"""Account activities, as the journal keeps them, told apart into fills, cash and shares."""
+"""Split the account activities in the journal into fills, cash events and share events."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class AccountMovements(NamedTuple):
 
 
 def movements_of(events: Iterable[Event], values: Mapping[str, Decimal] | None = None) -> AccountMovements:
-    """Read `activity` events. Raises KeyError or ValueError for a body that is none.
+    """Read `activity` events. Raises KeyError or ValueError for an invalid body.
 
-    values: signed USD of shares in kind by activity, as the books counted them.
+    values: signed USD value of in-kind shares by activity, as counted in the daily books.
     """
     fills, cash, shares = list[Fill](), list[CashEvent](), list[ShareEvent]()
     for event in events:

@@ -1,8 +1,8 @@
-"""Account activities: read from the broker, told apart by kind, and kept in the journal, each once.
+"""Account activities: read from the broker, classified, and kept in the journal, each once.
 
-The journal has one `activity` event per activity, keyed by the broker's id, its body as read, and an
-`activities_read` event for each reading. Activities that were there before this journal's first reading are kept as
-well, but they explain nothing and move no mark: they are part of what was found.
+The journal has one `activity` event per activity, keyed by the broker's id, with its body as read, and one
+`activities_read` event per reading. Activities that existed before this journal's first reading are kept as well, but
+they explain no difference and change no reference value: their effects are already in the initial account.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from rebalancer.journal.records import DRY_RUN
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
 LOOK_BACK_FIRST: Final = timedelta(days=10)
-LOOK_BACK: Final = timedelta(days=3)  # an activity may be listed days after the day it is of
+LOOK_BACK: Final = timedelta(days=3)  # an activity may be listed days after its date
 FLOWS: Final = frozenset({"CSD", "CSW", "TRANS", "JNL", "JNLC", "ACATC"})
-IN_KIND: Final = frozenset({"ACATS", "JNLS"})  # shares that come or go without being paid for
+IN_KIND: Final = frozenset({"ACATS", "JNLS"})  # share transfers without payment
 COIN_FEE: Final = "CFEE"  # taken at the fill, listed at the end of the UTC day
 FEES: Final = frozenset({"FEE", COIN_FEE, "DIVFEE", "PTC"})
-MOVES: Final = IN_KIND | {"SPLIT", "SPIN", "MA", "NC", "REORG", "SC", "SSO", "SSP", "PTR"}  # shares, whatever was paid
+MOVES: Final = IN_KIND | {"SPLIT", "SPIN", "MA", "NC", "REORG", "SC", "SSO", "SSP", "PTR"}  # share quantity changes
 INTEREST: Final = frozenset({"INT", "INTNRA", "INTTW"})
 _STAMP_DIGITS: Final = 17  # an id begins with New York time to the millisecond: 20261120101500123::...
 
 
 class ActivitiesRead(NamedTuple):
     """One reading of the broker's list. `new` are the ids that the journal does not have yet; `is_first` marks the
-    first reading of all."""
+    journal's first reading."""
 
     at: datetime
     fills: tuple[BrokerFill, ...]
@@ -44,7 +44,7 @@ class ActivitiesRead(NamedTuple):
 
     @property
     def every(self) -> tuple[BrokerFill | Activity, ...]:
-        """Fills and others alike."""
+        """All activities, fills and others."""
         return (*self.fills, *self.others)
 
 
@@ -57,8 +57,7 @@ def last_read(journal: Journal, account_id: str) -> datetime | None:
 def read_activities(
     broker: ReadBroker, journal: Journal, account_id: str, now: datetime, since: datetime | None = None
 ) -> ActivitiesRead:
-    """Read the latest activities, or all since a moment that is longer ago. Raises BrokerUnavailable; nothing is
-    written."""
+    """Read the latest activities, from `since` on if that is earlier. Writes nothing. Raises BrokerUnavailable."""
     before = last_read(journal, account_id)
     start = now - LOOK_BACK_FIRST if before is None else before - LOOK_BACK
     fills, others = broker.activities(start if since is None else min(start, since))
@@ -68,8 +67,8 @@ def read_activities(
 
 
 def used_activities(journal: Journal, account_id: str, read: ActivitiesRead) -> frozenset[str]:
-    """The ids that may explain nothing any more: they did, or they were there when the books began. What a dry run or a
-    cycle that died has explained is not in the books."""
+    """The ids that can no longer explain a difference, because they already did or precede the first reading.
+    Explanations made by a dry run or by a cycle that crashed do not count."""
     told = journal.recall(account_id, "explained", since=read.at - LOOK_BACK_FIRST)
     used = {e.key or "" for e in told if _is_in_the_books(journal, account_id, e.cycle_id)}
     readings = journal.recall(account_id, "activities_read")
@@ -91,7 +90,7 @@ def note_activities(
     explanations: Iterable[Explanation],
     prices: Mapping[str, Decimal],
 ) -> None:
-    """Write down what is new, the money that came or went with it, and which activities have explained a position."""
+    """Record new activities, the money flows they caused, and which activities explained a position difference."""
     rows: list[tuple[str, str, Mapping[str, object]]] = []
     for one in read.every:
         if one.id not in read.new:
@@ -107,8 +106,8 @@ def note_activities(
 
 
 def flow_of(activity: Activity, prices: Mapping[str, Decimal]) -> Decimal:
-    """USD that came in (+) or went out (-) without being profit or loss. Shares count at their price; where it is not
-    known, at the amount they carry, which is never cash and has the sign of the shares."""
+    """USD that came in (+) or went out (-) without being profit or loss. In-kind shares count at their price or, where
+    that is unknown, at the activity's amount, which is never cash and takes the sign of the shares."""
     if activity.type in FLOWS:
         return activity.amount
     if activity.type not in IN_KIND or activity.qty == 0:
@@ -118,7 +117,7 @@ def flow_of(activity: Activity, prices: Mapping[str, Decimal]) -> Decimal:
 
 
 def values_in_kind(journal: Journal, account_id: str) -> dict[str, Decimal]:
-    """What shares that came or went without cash were worth when they were written down: signed USD, by activity."""
+    """The value of in-kind shares when they were recorded: signed USD, by activity."""
     rows = journal.recall(account_id, "flow")
     return {row.key or "": decimal_of(row.body["amount"]) for row in rows if row.body["type"] in IN_KIND}
 
@@ -130,15 +129,15 @@ def row_of_flow(activity: Activity, amount: Decimal) -> tuple[str, str, Mapping[
 
 
 def moves_shares(activity: Activity) -> bool:
-    """Whether its quantity came or went. Cash dividends and fees name the shares they are for, which stay; a coin fee
-    is taken at the fill and told later."""
+    """Whether its quantity changes the position. Cash dividends and fees only state the shares they relate to; a coin
+    fee is taken at the fill and reported later."""
     if activity.qty == 0 or activity.symbol is None or activity.type in FEES | INTEREST:
         return False
     return activity.type in MOVES or activity.amount == 0
 
 
 def moment_of(activity: Activity) -> datetime:
-    """When it happened: by the time in its id where there is one, else at midnight of its day in New York."""
+    """When it happened: the time in its id if there is one, else midnight in New York at the start of its day."""
     digits = activity.id[:_STAMP_DIGITS]
     if len(digits) == _STAMP_DIGITS and digits.isdigit() and digits[8:] != "000000000":
         try:
@@ -151,7 +150,7 @@ def moment_of(activity: Activity) -> datetime:
 
 
 def body_of(one: BrokerFill | Activity) -> dict[str, object]:
-    """An activity as the journal keeps it."""
+    """An activity as the body of its journal event."""
     if isinstance(one, BrokerFill):
         return {
             "type": "FILL", "order_id": one.order_id, "symbol": one.symbol, "qty": one.qty, "price": one.price,

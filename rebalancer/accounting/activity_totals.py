@@ -1,10 +1,11 @@
-"""Add up what account activities did: to every position, to cash, and to the profit that is realised. Pure.
+"""Add up the effects of account activities on positions, cash and realised profit. Pure.
 
-Nothing in here knows our orders. Realised profit is against the average cost, which a split leaves as it is. Fees in
-coins are listed a day late and are therefore told by the difference that they leave, see `closing`.
+Our own orders play no part here. Realised profit is measured against average cost; a split leaves the total cost
+unchanged. Fees in coins are listed a day late and are therefore inferred from the difference in coins, see
+`daily_close`.
 
-Shares that come or go without cash are a flow of what they were worth that day: those that come have cost it, those
-that go leave at it, and only what they had won or lost until then is realised.
+Shares transferred in kind are a flow at their value on that day: incoming shares cost that value, outgoing shares leave
+at it, and only their gain or loss up to then is realised.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from rebalancer.core.values import ZERO, is_pair
 
 
 class ActivityTotals(NamedTuple):
-    """What a stretch of activities comes to. `positions` are signed shares after it; money is signed USD. `coins` has
-    per crypto pair the coins bought and the dollars for which coins were sold: the bases of fees taken at the fill.
-    `cash_flows` have in them the value of shares `in_kind`, which is no cash."""
+    """The totals of a series of activities. `positions` are the signed shares after it; money is signed USD. `coins`
+    has, per crypto pair, the coins bought and the dollars for which coins were sold: the bases of fees taken at the
+    fill. `flows` include the value of shares `in_kind`, which is not cash."""
 
     positions: Mapping[str, Decimal]
     traded: Decimal
@@ -37,7 +38,7 @@ class ActivityTotals(NamedTuple):
 
     @property
     def cash(self) -> Decimal:
-        """By how much cash changed."""
+        """The change in cash, USD."""
         paid = self.flows - sum((one.value for one in self.in_kind), ZERO)
         return self.traded + paid + self.fees + self.dividends + self.interest + self.other
 
@@ -48,8 +49,8 @@ def total_activities(
     others: Sequence[Activity],
     values: Mapping[str, Decimal] | None = None,
 ) -> ActivityTotals:
-    """Add up activities in the order in which they happened. values: signed USD of shares in kind, by activity; shares
-    without one count nothing."""
+    """Add up activities in the order in which they happened. values: signed USD value of in-kind shares by activity;
+    shares without one count as zero."""
     costs = _Costs(opening)
     traded, coins, in_kind = ZERO, dict[str, tuple[Decimal, Decimal]](), list[InKind]()
     money = dict.fromkeys(("flows", "fees", "dividends", "interest", "other"), ZERO)
@@ -87,14 +88,14 @@ def _account_of(activity: Activity) -> str:
 
 
 class _Costs:
-    """Positions with what they cost in all; `realised` turns None with the first sale whose cost is not known."""
+    """Positions with their total cost; `realised` becomes None at the first closing trade whose cost is unknown."""
 
     def __init__(self, opening: Mapping[str, Holding]) -> None:
         self._held = {s: (h.qty, h.qty * h.avg_entry_price, h.avg_entry_price > 0) for s, h in opening.items()}
         self.realised: Decimal | None = ZERO
 
     def trade(self, symbol: str, qty: Decimal, price: Decimal) -> None:
-        """Buy (+) or sell (-). Through zero it closes first and then opens."""
+        """Buy (+) or sell (-). A trade through zero first closes the position and then opens the opposite one."""
         held, cost, known = self._held.get(symbol, (ZERO, ZERO, True))
         if held * qty < 0:
             closing = max(min(qty, abs(held)), -abs(held))
@@ -108,14 +109,14 @@ class _Costs:
         self._held[symbol] = (held + qty, cost + qty * price, known)
 
     def transfer(self, symbol: str, qty: Decimal, value: Decimal) -> None:
-        """Shares in kind come or go at their value; without one, what is left cost what it did."""
+        """Transfer shares in kind at their value; without a value, the total cost stays the same."""
         if value:
             self.trade(symbol, qty, value / qty)
         else:
             self.change(symbol, qty)
 
     def change(self, symbol: str, qty: Decimal) -> None:
-        """Shares that came or went without a price: what is left cost what it did."""
+        """Change the quantity without a price: the total cost stays the same."""
         held, cost, known = self._held.get(symbol, (ZERO, ZERO, False))
         self._held[symbol] = (held + qty, cost, known)
 

@@ -1,10 +1,11 @@
-"""Orders of ours that the broker has and the journal lacks: an older copy of it was restored, or it begins anew.
+"""Adopt our own orders that the broker has and the journal lacks, because an older copy was restored or it is new.
 
-1. the reading finds them: nothing is sent, and their ids are written down (`note_unknown`)
-2. a person accepts exactly those ids (`acceptance.accept_books`); one that turns up later stops everything again. A
-   journal that is to begin anew before anything was named accepts what the broker lists at its first start
-3. the next start writes them into the journal as orders of a cycle of their own, brings them to their ends, and closes
-   that cycle with the broker's positions: from there on they are orders as any other
+1. Reading the orders finds them: nothing is sent, and their ids are recorded (`note_unknown`).
+2. A person accepts exactly those ids (`acceptance.accept_books`); another one that appears later stops trading again.
+   If a person declares the journal new before any such id was recorded, it accepts what the broker lists at its first
+   start.
+3. The next start writes them to the journal as orders of a separate cycle, follows them to their final states, and
+   closes that cycle with the broker's positions. From then on they are ordinary orders.
 """
 
 from __future__ import annotations
@@ -23,20 +24,20 @@ from rebalancer.journal.records import CycleEnd, CycleStart, Intent
 from rebalancer.planning.build_order import ID_PREFIX
 
 KIND: Final = "unknown_orders"  # body: {"orders": [client order ids]}
-ACCEPTED: Final = "books_accepted"  # an event's kind; of `NOBODY`, a person said that the journal begins anew
-NOBODY: Final = ""  # a new journal does not know its account yet
+ACCEPTED: Final = "books_accepted"  # an event kind; for account `NOBODY`, a person declared the journal new
+NOBODY: Final = ""  # the account id of a new journal, which does not know its account yet
 FIRST: Final = "first"
 RESTORED: Final = "restored"
 FIRST_LOOK_BACK: Final = timedelta(days=7)  # how far a journal without any cycle looks for orders of an earlier one
 INSTANT: Final = timedelta(microseconds=1)
-PREFIX: Final = "adopted"  # of the ids of adopting cycles
+PREFIX: Final = "adopted"  # prefix of the ids of adoption cycles
 REASON: Final = "adopted"
 SHOWN: Final = 5
 SECOND: Final = timedelta(seconds=1)
 
 
 class UnknownOrders(AnotherProgram):
-    """The broker has orders that carry our prefix and are not in this journal."""
+    """The broker has orders with our id prefix that are not in this journal."""
 
     def __init__(self, client_order_ids: Sequence[str]) -> None:
         self.orders = tuple(client_order_ids)
@@ -53,7 +54,7 @@ class UnknownOrders(AnotherProgram):
 
 
 def note_unknown(journal: Journal, account_id: str, at: datetime, error: UnknownOrders) -> None:
-    """Write down which orders stopped us, for a person to accept; the same ones are not written twice in a row."""
+    """Record the orders that stopped trading, for a person to accept; the same set is not recorded twice in a row."""
     if account_id and _noted(journal, account_id) != error.orders:
         journal.record_event(account_id, None, at, KIND, None, {"orders": list(error.orders)})
 
@@ -66,7 +67,7 @@ def waiting_for_a_person(journal: Journal, account_id: str) -> tuple[str, ...]:
 
 
 def _noted(journal: Journal, account_id: str) -> tuple[str, ...]:
-    """The orders of the last note, unless a cycle has ended since: then they stopped nothing more."""
+    """The orders last recorded by `note_unknown`; none if a cycle has ended since, because they no longer block."""
     last, ended = (journal.recall(account_id, kind, last=1) for kind in (KIND, "cycle_ended"))
     if not last or (ended and ended[-1].seq > last[-1].seq):
         return ()
@@ -74,24 +75,24 @@ def _noted(journal: Journal, account_id: str) -> tuple[str, ...]:
 
 
 def named_to_a_new_journal(journal: Journal) -> tuple[str, ...]:
-    """The orders that stopped the first run of a journal without any cycle."""
+    """The orders that stopped the first run of a journal that has no cycle yet."""
     notes = journal.events(kind=KIND)
     return waiting_for_a_person(journal, notes[-1].account_id) if notes else ()
 
 
 def accepted_orders(journal: Journal, account_id: str) -> frozenset[str]:
-    """Every order that a person ever accepted as ours."""
+    """Every order that a person has ever accepted as ours."""
     found = (*journal.recall(NOBODY, ACCEPTED), *journal.recall(account_id, ACCEPTED))
     return frozenset(str(name) for event in found for name in event.body.get("orders", ()))
 
 
 def takes_all(journal: Journal) -> bool:
-    """Whether a person has said that this journal begins anew, before any order of an earlier one had been named."""
+    """Whether a person declared this journal new before any order of an earlier one was recorded."""
     return any("orders" not in event.body for event in journal.recall(NOBODY, ACCEPTED, keys=[FIRST]))
 
 
 def lacks_orders(journal: Journal, account_id: str) -> bool:
-    """Whether the journal still lacks an order that a person has accepted, or may."""
+    """Whether the journal lacks, or may lack, an order that a person has accepted."""
     if takes_all(journal) and journal.last_end(account_id) is None:
         return True
     accepted = accepted_orders(journal, account_id)
@@ -99,8 +100,8 @@ def lacks_orders(journal: Journal, account_id: str) -> bool:
 
 
 def missing_orders(journal: Journal, broker: ReadBroker, account_id: str) -> tuple[BrokerOrder, ...]:
-    """The accepted orders that the journal lacks still, as the broker has them, oldest first. A journal that begins
-    anew with whatever there is names it first: what turns up later is not accepted."""
+    """The accepted orders that the journal still lacks, as the broker has them, oldest first. A journal declared new
+    before any order was recorded first records what the broker lists: orders that appear later are not accepted."""
     listed: dict[str, BrokerOrder] | None = None
     if takes_all(journal) and journal.last_end(account_id) is None:
         listed = _listed(journal, broker, account_id)
@@ -118,7 +119,8 @@ def missing_orders(journal: Journal, broker: ReadBroker, account_id: str) -> tup
 
 
 def _listed(journal: Journal, broker: ReadBroker, account_id: str) -> dict[str, BrokerOrder]:
-    """The broker's orders since the last cycle, by our id; without any, of some days and all that still work."""
+    """The broker's orders since the last cycle, by our id; without a cycle, those of the last days and all that are
+    still open."""
     last = journal.last_end(account_id)
     after = last.orders_after if last is not None else None
     if after is None:
@@ -128,9 +130,9 @@ def _listed(journal: Journal, broker: ReadBroker, account_id: str) -> dict[str, 
 
 
 def begin_adoption(journal: Journal, start: CycleStart, orders: Sequence[BrokerOrder]) -> str:
-    """Write the orders down in a cycle of their own, and return its id. start: its cycle id is chosen here.
+    """Record the orders in a separate cycle, and return its id, which replaces the cycle id of `start`.
 
-    They count for the day on which they were submitted.
+    They count towards the day on which they were submitted.
     """
     moment = start.at
     while journal.cycle(name := f"{PREFIX}-{moment:%Y-%m-%dT%H:%M:%SZ}", start.account_id) is not None:
@@ -147,7 +149,7 @@ def begin_adoption(journal: Journal, start: CycleStart, orders: Sequence[BrokerO
 
 
 def end_adoption(journal: Journal, broker: ReadBroker, account_id: str, cycle_id: str) -> None:
-    """Close that cycle with the account as the broker tells it: its positions are the new books."""
+    """Close that cycle with the account as the broker reports it: its positions become the expected ones."""
     last = journal.last_end(account_id)
     listed = _listed(journal, broker, account_id).values()
     positions, account = broker.positions(), broker.account()
@@ -184,7 +186,7 @@ def end_adoption(journal: Journal, broker: ReadBroker, account_id: str, cycle_id
 
 
 def _intent(order: BrokerOrder, cycle_id: str) -> Intent:
-    """The order as it must have been intended. What only we knew of it, such as its phase, is lost."""
+    """The intent reconstructed from the broker's order. What only we knew of it, such as its phase, is lost."""
     qty = order.qty if order.qty is not None else order.filled_qty
     body = canonical(
         {

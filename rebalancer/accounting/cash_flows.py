@@ -1,4 +1,4 @@
-"""Deposits and withdrawals are neither profit nor loss: yesterday's equity and the high-water mark move with them."""
+"""Adjust yesterday's equity and the high-water mark for deposits and withdrawals, which are neither profit nor loss."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from rebalancer.core.values import ZERO, decimal_of, utc_of
 from rebalancer.journal.journal import Journal
 from rebalancer.planning.reconcile import COIN_FEE_MOST
 
-CASH_APART_MOST: Final = Decimal(1)  # USD; average fill prices are rounded
-LAST_CLOSE: Final = time(16)  # the broker takes the last equity at 16:00 in New York
+CASH_APART_MOST: Final = Decimal(1)  # USD; tolerance, because average fill prices are rounded
+LAST_CLOSE: Final = time(16)  # the broker records the last equity at 16:00 in New York
 
 
 class CashFlow(NamedTuple):
@@ -26,7 +26,7 @@ class CashFlow(NamedTuple):
 
 
 def new_flows(read: ActivitiesRead | None, prices: Mapping[str, Decimal]) -> tuple[CashFlow, ...]:
-    """The flows of a reading that the journal does not know yet."""
+    """The flows of a reading that the journal does not have yet."""
     if read is None or read.is_first:
         return ()
     found = [CashFlow(flow_of(a, prices), moment_of(a)) for a in read.others if a.id in read.new]
@@ -34,7 +34,7 @@ def new_flows(read: ActivitiesRead | None, prices: Mapping[str, Decimal]) -> tup
 
 
 def known_flows(journal: Journal, account_id: str, since: datetime) -> tuple[CashFlow, ...]:
-    """The flows that were written down since a moment."""
+    """The flows recorded in the journal since a moment."""
     rows = journal.recall(account_id, "flow", since=since)
     return tuple(CashFlow(decimal_of(row.body["amount"]), utc_of(row.body["moment"])) for row in rows)
 
@@ -42,9 +42,10 @@ def known_flows(journal: Journal, account_id: str, since: datetime) -> tuple[Cas
 def with_flows(
     account: Account, peak: Decimal | None, known: Sequence[CashFlow], new: Sequence[CashFlow], close_before: datetime
 ) -> Account:
-    """The account with its two marks moved: last equity by all flows since that close, the peak by the new ones.
+    """The account with both reference values adjusted: last equity by all flows since that close, the peak by the new
+    ones. The peak is never below the current equity.
 
-    peak: the journal's, which has the known flows in it; None when there is none yet.
+    peak: the journal's, which already includes the known flows; None when there is none yet.
     """
     since = sum((f.amount for f in (*known, *new) if f.moment > close_before), ZERO)
     moved = None if peak is None else peak + sum((f.amount for f in new), ZERO)
@@ -55,7 +56,8 @@ def with_flows(
 
 
 def close_before(now: datetime, days: Sequence[date]) -> datetime:
-    """The moment of the last equity: the latest known day of trading before today in New York, else the day before."""
+    """The moment of the last equity: the close of the latest known trading day before today in New York, or of
+    yesterday if none is known."""
     day = now.astimezone(NEW_YORK).date()
     earlier = [d for d in days if d < day]
     return datetime.combine(max(earlier, default=day - timedelta(days=1)), LAST_CLOSE, NEW_YORK)
@@ -64,7 +66,7 @@ def close_before(now: datetime, days: Sequence[date]) -> datetime:
 def cash_has_jumped(
     journal: Journal, account: Account, orders: Sequence[BrokerOrder], fills_seen: Mapping[str, Decimal]
 ) -> bool:
-    """Whether cash moved by more than the fills since it was last noted account for."""
+    """Whether cash has changed by more than fills explain since it was last recorded."""
     noted = journal.recall(account.id, "account", last=1)
     if not noted:
         return False

@@ -1,4 +1,4 @@
-"""Closed books as the law of the bridge takes them: what was held at both ends, and what came and went in between."""
+"""Prepare closed daily books for the profit bridge: holdings at both ends, and all movements in between."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rebalancer.performance.records import AccountHistory, CashEvent, CashKind, 
 
 
 class ClosedDay(NamedTuple):
-    """One day whose books have prices, and everything that lies between their two ends."""
+    """One day whose books have prices, with all movements between opening and closing."""
 
     books: DayBooks
     opening: law.Valuation
@@ -28,8 +28,8 @@ class ClosedDay(NamedTuple):
 
 
 def closed_day(ledger: AccountHistory, books: DayBooks) -> ClosedDay:
-    """The day of books that have prices. Everything is as the books counted it: by what was listed, not by when it is
-    said to have been; in books that do not tell their rows, fills and corporate actions are told by their times."""
+    """The day of books that have prices. Activities belong to the day whose books counted them, whatever their dates;
+    for older books, which do not list what they counted, fills and corporate actions are assigned by time."""
     assert books.opened_at is not None, "priced books know their opening"
     begin, end = books.opened_at, books.closed_at
     before = {symbol: (one.qty, one.price) for symbol, one in (books.opening or {}).items()}
@@ -39,7 +39,7 @@ def closed_day(ledger: AccountHistory, books: DayBooks) -> ClosedDay:
         "interest": books.interest,
         "fee": books.fees,
         "other": books.other,
-        "flow": books.flows - sum((one.value for one in books.in_kind), ZERO),  # which the law counts from the shares
+        "flow": books.flows - sum((one.value for one in books.in_kind), ZERO),  # in-kind value comes from the shares
     }
     in_kind = (ShareEvent(x.id, end, x.symbol, x.qty, "in_kind", x.value / x.qty) for x in books.in_kind)
     ids = None if books.counted is None else frozenset(books.counted)
@@ -67,9 +67,10 @@ def bridge_of(
     after: date | None = None,
     expected: Iterable[date] = (),
 ) -> PeriodBridge | None:
-    """The bridge of the closed days after a day (None: of all since the books began), None when there is not one.
+    """The profit bridge of the closed days after a day (None: all since the books began); None when there is no such
+    day.
 
-    expected: the days of trading of the period. Raises KeyError or ValueError for books that cannot be read.
+    expected: the trading days of the period. Raises KeyError or ValueError for books that cannot be read.
     """
     accepted = journal.recall(account_id, "books_accepted", last=1)
     begun = accepted[0].seq if accepted else 0
@@ -80,7 +81,7 @@ def bridge_of(
 
 
 def day_parts(ledger: AccountHistory, books: DayBooks) -> DayParts:
-    """One day of books with a known opening, in whole cents; without prices, price moves are what is left."""
+    """One day of books with a known opening, in whole cents; without prices, price moves are the remainder."""
     assert books.opened_at is not None, "books of a derived opening prove nothing"
     if books.is_priced:
         day = closed_day(ledger, books)

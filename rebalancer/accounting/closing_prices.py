@@ -1,6 +1,6 @@
-"""The prices that a day is closed at: the last trade of everything held, read with the account they explain.
+"""The prices used to close a day: the last trade of everything held, read together with the account they explain.
 
-Prices explain the books and never decide whether they close: without an answer there are none.
+Prices explain the books and never decide whether a day can be closed: if the broker does not answer, there are none.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from rebalancer.core.values import CENT, ZERO
 
 
 class ClosingPrices(NamedTuple):
-    """What was read: prices by symbol, of what is held and of what was moved in kind, and the benchmark's last trade
-    when it was of that day."""
+    """Prices by symbol, of what is held and of what was transferred in kind, and the benchmark's last trade if it was
+    on that day."""
 
     held: Mapping[str, Decimal] = {}
     moved: Mapping[str, Decimal] = {}
@@ -30,7 +30,7 @@ class ClosingPrices(NamedTuple):
 def read_prices(
     broker: ReadBroker, positions: Iterable[Position], benchmark: str, day: date, moved: Iterable[str] = ()
 ) -> ClosingPrices:
-    """The last trades, in one request. Nothing when the broker does not answer. moved: symbols moved in kind."""
+    """The last trades, in one request; no prices when the broker is unavailable. moved: symbols transferred in kind."""
     gone = frozenset(moved)
     held = sorted(p.symbol for p in positions if p.qty != ZERO)
     try:
@@ -49,7 +49,7 @@ def last_trades(quotes: Sequence[Quote]) -> dict[str, Decimal]:
 
 
 def explain(account: Account, positions: Iterable[Position], prices: Mapping[str, Decimal]) -> bool:
-    """Whether cash and positions at these prices are the equity that the broker told, to the cent."""
+    """Whether cash plus positions at these prices equal the equity that the broker reported, to the cent."""
     held = [p for p in positions if p.qty != ZERO]
     if any(p.symbol not in prices for p in held):
         return False
@@ -57,7 +57,7 @@ def explain(account: Account, positions: Iterable[Position], prices: Mapping[str
 
 
 def priced(positions: Mapping[str, Holding], prices: Mapping[str, Decimal]) -> dict[str, Priced] | None:
-    """Positions with their prices; None when one has none."""
+    """Positions with their prices; None if any price is missing."""
     if not positions.keys() <= prices.keys():
         return None
     return {symbol: Priced(one.qty, prices[symbol]) for symbol, one in positions.items()}

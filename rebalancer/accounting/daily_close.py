@@ -1,12 +1,12 @@
 """Close the books of a day, from the broker's account activities alone.
 
-1. the opening: the closing before; without one, what this day's first cycle read
-2. activities since then are added up, whoever caused them
-3. positions and cash that this gives are compared with what the broker holds, to the share and to the cent
-4. what our journal says about our own orders is compared with the broker's fills of them
-5. the day is written down once, and every difference becomes an alert for a person
+1. The opening is the previous closing or, without one, what this day's first cycle read.
+2. Activities since then are added up, whoever caused them.
+3. The resulting positions and cash are compared with the broker's, to the share and to the cent.
+4. Our journal's record of our own orders is compared with the broker's fills of them.
+5. The day is recorded once, and every difference becomes an alert for a person.
 
-Nothing of planning, sending or reconciling is used here, so a mistake of theirs cannot hide.
+This module uses no code from planning, sending or reconciliation, so it cannot share their mistakes.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ from rebalancer.journal.records import OrderRecord
 
 COIN_FEE_MOST: Final = Decimal("0.003")  # of coins bought or dollars received: 0.25 % and rounding
 READINGS: Final = 3
-PRICE_STEP: Final = Decimal("0.0001")  # average prices are told to this many decimals
+PRICE_STEP: Final = Decimal("0.0001")  # the precision of reported average prices
 DAYS_SEEN: Final = 5
 
 
 class Opening(NamedTuple):
-    """What the day began with. `seen` are the ids of activities that are in it already, as far as they can be listed
-    again (None: no closing before, their times tell); `prices` are those of then."""
+    """The opening figures of the day. `seen` are the ids of activities that they already include, as far as these may
+    be listed again (None: no previous closing, so activity times decide); `prices` are those at the opening."""
 
     at: datetime | None
     cash: Decimal
@@ -59,11 +59,11 @@ class Opening(NamedTuple):
 
 
 def check_day(broker: ReadBroker, journal: Journal, account_id: str, day: date, *, benchmark: str = "") -> DayBooks:
-    """Close the books of a trading day (its date in New York), after its session; a day is closed once.
+    """Close the books of a trading day (its date in New York), after its session. A day is closed only once; for a
+    closed day, the stored books are returned.
 
-    benchmark: a symbol whose last trade is kept with the prices of what is held. A day that is closed already is read
-    back as it was. Raises WrongAccount, BrokerUnavailable (also when the account
-    does not stand still) or JournalBroken; nothing has been written then.
+    benchmark: a symbol whose last trade is kept with the prices of what is held. Raises WrongAccount, BrokerUnavailable
+    (also when the account keeps changing) or JournalBroken; nothing has been written then.
     """
     done = journal.recall(account_id, "day_closed", keys=[day.isoformat()])
     if done:
@@ -98,7 +98,8 @@ def check_day(broker: ReadBroker, journal: Journal, account_id: str, day: date, 
 
 
 def _opening(journal: Journal, account_id: str, day: date) -> Opening | None:
-    """The closing before this day; else, or when other books were accepted since, the first cycle's reading."""
+    """The closing before this day; without one, or if a person has accepted a new baseline since, the first cycle's
+    reading."""
     start = datetime.combine(day, time(0), NEW_YORK)
     closed = [e for e in journal.recall(account_id, "day_closed", last=DAYS_SEEN) if (e.key or "") < day.isoformat()]
     accepted = journal.recall(account_id, "books_accepted", last=1)
@@ -121,8 +122,8 @@ def _opening(journal: Journal, account_id: str, day: date) -> Opening | None:
 def _standing(
     broker: ReadBroker, journal: Journal, account_id: str, opening: Opening | None, benchmark: str, day: date
 ) -> tuple[Account, tuple[Position, ...], ActivitiesRead, ClosingPrices]:
-    """Account, positions, activities and prices of one moment: read until nothing changes in between. Prices that do
-    not give the equity are read again as well; what is left after that is a real difference, and is shown."""
+    """Account, positions, activities and prices of one moment: read repeatedly until nothing changes in between. Prices
+    that do not add up to the equity are read again too; a mismatch that remains is real, and is shown."""
     since = None if opening is None or opening.at is None else opening.at - LOOK_BACK
     account, positions = _account(broker, account_id)
     found = None
@@ -149,7 +150,7 @@ def _account(broker: ReadBroker, account_id: str) -> tuple[Account, tuple[Positi
 
 
 def _since(opening: Opening | None, read: ActivitiesRead) -> tuple[list[BrokerFill], list[Activity]]:
-    """The activities that are not in the opening figures yet."""
+    """The activities that the opening figures do not include."""
     if opening is None or opening.at is None:
         day = read.at.astimezone(NEW_YORK).date()
         return (
@@ -164,7 +165,7 @@ def _since(opening: Opening | None, read: ActivitiesRead) -> tuple[list[BrokerFi
 def _derived(
     account: Account, positions: Iterable[Position], fills: list[BrokerFill], others: list[Activity]
 ) -> Opening:
-    """What must have been there, reckoned backwards: nobody wrote it down, so it proves nothing."""
+    """The opening computed backwards from the closing: it was never recorded, so it proves nothing."""
     added = total_activities({}, fills, others)
     held = {p.symbol: p.qty for p in positions}
     before = {s: held.get(s, ZERO) - added.positions.get(s, ZERO) for s in {*held, *added.positions}}
@@ -199,7 +200,7 @@ def _books(
     fees = added.fees
     most = sum((sold for _, sold in added.coins.values()), ZERO) * COIN_FEE_MOST
     if ZERO < -missing <= most:
-        fees, missing = fees + missing, ZERO  # what coins were sold for came without the fee
+        fees, missing = fees + missing, ZERO  # the proceeds of coin sales were credited net of the fee
     unexplained = ZERO if abs(missing) < CENT else missing.quantize(CENT)
     if unexplained != ZERO:
         expected = (opening.cash + added.cash).quantize(CENT)
@@ -231,14 +232,14 @@ def _books(
 
 
 def _our_orders(journal: Journal, account_id: str, since: datetime) -> list[OrderRecord]:
-    """Every order that we wrote down since a moment and that the broker has."""
+    """Every order that we recorded since a moment and that the broker has."""
     cycles = {e.cycle_id for e in journal.recall(account_id, "order_intended", since=since) if e.cycle_id}
     orders = [order for cycle in sorted(cycles) for order in journal.orders_of(cycle, account_id)]
     return [order for order in orders if order.broker_id is not None]
 
 
 def _our_fills(orders: Iterable[OrderRecord], fills: Iterable[BrokerFill]) -> list[Difference]:
-    """Orders of ours whose fills in the journal are not the broker's: in shares, or in dollars beyond a cent."""
+    """Our orders whose fills in the journal differ from the broker's, in shares or, beyond rounding, in dollars."""
     shares: defaultdict[str, Decimal] = defaultdict(Decimal)
     value: defaultdict[str, Decimal] = defaultdict(Decimal)
     for fill in fills:

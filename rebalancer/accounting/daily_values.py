@@ -1,4 +1,4 @@
-"""The account's value at the end of each day, with what was paid in or out, from closed books or from readings."""
+"""The account's value at the end of each day, with deposits and withdrawals, from closed books or readings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Reading(NamedTuple):
 
 
 def readings_of(closed: Iterable[Event], accounts: Iterable[Event]) -> tuple[Reading, ...]:
-    """One reading a day: the closed books where there are some, else the day's last look at the account."""
+    """One reading per day: the closed books if there are any, else the day's last recorded account value."""
     found: dict[date, Reading] = {}
     for event in accounts:
         day = event.at.astimezone(NEW_YORK).date()
@@ -41,7 +41,8 @@ def readings_of(closed: Iterable[Event], accounts: Iterable[Event]) -> tuple[Rea
 def values_of(
     begun_at: datetime, readings: Sequence[Reading], cash: Iterable[CashEvent], shares: Iterable[ShareEvent]
 ) -> tuple[DayValue, ...]:
-    """The days with their flows. A flow belongs to the first reading at or after it; later ones are not counted yet."""
+    """The days with their flows. A flow belongs to the first reading at or after it; flows after the last reading are
+    not counted yet."""
     flows = [(event.at, event.amount) for event in cash if event.kind == "flow"]
     flows += [(event.at, event.qty * event.price) for event in shares if event.kind == "in_kind"]
     found, before = list[DayValue](), begun_at
@@ -55,7 +56,7 @@ def values_of(
 
 
 def share_left(at: datetime, day: date) -> Decimal:
-    """The part of the core session of a day that a moment leaves: 1 before 09:30 in New York, 0 from 16:00 on."""
+    """The fraction of a day's core session remaining at a moment: 1 up to 09:30 in New York, 0 from 16:00 on."""
     opens, closes = (datetime.combine(day, t, NEW_YORK) for t in (OPEN, CLOSE))
     if at <= opens:
         return Decimal(1)

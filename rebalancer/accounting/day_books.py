@@ -1,6 +1,6 @@
-"""The books of one trading day, as they are computed, kept in the journal and read back.
+"""The books of one trading day: their records, and how the journal stores them.
 
-Money is US dollars, signed as it moved the account: fees are negative. Quantities are signed shares.
+Money is US dollars, signed by its effect on the account: fees are negative. Quantities are signed shares.
 """
 
 from __future__ import annotations
@@ -15,28 +15,29 @@ from rebalancer.core.values import ZERO, decimal_of, utc_of
 
 
 class Holding(NamedTuple):
-    """One position: signed shares and their average entry price, zero when the broker has not told it."""
+    """One position: signed shares and their average entry price, zero when the broker has not reported it."""
 
     qty: Decimal
     avg_entry_price: Decimal
 
 
 class Priced(NamedTuple):
-    """One position with its price at that moment: signed shares, USD a share."""
+    """One position with its price at that moment: signed shares, USD per share."""
 
     qty: Decimal
     price: Decimal
 
 
 class Close(NamedTuple):
-    """The benchmark's last trade of the day; "" and zero when it was not asked for or did not trade."""
+    """The benchmark's last trade of the day; "" and zero when it was not requested or did not trade."""
 
     symbol: str = ""
     price: Decimal = ZERO
 
 
 class InKind(NamedTuple):
-    """Shares that came (+) or went (-) without cash: signed shares, and their value at the day's price, signed USD."""
+    """Shares transferred in (+) or out (-) without cash: signed shares, and their value at the day's price, signed
+    USD."""
 
     id: str
     symbol: str
@@ -45,7 +46,7 @@ class InKind(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """Something that two books say differently about one symbol, or about "cash"; shares or USD."""
+    """A discrepancy between two sources about one symbol, or about "cash"; in shares or USD."""
 
     symbol: str
     expected: Decimal
@@ -56,17 +57,16 @@ class Difference(NamedTuple):
 class DayBooks(NamedTuple):
     """One day, from one closing of the books to the next.
 
-    `opened_at` is the moment of the opening figures: the closing before, or this day's first cycle when there is none;
-    None when neither is known, and then the opening figures are derived and prove nothing. `traded` is the cash that
-    fills brought (+) or took (-); `result` the change of equity that no flow explains; `realised` the profit of what
-    was sold or bought back against average cost, None when a cost is not known. `unexplained` is cash that no activity
-    explains: it must be zero. `cash_flows` are deposits and withdrawals in cash, and the value of shares `in_kind`,
-    which is no cash. `seen` are the ids of all activities that were listed at the closing: they are counted, then or
-    before; `counted` are those that were added up on this day, whatever day they are dated (None: older books do not
-    tell).
+    `opened_at` is the moment of the opening figures: the previous closing or, without one, this day's first cycle; None
+    when neither is known, and then the opening figures are derived and prove nothing. `traded` is the cash that fills
+    brought (+) or took (-); `result` the change of equity that no flow explains; `realised` the profit on what was sold
+    or bought back against average cost, None when a cost is unknown. `unexplained` is cash that no activity explains:
+    it must be zero. `flows` are deposits and withdrawals in cash, plus the value of shares `in_kind`, which is not
+    cash. `seen` are the ids of all activities listed at the closing: all have been counted, in these books or earlier;
+    `counted` are those added up in these books, whatever their dates (None: older books do not record it).
 
-    `prices` are the last trades of what was held at the closing, `opening` is what was held at the opening with its
-    prices then; a symbol without a price is left out of `prices`, and books from before prices were kept have none.
+    `prices` are the last trades of what was held at the closing; `opening` is what was held at the opening with its
+    prices then. A symbol without a price is left out of `prices`; books from before prices were kept have none.
     """
 
     day: date
@@ -97,7 +97,7 @@ class DayBooks(NamedTuple):
 
     @property
     def is_priced(self) -> bool:
-        """Whether everything held had a price at both ends, so that the day's profit can be reckoned from prices."""
+        """Whether everything held had a price at both ends, so that the day's profit can be computed from prices."""
         return self.opened_at is not None and self.opening is not None and self.positions.keys() <= self.prices.keys()
 
     @property
@@ -117,7 +117,7 @@ def body_of_day(books: DayBooks) -> dict[str, object]:
 
 
 def day_of_body(body: Mapping[str, Any]) -> DayBooks:
-    """The books that a `day_closed` event tells."""
+    """The books stored in the body of a `day_closed` event."""
     money = {
         name: decimal_of(body[name])
         for name in (

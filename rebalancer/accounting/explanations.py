@@ -1,7 +1,7 @@
 """Find the account activities that explain why positions differ from what was expected.
 
-Only an exact match explains: all activities of a symbol that have explained nothing yet together, or one of them. A
-difference that is nearly explained is not explained; it freezes its symbol as every other does.
+Only an exact match counts: either the sum of a symbol's unused activities, or a single one of them. A nearly explained
+difference is unexplained, and freezes its symbol like any other.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ def activity_explanations(
     orders_seen: Collection[str],
     used: Collection[str],
 ) -> tuple[Explanation, ...]:
-    """The explanations of these differences, by symbol.
+    """The explanations of these differences, ordered by symbol.
 
-    differences: signed shares. orders_seen: the broker's ids of orders whose fills are counted already. used: ids of
-    activities that are counted already, or were there before the books began.
+    differences: signed shares. orders_seen: the broker's ids of orders whose fills are already counted. used: ids of
+    activities that are already counted, or precede the first reading.
     """
     candidates: dict[str, list[Explanation]] = {}
     for fill in fills:

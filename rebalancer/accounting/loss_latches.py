@@ -1,7 +1,7 @@
-"""Broken loss limits stay broken for the trading day: written down when they break, read back by every cycle after.
+"""Loss limits stay in force for the rest of the trading day once broken: recorded then, and read by every later cycle.
 
-A `latched` event carries the limit's name as its key. It is over when the next trading day begins, or when a person
-has written a `rearmed` event with the same key after it (`rebalancer resume --reason`).
+A `latched` event has the limit's name as its key. It expires when the next trading day begins, or when a person adds a
+later `rearmed` event with the same key (`rebalancer resume --reason`).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ NAMES: Final = frozenset(name for name, _, _ in LOSS_LIMITS)
 
 
 def latched_since(journal: Journal, account_id: str, day_start: datetime) -> dict[str, str]:
-    """The loss limits that broke since the trading day began, with the words said then."""
+    """The loss limits that broke since the trading day began and are still latched, with the reasons recorded then."""
     today = standing(journal.recall(account_id, "latched", since=day_start), journal.recall(account_id, "rearmed"))
     return {event.key or "": str(event.body["because"]) for event in today}
 
 
 def standing(latched: Sequence[Event], rearmed: Sequence[Event]) -> list[Event]:
-    """The first latch of each loss limit that no person has lifted since, oldest first."""
+    """The first latch of each loss limit that has not been lifted since, oldest first."""
     lifted = {e.key: e.seq for e in rearmed}
     found: dict[str | None, Event] = {}
     for event in latched:
@@ -38,11 +38,11 @@ def standing(latched: Sequence[Event], rearmed: Sequence[Event]) -> list[Event]:
 def latch(
     journal: Journal, cycle_id: str, at: datetime, session: Session, account: Account, broken: Sequence[Breach]
 ) -> None:
-    """Write down limits that have just broken, each with an alert for a person."""
+    """Record limits that have just been broken, each with an alert for a person."""
     rows: list[tuple[str, str, dict[str, object]]] = []
     for breach in broken:
         if breach.share is None:
-            continue  # what cannot be known denies now, but says nothing about the rest of the day
+            continue  # an unknown value denies trades now, but says nothing about the rest of the day
         body: dict[str, object] = {
             "day": session.open.date().isoformat(),
             "equity": text_of(account.equity),

@@ -1,4 +1,4 @@
-"""Orders as they went, with the decision behind each: what the plan's price was, what the quote, who spoke for it."""
+"""Order histories with the decision behind each order: the planned price, the quote, and the signal source."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from rebalancer.journal.orders import fold
 from rebalancer.journal.records import Event, OrderRecord
 from rebalancer.performance.records import UNKNOWN, Fill, OrderHistory
 
-PROTECTED: Final = "protection"  # who spoke for an exit that no signal asked for
-OUTSIDE: Final = "outside"  # who spoke for what was not ours
+PROTECTED: Final = "protection"  # the source of an exit that no signal asked for
+OUTSIDE: Final = "outside"  # the source of orders that are not ours
 
 
 def orders_of(journal: Journal, account_id: str) -> tuple[OrderRecord, ...]:
@@ -32,7 +32,8 @@ def orders_of(journal: Journal, account_id: str) -> tuple[OrderRecord, ...]:
 def order_histories_of(
     journal: Journal, account_id: str, orders: Sequence[OrderRecord], fills: Sequence[Fill]
 ) -> dict[str, OrderHistory]:
-    """One story per order that the broker has, by its id; orders of other hands too, as far as their fills tell."""
+    """One history per order that the broker has, by the broker's id. Orders that others placed are included, as far as
+    their fills allow."""
     filled: dict[str, list[Fill]] = {}
     for fill in fills:
         filled.setdefault(fill.order_id, []).append(fill)
@@ -51,7 +52,7 @@ def order_histories_of(
 
 
 class _Cycle:
-    """One cycle's documents as plain JSON: reading them strictly is for those who plan from them again."""
+    """One cycle's documents as plain JSON: strict parsing is only needed to plan from them again."""
 
     def __init__(self, journal: Journal, account_id: str, cycle_id: str) -> None:
         self._journal, self._account_id, self._cycle_id = journal, account_id, cycle_id
@@ -75,7 +76,7 @@ class _Cycle:
         return "" if cycle is None else cycle.because
 
     def source(self, symbol: str) -> str:
-        """Who spoke for a symbol: every source of a signal that was not rejected, by name."""
+        """The names of all sources of signals for a symbol that were not rejected, joined."""
         if not self.planned:
             return PROTECTED
         return " + ".join(sorted(self.sources.get(symbol, ()))) or UNKNOWN
@@ -93,7 +94,7 @@ class _Cycle:
 
 def _story(order: OrderRecord, cycle: _Cycle, filled_at: datetime | None) -> OrderHistory:
     planned, quote = cycle.planned.get(order.client_order_id, {}), cycle.quotes.get(order.symbol, {})
-    wanted = _number(planned.get("qty"))  # a cut before sending is no failure of the market
+    wanted = _number(planned.get("qty"))  # a cut before sending is not an unfilled order
     return OrderHistory(
         order_id=order.broker_id or "",
         client_order_id=order.client_order_id,
@@ -136,7 +137,7 @@ def _of_fills(order_id: str, fills: Sequence[Fill], protects: str | None) -> Ord
 
 
 def _resting(journal: Journal, account_id: str) -> dict[str, str]:
-    """The broker's ids of the exits that we keep there, and what each is for."""
+    """The broker's ids of our exit orders resting there, and what each is for."""
     found: dict[str, str] = {}
     for event in journal.recall(account_id, PROTECTION):
         kept = exit_pair_of(event)

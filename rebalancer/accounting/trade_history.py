@@ -1,10 +1,11 @@
-"""Gather the ledger of one account.
+"""Assemble the trading history of one account.
 
-1. the books begin with the first planned cycle, or with the first one after a person accepted other books
-2. what was held then is inherited, at the average price that the broker told
-3. activities since then are fills, cash and shares, whoever caused them
-4. what our orders have filled beyond the activities read so far is added, at their average price
-5. days are closed books where there are some, else the last look at the account
+1. It begins with the first planned cycle, or the first one after a person accepted the broker's positions as the new
+   baseline.
+2. What was held then is inherited, at the average price reported by the broker.
+3. Activities since then are fills, cash and shares, whoever caused them.
+4. Fills of our orders beyond the activities read so far are added, at the average price of the remainder.
+5. Daily values come from closed books or, without them, from the day's last recorded account value.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ TICK: Final = timedelta(microseconds=1)
 
 def ledger_of(journal: Journal, account_id: str) -> AccountHistory:
     """Everything that the journal knows of an account's trading. Empty when no cycle has been planned yet. Raises
-    JournalBroken, and KeyError or ValueError for a row that is not what it should be."""
+    JournalBroken, and KeyError or ValueError for an invalid row."""
     found = _beginning(journal, account_id)
     if found is None:
         return AccountHistory()
@@ -40,7 +41,7 @@ def ledger_of(journal: Journal, account_id: str) -> AccountHistory:
     listed = tuple(fill for fill in moved.fills if fill.at > begun_at)
     cash = tuple(event for event in moved.cash if event.at > begun_at)
     shares = tuple(event for event in moved.shares if event.at > begun_at)
-    # what we wrote is cut by the journal's own order: our clock may step back between two runs
+    # our own records are selected by row number, not by time: our clock may step back between two runs
     own = {event.cycle_id for event in journal.recall(account_id, "cycle_planned") if event.seq >= begun}
     before = {event.cycle_id for event in journal.recall(account_id, "cycle_started") if event.seq < begun} - own
     orders = tuple(order for order in orders_of(journal, account_id) if order.cycle_id not in before)
@@ -63,7 +64,7 @@ def ledger_of(journal: Journal, account_id: str) -> AccountHistory:
 
 
 def _beginning(journal: Journal, account_id: str) -> tuple[int, Any] | None:
-    """Where in the journal the books begin, and the snapshot with which they do, as plain JSON."""
+    """The journal row with which the history begins, and the snapshot of that cycle as plain JSON."""
     accepted = journal.recall(account_id, "books_accepted", last=1)
     after = accepted[0].seq if accepted else 0
     dry = {event.cycle_id for event in journal.recall(account_id, "cycle_started") if event.key == DRY_RUN}
@@ -83,10 +84,10 @@ def _inherited(first: Any, begun_at: datetime) -> tuple[Fill, ...]:
 
 
 def not_listed(orders: Sequence[OrderRecord], listed: Sequence[Fill], begun_at: datetime) -> list[Fill]:
-    """What orders have filled beyond their activities: those are read at the next cycle or when the day is closed.
+    """The fills of orders beyond their listed activities, which are read at the next cycle or the daily close.
 
-    orders: as they were intended. No fill of a cycle is put before the books began or before one of an earlier cycle,
-    whatever our clock said: listed fills have the broker's time, these have ours, which may have been set back.
+    orders: in the order of their intents. No fill is dated before the history began or before a fill of an earlier
+    cycle, whatever our clock said: listed fills have the broker's time, these have ours, which may have been set back.
     """
     shares, value, last = dict[str, Decimal](), dict[str, Decimal](), dict[str, datetime]()
     for fill in listed:
@@ -112,7 +113,7 @@ def not_listed(orders: Sequence[OrderRecord], listed: Sequence[Fill], begun_at: 
 
 
 def _sectors(journal: Journal, account_id: str) -> dict[str, str]:
-    """The sectors as the last cycle knew them."""
+    """The sectors known to the last planned cycle."""
     planned = journal.recall(account_id, "cycle_planned", last=1)
     text = journal.snapshot_text(planned[0].cycle_id or "", account_id) if planned else None
     rows = [] if text is None else json.loads(text)["instruments"]
