@@ -1,4 +1,4 @@
-"""The benchmark's closes as performance takes them."""
+"""The benchmark's stored closes, in the form that `performance` expects."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from rebalancer.performance.benchmark import Benchmark
 
 
 def benchmark_of(folder: Path, symbol: str) -> Benchmark:
-    """The stored closes of a symbol. Without any, a benchmark that has the name and no day; "" is no benchmark."""
+    """The stored closes of a symbol; a benchmark without days if there are none. "" means no benchmark."""
     found = closes_of(folder, symbol) if symbol else None
     return Benchmark(symbol) if found is None else Benchmark(found.symbol, found.days, found.closes)

@@ -1,10 +1,10 @@
-"""What changes at most once a day: instruments, sessions, sectors, volatilities and correlation groups.
+"""Reference data that changes at most once a day: instruments, sessions, sectors, volatilities, correlation groups.
 
-Kept in one file per trading day beside the journal, so that an ordinary cycle asks the broker for none of it. It is
-read again when the day is over, when a symbol appears that it does not know, or when the file cannot be read.
+It is cached in a file beside the journal for one trading day, so that an ordinary cycle requests none of it from the
+broker. It is read again when the day is over, when an unknown symbol appears, or when the file cannot be read.
 
-The benchmark's closes come with the same request. They are kept apart, so that no signal, no group and no plan ever
-depends on them.
+The benchmark's closes come with the same request. They are kept separate, so that no signal, correlation group or plan
+ever depends on them.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _log = logging.getLogger("rebalancer.world.reference")
 
 
 class ReferenceSnapshot(NamedTuple):
-    """One day's reference data. `asked` are all symbols that were looked for, known to the broker or not. `benchmark`
-    has the closes of `reporting.benchmark` when they came and it is not among the instruments."""
+    """One day's reference data. `asked` are all symbols that were requested, known to the broker or not. `benchmark`
+    has the closes of `reporting.benchmark` if they were received and it is not among the instruments."""
 
     session: Session
     asked: tuple[str, ...]
@@ -46,7 +46,7 @@ class ReferenceSnapshot(NamedTuple):
 
 
 class Reference:
-    """Today's sheet, from the file where it can be, else from the broker."""
+    """Provides today's reference data, from the file if possible, else from the broker."""
 
     def __init__(self, broker: ReadBroker, folder: Path, sectors: Mapping[str, SectorRow], rules: Rules) -> None:
         self._broker, self._path = broker, folder / "day-sheet.json"
@@ -54,12 +54,12 @@ class Reference:
         self._sheet: ReferenceSnapshot | None = None
 
     def symbols(self) -> tuple[str, ...]:
-        """The symbols of the sheet at hand, without asking the broker; none when there is none."""
+        """The symbols of the cached reference data, without a request to the broker; empty if nothing is cached."""
         snapshot = self._sheet or self._stored()
         return () if snapshot is None else tuple(i.symbol for i in snapshot.instruments)
 
     def sheet(self, symbols: Iterable[str], now: datetime) -> ReferenceSnapshot:
-        """The sheet for these symbols at this moment. Raises BrokerUnavailable when it has to be read and cannot."""
+        """The reference data for these symbols at `now`. Raises BrokerUnavailable when it must be read but cannot."""
         wanted = {*symbols}
         snapshot = self._sheet or self._stored()
         if snapshot is None or not _serves(snapshot, now) or not wanted <= {*snapshot.asked}:
@@ -89,8 +89,8 @@ class Reference:
         )
 
     def _benchmark(self, traded: Sequence[str], known: Mapping[str, Instrument]) -> list[str]:
-        """The benchmark, where one request serves both: a name that the broker knows, of a kind that is asked for
-        anyway. Coins have a bar every day and are asked for at another address."""
+        """The benchmark, if the same request can return it: the broker knows it, and some traded symbol has the same
+        asset class. Crypto has a bar every day and is requested from another endpoint."""
         name = self._rules.reporting.benchmark
         if name in traded or name not in known:
             return []
@@ -120,7 +120,7 @@ class Reference:
                 return None
             return _sheet_of(found)
         except (OSError, BadDocument, AssertionError, AttributeError, KeyError, TypeError, ValueError):
-            return None  # it only saves questions: a sheet that cannot be read is read from the broker
+            return None  # only a cache: if it is unusable, the data is read from the broker
 
     def _store(self, snapshot: ReferenceSnapshot) -> None:
         closes = snapshot.closes
@@ -139,11 +139,11 @@ class Reference:
         }
         try:
             put_whole(self._path, json.dumps(document).encode())
-        except OSError as error:  # it only saves questions
+        except OSError as error:  # only a cache
             _log.warning("%s: cannot be written: %s", self._path, error.strerror)
 
     def _fingerprint(self) -> str:
-        """What the sheet depends on beside the broker."""
+        """What the reference data depends on besides the broker."""
         rows = sorted((s, r.sector, r.correlation_group or "") for s, r in self._sectors.items())
         threshold, benchmark = self._rules.risk_management.correlation_threshold, self._rules.reporting.benchmark
         measure = self._rules.position_sizing.volatility_measure
@@ -151,12 +151,12 @@ class Reference:
 
 
 def apart(closes: DailyCloses, extra: Sequence[str], pairs: Set[str]) -> tuple[DailyCloses, DailyCloses]:
-    """Take the benchmark's closes out: what is left is what would have come without it. The second is empty when the
-    benchmark has no bar. pairs: the symbols of crypto."""
+    """Separate the benchmark's closes: the first result is what a request without it would have returned; the second is
+    empty when the benchmark has no bar. pairs: all crypto symbols."""
     if not extra:
         return closes, NO_CLOSES
     names = tuple(s for s in closes.symbols if s not in extra)
-    alike = [closes.closes[s] for s in names if (s in pairs) == (extra[0] in pairs)]  # what says which days there are
+    alike = [closes.closes[s] for s in names if (s in pairs) == (extra[0] in pairs)]  # these decide which days there are
     days = [i for i in range(len(closes.days)) if any(row[i] == row[i] for row in alike)]
     own = DailyCloses(
         names,
@@ -174,7 +174,7 @@ def _plain_closes(closes: DailyCloses) -> dict[str, list[float | None]]:
 
 
 def _serves(snapshot: ReferenceSnapshot, now: datetime) -> bool:
-    """Whether the sheet is of the trading day that `now` falls into: not before its session's day, not after it."""
+    """Whether the reference data is for the trading day of `now`: neither earlier nor later than its session's day."""
     return snapshot.session.open - timedelta(hours=10) <= now < snapshot.session.close
 
 
@@ -213,12 +213,12 @@ def _closes_of(found: Mapping[str, object]) -> DailyCloses:
 
 
 def open_session(session: Session, now: datetime) -> Session:
-    """The session as it stands at `now`."""
+    """The session with its state at `now`."""
     return session._replace(is_open=session.open <= now < session.close)
 
 
 def day_start(session: Session, now: datetime) -> datetime:
-    """When the day began in which orders are counted: midnight in New York of the session's day, or of the present one
-    while the next session is still days or hours away."""
+    """The start of the day for which orders are counted: midnight in New York of the session's day, or of the current
+    day while the next session is on a later day."""
     local = min(session.open, now).astimezone(ZoneInfo("America/New_York"))
     return local.replace(hour=0, minute=0, second=0, microsecond=0)

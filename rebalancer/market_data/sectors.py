@@ -1,7 +1,7 @@
 """Which sector a symbol belongs to: `config/sectors.csv`, owned by the user. No data is shipped with it.
 
-Columns: symbol, sector, source, as_of, and optionally correlation_group. A symbol without a row is in no sector,
-which is the tightest of all sector limits.
+Columns: symbol, sector, source, as_of, and optionally correlation_group. A symbol without a row has no sector, and
+falls under the tightest sector limit.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _log = logging.getLogger("rebalancer.world.sectors")
 
 
 class SectorRow(NamedTuple):
-    """One symbol's sector, its correlation group if the user sets one, and who said so when."""
+    """One symbol's sector, its correlation group if the user sets one, and the source and date of both."""
 
     sector: str
     correlation_group: str | None
@@ -35,8 +35,8 @@ class SectorRow(NamedTuple):
 
 
 def read_sectors(path: Path) -> Mapping[str, SectorRow]:
-    """Read the sectors by symbol. A missing file is no sectors at all, with a warning in the log; anything wrong in
-    the file raises BadDocument naming file, line and column."""
+    """Read the sectors by symbol. A missing file gives no sectors and logs a warning; an error in the file raises
+    BadDocument naming file, line and column."""
     if is_absent(path):
         _log.warning("%s: is missing; every name counts as of unknown sector, the tightest limit", path)
         return {}

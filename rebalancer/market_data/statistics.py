@@ -1,7 +1,7 @@
 """Volatilities and correlation groups from daily closes, average true ranges from daily bars.
 
-The first two are plain sample statistics of daily log returns. A name with too little history has none of them, and
-then the rules take the careful assumption.
+The first two are plain sample statistics of daily log returns. A symbol with too little history has none of them, and
+the rules then use a conservative assumption.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from rebalancer.brokers.protocol import DailyCloses
 
 TRADING_DAYS_A_YEAR: Final = 252
-RETURNS_MIN: Final = 40  # fewer daily returns than this say nothing
-RETURNS_USED: Final = 120  # about half a year: old enough to be stable, young enough to be true
+RETURNS_MIN: Final = 40  # fewer daily returns are not meaningful
+RETURNS_USED: Final = 120  # about half a year: long enough to be stable, short enough to be current
 ATR_DAYS: Final = 14  # as Wilder defined it ("New Concepts in Technical Trading Systems", 1978)
 ATR_STEP: Final = Decimal("0.0001")  # USD
-ATR_MOST: Final = 1e12  # USD; more is no price
+ATR_MOST: Final = 1e12  # USD; anything larger is not a real price
 
 
 def volatilities(closes: DailyCloses) -> Mapping[str, float]:
@@ -36,8 +36,8 @@ def volatilities(closes: DailyCloses) -> Mapping[str, float]:
 
 
 def true_ranges(closes: DailyCloses) -> Mapping[str, Decimal]:
-    """Wilder's average true range of a day per symbol, USD per share, rounded to 0.0001; a symbol with too few bars is
-    absent. Bars without all three prices are passed over."""
+    """Wilder's average true range of daily bars per symbol, USD per share, rounded to 0.0001; a symbol with too few
+    bars is absent. Bars that lack any of the three prices are skipped."""
     found: dict[str, Decimal] = {}
     for symbol, bars in closes.bars.items():
         prices = np.array(bars[-RETURNS_USED - 1 :], dtype=np.float64).reshape(-1, 3)
@@ -55,9 +55,9 @@ def true_ranges(closes: DailyCloses) -> Mapping[str, Decimal]:
 
 
 def correlation_groups(closes: DailyCloses, threshold: float) -> Mapping[str, str]:
-    """Group names whose daily returns correlate above the threshold, directly or through others (single linkage).
+    """Group symbols whose daily returns correlate above the threshold, directly or through others (single linkage).
 
-    A group is named after its first symbol; a name that correlates with nobody is a group of its own. A symbol with
+    A group is named after its first symbol; a symbol that correlates with no other forms its own group. A symbol with
     too few common returns is absent.
     """
     symbols = [s for s in closes.symbols if _returns(closes.closes[s]).size >= RETURNS_MIN]

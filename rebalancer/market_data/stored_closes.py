@@ -1,4 +1,4 @@
-"""Daily closes from the day sheet beside the journal, of a benchmark and of names that it was asked for."""
+"""Daily closes from the reference data file beside the journal: those of the benchmark and of requested symbols."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ class Closes(NamedTuple):
 
 
 def closes_of(folder: Path, symbol: str) -> Closes | None:
-    """The closes of one symbol; None when there is no sheet, none that can be read, or none of this symbol."""
+    """The closes of one symbol; None when the file is missing, unreadable or does not have the symbol."""
     return stored_closes(folder, [symbol]).get(symbol)
 
 
 def stored_closes(folder: Path, symbols: Iterable[str]) -> Mapping[str, Closes]:
-    """The closes of those of these symbols that the sheet has; the file is read once."""
+    """The closes of these symbols, as far as the file has them; it is read only once."""
     try:
         snapshot = json.loads(read_text(folder / SHEET_NAME))
         if snapshot["schema"] != REFERENCE_SCHEMA:
             return {}
     except (OSError, ValueError, KeyError, TypeError):
-        return {}  # it is a copy that saves questions, and no record
+        return {}  # only a cache, not a record
     found = ((symbol, _row(snapshot, symbol)) for symbol in symbols)
     return {symbol: closes for symbol, closes in found if closes is not None}
 

@@ -1,8 +1,8 @@
-"""The slots of a trading day: a pure function from trading hours to slots.
+"""The slots of a trading day, computed by a pure function from trading hours.
 
-Hours come from the exchange's published calendar (pandas-market-calendars) narrowed by the broker's own: a day that
-either of them does not have is no trading day, and the later open and the earlier close count. Slots are counted from
-the open, so that New York's clock changes never matter; their ids are UTC.
+Hours come from the exchange's published calendar (pandas-market-calendars) narrowed by the broker's own: a day missing
+from either is not a trading day, and the later open and the earlier close apply. Slots are counted from the open, so
+that daylight saving changes in New York have no effect; their ids are in UTC.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MINUTE: Final = timedelta(minutes=1)
 
 
 class Slot(NamedTuple):
-    """One moment at which a cycle is due. `id` is also the id of its cycle, such as `2026-11-20T15:35Z`."""
+    """A time at which a cycle is due. `id` is also the id of its cycle, such as `2026-11-20T15:35Z`."""
 
     id: str
     at: datetime
@@ -28,7 +28,7 @@ class Slot(NamedTuple):
 
 
 class TradingDay(NamedTuple):
-    """One day of work in New York. `hours` is None when stocks do not trade; `ends` is when its books can be closed."""
+    """One day in New York. `hours` is None when stocks do not trade; `ends` is when its books can be closed."""
 
     day: date
     hours: TradingHours | None
@@ -39,9 +39,9 @@ class TradingDay(NamedTuple):
 def trading_day(day: date, hours: TradingHours | None, interval_minutes: int, *, around_the_clock: bool) -> TradingDay:
     """All slots of a day in New York, in time order.
 
-    A stock slot is every `interval_minutes` from the open, and before the close. Around the clock there are slots for
-    crypto alone outside these hours, on multiples of the interval since midnight UTC, from midnight to midnight in New
-    York (23 or 25 hours when its clocks change).
+    Stock slots occur every `interval_minutes` from the open until before the close. With `around_the_clock`, there are
+    also crypto-only slots outside these hours, at multiples of the interval since midnight UTC, from midnight to
+    midnight in New York (23 or 25 hours when clocks change).
     """
     assert hours is None or hours.day == day, "hours of another day"
     slots = _stock_slots(hours, interval_minutes) if hours is not None else []
@@ -52,7 +52,7 @@ def trading_day(day: date, hours: TradingHours | None, interval_minutes: int, *,
 
 
 def narrowed(published: Iterable[TradingHours], brokers: Iterable[TradingHours]) -> tuple[TradingHours, ...]:
-    """The hours that both calendars know, in time order: closed wins."""
+    """The hours common to both calendars, in time order: a market closed in either one is closed."""
     theirs = {hours.day: hours for hours in brokers}
     both = (
         TradingHours(ours.day, max(ours.open, theirs[ours.day].open), min(ours.close, theirs[ours.day].close))
@@ -63,14 +63,14 @@ def narrowed(published: Iterable[TradingHours], brokers: Iterable[TradingHours])
 
 
 def published_hours(first: date, last: date) -> tuple[TradingHours, ...]:
-    """The New York exchange's sessions from `first` to `last`, both included, holidays and half days applied.
+    """The New York Stock Exchange's sessions from `first` to `last`, both included, with holidays and half days.
 
     Imports pandas, which takes about half a second the first time.
     """
     import warnings
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # the library's own calls of pandas, nothing of ours
+        warnings.simplefilter("ignore", DeprecationWarning)  # caused by the library's own pandas calls, not by ours
         import pandas_market_calendars  # type: ignore[import-untyped] # ships no type marker
 
         schedule = pandas_market_calendars.get_calendar("NYSE").schedule(first.isoformat(), last.isoformat())
@@ -86,7 +86,7 @@ def day_in_new_york(moment: datetime) -> date:
 
 
 def midnight_after(day: date) -> datetime:
-    """When a day in New York ends, UTC."""
+    """The end of a day in New York, in UTC."""
     return _in_utc(day + timedelta(days=1), time())
 
 
@@ -96,7 +96,7 @@ def slot_id(at: datetime) -> str:
 
 
 def hours_of(day: date, hours: Sequence[TradingHours]) -> TradingHours | None:
-    """The hours of one day, None when stocks do not trade on it."""
+    """The hours of one day; None when stocks do not trade on it."""
     return next((one for one in hours if one.day == day), None)
 
 

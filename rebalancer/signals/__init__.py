@@ -1,7 +1,7 @@
 """Signals: from files, from the journal, or from the bundled sample.
 
-A file is read whole or not at all; every mistake is reported with its line. It imports market data, the journal and
-what is below them, and knows nothing of orders.
+A file is read completely or not at all; an error is reported with its line. This package imports market data, the
+journal and the layers below them, and knows nothing about orders.
 """
 
 from rebalancer.signals.reading import SignalsRead, read_all, read_signals

@@ -1,4 +1,4 @@
-"""Put the signal sources together, as the rules ask for them."""
+"""Combine the signal sources that the rules enable."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULT_PATH: Final = Rules().signals.path
 
 
 class ConfiguredSources:
-    """Files and the journal's table; and the bundled sample when the rules want it."""
+    """Signals from files, from the journal's table and, if the rules enable it, from the bundled sample."""
 
     def __init__(
         self,

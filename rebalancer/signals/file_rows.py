@@ -15,14 +15,14 @@ ENDINGS: Final = (".csv", ".json", ".jsonl")
 
 
 class FileRows(NamedTuple):
-    """The rows of one file; `line(i)` is the line where row i begins."""
+    """The rows of one file; `line(i)` is the line on which row i begins."""
 
     rows: Sequence[Mapping[str, object]]
     line: Callable[[int], int]
 
 
 def read_rows(text: str, source: str, ending: str) -> FileRows:
-    """Read the rows. Raises BadDocument for a file that is empty, broken or not written completely."""
+    """Read the rows. Raises BadDocument for a file that is empty, malformed or incompletely written."""
     if not text.strip():
         raise BadDocument(source, "is empty", "was the file written completely? Remove it if there is nothing to say")
     return {".csv": _csv, ".json": _json, ".jsonl": _jsonl}[ending](text, source)
@@ -49,7 +49,7 @@ def _json(text: str, source: str) -> FileRows:
 
 
 def _jsonl(text: str, source: str) -> FileRows:
-    # not splitlines: JSON texts may hold other line separators
+    # not splitlines: JSON strings may contain other line separators
     lines = [(n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
     items = [(n, _parsed(line, f"{source}:{n}")) for n, line in lines]
     announced = items[0][1].get("rows") if isinstance(items[0][1], dict) and set(items[0][1]) == {"rows"} else None
@@ -81,12 +81,12 @@ def _parsed(text: str, source: str) -> Any:
         return read_json(text, source)
     except BadDocument:
         raise
-    except ValueError as error:  # a whole number of more digits than Python reads
+    except ValueError as error:  # an integer with more digits than Python parses
         raise BadDocument(source, f"is not JSON: {str(error)[:80]}", "write numbers of ordinary length") from None
 
 
 def _line_in_array(text: str, index: int) -> int:
-    """The line of an item in a JSON array that is known to be good. Only used for messages."""
+    """The line of an item in a JSON array that is known to be valid. Only used for messages."""
     start = re.match(r"\s*\[", text) or re.search(r'"signals"\s*:\s*\[', text)
     assert start is not None  # the document was an array, or an object with one
     decoder, position, space = json.JSONDecoder(), start.end(), re.compile(r"[\s,]*")

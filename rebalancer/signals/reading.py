@@ -1,11 +1,11 @@
-"""Read signals from a file or a folder, whole or not at all.
+"""Read signals from a file or a folder, completely or not at all.
 
 1. `_files` lists what to read;
-2. `read_settled` reads a file that nobody is writing;
-3. `file_rows.read_rows` splits it into rows and `row.signal_of_row` reads each;
-4. `_Collected` refuses contradictions and drops repetitions.
+2. `read_settled` reads a file that is not being written;
+3. `file_rows.read_rows` splits it into rows and `signal_row.signal_of_row` reads each;
+4. `_Collected` rejects contradictions and drops duplicates.
 
-One mistake anywhere refuses everything: half of a set of opinions is another set.
+One error anywhere rejects everything: part of a set of signals would lead to different trades.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from rebalancer.signals.signal_row import SOURCE, BadCell, signal_of_row
 
 SIZE_MAX: Final = 64 * 1024 * 1024
 ROWS_MAX: Final = 100_000
-_FAINT: Final = 0.01  # what a fraction written for a percentage comes to at most
+_FAINT: Final = 0.01  # the highest confidence that results when a fraction is written as a percentage
 _SKEW: Final = timedelta(seconds=5)
 
 
 class SignalsRead(NamedTuple):
-    """The signals, sorted by symbol, source and id; and what was left aside, in words."""
+    """The signals, sorted by symbol, source and id, and the warnings."""
 
     signals: tuple[Signal, ...]
     warnings: tuple[str, ...]
@@ -41,11 +41,11 @@ def read_signals(path: Path, now: datetime) -> tuple[Signal, ...]:
 
 
 def read_all(path: Path, now: datetime, ahead: timedelta = timedelta(0)) -> SignalsRead:
-    """Read signals and what there is to say about them. Raises BadDocument naming file, line and column.
+    """Read signals and collect warnings about them. Raises BadDocument naming file, line and column.
 
-    now: aware; only to warn about times in the future. A row without issued_at was issued when its file was written;
-    ahead: how far the clock of `now` is ahead of the machine's, which dates files.
-    An empty folder has no signals; a path that is not there is an error.
+    now: aware; only used to warn about times in the future. A row without issued_at counts as issued when its file was
+    written; ahead: how far the clock of `now` is ahead of the machine's, which dates files.
+    An empty folder has no signals; a missing path is an error.
     """
     warnings: list[str] = []
     collected = _Collected()
@@ -111,7 +111,7 @@ def _place(path: Path, line: Callable[[int], int], index: int) -> Callable[[], s
 
 
 class _Collected:
-    """What was read so far, without repetitions. Contradictions raise BadCell."""
+    """The signals read so far, without duplicates. Contradictions raise BadCell."""
 
     def __init__(self) -> None:
         self.signals: list[Signal] = []

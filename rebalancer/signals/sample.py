@@ -1,16 +1,16 @@
 """A bundled sample of signals: momentum and short-term reversal over daily closes.
 
-It is honest and simple, not a recommendation. For each name, over completed days only:
+It is a simple example, not a recommendation. For each symbol, over completed days only:
 
-1. momentum: the return from 125 days ago to 5 days ago (Jegadeesh and Titman 1993 skip the newest days, as here);
-2. reversal: the last 5 days' return with its sign turned (Lehmann 1990);
-3. both are ranked across all names to [-1, 1], blended 70 : 30, and ranked again;
-4. the shape: the top fifth gets a score from 0.4 to 0.6, the bottom fifth the same below zero, the rest stays below
-   0.1 and is neutral. Of 40 names about 8 are clearly long.
+1. momentum: the return from 125 days ago to 5 days ago (Jegadeesh and Titman 1993 also skip the newest days);
+2. reversal: the last 5 days' return with the opposite sign (Lehmann 1990);
+3. both are ranked across all symbols to [-1, 1], blended 70 : 30, and ranked again;
+4. shape: the top fifth gets a score from 0.4 to 0.6, the bottom fifth from -0.6 to -0.4; the rest stays below 0.1 in
+   absolute value and is neutral. Of 40 symbols about 8 are clearly long.
 
-Confidence is 0.3, plus up to 0.1 as far as both rankings agree, plus up to 0.1 for a year of history. So score x
-confidence is at most 0.3, and with the default base size of 0.10 and volatility scale of at most 1.5 no target is above
-4.5 % of capital: a first rebalance of a small account needs one order a name.
+Confidence is 0.3, plus up to 0.1 depending on how far both rankings agree, plus up to 0.1 for a year of history. So
+score x confidence is at most 0.3, and with the default base size of 0.10 and a volatility scale of at most 1.5 no
+target exceeds 4.5 % of capital: the first rebalance of a small account needs one order per symbol.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LOOKBACK_DAYS: Final = 120
 SKIP_DAYS: Final = 5
 DAYS_MIN: Final = LOOKBACK_DAYS + SKIP_DAYS + 1
 _FULL_HISTORY_DAYS: Final = 250
-_PRESENT_MIN: Final = 0.8  # part of the looked-at days that must have a close
+_PRESENT_MIN: Final = 0.8  # the fraction of the days considered that must have a close
 _MOMENTUM_PART: Final = 0.7
 _TAIL: Final = 0.6  # ranks beyond this are the outer fifths
 _SCORE_LOW, _SCORE_HIGH, _SCORE_MIDDLE = 0.4, 0.6, 0.09
@@ -42,10 +42,10 @@ Floats = NDArray[np.float64]
 
 
 def sample_signals(closes: DailyCloses, now: datetime) -> tuple[Signal, ...]:
-    """One signal for every name with enough history, sorted by symbol; none when fewer than 126 days are complete.
+    """One signal for every symbol with enough history, sorted by symbol; none when fewer than 126 days are complete.
 
-    now: aware; the issue time, and the day in New York that is not complete yet. Ids depend on the last complete day
-    and the content, so an unchanged day gives the same ids.
+    now: aware; the issue time; its day in New York is not complete yet. Ids depend on the last complete day and the
+    content, so an unchanged day gives the same ids.
     """
     now = utc(now)
     today = now.astimezone(ZoneInfo("America/New_York")).date()
@@ -82,14 +82,14 @@ def _signal(symbol: str, score: float, confidence: float, day: str, now: datetim
 
 
 def _filled_forward(prices: Floats) -> Floats:
-    """Each gap filled with the close before it; what lies before the first close stays NaN. Shape (names, days)."""
+    """Each gap filled with the previous close; days before the first close stay NaN. Shape (symbols, days)."""
     days = np.where(np.isfinite(prices), np.arange(prices.shape[1]), 0)
     filled: Floats = np.take_along_axis(prices, np.maximum.accumulate(days, axis=1), axis=1)
     return filled
 
 
 def _ranked(values: Floats) -> Floats:
-    """Ranks spread evenly over (-1, 1), shape (n,); equal values share their mean rank."""
+    """Ranks spaced evenly over (-1, 1), shape (n,); equal values share their mean rank."""
     ordered = np.sort(np.round(values, 12))
     exact = np.round(values, 12)
     below, through = np.searchsorted(ordered, exact, "left"), np.searchsorted(ordered, exact, "right")
@@ -98,7 +98,7 @@ def _ranked(values: Floats) -> Floats:
 
 
 def _shaped(rank: Floats) -> Floats:
-    """Clear in both outer fifths, faint in the middle; odd and rising in between. Shape (n,)."""
+    """Scores that are strong in both outer fifths and weak in the middle; an odd, increasing function. Shape (n,)."""
     size = np.abs(rank)
     tail = _SCORE_LOW + (_SCORE_HIGH - _SCORE_LOW) * (size - _TAIL) / (1 - _TAIL)
     shaped: Floats = np.sign(rank) * np.where(size > _TAIL + 1e-9, tail, _SCORE_MIDDLE * size / _TAIL)

@@ -1,9 +1,9 @@
-"""From one row of a signal file to one signal.
+"""Parse one row of a signal file into a signal.
 
 A row has a symbol, a confidence, and either a `score` or an `action`:
 - score from -1 to 1 with a confidence from 0 to 1;
-- action BUY (score 1), SELL (score -1), FLAT or CLOSE (score 0: no position) or HOLD (nothing is to change) with a
-  confidence from 0 to 100, in percent; the last three need none.
+- action BUY (score 1), SELL (score -1), FLAT or CLOSE (score 0: no position) or HOLD (no change) with a confidence
+  from 0 to 100, in percent; the last three need none.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Cells = Mapping[str, object]
 
 
 class BadCell(ValueError):
-    """One cell that cannot be used: its column, what is wrong and how to mend it."""
+    """An invalid cell: its column, the problem and how to fix it."""
 
     def __init__(self, column: str, problem: str, hint: str = "") -> None:
         super().__init__(f"{column}: {problem}")
@@ -51,12 +51,12 @@ class BadCell(ValueError):
 
 
 def signal_of_row(cells: Cells, source: str, written_at: datetime, ahead: timedelta = timedelta(0)) -> Signal:
-    """Read one row; `source` and `written_at` count where it names none. Raises BadCell.
+    """Read one row; `source` and `written_at` are the defaults for a row that has none. Raises BadCell.
 
-    ahead: how far the broker's clock is ahead of the one that dated the file; it moves `written_at`, but not the
+    ahead: how far the broker's clock is ahead of the one that dated the file; it shifts `written_at`, but not the
     computed id, so that a row keeps its id.
 
-    entry_price is checked and not used: a trade is decided at the broker's quote.
+    entry_price is validated but not used: trades are decided at the broker's quote.
     """
     symbol = _symbol_of(cells)
     score, confidence, hold = _view(cells)
@@ -79,7 +79,7 @@ def signal_of_row(cells: Cells, source: str, written_at: datetime, ahead: timede
 
 
 def computed_id(source: str, symbol: str, moment: str, score: float, confidence: float) -> str:
-    """The id of a signal that has none: the same content gives the same id."""
+    """The id for a signal without one: the same content gives the same id."""
     text = "\n".join((source, symbol, moment, repr(score), repr(confidence)))
     return f"{source}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
@@ -124,7 +124,7 @@ def _number(cells: Cells, column: str, low: int, high: int, hint: str, one: int 
     number = _decimal(column, value)
     if not low <= number <= high:
         raise BadCell(column, f"{str(value)[:40]} is outside {low} to {high}", hint)
-    return float(number / one) + 0.0  # a negative zero would be another id for the same opinion
+    return float(number / one) + 0.0  # a negative zero would give the same signal another id
 
 
 def _price(cells: Cells, column: str) -> Decimal | None:
@@ -138,7 +138,7 @@ def _price(cells: Cells, column: str) -> Decimal | None:
 
 
 def _decimal(column: str, value: object) -> Decimal:
-    """A finite number, from text or JSON; both exact."""
+    """A finite number, parsed exactly from text or JSON."""
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()) and len(value) <= _NUMBER_LENGTH_MAX:
         return decimal_of(value.strip())
     if isinstance(value, int) and not isinstance(value, bool):

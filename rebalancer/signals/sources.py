@@ -1,4 +1,4 @@
-"""Signal sources: a file or folder, the journal's table, the bundled sample, and several of them together."""
+"""Signal sources: a file or folder, the journal's table, the bundled sample, and combinations of them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _log = logging.getLogger("rebalancer.world.signals.sources")
 
 class FileSignals:
     """Signals of a file or folder. `required`: whether its absence is an error; the default folder may be absent.
-    `wall` tells the machine's time, which dates files, where the broker's clock may be another one."""
+    `wall` returns the machine's time, which dates files, if the broker's clock may differ from it."""
 
     def __init__(self, path: Path, required: bool, wall: Callable[[], datetime] | None = None) -> None:
         self._path, self._required, self._wall = path, required, wall
         self._told: tuple[str, ...] = ()
 
     def read(self, now: datetime) -> tuple[Signal, ...]:
-        """All signals. Raises BadDocument. Warnings go to the log, each set of them once."""
+        """All signals. Raises BadDocument. Warnings are logged; a repeated set of warnings only once."""
         if is_absent(self._path):
             if not self._required:
                 return ()
@@ -41,13 +41,13 @@ class FileSignals:
 
 
 class SignalStore(Protocol):
-    """Anything that keeps signals, such as the journal."""
+    """Anything that stores signals, such as the journal."""
 
     def signals(self, since: datetime) -> tuple[Signal, ...]: ...
 
 
 class JournalSignals:
-    """Signals that arrived over the API and are kept in the journal; those issued longer ago than `age` are left."""
+    """Signals from the journal's table; those older than `age` are left out."""
 
     def __init__(self, journal: SignalStore, age: timedelta = timedelta(days=1)) -> None:
         self._journal, self._age = journal, age
@@ -58,24 +58,24 @@ class JournalSignals:
 
 
 class SampleSignals:
-    """The bundled sample over given closes."""
+    """The bundled sample computed from given closes."""
 
     def __init__(self, closes: DailyCloses) -> None:
         self._closes = closes
 
     def read(self, now: datetime) -> tuple[Signal, ...]:
-        """The sample signals of this moment."""
+        """The sample signals at `now`."""
         return sample_signals(self._closes, now)
 
 
 class CombinedSignals:
-    """Several sources as one. A signal that two of them have counts once."""
+    """Several sources combined. A signal that several of them contain counts once."""
 
     def __init__(self, sources: Sequence[SignalSource]) -> None:
         self._sources = tuple(sources)
 
     def read(self, now: datetime) -> tuple[Signal, ...]:
-        """All signals by symbol, source and id. Raises BadDocument when one id stands for two different signals."""
+        """All signals, sorted by symbol, source and id. Raises BadDocument when two different signals share an id."""
         found: dict[str, Signal] = {}
         for source in self._sources:
             for signal in source.read(now):
@@ -86,6 +86,6 @@ class CombinedSignals:
 
 
 class SignalSource(Protocol):
-    """Anything that has opinions. Raises `BadDocument` for input that cannot be read."""
+    """A source of signals. Raises `BadDocument` for input that cannot be read."""
 
     def read(self, now: datetime) -> tuple[Signal, ...]: ...
