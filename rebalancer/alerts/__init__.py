@@ -1,7 +1,7 @@
-"""Alerts on their way to people: the journal is the queue, channels deliver, a heartbeat tells that we are alive.
+"""Alert delivery: the journal is the queue, channels deliver messages, and a heartbeat shows that the program is alive.
 
-It holds messages, channels and what is pending on each. It imports the journal and what is below it; trading never
-waits for it and never fails because of it.
+This package holds messages, channels and what is pending on each. It imports the journal and the layers below it;
+trading never waits for it and never fails because of it.
 """
 
 from rebalancer.alerts.channel import Channel, NotDelivered

@@ -1,4 +1,4 @@
-"""Addresses with secrets in them: read strictly, and shown as scheme and host at most."""
+"""Addresses that contain secrets: parsed strictly, and shown as scheme and host at most."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SMTP_PORTS: Final = {"smtps": 465, "smtp+starttls": 587, "smtp": 25}
 
 
 class BadAddress(Exception):
-    """An address that cannot be used; the message names the variable and never the address itself."""
+    """An unusable address; the message names the environment variable or setting, never the address itself."""
 
 
 class WebAddress:
@@ -20,11 +20,11 @@ class WebAddress:
         self._url, self.host, self.port, self.shown = url, host, port, shown
 
     def reveal(self) -> str:
-        """The whole address, for the one place that sends."""
+        """The full address, for sending only."""
         return self._url
 
     def below(self, word: str) -> str:
-        """The whole address with one more word at the end of its path."""
+        """The full address with one more segment at the end of its path."""
         parts = urlsplit(self._url)
         return parts._replace(path=f"{parts.path.rstrip('/')}/{word}").geturl()
 
@@ -33,7 +33,7 @@ class WebAddress:
 
 
 class SmtpServer(NamedTuple):
-    """Where mail is handed in. `security` is smtps, smtp+starttls, or smtp (this machine only)."""
+    """The SMTP server that accepts our mail. `security` is smtps, smtp+starttls, or smtp (this machine only)."""
 
     security: str
     host: str
@@ -43,7 +43,7 @@ class SmtpServer(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """What may be shown of it."""
+        """The parts of the address that may be shown."""
         return f"{self.security}://{self.host}:{self.port}"
 
     def __repr__(self) -> str:
@@ -51,7 +51,7 @@ class SmtpServer(NamedTuple):
 
 
 def web_address(name: str, url: str) -> WebAddress:
-    """Read an https address; http only on this machine. Raises BadAddress naming the variable."""
+    """Parse an https address; http is allowed only on this machine. Raises BadAddress naming the variable."""
     parts, port = _split(name, url)
     host = parts.hostname or ""
     if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
@@ -60,7 +60,7 @@ def web_address(name: str, url: str) -> WebAddress:
 
 
 def smtp_server(name: str, url: str) -> SmtpServer:
-    """Read smtps://user:password@host:465 or smtp+starttls://user:password@host:587. Raises BadAddress."""
+    """Parse smtps://user:password@host:465 or smtp+starttls://user:password@host:587. Raises BadAddress."""
     parts, port = _split(name, url)
     host, user = parts.hostname or "", unquote(parts.username or "")
     if parts.scheme not in _SMTP_PORTS:

@@ -1,4 +1,4 @@
-"""What a channel is: a way to a person."""
+"""The interface of an alert channel."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from rebalancer.alerts.message import Message
 
 
 class NotDelivered(Exception):
-    """A message was not taken, or may not have been. The text never holds an address, a key or a server's words."""
+    """A message was not accepted, or may not have been. The text never contains an address, a key or a server's
+    response."""
 
 
 class Channel(Protocol):
-    """One way to a person. Both methods end within a strict time and raise NotDelivered."""
+    """One way to notify a person. `send` and `reach` have strict time limits and raise NotDelivered."""
 
     @property
     def name(self) -> str:
@@ -21,13 +22,13 @@ class Channel(Protocol):
 
     @property
     def shown(self) -> str:
-        """Where it goes, without any secret."""
+        """The destination, without secrets."""
         ...
 
     def send(self, message: Message) -> None:
-        """Hand one message over."""
+        """Deliver one message."""
         ...
 
     def reach(self) -> str:
-        """Try the way without telling anybody anything; returns what was tried, in words."""
+        """Test the connection without sending a message; returns a description of what was tested."""
         ...

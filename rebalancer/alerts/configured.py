@@ -1,4 +1,4 @@
-"""Which channels are set up: by the rules' section `alerts` and by four variables of the environment."""
+"""Determine the configured channels, from the `alerts` section of the rules and four environment variables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEARTBEAT: Final = "REBALANCER_HEARTBEAT_URL"
 
 
 class Configured(NamedTuple):
-    """The channels in the order in which they are served, the heartbeat, and what is wrong with the others."""
+    """The channels in delivery order, the heartbeat, and the problems of channels that are misconfigured."""
 
     channels: tuple[Channel, ...]
     heartbeat: Heartbeat | None
@@ -28,7 +28,7 @@ class Configured(NamedTuple):
 
 
 def configured(rules: Alerts, environ: Mapping[str, str]) -> Configured:
-    """Read which channels there are. What cannot be read is a problem in words, never an error: trading goes on."""
+    """Read the channel configuration. A misconfiguration is returned as a problem, never raised: trading goes on."""
     channels: list[Channel] = []
     problems: list[str] = []
     heartbeat = None

@@ -1,7 +1,7 @@
-"""The postman: one thread beside the session that delivers alerts and pings the heartbeat. It holds nothing up.
+"""A background thread of the session that delivers alerts and pings the heartbeat, without blocking trading.
 
-The session only leaves words for it (`beat`); alerts it reads from the journal by itself, through a handle of its own.
-It dies with the process: what it has not delivered by then stays in the journal for the next one.
+The session only requests pings (`beat`); the thread reads alerts from the journal itself, through its own handle. It
+ends with the process: undelivered alerts stay in the journal for the next one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CLOSE_SECONDS: Final = 10.0
 
 
 class DeliveryThread:
-    """Delivers until it is closed."""
+    """Delivers alerts until it is closed."""
 
     def __init__(
         self,
@@ -36,8 +36,8 @@ class DeliveryThread:
         *,
         at_once: bool = True,
     ) -> None:
-        """outbox: opened by the thread itself, which alone uses it. at_once: what failed before is tried without
-        waiting for its time."""
+        """outbox: opened by the thread itself, its only user. at_once: retry earlier failures immediately instead of
+        waiting until they are due."""
         self._at_once = at_once
         self._outbox, self._heartbeat, self._clock, self._poll = outbox, heartbeat, clock, poll_seconds
         self._bell, self._ending = threading.Event(), threading.Event()
@@ -48,21 +48,21 @@ class DeliveryThread:
         self._thread = threading.Thread(target=self._run, name="postman", daemon=True)
 
     def start(self) -> None:
-        """Begin, with what earlier processes left undelivered."""
+        """Start the thread, beginning with what earlier processes left undelivered."""
         self._thread.start()
 
     def beat(self, failure: str = "") -> None:
-        """Ask for a ping; it takes the place of one that has not been sent yet."""
+        """Request a ping; it replaces one that has not been sent yet."""
         with self._lock:
             self._beat, self._beat_tries, self._beat_at = failure, 0, 0.0
         self._bell.set()
 
     def is_alive(self) -> bool:
-        """Whether it is still at work, such as with a server that hangs after `close` has returned."""
+        """Whether the thread is still running, such as on a server that hangs after `close` has returned."""
         return self._thread.is_alive()
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
-        """Deliver what can be delivered in this time, and end. A server that hangs is not waited for."""
+        """Deliver what can be delivered within this time, and stop. A server that hangs is not waited for."""
         self._ending.set()
         self._bell.set()
         if self.is_alive():
@@ -74,7 +74,7 @@ class DeliveryThread:
                 self._work(outbox)
         except ExternalError as error:
             LOG.warning("alerts are not delivered: %s", str(error).partition("\n")[0])
-        except Exception as error:  # noqa: BLE001 - its words may hold an address; the session goes on without it
+        except Exception as error:  # noqa: BLE001 - its text may contain an address; the session goes on
             LOG.error("the postman has stopped: %s", type(error).__name__)
 
     def _work(self, outbox: Outbox) -> None:
@@ -97,7 +97,7 @@ class DeliveryThread:
             self._bell.wait(self._poll)
 
     def _ping(self) -> None:
-        """Send the newest ping; one that fails is tried once more, and never after the next one has come."""
+        """Send the latest ping; a failed one is retried once, unless a newer one has been requested."""
         with self._lock:
             failure, tries = self._beat, self._beat_tries
             if failure is None or self._heartbeat is None or self._clock.monotonic() < self._beat_at:

@@ -1,7 +1,7 @@
-"""A dead man's switch: a service that is pinged after each slot, and raises the alarm when the pings stay away.
+"""A dead man's switch: an external service is pinged after each slot, and raises an alarm when the pings stop.
 
-REBALANCER_HEARTBEAT_URL, pinged as healthchecks.io documents it: GET on success, POST to its `/fail` with the reason in
-the body on failure.
+REBALANCER_HEARTBEAT_URL is pinged as documented by healthchecks.io: GET on success; on failure, POST to its `/fail`
+with the reason in the body.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from rebalancer.alerts.web import ask, knock
 
 
 class Heartbeat:
-    """Says that we live, or that something failed."""
+    """Reports that the program is alive, or that something failed."""
 
     name = "heartbeat"
 
@@ -20,7 +20,7 @@ class Heartbeat:
         self._address, self.shown = address, address.shown
 
     def beat(self, failure: str = "") -> None:
-        """Ping once; a failure is told with its reason. Raises NotDelivered."""
+        """Ping once; a failure is reported with its reason. Raises NotDelivered."""
         if failure:
             headers = {"Content-Type": "text/plain; charset=utf-8"}
             ask("POST", self._address.below("fail"), one_line(failure, 500).encode(), headers)
@@ -28,5 +28,5 @@ class Heartbeat:
             ask("GET", self._address.reveal(), None, {})
 
     def reach(self) -> str:
-        """Connect; no ping is sent, since one would keep the alarm quiet."""
+        """Connect without sending a ping, since a ping would suppress the alarm."""
         return knock(self._address)

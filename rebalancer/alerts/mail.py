@@ -1,4 +1,4 @@
-"""Alerts by e-mail, through any SMTP server: REBALANCER_SMTP_URL, with `alerts.email_to` and `alerts.email_from`."""
+"""Alerts by e-mail through any SMTP server: REBALANCER_SMTP_URL, with `alerts.email_to` and `alerts.email_from`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from rebalancer.alerts.channel import NotDelivered
 from rebalancer.alerts.message import Message, one_line
 from rebalancer.core.values import utc_of
 
-STEP_SECONDS: Final = 10.0  # for one answer of the server
-TOTAL_SECONDS: Final = 30.0  # for the whole conversation, slow drips included
+STEP_SECONDS: Final = 10.0  # for one response of the server
+TOTAL_SECONDS: Final = 30.0  # for the whole SMTP session, however slowly data arrives
 
 
 class Email:
-    """Sends every message to all recipients; its Message-ID is the same at every try."""
+    """Sends every message to all recipients; its Message-ID is the same on every attempt."""
 
     name = "email"
 
@@ -41,7 +41,7 @@ class Email:
         self.shown = f"{server.shown} to {len(self._recipients)} recipients"
 
     def send(self, message: Message) -> None:
-        """Hand the message to the server."""
+        """Send the message to the server."""
         letter = letter_of(message, self._sender, self._recipients)
         with self._conversation() as smtp:
             refused = smtp.send_message(letter, self._sender, list(self._recipients))
@@ -49,14 +49,14 @@ class Email:
             raise NotDelivered(f"{len(refused)} of {len(self._recipients)} recipients were refused")
 
     def reach(self) -> str:
-        """Connect, log in and say goodbye."""
+        """Connect, log in and disconnect."""
         with self._conversation() as smtp:
             smtp.noop()
         return "the server answers and takes the login" if self._server.user else "the server answers"
 
     @contextmanager
     def _conversation(self) -> Iterator[smtplib.SMTP]:
-        """A connection that is ready for mail, and cut when its time is over."""
+        """A connection that is ready to send mail, and is cut when its time runs out."""
         server, smtp = self._server, self._unconnected()
         cut = threading.Timer(self._total, _cut, [smtp])
         cut.daemon = True
@@ -71,7 +71,7 @@ class Email:
                 smtp.login(server.user, server.password)
             yield smtp
             with suppress(smtplib.SMTPException, OSError):
-                smtp.quit()  # the message is taken by now
+                smtp.quit()  # the message has been accepted by now
         except smtplib.SMTPRecipientsRefused:
             raise NotDelivered("all recipients were refused") from None
         except smtplib.SMTPResponseException as error:
@@ -83,12 +83,12 @@ class Email:
             smtp.close()
 
     def _unconnected(self) -> smtplib.SMTP:
-        own = socket.gethostname() or "localhost"  # else smtplib asks a name server, without a deadline
+        own = socket.gethostname() or "localhost"  # else smtplib makes a DNS lookup without a deadline
         if self._server.security == "smtps":
             smtp: smtplib.SMTP = smtplib.SMTP_SSL(local_hostname=own, timeout=self._step, context=self._tls())
         else:
             smtp = smtplib.SMTP(local_hostname=own, timeout=self._step)
-        smtp._host = self._server.host  # type: ignore[attr-defined]  # its certificate is held against it
+        smtp._host = self._server.host  # type: ignore[attr-defined]  # checked against its certificate
         return smtp
 
     def _tls(self) -> ssl.SSLContext:
@@ -96,7 +96,7 @@ class Email:
 
 
 def letter_of(message: Message, sender: str, recipients: Sequence[str]) -> EmailMessage:
-    """The message as a letter: text, the same as HTML when there is one, and the page as an attachment."""
+    """The message as an e-mail: text, an HTML alternative if there is one, and the page as an attachment."""
     letter = EmailMessage()
     letter["Subject"] = message.subject
     letter["From"], letter["To"] = sender, ", ".join(recipients)
@@ -115,7 +115,7 @@ def letter_of(message: Message, sender: str, recipients: Sequence[str]) -> Email
 
 
 def recipients_of(email_to: str) -> tuple[str, ...]:
-    """The addresses of `alerts.email_to`. Raises BadAddress for one that cannot be an address."""
+    """The addresses of `alerts.email_to`. Raises BadAddress for an invalid one."""
     found = tuple(part.strip() for part in email_to.split(",") if part.strip())
     for one in found:
         if one.count("@") != 1 or one != one_line(one, 254) or any(c in one for c in ' <>"\\') or not one.isascii():
@@ -124,7 +124,7 @@ def recipients_of(email_to: str) -> tuple[str, ...]:
 
 
 def _cut(smtp: smtplib.SMTP) -> None:
-    """End a conversation from outside: whoever reads its socket gets an error at once."""
+    """Abort an SMTP session from another thread: a pending read on its socket fails at once."""
     if smtp.sock is not None:
         with suppress(OSError):
             smtp.sock.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""What is told: one message, made from one alert of the journal or from several that belong together."""
+"""Compose a message from one alert of the journal, or from several that belong together."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from rebalancer.core.values import time_text
 from rebalancer.journal.records import Event
 
 LEVELS: Final = ("info", "warning", "action")
-SUMMARY: Final = "summary"  # the code of the one message a day
+SUMMARY: Final = "summary"  # the code of the daily summary
 SUBJECT_MAX: Final = 120
 TEXT_MAX: Final = 2000
 LINES_MAX: Final = 50
 
 
 class Attachment(NamedTuple):
-    """A page that goes with a message."""
+    """A page attached to a message."""
 
     name: str
     html: str
 
 
 class Message(NamedTuple):
-    """One message. `id` is the same at every try, so that a receiver can fold repeats; `alerts` is how many it
-    stands for; `html` is "" when there is only text."""
+    """One message. `id` is the same on every attempt, so that a receiver can drop duplicates; `alerts` is the number of
+    alerts it covers; `html` is "" when there is only text."""
 
     id: str
     level: str
@@ -40,7 +40,7 @@ class Message(NamedTuple):
 
 
 class Words(NamedTuple):
-    """The words of a message that is more than its alert's own text."""
+    """The content of a message that is more than its alert's own text."""
 
     subject: str
     text: str
@@ -49,24 +49,24 @@ class Words(NamedTuple):
 
 
 class Compose(Protocol):
-    """Writes the day's summary from its alert; None keeps the alert's own text."""
+    """Composes the daily summary from its alert; None keeps the alert's own text."""
 
     def __call__(self, event: Event) -> Words | None: ...
 
 
 def level_of(event: Event) -> str:
-    """The level of an alert; one that tells none is a warning."""
+    """The level of an alert; an alert without a level is a warning."""
     told = event.body.get("level")
     return told if isinstance(told, str) and told in LEVELS else "warning"
 
 
 def code_of(event: Event) -> str:
-    """What kind of alert it is."""
+    """The code that identifies the kind of an alert."""
     return str(event.body.get("code", "alert"))
 
 
 def message_of(members: Sequence[Event], mode: str, compose: Compose) -> Message:
-    """Write one message about alerts: a single one, repetitions of one, or a list of many."""
+    """Compose one message for a single alert, repetitions of one, or a list of different ones."""
     head, last = members[0], members[-1]
     level = max((level_of(e) for e in members), key=LEVELS.index)
     words = compose(last) if code_of(last) == SUMMARY else None
@@ -89,7 +89,7 @@ def message_of(members: Sequence[Event], mode: str, compose: Compose) -> Message
 
 
 def one_line(text: str, most: int) -> str:
-    """A text without line breaks and control characters, cut to a length."""
+    """The text without line breaks and control characters, truncated to a length."""
     plain = "".join(c if c.isprintable() else " " for c in text)
     short = " ".join(plain.split())
     return short if len(short) <= most else f"{short[: most - 1]}…"

@@ -1,7 +1,7 @@
-"""The outbox: the journal's alerts are the queue, and what became of each stands in the journal too.
+"""The outbox: the journal's alerts are the queue, and their delivery status is recorded in the journal too.
 
-An alert is told at least once on every channel: it is handed over first and noted after, so a process that dies between
-the two tells it again, under the same id. One process delivers at a time (`alerts.lock`).
+Delivery is at least once per channel: an alert is sent first and recorded afterwards, so if the process dies in
+between, it is sent again with the same id. One process delivers at a time (`alerts.lock`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LOCK_NAME: Final = "alerts.lock"
 
 
 class Pass(NamedTuple):
-    """What one pass did: messages told, messages that failed, when to look again (None: when something new comes)."""
+    """The result of one pass: messages sent, messages that failed, when to run again (None: when a new alert comes)."""
 
     told: int = 0
     failed: int = 0
@@ -38,13 +38,13 @@ class Pass(NamedTuple):
     was_locked: bool = False
 
 
-def no_words(event: Event) -> Words | None:  # noqa: ARG001 - the name is the seam's
-    """A summary that is its alert's own text."""
+def no_words(event: Event) -> Words | None:  # noqa: ARG001 - required by Compose
+    """A composer that keeps the alert's own text."""
     return None
 
 
 class Outbox:
-    """The alerts of one account on their way to people. For one thread."""
+    """Delivers the alerts of one account. Not thread-safe."""
 
     def __init__(
         self,
@@ -57,18 +57,18 @@ class Outbox:
         lock: Path,
         compose: Compose = no_words,
     ) -> None:
-        """lock: the state folder's `alerts.lock`. clock: the machine's, by which pauses and the hour are measured."""
+        """lock: the state folder's `alerts.lock`. clock: the machine's, which measures pauses and the hourly limit."""
         self._journal, self._account_id, self._mode = journal, account_id, mode
         self._channels, self._rules, self._clock, self._lock = tuple(channels), rules, clock, lock
         self._compose = compose
 
     def newest(self) -> int:
-        """The number of the journal's newest record: nothing new has come while it stays."""
+        """The number of the journal's newest record; while it is unchanged, there are no new alerts."""
         latest = self._journal.latest_events(1)
         return latest[0].seq if latest else 0
 
     def deliver(self, *, at_once: bool = False) -> Pass:
-        """Send what is due on every channel. Raises JournalBroken; what a channel does wrong is noted and told in the
+        """Send what is due on every channel. Raises JournalBroken; a channel's failure is recorded and counted in the
         result."""
         with suppress(LockHeld), RunLock(self._lock, "alerts"):
             passes = [self._deliver(channel, at_once) for channel in self._channels]
@@ -94,7 +94,7 @@ class Outbox:
             channel.send(message)
         except NotDelivered:
             raise
-        except Exception as error:  # noqa: BLE001 - a channel may not take the others with it, nor tell its address
+        except Exception as error:  # noqa: BLE001 - must not stop other channels or reveal its address
             raise NotDelivered(f"it failed ({type(error).__name__})") from None
 
     def _sent(self, channel: Channel, batch: Batch, message: Message) -> None:
@@ -114,7 +114,7 @@ class Outbox:
         self._journal.record_events(self._account_id, None, self._clock.wall(), rows)
 
     def _failed(self, channel: Channel, batch: Batch, message: Message, why: str) -> datetime | None:
-        """Note a failed try; returns when the next one is due, None when there is none."""
+        """Record a failed attempt; returns when the next one is due, None if there is none."""
         tried, now = batch.tried + 1, self._clock.wall()
         next_at = None if tried >= self._rules.attempts else now + pause_after(tried, message.id)
         body = {

@@ -1,18 +1,18 @@
-"""What waits to be told on one channel, worked out from the journal's events alone.
+"""Determine what is pending on one channel, from the journal's events alone.
 
-    alert           something to tell; its number is its place in the journal
-    alert_sent      key "number/channel": it was told, alone or with others (`head` is the first of them)
-    alert_failed    key "number/channel" of the first of them: a try failed; `alerts` are all, `next_at` the next try
-    alerts_muted    nothing up to here is to be told: a day that was played fast
+    alert           an alert; its number is its row number in the journal
+    alert_sent      key "number/channel": it was sent, alone or with others (`head` is the first of them)
+    alert_failed    key "number/channel" of the first alert: an attempt failed; `alerts` are all, `next_at` the next one
+    alerts_muted    nothing up to this row is sent: a simulated day that was played in fast motion
 
-1. Alerts of one code and key belong together: after one message, the next one about the same waits for an hour and then
-   tells them all, with their number. A higher level does not wait.
-2. At most `HOURLY` messages leave within an hour, those of the level action counted apart; what is more leaves as one
-   list. A message that is tried again, and the day's summary, do not count.
-3. A message that failed is tried again before any other, unchanged, after pauses that grow.
+1. Alerts with the same code and key belong together: after one message, the next on the same subject waits for an hour
+   and then covers all of them, with their number. An alert of a higher level does not wait.
+2. At most `HOURLY` messages are sent within an hour, with a separate count for the level action; the excess is combined
+   into one list. Retried messages and the daily summary do not count.
+3. A failed message is retried before any other, unchanged, after growing pauses.
 
-An alert is dated by the account's clock, which for a simulated exchange is another one than the machine's; `alert_sent`
-and `alert_failed` are dated by the machine's. No moment of one is compared with one of the other: docs/decisions/0011.
+An alert is dated by the account's clock, which for a simulated exchange differs from the machine's; `alert_sent` and
+`alert_failed` are dated by the machine's. Times from the two clocks are never compared: docs/decisions/0011.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from rebalancer.journal.records import Event
 
 FOLD: Final = timedelta(hours=1)
 HOURLY: Final = 20
-OLDEST: Final = timedelta(days=4)  # a long week-end; what is older is history
-BY_MACHINE: Final = frozenset({"unit_failed"})  # codes of alerts that are dated by the machine's clock
+OLDEST: Final = timedelta(days=4)  # a long weekend; older alerts are not sent
+BY_MACHINE: Final = frozenset({"unit_failed"})  # codes of alerts dated by the machine's clock
 FIRST_PAUSE: Final = timedelta(seconds=20)
 GROWTH: Final = 3
 LONGEST_PAUSE: Final = timedelta(hours=1)
@@ -38,7 +38,7 @@ State = Literal["sent", "failed", "given up", "waiting", "summary only", "muted"
 
 
 class Batch(NamedTuple):
-    """The alerts of one message, oldest first, and how often it has been tried."""
+    """The alerts of one message, oldest first, and the number of attempts so far."""
 
     members: tuple[Event, ...]
     tried: int = 0
@@ -53,15 +53,15 @@ class Batch(NamedTuple):
 
 
 class Due(NamedTuple):
-    """What may be sent now, in order, and when to look again if nothing new comes; None when nothing waits."""
+    """What may be sent now, in order, and when to check again if nothing new comes; None when nothing is waiting."""
 
     batches: tuple[Batch, ...]
     wake_at: datetime | None
 
 
 class Reported(NamedTuple):
-    """The records of one account: its alerts, and what became of them. `newest` is the newest moment of the account's
-    own clock that the journal knows; None when it knows none."""
+    """The records of one account: its alerts and their delivery status. `newest` is the latest time of the account's
+    own clock in the journal; None if there is none."""
 
     alerts: Sequence[Event]
     sent: Sequence[Event]
@@ -77,15 +77,15 @@ class _Failure(NamedTuple):
 
 
 def is_wanted(event: Event, rules: Alerts) -> bool:
-    """Whether an alert is told by itself; all others stand in the day's summary only."""
+    """Whether an alert is sent as a message; all others appear only in the daily summary."""
     if code_of(event) == SUMMARY:
         return rules.summary
     return LEVELS.index(level_of(event)) >= LEVELS.index(rules.min_level)
 
 
 def due(told: Reported, channel: str, rules: Alerts, now: datetime, *, at_once: bool = False) -> Due:
-    """What one channel may send now. `now`: by the machine's clock. `at_once`: a new process tries what failed before
-    without waiting."""
+    """What one channel may send now. `now`: by the machine's clock. `at_once`: retry earlier failures without waiting,
+    as a new process does."""
     sent, failures = _sent(told, channel), _failures(told, channel)
     over = {n for f in failures for n in f.numbers if f.tried >= rules.attempts or f.next_at is None}
     left = [
@@ -107,14 +107,14 @@ def due(told: Reported, channel: str, rules: Alerts, now: datetime, *, at_once: 
         if failure.next_at is not None and now < failure.next_at <= now + LONGEST_PAUSE * 2:
             moments.append(failure.next_at)
     if moments and not at_once:
-        return Due((), max(moments))  # the channel does not work at the moment: the others would fail as well
+        return Due((), max(moments))  # the channel is failing at the moment: other messages would fail too
     fresh, wake = _grouped(left, list(sent.values()), now)
     kept, budget_wake = _within_budget(fresh, list(sent.values()), now)
     return Due((*again, *kept), min((m for m in (wake, budget_wake) if m is not None), default=None))
 
 
 def state_of(event: Event, told: Reported, channel: str, rules: Alerts, now: datetime) -> tuple[State, int]:
-    """What became of one alert on one channel, and how often it was tried."""
+    """The delivery status of one alert on one channel, and the number of attempts."""
     if event.seq in _sent(told, channel):
         return "sent", 1
     for failure in _failures(told, channel):
@@ -129,13 +129,13 @@ def state_of(event: Event, told: Reported, channel: str, rules: Alerts, now: dat
 
 
 def is_too_old(event: Event, told: Reported, now: datetime) -> bool:
-    """Whether an alert is history: its age is measured on the clock that dated it."""
+    """Whether an alert is too old to be sent: its age is measured on the clock that dated it."""
     newest = now if code_of(event) in BY_MACHINE else told.newest
     return newest is not None and newest - event.at > OLDEST
 
 
 def pause_after(tried: int, name: str) -> timedelta:
-    """How long to wait after so many tries: growing, and spread by the message's name so that not all come at once."""
+    """The pause after a number of attempts: growing, with jitter derived from the name so that retries are spread."""
     whole = min(FIRST_PAUSE * float(GROWTH ** min(tried - 1, 10)), LONGEST_PAUSE)
     spread = hashlib.sha256(f"{name}|{tried}".encode()).digest()[0] / 255  # 0 to 1
     return whole * (0.75 + spread / 2)
@@ -146,7 +146,7 @@ def _sent(told: Reported, channel: str) -> dict[int, Event]:
 
 
 def _failures(told: Reported, channel: str) -> list[_Failure]:
-    """The newest failure of every message, oldest message first."""
+    """The latest failure of every message, oldest message first."""
     newest = {e.key: e for e in told.failed if e.body.get("channel") == channel}
     found = []
     for event in newest.values():
@@ -157,7 +157,8 @@ def _failures(told: Reported, channel: str) -> list[_Failure]:
 
 
 def _grouped(left: Iterable[Event], sent: Sequence[Event], now: datetime) -> tuple[list[Batch], datetime | None]:
-    """One batch for each code and key whose hour is over, in the order of their first alert; and when the next is."""
+    """One batch for each code and key whose waiting hour is over, in the order of their first alerts; and when the next
+    hour ends."""
     groups: dict[tuple[str, str | None], list[Event]] = {}
     for event in left:
         groups.setdefault((code_of(event), event.key), []).append(event)
@@ -176,7 +177,7 @@ def _grouped(left: Iterable[Event], sent: Sequence[Event], now: datetime) -> tup
 def _within_budget(
     batches: Sequence[Batch], sent: Sequence[Event], now: datetime
 ) -> tuple[tuple[Batch, ...], datetime | None]:
-    """What the hour still has room for; what has none leaves together in the last place."""
+    """The batches that fit into the hourly limit, the excess combined into one; and when there is room again."""
     kept: list[Batch] = [b for b in batches if b.is_summary]
     wake: list[datetime] = []
     for urgent in (True, False):

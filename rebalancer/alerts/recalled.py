@@ -1,4 +1,4 @@
-"""What the journal tells of one account's alerts, and by which clock. See docs/decisions/0011."""
+"""Read one account's alerts from the journal, each by the clock that dated it. See docs/decisions/0011."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from rebalancer.core.rules import Alerts
 from rebalancer.journal import Journal
 from rebalancer.journal.records import Event
 
-BY_ACCOUNT: Final = ("cycle_started", "slot", "alert")  # kinds dated by the account's clock, one at least every slot
+BY_ACCOUNT: Final = ("cycle_started", "slot", "alert")  # kinds dated by the account's clock, at least one per slot
 
 
 def still_to_tell(journal: Journal, account_id: str, rules: Alerts, now: datetime) -> Reported:
-    """The alerts that may still be told on some channel, and what became of them. now: by the machine's clock."""
+    """The alerts that may still be sent on some channel, and their delivery status. now: by the machine's clock."""
     newest = newest_moment(journal, account_id)
     since = None if newest is None else newest - OLDEST
     alerts = [e for e in journal.recall(account_id, "alert", since=since) if code_of(e) not in BY_MACHINE]
@@ -26,14 +26,14 @@ def still_to_tell(journal: Journal, account_id: str, rules: Alerts, now: datetim
 
 
 def latest_told(journal: Journal, account_id: str, limit: int, now: datetime) -> Reported:
-    """The newest alerts, told or not, and what became of them. now: by the machine's clock."""
+    """The newest alerts, sent or not, and their delivery status. now: by the machine's clock."""
     alerts = journal.recall(account_id, "alert", last=limit)
     return _told(journal, account_id, alerts, newest_moment(journal, account_id), now)
 
 
 def newest_moment(journal: Journal, account_id: str) -> datetime | None:
-    """The newest moment of the account's clock that is written down: real accounts have the broker's, which is the
-    machine's as well; a simulated one has its exchange's, which may stand in any year."""
+    """The latest recorded time of the account's clock. For real accounts that is the broker's clock, which agrees with
+    the machine's; for a simulated account it is the exchange's, which may be set to any year."""
     latest = [event for kind in BY_ACCOUNT for event in journal.recall(account_id, kind, last=1)]
     dated = [event for event in latest if code_of(event) not in BY_MACHINE]
     return max(dated, key=lambda e: e.seq).at if dated else None
@@ -42,7 +42,8 @@ def newest_moment(journal: Journal, account_id: str) -> datetime | None:
 def _told(
     journal: Journal, account_id: str, alerts: Sequence[Event], newest: datetime | None, now: datetime
 ) -> Reported:
-    """What became of alerts stands after the first of them, whatever its date; the hour's budget asks for more."""
+    """Add the delivery status of alerts, which is recorded after the first of them, whatever its date; the hourly limit
+    also needs the messages of the last hour."""
     muted = journal.recall(account_id, "alerts_muted", last=1)
     if not alerts:
         return Reported((), (), (), newest, muted[-1].seq if muted else 0)

@@ -1,4 +1,4 @@
-"""Alerts through Apprise, which knows a hundred services: REBALANCER_APPRISE_URLS, and the extra `alerts`."""
+"""Alerts through Apprise, which supports many services: REBALANCER_APPRISE_URLS; needs the extra `alerts`."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ _KINDS: Final = {"info": "info", "warning": "warning", "action": "failure"}
 
 
 class ThroughApprise:
-    """Notifies every service that is named. Apprise is loaded with the first message, or by `reach`."""
+    """Notifies every configured service. Apprise is imported with the first message, or by `reach`."""
 
     name = "apprise"
 
     def __init__(self, urls: str) -> None:
-        """urls: separated by spaces or commas, as Apprise takes them."""
+        """urls: Apprise URLs, separated by spaces or commas."""
         self._urls = urls
         self.shown = "services of Apprise"
 
     def send(self, message: Message) -> None:
-        """Notify all services; one that fails makes the message not delivered, and it is sent to all again."""
+        """Notify all services; if one fails, the message counts as not delivered, and will be sent to all again."""
         try:
             kind = _KINDS[message.level]
             done = self._loaded().notify(body=message.text, title=message.subject, notify_type=kind)
         except BadAddress as error:
             raise NotDelivered(str(error)) from None
-        except Exception as error:  # noqa: BLE001 - a hundred services may raise anything, with the address in its words
+        except Exception as error:  # noqa: BLE001 - services may raise anything, with the address in its text
             raise NotDelivered(f"a service failed ({type(error).__name__})") from None
         if not done:
             raise NotDelivered("at least one service did not take it")
 
     def reach(self) -> str:
-        """Load Apprise and let it read the addresses; nothing is sent."""
+        """Load Apprise and let it parse the addresses; nothing is sent."""
         try:
             return f"{len(self._loaded())} services are understood; none was asked"
         except BadAddress as error:
@@ -47,7 +47,7 @@ class ThroughApprise:
             import apprise
         except ImportError:
             raise BadAddress(f"{NAME} is set, and Apprise is missing: pip install 'rebalancer[alerts]'") from None
-        logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # its messages hold addresses
+        logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # its log messages contain addresses
         asset = apprise.AppriseAsset(app_id="rebalancer", app_desc="rebalancer", async_mode=False, secure_logging=True)
         service = apprise.Apprise(asset=asset)
         for number, url in enumerate(self._urls.replace(",", " ").split(), 1):

@@ -1,4 +1,4 @@
-"""One HTTP request to an address that is a secret: a deadline for all of it, no redirect, no proxy, no retry."""
+"""One HTTP request to a secret address, with one overall deadline and no redirects, proxies or retries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ USER_AGENT: Final = f"rebalancer/{__version__} (alerts)"
 
 
 def ask(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> None:
-    """Send one request; any 2xx is a yes. Raises NotDelivered, which never quotes the address or the answer."""
+    """Send one request; any 2xx is a success. Raises NotDelivered, which never quotes the address or the response."""
     import requests
     import urllib3
 
@@ -30,7 +30,7 @@ def ask(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -
     session = DeadlineSession(monotonic)
     named = {"User-Agent": USER_AGENT, **headers}
     try:
-        # not the answer's body: what counts is its status
+        # stream: the response body is not read, only its status counts
         answer = session.within(call, lambda: session.request(method, url, data=body, headers=named, stream=True))
         status = answer.status_code
         answer.close()
@@ -57,5 +57,5 @@ def knock(address: WebAddress) -> str:
 
 
 def _kind(error: Exception) -> str:
-    """The kind of an error; its words may hold the address."""
+    """The kind of an error, without its text, which may contain the address."""
     return type(error).__name__

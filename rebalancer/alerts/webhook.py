@@ -1,4 +1,4 @@
-"""Alerts as JSON to one address: REBALANCER_ALERT_WEBHOOK."""
+"""Alerts posted as JSON to one address: REBALANCER_ALERT_WEBHOOK."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SCHEMA = "rebalancer.alert/1"
 
 
 class Webhook:
-    """POSTs every message. A message has the same `Idempotency-Key` at every try."""
+    """POSTs every message. A message has the same `Idempotency-Key` on every attempt."""
 
     name = "webhook"
 
@@ -25,7 +25,7 @@ class Webhook:
         ask("POST", self._address.reveal(), json.dumps(document_of(message), ensure_ascii=False).encode(), headers)
 
     def reach(self) -> str:
-        """Connect; nothing is posted."""
+        """Connect without posting anything."""
         return knock(self._address)
 
 

@@ -156,7 +156,7 @@ def apart(closes: DailyCloses, extra: Sequence[str], pairs: Set[str]) -> tuple[D
     if not extra:
         return closes, NO_CLOSES
     names = tuple(s for s in closes.symbols if s not in extra)
-    alike = [closes.closes[s] for s in names if (s in pairs) == (extra[0] in pairs)]  # these decide which days there are
+    alike = [closes.closes[s] for s in names if (s in pairs) == (extra[0] in pairs)]  # these define the days
     days = [i for i in range(len(closes.days)) if any(row[i] == row[i] for row in alike)]
     own = DailyCloses(
         names,
