@@ -1,5 +1,5 @@
-"""Operations: logs, the run lock, clocks, paths, and files that somebody else writes.
+"""Operations: logs, the run lock, clocks, paths and file access.
 
-It holds what touches this machine and knows nothing of trading. It imports `core` only. Clocks and waiting exist here
-and nowhere else, so that every other room can be tested without time passing.
+It contains the code that depends on the machine, and none that concerns trading. Of the project it imports `core` only.
+All clock access and waiting is here, so that every other package can be tested without time passing.
 """

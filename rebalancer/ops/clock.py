@@ -1,6 +1,6 @@
-"""Waiting and measuring: the only place that touches the machine's clocks.
+"""Waiting and measuring time: the only module that uses the machine's clocks.
 
-What time it *is* comes from the broker (`ReadBroker.now`); this clock only says how long something took and waits.
+The current time is the broker's (`ReadBroker.now`); this clock is for waiting and for measuring durations.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ R = TypeVar("R")
 
 
 class Clock(Protocol):
-    """Time as a cycle needs it."""
+    """The clock operations that a cycle needs."""
 
     def monotonic(self) -> float:
-        """Seconds since some fixed moment; never goes back, and counts while the machine sleeps."""
+        """Seconds since an arbitrary fixed time; never decreases, and includes time while the machine is suspended."""
         ...
 
     def wait(self, seconds: float) -> None:
-        """Return after this many seconds."""
+        """Sleep for this many seconds."""
         ...
 
     def wall(self) -> datetime:
-        """This machine's own time, aware UTC; for records of what happened without a broker's answer."""
+        """The machine's own time, aware UTC; for records made when there is no broker time."""
         ...
 
 
 def seconds_since_boot() -> float:
-    """Seconds that never go back, with the time in which this machine slept.
+    """Monotonic seconds, including the time while the machine was suspended.
 
-    `time.monotonic` leaves that out on Linux, and a woken program would send an order by the time of falling asleep.
+    `time.monotonic` excludes it on Linux, so a program resumed from suspend would act as if no time had passed.
     """
     boot = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if boot is None else time.clock_gettime(boot)
@@ -48,15 +48,16 @@ class SystemClock:
         return seconds_since_boot()
 
     def wait(self, seconds: float) -> None:
-        time.sleep(max(seconds, 0.0))  # noqa: TID251 - the one place that may wait
+        time.sleep(max(seconds, 0.0))  # noqa: TID251 - the only place that may sleep
 
     def wall(self) -> datetime:
-        return datetime.now(UTC)  # noqa: TID251 - the one place that may ask
+        return datetime.now(UTC)  # noqa: TID251 - the only place that may read it
 
 
 class Together:
-    """Do the same thing to many items at once, on a bounded number of threads; answers come in the items' order. An
-    exception of any item is raised after all of them have ended. Lines of the log carry the caller's fields."""
+    """Apply a function to many items concurrently, on a bounded number of threads; results are in the order of the
+    items. An exception from any item is raised after all of them have finished. Log lines carry the caller's context
+    fields."""
 
     def __init__(self, threads: int) -> None:
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="broker")
@@ -68,10 +69,10 @@ class Together:
         return [future.result() for future in futures]
 
     def close(self) -> None:
-        """Wait for what is under way and end the threads."""
+        """Wait for running calls and stop the threads."""
         self._pool.shutdown(wait=True)
 
 
 def one_by_one(act: Callable[[T], R], items: Sequence[T]) -> list[R]:
-    """Do the same thing to many items, one after the other; for tests that need one order of events."""
+    """Apply a function to many items sequentially; for tests that need a deterministic order of events."""
     return [act(item) for item in items]

@@ -1,4 +1,4 @@
-"""Read a CSV file strictly: known columns only, every row whole, every row with its line."""
+"""Read CSV strictly: known columns only, complete rows only, and a line number for every row."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ROWS: Final = re.compile(r"#\s*rows:\s*([0-9]{1,9})\s*")
 
 
 class CsvRow(NamedTuple):
-    """One row: its first line and its cells without blanks around them; an empty cell is left out."""
+    """One row: the number of its first line, and its cells, stripped; empty cells are omitted."""
 
     line: int
     cells: Mapping[str, str]
@@ -25,8 +25,8 @@ def read_table(text: str, source: str, required: Collection[str], optional: Coll
     """Read the rows below the header. Raises BadDocument naming file and line.
 
     Column names are lower case in the result; columns that begin with x- are notes. Lines above the header that begin
-    with # are comments; a first line `# rows: 40` is checked against the number of rows. A file without a final line
-    end, without rows, or with a row of another width than the header was not written completely and is refused.
+    with # are comments; a first line `# rows: 40` is checked against the number of rows. A file without a final
+    newline, without rows, or with a row whose width differs from the header's is taken to be incomplete and refused.
     """
     if not text.strip():
         raise BadDocument(source, "is empty", "was the file written completely? Remove it if there is nothing to say")
@@ -57,7 +57,7 @@ def read_table(text: str, source: str, required: Collection[str], optional: Coll
 
 
 def check_names(names: Sequence[str], where: str, known: Collection[str]) -> None:
-    """Refuse names that are not known and not notes (x-...). Raises BadDocument with what was probably meant."""
+    """Refuse names that are neither known nor notes (x-...). Raises BadDocument, suggesting the closest known name."""
     for name in names:
         if name in known or name.startswith("x-"):
             continue

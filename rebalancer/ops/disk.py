@@ -1,4 +1,4 @@
-"""What to say when a folder or a disk takes no more: the path, what is free, and how to mend it."""
+"""Error messages for a folder or disk that cannot be written to: the path, the free space and the fix."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _RIGHTS: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def unwritable(path: Path, error: OSError) -> Unwritable:
-    """The error for a file or folder of ours that cannot be made or written."""
+    """The error for one of our files or folders that cannot be created or written."""
     return Unwritable(
         f"{path}: cannot be written: {error.strerror}{free_words(path)}\n  hint: {fix_of(path, error.errno)}"
     )
 
 
 def free_words(path: Path) -> str:
-    """How much room is left where a file lies or would lie, in words to append; "" where nobody knows."""
+    """The free space where a file is or would be, as text to append to a message; "" when unknown."""
     free = free_bytes(path)
     return "" if free is None else f" ({free / 1e6:,.1f} MB are free)"
 
 
 def free_bytes(path: Path) -> int | None:
-    """The bytes that this user may still write on the disk of a path that need not exist; None where nobody knows."""
+    """The free bytes for this user on the disk of a path, which need not exist; None when unknown."""
     for place in (path, *path.parents):
         try:
             space = os.statvfs(place)
@@ -38,7 +38,7 @@ def free_bytes(path: Path) -> int | None:
 
 
 def fix_of(path: Path, code: int | None) -> str:
-    """What a person can do about it."""
+    """What the user can do about it."""
     folder = path if path.is_dir() else path.parent
     if code in FULL:
         return f"free some space on the disk of {folder}, then run it again"

@@ -1,4 +1,4 @@
-"""Files that others write, read whole and not while they are being written; and files of ours, written whole."""
+"""Read files of other programs only once they are completely written; write our own files atomically."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class SettledFile(NamedTuple):
 
 
 def is_absent(path: Path) -> bool:
-    """Whether there is nothing at all at a path. What is there and cannot be reached is not absent."""
+    """Whether nothing exists at a path. A file that exists but is inaccessible is not absent."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -33,7 +33,7 @@ def is_absent(path: Path) -> bool:
 
 def read_settled(path: Path, size_max: int) -> SettledFile:
     """Read a UTF-8 file, with or without a byte order mark. Raises BadDocument for anything that is not a regular file
-    of at most `size_max` bytes, and for one that changes under our hands."""
+    of at most `size_max` bytes, and for one that changes while being read."""
     body, before, after = read_content(path, size_max)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(body) != after.st_size:
         raise BadDocument(
@@ -44,9 +44,9 @@ def read_settled(path: Path, size_max: int) -> SettledFile:
 
 
 def put_whole(path: Path, content: bytes) -> None:
-    """Put a private file in place in one step: readers see the old one or the new one. Raises OSError.
+    """Write a private file atomically: readers see either the old or the new content. Raises OSError.
 
-    Whatever lay under the temporary name, a FIFO included, is never opened.
+    Anything that already exists under the temporary name, such as a FIFO, is never opened.
     """
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     fresh.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Where things lie: state, configuration, project, reports. systemd's variables first, then XDG's, then the defaults.
+"""Locations of state, configuration, project and reports: systemd's variables first, then XDG's, then defaults.
 
 state    $STATE_DIRECTORY          $XDG_STATE_HOME/rebalancer     ~/.local/state/rebalancer    (+ profiles/NAME)
 config   $CONFIGURATION_DIRECTORY  $XDG_CONFIG_HOME/rebalancer    ~/.config/rebalancer    (the project's comes first)
@@ -36,13 +36,13 @@ def home_directory() -> Path:
 
 
 def state_directory(profile: str | None = None) -> Path:
-    """The folder of journal and lock, made 0700 when missing; `profile` names one below it, such as an account.
+    """The folder of the journal and lock, created with mode 0700 when missing; `profile` selects a subfolder.
 
-    Raises Unwritable when it cannot be made, ValueError for a profile that is no plain name.
+    Raises Unwritable when it cannot be created, ValueError for a profile that is not a plain name.
     """
     base = _state_base()
     chosen = os.environ.get("REBALANCER_PROFILE", "").strip()
-    if chosen:  # each profile has journals and locks of its own
+    if chosen:  # each profile has its own journal and lock
         if _PROFILE.fullmatch(chosen) is None:
             raise ValueError(f"{chosen!r} is not a profile name: letters, digits, dot, dash and underscore")
         base = base / "profiles" / chosen
@@ -57,10 +57,10 @@ def state_directory(profile: str | None = None) -> Path:
 
 
 def accounts_directory() -> Path:
-    """The folder of the account locks, one for this user on this machine whatever the state folder. It need not exist.
+    """The folder of the account locks: per user and machine, independent of the state folder. It may not exist.
 
-    $XDG_RUNTIME_DIR, else /run/user/UID, since a cron job lacks the variable; only a machine with neither has it below
-    the state folder.
+    $XDG_RUNTIME_DIR, else /run/user/UID, since the variable is missing in cron jobs; if there is neither, a folder
+    below the state folder.
     """
     named = os.environ.get("XDG_RUNTIME_DIR", "")
     for folder in (named, f"/run/user/{os.geteuid()}"):
@@ -70,25 +70,25 @@ def accounts_directory() -> Path:
 
 
 def has_state(profile: str) -> bool:
-    """Whether a profile of this name has a state folder; nothing is made."""
+    """Whether a profile of this name has a state folder. Creates nothing."""
     return _PROFILE.fullmatch(profile) is not None and (_state_base() / "profiles" / profile).is_dir()
 
 
 def config_directories(root: Path | None = None) -> tuple[Path, ...]:
-    """The folders that may hold `execution.yaml`, in the order they are looked at; they need not exist."""
+    """The folders that may contain `execution.yaml`, in search order; they may not exist."""
     project = () if root is None else (root / CONFIG_NAME.parent,)
     named = _first_of("CONFIGURATION_DIRECTORY")
     return (*project, *(() if named is None else (named,)), _xdg("XDG_CONFIG_HOME", ".config"))
 
 
 def project_root(start: Path) -> Path | None:
-    """The nearest folder at or above `start` that has config/execution.yaml; None when there is none."""
+    """The nearest folder at or above `start` that contains config/execution.yaml; None when there is none."""
     place = start.resolve()
     return next((folder for folder in (place, *place.parents) if (folder / CONFIG_NAME).is_file()), None)
 
 
 def reports_directory(rules: Rules, root: Path) -> Path:
-    """The folder of the generated pages: `reporting.directory`, relative to the project. It need not exist."""
+    """The folder of the generated pages: `reporting.directory`, relative to the project. It may not exist."""
     return (root / Path(rules.reporting.directory).expanduser()).absolute()
 
 
@@ -97,7 +97,7 @@ def _state_base() -> Path:
 
 
 def _first_of(variable: str) -> Path | None:
-    """The first folder of one of systemd's colon-separated variables; a relative one is not trusted."""
+    """The first folder in one of systemd's colon-separated variables; relative paths are ignored."""
     first = os.environ.get(variable, "").partition(":")[0]
     return Path(first) if os.path.isabs(first) else None
 

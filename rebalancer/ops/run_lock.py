@@ -1,7 +1,7 @@
-"""The run lock: one rebalancer at a time per state folder.
+"""The run lock: only one rebalancer at a time per state folder.
 
-The kernel holds it (`flock`), so a killed process never leaves it behind; what stands in the file is only for people
-and for the message of whoever finds it held.
+It is a kernel lock (`flock`), so it is released even if the process is killed. The content of the file is only for
+people, and for the error message of a process that finds the lock held.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from rebalancer.ops.disk import unwritable
 
 
 class RunLock:
-    """Hold `path` for the length of a `with` block. Raises LockHeld, naming the holder, when somebody else has it,
-    and Unwritable."""
+    """Hold the lock `path` for the duration of a `with` block. Raises LockHeld, naming the holder, when another process
+    has it, and Unwritable when the file cannot be created or opened."""
 
     def __init__(self, path: Path, command: str | None = None) -> None:
-        """command: what this run is, in words; by default the name of the program, never its arguments."""
+        """command: a description of this run; by default the name of the program, never its arguments."""
         self.path = path
         self._command = Path(sys.argv[0]).name if command is None else command
         self._handle: int | None = None
@@ -51,21 +51,21 @@ class RunLock:
     def _sign(self, handle: int) -> None:
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
-        since = datetime.fromtimestamp(int(os.fstat(handle).st_mtime), UTC)  # the time of the line just written
+        since = datetime.fromtimestamp(int(os.fstat(handle).st_mtime), UTC)  # the time of the write above
         os.pwrite(handle, f"{os.getpid()}\n{time_text(since)}\n{self._command}\n".encode(), 0)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # The file stays: removing it would let two processes lock two files of one name.
+        # The file is kept: if it were removed, two processes could lock different files of the same name.
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
 
 
 def open_lock(path: Path) -> int:
-    """Open a lock's file, making it where there is none; the caller closes it. Raises LockHeld for what is no regular
-    file, since nobody can tell who holds that, and Unwritable when it cannot be opened or made."""
+    """Open a lock file, creating it if needed; the caller closes it. Raises LockHeld if it is not a regular file, since
+    its holder cannot be determined, and Unwritable when it cannot be opened or created."""
     try:
         _refuse_irregular(path, path.lstat().st_mode)
     except FileNotFoundError:
@@ -93,7 +93,7 @@ def _refuse_irregular(path: Path, mode: int) -> None:
 
 
 def _holder(handle: int) -> str:
-    """What the file says about its holder; it may not have written yet."""
+    """The holder as named in the file; the holder may not have written it yet."""
     lines = os.pread(handle, 1000, 0).decode("utf-8", "replace").splitlines()
     if len(lines) < 3:
         return "another process that has just started"

@@ -1,6 +1,6 @@
-"""`session.json`: what a running session tells `status`: its process, its trading day, what it does and what is next.
+"""`session.json`: what a running session reports to `status`: process, trading day, current activity and next slot.
 
-A hint for people and nothing else: no decision is made by it, so it is never worth an error.
+Informational only: no decision depends on it, so failures to read or write it are ignored.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from rebalancer.ops.files import put_whole
 NAME: Final = "session.json"
 _SIZE_MAX: Final = 64 * 1024
 SCHEMA: Final = "rebalancer.session/1"
-WAITING: Final = "next cycle"  # how it says that it waits for `next_at` and does nothing else
+WAITING: Final = "next cycle"  # the activity while it only waits for `next_at`
 
 
 class SessionStatus(NamedTuple):
-    """What the session says. `next_at` is the broker's time of the next slot, None when none is left today; `day` is
-    the trading day in New York; `is_alive` is False when the process has ended without taking the file away."""
+    """What the session reports. `next_at` is the broker's time of the next slot, None when none is left today; `day` is
+    the trading day in New York; `is_alive` is False when the process ended without removing the file."""
 
     pid: int
     day: str
@@ -34,14 +34,14 @@ class SessionStatus(NamedTuple):
 
 
 class SessionStatusFile:
-    """The file of one session, written whole each time."""
+    """The status file of one session, replaced as a whole each time."""
 
     def __init__(self, state: Path) -> None:
         self._path, self._told = state / NAME, ""
         self._process = {"schema": SCHEMA, "pid": os.getpid(), "began": _began(os.getpid())}
 
     def tell(self, day: date, next_at: datetime | None, doing: str) -> None:
-        """Write what is being done; nothing when it is the same as before, or when it cannot be written."""
+        """Write the current activity. Does nothing if it is unchanged; write errors are ignored."""
         when = None if next_at is None else time_text(next_at)
         text = json.dumps({**self._process, "day": day.isoformat(), "next_at": when, "doing": doing})
         if text == self._told:
@@ -51,13 +51,13 @@ class SessionStatusFile:
             self._told = text
 
     def remove(self) -> None:
-        """Take the file away: the session is over."""
+        """Remove the file at the end of the session."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
 
 
 def session_status(state: Path) -> SessionStatus | None:
-    """What the session of this state folder has said; None when there is none or it cannot be read."""
+    """The status reported by this state folder's session; None when there is none or it cannot be read."""
     try:
         body = json.loads(read_text(state / NAME, _SIZE_MAX))
         pid, when = int(body["pid"]), body["next_at"]
@@ -78,8 +78,8 @@ def _runs(pid: int) -> bool:
 
 
 def _began(pid: int) -> str:
-    """When a process began, in the kernel's ticks: a number given again belongs to another one. "" where it is not
-    told."""
+    """The start time of a process in kernel ticks, which distinguishes it from another process that reuses its number;
+    "" when it cannot be determined."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -1,5 +1,5 @@
-"""What is said while working: every line passes the redactor."""
+"""Logging: every line passes the redactor."""
 
 from typing import Final
 
-LEVEL: Final = "REBALANCER_LOG_LEVEL"  # how much is said: info, warning or error; -v and -q set it
+LEVEL: Final = "REBALANCER_LOG_LEVEL"  # info, warning or error; overridden by -v and -q

@@ -1,6 +1,6 @@
-"""What a line of the log is about: the cycle, symbol, order and account in hand, and which event it tells of.
+"""The context of log lines: the current cycle, symbol, order and account, and the event that a line records.
 
-Nothing here imports more than the standard library: every module may bind and note.
+It imports only the standard library, so that every module may use `bound` and `note`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 FIELDS: Final = ("cycle", "symbol", "order", "account")
-# Of one event alone, never bound: the first four of RETRY, the others of ALERT.
+# Fields of single events, never bound: the first four for RETRY, the others for ALERT.
 DETAILS: Final = ("call", "attempt", "reason", "wait", "alert_level", "alert_code", "alert_about")
 EXTRA: Final = "about"  # the attribute of a log record that `note` sets
 
@@ -21,7 +21,7 @@ _BOUND: ContextVar[dict[str, str]] = ContextVar("rebalancer_log_fields")
 
 
 class LogEvent(StrEnum):
-    """Everything that a line can be searched for by name. Closed: docs/logs.md lists them."""
+    """The named events that log lines can be searched for. A closed set, listed in docs/logs.md."""
 
     SLOT_BEGAN = "slot_began"
     SLOT_ENDED = "slot_ended"
@@ -41,7 +41,7 @@ class LogEvent(StrEnum):
 
 @contextmanager
 def bound(cycle: str = "", symbol: str = "", order: str = "", account: str = "") -> Iterator[None]:
-    """Let every line within carry these fields; an empty one leaves what is bound. A thread begins with none."""
+    """Add these fields to every log line in the block; an empty one keeps the bound value. New threads have none."""
     before = _BOUND.set(_BOUND.get({}) | _given(cycle, symbol, order, account))
     try:
         yield
@@ -61,9 +61,9 @@ def note(
     account: str = "",
     details: Mapping[str, str] | None = None,
 ) -> None:
-    """Say that an event took place. The fields add to those that are bound, and beat them.
+    """Log an event. The fields are added to the bound ones and take precedence over them.
 
-    details: what this kind of event has beside them, by the names in `DETAILS`.
+    details: additional fields of this kind of event, by the names in `DETAILS`.
     """
     if logger.isEnabledFor(level):
         found = {"event": event.value} | _given(cycle, symbol, order, account) | dict(details or {})
@@ -71,8 +71,8 @@ def note(
 
 
 def about(record: logging.LogRecord) -> dict[str, str]:
-    """The fields of a record, `event` among them; the account shows its last four characters. Call it in the thread
-    that made the record."""
+    """The fields of a record, including `event`; the account is cut to its last four characters. Call it in the thread
+    that created the record."""
     found = {**_BOUND.get({}), **getattr(record, EXTRA, {})}
     if "account" in found:
         found["account"] = f"••••{found['account'][-4:]}"

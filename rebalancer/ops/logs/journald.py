@@ -1,4 +1,4 @@
-"""Lines for journald over its own socket, with fields that `journalctl` can search for."""
+"""Send log lines to journald over its native socket, with fields that `journalctl` can search."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Final
 
 SOCKET: Final = Path("/run/systemd/journal/socket")
 PRIORITIES: Final = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
-LONGEST: Final = 48 * 1024  # bytes of one value; a datagram of 200 KB may be refused where buffers are small
+LONGEST: Final = 48 * 1024  # bytes per value; larger datagrams may be refused where socket buffers are small
 CUT: Final = "… (cut)"
 
 
 class Journald:
-    """Sends one datagram a line and never waits for journald."""
+    """Sends one datagram per line and never blocks."""
 
     def __init__(self, path: Path = SOCKET) -> None:
         self._path = path
@@ -24,7 +24,7 @@ class Journald:
         self._socket.setblocking(False)
 
     def send(self, fields: Mapping[str, str]) -> bool:
-        """Send one line's fields. False when journald does not take it: the caller says it elsewhere."""
+        """Send the fields of one line. False when journald does not accept them: the caller logs them elsewhere."""
         for longest in (LONGEST, 1024):
             with contextlib.suppress(OSError):
                 self._socket.sendto(datagram(fields, longest), os.fspath(self._path))
@@ -36,7 +36,7 @@ class Journald:
 
 
 def datagram(fields: Mapping[str, str], longest: int = LONGEST) -> bytes:
-    """The fields in journald's native form: `NAME=value`, or with a 64-bit length when the value has line ends."""
+    """The fields in journald's native format: `NAME=value`, or with a 64-bit length when the value has newlines."""
     return b"".join(_field(name, value, longest) for name, value in fields.items())
 
 

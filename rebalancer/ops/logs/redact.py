@@ -1,4 +1,4 @@
-"""Secrets never reach a line: the redactor knows every secret value this process has loaded, in all its spellings."""
+"""Keep secrets out of the log: the redactor knows every secret value loaded by this process, in all encodings."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class Redactor:
         self._pattern: re.Pattern[str] | None = None
 
     def learn(self, values: Iterable[str]) -> None:
-        """Remember secret values; one shorter than 6 characters would hide ordinary words and is left out."""
+        """Remember secret values. Those shorter than 6 characters would hide ordinary words and are ignored."""
         self._add(self._secrets, values)
 
     def learn_account(self, account: str) -> None:
-        """Remember an account's id; lines show its last four characters."""
+        """Remember an account id; only its last four characters are shown."""
         self._add(self._accounts, (account,))
 
     def redact(self, text: str) -> str:
-        """The text without secrets: plain, URL-encoded, escaped and base64 spellings become `[secret]`."""
+        """The text with every secret, whether plain, URL-encoded, escaped or base64, replaced by `[secret]`."""
         pattern = self._pattern
         return text if pattern is None else pattern.sub(self._instead, text)
 
@@ -63,7 +63,7 @@ class Redactor:
 
 
 class RedactingFilter(logging.Filter):
-    """Takes the secrets out of a record before any handler writes it, its traceback included."""
+    """Removes secrets from a record, including its traceback, before any handler writes it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg = redact(record.getMessage())
@@ -77,7 +77,7 @@ class RedactingFilter(logging.Filter):
 
 
 def secrets_among(environ: Mapping[str, str]) -> Iterator[str]:
-    """The values that count as secret: those of variables named like one, and the private parts of alert addresses."""
+    """The secret values in an environment: those of variables with secret names, and private parts of alert URLs."""
     for name, value in environ.items():
         if name in ALERT_VARIABLES:
             yield value
@@ -87,8 +87,8 @@ def secrets_among(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def _private_parts(text: str) -> Iterator[str]:
-    """The parts of addresses that let somebody in: user and password, path and query. A path counts with its host,
-    so that one like `/alerts` hides no plain word; its parts count alone when they look like a token."""
+    """The parts of URLs that grant access: user and password, path and query. A path is matched together with its host,
+    so that `/alerts` does not hide an ordinary word; path segments are matched alone if they look like tokens."""
     for address in re.split(r"[\s,]+", text):
         try:
             parts = urlsplit(address)
@@ -101,21 +101,21 @@ def _private_parts(text: str) -> Iterator[str]:
         yield from (host + parts.path if len(parts.path) > 1 else "", parts.query)
         yield from (pair.partition("=")[2] for pair in parts.query.split("&"))
         pieces = parts.path.split("/")
-        if parts.scheme not in _PLAIN_SCHEMES:  # apprise writes tokens in a host's place
+        if parts.scheme not in _PLAIN_SCHEMES:  # apprise puts tokens in place of the host
             pieces.append(host)
         yield from (piece for piece in pieces if len(piece) >= 12 or re.search(r"[0-9A-Z]", piece))
 
 
 def _spellings(value: str) -> Iterator[str]:
-    """Every form in which a value is met: as it is, as an address, as Python or JSON writes it, as base64."""
+    """Every form in which a value may appear: plain, URL-encoded, escaped by Python or JSON, base64."""
     plain = {value, repr(value)[1:-1], json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
     yield from plain
     yield from (quote(value), quote(value, safe=""), quote_plus(value))
-    for prefix in (b"", b"x", b"xx"):  # base64 depends on where in the whole the value begins
+    for prefix in (b"", b"x", b"xx"):  # base64 depends on the offset of the value modulo 3
         raw = prefix + value.encode("utf-8", "surrogateescape")
         coded = base64.b64encode(raw).decode()
-        start = -(-len(prefix) * 8 // 6)  # characters that hold bits of what stands before
-        end = len(raw) * 8 // 6  # characters that hold no bit of what follows
+        start = -(-len(prefix) * 8 // 6)  # characters with bits of the preceding bytes
+        end = len(raw) * 8 // 6  # characters without bits of the following bytes
         middle = coded[start:end]
         if len(middle) >= SHORTEST:
             yield middle
@@ -126,22 +126,22 @@ _KNOWN: Final = Redactor()
 
 
 def learn(values: Iterable[str]) -> None:
-    """Let this process's redactor remember secret values."""
+    """Add secret values to this process's redactor."""
     _KNOWN.learn(values)
 
 
 def learn_account(account: str) -> None:
-    """Let this process's redactor remember an account's id."""
+    """Add an account id to this process's redactor."""
     _KNOWN.learn_account(account)
 
 
 def redact(text: str) -> str:
-    """A text without any secret this process has loaded."""
+    """The text with every secret loaded by this process redacted."""
     return _KNOWN.redact(text)
 
 
 def redact_stderr() -> None:
-    """Redact what libraries write to stderr by themselves: Python's warnings and logging's last resort."""
+    """Redact direct output to stderr: Python's warnings and the `logging.lastResort` handler."""
     last = logging.lastResort
     if last is not None and not any(isinstance(one, RedactingFilter) for one in last.filters):
         last.addFilter(RedactingFilter())
@@ -153,6 +153,6 @@ def _format_warning(
     category: type[Warning],
     filename: str,
     lineno: int,
-    line: str | None = None,  # noqa: ARG001 - callers name it; a line of source says nothing to a trader
+    line: str | None = None,  # noqa: ARG001 - callers pass it; a source line is of no use to a trader
 ) -> str:
     return redact(f"{filename}:{lineno}: {category.__name__}: {message}\n")

@@ -1,4 +1,4 @@
-"""Where the log's lines go and how they look: for a person, as JSON, or with fields for journald."""
+"""Log output and format: readable text, JSON, or structured fields for journald."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LEVELS: Final = {"info": logging.INFO, "warning": logging.WARNING, "error": logg
 
 
 class Form(StrEnum):
-    """How a line looks."""
+    """The format of log lines."""
 
     HUMAN = "human"
     JSON = "json"
@@ -35,8 +35,8 @@ class Form(StrEnum):
 
 
 def form_of(environ: Mapping[str, str], stderr: TextIO, *, is_session: bool = False) -> Form:
-    """The form that fits: the one asked for, journald when stderr leads there, else for a person; a session whose
-    stderr is a file or pipe writes JSON. Raises BadDocument for an unknown name."""
+    """The format to use: the one requested, else journald when stderr is connected to it, else JSON for a session whose
+    stderr is a file or pipe, else readable text. Raises BadDocument for an unknown name."""
     asked = environ.get(FORM, "").strip()
     if asked:
         if asked not in set(Form):
@@ -48,16 +48,16 @@ def form_of(environ: Mapping[str, str], stderr: TextIO, *, is_session: bool = Fa
 
 
 def leads_to_journald(environ: Mapping[str, str], stderr: TextIO) -> bool:
-    """Whether systemd connected this very stderr to the journal; a child's redirected one is another file."""
+    """Whether systemd connected this stderr to its journal (not true of a child's redirected stderr)."""
     try:
         found = os.fstat(stderr.fileno())
-    except (OSError, ValueError):  # closed, or no file at all
+    except (OSError, ValueError):  # closed, or without a file descriptor
         return False
     return environ.get("JOURNAL_STREAM", "") == f"{found.st_dev}:{found.st_ino}"
 
 
 def level_of(environ: Mapping[str, str]) -> int | None:
-    """The level that was asked for; None when nobody did. Raises BadDocument for an unknown name."""
+    """The requested level; None when none is. Raises BadDocument for an unknown name."""
     asked = environ.get(LEVEL, "").strip()
     if asked and asked not in LEVELS:
         raise BadDocument(LEVEL, f"{asked!r} is not a level", f"use {', '.join(LEVELS)}")
@@ -65,9 +65,9 @@ def level_of(environ: Mapping[str, str]) -> int | None:
 
 
 def set_up(level: int, form: Form, *, with_context: bool = False, journald: Path = SOCKET) -> None:
-    """Let all lines of this program from `level` up be written in this form, without secrets.
+    """Write all log lines of this program from `level` up in this format, with secrets redacted.
 
-    with_context: lines for a person end with their fields, and show tracebacks.
+    with_context: readable lines end with their fields and include tracebacks.
     """
     learn(secrets_among(os.environ))
     redact_stderr()
@@ -80,11 +80,11 @@ def set_up(level: int, form: Form, *, with_context: bool = False, journald: Path
     handler.setFormatter(_formatter(form, with_context=with_context))
     handler.addFilter(RedactingFilter())
     logger.addHandler(handler)
-    logger.setLevel(level if level != logging.WARNING else logging.NOTSET)  # WARNING is the root's own
+    logger.setLevel(level if level != logging.WARNING else logging.NOTSET)  # WARNING is the root's default
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, str]:
-    """A redacted record's fields, in the order in which they are shown."""
+    """The fields of a redacted record, in display order."""
     found = {
         "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": record.levelname.lower(),
@@ -98,7 +98,7 @@ def fields_of(record: logging.LogRecord) -> dict[str, str]:
 
 
 class _ToStderr(logging.Handler):
-    """One line on whatever stderr is at the moment. Nobody reading it must stop no trading."""
+    """Writes lines to the current stderr. Write errors are ignored: a closed stderr must not stop trading."""
 
     def emit(self, record: logging.LogRecord) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -107,7 +107,7 @@ class _ToStderr(logging.Handler):
 
 
 class _ToJournald(_ToStderr):
-    """One datagram to journald; on stderr when it does not take it."""
+    """Sends datagrams to journald, and falls back to stderr when it does not accept one."""
 
     def __init__(self, sender: Journald) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ def _formatter(form: Form, *, with_context: bool) -> logging.Formatter:
     def render(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> str:
         record: logging.LogRecord = event["_record"]
         fields = fields_of(record)
-        record.exc_text = None  # it is among the fields, and is not to be written a second time
+        record.exc_text = None  # already among the fields; must not be written twice
         if form is Form.JSON:
             return json.dumps(fields, ensure_ascii=False)
         return _for_a_person(fields, with_context=with_context)
@@ -153,11 +153,11 @@ def _for_a_person(fields: Mapping[str, str], *, with_context: bool) -> str:
     return f"{line}  [{' '.join(context)}]{traceback}"
 
 
-# What nobody caught: in the main thread, in another thread, in a finaliser. Its traceback is shown without secrets.
+# Uncaught exceptions in the main thread, other threads and finalisers: their tracebacks are redacted.
 
 
 def redact_uncaught() -> None:
-    """Redact the tracebacks that Python itself writes to stderr. A hook that somebody else has set stays."""
+    """Redact the tracebacks that Python itself writes to stderr. Hooks set by others are kept."""
     if sys.excepthook is sys.__excepthook__:
         sys.excepthook = _of_main
     if threading.excepthook is threading.__excepthook__:
@@ -183,6 +183,6 @@ def _of_finaliser(found: sys.UnraisableHookArgs) -> None:
 
 def _write(said: str, kind: type[BaseException], error: BaseException | None, where: TracebackType | None) -> None:
     if sys.stderr is not None:
-        with contextlib.suppress(OSError, ValueError):  # nobody reads it: there is no other place to tell
+        with contextlib.suppress(OSError, ValueError):  # stderr is closed: there is nowhere else to report it
             sys.stderr.write(redact(said + "".join(traceback.format_exception(kind, error, where))))
             sys.stderr.flush()
