@@ -85,14 +85,14 @@ def kinds() -> Counter[str]:
 
 def run(days: int, *, trace: bool) -> None:
     """Run one session after the other in this process."""
-    from rebalancer.brokers import Credentials, Endpoints
+    from rebalancer.brokers.endpoints import Credentials, Endpoints
     from rebalancer.core.rules import Rules
     from rebalancer.session.execute import Connection
     from rebalancer.session.notify import Notify
     from rebalancer.session.setup import Setup
     from rebalancer.session.start import run_session
     from rebalancer.session.stop import Stop
-    from rebalancer.settings import load_rules
+    from rebalancer.settings.load import load_rules
 
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as folder, exchange(Path(folder) / "exchange.sqlite") as served:

@@ -19,11 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 
-from rebalancer.brokers import Credentials, Endpoints
+from rebalancer.brokers.endpoints import Credentials, Endpoints
 from rebalancer.exchange.market.listing import listings
 from rebalancer.session.execute import Connection, execute
 from rebalancer.session.setup import Setup
-from rebalancer.settings import load_rules
+from rebalancer.settings.load import load_rules
 
 LATENCY_SECONDS = 0.2
 ROUNDS = 3

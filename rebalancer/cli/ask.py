@@ -38,7 +38,7 @@ def agrees(shown: Callable[[], Sequence[str]], question: str) -> bool:
 def held_now(setup: Setup) -> list[str]:
     """Every position with its value, and the sum of their absolute values in USD: at the bid for longs, at the ask for
     shorts, at the entry price where there is no quote."""
-    from rebalancer.brokers import AlpacaBroker
+    from rebalancer.brokers.alpaca.broker import AlpacaBroker
     from rebalancer.cli.run import connected
 
     with connected(setup) as connection:

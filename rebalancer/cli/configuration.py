@@ -14,7 +14,7 @@ from rebalancer.cli.screen import log_to_stderr, warn
 def show_rules(config: Sequence[Path] | None, *, origin: bool, as_json: bool) -> int:
     """Print the rules in force. They never contain secrets."""
     from rebalancer.session.setup import load_setup
-    from rebalancer.settings import show_json, show_text
+    from rebalancer.settings.show import show_json, show_text
 
     setup = load_setup(config)
     warn(setup.loaded.warnings)
@@ -44,7 +44,7 @@ def check_rules(config: Sequence[Path] | None) -> int:
 
 def show_schema() -> int:
     """Print the JSON Schema of the configuration."""
-    from rebalancer.settings import schema_text
+    from rebalancer.settings.schema import schema_text
 
     sys.stdout.write(schema_text())
     return ExitCode.DONE

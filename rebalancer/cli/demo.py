@@ -58,7 +58,7 @@ class Happening(NamedTuple):
 
 def run_demo(*, show: bool) -> int:
     """Run the simulated day, print what happens, and end with the path of its report."""
-    from rebalancer.brokers import Credentials, Endpoints
+    from rebalancer.brokers.endpoints import Credentials, Endpoints
     from rebalancer.cli.embedded import exchange_for_session
     from rebalancer.session.execute import Connection
     from rebalancer.session.notify import Notify
@@ -130,7 +130,7 @@ def _setup() -> Setup:
     """A configured rebalancer in a new folder of its own."""
     from rebalancer.ops.paths import state_directory
     from rebalancer.session.setup import Setup, load_setup
-    from rebalancer.settings import load_rules
+    from rebalancer.settings.load import load_rules
 
     yours = load_setup(None, {})
     folder = state_directory("demo")

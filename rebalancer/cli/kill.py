@@ -122,7 +122,7 @@ def _flatten(config: Sequence[Path] | None, reason: str, *, cancel: bool) -> int
 
 def _cancel_all(config: Sequence[Path] | None) -> int:
     """Cancel every open order that carries our prefix."""
-    from rebalancer.brokers import AlpacaBroker
+    from rebalancer.brokers.alpaca.broker import AlpacaBroker
     from rebalancer.cli.run import connected
     from rebalancer.planning.build_order import ID_PREFIX
     from rebalancer.session.setup import load_setup

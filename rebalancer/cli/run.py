@@ -143,7 +143,7 @@ def plan_file(
     from rebalancer.core.input_file import read_text
     from rebalancer.core.rules import Rules
     from rebalancer.planning import plan
-    from rebalancer.settings import load_rules
+    from rebalancer.settings.load import load_rules
 
     text = read_text(snapshot)
     found = read_snapshot(text, str(snapshot))
@@ -188,7 +188,7 @@ def _file_warnings(rules: Rules, snapshot: Snapshot) -> list[str]:
 def connected(setup: Setup) -> Iterator[Connection]:
     """Connect to the broker: Alpaca as set in the environment, or the embedded exchange, started here for as long as it
     is needed."""
-    from rebalancer.brokers import Credentials, Endpoints
+    from rebalancer.brokers.endpoints import Credentials, Endpoints
     from rebalancer.session.execute import Connection
 
     if setup.mode != "simulated":

@@ -75,7 +75,7 @@ def _say(form: Form, event: LogEvent | None, text: str) -> None:
 def _connected(setup: Setup, simulated: bool, day: date | None) -> Iterator[tuple[Connection, MovableTime | None]]:
     """The broker for a whole session: Alpaca, or the embedded exchange, served here as long as the session lasts. On a
     simulated day its clock is set shortly before the open; otherwise to the machine's clock, if that is later."""
-    from rebalancer.brokers import Credentials, Endpoints
+    from rebalancer.brokers.endpoints import Credentials, Endpoints
     from rebalancer.cli.embedded import exchange_for_session
     from rebalancer.cli.run import connected
     from rebalancer.session.execute import Connection

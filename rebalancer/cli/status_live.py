@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 
-from rebalancer.brokers import AlpacaBroker
+from rebalancer.brokers.alpaca.broker import AlpacaBroker
 from rebalancer.brokers.protocol import BrokerOrder
 from rebalancer.brokers.read_only import ReadOnlyBroker
 from rebalancer.cli.exit_codes import ExitCode

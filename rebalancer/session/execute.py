@@ -8,8 +8,10 @@ from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from rebalancer import __version__
-from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints, ReadOnlyBroker
+from rebalancer.brokers.alpaca.broker import AlpacaBroker
 from rebalancer.brokers.counted import CountedBroker
+from rebalancer.brokers.endpoints import Credentials, Endpoints
+from rebalancer.brokers.read_only import ReadOnlyBroker
 from rebalancer.core.errors import JournalBroken
 from rebalancer.core.values import is_pair
 from rebalancer.execution.exit_orders import ExitOrderManager, NoExitOrders

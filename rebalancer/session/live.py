@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints
+from rebalancer.brokers.alpaca.broker import AlpacaBroker
+from rebalancer.brokers.endpoints import Credentials, Endpoints
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import WrongAccount
 from rebalancer.core.values import time_text, utc_of

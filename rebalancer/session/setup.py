@@ -17,8 +17,8 @@ from rebalancer.ops.paths import (
     state_directory,
 )
 from rebalancer.report.records import Mode
-from rebalancer.settings import LoadedRules, load_rules
 from rebalancer.settings.live_trading import COMMAND_LINE
+from rebalancer.settings.load import LoadedRules, load_rules
 from rebalancer.settings.profile import PROFILE, Environment, environment_of, profile_file
 from rebalancer.settings.secrets import Surroundings, surroundings
 from rebalancer.settings.secrets.aws import VARIABLE as AWS_SECRET

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from rebalancer.brokers import AlpacaBroker
+from rebalancer.brokers.alpaca.broker import AlpacaBroker
 from rebalancer.journal import Journal
 from rebalancer.market_data.trading_calendar import published_hours
 from rebalancer.ops.clock import Clock, SystemClock

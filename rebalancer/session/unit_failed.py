@@ -70,7 +70,7 @@ def tell(folder: Path, text: str) -> None:
     from rebalancer.journal import Journal
     from rebalancer.session.alert_delivery import deliver_now
     from rebalancer.session.setup import Setup, load_setup
-    from rebalancer.settings import LoadedRules
+    from rebalancer.settings.load import LoadedRules
 
     try:
         setup = load_setup(None)

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
-from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints
+from rebalancer.brokers.alpaca.broker import AlpacaBroker
+from rebalancer.brokers.endpoints import Credentials, Endpoints
 from rebalancer.core.decisions import Order
 from rebalancer.core.rules import Broker as BrokerRules
 from rebalancer.core.values import text_of

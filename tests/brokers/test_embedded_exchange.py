@@ -9,8 +9,10 @@ from decimal import Decimal
 
 import pytest
 
-from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints, ReadOnlyBroker
+from rebalancer.brokers.alpaca.broker import AlpacaBroker
+from rebalancer.brokers.endpoints import Credentials, Endpoints
 from rebalancer.brokers.protocol import BrokerOrder, ReadBroker, TradingBroker
+from rebalancer.brokers.read_only import ReadOnlyBroker
 from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Broker as BrokerRules

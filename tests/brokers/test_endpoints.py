@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints
+from rebalancer.brokers.alpaca.broker import AlpacaBroker
+from rebalancer.brokers.endpoints import Credentials, Endpoints
 from rebalancer.core.errors import CredentialsRefused, ExternalError
 from tests.brokers.making import CREDENTIALS, KEY, SECRET, an_order, rules, scripted
 from tests.support.scripted_server import ScriptedServer, raw_reply, reply, reset

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from rebalancer.brokers import state_of
-from rebalancer.brokers.alpaca.order_reading import STATUS_WORDS
+from rebalancer.brokers.alpaca.order_reading import STATUS_WORDS, state_of
 from rebalancer.brokers.protocol import Activity, BrokerFill, BrokerOrder
 from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.outcomes import OrderState

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from rebalancer.brokers import AlpacaBroker, Endpoints
+from rebalancer.brokers.alpaca.broker import AlpacaBroker
 from rebalancer.brokers.alpaca.client import ATTEMPTS_MAX
+from rebalancer.brokers.endpoints import Endpoints
 from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused
 from tests.brokers.making import CLOCK, CREDENTIALS, FakeTime, an_order, order_object, order_text, rules, scripted
 from tests.support.scripted_server import (

@@ -12,10 +12,11 @@ from decimal import Decimal
 import pytest
 from alpaca.common.rest import RESTClient
 
-from rebalancer.brokers import AlpacaBroker, ReadOnlyBroker
+from rebalancer.brokers.alpaca.broker import AlpacaBroker
 from rebalancer.brokers.alpaca.transport import exact_number
 from rebalancer.brokers.broker_time import BrokerTime
 from rebalancer.brokers.protocol import ReadBroker, TradingBroker
+from rebalancer.brokers.read_only import ReadOnlyBroker
 from rebalancer.core.errors import ExternalError
 from rebalancer.ops.clock import SystemClock, seconds_since_boot
 from tests.brokers.making import CLOCK, FakeTime, an_order, scripted
@@ -139,7 +140,8 @@ def test_another_alpaca_py_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_importing_the_package_is_cheap_and_calling_it_needs_no_pandas() -> None:
     code = """
 import sys
-from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints
+from rebalancer.brokers.alpaca.broker import AlpacaBroker
+from rebalancer.brokers.endpoints import Credentials, Endpoints
 from rebalancer.core.rules import Broker
 from rebalancer.core.errors import BrokerUnavailable
 heavy = {"alpaca", "requests", "urllib3", "pandas", "numpy", "websockets"}

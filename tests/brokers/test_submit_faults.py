@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rebalancer.brokers import AlpacaBroker, Endpoints
+from rebalancer.brokers.alpaca.broker import AlpacaBroker
+from rebalancer.brokers.endpoints import Endpoints
 from tests.brokers.making import CREDENTIALS, an_order, order_text, rules, scripted
 from tests.support.scripted_server import (
     ScriptedServer,

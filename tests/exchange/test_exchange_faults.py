@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import requests
 
-from rebalancer.brokers import AlpacaBroker, Endpoints
+from rebalancer.brokers.alpaca.broker import AlpacaBroker
+from rebalancer.brokers.endpoints import Endpoints
 from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.outcomes import OrderState
 from rebalancer.exchange.faults.refusals import REFUSALS

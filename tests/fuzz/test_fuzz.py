@@ -22,7 +22,7 @@ from rebalancer.brokers.alpaca.transport import exact_number
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.rules import Rules
-from rebalancer.settings import load_rules
+from rebalancer.settings.load import load_rules
 from rebalancer.signals import read_signals
 from tests.fuzz.grammar import damaged
 

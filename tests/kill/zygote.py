@@ -18,7 +18,7 @@ import rebalancer.cli.run
 import rebalancer.report.files
 import rebalancer.report.text
 import rebalancer.session.execute  # noqa: F401  imported before the fork, so that each run starts at once
-from rebalancer.brokers import AlpacaBroker
+from rebalancer.brokers.alpaca.broker import AlpacaBroker
 from rebalancer.brokers.protocol import SendResult
 from rebalancer.cli.main import main
 from rebalancer.journal import Journal

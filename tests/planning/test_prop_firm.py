@@ -11,7 +11,7 @@ from rebalancer.core.facts import Session
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.core.rules import Rules
 from rebalancer.planning import plan
-from rebalancer.settings import load_rules
+from rebalancer.settings.load import load_rules
 from tests.planning.examples import ACCOUNT, NOW, book, signal, snapshot
 
 ROOT = Path(__file__).parents[2]

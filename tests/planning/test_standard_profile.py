@@ -10,7 +10,7 @@ from rebalancer.core.documents import plain
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Rules
 from rebalancer.planning import plan
-from rebalancer.settings import load_rules
+from rebalancer.settings.load import load_rules
 from tests.planning.examples import instrument, signal, snapshot
 
 ROOT = Path(__file__).parents[2]

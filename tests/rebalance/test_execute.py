@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.brokers import Endpoints
+from rebalancer.brokers.endpoints import Endpoints
 from rebalancer.core.errors import LockHeld, WrongAccount
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.execution.kill_switch import write_halt
@@ -16,7 +16,7 @@ from rebalancer.journal import Journal
 from rebalancer.report.archive import past_record, past_summaries
 from rebalancer.session.execute import Connection, execute
 from rebalancer.session.setup import Setup
-from rebalancer.settings import load_rules
+from rebalancer.settings.load import load_rules
 from tests.rebalance.conftest import MakeRig
 from tests.support import checker
 from tests.support.rig import CREDENTIALS, Rig

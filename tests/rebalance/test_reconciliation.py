@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rebalancer.brokers import AlpacaBroker
+from rebalancer.brokers.alpaca.broker import AlpacaBroker
 from rebalancer.core.decisions import Order
 from rebalancer.core.documents import sha256
 from rebalancer.core.errors import JournalBroken, WrongAccount

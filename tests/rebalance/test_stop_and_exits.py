@@ -16,7 +16,7 @@ from rebalancer.rebalance.observe import World
 from rebalancer.session.execute import execute
 from rebalancer.session.setup import Setup
 from rebalancer.session.stop import NEVER
-from rebalancer.settings import load_rules
+from rebalancer.settings.load import load_rules
 from tests.rebalance.conftest import MakeRig
 from tests.rebalance.test_execute import connection, opinions, setup_of
 from tests.support.rig import Rig, held

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from rebalancer.brokers import ReadOnlyBroker
+from rebalancer.brokers.read_only import ReadOnlyBroker
 from rebalancer.core.decisions import PLANNER_EDITION
 from rebalancer.core.errors import LockHeld
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.brokers import Endpoints
+from rebalancer.brokers.endpoints import Endpoints
 from rebalancer.core.documents import plain
 from rebalancer.core.rules import Rules
 from rebalancer.market_data.trading_calendar import TradingDay
@@ -19,7 +19,7 @@ from rebalancer.session.notify import Notify
 from rebalancer.session.setup import Setup
 from rebalancer.session.stop import Stop
 from rebalancer.session.work import AttentiveClock, SessionWork
-from rebalancer.settings import load_rules
+from rebalancer.settings.load import load_rules
 from tests.rebalance.conftest import BASE
 from tests.report.tradervue_server import TradervueServer
 from tests.support.rig import CREDENTIALS, Rig, rules

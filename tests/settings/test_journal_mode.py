@@ -13,7 +13,7 @@ from rebalancer.journal import Journal
 from rebalancer.journal.records import CycleStart
 from rebalancer.session.ownership import owned
 from rebalancer.session.setup import Setup
-from rebalancer.settings import LoadedRules
+from rebalancer.settings.load import LoadedRules
 
 NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints, endpoints
+from rebalancer.brokers import endpoints
+from rebalancer.brokers.alpaca.broker import AlpacaBroker
+from rebalancer.brokers.endpoints import Credentials, Endpoints
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import CredentialsRefused
 from rebalancer.core.rules import Rules
@@ -18,8 +20,8 @@ from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import start_exchange
 from rebalancer.session.live import FILE_NAME, agree, arm, is_armed
 from rebalancer.session.setup import Setup
-from rebalancer.settings import LoadedRules
 from rebalancer.settings.live_trading import COMMAND_LINE, WORDS, CommandLine, Switches, missing, refuse_disagreement
+from rebalancer.settings.load import LoadedRules
 
 NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
 COMBINATIONS = [Switches(*on) for on in itertools.product((False, True), repeat=len(Switches._fields))]

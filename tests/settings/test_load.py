@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.rules import Rules
-from rebalancer.settings import BadConfiguration, Origin, load_rules
 from rebalancer.settings.kinds import every_key, kind_of
+from rebalancer.settings.load import load_rules
+from rebalancer.settings.origin import BadConfiguration, Origin
 from tests.settings.writing import load, refusal
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.settings import BadConfiguration, LoadedRules, load_rules
+from rebalancer.settings.load import LoadedRules, load_rules
+from rebalancer.settings.origin import BadConfiguration
 
 
 def load(folder: Path, text: str | bytes, environ: Mapping[str, str] | None = None) -> LoadedRules:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rebalancer.brokers import AlpacaBroker
+from rebalancer.brokers.alpaca.broker import AlpacaBroker
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused, JournalBroken, LockHeld, WrongAccount
 from rebalancer.core.facts import Signal

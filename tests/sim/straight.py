@@ -17,8 +17,9 @@ from requests.structures import CaseInsensitiveDict
 from starlette import routing
 from starlette.types import ASGIApp, Message
 
-from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints
+from rebalancer.brokers.alpaca.broker import AlpacaBroker
 from rebalancer.brokers.alpaca.transport import AlpacaClient, Call, _ExactResponse
+from rebalancer.brokers.endpoints import Credentials, Endpoints
 from rebalancer.core.rules import Broker as BrokerRules
 
 URL = "http://127.0.0.1:9"  # never connected to

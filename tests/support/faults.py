@@ -10,7 +10,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from rebalancer.brokers import AlpacaBroker
+from rebalancer.brokers.alpaca.broker import AlpacaBroker
 from rebalancer.brokers.protocol import Allowed, SendResult
 from rebalancer.core.decisions import Order
 from rebalancer.core.errors import BrokerUnavailable

@@ -15,8 +15,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints, ReadOnlyBroker
+from rebalancer.brokers.alpaca.broker import AlpacaBroker
+from rebalancer.brokers.endpoints import Credentials, Endpoints
 from rebalancer.brokers.protocol import BrokerOrder, Position
+from rebalancer.brokers.read_only import ReadOnlyBroker
 from rebalancer.core.decisions import Order
 from rebalancer.core.facts import Signal
 from rebalancer.core.rules import Rules

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from rebalancer.brokers import AlpacaBroker
+from rebalancer.brokers.alpaca.broker import AlpacaBroker
 from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused, WrongAccount
 from rebalancer.market_data.trading_calendar import day_in_new_york, published_hours
 from rebalancer.session.doctor.channels import check_channels_there

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rebalancer.brokers import AlpacaBroker
+from rebalancer.brokers.alpaca.broker import AlpacaBroker
 from rebalancer.brokers.protocol import Allowed, ExitPair, SendResult
 from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.rules import Rules

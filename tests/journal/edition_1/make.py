@@ -43,7 +43,7 @@ def play_the_day() -> None:
     """The demo's day in this process, with fewer cycles."""
     from rebalancer.cli import demo
     from rebalancer.session.setup import Setup
-    from rebalancer.settings import load_rules
+    from rebalancer.settings.load import load_rules
 
     def setup() -> Setup:
         text = demo.RULES.replace("SECTORS", "config/sectors.csv").replace("REPORTS", "reports")

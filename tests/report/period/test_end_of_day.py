@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.brokers import Endpoints
+from rebalancer.brokers.endpoints import Endpoints
 from rebalancer.market_data.trading_calendar import TradingDay
 from rebalancer.session.end_of_day import is_closed
 from rebalancer.session.execute import Connection
@@ -16,7 +16,7 @@ from rebalancer.session.notify import Notify
 from rebalancer.session.setup import Setup
 from rebalancer.session.stop import Stop
 from rebalancer.session.work import SessionWork
-from rebalancer.settings import load_rules
+from rebalancer.settings.load import load_rules
 from tests.rebalance.conftest import BASE
 from tests.support.rig import CREDENTIALS, Rig, rules
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from rebalancer.brokers import AlpacaBroker, Credentials, Endpoints
+from rebalancer.brokers.alpaca.broker import AlpacaBroker
+from rebalancer.brokers.endpoints import Credentials, Endpoints
 from rebalancer.cli.doctor import run_doctor
 from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused, WrongAccount
 from rebalancer.core.rules import Rules
