@@ -54,7 +54,7 @@ def test_a_running_session_tells_its_next_slot(command: Command, state: Path, mo
 
 
 def test_a_session_that_died_is_not_believed(command: Command, state: Path) -> None:
-    code = f"from tests.cli.test_status_next import *; SessionNote(Path({str(state)!r})).tell(DAY, NEXT, 'x')"
+    code = f"from tests.cli.test_status_next import *; SessionStatusFile(Path({str(state)!r})).tell(DAY, NEXT, 'x')"
     done = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
     assert done.wait(600) == 0
     ended = f"the session of 2026-11-20 ended before its day was closed (process {done.pid})"
