@@ -1,14 +1,14 @@
 #!/bin/sh
 # Run the whole suite: style, types, import rules, tests. With arguments: only pytest, with these arguments.
 # --campaign: the long runs instead, about two hours: a hundred thousand simulated cycles, SIGKILL at every boundary,
-# 5 000 power cuts, 20 000 damaged inputs of each kind, every planted bug (docs/reliability.md), and all tests on 29 February.
-# --date 2027-03-14 [arguments]: the tests on a machine with that date (or moment, in UTC): no test may know what day it is.
+# 5 000 power cuts, 20 000 damaged inputs of each kind, every planted bug (docs/reliability.md), all tests on 29 February.
+# --date 2027-03-14 [arguments]: the tests on that date, or at that moment in UTC: no test may depend on today's date.
 set -eu
 cd "$(dirname "$0")"
 . scripts/environment.sh
 environment requirements-dev.txt
 export PYTHONPATH="$PWD" OPENBLAS_NUM_THREADS=1
-unset PYTHONDONTWRITEBYTECODE  # with it, every program that a test starts would compile itself anew
+unset PYTHONDONTWRITEBYTECODE  # with it, every program that a test starts would be compiled again
 if [ "${1-}" = "--campaign" ]; then
   shift
   [ $# -gt 0 ] || ./run_tests.sh --date 2028-02-29

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Start trading: today's session now, and one on every trading day from the systemd timer. Doing it twice is doing it
-# once. Without systemd the session runs in the background until the end of the day.
+# Start trading: today's session now, and one on every trading day from the systemd timer. Running it twice has the same
+# effect as running it once. Without systemd the session runs in the background until the end of the day.
 #   ./start_execution_trading.sh                   the rules of config/execution.yaml
-#   ./start_execution_trading.sh --profile NAME    and those of config/profiles/NAME.yaml, with its own keys and state
+#   ./start_execution_trading.sh --profile NAME    also the rules of config/profiles/NAME.yaml, with its own keys and state
 set -eu
 cd "$(dirname "$0")"
 . scripts/environment.sh
@@ -37,7 +37,7 @@ else
   log=$state/session.log
   # shellcheck disable=SC2046 # the options are words of their own
   (
-    trap '' HUP # it stays when the terminal closes
+    trap '' HUP # the session continues when the terminal closes
     export REBALANCER_LOG="${REBALANCER_LOG:-human}" # people read this file
     become session $(config_options)
   ) >>"$log" 2>&1 </dev/null &

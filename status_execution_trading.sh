@@ -1,5 +1,5 @@
 #!/bin/sh
-# Show in one screen where things stand: account, last and next cycle, alerts, and the session and its timer. Arguments
+# Show the current state in one screen: account, last and next cycle, alerts, and the session and its timer. Arguments
 # go to `rebalancer status`; `--profile NAME` shows that profile.
 set -eu
 cd "$(dirname "$0")"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Stop trading: the session ends cleanly (nothing new is sent, what is in flight is written down), the timer is off. Says
-# what is left open.
+# Stop trading: the session ends in an orderly way (nothing new is sent, orders in flight are recorded) and the timer is
+# disabled. Lists what is still open.
 #   ./stop_execution_trading.sh              positions stay as they are
 #   ./stop_execution_trading.sh --flatten    also cancel our orders and close every position, and set the kill switch
 #   ./stop_execution_trading.sh --profile NAME

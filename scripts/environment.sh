@@ -1,7 +1,7 @@
-# Sourced by the start scripts: makes the Python environment in .venv, or uses the one that is there.
+# Sourced by the start scripts: creates the Python environment in .venv, or uses the existing one.
 #
-# Needs only Python 3.11 or newer, a shell and a package index. Uses uv when it is installed, else venv and pip; both
-# install exactly what the lock file says, checked by hash. `environment LOCK...` returns with $PYTHON set.
+# Needs only Python 3.11 or newer, a shell and a package index. Uses uv when it is installed, otherwise venv and pip; both
+# install exactly the versions in the lock file, checked by hash. `environment LOCK` sets $PYTHON.
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -18,14 +18,14 @@ find_python() {
   return 1
 }
 
-# with_uv LOCK BASE: install with uv. Fails when uv cannot (no index it can reach, certificates it does not know).
+# with_uv LOCK BASE: install with uv. Fails when uv cannot install (no reachable index, unknown certificates).
 with_uv() {
   command -v uv >/dev/null 2>&1 || return 1
   [ -x "$PYTHON" ] || uv venv --quiet --python "$2" .venv >&2 || return 1
   uv pip install --quiet --python "$PYTHON" --require-hashes -r "$1" >&2
 }
 
-# with_pip LOCK BASE: install with venv and pip, in an environment that has pip.
+# with_pip LOCK BASE: install with venv and pip; an environment without pip is created again.
 with_pip() {
   if [ ! -x "$PYTHON" ] || ! "$PYTHON" -m pip --version >/dev/null 2>&1; then
     "$2" -m venv --clear .venv >&2 || {
@@ -36,8 +36,8 @@ with_pip() {
   "$PYTHON" -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r "$1" >&2
 }
 
-# environment LOCK: make .venv hold at least what LOCK lists. A stamp written last says that it does, so that an
-# interrupted installation is done again.
+# environment LOCK: install at least the packages of LOCK into .venv. A stamp file is written last, so that an interrupted
+# installation is repeated.
 environment() {
   stamp=.venv/stamp-$1
   PYTHON=$PWD/.venv/bin/python

@@ -1,5 +1,5 @@
 #!/bin/sh
-# refuse_open_file.sh FILE: fail when a file of secrets is there and anybody but its owner could read or replace it.
+# refuse_open_file.sh FILE: fail when a file of secrets exists and anyone but its owner could read or replace it.
 set -eu
 file=$1
 [ -e "$file" ] || [ -L "$file" ] || exit 0

@@ -1,7 +1,7 @@
-# Sourced by the start, status and stop scripts: which units and folders there are, with systemd and without.
+# Sourced by the start, status and stop scripts: the names of units and folders, with and without systemd.
 #
-# `service PROFILE` sets the names; PROFILE may be empty. Without a systemd of the user's own the session runs in the
-# background of this machine, with its process id and its output in the state folder.
+# `service PROFILE` sets the names; PROFILE may be empty. Without a systemd user instance the session runs as a
+# background process, with its process id and its output in the state folder.
 
 service() {
   profile=$1
@@ -28,7 +28,7 @@ service() {
   pid_file=$state/session.pid
 }
 
-# profile_of ARGUMENT...: take `--profile NAME` out of the arguments; the rest is in $rest.
+# profile_of ARGUMENT...: remove `--profile NAME` from the arguments and set $profile; the others are left in $rest.
 profile_of() {
   profile="" rest=""
   while [ $# -gt 0 ]; do
@@ -43,13 +43,13 @@ profile_of() {
   done
 }
 
-# become COMMAND...: turn this shell into the program, which reads this profile's env file by itself.
+# become COMMAND...: replace this shell with the program, which reads this profile's env file itself.
 become() {
   export PYTHONPATH="$PWD"
   exec "$PYTHON" -m rebalancer "$@"
 }
 
-# rebalance COMMAND...: the program in a child.
+# rebalance COMMAND...: run the program as a child process.
 rebalance() {
   (become "$@")
 }
@@ -59,13 +59,13 @@ config_options() {
   [ -z "$profile" ] || printf -- '--profile %s' "$profile"
 }
 
-# has_keys FILE...: whether any of these files names a key or where one comes from.
+# has_keys FILE...: whether any of these files names a key or the source of one.
 has_keys() {
   grep -qsE 'APCA_|REBALANCER_AWS_SECRET|REBALANCER_ENVIRONMENT|LoadCredential|SetCredential|EnvironmentFile' "$@"
 }
 
-# without_account: let the unit practise on the embedded exchange when no account was ever configured, and say so. With
-# systemd alone: a unit counts as production and would refuse. Never for somebody whose keys the unit would not see.
+# without_account: let the unit trade on the embedded exchange when no account has been configured, and say so. Needed only
+# with systemd: a unit counts as production and would refuse to start. Fails when there are keys that the unit cannot see.
 without_account() {
   if [ -e "$secrets" ] || has_keys "$units/$unit.service.d/"*.conf "$units/paper-trading-session@.service.d/"*.conf ||
     systemctl --user show-environment | grep -qE '^(APCA_|REBALANCER_AWS_SECRET=|REBALANCER_ENVIRONMENT=)'; then
@@ -86,12 +86,12 @@ without_account() {
   say "no account is configured: practising on the embedded exchange (REBALANCER_ENVIRONMENT=development in $secrets)"
 }
 
-# has_systemd: whether this user has a systemd of his own that answers.
+# has_systemd: whether a systemd user instance is running for this user.
 has_systemd() {
   command -v systemctl >/dev/null 2>&1 && systemctl --user show-environment >/dev/null 2>&1
 }
 
-# install_units: fill in the paths, check, and put in place what has changed.
+# install_units: fill in the paths, verify the units, and install those that have changed.
 install_units() {
   case $PWD$PYTHON in
     *[!A-Za-z0-9/._+@~-]*)
@@ -130,14 +130,14 @@ install_units() {
   fi
 }
 
-# background_pid: the process id of the session that runs without systemd; fails when there is none.
+# background_pid: print the process id of the session that runs without systemd; fails when there is none.
 background_pid() {
   pid=$(cat "$pid_file" 2>/dev/null) || return 1
   case $pid in
     "" | *[!0-9]*) return 1 ;;
   esac
   kill -0 "$pid" 2>/dev/null || return 1
-  # a process id may have been given to somebody else meanwhile
+  # the process id may have been reused by another process
   if [ -r "/proc/$pid/cmdline" ]; then
     tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q 'rebalancer session' || return 1
   fi
