@@ -1,4 +1,4 @@
-"""From a YAML document to values with their origins, one layer of configuration at a time."""
+"""Convert a YAML document to values with their origins: one layer of the configuration."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ROOT: Final = Kind("section", model=Rules)
 
 
 class Leaf(NamedTuple):
-    """One set value and where it was set."""
+    """One value and its origin."""
 
     value: Value | list[Value]
     origin: Origin
@@ -27,12 +27,12 @@ Layer = dict[str, "Leaf | Layer"]
 
 
 def layer_of(table: YamlTable, problems: list[Problem]) -> Layer:
-    """The values of one document. Mistakes go to `problems`; what they stand at is left out of the layer."""
+    """The values of one document. Errors are added to `problems`, and the values concerned are left out."""
     return _section(table, _ROOT, "", problems)
 
 
 def read_node(node: Node, kind: Kind, key: str, problems: list[Problem]) -> Leaf | Layer | None:
-    """The value of one node; None when it is not of this kind, which is then among the problems."""
+    """The value of one node; None when it is not of this kind, in which case a problem is added."""
     if kind.name in ("section", "mapping"):
         if not isinstance(node, YamlTable):
             bare = isinstance(node, Scalar) and not node.text
@@ -53,7 +53,7 @@ def read_node(node: Node, kind: Kind, key: str, problems: list[Problem]) -> Leaf
 
 
 def merged(below: Layer, above: Layer) -> Layer:
-    """Both layers in one; where both set a value the upper one counts."""
+    """Merge two layers; where both set a value the upper one takes precedence."""
     result = dict(below)
     for name, item in above.items():
         under = result.get(name)
@@ -62,7 +62,7 @@ def merged(below: Layer, above: Layer) -> Layer:
 
 
 def unknown_key(origin: Origin, section: str, name: str, known: Mapping[str, Kind]) -> Problem:
-    """The message about a key that there is not, with what was probably meant."""
+    """The problem for an unknown key, suggesting the closest known one."""
     dotted = f"{section}.{name}".lstrip(".")
     if _SECRET_KEY.search(name):
         return Problem(
@@ -92,7 +92,7 @@ def _section(table: YamlTable, kind: Kind, key: str, problems: list[Problem]) ->
     known, layer = kinds_of(kind.model), Layer()
     for entry in table.entries:
         if entry.key.startswith("x-"):
-            continue  # a note
+            continue  # an x-... key is a note
         if entry.key not in known:
             problems.append(unknown_key(entry.origin, key, entry.key, known))
             continue
@@ -101,7 +101,7 @@ def _section(table: YamlTable, kind: Kind, key: str, problems: list[Problem]) ->
 
 
 def _mapping(table: YamlTable, kind: Kind, key: str, problems: list[Problem]) -> Layer:
-    """A table whose keys are names that the user chooses, so none of them is a note."""
+    """A mapping with user-chosen names as keys, so none of them is treated as a note."""
     assert kind.item is not None
     layer = Layer()
     for entry in table.entries:

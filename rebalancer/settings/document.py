@@ -1,7 +1,7 @@
-"""Read YAML as text with line numbers and nothing else: no types, no tags, no anchors, no repeated keys.
+"""Read YAML as text with line numbers only: no types, no tags, no anchors, no repeated keys.
 
-YAML guesses what a word means, and guesses wrongly about tickers (ON and NO are booleans to it) and times (15:55 is
-955). So no word is given a meaning here; `convert.py` does it, knowing what the rules expect at that key.
+YAML infers types, and does so wrongly for tickers (ON and NO become booleans) and times (15:55 becomes 955). So scalars
+are not interpreted here; `convert.py` does it, knowing what type the rules expect at each key.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SECRET: Final = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[A-Za-z0-9+]{40,64}"
 
 
 class Scalar(NamedTuple):
-    """One word or text as it was written; `plain` when it stood without quotes."""
+    """One scalar as written; `plain` if it was not quoted."""
 
     text: str
     plain: bool
@@ -33,7 +33,7 @@ class Scalar(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One key of a table; `origin` is the key's own line."""
+    """One key of a mapping; `origin` is the line of the key."""
 
     key: str
     origin: Origin
@@ -41,7 +41,7 @@ class Entry(NamedTuple):
 
 
 class YamlTable(NamedTuple):
-    """A YAML mapping in its written order. No key stands twice."""
+    """A YAML mapping in the order written. Keys are unique."""
 
     entries: tuple[Entry, ...]
     origin: Origin
@@ -58,8 +58,8 @@ Node = Scalar | YamlTable | Listing
 
 
 def read_file(path: Path, problems: list[Problem]) -> YamlTable:
-    """Read one configuration file; an empty one is an error. Mistakes that leave the rest readable go to `problems`.
-    Raises BadDocument for a file that cannot be read at all."""
+    """Read one configuration file; an empty one is an error. Errors that leave the rest readable are added to
+    `problems`. Raises BadDocument for a file that cannot be read at all."""
     name = str(path)
     node = parse(read_settled(path, SIZE_MAX).text, Origin("file", name, 1), problems)
     if node is None:
@@ -70,10 +70,10 @@ def read_file(path: Path, problems: list[Problem]) -> YamlTable:
 
 
 def parse(text: str, origin: Origin, problems: list[Problem]) -> Node | None:
-    """Parse one YAML document; None when there is nothing in it. Raises BadConfiguration when it is not YAML.
+    """Parse one YAML document; None when it is empty. Raises BadConfiguration when it is not YAML.
 
-    origin: of the first line; lines are counted from it when it is a file. Repeated keys, merge keys and secrets go to
-    `problems`; a secret is blotted out of what is returned.
+    origin: of the first line; for a file, lines are counted from it. Repeated keys, merge keys and secrets are added to
+    `problems`; secrets are masked in the result.
     """
     if not is_whole_text(text):
         raise BadConfiguration([Problem(origin, "", _HALF, "write the value again, in UTF-8")])
@@ -94,20 +94,20 @@ class _Refused(yaml.YAMLError):
 
 
 class _Composer(yaml.SafeLoader):
-    """PyYAML's safe loader up to the node graph, with no guess about any word and no sharing between nodes."""
+    """PyYAML's safe loader up to the node graph, without type inference and without shared nodes."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own name for it
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - the name is PyYAML's
 
     def __init__(self, text: str, origin: Origin) -> None:
         super().__init__(text)
         self._origin, self._depth, self._nodes = origin, 0, 0
 
     def place(self, mark: yaml.Mark | None) -> Origin:
-        """The origin of a mark in this text."""
+        """The origin of a PyYAML mark in this text."""
         return _place(self._origin, mark)
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Compose one node, after refusing what could hide a value or cost without bound."""
+        """Compose one node, after refusing constructs that could hide a value or have unbounded cost."""
         event = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave it untyped
         here = self.place(event.start_mark)
         anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
@@ -162,7 +162,7 @@ def _key_name(node: yaml.Node, at: Origin, parent: str, problems: list[Problem])
 
 
 def without_secret(text: str, at: Origin, key: str, problems: list[Problem]) -> str:
-    """The text; when it looks like an API key or its secret, a problem is added and stars are returned."""
+    """The text; if it looks like an API key or secret, adds a problem and returns asterisks instead."""
     if not (_KEY_ID.fullmatch(text) or _SECRET.fullmatch(text)):
         return text
     hint = "keys go to APCA_API_KEY_ID and APCA_API_SECRET_KEY only; renew this one if anybody saw it"

@@ -1,7 +1,7 @@
-"""`REBALANCER__SECTION__KEY` variables as the topmost layer of the configuration.
+"""`REBALANCER__SECTION__KEY` variables: the topmost layer of the configuration.
 
-Sections and keys may be in any case; each further level adds `__KEY`. Names that the user chooses (sectors, sources)
-are taken as they stand, or as the files below already spell them. Values are read as in the files.
+Sections and keys are case-insensitive; each further level adds `__KEY`. User-chosen names (sectors, sources) are used
+as written, or as the files in lower layers spell them. Values are parsed as in the files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PREFIX: Final = "REBALANCER__"
 
 
 def layer_of_environment(environ: Mapping[str, str], below: Layer, problems: list[Problem]) -> Layer:
-    """The values that variables set. `below`: what the files set, for the spelling of names."""
+    """The values set by variables. `below`: the values set by files, for the spelling of names."""
     layer, seen = Layer(), dict[tuple[str, ...], str]()
     for name in sorted(n for n in environ if n.startswith(PREFIX)):
         origin = Origin("environment", name)
@@ -38,7 +38,7 @@ def layer_of_environment(environ: Mapping[str, str], below: Layer, problems: lis
 
 
 def _place(name: str, below: Layer, problems: list[Problem]) -> tuple[tuple[str, ...], Kind] | None:
-    """The key that a variable names, and its kind."""
+    """The key named by a variable, and its kind."""
     segments = name[len(PREFIX) :].split("__")
     kind, path, under = Kind("section", model=Rules), tuple[str, ...](), below
     while segments:
@@ -63,7 +63,7 @@ def _place(name: str, below: Layer, problems: list[Problem]) -> tuple[tuple[str,
 
 
 def _spelling(name: str, known: Layer) -> str:
-    """The name as the files spell it, since many shells and unit files have upper-case variables only."""
+    """The name as the files spell it, since variables are often written in upper case only."""
     same = [k for k in known if k.casefold() == name.casefold()]
     return same[0] if len(same) == 1 and name not in known else name
 

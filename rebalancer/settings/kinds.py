@@ -1,4 +1,4 @@
-"""What the rules expect at each key, read off the model itself, so that a new rule needs no second list."""
+"""The type expected at each key, derived from the model itself, so that new rules need no second list."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rebalancer.core.rules import Rules
 
 
 class Kind(NamedTuple):
-    """The kind of value at one key. `model` for a section, `item` for the values of a mapping or a list."""
+    """The kind of value at one key. `model` is set for a section, `item` for the values of a mapping or list."""
 
     name: Literal["section", "mapping", "list", "text", "flag", "whole", "number", "money", "word_or_whole"]
     nullable: bool = False
@@ -29,7 +29,7 @@ def kinds_of(model: type[BaseModel]) -> Mapping[str, Kind]:
 
 
 def kind_of(annotation: Any) -> Kind:
-    """The kind behind a type annotation. Raises TypeError for one that no configuration can hold."""
+    """The kind for a type annotation. Raises TypeError for a type that a configuration cannot contain."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return kind_of(arguments[0])
@@ -47,7 +47,7 @@ def kind_of(annotation: Any) -> Kind:
         return Kind("list", item=kind_of(arguments[0]))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return Kind("section", model=annotation)
-    if annotation is bool:  # before int: a bool is one
+    if annotation is bool:  # before int, since bool is a subclass of it
         return Kind("flag")
     if annotation is int:
         return Kind("whole")
@@ -61,7 +61,7 @@ def kind_of(annotation: Any) -> Kind:
 
 
 def every_key(model: type[BaseModel] = Rules, parent: str = "") -> Iterator[tuple[str, Kind]]:
-    """Every dotted key below a section, in the model's order; sections are not listed themselves."""
+    """Every dotted key below a section, in the model's order; sections themselves are not listed."""
     for name, kind in kinds_of(model).items():
         dotted = f"{parent}.{name}".lstrip(".")
         if kind.model is not None:

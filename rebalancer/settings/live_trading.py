@@ -1,7 +1,7 @@
-"""Whether real money may be traded: switches in three separate places, and the account. Pure, but for the command line.
+"""Decide whether real money may be traded: switches in three separate places, and the account.
 
-None of the three switches on is ordinary paper trading. All of them on, and the account the one that was named and
-confirmed, is live trading. Anything between is refused.
+With none of the three switches on, it is paper trading. With all of them on, and the named account both matching and
+confirmed, it is live trading. Anything in between is refused.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from rebalancer.core.documents import BadDocument
 
 
 class CommandLine(NamedTuple):
-    """What this command was told about live trading. Never read from a variable: a forgotten one must not arm it."""
+    """The live-trading options of this command. Never read from variables: a forgotten one must not enable it."""
 
     live: bool = False
     yes: bool = False
@@ -23,17 +23,17 @@ COMMAND_LINE: Final[ContextVar[CommandLine | None]] = ContextVar("command_line",
 
 
 class Switches(NamedTuple):
-    """Everything that must agree. The first three are the switches; the others are about whose account it is."""
+    """Everything that must agree. The first three are the switches; the others concern the account."""
 
     configured: bool  # execution.mode: live
     commanded: bool  # --live, or an armed token
-    live_host: bool  # APCA_API_BASE_URL is Alpaca's live host, and the key is no paper key
+    live_host: bool  # APCA_API_BASE_URL is Alpaca's live host, and the key is not a paper key
     account_named: bool  # broker.account_id is set
     account_matches: bool  # the broker reports that account
     confirmed: bool  # its last four characters were typed, or --yes, or an armed token
 
 
-WORDS: Final = {  # what is missing, when the switch of this name is off
+WORDS: Final = {  # what is missing if the field of this name is false
     "configured": "execution.mode: live in the configuration",
     "commanded": "--live on the command line (or: rebalancer arm-live --account LAST4)",
     "live_host": "APCA_API_BASE_URL=https://api.alpaca.markets with live keys in the environment",
@@ -44,17 +44,17 @@ WORDS: Final = {  # what is missing, when the switch of this name is off
 
 
 def is_wanted(switches: Switches) -> bool:
-    """Whether anything asks for live trading."""
+    """Whether any switch requests live trading."""
     return switches.configured or switches.commanded or switches.live_host
 
 
 def missing(switches: Switches) -> tuple[str, ...]:
-    """What live trading lacks, in words; empty only when everything agrees."""
+    """What is missing for live trading, in words; empty only when everything agrees."""
     return tuple(WORDS[name] for name, on in switches._asdict().items() if not on)
 
 
 def refuse_disagreement(switches: Switches) -> None:
-    """Raise BadDocument (exit 78), naming every switch that is missing."""
+    """Raise BadDocument (exit 78) naming everything that is missing. Call it only if `is_wanted`."""
     lacking = missing(switches)
     if lacking:
         raise BadDocument(

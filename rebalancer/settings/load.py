@@ -1,9 +1,9 @@
-"""Load the rules: built-in defaults, under the files in their order, under the environment.
+"""Load the rules: built-in defaults, overridden by the files in order, overridden by the environment.
 
-1. `document.read_file` reads each file as text with lines;
-2. `convert.layer_of` gives every word the kind that the rules expect there;
+1. `document.read_file` reads each file as text with line numbers;
+2. `convert.layer_of` converts every scalar to the kind that the rules expect at its key;
 3. `environment.layer_of_environment` adds the variables;
-4. the model checks ranges and combinations; every mistake of every layer goes into one error.
+4. the model checks ranges and combinations; the errors of all layers are raised together.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from rebalancer.settings.ranges import problems_of
 
 
 class LoadedRules(NamedTuple):
-    """The rules in force, the origin of every dotted key (entries of mappings included), and what to tell the user."""
+    """The effective rules, the origin of every dotted key (including mapping entries), and warnings for the user."""
 
     rules: Rules
     origins: Mapping[str, Origin]
@@ -34,11 +34,11 @@ class LoadedRules(NamedTuple):
 
 
 def load_rules(paths: Sequence[Path], environ: Mapping[str, str]) -> LoadedRules:
-    """Load the rules from files, the later ones winning, and from `REBALANCER__...` variables.
+    """Load the rules from files, later ones taking precedence, and from `REBALANCER__...` variables.
 
-    Every file named must be there and must not be empty; no file at all means the built-in defaults, with a warning.
-    Entries of mappings (sector_limits, source_weights) are added to those of earlier files. Raises BadConfiguration,
-    a BadDocument, listing every mistake as `file:line: section.key: problem`.
+    Every file given must exist and must not be empty; without files the built-in defaults apply, with a warning.
+    Entries of mappings (sector_limits, source_weights) are merged with those of earlier files. Raises BadConfiguration,
+    a BadDocument, listing every error as `file:line: section.key: problem`.
     """
     problems: list[Problem] = []
     layer = Layer()
@@ -76,7 +76,7 @@ def _origins(layer: Layer, parent: str = "") -> dict[str, Origin]:
 
 
 def _complete(origins: Mapping[str, Origin]) -> dict[str, Origin]:
-    """Every key in the model's order; what no layer set comes from the default."""
+    """The origin of every key, in the model's order; keys not set in any layer come from the default."""
     found: dict[str, Origin] = {}
     for key, kind in every_key():
         entries = {k: o for k, o in origins.items() if kind.name == "mapping" and k.startswith(f"{key}.")}
@@ -85,7 +85,7 @@ def _complete(origins: Mapping[str, Origin]) -> dict[str, Origin]:
 
 
 def _beyond_the_model(rules: Rules, origins: Mapping[str, Origin]) -> list[Problem]:
-    """What the types cannot say: paths that must not be empty, parts that are not there."""
+    """Checks beyond the types: paths that must not be empty, and features that are not installed."""
     found: list[tuple[str, str, str]] = []
     texts = {
         "signals.path": rules.signals.path,
@@ -113,7 +113,7 @@ def _warnings(rules: Rules, paths: Sequence[Path]) -> tuple[str, ...]:
 
 
 def _in_order(problems: Sequence[Problem], paths: Sequence[Path]) -> list[Problem]:
-    """By file in the order of the layers, then by line; variables last."""
+    """Sort problems by file in the order of the layers, then by line; variables come last."""
     files = [str(path) for path in paths]
 
     def position(problem: Problem) -> tuple[int, int]:

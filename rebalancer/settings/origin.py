@@ -1,4 +1,4 @@
-"""Where a value or a mistake stands, and the one error that lists every mistake of a configuration."""
+"""The origins of values and errors, and the exception that lists every error in a configuration."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DEFAULT: Final = Origin("default")
 
 
 class Problem(NamedTuple):
-    """One mistake: where, at which dotted key (none when it is about the whole file), what, and how to mend it."""
+    """One error: its origin, dotted key (empty if it concerns the whole file), description and fix."""
 
     origin: Origin
     key: str
@@ -36,7 +36,7 @@ class Problem(NamedTuple):
 
     @property
     def where(self) -> str:
-        """File, line and key, as every message begins."""
+        """File, line and key: the beginning of every message."""
         return f"{self.origin}: {self.key}" if self.key else str(self.origin)
 
     def __str__(self) -> str:
@@ -44,7 +44,7 @@ class Problem(NamedTuple):
 
 
 class BadConfiguration(BadDocument):
-    """A configuration with one or more mistakes. `where`, `problem` and `hint` are of the first; the text lists all."""
+    """A configuration with one or more errors. `where`, `problem` and `hint` are of the first; the text lists all."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         first = problems[0]

@@ -1,4 +1,4 @@
-"""Development or production, and which profile: what was said explicitly beats what is detected."""
+"""The environment (development or production) and the profile. Explicit settings override detection."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ BY_SYSTEMD: Final = ("JOURNAL_STREAM", "INVOCATION_ID", "STATE_DIRECTORY")
 
 
 class Environment(NamedTuple):
-    """Which environment this is, and why."""
+    """The environment, and how it was determined."""
 
     name: Literal["development", "production"]
     because: str
 
     @property
     def is_production(self) -> bool:
-        """Whether the sample signals and the embedded exchange must be asked for."""
+        """Whether sample signals and the embedded exchange must be requested explicitly."""
         return self.name == "production"
 
 
 def environment_of(environ: Mapping[str, str], at_terminal: bool | None = None) -> Environment:
-    """Read REBALANCER_ENVIRONMENT, else detect: systemd's variables mean production. Raises BadDocument.
+    """REBALANCER_ENVIRONMENT if set, else detected: systemd's variables mean production. Raises BadDocument.
 
-    at_terminal: a terminal inherits those variables from the desktop's own service, so it is development all the same;
-    None looks at standard input.
+    at_terminal: whether a terminal is attached. Terminals inherit those variables from the desktop's own service, so
+    this means development; None checks standard input.
     """
     said = environ.get(ENVIRONMENT, "").strip().lower()
     match said:
@@ -50,7 +50,7 @@ def environment_of(environ: Mapping[str, str], at_terminal: bool | None = None) 
 
 
 def profile_file(name: str, root: Path) -> Path:
-    """The rules of a profile, config/profiles/NAME.yaml. Raises BadDocument with the names that there are."""
+    """The rules file of a profile, config/profiles/NAME.yaml. Raises BadDocument listing the existing profiles."""
     folder = root / "config" / "profiles"
     known = sorted(path.stem for path in folder.glob("*.yaml"))
     if name in known:

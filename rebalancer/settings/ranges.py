@@ -1,4 +1,4 @@
-"""Say in plain words what the model found out of range, at the line where the value was set."""
+"""Turn the model's validation errors into plain messages with the line where each value was set."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _WORDS_OR_NUMBERS = {tuple(key.split(".")) for key, kind in every_key() if kind.
 
 
 def problems_of(error: ValidationError, origins: Mapping[str, Origin], *, alone: bool) -> list[Problem]:
-    """The model's findings as problems.
+    """The model's validation errors as problems.
 
-    alone: whether there are no others. If there are, values are missing that could not be read, and what the model
-    says about combinations of values would be about defaults that nobody chose; it is left out.
+    alone: whether there are no other problems. Otherwise some values could not be read, and errors about combinations
+    of values are omitted, since they might concern defaults that the user did not choose.
     """
     found = []
     for item in error.errors(include_url=False):
         place = tuple(str(part) for part in item["loc"])
         if item["type"] == "value_error" and not alone:
             continue
-        if place[:-1] in _WORDS_OR_NUMBERS:  # the last part says which of both it is not: the nearer one is told
+        if place[:-1] in _WORDS_OR_NUMBERS:  # a union: the last part names the alternative; report only the nearer one
             place = place[:-1]
             if (item["type"] == "literal_error") is not isinstance(item["input"], str):
                 continue
@@ -70,7 +70,7 @@ def _description(place: Sequence[str]) -> str:
 
 
 def _origin(place: Sequence[str], problem: str, origins: Mapping[str, Origin]) -> Origin:
-    """Where the value was set; for a finding about a whole section, where a key that the finding names was set."""
+    """Where the value was set; for an error about a whole section, where a key named in the error was set."""
     key = ".".join(place)
     if key in origins:
         return origins[key]

@@ -1,4 +1,4 @@
-"""Read one word as the kind of value that the rules expect there. Nothing is guessed: what is not clearly that, is not.
+"""Parse one scalar as the kind of value that the rules expect. Nothing is guessed: anything ambiguous is refused.
 
 Booleans and null are those of YAML 1.2. Numbers are decimal with a point: no octal, no base 60, no underscores, no
 comma, no percent, no infinity.
@@ -28,7 +28,7 @@ Value = bool | int | float | str | Decimal | None
 
 
 class UnreadableValue(ValueError):
-    """A word that is not of the expected kind; `hint` says what to write."""
+    """A scalar that is not of the expected kind; `hint` says what to write."""
 
     def __init__(self, problem: str, hint: str = "") -> None:
         super().__init__(problem)
@@ -36,7 +36,7 @@ class UnreadableValue(ValueError):
 
 
 def value_of(scalar: Scalar, kind: Kind) -> Value:
-    """The value of a word. Raises Unreadable."""
+    """The value of a scalar. Raises UnreadableValue."""
     text = scalar.text
     if scalar.plain and not text:
         raise UnreadableValue("has no value", "write a value, or remove the line to get the default")
@@ -50,7 +50,7 @@ def value_of(scalar: Scalar, kind: Kind) -> Value:
 
 
 def closest(word: str, known: list[str]) -> str | None:
-    """The known word that was probably meant."""
+    """The closest known word, if any is close enough."""
     folded = {name.lower().replace("-", "_"): name for name in known}
     found = difflib.get_close_matches(word.strip().lower().replace("-", "_").replace(" ", "_"), list(folded), 1, 0.6)
     return folded[found[0]] if found else None
@@ -83,7 +83,7 @@ def _money(text: str) -> Decimal:
     _number(text)
     value = Decimal(text)
     exponent = value.as_tuple().exponent
-    assert isinstance(exponent, int)  # finite: the pattern knows no other
+    assert isinstance(exponent, int)  # finite: the pattern admits nothing else
     if exponent < -_MONEY_PLACES_MAX:
         raise UnreadableValue(
             f"{_short(text)} has more than {_MONEY_PLACES_MAX} decimal places", "write dollars and cents"

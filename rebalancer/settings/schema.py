@@ -1,4 +1,4 @@
-"""The JSON Schema of the configuration, for editors that complete and check YAML while it is written."""
+"""The JSON Schema of the configuration, for completion and validation of YAML in editors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rebalancer.core.rules import Rules
 
 
 def schema_text() -> str:
-    """The schema as indented JSON, ending in a line end; `config/execution.schema.json` is this text."""
+    """The schema as indented JSON with a final newline; `config/execution.schema.json` contains this text."""
     schema = Rules.model_json_schema(mode="validation")
     schema.pop("title", None)
     for section in (schema, *schema.get("$defs", {}).values()):

@@ -1,4 +1,4 @@
-"""Print the rules in force, as YAML that loads to the same rules, or as JSON; both with the origin of every value."""
+"""Print the effective rules, as YAML that loads to the same rules or as JSON, with the origin of every value."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _COLUMN: Final = 56
 
 
 def show_text(loaded: LoadedRules, *, origin: bool) -> str:
-    """The rules as YAML, ending in a line end; with `origin`, each value's origin behind it as a comment."""
+    """The rules as YAML with a final newline; with `origin`, each value is followed by its origin as a comment."""
     lines = []
     for key, line in _lines(loaded.rules, "", 0):
         where = f"# {loaded.origins.get(key, DEFAULT)}" if origin and key in loaded.origins else ""
@@ -30,7 +30,7 @@ def show_text(loaded: LoadedRules, *, origin: bool) -> str:
 
 
 def show_json(loaded: LoadedRules) -> str:
-    """The rules, their hash, origins and warnings as one `rebalancer.config/1` document, ending in a line end."""
+    """The rules, their hash, origins and warnings as one `rebalancer.config/1` document with a final newline."""
     document = {
         "schema": "rebalancer.config/1",
         "rules_sha256": sha256(rules_text(loaded.rules)),
@@ -71,7 +71,7 @@ def _word(value: object) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A text, in double quotes unless no YAML reader can misread it, with unprintable characters escaped."""
+    """A text in double quotes, unless every YAML parser reads it as a string; unprintable characters are escaped."""
     if _PLAIN.fullmatch(text) and text.lower() not in _NOT_WORDS:
         return text
     body = "".join(_escaped(character) for character in text)

@@ -1,4 +1,4 @@
-"""Secrets: where they come from, in a fixed order, and a type that never shows them."""
+"""Secrets: their sources, in a fixed order of precedence, and a type that never displays them."""
 
 from rebalancer.settings.secrets.gather import Surroundings, surroundings
 from rebalancer.settings.secrets.secret import SECRET_NAMES, Secret

@@ -1,7 +1,7 @@
-"""Secrets from AWS Secrets Manager: one JSON object of names, asked for once and only when something needs it.
+"""Secrets from AWS Secrets Manager: one JSON object of names, fetched once, on first use.
 
-REBALANCER_AWS_SECRET is its name or ARN; region and login come from the environment, as for every AWS program. Never
-tried against AWS itself.
+REBALANCER_AWS_SECRET is its name or ARN; region and credentials come from the environment, as for every AWS program.
+Not tested against AWS itself.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ READ_SECONDS: Final = 5
 
 
 def read_aws(secret_id: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """The secrets of one entry. Raises BadDocument for what a person must mend, BrokerUnavailable for no answer.
+    """The secrets in one entry. Raises BadDocument for what the user must fix, BrokerUnavailable without an answer.
 
-    environ: AWS_ENDPOINT_URL_SECRETS_MANAGER names another address; AWS_REGION or AWS_DEFAULT_REGION the region.
+    environ: AWS_ENDPOINT_URL_SECRETS_MANAGER overrides the endpoint; AWS_REGION or AWS_DEFAULT_REGION set the region.
     """
     try:
         import boto3  # type: ignore[import-untyped]  # boto3 ships no types

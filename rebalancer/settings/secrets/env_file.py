@@ -1,4 +1,4 @@
-"""The env file: `NAME=value` lines, as systemd reads them. Nothing in it is ever run or expanded."""
+"""The env file: `NAME=value` lines, as systemd reads them. Nothing in it is executed or expanded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def env_file_path(environ: Mapping[str, str], profile: str) -> Path | None:
-    """Where this profile's env file lies: $XDG_CONFIG_HOME or ~/.config; None when there is neither."""
+    """The path of this profile's env file, below $XDG_CONFIG_HOME or ~/.config; None when there is neither."""
     home = environ.get("HOME", "")
     folder = environ.get("XDG_CONFIG_HOME", "") or (f"{home}/.config" if home else "")
     if not folder.startswith("/"):
@@ -23,7 +23,7 @@ def env_file_path(environ: Mapping[str, str], profile: str) -> Path | None:
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """The variables of an env file; empty when it is not there. Raises BadDocument, which never quotes a value."""
+    """The variables of an env file; empty when it does not exist. Raises BadDocument, which never quotes a value."""
     found: dict[str, str] = {}
     for number, line in enumerate((read_private(path) or "").splitlines(), 1):
         text = line.strip()

@@ -1,4 +1,4 @@
-"""What surrounds the program, with its secrets: variables, env file, systemd credentials, AWS; the first one wins."""
+"""Variables and secrets, by source: environment, env file, systemd credentials, AWS; the first one wins."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ CREDENTIALS: Final = "systemd credential"
 
 
 class Surroundings(Mapping[str, str]):
-    """The variables in force. A mapping for those who read them; its own text shows no value.
+    """The effective variables, as a mapping whose string form shows no values.
 
-    AWS is asked once, when a secret is read that no nearer place has, so that a command that needs none asks nobody.
+    AWS is queried once, when a secret is read that no earlier source has, so that commands without secrets never query
+    it.
     """
 
     def __init__(self, kept: Mapping[str, Secret]) -> None:
@@ -46,7 +47,7 @@ class Surroundings(Mapping[str, str]):
         return f"Surroundings({len(self._kept)} variables)"
 
     def origins(self) -> dict[str, str]:
-        """Where each secret comes from, as far as is known without asking AWS."""
+        """The origin of each secret, as far as is known without querying AWS."""
         return {name: self._kept[name].origin for name in SECRET_NAMES if name in self._kept}
 
     def _find(self, name: str) -> Secret | None:
@@ -60,10 +61,10 @@ class Surroundings(Mapping[str, str]):
 
 
 def surroundings(environ: Mapping[str, str], profile: str) -> Surroundings:
-    """Gather every variable: those of the environment, then the env file's, then systemd's credentials.
+    """Gather all variables: from the environment, then the env file, then systemd credentials.
 
-    A variable that is set but empty counts as not set, so that a unit can hand one over that a machine lacks. Raises
-    BadDocument for a file that others may read or that cannot be understood.
+    A variable that is set but empty counts as not set, so that a unit can pass on one that a machine lacks. Raises
+    BadDocument for a file that others may access or that cannot be parsed.
     """
     path = env_file_path(environ, profile)
     layers = (
@@ -81,16 +82,16 @@ def surroundings(environ: Mapping[str, str], profile: str) -> Surroundings:
 
 
 def _learn(values: Mapping[str, str]) -> None:
-    """No log line and no error will show these from now on, not even one that another place overrules."""
+    """Redact these values in all logs and errors from now on, even those overridden by another source."""
     learn(secrets_among(values))
     learn(value for name, value in values.items() if name in SECRET_NAMES)
 
 
-# systemd credentials: one file a secret in $CREDENTIALS_DIRECTORY, named in lower case (`apca_api_key_id`).
+# systemd credentials: one file per secret in $CREDENTIALS_DIRECTORY, named in lower case (`apca_api_key_id`).
 
 
 def read_credentials_folder(environ: Mapping[str, str]) -> dict[str, str]:
-    """The secrets that systemd hands over (LoadCredential=); empty outside such a unit. Raises BadDocument."""
+    """The secrets passed by systemd (LoadCredential=); empty outside such a unit. Raises BadDocument."""
     folder = environ.get("CREDENTIALS_DIRECTORY", "")
     if not folder.startswith("/"):
         return {}

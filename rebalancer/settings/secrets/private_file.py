@@ -1,4 +1,4 @@
-"""Read a file of secrets only when nobody but its owner can read or replace it."""
+"""Read a file of secrets only if nobody but its owner can read or replace it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ BYTES_MAX: Final = 64 * 1024
 
 
 def read_private(path: Path, *, by_system: bool = False) -> str | None:
-    """The text of a private file; None when it is not there. Raises BadDocument (exit 78) for one that others may read.
+    """The text of a private file; None when missing. Raises BadDocument (exit 78) if others may access it.
 
-    by_system: the file was put there by systemd, may belong to root and may be group-readable through its own folder.
+    by_system: the file was provided by systemd, so it may belong to root and be group-readable in its own folder.
     """
     try:
         found = os.lstat(path).st_mode

@@ -1,4 +1,4 @@
-"""A secret that does not show itself, and the names of all secrets of this program."""
+"""A type for secrets that is never displayed, and the names of all secrets of this program."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SECRET_NAMES: Final = (
 
 
 class Secret:
-    """A value and its origin. Every text of it is `***`; only `reveal` gives it away. It cannot be pickled."""
+    """A value and its origin. Its string forms are all `***`; only `reveal` returns the value. It cannot be pickled."""
 
     __slots__ = ("_value", "origin")
 
@@ -25,7 +25,7 @@ class Secret:
         self._value, self.origin = value, origin
 
     def reveal(self) -> str:
-        """The value itself, for the place that needs it and nothing else."""
+        """The value itself, only for the code that needs it."""
         return self._value
 
     def __repr__(self) -> str:
