@@ -69,8 +69,8 @@ def read_activities(
 def used_activities(journal: Journal, account_id: str, read: ActivitiesRead) -> frozenset[str]:
     """The ids that can no longer explain a difference, because they already did or precede the first reading.
     Explanations made by a dry run or by a cycle that crashed do not count."""
-    told = journal.recall(account_id, "explained", since=read.at - LOOK_BACK_FIRST)
-    used = {e.key or "" for e in told if _is_in_the_books(journal, account_id, e.cycle_id)}
+    explained = journal.recall(account_id, "explained", since=read.at - LOOK_BACK_FIRST)
+    used = {e.key or "" for e in explained if _is_in_the_books(journal, account_id, e.cycle_id)}
     readings = journal.recall(account_id, "activities_read")
     began = readings[0].at if readings else read.at
     used |= {fill.id for fill in read.fills if fill.at <= began}

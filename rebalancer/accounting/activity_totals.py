@@ -54,8 +54,8 @@ def total_activities(
     costs = _Costs(opening)
     traded, coins, in_kind = ZERO, dict[str, tuple[Decimal, Decimal]](), list[InKind]()
     money = dict.fromkeys(("flows", "fees", "dividends", "interest", "other"), ZERO)
-    told: list[BrokerFill | Activity] = [*fills, *others]
-    for one in sorted(told, key=lambda a: (a.at if isinstance(a, BrokerFill) else moment_of(a), a.id)):
+    in_order: list[BrokerFill | Activity] = [*fills, *others]
+    for one in sorted(in_order, key=lambda a: (a.at if isinstance(a, BrokerFill) else moment_of(a), a.id)):
         if isinstance(one, BrokerFill):
             traded -= one.qty * one.price
             costs.trade(one.symbol, one.qty, one.price)

@@ -34,7 +34,7 @@ def closed_day(ledger: AccountHistory, books: DayBooks) -> ClosedDay:
     begin, end = books.opened_at, books.closed_at
     before = {symbol: (one.qty, one.price) for symbol, one in (books.opening or {}).items()}
     after = {symbol: (one.qty, books.prices[symbol]) for symbol, one in books.positions.items()}
-    told: dict[CashKind, Decimal] = {
+    amounts: dict[CashKind, Decimal] = {
         "dividend": books.dividends,
         "interest": books.interest,
         "fee": books.fees,
@@ -54,7 +54,7 @@ def closed_day(ledger: AccountHistory, books: DayBooks) -> ClosedDay:
         law.Valuation(books.opening_equity, before),
         law.Valuation(books.closing_equity, after),
         [fill for fill in ledger.fills if is_of_the_day(fill)],
-        [CashEvent(kind, end, kind, amount) for kind, amount in told.items() if amount],
+        [CashEvent(kind, end, kind, amount) for kind, amount in amounts.items() if amount],
         [*others, *coins, *in_kind],
     )
 

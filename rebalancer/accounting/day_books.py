@@ -107,7 +107,7 @@ class DayBooks(NamedTuple):
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """Every difference in words; none when the books are clean."""
+        """Every difference as a sentence; empty when the books are clean."""
         return tuple(f"{d.symbol}: {d.text}" for d in self.differences)
 
 

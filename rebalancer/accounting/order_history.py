@@ -24,8 +24,8 @@ OUTSIDE: Final = "outside"  # the source of orders that are not ours
 
 def orders_of(journal: Journal, account_id: str) -> tuple[OrderRecord, ...]:
     """The latest record of every order of an account, in the order of their intents."""
-    told: list[Event] = [event for kind in ORDER_KINDS for event in journal.recall(account_id, kind)]
-    folded = fold(sorted(told, key=lambda event: event.seq))
+    events: list[Event] = [event for kind in ORDER_KINDS for event in journal.recall(account_id, kind)]
+    folded = fold(sorted(events, key=lambda event: event.seq))
     return tuple(order for order, _ in folded.values())
 
 
@@ -151,5 +151,5 @@ def _document(text: str | None) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _number(told: object) -> Decimal | None:
-    return decimal_of(told) if isinstance(told, str) else None
+def _number(value: object) -> Decimal | None:
+    return decimal_of(value) if isinstance(value, str) else None

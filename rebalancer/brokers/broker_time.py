@@ -21,7 +21,7 @@ class BrokerTime:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._told: tuple[datetime, float] | None = None
+        self._reported: tuple[datetime, float] | None = None
         self._ahead = timedelta(0)  # broker's clock minus its Date header
 
     def now(self) -> datetime | None:
@@ -39,10 +39,10 @@ class BrokerTime:
         date = _date_of(header)
         if date is not None:
             with self._lock:
-                estimate, told = self._estimate(), date + self._ahead
-                latest = told + timedelta(seconds=took_seconds) + _TOLERANCE
-                if estimate is None or not told - _TOLERANCE <= estimate <= latest:
-                    self._told = (told, self._monotonic())
+                estimate, reported = self._estimate(), date + self._ahead
+                latest = reported + timedelta(seconds=took_seconds) + _TOLERANCE
+                if estimate is None or not reported - _TOLERANCE <= estimate <= latest:
+                    self._reported = (reported, self._monotonic())
         return date
 
     def heard_clock(self, timestamp: datetime, header: str | None) -> None:
@@ -51,12 +51,12 @@ class BrokerTime:
         with self._lock:
             ahead = timedelta(0) if date is None else timestamp - date
             self._ahead = ahead if abs(ahead) > _TOLERANCE else timedelta(0)
-            self._told = (timestamp, self._monotonic())
+            self._reported = (timestamp, self._monotonic())
 
     def _estimate(self) -> datetime | None:
-        if self._told is None:
+        if self._reported is None:
             return None
-        moment, at = self._told
+        moment, at = self._reported
         return moment + timedelta(seconds=self._monotonic() - at)
 
 

@@ -24,14 +24,14 @@ Ask = Callable[[str, tuple[object, ...]], Sequence[Any]]  # runs a statement wit
 def check_agreement(ask: Ask, kinds: Sequence[str], account_id: str) -> None:
     """Raise JournalBroken unless every index finds the same rows of these kinds."""
     for kind in kinds:
-        told = set()
+        counts = set()
         for index in INDEXES:
             question = (
                 "SELECT count(*), coalesce(sum(seq), 0) "  # noqa: S608  constants only
                 f"FROM events INDEXED BY {index} WHERE kind = ? AND account_id = ?"
             )
-            told.add(tuple(ask(question, (kind, account_id))))
-        if len(told) > 1:
+            counts.add(tuple(ask(question, (kind, account_id))))
+        if len(counts) > 1:
             raise JournalBroken(
                 f"the journal is damaged: its indexes differ about {kind} rows\n"
                 "  hint: look at it with `rebalancer db check`, and restore the last good backup"

@@ -32,8 +32,8 @@ def cycle_end_of(event: Event) -> CycleEnd:
 
 def constrained_of(event: Event) -> Constrained | None:
     """The trades denied by a limit, as recorded in a `cycle_ended` event."""
-    told = event.body.get("constrained")
-    return told and Constrained(told["trades"], Outcome(told["largest"]), decimal_of(told["drift"]))
+    denied = event.body.get("constrained")
+    return denied and Constrained(denied["trades"], Outcome(denied["largest"]), decimal_of(denied["drift"]))
 
 
 def equity_of(event: Event) -> Decimal | None:

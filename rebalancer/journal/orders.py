@@ -41,7 +41,7 @@ _REOPENED_AS: Final = _ENDED_AT_BROKER | {_S.OPEN}
 
 
 class Change(NamedTuple):
-    """What was learnt about an order at one moment. `broker_id` and price None mean "nothing new"."""
+    """A change in what is known about an order. None for `broker_id` or the price means that it is unchanged."""
 
     at: datetime
     state: OrderState

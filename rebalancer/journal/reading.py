@@ -161,8 +161,8 @@ def cycle_records(connection: Connection, starts: Iterable[Event]) -> tuple[Cycl
     wanted = {(event.account_id, event.cycle_id) for event in starts}
     few = len(wanted) <= _NAMED_MAX
     these = _c.cycle_id.in_({cycle for _, cycle in wanted}) if few else _c.seq >= min(e.seq for e in starts)
-    told = select_events(connection, these, _c.kind.in_(("cycle_planned", "cycle_ended")))
-    found = {(e.kind, e.account_id, e.cycle_id): e for e in told if (e.account_id, e.cycle_id) in wanted}
+    found_events = select_events(connection, these, _c.kind.in_(("cycle_planned", "cycle_ended")))
+    found = {(e.kind, e.account_id, e.cycle_id): e for e in found_events if (e.account_id, e.cycle_id) in wanted}
     counted = connection.execute(
         select(_c.account_id, _c.cycle_id, func.count())
         .where(these, _c.kind == "order_intended")

@@ -38,8 +38,8 @@ class _Told(NamedTuple):
 def verify(connection: Connection, place: str) -> int:
     """Check everything and return the number of rows. Raises JournalBroken naming the first bad row."""
     check_pages(sqlite.asking(connection), place, None)
-    told = _events(connection)
-    return told.rows + _documents(connection, told.documents) + _claims(connection, told.claims)
+    expected = _events(connection)
+    return expected.rows + _documents(connection, expected.documents) + _claims(connection, expected.claims)
 
 
 def _events(connection: Connection) -> _Told:

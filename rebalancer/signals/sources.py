@@ -24,7 +24,7 @@ class FileSignals:
 
     def __init__(self, path: Path, required: bool, wall: Callable[[], datetime] | None = None) -> None:
         self._path, self._required, self._wall = path, required, wall
-        self._told: tuple[str, ...] = ()
+        self._warned: tuple[str, ...] = ()
 
     def read(self, now: datetime) -> tuple[Signal, ...]:
         """All signals. Raises BadDocument. Warnings are logged; a repeated set of warnings only once."""
@@ -33,10 +33,10 @@ class FileSignals:
                 return ()
             raise BadDocument(str(self._path), "is not there", "mend signals.path, or put the signals there")
         found = read_all(self._path, now, timedelta(0) if self._wall is None else now - self._wall())
-        if found.warnings != self._told:
+        if found.warnings != self._warned:
             for warning in found.warnings:
                 _log.warning("%s", warning)
-            self._told = found.warnings
+            self._warned = found.warnings
         return found.signals
 
 

@@ -127,8 +127,8 @@ class AlpacaBroker:
                 raise UnreadableField(
                     f"asked for {client_order_id}, got {order.client_order_id if order else 'another'}"
                 )
-        told_all = order.order_class != "oco" or order.legs
-        return order if told_all else self.order(order.id)  # only a lookup by the broker's id returns the legs
+        is_complete = order.order_class != "oco" or order.legs
+        return order if is_complete else self.order(order.id)  # only a lookup by the broker's id returns the legs
 
     def order(self, order_id: str) -> BrokerOrder | None:
         try:
