@@ -99,7 +99,7 @@ class Quote(NamedTuple):
 
 
 class Signal(NamedTuple):
-    """One opinion about one symbol: score in [-1, 1], confidence in [0, 1]; stop and target prices are optional.
+    """A source's view of one symbol: score in [-1, 1], confidence in [0, 1]; stop and target prices are optional.
 
     `hold` means that the source gives no score: on its own it keeps an existing position unchanged and opens none.
     """

@@ -127,7 +127,8 @@ def opening_headroom(
 def _doubts(
     halt: HaltDecision, snapshot: Snapshot, book: ReconciledBook, prices: Prices, capital: Decimal, rules: Rules
 ) -> HaltDecision:
-    """Halt when too many names have no usable price, or the positions not reconciled are too large."""
+    """Halt when too many names have no usable price or too much value is unreconciled; deny increases when a position
+    has no price at all."""
     if halt.stop:
         return halt
     known = {i.symbol for i in snapshot.instruments}
