@@ -4,6 +4,7 @@ no file too long."""
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,3 +96,10 @@ def test_every_room_says_what_it_holds() -> None:
 def test_no_file_is_too_long() -> None:
     lines = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in modules().values()}
     assert {name: count for name, count in lines.items() if count > MOST_LINES} == {}
+
+
+def test_paths_in_scripts_exist() -> None:
+    scripts = [ROOT / ".ci" / "run", *ROOT.glob("*.sh"), *(ROOT / "scripts").glob("*.sh")]
+    named = {word for script in scripts for word in re.findall(r"\b(?:tests|scripts)/[\w/.-]*\w", script.read_text())}
+    assert sorted(word for word in named if not (ROOT / word).exists()) == []
+    assert "tests/alerts" in named
