@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 from rebalancer.brokers.alpaca.broker import AlpacaBroker
@@ -64,7 +67,24 @@ def typed(account_id: str, ask: Callable[[], str] = sys.stdin.readline) -> bool:
         return False
     sys.stderr.write("LIVE TRADING with real money. Type the last four characters of the account: ")
     sys.stderr.flush()
-    return ask().strip() == account_id[-4:]
+    with _signals_end_the_process():
+        return ask().strip() == account_id[-4:]
+
+
+@contextmanager
+def _signals_end_the_process() -> Iterator[None]:
+    """SIGTERM and SIGINT end this process at once, with exit codes 143 and 130: nothing is under way while a person is
+    asked, and a handler that only remembers the signal would leave the question waiting."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        os._exit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def arm(setup: Setup, last4: str, hours: int, now: datetime) -> datetime:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,3 +58,20 @@ def test_the_question_is_asked_at_a_terminal(answer: str, agreed: bool, monkeypa
             assert typed("account-1234", terminal.readline) is agreed
     finally:
         os.close(ours)
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_a_signal_ends_the_question(name: str, code: int) -> None:
+    """Also where an earlier handler only remembers the signal, as that of a run does."""
+    program = f"""
+import os, signal, sys, time
+from rebalancer.session.live import typed
+signal.signal(signal.{name}, lambda *_: None)
+sys.stdin = type("Terminal", (), {{"isatty": lambda _: True}})()
+def ask():
+    os.kill(os.getpid(), signal.{name})
+    time.sleep(600)
+typed("account-1234", ask)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=300, check=False)
+    assert done.returncode == code, done.stderr
