@@ -55,8 +55,9 @@ def exit_positions(world: World, rules: Rules, exits: Sequence[ExitRequest], pre
     prefix: of the cycle's id, such as "exit". Raises BrokerUnavailable before anything was sent, and JournalBroken.
     """
     positions = {p.symbol: p for p in world.broker.positions() if p.qty != ZERO}
-    wanted = [e for e in exits if e.symbol in positions]
-    blocked = dict(world.protection.release({e.symbol for e in wanted})) if wanted else {}
+    blocked = _cannot_leave(world, exits)
+    wanted = [e for e in exits if e.symbol in positions and e.symbol not in blocked]
+    blocked |= dict(world.protection.release({e.symbol for e in wanted})) if wanted else {}
     if wanted:
         positions = {p.symbol: p for p in world.broker.positions() if p.qty != ZERO}
     now = world.broker.now()
@@ -82,6 +83,19 @@ def exit_positions(world: World, rules: Rules, exits: Sequence[ExitRequest], pre
     answers = tuple(_answer(e, positions.get(e.symbol), by_symbol.get(e.symbol), blocked) for e in exits)
     _note(world, cycle_id, exits, answers)
     return answers
+
+
+def _cannot_leave(world: World, exits: Sequence[ExitRequest]) -> dict[str, str]:
+    """The symbols whose order would not be sent, and why: their resting exits stay, since withdrawing them would leave
+    the position unprotected. A flatten is sent under the kill switch too."""
+    killed = world.kill.reason(world.account_id)
+    if world.is_stopping():
+        why = "the process is being stopped"
+    elif killed is not None:
+        why = f"the kill switch is set: {killed}"
+    else:
+        return {}
+    return {e.symbol: why for e in exits if e.kind != "flatten"}
 
 
 def _order(

@@ -165,7 +165,23 @@ def test_the_kill_switch_stops_exits_too(desk: Desk) -> None:
     assert (gone.filled, gone.left) == (D(0), D(10))
     assert "kill switch" in gone.problem
     assert held(desk.rig) == {"KO": D(10), "JPM": D(5)}
-    assert desk.alerts() == [("warning", "kill_switch", "KO"), ("action", "exit_failed", "KO")]
+    assert desk.alerts() == [("action", "exit_failed", "KO")]
+    assert desk.journal.cycles(desk.rig.account_id) == ()
+
+
+@pytest.mark.parametrize("stopped", ["kill", "signal"])
+def test_exits_stay_where_the_order_in_their_place_could_not_leave(desk: Desk, stopped: str) -> None:
+    rules = desk.rules(mode="broker")
+    assert desk.look(Monitor(rules), rules, 2) == []
+    resting = sorted((o.symbol, o.type) for o in desk.broker.orders(None))
+    world = desk.world(rules)
+    if stopped == "kill":
+        KillSwitch(desk.folder, desk.journal).engage(desk.rig.account_id, desk.broker.now(), "enough")
+    else:
+        world = world._replace(is_stopping=lambda: True)
+    (gone,) = exit_positions(world, rules, [ExitRequest("KO", "stop", "its stop was reached")], "exit")
+    assert (gone.filled, gone.left, gone.problem != "") == (D(0), D(10), True)
+    assert sorted((o.symbol, o.type) for o in desk.broker.orders(None)) == resting
 
 
 def test_broker_mode_keeps_pairs_and_the_monitor_watches_only_the_rest(desk: Desk) -> None:
