@@ -28,6 +28,7 @@ from rebalancer.planning.entry_restrictions import FULL, EntryRestriction, entry
 from rebalancer.planning.groups import Groups, group, group_name, side_family
 from rebalancer.planning.lot_sizes import largest_trade, most_shares, trade_lot
 from rebalancer.planning.overnight_ramp import overnight_gross_limit
+from rebalancer.planning.pricing import order_price
 from rebalancer.planning.reconcile import ReconciledBook
 from rebalancer.planning.size_positions import SizedPosition, Stance, size_positions, volatility_of
 from rebalancer.planning.validate_signals import Prices, ValidSignals
@@ -259,7 +260,9 @@ def _is_tiny(weight: float, prices: Prices, instrument: Instrument, capital: Dec
     """Whether a new position of this weight is below the minimum trade, or one lot exceeds the largest order."""
     price, lot = prices.usable[instrument.symbol], trade_lot(instrument, rules, is_long=weight >= 0)
     shares = shares_toward_zero(decimal_near(abs(weight)) * capital / price, lot)
-    return min(shares, most_shares(price, lot, largest_trade(rules))) * price < rules.position_sizing.min_trade_size
+    paid = order_price("buy" if weight >= 0 else "sell", instrument, prices, rules)
+    shares = min(shares, most_shares(max(price, paid), lot, largest_trade(rules)))
+    return shares * paid < rules.position_sizing.min_trade_size
 
 
 def _own_cap(row: SizedPosition, valid_signals: ValidSignals, prices: Prices, rules: Rules) -> tuple[float, str]:

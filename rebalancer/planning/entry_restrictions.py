@@ -19,7 +19,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from rebalancer.core.outcomes import Outcome
-from rebalancer.core.rules import RiskManagement, Rules
+from rebalancer.core.rules import RiskManagement, Rules, Selection
 from rebalancer.core.values import decimal_near
 from rebalancer.planning.size_positions import SURE, SizedPosition
 from rebalancer.planning.validate_signals import Prices, ValidSignals
@@ -61,8 +61,17 @@ def entry_restrictions(
     found |= {w.symbol: cooling[w.symbol] for w in wanted if w.symbol in cooling}
     if rules.position_sizing.confidence_scaling == "above_75":
         found |= {w.symbol: _unsure(w) for w in wanted if w.confidence < SURE}
-    new = [w for w in wanted if w.symbol not in occupied and w.symbol not in found]
+    new = [w for w in wanted if w.symbol not in occupied and w.symbol not in found and _selected(w, rules.selection)]
     return found | _crowded(new, occupied, passed_over, clusters, risk)
+
+
+def _selected(row: SizedPosition, selection: Selection) -> bool:
+    """Whether the user's selection lets this name be opened; what it leaves out takes no position's place."""
+    if (selection.only and row.symbol not in selection.only) or row.symbol in selection.exclude:
+        return False
+    if selection.at_most and not selection.at_most.get(row.symbol, {}).get("increase"):
+        return False
+    return selection.side == "both" or (selection.side == "buy") == (row.raw > 0)
 
 
 def _unsure(row: SizedPosition) -> EntryRestriction:

@@ -14,9 +14,10 @@ from decimal import ROUND_CEILING, Decimal
 from rebalancer.core.facts import Instrument, Snapshot
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Rules
-from rebalancer.core.values import ZERO, shares_toward_zero
+from rebalancer.core.values import ZERO, decimal_near, shares_toward_zero
 from rebalancer.planning.fit_to_buying_power import most_reductions
 from rebalancer.planning.lot_sizes import closing_lot, most_closed, part_lot
+from rebalancer.planning.pricing import BASIS_POINTS
 from rebalancer.planning.trading_halt import HaltDecision
 
 
@@ -68,5 +69,8 @@ def _orders_needed(held: Decimal, price: Decimal, instrument: Instrument | None,
     shares, is_long = abs(held), held > 0
     whole = closing_lot(instrument, is_long=is_long)
     lots = shares if whole is None else shares_toward_zero(shares, whole)
+    if not is_long and rules.execution.order_type == "limit":  # bought back at the limit, above the mid
+        beyond = 1 + decimal_near(rules.execution.limit_offset_bps) / BASIS_POINTS
+        price *= beyond * (1 + decimal_near(rules.quotes.max_spread) / 2)
     most = most_closed(price, part_lot(instrument, rules, is_long=is_long), rules)
     return int((lots / most).to_integral_value(ROUND_CEILING)) + (lots != shares)

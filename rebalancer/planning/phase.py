@@ -84,6 +84,9 @@ def assign_phases(
                 increase.append(
                     _trade(proposal, "increase", opening, proposal.because + _cut_text(proposal.increase, opening))
                 )
+            elif opening == proposal.increase:
+                said = f"${abs(opening) * proposal.paid:,.2f} to open is below the minimum of ${smallest:,.2f}"
+                denied[proposal.symbol] = Denial(Outcome.HELD_BELOW_MINIMUM, said)
             else:
                 denied[proposal.symbol] = _too_dear(proposal, rules)
     relief = _relief(proposals, available, headroom.copy_with((t.symbol, t.qty) for t in reduce), rules)

@@ -116,3 +116,11 @@ def test_orders_that_could_not_be_funded_after_the_reductions_count_too() -> Non
     )
     capped = {one.client_order_id: poor._replace(denied=Outcome.DENIED_CAP)}
     assert constrain_after(decided._replace(constrained=None), capped) is None
+
+
+def test_the_other_side_of_a_flip_that_is_too_small_constrains_nothing() -> None:
+    account = ACCOUNT._replace(equity=D(1000), last_equity=D(1000), peak_equity=D(1000))
+    by = rules(position_sizing={"allow_short": True, "min_trade_size": "150"})
+    decided = plan(snapshot("A", account=account, positions=book(A="4"), signals=(signal("A", -0.5),)), by)
+    assert [(o.side, o.qty) for o in decided.orders] == [("sell", D(4))]
+    assert decided.constrained is None

@@ -17,6 +17,7 @@ from rebalancer.core.rules import Rules
 from rebalancer.planning import plan
 from rebalancer.planning.overnight_ramp import gross_limit_at, overnight_gross_limit
 from rebalancer.planning.trading_halt import breaches
+from tests.planning import examples
 from tests.planning.worlds import World, limited, world
 
 ZERO = Decimal(0)
@@ -315,3 +316,9 @@ def test_a_breach_is_told_with_its_numbers(equity: Decimal, last: Decimal, peak:
 @pytest.mark.parametrize("given_world", LIMITED[:40])
 def test_under_all_limits_a_plan_is_the_same_twice(given_world: World) -> None:
     assert plan(*given_world) == plan(*given_world)
+
+
+def test_a_name_that_the_selection_leaves_out_takes_no_place() -> None:
+    facts = examples.snapshot("AB", signals=(examples.signal("A", 1.0), examples.signal("B", 0.5)))
+    by = examples.rules(risk_management={"max_positions": 1}, selection={"only": ["B"]})
+    assert [(o.symbol, o.side) for o in plan(facts, by).orders] == [("B", "buy")]
