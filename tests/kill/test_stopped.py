@@ -107,7 +107,7 @@ main()
 
 
 @pytest.mark.parametrize("by", CODES)
-@pytest.mark.parametrize("at", [2, 60, 300])
+@pytest.mark.parametrize("at", [2, 60, 150])
 def test_stopped_while_it_loads(tmp_path: Path, at: int, by: signal.Signals) -> None:
     """From the program's first import on; nothing has been done then."""
     environ = os.environ | {

@@ -227,7 +227,8 @@ def counts_within_limits(seen: Evidence) -> Iterator[str]:
 
 def caps_hold(seen: Evidence) -> Iterator[str]:
     """I6, law 4: at decision prices, after every increase that fills, no cap it counts in is exceeded, with all that
-    was open or unknown when the cycle began at its worst; and no order is larger than the hard limit."""
+    was open or unknown when the cycle began at its worst; and no order is larger than the hard limit, except a
+    reduction by one lot."""
     intents = {o["id"]: seen.intents[o["client_order_id"]] for o in seen.ours()}
     filled: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for fill in seen.fills:
@@ -243,6 +244,7 @@ def caps_hold(seen: Evidence) -> Iterator[str]:
         price = {
             q["symbol"]: (Decimal(q["bid"]) + Decimal(q["ask"])) / 2 for q in facts["quotes"] if q["bid"] and q["ask"]
         }
+        lots = {i["symbol"]: Decimal(i["lot"]) for i in facts["instruments"]}
         labels = {i["symbol"]: (i["sector"], i["correlation_group"]) for i in facts["instruments"]}
         shares = defaultdict(Decimal, {p["symbol"]: Decimal(p["qty"]) for p in facts["positions"]})
         for order in facts["open_orders"]:
@@ -252,7 +254,8 @@ def caps_hold(seen: Evidence) -> Iterator[str]:
                 shares[order["symbol"]] += signed
         for intent in by_cycle[cycle.id]:
             most = Decimal(sizing["max_order_value"])
-            if intent.qty * price[intent.symbol] > most * Decimal("1.02"):
+            is_one_lot = intent.phase == "reduce" and intent.qty <= lots[intent.symbol]
+            if intent.qty * price[intent.symbol] > most * Decimal("1.02") and not is_one_lot:
                 yield f"{intent.id} is worth {intent.qty * price[intent.symbol]}"
         for fill in filled[cycle.id]:
             symbol = fill["symbol"]
