@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -91,21 +93,24 @@ def test_an_unknown_key_is_told_with_what_was_meant() -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "value"),
+    ("place", "value", "read"),
     [
-        (("account", "cash"), 100000),
-        (("account", "cash"), 0.5),
-        (("account", "cash"), "-.5"),
-        (("account", "cash"), "+1E3"),
-        (("as_of",), "2026-11-20 15:35:02.123456+00:00"),
-        (("instruments", 0, "volatility"), 0),
-        (("instruments", 0, "volatility"), -0.1),
-        (("instruments", 0, "volatility"), None),
-        (("signals", 0, "stop_price"), None),
+        (("account", "cash"), 100000, Decimal(100_000)),
+        (("account", "cash"), 0.5, Decimal("0.5")),
+        (("account", "cash"), "-.5", Decimal("-0.5")),
+        (("account", "cash"), "+1E3", Decimal(1000)),
+        (("as_of",), "2026-11-20 15:35:02.123456+00:00", datetime(2026, 11, 20, 15, 35, 2, 123456, UTC)),
+        (("instruments", 0, "volatility"), 0, 0),
+        (("instruments", 0, "volatility"), -0.1, -0.1),
+        (("instruments", 0, "volatility"), None, None),
+        (("signals", 0, "stop_price"), None, None),
     ],
 )
-def test_what_is_clear_is_read_as_before(place: Place, value: Any) -> None:
-    read_snapshot(changed(place, value))
+def test_what_is_clear_is_read_as_before(place: Place, value: Any, read: object) -> None:
+    found: Any = read_snapshot(changed(place, value))
+    for part in place:
+        found = found[part] if isinstance(part, int) else getattr(found, part)
+    assert found == read
 
 
 def test_too_many_rows_are_refused_at_once() -> None:
