@@ -7,10 +7,10 @@ import ssl
 from collections.abc import Mapping
 from typing import Final
 
-from rebalancer import __version__
 from rebalancer.alerts.address import WebAddress
 from rebalancer.alerts.channel import NotDelivered
 from rebalancer.ops.clock import SystemClock
+from rebalancer.version import __version__
 
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 10.0

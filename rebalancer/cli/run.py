@@ -139,7 +139,7 @@ def plan_file(
 ) -> int:
     """Plan a snapshot file: no network, no journal, no clock, no environment variables. Prints the plan."""
     from rebalancer.cli.selection import narrowed_rules
-    from rebalancer.core.codec import plan_text, read_snapshot, rules_text, seal, snapshot_text
+    from rebalancer.core.codec import read_snapshot, rules_text, seal, snapshot_text
     from rebalancer.core.input_file import read_text
     from rebalancer.core.rules import Rules
     from rebalancer.planning import plan
@@ -160,7 +160,7 @@ def plan_file(
 
         save_plan(save, decided)
     if as_json:
-        sys.stdout.write(plan_text(decided) + "\n")
+        sys.stdout.write(decided.to_json() + "\n")
     else:
         from rebalancer.cli.plan_view import plan_lines
 

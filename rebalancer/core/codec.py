@@ -6,7 +6,6 @@ and, where the text is available, its line.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
@@ -27,7 +26,6 @@ __all__ = [
     "BadDocument",
     "canonical",
     "plain",
-    "plan_text",
     "read_json",
     "read_plan",
     "read_rules",
@@ -76,11 +74,6 @@ def snapshot_text(snapshot: Snapshot) -> str:
 def seal(plan: Plan, snapshot_text: str, rules_text: str) -> Plan:
     """The plan with the hashes of the exact texts it was computed from."""
     return plan._replace(snapshot_sha256=sha256(snapshot_text), rules_sha256=sha256(rules_text))
-
-
-def plan_text(plan: Plan) -> str:
-    """A plan as indented JSON in the documented key order."""
-    return json.dumps(leave_out(plain(plan), PLAN_ADDED), indent=1, ensure_ascii=False, allow_nan=False)
 
 
 @cache

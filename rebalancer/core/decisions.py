@@ -6,11 +6,14 @@ unsigned in orders; money is US dollars.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
+from rebalancer.core.documents import plain
 from rebalancer.core.outcomes import CycleOutcome, Outcome
+from rebalancer.core.stored_keys import PLAN_ADDED, leave_out
 from rebalancer.core.values import Side
 
 PLAN_SCHEMA: Final = "rebalancer.plan/1"
@@ -116,3 +119,7 @@ class Plan(NamedTuple):
     rules_sha256: str = ""
     planner_edition: int = PLANNER_EDITION
     schema: Literal["rebalancer.plan/1"] = PLAN_SCHEMA
+
+    def to_json(self) -> str:
+        """The `rebalancer.plan/1` document: indented JSON in the documented key order, without a last newline."""
+        return json.dumps(leave_out(plain(self), PLAN_ADDED), indent=1, ensure_ascii=False, allow_nan=False)

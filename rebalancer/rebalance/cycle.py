@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 
 from rebalancer.accounting.activities import note_activities
 from rebalancer.accounting.loss_latches import latch
-from rebalancer.core.codec import plan_text, rules_text, seal, snapshot_text
+from rebalancer.core.codec import rules_text, seal, snapshot_text
 from rebalancer.core.decisions import Constrained, Order, Plan, Verdict
 from rebalancer.core.errors import LockHeld
 from rebalancer.core.facts import Account, Position, Snapshot
@@ -154,7 +154,7 @@ def _record(world: World, seen: Observation, rules: Rules, decided: Plan) -> Pla
     start = CycleStart(account_id, snapshot.cycle_id, world.mode, snapshot.as_of, world.version, sealed.rules_sha256)
     if not world.journal.begin_cycle(start):
         raise LockHeld(f"cycle {snapshot.cycle_id} has been run already")
-    world.journal.record_plan(account_id, snapshot.cycle_id, snapshot.as_of, seen_text, said, plan_text(sealed))
+    world.journal.record_plan(account_id, snapshot.cycle_id, snapshot.as_of, seen_text, said, sealed.to_json())
     if seen.activities is not None:
         note_activities(
             world.journal, account_id, snapshot.cycle_id, seen.activities, snapshot.explanations, seen.prices

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from rebalancer.core.codec import plan_text, read_plan, read_rules, rules_text, seal, snapshot_text, stored_snapshot
+from rebalancer.core.codec import read_plan, read_rules, rules_text, seal, snapshot_text, stored_snapshot
 from rebalancer.core.decisions import PLANNER_EDITION, Plan
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.rules import Rules
@@ -105,7 +105,7 @@ def replayed(journal: Journal, cycle_id: str) -> Replayed:
         )
         return Replayed(edition, tuple(wrong), ())
     again = seal(plan(snapshot, rules), seen_text, said)._replace(planner_edition=edition)
-    found = tuple(_differences(stored, plan_text(again)))
+    found = tuple(_differences(stored, again.to_json()))
     if edition == PLANNER_EDITION:
         return Replayed(edition, (*wrong, *found), ())
     return Replayed(edition, tuple(wrong), found)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from rebalancer import __version__
 from rebalancer.core.decisions import Order
 from rebalancer.core.documents import plain
 from rebalancer.core.outcomes import OrderState
@@ -15,6 +14,7 @@ from rebalancer.journal import Journal
 from rebalancer.planning.verdicts import OrderEnd
 from rebalancer.rebalance.cycle import CycleResult
 from rebalancer.report.records import Mode, OrderLine, ReconciliationLine, RuleChange, RunRecord, Timing
+from rebalancer.version import __version__
 
 
 def record_of(

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
-from rebalancer import __version__
 from rebalancer.brokers.alpaca.broker import AlpacaBroker
 from rebalancer.brokers.counted import CountedBroker
 from rebalancer.brokers.endpoints import Credentials, Endpoints
@@ -33,6 +32,7 @@ from rebalancer.session.ownership import account_in_hand, owned
 from rebalancer.session.setup import Setup
 from rebalancer.session.stop import NEVER, StopOrKill, Stopping
 from rebalancer.signals.configured import ConfiguredSources
+from rebalancer.version import __version__
 
 
 class Connection(NamedTuple):

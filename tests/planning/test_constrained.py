@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rebalancer.core.codec import plan_text, read_plan
+from rebalancer.core.codec import read_plan
 from rebalancer.core.decisions import Constrained
 from rebalancer.core.facts import Day
 from rebalancer.core.outcomes import CONSTRAINING, CycleOutcome, OrderState, Outcome
@@ -50,9 +50,9 @@ def test_a_limit_on_sending_that_denies_everything(
     assert decided.constrained == Constrained(trades, outcome, D(drift))
     counted = f"{trades} trade{'s' if trades > 1 else ''} beyond the band denied"
     assert decided.because == f"{counted}, the largest a drift of 10.00 pp: {outcome}"
-    told = json.loads(plan_text(decided))
+    told = json.loads(decided.to_json())
     assert told["constrained"] == {"trades": trades, "largest": outcome, "drift": drift}
-    assert read_plan(plan_text(decided)) == decided
+    assert read_plan(decided.to_json()) == decided
 
 
 def test_with_some_orders_it_is_completed_and_says_so_too() -> None:
@@ -77,7 +77,7 @@ def test_what_is_no_target_is_not_wanted(facts: dict[str, Any], by: dict[str, An
     decided = plan(snapshot("AB", **facts), rules(**by))
     assert (decided.outcome, decided.constrained) == (CycleOutcome.HOLDING, None)
     assert decided.because == "positions match their targets"
-    assert "constrained" not in json.loads(plan_text(decided))
+    assert "constrained" not in json.loads(decided.to_json())
 
 
 def test_a_match_that_leaves_names_out_says_which() -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rebalancer.core.codec import canonical, plan_text, read_plan, read_snapshot
+from rebalancer.core.codec import canonical, read_plan, read_snapshot
 from rebalancer.core.decisions import Order, Plan
 from rebalancer.core.facts import Day, Snapshot
 from rebalancer.core.outcomes import CycleOutcome, Outcome
@@ -275,14 +275,14 @@ def test_plan_and_snapshot_survive_json(given_world: World) -> None:
     decided = plan(snapshot, rules)
     assert again == snapshot
     assert plan(again, rules) == decided
-    assert read_plan(plan_text(decided)) == decided
+    assert read_plan(decided.to_json()) == decided
 
 
 def test_plans_are_equal_byte_for_byte_in_every_process() -> None:
     script = (
-        "from hashlib import sha256; from rebalancer.core.codec import plan_text; from rebalancer.planning import plan;"
+        "from hashlib import sha256; from rebalancer.planning import plan;"
         "from tests.planning.worlds import world;"
-        "print(sha256(''.join(plan_text(plan(*world(s, calm=s % 2 == 0))) for s in range(30)).encode()).hexdigest())"
+        "print(sha256(''.join(plan(*world(s, calm=s % 2 == 0)).to_json() for s in range(30)).encode()).hexdigest())"
     )
     runs = [
         subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "PYTHONHASHSEED": hash_seed}, stdout=-1)

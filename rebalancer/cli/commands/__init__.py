@@ -13,9 +13,9 @@ from typing import Annotated
 
 import typer
 
-from rebalancer import __version__
 from rebalancer.cli.commands import records, safety, system, trading
 from rebalancer.cli.help import Commands
+from rebalancer.version import __version__
 
 app = Commands(
     name="rebalancer",

@@ -9,7 +9,6 @@ from __future__ import annotations
 from datetime import date, datetime
 from functools import partial
 
-from rebalancer import __version__
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.journal import Journal
@@ -19,6 +18,7 @@ from rebalancer.report.period.parts.parts import PARTS
 from rebalancer.report.period.parts.source import Source
 from rebalancer.report.period.records import Period, PeriodReport
 from rebalancer.report.records import Mode
+from rebalancer.version import __version__
 
 
 def period_report_of(

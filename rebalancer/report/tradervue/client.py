@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from rebalancer import __version__
 from rebalancer.core.errors import ExternalError
 from rebalancer.ops.clock import Clock
+from rebalancer.version import __version__
 
 PATH: Final = "/api/v1/imports"
 RETRY_AFTER_MOST: Final = 300.0  # seconds: if it asks for more, the request waits for the next run

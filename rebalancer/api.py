@@ -1,0 +1,145 @@
+"""The public Python functions: what `rebalancer` offers by its commands, as typed values.
+
+`plan` and `load_rules` touch nothing but the files that are named. The others act on the account that is configured
+where the program runs, as the commands do: `config` names configuration files, later ones win; None looks in the usual
+places. `positions`, `orders` and `account` ask the broker and change nothing; `performance_summary` and `recent_trades`
+read the local journal alone. All of them raise BadDocument for a configuration that cannot be used.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, Literal
+
+from rebalancer import planning
+from rebalancer.accounting.trade_history import ledger_of
+from rebalancer.brokers.alpaca.broker import AlpacaBroker
+from rebalancer.brokers.protocol import BrokerOrder
+from rebalancer.brokers.read_only import ReadOnlyBroker
+from rebalancer.cli.run import connected
+from rebalancer.core.codec import rules_text, seal, snapshot_text
+from rebalancer.core.decisions import Plan
+from rebalancer.core.facts import Account, Position, Snapshot
+from rebalancer.core.rules import Rules
+from rebalancer.journal import Journal
+from rebalancer.market_data.benchmarks import benchmark_of
+from rebalancer.ops.run_lock import RunLock
+from rebalancer.performance.fees import with_fees
+from rebalancer.performance.records import AccountHistory, Fill
+from rebalancer.performance.summary import Summary, summary_of
+from rebalancer.report.files import ReportNotWritten, write_report
+from rebalancer.report.records import RunRecord
+from rebalancer.session.alert_delivery import deliver_now
+from rebalancer.session.execute import execute
+from rebalancer.session.names import refuse_strange_sectors
+from rebalancer.session.setup import Setup, load_setup
+from rebalancer.settings import load
+
+ORDERS_SINCE: Final = timedelta(days=30)  # how far back ended orders are asked for
+
+
+def plan(snapshot: Snapshot, rules: Rules) -> Plan:
+    """Plan one cycle: pure and total; equal arguments give equal plans. Its `to_json()` is what
+    `rebalancer plan --snapshot FILE --json` prints."""
+    return seal(planning.plan(snapshot, rules), snapshot_text(snapshot), rules_text(rules))
+
+
+def load_rules(files: Sequence[Path]) -> Rules:
+    """Read YAML files, later ones winning, over the built-in defaults; no environment variable is looked at. Raises
+    BadDocument naming every problem with file, line and key."""
+    return load.load_rules(list(files), {}).rules
+
+
+def account(config: Sequence[Path] | None = None) -> Account:
+    """The account as the broker reports it now, USD. Raises BrokerUnavailable and CredentialsRefused."""
+    with _broker(load_setup(config)) as broker:
+        return broker.account()
+
+
+def positions(config: Sequence[Path] | None = None) -> tuple[Position, ...]:
+    """The positions at the broker now, in signed shares, by symbol. Raises BrokerUnavailable and CredentialsRefused."""
+    with _broker(load_setup(config)) as broker:
+        return tuple(sorted(broker.positions(), key=lambda position: position.symbol))
+
+
+def orders(
+    status: Literal["open", "closed", "all"] = "open", limit: int = 100, config: Sequence[Path] | None = None
+) -> tuple[BrokerOrder, ...]:
+    """The newest orders at the broker, whoever sent them, newest first; those that have ended of the last 30 days.
+
+    Raises ValueError for another status or a negative limit, BrokerUnavailable and CredentialsRefused.
+    """
+    if status not in ("open", "closed", "all") or limit < 0:
+        raise ValueError(f"orders(status={status!r}, limit={limit}): status is open, closed or all; limit 0 or more")
+    found: dict[str, BrokerOrder] = {}
+    with _broker(load_setup(config)) as broker:
+        if status != "closed":
+            found |= {order.id: order for order in broker.orders(None)}
+        if status != "open":
+            found |= {order.id: order for order in broker.orders(broker.now() - ORDERS_SINCE)}
+    wanted = [order for order in found.values() if status == "all" or order.state.is_final == (status == "closed")]
+    return tuple(sorted(wanted, key=lambda order: (order.submitted_at, order.id), reverse=True)[:limit])
+
+
+def performance_summary(days: int | None = 30, config: Sequence[Path] | None = None) -> Summary:
+    """The results of the last `days` calendar days, None: since the records began. Before the first cycle a summary of
+    nothing, whose `last` is None."""
+    setup = load_setup(config)
+    rules = setup.rules.reporting
+    return summary_of(
+        _history(setup),
+        rules.lot_method,
+        risk_free_rate=rules.risk_free_rate,
+        days=days,
+        benchmark=benchmark_of(setup.state, rules.benchmark),
+    )
+
+
+def recent_trades(limit: int = 100, config: Sequence[Path] | None = None) -> tuple[Fill, ...]:
+    """The newest fills of the account with their fees, newest first. Raises ValueError for a negative limit."""
+    if limit < 0:
+        raise ValueError(f"recent_trades(limit={limit}): 0 or more")
+    history = _history(load_setup(config))
+    return with_fees(history.fills, history.cash)[0][::-1][:limit]
+
+
+def run_once(*, dry_run: bool = False, config: Sequence[Path] | None = None) -> RunRecord:
+    """Run one cycle now and write its report, as `rebalancer run-now` does; dry_run: decide, send nothing.
+
+    A report that cannot be written is a warning, since the trading is done. Raises LockHeld when another run holds the
+    lock, BrokerUnavailable, CredentialsRefused, and BadDocument also for a live account whose switches do not agree.
+    """
+    setup = load_setup(config)
+    refuse_strange_sectors(setup)
+    with RunLock(setup.state / "run.lock"), connected(setup) as connection:
+        record = execute(setup, connection, dry_run=dry_run)
+    try:
+        write_report(record, setup.reports)
+    except ReportNotWritten as error:
+        warnings.warn(f"the report was not written: {error}", stacklevel=2)
+    if not dry_run:
+        deliver_now(setup, record.snapshot.account.id)
+    return record
+
+
+@contextmanager
+def _broker(setup: Setup) -> Iterator[ReadOnlyBroker]:
+    with connected(setup) as connection:
+        broker = AlpacaBroker(connection.credentials, connection.endpoints, setup.rules.broker)
+        try:
+            yield ReadOnlyBroker(broker)
+        finally:
+            broker.close()
+
+
+def _history(setup: Setup) -> AccountHistory:
+    """The trading history of the account that ran last; empty before the first cycle."""
+    if not setup.journal.exists():
+        return AccountHistory()
+    with Journal.open(setup.journal) as journal:
+        newest = next(iter(journal.cycles(None, 1)), None)
+        return AccountHistory() if newest is None else ledger_of(journal, newest.account_id)
