@@ -1,7 +1,7 @@
 #!/bin/sh
 # Run the whole suite: style, types, import rules, tests. With arguments: only pytest, with these arguments.
 # --campaign: the long runs instead, about two hours: a hundred thousand simulated cycles, SIGKILL at every boundary,
-# 5 000 power cuts, 20 000 damaged inputs of each kind, every planted bug (docs/reliability.md), all tests on 29 February.
+# 5 000 power cuts, 20 000 damaged inputs of each kind, every planted bug (docs/explanation/reliability.md), all tests on 29 February.
 # --date 2027-03-14 [arguments]: the tests on that date, or at that moment in UTC: no test may depend on today's date.
 set -eu
 cd "$(dirname "$0")"

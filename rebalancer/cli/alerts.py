@@ -35,7 +35,7 @@ def show_alerts(config: Sequence[Path] | None, *, limit: int, as_json: bool, col
         return ExitCode.DONE
     warn(found.problems)
     if not found.channels:
-        sys.stderr.write("no channel is set up: alerts stay in the journal; see docs/alerts.md\n")
+        sys.stderr.write("no channel is set up: alerts stay in the journal; see docs/how-to/alerts.md\n")
     width, painted = terminal_width(), colour and wants_colour()
     for row in rows:
         states = ", ".join(f"{channel}: {state}" for channel, state in row["channels"].items())
@@ -78,6 +78,6 @@ def test_channels(config: Sequence[Path] | None) -> int:
             failed += 1
             sys.stdout.write(f"✘ heartbeat: {found.heartbeat.shown}: {error}\n")
     if not (found.channels or found.heartbeat or found.problems):
-        sys.stdout.write("no channel is set up; see docs/alerts.md\n")
+        sys.stdout.write("no channel is set up; see docs/how-to/alerts.md\n")
         return ExitCode.UNAVAILABLE
     return ExitCode.UNAVAILABLE if failed else ExitCode.DONE

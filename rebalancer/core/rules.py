@@ -29,7 +29,9 @@ class Execution(_Section):
     """When and how orders are sent."""
 
     enabled: bool = Field(True, description="false: every cycle ends as SKIPPED_PAUSED")
-    mode: Literal["paper", "live"] = Field("paper", description="live needs more than this: docs/environments.md")
+    mode: Literal["paper", "live"] = Field(
+        "paper", description="live needs more than this: docs/how-to/environments.md"
+    )
     signal_threshold: Share = Field(0.1, description="a signal with |score x confidence| below this is neutral")
     max_orders_per_execution: Count = Field(10, description="orders per cycle, reductions first")
     interval_minutes: int = Field(5, ge=1, le=390, description="minutes between cycles")
@@ -207,7 +209,7 @@ class SessionDay(_Section):
 
 class Alerts(_Section):
     """Who is told. Addresses with secrets in them are secrets: REBALANCER_ALERT_WEBHOOK, REBALANCER_SMTP_URL,
-    REBALANCER_APPRISE_URLS, REBALANCER_HEARTBEAT_URL (docs/environments.md)."""
+    REBALANCER_APPRISE_URLS, REBALANCER_HEARTBEAT_URL (docs/how-to/environments.md)."""
 
     email_to: str = Field("", description="addresses, separated by commas; needs REBALANCER_SMTP_URL")
     email_from: str = Field("", description="sender; empty: the first recipient")

@@ -1,7 +1,8 @@
 """Ratios of a series of daily returns. Each is None where it is undefined, never infinite or NaN.
 
-Definitions follow the common libraries (see docs/performance.md), so that results are comparable: a year has 252
-trading days, standard deviations are sample deviations (n - 1), annual rates are converted to daily by division.
+Definitions follow the common libraries (see docs/reference/performance.md), so that results are comparable: a year
+has 252 trading days, standard deviations are sample deviations (n - 1), annual rates are converted to daily by
+division.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ def test_without_any_channel_a_test_fails_and_says_so(
     monkeypatch.delenv("REBALANCER_ALERT_WEBHOOK")
     monkeypatch.delenv("REBALANCER_HEARTBEAT_URL")
     assert send_test(None) == 69
-    assert capfd.readouterr().out == "no channel is set up; see docs/alerts.md\n"
+    assert capfd.readouterr().out == "no channel is set up; see docs/how-to/alerts.md\n"
 
 
 def test_a_session_pings_after_each_slot(setup: Setup, web: WebServer) -> None:

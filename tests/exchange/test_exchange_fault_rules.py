@@ -31,7 +31,7 @@ def test_chances_depend_on_seed_rule_and_number_only() -> None:
 
 
 def test_every_kind_parameter_and_reason_is_documented() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "point-your-own-client.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "point-your-own-client.md").read_text()
     for name, kind in KINDS.items():
         (line,) = [row for row in page.splitlines() if row.startswith(f"| `{name}` |")]
         assert [one for one in kind.parameters if f"`{one}`" not in line] == []
@@ -41,7 +41,7 @@ def test_every_kind_parameter_and_reason_is_documented() -> None:
 
 
 def test_the_rules_of_the_page_are_read(tmp_path: Path) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "point-your-own-client.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "point-your-own-client.md").read_text()
     (tmp_path / "f.yaml").write_text("seed:" + page.split("```yaml\nseed:")[1].split("```")[0])
     assert [one.kind for one in read_faults_file(tmp_path / "f.yaml").rules] == [
         "lost_after", "rate_limit", "positions_lag", "partial_fill", "stream_drop",

@@ -142,7 +142,7 @@ def test_a_halt_that_was_ended_early_does_not_come_back(tmp_path: Path) -> None:
 
 
 def test_the_file_of_the_page_is_read(tmp_path: Path) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "point-your-own-client.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "point-your-own-client.md").read_text()
     file = tmp_path / "schedule.yaml"
     file.write_text("dividends:" + page.split("```yaml\ndividends:")[1].split("```")[0])
     assert [type(item).__name__ for _, item in read_schedule_file(file)] == [

@@ -217,7 +217,7 @@ def test_bound_fields_end_with_their_block(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_the_page_lists_every_event_and_form() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "logs.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "logs.md").read_text()
     events = page.partition("## Events")[2].partition("\n## ")[0]
     assert set(re.findall(r"^\| `([a-z_]+)` \|", events, re.MULTILINE)) == set(LogEvent)
     assert all(f"REBALANCER_LOG={form}" in page for form in Form)

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.sim.sometimes import ALWAYS
 
 TESTS = Path(__file__).parents[1]
-PAGE = TESTS.parent / "docs" / "reliability.md"
+PAGE = TESTS.parent / "docs" / "explanation" / "reliability.md"
 COUNTS = {"A": 15, "B": 16, "C": 15, "D": 21, "E": 26, "F": 12, "G": 17, "H": 9, "S": 18, "P": 10}
 ROW = re.compile(r"\| ([A-Z]\d+) \| ([^|]+) \| ([^|]*)\| ?([^|]*)\|")
 

@@ -2,7 +2,7 @@
 planning.
 
 It imports value types, rules, ports and the journal, never `rebalancer.planning` (enforced by import-linter), so a
-mistake in the plan is not repeated here. docs/limits.md lists what is checked.
+mistake in the plan is not repeated here. docs/reference/limits.md lists what is checked.
 """
 
 from rebalancer.execution.pretrade.gate import PreTradeCheck

@@ -21,7 +21,7 @@ _BOUND: ContextVar[dict[str, str]] = ContextVar("rebalancer_log_fields")
 
 
 class LogEvent(StrEnum):
-    """The named events that log lines can be searched for. A closed set, listed in docs/logs.md."""
+    """The named events that log lines can be searched for. A closed set, listed in docs/reference/logs.md."""
 
     SLOT_BEGAN = "slot_began"
     SLOT_ENDED = "slot_ended"

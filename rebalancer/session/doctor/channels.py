@@ -16,13 +16,13 @@ def check_channels(setup: Setup) -> Iterator[CheckResult]:
     """Which channels are configured, and which cannot be read. Makes no connection."""
     found = configured(setup.rules.alerts, setup.environ)
     for problem in found.problems:
-        yield fail(WHAT, problem, "see docs/alerts.md", 78)
+        yield fail(WHAT, problem, "see docs/how-to/alerts.md", 78)
     for channel in found.channels:
         yield ok(WHAT, f"{channel.name}: {channel.shown}")
     if found.heartbeat is not None:
         yield ok(WHAT, f"heartbeat: {found.heartbeat.shown}")
     if not (found.channels or found.problems):
-        yield warn(WHAT, "none: nobody is told when a day goes wrong", "set one up as docs/alerts.md says")
+        yield warn(WHAT, "none: nobody is told when a day goes wrong", "set one up as docs/how-to/alerts.md says")
 
 
 def check_channels_there(setup: Setup) -> Iterator[CheckResult]:
