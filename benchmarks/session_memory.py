@@ -86,8 +86,8 @@ def kinds() -> Counter[str]:
 def run(days: int, *, trace: bool) -> None:
     """Run one session after the other in this process."""
     from rebalancer.brokers.endpoints import Credentials, Endpoints
+    from rebalancer.brokers.factory import Connection
     from rebalancer.core.rules import Rules
-    from rebalancer.session.execute import Connection
     from rebalancer.session.notify import Notify
     from rebalancer.session.setup import Setup
     from rebalancer.session.start import run_session

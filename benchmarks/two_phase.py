@@ -20,8 +20,9 @@ from pathlib import Path
 from time import perf_counter
 
 from rebalancer.brokers.endpoints import Credentials, Endpoints
+from rebalancer.brokers.factory import Connection
 from rebalancer.exchange.market.listing import listings
-from rebalancer.session.execute import Connection, execute
+from rebalancer.session.execute import execute
 from rebalancer.session.setup import Setup
 from rebalancer.settings.load import load_rules
 

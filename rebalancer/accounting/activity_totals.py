@@ -17,7 +17,8 @@ from typing import NamedTuple
 from rebalancer.accounting.activities import COIN_FEE, FEES, FLOWS, IN_KIND, INTEREST, moment_of, moves_shares
 from rebalancer.accounting.day_books import Holding, InKind
 from rebalancer.brokers.protocol import Activity, BrokerFill
-from rebalancer.core.values import ZERO, is_pair
+from rebalancer.core.values import ZERO
+from rebalancer.core.venue_rules import ALPACA, VenueRules
 
 
 class ActivityTotals(NamedTuple):
@@ -48,6 +49,7 @@ def total_activities(
     fills: Sequence[BrokerFill],
     others: Sequence[Activity],
     values: Mapping[str, Decimal] | None = None,
+    venue: VenueRules = ALPACA,
 ) -> ActivityTotals:
     """Add up activities in the order in which they happened. values: signed USD value of in-kind shares by activity;
     shares without one count as zero."""
@@ -59,7 +61,7 @@ def total_activities(
         if isinstance(one, BrokerFill):
             traded -= one.qty * one.price
             costs.trade(one.symbol, one.qty, one.price)
-            if is_pair(one.symbol):
+            if venue.asset_class(one.symbol) == "crypto":
                 bought, sold = coins.get(one.symbol, (ZERO, ZERO))
                 coins[one.symbol] = (bought + max(one.qty, ZERO), sold + max(-one.qty, ZERO) * one.price)
         elif one.type in IN_KIND:

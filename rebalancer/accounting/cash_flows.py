@@ -12,7 +12,6 @@ from rebalancer.brokers.protocol import BrokerOrder
 from rebalancer.core.facts import Account
 from rebalancer.core.values import ZERO, decimal_of, utc_of
 from rebalancer.journal.journal import Journal
-from rebalancer.planning.reconcile import COIN_FEE_MOST
 
 CASH_APART_MOST: Final = Decimal(1)  # USD; tolerance, because average fill prices are rounded
 LAST_CLOSE: Final = time(16)  # the broker records the last equity at 16:00 in New York
@@ -64,9 +63,15 @@ def close_before(now: datetime, days: Sequence[date]) -> datetime:
 
 
 def cash_has_jumped(
-    journal: Journal, account: Account, orders: Sequence[BrokerOrder], fills_seen: Mapping[str, Decimal]
+    journal: Journal,
+    account: Account,
+    orders: Sequence[BrokerOrder],
+    fills_seen: Mapping[str, Decimal],
+    coin_fee_max: Decimal,
 ) -> bool:
-    """Whether cash has changed by more than fills explain since it was last recorded."""
+    """Whether cash has changed by more than fills explain since it was last recorded.
+
+    coin_fee_max: the largest fraction of a fill in crypto that fees take."""
     noted = journal.recall(account.id, "account", last=1)
     if not noted:
         return False
@@ -80,5 +85,5 @@ def cash_has_jumped(
             return True
         value = more * order.filled_avg_price
         moved += value if order.side == "buy" else -value
-        allowed += abs(value) * COIN_FEE_MOST if order.asset_class == "crypto" else ZERO
+        allowed += abs(value) * coin_fee_max if order.asset_class == "crypto" else ZERO
     return abs(moved) > allowed

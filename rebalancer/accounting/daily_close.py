@@ -40,7 +40,6 @@ from rebalancer.core.values import CENT, ZERO, text_of
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.records import OrderRecord
 
-COIN_FEE_MOST: Final = Decimal("0.003")  # of coins bought or dollars received: 0.25 % and rounding
 READINGS: Final = 3
 PRICE_STEP: Final = Decimal("0.0001")  # the precision of reported average prices
 DAYS_SEEN: Final = 5
@@ -75,8 +74,8 @@ def check_day(broker: ReadBroker, journal: Journal, account_id: str, day: date, 
         opening = _derived(account, positions, fills, others)
     known = values_in_kind(journal, account_id)
     values = {one.id: known.get(one.id, flow_of(one, prices.moved)) for one in others if one.type in IN_KIND}
-    added = total_activities(opening.positions, fills, others, values)
-    books = _books(day, opening, account, positions, added, read, len(fills))
+    added = total_activities(opening.positions, fills, others, values, broker.venue)
+    books = _books(day, opening, account, positions, added, read, len(fills), broker.venue.crypto_fee_max)
     ours = _our_orders(journal, account_id, opening.at or read.at - timedelta(days=1))
     books = books._replace(
         differences=(*books.differences, *_our_fills(ours, read.fills)),
@@ -186,19 +185,21 @@ def _books(
     added: ActivityTotals,
     read: ActivitiesRead,
     fills: int,
+    coin_fee_max: Decimal,
 ) -> DayBooks:
+    """The books of a day. coin_fee_max: of coins bought or dollars received, a fraction."""
     held = {p.symbol: Holding(p.qty, p.avg_entry_price) for p in positions if p.qty != 0}
     differences = []
     for symbol in sorted({*held, *added.positions}):
         expected = added.positions.get(symbol, ZERO)
         found = held[symbol].qty if symbol in held else ZERO
         bought, _ = added.coins.get(symbol, (ZERO, ZERO))
-        if expected != found and not ZERO <= expected - found <= bought * COIN_FEE_MOST:
+        if expected != found and not ZERO <= expected - found <= bought * coin_fee_max:
             said = f"{text_of(found)} shares at the broker, {text_of(expected)} by its activities"
             differences.append(Difference(symbol, expected, found, said))
     missing = account.cash - (opening.cash + added.cash)
     fees = added.fees
-    most = sum((sold for _, sold in added.coins.values()), ZERO) * COIN_FEE_MOST
+    most = sum((sold for _, sold in added.coins.values()), ZERO) * coin_fee_max
     if ZERO < -missing <= most:
         fees, missing = fees + missing, ZERO  # the proceeds of coin sales were credited net of the fee
     unexplained = ZERO if abs(missing) < CENT else missing.quantize(CENT)

@@ -23,7 +23,7 @@ def ask(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -
     import requests
     import urllib3
 
-    from rebalancer.brokers.alpaca.transport import Call, DeadlineSession
+    from rebalancer.ops.deadline_session import Call, DeadlineSession
 
     monotonic = SystemClock().monotonic
     call = Call(monotonic() + TOTAL_SECONDS, CONNECT_SECONDS, READ_SECONDS, monotonic)

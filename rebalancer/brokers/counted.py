@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from rebalancer.brokers.protocol import (
     Activity,
@@ -17,9 +17,11 @@ from rebalancer.brokers.protocol import (
     ExitPair,
     SendResult,
     TradingBroker,
+    TradingHours,
 )
 from rebalancer.core.decisions import Order
 from rebalancer.core.facts import Account, Instrument, Position, Quote
+from rebalancer.core.venue_rules import VenueRules
 
 
 class CountedBroker:
@@ -35,6 +37,10 @@ class CountedBroker:
         """The number of calls by name, in alphabetical order."""
         with self._lock:
             return dict(sorted(self._calls.items()))
+
+    @property
+    def venue(self) -> VenueRules:
+        return self._broker.venue
 
     def account(self) -> Account:
         self._count("account")
@@ -57,6 +63,10 @@ class CountedBroker:
     def clock(self) -> BrokerClock:
         self._count("clock")
         return self._broker.clock()
+
+    def calendar(self, first: date, last: date) -> tuple[TradingHours, ...]:
+        self._count("calendar")
+        return self._broker.calendar(first, last)
 
     def instruments(self) -> tuple[Instrument, ...]:
         self._count("instruments")

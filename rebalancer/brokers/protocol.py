@@ -1,4 +1,8 @@
-"""The interface between the program and a broker: small Protocols, and the records they exchange."""
+"""The interface between the program and a broker: small Protocols, and the records they exchange.
+
+`ReadBroker` reads, `TradingBroker` also trades, `ConnectedBroker` is the open connection that `brokers.factory` hands
+out. The program knows no more of a broker than these say.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,12 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple, Protocol
 
+from rebalancer.brokers.request_metrics import RequestMetrics
 from rebalancer.core.decisions import Order
-from rebalancer.core.facts import Account, AssetClass, Instrument, Position, Quote, Session
+from rebalancer.core.facts import Account, Instrument, Position, Quote, Session
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import Side
+from rebalancer.core.venue_rules import AssetClass, VenueRules
 
 # how far each read of the order list overlaps the one before: the broker's clock may be off, its lists a minute behind
 LOOK_BACK: Final = timedelta(seconds=120)
@@ -123,7 +129,15 @@ class ReadBroker(Protocol):
     """Read-only access to a broker. Every method may raise `BrokerUnavailable` or `CredentialsRefused`; a failed or
     incomplete read never returns an empty result."""
 
-    def account(self) -> Account: ...
+    @property
+    def venue(self) -> VenueRules:
+        """What the venue prescribes for prices, fees, symbols and sessions. Makes no request."""
+        ...
+
+    def account(self) -> Account:
+        """The account. Also raises WrongAccount when it is not the configured one."""
+        ...
+
     def positions(self) -> tuple[Position, ...]: ...
     def orders(self, after: datetime | None) -> tuple[BrokerOrder, ...]:
         """All orders submitted after `after`, whatever their status, in one paged call; None: all open orders."""
@@ -131,6 +145,10 @@ class ReadBroker(Protocol):
 
     def quotes(self, symbols: Sequence[str]) -> tuple[Quote, ...]: ...
     def clock(self) -> BrokerClock: ...
+    def calendar(self, first: date, last: date) -> tuple[TradingHours, ...]:
+        """The trading days from `first` to `last`, both included."""
+        ...
+
     def instruments(self) -> tuple[Instrument, ...]:
         """All active assets, without sector, correlation group or volatility."""
         ...
@@ -172,4 +190,17 @@ class TradingBroker(ReadBroker, Protocol):
     def cancel(self, order_id: str) -> None:
         """Request cancellation by the broker's id. Returns once requested, not once cancelled; an order that has
         already ended is no error. Raises `BrokerUnavailable` when the request got no response."""
+        ...
+
+
+class ConnectedBroker(TradingBroker, Protocol):
+    """An open connection to a broker. The caller closes it."""
+
+    @property
+    def traffic(self) -> RequestMetrics:
+        """Counts the requests of this connection."""
+        ...
+
+    def close(self) -> None:
+        """Close all connections."""
         ...

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
-from rebalancer.brokers.protocol import Activity, BrokerClock, BrokerFill, BrokerOrder, DailyCloses, ReadBroker
+from rebalancer.brokers.protocol import (
+    Activity,
+    BrokerClock,
+    BrokerFill,
+    BrokerOrder,
+    DailyCloses,
+    ReadBroker,
+    TradingHours,
+)
 from rebalancer.core.facts import Account, Instrument, Position, Quote
+from rebalancer.core.venue_rules import VenueRules
 
 
 class ReadOnlyBroker:
@@ -16,6 +25,10 @@ class ReadOnlyBroker:
 
     def __init__(self, broker: ReadBroker) -> None:
         self._reads = broker
+
+    @property
+    def venue(self) -> VenueRules:
+        return self._reads.venue
 
     def account(self) -> Account:
         return self._reads.account()
@@ -31,6 +44,9 @@ class ReadOnlyBroker:
 
     def clock(self) -> BrokerClock:
         return self._reads.clock()
+
+    def calendar(self, first: date, last: date) -> tuple[TradingHours, ...]:
+        return self._reads.calendar(first, last)
 
     def instruments(self) -> tuple[Instrument, ...]:
         return self._reads.instruments()

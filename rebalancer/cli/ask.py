@@ -38,11 +38,10 @@ def agrees(shown: Callable[[], Sequence[str]], question: str) -> bool:
 def held_now(setup: Setup) -> list[str]:
     """Every position with its value, and the sum of their absolute values in USD: at the bid for longs, at the ask for
     shorts, at the entry price where there is no quote."""
-    from rebalancer.brokers.alpaca.broker import AlpacaBroker
     from rebalancer.cli.run import connected
 
     with connected(setup) as connection:
-        broker = AlpacaBroker(connection.credentials, connection.endpoints, setup.rules.broker)
+        broker = connection.open(setup.rules.broker)
         try:
             held = sorted(p for p in broker.positions() if p.qty != ZERO)
             quotes = {q.symbol: q for q in broker.quotes([p.symbol for p in held])} if held else {}

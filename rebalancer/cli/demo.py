@@ -59,8 +59,8 @@ class Happening(NamedTuple):
 def run_demo(*, show: bool) -> int:
     """Run the simulated day, print what happens, and end with the path of its report."""
     from rebalancer.brokers.endpoints import Credentials, Endpoints
+    from rebalancer.brokers.factory import Connection
     from rebalancer.cli.embedded import exchange_for_session
-    from rebalancer.session.execute import Connection
     from rebalancer.session.notify import Notify
     from rebalancer.session.start import run_session
     from rebalancer.session.stop import Stop

@@ -19,7 +19,6 @@ COLOURS: Final = {"ok": "32", "warn": "33", "fail": "31"}
 
 def run_doctor(config: Sequence[Path] | None, *, offline: bool, sandbox: bool, as_json: bool, colour: bool) -> int:
     """Run the checks. An invalid configuration ends the command before them, with exit code 78."""
-    from rebalancer.brokers.alpaca.broker import AlpacaBroker
     from rebalancer.cli.run import connected
     from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused
     from rebalancer.ops.clock import SystemClock
@@ -39,7 +38,7 @@ def run_doctor(config: Sequence[Path] | None, *, offline: bool, sandbox: bool, a
     if not offline:
         try:
             with connected(setup) as connection, progress("asking the broker"):
-                broker = AlpacaBroker(connection.credentials, connection.endpoints, setup.rules.broker)
+                broker = connection.open(setup.rules.broker)
                 found += check_there(setup, broker, SystemClock().wall())
                 broker.close()
         except CredentialsRefused as error:

@@ -122,14 +122,13 @@ def _flatten(config: Sequence[Path] | None, reason: str, *, cancel: bool) -> int
 
 def _cancel_all(config: Sequence[Path] | None) -> int:
     """Cancel every open order that carries our prefix."""
-    from rebalancer.brokers.alpaca.broker import AlpacaBroker
     from rebalancer.cli.run import connected
     from rebalancer.planning.build_order import ID_PREFIX
     from rebalancer.session.setup import load_setup
 
     setup = load_setup(config)
     with connected(setup) as connection:
-        broker = AlpacaBroker(connection.credentials, connection.endpoints, setup.rules.broker)
+        broker = connection.open(setup.rules.broker)
         try:
             ours = [o for o in broker.orders(None) if o.client_order_id.startswith(ID_PREFIX)]
             for order in ours:

@@ -18,11 +18,11 @@ from rebalancer.core.errors import BrokerUnavailable, ExternalError, LockHeld
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 
 if TYPE_CHECKING:
+    from rebalancer.brokers.factory import Connection
     from rebalancer.cli.selection import Wish
     from rebalancer.core.facts import Snapshot
     from rebalancer.core.rules import Rules
     from rebalancer.report.records import RunRecord
-    from rebalancer.session.execute import Connection
     from rebalancer.session.setup import Setup
     from rebalancer.session.stop import Stopping
 
@@ -189,7 +189,7 @@ def connected(setup: Setup) -> Iterator[Connection]:
     """Connect to the broker: Alpaca as set in the environment, or the embedded exchange, started here for as long as it
     is needed."""
     from rebalancer.brokers.endpoints import Credentials, Endpoints
-    from rebalancer.session.execute import Connection
+    from rebalancer.brokers.factory import Connection
 
     if setup.mode != "simulated":
         try:

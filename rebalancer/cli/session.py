@@ -17,7 +17,7 @@ from rebalancer.ops.logs.context import LogEvent, note
 from rebalancer.ops.logs.setup import Form, form_of, level_of, set_up
 
 if TYPE_CHECKING:
-    from rebalancer.session.execute import Connection
+    from rebalancer.brokers.factory import Connection
     from rebalancer.session.setup import Setup
     from rebalancer.session.simulated_clock import MovableTime
 
@@ -76,9 +76,9 @@ def _connected(setup: Setup, simulated: bool, day: date | None) -> Iterator[tupl
     """The broker for a whole session: Alpaca, or the embedded exchange, served here as long as the session lasts. On a
     simulated day its clock is set shortly before the open; otherwise to the machine's clock, if that is later."""
     from rebalancer.brokers.endpoints import Credentials, Endpoints
+    from rebalancer.brokers.factory import Connection
     from rebalancer.cli.embedded import exchange_for_session
     from rebalancer.cli.run import connected
-    from rebalancer.session.execute import Connection
     from rebalancer.session.setup import refuse_unasked_exchange
 
     if setup.mode != "simulated":

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 
-from rebalancer.brokers.alpaca.broker import AlpacaBroker
 from rebalancer.brokers.protocol import BrokerOrder
 from rebalancer.brokers.read_only import ReadOnlyBroker
 from rebalancer.cli.exit_codes import ExitCode
@@ -43,7 +42,7 @@ def ask_broker(setup: Setup, view: StatusView, expected: Mapping[str, Decimal]) 
     """Ask for the account, the positions and the open orders. Raises BrokerUnavailable, CredentialsRefused,
     WrongAccount, or BadDocument for a live account whose switches do not agree."""
     with _only_to_look(setup), connected(setup) as connection:
-        broker = AlpacaBroker(connection.credentials, connection.endpoints, setup.rules.broker)
+        broker = connection.open(setup.rules.broker)
         try:
             reads = ReadOnlyBroker(broker)
             return compared(view, expected, reads.account(), reads.positions(), reads.orders(None))._replace(

@@ -12,10 +12,9 @@ from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
 from rebalancer.core.values import ZERO, Side
+from rebalancer.core.venue_rules import ALPACA, AssetClass, VenueRules
 
 SNAPSHOT_SCHEMA: Final = "rebalancer.snapshot/1"
-
-AssetClass = Literal["us_equity", "crypto"]
 
 
 class Session(NamedTuple):
@@ -140,7 +139,8 @@ class Snapshot(NamedTuple):
     limits breached earlier in this trading day to the reason recorded then. `stopped_out` is the time of the last
     protective exit per symbol; `closed_by_kill` lists the symbols among them that were closed by the kill command;
     `stop_exits` is the time of the last exit by a stop (None: `stopped_out` does not distinguish stops from targets).
-    `doubt` says why the reading as a whole is implausible, "" when it is not.
+    `doubt` says why the reading as a whole is implausible, "" when it is not. `venue` holds the rules of the broker
+    that was read.
     """
 
     cycle_id: str
@@ -162,6 +162,7 @@ class Snapshot(NamedTuple):
     doubt: str = ""
     closed_by_kill: tuple[str, ...] = ()
     stop_exits: Mapping[str, datetime] | None = None
+    venue: VenueRules = ALPACA
     schema: Literal["rebalancer.snapshot/1"] = SNAPSHOT_SCHEMA
 
 

@@ -17,7 +17,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from rebalancer.core.documents import canonical_json
+from rebalancer.core.documents import canonical_json, plain
+from rebalancer.core.venue_rules import ALPACA
 
 RULES_ADDED: Final[Mapping[str, object]] = {
     "execution.exit_threshold": None,
@@ -36,6 +37,7 @@ SNAPSHOT_ADDED: Final[Mapping[str, object]] = {
     "closed_by_kill": [],
     "instruments.atr": None,
     "stop_exits": None,
+    "venue": plain(ALPACA),
 }
 
 PLAN_ADDED: Final[Mapping[str, object]] = {

@@ -121,12 +121,3 @@ def symbol_of(text: str, *, crypto: bool = False) -> str:
     if _EQUITY.fullmatch(name) is None:
         raise ValueError(f"{text.strip()[:40]!r} is not a symbol")
     return name
-
-
-def is_pair(symbol: str) -> bool:
-    """Whether a canonical symbol from the broker adapter is a crypto pair, such as `BTC/USD`.
-
-    The adapter spells symbols according to the broker's asset class: crypto as pairs, shares never. For records that
-    store a symbol without its asset class; where there is an `Instrument`, use its `asset_class` instead.
-    """
-    return "/" in symbol

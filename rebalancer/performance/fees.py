@@ -12,8 +12,9 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from rebalancer.core.venue_rules import AssetClass
 from rebalancer.performance.lots import spread
-from rebalancer.performance.records import AssetClass, CashEvent, Fill, asset_class
+from rebalancer.performance.records import CashEvent, Fill, asset_class
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
 DAYS_BACK_MOST: Final = 5  # a fee that arrives later than this cannot be attributed

@@ -11,9 +11,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
-from rebalancer.core.values import ZERO, Side, is_pair
+from rebalancer.core.values import ZERO, Side
+from rebalancer.core.venue_rules import ALPACA, AssetClass
 
-AssetClass = Literal["us_equity", "crypto"]
 CashKind = Literal["dividend", "interest", "fee", "coin_fee", "flow", "other"]
 ShareKind = Literal["corporate_action", "coin_fee", "in_kind"]
 LotMethod = Literal["fifo", "average"]
@@ -118,5 +118,5 @@ class AccountHistory(NamedTuple):
 
 
 def asset_class(symbol: str) -> AssetClass:
-    """The asset class of a symbol: pairs such as BTC/USD are crypto."""
-    return "crypto" if is_pair(symbol) else "us_equity"
+    """The asset class of a symbol, by its spelling: the records of this room hold nothing else."""
+    return ALPACA.asset_class(symbol)

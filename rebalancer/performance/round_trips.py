@@ -13,10 +13,11 @@ from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
 from rebalancer.core.values import ZERO
+from rebalancer.core.venue_rules import AssetClass
 from rebalancer.performance.benchmark import Benchmark
 from rebalancer.performance.fees import day_of, with_fees
 from rebalancer.performance.lots import Closing, match_lots
-from rebalancer.performance.records import UNKNOWN, AccountHistory, AssetClass, LotMethod, OrderHistory, asset_class
+from rebalancer.performance.records import UNKNOWN, AccountHistory, LotMethod, OrderHistory, asset_class
 from rebalancer.performance.regimes import regimes
 
 INHERITED: Final = "inherited"  # source of shares without an opening order: held when records began, or transferred in

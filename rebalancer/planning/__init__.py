@@ -85,7 +85,7 @@ def plan(snapshot: Snapshot, rules: Rules) -> Plan:
     power, cash = snapshot.account.buying_power + released, snapshot.account.cash + released
     buying_power = BuyingPower(power, cash, coins(snapshot.instruments), rules)
     turnover = Turnover(reductions, capital, rules.selection)
-    funded = fit_to_buying_power(increases, prices.ask, after_reduce, buying_power, budget, turnover, rules)
+    funded = fit_to_buying_power(increases, prices, after_reduce, buying_power, budget, turnover, rules)
     denied |= funded.denied
 
     orders = tuple(

@@ -47,8 +47,10 @@ def build_order(
     opening = trade.phase == "increase"
     is_coin = instrument.asset_class == "crypto"
     qty = abs(trade.qty)
-    reserve = (
-        reserve_per_share(prices.ask[trade.symbol], rules, is_coin=is_coin, is_long=is_long) * qty if opening else ZERO
+    per_share = (
+        reserve_per_share(prices.ask[trade.symbol], rules, prices.venue, is_coin=is_coin, is_long=is_long)
+        if opening
+        else ZERO
     )
     return Order(
         client_order_id=order_id(account_id, cycle_id, trade.phase, LEAD if leads else trade.symbol, 1),
@@ -59,10 +61,10 @@ def build_order(
         notional=cents_toward_zero(qty * trade.paid),
         type=rules.execution.order_type,
         limit_price=limit_price(side, instrument, prices, rules),
-        time_in_force="gtc" if is_coin else "day",
+        time_in_force=prices.venue.time_in_force(instrument.asset_class),
         position_intent=_intent(side, opening=opening),
         price=trade.price,
-        reserve=reserve,
+        reserve=per_share * qty,
         drift=trade.drift,
         because=trade.because,
     )

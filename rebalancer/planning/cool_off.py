@@ -15,9 +15,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from rebalancer.core.facts import AssetClass, Snapshot
+from rebalancer.core.facts import Snapshot
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Rules
+from rebalancer.core.venue_rules import AssetClass
 from rebalancer.planning.entry_restrictions import EntryRestriction
 from rebalancer.planning.validate_signals import ValidSignals
 

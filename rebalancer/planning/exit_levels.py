@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from rebalancer.core.facts import Instrument, Position
 from rebalancer.core.rules import Protection
-from rebalancer.core.values import CENT, ZERO, decimal_near, text_of
+from rebalancer.core.values import ZERO, decimal_near, text_of
+from rebalancer.core.venue_rules import ALPACA, VenueRules
 
 BASIS_POINTS = 10_000
-PENNY_TICK = Decimal("0.0001")  # Alpaca: four decimals below one dollar, two from one dollar up
 
 
 class SignalExits(NamedTuple):
@@ -46,6 +46,7 @@ def exit_levels(
     instruments: Mapping[str, Instrument],
     named: Mapping[str, SignalExits],
     rules: Protection,
+    venue: VenueRules = ALPACA,
 ) -> tuple[ExitLevel, ...]:
     """The exit levels of every position with a quantity and an entry price, by symbol.
 
@@ -53,7 +54,7 @@ def exit_levels(
     `without_exit_levels`.
     """
     return tuple(
-        _exit_level(p, _tick(p.avg_entry_price, instruments.get(p.symbol)), named.get(p.symbol), rules)
+        _exit_level(p, _tick(p.avg_entry_price, instruments.get(p.symbol), venue), named.get(p.symbol), rules)
         for p in sorted(positions)
         if p.qty != ZERO and p.avg_entry_price > 0
     )
@@ -107,12 +108,10 @@ def _toward(entry: Decimal, price: Decimal, tick: Decimal) -> Decimal:
     return max(rounded, tick)
 
 
-def _tick(price: Decimal, instrument: Instrument | None) -> Decimal:
+def _tick(price: Decimal, instrument: Instrument | None, venue: VenueRules) -> Decimal:
     if instrument is None:
-        return CENT
-    if instrument.asset_class != "us_equity":
-        return instrument.tick
-    return max(instrument.tick, CENT) if price >= 1 else PENNY_TICK
+        return venue.equity_tick
+    return venue.tick(instrument.asset_class, instrument.tick, price)
 
 
 def exit_level_text(level: ExitLevel) -> str:

@@ -9,23 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from rebalancer.core.facts import Day
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Rules, Selection
 from rebalancer.core.values import ZERO, decimal_near, shares_toward_zero, text_of
+from rebalancer.core.venue_rules import VenueRules
 from rebalancer.planning.headroom import Headroom
 from rebalancer.planning.phase import Denial, Trade
 from rebalancer.planning.pricing import BASIS_POINTS
-
-# What the broker sets aside for a market order that opens a position (Alpaca, "Placing Orders" and the market order
-# collars): a buy at ask + 4 % below 50 USD and + 2.5 % from 50 USD up, a short at 1.04 x ask, crypto at ask + 2 %.
-COLLAR_SPLIT_PRICE: Final = Decimal(50)
-COLLAR_LOW: Final = Decimal("1.04")
-COLLAR_HIGH: Final = Decimal("1.025")
-COLLAR_SHORT: Final = Decimal("1.04")
-COLLAR_CRYPTO: Final = Decimal("1.02")
+from rebalancer.planning.validate_signals import Prices
 
 
 class BuyingPower:
@@ -129,7 +123,7 @@ class FittedIncreases(NamedTuple):
 
 def fit_to_buying_power(
     trades: Sequence[Trade],
-    asks: Mapping[str, Decimal],
+    prices: Prices,
     headroom: Headroom,
     buying_power: BuyingPower,
     budget: Budget | None,
@@ -150,7 +144,7 @@ def fit_to_buying_power(
         value = asked * trade.cost
         money, cap = headroom.left(trade.symbol, is_long=is_long)
         reserve = reserve_per_share(
-            asks[trade.symbol], rules, is_coin=trade.symbol in buying_power.coins, is_long=is_long
+            prices.ask[trade.symbol], rules, prices.venue, is_coin=trade.symbol in buying_power.coins, is_long=is_long
         )
         fits = asked if value <= money else shares_toward_zero(money / trade.cost, trade.lot)
         affordable = asked
@@ -191,15 +185,10 @@ def _value(trade: Trade) -> Decimal:
     return abs(trade.qty) * trade.cost
 
 
-def reserve_per_share(ask: Decimal, rules: Rules, *, is_coin: bool, is_long: bool) -> Decimal:
+def reserve_per_share(ask: Decimal, rules: Rules, venue: VenueRules, *, is_coin: bool, is_long: bool) -> Decimal:
     """USD of buying power that the broker reserves per share of an opening order. A limit order is counted at its limit
     price, but never below the reserve of a market order."""
-    if is_coin:
-        collar = COLLAR_CRYPTO
-    elif not is_long:
-        collar = COLLAR_SHORT
-    else:
-        collar = COLLAR_LOW if ask < COLLAR_SPLIT_PRICE else COLLAR_HIGH
+    collar = venue.collar("crypto" if is_coin else "us_equity", ask, is_long=is_long)
     if rules.execution.order_type == "limit":
         collar = max(collar, 1 + decimal_near(rules.execution.limit_offset_bps) / BASIS_POINTS)
     return ask * collar

@@ -12,11 +12,10 @@ from typing import Final
 
 from rebalancer.core.facts import Instrument, OpenOrder
 from rebalancer.core.rules import Rules
-from rebalancer.core.values import CENT, ZERO, Side, decimal_near, price_to_tick_for
+from rebalancer.core.values import ZERO, Side, decimal_near, price_to_tick_for
 from rebalancer.planning.validate_signals import Prices
 
 BASIS_POINTS: Final = Decimal(10_000)
-PENNY_TICK: Final = Decimal("0.0001")  # Alpaca: four decimals below one dollar, two from one dollar up
 
 
 def limit_price(side: Side, instrument: Instrument, prices: Prices, rules: Rules) -> Decimal | None:
@@ -27,10 +26,7 @@ def limit_price(side: Side, instrument: Instrument, prices: Prices, rules: Rules
     offset = decimal_near(rules.execution.limit_offset_bps) / BASIS_POINTS
     symbol = instrument.symbol
     far = prices.ask[symbol] * (1 + offset) if side == "buy" else prices.bid[symbol] * (1 - offset)
-    tick = instrument.tick
-    if instrument.asset_class == "us_equity":
-        tick = max(instrument.tick, CENT) if far >= 1 else PENNY_TICK
-    return price_to_tick_for(side, far, tick)
+    return price_to_tick_for(side, far, prices.venue.tick(instrument.asset_class, instrument.tick, far))
 
 
 def order_price(side: Side, instrument: Instrument, prices: Prices, rules: Rules) -> Decimal:

@@ -12,14 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from rebalancer.core.facts import OpenOrder, Snapshot, coins
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of
-
-COIN_FEE_MOST: Final = Decimal("0.003")  # crypto fees are deducted from the coins received: 0.25 % plus rounding
 
 
 class PositionFinding(NamedTuple):
@@ -152,7 +150,7 @@ def _differences(
         now, was = held.get(symbol, ZERO), expected.get(symbol, ZERO)
         if now == was:
             continue
-        if symbol in pairs and ZERO < was - now <= moved.get(symbol, ZERO) * COIN_FEE_MOST:
+        if symbol in pairs and ZERO < was - now <= moved.get(symbol, ZERO) * snapshot.venue.crypto_fee_max:
             findings.append(PositionFinding(symbol, "adopted", now - was, f"a fee of {text_of(was - now)} coins"))
         elif snapshot.unexplained_before.get(symbol) == now and not snapshot.doubt:
             findings.append(

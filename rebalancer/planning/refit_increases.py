@@ -24,7 +24,7 @@ from rebalancer.planning.phase import Denial, Trade
 from rebalancer.planning.pricing import above_value
 from rebalancer.planning.reconcile import reconcile
 from rebalancer.planning.trading_halt import check_trading_halt
-from rebalancer.planning.validate_signals import usable_prices
+from rebalancer.planning.validate_signals import Prices, usable_prices
 
 
 class RefittedIncreases(NamedTuple):
@@ -70,22 +70,23 @@ def refit_increases(
         for o in increases
     ]
     buying_power = BuyingPower(account.buying_power, account.cash, coins(snapshot.instruments), rules)
-    funded = fit_to_buying_power(trades, prices.ask, headroom, buying_power, None, None, rules)
+    funded = fit_to_buying_power(trades, prices, headroom, buying_power, None, None, rules)
     by_symbol = {o.symbol: o for o in increases}
     return RefittedIncreases(
         tuple(
-            _resized(by_symbol[t.symbol], t, prices.ask[t.symbol], rules, is_coin=t.symbol in buying_power.coins)
+            _resized(by_symbol[t.symbol], t, prices, rules, is_coin=t.symbol in buying_power.coins)
             for t in funded.trades
         ),
         {by_symbol[symbol].client_order_id: denial for symbol, denial in funded.denied.items()},
     )
 
 
-def _resized(order: Order, trade: Trade, ask: Decimal, rules: Rules, *, is_coin: bool) -> Order:
+def _resized(order: Order, trade: Trade, prices: Prices, rules: Rules, *, is_coin: bool) -> Order:
     qty = abs(trade.qty)
     return order._replace(
         qty=qty,
         notional=cents_toward_zero(qty * trade.paid),
-        reserve=reserve_per_share(ask, rules, is_coin=is_coin, is_long=trade.qty > 0) * qty,
+        reserve=reserve_per_share(prices.ask[trade.symbol], rules, prices.venue, is_coin=is_coin, is_long=trade.qty > 0)
+        * qty,
         because=trade.because,
     )

@@ -18,6 +18,7 @@ from rebalancer.core.facts import Instrument, Quote, Signal, Snapshot
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Quotes, Rules
 from rebalancer.core.values import ZERO, text_of
+from rebalancer.core.venue_rules import ALPACA, VenueRules
 from rebalancer.planning.reconcile import by_id
 
 CLOCK_SKEW = timedelta(seconds=5)  # tolerance for times in the future
@@ -25,13 +26,15 @@ CLOCK_SKEW = timedelta(seconds=5)  # tolerance for times in the future
 
 class Prices(NamedTuple):
     """`usable`: the mid price of every symbol whose quote may be traded on, USD, with its `bid` and `ask`; `unusable`:
-    the reason for every other quote; `value`: the best available price to value a holding, tradable or not."""
+    the reason for every other quote; `value`: the best available price to value a holding, tradable or not; `venue`:
+    the rules of the venue that quotes them."""
 
     usable: Mapping[str, Decimal]
     bid: Mapping[str, Decimal]
     ask: Mapping[str, Decimal]
     value: Mapping[str, Decimal]
     unusable: Mapping[str, str]
+    venue: VenueRules = ALPACA
 
 
 class ValidSignals(NamedTuple):
@@ -114,7 +117,7 @@ def usable_prices(snapshot: Snapshot, rules: Quotes) -> Prices:
             worth = _worth(quote, spread_max)
             if worth is not None:
                 value[quote.symbol] = worth
-    return Prices(usable, bid, ask, value, unusable)
+    return Prices(usable, bid, ask, value, unusable, snapshot.venue)
 
 
 def _worth(quote: Quote, spread_max: Decimal) -> Decimal | None:

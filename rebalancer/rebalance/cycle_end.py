@@ -13,7 +13,7 @@ from rebalancer.execution.order_manager import traded
 from rebalancer.journal.records import CycleEnd
 from rebalancer.planning import sentence
 from rebalancer.planning.constrain import constrained_text
-from rebalancer.planning.reconcile import COIN_FEE_MOST, reconcile
+from rebalancer.planning.reconcile import reconcile
 from rebalancer.planning.verdicts import OrderEnd
 from rebalancer.rebalance.observe import Observation, World
 
@@ -64,7 +64,7 @@ def to_remember(
     pairs = coins(snapshot.instruments)
     for symbol in changes:
         read = now.get(symbol, ZERO)
-        if symbol in pairs and abs(read - expected[symbol]) <= abs(changes[symbol]) * COIN_FEE_MOST:
+        if symbol in pairs and abs(read - expected[symbol]) <= abs(changes[symbol]) * snapshot.venue.crypto_fee_max:
             expected[symbol] = read
     fills = dict(seen.fills_seen)
     for record in world.journal.orders([order.client_order_id for order in orders]).values():

@@ -80,4 +80,5 @@ def exit_levels_of(world: World, rules: Rules, positions: Sequence[Position]) ->
     symbols = sorted({p.symbol for p in positions})
     sheet = world.reference.sheet(symbols, world.broker.now())
     instruments = {i.symbol: i for i in sheet.instruments}
-    return exit_levels(positions, instruments, signal_exits(world.journal, world.account_id), rules.protection)
+    named = signal_exits(world.journal, world.account_id)
+    return exit_levels(positions, instruments, named, rules.protection, world.broker.venue)

@@ -19,7 +19,8 @@ from typing import Any, Final, NamedTuple
 from rebalancer.brokers.protocol import TradingBroker
 from rebalancer.core.facts import Position
 from rebalancer.core.rules import Rules
-from rebalancer.core.values import ZERO, is_pair, text_of
+from rebalancer.core.values import ZERO, text_of
+from rebalancer.core.venue_rules import VenueRules
 from rebalancer.execution.order_manager import LiveOrderManager
 from rebalancer.execution.order_tracking import NOTHING_TOLD
 from rebalancer.execution.pretrade import PreTradeCheck
@@ -80,7 +81,7 @@ def flatten(world: World, broker: TradingBroker, rules: Rules, *, prefix: str, b
     cancelled, still_open = _cancel_all(world, broker, rules)
     held = {p.symbol: p.qty for p in _held(world)}
     is_open = broker.clock().session.is_open
-    wanted = {symbol: qty for symbol, qty in held.items() if is_open or is_pair(symbol)}
+    wanted = {symbol: qty for symbol, qty in held.items() if is_open or _always_open(broker.venue, symbol)}
     left = [LeftPosition(symbol, qty, CLOSED) for symbol, qty in held.items() if symbol not in wanted]
     closed: dict[str, Decimal] = {}
     failed: list[LeftPosition] = []
@@ -111,6 +112,10 @@ def _order_manager(world: World, broker: TradingBroker, rules: Rules) -> LiveOrd
         return world.gather(lambda ask: ask(), [partial(act, item) for item in items])
 
     return LiveOrderManager(world.account_id, broker, world.journal, world.kill, world.clock, together, rules, gate)
+
+
+def _always_open(venue: VenueRules, symbol: str) -> bool:
+    return venue.crypto_always_open and venue.asset_class(symbol) == "crypto"
 
 
 def _held(world: World) -> list[Position]:

@@ -19,6 +19,7 @@ from rebalancer.core.facts import Instrument, Position, Quote
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, Side, cents_toward_zero, text_of, time_text
+from rebalancer.core.venue_rules import VenueRules
 from rebalancer.execution.order_manager import traded
 from rebalancer.execution.order_tracking import NOTHING_TOLD
 from rebalancer.journal.records import MONEY_AFTER_EXIT, CycleEnd, CycleStart
@@ -66,7 +67,15 @@ def exit_positions(world: World, rules: Rules, exits: Sequence[ExitRequest], pre
     quotes = {q.symbol: q for q in world.broker.quotes(sorted({e.symbol for e in wanted}))}
     cycle_id = _id(world, now, prefix)
     orders = [
-        _order(world.account_id, cycle_id, positions[e.symbol], instruments.get(e.symbol), quotes.get(e.symbol), e)
+        _order(
+            world.account_id,
+            cycle_id,
+            positions[e.symbol],
+            instruments.get(e.symbol),
+            quotes.get(e.symbol),
+            e,
+            world.broker.venue,
+        )
         for e in wanted
         if e.symbol not in blocked and e.symbol in positions
     ]
@@ -105,10 +114,10 @@ def _order(
     instrument: Instrument | None,
     quote: Quote | None,
     wanted: ExitRequest,
+    venue: VenueRules,
 ) -> Order:
     """A market order that closes the part of a position that is not reserved by other orders."""
     side: Side = "sell" if position.qty > 0 else "buy"
-    is_coin = instrument is not None and instrument.asset_class == "crypto"
     sides = (quote.bid, quote.ask) if quote is not None else (None, None)
     price = (sides[0] if side == "sell" else sides[1]) or (quote.last if quote is not None else None)
     qty = min(abs(position.qty_available), abs(position.qty))
@@ -122,7 +131,7 @@ def _order(
         notional=cents_toward_zero(qty * worth),
         type="market",
         limit_price=None,
-        time_in_force="gtc" if is_coin else "day",
+        time_in_force=venue.time_in_force(instrument.asset_class if instrument is not None else "us_equity"),
         position_intent="sell_to_close" if side == "sell" else "buy_to_close",
         price=worth,
         reserve=ZERO,

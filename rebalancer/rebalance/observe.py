@@ -143,6 +143,7 @@ def observe(world: World, cycle_id: str | None, *, again: bool = False) -> Obser
         stopped_out=left.last,
         closed_by_kill=left.by_kill,
         stop_exits=None if left.stops == left.last else left.stops,
+        venue=broker.venue,
     )
     snapshot, read = _with_activities(world, snapshot, last, orders, prices, close_before(now, sheet.closes.days))
     snapshot = snapshot._replace(doubt=implausible_reading(snapshot))
@@ -172,7 +173,7 @@ def _with_activities(
     seen = last.fills_seen if last is not None else {}
     is_first_today = before is None or before < day_start(snapshot.session, snapshot.as_of)
     read = None
-    if is_first_today or missing or cash_has_jumped(journal, account, orders, seen):
+    if is_first_today or missing or cash_has_jumped(journal, account, orders, seen, snapshot.venue.crypto_fee_max):
         read = read_activities(world.broker, journal, account.id, snapshot.as_of)
         counted = {o.id for o in orders} | set(seen)
         found = activity_explanations(

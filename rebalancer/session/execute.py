@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
-from rebalancer.brokers.alpaca.broker import AlpacaBroker
 from rebalancer.brokers.counted import CountedBroker
-from rebalancer.brokers.endpoints import Credentials, Endpoints
+from rebalancer.brokers.factory import Connection
 from rebalancer.brokers.read_only import ReadOnlyBroker
 from rebalancer.core.errors import JournalBroken
-from rebalancer.core.values import is_pair
+from rebalancer.core.venue_rules import VenueRules
 from rebalancer.execution.exit_orders import ExitOrderManager, NoExitOrders
 from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.execution.order_manager import DryRunOrderManager, LiveOrderManager
@@ -33,13 +32,6 @@ from rebalancer.session.setup import Setup
 from rebalancer.session.stop import NEVER, StopOrKill, Stopping
 from rebalancer.signals.configured import ConfiguredSources
 from rebalancer.version import __version__
-
-
-class Connection(NamedTuple):
-    """How to reach the broker."""
-
-    credentials: Credentials
-    endpoints: Endpoints
 
 
 class Opened(NamedTuple):
@@ -101,7 +93,7 @@ def opened_world(
     rules, clock = setup.rules, clock or SystemClock()
     with ExitStack() as stack:
         journal = stack.enter_context(Journal.open(setup.journal))
-        real = AlpacaBroker(connection.credentials, connection.endpoints, rules.broker, monotonic=clock.monotonic)
+        real = connection.open(rules.broker, monotonic=clock.monotonic)
         stack.callback(real.close)
         broker = CountedBroker(real, heard)
         together = Together(rules.broker.max_concurrent_calls)
@@ -128,7 +120,7 @@ def opened_world(
                 journal=journal,
                 kill=kill,
                 signals=ConfiguredSources(
-                    rules, setup.root, journal, reference, _sample_universe(sectors), setup.mode, clock
+                    rules, setup.root, journal, reference, _sample_universe(sectors, real.venue), setup.mode, clock
                 ),
                 reference=reference,
                 clock=clock,
@@ -143,10 +135,10 @@ def opened_world(
         )
 
 
-def _sample_universe(sectors: Mapping[str, SectorRow]) -> tuple[str, ...]:
+def _sample_universe(sectors: Mapping[str, SectorRow], venue: VenueRules) -> tuple[str, ...]:
     """The symbols that the bundled sample covers: the stocks of the sector file. Crypto pairs need a separate quote
     request and would cost every cycle one more read."""
-    return tuple(sorted(symbol for symbol in sectors if not is_pair(symbol)))
+    return tuple(sorted(symbol for symbol in sectors if venue.asset_class(symbol) == "us_equity"))
 
 
 def _mode(setup: Setup) -> Mode:

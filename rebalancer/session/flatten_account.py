@@ -10,12 +10,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
+from rebalancer.brokers.factory import Connection
 from rebalancer.core.errors import LockHeld
 from rebalancer.ops.clock import SystemClock
 from rebalancer.ops.paths import LOCK_NAME
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.rebalance.flatten import WAIT_SECONDS, Flattened, flatten
-from rebalancer.session.execute import Connection, opened_world
+from rebalancer.session.execute import opened_world
 from rebalancer.session.setup import Setup
 
 LOCK_SECONDS: Final = 30.0  # beyond the two phases of a cycle: reading, planning and closing it

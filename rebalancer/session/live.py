@@ -13,8 +13,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from rebalancer.brokers.alpaca.broker import AlpacaBroker
 from rebalancer.brokers.endpoints import Credentials, Endpoints
+from rebalancer.brokers.factory import Connection
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import WrongAccount
 from rebalancer.core.values import time_text, utc_of
@@ -50,7 +50,7 @@ def agree(setup: Setup, endpoints: Endpoints) -> Endpoints:
     refuse_disagreement(switches)
     assert account_id is not None
     allowed = endpoints.agreed()
-    broker = AlpacaBroker(Credentials.from_environment(setup.environ), allowed, rules.broker)
+    broker = Connection(Credentials.from_environment(setup.environ), allowed).open(rules.broker)
     try:
         broker.account()
     except WrongAccount:

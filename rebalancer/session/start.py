@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from rebalancer.brokers.alpaca.broker import AlpacaBroker
+from rebalancer.brokers.factory import Connection
 from rebalancer.journal import Journal
 from rebalancer.market_data.trading_calendar import published_hours
 from rebalancer.ops.clock import Clock, SystemClock
@@ -13,7 +13,6 @@ from rebalancer.ops.session_status import SessionStatusFile
 from rebalancer.session.alert_delivery import alerting
 from rebalancer.session.alert_rules import ReportingSlotBook, report_day
 from rebalancer.session.day import TradingSession, Work
-from rebalancer.session.execute import Connection
 from rebalancer.session.hours import Hours
 from rebalancer.session.notify import Notify
 from rebalancer.session.ownership import account_in_hand, owned
@@ -52,7 +51,7 @@ def run_session(
             clock = SystemClock()
             alarm = scheduled = ScheduledAlarm(stop.bell, clock, rules.protection.poll_seconds)
             stack.callback(scheduled.close)
-        broker = AlpacaBroker(connection.credentials, connection.endpoints, rules.broker, monotonic=clock.monotonic)
+        broker = connection.open(rules.broker, monotonic=clock.monotonic)
         stack.callback(broker.close)
         account_id = account_in_hand(journal, broker)
         stack.enter_context(owned(setup, journal, account_id))

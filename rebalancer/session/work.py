@@ -10,6 +10,7 @@ from typing import Final
 
 from rebalancer.accounting.daily_close import check_day
 from rebalancer.brokers.counted import CountedBroker
+from rebalancer.brokers.factory import Connection
 from rebalancer.brokers.protocol import TradingBroker
 from rebalancer.core.errors import LockHeld
 from rebalancer.core.outcomes import OrderState
@@ -26,7 +27,7 @@ from rebalancer.rebalance.recover import recover
 from rebalancer.report.files import ReportNotWritten, WrittenReport, remove_outdated, write_edition, write_report
 from rebalancer.report.period.gather import period_report_of
 from rebalancer.session.end_of_day import Steps, cancel_leftovers, close_day
-from rebalancer.session.execute import Connection, execute, opened_world
+from rebalancer.session.execute import execute, opened_world
 from rebalancer.session.monitor import Monitor
 from rebalancer.session.notify import Notify
 from rebalancer.session.preflight import clock_problem, preflight

@@ -13,12 +13,12 @@ import pytest
 from alpaca.common.rest import RESTClient
 
 from rebalancer.brokers.alpaca.broker import AlpacaBroker
-from rebalancer.brokers.alpaca.transport import exact_number
 from rebalancer.brokers.broker_time import BrokerTime
 from rebalancer.brokers.protocol import ReadBroker, TradingBroker
 from rebalancer.brokers.read_only import ReadOnlyBroker
 from rebalancer.core.errors import ExternalError
 from rebalancer.ops.clock import SystemClock, seconds_since_boot
+from rebalancer.ops.deadline_session import exact_number
 from tests.brokers.making import CLOCK, FakeTime, an_order, scripted
 from tests.support.scripted_server import reply
 

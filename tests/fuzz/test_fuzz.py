@@ -18,10 +18,10 @@ from rebalancer.brokers.alpaca.fields import table, understood
 from rebalancer.brokers.alpaca.market_reading import read_bars, read_instruments, read_quote
 from rebalancer.brokers.alpaca.order_reading import read_activity, read_order
 from rebalancer.brokers.alpaca.refusals import MESSAGE_LENGTH_MAX, refusal_of
-from rebalancer.brokers.alpaca.transport import exact_number
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.rules import Rules
+from rebalancer.ops.deadline_session import exact_number
 from rebalancer.settings.load import load_rules
 from rebalancer.signals import read_signals
 from tests.fuzz.grammar import damaged

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from rebalancer.brokers.endpoints import Endpoints
+from rebalancer.brokers.factory import Connection
 from rebalancer.core.errors import LockHeld, WrongAccount
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.execution.kill_switch import write_halt
 from rebalancer.journal import Journal
 from rebalancer.report.archive import past_record, past_summaries
-from rebalancer.session.execute import Connection, execute
+from rebalancer.session.execute import execute
 from rebalancer.session.setup import Setup
 from rebalancer.settings.load import load_rules
 from tests.rebalance.conftest import MakeRig

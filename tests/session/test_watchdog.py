@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from rebalancer.brokers.endpoints import Endpoints
+from rebalancer.brokers.factory import Connection
 from rebalancer.core.documents import plain
 from rebalancer.core.rules import Rules
 from rebalancer.market_data.trading_calendar import TradingDay
-from rebalancer.session.execute import Connection
 from rebalancer.session.notify import Notify
 from rebalancer.session.setup import Setup
 from rebalancer.session.stop import Stop

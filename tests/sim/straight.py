@@ -18,9 +18,10 @@ from starlette import routing
 from starlette.types import ASGIApp, Message
 
 from rebalancer.brokers.alpaca.broker import AlpacaBroker
-from rebalancer.brokers.alpaca.transport import AlpacaClient, Call, _ExactResponse
+from rebalancer.brokers.alpaca.transport import AlpacaClient
 from rebalancer.brokers.endpoints import Credentials, Endpoints
 from rebalancer.core.rules import Broker as BrokerRules
+from rebalancer.ops.deadline_session import Call, _ExactResponse
 
 URL = "http://127.0.0.1:9"  # never connected to
 CREDENTIALS = Credentials("PKSIM", "sim-secret")

@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 
 import requests
 
-from rebalancer.brokers.alpaca.transport import Call
 from rebalancer.exchange.calendar import MICROS, SessionTable, TradingSession, build_sessions, micros_of, moment_of
 from rebalancer.exchange.clock import SimulatedClock
 from rebalancer.exchange.core import Exchange
@@ -31,6 +30,7 @@ from rebalancer.exchange.opening import open_account
 from rebalancer.exchange.state import Behaviour
 from rebalancer.exchange.store import Store
 from rebalancer.exchange.streams.hub import Hub
+from rebalancer.ops.deadline_session import Call
 from tests.sim.baton import Relay
 from tests.sim.draws import stream
 from tests.sim.straight import Asked, Told, told

@@ -78,7 +78,9 @@ class FaultyBroker:
         self._lock = threading.Lock()
 
     def __getattr__(self, name: str) -> Any:
-        if name not in (*READS, "order", "cancel", "submit", "submit_pair", "now"):
+        if name == "venue":
+            return self.real.venue
+        if name not in (*READS, "order", "cancel", "submit", "submit_pair", "now", "calendar"):
             raise AttributeError(name)
         real = self._post if name == "submit" else getattr(self.real, name)
 

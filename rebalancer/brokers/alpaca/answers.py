@@ -10,7 +10,7 @@ from rebalancer.brokers.alpaca.refusals import error_body, plain_words
 from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused
 
 if TYPE_CHECKING:
-    from rebalancer.brokers.alpaca.transport import Call
+    from rebalancer.ops.deadline_session import Call
 
 _ERRNO: Final = re.compile(r"\[Errno [^\]]*\] ([A-Za-z][A-Za-z ,-]*)")
 _WORDS: Final = {

@@ -31,8 +31,9 @@ from rebalancer.brokers.protocol import (
 )
 from rebalancer.core.decisions import Order
 from rebalancer.core.errors import WrongAccount
-from rebalancer.core.facts import Account, AssetClass, Instrument, Position, Quote
+from rebalancer.core.facts import Account, Instrument, Position, Quote
 from rebalancer.core.rules import Broker as BrokerRules
+from rebalancer.core.venue_rules import ALPACA, AssetClass
 from rebalancer.ops.clock import seconds_since_boot
 
 _ORDER_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -41,7 +42,9 @@ _CLASSES: Final[tuple[AssetClass, ...]] = ("us_equity", "crypto")
 
 
 class AlpacaBroker:
-    """A `TradingBroker` on Alpaca's trading and data APIs. Thread-safe; opens connections as needed."""
+    """A `ConnectedBroker` on Alpaca's trading and data APIs. Thread-safe; opens connections as needed."""
+
+    venue: Final = ALPACA
 
     def __init__(
         self,

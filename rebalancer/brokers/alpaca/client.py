@@ -19,7 +19,8 @@ from rebalancer.core.rules import Broker as BrokerRules
 from rebalancer.ops.logs.context import LogEvent, note
 
 if TYPE_CHECKING:
-    from rebalancer.brokers.alpaca.transport import AlpacaClient, Call
+    from rebalancer.brokers.alpaca.transport import AlpacaClient
+    from rebalancer.ops.deadline_session import Call
 
 LOG: Final = logging.getLogger("rebalancer.world.brokers.asking")
 ATTEMPTS_MAX: Final = 6
@@ -117,7 +118,7 @@ class Client:
         import urllib3
         from alpaca.common.exceptions import APIError
 
-        from rebalancer.brokers.alpaca.transport import Call, Withheld
+        from rebalancer.ops.deadline_session import Call, Withheld
 
         rules = self._rules
         began = self._monotonic()

@@ -14,8 +14,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from rebalancer.core.errors import BrokerUnavailable
-from rebalancer.core.facts import AssetClass
 from rebalancer.core.values import decimal_of, symbol_of, utc_of
+from rebalancer.core.venue_rules import AssetClass
 
 # Asset classes that Alpaca offers and this program does not trade.
 FOREIGN_CLASSES: Final = frozenset(

@@ -16,8 +16,9 @@ from rebalancer.brokers.alpaca.fields import UnreadableField, table
 from rebalancer.brokers.alpaca.market_reading import read_bars, read_quote
 from rebalancer.brokers.protocol import DailyCloses, DayBar
 from rebalancer.core.errors import BrokerUnavailable
-from rebalancer.core.facts import AssetClass, Quote
-from rebalancer.core.values import is_pair, symbol_of
+from rebalancer.core.facts import Quote
+from rebalancer.core.values import symbol_of
+from rebalancer.core.venue_rules import ALPACA, AssetClass
 
 URL_LENGTH_MAX: Final = 12_000
 BARS_A_PAGE: Final = 10_000
@@ -103,7 +104,7 @@ def _by_side(symbols: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
         except ValueError:
             known = False
         if known:
-            sides[_CRYPTO if is_pair(name) else _STOCKS].append(name)
+            sides[_CRYPTO if ALPACA.asset_class(name) == "crypto" else _STOCKS].append(name)
     return ((side, names) for side, names in sides.items() if names)
 
 

@@ -20,8 +20,9 @@ from rebalancer.brokers.alpaca.fields import (
     words,
 )
 from rebalancer.brokers.protocol import DayBar
-from rebalancer.core.facts import AssetClass, Instrument, Quote
+from rebalancer.core.facts import Instrument, Quote
 from rebalancer.core.values import CENT, symbol_of
+from rebalancer.core.venue_rules import AssetClass
 
 _ONE: Final = Decimal(1)
 

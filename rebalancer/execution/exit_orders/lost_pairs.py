@@ -9,7 +9,7 @@ from typing import Final
 
 from rebalancer.accounting.acceptance import ACCEPTED, NOBODY
 from rebalancer.brokers.protocol import BrokerOrder, ReadBroker
-from rebalancer.core.values import ZERO, is_pair
+from rebalancer.core.values import ZERO
 from rebalancer.execution.exit_orders.unprotected_gaps import Row
 from rebalancer.journal.backups import RESTORED
 from rebalancer.journal.exit_order_records import (
@@ -67,9 +67,9 @@ def lost_pairs(
         number = _number(account_id, order)
         if number is not None:  # a list does not show which stop belongs to it
             found.setdefault(order.symbol, {})[number] = broker.find_order(order.client_order_id) or order
-    held = {position.symbol for position in broker.positions()}
+    held, asset_class = {position.symbol for position in broker.positions()}, broker.venue.asset_class
     # Older versions numbered their pairs 1, 2, 3. Pairs that the lists no longer show are looked up one by one.
-    for symbol in sorted(name for name in {*found, *kept, *held} if not is_pair(name)):
+    for symbol in sorted(name for name in {*found, *kept, *held} if asset_class(name) == "us_equity"):
         known = kept[symbol].number if symbol in kept else 0
         number = max([known, *found.get(symbol, ())]) + 1
         while (next_one := broker.find_order(pair_id(account_id, symbol, number))) is not None:

@@ -19,7 +19,7 @@ from rebalancer.brokers.protocol import BrokerOrder, TradingBroker
 from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused
 from rebalancer.core.facts import OpenOrder
 from rebalancer.core.rules import Rules
-from rebalancer.core.values import ZERO, is_pair, shares_toward_zero, text_of
+from rebalancer.core.values import ZERO, shares_toward_zero, text_of
 from rebalancer.execution.exit_orders.lost_pairs import note_lost
 from rebalancer.execution.exit_orders.pair_rows import pair_rows
 from rebalancer.execution.exit_orders.protocol import ExitOrdersSeen
@@ -79,6 +79,7 @@ class ExitOrderManager:
         self._account_id, self._broker, self._journal = account_id, broker, journal
         self._kill, self._clock, self._rules = kill, clock, rules
         self._gate = gate or PreTradeCheck(account_id, broker, journal, kill, rules)
+        self._class = broker.venue.asset_class
         self._knows_pairs = False
 
     def kept(self) -> Mapping[str, ExitPairRecord]:
@@ -140,7 +141,7 @@ class ExitOrderManager:
 
     def place(self, levels: Sequence[ExitLevel]) -> None:
         wanted = {g.symbol: pair_wanted(g) for g in levels if self._rules.protection.mode == "broker"}
-        wanted = {symbol: level for symbol, level in wanted.items() if level.qty != ZERO and not is_pair(symbol)}
+        wanted = {s: level for s, level in wanted.items() if level.qty != ZERO and self._class(s) == "us_equity"}
         kept = self.kept()
         self._forget([one for one in kept.values() if not one.lives and one.symbol not in wanted])
         wrong = {one.symbol for one in kept.values() if one.lives and not fits(one, wanted.get(one.symbol))}
@@ -164,7 +165,7 @@ class ExitOrderManager:
             one = kept.get(symbol) or ExitPairRecord(
                 symbol, "", "gone", ZERO, ZERO, ZERO, (), 0, 0, now, now, "", sent=False
             )
-            if one.bare_since is None and not is_pair(symbol):
+            if one.bare_since is None and self._class(symbol) == "us_equity":
                 rows.append((KIND, symbol, body_of(one._replace(bare_since=now, because=TO_TRADE))))
         if rows:
             self._journal.record_events(self._account_id, None, now, rows)

@@ -15,7 +15,7 @@ from rebalancer.brokers.protocol import BrokerOrder, ReadBroker
 from rebalancer.core.facts import OpenOrder, Position, Quote, Session, Snapshot, coins
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Quotes, Rules
-from rebalancer.core.values import ZERO, is_pair
+from rebalancer.core.values import ZERO
 
 # What the broker lets a market order pay at most (Alpaca, market order collars): 4 % above the ask below 50 USD and for
 # shorts, 2.5 % from there on, 2 % for coins.
@@ -55,13 +55,12 @@ def readings_of(snapshot: Snapshot) -> Readings:
 
 def read(broker: ReadBroker, cycle_id: str, symbols: Sequence[str]) -> Readings:
     """Read the broker for orders outside a cycle: five calls. Raises what these calls raise."""
-    clock = broker.clock()
+    clock, asset_class = broker.clock(), broker.venue.asset_class
     account, positions = broker.account(), broker.positions()
     wanted = sorted({*symbols, *(p.symbol for p in positions)})
     working = tuple(_open_order(o) for o in broker.orders(None) if not o.state.is_final)
     quotes = broker.quotes(wanted) if wanted else ()
-    # In the broker's own spelling, which depends on the asset class.
-    pairs = frozenset(name for name in {*wanted, *(o.symbol for o in working)} if is_pair(name))
+    pairs = frozenset(name for name in {*wanted, *(o.symbol for o in working)} if asset_class(name) == "crypto")
     return _readings(cycle_id, clock.session, account.equity, positions, working, quotes, pairs)
 
 

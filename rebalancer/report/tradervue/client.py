@@ -115,7 +115,7 @@ class Tradervue:
         import requests
         import urllib3
 
-        from rebalancer.brokers.alpaca.transport import Call, DeadlineSession
+        from rebalancer.ops.deadline_session import Call, DeadlineSession
 
         self._clock.wait(max(self._next_at - self._clock.monotonic(), 0.0))
         self._next_at = self._clock.monotonic() + PAUSE_SECONDS

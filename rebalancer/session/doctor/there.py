@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from rebalancer.brokers.alpaca.broker import AlpacaBroker
+from rebalancer.brokers.protocol import ReadBroker
 from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused, WrongAccount
 from rebalancer.market_data.trading_calendar import day_in_new_york, published_hours
 from rebalancer.session.doctor.channels import check_channels_there
@@ -17,7 +17,7 @@ NOT_PERMITTED, UNAVAILABLE = 77, 69
 SAMPLE = "SPY"  # a symbol that every feed has
 
 
-def check_there(setup: Setup, broker: AlpacaBroker, wall: datetime) -> Iterator[CheckResult]:
+def check_there(setup: Setup, broker: ReadBroker, wall: datetime) -> Iterator[CheckResult]:
     """All checks that ask the broker; the first one that it does not answer ends the list."""
     try:
         account = broker.account()
@@ -42,7 +42,7 @@ def check_there(setup: Setup, broker: AlpacaBroker, wall: datetime) -> Iterator[
     yield from check_channels_there(setup)
 
 
-def _calendar(broker: AlpacaBroker, now: datetime) -> CheckResult:
+def _calendar(broker: ReadBroker, now: datetime) -> CheckResult:
     """Our calendar against the broker's, for the next four weeks."""
     first = day_in_new_york(now)
     last = first + timedelta(days=28)
@@ -57,7 +57,7 @@ def _calendar(broker: AlpacaBroker, now: datetime) -> CheckResult:
     return ok("calendar", f"agrees with the broker's until {last}")
 
 
-def _prices(setup: Setup, broker: AlpacaBroker, now: datetime) -> CheckResult:
+def _prices(setup: Setup, broker: ReadBroker, now: datetime) -> CheckResult:
     feed = setup.rules.broker.data_feed
     quotes = broker.quotes([SAMPLE])
     if not quotes:

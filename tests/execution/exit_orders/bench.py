@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from unittest.mock import patch
 
-from rebalancer.brokers.alpaca.transport import Call
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.exchange.calendar import MICROS
 from rebalancer.execution.exit_orders import ExitOrderManager
+from rebalancer.ops.deadline_session import Call
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.rebalance.recover import recover
 from rebalancer.session.monitor import Monitor
