@@ -17,7 +17,6 @@ from typing import Final, Literal
 
 from rebalancer import planning
 from rebalancer.accounting.trade_history import ledger_of
-from rebalancer.brokers.alpaca.broker import AlpacaBroker
 from rebalancer.brokers.protocol import BrokerOrder
 from rebalancer.brokers.read_only import ReadOnlyBroker
 from rebalancer.cli.run import connected
@@ -129,7 +128,7 @@ def run_once(*, dry_run: bool = False, config: Sequence[Path] | None = None) -> 
 @contextmanager
 def _broker(setup: Setup) -> Iterator[ReadOnlyBroker]:
     with connected(setup) as connection:
-        broker = AlpacaBroker(connection.credentials, connection.endpoints, setup.rules.broker)
+        broker = connection.open(setup.rules.broker)
         try:
             yield ReadOnlyBroker(broker)
         finally:
