@@ -17,6 +17,7 @@ from rebalancer.core.facts import OpenOrder, Quote, Session
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import text_of
+from rebalancer.core.venue_rules import ALPACA
 from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.execution.pretrade import PreTradeCheck, Readings
 from rebalancer.journal import Journal
@@ -73,6 +74,8 @@ def readings(
 
 class Wire:
     """A broker that takes every order and has nothing else to tell."""
+
+    venue = ALPACA
 
     def __init__(self, now: datetime = NOON) -> None:
         self.time = now
