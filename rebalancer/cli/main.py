@@ -36,9 +36,14 @@ def _run() -> None:
 
 
 def _status(words: list[str], *, live: bool) -> None:
+    as_json, colour = "--json" in words, "--no-color" not in words
+    if live:
+        from rebalancer.cli.status_live import show_both
+
+        sys.exit(show_both(as_json=as_json, colour=colour))
     from rebalancer.cli.status import show_status
 
-    sys.exit(show_status(as_json="--json" in words, colour="--no-color" not in words, live=live))
+    sys.exit(show_status(as_json=as_json, colour=colour))
 
 
 def _parsed(words: list[str]) -> None:

@@ -1,23 +1,283 @@
 """`status`: one screen from the local journal alone, within 300 ms.
 
 Therefore nothing heavy is imported, and the configuration is not read: the status shows what ran last even when the
-configuration is broken. Of the journals (simulated, paper, live) it shows the one that was written last.
+configuration is broken. Of the journals (simulated, paper, live) it shows the one that was written last. The next cycle
+and the newest page are read from a few small files; no request is made.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
 
 from rebalancer.cli.exit_codes import ExitCode
-from rebalancer.cli.status_view import MODES, gathered, shown, written
+from rebalancer.cli.screen import shown_path, terminal_width, wants_colour
+from rebalancer.core.documents import plain
+from rebalancer.core.outcomes import CycleOutcome
+from rebalancer.core.values import ZERO, decimal_of
+from rebalancer.execution.kill_switch import halt_reason
+from rebalancer.journal.filesystem import refuse_irregular_journal
+from rebalancer.journal.records import Event
+from rebalancer.journal.status_query import JournalStatus, query_status
+from rebalancer.ops.paths import JOURNAL_NAME, home_directory, project_root, state_directory
+from rebalancer.ops.session_status import WAITING, SessionStatus, session_status
+from rebalancer.report.numbers import span_text
+from rebalancer.report.paths import REPORT_NAME
+from rebalancer.report.records import LimitStatus, Mode, RunSummary, StatusView
+from rebalancer.report.status import status_text
+from rebalancer.settings.profile import PROFILE, environment_of
+
+MODES: Final[tuple[Mode, ...]] = ("simulated", "paper", "live")
+ALERTS_SHOWN: Final = 3
+LIMITS_SHOWN: Final = 3
+COUNTS: Final = ("positions", "orders_today")
+UNIT: Final = "paper-trading-session"
+Document = Mapping[str, Any]
+_DAY_PAGE: Final = re.compile(r"\d{4}-\d\d-\d\d_[a-z_]+_day", re.ASCII)
 
 
-def show_status(*, as_json: bool, colour: bool, live: bool = False) -> int:
-    """Print the status; with `live`, ask the broker too. Exit code 0, also when nothing has been run yet."""
-    if live:
-        from rebalancer.cli.status_live import show_both
-
-        return show_both(as_json=as_json, colour=colour)
+def show_status(*, as_json: bool, colour: bool) -> int:
+    """Print the status. Exit code 0, also when nothing has been run yet."""
     view, _ = gathered(MODES)
     sys.stdout.write(written(view, {}) if as_json else shown(view, colour=colour))
     return ExitCode.DONE
+
+
+def gathered(modes: Sequence[Mode]) -> tuple[StatusView, Mapping[str, Decimal]]:
+    """What the journal knows of the account that ran last in one of these modes, and the signed shares it should
+    hold."""
+    now = datetime.now(UTC)  # noqa: TID251 - the age of the last cycle is shown by this machine's clock
+    journals = [(mode, state_directory() / mode / JOURNAL_NAME) for mode in modes]
+    for _, path in journals:
+        refuse_irregular_journal(path)
+    there = [(path.stat().st_mtime, mode, path) for mode, path in journals if path.exists()]
+    view, expected = nothing_yet(now)._replace(mode=modes[0]), dict[str, Decimal]()
+    if there:
+        _, mode, path = max(there)
+        look = query_status(path, now=now)
+        if look is not None:
+            view = view_of(look, mode, path, now)
+            expected = dict(look.last_end.expected_positions) if look.last_end is not None else expected
+    view = with_next(view, {mode: path.parent for mode, path in journals})
+    profile = os.environ.get(PROFILE, "").strip()
+    return view._replace(environment=environment_of(os.environ).name, profile=profile), expected
+
+
+def shown(view: StatusView, *, colour: bool) -> str:
+    """The status as a screen."""
+    return status_text(view, width=terminal_width(), colour=colour and wants_colour())
+
+
+def written(view: StatusView, more: Mapping[str, object]) -> str:
+    """The status as a JSON document, with additional keys."""
+    because = {"environment_because": environment_of(os.environ).because}
+    facts = plain(view)
+    document = {"schema": "rebalancer.status/1", **facts, "last_cycle": facts["last"], **because, **more}
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+# what the journal knows
+
+
+def view_of(look: JournalStatus, mode: Mode, path: Path, now: datetime) -> StatusView:
+    """The status of an account from one read of its journal."""
+    end, cycle = look.last_end, look.last_cycle
+    money = look.account.body if look.account is not None else {}
+    last = None
+    if cycle is not None:
+        last = RunSummary(
+            cycle_id=cycle.cycle_id,
+            started_at=cycle.started_at,
+            mode="dry_run" if cycle.mode == "dry_run" else mode,
+            outcome=cycle.outcome or CycleOutcome.ABANDONED,
+            because=cycle.because,
+            orders=cycle.orders,
+            filled=look.filled,
+            turnover=ZERO,
+            equity=cycle.equity or ZERO,
+            needs=look.unresolved,
+            constrained=cycle.constrained,
+        )
+    equity = _money(money, "equity") if end is None or end.equity is None else end.equity  # an exit reads no account
+    plan, rules = (None if text is None else json.loads(text) for text in (look.plan, look.rules))
+    drift, band, drift_of = _drift(plan)
+    protection, unprotected = _protection(look, rules)
+    clock = look.now or now
+    return StatusView(
+        mode=mode,
+        account_id=look.account_id or "",
+        stopped=halt_reason(path.parent) or look.kill_switch or _latched(look),
+        last=last,
+        last_seconds=None,
+        now=clock,
+        equity=equity,
+        last_equity=_money(money, "last_equity"),
+        drawdown=_drawdown(equity, look.peak_equity),
+        cash=_money(money, "cash"),
+        positions=len(end.expected_positions) if end is not None else None,
+        open_orders=look.unresolved - look.unknown,
+        unknown_orders=look.unknown,
+        alerts=tuple(_alert(alert, look, clock) for alert in look.alerts[:ALERTS_SHOWN]),
+        next_at=None,
+        next_hint="",
+        drift=drift,
+        band=band,
+        drift_of=drift_of,
+        report=newest_report(mode, rules),
+        limits=() if look.account_id is None else _limits(look, plan, rules),
+        protection=protection,
+        unprotected=unprotected,
+    )
+
+
+def nothing_yet(now: datetime) -> StatusView:
+    """The status before the first cycle."""
+    return StatusView(
+        mode="simulated",
+        account_id="",
+        stopped="",
+        last=None,
+        last_seconds=None,
+        now=now,
+        equity=None,
+        last_equity=None,
+        drawdown=None,
+        cash=None,
+        positions=None,
+        open_orders=0,
+        unknown_orders=0,
+        alerts=(),
+        next_at=None,
+        next_hint="",
+    )
+
+
+def _latched(look: JournalStatus) -> str:
+    """What the latched limits forbid, "" when none is latched."""
+    closed = [str(event.body.get("because", "")) for event in look.latched if event.key == "throttle"]
+    if closed:
+        return f"the gate is closed: {closed[-1]}; open it with: rebalancer resume --reason ..."
+    said = dict.fromkeys(str(event.body.get("because", event.key)) for event in look.latched)
+    return f"only reductions are sent today: {'; '.join(said)}" if said else ""
+
+
+def _money(body: Mapping[str, object], key: str) -> Decimal | None:
+    return decimal_of(str(body[key])) if key in body else None
+
+
+def _drawdown(equity: Decimal | None, peak: Decimal | None) -> float | None:
+    return None if equity is None or not peak else float(max(1 - equity / peak, ZERO))
+
+
+def _drift(plan: Document | None) -> tuple[float | None, float | None, str]:
+    """The largest drift of the plan, with that symbol's band and its name."""
+    targets = plan["targets"] if plan is not None else []
+    if not targets:
+        return None, None, ""
+    widest = max(targets, key=lambda target: abs(target["drift"]))
+    return abs(widest["drift"]), widest["band"], str(widest["symbol"])
+
+
+def _limits(look: JournalStatus, plan: Document | None, rules: Document | None) -> tuple[LimitStatus, ...]:
+    """The most used limits of the last plan; and always the day's orders."""
+    uses = [] if plan is None else plan["limits"]
+    found = [LimitStatus(u["name"], abs(u["after"]), u["limit"], u["name"] in COUNTS) for u in uses if u["limit"] > 0]
+    found = sorted((use for use in found if "orders" not in use.name), key=lambda u: (-u.used / u.limit, u.name))
+    most = (rules or {}).get("risk_management", {}).get("max_orders_per_day")
+    orders = () if most is None else (LimitStatus("orders_today", look.orders_today.orders_sent, most, counts=True),)
+    return (*found[:LIMITS_SHOWN], *orders)
+
+
+def _protection(look: JournalStatus, rules: Document | None) -> tuple[str, tuple[str, ...]]:
+    mode = (rules or {}).get("protection", {}).get("mode")
+    if mode is None:
+        return "", ()
+    if mode != "broker":
+        words = {"monitor": "watched by this program while a session runs", "off": "off: positions have no stops"}
+        return words[mode], ()
+    rests = {event.key for event in look.protection if event.body["state"] == "open"}
+    held = sorted(look.last_end.expected_positions) if look.last_end is not None else []
+    return f"{len(rests & set(held))} of {len(held)} positions at the broker", tuple(s for s in held if s not in rests)
+
+
+def _alert(alert: Event, look: JournalStatus, now: datetime) -> str:
+    """An alert with its age and delivery state."""
+    sent, failed = look.sent.get(alert.seq, ()), look.failed.get(alert.seq, ())
+    told = [f"sent by {', '.join(sent)}"] if sent else []
+    told += [f"failed by {', '.join(name for name in failed if name not in sent)}"] if set(failed) - set(sent) else []
+    age = span_text(max((now - alert.at).total_seconds(), 0.0))
+    return f"{alert.body.get('text', '')} ({age} ago, {'; '.join(told) or 'not sent'})"
+
+
+# what comes next
+
+
+def with_next(view: StatusView, states: Mapping[Mode, Path]) -> StatusView:
+    """The view with its next cycle: from the running session, else from the timer, else a hint how to start one."""
+    told = {mode: found for mode, state in states.items() if (found := session_status(state)) is not None}
+    alive = {mode: found for mode, found in told.items() if found.is_alive}
+    if view.mode in alive:
+        return _running(view, alive[view.mode])
+    for mode, found in alive.items():
+        return view._replace(next_hint=f"a session of {mode} trading runs, process {found.pid}")
+    gone = told.get(view.mode)
+    ended = "" if gone is None else f"the session of {gone.day} ended before its day was closed (process {gone.pid}); "
+    timer = installed_timer()
+    if timer:
+        return view._replace(next_hint=f"{ended}{timer} is enabled; when: ./status_execution_trading.sh")
+    start = "start a session with ./start_execution_trading.sh, or run one cycle with: rebalancer run-now"
+    return view._replace(next_hint=f"{ended or 'no session runs, no timer is installed; '}{start}")
+
+
+def installed_timer() -> str:
+    """The name of this profile's enabled timer, "" when there is none. systemd itself is not queried: that takes too
+    long."""
+    profile = os.environ.get(PROFILE, "").strip()
+    name = f"{UNIT}@{profile}.timer" if profile else f"{UNIT}.timer"
+    base = os.environ.get("XDG_CONFIG_HOME", "")
+    own = Path(base) if os.path.isabs(base) else home_directory() / ".config"
+    folders = (own / "systemd" / "user", Path("/etc/systemd/user"), Path("/etc/systemd/system"))
+    return name if any(os.path.lexists(folder / "timers.target.wants" / name) for folder in folders) else ""
+
+
+def newest_report(mode: Mode, rules: Document | None) -> str:
+    """The newest page of this mode, as the shortest path from here; "" when there is none.
+
+    rules: those of the last plan, which name the folder; reading the configuration itself takes too long.
+    """
+    if rules is None:
+        return ""
+    root = project_root(Path.cwd()) or Path.cwd()
+    folder = root / Path(rules["reporting"]["directory"]).expanduser() / os.environ.get(PROFILE, "").strip()
+    try:
+        years = sorted((year for year in folder.iterdir() if re.fullmatch(r"\d{4}", year.name)), reverse=True)
+        for year in years:
+            pages = [page for page in year.iterdir() if page.suffix == ".html" and _is_of(page.stem, mode)]
+            if pages:
+                return shown_path(max(pages, key=lambda page: (page.stem[:10], page.stat().st_mtime_ns)))
+    except OSError:
+        return ""
+    return ""
+
+
+def _is_of(name: str, mode: Mode) -> bool:
+    return f"_{mode}_" in name and (REPORT_NAME.fullmatch(name) or _DAY_PAGE.fullmatch(name)) is not None
+
+
+def _running(view: StatusView, told: SessionStatus) -> StatusView:
+    doing = "" if told.doing.startswith(WAITING) else f": {told.doing}"
+    hint = f"session runs, process {told.pid}{doing}"
+    here = "" if told.next_at is None else here_text(told.next_at)
+    return view._replace(next_at=told.next_at, next_here=here, next_hint=hint)
+
+
+def here_text(moment: datetime) -> str:
+    """The time of day by this machine's clock."""
+    return f"{moment.astimezone():%H:%M}"

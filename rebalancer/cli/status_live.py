@@ -12,7 +12,7 @@ from rebalancer.brokers.read_only import ReadOnlyBroker
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.run import connected
 from rebalancer.cli.screen import terminal_width, wants_colour
-from rebalancer.cli.status_view import gathered, shown, written
+from rebalancer.cli.status import gathered, shown, written
 from rebalancer.core.documents import plain
 from rebalancer.core.facts import Account, Position
 from rebalancer.core.values import ZERO, text_of

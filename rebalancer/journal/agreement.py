@@ -8,17 +8,16 @@ switch, latched limits, cycle ends) are counted through each index. Imports no S
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from rebalancer.core.errors import JournalBroken
+from rebalancer.journal.conditions import Ask
 
 CHEAP_BYTES: Final = 16 * 1024 * 1024  # checked in a quarter of a second
 CHEAP_AT_A_GLANCE: Final = 4 * 1024 * 1024
 GUARDED: Final = frozenset({"kill_set", "kill_cleared", "latched", "rearmed", "cycle_ended"})
 INDEXES: Final = ("ix_events_kind_account_seq", "ix_events_kind_account_at", "ix_events_kind_account_key")
-
-Ask = Callable[[str, tuple[object, ...]], Sequence[Any]]  # runs a statement with its values and returns the first row
 
 
 def check_agreement(ask: Ask, kinds: Sequence[str], account_id: str) -> None:
@@ -28,9 +27,9 @@ def check_agreement(ask: Ask, kinds: Sequence[str], account_id: str) -> None:
         for index in INDEXES:
             question = (
                 "SELECT count(*), coalesce(sum(seq), 0) "  # noqa: S608  constants only
-                f"FROM events INDEXED BY {index} WHERE kind = ? AND account_id = ?"
+                f"FROM events INDEXED BY {index} WHERE kind = :kind AND account_id = :account_id"
             )
-            counts.add(tuple(ask(question, (kind, account_id))))
+            counts.add(tuple(ask(question, {"kind": kind, "account_id": account_id})[0]))
         if len(counts) > 1:
             raise JournalBroken(
                 f"the journal is damaged: its indexes differ about {kind} rows\n"
@@ -42,9 +41,9 @@ def check_pages(ask: Ask, place: str, bytes_max: int | None) -> None:
     """Run SQLite's integrity check of pages and indexes, unless the database is too large. Raises JournalBroken with
     the first problem. bytes_max: the size limit; None for no limit."""
     if bytes_max is not None:
-        size = int(ask("PRAGMA page_count", ())[0]) * int(ask("PRAGMA page_size", ())[0])
+        size = int(ask("PRAGMA page_count", {})[0][0]) * int(ask("PRAGMA page_size", {})[0][0])
         if size > bytes_max:
             return
-    complaint = ask("PRAGMA integrity_check(1)", ())[0]
+    complaint = ask("PRAGMA integrity_check(1)", {})[0][0]
     if complaint != "ok":
         raise JournalBroken(f"{place}: the journal is damaged: {complaint}\n  hint: restore the last good backup")

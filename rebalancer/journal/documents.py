@@ -5,29 +5,17 @@ from __future__ import annotations
 import hashlib
 import zlib
 
-from sqlalchemy import Connection, select
-
-from rebalancer.core.codec import sha256
+from rebalancer.core.documents import sha256
 from rebalancer.core.errors import JournalBroken
-from rebalancer.journal.schema import documents
+from rebalancer.journal.conditions import Ask
 
 
-def store_text(connection: Connection, text: str) -> str:
-    """Store a text unless it is stored already. Returns its SHA-256, by which it can be loaded."""
-    name = sha256(text)
-    if connection.execute(select(documents.c.sha256).where(documents.c.sha256 == name)).first() is None:
-        body = zlib.compress(text.encode(), 6)
-        stored = {"sha256": name, "body": body, "body_sha256": hashlib.sha256(body).hexdigest()}
-        connection.execute(documents.insert(), stored)
-    return name
-
-
-def load_text(connection: Connection, name: str) -> str:
+def load_text(ask: Ask, name: str) -> str:
     """The text with this SHA-256. Raises JournalBroken when it is missing or altered."""
-    row = connection.execute(select(documents).where(documents.c.sha256 == name)).first()
-    if row is None:
+    found = ask("SELECT sha256, body, body_sha256 FROM documents WHERE sha256 = :name", {"name": name})
+    if not found:
         raise JournalBroken(f"the document {name} is missing\n  hint: restore the last good backup")
-    return text_of_row(*row)
+    return text_of_row(*found[0])
 
 
 def text_of_row(name: str, body: object, body_sha256: str) -> str:

@@ -1,4 +1,8 @@
-"""Queries on the journal. Every row that is returned is checked against its hash."""
+"""Queries on the journal: the only SQL that reads events. Every row that is returned is checked against its hash.
+
+Each function is given `ask`, which runs its statements in one transaction. Imports no SQLAlchemy, because `status` uses
+it too.
+"""
 
 from __future__ import annotations
 
@@ -7,80 +11,85 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
-
 from rebalancer.core.decisions import Verdict
 from rebalancer.core.facts import Day
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.values import ZERO, decimal_of
-from rebalancer.journal import bodies, sqlite
+from rebalancer.journal import bodies
 from rebalancer.journal.agreement import GUARDED, check_agreement
-from rebalancer.journal.chain import ORDER_KINDS, ChainRow, event_of, stamp
+from rebalancer.journal.chain import ORDER_KINDS, ChainRow, checked, event_of, stamp
+from rebalancer.journal.conditions import Ask, Where, where
+from rebalancer.journal.head_checkpoint import HeadCheckpoint
 from rebalancer.journal.orders import OrderFold, day_of, fold
 from rebalancer.journal.records import DRY_RUN, CycleEnd, CycleRecord, Event, OrderRecord
-from rebalancer.journal.schema import claims, events
 
-_c = events.c
 KILLS: Final = ("kill_set", "kill_cleared")
 _NAMED_MAX: Final = 500  # cycles listed by id in one query; for more, everything since the oldest is read
+_ROWS: Final = f"SELECT {', '.join(ChainRow._fields)} FROM events"  # noqa: S608  constants only
 
 
 def select_events(
-    connection: Connection, *conditions: ColumnElement[bool], newest_first: bool = False, limit: int | None = None
+    ask: Ask, condition: Where, *, newest_first: bool = False, limit: int | None = None
 ) -> tuple[Event, ...]:
-    """The events that meet all conditions, oldest first by default."""
-    query = select(events).where(*conditions).order_by(_c.seq.desc() if newest_first else _c.seq)
-    return tuple(event_of(ChainRow._make(row)) for row in connection.execute(query.limit(limit)))
+    """The events that meet a condition, oldest first by default."""
+    order = "DESC" if newest_first else "ASC"
+    most = "" if limit is None else f" LIMIT {limit:d}"
+    found = ask(f"{_ROWS} WHERE {condition.text} ORDER BY seq {order}{most}", condition.values)
+    return tuple(event_of(ChainRow._make(row)) for row in found)
+
+
+def check_tail(ask: Ask, head: HeadCheckpoint, checkpoint: tuple[int, str] | None) -> ChainRow | None:
+    """The newest row, None in an empty journal. Raises JournalBroken when it does not fit the head checkpoint, which
+    must have been read before the rows, since they can only grow in between."""
+    found = ask(f"{_ROWS} ORDER BY seq DESC LIMIT 1", {})
+    last = checked(ChainRow._make(found[0])) if found else None
+
+    def hash_at(seq: int) -> object:
+        row = ask("SELECT hash FROM events WHERE seq = :seq", {"seq": seq})
+        return row[0][0] if row else None
+
+    head.check(checkpoint, last.seq if last else 0, hash_at)
+    return last
 
 
 def recall(
-    connection: Connection,
+    ask: Ask,
     account_id: str,
     kind: str,
-    since: datetime | None,
-    keys: Collection[str] | None,
-    last: int | None,
-    after: int | None,
+    since: datetime | None = None,
+    keys: Collection[str] | None = None,
+    last: int | None = None,
+    after: int | None = None,
 ) -> tuple[Event, ...]:
     """The events of one kind, oldest first."""
-    conditions = [_c.kind == kind, _c.account_id == account_id]
     if kind in GUARDED:
-        check_agreement(sqlite.asking(connection), [kind], account_id)
+        check_agreement(ask, [kind], account_id)
         if since is not None and last is None:  # their times are read from the rows, whose hashes tell
-            moment, since = stamp(since), None
-            found = recall(connection, account_id, kind, None, keys, None, after)
-            return tuple(event for event in found if stamp(event.at) >= moment)
-    if after is not None:
-        conditions.append(_c.seq > after)
-    if since is not None:
-        conditions.append(_c.at >= stamp(since))
-    if keys is not None:
-        conditions.append(_c.key.in_(sorted(keys)))
-    found = select_events(connection, *conditions, newest_first=last is not None, limit=last)
+            found = recall(ask, account_id, kind, None, keys, None, after)
+            return tuple(event for event in found if stamp(event.at) >= stamp(since))
+    texts = ["seq > :after"] * (after is not None) + ["at >= :since"] * (since is not None)
+    moment = None if since is None else stamp(since)
+    mine = where(*texts, kind=kind, account_id=account_id, after=after, since=moment, key=keys)
+    found = select_events(ask, mine, newest_first=last is not None, limit=last)
     return found if last is None else found[::-1]
 
 
-def newest(connection: Connection, *conditions: ColumnElement[bool]) -> Event | None:
-    """The last event that meets all conditions."""
-    found = select_events(connection, *conditions, newest_first=True, limit=1)
+def newest(ask: Ask, condition: Where) -> Event | None:
+    """The last event that meets a condition."""
+    found = select_events(ask, condition, newest_first=True, limit=1)
     return found[0] if found else None
 
 
-def newest_of_each(connection: Connection, kind: str, account_id: str) -> tuple[Event, ...]:
+def newest_of_each(ask: Ask, kind: str, account_id: str) -> tuple[Event, ...]:
     """The last event of every key of one kind, oldest first."""
-    last = select(func.max(_c.seq)).where(_c.kind == kind, _c.account_id == account_id).group_by(_c.key)
-    return select_events(connection, _c.seq.in_(last))
+    mine = where(kind=kind, account_id=account_id)
+    last = f"seq IN (SELECT max(seq) FROM events WHERE {mine.text} GROUP BY key)"  # noqa: S608  constants only
+    return select_events(ask, Where(last, mine.values))
 
 
-def of_cycle(account_id: str | None, cycle_id: str) -> tuple[ColumnElement[bool], ...]:
-    """The conditions for one cycle; for all accounts if none is given."""
-    cycle = _c.cycle_id == cycle_id
-    return (cycle,) if account_id is None else (cycle, _c.account_id == account_id)
-
-
-def start_of(connection: Connection, cycle_id: str, account_id: str | None) -> Event | None:
+def start_of(ask: Ask, cycle_id: str, account_id: str | None) -> Event | None:
     """The `cycle_started` event. Raises ValueError when several accounts have such a cycle and none is given."""
-    found = select_events(connection, _c.kind == "cycle_started", *of_cycle(account_id, cycle_id))
+    found = select_events(ask, where(kind="cycle_started", cycle_id=cycle_id, account_id=account_id))
     if len(found) > 1:
         names = ", ".join(event.account_id for event in found)
         raise ValueError(f"the accounts {names} all have a cycle {cycle_id}: say which one")
@@ -90,83 +99,78 @@ def start_of(connection: Connection, cycle_id: str, account_id: str | None) -> E
 # orders
 
 
-def orders_by_key(connection: Connection, keys: Select[tuple[str | None]] | Collection[str]) -> dict[str, OrderFold]:
-    """The orders with these ids."""
-    return fold(select_events(connection, _c.kind.in_(ORDER_KINDS), _c.key.in_(keys)))
+def orders_where(ask: Ask, condition: Where) -> dict[str, OrderFold]:
+    """The orders whose intent meets a condition, in the order of their intents. Within it the intent is `e`."""
+    intents = f"SELECT key FROM events AS e WHERE kind = 'order_intended' AND {condition.text}"  # noqa: S608  constants
+    kinds = ", ".join(f"'{kind}'" for kind in ORDER_KINDS)
+    return fold(select_events(ask, Where(f"kind IN ({kinds}) AND key IN ({intents})", condition.values)))
 
 
-def orders_where(connection: Connection, *conditions: ColumnElement[bool]) -> dict[str, OrderFold]:
-    """The orders whose intent meets all conditions."""
-    return orders_by_key(connection, select(_c.key).where(_c.kind == "order_intended", *conditions))
-
-
-def order(connection: Connection, client_order_id: str) -> OrderRecord | None:
+def order(ask: Ask, client_order_id: str) -> OrderRecord | None:
     """One order by our id."""
-    found = orders_by_key(connection, [client_order_id]).get(client_order_id)
-    return found.order if found else None
+    return orders(ask, [client_order_id]).get(client_order_id)
 
 
-def orders(connection: Connection, client_order_ids: Collection[str]) -> dict[str, OrderRecord]:
+def orders(ask: Ask, client_order_ids: Collection[str]) -> dict[str, OrderRecord]:
     """The recorded orders among these ids, by our id."""
     names, found = sorted(client_order_ids), dict[str, OrderRecord]()
     for begin in range(0, len(names), _NAMED_MAX):
-        some = orders_by_key(connection, names[begin : begin + _NAMED_MAX])
+        some = fold(select_events(ask, where(kind=ORDER_KINDS, key=names[begin : begin + _NAMED_MAX])))
         found |= {name: folded.order for name, folded in some.items()}
     return found
 
 
-def unresolved_orders(connection: Connection, account_id: str) -> tuple[OrderRecord, ...]:
+def unresolved_orders(ask: Ask, account_id: str) -> tuple[OrderRecord, ...]:
     """The orders of any cycle that are not final, in the order of their intents."""
-    later = events.alias()
-    same = and_(later.c.account_id == account_id, later.c.key == _c.key)
-    ended = select(later.c.seq).where(same, later.c.kind == "order_ended").exists()
-    reopened = select(later.c.seq).where(same, later.c.kind == "order_reopened").exists()
-    candidates = or_(~ended, reopened)
-    found = orders_where(connection, _c.account_id == account_id, candidates)
+    later = "EXISTS (SELECT 1 FROM events WHERE kind = '{}' AND account_id = :account_id AND key = e.key)"
+    may_change = f"(NOT {later.format('order_ended')} OR {later.format('order_reopened')})"
+    found = orders_where(ask, Where(f"account_id = :account_id AND {may_change}", {"account_id": account_id}))
     return tuple(order for order, _ in found.values() if not order.state.is_final)
 
 
-def orders_sent(connection: Connection, account_id: str, since: datetime) -> Day:
+def orders_sent(ask: Ask, account_id: str, since: datetime) -> Day:
     """Count the attempts whose intent was written at or after a moment."""
-    return day_of(orders_where(connection, _c.account_id == account_id, _c.at >= stamp(since)).values())
+    return day_of(orders_where(ask, where("at >= :since", account_id=account_id, since=stamp(since))).values())
 
 
 # cycles
 
 
-def open_cycles(connection: Connection, account_id: str) -> tuple[CycleRecord, ...]:
+def open_cycles(ask: Ask, account_id: str) -> tuple[CycleRecord, ...]:
     """The cycles that were started and never closed, oldest first."""
-    other = events.alias()
     ended = (
-        select(other.c.seq)
-        .where(other.c.kind == "cycle_ended", other.c.account_id == account_id, other.c.cycle_id == _c.cycle_id)
-        .exists()
+        "SELECT 1 FROM events AS other WHERE other.kind = 'cycle_ended' AND other.account_id = :account_id "
+        "AND other.cycle_id = events.cycle_id"
     )
-    starts = select_events(connection, _c.kind == "cycle_started", _c.account_id == account_id, ~ended)
-    return cycle_records(connection, starts)
+    mine = f"kind = 'cycle_started' AND account_id = :account_id AND NOT EXISTS ({ended})"
+    return cycle_records(ask, select_events(ask, Where(mine, {"account_id": account_id})))
 
 
-def cycles(connection: Connection, account_id: str | None, limit: int) -> tuple[CycleRecord, ...]:
+def cycles(ask: Ask, account_id: str | None, limit: int) -> tuple[CycleRecord, ...]:
     """The latest cycles, newest first."""
-    account = () if account_id is None else (_c.account_id == account_id,)
-    starts = select_events(connection, _c.kind == "cycle_started", *account, newest_first=True, limit=limit)
-    return cycle_records(connection, starts)
+    mine = where(kind="cycle_started", account_id=account_id)
+    return cycle_records(ask, select_events(ask, mine, newest_first=True, limit=limit))
 
 
-def cycle_records(connection: Connection, starts: Iterable[Event]) -> tuple[CycleRecord, ...]:
+def cycle_records(ask: Ask, starts: Iterable[Event]) -> tuple[CycleRecord, ...]:
     """One record per `cycle_started` event, in their order."""
     starts = tuple(starts)
     if not starts:
         return ()
     wanted = {(event.account_id, event.cycle_id) for event in starts}
+    first = min(event.seq for event in starts)
     few = len(wanted) <= _NAMED_MAX
-    these = _c.cycle_id.in_({cycle for _, cycle in wanted}) if few else _c.seq >= min(e.seq for e in starts)
-    found_events = select_events(connection, these, _c.kind.in_(("cycle_planned", "cycle_ended")))
-    found = {(e.kind, e.account_id, e.cycle_id): e for e in found_events if (e.account_id, e.cycle_id) in wanted}
-    counted = connection.execute(
-        select(_c.account_id, _c.cycle_id, func.count())
-        .where(these, _c.kind == "order_intended")
-        .group_by(_c.account_id, _c.cycle_id)
+    these = where(cycle_id=[cycle or "" for _, cycle in wanted]) if few else where("seq >= :first", first=first)
+    later = Where(f"{these.text} AND kind IN ('cycle_planned', 'cycle_ended')", these.values)
+    found = {
+        (event.kind, event.account_id, event.cycle_id): event
+        for event in select_events(ask, later)
+        if (event.account_id, event.cycle_id) in wanted
+    }
+    counted = ask(
+        f"SELECT account_id, cycle_id, count(*) FROM events WHERE {these.text} AND kind = 'order_intended' "  # noqa: S608
+        "GROUP BY account_id, cycle_id",
+        these.values,
     )
     orders = {(account, cycle): count for account, cycle, count in counted}
     return tuple(
@@ -180,60 +184,52 @@ def cycle_records(connection: Connection, starts: Iterable[Event]) -> tuple[Cycl
     )
 
 
-def last_end(connection: Connection, account_id: str, modes: Collection[str] | None) -> CycleEnd | None:
+def last_end(ask: Ask, account_id: str, modes: Collection[str] | None) -> CycleEnd | None:
     """The end of the last cycle in one of these modes; None means every mode that can trade."""
-    counts = _c.key != DRY_RUN if modes is None else _c.key.in_(sorted(modes))
-    check_agreement(sqlite.asking(connection), ["cycle_ended"], account_id)
-    event = newest(connection, and_(_c.kind == "cycle_ended", _c.account_id == account_id, counts))
+    counts = ["key != :dry_run"] if modes is None else []
+    dry_run = DRY_RUN if modes is None else None
+    check_agreement(ask, ["cycle_ended"], account_id)
+    event = newest(ask, where(*counts, kind="cycle_ended", account_id=account_id, key=modes, dry_run=dry_run))
     return bodies.cycle_end_of(event) if event else None
 
 
-def slots(
-    connection: Connection, account_id: str, slot_ids: Collection[str]
-) -> dict[str, tuple[str, CycleOutcome | None, str]]:
+def slots(ask: Ask, account_id: str, slot_ids: Collection[str]) -> dict[str, tuple[str, CycleOutcome | None, str]]:
     """The claimed slots among these: who claimed each, its outcome (None: not yet) and the reason."""
-    wanted = sorted(slot_ids)
-    held = connection.execute(
-        select(claims.c.cycle_id, claims.c.holder).where(
-            claims.c.account_id == account_id, claims.c.cycle_id.in_(wanted)
-        )
-    )
+    wanted = where(account_id=account_id, cycle_id=slot_ids)
+    held = ask(f"SELECT cycle_id, holder FROM claims WHERE {wanted.text}", wanted.values)  # noqa: S608  constants only
     found: dict[str, tuple[str, CycleOutcome | None, str]] = {name: (holder, None, "") for name, holder in held}
-    ended = _c.kind.in_(("cycle_ended", "slot"))
-    for event in select_events(connection, _c.account_id == account_id, _c.cycle_id.in_(wanted), ended):
+    for event in select_events(ask, Where(f"{wanted.text} AND kind IN ('cycle_ended', 'slot')", wanted.values)):
         holder = found[event.cycle_id or ""][0]
         found[event.cycle_id or ""] = (holder, CycleOutcome(event.body["outcome"]), str(event.body["because"]))
     return found
 
 
-def newest_claim(connection: Connection, account_id: str) -> str | None:
+def newest_claim(ask: Ask, account_id: str) -> str | None:
     """The largest claimed id that begins with a timestamp; those of exit and adoption cycles begin with a letter."""
-    newest: str | None = connection.execute(
-        select(func.max(claims.c.cycle_id)).where(claims.c.account_id == account_id, claims.c.cycle_id < "A")
-    ).scalar()
+    query = "SELECT max(cycle_id) FROM claims WHERE account_id = :account_id AND cycle_id < 'A'"
+    newest: str | None = ask(query, {"account_id": account_id})[0][0]
     return newest
 
 
-def peak_equity(connection: Connection, account_id: str) -> Decimal | None:
+def peak_equity(ask: Ask, account_id: str) -> Decimal | None:
     """The highest equity over all closed cycles, USD; each cycle end carries the maximum so far. Later `flow` events,
     money in or out, adjust it; a later `books_accepted` event resets it."""
-    mine = _c.account_id == account_id
-    event = newest(connection, _c.kind == "cycle_ended", mine)
-    if event is None or newest(connection, _c.kind == "books_accepted", mine, _c.seq > event.seq):
+    event = newest(ask, where(kind="cycle_ended", account_id=account_id))
+    if event is None or recall(ask, account_id, "books_accepted", last=1, after=event.seq):
         return None
     peak = bodies.peak_of(event)
-    flows = select_events(connection, _c.kind == "flow", mine, _c.seq > event.seq)
+    flows = recall(ask, account_id, "flow", after=event.seq)
     return None if peak is None else peak + sum((decimal_of(flow.body["amount"]) for flow in flows), ZERO)
 
 
-def verdicts(connection: Connection, cycle_id: str, account_id: str | None) -> tuple[Verdict, ...]:
+def verdicts(ask: Ask, cycle_id: str, account_id: str | None) -> tuple[Verdict, ...]:
     """The verdicts of one closed cycle."""
-    found = select_events(connection, _c.kind == "cycle_verdicts", *of_cycle(account_id, cycle_id))
+    found = select_events(ask, where(kind="cycle_verdicts", cycle_id=cycle_id, account_id=account_id))
     return tuple(verdict for event in found for verdict in bodies.verdicts_of(event))
 
 
-def kill_switch(connection: Connection, account_id: str) -> str | None:
+def kill_switch(ask: Ask, account_id: str) -> str | None:
     """Why the account is stopped; None when it is not."""
-    check_agreement(sqlite.asking(connection), KILLS, account_id)
-    event = newest(connection, _c.kind.in_(KILLS), _c.account_id == account_id)
+    check_agreement(ask, KILLS, account_id)
+    event = newest(ask, where(kind=KILLS, account_id=account_id))
     return str(event.body["reason"]) if event and event.kind == "kill_set" else None

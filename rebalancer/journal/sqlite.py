@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, TextClause, create_engine, event, text
 
 from rebalancer.core.errors import JournalBroken
-from rebalancer.journal.agreement import Ask
+from rebalancer.journal.conditions import Ask
 
 _BEGIN: Final = "journal_begin"  # the execution option that says how a transaction begins
 
@@ -73,12 +74,17 @@ def append_only(table: str, *key: str) -> tuple[str, str, str]:
 
 
 def asking(connection: Connection) -> Ask:
-    """A function that runs raw SQLite statements, for `agreement`."""
+    """A function that runs the statements of `reading` on this connection."""
 
-    def ask(statement: str, values: tuple[object, ...]) -> Sequence[Any]:
-        return connection.exec_driver_sql(statement, values).one()
+    def ask(statement: str, values: Mapping[str, object]) -> Sequence[Sequence[Any]]:
+        return connection.execute(_statement(statement), values).all()
 
     return ask
+
+
+@lru_cache(256)
+def _statement(statement: str) -> TextClause:
+    return text(statement)
 
 
 def copy_into(engine: Engine, target: Path) -> None:

@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from rebalancer.core.codec import canonical
 from rebalancer.core.errors import JournalBroken
-from rebalancer.journal import sqlite
-from rebalancer.journal.chain import ChainRow, checked, next_row
+from rebalancer.journal import reading, sqlite
+from rebalancer.journal.chain import ChainRow, next_row
+from rebalancer.journal.conditions import Ask
 from rebalancer.journal.errors import broken, handle_is_lost
 from rebalancer.journal.head_checkpoint import HeadCheckpoint
 from rebalancer.journal.schema import events
@@ -28,7 +29,7 @@ class Writing:
     """One write transaction: the connection, and the end of the chain that `append` extends."""
 
     def __init__(self, connection: Connection, last: ChainRow | None) -> None:
-        self.connection, self.last = connection, last
+        self.connection, self.last, self.ask = connection, last, sqlite.asking(connection)
 
     def append(
         self, at: datetime, account_id: str, cycle_id: str | None, kind: str, key: str | None, body: object
@@ -51,6 +52,12 @@ class Store:
         """A consistent view of the journal."""
         with self._translated(), self.engine.connect() as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def asking(self) -> Iterator[Ask]:
+        """A consistent view of the journal, for the queries of `reading`."""
+        with self.reading() as connection:
+            yield sqlite.asking(connection)
 
     @contextmanager
     def locked(self) -> Iterator[Connection]:
@@ -80,15 +87,7 @@ class Store:
     def check_tail(self, connection: Connection) -> ChainRow | None:
         """The newest row, None in an empty journal. Raises JournalBroken when it does not fit the head checkpoint."""
         checkpoint = self.head.read()  # read before the rows, which can only grow in between
-        found = connection.execute(select(events).order_by(events.c.seq.desc()).limit(1)).first()
-        last = None if found is None else checked(ChainRow._make(found))
-        hashes = select(events.c.hash)
-        self.head.check(
-            checkpoint,
-            last.seq if last else 0,
-            lambda seq: connection.execute(hashes.where(events.c.seq == seq)).scalar(),
-        )
-        return last
+        return reading.check_tail(sqlite.asking(connection), self.head, checkpoint)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import zlib
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -15,13 +17,12 @@ from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.values import text_of
 from rebalancer.journal import reading
 from rebalancer.journal.chain import stamp
-from rebalancer.journal.documents import store_text
+from rebalancer.journal.conditions import where
 from rebalancer.journal.orders import Change, changed, reopens
 from rebalancer.journal.records import NO_CYCLE, CycleEnd, CycleStart, Event, Intent, OrderRecord
-from rebalancer.journal.schema import claims, events
+from rebalancer.journal.schema import claims, documents
 from rebalancer.journal.store import Writing
 
-_c = events.c
 _CAN_BE_CARRIED: Final = frozenset({OrderState.OPEN, OrderState.UNKNOWN})
 
 
@@ -67,10 +68,10 @@ def _claim(writing: Writing, account_id: str, cycle_id: str, at: datetime, mode:
 
 def require_open(writing: Writing, account_id: str, cycle_id: str) -> Event:
     """The start of a cycle that has not ended. Raises JournalBroken for any other cycle."""
-    start = reading.start_of(writing.connection, cycle_id, account_id)
+    start = reading.start_of(writing.ask, cycle_id, account_id)
     if start is None:
         raise JournalBroken(f"cycle {cycle_id} of {account_id} was never begun")
-    if reading.newest(writing.connection, _c.kind == "cycle_ended", *reading.of_cycle(account_id, cycle_id)):
+    if reading.newest(writing.ask, where(kind="cycle_ended", account_id=account_id, cycle_id=cycle_id)):
         raise JournalBroken(f"cycle {cycle_id} of {account_id} is closed already")
     return start
 
@@ -79,25 +80,35 @@ def record_plan(writing: Writing, plan: PlanTexts) -> None:
     """Store a cycle's plan and its inputs in full. Repeating it has no effect; a different plan is refused."""
     start = require_open(writing, plan.account_id, plan.cycle_id)
     body = {
-        "snapshot_sha256": store_text(writing.connection, plan.snapshot_text),
-        "rules_sha256": store_text(writing.connection, plan.rules_text),
-        "plan_sha256": store_text(writing.connection, plan.plan_text),
+        "snapshot_sha256": _stored(writing, plan.snapshot_text),
+        "rules_sha256": _stored(writing, plan.rules_text),
+        "plan_sha256": _stored(writing, plan.plan_text),
     }
     if body["rules_sha256"] != start.body["rules_sha256"]:
         raise JournalBroken(f"cycle {plan.cycle_id} of {plan.account_id} was begun with other rules than planned with")
-    mine = reading.of_cycle(plan.account_id, plan.cycle_id)
-    planned = reading.newest(writing.connection, _c.kind == "cycle_planned", *mine)
+    mine = where(kind="cycle_planned", account_id=plan.account_id, cycle_id=plan.cycle_id)
+    planned = reading.newest(writing.ask, mine)
     if planned is None:
         writing.append(plan.at, plan.account_id, plan.cycle_id, "cycle_planned", None, body)
     elif dict(planned.body) != body:
         raise JournalBroken(f"cycle {plan.cycle_id} of {plan.account_id} has another plan already")
 
 
+def _stored(writing: Writing, text: str) -> str:
+    """Store a text unless it is stored already. Returns its SHA-256, by which it can be loaded."""
+    name = sha256(text)
+    if not writing.ask("SELECT 1 FROM documents WHERE sha256 = :name", {"name": name}):
+        body = zlib.compress(text.encode(), 6)
+        stored = {"sha256": name, "body": body, "body_sha256": hashlib.sha256(body).hexdigest()}
+        writing.connection.execute(documents.insert(), stored)
+    return name
+
+
 def record_intent(writing: Writing, account_id: str, intent: Intent) -> None:
     """Append an intent, unless it is recorded and not final. Raises JournalBroken when its id is used for another."""
     if sha256(intent.body) != intent.body_sha256:
         raise JournalBroken(f"order {intent.client_order_id}: the hash of its body does not fit the body")
-    known = reading.order(writing.connection, intent.client_order_id)
+    known = reading.order(writing.ask, intent.client_order_id)
     if known is None:
         fields = ("phase", "symbol", "side", "qty", "body_sha256", "body")
         body = {name: getattr(intent, name) for name in fields}
@@ -116,7 +127,7 @@ def _said(order: Intent | OrderRecord) -> tuple[object, ...]:
 
 def record_order(writing: Writing, account_id: str, client_order_id: str, change: Change) -> None:
     """Append a change to an order. Raises JournalBroken when the transition is not allowed."""
-    known = reading.order(writing.connection, client_order_id)
+    known = reading.order(writing.ask, client_order_id)
     if known is None or known.account_id != account_id:
         raise JournalBroken(f"order {client_order_id}: the account {account_id} never intended it")
     after = changed(known, change)
@@ -145,7 +156,7 @@ def close_cycle(writing: Writing, end: CycleEnd, verdicts: Sequence[Verdict], ca
     if len(set(named)) != len(named):
         twice = next(name for name in named if named.count(name) > 1)
         raise JournalBroken(f"cycle {end.cycle_id}: signal {twice[0]!r} of {twice[1]} has two verdicts")
-    before = reading.peak_equity(writing.connection, end.account_id)
+    before = reading.peak_equity(writing.ask, end.account_id)
     known = [equity for equity in (before, end.equity) if equity is not None]
     body = end._asdict() | {"carried": sorted(carried), "peak_equity": max(known, default=None)}
     without = () if end.constrained is not None else ("constrained",)
@@ -156,8 +167,8 @@ def close_cycle(writing: Writing, end: CycleEnd, verdicts: Sequence[Verdict], ca
 
 
 def _refuse_unended(writing: Writing, end: CycleEnd, carried: Collection[str]) -> None:
-    mine = reading.of_cycle(end.account_id, end.cycle_id)
-    for order, _ in reading.orders_where(writing.connection, *mine).values():
+    mine = where(account_id=end.account_id, cycle_id=end.cycle_id)
+    for order, _ in reading.orders_where(writing.ask, mine).values():
         if order.state.is_final:
             continue
         if order.client_order_id in carried and order.state in _CAN_BE_CARRIED:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.cli.status_next import newest_report
+from rebalancer.cli.status import newest_report
 from rebalancer.ops.session_status import NAME, SessionStatusFile, session_status
 from tests.cli.conftest import ROOT, Command
 

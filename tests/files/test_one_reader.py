@@ -26,7 +26,6 @@ ALLOWED: Final[dict[str, tuple[set[str], str]]] = {
     "filesystem.py": ({"os.open", "read_text"}, "makes the journal O_EXCL; reads the kernel's mounts"),
     "backups.py": ({"os.open", "sqlite3.connect"}, "syncs its own copies; the journal was looked at before"),
     "status_query.py": ({"sqlite3.connect"}, "after refuse_irregular_journal"),
-    "status_details.py": ({"sqlite3.connect"}, "after refuse_irregular_journal"),
     "complete.py": ({"sqlite3.connect"}, "after refuse_irregular_journal"),
     "store.py": ({"sqlite3.connect"}, "after refuse_irregular"),
     "starter.py": ({"open", "os.open"}, "the exchange's lock: not blocking, after refuse_irregular"),

@@ -10,7 +10,7 @@ from journal_kit import WRITER, at, end, intent, run_cycle, start, told
 from rebalancer.core.errors import JournalBroken
 from rebalancer.core.outcomes import OrderState
 from rebalancer.journal import Journal
-from rebalancer.journal.status_query import JournalStatus, query_status
+from rebalancer.journal.status_query import TODAY, JournalStatus, query_status
 
 
 def told_by_the_journal(journal: Journal, account: str) -> JournalStatus:
@@ -18,11 +18,14 @@ def told_by_the_journal(journal: Journal, account: str) -> JournalStatus:
     unresolved = journal.unresolved_orders(account)
     last = next(iter(journal.cycles(account, limit=1)), None)
     of_last = () if last is None else journal.orders_of(last.cycle_id, account)
+    planned = [event.cycle_id or "" for event in journal.recall(account, "cycle_planned", last=1)]
+
     alerts = [event for event in journal.latest_events(1000) if event.kind == "alert" and event.account_id == account]
     return JournalStatus(
         schema_ok=True,
         account_ids=tuple(sorted({record.account_id for record in journal.cycles()})),
         account_id=account,
+        now=at(200) + TODAY,
         last_cycle=last,
         last_end=journal.last_end(account),
         unresolved=len(unresolved),
@@ -33,16 +36,20 @@ def told_by_the_journal(journal: Journal, account: str) -> JournalStatus:
         peak_equity=journal.peak_equity(account),
         kill_switch=journal.kill_switch(account),
         alerts=tuple(alerts[:5]),
+        latched=journal.recall(account, "latched"),
+        plan=journal.plan_text(planned[0], account) if planned else None,
+        rules=journal.rules_text(planned[0], account) if planned else None,
+        protection=journal.newest_of_each("protection", account),
     )
 
 
 def test_a_glance_equals_the_journals_own_answers_at_every_step(journal: Journal) -> None:
     def both_agree() -> JournalStatus | None:
         for account in (WRITER, "beta"):
-            assert query_status(journal.path, day_start=at(200), account_id=account) == told_by_the_journal(
+            assert query_status(journal.path, now=at(200) + TODAY, account_id=account) == told_by_the_journal(
                 journal, account
             )
-        return query_status(journal.path, day_start=at(200))
+        return query_status(journal.path, now=at(200) + TODAY)
 
     empty = both_agree()
     assert empty is not None
@@ -75,12 +82,12 @@ def test_a_glance_equals_the_journals_own_answers_at_every_step(journal: Journal
 
 def test_no_journal_no_glance(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
-    assert query_status(path, day_start=at(0)) is None
+    assert query_status(path, now=at(0) + TODAY) is None
     path.touch()
-    assert query_status(path, day_start=at(0)) is None
+    assert query_status(path, now=at(0) + TODAY) is None
     path.write_bytes(b"garbage" * 1000)
     with pytest.raises(JournalBroken, match="this is not a journal"):
-        query_status(path, day_start=at(0))
+        query_status(path, now=at(0) + TODAY)
     assert [file.name for file in tmp_path.iterdir()] == ["journal.sqlite"]
 
 

@@ -23,9 +23,13 @@ def status(
 
     Example: rebalancer status | rebalancer status --json | rebalancer status --live
     """
+    if live:
+        from rebalancer.cli.status_live import show_both
+
+        raise typer.Exit(show_both(as_json=json, colour=not no_color))
     from rebalancer.cli.status import show_status
 
-    raise typer.Exit(show_status(as_json=json, colour=not no_color, live=live))
+    raise typer.Exit(show_status(as_json=json, colour=not no_color))
 
 
 def explain(
