@@ -20,6 +20,7 @@ from typing import Any, Final
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.screen import shown_path, terminal_width, wants_colour
 from rebalancer.core.documents import plain
+from rebalancer.core.limits import LimitKind, limit_kind
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.values import ZERO, decimal_of
 from rebalancer.execution.kill_switch import halt_reason
@@ -37,7 +38,6 @@ from rebalancer.settings.profile import PROFILE, environment_of
 MODES: Final[tuple[Mode, ...]] = ("simulated", "paper", "live")
 ALERTS_SHOWN: Final = 3
 LIMITS_SHOWN: Final = 3
-COUNTS: Final = ("positions", "orders_today")
 UNIT: Final = "paper-trading-session"
 Document = Mapping[str, Any]
 _DAY_PAGE: Final = re.compile(r"\d{4}-\d\d-\d\d_[a-z_]+_day", re.ASCII)
@@ -188,8 +188,13 @@ def _drift(plan: Document | None) -> tuple[float | None, float | None, str]:
 def _limits(look: JournalStatus, plan: Document | None, rules: Document | None) -> tuple[LimitStatus, ...]:
     """The most used limits of the last plan; and always the day's orders."""
     uses = [] if plan is None else plan["limits"]
-    found = [LimitStatus(u["name"], abs(u["after"]), u["limit"], u["name"] in COUNTS) for u in uses if u["limit"] > 0]
-    found = sorted((use for use in found if "orders" not in use.name), key=lambda u: (-u.used / u.limit, u.name))
+    kinds = [limit_kind(use.get("kind"), use["name"]) for use in uses]
+    found = [
+        LimitStatus(use["name"], abs(use["after"]), use["limit"], kind.counts)
+        for use, kind in zip(uses, kinds, strict=True)
+        if use["limit"] > 0 and kind is not LimitKind.ORDERS
+    ]
+    found.sort(key=lambda use: (-use.used / use.limit, use.name))
     most = (rules or {}).get("risk_management", {}).get("max_orders_per_day")
     orders = () if most is None else (LimitStatus("orders_today", look.orders_today.orders_sent, most, counts=True),)
     return (*found[:LIMITS_SHOWN], *orders)

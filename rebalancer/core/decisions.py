@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
 from rebalancer.core.documents import plain
+from rebalancer.core.limits import LimitKind, limit_kind
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.core.stored_keys import PLAN_ADDED, leave_out
 from rebalancer.core.values import Side
@@ -81,13 +82,20 @@ class Verdict(NamedTuple):
 
 
 class LimitUse(NamedTuple):
-    """One limit: its value, and its usage before and after all planned orders fill; all three in the same unit."""
+    """One limit: its value, and its usage before and after all planned orders fill; all three in the unit of its kind.
+    `kind` is None in plans of edition 1 only; `measures` knows it there too."""
 
     name: str
     limit: float
     before: float
     after: float
     binds: bool
+    kind: LimitKind | None = None
+
+    @property
+    def measures(self) -> LimitKind:
+        """What it limits, and so the unit of its numbers."""
+        return limit_kind(self.kind, self.name)
 
 
 class Constrained(NamedTuple):

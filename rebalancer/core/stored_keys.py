@@ -43,6 +43,7 @@ SNAPSHOT_ADDED: Final[Mapping[str, object]] = {
 PLAN_ADDED: Final[Mapping[str, object]] = {
     "planner_edition": 1,
     "constrained": None,
+    "limits.kind": None,
 }
 
 

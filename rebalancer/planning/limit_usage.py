@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from rebalancer.core.decisions import LimitUse, Order
 from rebalancer.core.facts import Snapshot
+from rebalancer.core.limits import LimitKind
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
@@ -43,6 +44,7 @@ def limit_usage(
             _fraction(before.get(name, ZERO), capital),
             _fraction(after.get(name, ZERO), capital),
             name in binding,
+            LimitKind.WEIGHT,
         )
         for name, limit in {**proposed.groups.limits, **own}.items()
     ]
@@ -52,11 +54,11 @@ def limit_usage(
     if loss is not None:
         now = max(float(loss), 0.0)
         binds = not now < risk.max_daily_loss or "daily_loss" in snapshot.latched
-        uses.append(LimitUse("daily_loss", risk.max_daily_loss, now, now, binds))
+        uses.append(LimitUse("daily_loss", risk.max_daily_loss, now, now, binds, LimitKind.LOSS))
     if down is not None:
         now = float(down)
         binds = not now < risk.max_drawdown or "drawdown" in snapshot.latched
-        uses.append(LimitUse("drawdown", risk.max_drawdown, now, now, binds))
+        uses.append(LimitUse("drawdown", risk.max_drawdown, now, now, binds, LimitKind.LOSS))
     if risk.max_positions is not None:
         uses.append(_positions(snapshot, proposed, orders, risk.max_positions))
     if risk.max_correlated_positions is not None:
@@ -70,11 +72,17 @@ def limit_usage(
             0,
             count,
             Outcome.DENIED_ORDERS_PER_EXECUTION in reasons,
+            LimitKind.ORDERS,
         )
     )
     uses.append(
         LimitUse(
-            "orders_per_day", risk.max_orders_per_day, sent, sent + count, Outcome.DENIED_ORDERS_PER_DAY in reasons
+            "orders_per_day",
+            risk.max_orders_per_day,
+            sent,
+            sent + count,
+            Outcome.DENIED_ORDERS_PER_DAY in reasons,
+            LimitKind.ORDERS,
         )
     )
     return tuple(uses)
@@ -84,7 +92,7 @@ def _positions(snapshot: Snapshot, proposed: ProposedTargets, orders: Sequence[O
     """The number of positions, before and with every order filled."""
     before, after = _held(snapshot, orders)
     binds = any(a.denial is Outcome.DENIED_POSITIONS for a in proposed.targets)
-    return LimitUse("positions", most, len(before), len(after), binds)
+    return LimitUse("positions", most, len(before), len(after), binds, LimitKind.POSITIONS)
 
 
 def _correlated(snapshot: Snapshot, proposed: ProposedTargets, orders: Sequence[Order], most: int) -> list[LimitUse]:
@@ -98,7 +106,12 @@ def _correlated(snapshot: Snapshot, proposed: ProposedTargets, orders: Sequence[
     }
     return [
         LimitUse(
-            name.replace("correlation:", "correlated_positions:", 1), most, before[name], after[name], name in full
+            name.replace("correlation:", "correlated_positions:", 1),
+            most,
+            before[name],
+            after[name],
+            name in full,
+            LimitKind.POSITIONS,
         )
         for name in sorted({*before, *after, *full})
     ]

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from rebalancer.core.decisions import LimitUse
+from rebalancer.core.limits import limit_family
 from rebalancer.report.numbers import fixed
 from rebalancer.report.words import Word
 
 LIMIT_WARNING: Final = 0.8
-_STOPPING: Final = ("loss", "drawdown", "orders", "frozen")  # limits that stop trading, by a word in their name
-POSITIONS: Final = ("positions", "correlated_positions:")  # counts of positions, by the start of their name
-_OF_EQUITY: Final = ("loss", "drawdown", "heat")
 QUIET: Final = 0.5  # a group below this share of its limit is folded away
-_GROUPS: Final = ("sector:", "correlation:")
+_GROUPS: Final = ("sector", "correlation")
 _DUST: Final = 1e-9  # floating-point tolerance, relative
 
 
@@ -33,18 +31,15 @@ class LimitRow(NamedTuple):
 
 def limit_row(limit: LimitUse) -> LimitRow:
     """Format a limit in its unit: a count of orders, or per cent of equity or of capital."""
-    counted = "orders" in limit.name or limit.name.startswith(POSITIONS)
-    unit = "% of equity" if any(w in limit.name for w in _OF_EQUITY) else "% of capital"
-    if counted:
-        unit = "positions" if limit.name.startswith(POSITIONS) else "orders"
+    kind = limit.measures
 
     def text(value: float) -> str:
-        return fixed(value, 0) if counted else fixed(value * 100, 2)
+        return fixed(value, 0) if kind.counts else fixed(value * 100, 2)
 
     share = used(limit)
     return LimitRow(
         limit.name,
-        unit,
+        kind.unit,
         text(limit.limit),
         text(limit.before),
         text(limit.after),
@@ -65,8 +60,8 @@ class ShownLimits(NamedTuple):
 
 def shown_limits(limits: Sequence[LimitUse]) -> ShownLimits:
     """Sort the limits of sectors and of correlated names by importance."""
-    ordered = sorted(limits, key=lambda x: (not stops_trading(x), -(used(x) or 0.0), x.name))
-    groups = [x for x in ordered if x.name.startswith(_GROUPS)]
+    ordered = sorted(limits, key=lambda x: (not x.measures.stops_trading, -(used(x) or 0.0), x.name))
+    groups = [x for x in ordered if limit_family(x.name) in _GROUPS]
     idle = [x for x in groups if not x.before and not x.after]
     quiet = [x for x in groups if x not in idle and not x.binds and (used(x) or 0.0) < QUIET]
     first = [x for x in ordered if x not in idle and x not in quiet]
@@ -83,17 +78,12 @@ def is_broken(limit: LimitUse) -> bool:
     return limit.after > limit.limit * (1 + _DUST)
 
 
-def stops_trading(limit: LimitUse) -> bool:
-    """True for a limit that stops trading when it is reached, as opposed to a weight cap, which only shapes it."""
-    return any(word in limit.name for word in _STOPPING)
-
-
 def is_near(limit: LimitUse) -> bool:
     """True when a limit that stops trading is nearly used up. The orders of one execution are meant to be used: that
     limit is near only when an order had to wait for the next cycle."""
     if limit.name == "orders_per_execution":
         return limit.binds
-    return stops_trading(limit) and limit.after > limit.limit * LIMIT_WARNING
+    return limit.measures.stops_trading and limit.after > limit.limit * LIMIT_WARNING
 
 
 def _word(limit: LimitUse) -> Word:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from rebalancer.core.decisions import LimitUse, Order, Plan, Target, Verdict
 from rebalancer.core.facts import Account, Day, Instrument, Position, Quote, Session, Signal, Snapshot
+from rebalancer.core.limits import LimitKind
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.core.values import ZERO, shares_toward_zero
 from rebalancer.report.records import OrderLine, ReconciliationLine, RuleChange, RunRecord, Timing
@@ -296,13 +297,13 @@ def _position_after(s: Story) -> Position | None:
 
 def _limits() -> tuple[LimitUse, ...]:
     return (
-        LimitUse("gross", 0.8, 0.6312, 0.6649, False),
-        LimitUse("sector:Technology", 0.20, 0.2213, 0.20, True),
-        LimitUse("sector:Financials", 0.3, 0.1266, 0.1492, False),
-        LimitUse("sector:Health care", 0.3, 0.0508, 0.1009, False),
-        LimitUse("correlation:g1", 0.4, 0.2213, 0.2000, False),
-        LimitUse("daily_loss", 0.02, 0.0, 0.0, False),
-        LimitUse("drawdown", 0.10, 0.0236, 0.0236, False),
-        LimitUse("orders_per_execution", 12, 0, 12, True),
-        LimitUse("orders_per_day", 100, 12, 24, False),
+        LimitUse("gross", 0.8, 0.6312, 0.6649, False, LimitKind.WEIGHT),
+        LimitUse("sector:Technology", 0.20, 0.2213, 0.20, True, LimitKind.WEIGHT),
+        LimitUse("sector:Financials", 0.3, 0.1266, 0.1492, False, LimitKind.WEIGHT),
+        LimitUse("sector:Health care", 0.3, 0.0508, 0.1009, False, LimitKind.WEIGHT),
+        LimitUse("correlation:g1", 0.4, 0.2213, 0.2000, False, LimitKind.WEIGHT),
+        LimitUse("daily_loss", 0.02, 0.0, 0.0, False, LimitKind.LOSS),
+        LimitUse("drawdown", 0.10, 0.0236, 0.0236, False, LimitKind.LOSS),
+        LimitUse("orders_per_execution", 12, 0, 12, True, LimitKind.ORDERS),
+        LimitUse("orders_per_day", 100, 12, 24, False, LimitKind.ORDERS),
     )

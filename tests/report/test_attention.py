@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rebalancer.core.decisions import LimitUse
+from rebalancer.core.limits import LimitKind
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.core.values import ZERO
 from rebalancer.report.allocation import by_sector, by_symbol, largest_drift
@@ -79,9 +80,11 @@ def test_every_halt_needs_somebody_and_nothing_else_does(outcome: CycleOutcome) 
     [
         (LimitUse("sector:Energy", 0.3, 0.1, 0.3, True), []),
         (LimitUse("sector:A", 0.3, 0.1, 0.31, True), [("act", "Over the limit: sector A", "rebalancer config show")]),
-        (LimitUse("daily_loss", 0.02, 0.0, 0.0159, False), []),
-        (LimitUse("loss", 0.02, 0.0, 0.0161, False), [("watch", "Near the limit: loss", "rebalancer status")]),
-        (LimitUse("day_orders", 100, 0, 81, False), [("watch", "Near the limit: day orders", "rebalancer status")]),
+        (LimitUse("daily_loss", 0.02, 0.0, 0.0159, False, LimitKind.LOSS), []),
+        (LimitUse("loss", 1, 0, 0.81, False, LimitKind.LOSS), [("watch", "Near the limit: loss", "rebalancer status")]),
+        (LimitUse("sector:Glossy", 0.3, 0.0, 0.29, False), []),
+        (LimitUse("position:LOSS", 0.1, 0.0, 0.1, True), []),
+        (LimitUse("a", 100, 0, 81, False, LimitKind.ORDERS), [("watch", "Near the limit: a", "rebalancer status")]),
         (LimitUse("sector:none", 0.0, 0.0, 0.0, False), []),
     ],
 )  # fmt: skip
@@ -169,4 +172,4 @@ def test_only_a_proper_symbol_enters_a_command(symbol: str, command: str) -> Non
 
 @pytest.mark.parametrize(("binds", "near"), [(False, False), (True, True)])
 def test_a_full_execution_is_worth_a_look_only_when_an_order_had_to_wait(binds: bool, near: bool) -> None:
-    assert is_near(LimitUse("orders_per_execution", 10, 0, 10, binds)) is near
+    assert is_near(LimitUse("orders_per_execution", 10, 0, 10, binds, LimitKind.ORDERS)) is near

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rebalancer.core.decisions import LimitUse
-from rebalancer.report.limits import shown_limits
+from rebalancer.core.limits import LimitKind, limit_kind
+from rebalancer.report.limits import limit_row, shown_limits
 
 
 def test_what_stops_trading_comes_first_and_unused_groups_are_counted() -> None:
@@ -17,3 +20,28 @@ def test_what_stops_trading_comes_first_and_unused_groups_are_counted() -> None:
     assert [r.name for r in found.first] == ["drawdown", "daily_loss", "correlation:g1", "sector:Retail", "gross"]
     assert [r.name for r in found.quiet] == ["sector:Staples"]
     assert found.idle == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "expected"),
+    [
+        ("sector:Wheat", LimitKind.WEIGHT, ("% of capital", "30.00", "29.00", "free")),
+        ("sector:Glossy", LimitKind.WEIGHT, ("% of capital", "30.00", "29.00", "free")),
+        ("sector:Reorders", LimitKind.WEIGHT, ("% of capital", "30.00", "29.00", "free")),
+        ("position:LOSS", LimitKind.WEIGHT, ("% of capital", "30.00", "29.00", "free")),
+        ("anything", LimitKind.LOSS, ("% of equity", "30.00", "29.00", "near")),
+        ("anything", LimitKind.ORDERS, ("orders", "0", "0", "near")),
+        ("anything", LimitKind.POSITIONS, ("positions", "0", "0", "free")),
+    ],
+)
+def test_the_kind_of_a_limit_says_its_unit_and_never_its_name(
+    name: str, kind: LimitKind, expected: tuple[str, str, str, str]
+) -> None:
+    row = limit_row(LimitUse(name, 0.3, 0.0, 0.29, False, kind))
+    assert (row.unit, row.limit_text, row.after_text, row.word.text) == expected
+
+
+def test_a_plan_of_edition_1_states_no_kind_and_its_whole_name_decides() -> None:
+    names = ("gross", "sector:Glossy", "position:LOSS", "daily_loss", "drawdown", "orders_per_day", "positions")
+    assert [limit_kind(None, name) for name in names] == ["weight"] * 3 + ["loss"] * 2 + ["orders", "positions"]
+    assert limit_kind("loss", "sector:Glossy") is LimitKind.LOSS
