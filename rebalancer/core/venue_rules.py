@@ -9,6 +9,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
+from rebalancer.core.values import ZERO, Side
+
 AssetClass = Literal["us_equity", "crypto"]
 TimeInForce = Literal["day", "gtc"]
 
@@ -21,6 +23,9 @@ class VenueRules(NamedTuple):
 
     A collar is the most that a market order may pay, as a multiple of the ask; the broker reserves that much buying
     power. A purchase of stocks has `collar_low` below `collar_split_price` and `collar_high` from it up.
+
+    The venue refuses orders worth less than `equity_purchase_min` and `crypto_order_min`, USD; a sale of stocks by
+    quantity may be worth less.
 
     crypto_fee_max: the largest fraction that a fill in crypto can lose to fees, rounding included. pair_separator: what
     stands between the two sides of a crypto pair in this venue's symbols, and in no symbol of a stock.
@@ -36,6 +41,8 @@ class VenueRules(NamedTuple):
     collar_high: Decimal
     collar_short: Decimal
     collar_crypto: Decimal
+    equity_purchase_min: Decimal
+    crypto_order_min: Decimal
     crypto_fee_max: Decimal
     pair_separator: str
     equity_time_in_force: TimeInForce
@@ -56,6 +63,12 @@ class VenueRules(NamedTuple):
             return self.collar_short
         return self.collar_low if ask < self.collar_split_price else self.collar_high
 
+    def order_min(self, asset_class: AssetClass, side: Side) -> Decimal:
+        """The least that an order by quantity may be worth, USD."""
+        if asset_class == "crypto":
+            return self.crypto_order_min
+        return self.equity_purchase_min if side == "buy" else ZERO
+
     def time_in_force(self, asset_class: AssetClass) -> TimeInForce:
         """How long an order of a cycle rests at the venue."""
         return self.crypto_time_in_force if asset_class == "crypto" else self.equity_time_in_force
@@ -66,8 +79,9 @@ class VenueRules(NamedTuple):
         return "crypto" if self.pair_separator in symbol else "us_equity"
 
 
-# Alpaca: "Placing Orders", the market order collars and the crypto fees. Also what a snapshot without `venue` was
-# planned with, so these values never change: a venue whose rules change gets a constant of its own.
+# Alpaca: "Placing Orders", the market order collars, the minimum order values and the crypto fees. Also what
+# a snapshot without `venue` was planned with, so these values never change: a venue whose rules change gets a constant
+# of its own.
 ALPACA: Final = VenueRules(
     name="alpaca",
     equity_tick=Decimal("0.01"),
@@ -78,6 +92,8 @@ ALPACA: Final = VenueRules(
     collar_high=Decimal("1.025"),
     collar_short=Decimal("1.04"),
     collar_crypto=Decimal("1.02"),
+    equity_purchase_min=Decimal(1),
+    crypto_order_min=Decimal(10),
     crypto_fee_max=Decimal("0.003"),  # 0.25 % and rounding
     pair_separator="/",
     equity_time_in_force="day",

@@ -2,8 +2,8 @@
 
 Target shares are rounded toward zero to the lot, so a target never breaks a cap. The trade is the target less the held
 shares and what our open orders may still fill. A drift inside the no-trade band, or a trade below the minimum, is not
-traded; `phase` cuts trades above the maximum and leaves the rest to later cycles. A trade through zero is split in two,
-close then open, since the broker refuses a flip in one order.
+traded unless it closes the position; `phase` cuts trades above the maximum and leaves the rest to later cycles. A trade
+through zero is split in two, close then open, since the broker refuses a flip in one order.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from rebalancer.core.facts import Instrument
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import NoTradeBand, Rules
-from rebalancer.core.values import ZERO, decimal_near, shares_away_from_zero, shares_toward_zero, text_of
+from rebalancer.core.values import ZERO, Side, decimal_near, shares_away_from_zero, shares_toward_zero, text_of
 from rebalancer.planning.construct_targets import ProposedTarget
 from rebalancer.planning.lot_sizes import closing_lot, part_lot, trade_lot
 from rebalancer.planning.pricing import order_price
@@ -28,11 +28,12 @@ class TradeProposal(NamedTuple):
     from zero; `hold` says why nothing is traded. `target` is signed shares; `drift` is the weight still to trade
     (target - now, counting pending orders) and `band` the half width of the no-trade band, both fractions of capital.
     `part` is the smallest quantity into which a reduction may be split; `paid` is the price at which the order is
-    valued, USD per share."""
+    valued, USD per share; `order_min` is the least USD that the venue accepts in one order on this side."""
 
     symbol: str
     price: Decimal
     paid: Decimal
+    order_min: Decimal
     lot: Decimal
     closing_lot: Decimal | None
     part: Decimal
@@ -78,16 +79,21 @@ def _proposal(
     reduce, increase = split(held, pending, target, lot, instrument)
     if drift * float(held) > 0:
         reduce = ZERO  # only rounding puts the target below the holding: do not sell for that
-    paid = order_price("buy" if reduce + increase > 0 else "sell", instrument, prices, rules)
-    hold, because = _hold(aim, drift, band, reduce, increase, price, paid, target, held, rules)
+    side: Side = "buy" if reduce + increase > 0 else "sell"
+    paid = order_price(side, instrument, prices, rules)
+    part = part_lot(instrument, rules, is_long=held >= 0)
+    order_min = prices.venue.order_min(instrument.asset_class, side)
+    closes = aim.weight == 0 and reduce != 0 and abs(held + reduce) < part  # but for an odd lot, which follows
+    closes = closes and abs(reduce) * paid >= order_min
+    smallest = ZERO if closes else rules.position_sizing.min_trade_size
+    hold, because = _hold(aim, drift, band, reduce, increase, price, paid, target, held, smallest)
     nothing = hold is not Outcome.HELD_WITHIN_BAND and reduce == increase == 0
     if (hold is None or nothing) and pending * (target - now) < 0:
         hold, because = Outcome.FROZEN_OPEN_ORDER, "an order of ours on the other side is still working"
     closes_in = closing_lot(instrument, is_long=held >= 0)
-    part = part_lot(instrument, rules, is_long=held >= 0)
     return TradeProposal(
-        aim.symbol, price, paid, lot, closes_in, part, held, pending, target, reduce, increase, drift, band, hold,
-        because,
+        aim.symbol, price, paid, order_min, lot, closes_in, part, held, pending, target, reduce, increase, drift, band,
+        hold, because,
     )  # fmt: skip
 
 
@@ -139,9 +145,10 @@ def _hold(
     paid: Decimal,
     target: Decimal,
     held: Decimal,
-    rules: Rules,
+    smallest: Decimal,
 ) -> tuple[Outcome | None, str]:
-    """Why this name is not traded, as outcome and words; or None and the reason for the trade."""
+    """Why this name is not traded, as outcome and words; or None and the reason for the trade. smallest: the USD below
+    which a trade is not made."""
     if aim.denial is not None and (reduce == 0 or (aim.weight != 0 and abs(drift) <= band)):
         return aim.denial, aim.note
     if aim.weight == 0 and held == 0:
@@ -161,10 +168,8 @@ def _hold(
     value = max(abs(reduce), abs(increase)) * paid
     if aim.denial is not None and aim.denial is not Outcome.DENIED_SHORT:
         return None, reason_text(aim)  # a forced reduction is exempt from the minimum
-    if value < rules.position_sizing.min_trade_size:
-        return Outcome.HELD_BELOW_MINIMUM, (
-            f"a trade of ${value:,.2f} is below the minimum of ${rules.position_sizing.min_trade_size:,.2f}"
-        )
+    if value < smallest:
+        return Outcome.HELD_BELOW_MINIMUM, (f"a trade of ${value:,.2f} is below the minimum of ${smallest:,.2f}")
     if abs(drift) <= band:
         return Outcome.HELD_WITHIN_BAND, f"drift {drift * 100:+.2f} pp is within the band of ±{band * 100:.2f} pp"
     return None, reason_text(aim)

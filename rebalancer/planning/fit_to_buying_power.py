@@ -66,9 +66,9 @@ class Budget:
     """The number of orders that may still be sent per execution, per day, and per symbol and day, counting every
     attempt. Part of the day's orders is reserved for reductions.
 
-    Reductions are counted but never denied by these limits. The only limit on them is `most_reductions`: above
-    `gate.max_orders_per_minute` the pre-trade check blocks all orders until a person lifts the block, so one cycle
-    never plans more than that.
+    Reductions are counted but never denied by these limits. The only limit on them is `most_orders`, which applies to
+    all orders of a cycle: above `gate.max_orders_per_minute` the pre-trade check blocks every order until a person
+    lifts the block, so one cycle never plans more than that.
     """
 
     def __init__(self, day: Day, rules: Rules) -> None:
@@ -81,7 +81,8 @@ class Budget:
 
     def take(self, trade: Trade) -> Denial | None:
         """Use up one order, or return the limit that denies it."""
-        denial = self._runaway() if trade.phase == "reduce" else self._used_up(trade.symbol)
+        denial = self._used_up(trade.symbol) if trade.phase == "increase" else None
+        denial = denial or self._runaway()
         if denial is None:
             self._sent += 1
             self._day -= 1
@@ -89,7 +90,7 @@ class Budget:
         return denial
 
     def _runaway(self) -> Denial | None:
-        most = most_reductions(self._rules)
+        most = most_orders(self._rules)
         if self._sent < most:
             return None
         return Denial(Outcome.DENIED_ORDERS_PER_EXECUTION, f"{most} orders at once are the most; next cycle")
@@ -109,9 +110,10 @@ class Budget:
         return None
 
 
-def most_reductions(rules: Rules) -> int:
-    """The largest number of reductions in one cycle."""
-    return max(rules.gate.max_orders_per_minute, rules.execution.max_orders_per_execution)
+def most_orders(rules: Rules) -> int:
+    """The largest number of orders in one cycle, reductions included: what the pre-trade check lets through within a
+    minute."""
+    return rules.gate.max_orders_per_minute
 
 
 class FittedIncreases(NamedTuple):

@@ -15,7 +15,7 @@ from rebalancer.core.facts import Instrument, Snapshot
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, decimal_near, shares_toward_zero
-from rebalancer.planning.fit_to_buying_power import most_reductions
+from rebalancer.planning.fit_to_buying_power import most_orders
 from rebalancer.planning.lot_sizes import closing_lot, most_closed, part_lot
 from rebalancer.planning.pricing import BASIS_POINTS
 from rebalancer.planning.trading_halt import HaltDecision
@@ -57,7 +57,7 @@ def _cycles_needed(
     pieces = [
         _orders_needed(qty, prices.get(symbol, ZERO), instruments.get(symbol), rules) for symbol, qty in held.items()
     ]
-    together = -(-sum(pieces) // max(most_reductions(rules), 1))
+    together = -(-sum(pieces) // max(most_orders(rules), 1))
     return max([1, together, *pieces])
 
 

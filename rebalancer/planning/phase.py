@@ -75,7 +75,7 @@ def assign_phases(
                     _trade(proposal, "reduce", closing, proposal.because + _cut_text(proposal.reduce, closing))
                 )
             else:
-                denied[proposal.symbol] = Denial(Outcome.DENIED_NOT_AVAILABLE, "other orders hold all of its shares")
+                denied[proposal.symbol] = _not_free(proposal, available)
         if proposal.increase != 0 and closing == proposal.reduce:
             opening = proposal.increase
             if abs(opening) * _cost(proposal) > largest:
@@ -96,7 +96,8 @@ def assign_phases(
 def _relief(
     proposals: Sequence[TradeProposal], available: Mapping[str, Decimal], headroom: Headroom, rules: Rules
 ) -> list[Trade]:
-    """Reductions suppressed by band or minimum that an exceeded cap requires anyway; each at least the minimum trade.
+    """Reductions suppressed by band or minimum that an exceeded cap requires anyway; each at least the minimum trade,
+    where lots, the largest trade and the free shares allow that much.
     Names with an entry restriction may be reduced; names that are frozen, or that have an order of ours on the other
     side, may not."""
     found: list[Trade] = []
@@ -111,7 +112,7 @@ def _relief(
         least = shares_away_from_zero(rules.position_sizing.min_trade_size / proposal.paid, proposal.lot)
         asked = min(max(abs(proposal.reduce), least), abs(proposal.held))
         qty = _closing(proposal, asked.copy_sign(proposal.reduce), available, rules)
-        if abs(qty) * proposal.paid < rules.position_sizing.min_trade_size:
+        if qty == 0 or abs(qty) * proposal.paid < proposal.order_min:
             continue
         headroom.trade(proposal.symbol, qty)
         found.append(_trade(proposal, "reduce", qty, "a cap is exceeded: reduced although the drift is small"))
@@ -146,6 +147,14 @@ def _closing(proposal: TradeProposal, asked: Decimal, available: Mapping[str, De
 
 def _cut_text(asked: Decimal, kept: Decimal) -> str:
     return "" if kept == asked else f"; {text_of(abs(kept))} of {text_of(abs(asked))} shares now, the rest later"
+
+
+def _not_free(proposal: TradeProposal, available: Mapping[str, Decimal]) -> Denial:
+    free, held = abs(available.get(proposal.symbol, ZERO)), abs(proposal.held)
+    said = "other orders hold all of its shares"
+    if free > 0:
+        said = f"{text_of(free)} of {text_of(held)} shares are free, less than a lot of {text_of(proposal.part)}"
+    return Denial(Outcome.DENIED_NOT_AVAILABLE, said)
 
 
 def _too_dear(proposal: TradeProposal, rules: Rules) -> Denial:

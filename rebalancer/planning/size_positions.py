@@ -147,7 +147,10 @@ def _stance(group: tuple[Signal, ...], opinion: float, trust: float, rules: Rule
     if all(signal.hold for signal in heard):
         return "keep", "hold: nothing is opened and nothing closed"
     if opinion == 0:
-        return "flat", "a score of 0 asks for no position"
+        counted = [s for s in heard if not s.hold and (s.confidence > 0 or trust == 0)]
+        cancel = any(signal.score != 0 for signal in counted)
+        said = "its signals cancel out to a score of 0, which asks" if cancel else "a score of 0 asks"
+        return "flat", f"{said} for no position"
     strength, opens = abs(opinion * trust), rules.execution.signal_threshold
     if strength == 0 and opens == 0:
         return "flat", "a confidence of 0 supports no position"

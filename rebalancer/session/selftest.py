@@ -19,7 +19,6 @@ from rebalancer.core.rules import NoTradeBand, Rules
 from rebalancer.core.values import ZERO
 from rebalancer.execution.pretrade.selftest import HELD, HUGE, NEW, NOW, SESSION, WIDE, Check, opened, pretrade_selftest
 from rebalancer.planning import plan
-from rebalancer.planning.fit_to_buying_power import most_reductions
 
 PRICE: Final = Decimal(1)  # USD; so that whole shares are fine-grained enough for any limit
 EQUITY: Final = Decimal(10**6)
@@ -294,9 +293,7 @@ PLAN_PROBES: Final[Mapping[str, PlanProbe]] = {
     _risk("max_correlation_exposure"): PlanProbe(_plain),
     _risk("max_orders_per_day"): PlanProbe(_day, kept=(_risk("reserved_order_fraction"),)),
     _risk("max_orders_per_symbol_per_day"): PlanProbe(_symbol),
-    "execution.max_orders_per_execution": PlanProbe(
-        _many, off=lambda value: value == 0, halts=lambda r: most_reductions(r) == 0
-    ),
+    "execution.max_orders_per_execution": PlanProbe(_many, off=lambda value: value == 0),
     _risk("max_frozen_exposure"): PlanProbe(_unexplained, halts=lambda _: True),
     _risk("buying_power_buffer"): PlanProbe(_poor, off=lambda value: value == 0),
     _risk("max_positions"): PlanProbe(_full),

@@ -257,7 +257,7 @@ WORTH = [
     Case(
         "sources that cancel out come to a score of zero",
         Outcome.PLANNED,
-        "a score of 0 asks for no position; 200 shares to sell",
+        "its signals cancel out to a score of 0, which asks for no position; 200 shares to sell",
         "sell 200 A",
         {
             "signals": (signal("A", 0.5), signal("A", -0.5, id="s-2", source="model")),

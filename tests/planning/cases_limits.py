@@ -117,6 +117,17 @@ LIMITS = [
         {"signals": (signal("A", 0.0),), "positions": tuple(p._replace(qty_available=D(0)) for p in book(A="200"))},
     ),
     Case(
+        "less than a lot is free",
+        Outcome.DENIED_NOT_AVAILABLE,
+        "60 of 200 shares are free, less than a lot of 100",
+        "",
+        {
+            "signals": (signal("A", 0.0),),
+            "instruments": (instrument("A", lot=D(100)),),
+            "positions": tuple(p._replace(qty_available=D(60)) for p in book(A="200")),
+        },
+    ),
+    Case(
         "one share above the largest order",
         Outcome.DENIED_ORDER_VALUE,
         "no whole number of lots at $50.00 is between the smallest trade of $1.00 and the largest of $40.00",

@@ -61,6 +61,53 @@ def test_what_is_dearer_than_any_order_leaves_lot_by_lot(row: tuple[str, bool, b
     assert parts(dear(instruments=(name,), positions=book(A=held)), rules(position_sizing=sizes)) == wanted
 
 
+BELOW_THE_MINIMUM = [
+    # held, price, lot, class, largest trade -> what leaves; the smallest trade is 100 USD
+    ("201", "50", "1", "us_equity", "10000", ["sell 200", "sell 1"]),
+    ("-201", "50", "1", "us_equity", "10000", ["buy 200", "buy 1"]),
+    ("1", "0.98", "1", "us_equity", "10000", ["sell 1"]),
+    ("-1", "0.98", "1", "us_equity", "10000", []),  # the venue refuses purchases below 1 USD
+    ("1.5", "50", "1", "us_equity", "10000", ["sell 1", "sell 0.5"]),
+    ("0.25", "50", "0.01", "crypto", "10000", ["sell 0.25"]),
+    ("0.15", "50", "0.01", "crypto", "10000", []),  # and orders in crypto below 10 USD
+]
+
+
+@pytest.mark.parametrize("row", BELOW_THE_MINIMUM)
+def test_what_closes_a_position_may_be_below_the_minimum(row: tuple[str, str, str, str, str, list[str]]) -> None:
+    held, price, lot, kind, most, wanted = row
+    facts = snapshot(
+        quotes=(Quote("A", D(price), D(price), D(price), NOW),),
+        instruments=(instrument("A", lot=D(lot), asset_class=kind),),
+        positions=book(A=held),
+        signals=(signal("A", 0.0),),
+    )
+    sizes = {"max_trade_size": most, "max_order_value": most, "allow_short": True}
+    assert parts(facts, rules(position_sizing=sizes)) == wanted
+
+
+def test_what_only_shrinks_a_position_may_not() -> None:
+    """200 shares are wanted and 201 held, then 203."""
+    none: dict[str, float] = {"absolute": 0.0, "relative": 0.0}
+    by = rules(position_sizing={"no_trade_band": none})
+    assert parts(snapshot(positions=book(A="201"), signals=(signal("A"),)), by) == []
+    assert parts(snapshot(positions=book(A="203"), signals=(signal("A"),)), by) == ["sell 3"]
+
+
+def test_a_cap_is_relieved_by_one_part_below_the_minimum() -> None:
+    """The largest trade holds one share of 3,000 USD and the smallest is 5,000."""
+    facts = snapshot(
+        "AB",
+        instruments=(instrument("A", sector="E"), instrument("B", sector="E")),
+        quotes=tuple(Quote(name, D(3000), D(3000), D(3000), NOW) for name in "AB"),
+        positions=book(A="3", B="3"),
+        signals=(signal("A"), signal("B")),
+    )
+    sized = {**SMALL, "min_trade_size": "5000", "no_trade_band": {"absolute": 0.05}}
+    by = rules(position_sizing=sized, risk_management={"max_sector_exposure": 0.16})
+    assert parts(facts, by) == ["sell 1"]
+
+
 def test_one_lot_goes_out_when_every_count_is_used_up() -> None:
     by = rules(
         position_sizing=SMALL,

@@ -5,12 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.execution.pretrade import rearm_throttle
+from rebalancer.execution.pretrade.attempts import Attempt
+from rebalancer.execution.pretrade.case import Case
+from rebalancer.execution.pretrade.guards import orders_per_minute
 from rebalancer.journal import Journal
+from rebalancer.planning import plan
 from tests.execution.pretrade.conftest import MakePost
 from tests.execution.pretrade.hands import NOON, Post, order, readings
+from tests.planning.worlds import world
 
 FOUR = Rules.model_validate({"gate": {"max_orders_per_minute": 4}})
 
@@ -63,6 +70,24 @@ def test_what_never_left_is_not_counted_and_a_minute_passes(make_post: MakePost)
     post.wire.time = NOON + timedelta(seconds=61)
     assert post.send(*orders(6, 9)) == [""] * 4
     assert post.journal.events(kind="latched", account_id=post.account_id) == ()
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 5, 60])
+def test_a_plan_alone_never_latches_it(most: int) -> None:
+    """Sent within one second, the orders of any plan pass the count; one more would not, where there are so many."""
+    full = 0
+    for seed in range(80):
+        snapshot, rules = world(seed, calm=True)
+        rules = rules.model_copy(update={"gate": rules.gate.model_copy(update={"max_orders_per_minute": most})})
+        before: tuple[Attempt, ...] = ()
+        for made in plan(snapshot, rules).orders:
+            case = Case(made, rules, NOON, readings(), None, None, None, False, before, {}, False)
+            assert orders_per_minute(case) is None, seed
+            before += (Attempt(1, made.client_order_id, "c", made.symbol, made.side, made.qty, {}, NOON),)
+        if before:
+            case = Case(order("one"), rules, NOON, readings(), None, None, None, False, before, {}, False)
+            full += orders_per_minute(case) is not None
+    assert (full > 3) is (0 < most < 60)
 
 
 def test_another_account_is_not_throttled(make_post: MakePost) -> None:

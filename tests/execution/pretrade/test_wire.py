@@ -75,8 +75,10 @@ def test_a_sale_made_too_large_never_leaves(rig: Rig) -> None:
 
 
 def test_a_runaway_is_latched_and_a_person_opens_the_gate(rig: Rig) -> None:
+    """A plan never has as many orders as this; it was made with other rules."""
     own = rules(gate__max_orders_per_minute=2)
-    first = rig.run(WANTED, own)
+    first = rig.cycle(rig.process(rules=own), WANTED, rules())
+    rig.exchange.clock.advance(300)
     assert sorted(e.state for e in first.ends.values()) == ["FILLED", "FILLED", "NOT_SENT"]
     said = [e.message for e in first.ends.values() if e.state is OrderState.NOT_SENT]
     assert said == ["gate:orders_per_minute: 3 orders within a minute; gate.max_orders_per_minute is 2"]
