@@ -15,7 +15,10 @@ import pandas as pd
 import pytest
 
 import rebalancer
+import rebalancer.testing
 from rebalancer.core import facts
+from rebalancer.testing.laws import ALWAYS, AT_REST
+from rebalancer.testing.record_laws import positions_agree
 from tests.cli.conftest import Command, command, project  # noqa: F401 - fixtures
 from tests.cli.contract import SNAPSHOT
 
@@ -35,6 +38,10 @@ def test_every_public_name_is_there_and_documented_and_nothing_else_is() -> None
     page = (ROOT / "docs" / "reference" / "python.md").read_text()
     documented = re.findall(r"^### `(\w+)", page, re.M)
     assert sorted(documented) == sorted(rebalancer.__all__) == sorted(dir(rebalancer))
+    page = (ROOT / "docs" / "reference" / "testing.md").read_text()
+    assert sorted(re.findall(r"^### `(\w+)", page, re.M)) == sorted(rebalancer.testing.__all__)
+    laws = {law.__name__ for law in (*ALWAYS, *AT_REST, positions_agree)}
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.M)) == laws
     assert all(getattr(rebalancer, name) is not None for name in rebalancer.__all__)
     with pytest.raises(AttributeError, match="no attribute 'plans'"):
         rebalancer.plans  # noqa: B018

@@ -14,8 +14,8 @@ import pytest
 from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import RunningExchange, start_exchange
 from rebalancer.journal import Journal
+from rebalancer.testing import laws
 from tests.cli.conftest import ROOT, Command
-from tests.support import checker
 
 PAGE = 4096
 CONFIGURATION = 78
@@ -127,7 +127,7 @@ def test_full_in_the_middle_of_a_run(disk: Disk, exchange: RunningExchange, comm
     asked = list(exchange.request_log)
     first = next(n for n, (method, _) in enumerate(asked) if method == "DELETE")
     assert {method for method, _ in asked[first:]} <= {"GET", "DELETE"}, "nothing but cancels leaves any more"
-    ours = checker.books(exchange.url, journal).ours()
+    ours = laws.evidence_of(exchange.url, journal).ours()
     assert len(ours) >= 3
     cancelled = {path.rpartition("/")[2] for method, path in asked if method == "DELETE"}
     assert cancelled == {order["id"] for order in ours}
@@ -135,4 +135,4 @@ def test_full_in_the_middle_of_a_run(disk: Disk, exchange: RunningExchange, comm
     disk.empty()
     exchange.clock.advance(300)
     assert command("run-now").code in (0, 4)
-    checker.check(exchange.url, journal)
+    laws.check_laws(exchange.url, journal)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import start_exchange
-from tests.support import checker
+from rebalancer.testing import laws
 
 ROOT = Path(__file__).parents[2]
 CONFIG = """
@@ -111,5 +111,5 @@ def finds_order(machine: Machine) -> None:
     for _ in range(2):
         ended = machine.run()
         assert ended.code in (0, 4), (ended, (machine.folder / "stderr.txt").read_text()[-2000:])
-    seen = checker.check(machine.exchange.url, machine.journal)
+    seen = laws.check_laws(machine.exchange.url, machine.journal)
     assert {s for s, q in seen.positions.items() if q} == {"AAPL", "JNJ", "KO", "MSFT", "V", "XOM"}

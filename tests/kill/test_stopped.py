@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.testing import laws
 from tests.kill.machine import BASE, CONFIG, NEXT, ROOT, Machine, finds_order
-from tests.support import checker
 
 ONE_AT_A_TIME = CONFIG.replace("broker:\n", "broker:\n  max_concurrent_calls: 1\n")
 WITH_EXITS = ONE_AT_A_TIME + "protection:\n  mode: broker\n  stop_loss: 0.5\n  take_profit: 0.9\n"
@@ -39,7 +39,7 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def exits_stand(machine: Machine) -> set[str]:
     """What is held; every position of whole shares has exactly its size in exits."""
-    seen = checker.books(machine.exchange.url, machine.journal)
+    seen = laws.evidence_of(machine.exchange.url, machine.journal)
     resting: dict[str, Decimal] = {}
     for order in seen.orders:
         if order["status"] in ("new", "accepted", "held", "partially_filled") and order["type"] == "limit":
@@ -61,7 +61,7 @@ def stopped_at(settled: Path, folder: Path, number: int, by: signal.Signals, tim
             return False
         assert ended.code == CODES[by], (ended, said)
         assert ended.posts == ended.posted, "an order left after the signal"
-        checker.check(machine.exchange.url, machine.journal)  # every cycle has ended, every signal has its verdict
+        laws.check_laws(machine.exchange.url, machine.journal)  # every cycle has ended, every signal has its verdict
         exits_stand(machine)
         finds_order(machine)
         exits_stand(machine)

@@ -19,9 +19,9 @@ from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.journal import Journal
 from rebalancer.rebalance.cycle import CycleResult
 from rebalancer.rebalance.immediate_exits import ExitRequest, exit_positions
+from rebalancer.testing import laws
 from tests.rebalance.conftest import BASE, NEXT, MakeRig
 from tests.rebalance.hands import MONDAY, buy_coins, dividend, pay_in, split, until
-from tests.support import checker
 from tests.support.faults import Crash
 from tests.support.rig import Rig, by_hand, held, rules
 
@@ -73,7 +73,7 @@ def test_money_in_or_out_is_neither_profit_nor_loss(settled: MakeRig, amount: st
     monday = rig.run(BASE, rules(**STRICT)).snapshot.account
     assert abs(monday.last_equity - monday.equity) < 1500, "the next day's last equity has it in it"
     assert len(events(rig, "flow")) == 1
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 @pytest.mark.parametrize("amount", ["20000", "-20000"])
@@ -119,7 +119,7 @@ def test_the_money_that_was_there_first_is_no_flow(make_rig: MakeRig) -> None:
     until(rig, MONDAY)
     rig.run(BASE, rules())
     keys = [key for key, _ in events(rig, "activity")]
-    assert len(keys) == len(set(keys)) == 2 + len(checker.books(rig.url, rig.journal_file).fills), "each once"
+    assert len(keys) == len(set(keys)) == 2 + len(laws.evidence_of(rig.url, rig.journal_file).fills), "each once"
     assert events(rig, "flow") == []
 
 
@@ -170,7 +170,7 @@ def test_a_split_is_explained_in_the_same_cycle(settled: MakeRig, new: int, old:
     assert abs(after - before * new / old) < 1
     again = rig.run(BASE, rules())
     assert (findings(again), again.plan.frozen) == ([], {}), "and is not told twice"
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_a_split_in_the_middle_of_a_day(settled: MakeRig) -> None:
@@ -332,7 +332,7 @@ def test_positions_that_come_back_need_nobody(settled: MakeRig) -> None:
     rig = settled()
     assert rig.run(NEXT, rules(), faults=RESET).outcome is CycleOutcome.HALTED_UNRECONCILED
     assert rig.run(NEXT, rules()).because == "5 of 5 orders filled"
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_a_reading_that_contradicts_itself_is_made_again(settled: MakeRig) -> None:
@@ -352,7 +352,7 @@ def test_a_reading_that_contradicts_itself_is_made_again(settled: MakeRig) -> No
     halted = rig.run(BASE, rules(), faults={"account": always})
     assert (halted.outcome, halted.orders) == (CycleOutcome.HALTED_UNRECONCILED, ())
     assert "contradicts itself" in halted.because
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 # --- latches

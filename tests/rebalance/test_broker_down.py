@@ -9,8 +9,8 @@ import pytest
 from rebalancer.brokers.protocol import SendResult
 from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.outcomes import CycleOutcome
+from rebalancer.testing import laws
 from tests.rebalance.conftest import NEXT, MakeRig
-from tests.support import checker
 from tests.support.faults import READS, unreadable
 from tests.support.rig import Rig, rules
 
@@ -20,7 +20,7 @@ def clean_after(rig: Rig) -> None:
     rig.run(NEXT, rules())
     last = rig.run(NEXT, rules())
     assert (last.outcome, last.plan.frozen) == (CycleOutcome.HOLDING, {})
-    seen = checker.check(rig.url, rig.journal_file)
+    seen = laws.check_laws(rig.url, rig.journal_file)
     assert {s for s, q in seen.positions.items() if q} == {"AAPL", "JNJ", "KO", "MSFT", "V", "XOM"}
 
 
@@ -33,10 +33,10 @@ def test_one_call_fails(settled: MakeRig, number: int) -> None:
         rig.cycle(process, NEXT, rules())
     except BrokerUnavailable:
         assert rig.posts == [], "a read before the plan"
-        assert len(checker.books(rig.url, rig.journal_file).cycles) == 1, "and nothing was begun"
+        assert len(laws.evidence_of(rig.url, rig.journal_file).cycles) == 1, "and nothing was begun"
     assert len(process.broker.calls) >= number, "the fault was not reached"
     rig.exchange.clock.advance(300)
-    checker.check(rig.url, rig.journal_file, books_match=False)
+    laws.check_laws(rig.url, rig.journal_file, books_match=False)
     clean_after(rig)
 
 
@@ -71,7 +71,7 @@ def test_a_failed_read_is_never_a_flat_account(settled: MakeRig, name: str) -> N
     with pytest.raises(BrokerUnavailable):
         rig.run(NEXT, rules(), faults={name: unreadable})
     assert rig.posts == []
-    seen = checker.check(rig.url, rig.journal_file)
+    seen = laws.check_laws(rig.url, rig.journal_file)
     assert len(seen.cycles) == 1, "the settled one"
 
 

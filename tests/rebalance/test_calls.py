@@ -13,8 +13,8 @@ from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.exchange.market.listing import listings
 from rebalancer.market_data.sectors import SectorRow
 from rebalancer.ops.clock import Together
+from rebalancer.testing import laws
 from tests.rebalance.conftest import BASE, NEXT, MakeRig
-from tests.support import checker
 from tests.support.rig import rules
 
 EQUITIES = [s for s, row in listings().items() if row.tradable and row.asset_class == "us_equity"]
@@ -64,7 +64,7 @@ def test_four_reads_for_forty_symbols(make_rig: MakeRig) -> None:
     requests = rig.requests()
     assert before_first_post(requests) == dict.fromkeys(WARM, 1)
     assert [r for r in requests if ONE_ORDER.fullmatch(r[1])] == []
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_the_first_run_of_a_day(make_rig: MakeRig) -> None:
@@ -120,4 +120,4 @@ def test_twenty_orders_in_two_phases(make_rig: MakeRig, together: Together) -> N
     assert counted == {
         "POST /v2/orders": 20, "GET /v2/account": 3, "GET /v2/positions": 2, "GET /v2/stocks/snapshots": 1,
     }  # fmt: skip
-    checker.check(slow.url, slow.journal_file)
+    laws.check_laws(slow.url, slow.journal_file)

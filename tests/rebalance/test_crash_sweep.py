@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from rebalancer.core.outcomes import CycleOutcome
+from rebalancer.testing import ExchangeClock, laws
 from tests.rebalance.conftest import NEXT, MakeRig
-from tests.support import checker
 from tests.support.faults import Crash
-from tests.support.rig import Rig, RigClock, rules
+from tests.support.rig import Rig, rules
 
 CYCLE = "2026-11-20T15:15Z"
 
@@ -38,20 +38,20 @@ def settles(rig: Rig) -> None:
     """Two further starts bring everything to its end, and nothing is sent twice or left in doubt."""
     first = rig.run(NEXT, rules())
     assert {f.kind for f in first.findings} <= {"late_fill"}, "every position is explained at once"
-    checker.check(rig.url, rig.journal_file, books_match=not first.plan.frozen)
+    laws.check_laws(rig.url, rig.journal_file, books_match=not first.plan.frozen)
     second = rig.run(NEXT, rules())
-    seen = checker.check(rig.url, rig.journal_file)
+    seen = laws.check_laws(rig.url, rig.journal_file)
     assert second.plan.frozen == {}
     assert second.outcome in (CycleOutcome.HOLDING, CycleOutcome.COMPLETED)
     assert all(written for _, written in rig.posts)
-    dead = next((c for c in seen.cycles if c.id == CYCLE), None)
+    dead = next((c for c in seen.cycles.values() if c.id == CYCLE), None)
     if dead is not None:
         assert dead.end is not None
         assert dead.end["outcome"] in ("ABANDONED", "COMPLETED")
     assert set(held_symbols(seen)) == {"AAPL", "JNJ", "KO", "MSFT", "V", "XOM"}, "the targets are reached all the same"
 
 
-def held_symbols(seen: checker.Books) -> list[str]:
+def held_symbols(seen: laws.Evidence) -> list[str]:
     return [symbol for symbol, qty in seen.positions.items() if qty]
 
 
@@ -60,7 +60,7 @@ def sweep(settled: MakeRig, numbers: range, **options: object) -> int:
     for number in numbers:
         rig = settled(**options)
         if not crashes_at(rig, number):
-            checker.check(rig.url, rig.journal_file)
+            laws.check_laws(rig.url, rig.journal_file)
             rig.close()
             return number - 1
         settles(rig)
@@ -118,7 +118,7 @@ def test_a_crash_leaves_orders_working_that_the_next_start_cancels(
     rig = settled(fill_latency_seconds=15.0)
     slow = rules(execution__phase_timeout_seconds=3000)
     process = rig.process(rules=slow)
-    monkeypatch.setattr(RigClock, "wait", killed)
+    monkeypatch.setattr(ExchangeClock, "wait", killed)
     with pytest.raises(Crash):
         rig.cycle(process, NEXT, slow, cycle_id=CYCLE)
     monkeypatch.undo()
@@ -126,11 +126,11 @@ def test_a_crash_leaves_orders_working_that_the_next_start_cancels(
     assert {o.symbol for o in client.orders(None)} == {"AAPL", "KO"}
     client.close()
     rig.run({}, rules(), later_seconds=0)
-    seen = checker.check(rig.url, rig.journal_file)
-    dead = next(c for c in seen.cycles if c.id == CYCLE)
+    seen = laws.check_laws(rig.url, rig.journal_file)
+    dead = next(c for c in seen.cycles.values() if c.id == CYCLE)
     assert dead.end is not None
     assert dead.end["outcome"] == "ABANDONED"
-    assert [i.state for i in seen.intents if i.cycle == CYCLE] == ["CANCELED", "CANCELED"]
+    assert [i.state for i in seen.intents.values() if i.cycle == CYCLE] == ["CANCELED", "CANCELED"]
     assert dead.verdicts is not None
     outcomes = {v["symbol"]: v["outcome"] for v in dead.verdicts}
     assert outcomes == {"AAPL": "UNFILLED", "KO": "UNFILLED", "V": "HELD_WITHIN_BAND"} | dict.fromkeys(

@@ -18,8 +18,8 @@ from rebalancer.report.archive import past_record, past_summaries
 from rebalancer.session.execute import execute
 from rebalancer.session.setup import Setup
 from rebalancer.settings.load import load_rules
+from rebalancer.testing import laws
 from tests.rebalance.conftest import MakeRig
-from tests.support import checker
 from tests.support.rig import CREDENTIALS, Rig
 
 RULES = """
@@ -83,7 +83,7 @@ def test_from_files_to_a_record(rig: Rig) -> None:
     assert list(record.rules_changed) == ["position_sizing.base_position_size", "signals.path", "signals.sample"]
     assert [t.step for t in record.timings][:3] == ["read", "plan", "journal"]
     assert all(o.sent_at is not None and o.ended_at is not None and o.sent_at <= o.ended_at for o in record.orders)
-    checker.check(rig.url, rig.folder / "state" / "journal.sqlite")
+    laws.check_laws(rig.url, rig.folder / "state" / "journal.sqlite")
     with Journal.open(rig.folder / "state" / "journal.sqlite") as journal:
         past = past_record(journal, None)
         assert past is not None

@@ -13,8 +13,8 @@ from rebalancer.core.errors import CredentialsRefused, WrongAccount
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.core.rules import Rules
 from rebalancer.rebalance.cycle import CycleResult
+from rebalancer.testing import laws
 from tests.rebalance.conftest import MakeRig
-from tests.support import checker
 from tests.support.rig import Rig, rules
 
 BEFORE = {"AAPL": 1.0, "KO": 1.0, "V": 1.0}
@@ -48,7 +48,7 @@ def outcomes(result: CycleResult) -> dict[str, Outcome]:
 
 
 def refused(rig: Rig) -> list[str]:
-    return [i.id for i in checker.books(rig.url, rig.journal_file).intents if i.state == "REFUSED"]
+    return [i.id for i in laws.evidence_of(rig.url, rig.journal_file).intents.values() if i.state == "REFUSED"]
 
 
 @pytest.mark.parametrize("multiplier", [1, 2])
@@ -66,7 +66,7 @@ def test_buys_that_fit_only_after_the_sells(make_rig: MakeRig, multiplier: int) 
     }
     assert refused(rig) == []
     assert rig.run(AFTER, invested(multiplier)).outcome is CycleOutcome.HOLDING
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 @pytest.mark.parametrize("multiplier", [1, 2])
@@ -87,7 +87,7 @@ def test_sells_that_do_not_fill_pay_for_nothing(make_rig: MakeRig, multiplier: i
         assert because[symbol][0] in (Outcome.DENIED_BUYING_POWER, Outcome.UNFILLED)
         assert "buying power" in because[symbol][1]
     assert refused(rig) == []
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
     client = rig.client()
     assert client.orders(None) == (), "nothing is left working"
     client.close()
@@ -107,7 +107,7 @@ def test_sells_that_the_broker_refuses_pay_for_nothing(make_rig: MakeRig) -> Non
     assert sum(o.reserve for o in result.orders if o.phase == "increase") <= result.snapshot.account.buying_power
     assert refused(rig), "the sells themselves"
     assert all("-r1-" in name for name in refused(rig)), "and no buy was sent that could not be paid"
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_a_part_of_the_sells_pays_for_a_part_of_the_buys(make_rig: MakeRig) -> None:
@@ -127,7 +127,7 @@ def test_a_part_of_the_sells_pays_for_a_part_of_the_buys(make_rig: MakeRig) -> N
     assert cut
     assert all("buying power" in because[symbol] for symbol in cut)
     assert refused(rig) == []
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 @pytest.mark.parametrize("error", [CredentialsRefused("revoked"), WrongAccount("another")])
@@ -145,7 +145,7 @@ def test_without_the_account_nothing_is_bought(make_rig: MakeRig, error: Excepti
     assert (found["AAPL"], found["KO"]) == (Outcome.FILLED, Outcome.FILLED)
     assert (found["MSFT"], found["JNJ"]) == (Outcome.NOT_SENT, Outcome.NOT_SENT)
     assert result.account_after is None
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_the_key_is_revoked_while_orders_work(make_rig: MakeRig) -> None:
@@ -160,4 +160,4 @@ def test_the_key_is_revoked_while_orders_work(make_rig: MakeRig) -> None:
     assert {e.state for e in result.ends.values()} == {OrderState.OPEN, OrderState.NOT_SENT}
     after = rig.run(AFTER, invested(2))
     assert [f.kind for f in after.findings] == ["late_fill", "late_fill"]
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)

@@ -11,7 +11,7 @@ from rebalancer.accounting.acceptance import accept_books
 from rebalancer.accounting.adoption import UnknownOrders
 from rebalancer.core.errors import JournalBroken
 from rebalancer.core.outcomes import CycleOutcome
-from tests.support import checker
+from rebalancer.testing import laws
 from tests.support.faults import Crash
 from tests.support.rig import Rig, by_hand, held, rules
 
@@ -66,7 +66,7 @@ def test_orders_of_an_earlier_journal_count_for_the_day(tmp_path: Path, halted_b
         assert rig.run({"KO": 1.0, "JPM": 0.0}, rules(), later_seconds=1).outcome is CycleOutcome.COMPLETED
         assert rig.run({"KO": 1.0}, rules(), later_seconds=1).outcome is CycleOutcome.HOLDING
         rig.end()
-        checker.check(rig.url, rig.journal_file)
+        laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_only_the_orders_that_were_named_are_accepted(tmp_path: Path) -> None:
@@ -91,4 +91,4 @@ def test_killed_while_a_new_journal_adopts(tmp_path: Path, trip_at: int) -> None
         assert (done.outcome, done.findings) == (CycleOutcome.HOLDING, ())
         assert done.snapshot.day.orders_sent == 2
         rig.end()
-        checker.check(rig.url, rig.journal_file)
+        laws.check_laws(rig.url, rig.journal_file)

@@ -13,9 +13,9 @@ from rebalancer.accounting.adoption import UnknownOrders
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.execution.exit_orders.lost_pairs import SOUGHT
 from rebalancer.journal.exit_order_records import pair_id
+from rebalancer.testing import laws
 from tests.rebalance.test_protection import cycle, guarded, pair, resting
 from tests.rebalance.test_restore_drill import back_up, lose_and_restore
-from tests.support import checker
 from tests.support.rig import Rig, by_hand, held
 
 pytestmark = pytest.mark.filterwarnings("ignore:Series.dt.weekday")
@@ -66,7 +66,7 @@ def test_pairs_placed_after_the_copy_are_exchanged_and_none_is_doubled(rig: Rig,
     assert (held(rig), resting(rig)) == ({}, []), "and it is taken down when the position is left"
     assert len(rig.process().journal.events(kind=SOUGHT)) == 2, "and then never again"
     rig.end()
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_a_lost_pair_that_traded_meanwhile_is_ours(rig: Rig) -> None:

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.core.values import shares_toward_zero
+from rebalancer.testing import laws
 from tests.rebalance.conftest import NEXT, MakeRig
-from tests.support import checker
 from tests.support.rig import held, rules
 
 
@@ -23,7 +23,7 @@ def test_limit_orders(settled: MakeRig) -> None:
         better = end.filled_avg_price <= order.limit_price
         assert better if order.side == "buy" else end.filled_avg_price >= order.limit_price
     assert rig.run(NEXT, limits).outcome is CycleOutcome.HOLDING
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_limit_orders_that_never_fill_leave_nothing_behind(settled: MakeRig) -> None:
@@ -53,7 +53,7 @@ def test_fractions_of_shares(make_rig: MakeRig) -> None:
     assert "AAPL" not in held(rig), "closed to the last millionth"
     assert second.plan.frozen == {}
     assert rig.run({"AAPL": 0.0, "COST": 0.2, "KO": 0.5}, fractions).findings == ()
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_shorts_and_a_trade_through_zero(make_rig: MakeRig) -> None:
@@ -70,7 +70,7 @@ def test_shorts_and_a_trade_through_zero(make_rig: MakeRig) -> None:
     assert flip.because == "4 of 4 orders filled"
     positions = held(rig)
     assert positions["AAPL"] < 0 < positions["V"]
-    checker.check(rig.url, rig.journal_file, shorts=True)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_a_crypto_pair(make_rig: MakeRig) -> None:
@@ -87,4 +87,4 @@ def test_a_crypto_pair(make_rig: MakeRig) -> None:
     assert third.because == "1 of 1 order filled"
     fourth = rig.run({"BTC/USD": 0.0, "AAPL": 1.0}, rules())
     assert (fourth.outcome, fourth.findings) == (CycleOutcome.HOLDING, ())
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)

@@ -16,7 +16,7 @@ from rebalancer.core.rules import Rules
 from rebalancer.execution.exit_orders import ExitOrderManager
 from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.rebalance.cycle import CycleResult
-from tests.support import checker
+from rebalancer.testing import laws
 from tests.support.rig import Rig, held, rules
 
 pytestmark = pytest.mark.filterwarnings("ignore:Series.dt.weekday")
@@ -76,7 +76,7 @@ def test_a_stop_with_a_limit_rests_and_is_exchanged_when_the_rules_change(rig: R
     client.close()
     cycle(rig, {}, guarded())
     assert resting(rig) == pair("KO", qty)
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_a_bought_position_is_protected_when_its_cycle_ends(rig: Rig) -> None:
@@ -85,7 +85,7 @@ def test_a_bought_position_is_protected_when_its_cycle_ends(rig: Rig) -> None:
     now = held(rig)
     assert set(now) == {"KO", "JPM"}
     assert resting(rig) == [*pair("JPM", now["JPM"]), *pair("KO", now["KO"])]
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_exits_at_rest_change_nothing_for_a_cycle_that_holds(rig: Rig) -> None:
@@ -140,7 +140,7 @@ def test_a_trade_exchanges_the_exits_of_its_symbol_only(rig: Rig, score: float, 
     now = held(rig)
     assert (now["KO"] > before["KO"]) == grows
     assert resting(rig) == [*jpm, *pair("KO", now["KO"])]
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_a_closed_position_leaves_no_orphan(rig: Rig) -> None:
@@ -201,7 +201,7 @@ def test_a_symbol_whose_exits_cannot_be_cancelled_does_not_trade_and_says_why(ri
     assert held(rig) == before
     cycle(rig, {"KO": 0.0, "JPM": 1.0}, guarded())
     assert set(held(rig)) == {"JPM"}
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_the_stop_that_a_signal_names_is_the_one_at_the_broker(rig: Rig) -> None:

@@ -16,8 +16,8 @@ from rebalancer.core.facts import Position
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.journal import CycleStart, Intent, Journal
 from rebalancer.rebalance.cycle import CycleResult
+from rebalancer.testing import laws
 from tests.rebalance.conftest import BASE, NEXT, MakeRig
-from tests.support import checker
 from tests.support.faults import Crash, lost_after
 from tests.support.rig import Rig, by_hand, held, rules
 
@@ -57,7 +57,7 @@ def test_a_trade_by_hand(settled: MakeRig) -> None:
     assert abs(held(rig)["AAPL"] - before) <= 1
     again = rig.run(BASE, rules())
     assert (findings(again), again.outcome) == ([], CycleOutcome.HOLDING)
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_an_order_by_hand_that_waits(settled: MakeRig) -> None:
@@ -78,7 +78,7 @@ def test_an_order_by_hand_that_waits(settled: MakeRig) -> None:
     freed = rig.run({"MSFT": 1.0}, rules())
     assert findings(freed) == [("MSFT", "external_trade", Decimal(3))]
     assert verdict(freed, "MSFT") is Outcome.FILLED
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_trades_before_the_first_cycle_are_not_counted_twice(make_rig: MakeRig) -> None:
@@ -89,7 +89,7 @@ def test_trades_before_the_first_cycle_are_not_counted_twice(make_rig: MakeRig) 
     assert findings(rig.run({}, rules())) == [("AAPL", "adopted", Decimal(7))]
     for _ in range(2):
         assert findings(rig.run({}, rules())) == []
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_an_order_submitted_while_we_read_is_not_missed(settled: MakeRig) -> None:
@@ -106,7 +106,7 @@ def test_an_order_submitted_while_we_read_is_not_missed(settled: MakeRig) -> Non
     assert findings(first) == []
     second = rig.run(BASE, rules())
     assert findings(second) == [("UNH", "external_trade", Decimal(5))]
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_positions_that_lag_freeze_their_symbol_once(settled: MakeRig) -> None:
@@ -122,7 +122,7 @@ def test_positions_that_lag_freeze_their_symbol_once(settled: MakeRig) -> None:
     assert first.orders == ()
     second = rig.run(BASE, rules())
     assert (verdict(second, "AAPL"), findings(second)) == (Outcome.FILLED, []), "the fill was explained already"
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_an_unexplained_difference_freezes_once_and_is_adopted(settled: MakeRig) -> None:
@@ -155,7 +155,7 @@ def test_too_much_in_doubt_halts_the_cycle(settled: MakeRig) -> None:
     halted = rig.run(NEXT, strict, faults={"positions": gone})
     assert (halted.outcome, halted.orders) == (CycleOutcome.HALTED_UNRECONCILED, ())
     assert rig.run(NEXT, strict).outcome is CycleOutcome.COMPLETED, "it reads as before: nothing had happened"
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 @pytest.mark.parametrize("fresh", [False, True])
@@ -192,7 +192,7 @@ def test_another_account(settled: MakeRig, make_rig: MakeRig) -> None:
     process.trip.at = 10  # both are posted, the second answer is not written down
     with pytest.raises(Crash):
         rig.cycle(process, NEXT, rules())
-    states = [i.state for i in checker.books(rig.url, rig.journal_file).intents]
+    states = [i.state for i in laws.evidence_of(rig.url, rig.journal_file).intents.values()]
     assert states[-2:] == ["UNKNOWN", "INTENDED"]
     rig.exchange.clock.advance(3000)
     other.exchange.clock.advance(3000)
@@ -200,12 +200,12 @@ def test_another_account(settled: MakeRig, make_rig: MakeRig) -> None:
     with pytest.raises(WrongAccount):
         rig.run(NEXT, rules())
     rig.url = here
-    assert [i.state for i in checker.books(rig.url, rig.journal_file).intents] == states
+    assert [i.state for i in laws.evidence_of(rig.url, rig.journal_file).intents.values()] == states
     assert other.requests()
     assert ("POST", "/v2/orders") not in other.requests()
     rig.run(NEXT, rules())
     rig.run(NEXT, rules())
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_two_accounts_in_one_journal(settled: MakeRig) -> None:
@@ -247,4 +247,4 @@ def test_own_fills_are_known_by_id_when_the_brokers_clock_was_wrong_for_a_while(
     assert findings(during) == []
     assert [(r.outcome, findings(r)) for r in after] == [(CycleOutcome.HOLDING, [])] * 4
     rig.end()
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)

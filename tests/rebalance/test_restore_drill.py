@@ -16,8 +16,8 @@ from rebalancer.core.decisions import Order
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.journal.backups import newest_first, restore, take
 from rebalancer.report.archive import replayed
+from rebalancer.testing import laws
 from tests.rebalance.conftest import NEXT, MakeRig
-from tests.support import checker
 from tests.support.faults import Crash
 from tests.support.rig import Rig, by_hand, held, rules
 
@@ -92,7 +92,7 @@ def test_the_drill(settled: MakeRig) -> None:
 
     again = rig.run({"JPM": 1.0, "HON": 1.0}, rules())
     assert [o.symbol for o in again.orders] == ["HON"], "what was traded in the lost rows is not traded again"
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
     rig.exchange.clock.advance(6 * 3600)
     process = rig.process()
     day = done.snapshot.as_of.date()
@@ -158,4 +158,4 @@ def test_killed_while_it_adopts(settled: MakeRig, trip_at: int) -> None:
     assert {p.symbol: p.qty for p in done.snapshot.positions} == before
     assert len(rig.posts) == sent + 1
     rig.end()
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)

@@ -12,8 +12,8 @@ from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.execution.kill_switch import FILE_NAME, halt_reason
 from rebalancer.rebalance.cycle import CycleResult
+from rebalancer.testing import laws
 from tests.rebalance.conftest import BASE, NEXT, MakeRig
-from tests.support import checker
 from tests.support.faults import lost_before
 from tests.support.rig import Process, Rig, rules
 
@@ -43,7 +43,7 @@ def test_the_kill_switch_outlives_restarts(settled: MakeRig) -> None:
     assert posts(rig) == 0
     rig.process().world.kill.lift(rig.account_id, NOON, "the test goes on")
     assert rig.run(NEXT, rules()).because == "5 of 5 orders filled"
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 @pytest.mark.parametrize("kind", ["a folder", "a link to nothing"])
@@ -78,7 +78,7 @@ def test_pulled_while_phase_one_works(settled: MakeRig) -> None:
     found = outcomes(result)
     assert {found[s] for s in ("JNJ", "MSFT", "XOM")} == {Outcome.DENIED_RESTRICTED}
     assert len(rig.posts) == 2
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_pulled_between_two_orders_of_a_phase(settled: MakeRig) -> None:
@@ -97,7 +97,7 @@ def test_pulled_between_two_orders_of_a_phase(settled: MakeRig) -> None:
     assert states == [OrderState.FILLED, OrderState.NOT_SENT]
     said = {v.symbol: v.because for v in result.verdicts}[result.orders[1].symbol]
     assert "the kill switch is set: a test" in said
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_the_clock(settled: MakeRig, start: datetime, outcome: CycleOutcome) -> 
     assert set(BASE) <= set(outcomes(result))
     assert set(outcomes(result).values()) <= {Outcome.NOT_SENT, Outcome.REJECTED_NO_PRICE}, "quotes rest as well"
     assert rig.posts == []
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_the_market_closes_between_the_phases(settled: MakeRig) -> None:
@@ -134,7 +134,7 @@ def test_the_market_closes_between_the_phases(settled: MakeRig) -> None:
     assert {found[s] for s in ("AAPL", "KO")} == {Outcome.FILLED}
     assert {found[s] for s in ("JNJ", "MSFT", "XOM")} == {Outcome.NOT_SENT}
     assert len(rig.posts) == 2
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_losses_let_only_reductions_through(
     assert result.outcome is outcome
     assert {o.phase for o in result.orders} == {"reduce"}
     assert {outcomes(result)[s] for s in ("JNJ", "MSFT", "XOM")} == {denial}
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_a_loss_during_phase_one_stops_phase_two(settled: MakeRig) -> None:
@@ -190,7 +190,7 @@ def test_orders_per_day_over_cycles_and_restarts(settled: MakeRig) -> None:
     third = rig.run({"AAPL": 0.0, "KO": 0.0, "V": 0.0}, few)
     assert [o.phase for o in third.plan.orders] == ["reduce"] * 3, "no count holds back a reduction in the plan"
     assert [third.ends[o.client_order_id].state for o in third.orders[:2]] == [OrderState.FILLED] * 2
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_orders_per_symbol_and_per_execution(settled: MakeRig) -> None:
@@ -201,7 +201,7 @@ def test_orders_per_symbol_and_per_execution(settled: MakeRig) -> None:
     assert sorted(outcomes(first).values()).count(Outcome.DENIED_ORDERS_PER_EXECUTION) == 2
     again = rig.run({"AAPL": 1.0, "KO": 1.0}, few)
     assert {outcomes(again)[s] for s in ("AAPL", "KO")} == {Outcome.DENIED_ORDERS_PER_SYMBOL}
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_unanswered_orders_count_as_sent(settled: MakeRig) -> None:
@@ -222,7 +222,7 @@ def test_one_signal_on_two_ways_has_one_verdict(settled: MakeRig) -> None:
     rig = settled()
     result = rig.run((signal(1.0), signal(1.0)), rules())
     assert [(v.signal_id, v.outcome) for v in result.verdicts] == [("s-1", Outcome.FILLED)]
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_an_id_with_two_meanings_is_refused_before_anything_is_sent(settled: MakeRig) -> None:
@@ -230,7 +230,7 @@ def test_an_id_with_two_meanings_is_refused_before_anything_is_sent(settled: Mak
     with pytest.raises(BadDocument, match="stands for two signals about MSFT"):
         rig.run((signal(1.0), signal(-1.0)), rules())
     assert rig.posts == []
-    seen = checker.check(rig.url, rig.journal_file)
+    seen = laws.check_laws(rig.url, rig.journal_file)
     assert len(seen.cycles) == 1
 
 
@@ -243,4 +243,4 @@ def test_a_stop_that_is_urgent_cancels_what_works_instead_of_waiting_for_it(sett
     sent = [name for name, end in result.ends.items() if end.state is not OrderState.NOT_SENT]
     assert len(sent) > 1
     assert {result.ends[name].state for name in sent} == {OrderState.CANCELED}
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)

@@ -14,8 +14,8 @@ from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.exchange.faults.rules import Rule
 from rebalancer.planning.verdicts import OrderEnd
 from rebalancer.rebalance.cycle import CycleResult, may_cost
+from rebalancer.testing import laws, record_laws
 from tests.rebalance.conftest import NEXT, MakeRig
-from tests.support import checker
 from tests.support.faults import lost_after, lost_before, unreadable
 from tests.support.rig import Rig, held, rules
 
@@ -71,8 +71,8 @@ def test_booked_and_the_answer_lost(settled: MakeRig, symbol: str) -> None:
     assert result.because == "5 of 5 orders filled"
     assert end_of(result, symbol).state is OrderState.FILLED
     assert posts_of(rig, symbol) == 1
-    seen = checker.check(rig.url, rig.journal_file)
-    assert next(i for i in seen.intents if i.id == end_of(result, symbol).client_order_id).ever[1] == "UNKNOWN"
+    seen = laws.check_laws(rig.url, rig.journal_file)
+    assert next(i for i in seen.intents.values() if i.id == end_of(result, symbol).client_order_id).ever[1] == "UNKNOWN"
     assert rig.run(NEXT, rules()).outcome is CycleOutcome.HOLDING
 
 
@@ -85,7 +85,7 @@ def test_booked_and_found_by_id_alone(settled: MakeRig) -> None:
     rig = settled()
     result = rig.run(NEXT, rules(), faults={"submit": only("MSFT", lost_after), "orders": without})
     assert end_of(result, "MSFT").state is OrderState.FILLED
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 @pytest.mark.parametrize("symbol", ["KO", "MSFT"])
@@ -94,8 +94,8 @@ def test_lost_on_its_way(settled: MakeRig, symbol: str) -> None:
     lost = rig.run(NEXT, rules(), faults={"submit": only(symbol, lost_before)}, later_seconds=10)
     assert end_of(lost, symbol).state is OrderState.UNKNOWN
     assert verdict(lost, symbol) is Outcome.UNKNOWN_AT_BROKER
-    seen = checker.check(rig.url, rig.journal_file)
-    assert [i.state for i in seen.intents if i.id == end_of(lost, symbol).client_order_id] == ["UNKNOWN"]
+    seen = laws.check_laws(rig.url, rig.journal_file)
+    assert [i.state for i in seen.intents.values() if i.id == end_of(lost, symbol).client_order_id] == ["UNKNOWN"]
 
     frozen = rig.run(NEXT, rules(), later_seconds=WAIT_RULE_SECONDS)
     assert verdict(frozen, symbol) is Outcome.FROZEN_UNKNOWN_ORDER
@@ -104,8 +104,8 @@ def test_lost_on_its_way(settled: MakeRig, symbol: str) -> None:
 
     free = rig.run(NEXT, rules())
     assert verdict(free, symbol) is Outcome.FILLED
-    seen = checker.check(rig.url, rig.journal_file)
-    assert [i.ever for i in seen.intents if i.id == end_of(lost, symbol).client_order_id] == [
+    seen = laws.check_laws(rig.url, rig.journal_file)
+    assert [i.ever for i in seen.intents.values() if i.id == end_of(lost, symbol).client_order_id] == [
         ("INTENDED", "UNKNOWN", "NOT_SENT")
     ]
     assert rig.run(NEXT, rules()).outcome is CycleOutcome.HOLDING
@@ -123,7 +123,7 @@ def test_an_unknown_increase_counts_against_the_caps(settled: MakeRig) -> None:
     spent = sum(o.qty * o.price for o in second.orders)
     room = second.plan.capital * Decimal("0.06") - unknown.qty * unknown.price
     assert 0 < spent <= room + 20 < 3000, "prices moved by a few dollars"
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_it_arrives_after_the_look_up(settled: MakeRig) -> None:
@@ -138,8 +138,12 @@ def test_it_arrives_after_the_look_up(settled: MakeRig) -> None:
     second = rig.run(NEXT, rules())
     assert verdict(second, "MSFT") in (Outcome.HELD_WITHIN_BAND, Outcome.HELD_AT_TARGET)
     assert [(f.symbol, f.kind) for f in second.findings] == [("MSFT", "late_fill")]
-    seen = checker.check(rig.url, rig.journal_file)
-    assert next(i for i in seen.intents if i.id == kept[0].client_order_id).ever == ("INTENDED", "UNKNOWN", "FILLED")
+    seen = laws.check_laws(rig.url, rig.journal_file)
+    assert next(i for i in seen.intents.values() if i.id == kept[0].client_order_id).ever == (
+        "INTENDED",
+        "UNKNOWN",
+        "FILLED",
+    )
     assert held(rig)["MSFT"] == kept[0].qty
 
 
@@ -166,7 +170,7 @@ def test_it_arrives_after_it_was_given_up(settled: MakeRig, fills: bool) -> None
     record = rig.process().journal.order(kept[0].client_order_id)
     assert record is not None
     assert record.state is (OrderState.FILLED if fills else OrderState.CANCELED), "what still works is cancelled"
-    checker.positions_agree(checker.books(rig.url, rig.journal_file))
+    assert [*record_laws.positions_agree(laws.evidence_of(rig.url, rig.journal_file))] == []
 
 
 @pytest.mark.parametrize("ahead", [25.0, 90.0])
@@ -199,7 +203,7 @@ def test_a_duplicate_id_means_that_it_is_there(settled: MakeRig) -> None:
     rig = settled()
     result = rig.run(NEXT, rules(), faults={"submit": only("MSFT", twice)})
     assert end_of(result, "MSFT").state is OrderState.FILLED
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_another_order_under_our_id_stops_everything(settled: MakeRig) -> None:
@@ -231,11 +235,11 @@ def test_as_long_as_nobody_answers_it_stays_unknown(settled: MakeRig) -> None:
     rig = settled()
     result = rig.run({"MSFT": 1.0}, rules(), faults={**blind, "orders": after_posting})
     assert [e.state for e in result.ends.values()] == [OrderState.UNKNOWN]
-    checker.check(rig.url, rig.journal_file, books_match=False)
+    laws.check_laws(rig.url, rig.journal_file, books_match=False)
     found = rig.run({"MSFT": 1.0}, rules())
     assert found.outcome is CycleOutcome.HOLDING
     assert [f.kind for f in found.findings] == ["late_fill"]
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_an_older_reading_is_no_news(settled: MakeRig) -> None:
@@ -255,7 +259,7 @@ def test_an_older_reading_is_no_news(settled: MakeRig) -> None:
     result = rig.run(NEXT, rules(), faults={"orders": lagging})
     assert seen == ["partly filled", "lied"]
     assert result.because == "5 of 5 orders filled"
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_an_acknowledged_order_that_the_broker_forgets_stays_frozen(settled: MakeRig) -> None:
@@ -269,7 +273,7 @@ def test_an_acknowledged_order_that_the_broker_forgets_stays_frozen(settled: Mak
         denied = rig.run({"MSFT": 1.0}, quick, faults=forgets)
         assert verdict(denied, "MSFT") is Outcome.FROZEN_UNKNOWN_ORDER
     rig.run({"MSFT": 1.0}, quick)
-    checker.intents_have_ended(checker.books(rig.url, rig.journal_file))
+    assert [*record_laws.outcomes_are_the_brokers(laws.evidence_of(rig.url, rig.journal_file))] == []
 
 
 def test_a_phase_does_not_wait_long_for_an_unknown_order(settled: MakeRig) -> None:
@@ -281,7 +285,7 @@ def test_a_phase_does_not_wait_long_for_an_unknown_order(settled: MakeRig) -> No
     assert end_of(result, "KO").state is OrderState.UNKNOWN
     assert {verdict(result, s) for s in ("AAPL", "MSFT", "JNJ", "XOM")} == {Outcome.FILLED}
     assert sum(process.clock.waits) < 10 < rules().execution.phase_timeout_seconds
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_who_is_found_by_id_alone_is_waited_for_and_cancelled(settled: MakeRig) -> None:
@@ -295,7 +299,7 @@ def test_who_is_found_by_id_alone_is_waited_for_and_cancelled(settled: MakeRig) 
     result = rig.run({"KO": 0.0, "MSFT": 1.0}, quick, faults={"submit": only("KO", lost_after), "orders": without})
     assert end_of(result, "KO").state in (OrderState.CANCELED, OrderState.FILLED)
     assert ("DELETE", f"/v2/orders/{broker_id(rig, end_of(result, 'KO'))}") in rig.requests()
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_what_an_unknown_purchase_may_cost_is_not_spent() -> None:
@@ -324,7 +328,7 @@ def test_a_refusal_of_an_order_that_was_booked_all_the_same(settled: MakeRig) ->
     assert sent == {end_of(result, "KO").client_order_id}
     (told,) = [e for e in rig.process().journal.events(kind="alert") if e.key == "another_program"]
     assert "was at the broker before our post of it" in str(told.body["text"])
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
     assert rig.run(NEXT, rules()).because == "4 of 4 orders filled", "it was the line: the next cycle goes on"
 
 

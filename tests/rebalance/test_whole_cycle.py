@@ -11,8 +11,8 @@ from rebalancer.core.decisions import PLANNER_EDITION
 from rebalancer.core.errors import LockHeld
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.report.archive import Replayed, past_record, replayed
+from rebalancer.testing import laws
 from tests.rebalance.conftest import BASE, NEXT, MakeRig
-from tests.support import checker
 from tests.support.rig import Rig, held, rules
 
 CHANGES = ("POST", "DELETE", "PATCH", "PUT")
@@ -36,7 +36,7 @@ def test_reductions_then_increases(settled: MakeRig) -> None:
         Outcome.FILLED if v.symbol != "V" else Outcome.HELD_WITHIN_BAND for v in result.verdicts
     ]
     assert [e.state for e in result.ends.values()] == [OrderState.FILLED] * 5
-    seen = checker.check(rig.url, rig.journal_file)
+    seen = laws.check_laws(rig.url, rig.journal_file)
     assert all(written for _, written in rig.posts)
     cycle = result.snapshot.cycle_id
     at_exchange = {
@@ -44,7 +44,7 @@ def test_reductions_then_increases(settled: MakeRig) -> None:
         for o in seen.ours()
         if o["client_order_id"] in result.ends
     }
-    in_journal = {(i.id, i.symbol, i.side, i.qty, i.filled) for i in seen.intents if i.cycle == cycle}
+    in_journal = {(i.id, i.symbol, i.side, i.qty, i.filled) for i in seen.intents.values() if i.cycle == cycle}
     assert at_exchange == in_journal == {(o.client_order_id, o.symbol, o.side, o.qty, o.qty) for o in result.orders}
     assert {p.symbol: p.qty for p in result.positions_after} == held(rig)
 
@@ -53,7 +53,7 @@ def test_the_phases_by_the_exchange_s_own_times(settled: MakeRig) -> None:
     rig = settled(fill_latency_seconds=0.01, partial_fill_probability=1.0)
     result = rig.run(NEXT, rules())
     assert result.because == "5 of 5 orders filled"
-    seen = checker.check(rig.url, rig.journal_file)
+    seen = laws.check_laws(rig.url, rig.journal_file)
     orders = {o["symbol"]: o for o in seen.ours() if o["client_order_id"] in result.ends}
     fills = [f for f in seen.fills if f["order_id"] in {o["id"] for o in orders.values()}]
     assert len(fills) > 5, "every order filled in parts"
@@ -70,7 +70,7 @@ def test_the_same_signals_again_send_nothing(settled: MakeRig) -> None:
         assert (result.outcome, result.orders) == (CycleOutcome.HOLDING, ())
         assert {v.outcome for v in result.verdicts} <= {Outcome.HELD_WITHIN_BAND, Outcome.HELD_AT_TARGET}
     assert changes(rig) == []
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_changing_signals_and_silent_replay(make_rig: MakeRig) -> None:
@@ -80,7 +80,7 @@ def test_changing_signals_and_silent_replay(make_rig: MakeRig) -> None:
     assert [r.outcome for r in results] == [CycleOutcome.COMPLETED] * 2 + [CycleOutcome.HOLDING] + [
         CycleOutcome.COMPLETED
     ] * 3
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
     journal = rig.process().journal
     for result in results:
         assert replayed(journal, result.snapshot.cycle_id) == Replayed(PLANNER_EDITION, (), ())
@@ -118,7 +118,7 @@ def test_a_dry_run_sends_nothing_and_changes_nothing_later(settled: MakeRig) -> 
     assert [(o.phase, o.symbol, o.qty) for o in live.orders] == [(o.phase, o.symbol, o.qty) for o in dry.orders]
     assert [(o.phase, o.symbol, o.qty) for o in live.orders] == [(o.phase, o.symbol, o.qty) for o in alone.orders]
     assert live.findings == alone.findings == ()
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_a_slot_is_run_once(settled: MakeRig) -> None:
@@ -128,4 +128,4 @@ def test_a_slot_is_run_once(settled: MakeRig) -> None:
     with pytest.raises(LockHeld, match="has been run already"):
         rig.run(BASE, rules(), cycle_id="2026-11-20T15:10Z")
     assert changes(rig) == []
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)

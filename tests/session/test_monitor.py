@@ -20,7 +20,7 @@ from rebalancer.journal import Journal
 from rebalancer.rebalance.immediate_exits import ExitRequest, ExitResult, exit_positions
 from rebalancer.rebalance.observe import World
 from rebalancer.session.monitor import Monitor
-from tests.support import checker
+from rebalancer.testing import laws
 from tests.support.rig import Process, Rig, by_hand, held
 
 pytestmark = pytest.mark.filterwarnings("ignore:Series.dt.weekday")
@@ -128,7 +128,7 @@ def test_a_reached_price_leaves_the_position_and_says_so(desk: Desk, factor: str
     assert desk.alerts() == [("warning", "exit", "KO")]
     cycles = desk.journal.cycles(desk.rig.account_id)
     assert [(c.cycle_id[:5], c.outcome) for c in cycles] == [("exit-", "COMPLETED")]
-    checker.check(desk.rig.url, desk.rig.journal_file, books_match=False)
+    laws.check_laws(desk.rig.url, desk.rig.journal_file, books_match=False)
 
 
 def test_mode_off_looks_at_nothing(desk: Desk) -> None:

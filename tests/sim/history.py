@@ -1,7 +1,7 @@
 """One simulated history: some days of a program that crashes, on a broker that fails, with people who meddle.
 
 Everything is drawn from the seed. After the last cycle the faults stop, and within a few cycles everything must have
-come to its end; then the checker looks at all that was written down.
+come to its end; then the laws are checked on all that was written down.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from rebalancer.execution.pretrade import rearm_throttle
 from rebalancer.journal import Journal
 from rebalancer.planning.trading_halt import LOSS_LIMITS
 from rebalancer.rebalance.cycle import CycleResult
-from tests.sim import checker
+from rebalancer.testing import laws
+from rebalancer.testing.evidence import Evidence, read_journal
 from tests.sim.draws import Chances, stream
-from tests.sim.evidence import Evidence, read_journal
 from tests.sim.host import Host
 from tests.sim.lists import activities_of, intents_of, orders_of, signed_qty
 from tests.sim.meddling import Meddling
@@ -296,7 +296,7 @@ class History(Meddling):
                 break
 
     def judge(self) -> None:
-        """Let the checker look at everything."""
+        """Check the laws on everything."""
         rows, cycles, intents, wrong = read_journal(self.host.journal_file)
         activities = activities_of(self.venue)
         seen = Evidence(
@@ -310,14 +310,14 @@ class History(Meddling):
             sessions=[(s.open, s.close) for s in sessions().sessions if _near(s.open, self.scenario.start)],
         )
         self.violations += wrong
-        found = checker.check(seen)
+        found = laws.broken_laws(seen)
         given_up = [said for said in found if ": late: " in said]
         self.figures["given up and came late"] += len(given_up)
         self.violations += [said for said in found if said not in given_up or self.scenario.twin is False]
         if self.scenario.twin:
             self.violations = [v for v in self.violations if _counts_with_twin(v)]
         else:
-            self.violations += [f"I17: {said}" for said in checker.settled(seen)]
+            self.violations += [f"I17: {said}" for said in laws.unsettled(seen)]
         self.figures["orders intended"] += len(intents)
         self.figures["orders at the broker"] += len(seen.ours())
         for intent in intents.values():

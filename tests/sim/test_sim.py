@@ -1,9 +1,10 @@
-"""A short campaign, and proofs that the simulator repeats itself and that its checker has teeth."""
+"""A short campaign, and proofs that the simulator repeats itself and that the laws have teeth."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from decimal import Decimal
@@ -12,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.sim import checker, history
-from tests.sim.evidence import Evidence
+from rebalancer.testing import laws
+from rebalancer.testing.evidence import Evidence
+from tests.sim import history
 from tests.sim.history import run_seed
 from tests.sim.scenario import scenario_of
 from tests.sim.sometimes import missing
@@ -65,21 +67,21 @@ def test_a_hundred_thousand_cycles() -> None:
     assert missing(found["figures"]) == []
 
 
-# --- the checker notices
+# --- the laws notice
 
 
 @pytest.fixture(scope="module")
 def honest() -> Evidence:
     """What a busy, faultless history left behind."""
     seen: list[Evidence] = []
-    real = checker.check
+    real = laws.broken_laws
 
     def keep(evidence: Evidence) -> list[str]:
         seen.append(evidence)
         return real(evidence)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(history.checker, "check", keep)
+        patch.setattr(history.laws, "broken_laws", keep)
         base = scenario_of(3)
         calm = base._replace(
             actions={}, wire=base.wire._replace(posts={}, others={}), venue_faults=(), cycles=12, rivals=1, twin=False
@@ -155,17 +157,20 @@ LIES = (
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_the_checker_notices(honest: Evidence, lie: str) -> None:
-    assert checker.check(honest) == []
-    said = checker.check(_tampered(honest, lie))
+def test_the_laws_notice(honest: Evidence, lie: str) -> None:
+    assert laws.broken_laws(honest) == []
+    said = laws.broken_laws(_tampered(honest, lie))
     assert any(lie in sentence for sentence in said), said
 
 
-def test_the_checker_notices_books_that_differ(honest: Evidence) -> None:
-    assert checker.settled(honest) == []
-    assert any("books" in said for said in checker.settled(honest._replace(positions={"ZZZ": Decimal(1)})))
+def test_the_laws_notice_books_that_differ(honest: Evidence) -> None:
+    assert laws.unsettled(honest) == []
+    assert any("books" in said for said in laws.unsettled(honest._replace(positions={"ZZZ": Decimal(1)})))
 
 
-def test_the_checker_imports_nothing_of_the_program() -> None:
-    for name in ("checker.py", "evidence.py"):
-        assert "rebalancer" not in (ROOT / "tests" / "sim" / name).read_text()
+def test_the_laws_import_nothing_of_the_program() -> None:
+    for name in ("evidence", "laws", "record_laws", "order_laws"):
+        text = (ROOT / "rebalancer" / "testing" / f"{name}.py").read_text()
+        assert set(re.findall(r"(?:import|from) (rebalancer[.\w]*)", text)) <= {
+            "rebalancer.testing", "rebalancer.testing.evidence", "rebalancer.testing.record_laws",
+        }  # fmt: skip

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import shutil
 import threading
-import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,8 +21,7 @@ from rebalancer.brokers.read_only import ReadOnlyBroker
 from rebalancer.core.decisions import Order
 from rebalancer.core.facts import Signal
 from rebalancer.core.rules import Rules
-from rebalancer.exchange.options import ExchangeOptions
-from rebalancer.exchange.starter import RunningExchange, start_exchange
+from rebalancer.exchange.starter import start_exchange
 from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.execution.order_manager import DryRunOrderManager, LiveOrderManager
 from rebalancer.journal import Journal
@@ -33,6 +31,7 @@ from rebalancer.ops.clock import one_by_one
 from rebalancer.rebalance.cycle import CycleResult, run
 from rebalancer.rebalance.observe import World
 from rebalancer.rebalance.recover import recover
+from rebalancer.testing.exchange import ExchangeClock, quick_options
 from tests.support.faults import READS, WRITES, Fault, FaultyBroker, Trip, Tripped
 
 CREDENTIALS = Credentials("PKRIG", "rig-secret")
@@ -50,25 +49,6 @@ SECTORS = {
     }.items()
     for symbol, group in rows
 }
-
-
-class RigClock:
-    """Waiting takes no time: it moves the exchange's clock and our own together."""
-
-    def __init__(self, exchange: RunningExchange) -> None:
-        self._exchange, self._ahead = exchange, 0.0
-        self.waits: list[float] = []
-
-    def monotonic(self) -> float:
-        return time.monotonic() + self._ahead
-
-    def wait(self, seconds: float) -> None:
-        self.waits.append(seconds)
-        self._ahead += seconds
-        self._exchange.clock.advance(seconds)
-
-    def wall(self) -> datetime:
-        return datetime.now(UTC)
 
 
 class Signals:
@@ -112,7 +92,7 @@ class Process(NamedTuple):
 
     world: World
     broker: FaultyBroker
-    clock: RigClock
+    clock: ExchangeClock
     trip: Trip
     journal: Journal
 
@@ -137,13 +117,7 @@ class Rig:
         folder.mkdir(parents=True, exist_ok=True)
         if template is not None:
             shutil.copytree(template, folder, dirs_exist_ok=True)
-        quick = {
-            "state": folder / "exchange.sqlite",
-            "rate_limit_per_minute": 0,
-            "fill_latency_seconds": 0.0,
-            "partial_fill_probability": 0.0,
-        }
-        self.exchange = start_exchange(ExchangeOptions(**{**quick, **options}))
+        self.exchange = start_exchange(quick_options(folder / "exchange.sqlite", **options))
         self.url = self.exchange.url
         self.journal_file = folder / "journal.sqlite"
         self.sectors = SECTORS if sectors is None else sectors
@@ -159,7 +133,7 @@ class Rig:
         self.end()
         rules = rules or Rules()
         trip = Trip(trip_at)
-        clock = RigClock(self.exchange)
+        clock = ExchangeClock(self.exchange)
         real = AlpacaBroker(
             CREDENTIALS, Endpoints(self.url), rules.broker, monotonic=clock.monotonic, wait=lambda _: None
         )

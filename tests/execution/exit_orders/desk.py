@@ -15,7 +15,8 @@ from rebalancer.execution.exit_orders import ExitOrderManager
 from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.journal import Journal
 from rebalancer.planning.exit_levels import ExitLevel
-from tests.support.rig import Rig, RigClock
+from rebalancer.testing import ExchangeClock
+from tests.support.rig import Rig
 
 D = Decimal
 PAIR = [("limit", "sell", D(10)), ("stop", "sell", D(10))]
@@ -58,7 +59,7 @@ class Desk(NamedTuple):
     rig: Rig
     broker: Lying
     journal: Journal
-    clock: RigClock
+    clock: ExchangeClock
     folder: Path
 
     def keeper(self, **protection: Any) -> ExitOrderManager:

@@ -16,7 +16,7 @@ from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import Outcome
 from rebalancer.rebalance.flatten import CLOSED, Flattened, flatten
 from rebalancer.rebalance.recover import recover
-from tests.support import checker
+from rebalancer.testing import laws
 from tests.support.faults import Crash, lost_before
 from tests.support.rig import Rig, by_hand, held, rules
 
@@ -70,7 +70,7 @@ def test_everything_is_closed_while_the_kill_switch_is_set(rig: Rig) -> None:
     assert end.expected_positions == {}
     assert journal.newest_claim(rig.account_id)[:2] == "20", "the newest slot is still found by its time"  # type: ignore[index]  # there is one
     assert rig.run({"KO": 1.0}, RULES).outcome == "HALTED_KILL_SWITCH"
-    checker.check(rig.url, rig.journal_file)
+    laws.check_laws(rig.url, rig.journal_file)
 
 
 def test_an_older_opinion_does_not_buy_back_what_a_kill_closed(rig: Rig) -> None:

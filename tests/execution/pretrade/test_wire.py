@@ -15,7 +15,7 @@ from rebalancer.core.outcomes import OrderState, Outcome
 from rebalancer.execution.pretrade import rearm_throttle
 from rebalancer.planning.verdicts import OrderEnd
 from rebalancer.rebalance.observe import World
-from tests.support import checker
+from rebalancer.testing import laws
 from tests.support.rig import Rig, held, rules
 
 pytestmark = pytest.mark.filterwarnings("ignore:Series.dt.weekday")
@@ -109,7 +109,7 @@ def test_an_id_that_the_broker_has_already_is_looked_up_and_compared(rig: Rig, s
     if same:
         result = rig.run({"KO": 1.0}, rules(), faults={"submit": twice})
         assert [e.state for e in result.ends.values()] == [OrderState.FILLED]
-        checker.check(rig.url, rig.journal_file)
+        laws.check_laws(rig.url, rig.journal_file)
     else:
         with pytest.raises(JournalBroken, match="under our order id"):
             rig.run({"KO": 1.0}, rules(), faults={"submit": twice})
