@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import pairwise
-from typing import Final, Literal, NamedTuple
+from typing import Final, Generic, Literal, NamedTuple, TypeVar
 
 from rebalancer.core.values import ZERO
 
@@ -40,23 +40,26 @@ class DriftInputs(NamedTuple):
     kept_back: Literal["band", "cap"]
 
 
-class Drift(NamedTuple):
+Weight = TypeVar("Weight", Decimal, float)
+
+
+class Drift(NamedTuple, Generic[Weight]):
     """Weights as signed fractions of capital. `achieved` is the weight after the cycle, at its own prices; `now` the
-    current one. `parts` has every name of `PARTS`; they add up to now - target exactly."""
+    current one. `parts` has every name of `PARTS`; they add up to now - target, as decimals exactly."""
 
     symbol: str
-    target: Decimal
-    achieved: Decimal
-    now: Decimal
-    parts: Mapping[str, Decimal]
+    target: Weight
+    achieved: Weight
+    now: Weight
+    parts: Mapping[str, Weight]
 
     @property
-    def gap(self) -> Decimal:
+    def gap(self) -> Weight:
         """The distance of the current weight from the target."""
         return self.now - self.target
 
 
-def drift_of(course: DriftInputs) -> Drift:
+def drift_of(course: DriftInputs) -> Drift[Decimal]:
     """Attribute the gap of one symbol.
 
     rounding: to whole lots; band: too small to be worth a trade; cap: denied or cut by a limit on orders, trades or
@@ -84,3 +87,9 @@ def drift_of(course: DriftInputs) -> Drift:
     for before, name in pairwise(order):
         parts[name] = weights[name] - weights[before]
     return Drift(c.symbol, weights["target"], weights["unfilled"], weights["price_move"], parts)
+
+
+def in_floats(drift: Drift[Decimal]) -> Drift[float]:
+    """The same drift in floats, each weight the nearest one, for a report."""
+    parts = {name: float(part) for name, part in drift.parts.items()}
+    return Drift(drift.symbol, float(drift.target), float(drift.achieved), float(drift.now), parts)

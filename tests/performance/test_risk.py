@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rebalancer.performance.risk.common import Common, common_returns
 from rebalancer.performance.risk.concentration import Concentration, concentration
-from rebalancer.performance.risk.pairs import PairOf, closest_pairs
+from rebalancer.performance.risk.pairs import CorrelatedPair, closest_pairs
 from rebalancer.performance.risk.volatility import book_volatility
 
 MONDAY = date(2026, 6, 1)
@@ -86,7 +86,7 @@ def test_two_names_by_hand() -> None:
     returns = np.array([[0.02, 0.00], [0.00, 0.02], [-0.02, -0.02]])  # variances 4e-4, covariance 2e-4
     found = book_volatility(np.array([0.6, -0.4]), returns)
     assert found == pytest.approx(math.sqrt((0.36 * 4e-4 + 0.16 * 4e-4 - 2 * 0.24 * 2e-4) * 252))
-    assert closest_pairs(["A", "B"], returns, 3) == (PairOf("A", "B", pytest.approx(0.5)),)
+    assert closest_pairs(["A", "B"], returns, 3) == (CorrelatedPair("A", "B", pytest.approx(0.5)),)
 
 
 def test_what_never_moves_has_no_volatility_and_no_pair() -> None:

@@ -12,15 +12,17 @@ from rebalancer.performance.finite import FLAT
 from rebalancer.performance.risk.common import Matrix
 
 
-class PairOf(NamedTuple):
-    """Two names and the correlation of their daily returns (Pearson), from -1 to 1."""
+class CorrelatedPair(NamedTuple):
+    """Two names and the correlation of their daily returns (Pearson), from -1 to 1; `opposite`: one is held long, the
+    other short, as far as the caller knows the positions."""
 
     first: str
     second: str
     correlation: float
+    opposite: bool = False
 
 
-def closest_pairs(names: Sequence[str], returns: Matrix, most: int) -> tuple[PairOf, ...]:
+def closest_pairs(names: Sequence[str], returns: Matrix, most: int) -> tuple[CorrelatedPair, ...]:
     """The pairs with the highest correlation, highest first. Names with constant returns are excluded.
 
     returns: daily, shape (days, names).
@@ -32,6 +34,7 @@ def closest_pairs(names: Sequence[str], returns: Matrix, most: int) -> tuple[Pai
     moving = [i for i in range(len(names)) if lengths[i] > FLAT * len(returns) ** 0.5]
     unit = {i: apart[:, i] / lengths[i] for i in moving}
     pairs = [
-        PairOf(names[i], names[j], float(np.clip(unit[i] @ unit[j], -1.0, 1.0))) for i, j in combinations(moving, 2)
+        CorrelatedPair(names[i], names[j], float(np.clip(unit[i] @ unit[j], -1.0, 1.0)))
+        for i, j in combinations(moving, 2)
     ]
     return tuple(sorted(pairs, key=lambda pair: (-pair.correlation, pair.first, pair.second))[:most])

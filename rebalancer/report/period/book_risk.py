@@ -5,16 +5,9 @@ from __future__ import annotations
 from datetime import date
 from typing import Final, NamedTuple
 
+from rebalancer.performance.risk.pairs import CorrelatedPair
+
 EDITION_SCHEMA: Final = "rebalancer.edition/1"
-
-
-class Pair(NamedTuple):
-    """Two held names and the correlation of their daily returns; `opposite`: one is held long, the other short."""
-
-    first: str
-    second: str
-    correlation: float
-    opposite: bool
 
 
 class Risk(NamedTuple):
@@ -37,7 +30,7 @@ class Risk(NamedTuple):
     effective: float | None = None
     volatility: float | None = None
     estimator: str = ""
-    pairs: tuple[Pair, ...] = ()
+    pairs: tuple[CorrelatedPair, ...] = ()
     benchmark: str = ""
     beta: float | None = None
     beta_days: int = 0

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any, Final
 
 from rebalancer.core.codec import plain
+from rebalancer.performance.round_trips import RoundTrip
 from rebalancer.report.document import finite, inside_script, json_text
 from rebalancer.report.period.records import EDITION_SCHEMA, PeriodReport
 from rebalancer.report.period.words import attention_of, sentence_of
 
+TRIP_KEYS: Final = (
+    "symbol", "side", "qty", "entry", "exit", "opened_at", "closed_at", "profit", "fees", "source", "reason", "regime",
+)  # fmt: skip
 EMBEDDED_MAX: Final = 48_000  # bytes inside the page; the file beside it has everything
 
 
@@ -32,4 +36,12 @@ def embedded_edition(edition: PeriodReport, bytes_max: int) -> str:
 def _document(edition: PeriodReport) -> dict[str, Any]:
     document: dict[str, Any] = finite(plain(edition))
     document.pop("schema")
+    document["trips"] = [{key: trip[key] for key in TRIP_KEYS} for trip in map(_with_profit, edition.trips)]
+    for row in (*document["quality"], *document["quality_by_hour"]):
+        del row["missed"]
     return {"schema": EDITION_SCHEMA, "sentence": sentence_of(edition, attention_of(edition)), **document}
+
+
+def _with_profit(trip: RoundTrip) -> dict[str, Any]:
+    document: dict[str, Any] = finite(plain(trip))
+    return {**document, "profit": plain(trip.profit)}

@@ -9,13 +9,14 @@ from typing import Any, Final, NamedTuple
 
 from rebalancer.core.values import ZERO
 from rebalancer.performance.drift import PARTS
+from rebalancer.performance.shortfall import ExecutionQuality
 from rebalancer.report import numbers
 from rebalancer.report.limits import LIMIT_WARNING
 from rebalancer.report.page import DATA_PLACE, PAGE_BYTES_AIM, ROWS_MAX, context_of, environment, fold, tidy
 from rebalancer.report.period.charts import chart, chart_of_moments
 from rebalancer.report.period.document import embedded_edition
 from rebalancer.report.period.names import edition_name
-from rebalancer.report.period.records import Idle, PeriodReport, QualityRow, SlotRow
+from rebalancer.report.period.records import Idle, PeriodReport, SlotRow
 from rebalancer.report.period.results import Performance
 from rebalancer.report.period.words import (
     attention_of,
@@ -165,7 +166,7 @@ def _extreme(edition: PeriodReport) -> Extreme | None:
     return Extreme(best, worst) if best or worst else None
 
 
-def _together(rows: Sequence[QualityRow]) -> QualityRow | None:
+def _together(rows: Sequence[ExecutionQuality]) -> ExecutionQuality | None:
     """All symbols in one line, weighted by the value traded."""
     if not rows:
         return None
@@ -175,12 +176,13 @@ def _together(rows: Sequence[QualityRow]) -> QualityRow | None:
         total = sum(weight for weight, _ in known)
         return sum(weight * value for weight, value in known) / total if total else None
 
-    return QualityRow(
+    return ExecutionQuality(
         "All",
         sum(row.orders for row in rows),
         sum((row.value for row in rows), ZERO),
         mean([(row.value, row.arrival_bp) for row in rows]),
         mean([(row.value, row.decision_bp) for row in rows]),
         mean([(row.value, row.spread_bp) for row in rows]),
+        sum((row.missed for row in rows), ZERO),
         mean([(Decimal(row.orders), row.seconds) for row in rows]),
     )

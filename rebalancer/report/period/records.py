@@ -13,6 +13,9 @@ from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
 from rebalancer.core.outcomes import CycleOutcome, Outcome
+from rebalancer.performance.drift import Drift
+from rebalancer.performance.round_trips import RoundTrip
+from rebalancer.performance.shortfall import ExecutionQuality
 from rebalancer.report.period.book_risk import Risk
 from rebalancer.report.period.results import BridgeSection, ClosedBooks, Contribution, Performance, Point
 from rebalancer.report.period.run_health import Effort
@@ -65,29 +68,6 @@ class AlertRow(NamedTuple):
     name: str = ""
 
 
-class QualityRow(NamedTuple):
-    """Execution quality of one symbol or one hour. Slippage and spread in basis points of the value traded; positive is
-    a cost."""
-
-    name: str
-    orders: int
-    value: Decimal
-    arrival_bp: float | None
-    decision_bp: float | None
-    spread_bp: float | None
-    seconds: float | None
-
-
-class Gap(NamedTuple):
-    """One symbol's distance from its target at the end, in fractions of capital, and its components."""
-
-    symbol: str
-    target: float
-    achieved: float
-    now: float
-    parts: Mapping[str, float]
-
-
 class Guarded(NamedTuple):
     """One position with its stop and target, and where they are kept. USD per share."""
 
@@ -98,24 +78,6 @@ class Guarded(NamedTuple):
     stop: Decimal | None
     target: Decimal | None
     kept: str
-
-
-class RoundTripRow(NamedTuple):
-    """One round trip that ended in the period. USD; `profit` is net of fees; `regime` is the market's at entry, "" when
-    unknown."""
-
-    symbol: str
-    side: Literal["long", "short"]
-    qty: Decimal
-    entry: Decimal
-    exit: Decimal
-    opened_at: datetime
-    closed_at: datetime
-    profit: Decimal
-    fees: Decimal
-    source: str
-    reason: str
-    regime: str = ""
 
 
 class Expected(NamedTuple):
@@ -154,11 +116,11 @@ class PeriodReport(NamedTuple):
     contributions: tuple[Contribution, ...] = ()
     performance: Performance | None = None
     through_the_day: tuple[Point, ...] = ()
-    quality: tuple[QualityRow, ...] = ()
-    quality_by_hour: tuple[QualityRow, ...] = ()
-    gaps: tuple[Gap, ...] = ()
+    quality: tuple[ExecutionQuality, ...] = ()
+    quality_by_hour: tuple[ExecutionQuality, ...] = ()
+    gaps: tuple[Drift[float], ...] = ()
     guarded: tuple[Guarded, ...] = ()
-    trips: tuple[RoundTripRow, ...] = ()
+    trips: tuple[RoundTrip, ...] = ()
     expected: tuple[Expected, ...] = ()
     rules_changed: Mapping[str, RuleChange] = {}
     books: tuple[ClosedBooks, ...] = ()

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
 from rebalancer.core.values import ZERO
+from rebalancer.performance.history import Drawdown, HistogramBar, Year
 
 EDITION_SCHEMA: Final = "rebalancer.edition/1"
 
@@ -41,14 +42,6 @@ class Contribution(NamedTuple):
     amount: Decimal
 
 
-class MonthRow(NamedTuple):
-    """The returns of one year by month, January first; None for a month without a recorded day."""
-
-    year: int
-    months: tuple[float | None, ...]
-    total: float | None
-
-
 class Ratio(NamedTuple):
     """One performance figure with its name; None when there is too little data. `unit`: "%" has a sign, "share" is a
     fraction without one."""
@@ -57,25 +50,6 @@ class Ratio(NamedTuple):
     value: float | None
     unit: Literal["%", "share", "", "USD", "days"]
     note: str = ""
-
-
-class DrawdownRow(NamedTuple):
-    """One drawdown: its first day, its lowest day, the day of recovery (None: not yet), its depth (negative), and its
-    length in days."""
-
-    first: date
-    lowest: date
-    back: date | None
-    depth: float
-    days: int
-
-
-class DistributionBar(NamedTuple):
-    """How many days had a return from `low` on and below `high`."""
-
-    low: float
-    high: float
-    days: int
 
 
 class Point(NamedTuple):
@@ -95,12 +69,12 @@ class Performance(NamedTuple):
     drawdown: tuple[float, ...]
     benchmark_name: str
     benchmark: tuple[float | None, ...]
-    months: tuple[MonthRow, ...]
+    months: tuple[Year, ...]
     ratios: tuple[Ratio, ...]
     rolling_volatility: tuple[float | None, ...] = ()
     rolling_sharpe: tuple[float | None, ...] = ()
-    falls: tuple[DrawdownRow, ...] = ()
-    distribution: tuple[DistributionBar, ...] = ()
+    falls: tuple[Drawdown, ...] = ()
+    distribution: tuple[HistogramBar, ...] = ()
     since: date | None = None
     total: float | None = None
     money_weighted: float | None = None

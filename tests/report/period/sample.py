@@ -11,15 +11,17 @@ from decimal import Decimal
 import numpy as np
 
 from rebalancer.core.outcomes import CycleOutcome, Outcome
-from rebalancer.report.period.book_risk import Pair, Risk
+from rebalancer.performance.drift import Drift
+from rebalancer.performance.history import Drawdown, HistogramBar, Year
+from rebalancer.performance.risk.pairs import CorrelatedPair
+from rebalancer.performance.round_trips import RoundTrip
+from rebalancer.performance.shortfall import ExecutionQuality
+from rebalancer.report.period.book_risk import Risk
 from rebalancer.report.period.records import (
     AlertRow,
-    Gap,
     Guarded,
     Idle,
     PeriodReport,
-    QualityRow,
-    RoundTripRow,
     SlotRow,
     TradeLine,
 )
@@ -28,9 +30,6 @@ from rebalancer.report.period.results import (
     BridgeSection,
     ClosedBooks,
     Contribution,
-    DistributionBar,
-    DrawdownRow,
-    MonthRow,
     Performance,
     Point,
     Ratio,
@@ -80,7 +79,7 @@ def performance(days: int = 756) -> Performance:
     benchmark = tuple(None if i < 20 else float(v) for i, v in enumerate(other / other[0]))
     years = sorted({d.year for d in dates})
     months = tuple(
-        MonthRow(y, tuple(None if (y, m) > (2026, 11) else math.sin(y * m) / 30 for m in range(1, 13)), math.cos(y) / 9)
+        Year(y, tuple(None if (y, m) > (2026, 11) else math.sin(y * m) / 30 for m in range(1, 13)), math.cos(y) / 9)
         for y in years
     )
     ratios = (
@@ -97,10 +96,10 @@ def performance(days: int = 756) -> Performance:
         tuple(None if i < 19 else 0.12 + 0.03 * math.sin(i / 40) for i in range(days)),
         tuple(None if i < 59 else 1.5 * math.sin(i / 70) for i in range(days)),
         (
-            DrawdownRow(date(2025, 3, 4), date(2025, 4, 8), date(2025, 7, 1), -0.1123, 82),
-            DrawdownRow(date(2026, 10, 1), date(2026, 11, 2), None, -0.0731, 37),
+            Drawdown(date(2025, 3, 4), date(2025, 4, 8), date(2025, 7, 1), -0.1123, 82),
+            Drawdown(date(2026, 10, 1), date(2026, 11, 2), None, -0.0731, 37),
         ),
-        tuple(DistributionBar(n * 0.005, (n + 1) * 0.005, round(240 * math.exp(-(n + 0.5) ** 2 / 4))) for n in range(-5, 5)),
+        tuple(HistogramBar(n * 0.005, (n + 1) * 0.005, round(240 * math.exp(-(n + 0.5) ** 2 / 4))) for n in range(-5, 5)),
         date(2023, 12, 29), float(growth[-1] - 1), 0.2831, 0.0021,
     )  # fmt: skip
 
@@ -153,21 +152,24 @@ def edition(**changes: object) -> PeriodReport:
         ),
         contributions=tuple(Contribution(s, D(i * 37 - 150) / 4) for i, s in enumerate(symbols)),
         performance=performance(),
-        quality=tuple(QualityRow(s, 1, D(4000 + i), 2.5 - i, 1.0, 3.1, 0.42) for i, s in enumerate(symbols)),
-        quality_by_hour=(QualityRow("09", 6, D(21000), 4.2, 3.9, 5.0, 0.61), QualityRow("12", 4, D(9000), 1.2, 0.9, 2.0, None)),
+        quality=tuple(ExecutionQuality(s, 1, D(4000 + i), 2.5 - i, 1.0, 3.1, D(0), 0.42) for i, s in enumerate(symbols)),
+        quality_by_hour=(
+            ExecutionQuality("09", 6, D(21000), 4.2, 3.9, 5.0, D(0), 0.61),
+            ExecutionQuality("12", 4, D(9000), 1.2, 0.9, 2.0, D(0), None),
+        ),
         gaps=(
-            Gap("CAT", 0.0459, 0.0261, 0.0264, {"unfilled": -0.0176, "rounding": -0.0022, "price_move": 0.0003}),
-            Gap("MSFT", 0.0722, 0.0726, 0.0729, {"band": 0.0004, "price_move": 0.0003}),
+            Drift("CAT", 0.0459, 0.0261, 0.0264, {"unfilled": -0.0176, "rounding": -0.0022, "price_move": 0.0003}),
+            Drift("MSFT", 0.0722, 0.0726, 0.0729, {"band": 0.0004, "price_move": 0.0003}),
         ),
         guarded=(
             Guarded("AAPL", D(45), D("231.07"), D("268.44"), D("224.14"), D("242.62"), "at the broker"),
             Guarded("NVDA", D(60), D("121.75"), None, D("118.10"), None, "watched here"),
         ),
         trips=(
-            RoundTripRow("COST", "long", D(8), D("912.45"), D("898.96"), OPEN - timedelta(days=9), OPEN, D("-107.92"), D("0.02"),
-                 "external", "neutral signal", "calm, rising"),
-            RoundTripRow("XOM", "short", D("12.5"), D("117.10"), D("116.02"), OPEN, OPEN + timedelta(hours=3), D("13.48"), D("0.02"),
-                 "held before", "score -0.20 x confidence 0.80"),
+            RoundTrip("COST", "long", D(8), D("912.45"), D("898.96"), OPEN - timedelta(days=9), OPEN, D("7299.60"), D("-107.90"),
+                 D("0.02"), None, "external", "", "us_equity", "calm, rising", "neutral signal"),
+            RoundTrip("XOM", "short", D("12.5"), D("117.10"), D("116.02"), OPEN, OPEN + timedelta(hours=3), D("1463.75"), D("13.50"),
+                 D("0.02"), None, "held before", "", "us_equity", "", "score -0.20 x confidence 0.80"),
         ),
         through_the_day=tuple(
             Point(OPEN + timedelta(minutes=5 * n), D("97512.34") + round(D(400 * math.sin(n / 25)), 2)) for n in range(78)
@@ -199,7 +201,7 @@ def edition(**changes: object) -> PeriodReport:
             volatility=0.1534,
             estimator="sample deviation (n - 1) of daily simple returns at the weights held, x sqrt(252)",
             pairs=(
-                Pair("MSFT", "NVDA", 0.8312, False), Pair("AAPL", "MSFT", 0.7421, False), Pair("CVX", "XOM", 0.7105, True),
+                CorrelatedPair("MSFT", "NVDA", 0.8312, False), CorrelatedPair("AAPL", "MSFT", 0.7421, False), CorrelatedPair("CVX", "XOM", 0.7105, True),
             ),
             benchmark="SPY",
             beta=0.9312,

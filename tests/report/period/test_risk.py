@@ -18,7 +18,8 @@ from rebalancer.core.values import ZERO
 from rebalancer.journal import Journal
 from rebalancer.market_data.reference import REFERENCE_SCHEMA
 from rebalancer.market_data.stored_closes import SHEET_NAME
-from rebalancer.report.period.book_risk import Pair, Risk
+from rebalancer.performance.risk.pairs import CorrelatedPair
+from rebalancer.report.period.book_risk import Risk
 from rebalancer.report.period.document import edition_json
 from rebalancer.report.period.page import edition_html, redacted
 from rebalancer.report.period.parts.risk import ESTIMATOR, risk
@@ -87,7 +88,7 @@ def test_the_whole_of_a_book(journal: Journal) -> None:
         names=3, net=pytest.approx(0.6), gross=pytest.approx(1.0), largest="YOUNG", largest_share=0.5, top_five=1.0,
         hhi=pytest.approx(0.25 + 0.09 + 0.04), effective=pytest.approx(1 / 0.38),
         volatility=pytest.approx(-net * deviation * math.sqrt(252)), estimator=ESTIMATOR,
-        pairs=(Pair("LONG", "SHORT", pytest.approx(1.0), True),),
+        pairs=(CorrelatedPair("LONG", "SHORT", pytest.approx(1.0), True),),
         benchmark="SPY", beta=pytest.approx(2 * net), beta_days=120,
         days=120, first=WEEKDAYS[-120], last=WEEKDAYS[-1], covered=pytest.approx(0.5), left_out=("YOUNG",),
         unpriced=("DARK",),

@@ -8,37 +8,33 @@ from typing import Final, Literal, NamedTuple
 
 from rebalancer.core.decisions import Target
 from rebalancer.core.values import ZERO
-from rebalancer.performance.drift import DriftInputs, drift_of
-from rebalancer.performance.shortfall import Shortfall, quality, shortfall_of
+from rebalancer.performance.drift import Drift, DriftInputs, drift_of, in_floats
+from rebalancer.performance.shortfall import ExecutionQuality, Shortfall, quality, shortfall_of
 from rebalancer.report.allocation import known_prices, target_of
 from rebalancer.report.period.parts.source import Source
-from rebalancer.report.period.records import Gap, QualityRow
 from rebalancer.report.records import RunRecord
 
 SAME_WEIGHT: Final = 1e-9
 
 
-def quality_by_symbol(source: Source) -> tuple[QualityRow, ...]:
+def quality_by_symbol(source: Source) -> tuple[ExecutionQuality, ...]:
     """The period's orders by symbol, the most traded first."""
     return tuple(sorted(_quality(source, lambda one: one.symbol), key=lambda q: (-q.value, q.name)))
 
 
-def quality_by_hour(source: Source) -> tuple[QualityRow, ...]:
+def quality_by_hour(source: Source) -> tuple[ExecutionQuality, ...]:
     """The period's orders by the hour in New York in which they were sent."""
     return _quality(source, lambda one: one.hour)
 
 
-def _quality(source: Source, key: Callable[[Shortfall], str]) -> tuple[QualityRow, ...]:
+def _quality(source: Source, key: Callable[[Shortfall], str]) -> tuple[ExecutionQuality, ...]:
     """Only orders that a plan decided on: for external ones no decision is known."""
     told = [
         shortfall_of(story)
         for story in source.ledger.stories.values()
         if story.decision_price is not None and source.span.holds(story.sent_at)
     ]
-    return tuple(
-        QualityRow(q.name, q.orders, q.value, q.arrival_bp, q.decision_bp, q.spread_bp, q.seconds)
-        for q in quality(told, key)
-    )
+    return quality(told, key)
 
 
 class Base(NamedTuple):
@@ -48,7 +44,7 @@ class Base(NamedTuple):
     target: Target
 
 
-def gaps(source: Source) -> tuple[Gap, ...]:
+def gaps(source: Source) -> tuple[Drift[float], ...]:
     """The drift ledger as of the last cycle, the largest gap first.
 
     The gap of each symbol is explained from the last cycle that sent an order for it, when its target has not changed
@@ -67,8 +63,7 @@ def gaps(source: Source) -> tuple[Gap, ...]:
             continue
         drift = drift_of(_course(source, base, latest, held.get(target.symbol, ZERO), price))
         if drift.target or drift.now or drift.achieved:
-            parts = {name: float(part) for name, part in drift.parts.items()}
-            found.append(Gap(target.symbol, float(drift.target), float(drift.achieved), float(drift.now), parts))
+            found.append(in_floats(drift))
     return tuple(sorted(found, key=lambda g: (-abs(g.now - g.target), g.symbol)))
 
 

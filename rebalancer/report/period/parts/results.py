@@ -10,11 +10,10 @@ from typing import Final
 from rebalancer.performance import history
 from rebalancer.performance.benchmark import Benchmark
 from rebalancer.performance.records import UNKNOWN
-from rebalancer.performance.round_trips import trips_of
+from rebalancer.performance.round_trips import RoundTrip, trips_of
 from rebalancer.performance.summary import Summary, summary_of
 from rebalancer.report.period.parts.source import Source
-from rebalancer.report.period.records import RoundTripRow
-from rebalancer.report.period.results import DistributionBar, DrawdownRow, MonthRow, Performance, Point, Ratio
+from rebalancer.report.period.results import Performance, Point, Ratio
 
 DAYS_FOR_RATIOS: Final = 20  # with fewer days an annualised figure is meaningless
 HELD_BEFORE: Final = "held before"  # held when the records began: its entry is unknown
@@ -40,12 +39,12 @@ def performance(source: Source) -> Performance | None:
         drawdown=course.drawdown,
         benchmark_name=source.benchmark.name if any(v is not None for v in compared) else "",
         benchmark=compared,
-        months=tuple(MonthRow(*year) for year in history.years_of(course.days, course.returns)),
+        months=history.years_of(course.days, course.returns),
         ratios=tuple(_ratios(source, whole)),
         rolling_volatility=history.rolling_volatility(course.returns),
         rolling_sharpe=history.rolling_sharpe(course.returns, reporting.risk_free_rate),
-        falls=tuple(DrawdownRow(*fall) for fall in history.worst_drawdowns(course.days, course.returns)),
-        distribution=tuple(DistributionBar(*bar) for bar in history.distribution(course.returns)),
+        falls=history.worst_drawdowns(course.days, course.returns),
+        distribution=history.distribution(course.returns),
         since=whole.first,
         total=whole.time_weighted,
         money_weighted=whole.money_weighted,
@@ -65,19 +64,19 @@ def through_the_day(source: Source) -> tuple[Point, ...]:
     )
 
 
-def trips(source: Source) -> tuple[RoundTripRow, ...]:
-    """The round trips that ended in the period, oldest first."""
+def trips(source: Source) -> tuple[RoundTrip, ...]:
+    """The round trips that ended in the period, oldest first. The source of what was held when the records began is
+    `HELD_BEFORE`; an unknown regime is empty."""
     found = trips_of(source.ledger, source.rules.reporting.lot_method, source.benchmark)
     inherited = {(f.symbol, f.at) for f in source.ledger.inherited}
     return tuple(
-        RoundTripRow(
-            t.symbol, t.side, t.qty, t.entry, t.exit, t.opened_at, t.closed_at, t.profit, t.fees,
-            HELD_BEFORE if (t.symbol, t.opened_at) in inherited else t.source, t.reason,
-            "" if t.regime == UNKNOWN else t.regime,
+        t._replace(
+            source=HELD_BEFORE if (t.symbol, t.opened_at) in inherited else t.source,
+            regime="" if t.regime == UNKNOWN else t.regime,
         )
         for t in found
         if source.span.holds(t.closed_at)
-    )  # fmt: skip
+    )
 
 
 def _scaled(benchmark: Benchmark, whole: Summary) -> tuple[float | None, ...]:

@@ -22,7 +22,7 @@ from rebalancer.performance.risk.concentration import concentration
 from rebalancer.performance.risk.pairs import closest_pairs
 from rebalancer.performance.risk.volatility import book_volatility
 from rebalancer.report.allocation import known_prices
-from rebalancer.report.period.book_risk import Pair, Risk
+from rebalancer.report.period.book_risk import Risk
 from rebalancer.report.period.parts.execution import shares_now
 from rebalancer.report.period.parts.source import Source
 
@@ -98,7 +98,7 @@ def _with_closes(source: Source, book: Book, found: Risk) -> Risk:
         volatility=book_volatility(_weights(book, common.names), common.returns),
         estimator=ESTIMATOR,
         pairs=tuple(
-            Pair(one.first, one.second, one.correlation, book.values[one.first] * book.values[one.second] < 0)
+            one._replace(opposite=book.values[one.first] * book.values[one.second] < 0)
             for one in closest_pairs(common.names, common.returns, PAIRS)
         ),
         benchmark=source.benchmark.name,
