@@ -18,7 +18,7 @@ if [ "${1-}" = "--date" ]; then
   SHIFTED_SECONDS=$("$PYTHON" -m tests.support.shifted "${2-}")
   export SHIFTED_SECONDS PYTHONPATH="$PWD/tests/support/shifted:$PYTHONPATH"
   shift 2
-  [ $# -gt 0 ] || set -- -n 2
+  [ $# -gt 0 ] || set -- -n 3
   set -- -W "ignore:Module already imported so cannot be rewritten; time_machine" "$@"
 fi
 if [ $# -gt 0 ]; then
@@ -30,4 +30,4 @@ echo "style: ok"
 "$PYTHON" -m mypy
 .venv/bin/lint-imports >.venv/imports.txt 2>&1 || { cat .venv/imports.txt; exit 1; }
 echo "import rules: ok"
-exec "$PYTHON" -m pytest -n 2
+exec "$PYTHON" -m pytest -n 3

@@ -20,7 +20,7 @@ from rebalancer.exchange.market.bars import bars, latest_bar
 from rebalancer.exchange.market.frames import DAY, NODE, Frame, frame_of
 from rebalancer.exchange.market.halts import Halt, HaltPlan
 from rebalancer.exchange.market.paths import NodePath
-from rebalancer.exchange.market.prices import Bar, Market, Tick, crypto_session, midnight_utc
+from rebalancer.exchange.market.prices import Adjustment, Bar, DayBars, Market, Tick, crypto_session, midnight_utc
 from rebalancer.exchange.market.ticks import run_ticks
 from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import open_exchange
@@ -246,6 +246,22 @@ def test_days_are_remembered_and_forgotten_with_a_split(exchange: Exchange) -> N
     exchange.clock.advance(5 * 24 * 3600)
     (rows,) = collected(exchange, "bars", query, crypto=False)[0].values()
     assert rows[-2]["c"] < 0.6 * rows[-4]["c"]
+
+
+def test_days_are_shared_by_markets_that_are_alike_alone() -> None:
+    """A market that finds the days of another has the bars that it would compute; a market that differs finds none."""
+    listing, start = MARKET.listings["KO"], MARKET.sessions.sessions[-900].open
+    now = MARKET.sessions.sessions[-860].open
+
+    def days_of(market: Market) -> list[Bar]:
+        return bars(market, listing, DAY, start, now, now)
+
+    alike, alone, other, split = (Market(seed, SESSIONS) for seed in (MARKET.seed, MARKET.seed, 99, MARKET.seed))
+    alone._day_bars = DayBars()
+    split.adjust({"KO": [Adjustment(MARKET.sessions.days[-880], 0.5, 0.0)]})
+    assert days_of(MARKET) == days_of(alike) == days_of(alone)
+    assert days_of(other) != days_of(MARKET) != days_of(split)
+    assert days_of(alike) == days_of(alone)
 
 
 def test_the_latest_bar_before_any_trade_of_a_halted_day_is_that_of_the_day_before(exchange: Exchange) -> None:

@@ -6,7 +6,9 @@ All answers are pure functions of (seed, symbol, time). The caches below only sa
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Hashable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from threading import Lock
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -58,6 +60,30 @@ class Adjustment(NamedTuple):
     dividend: float
 
 
+class DayBars:
+    """Bars of whole days. Thread-safe: all simulated markets of a process share one, since a bar is a pure function of
+    its key (seed, sessions, listing, adjustments, session)."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._kept: OrderedDict[Hashable, Bar] = OrderedDict()
+
+    def find(self, key: Hashable) -> Bar | None:
+        """A bar that was computed before, or None."""
+        with self._lock:
+            return self._kept.get(key)
+
+    def keep(self, key: Hashable, bar: Bar) -> None:
+        """Remember a bar; the oldest makes room."""
+        with self._lock:
+            self._kept[key] = bar
+            if len(self._kept) > _DAY_BARS_KEPT:
+                self._kept.popitem(last=False)
+
+
+_SIMULATED_BARS: Final = DayBars()
+
+
 class Market:
     """Simulated prices of every listing. Not locked: callers hold the exchange's lock."""
 
@@ -71,7 +97,8 @@ class Market:
         self._joined = {s.replace("/", ""): s for s, row in self.listings.items() if row.is_crypto}
         self._daily: dict[str, DailyPath] = {}
         self._days: OrderedDict[tuple[str, int], NodePath] = OrderedDict()
-        self._day_bars: OrderedDict[tuple[str, int], Bar] = OrderedDict()
+        self._day_bars = _SIMULATED_BARS
+        self._world = (seed, hash(sessions.sessions))
 
     def find(self, name: str) -> Listing | None:
         """The listing of a symbol; crypto also in the joined form (`BTCUSD`). Case-sensitive, as at Alpaca."""
@@ -92,8 +119,6 @@ class Market:
                 self._daily.pop(symbol, None)
                 for key in [key for key in self._days if key[0] == symbol]:
                     del self._days[key]
-                for key in [key for key in self._day_bars if key[0] == symbol]:
-                    del self._day_bars[key]
         self.adjustments = adjustments
 
     def session(self, listing: Listing, at: int) -> TradingSession:
@@ -115,13 +140,14 @@ class Market:
 
     def day_bar(self, listing: Listing, session: TradingSession) -> Bar | None:
         """A day's bar that was computed before, or None."""
-        return self._day_bars.get((listing.symbol, session.day))
+        return self._day_bars.find(self._bar_key(listing, session))
 
     def keep_day_bar(self, listing: Listing, session: TradingSession, bar: Bar) -> None:
         """Remember the bar of a session that is over."""
-        self._day_bars[listing.symbol, session.day] = bar
-        if len(self._day_bars) > _DAY_BARS_KEPT:
-            self._day_bars.popitem(last=False)
+        self._day_bars.keep(self._bar_key(listing, session), bar)
+
+    def _bar_key(self, listing: Listing, session: TradingSession) -> Hashable:
+        return self._world, listing, tuple(self.adjustments.get(listing.symbol, ())), session
 
     def paths(self, listing: Listing, days: tuple[int, ...], steps: int) -> NodePath:
         """The nodes of sorted days with equally many steps: arrays of shape (days, nodes)."""

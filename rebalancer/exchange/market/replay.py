@@ -14,7 +14,7 @@ import numpy as np
 from rebalancer.exchange.calendar import SessionTable, TradingSession, midnight_new_york, new_york_day
 from rebalancer.exchange.market.listing import Listing, listings
 from rebalancer.exchange.market.paths import STEP, NodePath, in_ticks
-from rebalancer.exchange.market.prices import Market, crypto_session
+from rebalancer.exchange.market.prices import DayBars, Market, crypto_session
 from rebalancer.exchange.market.replay_files import DAY, Column, Recording
 
 _SPREAD_BP: Final = 2.0  # of names that the simulated market does not know
@@ -25,6 +25,7 @@ class ReplayMarket(Market):
 
     def __init__(self, seed: int, sessions: SessionTable, recordings: Mapping[str, Recording]) -> None:
         super().__init__(seed, sessions, {symbol: _listing(one) for symbol, one in sorted(recordings.items())})
+        self._day_bars = DayBars()  # of these recordings alone
         self._recordings = {
             symbol: _on_days(one, self.listings[symbol].is_crypto) for symbol, one in recordings.items()
         }
