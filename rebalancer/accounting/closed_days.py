@@ -81,34 +81,21 @@ def bridge_of(
 
 
 def day_parts(ledger: AccountHistory, books: DayBooks) -> DayParts:
-    """One day of books with a known opening, in whole cents; without prices, price moves are the remainder."""
+    """One day of books with a known opening, in whole cents; without prices, price moves are the remainder and
+    contain the slippage."""
     assert books.opened_at is not None, "books of a derived opening prove nothing"
     if books.is_priced:
         day = closed_day(ledger, books)
-        found = law.bridge(day.opening, day.closing, day.fills, day.cash, day.shares)
-        moves, unexplained = found.price_moves, found.unexplained
-        dividends, interest, fees, other, flows = (
-            found.dividends, found.interest, found.fees, found.other, found.flows,
-        )  # fmt: skip
+        found = law.bridge(day.opening, day.closing, day.fills, day.cash, day.shares, ledger.stories)
     else:
-        dividends, interest, fees, other, flows = (
-            part.quantize(CENT) for part in (books.dividends, books.interest, books.fees, books.other, books.flows)
+        found = law.bridge_by_remainder(
+            books.opening_equity.quantize(CENT),
+            books.closing_equity.quantize(CENT),
+            dividends=books.dividends.quantize(CENT),
+            interest=books.interest.quantize(CENT),
+            fees=books.fees.quantize(CENT),
+            other=books.other.quantize(CENT),
+            flows=books.flows.quantize(CENT),
+            unexplained=books.unexplained,
         )
-        unexplained = books.unexplained
-        moves = books.closing_equity.quantize(CENT) - books.opening_equity.quantize(CENT)
-        moves -= dividends + interest + fees + other + flows + unexplained
-    return DayParts(
-        day=books.day,
-        begins=books.opened_at,
-        ends=books.closed_at,
-        opening=books.opening_equity.quantize(CENT),
-        flows=flows,
-        price_moves=moves,
-        dividends=dividends,
-        fees=fees,
-        interest=interest,
-        other=other,
-        unexplained=unexplained,
-        closing=books.closing_equity.quantize(CENT),
-        priced=books.is_priced,
-    )
+    return DayParts(books.day, books.opened_at, books.closed_at, found, books.is_priced)

@@ -9,8 +9,9 @@ against their decision prices is taken out of them and shown separately.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import pairwise
 from typing import NamedTuple
 
 from rebalancer.core.values import CENT, ZERO
@@ -25,7 +26,10 @@ class Valuation(NamedTuple):
 
 
 class Bridge(NamedTuple):
-    """USD, whole cents: opening + price_moves + ... + flows + unexplained = closing, exactly."""
+    """USD, whole cents: opening + price_moves + ... + flows + accepted + unexplained = closing, exactly.
+
+    `accepted` is the change of equity between two days because a person accepted other positions; zero within a day.
+    """
 
     opening: Decimal
     price_moves: Decimal
@@ -35,6 +39,7 @@ class Bridge(NamedTuple):
     slippage: Decimal
     other: Decimal
     flows: Decimal
+    accepted: Decimal
     unexplained: Decimal
     closing: Decimal
 
@@ -68,7 +73,35 @@ def bridge(
     )
     lost, start, end = _cents(slippage), _cents(opening.equity), _cents(closing.equity)
     rest = end - start - dividends - interest - fees - lost - other - flows - unexplained
-    return Bridge(start, rest, dividends, interest, fees, lost, other, flows, unexplained, end)
+    return Bridge(start, rest, dividends, interest, fees, lost, other, flows, ZERO, unexplained, end)
+
+
+def bridge_by_remainder(
+    opening: Decimal,
+    closing: Decimal,
+    *,
+    dividends: Decimal,
+    interest: Decimal,
+    fees: Decimal,
+    other: Decimal,
+    flows: Decimal,
+    unexplained: Decimal,
+    slippage: Decimal = ZERO,
+) -> Bridge:
+    """The bridge without prices: price moves are the remainder once all else is known, and may hide a discrepancy."""
+    moves = closing - opening - (dividends + interest + fees + other + slippage + flows + unexplained)
+    return Bridge(opening, moves, dividends, interest, fees, slippage, other, flows, ZERO, unexplained, closing)
+
+
+def sum_of(days: Sequence[Bridge]) -> Bridge:
+    """The bridge over at least one day, oldest first: parts are added up, gaps between days are `accepted`."""
+    parts = {
+        name: sum((getattr(day, name) for day in days), ZERO)
+        for name in ("price_moves", "dividends", "interest", "fees", "slippage", "other", "flows", "unexplained")
+    }
+    between = sum((after.opening - before.closing for before, after in pairwise(days)), ZERO)
+    accepted = between + sum((day.accepted for day in days), ZERO)
+    return Bridge(opening=days[0].opening, closing=days[-1].closing, accepted=accepted, **parts)
 
 
 def contributions(

@@ -13,11 +13,12 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from rebalancer.core.values import CENT, ZERO
+from rebalancer.performance.bridge import Bridge, sum_of
 from rebalancer.performance.lots import Closing
 
 
 class DayParts(NamedTuple):
-    """One closed day, USD in whole cents: opening + everything + unexplained = closing. `price_moves` with slippage.
+    """One closed day with its bridge.
 
     `priced`: price moves are computed from prices. Otherwise they are a residual that may hide a discrepancy.
     """
@@ -25,15 +26,7 @@ class DayParts(NamedTuple):
     day: date
     begins: datetime
     ends: datetime
-    opening: Decimal
-    flows: Decimal
-    price_moves: Decimal
-    dividends: Decimal
-    fees: Decimal
-    interest: Decimal
-    other: Decimal
-    unexplained: Decimal
-    closing: Decimal
+    bridge: Bridge
     priced: bool
 
 
@@ -71,27 +64,24 @@ def period_bridge(
     if not days:
         return None
     for before, after in pairwise(days):
-        assert after.opening == before.closing, f"{after.day} begins with what {before.day} ended with"
-
-    def total(name: str) -> Decimal:
-        return sum((getattr(day, name) for day in days), ZERO)
-
+        assert after.bridge.opening == before.bridge.closing, f"{after.day} begins with what {before.day} ended with"
+    whole = sum_of([day.bridge for day in days])
     begins, ends, known = days[0].begins, days[-1].ends, {day.day for day in days}
     gained = sum((one.gross for one in closings if begins < one.closed_at <= ends), ZERO)
     realised = gained.quantize(CENT, rounding=ROUND_HALF_EVEN)
     return PeriodBridge(
         first=days[0].day,
         last=days[-1].day,
-        opening=days[0].opening,
-        flows=total("flows"),
+        opening=whole.opening,
+        flows=whole.flows,
         realised=realised,
-        unrealised=total("price_moves") - realised,
-        dividends=total("dividends"),
-        fees=total("fees"),
-        interest=total("interest"),
-        other=total("other"),
-        unexplained=total("unexplained"),
-        closing=days[-1].closing,
+        unrealised=whole.price_moves + whole.slippage - realised,
+        dividends=whole.dividends,
+        fees=whole.fees,
+        interest=whole.interest,
+        other=whole.other,
+        unexplained=whole.unexplained,
+        closing=whole.closing,
         missing=tuple(sorted(set(expected) - known)),
         unpriced=tuple(day.day for day in days if not day.priced),
     )

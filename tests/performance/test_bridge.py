@@ -76,7 +76,7 @@ def test_a_bridge_in_figures() -> None:
         CashEvent("c", AT, "flow", D("61")), CashEvent("i", AT, "interest", D(0)),
     ]  # fmt: skip
     assert bridge(opening, closing, fills, events, (), {"o": story("o", "buy", D("50.75"))}) == Bridge(
-        D(1000), D("58.50"), D(5), ZERO, D("-0.50"), D("-0.50"), ZERO, D(61), ZERO, D("1123.50")
+        D(1000), D("58.50"), D(5), ZERO, D("-0.50"), D("-0.50"), ZERO, D(61), ZERO, ZERO, D("1123.50")
     )
 
 

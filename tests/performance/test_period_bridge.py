@@ -157,7 +157,7 @@ def test_shares_that_come_and_go_in_kind_by_hand() -> None:
             FIRST, START, START + timedelta(hours=7), equity, (D(1000), D(1000)), added,
             {"KO": Holding(D(left), D(50))}, {"KO": Priced(D(10), D(58))}, {"KO": D(60)},
         )  # fmt: skip
-        part = day_parts(AccountHistory(), books)
+        part = day_parts(AccountHistory(), books).bridge
         assert (part.flows, part.price_moves, part.unexplained) == (D(flows), D(20), 0), "10 shares won 2 dollars each"
         assert books.result == 20
 

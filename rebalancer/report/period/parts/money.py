@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from rebalancer.accounting.closed_days import closed_day, day_parts
 from rebalancer.core.values import CENT, ZERO, decimal_of
-from rebalancer.performance.bridge import Valuation
+from rebalancer.performance.bridge import Bridge, Valuation, bridge_by_remainder, sum_of
 from rebalancer.performance.bridge import contributions as moves_of
 from rebalancer.report.allocation import known_prices
 from rebalancer.report.archive import past_record
-from rebalancer.report.period.parts.by_prices import bridge_by_prices, contributions_by_prices, days_of
 from rebalancer.report.period.parts.source import Source
 from rebalancer.report.period.results import BridgeLine, BridgeSection, ClosedBooks, Contribution
 from rebalancer.report.records import RunRecord
+
+LABELS: Final = {
+    "price_moves": "Price moves",
+    "dividends": "Dividends",
+    "interest": "Interest",
+    "fees": "Fees",
+    "slippage": "Slippage",
+    "other": "Other activities",
+    "flows": "Deposits and withdrawals",
+    "accepted": "Books accepted by a person",
+}
 
 
 class Money(NamedTuple):
@@ -44,36 +56,39 @@ def money(source: Source) -> Money:
 def bridge(source: Source) -> BridgeSection | None:
     """From the first opening to the last closing. None without a closed day: an open day proves nothing.
 
-    For days closed with prices, see `by_prices`. Days closed by older versions compare cash and shares with the
-    broker's activities; what these do not explain is `unexplained`, and the remainder once all else is known is the
-    move of prices.
+    With prices for every day, nothing is a balancing item: what prices, fills and the broker's activities do not
+    explain is `unexplained` and must be 0.00. Days closed by older versions compare cash and shares with the broker's
+    activities, and price moves are the remainder once all else is known.
     """
     books = source.books
     if not books or books[0].opened_at is None:
         return None
-    days = days_of(source)
-    if days:
-        return bridge_by_prices(source, days)
+    if all(one.is_priced for one in books):
+        return section_of(sum_of([day_parts(source.ledger, one).bridge for one in books]), by_prices=True)
 
     def total(name: str) -> Decimal:
         return sum((getattr(b, name) for b in books), ZERO)
 
     costs = [cost for r in source.records for cost in (line.slippage for line in r.orders) if cost is not None]
-    slippage = -sum(costs, ZERO).quantize(CENT)
-    dividends, interest, fees, other = total("dividends"), total("interest"), total("fees"), total("other")
-    opening, closing, flows = books[0].opening_equity, books[-1].closing_equity, total("flows")
-    unexplained = total("unexplained")
-    moved = closing - opening - (dividends + interest + fees + other + slippage + flows + unexplained)
-    lines = [
-        BridgeLine("Price moves", moved),
-        BridgeLine("Dividends", dividends),
-        BridgeLine("Interest", interest),
-        BridgeLine("Fees", fees),
-        BridgeLine("Slippage", slippage),
-        BridgeLine("Other activities", other),
-        BridgeLine("Deposits and withdrawals", flows),
-    ]
-    return BridgeSection(opening, tuple(x for x in lines if x.amount or x.label == "Price moves"), unexplained, closing)
+    whole = bridge_by_remainder(
+        books[0].opening_equity,
+        books[-1].closing_equity,
+        dividends=total("dividends"),
+        interest=total("interest"),
+        fees=total("fees"),
+        other=total("other"),
+        flows=total("flows"),
+        unexplained=total("unexplained"),
+        slippage=-sum(costs, ZERO).quantize(CENT),
+    )
+    return section_of(whole, by_prices=False)
+
+
+def section_of(whole: Bridge, *, by_prices: bool) -> BridgeSection:
+    """The bridge as labelled lines; of the parts that are zero only the price moves are shown."""
+    amounts = {label: getattr(whole, name) for name, label in LABELS.items()}
+    lines = (BridgeLine(label, x) for label, x in amounts.items() if x or label == LABELS["price_moves"])
+    return BridgeSection(whole.opening, tuple(lines), whole.unexplained, whole.closing, by_prices)
 
 
 def closed_books(source: Source) -> tuple[ClosedBooks, ...]:
@@ -92,9 +107,8 @@ class Begun(NamedTuple):
 def contributions(source: Source) -> tuple[Contribution, ...]:
     """Profit or loss of every symbol over the period: at the prices of the closed days, else at the prices that the
     last cycle read, in which case a symbol without a price at either end is left out."""
-    days = days_of(source) if source.closing is not None else []
-    if days:
-        return contributions_by_prices(days)
+    if source.closing is not None and source.books and all(books.is_priced for books in source.books):
+        return _contributions_by_prices(source)
     latest, begun = source.latest, _begun(source)
     if latest is None or begun is None:
         return ()
@@ -112,6 +126,15 @@ def contributions(source: Source) -> tuple[Contribution, ...]:
         opening, closing, [f for f in fills if f.symbol in priced], [s for s in shares if s.symbol in priced]
     )
     return tuple(Contribution(symbol, amount.quantize(CENT)) for symbol, amount in found.items())
+
+
+def _contributions_by_prices(source: Source) -> tuple[Contribution, ...]:
+    found: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for books in source.books:
+        day = closed_day(source.ledger, books)
+        for symbol, amount in moves_of(day.opening, day.closing, day.fills, day.shares).items():
+            found[symbol] += amount
+    return tuple(Contribution(symbol, amount.quantize(CENT)) for symbol, amount in sorted(found.items()))
 
 
 def _begun(source: Source) -> Begun | None:
