@@ -120,10 +120,6 @@ class SessionTable:
         """Sessions whose day ordinal lies in [first, last]."""
         return self.sessions[bisect_left(self.days, first) : bisect_right(self.days, last)]
 
-    def closes_between(self, after: int, until: int) -> tuple[TradingSession, ...]:
-        """Sessions that close in (after, until]."""
-        return self.sessions[bisect_right(self._closes, after) : bisect_right(self._closes, until)]
-
 
 @cache
 def build_sessions() -> tuple[TradingSession, ...]:
