@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import Final
 
 
 class ExitCode(IntEnum):
@@ -18,3 +20,21 @@ class ExitCode(IntEnum):
     LOCKED = 75
     REFUSED = 77
     CONFIG = 78
+
+
+MEANING: Final[Mapping[ExitCode, str]] = {
+    ExitCode.DONE: "done; also when there was nothing to do or the market is closed",
+    ExitCode.UNEXPECTED: "an unexpected error",
+    ExitCode.USAGE: "wrong usage, or a name that is not known",
+    ExitCode.TRADES_DUE: "trades are due (`plan --exit-code`)",
+    ExitCode.NOT_ALL_FILLED: "finished, but not all orders filled, or constrained",
+    ExitCode.HALTED: "halted by the kill switch, a limit or an unknown order",
+    ExitCode.UNAVAILABLE: "the broker or its data is not available, or the journal is locked",
+    ExitCode.LOCKED: "another run holds the lock",
+    ExitCode.REFUSED: "the broker refused the credentials",
+    ExitCode.CONFIG: "bad configuration, input or journal",
+}
+AFTER_SIGNALS: Final[Mapping[int, str]] = {
+    130: "`run-now` after SIGINT, once it has ended in an orderly way",
+    143: "`run-now` after SIGTERM, likewise; a `session` ends 0",
+}

@@ -1,0 +1,158 @@
+"""Every code of an alert: when it is written, what it means, and what to do. The runbook is generated from this table
+(`python -m tests.docs`).
+
+An order refused by the pre-trade check has the name of the limit as its code; `LIMIT` stands for all of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+
+class AlertCode(NamedTuple):
+    """One code: the levels that it comes with, and its paragraph in the runbook."""
+
+    levels: str
+    means: str
+    to_do: str
+
+
+LIMIT: Final = AlertCode(
+    "warning; action for `form`, `intent`, `journal` and `throttle`",
+    "The pre-trade check refused an order just before it would have left. It is reported once a day for each symbol "
+    "and limit; the text has the limit and the figures.",
+    "A warning needs nothing: the next cycle plans again. If it repeats, compare the limit with the plan (`explain "
+    "SYMBOL`). An action means that the program contradicts itself or its journal: stop with `rebalancer kill`, run "
+    "`rebalancer doctor` and `rebalancer db check`, and report it.",
+)
+
+ALERT_CODES: Final[Mapping[str, AlertCode]] = {
+    "halted": AlertCode(
+        "action; warning for the kill switch, and for a slot in which the broker did not answer",
+        "A cycle was halted or abandoned, or a slot had no cycle. It is written once per run of cycles with the same "
+        "outcome.",
+        "Look the outcome up in [outcomes](outcomes.md): it says what to do. "
+        "`rebalancer status` shows whether it lasts.",
+    ),
+    "constrained": AlertCode(
+        "warning",
+        "A cycle sent nothing because limits on sending denied every trade that is due.",
+        "See which limit (`rebalancer status`), and raise it or accept that the rest waits.",
+    ),
+    "missed_slots": AlertCode(
+        "warning",
+        "Slots of the trading calendar had no cycle: missed, too late, or the cycle before still ran.",
+        "Check that the session was running (`./status_execution_trading.sh`) and how long cycles take.",
+    ),
+    "latched": AlertCode(
+        "action",
+        "A loss limit was reached, or too many orders went out within a minute. Only reductions are sent, or nothing "
+        "at all after the throttle.",
+        "Understand the loss or the burst first. Loss limits are lifted the next day; "
+        '`rebalancer resume --reason "..."` lifts a latch earlier.',
+    ),
+    "unknown_order": AlertCode(
+        "action",
+        "Nobody knows what became of an order. Its symbol is frozen and its worst case counts against the caps.",
+        "Nothing, if the next cycle clears it. Otherwise look the order up at the broker by its client order id, and "
+        "run `rebalancer run-now` to ask again. Never send the trade by hand before that.",
+    ),
+    "late_fill": AlertCode(
+        "warning",
+        "A fill arrived after its cycle had ended. The position is explained by it.",
+        "Nothing.",
+    ),
+    "late_order": AlertCode(
+        "warning",
+        "An order that had been given up as never placed is at the broker after all. It is counted again from now on.",
+        "Nothing for a single one. If it repeats, the connection delays requests for minutes: check the network.",
+    ),
+    "unexplained": AlertCode(
+        "warning",
+        "A position changed and no fill, transfer or corporate action explains it. Its symbol is frozen for one cycle.",
+        "Compare with the broker. If you traded by hand, nothing: it is adopted when it reads the same again.",
+    ),
+    "doubt": AlertCode(
+        "action",
+        "The broker's readings contradict themselves, so nothing was traded on them.",
+        "Compare account and positions at the broker with `rebalancer status --live`.",
+    ),
+    "stale_signals": AlertCode(
+        "warning",
+        "All signals of a source are older than `signals.max_age_minutes`; nothing is traded on them.",
+        "Check whatever writes the signal files.",
+    ),
+    "another_program": AlertCode(
+        "action",
+        "Another program trades this account with our order ids: a second installation, or a restored copy.",
+        "Stop one of them at once. An account belongs to one journal.",
+    ),
+    "adopted": AlertCode(
+        "warning",
+        "Orders that the journal lacked, for example after a restore, were written into it, and the broker's positions "
+        "were taken as they are.",
+        "Compare positions with the broker once.",
+    ),
+    "exit": AlertCode(
+        "warning",
+        "A stop or a target closed a position.",
+        "Nothing. After a stop the symbol cools off (`protection.cool_off`).",
+    ),
+    "exit_failed": AlertCode(
+        "action",
+        "A position should have been closed by a stop or target, and shares are left.",
+        "Close the position by hand at the broker, or with `rebalancer kill --flatten`. The monitor keeps trying.",
+    ),
+    "unprotected": AlertCode(
+        "action; warning when the trade itself took that long",
+        "A position has had no stop for longer than `protection.max_unprotected_seconds`.",
+        "Look at `rebalancer status` (exits). If it lasts, place a stop by hand or close the position.",
+    ),
+    "protection": AlertCode(
+        "action, warning or info",
+        "A pair of exits was refused, lost or cancelled at the broker. The text says by whom and why.",
+        "Nothing for info and warning: it is placed again. For action place a stop by hand, and see why it was "
+        "refused.",
+    ),
+    "books": AlertCode(
+        "action",
+        "The daily close differs from the broker's own records, to the cent or the share.",
+        "Read the day's report: each difference is listed. Accept the broker's books only after you know why.",
+    ),
+    "preflight": AlertCode(
+        "warning",
+        "Something is not as it should be before the open: clock, disk, kill switch, account.",
+        "Run `rebalancer doctor`; it names the fix.",
+    ),
+    "report": AlertCode(
+        "warning",
+        "A report could not be written. Trading is not affected.",
+        "Check the report folder and the disk, then `rebalancer report`.",
+    ),
+    "backup": AlertCode(
+        "warning",
+        "The journal was not copied at the end of the day.",
+        "Free disk space and run `rebalancer db backup`.",
+    ),
+    "tradervue": AlertCode(
+        "warning",
+        "The copy to Tradervue did not succeed, or not entirely.",
+        "Check the credentials and run `rebalancer export tradervue`; nothing is sent twice.",
+    ),
+    "unit_failed": AlertCode(
+        "action",
+        "A systemd unit of this program failed.",
+        "`journalctl --user -u paper-trading-session` shows why; `rebalancer doctor` checks the rest.",
+    ),
+    "day": AlertCode(
+        "info",
+        "The day is closed, in one sentence.",
+        "Nothing.",
+    ),
+    "summary": AlertCode(
+        "info",
+        "The daily summary with the report attached, and all alerts below the level that is sent at once.",
+        "Read it.",
+    ),
+}
