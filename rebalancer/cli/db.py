@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rebalancer.cli.errors import said
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.core.errors import JournalBroken
 
@@ -77,8 +78,7 @@ def restore_file(config: Sequence[Path] | None, file: Path, *, reason: str) -> i
         try:
             done = restore(file.absolute(), setup.journal, _now(), reason)
         except JournalBroken as error:
-            sys.stderr.write(f"error: nothing was restored: {error}\n")
-            return ExitCode.CONFIG
+            return said(f"nothing was restored: {error}", ExitCode.CONFIG)
     until = "" if done.newest_at is None else f", up to {done.newest_at:%Y-%m-%d %H:%M:%S} UTC"
     sys.stderr.write(f"restored and verified: {done.rows:,} rows{until}\n")
     for path in done.aside:

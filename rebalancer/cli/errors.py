@@ -36,23 +36,23 @@ def guarded(app: Callable[[], object]) -> int:
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else ExitCode.UNEXPECTED
     except BadDocument as error:
-        return _said(_with_hint(str(error)), ExitCode.CONFIG)
+        return said(_with_hint(str(error)), ExitCode.CONFIG)
     except BrokerUnavailable as error:
-        return _said(error, ExitCode.UNAVAILABLE)
+        return said(error, ExitCode.UNAVAILABLE)
     except LockHeld as error:
-        return _said(error, ExitCode.LOCKED)
+        return said(error, ExitCode.LOCKED)
     except (CredentialsRefused, WrongAccount) as error:
-        return _said(error, ExitCode.REFUSED)
+        return said(error, ExitCode.REFUSED)
     except Unwritable as error:
-        return _said(_with_hint(str(error)), ExitCode.CONFIG)
+        return said(_with_hint(str(error)), ExitCode.CONFIG)
     except AnotherProgram as error:  # a halt that a person must look at; a restart does not help
-        return _said(error, ExitCode.HALTED)
+        return said(error, ExitCode.HALTED)
     except JournalLocked as error:
-        return _said(error, ExitCode.UNAVAILABLE)
+        return said(error, ExitCode.UNAVAILABLE)
     except JournalBroken as error:
-        return _said(error, ExitCode.CONFIG)
+        return said(error, ExitCode.CONFIG)
     except ExternalError as error:
-        return _said(error, ExitCode.UNEXPECTED)
+        return said(error, ExitCode.UNEXPECTED)
     except BrokenPipeError:
         # the reader of our output has gone; the work itself is done
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -61,15 +61,15 @@ def guarded(app: Callable[[], object]) -> int:
         if error.filename is not None:
             from rebalancer.ops.disk import unwritable
 
-            return _said(unwritable(Path(os.fsdecode(error.filename)), error), ExitCode.CONFIG)
+            return said(unwritable(Path(os.fsdecode(error.filename)), error), ExitCode.CONFIG)
         if error.errno != errno.ENOSPC:
             return _unexpected(error)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _said(
+        return said(
             "the output could not be written: no space is left; what was to be done is done", ExitCode.UNEXPECTED
         )
     except KeyboardInterrupt:
-        return _said("interrupted; the next run closes what was left open", 130)
+        return said("interrupted; the next run closes what was left open", 130)
     except Exception as error:  # noqa: BLE001 - last resort: one message, never a bare traceback
         return _unexpected(error)
     return ExitCode.DONE
@@ -83,10 +83,11 @@ def _unexpected(error: Exception) -> int:
     if os.environ.get("REBALANCER_TRACEBACK"):
         sys.stderr.write(_redacted(traceback.format_exc()))
     kind = type(error).__name__
-    return _said(f"unexpected {kind}: {error}\n  hint: REBALANCER_TRACEBACK=1 shows where", ExitCode.UNEXPECTED)
+    return said(f"unexpected {kind}: {error}\n  hint: REBALANCER_TRACEBACK=1 shows where", ExitCode.UNEXPECTED)
 
 
-def _said(problem: object, code: int) -> int:
+def said(problem: object, code: int) -> int:
+    """Write one error to stderr, without any secret, and return its exit code."""
     text = _redacted(f"error: {problem}\n")
     sys.stderr.write(text.encode("utf-8", "backslashreplace").decode())
     return code

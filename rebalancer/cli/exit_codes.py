@@ -35,6 +35,6 @@ MEANING: Final[Mapping[ExitCode, str]] = {
     ExitCode.CONFIG: "bad configuration, input or journal",
 }
 AFTER_SIGNALS: Final[Mapping[int, str]] = {
-    130: "`run-now` after SIGINT, once it has ended in an orderly way",
-    143: "`run-now` after SIGTERM, likewise; a `session` ends 0",
+    130: "`run-now` that SIGINT ended early, in an orderly way; a cycle that halted keeps its own code",
+    143: "`run-now` that SIGTERM ended early, likewise; a `session` ends 0",
 }

@@ -10,7 +10,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from rebalancer.cli.errors import said
 from rebalancer.cli.exit_codes import ExitCode
+from rebalancer.cli.screen import warn
 from rebalancer.core.documents import BadDocument
 
 if TYPE_CHECKING:
@@ -149,7 +151,5 @@ def export_to_tradervue(config: Sequence[Path] | None, *, dry_run: bool) -> int:
         done = copy_now(setup, journal, newest.account_id)
     sys.stdout.write(f"{done.sent} executions sent, {len(done.refused)} refused, {done.left} left\n")
     for name, words in done.refused:
-        sys.stderr.write(f"warning: {name}: {words}\n")
-    if done.because:
-        sys.stderr.write(f"error: {done.because}\n")
-    return ExitCode.UNAVAILABLE if done.because else ExitCode.DONE
+        warn([f"{name}: {words}"])
+    return said(done.because, ExitCode.UNAVAILABLE) if done.because else ExitCode.DONE

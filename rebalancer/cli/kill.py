@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from rebalancer.cli.errors import said
 from rebalancer.cli.exit_codes import ExitCode
+from rebalancer.cli.screen import warn
 
 if TYPE_CHECKING:
     from rebalancer.session.setup import Setup
@@ -34,7 +36,7 @@ def throw(config: Sequence[Path] | None, *, reason: str, cancel: bool, flatten: 
     try:
         _journal(setup, reason)
     except Exception as error:  # noqa: BLE001 - the file alone stops everything
-        sys.stderr.write(f"warning: it could not be journalled: {error}\n")
+        warn([f"it could not be journalled: {error}"])
     if flatten:
         return _flatten(config, reason, cancel=cancel)
     return _cancel_all(config) if cancel else ExitCode.DONE
@@ -48,7 +50,7 @@ def _throw_blindly(reason: str, problem: Exception, *, asked: str) -> int:
     for mode in MODES:
         write_halt(state_directory(mode), reason)
     sys.stderr.write(f"kill switch set for {', '.join(MODES)}: nothing will be sent ({reason})\n")
-    sys.stderr.write(f"error: {problem}\n")
+    said(problem, ExitCode.CONFIG)
     left = " Nothing was cancelled or closed: do it at the broker, or mend this and run it again." if asked else ""
     sys.stderr.write(f"the kill switch IS set, but the configuration could not be read.{left}\n")
     return ExitCode.CONFIG

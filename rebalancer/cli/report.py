@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from rebalancer.cli.errors import said
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.progress import progress
 from rebalancer.cli.screen import shown_path
@@ -56,8 +57,7 @@ def make_report(config: Sequence[Path] | None, *, period: str, day: str | None, 
         try:
             written = write_edition(edition, setup.reports)
         except ReportNotWritten as error:
-            sys.stderr.write(f"error: {error}\n")
-            return ExitCode.UNEXPECTED
+            return said(error, ExitCode.UNEXPECTED)
         sys.stdout.write(f"{shown_path(written.html_path)}\n")
         if show:
             _open(written.html_path)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rebalancer.cli.errors import said
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.progress import progress
 from rebalancer.cli.screen import log_to_stderr, shown_path, terminal_width, wants_colour, warn
@@ -43,7 +44,8 @@ def run_and_show(
 
     agreed: a plan file; nothing else is carried out. save: where the plan is written. SIGTERM and SIGINT end a cycle
     that may trade in an orderly way: nothing new is sent, orders in flight are recorded, every signal gets its verdict,
-    exits are placed again. Then the exit code is 143 or 130, unless something needs a person: that keeps its own code.
+    exits are placed again. The exit code is 143 or 130 when the signal came before the cycle had ended, unless the
+    cycle halted or something else needs a person: that keeps its own code.
     """
     from rebalancer.session.stop import NEVER, Stop
 
@@ -62,10 +64,9 @@ def run_and_show(
         except (BrokerUnavailable, LockHeld) as error:
             if stop.exit_code is None:
                 raise
-            sys.stderr.write(f"error: {error}\n")
-            code = stop.exit_code
+            code = said(error, stop.exit_code)
         sys.stdout.flush()  # after this block a signal ends the process immediately
-    return code if stop.exit_code is None else stop.exit_code
+    return code
 
 
 def _run_and_show(
@@ -105,27 +106,30 @@ def _run_and_show(
         with RunLock(setup.state / "run.lock"), connected(setup) as connection, progress(label) as heard:
             if (why := stopping.reason()) is not None:
                 sys.stderr.write(f"nothing was begun: {why}\n")
-                return ExitCode.DONE
+                return ExitCode.DONE if stopping.exit_code is None else stopping.exit_code
             record = execute(setup, connection, dry_run=dry_run, narrow=narrow, stopping=stopping, heard=heard)
+            stopped = stopping.exit_code  # a signal that comes later ends nothing early
     except NotAgreed as error:
         assert agreed is not None
         return refused(agreed, error, as_json=as_json)
     if save is not None:
         save_plan(save, record.plan)
+    written, unwritten = "", []
     try:
-        said = f"report: {shown_path(write_report(record, setup.reports).html_path)}\n"
+        written = f"report: {shown_path(write_report(record, setup.reports).html_path)}\n"
     except ReportNotWritten as error:  # trading is done and stays done
-        said = f"warning: the report was not written: {error}\n"
+        unwritten = [f"the report was not written: {error}"]
     if as_json:
         sys.stdout.write(json_of(record))
     else:
         show = plan_table if dry_run else run_table
         sys.stdout.write(show(record, width=terminal_width(), colour=colour))
     warn(selection_words(setup.rules, {row.symbol for row in record.snapshot.instruments}))
-    sys.stderr.write(said)
+    sys.stderr.write(written)
+    warn(unwritten)
     if not dry_run:
         deliver_now(setup, record.snapshot.account.id)
-    return exit_of(record, trades_due=exit_code)
+    return exit_of(record, trades_due=exit_code, stopped=stopped)
 
 
 def plan_file(
@@ -210,13 +214,15 @@ def connected(setup: Setup) -> Iterator[Connection]:
         yield Connection(Credentials("embedded", "embedded"), Endpoints(url))
 
 
-def exit_of(record: RunRecord, *, trades_due: bool) -> int:
-    """The exit code of a cycle."""
+def exit_of(record: RunRecord, *, trades_due: bool, stopped: int | None = None) -> int:
+    """The exit code of a cycle. stopped: the code for a signal that ended it early; a halt keeps its own."""
     outcome = record.outcome
     if outcome is CycleOutcome.HALTED_BROKER_DOWN:
         return ExitCode.UNAVAILABLE
     if outcome.startswith("HALTED"):
         return ExitCode.HALTED
+    if stopped is not None:
+        return stopped
     if trades_due:
         return ExitCode.TRADES_DUE if record.plan.orders else ExitCode.DONE
     if outcome is CycleOutcome.CONSTRAINED and record.mode != "dry_run":

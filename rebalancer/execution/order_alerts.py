@@ -9,9 +9,11 @@ from typing import Final
 from rebalancer.brokers.protocol import SendResult
 from rebalancer.core.decisions import Order
 from rebalancer.execution.pretrade.attempts import midnight
+from rebalancer.execution.pretrade.guards import STOPPING
 from rebalancer.journal.journal import Journal
 
 GATE: Final = "gate:"  # prefix of the reason of a refusal by the pre-trade check; the limit's name follows
+STOPPED: Final = f"{GATE}{STOPPING}"
 NEEDS_A_PERSON: Final = frozenset({"form", "intent", "journal", "throttle"})  # no refusals in normal operation
 ANOTHER: Final = "another_program"
 
@@ -19,9 +21,9 @@ ANOTHER: Final = "another_program"
 def report_pretrade_refusals(
     journal: Journal, account_id: str, cycle_id: str, at: datetime, sent: Sequence[tuple[Order, SendResult]]
 ) -> None:
-    """Write an alert for each order that the pre-trade check refused, at most one per symbol, limit and New York
-    day."""
-    refused = [(order, result) for order, result in sent if result.reason.startswith(GATE)]
+    """Write an alert for each order that the pre-trade check refused, at most one per symbol, limit and New York day;
+    none for orders that were not sent because the process is being stopped."""
+    refused = [(o, result) for o, result in sent if result.reason.startswith(GATE) and result.reason != STOPPED]
     if not refused:
         return
     symbols = {order.symbol for order, _ in refused}

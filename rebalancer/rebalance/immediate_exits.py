@@ -2,7 +2,8 @@
 
 An exit is a small cycle of its own, with an id that no slot has: it is claimed, its orders are journalled before they
 are sent, and what is left unfinished is closed by `recover` like that of any other cycle. Resting exits of the same
-positions are withdrawn first, since they reserve the shares.
+positions are withdrawn first, since they reserve the shares; when a stop of the process holds the order back, they are
+placed again.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from rebalancer.execution.order_tracking import NOTHING_TOLD
 from rebalancer.journal.records import MONEY_AFTER_EXIT, CycleEnd, CycleStart
 from rebalancer.planning.build_order import order_id
 from rebalancer.planning.verdicts import OrderEnd
+from rebalancer.rebalance.exits_around_trades import exit_levels_of
 from rebalancer.rebalance.observe import World
 
 Kind = Literal["stop", "target", "flatten"]
@@ -91,7 +93,19 @@ def exit_positions(world: World, rules: Rules, exits: Sequence[ExitRequest], pre
     by_symbol = {o.symbol: (o, ends[o.client_order_id]) for o in orders}
     answers = tuple(_answer(e, positions.get(e.symbol), by_symbol.get(e.symbol), blocked) for e in exits)
     _note(world, cycle_id, exits, answers)
+    if rules.protection.mode == "broker" and world.is_stopping() and any(one.left != ZERO for one in answers):
+        _place_again(world, rules)
     return answers
+
+
+def _place_again(world: World, rules: Rules) -> None:
+    """Place the exits that were withdrawn for an order that a stop of the process held back: no later check of this
+    process would. Without an answer the next process does it."""
+    try:
+        held = [p for p in world.broker.positions() if p.qty != ZERO]
+        world.protection.place(exit_levels_of(world, rules, held))
+    except NOTHING_TOLD:
+        return
 
 
 def _cannot_leave(world: World, exits: Sequence[ExitRequest]) -> dict[str, str]:

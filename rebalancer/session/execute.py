@@ -29,7 +29,7 @@ from rebalancer.report.run_record import record_of
 from rebalancer.session.alert_rules import report_cycle
 from rebalancer.session.ownership import account_in_hand, owned
 from rebalancer.session.setup import Setup
-from rebalancer.session.stop import NEVER, StopOrKill, Stopping
+from rebalancer.session.stop import NEVER, Stopping
 from rebalancer.signals.configured import ConfiguredSources
 from rebalancer.version import __version__
 
@@ -104,11 +104,10 @@ def opened_world(
         refuse_older(journal, account_id, __version__)
         if not dry_run:
             stack.enter_context(owned(setup, journal, account_id))
-        at_the_door = StopOrKill(setup.state, journal, stopping)
-        kill = KillSwitch(setup.state, journal)  # a stop blocks orders, but not the exits of what has been traded
-        gate = PreTradeCheck(account_id, broker, journal, at_the_door, rules, pairs_kill=kill)
+        kill = KillSwitch(setup.state, journal)
+        gate = PreTradeCheck(account_id, broker, journal, kill, rules, stopping=stopping.reason)
         order_manager = LiveOrderManager(
-            account_id, broker, journal, at_the_door, clock, together, rules, gate, is_urgent=stopping.is_urgent
+            account_id, broker, journal, kill, clock, together, rules, gate, is_urgent=stopping.is_urgent
         )
         yield Opened(
             World(

@@ -1,7 +1,7 @@
 """Stopping on request: a flag that a signal sets and that everything which sends or waits checks.
 
-`reason()` has the same signature as the kill switch's: None while nothing is stopped. It is checked before every order,
-so that after a SIGTERM nothing new is sent, while the orders in flight are still tracked and recorded. A second signal
+`reason()` is None while nothing is stopped. The pre-trade check asks it before every order, so that after a SIGTERM
+nothing new is sent, while the orders in flight are still tracked and recorded. A second signal
 makes it urgent: working orders are cancelled at once instead of being awaited.
 """
 
@@ -12,14 +12,8 @@ import select
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Final, Protocol
-
-from rebalancer.execution.kill_switch import KillSwitch
-
-if TYPE_CHECKING:
-    from rebalancer.journal import Journal
+from typing import Final, Protocol
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -35,6 +29,11 @@ class Stopping(Protocol):
         """Whether orders in flight are not to be awaited either."""
         ...
 
+    @property
+    def exit_code(self) -> int | None:
+        """128 plus the number of the signal that requests the end; None without one."""
+        ...
+
 
 class Never:
     """A stop that is never requested."""
@@ -44,6 +43,10 @@ class Never:
 
     def is_urgent(self) -> bool:
         return False
+
+    @property
+    def exit_code(self) -> int | None:
+        return None
 
 
 NEVER: Final = Never()
@@ -126,15 +129,3 @@ class Stop:
         self.ask(f"the {self._what} is being stopped ({name})")
         if self._told is not None:
             self._told(name)
-
-
-class StopOrKill(KillSwitch):
-    """What the order manager checks before every order: the stop of this process, then the kill switch of the
-    account."""
-
-    def __init__(self, state: Path, journal: Journal, stopping: Stopping) -> None:
-        super().__init__(state, journal)
-        self._stopping = stopping
-
-    def reason(self, account_id: str) -> str | None:
-        return self._stopping.reason() or super().reason(account_id)

@@ -10,6 +10,7 @@ import pytest
 from rebalancer.core.decisions import Order
 from rebalancer.core.outcomes import OrderState
 from rebalancer.execution.kill_switch import write_halt
+from rebalancer.journal import Journal
 from rebalancer.planning.verdicts import OrderEnd
 from rebalancer.rebalance.exits_around_trades import withdraw_exits
 from rebalancer.rebalance.observe import World
@@ -76,6 +77,10 @@ class Asked:
     def is_urgent(self) -> bool:
         return False
 
+    @property
+    def exit_code(self) -> int | None:
+        return 143 if self.reason() else None
+
 
 def interrupted(rig: Rig, *, stop: bool) -> dict[str, OrderState]:
     """KO is cut, AAPL would have grown next; a person stops the program, or all trading, between the two."""
@@ -94,6 +99,17 @@ def interrupted(rig: Rig, *, stop: bool) -> dict[str, OrderState]:
 def test_a_stop_in_the_middle_puts_the_exits_of_what_was_traded_up_again(rig: Rig) -> None:
     assert interrupted(rig, stop=True) == {"KO": OrderState.FILLED, "AAPL": OrderState.NOT_SENT}
     assert resting(rig) == pairs("AAPL", "KO", of=held(rig))
+
+
+def test_a_stop_says_what_it_is_and_raises_no_alert(rig: Rig) -> None:
+    interrupted(rig, stop=True)
+    with Journal.open(guarded(rig).journal) as journal:
+        (order,) = [o for o in journal.orders_of(journal.cycles(limit=1)[0].cycle_id) if o.symbol == "AAPL"]
+        said = [v.because for v in journal.verdicts(order.cycle_id) if v.symbol == "AAPL"]
+        alerts = [e.body for e in journal.events(kind="alert")]
+    assert (order.state, order.reason) == (OrderState.NOT_SENT, "gate:stopping")
+    assert all(text.endswith("; gate:stopping: the session is being stopped (SIGTERM)") for text in said), said
+    assert alerts == []
 
 
 def test_a_kill_in_the_middle_holds_them_back(rig: Rig) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +16,8 @@ from rebalancer.core.facts import Quote
 from rebalancer.core.rules import Rules
 from rebalancer.execution.exit_orders import ExitOrderManager
 from rebalancer.execution.kill_switch import KillSwitch
+from rebalancer.execution.order_manager import LiveOrderManager
+from rebalancer.execution.pretrade import PreTradeCheck
 from rebalancer.journal import Journal
 from rebalancer.rebalance.immediate_exits import ExitRequest, ExitResult, exit_positions
 from rebalancer.rebalance.observe import World
@@ -182,6 +184,42 @@ def test_exits_stay_where_the_order_in_their_place_could_not_leave(desk: Desk, s
     (gone,) = exit_positions(world, rules, [ExitRequest("KO", "stop", "its stop was reached")], "exit")
     assert (gone.filled, gone.left, gone.problem != "") == (D(0), D(10), True)
     assert sorted((o.symbol, o.type) for o in desk.broker.orders(None)) == resting
+
+
+class StopsAfterRelease:
+    """The exits of an account; a stop of the process is requested just after some of them have been withdrawn."""
+
+    def __init__(self, inner: ExitOrderManager) -> None:
+        self._inner = inner
+        self.reason: str | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def release(self, symbols: Collection[str]) -> Mapping[str, str]:
+        refused = self._inner.release(symbols)
+        self.reason = "the session is being stopped (SIGTERM)"
+        return refused
+
+
+def test_exits_are_placed_again_when_a_stop_arrives_after_they_were_withdrawn(desk: Desk) -> None:
+    """The session ends with this check: no later one would place them."""
+    rules = desk.rules(mode="broker")
+    assert desk.look(Monitor(rules), rules, 2) == []
+    resting = sorted((o.symbol, o.type, o.qty) for o in desk.broker.orders(None))
+    world = desk.world(rules)
+    assert isinstance(world.protection, ExitOrderManager)
+    exits: Any = StopsAfterRelease(world.protection)
+    real = desk.process.world.broker
+    gate = PreTradeCheck(desk.rig.account_id, real, desk.journal, world.kill, rules, stopping=lambda: exits.reason)
+    manager = LiveOrderManager(
+        desk.rig.account_id, real, desk.journal, world.kill, world.clock, desk.rig.together, rules, gate
+    )
+    world = world._replace(protection=exits, order_manager=manager, is_stopping=lambda: exits.reason is not None)
+    (gone,) = exit_positions(world, rules, [ExitRequest("KO", "stop", "its stop was reached")], "exit")
+    assert (gone.filled, gone.left) == (D(0), D(10))
+    assert gone.problem == "gate:stopping: the session is being stopped (SIGTERM)"
+    assert sorted((o.symbol, o.type, o.qty) for o in desk.broker.orders(None)) == resting
 
 
 def test_broker_mode_keeps_pairs_and_the_monitor_watches_only_the_rest(desk: Desk) -> None:

@@ -28,11 +28,11 @@ from rebalancer.execution.exit_orders.wanted_pair import (
     ONE_SHARE,
     doubtful,
     exits_of,
-    fits,
     intended,
     lives,
     pair_of,
     pair_wanted,
+    unfit,
 )
 from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.execution.pretrade import PreTradeCheck
@@ -144,7 +144,7 @@ class ExitOrderManager:
         wanted = {s: level for s, level in wanted.items() if level.qty != ZERO and self._class(s) == "us_equity"}
         kept = self.kept()
         self._forget([one for one in kept.values() if not one.lives and one.symbol not in wanted])
-        wrong = {one.symbol for one in kept.values() if one.lives and not fits(one, wanted.get(one.symbol))}
+        wrong = unfit(kept, wanted, self._gate.why_no_pairs)
         in_the_way = self.release(wrong) if wrong else {}
         missing = {
             symbol: level
@@ -209,9 +209,7 @@ class ExitOrderManager:
 
     def _pausing(self, level: ExitLevel, before: ExitPairRecord | None, now: datetime) -> bool:
         """Whether this same pair was refused so recently that it is not retried yet."""
-        if before is None or before.lives or not before.failures:
-            return False
-        if before.exits != exits_of(level):
+        if before is None or before.lives or not before.failures or before.exits != exits_of(level):
             return False
         pause = min(self._rules.protection.poll_seconds * 2.0 ** min(before.failures, 20), PAUSE_MOST_SECONDS)
         return now - before.at < timedelta(seconds=pause)

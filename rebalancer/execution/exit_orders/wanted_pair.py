@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -62,6 +63,23 @@ def fits(kept: ExitPairRecord, wanted: ExitLevel | None) -> bool:
     if kept.state in ("intended", "unknown"):
         return True
     return wanted is not None and kept.exits == exits_of(wanted) and kept.stands
+
+
+def unfit(
+    kept: Mapping[str, ExitPairRecord], wanted: Mapping[str, ExitLevel], why_no_pairs: Callable[[], str | None]
+) -> set[str]:
+    """The symbols whose pair has to come down. why_no_pairs: why no pair may be sent now, None when pairs may be sent;
+    while none may, a pair that still protects its position stays."""
+    wrong = {s for s, one in kept.items() if one.lives and not fits(one, wanted.get(s))}
+    if wrong and why_no_pairs() is not None:
+        wrong = {s for s in wrong if not may_stay(kept[s], wanted.get(s))}
+    return wrong
+
+
+def may_stay(kept: ExitPairRecord, wanted: ExitLevel | None) -> bool:
+    """Whether a pair that is not the wanted one still protects the position, and may stay while it cannot be replaced:
+    it closes no more than is held."""
+    return wanted is not None and kept.qty * wanted.qty > 0 and abs(kept.qty) <= abs(wanted.qty)
 
 
 def doubtful(kept: ExitPairRecord) -> OpenOrder:

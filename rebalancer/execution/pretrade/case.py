@@ -25,7 +25,8 @@ class Refusal(NamedTuple):
 class Case(NamedTuple):
     """An order under pre-trade check.
 
-    `stopped` and `latched` say why nothing may be sent, None when sending is allowed; `mine` is the order's own intent;
+    `stopped` (kill switch), `latched` (throttle) and `stopping` (the process is being stopped) say why nothing may be
+    sent, None when sending is allowed; `mine` is the order's own intent;
     `before` are the earlier attempts that count, `position_ranges` the worst case without this order. `closing_only`
     marks a flatten that a person requested: it passes kill switch and throttle, but may only reduce positions. `pairs`
     counts the exit pairs sent within a minute, beyond the first of each symbol.
@@ -43,6 +44,7 @@ class Case(NamedTuple):
     standings: Mapping[str, PositionRange]
     closing_only: bool
     pairs: int = 0
+    stopping: str | None = None
 
     @property
     def standing(self) -> PositionRange:

@@ -7,7 +7,7 @@ A refusal, with its text, becomes the order's outcome and is journalled as such.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -61,11 +61,12 @@ class PreTradeCheck:
         rules: Rules,
         *,
         closing_only: bool = False,
-        pairs_kill: KillSwitch | None = None,
+        stopping: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """pairs_kill: the kill switch for exit pairs, where fewer conditions hold them back than hold orders back."""
+        """stopping: why this process is being stopped; None while it is not. A stop holds back orders, not exit
+        pairs."""
         self._account_id, self._broker, self._journal, self._kill = account_id, broker, journal, kill
-        self._pairs_kill = pairs_kill or kill
+        self._stopping = stopping
         self._rules, self._closing_only = rules, closing_only
         self._readings: Readings | None = None
         self._ledger: _Ledger | None = None
@@ -142,12 +143,18 @@ class PreTradeCheck:
         result = self._broker.submit_pair(pair, allowed=allowed)
         return _withheld(refused[0]) if refused else result
 
+    def why_no_pairs(self) -> str | None:
+        """Why no exit pair at all may be sent now; None when pairs may be sent."""
+        with self._lock:
+            refusal = self._pairs_stopped()
+        return None if refusal is None else refusal.words
+
     def _pairs_stopped(self) -> Refusal | None:
         """Whether pairs are held back now. Makes no call to the broker: it runs inside a request to it."""
         if self._unwritten:
             return Refusal("journal", self._unwritten)
         try:
-            return refuse_at_the_door(self._pairs_kill.reason(self._account_id), self._read_ledger().latched)
+            return refuse_at_the_door(self._kill.reason(self._account_id), self._read_ledger().latched)
         except JournalBroken as error:
             return Refusal("journal", f"the journal cannot be read: {error}")
 
@@ -183,7 +190,7 @@ class PreTradeCheck:
             pair=pair,
             rules=self._rules,
             now=now,
-            stopped=self._pairs_kill.reason(self._account_id),
+            stopped=self._kill.reason(self._account_id),
             latched=ledger.latched,
             closing_only=self._closing_only,
             mine=mine,
@@ -245,6 +252,7 @@ class PreTradeCheck:
             standings=position_ranges(readings, self._baseline, ahead, sorted(self._passed)),
             closing_only=self._closing_only,
             pairs=repeats(ledger.pairs, self._broker.now() - MINUTE),
+            stopping=self._stopping(),
         )
 
     def _has_gone(self, one: Attempt) -> bool:

@@ -12,6 +12,7 @@ from rebalancer.execution.pretrade.attempts import counted
 from rebalancer.execution.pretrade.case import Case, Refusal
 from rebalancer.execution.pretrade.readings import is_good, within
 
+STOPPING: Final = "stopping"  # the refusal that raises no alert
 MINUTE: Final = timedelta(seconds=60)
 ORDERS_PER_MINUTE: Final = "orders_per_minute"  # the refusal that latches the throttle
 
@@ -66,6 +67,13 @@ def kill_switch(case: Case) -> Refusal | None:
     if case.stopped is None or case.closing_only:
         return None
     return Refusal("kill_switch", f"the kill switch is set: {case.stopped}")
+
+
+def process_stopping(case: Case) -> Refusal | None:
+    """Nothing is sent while the process is being stopped, except a flatten. An ordinary end: no alert is raised."""
+    if case.stopping is None or case.closing_only:
+        return None
+    return Refusal(STOPPING, case.stopping)
 
 
 def throttle_latched(case: Case) -> Refusal | None:

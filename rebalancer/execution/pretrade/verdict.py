@@ -1,6 +1,7 @@
 """All checks in their order, and the single result that they give.
 
-    guards      apply to every order: form, kill switch, throttle, intent, session, overselling, the runaway count
+    guards      apply to every order: form, kill switch, stop of the process, throttle, intent, session, overselling,
+                the runaway count
     ceilings    apply to orders that open or enlarge a position; one that reduces passes them all
 
 The first refusal counts. Pure: everything that is needed is in the case.
@@ -20,6 +21,7 @@ Check = Callable[[Case], Refusal | None]
 GUARDS: Final[tuple[Check, ...]] = (
     guards.form,
     guards.kill_switch,
+    guards.process_stopping,
     guards.throttle_latched,
     guards.intent,
     guards.session,

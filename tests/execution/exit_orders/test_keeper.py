@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from decimal import Decimal
 from itertools import pairwise
 
@@ -13,6 +14,7 @@ from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.outcomes import OrderState
 from rebalancer.execution.exit_orders import ExitOrdersSeen
 from rebalancer.execution.kill_switch import KillSwitch
+from rebalancer.execution.pretrade.throttle import latch_throttle
 from rebalancer.journal import Journal
 from rebalancer.journal.backups import take
 from rebalancer.planning.exit_levels import ExitLevel
@@ -206,12 +208,34 @@ def test_a_cancel_that_nobody_confirms_keeps_the_symbol_from_trading(desk: Desk)
     assert desk.keeper().release({"KO"}) == {}
 
 
-def test_the_kill_switch_lets_no_pair_out_but_takes_them_down(desk: Desk) -> None:
-    desk.keeper().place([desk.guard()])
+def throttled(desk: Desk) -> None:
+    latch_throttle(desk.journal, desk.rig.account_id, None, desk.broker.now(), "61 orders within a minute")
+
+
+def killed(desk: Desk) -> None:
     KillSwitch(desk.folder, desk.journal).engage(desk.rig.account_id, desk.broker.now(), "enough")
-    desk.keeper().place([desk.guard("0.95", "1.08")])
-    assert desk.resting() == []
-    assert len(desk.broker.posts) == 1
+
+
+@pytest.mark.parametrize("hold", [killed, throttled])
+def test_a_pair_that_could_not_be_replaced_stays_unless_it_is_of_no_use(
+    desk: Desk, hold: Callable[[Desk], None]
+) -> None:
+    desk.keeper().place([desk.guard()])
+    hold(desk)
+    changed = desk.guard("0.95", "1.08")
+    for held in (changed, changed._replace(qty=D(12))):
+        desk.keeper().place([held])
+        assert (desk.resting(), len(desk.broker.posts)) == (PAIR, 1)
+    assert desk.keeper().look(None).held == {"KO": D(10)}
+    desk.keeper().place([changed._replace(qty=D(7))])
+    assert (desk.resting(), len(desk.broker.posts)) == ([], 1), "it would sell more than is held"
+
+
+def test_the_kill_switch_lets_no_pair_out_but_takes_down_what_has_nothing_to_protect(desk: Desk) -> None:
+    desk.keeper().place([desk.guard()])
+    killed(desk)
+    desk.keeper().place([])
+    assert (desk.resting(), len(desk.broker.posts)) == ([], 1)
 
 
 def test_the_kill_switch_holds_a_pair_that_waits_for_its_turn(desk: Desk) -> None:
