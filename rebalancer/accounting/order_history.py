@@ -43,7 +43,7 @@ def order_histories_of(
     for order in orders:
         if order.broker_id is not None:
             cycle = cycles.setdefault(order.cycle_id, _Cycle(journal, account_id, order.cycle_id))
-            found[order.broker_id] = _story(order, cycle, last_fill.get(order.broker_id))
+            found[order.broker_id] = _history_of(order, cycle, last_fill.get(order.broker_id))
     resting = _resting(journal, account_id)
     for order_id in sorted(filled):
         if order_id not in found:
@@ -92,7 +92,7 @@ class _Cycle:
         return found
 
 
-def _story(order: OrderRecord, cycle: _Cycle, filled_at: datetime | None) -> OrderHistory:
+def _history_of(order: OrderRecord, cycle: _Cycle, filled_at: datetime | None) -> OrderHistory:
     planned, quote = cycle.planned.get(order.client_order_id, {}), cycle.quotes.get(order.symbol, {})
     wanted = _number(planned.get("qty"))  # a cut before sending is not an unfilled order
     return OrderHistory(

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from rebalancer.alerts.channel import Channel, NotDelivered
 from rebalancer.alerts.message import Compose, Message, Words, code_of, level_of, message_of
 from rebalancer.alerts.pending import Batch, due, pause_after
-from rebalancer.alerts.recalled import still_to_tell
+from rebalancer.alerts.recalled import still_to_report
 from rebalancer.core.errors import LockHeld
 from rebalancer.core.rules import Alerts
 from rebalancer.core.values import time_text
@@ -78,7 +78,7 @@ class Outbox:
 
     def _deliver(self, channel: Channel, at_once: bool) -> Pass:
         now = self._clock.wall()
-        told = still_to_tell(self._journal, self._account_id, self._rules, now)
+        told = still_to_report(self._journal, self._account_id, self._rules, now)
         found = due(told, channel.name, self._rules, now, at_once=at_once)
         for number, batch in enumerate(found.batches):
             message = message_of(batch.members, self._mode, self._compose)

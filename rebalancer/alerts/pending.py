@@ -83,19 +83,19 @@ def is_wanted(event: Event, rules: Alerts) -> bool:
     return LEVELS.index(level_of(event)) >= LEVELS.index(rules.min_level)
 
 
-def due(told: Reported, channel: str, rules: Alerts, now: datetime, *, at_once: bool = False) -> Due:
+def due(reported: Reported, channel: str, rules: Alerts, now: datetime, *, at_once: bool = False) -> Due:
     """What one channel may send now. `now`: by the machine's clock. `at_once`: retry earlier failures without waiting,
     as a new process does."""
-    sent, failures = _sent(told, channel), _failures(told, channel)
+    sent, failures = _sent(reported, channel), _failures(reported, channel)
     over = {n for f in failures for n in f.numbers if f.tried >= rules.attempts or f.next_at is None}
     left = [
         event
-        for event in told.alerts
-        if event.seq > told.muted
+        for event in reported.alerts
+        if event.seq > reported.muted
         and event.seq not in sent
         and event.seq not in over
         and is_wanted(event, rules)
-        and not is_too_old(event, told, now)
+        and not is_too_old(event, reported, now)
     ]
     again, moments = [], []
     for failure in failures:
@@ -113,24 +113,24 @@ def due(told: Reported, channel: str, rules: Alerts, now: datetime, *, at_once: 
     return Due((*again, *kept), min((m for m in (wake, budget_wake) if m is not None), default=None))
 
 
-def state_of(event: Event, told: Reported, channel: str, rules: Alerts, now: datetime) -> tuple[State, int]:
+def state_of(event: Event, reported: Reported, channel: str, rules: Alerts, now: datetime) -> tuple[State, int]:
     """The delivery status of one alert on one channel, and the number of attempts."""
-    if event.seq in _sent(told, channel):
+    if event.seq in _sent(reported, channel):
         return "sent", 1
-    for failure in _failures(told, channel):
+    for failure in _failures(reported, channel):
         if event.seq in failure.numbers:
             over = failure.tried >= rules.attempts or failure.next_at is None
             return ("given up" if over else "failed"), failure.tried
     if not is_wanted(event, rules):
         return "summary only", 0
-    if event.seq <= told.muted:
+    if event.seq <= reported.muted:
         return "muted", 0
-    return ("too old" if is_too_old(event, told, now) else "waiting"), 0
+    return ("too old" if is_too_old(event, reported, now) else "waiting"), 0
 
 
-def is_too_old(event: Event, told: Reported, now: datetime) -> bool:
+def is_too_old(event: Event, reported: Reported, now: datetime) -> bool:
     """Whether an alert is too old to be sent: its age is measured on the clock that dated it."""
-    newest = now if code_of(event) in BY_MACHINE else told.newest
+    newest = now if code_of(event) in BY_MACHINE else reported.newest
     return newest is not None and newest - event.at > OLDEST
 
 
@@ -141,13 +141,13 @@ def pause_after(tried: int, name: str) -> timedelta:
     return whole * (0.75 + spread / 2)
 
 
-def _sent(told: Reported, channel: str) -> dict[int, Event]:
-    return {int(e.body["alert"]): e for e in told.sent if e.body.get("channel") == channel}
+def _sent(reported: Reported, channel: str) -> dict[int, Event]:
+    return {int(e.body["alert"]): e for e in reported.sent if e.body.get("channel") == channel}
 
 
-def _failures(told: Reported, channel: str) -> list[_Failure]:
+def _failures(reported: Reported, channel: str) -> list[_Failure]:
     """The latest failure of every message, oldest message first."""
-    newest = {e.key: e for e in told.failed if e.body.get("channel") == channel}
+    newest = {e.key: e for e in reported.failed if e.body.get("channel") == channel}
     found = []
     for event in newest.values():
         next_at = event.body.get("next_at")

@@ -15,20 +15,20 @@ from rebalancer.journal.records import Event
 BY_ACCOUNT: Final = ("cycle_started", "slot", "alert")  # kinds dated by the account's clock, at least one per slot
 
 
-def still_to_tell(journal: Journal, account_id: str, rules: Alerts, now: datetime) -> Reported:
+def still_to_report(journal: Journal, account_id: str, rules: Alerts, now: datetime) -> Reported:
     """The alerts that may still be sent on some channel, and their delivery status. now: by the machine's clock."""
     newest = newest_moment(journal, account_id)
     since = None if newest is None else newest - OLDEST
     alerts = [e for e in journal.recall(account_id, "alert", since=since) if code_of(e) not in BY_MACHINE]
     alerts += journal.recall(account_id, "alert", keys=BY_MACHINE, since=now - OLDEST)  # their key is their code
     wanted = sorted((e for e in alerts if is_wanted(e, rules)), key=lambda e: e.seq)
-    return _told(journal, account_id, wanted, newest, now)
+    return _with_delivery(journal, account_id, wanted, newest, now)
 
 
-def latest_told(journal: Journal, account_id: str, limit: int, now: datetime) -> Reported:
+def latest_reported(journal: Journal, account_id: str, limit: int, now: datetime) -> Reported:
     """The newest alerts, sent or not, and their delivery status. now: by the machine's clock."""
     alerts = journal.recall(account_id, "alert", last=limit)
-    return _told(journal, account_id, alerts, newest_moment(journal, account_id), now)
+    return _with_delivery(journal, account_id, alerts, newest_moment(journal, account_id), now)
 
 
 def newest_moment(journal: Journal, account_id: str) -> datetime | None:
@@ -39,7 +39,7 @@ def newest_moment(journal: Journal, account_id: str) -> datetime | None:
     return max(dated, key=lambda e: e.seq).at if dated else None
 
 
-def _told(
+def _with_delivery(
     journal: Journal, account_id: str, alerts: Sequence[Event], newest: datetime | None, now: datetime
 ) -> Reported:
     """Add the delivery status of alerts, which is recorded after the first of them, whatever its date; the hourly limit

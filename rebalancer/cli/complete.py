@@ -21,12 +21,12 @@ CYCLES: Final = "SELECT cycle_id FROM events WHERE kind = 'cycle_planned' ORDER 
 
 def symbols(incomplete: str) -> list[str]:
     """The symbols that begin with the typed text."""
-    return [name for name in _told(SYMBOLS) if name.startswith(incomplete.upper())]
+    return [name for name in _answers(SYMBOLS) if name.startswith(incomplete.upper())]
 
 
 def cycles(incomplete: str) -> list[str]:
     """The newest cycles that begin with the typed text, newest first."""
-    return [name for name in _told(CYCLES) if name.startswith(incomplete.upper())]
+    return [name for name in _answers(CYCLES) if name.startswith(incomplete.upper())]
 
 
 def periods(incomplete: str) -> list[str]:
@@ -34,7 +34,7 @@ def periods(incomplete: str) -> list[str]:
     return [name for name in ("day", "week", "month", "year", "all") if name.startswith(incomplete)]
 
 
-def _told(question: str) -> list[str]:
+def _answers(question: str) -> list[str]:
     try:
         journals = sorted(state_directory().glob(f"**/{JOURNAL_NAME}"))
     except ExternalError:

@@ -86,7 +86,7 @@ class _Day:
     def __init__(self, exchange: Exchange, clock: Any, setup: Setup, say: Callable[[str], object]) -> None:
         self._exchange, self._clock, self._setup, self._say = exchange, clock, setup, say
         self._left = sorted(HAPPENINGS, key=lambda h: h.at)
-        self._told, self._halted = 0, ""
+        self._shown, self._halted = 0, ""
 
     def advance(self, seconds: float) -> None:
         """Advance, stopping at every event along the way."""
@@ -113,13 +113,13 @@ class _Day:
             return
         with Journal.open(self._setup.journal) as journal:
             done = [c for c in reversed(journal.cycles(None, 1000)) if c.ended_at is not None]
-        for cycle in done[self._told :]:
+        for cycle in done[self._shown :]:
             halted = cycle.outcome if cycle.outcome is not None and cycle.outcome.startswith("HALTED") else ""
             if cycle.orders or halted != self._halted:  # the same halt is printed once
                 local = cycle.started_at.astimezone(NEW_YORK)
                 self._say(f"{local:%H:%M}    {cycle.outcome}: {cycle.because}\n")
             self._halted = halted
-        self._told = len(done)
+        self._shown = len(done)
 
 
 def _moment(at: time) -> datetime:

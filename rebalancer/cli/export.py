@@ -121,11 +121,11 @@ def _days(ledger: AccountHistory) -> list[ExportDay]:
     from rebalancer.report.exports.tables import ExportDay
 
     returns = daily_returns(ledger.opening, ledger.days)
-    told = list(zip(returns.tolist(), growth(returns)[1:].tolist(), drawdowns(returns).tolist(), strict=True))
-    missing = [(None, None, None)] * (len(ledger.days) - len(told))
+    figures_by_day = list(zip(returns.tolist(), growth(returns)[1:].tolist(), drawdowns(returns).tolist(), strict=True))
+    missing = [(None, None, None)] * (len(ledger.days) - len(figures_by_day))
     return [
         ExportDay(d.day, d.equity, d.cash, d.flow, d.exposure, *figures)
-        for d, figures in zip(ledger.days, [*missing, *told], strict=True)
+        for d, figures in zip(ledger.days, [*missing, *figures_by_day], strict=True)
     ]
 
 

@@ -20,7 +20,7 @@ from rebalancer.core.outcomes import CycleOutcome, OrderState
 
 if TYPE_CHECKING:
     from rebalancer.brokers.factory import Connection
-    from rebalancer.cli.selection import Wish
+    from rebalancer.cli.selection import SelectionOptions
     from rebalancer.core.facts import Snapshot
     from rebalancer.core.rules import Rules
     from rebalancer.report.records import RunRecord
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def run_and_show(
     config: Sequence[Path] | None,
-    wish: Wish,
+    chosen: SelectionOptions,
     *,
     dry_run: bool,
     as_json: bool,
@@ -51,7 +51,7 @@ def run_and_show(
 
     def run(stopping: Stopping) -> int:
         return _run_and_show(
-            config, wish, stopping, dry_run=dry_run, as_json=as_json, colour=colour and wants_colour(),
+            config, chosen, stopping, dry_run=dry_run, as_json=as_json, colour=colour and wants_colour(),
             exit_code=exit_code, agreed=agreed, tolerance=tolerance, save=save,
         )  # fmt: skip
 
@@ -71,7 +71,7 @@ def run_and_show(
 
 def _run_and_show(
     config: Sequence[Path] | None,
-    wish: Wish,
+    chosen: SelectionOptions,
     stopping: Stopping,
     *,
     dry_run: bool,
@@ -96,7 +96,7 @@ def _run_and_show(
 
     log_to_stderr()
     narrow = narrow_to(agreed, tolerance)
-    setup = narrowed(load_setup(config), wish)
+    setup = narrowed(load_setup(config), chosen)
     warn(setup.loaded.warnings)
     refuse_strange_sectors(setup)
     if setup.environment.is_production or setup.profile:
@@ -135,7 +135,7 @@ def _run_and_show(
 def plan_file(
     snapshot: Path,
     config: Sequence[Path] | None,
-    wish: Wish,
+    chosen: SelectionOptions,
     *,
     as_json: bool,
     exit_code: bool,
@@ -156,7 +156,7 @@ def plan_file(
         loaded = load_rules(list(config), {})
         warn(loaded.warnings)
         rules = loaded.rules
-    rules = narrowed_rules(rules, wish)
+    rules = narrowed_rules(rules, chosen)
     warn(_file_warnings(rules, found))
     decided = seal(plan(found, rules), snapshot_text(found), rules_text(rules))
     if save is not None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rebalancer.session.setup import Setup
 
 
-class Wish(NamedTuple):
+class SelectionOptions(NamedTuple):
     """The options as typed; without any, the configuration's selection is unchanged."""
 
     only: Sequence[str] = ()
@@ -25,19 +25,19 @@ class Wish(NamedTuple):
     max_turnover: str | None = None
 
 
-def narrowed(setup: Setup, wish: Wish) -> Setup:
+def narrowed(setup: Setup, chosen: SelectionOptions) -> Setup:
     """The setup restricted by the options of one run. Raises BadDocument for invalid values."""
-    return setup._replace(loaded=setup.loaded._replace(rules=narrowed_rules(setup.rules, wish)))
+    return setup._replace(loaded=setup.loaded._replace(rules=narrowed_rules(setup.rules, chosen)))
 
 
-def narrowed_rules(given: Rules, wish: Wish) -> Rules:
+def narrowed_rules(given: Rules, chosen: SelectionOptions) -> Rules:
     """The rules restricted by the options of one run. Excluded symbols add to those of the configuration; the other
     options replace it. Raises BadDocument for invalid values."""
     from pydantic import ValidationError
 
     from rebalancer.core.rules import Rules
 
-    said = _section(wish)
+    said = _section(chosen)
     if not said:
         return given
     rules = given.model_dump()
@@ -55,23 +55,23 @@ def narrowed_rules(given: Rules, wish: Wish) -> Rules:
         ) from None
 
 
-def _section(wish: Wish) -> dict[str, Any]:
-    if wish.sell_only and wish.buy_only:
+def _section(chosen: SelectionOptions) -> dict[str, Any]:
+    if chosen.sell_only and chosen.buy_only:
         raise BadDocument("--sell-only", "cannot go with --buy-only", "choose one of them")
     said: dict[str, Any] = {}
-    if wish.only:
-        said["only"] = _names(wish.only)
-    if wish.exclude:
-        said["exclude"] = _names(wish.exclude)
-    if wish.sell_only or wish.buy_only:
-        said["side"] = "sell" if wish.sell_only else "buy"
-    if wish.cash is not None:
-        said["withdraw"] = -_number("--cash", wish.cash)
+    if chosen.only:
+        said["only"] = _names(chosen.only)
+    if chosen.exclude:
+        said["exclude"] = _names(chosen.exclude)
+    if chosen.sell_only or chosen.buy_only:
+        said["side"] = "sell" if chosen.sell_only else "buy"
+    if chosen.cash is not None:
+        said["withdraw"] = -_number("--cash", chosen.cash)
         if said["withdraw"] < 0:
             hint = "a deposit counts as soon as the broker shows it; only money that is to leave is announced"
             raise BadDocument("--cash", "must be negative", f"{hint}: --cash=-5000")
-    if wish.max_turnover is not None:
-        text = wish.max_turnover
+    if chosen.max_turnover is not None:
+        text = chosen.max_turnover
         number = _number("--max-turnover", text.removesuffix("%"))
         said["max_turnover"] = number / 100 if text.endswith("%") else number
     return said

@@ -215,10 +215,10 @@ def _protection(look: JournalStatus, rules: Document | None) -> tuple[str, tuple
 def _alert(alert: Event, look: JournalStatus, now: datetime) -> str:
     """An alert with its age and delivery state."""
     sent, failed = look.sent.get(alert.seq, ()), look.failed.get(alert.seq, ())
-    told = [f"sent by {', '.join(sent)}"] if sent else []
-    told += [f"failed by {', '.join(name for name in failed if name not in sent)}"] if set(failed) - set(sent) else []
+    parts = [f"sent by {', '.join(sent)}"] if sent else []
+    parts += [f"failed by {', '.join(name for name in failed if name not in sent)}"] if set(failed) - set(sent) else []
     age = span_text(max((now - alert.at).total_seconds(), 0.0))
-    return f"{alert.body.get('text', '')} ({age} ago, {'; '.join(told) or 'not sent'})"
+    return f"{alert.body.get('text', '')} ({age} ago, {'; '.join(parts) or 'not sent'})"
 
 
 # what comes next
@@ -226,13 +226,13 @@ def _alert(alert: Event, look: JournalStatus, now: datetime) -> str:
 
 def with_next(view: StatusView, states: Mapping[Mode, Path]) -> StatusView:
     """The view with its next cycle: from the running session, else from the timer, else a hint how to start one."""
-    told = {mode: found for mode, state in states.items() if (found := session_status(state)) is not None}
-    alive = {mode: found for mode, found in told.items() if found.is_alive}
+    statuses = {mode: found for mode, state in states.items() if (found := session_status(state)) is not None}
+    alive = {mode: found for mode, found in statuses.items() if found.is_alive}
     if view.mode in alive:
         return _running(view, alive[view.mode])
     for mode, found in alive.items():
         return view._replace(next_hint=f"a session of {mode} trading runs, process {found.pid}")
-    gone = told.get(view.mode)
+    gone = statuses.get(view.mode)
     ended = "" if gone is None else f"the session of {gone.day} ended before its day was closed (process {gone.pid}); "
     timer = installed_timer()
     if timer:
@@ -276,11 +276,11 @@ def _is_of(name: str, mode: Mode) -> bool:
     return f"_{mode}_" in name and (REPORT_NAME.fullmatch(name) or _DAY_PAGE.fullmatch(name)) is not None
 
 
-def _running(view: StatusView, told: SessionStatus) -> StatusView:
-    doing = "" if told.doing.startswith(WAITING) else f": {told.doing}"
-    hint = f"session runs, process {told.pid}{doing}"
-    here = "" if told.next_at is None else here_text(told.next_at)
-    return view._replace(next_at=told.next_at, next_here=here, next_hint=hint)
+def _running(view: StatusView, session: SessionStatus) -> StatusView:
+    doing = "" if session.doing.startswith(WAITING) else f": {session.doing}"
+    hint = f"session runs, process {session.pid}{doing}"
+    here = "" if session.next_at is None else here_text(session.next_at)
+    return view._replace(next_at=session.next_at, next_here=here, next_hint=hint)
 
 
 def here_text(moment: datetime) -> str:

@@ -33,8 +33,8 @@ def show_both(*, as_json: bool, colour: bool) -> int:
         return ExitCode.DONE
     sys.stdout.write(shown(view, colour=colour))
     sys.stdout.flush()  # print the journal's part whether or not the broker answers
-    told = ask_broker(setup, view, expected)
-    sys.stdout.write(broker_text(view, told, width=terminal_width(), colour=colour and wants_colour()))
+    at_broker = ask_broker(setup, view, expected)
+    sys.stdout.write(broker_text(view, at_broker, width=terminal_width(), colour=colour and wants_colour()))
     return ExitCode.DONE
 
 

@@ -37,7 +37,7 @@ def accept(state: State, request: OrderRequest, at: int) -> Order:
     require_unused(state, request.client_order_id)
     check_window(state, request, at)
     check_account(state, request, listing, at)
-    admission = admit(request, state.desk(listing, at))
+    admission = admit(request, state.context(listing, at))
     order = _order(state, request, listing, admission, at)
     if request.type == "trailing_stop":
         order.hwm = state.market.last(listing.symbol, at)

@@ -29,7 +29,7 @@ _PRICED: Final = ("limit", "stop_limit")
 _MINIMUM: Final = {"us_equity": Decimal(1), "crypto": Decimal(10)}
 
 
-class Desk(NamedTuple):
+class OrderContext(NamedTuple):
     """What the checks look at. `bid`, `ask` and `reference` are USD; `orders` are the symbol's open orders."""
 
     listing: Listing
@@ -83,17 +83,17 @@ def check_increment(name: str, price: Decimal) -> None:
         )
 
 
-def admit(request: OrderRequest, desk: Desk) -> Admission:
+def admit(request: OrderRequest, context: OrderContext) -> Admission:
     """Ask all account rules. Raises ApiError; changes nothing."""
-    check_opposite(request, desk)
-    intent = inferred_intent(request, desk.held)
+    check_opposite(request, context)
+    intent = inferred_intent(request, context.held)
     if request.position_intent not in (None, intent):
         words = f"position intent mismatch, inferred: {intent}, specified: {request.position_intent}"
         raise errors.unprocessable(words)
-    check_class(request, desk, intent)
-    worst, reserve = _prices(request, desk, intent)
-    check_quantity(request, desk, intent)
-    check_funds(request, desk, intent, reserve)
+    check_class(request, context, intent)
+    worst, reserve = _prices(request, context, intent)
+    check_quantity(request, context, intent)
+    check_funds(request, context, intent, reserve)
     return Admission(intent, worst, reserve)
 
 
@@ -104,13 +104,13 @@ def inferred_intent(request: OrderRequest, held: Decimal) -> Intent:
     return "sell_to_close" if held > 0 else "sell_to_open"
 
 
-def check_opposite(request: OrderRequest, desk: Desk) -> None:
+def check_opposite(request: OrderRequest, context: OrderContext) -> None:
     """Refuse an order that opposes an own open order. Raises ApiError.
 
     Complex orders (brackets, pairs of exits) and trailing stops are exempt from the wash-trade rule on both sides.
     """
-    opposite = [order for order in desk.orders if order.side != request.side and order.status != "held"]
-    if opposite and not desk.held and not desk.listing.is_crypto:
+    opposite = [order for order in context.orders if order.side != request.side and order.status != "held"]
+    if opposite and not context.held and not context.listing.is_crypto:
         if request.side == "buy":
             raise errors.forbidden("cannot open a long buy while a short sell order is open")
         raise errors.forbidden("cannot open a short sell while a long buy order is open")
@@ -130,7 +130,7 @@ def check_opposite(request: OrderRequest, desk: Desk) -> None:
         raise errors.wash_trade(order.id, f"opposite side {order.type} order exists")
 
 
-def check_class(request: OrderRequest, desk: Desk, intent: Intent) -> None:
+def check_class(request: OrderRequest, context: OrderContext, intent: Intent) -> None:
     """Refuse brackets that close, exits that open, and exits on the wrong side of the price. Raises ApiError."""
     order_class, exits = request.order_class, request.exits
     if not order_class:
@@ -139,13 +139,13 @@ def check_class(request: OrderRequest, desk: Desk, intent: Intent) -> None:
         raise errors.unprocessable(f"{order_class} orders must be entry orders")
     if order_class == "oco" and not intent.endswith("close"):
         raise errors.unprocessable("oco orders must be exit orders")
-    base = request.limit_price or request.stop_price or desk.last
+    base = request.limit_price or request.stop_price or context.last
     entry_sign = 1 if (request.side == "buy") == (order_class != "oco") else -1
     if order_class != "oco" and exits.take_profit is not None:
         _check_beyond("take_profit.limit_price", exits.take_profit, base, entry_sign)
     if exits.stop_loss is not None:
         _check_beyond("stop_loss.stop_price", exits.stop_loss, base, -entry_sign)
-        _check_beyond("stop_loss.stop_price", exits.stop_loss, desk.last, -entry_sign)
+        _check_beyond("stop_loss.stop_price", exits.stop_loss, context.last, -entry_sign)
 
 
 def _check_beyond(name: str, price: Decimal, base: Decimal, sign: int) -> None:
@@ -155,91 +155,91 @@ def _check_beyond(name: str, price: Decimal, base: Decimal, sign: int) -> None:
         raise errors.ApiError(422, {"code": 42210000, "message": words, "base_price": text_of(base)})
 
 
-def check_quantity(request: OrderRequest, desk: Desk, intent: Intent) -> None:
+def check_quantity(request: OrderRequest, context: OrderContext, intent: Intent) -> None:
     """Refuse to close more than is free, to flip, and to sell short what may not be. Raises ApiError."""
-    if request.side == "sell" and desk.listing.is_hard_to_borrow and request.time_in_force != "day":
-        words = f'only day orders are allowed for hard-to-borrow asset "{desk.listing.symbol}"'
+    if request.side == "sell" and context.listing.is_hard_to_borrow and request.time_in_force != "day":
+        words = f'only day orders are allowed for hard-to-borrow asset "{context.listing.symbol}"'
         raise errors.unprocessable(words)
-    price = desk.ask if request.side == "buy" else desk.bid
+    price = context.ask if request.side == "buy" else context.bid
     qty = request.qty if request.qty is not None else _units(request.notional or ZERO, price)
     if intent.endswith("close"):
-        _check_queued(request, desk)
-        same = [order for order in desk.orders if order.side == request.side and order.status != "held"]
+        _check_queued(request, context)
+        same = [order for order in context.orders if order.side == request.side and order.status != "held"]
         held_for_orders = held_quantity(same, price)
-        existing = abs(desk.held)
+        existing = abs(context.held)
         available = max(existing - held_for_orders, ZERO)
         if qty > available:
-            if desk.listing.is_crypto:
-                raise errors.insufficient_balance(_coin(desk.listing), qty, available)
+            if context.listing.is_crypto:
+                raise errors.insufficient_balance(_coin(context.listing), qty, available)
             raise errors.insufficient_qty(
-                desk.listing.symbol, qty, available, existing, held_for_orders, [order.id for order in same]
+                context.listing.symbol, qty, available, existing, held_for_orders, [order.id for order in same]
             )
     elif intent == "sell_to_open":
-        _check_short(request, desk, qty)
+        _check_short(request, context, qty)
 
 
-def _check_queued(request: OrderRequest, desk: Desk) -> None:
+def _check_queued(request: OrderRequest, context: OrderContext) -> None:
     """Outside the core session a sale by value may not stand beside another one."""
-    others = [order for order in desk.orders if order.side == request.side and not order.is_opening]
-    if desk.is_open or not others:
+    others = [order for order in context.orders if order.side == request.side and not order.is_opening]
+    if context.is_open or not others:
         return
     if request.qty is None or any(order.notional is not None for order in others):
         raise errors.forbidden("unable to open new notional orders while having open closing position orders")
 
 
-def _check_short(request: OrderRequest, desk: Desk, qty: Decimal) -> None:
-    if desk.listing.is_crypto:
-        raise errors.insufficient_balance(_coin(desk.listing), qty, ZERO)
+def _check_short(request: OrderRequest, context: OrderContext, qty: Decimal) -> None:
+    if context.listing.is_crypto:
+        raise errors.insufficient_balance(_coin(context.listing), qty, ZERO)
     if request.is_fractional:
         raise errors.unprocessable("fractional orders cannot be sold short")
-    if not desk.listing.shortable and desk.located < qty:
-        raise errors.unprocessable(f'asset "{desk.listing.symbol}" cannot be sold short')
-    poor = desk.numbers.equity < EQUITY_FOR_MARGIN or desk.numbers.multiplier < 2
-    if poor or desk.configuration.no_shorting:
+    if not context.listing.shortable and context.located < qty:
+        raise errors.unprocessable(f'asset "{context.listing.symbol}" cannot be sold short')
+    poor = context.numbers.equity < EQUITY_FOR_MARGIN or context.numbers.multiplier < 2
+    if poor or context.configuration.no_shorting:
         raise errors.forbidden("account is not allowed to short")
 
 
-def check_funds(request: OrderRequest, desk: Desk, intent: Intent, reserve: Decimal) -> None:
+def check_funds(request: OrderRequest, context: OrderContext, intent: Intent, reserve: Decimal) -> None:
     """Refuse orders below the minimum value or above the buying power. Raises ApiError."""
-    minimum = _MINIMUM[desk.listing.asset_class]
-    plain_price = request.limit_price or request.stop_price or _reference(request, desk)
+    minimum = _MINIMUM[context.listing.asset_class]
+    plain_price = request.limit_price or request.stop_price or _reference(request, context)
     worth = request.notional if request.qty is None else request.qty * plain_price
     assert worth is not None
-    exempt = request.side == "sell" and not desk.listing.is_crypto and request.qty is not None
+    exempt = request.side == "sell" and not context.listing.is_crypto and request.qty is not None
     if worth < minimum and not exempt:
         raise errors.forbidden(f"cost basis must be >= minimal amount of order {minimum}")
     if not intent.endswith("open"):
         return
     cost = request.notional if request.qty is None else request.qty * reserve
     assert cost is not None
-    numbers = desk.numbers
-    if desk.listing.is_crypto:
+    numbers = context.numbers
+    if context.listing.is_crypto:
         limit, enough = numbers.non_marginable_buying_power, cost <= numbers.non_marginable_buying_power
     else:
         multiplier, available = numbers.multiplier, numbers.available
-        if desk.is_overnight and multiplier > 2:
+        if context.is_overnight and multiplier > 2:
             multiplier, available = 2, numbers.regt_available
-        rate = margin_rate(desk.listing.symbol, reserve, multiplier)
+        rate = margin_rate(context.listing.symbol, reserve, multiplier)
         limit, enough = available * multiplier, cost * rate <= available
     if not enough:
         raise errors.insufficient_buying_power(cents_toward_zero(limit), cost)
 
 
-def _prices(request: OrderRequest, desk: Desk, intent: Intent) -> tuple[Decimal | None, Decimal]:
+def _prices(request: OrderRequest, context: OrderContext, intent: Intent) -> tuple[Decimal | None, Decimal]:
     """The bound on the fill price and the reserve a unit.
 
     Market orders that open a long, and all buy stops, become limits with a collar of 4 % below 50 USD and 2.5 % from
     there on; crypto market orders of both sides have one of 2 %. An opening short reserves 103 % of the ask.
     """
     limit = request.limit_price
-    reference = request.stop_price or _reference(request, desk)
+    reference = request.stop_price or _reference(request, context)
     if request.trail_price is not None or request.trail_percent is not None:
-        reference = stop_of(request.side, desk.last, request.trail_price, request.trail_percent)
+        reference = stop_of(request.side, context.last, request.trail_price, request.trail_percent)
     if intent == "sell_to_open":
-        return limit, max(limit or ZERO, desk.ask * _SHORT_RESERVE)
+        return limit, max(limit or ZERO, context.ask * _SHORT_RESERVE)
     if limit is not None:
         return limit, limit
-    if desk.listing.is_crypto:
+    if context.listing.is_crypto:
         worst = reference * (1 + (_CRYPTO_COLLAR if request.side == "buy" else -_CRYPTO_COLLAR))
         return worst, worst
     if intent != "buy_to_open" and not (request.side == "buy" and request.type in STOPS):
@@ -258,11 +258,11 @@ def stop_of(side: Side, hwm: Decimal, trail_price: Decimal | None, trail_percent
     return hwm + trail if side == "buy" else hwm - trail
 
 
-def _reference(request: OrderRequest, desk: Desk) -> Decimal:
+def _reference(request: OrderRequest, context: OrderContext) -> Decimal:
     """The far side of the quote while trading, else the last trade."""
-    if not desk.is_open:
-        return desk.last
-    return desk.ask if request.side == "buy" else desk.bid
+    if not context.is_open:
+        return context.last
+    return context.ask if request.side == "buy" else context.bid
 
 
 def _units(notional: Decimal, price: Decimal) -> Decimal:

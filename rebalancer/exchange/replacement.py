@@ -186,9 +186,9 @@ def _admit(exchange: Exchange, old: Order, new: Order, at: int) -> None:
     """Ask the account rules as if the old order and its siblings were not there; sets the new prices."""
     listing = exchange.listing(old.symbol)
     pool = old.pool or old.id
-    desk = exchange.desk(listing, at, without=pool)
+    context = exchange.context(listing, at, without=pool)
     check_account(exchange, _request(new), listing, at)
-    admission = admit(_request(new), desk)
+    admission = admit(_request(new), context)
     new.worst_price = admission.worst_price
     new.reserve_price = admission.reserve_price
 

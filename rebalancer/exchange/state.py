@@ -18,7 +18,7 @@ from rebalancer.exchange import corporate_actions, errors, matching
 from rebalancer.exchange.books import Books
 from rebalancer.exchange.borrow_plan import load_borrowing
 from rebalancer.exchange.calendar import MICROS, SessionTable
-from rebalancer.exchange.checks import Desk
+from rebalancer.exchange.checks import OrderContext
 from rebalancer.exchange.clock import SimulatedClock
 from rebalancer.exchange.configuration import Configuration, configuration_from
 from rebalancer.exchange.faults.engine import Faults
@@ -202,10 +202,10 @@ class State(ABC):
         """Open orders of one symbol, oldest first."""
         return [order for order in self.orders.values() if order.symbol == symbol]
 
-    def desk(self, listing: Listing, at: int, without: str = "") -> Desk:
+    def context(self, listing: Listing, at: int, without: str = "") -> OrderContext:
         """What the checks look at, as if the orders of the pool `without` were not there."""
         tick_bid, tick_ask = self.market.quote(listing.symbol, at)
-        return Desk(
+        return OrderContext(
             listing=listing,
             bid=tick_bid,
             ask=tick_ask,

@@ -80,7 +80,7 @@ def take(journal: Path, folder: Path, at: datetime, keep: int = KEEP) -> Copy:
         try:
             with Journal.open(journal, create=False) as source:
                 rows = source.backup(part)
-            _witness(part)
+            _write_checkpoint(part)
             _sync(part)
             _sync(_head_of(part))
             os.replace(_head_of(part), _head_of(target))
@@ -141,7 +141,7 @@ def restore(source: Path, journal: Path, at: datetime, reason: str) -> Restored:
                 account_id = latest[0].account_id if latest else ""
                 body = {"reason": reason, "from": source.name, "rows": found.rows, "aside": kept.name}
                 copy.record_event(account_id, None, at, RESTORED, None, body)
-            _witness(part)
+            _write_checkpoint(part)
             _sync(part)
             _sync(_head_of(part))
             refuse_while_open(journal)
@@ -210,7 +210,7 @@ def _fetch(source: Path, target: Path) -> Path:
             raise JournalBroken(f"{source}: is empty\n  hint: take another copy")
         if read_start(source, len(_MAGIC)) != _MAGIC:
             raise JournalBroken(f"{source}: is not a journal, or it is damaged\n  hint: take another copy")
-        _refuse_no_room(source, target)
+        _refuse_full_disk(source, target)
         for end in ("-wal", ".head", ""):
             if _beside(source, end).is_file():
                 shutil.copyfile(_beside(source, end), _beside(target, end))
@@ -218,7 +218,7 @@ def _fetch(source: Path, target: Path) -> Path:
     return target
 
 
-def _refuse_no_room(source: Path, target: Path) -> None:
+def _refuse_full_disk(source: Path, target: Path) -> None:
     """Raise JournalBroken when a copy would fill the disk."""
     needed = sum(path.stat().st_size for path in (source, _beside(source, "-wal")) if path.is_file())
     free = free_bytes(target)
@@ -229,7 +229,7 @@ def _refuse_no_room(source: Path, target: Path) -> None:
         )
 
 
-def _witness(path: Path) -> None:
+def _write_checkpoint(path: Path) -> None:
     """Write the head checkpoint of a closed copy."""
     with closing(sqlite3.connect(path)) as connection:
         row = connection.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()

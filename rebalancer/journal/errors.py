@@ -28,7 +28,7 @@ _WORDS: Final = {
     sqlite3.SQLITE_CANTOPEN: ("the journal cannot be opened", "check that its folder exists and belongs to you"),
 }
 _LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-_NO_ROOM: Final = frozenset(
+_DISK_FULL: Final = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 )
 _MAY_BE_FULL: Final = frozenset(
@@ -43,7 +43,7 @@ def broken(error: BaseException, place: str) -> JournalBroken:
     code = _code_of(error)
     if code in _WORDS:
         problem, hint = _WORDS[sqlite3.SQLITE_FULL if code in _MAY_BE_FULL and _is_full(place) else code]
-        if code in _NO_ROOM:
+        if code in _DISK_FULL:
             problem += free_words(Path(place))
         kind = JournalLocked if code in _LOCKED else JournalBroken
         return kind(f"{place}: {problem} ({error})\n  hint: {hint}")

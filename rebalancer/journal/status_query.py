@@ -18,7 +18,7 @@ from rebalancer.core.facts import Day
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import utc_of
 from rebalancer.journal import bodies, reading
-from rebalancer.journal.agreement import CHEAP_AT_A_GLANCE, GUARDED, check_agreement, check_pages
+from rebalancer.journal.agreement import CHEAP_BYTES_OF_STATUS, GUARDED, check_agreement, check_pages
 from rebalancer.journal.conditions import Ask, where
 from rebalancer.journal.documents import load_text
 from rebalancer.journal.errors import broken
@@ -81,7 +81,7 @@ def query_status(path: Path, *, now: datetime, account_id: str | None = None) ->
         if not version or version[0][0] != SCHEMA:
             return JournalStatus(schema_ok=False)
         reading.check_tail(ask, head, checkpoint)
-        check_pages(ask, str(path), CHEAP_AT_A_GLANCE)
+        check_pages(ask, str(path), CHEAP_BYTES_OF_STATUS)
         accounts = tuple(row[0] for row in ask("SELECT DISTINCT account_id FROM claims ORDER BY 1", {}))
         if account_id is None:
             latest = reading.newest(ask, where(kind="cycle_started"))

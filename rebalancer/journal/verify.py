@@ -26,7 +26,7 @@ _DOCUMENTS = ("snapshot_sha256", "rules_sha256", "plan_sha256")
 _Claim = tuple[str, str | None, str, str | None, object]  # account, cycle, time, mode, holder
 
 
-class _Told(NamedTuple):
+class _Expected(NamedTuple):
     """What the events say about the other tables, each with its event's number. The events themselves are not kept: a
     year of them would use too much memory."""
 
@@ -42,7 +42,7 @@ def verify(connection: Connection, place: str) -> int:
     return expected.rows + _documents(connection, expected.documents) + _claims(connection, expected.claims)
 
 
-def _events(connection: Connection) -> _Told:
+def _events(connection: Connection) -> _Expected:
     named: dict[str, int] = {}
     claimed: dict[_Claim, int] = {}
     of_orders: list[Event] = []
@@ -63,7 +63,7 @@ def _events(connection: Connection) -> _Told:
         elif event.kind in ("cycle_started", "slot"):
             claimed[(event.account_id, event.cycle_id, stamp(event.at), _mode_of(event), event.body["holder"])] = seq
     fold(of_orders)
-    return _Told(seq, named, claimed)
+    return _Expected(seq, named, claimed)
 
 
 def _documents(connection: Connection, wanted: dict[str, int]) -> int:

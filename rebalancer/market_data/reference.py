@@ -51,22 +51,22 @@ class Reference:
     def __init__(self, broker: ReadBroker, folder: Path, sectors: Mapping[str, SectorRow], rules: Rules) -> None:
         self._broker, self._path = broker, folder / "day-sheet.json"
         self._sectors, self._rules = sectors, rules
-        self._sheet: ReferenceSnapshot | None = None
+        self._snapshot: ReferenceSnapshot | None = None
 
     def symbols(self) -> tuple[str, ...]:
         """The symbols of the cached reference data, without a request to the broker; empty if nothing is cached."""
-        snapshot = self._sheet or self._stored()
+        snapshot = self._snapshot or self._stored()
         return () if snapshot is None else tuple(i.symbol for i in snapshot.instruments)
 
     def sheet(self, symbols: Iterable[str], now: datetime) -> ReferenceSnapshot:
         """The reference data for these symbols at `now`. Raises BrokerUnavailable when it must be read but cannot."""
         wanted = {*symbols}
-        snapshot = self._sheet or self._stored()
+        snapshot = self._snapshot or self._stored()
         if snapshot is None or not _serves(snapshot, now) or not wanted <= {*snapshot.asked}:
             kept = {*snapshot.asked} if snapshot is not None and _serves(snapshot, now) else set()
             snapshot = self._read(sorted(wanted | kept))
             self._store(snapshot)
-        self._sheet = snapshot
+        self._snapshot = snapshot
         return snapshot
 
     def _read(self, symbols: Sequence[str]) -> ReferenceSnapshot:
@@ -118,7 +118,7 @@ class Reference:
             found = read_json(read_text(self._path), str(self._path))
             if found["schema"] != REFERENCE_SCHEMA or found["sectors"] != self._fingerprint():
                 return None
-            return _sheet_of(found)
+            return _snapshot_of(found)
         except (OSError, BadDocument, AssertionError, AttributeError, KeyError, TypeError, ValueError):
             return None  # only a cache: if it is unusable, the data is read from the broker
 
@@ -178,7 +178,7 @@ def _serves(snapshot: ReferenceSnapshot, now: datetime) -> bool:
     return snapshot.session.open - timedelta(hours=10) <= now < snapshot.session.close
 
 
-def _sheet_of(found: Mapping[str, object]) -> ReferenceSnapshot:
+def _snapshot_of(found: Mapping[str, object]) -> ReferenceSnapshot:
     session, instruments, asked, benchmark = (
         found["session"], found["instruments"], found["asked"], found["benchmark"]
     )  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from rebalancer.core.input_file import read_text
 from rebalancer.market_data.reference import REFERENCE_SCHEMA
 
-SHEET_NAME = "day-sheet.json"
+REFERENCE_FILE = "day-sheet.json"
 
 
 class Closes(NamedTuple):
@@ -31,7 +31,7 @@ def closes_of(folder: Path, symbol: str) -> Closes | None:
 def stored_closes(folder: Path, symbols: Iterable[str]) -> Mapping[str, Closes]:
     """The closes of these symbols, as far as the file has them; it is read only once."""
     try:
-        snapshot = json.loads(read_text(folder / SHEET_NAME))
+        snapshot = json.loads(read_text(folder / REFERENCE_FILE))
         if snapshot["schema"] != REFERENCE_SCHEMA:
             return {}
     except (OSError, ValueError, KeyError, TypeError):

@@ -37,18 +37,18 @@ class SessionStatusFile:
     """The status file of one session, replaced as a whole each time."""
 
     def __init__(self, state: Path) -> None:
-        self._path, self._told = state / NAME, ""
+        self._path, self._last_written = state / NAME, ""
         self._process = {"schema": SCHEMA, "pid": os.getpid(), "began": _began(os.getpid())}
 
     def tell(self, day: date, next_at: datetime | None, doing: str) -> None:
         """Write the current activity. Does nothing if it is unchanged; write errors are ignored."""
         when = None if next_at is None else time_text(next_at)
         text = json.dumps({**self._process, "day": day.isoformat(), "next_at": when, "doing": doing})
-        if text == self._told:
+        if text == self._last_written:
             return
         with suppress(OSError):
             put_whole(self._path, f"{text}\n".encode())
-            self._told = text
+            self._last_written = text
 
     def remove(self) -> None:
         """Remove the file at the end of the session."""

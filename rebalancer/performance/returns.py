@@ -67,10 +67,10 @@ def money_weighted(opening: Decimal, opened_on: date, days: Sequence[DayValue]) 
     if not days:
         return None
     span = (days[-1].day - opened_on).days or 1
-    told = [(float(opening), 1.0)]
+    weighted = [(float(opening), 1.0)]
     # a flow before the open is invested one day longer than one after the close
-    told += [(float(d.flow), ((days[-1].day - d.day).days + _share_left(d)) / span) for d in days if d.flow]
-    amounts, left = np.array([a for a, _ in told]), np.array([t for _, t in told])
+    weighted += [(float(d.flow), ((days[-1].day - d.day).days + _share_left(d)) / span) for d in days if d.flow]
+    amounts, left = np.array([a for a, _ in weighted]), np.array([t for _, t in weighted])
     closing = float(days[-1].equity)
     if not np.any(amounts > 0):
         return None

@@ -99,7 +99,7 @@ def summary_of(
     weighted, rate = time_weighted(returns), None
     if opening is not None and opened_on is not None and own:
         rate = money_weighted(opening, opened_on, own)
-    told = [shortfall_of(history) for history in histories if history.decision_price is not None]
+    shortfalls = [shortfall_of(history) for history in histories if history.decision_price is not None]
     return Summary(
         first=opened_on,
         last=last,
@@ -113,8 +113,8 @@ def summary_of(
         ratios=ratios_of(returns, risk_free_rate),
         trips=round_trip_stats(trips),
         groups={name: grouped(trips, name) for name in GROUPS},
-        by_symbol=quality(told, lambda one: one.symbol),
-        by_hour=quality(told, lambda one: one.hour),
+        by_symbol=quality(shortfalls, lambda one: one.symbol),
+        by_hour=quality(shortfalls, lambda one: one.hour),
         benchmark_name=benchmark.name,
         benchmark=compared(opening is not None, opened_on, own, returns, benchmark, risk_free_rate),
         course=_course(own[-len(returns) :] if len(returns) else [], returns),

@@ -38,23 +38,25 @@ def status_text(view: StatusView, *, width: int | None, colour: bool) -> str:
     return "\n".join([*lines, *_wrapped("next", _when(view) + visible(view.next_hint), width)]) + "\n"
 
 
-def broker_text(view: StatusView, told: AtTheBroker, *, width: int | None, colour: bool) -> str:
+def broker_text(view: StatusView, at_broker: AtTheBroker, *, width: int | None, colour: bool) -> str:
     """Format what the broker reports beside what the journal knows, and where they differ."""
     held = NONE if view.positions is None else f"{view.positions:,}"
     rows = [
-        TableRow(("equity", money(view.equity), money(told.equity))),
-        TableRow(("cash", money(view.cash), money(told.cash))),
-        TableRow(("positions", held, f"{told.positions:,}")),
-        TableRow(("open orders", f"{view.open_orders + view.unknown_orders:,}", f"{told.open_orders:,}")),
-        TableRow(("exits resting", NONE, f"{told.exit_orders:,}")),
-        TableRow(("orders of others", NONE, f"{told.foreign_orders:,}")),
+        TableRow(("equity", money(view.equity), money(at_broker.equity))),
+        TableRow(("cash", money(view.cash), money(at_broker.cash))),
+        TableRow(("positions", held, f"{at_broker.positions:,}")),
+        TableRow(("open orders", f"{view.open_orders + view.unknown_orders:,}", f"{at_broker.open_orders:,}")),
+        TableRow(("exits resting", NONE, f"{at_broker.exit_orders:,}")),
+        TableRow(("orders of others", NONE, f"{at_broker.foreign_orders:,}")),
     ]
-    asked = f"asked {masked(told.account_id)} at {day_text(told.asked_at)} {clock_text(told.asked_at)} ET"
+    asked = (
+        f"asked {masked(at_broker.account_id)} at {day_text(at_broker.asked_at)} {clock_text(at_broker.asked_at)} ET"
+    )
     lines = _wrapped("broker", asked, width)
     lines += table(("", "journal", "broker"), "<>>", rows, width=width, colour=colour)
-    for text in (*told.restrictions, *told.differences):
+    for text in (*at_broker.restrictions, *at_broker.differences):
         lines += [paint(line, "warn", colour) for line in _wrapped("differs", f"! {visible(text)}", width)]
-    if not told.restrictions and not told.differences:
+    if not at_broker.restrictions and not at_broker.differences:
         lines += _wrapped("differs", "nothing: positions and open orders agree", width)
     return "\n".join(lines) + "\n"
 
@@ -124,10 +126,10 @@ def _more(view: StatusView, width: int | None) -> list[str]:
 
 def _drift(drift: float, band: float | None, symbol: str) -> str:
     """The largest drift beside its band; a symbol that is to be closed has no band, and any drift of it is traded."""
-    told = [visible_symbol(symbol)] if symbol else []
-    told += ["to be closed"] if band == 0 else []
+    notes = [visible_symbol(symbol)] if symbol else []
+    notes += ["to be closed"] if band == 0 else []
     text = f" of ±{_wide(band * 100)}" if band else ""
-    return f"max {fixed(drift * 100, 2)} pp{text}" + (f" ({', '.join(told)})" if told else "")
+    return f"max {fixed(drift * 100, 2)} pp{text}" + (f" ({', '.join(notes)})" if notes else "")
 
 
 def _wide(band: float) -> str:

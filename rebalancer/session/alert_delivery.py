@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rebalancer.alerts import LOCK_NAME, Configured, DeliveryThread, Outbox, Words, configured
 from rebalancer.alerts.message import LEVELS, SUMMARY, code_of, level_of, one_line
 from rebalancer.alerts.pending import state_of
-from rebalancer.alerts.recalled import latest_told
+from rebalancer.alerts.recalled import latest_reported
 from rebalancer.core.errors import LockHeld
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Alerts
@@ -64,8 +64,8 @@ class Alerting:
     ) -> Callable[[TradingDay, Mapping[str, int]], None]:
         """The end-of-day work, followed by a ping."""
 
-        def run(day: TradingDay, tally: Mapping[str, int]) -> None:
-            close(day, tally)
+        def run(day: TradingDay, slot_counts: Mapping[str, int]) -> None:
+            close(day, slot_counts)
             self.beat()
 
         return run
@@ -179,12 +179,12 @@ def delivery_states(journal: Journal, rules: Alerts, channels: Sequence[str], li
     if not latest:
         return []
     account_id, now = latest[0].account_id, SystemClock().wall()
-    told = latest_told(journal, account_id, limit, now)
+    reported = latest_reported(journal, account_id, limit, now)
     rows = []
-    for event in reversed(told.alerts):
+    for event in reversed(reported.alerts):
         states = {}
         for channel in channels:
-            state, tried = state_of(event, told, channel, rules, now)
+            state, tried = state_of(event, reported, channel, rules, now)
             states[channel] = f"{state} ({tried} of {rules.attempts})" if state in ("failed", "given up") else state
         rows.append(
             {

@@ -123,8 +123,8 @@ def _old_signals(journal: Journal, record: RunRecord) -> Iterator[Row]:
         if Outcome.REJECTED_STALE not in outcomes or outcomes - _OLD:
             continue
         issued = time_text(newest[source])
-        told = journal.recall(record.snapshot.account.id, "alert", keys=[source], last=1)
-        if told and told[0].body.get("code") == "stale_signals" and told[0].body.get("issued") == issued:
+        earlier = journal.recall(record.snapshot.account.id, "alert", keys=[source], last=1)
+        if earlier and earlier[0].body.get("code") == "stale_signals" and earlier[0].body.get("issued") == issued:
             continue
         text = f"all signals of {source} are stale, the newest is of {issued}: nothing is traded on them"
         yield "alert", source, {"level": "warning", "code": "stale_signals", "text": text, "issued": issued}

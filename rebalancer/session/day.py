@@ -146,8 +146,8 @@ class TradingSession:
 
     def _run_due(self, pending: deque[Slot]) -> None:
         """Take the slots that are due; run the newest if it is not too late, and record why the others did not run."""
-        told = self._ask_clock()
-        now = told.now if told is not None else self._now()
+        clock = self._ask_clock()
+        now = clock.now if clock is not None else self._now()
         due: list[Slot] = []
         while pending and pending[0].at <= now:
             due.append(pending.popleft())
@@ -158,9 +158,9 @@ class TradingSession:
             self._passed_over(slot, now)
         if newest is None:
             return
-        if told is None:
+        if clock is None:
             self._write(newest, now, CycleOutcome.HALTED_BROKER_DOWN, "the broker's clock did not answer")
-        elif not newest.crypto_only and not told.session.is_open:
+        elif not newest.crypto_only and not clock.session.is_open:
             self._write(newest, now, CycleOutcome.SKIPPED_MARKET_CLOSED, "the broker's clock says it is closed")
         else:
             self._run(newest)
@@ -204,7 +204,7 @@ class TradingSession:
             try:
                 self._when_it_answers(self._work.recover)
                 self._book.sweep(done, self._now(), "it was left without an outcome")
-                self._work.end_of_day(day, self._book.tally(done))
+                self._work.end_of_day(day, self._book.slot_counts(done))
             except BrokerUnavailable as error:
                 if attempt == CLOSE_ATTEMPTS:
                     raise
@@ -261,9 +261,9 @@ class TradingSession:
         wall, ran = self._clock.wall(), self._clock.monotonic()
         parted = abs((wall - self._marks[0]).total_seconds() - (ran - self._marks[1])) > JUMP_SECONDS
         self._marks = (wall, ran)
-        told = self._ask_clock() if parted else None
-        if told is not None:
-            return told.now
+        clock = self._ask_clock() if parted else None
+        if clock is not None:
+            return clock.now
         try:
             return self._broker.now()
         except BrokerUnavailable:

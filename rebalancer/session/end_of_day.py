@@ -38,7 +38,7 @@ class Steps(NamedTuple):
 
 
 def close_day(
-    journal: Journal, account_id: str, day: TradingDay, tally: Mapping[str, int], steps: Steps, at: datetime
+    journal: Journal, account_id: str, day: TradingDay, slot_counts: Mapping[str, int], steps: Steps, at: datetime
 ) -> bool:
     """Run the steps for a day that is not closed yet. False when it was closed already. Raises BrokerUnavailable before
     anything is written."""
@@ -47,9 +47,9 @@ def close_day(
     cancelled = steps.cancel()
     found = steps.check(day.day) if steps.check is not None else None
     page = steps.report(day.day)
-    text = _sentence(day, tally, cancelled, found)
+    text = _sentence(day, slot_counts, cancelled, found)
     steps.tell(day.day, text)
-    body = {"slots": dict(tally), "cancelled": cancelled, "found": list(found or ()), "page": page, "text": text}
+    body = {"slots": dict(slot_counts), "cancelled": cancelled, "found": list(found or ()), "page": page, "text": text}
     journal.record_event(account_id, None, at, KIND, day.day.isoformat(), body)
     LOG.info("%s", text)
     return True
@@ -108,9 +108,9 @@ def leftovers(broker: TradingBroker) -> tuple[BrokerOrder, ...]:
     )
 
 
-def _sentence(day: TradingDay, tally: Mapping[str, int], cancelled: int, found: tuple[str, ...] | None) -> str:
-    slots = ", ".join(f"{count} {word}" for word, count in tally.items()) or "no slots"
-    said = f"{day.day}: {sum(tally.values())} slots ({slots})"
+def _sentence(day: TradingDay, slot_counts: Mapping[str, int], cancelled: int, found: tuple[str, ...] | None) -> str:
+    slots = ", ".join(f"{count} {word}" for word, count in slot_counts.items()) or "no slots"
+    said = f"{day.day}: {sum(slot_counts.values())} slots ({slots})"
     if cancelled:
         said += f"; {cancelled} open orders cancelled"
     if found is None:

@@ -32,15 +32,15 @@ from rebalancer.rebalance.immediate_exits import ExitRequest, ExitResult, exit_p
 from rebalancer.rebalance.observe import World
 from rebalancer.session.unprotected_intervals import EVERYTHING, ProtectionProblem, UnprotectedIntervals, now_of
 
-Leave = Callable[[World, Rules, Sequence[ExitRequest], str], tuple[ExitResult, ...]]
+ExitPositions = Callable[[World, Rules, Sequence[ExitRequest], str], tuple[ExitResult, ...]]
 
 
 class Monitor:
     """Checks one account repeatedly; what could not be protected or read, and since when, is journalled."""
 
-    def __init__(self, rules: Rules, leave: Leave = exit_positions) -> None:
-        self._rules, self._leave = rules, leave
-        self._stretches = UnprotectedIntervals(rules)
+    def __init__(self, rules: Rules, exit_with: ExitPositions = exit_positions) -> None:
+        self._rules, self._exit_with = rules, exit_with
+        self._unprotected = UnprotectedIntervals(rules)
         self._looked: datetime | None = None  # the last check that completed
         self._safe: dict[str, datetime] = {}  # when each position was last found protected or watched
 
@@ -53,10 +53,10 @@ class Monitor:
             gone, problems = self._look(world)
         except NOTHING_TOLD as error:
             silent = ProtectionProblem(f"the broker does not answer the position monitor: {error}", self._looked)
-            self._stretches.note(world, {EVERYTHING: silent}, complete=False)
+            self._unprotected.note(world, {EVERYTHING: silent}, complete=False)
             return ()
         self._looked = world.broker.now()
-        self._stretches.note(world, problems)
+        self._unprotected.note(world, problems)
         return gone
 
     def _look(self, world: World) -> tuple[tuple[ExitResult, ...], dict[str, ProtectionProblem]]:
@@ -78,7 +78,7 @@ class Monitor:
         gone: tuple[ExitResult, ...] = ()
         if found.trips:
             exits = [ExitRequest(t.guard.symbol, t.kind, t.because) for t in found.trips]
-            gone = self._leave(world, self._rules, exits, "exit")
+            gone = self._exit_with(world, self._rules, exits, "exit")
         problems = {
             name: ProtectionProblem(f"{name}: its entry price is not known") for name in without_exit_levels(held)
         }

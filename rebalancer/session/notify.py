@@ -21,7 +21,7 @@ class Notify:
         notified."""
         self._address = None if not address else f"\0{address[1:]}" if address.startswith("@") else address
         self.watchdog_seconds = watchdog_seconds
-        self._told = ""
+        self._last_sent = ""
 
     @classmethod
     def from_environment(cls, environ: MutableMapping[str, str]) -> Notify:
@@ -37,13 +37,13 @@ class Notify:
 
     def ready(self, status: str) -> None:
         """Report that the start is complete."""
-        self._told = status
+        self._last_sent = status
         self._send(f"READY=1\nSTATUS={_one_line(status)}")
 
     def status(self, text: str) -> None:
         """Send one status line for people; the same line is not sent twice in a row."""
-        if text != self._told:
-            self._told = text
+        if text != self._last_sent:
+            self._last_sent = text
             self._send(f"STATUS={_one_line(text)}")
 
     def alive(self) -> None:

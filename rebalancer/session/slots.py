@@ -60,7 +60,7 @@ class SlotBook:
         except ValueError:
             return None  # not a time: the id of a cycle that was named in another way
 
-    def tally(self, slots: Collection[Slot]) -> Mapping[str, int]:
+    def slot_counts(self, slots: Collection[Slot]) -> Mapping[str, int]:
         """How many slots ended in which way; `open` and `unaccounted` for those that have no outcome yet."""
         ends = self.ends(slots)
         words = [_word(ends.get(slot.id)) for slot in slots]

@@ -82,11 +82,11 @@ class Bell:
 class Stop:
     """The stop request of this process."""
 
-    def __init__(self, what: str = "session", told: Callable[[str], None] | None = None) -> None:
-        """what: the name of what is stopped, used in the reason. told: called on the first signal, inside its handler;
+    def __init__(self, what: str = "session", on_signal: Callable[[str], None] | None = None) -> None:
+        """what: the name of what is stopped, used in the reason. on_signal: called at the first signal, in its handler;
         it may not raise."""
         self.bell = Bell()
-        self._what, self._told = what, told
+        self._what, self._on_signal = what, on_signal
         self._reason: str | None = None
         self._signal: int | None = None
         self._is_urgent = False
@@ -127,5 +127,5 @@ class Stop:
         self._signal = number
         name = signal.Signals(number).name
         self.ask(f"the {self._what} is being stopped ({name})")
-        if self._told is not None:
-            self._told(name)
+        if self._on_signal is not None:
+            self._on_signal(name)

@@ -24,8 +24,8 @@ PRIORITY: Final = "<2>"  # critical, in the words of syslog
 def sentence(unit: str, environ: Mapping[str, str]) -> str:
     """What happened, as far as systemd reports it."""
     result, status = environ.get("MONITOR_SERVICE_RESULT", ""), environ.get("MONITOR_EXIT_STATUS", "")
-    told = ", ".join(part for part in (result, f"status {status}" if status else "") if part)
-    return f"{unit} has failed{f' ({told})' if told else ''}; nothing is traded until it runs again"
+    details = ", ".join(part for part in (result, f"status {status}" if status else "") if part)
+    return f"{unit} has failed{f' ({details})' if details else ''}; nothing is traded until it runs again"
 
 
 def write_alert(folder: Path, text: str) -> bool:

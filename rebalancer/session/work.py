@@ -139,7 +139,7 @@ class SessionWork:
         self._world = None
         self._open.close()
 
-    def end_of_day(self, day: TradingDay, tally: Mapping[str, int]) -> None:
+    def end_of_day(self, day: TradingDay, slot_counts: Mapping[str, int]) -> None:
         """Cancel what is left, check the journal against the broker, write the day's page, notify people."""
         self.close()
         timeout = self._setup.rules.execution.cancel_timeout_seconds
@@ -150,7 +150,7 @@ class SessionWork:
                 report=self._report,
                 tell=self._tell,
             )
-            close_day(self._journal, self._account_id, day, tally, steps, self._broker.now())
+            close_day(self._journal, self._account_id, day, slot_counts, steps, self._broker.now())
         if said := copy_at_end_of_day(self._setup, self._journal, self._account_id, clock=self._attentive):
             self._alert(said, "warning", "tradervue")
         self._back_up()

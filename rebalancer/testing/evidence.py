@@ -48,24 +48,24 @@ class Intent(NamedTuple):
     sha256: str
     body: dict[str, Any]
     seq: int
-    told: list[tuple[int, str, Decimal]]
+    states: list[tuple[int, str, Decimal]]
 
     @property
     def state(self) -> str:
-        return self.told[-1][1] if self.told else "INTENDED"
+        return self.states[-1][1] if self.states else "INTENDED"
 
     @property
     def filled(self) -> Decimal:
-        return self.told[-1][2] if self.told else Decimal(0)
+        return self.states[-1][2] if self.states else Decimal(0)
 
     @property
     def ever(self) -> tuple[str, ...]:
         """All states that it has been in, in their order."""
-        return ("INTENDED", *(state for _, state, _ in self.told))
+        return ("INTENDED", *(state for _, state, _ in self.states))
 
     def state_at(self, seq: int) -> str:
         """The state before a row of the journal."""
-        before = [state for when, state, _ in self.told if when < seq]
+        before = [state for when, state, _ in self.states if when < seq]
         return before[-1] if before else "INTENDED"
 
 
@@ -175,7 +175,7 @@ def _folded(rows: list[Row], texts: dict[str, bytes]) -> tuple[dict[str, Cycle],
                 body["body_sha256"], json.loads(body["body"]), row.seq, [],
             )  # fmt: skip
         elif row.kind in ("order_changed", "order_ended"):
-            intents[row.key].told.append((row.seq, body["state"], Decimal(body["filled_qty"])))
+            intents[row.key].states.append((row.seq, body["state"], Decimal(body["filled_qty"])))
     return cycles, intents
 
 

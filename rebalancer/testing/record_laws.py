@@ -23,23 +23,23 @@ EXITS: Final = ("exit-", "kill-", "adopted-")  # cycles that plan nothing: they 
 
 def chain_of_kinds(seen: Evidence) -> Iterator[str]:
     """I1, I4: one start, plan, verdicts and end a cycle, in this order, and one intent an id."""
-    told: set[tuple[str, str]] = set()
+    recorded: set[tuple[str, str]] = set()
     order = {"cycle_started": (), "cycle_planned": ("cycle_started",), "cycle_verdicts": ("cycle_started",),
              "cycle_ended": ("cycle_verdicts",)}  # fmt: skip
     for row in seen.rows:
         if row.kind in order:
-            if (row.kind, row.cycle) in told:
+            if (row.kind, row.cycle) in recorded:
                 yield f"{row.kind} of {row.cycle} stands twice"
-            if any((before, row.cycle) not in told for before in order[row.kind]):
+            if any((before, row.cycle) not in recorded for before in order[row.kind]):
                 yield f"{row.kind} of {row.cycle} came too early"
-            told.add((row.kind, row.cycle))
+            recorded.add((row.kind, row.cycle))
         if row.kind == "order_intended":
-            planned = ("cycle_planned", row.cycle) in told or row.cycle.startswith(EXITS)
-            if not planned or ("cycle_ended", row.cycle) in told:
+            planned = ("cycle_planned", row.cycle) in recorded or row.cycle.startswith(EXITS)
+            if not planned or ("cycle_ended", row.cycle) in recorded:
                 yield f"{row.key} was intended outside its cycle"
-            if (row.kind, row.key) in told:
+            if (row.kind, row.key) in recorded:
                 yield f"{row.key} was intended twice"
-            told.add((row.kind, row.key))
+            recorded.add((row.kind, row.key))
 
 
 def one_batch_per_slot(seen: Evidence) -> Iterator[str]:
@@ -100,7 +100,7 @@ def states_follow_the_graph(seen: Evidence) -> Iterator[str]:
     reopened = {row.seq + 1 for row in seen.rows if row.kind == "order_reopened"}
     for intent in seen.intents.values():
         state, filled = "INTENDED", Decimal(0)
-        for seq, after, now in intent.told:
+        for seq, after, now in intent.states:
             if after not in NEXT.get(state, {state}) and seq not in reopened:
                 yield f"{intent.id} went from {state} to {after}"
             if now < filled:

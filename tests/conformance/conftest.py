@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from rebalancer.exchange.starter import RunningExchange, start_exchange
-from tests.conformance.judge import Answer
 from tests.conformance.routes import calls_of
+from tests.conformance.schema_check import Answer
 from tests.conformance.session import STILL, play
 
 

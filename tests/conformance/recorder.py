@@ -7,7 +7,7 @@ from typing import Any, Final
 import requests
 
 from rebalancer.exchange.starter import RunningExchange
-from tests.conformance.judge import Answer
+from tests.conformance.schema_check import Answer
 
 KEYS: Final = {"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret"}
 

@@ -20,8 +20,8 @@ from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import RunningExchange, start_exchange
 from tests.conformance import session_advanced, session_data, session_trading
 from tests.conformance.derive import VARIABLE, derive, official_documents
-from tests.conformance.judge import Answer, Judge
 from tests.conformance.recorder import Recorder
+from tests.conformance.schema_check import Answer, Judge
 
 OPTIONS: Final = ExchangeOptions(
     holdings="starter", rate_limit_per_minute=0, fill_latency_seconds=0.004, partial_fill_probability=0, key="key",

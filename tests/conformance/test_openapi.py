@@ -11,9 +11,9 @@ import requests
 
 from rebalancer.exchange.openapi.document import document
 from rebalancer.exchange.starter import RunningExchange, start_exchange
-from tests.conformance.judge import Answer
 from tests.conformance.recorder import KEYS
 from tests.conformance.routes import calls_of, shape
+from tests.conformance.schema_check import Answer
 from tests.conformance.session import OPTIONS
 
 Played = tuple[list[Answer], set[str]]

@@ -10,8 +10,8 @@ import pytest
 
 from tests.conformance.changes import CALLS, CHANGES, Change
 from tests.conformance.derive import APIS, VARIABLE, derive, official_documents, stored
-from tests.conformance.judge import Answer, Judge
 from tests.conformance.routes import shape
+from tests.conformance.schema_check import Answer, Judge
 
 Played = tuple[list[Answer], set[str]]
 OURS = {"GET /v2/events/trades", "GET /openapi.json"}  # not in the official files: tested elsewhere

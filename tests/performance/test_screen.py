@@ -12,7 +12,7 @@ import pytest
 from rebalancer.cli.performance import screen
 from rebalancer.market_data.benchmarks import benchmark_of
 from rebalancer.market_data.reference import REFERENCE_SCHEMA
-from rebalancer.market_data.stored_closes import SHEET_NAME
+from rebalancer.market_data.stored_closes import REFERENCE_FILE
 from rebalancer.performance.period_ratios import DAYS_FOR_RATES, Ratios
 from rebalancer.performance.records import AccountHistory, DayValue, Fill
 from rebalancer.performance.round_trips import trips_of
@@ -45,7 +45,7 @@ def test_a_trip_gets_its_regime_from_the_stored_closes(tmp_path: Path) -> None:
     closes = [100 + n + n % 3 for n in range(70)]
     part = {"days": [day.isoformat() for day in days], "closes": {"SPY": closes}}
     sheet = {"schema": REFERENCE_SCHEMA, "days": [], "closes": {}, "benchmark": part}
-    (tmp_path / SHEET_NAME).write_text(json.dumps(sheet))
+    (tmp_path / REFERENCE_FILE).write_text(json.dumps(sheet))
     early, late = (datetime(d.year, d.month, d.day, 15, tzinfo=UTC) for d in (days[20], days[65]))
     fills = tuple(
         Fill(f"{at}{qty}", f"{at}{qty}", at + timedelta(hours=hours), "KO", Decimal(qty), Decimal(70))

@@ -192,8 +192,8 @@ class Company:
     def _look(self, _: datetime) -> None:
         self.looks += 1
 
-    def _end_of_day(self, day: TradingDay, tally: Mapping[str, int]) -> None:
-        del tally
+    def _end_of_day(self, day: TradingDay, slot_counts: Mapping[str, int]) -> None:
+        del slot_counts
         if day.day not in self.closed_days:
             self.closed_days.append(day.day)
 

@@ -170,7 +170,7 @@ def test_end_of_day_is_tried_again_while_the_broker_is_silent() -> None:
     made.session()
     tries = []
 
-    def closing(day: object, tally: object) -> None:
+    def closing(day: object, slot_counts: object) -> None:
         tries.append(made.machine.true)
         if len(tries) < 3:
             raise BrokerUnavailable("503")
@@ -181,7 +181,7 @@ def test_end_of_day_is_tried_again_while_the_broker_is_silent() -> None:
     made.machine.true = at(f"{DAY}T20:50")
     tries.clear()
 
-    def never(day: object, tally: object) -> None:
+    def never(day: object, slot_counts: object) -> None:
         tries.append(made.machine.true)
         raise BrokerUnavailable("503")
 

@@ -41,13 +41,13 @@ def run_now(
     Example: rebalancer run-now | rebalancer run-now --plan plan.json | rebalancer run-now --only AAPL,MSFT --sell-only
     """
     from rebalancer.cli.run import run_and_show
-    from rebalancer.cli.selection import Wish
+    from rebalancer.cli.selection import SelectionOptions
 
-    wish = Wish(only or (), exclude or (), sell_only, buy_only, cash, max_turnover)
+    chosen = SelectionOptions(only or (), exclude or (), sell_only, buy_only, cash, max_turnover)
     raise typer.Exit(
         run_and_show(
             config,
-            wish,
+            chosen,
             dry_run=dry_run,
             as_json=json,
             colour=not no_color,
@@ -77,13 +77,13 @@ def plan(
     Example: rebalancer plan | rebalancer plan --save plan.json | rebalancer plan --snapshot day.json --json
     """
     from rebalancer.cli.run import plan_file, run_and_show
-    from rebalancer.cli.selection import Wish
+    from rebalancer.cli.selection import SelectionOptions
 
-    wish = Wish(only or (), exclude or (), sell_only, buy_only, cash, max_turnover)
+    chosen = SelectionOptions(only or (), exclude or (), sell_only, buy_only, cash, max_turnover)
     if snapshot is not None:
-        raise typer.Exit(plan_file(snapshot, config, wish, as_json=json, exit_code=exit_code, save=save))
+        raise typer.Exit(plan_file(snapshot, config, chosen, as_json=json, exit_code=exit_code, save=save))
     raise typer.Exit(
-        run_and_show(config, wish, dry_run=True, as_json=json, colour=not no_color, exit_code=exit_code, save=save)
+        run_and_show(config, chosen, dry_run=True, as_json=json, colour=not no_color, exit_code=exit_code, save=save)
     )
 
 

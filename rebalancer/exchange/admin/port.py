@@ -63,10 +63,10 @@ def build_admin(exchange: Exchange, hub: Hub) -> ASGIApp:
         Route("/sim/faults", clear, methods=["DELETE"]),
         *(Route(path, changing(action), methods=["POST"]) for path, action in _ACTIONS.items()),
     ]
-    return _Guard(Starlette(routes=routes, exception_handlers={ApiError: _refused}))
+    return _OriginCheck(Starlette(routes=routes, exception_handlers={ApiError: _refused}))
 
 
-class _Guard:
+class _OriginCheck:
     """Refuses what another site's page could send."""
 
     def __init__(self, app: ASGIApp) -> None:

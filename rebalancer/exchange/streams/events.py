@@ -35,7 +35,7 @@ class Event(NamedTuple):
     body: str
 
 
-class _Told(NamedTuple):
+class _Logged(NamedTuple):
     """What the log last said of an order."""
 
     status: str
@@ -44,7 +44,7 @@ class _Told(NamedTuple):
     value: Decimal
 
 
-_UNKNOWN: Final = _Told("", 0, ZERO, ZERO)
+_UNKNOWN: Final = _Logged("", 0, ZERO, ZERO)
 
 
 class EventLog:
@@ -56,7 +56,7 @@ class EventLog:
 
     def load(self, orders: Iterable[Order]) -> None:
         """Take up where the state file stands."""
-        self._told = {order.id: _told(order) for order in orders}
+        self._logged = {order.id: _logged(order) for order in orders}
         row = self._store.execute("SELECT seq, at FROM trade_event ORDER BY seq DESC LIMIT 1").fetchone()
         self._seq, self._at = (0, 0) if row is None else (int(row[0]), int(row[1]))
 
@@ -65,18 +65,18 @@ class EventLog:
 
         Returns whether it was filled.
         """
-        before, after = self._told.get(order.id, _UNKNOWN), _told(order)
+        before, after = self._logged.get(order.id, _UNKNOWN), _logged(order)
         if after.fills > before.fills:
             self._fill(order, before, held)
         if after.status != before.status and after.status not in _SILENT:
             self._write(after.status, order, order.wire(), {})
         if order.is_open:
-            self._told[order.id] = after
+            self._logged[order.id] = after
         else:
-            self._told.pop(order.id, None)
+            self._logged.pop(order.id, None)
         return after.fills > before.fills
 
-    def _fill(self, order: Order, before: _Told, held: Decimal) -> None:
+    def _fill(self, order: Order, before: _Logged, held: Decimal) -> None:
         """One execution. Its order object shows the moment right after it, also when the rest was cancelled at once."""
         qty, value = order.filled_qty - before.qty, order.filled_value - before.value
         name, view = "fill", order.wire()
@@ -124,5 +124,5 @@ class EventLog:
         return int(self._store.execute(query, (identity,)).fetchone()[0])
 
 
-def _told(order: Order) -> _Told:
-    return _Told(order.status, order.fills, order.filled_qty, order.filled_value)
+def _logged(order: Order) -> _Logged:
+    return _Logged(order.status, order.fills, order.filled_qty, order.filled_value)

@@ -27,7 +27,7 @@ def period_report_of(
     """The edition of the period that contains `day`, as far as the journal knows it at `made_at`."""
     source = Source(journal, account_id, rules, period, day, made_at)
     latest = source.latest
-    worth = source.told("the account", lambda: money(source), Money())
+    worth = source.attempt("the account", lambda: money(source), Money())
     edition = PeriodReport(
         period=period,
         first=source.span.first,
@@ -44,6 +44,8 @@ def period_report_of(
         flows=sum((books.flows for books in source.books), ZERO),
         latest=latest,
     )
-    filled = {field: source.told(part.words, partial(part.read, source), part.absent) for field, part in PARTS.items()}
+    filled = {
+        field: source.attempt(part.words, partial(part.read, source), part.absent) for field, part in PARTS.items()
+    }
     here = on_this_machine(filled["next_run"])
     return edition._replace(**filled, next_run_here=here, broken=tuple(dict.fromkeys(source.broken)))

@@ -99,10 +99,10 @@ def attention_of(edition: PeriodReport) -> tuple[Attention, ...]:
         found.append(Attention("watch", amount_of(len(missed), "slot") + " missed", text, "rebalancer status"))
     halted = "" if edition.latest is None else edition.latest.because
     found += alerts_of(edition.alarms, halted)
-    told = set() if edition.latest is None else {line.symbol for line in edition.latest.orders}
+    mentioned = set() if edition.latest is None else {line.symbol for line in edition.latest.orders}
     unknown = {t.line.symbol for t in edition.trades if t.line.state is OrderState.UNKNOWN}
-    for symbol in sorted(unknown - told):
-        text = "The broker has not told what became of an order; the symbol is frozen until it does."
+    for symbol in sorted(unknown - mentioned):
+        text = "The broker has not mentioned what became of an order; the symbol is frozen until it does."
         found.append(
             Attention("act", f"Unknown at the broker: {visible_symbol(symbol)}", text, explain_command(symbol))
         )

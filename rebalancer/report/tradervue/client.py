@@ -143,9 +143,9 @@ def user_agent(contact: str) -> str:
     return f"rebalancer/{__version__} (contact: {safe})"
 
 
-def _seconds(told: str) -> float:
+def _seconds(text: str) -> float:
     """A Retry-After in seconds; 0 for none and for a date, in which case our own pauses apply."""
-    return float(told) if told.isascii() and told.isdigit() and len(told) < 10 else 0.0
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0.0
 
 
 def _understood(status: int, content: bytes, pause: float, *, posted: bool) -> Mapping[str, Any]:

@@ -56,8 +56,8 @@ class Synced(NamedTuple):
 
 def waiting(journal: Journal, account_id: str, fills: Sequence[Fill]) -> tuple[Fill, ...]:
     """The executions that Tradervue does not have yet, oldest first."""
-    told = [e for kind in ("exported", "export_refused") for e in journal.recall(account_id, kind)]
-    done = {e.key for e in told if e.body.get("to") == TARGET}
+    recorded = [e for kind in ("exported", "export_refused") for e in journal.recall(account_id, kind)]
+    done = {e.key for e in recorded if e.body.get("to") == TARGET}
     return tuple(fill for fill in exportable(fills) if fill.id not in done)
 
 

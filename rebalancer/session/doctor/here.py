@@ -174,7 +174,7 @@ def _timer(run: Callable[..., subprocess.CompletedProcess[str]]) -> CheckResult:
         )
     except (OSError, subprocess.SubprocessError):
         return warn("timer", "there is no systemd for this user", "./start_execution_trading.sh runs without it")
-    told = dict(line.partition("=")[::2] for line in asked.stdout.splitlines())
-    if asked.returncode != 0 or told.get("ActiveState") != "active":
+    properties = dict(line.partition("=")[::2] for line in asked.stdout.splitlines())
+    if asked.returncode != 0 or properties.get("ActiveState") != "active":
         return warn("timer", "no session is scheduled", "./start_execution_trading.sh")
-    return ok("timer", f"next {told.get('NextElapseUSecRealtime') or 'elapse unknown'}")
+    return ok("timer", f"next {properties.get('NextElapseUSecRealtime') or 'elapse unknown'}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.execution.exit_orders.desk import Desk, Lying
+from tests.execution.exit_orders.account_rig import Desk, Lying
 from tests.support.rig import Rig, by_hand
 
 

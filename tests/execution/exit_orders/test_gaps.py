@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from rebalancer.journal.exit_order_records import exit_pair_of
-from tests.execution.exit_orders.desk import PAIR, Desk
+from tests.execution.exit_orders.account_rig import PAIR, Desk
 
 pytestmark = pytest.mark.filterwarnings("ignore:Series.dt.weekday")
 

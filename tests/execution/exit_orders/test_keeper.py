@@ -18,7 +18,7 @@ from rebalancer.execution.pretrade.throttle import latch_throttle
 from rebalancer.journal import Journal
 from rebalancer.journal.backups import take
 from rebalancer.planning.exit_levels import ExitLevel
-from tests.execution.exit_orders.desk import PAIR, Desk
+from tests.execution.exit_orders.account_rig import PAIR, Desk
 from tests.support.rig import by_hand
 
 pytestmark = pytest.mark.filterwarnings("ignore:Series.dt.weekday")

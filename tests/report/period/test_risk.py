@@ -17,7 +17,7 @@ from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.journal import Journal
 from rebalancer.market_data.reference import REFERENCE_SCHEMA
-from rebalancer.market_data.stored_closes import SHEET_NAME
+from rebalancer.market_data.stored_closes import REFERENCE_FILE
 from rebalancer.performance.risk.pairs import CorrelatedPair
 from rebalancer.report.period.book_risk import Risk
 from rebalancer.report.period.document import edition_json
@@ -62,7 +62,7 @@ def store(journal: Journal, rows: Mapping[str, Sequence[float]], benchmark: Sequ
     beside = {"days": days[len(days) - len(benchmark) :], "closes": {"SPY": benchmark}} if benchmark else None
     closes = {name: [*[None] * (130 - len(row)), *row] for name, row in rows.items()}
     sheet = {"schema": REFERENCE_SCHEMA, "days": days, "closes": closes, "benchmark": beside}
-    (journal.path.parent / SHEET_NAME).write_text(json.dumps(sheet))
+    (journal.path.parent / REFERENCE_FILE).write_text(json.dumps(sheet))
 
 
 def of(journal: Journal, day: date = DAY) -> Risk | None:
@@ -130,7 +130,7 @@ def test_closes_after_the_day_do_not_count(journal: Journal) -> None:
     close_books(journal, {"A": (1, 100)})
     days = [d.isoformat() for d in WEEKDAYS[-60:]] + ["2026-11-23", "2026-11-24"]
     sheet = {"schema": REFERENCE_SCHEMA, "days": days, "closes": {"A": [*course(0.01, -0.01, days=60), 900.0, 1.0]}}
-    (journal.path.parent / SHEET_NAME).write_text(json.dumps(sheet))
+    (journal.path.parent / REFERENCE_FILE).write_text(json.dumps(sheet))
     found = of(journal)
     assert found is not None
     assert (found.days, found.last) == (59, WEEKDAYS[-1])
@@ -160,7 +160,7 @@ def test_a_sheet_that_cannot_be_read_is_none(journal: Journal) -> None:
     close_books(journal, {"A": (1, 100), "B": (1, 100)})
     bad_day = json.dumps({"schema": REFERENCE_SCHEMA, "days": ["x"], "closes": {"A": [1.0]}})
     for text in ("{", "[]", '{"schema": 1}', bad_day):
-        (journal.path.parent / SHEET_NAME).write_text(text)
+        (journal.path.parent / REFERENCE_FILE).write_text(text)
         found = of(journal)
         assert found is not None
         assert found.because == "no closes of the holdings are stored up to this day"

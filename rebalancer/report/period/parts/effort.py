@@ -36,7 +36,7 @@ def effort(source: Source) -> Effort | None:
 def _rows(source: Source) -> Sequence[Stats]:
     events = source.journal.recall(source.account_id, KIND, since=source.span.begins)
     within = [event for event in events if event.at < source.span.ends]
-    found = [source.told(f"the times of cycle {e.key}", partial(stats_of, e), None) for e in within]
+    found = [source.attempt(f"the times of cycle {e.key}", partial(stats_of, e), None) for e in within]
     return [row for row in found if row is not None and row.mode != DRY_RUN]
 
 

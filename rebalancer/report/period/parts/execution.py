@@ -29,12 +29,12 @@ def quality_by_hour(source: Source) -> tuple[ExecutionQuality, ...]:
 
 def _quality(source: Source, key: Callable[[Shortfall], str]) -> tuple[ExecutionQuality, ...]:
     """Only orders that a plan decided on: for external ones no decision is known."""
-    told = [
+    shortfalls = [
         shortfall_of(story)
         for story in source.ledger.stories.values()
         if story.decision_price is not None and source.span.holds(story.sent_at)
     ]
-    return quality(told, key)
+    return quality(shortfalls, key)
 
 
 class Base(NamedTuple):

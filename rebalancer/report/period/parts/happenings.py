@@ -81,8 +81,8 @@ def alarms(source: Source) -> tuple[AlertRow, ...]:
         if event.at < source.span.ends:
             level: Literal["info", "warning", "action"] = "warning"
             match event.body.get("level"):
-                case "info" | "action" as told:
-                    level = told
+                case "info" | "action" as known:
+                    level = known
             text, code = (str(event.body.get(key, "")) for key in ("text", "code"))
             found.append(AlertRow(event.at, level, text, code, event.key or ""))
     return tuple(found)

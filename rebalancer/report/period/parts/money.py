@@ -45,11 +45,11 @@ def money(source: Source) -> Money:
         return Money(last.closing_equity, source.books[0].opening_equity, last.closing_cash)
     if not source.own or source.latest is None:
         return Money()
-    told = source.journal.events(source.own[-1].cycle_id, kind="account", account_id=source.account_id)
+    recorded = source.journal.events(source.own[-1].cycle_id, kind="account", account_id=source.account_id)
     first = source.latest.snapshot.account
-    if not told:
+    if not recorded:
         return Money(first.equity, first.last_equity, first.cash)
-    body = told[-1].body
+    body = recorded[-1].body
     return Money(decimal_of(body["equity"]), decimal_of(body["last_equity"]), decimal_of(body["cash"]))
 
 

@@ -42,7 +42,7 @@ class Source:
         self.broken: list[str] = []
         self.span: Span = span_of(period, day, self._oldest)
 
-    def told(self, words: str, read: Callable[[], Found], absent: Found) -> Found:
+    def attempt(self, words: str, read: Callable[[], Found], absent: Found) -> Found:
         """The result of `read`; when it fails, `absent`, and the failure is added to what is broken."""
         try:
             return read()
@@ -58,7 +58,7 @@ class Source:
         def read() -> list[CycleRecord]:
             return [c for c in self.journal.cycles(self.account_id, CYCLES_MAX) if c.mode != DRY_RUN]
 
-        return self.told("the cycles", read, [])
+        return self.attempt("the cycles", read, [])
 
     @cached_property
     def own(self) -> Sequence[CycleRecord]:
@@ -80,16 +80,16 @@ class Source:
         """The closed days of the period, oldest first."""
         days = (self.span.last - self.span.first).days + 1
         keys = [(self.span.first + timedelta(days=i)).isoformat() for i in range(days)]
-        events: tuple[Event, ...] = self.told(
+        events: tuple[Event, ...] = self.attempt(
             "the books", lambda: self.journal.recall(self.account_id, "day_closed", keys=keys), ()
         )
-        found = (self.told(f"the books of {event.key}", partial(day_of_body, event.body), None) for event in events)
+        found = (self.attempt(f"the books of {event.key}", partial(day_of_body, event.body), None) for event in events)
         return [books for books in found if books is not None]
 
     @cached_property
     def ledger(self) -> AccountHistory:
         """Everything that happened up to the end of the period."""
-        whole = self.told("the ledger", lambda: ledger_of(self.journal, self.account_id), AccountHistory())
+        whole = self.attempt("the ledger", lambda: ledger_of(self.journal, self.account_id), AccountHistory())
         return until(whole, self.span)
 
     @cached_property
@@ -135,7 +135,7 @@ class Source:
 
     def _read(self, cycles: Iterable[CycleRecord]) -> Iterator[RunRecord]:
         for cycle in cycles:
-            record = self.told(f"cycle {cycle.cycle_id}", partial(past_record, self.journal, cycle.cycle_id), None)
+            record = self.attempt(f"cycle {cycle.cycle_id}", partial(past_record, self.journal, cycle.cycle_id), None)
             if record is not None:
                 yield record
 

@@ -1,4 +1,4 @@
-"""The postman: whoever speaks to it goes on at once, whatever servers do; what it could not deliver is still there."""
+"""The delivery thread: a caller goes on at once, whatever servers do; what was not delivered is still there."""
 
 from __future__ import annotations
 
