@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 PREFIX: Final = "rb-"
+ADOPTED: Final = "adopted-"  # the cycle of orders that a journal lacked and that were written into it afterwards
 PAGE: Final = 500
 WORDS: Final = {
     "filled": "FILLED", "canceled": "CANCELED", "expired": "EXPIRED", "replaced": "REPLACED", "rejected": "REFUSED",

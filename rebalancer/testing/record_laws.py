@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
-from rebalancer.testing.evidence import PREFIX, WORDS, Evidence, Intent
+from rebalancer.testing.evidence import ADOPTED, PREFIX, WORDS, Evidence, Intent
 
 ENDED: Final = {"FILLED", "CANCELED", "EXPIRED", "REPLACED", "REFUSED", "NOT_SENT", "WITHHELD"}
 NEXT: Final = {
@@ -18,7 +18,7 @@ NEXT: Final = {
     "UNKNOWN": {"OPEN", "FILLED", "CANCELED", "EXPIRED", "REPLACED", "REFUSED", "NOT_SENT", "UNKNOWN"},
     "OPEN": {"OPEN", "FILLED", "CANCELED", "EXPIRED", "REPLACED", "REFUSED", "UNKNOWN"},
 }
-EXITS: Final = ("exit-", "kill-", "adopted-")  # cycles that plan nothing: they leave positions, or take orders in
+UNPLANNED: Final = ("exit-", "kill-", ADOPTED)  # cycles that plan nothing: they leave positions, or take orders in
 
 
 def chain_of_kinds(seen: Evidence) -> Iterator[str]:
@@ -34,7 +34,7 @@ def chain_of_kinds(seen: Evidence) -> Iterator[str]:
                 yield f"{row.kind} of {row.cycle} came too early"
             recorded.add((row.kind, row.cycle))
         if row.kind == "order_intended":
-            planned = ("cycle_planned", row.cycle) in recorded or row.cycle.startswith(EXITS)
+            planned = ("cycle_planned", row.cycle) in recorded or row.cycle.startswith(UNPLANNED)
             if not planned or ("cycle_ended", row.cycle) in recorded:
                 yield f"{row.key} was intended outside its cycle"
             if (row.kind, row.key) in recorded:
@@ -75,7 +75,7 @@ def one_intent_per_order(seen: Evidence) -> Iterator[str]:
         if name.startswith(PREFIX) and name not in seen.intents and seen.posts is None:
             yield f"the broker has an order {name}, which left without an intent"
     # one adopting cycle holds the orders of many that were lost
-    known = [i for i in seen.intents.values() if not i.cycle.startswith("adopted-")]
+    known = [i for i in seen.intents.values() if not i.cycle.startswith(ADOPTED)]
     for purpose, count in Counter((i.cycle, i.phase, i.symbol) for i in known).items():
         if count > 1:
             yield f"{count} intents for {purpose}"
