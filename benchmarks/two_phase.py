@@ -44,6 +44,7 @@ position_sizing: {base_position_size: 0.03}
 risk_management: {max_sector_exposure: 1.0, max_correlation_exposure: 1.0, max_orders_per_day: 1000,
                   max_orders_per_symbol_per_day: 100}
 signals: {path: opinions, sample: never}
+gate: {duplicate_window_seconds: 0.001, max_orders_per_minute: 1000}
 broker: {requests_per_minute: 6000}
 """
 

@@ -3,7 +3,8 @@
 1. every intent is committed to the journal before the first byte leaves
 2. the orders pass the pre-trade check and are posted, the first alone, then the rest concurrently, paced and bounded by
    the broker adapter
-3. all orders are polled in a single call, repeatedly, until all have ended or the phase is over
+3. all orders are polled in a single call, repeatedly, until all have ended or the phase is over; the first of these
+   calls leaves shortly after the last posts, while their answers are under way, and the account is read beside it
 4. what is still working is cancelled, and polled until the cancel is confirmed
 5. an order whose post had no clear answer is looked up by our own id; unless the broker knows it, it stays UNKNOWN
 
@@ -22,20 +23,24 @@ only one of the two. The copy whose order was not accepted sends nothing more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from rebalancer.brokers.protocol import LOOK_BACK, ReadBroker, SendResult, TradingBroker
 from rebalancer.core.decisions import Order
 from rebalancer.core.documents import canonical, sha256
-from rebalancer.core.errors import AnotherProgram, BrokerUnavailable
-from rebalancer.core.facts import Account, Snapshot
+from rebalancer.core.errors import AnotherProgram
+from rebalancer.core.facts import Account, Position, Snapshot
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
+from rebalancer.execution.await_final import await_final
 from rebalancer.execution.cancel_on_failure import PostedOrders, SpreadOut, cancelling_on_failure
+from rebalancer.execution.early_reading import EarlyReading, read_early
 from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.execution.order_alerts import report_another_program, report_pretrade_refusals
 from rebalancer.execution.order_log import note_answer, note_ends, note_intended
@@ -47,8 +52,6 @@ from rebalancer.ops.clock import Clock
 from rebalancer.planning.verdicts import OrderEnd
 
 NOT_TAKEN: Final = ("not_sent", "refused")  # an answer after which the broker certainly has no order under that id
-WAIT_FIRST_SECONDS: Final = 0.05
-WAIT_MOST_SECONDS: Final = 1.0
 UNKNOWN_SECONDS: Final = 3.0  # an accepted order shows within a second; one still in transit may take minutes
 
 
@@ -67,13 +70,19 @@ class OrderManager(Protocol):
         first order."""
         ...
 
-    def trade(self, cycle_id: str, orders: Sequence[Order]) -> Mapping[str, OrderEnd]:
+    def trade(self, cycle_id: str, orders: Sequence[Order], *, is_last: bool = False) -> Mapping[str, OrderEnd]:
         """Run one phase until all its orders have ended or its time is up. Returns one end per order, by client order
-        id."""
+        id. is_last: no phase follows, so the positions are of interest too."""
         ...
 
     def left(self, account: Account, orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> ReductionsLeft:
         """The account after the phase. Raises BrokerUnavailable when it cannot be read."""
+        ...
+
+    def afterwards(
+        self, snapshot: Snapshot, orders: Sequence[Order], ends: Mapping[str, OrderEnd]
+    ) -> tuple[Account, tuple[Position, ...]] | None:
+        """The account and the positions after all orders of the cycle, if they have been read already; else None."""
         ...
 
     def waited(self) -> float:
@@ -110,15 +119,17 @@ class LiveOrderManager:
         self._posted = PostedOrders(broker, clock, together, rules.execution.cancel_timeout_seconds)
         self._key_refused, self._doubled_in = "", ""
         self._waited_seconds = 0.0
+        self._early = EarlyReading()
 
     def seen(self, snapshot: Snapshot) -> None:
         self._gate.take(readings_of(snapshot))
         self._posted.forget()
         self._waited_seconds = 0.0
 
-    def trade(self, cycle_id: str, orders: Sequence[Order]) -> Mapping[str, OrderEnd]:
+    def trade(self, cycle_id: str, orders: Sequence[Order], *, is_last: bool = False) -> Mapping[str, OrderEnd]:
         if not orders:
             return {}
+        self._early = EarlyReading()
         why = self._why_stopped(cycle_id)
         if why:
             return {o.client_order_id: _unsent(o, why) for o in orders}
@@ -131,17 +142,20 @@ class LiveOrderManager:
         watch = TrackedOrders(self._account_id, self._journal, self._broker, orders)
         with cancelling_on_failure(self):
             try:
-                self._see_through(cycle_id, watch, orders, began)
+                self._see_through(cycle_id, watch, orders, began, is_last=is_last)
             finally:
                 ends = watch.ends()
                 self._posted.forget([name for name, end in ends.items() if end.state.is_final])
         note_ends(cycle_id, orders, ends)
         return ends
 
-    def _see_through(self, cycle_id: str, watch: TrackedOrders, orders: Sequence[Order], began: datetime) -> None:
+    def _see_through(
+        self, cycle_id: str, watch: TrackedOrders, orders: Sequence[Order], began: datetime, *, is_last: bool
+    ) -> None:
         """Post a phase whose intents are committed, and wait until it is over."""
-        self._post(cycle_id, watch, orders)
+        self._post(cycle_id, watch, orders, began, is_last=is_last)
         posted_at = self._clock.monotonic()
+        watch.seen(self._early.orders or ())
         self._await(watch, began, self._rules.execution.phase_timeout_seconds, UNKNOWN_SECONDS, self._is_urgent)
         if watch.known:
             watch.look_up_unknown()
@@ -155,15 +169,21 @@ class LiveOrderManager:
     def cancel_posted(self) -> None:
         self._posted.cancel_posted()
 
-    def _post(self, cycle_id: str, watch: TrackedOrders, orders: Sequence[Order]) -> None:
+    def _post(
+        self, cycle_id: str, watch: TrackedOrders, orders: Sequence[Order], began: datetime, *, is_last: bool
+    ) -> None:
         """Post orders one by one until the broker has accepted one, then all others concurrently."""
         sent: list[tuple[Order, SendResult]] = []
         waiting = list(orders)
-        while waiting and not self._why_stopped(cycle_id) and (not sent or sent[-1][1].kind in NOT_TAKEN):
+        while len(waiting) > 1 and not self._why_stopped(cycle_id) and (not sent or sent[-1][1].kind in NOT_TAKEN):
             self._take(cycle_id, watch, sent, waiting[:1], [self._submit(waiting[0])])
             del waiting[0]
         if not self._why_stopped(cycle_id):
-            self._take(cycle_id, watch, sent, waiting, self._together(self._submit, waiting))
+            posts = [partial(self._submit, order) for order in waiting]
+            results, self._early = read_early(
+                posts, self._broker, self._clock, self._together, began, positions=is_last
+            )
+            self._take(cycle_id, watch, sent, waiting, results)
             waiting = []
         for order in waiting:
             watch.not_sent(order, self._why_stopped(cycle_id))
@@ -205,8 +225,20 @@ class LiveOrderManager:
         return ""
 
     def left(self, account: Account, orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> ReductionsLeft:
-        now = self._broker.account()
+        now = self._early.account_with(account.cash, orders, ends, self._broker.venue) or self._broker.account()
         return ReductionsLeft(now._replace(peak_equity=max(account.peak_equity, now.equity)), traded(orders, ends))
+
+    def afterwards(
+        self, snapshot: Snapshot, orders: Sequence[Order], ends: Mapping[str, OrderEnd]
+    ) -> tuple[Account, tuple[Position, ...]] | None:
+        expected = {p.symbol: p.qty for p in snapshot.positions}
+        for symbol, qty in traded(orders, ends).items():
+            expected[symbol] = expected.get(symbol, ZERO) + qty
+        early = self._early
+        account = early.account_with(snapshot.account.cash, orders, ends, self._broker.venue)
+        if account is not None and early.positions is not None and early.are_held(expected):
+            return account, early.positions
+        return None
 
     def waited(self) -> float:
         seconds, self._waited_seconds = self._waited_seconds, 0.0
@@ -227,22 +259,21 @@ class LiveOrderManager:
         found stays UNKNOWN.
         """
         start = self._clock.monotonic()
-        pause = WAIT_FIRST_SECONDS
-        while watch.working:
+
+        def look() -> Collection[str]:
             try:
                 watch.seen(self._broker.orders(began))
-            except BrokerUnavailable:
-                pause = WAIT_MOST_SECONDS  # without an answer the known state stays as it is
-            except NOTHING_TOLD:
-                return  # retrying with a refused key is pointless
-            passed = self._clock.monotonic() - start
-            if not watch.known and passed >= patience:
-                watch.look_up_unknown()
-            left = (seconds if watch.known else min(patience, seconds)) - passed
-            if not watch.working or left <= 0 or (watch.known and is_urgent()):
-                return
-            self._clock.wait(min(pause, left))
-            pause = min(pause * 2, WAIT_MOST_SECONDS)
+            finally:  # orders that no list shows are looked up even when no list is answered
+                if not watch.known and self._clock.monotonic() - start >= patience:
+                    watch.look_up_unknown()
+            return watch.working
+
+        def deadline() -> float:
+            return start + (seconds if watch.known else min(patience, seconds))
+
+        if watch.working:
+            with suppress(*NOTHING_TOLD):  # without an answer the known state stays as it is
+                await_final(look, self._clock, deadline, is_urgent=lambda: bool(watch.known) and is_urgent())
 
     def _cancel(self, broker_id: str) -> None:
         try:
@@ -260,8 +291,8 @@ class DryRunOrderManager:
     def seen(self, snapshot: Snapshot) -> None:
         del snapshot
 
-    def trade(self, cycle_id: str, orders: Sequence[Order]) -> Mapping[str, OrderEnd]:
-        del cycle_id
+    def trade(self, cycle_id: str, orders: Sequence[Order], *, is_last: bool = False) -> Mapping[str, OrderEnd]:
+        del cycle_id, is_last
         return {
             o.client_order_id: OrderEnd(o.client_order_id, OrderState.WITHHELD, ZERO, None, "dry run") for o in orders
         }
@@ -271,6 +302,9 @@ class DryRunOrderManager:
         proceeds = sum((o.qty * (o.limit_price or o.price) for o in orders if o.side == "sell"), ZERO)
         after = account._replace(cash=account.cash + proceeds, buying_power=account.buying_power + proceeds)
         return ReductionsLeft(after, {o.symbol: _signed(o, o.qty) for o in orders})
+
+    def afterwards(self, snapshot: Snapshot, orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> None:
+        del snapshot, orders, ends
 
     def waited(self) -> float:
         return 0.0

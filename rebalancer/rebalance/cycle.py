@@ -108,17 +108,18 @@ def _run(world: World, rules: Rules, cycle_id: str | None, narrow: Narrow | None
     stats.lap("journal")
 
     reductions = tuple(o for o in decided.orders if o.phase == "reduce")
-    ends = _traded(world, snapshot.cycle_id, reductions)
+    grows = any(o.phase == "increase" for o in decided.orders)
+    ends = _traded(world, snapshot.cycle_id, reductions, is_last=not grows)
     stats.lap("reduce", world.order_manager.waited())
     increases, denied = _affordable(world, decided, seen, rules, reductions, ends)
     ends |= denied
     stats.lap("fund")
-    ends |= _with_cuts(decided, increases, _traded(world, snapshot.cycle_id, increases))
+    ends |= _with_cuts(decided, increases, _traded(world, snapshot.cycle_id, increases, is_last=True))
     stats.lap("increase", world.order_manager.waited())
 
     verdicts, unsignalled = final_verdicts(decided, ends)
-    account, positions = _afterwards(world, seen)
     orders = (*reductions, *increases)
+    account, positions = _afterwards(world, seen, orders, ends)
     if account is not None:
         place_exits(world, rules, snapshot, orders, positions)
     else:
@@ -139,10 +140,11 @@ def _run(world: World, rules: Rules, cycle_id: str | None, narrow: Narrow | None
     )  # fmt: skip
 
 
-def _traded(world: World, cycle_id: str, orders: Sequence[Order]) -> dict[str, OrderEnd]:
+def _traded(world: World, cycle_id: str, orders: Sequence[Order], *, is_last: bool) -> dict[str, OrderEnd]:
     """Bring one phase to its end; an order whose symbol cannot be freed from its resting exits is not sent."""
     blocked = withdraw_exits(world, orders)
-    return {**blocked, **world.order_manager.trade(cycle_id, [o for o in orders if o.client_order_id not in blocked])}
+    free = [o for o in orders if o.client_order_id not in blocked]
+    return {**blocked, **world.order_manager.trade(cycle_id, free, is_last=is_last)}
 
 
 def _record(world: World, seen: Observation, rules: Rules, decided: Plan) -> Plan:
@@ -264,9 +266,13 @@ def _with_cuts(decided: Plan, sent: Sequence[Order], ends: Mapping[str, OrderEnd
     return told
 
 
-def _afterwards(world: World, seen: Observation) -> tuple[Account | None, tuple[Position, ...]]:
+def _afterwards(
+    world: World, seen: Observation, orders: Sequence[Order], ends: Mapping[str, OrderEnd]
+) -> tuple[Account | None, tuple[Position, ...]]:
     try:
-        account, positions = world.gather(lambda ask: ask(), [world.broker.account, world.broker.positions])
+        account, positions = world.order_manager.afterwards(seen.snapshot, orders, ends) or world.gather(
+            lambda ask: ask(), [world.broker.account, world.broker.positions]
+        )
     except NOTHING_TOLD:
         return None, ()  # the trading is done; the report says that the final state was not read
     peak = max(seen.snapshot.account.peak_equity, account.equity)

@@ -16,11 +16,12 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from rebalancer.brokers.protocol import TradingBroker
+from rebalancer.brokers.protocol import BrokerOrder, TradingBroker
 from rebalancer.core.facts import Position
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of
 from rebalancer.core.venue_rules import VenueRules
+from rebalancer.execution.await_final import await_final
 from rebalancer.execution.order_manager import LiveOrderManager
 from rebalancer.execution.order_tracking import NOTHING_TOLD
 from rebalancer.execution.pretrade import PreTradeCheck
@@ -141,15 +142,14 @@ def _round(
 def _cancel_all(world: World, broker: TradingBroker, rules: Rules) -> tuple[int, int]:
     """Cancel every open order and wait until none is left. Returns how many there were, and how many remain."""
     asked: set[str] = set()
-    deadline = world.clock.monotonic() + rules.execution.cancel_timeout_seconds
-    while True:
+
+    def look() -> list[BrokerOrder]:
         working = [order for order in broker.orders(None) if not order.state.is_final]
-        if not working:
-            return len(asked), 0
         for order in working:
             if order.id not in asked:
                 broker.cancel(order.id)
                 asked.add(order.id)
-        if world.clock.monotonic() >= deadline:
-            return len(asked), len(working)
-        world.clock.wait(WAIT_SECONDS)
+        return working
+
+    left = await_final(look, world.clock, world.clock.monotonic() + rules.execution.cancel_timeout_seconds)
+    return len(asked), len(left)

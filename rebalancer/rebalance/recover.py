@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
-from typing import Final
 
 from rebalancer.accounting.adoption import PREFIX as ADOPTING
 from rebalancer.accounting.adoption import (
@@ -31,13 +30,12 @@ from rebalancer.core.facts import Snapshot
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
+from rebalancer.execution.await_final import await_final
 from rebalancer.execution.order_alerts import report_another_program
 from rebalancer.execution.order_tracking import refuse_another
 from rebalancer.journal.records import CycleEnd, CycleRecord, CycleStart, OrderRecord
 from rebalancer.planning.verdicts import OrderEnd, final_verdicts
 from rebalancer.rebalance.observe import World
-
-WAIT_STEP_SECONDS: Final = 0.25
 
 
 def recover(world: World, broker: TradingBroker, rules: Rules) -> None:
@@ -102,7 +100,7 @@ def _adopt_missing(world: World, broker: TradingBroker, rules: Rules) -> None:
 
 def _resolve(world: World, broker: TradingBroker, rules: Rules, records: Sequence[OrderRecord]) -> None:
     """Look up each order; cancel all that still work and wait for them to end; record what is known."""
-    told: list[tuple[OrderRecord, BrokerOrder]] = []
+    working: list[tuple[OrderRecord, BrokerOrder]] = []
     for record in records:
         found = world.broker.find_order(record.client_order_id)
         if found is None:
@@ -111,12 +109,20 @@ def _resolve(world: World, broker: TradingBroker, rules: Rules, records: Sequenc
         refuse_another(record, found, whole=record.broker_id is None)
         if not found.state.is_final:
             broker.cancel(found.id)
-        told.append((record, found))
-    deadline = world.clock.monotonic() + rules.execution.cancel_timeout_seconds
-    for record, found in told:
-        while not found.state.is_final and world.clock.monotonic() < deadline:
-            world.clock.wait(WAIT_STEP_SECONDS)
-            found = world.broker.find_order(record.client_order_id) or found
+            working.append((record, found))
+        else:
+            _book(world, record, found)
+
+    def look() -> Sequence[tuple[OrderRecord, BrokerOrder]]:
+        working[:] = [(one, world.broker.find_order(one.client_order_id) or last) for one, last in working]
+        for one, last in [pair for pair in working if pair[1].state.is_final]:
+            _book(world, one, last)
+            working.remove((one, last))
+        return working
+
+    if working:
+        await_final(look, world.clock, world.clock.monotonic() + rules.execution.cancel_timeout_seconds)
+    for record, found in working:
         _book(world, record, found)
 
 

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from rebalancer.brokers.protocol import BrokerOrder, TradingBroker
 from rebalancer.core.errors import BrokerUnavailable
+from rebalancer.execution.await_final import await_final
 from rebalancer.journal import Journal
 from rebalancer.market_data.trading_calendar import TradingDay, day_in_new_york
 from rebalancer.ops.clock import Clock
@@ -23,7 +24,6 @@ LOG: Final = logging.getLogger(__name__)
 KIND: Final = "end_of_day"
 EXIT_PAIR: Final = "oco"  # stop and target of a position: they stay overnight
 SLOTS_AT_MOST: Final = 500  # more than the slots of any day plus the runs by hand on it
-WAIT_STEP_SECONDS: Final = 0.25
 
 
 class Steps(NamedTuple):
@@ -90,12 +90,10 @@ def cancel_leftovers(broker: TradingBroker, clock: Clock, timeout_seconds: float
     asked = leftovers(broker)
     for order in asked:
         broker.cancel(order.id)
-    deadline = clock.monotonic() + timeout_seconds
-    while left := leftovers(broker) if asked else ():
-        if clock.monotonic() >= deadline:
-            names = ", ".join(order.client_order_id for order in left)
-            raise BrokerUnavailable(f"cancelled and not ended yet: {names}")
-        clock.wait(WAIT_STEP_SECONDS)
+    left = await_final(lambda: leftovers(broker), clock, clock.monotonic() + timeout_seconds) if asked else ()
+    if left:
+        names = ", ".join(order.client_order_id for order in left)
+        raise BrokerUnavailable(f"cancelled and not ended yet: {names}")
     return len(asked)
 
 

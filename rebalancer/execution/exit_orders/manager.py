@@ -20,6 +20,7 @@ from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused
 from rebalancer.core.facts import OpenOrder
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, shares_toward_zero, text_of
+from rebalancer.execution.await_final import await_final
 from rebalancer.execution.exit_orders.lost_pairs import note_lost
 from rebalancer.execution.exit_orders.pair_rows import pair_rows
 from rebalancer.execution.exit_orders.protocol import ExitOrdersSeen
@@ -50,8 +51,6 @@ from rebalancer.journal.journal import Journal
 from rebalancer.ops.clock import Clock
 from rebalancer.planning.exit_levels import ExitLevel
 
-WAIT_FIRST_SECONDS: Final = 0.05
-WAIT_MOST_SECONDS: Final = 1.0
 PAUSE_MOST_SECONDS: Final = 300.0
 GATE: Final = "gate:"  # prefix of the reason of a refusal by the pre-trade check; the limit's name follows
 DAY_ONLY: Final = "day_only"  # the broker's reason; see `brokers/alpaca/refusals.py`
@@ -284,32 +283,29 @@ class ExitOrderManager:
     def _await_down(self, down: Sequence[ExitPairRecord]) -> dict[str, str]:
         """Wait until the broker reports these pairs as ended; returns the reason for those that do not end in time."""
         refused: dict[str, str] = {}
-        deadline = self._clock.monotonic() + self._rules.execution.cancel_timeout_seconds
-        pause = WAIT_FIRST_SECONDS
         left = list(down)
-        while left:
-            still: list[ExitPairRecord] = []
-            for one in left:
-                try:
-                    own = pair_rows(self._broker, one.ids, {})
-                except NOTHING_TOLD:
-                    still.append(one)
-                    continue
-                if not all(row.state.is_final for row in own):
-                    still.append(one)
-                    continue
-                self._ended(one, own, TAKEN_DOWN)
-                traded = sum((row.filled_qty for row in own), ZERO)
-                if traded:
-                    refused[one.symbol] = (
-                        f"its exits at the broker traded {text_of(traded)} shares before they were down"
-                    )
-            left = still
-            if not left or self._clock.monotonic() >= deadline:
-                break
-            self._clock.wait(pause)
-            pause = min(2 * pause, WAIT_MOST_SECONDS)
+
+        def look() -> list[ExitPairRecord]:
+            left[:] = [one for one in left if not self._is_down(one, refused)]
+            return left
+
+        await_final(look, self._clock, self._clock.monotonic() + self._rules.execution.cancel_timeout_seconds)
         return refused | {one.symbol: "its exits at the broker are not confirmed as cancelled" for one in left}
+
+    def _is_down(self, one: ExitPairRecord, refused: dict[str, str]) -> bool:
+        """Whether the broker reports this pair as ended, which is then recorded. Puts a reason into `refused` if it
+        traded."""
+        try:
+            own = pair_rows(self._broker, one.ids, {})
+        except NOTHING_TOLD:
+            return False
+        if not all(row.state.is_final for row in own):
+            return False
+        self._ended(one, own, TAKEN_DOWN)
+        traded = sum((row.filled_qty for row in own), ZERO)
+        if traded:
+            refused[one.symbol] = f"its exits at the broker traded {text_of(traded)} shares before they were down"
+        return True
 
     def _ended(self, one: ExitPairRecord, rows: Sequence[BrokerOrder], because: str) -> None:
         """Record that a pair is over; and, when it traded, that the position was closed through it."""

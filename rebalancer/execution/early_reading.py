@@ -1,0 +1,91 @@
+"""Read the broker while the last posts of a phase are under way, and tell whether that reading is late enough.
+
+A read that leaves shortly after the posts arrives shortly after them, often when they have filled already. Then it
+saves a round trip. It counts only when it proves itself: an order has ended when the broker says so, whenever that was
+asked; an account counts when its cash differs from the earlier one by exactly what the ended orders have paid and
+brought; positions count when each is the earlier one and what has traded since. Otherwise the broker is asked again, as
+without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any, NamedTuple
+
+from rebalancer.brokers.protocol import BrokerOrder, SendResult, TradingBroker
+from rebalancer.core.decisions import Order
+from rebalancer.core.facts import Account, Position
+from rebalancer.core.values import CENT, ZERO
+from rebalancer.core.venue_rules import VenueRules
+from rebalancer.execution.await_final import PAUSE_FIRST_SECONDS
+from rebalancer.execution.cancel_on_failure import SpreadOut
+from rebalancer.execution.order_tracking import NOTHING_TOLD
+from rebalancer.ops.clock import Clock
+from rebalancer.planning.verdicts import OrderEnd
+
+
+class EarlyReading(NamedTuple):
+    """What was read; None for what was not asked or not answered."""
+
+    orders: tuple[BrokerOrder, ...] | None = None
+    account: Account | None = None
+    positions: tuple[Position, ...] | None = None
+
+    def account_with(
+        self, cash_before: Decimal, orders: Sequence[Order], ends: Mapping[str, OrderEnd], venue: VenueRules
+    ) -> Account | None:
+        """The account if it certainly contains all that these orders traded; else None. cash_before: USD, before any of
+        them was sent. The broker rounds average prices, so a cent per order is allowed."""
+        if self.account is None:
+            return None
+        expected, fills = cash_before, 0
+        for order in orders:
+            end = ends.get(order.client_order_id)
+            if end is None or not end.state.is_final:
+                return None
+            if end.filled_qty == ZERO:
+                continue
+            if end.filled_avg_price is None or venue.asset_class(order.symbol) != "us_equity":  # fees in coins
+                return None
+            expected += end.filled_qty * end.filled_avg_price * (1 if order.side == "sell" else -1)
+            fills += 1
+        return self.account if abs(self.account.cash - expected) <= CENT * fills else None
+
+    def are_held(self, expected: Mapping[str, Decimal]) -> bool:
+        """Whether the positions are exactly these signed shares, by symbol."""
+        held = {p.symbol: p.qty for p in self.positions or ()}
+        return held == {symbol: qty for symbol, qty in expected.items() if qty != ZERO}
+
+
+def read_early(
+    posts: Sequence[Callable[[], SendResult]],
+    broker: TradingBroker,
+    clock: Clock,
+    together: SpreadOut,
+    began: datetime,
+    *,
+    positions: bool,
+) -> tuple[list[SendResult], EarlyReading]:
+    """Send these posts concurrently, and shortly after them the reads. Returns the results of the posts in their order.
+
+    began: orders submitted after it are listed. A read without an answer is left out; what a post raises is raised.
+    """
+    if not posts:
+        return [], EarlyReading()
+    asks: list[Callable[[], Any]] = [partial(broker.orders, began), broker.account]
+    asks += [broker.positions] if positions else []
+
+    def soon(ask: Callable[[], Any]) -> Any:
+        clock.wait(PAUSE_FIRST_SECONDS)
+        try:
+            return ask()
+        except NOTHING_TOLD:
+            return None
+
+    every: list[Callable[[], Any]] = [*posts, *(partial(soon, ask) for ask in asks)]
+    done: list[Any] = together(lambda act: act(), every)
+    results, read = done[: len(posts)], done[len(posts) :]
+    return results, EarlyReading(*read)
