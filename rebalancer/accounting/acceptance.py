@@ -15,6 +15,7 @@ from rebalancer.accounting.adoption import (
 )
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.journal.journal import Journal
+from rebalancer.journal.reads import JournalReads
 from rebalancer.journal.records import CycleEnd
 
 __all__ = ["ACCEPTED", "NOBODY", "accept_books", "are_accepted", "is_new_on_purpose"]
@@ -50,12 +51,12 @@ def accept_books(journal: Journal, account_id: str, at: datetime, reason: str) -
     return True
 
 
-def is_new_on_purpose(journal: Journal) -> bool:
+def is_new_on_purpose(journal: JournalReads) -> bool:
     """Whether a person has declared this a new journal, regardless of orders from an earlier one."""
     return takes_all(journal)
 
 
-def are_accepted(journal: Journal, last: CycleEnd | None) -> bool:
+def are_accepted(journal: JournalReads, last: CycleEnd | None) -> bool:
     """Whether this cycle halted unreconciled and a person has since accepted the broker's positions."""
     if last is None or last.outcome is not CycleOutcome.HALTED_UNRECONCILED:
         return False

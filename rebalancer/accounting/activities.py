@@ -18,6 +18,7 @@ from rebalancer.core.facts import Explanation
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.values import decimal_of, time_text
 from rebalancer.journal.journal import Journal
+from rebalancer.journal.reads import JournalReads
 from rebalancer.journal.records import DRY_RUN
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
@@ -48,14 +49,14 @@ class ActivitiesRead(NamedTuple):
         return (*self.fills, *self.others)
 
 
-def last_read(journal: Journal, account_id: str) -> datetime | None:
+def last_read(journal: JournalReads, account_id: str) -> datetime | None:
     """When the activities were last read."""
     found = journal.recall(account_id, "activities_read", last=1)
     return found[0].at if found else None
 
 
 def read_activities(
-    broker: ReadBroker, journal: Journal, account_id: str, now: datetime, since: datetime | None = None
+    broker: ReadBroker, journal: JournalReads, account_id: str, now: datetime, since: datetime | None = None
 ) -> ActivitiesRead:
     """Read the latest activities, from `since` on if that is earlier. Writes nothing. Raises BrokerUnavailable."""
     before = last_read(journal, account_id)
@@ -66,7 +67,7 @@ def read_activities(
     return ActivitiesRead(now, fills, others, frozenset(ids - known), before is None)
 
 
-def used_activities(journal: Journal, account_id: str, read: ActivitiesRead) -> frozenset[str]:
+def used_activities(journal: JournalReads, account_id: str, read: ActivitiesRead) -> frozenset[str]:
     """The ids that can no longer explain a difference, because they already did or precede the first reading.
     Explanations made by a dry run or by a cycle that crashed do not count."""
     explained = journal.recall(account_id, "explained", since=read.at - LOOK_BACK_FIRST)
@@ -77,7 +78,7 @@ def used_activities(journal: Journal, account_id: str, read: ActivitiesRead) -> 
     return frozenset(used | {one.id for one in read.others if moment_of(one) <= began})
 
 
-def _is_in_the_books(journal: Journal, account_id: str, cycle_id: str | None) -> bool:
+def _is_in_the_books(journal: JournalReads, account_id: str, cycle_id: str | None) -> bool:
     cycle = journal.cycle(cycle_id or "", account_id)
     return cycle is not None and cycle.mode != DRY_RUN and cycle.outcome not in (None, CycleOutcome.ABANDONED)
 

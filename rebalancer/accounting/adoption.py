@@ -20,6 +20,7 @@ from rebalancer.core.errors import AnotherProgram
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.values import ZERO
 from rebalancer.journal.journal import Journal
+from rebalancer.journal.reads import JournalReads
 from rebalancer.journal.records import CycleEnd, CycleStart, Intent
 from rebalancer.planning.build_order import ID_PREFIX
 
@@ -59,14 +60,14 @@ def note_unknown(journal: Journal, account_id: str, at: datetime, error: Unknown
         journal.record_event(account_id, None, at, KIND, None, {"orders": list(error.orders)})
 
 
-def waiting_for_a_person(journal: Journal, account_id: str) -> tuple[str, ...]:
+def waiting_for_a_person(journal: JournalReads, account_id: str) -> tuple[str, ...]:
     """The orders that stopped the last run and that nobody has accepted yet."""
     named = _noted(journal, account_id)
     known = {*journal.orders(named), *accepted_orders(journal, account_id)}
     return tuple(name for name in named if name not in known)
 
 
-def _noted(journal: Journal, account_id: str) -> tuple[str, ...]:
+def _noted(journal: JournalReads, account_id: str) -> tuple[str, ...]:
     """The orders last recorded by `note_unknown`; none if a cycle has ended since, because they no longer block."""
     last, ended = (journal.recall(account_id, kind, last=1) for kind in (KIND, "cycle_ended"))
     if not last or (ended and ended[-1].seq > last[-1].seq):
@@ -80,18 +81,18 @@ def named_to_a_new_journal(journal: Journal) -> tuple[str, ...]:
     return waiting_for_a_person(journal, notes[-1].account_id) if notes else ()
 
 
-def accepted_orders(journal: Journal, account_id: str) -> frozenset[str]:
+def accepted_orders(journal: JournalReads, account_id: str) -> frozenset[str]:
     """Every order that a person has ever accepted as ours."""
     found = (*journal.recall(NOBODY, ACCEPTED), *journal.recall(account_id, ACCEPTED))
     return frozenset(str(name) for event in found for name in event.body.get("orders", ()))
 
 
-def takes_all(journal: Journal) -> bool:
+def takes_all(journal: JournalReads) -> bool:
     """Whether a person declared this journal new before any order of an earlier one was recorded."""
     return any("orders" not in event.body for event in journal.recall(NOBODY, ACCEPTED, keys=[FIRST]))
 
 
-def lacks_orders(journal: Journal, account_id: str) -> bool:
+def lacks_orders(journal: JournalReads, account_id: str) -> bool:
     """Whether the journal lacks, or may lack, an order that a person has accepted."""
     if takes_all(journal) and journal.last_end(account_id) is None:
         return True

@@ -11,7 +11,7 @@ from rebalancer.accounting.activities import NEW_YORK, ActivitiesRead, flow_of, 
 from rebalancer.brokers.protocol import BrokerOrder
 from rebalancer.core.facts import Account
 from rebalancer.core.values import ZERO, decimal_of, utc_of
-from rebalancer.journal.journal import Journal
+from rebalancer.journal.reads import JournalReads
 
 CASH_APART_MOST: Final = Decimal(1)  # USD; tolerance, because average fill prices are rounded
 LAST_CLOSE: Final = time(16)  # the broker records the last equity at 16:00 in New York
@@ -32,7 +32,7 @@ def new_flows(read: ActivitiesRead | None, prices: Mapping[str, Decimal]) -> tup
     return tuple(flow for flow in found if flow.amount != 0)
 
 
-def known_flows(journal: Journal, account_id: str, since: datetime) -> tuple[CashFlow, ...]:
+def known_flows(journal: JournalReads, account_id: str, since: datetime) -> tuple[CashFlow, ...]:
     """The flows recorded in the journal since a moment."""
     rows = journal.recall(account_id, "flow", since=since)
     return tuple(CashFlow(decimal_of(row.body["amount"]), utc_of(row.body["moment"])) for row in rows)
@@ -63,7 +63,7 @@ def close_before(now: datetime, days: Sequence[date]) -> datetime:
 
 
 def cash_has_jumped(
-    journal: Journal,
+    journal: JournalReads,
     account: Account,
     orders: Sequence[BrokerOrder],
     fills_seen: Mapping[str, Decimal],

@@ -13,13 +13,14 @@ from typing import Final
 from rebalancer.core.facts import Account, Session
 from rebalancer.core.values import text_of
 from rebalancer.journal.journal import Journal
+from rebalancer.journal.reads import JournalReads
 from rebalancer.journal.records import Event
 from rebalancer.planning.trading_halt import LOSS_LIMITS, Breach
 
 NAMES: Final = frozenset(name for name, _, _ in LOSS_LIMITS)
 
 
-def latched_since(journal: Journal, account_id: str, day_start: datetime) -> dict[str, str]:
+def latched_since(journal: JournalReads, account_id: str, day_start: datetime) -> dict[str, str]:
     """The loss limits that broke since the trading day began and are still latched, with the reasons recorded then."""
     today = standing(journal.recall(account_id, "latched", since=day_start), journal.recall(account_id, "rearmed"))
     return {event.key or "": str(event.body["because"]) for event in today}

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,16 +18,16 @@ from types import TracebackType
 from typing import Final, Self
 
 from rebalancer.core.decisions import Verdict
-from rebalancer.core.facts import Day, Signal
+from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import CycleOutcome, OrderState
-from rebalancer.journal import reading, signal_rows, sqlite, writing
+from rebalancer.journal import signal_rows, sqlite, writing
 from rebalancer.journal.agreement import CHEAP_BYTES, check_pages
-from rebalancer.journal.conditions import where
-from rebalancer.journal.documents import load_text
+from rebalancer.journal.conditions import Ask
 from rebalancer.journal.filesystem import path_of, prepare_file, refuse_remote
 from rebalancer.journal.orders import Change
 from rebalancer.journal.other_events import EventRow, write_events
-from rebalancer.journal.records import CycleEnd, CycleRecord, CycleStart, Event, Intent, OrderRecord
+from rebalancer.journal.reads import JournalReads
+from rebalancer.journal.records import CycleEnd, CycleStart, Intent
 from rebalancer.journal.store import Store
 from rebalancer.journal.upgrade import upgrade
 from rebalancer.journal.verify import verify
@@ -34,7 +35,7 @@ from rebalancer.journal.verify import verify
 BUSY_TIMEOUT_MS: Final = 5000
 
 
-class Journal:
+class Journal(JournalReads):
     """One open journal. Safe to share between threads, and between processes that each open it."""
 
     def __init__(self, store: Store, holder: str) -> None:
@@ -178,142 +179,17 @@ class Journal:
         with self._store.writing() as w:
             return signal_rows.add_signals(w.connection, signals, at)
 
-    # --- orders
+    # --- reading
 
-    def orders_of(self, cycle_id: str, account_id: str | None = None) -> tuple[OrderRecord, ...]:
-        """The orders of a cycle in the order of their intents; for all accounts if none is given."""
+    @contextmanager
+    def view(self) -> Iterator[JournalReads]:
+        """One consistent state of the journal, asked several times: every read within the block sees the same rows,
+        whatever is written meanwhile."""
         with self._store.asking() as ask:
-            found = reading.orders_where(ask, where(account_id=account_id, cycle_id=cycle_id))
-        return tuple(order for order, _ in found.values())
+            yield _View(ask)
 
-    def unresolved_orders(self, account_id: str) -> tuple[OrderRecord, ...]:
-        """The orders of any cycle that are INTENDED, OPEN or UNKNOWN."""
-        with self._store.asking() as ask:
-            return reading.unresolved_orders(ask, account_id)
-
-    def order(self, client_order_id: str) -> OrderRecord | None:
-        """One order by our id."""
-        with self._store.asking() as ask:
-            return reading.order(ask, client_order_id)
-
-    def orders(self, client_order_ids: Collection[str]) -> Mapping[str, OrderRecord]:
-        """The recorded orders among these ids, by our id."""
-        if not client_order_ids:
-            return {}
-        with self._store.asking() as ask:
-            return reading.orders(ask, client_order_ids)
-
-    def orders_sent(self, account_id: str, since: datetime) -> Day:
-        """Count the attempts since a moment: all intents except those known never to have left this machine.
-
-        An order that was UNKNOWN before it ended as NOT_SENT counts: it was attempted.
-        """
-        with self._store.asking() as ask:
-            return reading.orders_sent(ask, account_id, since)
-
-    # --- cycles
-
-    def open_cycles(self, account_id: str) -> tuple[CycleRecord, ...]:
-        """The cycles that were started and never closed, oldest first."""
-        with self._store.asking() as ask:
-            return reading.open_cycles(ask, account_id)
-
-    def cycles(self, account_id: str | None = None, limit: int = 50) -> tuple[CycleRecord, ...]:
-        """The latest cycles of one account, or of all, newest first."""
-        with self._store.asking() as ask:
-            return reading.cycles(ask, account_id, limit)
-
-    def cycle(self, cycle_id: str, account_id: str | None = None) -> CycleRecord | None:
-        """One cycle. Raises ValueError when several accounts have it and none is given."""
-        with self._store.asking() as ask:
-            start = reading.start_of(ask, cycle_id, account_id)
-            return None if start is None else reading.cycle_records(ask, (start,))[0]
-
-    def slots(self, account_id: str, slot_ids: Collection[str]) -> Mapping[str, tuple[str, CycleOutcome | None, str]]:
-        """The claimed slots among these: who claimed each, its outcome (None: not yet) and the reason."""
-        with self._store.asking() as ask:
-            return reading.slots(ask, account_id, slot_ids)
-
-    def newest_claim(self, account_id: str) -> str | None:
-        """The id of an account's newest cycle or slot; None when there is none."""
-        with self._store.asking() as ask:
-            return reading.newest_claim(ask, account_id)
-
-    def last_end(self, account_id: str, modes: Collection[str] | None = None) -> CycleEnd | None:
-        """The end of the last cycle. modes: which modes count; None means all except dry runs, which never trade."""
-        with self._store.asking() as ask:
-            return reading.last_end(ask, account_id, modes)
-
-    def peak_equity(self, account_id: str) -> Decimal | None:
-        """The highest equity of all closed cycles, USD, adjusted for deposits and withdrawals since then. None when
-        there is none since a person last accepted the broker's positions as the new baseline."""
-        with self._store.asking() as ask:
-            return reading.peak_equity(ask, account_id)
-
-    def verdicts(self, cycle_id: str, account_id: str | None = None) -> tuple[Verdict, ...]:
-        """The verdicts of a closed cycle, in the order in which they were given."""
-        with self._store.asking() as ask:
-            return reading.verdicts(ask, cycle_id, account_id)
-
-    def snapshot_text(self, cycle_id: str, account_id: str | None = None) -> str | None:
-        """The exact snapshot that a cycle was planned from; None when it was not planned."""
-        return self._text("snapshot_sha256", cycle_id, account_id)
-
-    def rules_text(self, cycle_id: str, account_id: str | None = None) -> str | None:
-        """The exact rules that a cycle was planned with; None when it was not planned."""
-        return self._text("rules_sha256", cycle_id, account_id)
-
-    def plan_text(self, cycle_id: str, account_id: str | None = None) -> str | None:
-        """The exact plan of a cycle; None when it was not planned."""
-        return self._text("plan_sha256", cycle_id, account_id)
-
-    def _text(self, name: str, cycle_id: str, account_id: str | None) -> str | None:
-        with self._store.asking() as ask:
-            start = reading.start_of(ask, cycle_id, account_id)
-            if start is None:
-                return None
-            mine = where(kind="cycle_planned", account_id=start.account_id, cycle_id=cycle_id)
-            planned = reading.newest(ask, mine)
-            return None if planned is None else load_text(ask, planned.body[name])
-
-    # --- the rest
-
-    def events(
-        self, cycle_id: str | None = None, *, kind: str | None = None, account_id: str | None = None
-    ) -> tuple[Event, ...]:
-        """The events that match every given argument, oldest first."""
-        with self._store.asking() as ask:
-            return reading.select_events(ask, where(cycle_id=cycle_id, kind=kind, account_id=account_id))
-
-    def recall(
-        self,
-        account_id: str,
-        kind: str,
-        *,
-        since: datetime | None = None,
-        keys: Collection[str] | None = None,
-        last: int | None = None,
-        after: int | None = None,
-    ) -> tuple[Event, ...]:
-        """The events of one kind, oldest first; optionally only those dated at or after `since`, with these `keys`,
-        the `last` so many, or with a row number above `after`."""
-        with self._store.asking() as ask:
-            return reading.recall(ask, account_id, kind, since, keys, last, after)
-
-    def newest_of_each(self, kind: str, account_id: str) -> tuple[Event, ...]:
-        """The last event of every key of one kind, oldest first: the current state of things that change."""
-        with self._store.asking() as ask:
-            return reading.newest_of_each(ask, kind, account_id)
-
-    def latest_events(self, limit: int) -> tuple[Event, ...]:
-        """The last events of all accounts, newest first."""
-        with self._store.asking() as ask:
-            return reading.select_events(ask, where(), newest_first=True, limit=limit)
-
-    def kill_switch(self, account_id: str) -> str | None:
-        """Why the account is stopped; None when it may trade."""
-        with self._store.asking() as ask:
-            return reading.kill_switch(ask, account_id)
+    def _asking(self) -> AbstractContextManager[Ask]:
+        return self._store.asking()
 
     def signals(self, since: datetime) -> tuple[Signal, ...]:
         """The signals issued since a moment, oldest first. Raises BadDocument for a row that cannot be read."""
@@ -336,3 +212,13 @@ class Journal:
         self._store.copy_into(target)
         with Journal.open(target, create=False, any_file_system=True) as copy:
             return copy.verify()
+
+
+class _View(JournalReads):
+    """The reads of one transaction."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+
+    def _asking(self) -> AbstractContextManager[Ask]:
+        return nullcontext(self._ask)

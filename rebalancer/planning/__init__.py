@@ -50,10 +50,13 @@ __all__ = ["plan", "sentence"]
 UNTRADED: Final = frozenset({Outcome.DENIED_RESTRICTED, Outcome.REJECTED_NO_PRICE})
 
 
-def plan(snapshot: Snapshot, rules: Rules) -> Plan:
-    """Plan the whole cycle. Pure and total: every input gives a plan; its outcome says when trading is halted."""
+def plan(snapshot: Snapshot, rules: Rules, book: ReconciledBook | None = None) -> Plan:
+    """Plan the whole cycle. Pure and total: every input gives a plan; its outcome says when trading is halted.
+
+    book: `reconcile(snapshot)`, where it is known already.
+    """
     snapshot = within_trading_hours(snapshot, rules)
-    book = reconcile(snapshot, rules)
+    book = reconcile(snapshot) if book is None else book
     prices = usable_prices(snapshot, rules.quotes)
     valid_signals = validate_signals(snapshot, prices, rules)
     staked = snapshot.account.equity - rules.selection.withdraw

@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 from rebalancer.core.facts import OpenOrder, Snapshot, coins
 from rebalancer.core.outcomes import Outcome
-from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of
 
 
@@ -53,9 +52,9 @@ class ReconciledBook(NamedTuple):
     unexplained: Mapping[str, Decimal]
 
 
-def reconcile(snapshot: Snapshot, rules: Rules) -> ReconciledBook:
-    """Reconcile all positions. Never raises: a symbol in doubt is frozen."""
-    del rules  # max_frozen_exposure is checked where prices are known
+def reconcile(snapshot: Snapshot) -> ReconciledBook:
+    """Reconcile all positions. Never raises: a symbol in doubt is frozen. How much may be frozen is checked where
+    prices are known."""
     held = {p.symbol: p.qty for p in snapshot.positions if p.qty != 0}
     available = {p.symbol: p.qty_available for p in snapshot.positions if p.qty != 0}
     findings, unexplained = _differences(snapshot, held)

@@ -22,7 +22,7 @@ from rebalancer.planning.lot_sizes import trade_lot
 from rebalancer.planning.overnight_ramp import overnight_gross_limit
 from rebalancer.planning.phase import Denial, Trade
 from rebalancer.planning.pricing import above_value
-from rebalancer.planning.reconcile import reconcile
+from rebalancer.planning.reconcile import ReconciledBook
 from rebalancer.planning.trading_halt import check_trading_halt
 from rebalancer.planning.validate_signals import Prices, usable_prices
 
@@ -35,19 +35,23 @@ class RefittedIncreases(NamedTuple):
 
 
 def refit_increases(
-    plan: Plan, snapshot: Snapshot, rules: Rules, account: Account, filled: Mapping[str, Decimal]
+    plan: Plan,
+    snapshot: Snapshot,
+    book: ReconciledBook,
+    rules: Rules,
+    account: Account,
+    filled: Mapping[str, Decimal],
 ) -> RefittedIncreases:
     """Fit the planned increases into what exists now.
 
-    account: read after phase one. filled: signed shares per symbol actually traded in phase one. Quantities are only
-    ever reduced, rounded toward zero to the lot.
+    book: `reconcile(snapshot)`. account: read after phase one. filled: signed shares per symbol actually traded in
+    phase one. Quantities are only ever reduced, rounded toward zero to the lot.
     """
     increases = [order for order in plan.orders if order.phase == "increase"]
     halt = check_trading_halt(snapshot._replace(account=account), rules)
     if halt.stop or halt.denied is not None:
         denial = Denial(halt.denied or Outcome.DENIED_RESTRICTED, halt.because)
         return RefittedIncreases((), {o.client_order_id: denial for o in increases})
-    book = reconcile(snapshot, rules)
     prices = usable_prices(snapshot, rules.quotes)
     instruments = {i.symbol: i for i in snapshot.instruments}
     symbols = sorted({*book.worst_case, *(t.symbol for t in plan.targets)})

@@ -12,7 +12,7 @@ from rebalancer.core.facts import Explanation, OpenOrder
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.values import FRACTIONAL_LOT, ZERO, decimal_of, shares_away_from_zero
 from rebalancer.execution.order_tracking import refuse_another
-from rebalancer.journal.journal import Journal
+from rebalancer.journal.reads import JournalReads
 from rebalancer.journal.records import DRY_RUN, CycleEnd, OrderRecord
 from rebalancer.planning.build_order import ID_PREFIX
 
@@ -63,7 +63,7 @@ def _shares_for(order: BrokerOrder, price: Decimal | None) -> Decimal:
 def explanations(
     orders: Sequence[BrokerOrder],
     last: CycleEnd | None,
-    journal: Journal,
+    journal: JournalReads,
     protective: Collection[str] = (),
     *,
     new_on_purpose: bool = False,
@@ -100,7 +100,7 @@ def explanations(
 
 
 def booked_before(
-    orders: Sequence[BrokerOrder], journal: Journal, account_id: str, protective: Collection[str]
+    orders: Sequence[BrokerOrder], journal: JournalReads, account_id: str, protective: Collection[str]
 ) -> dict[str, Decimal]:
     """By the broker's id, the filled quantity recorded before the last cycle that read the broker, which has counted
     it.
@@ -126,7 +126,7 @@ def booked_before(
     return found
 
 
-def _last_look(journal: Journal, account_id: str) -> int:
+def _last_look(journal: JournalReads, account_id: str) -> int:
     """The row number at which the last cycle began that read the broker and ended by itself; 0 when there is none."""
     for cycle in journal.cycles(account_id, LOOKED_AT):
         ended = cycle.outcome is not None and cycle.outcome is not CycleOutcome.ABANDONED
@@ -136,7 +136,7 @@ def _last_look(journal: Journal, account_id: str) -> int:
     return 0
 
 
-def _unknown(orders: Sequence[BrokerOrder], journal: Journal, account_id: str) -> tuple[str, ...]:
+def _unknown(orders: Sequence[BrokerOrder], journal: JournalReads, account_id: str) -> tuple[str, ...]:
     """The ids with our prefix that are neither in the journal nor accepted by a person."""
     ours = [o.client_order_id for o in orders if o.client_order_id.startswith(ID_PREFIX)]
     known = journal.orders(ours)
@@ -145,7 +145,7 @@ def _unknown(orders: Sequence[BrokerOrder], journal: Journal, account_id: str) -
     return tuple(name for name in missing if name not in accepted)
 
 
-def late_orders(orders: Sequence[BrokerOrder], journal: Journal) -> tuple[BrokerOrder, ...]:
+def late_orders(orders: Sequence[BrokerOrder], journal: JournalReads) -> tuple[BrokerOrder, ...]:
     """Orders of ours that the broker has, although we recorded their end without ever having the broker's id."""
     found = []
     known = journal.orders([o.client_order_id for o in orders if o.client_order_id.startswith(ID_PREFIX)])

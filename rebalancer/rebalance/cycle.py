@@ -34,15 +34,16 @@ from rebalancer.journal.records import CycleStart
 from rebalancer.ops.logs.context import LogEvent, bound, note
 from rebalancer.planning import plan
 from rebalancer.planning.constrain import constrain_after
-from rebalancer.planning.reconcile import PositionFinding, reconcile
+from rebalancer.planning.reconcile import PositionFinding
 from rebalancer.planning.refit_increases import refit_increases
 from rebalancer.planning.trading_halt import LOSS_LIMITS, breaches
 from rebalancer.planning.verdicts import OrderEnd, final_verdicts
 from rebalancer.rebalance.cycle_end import outcome_of, to_remember
 from rebalancer.rebalance.cycle_stats import CycleStats, Row, measured
 from rebalancer.rebalance.exits_around_trades import place_exits, report_unprotected, withdraw_exits
-from rebalancer.rebalance.observe import Observation, World, observe
+from rebalancer.rebalance.observe import Observation, observe
 from rebalancer.rebalance.recover import telling
+from rebalancer.rebalance.world import World
 
 LOG: Final = logging.getLogger("rebalancer.cycle")
 LOSS_OUTCOMES: Final = frozenset(outcome for _, outcome, _ in LOSS_LIMITS)
@@ -96,10 +97,10 @@ def _run(world: World, rules: Rules, cycle_id: str | None, narrow: Narrow | None
     snapshot = seen.snapshot
     stats.cycle_id = snapshot.cycle_id
     stats.lap("read")
-    decided = plan(snapshot, rules)
+    decided = plan(snapshot, rules, seen.book)
     if narrow is not None:
         rules = narrow(snapshot, decided, rules)
-        decided = plan(snapshot, rules)
+        decided = plan(snapshot, rules, seen.book)
     stats.decided(snapshot, decided)
     stats.lap("plan")
     decided = _record(world, seen, rules, decided)
@@ -128,15 +129,14 @@ def _run(world: World, rules: Rules, cycle_id: str | None, narrow: Narrow | None
     outcome, because = outcome_of(decided, ends, kept_back)
     if outcome.startswith("HALTED"):
         note(LOG, LogEvent.HALTED, f"{outcome}: {because}", cycle=snapshot.cycle_id)
-    end = to_remember(world, seen, rules, orders, ends, outcome, because, account, positions)
+    end = to_remember(world, seen, orders, ends, outcome, because, account, positions)
     end = end._replace(constrained=kept_back)
     _note_account(world, snapshot, account or snapshot.account, stats.rows(outcome, "look_after"))
     carried = [name for name, e in ends.items() if not e.state.is_final]
     world.journal.close_cycle(end, (*verdicts, *unsignalled), carried=carried)
-    findings = reconcile(snapshot, rules).findings
     return CycleResult(
-        snapshot, decided, orders, ends, verdicts, unsignalled, outcome, because, findings, account, positions,
-        stats.steps, kept_back,
+        snapshot, decided, orders, ends, verdicts, unsignalled, outcome, because, seen.book.findings, account,
+        positions, stats.steps, kept_back,
     )  # fmt: skip
 
 
@@ -161,7 +161,7 @@ def _record(world: World, seen: Observation, rules: Rules, decided: Plan) -> Pla
         note_activities(
             world.journal, account_id, snapshot.cycle_id, seen.activities, snapshot.explanations, seen.prices
         )
-    _note_findings(world, seen, rules)
+    _note_findings(world, seen)
     if decided.outcome in LOSS_OUTCOMES:
         broken = [b for b in breaches(snapshot.account, rules) if b.limit not in snapshot.latched]
         latch(world.journal, snapshot.cycle_id, snapshot.as_of, snapshot.session, snapshot.account, broken)
@@ -170,11 +170,11 @@ def _record(world: World, seen: Observation, rules: Rules, decided: Plan) -> Pla
     return sealed
 
 
-def _note_findings(world: World, seen: Observation, rules: Rules) -> None:
+def _note_findings(world: World, seen: Observation) -> None:
     """Record how positions differ from the expected ones, and report what nothing explains: each once."""
     snapshot = seen.snapshot
     rows: list[tuple[str, str, dict[str, object]]] = []
-    for finding in reconcile(snapshot, rules).findings:
+    for finding in seen.book.findings:
         rows.append(("reconcile", finding.symbol, {"kind": finding.kind, "text": finding.text}))
         if finding.kind == "unexplained" and not snapshot.doubt:
             said = f"{finding.symbol}: {finding.text}, and nothing explains it; it is not traded in this cycle"
@@ -234,7 +234,7 @@ def _affordable(
     else:
         account, changed = snapshot.account, {}
     stopped = world.kill.reason(snapshot.account.id) is not None  # it may have been set since
-    refitted = refit_increases(decided, snapshot._replace(kill_switch=stopped), rules, account, changed)
+    refitted = refit_increases(decided, snapshot._replace(kill_switch=stopped), seen.book, rules, account, changed)
     denied = {
         name: OrderEnd(name, OrderState.NOT_SENT, ZERO, None, denial.because, denial.outcome)
         for name, denial in refitted.denied.items()

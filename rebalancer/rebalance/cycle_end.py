@@ -7,15 +7,14 @@ from collections.abc import Mapping, Sequence
 from rebalancer.core.decisions import Constrained, Order, Plan
 from rebalancer.core.facts import Account, Position, coins
 from rebalancer.core.outcomes import CycleOutcome, OrderState
-from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.execution.order_manager import traded
 from rebalancer.journal.records import CycleEnd
 from rebalancer.planning import sentence
 from rebalancer.planning.constrain import constrained_text
-from rebalancer.planning.reconcile import reconcile
 from rebalancer.planning.verdicts import OrderEnd
-from rebalancer.rebalance.observe import Observation, World
+from rebalancer.rebalance.observe import Observation
+from rebalancer.rebalance.world import World
 
 
 def outcome_of(decided: Plan, ends: Mapping[str, OrderEnd], kept_back: Constrained | None) -> tuple[CycleOutcome, str]:
@@ -41,7 +40,6 @@ def outcome_of(decided: Plan, ends: Mapping[str, OrderEnd], kept_back: Constrain
 def to_remember(
     world: World,
     seen: Observation,
-    rules: Rules,
     orders: Sequence[Order],
     ends: Mapping[str, OrderEnd],
     outcome: CycleOutcome,
@@ -52,7 +50,7 @@ def to_remember(
     """What the next cycle has to remember of this one. account: as read after it; None when the broker did not
     answer."""
     snapshot = seen.snapshot
-    book = reconcile(snapshot, rules)
+    book = seen.book
     expected = dict(book.held)
     for finding in book.findings:
         if finding.kind == "unexplained":

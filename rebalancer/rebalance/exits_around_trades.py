@@ -19,7 +19,7 @@ from rebalancer.execution.exit_orders.signal_exits import record_signal_exits, s
 from rebalancer.execution.exit_orders.unprotected_gaps import CODE, GAP, is_too_long
 from rebalancer.planning.exit_levels import ExitLevel, exit_levels
 from rebalancer.planning.verdicts import OrderEnd
-from rebalancer.rebalance.observe import World
+from rebalancer.rebalance.world import World
 
 
 def withdraw_exits(world: World, orders: Sequence[Order]) -> Mapping[str, OrderEnd]:

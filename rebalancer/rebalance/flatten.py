@@ -26,8 +26,8 @@ from rebalancer.execution.order_manager import LiveOrderManager
 from rebalancer.execution.order_tracking import NOTHING_TOLD
 from rebalancer.execution.pretrade import PreTradeCheck
 from rebalancer.rebalance.immediate_exits import ExitRequest, ExitResult, exit_positions
-from rebalancer.rebalance.observe import World
 from rebalancer.rebalance.recover import recover
+from rebalancer.rebalance.world import World
 
 ROUNDS: Final = 3
 

@@ -27,7 +27,7 @@ from rebalancer.journal.records import MONEY_AFTER_EXIT, CycleEnd, CycleStart
 from rebalancer.planning.build_order import order_id
 from rebalancer.planning.verdicts import OrderEnd
 from rebalancer.rebalance.exits_around_trades import exit_levels_of
-from rebalancer.rebalance.observe import World
+from rebalancer.rebalance.world import World
 
 Kind = Literal["stop", "target", "flatten"]
 SECOND: Final = timedelta(seconds=1)

@@ -35,7 +35,7 @@ from rebalancer.execution.order_alerts import report_another_program
 from rebalancer.execution.order_tracking import refuse_another
 from rebalancer.journal.records import CycleEnd, CycleRecord, CycleStart, OrderRecord
 from rebalancer.planning.verdicts import OrderEnd, final_verdicts
-from rebalancer.rebalance.observe import World
+from rebalancer.rebalance.world import World
 
 
 def recover(world: World, broker: TradingBroker, rules: Rules) -> None:

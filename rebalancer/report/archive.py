@@ -44,7 +44,7 @@ def past_record(journal: Journal, cycle_id: str | None) -> RunRecord | None:
         mode=_mode(cycle.mode),
         account_after=None,
         positions_after=(),
-        reconciled=tuple(ReconciliationLine(f.symbol, f.kind, f.text) for f in reconcile(snapshot, rules).findings),
+        reconciled=tuple(ReconciliationLine(f.symbol, f.kind, f.text) for f in reconcile(snapshot).findings),
         broker_calls={},
         timings=(),
         version="",

@@ -22,8 +22,8 @@ from rebalancer.market_data.reference import Reference
 from rebalancer.market_data.sectors import SectorRow, read_sectors
 from rebalancer.ops.clock import Clock, SystemClock, Together
 from rebalancer.rebalance.cycle import Narrow, run
-from rebalancer.rebalance.observe import World
 from rebalancer.rebalance.recover import recover
+from rebalancer.rebalance.world import World
 from rebalancer.report.records import Mode, RunRecord
 from rebalancer.report.run_record import record_of
 from rebalancer.session.alert_rules import report_cycle

@@ -29,7 +29,7 @@ from rebalancer.planning.exit_levels import ExitLevel, without_exit_levels
 from rebalancer.planning.stop_triggers import stop_triggers
 from rebalancer.rebalance.exits_around_trades import exit_levels_of
 from rebalancer.rebalance.immediate_exits import ExitRequest, ExitResult, exit_positions
-from rebalancer.rebalance.observe import World
+from rebalancer.rebalance.world import World
 from rebalancer.session.unprotected_intervals import EVERYTHING, ProtectionProblem, UnprotectedIntervals, now_of
 
 ExitPositions = Callable[[World, Rules, Sequence[ExitRequest], str], tuple[ExitResult, ...]]

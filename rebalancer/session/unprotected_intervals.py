@@ -14,7 +14,7 @@ from rebalancer.core.rules import Rules
 from rebalancer.core.values import time_text, utc_of
 from rebalancer.execution.exit_orders.unprotected_gaps import CODE, is_told, is_too_long
 from rebalancer.execution.order_tracking import NOTHING_TOLD
-from rebalancer.rebalance.observe import World
+from rebalancer.rebalance.world import World
 
 KIND: Final = "unprotected"
 EVERYTHING: Final = "monitor"  # the name of an interval that is not about one symbol

@@ -22,8 +22,8 @@ from rebalancer.ops.clock import Clock, SystemClock
 from rebalancer.ops.logs.context import LogEvent, note
 from rebalancer.ops.paths import LOCK_NAME
 from rebalancer.ops.run_lock import RunLock
-from rebalancer.rebalance.observe import World
 from rebalancer.rebalance.recover import recover
+from rebalancer.rebalance.world import World
 from rebalancer.report.files import ReportNotWritten, WrittenReport, remove_outdated, write_edition, write_report
 from rebalancer.report.period.gather import period_report_of
 from rebalancer.session.end_of_day import Steps, cancel_leftovers, close_day

@@ -77,7 +77,7 @@ def test_reconcile_tells_every_difference_and_the_worst_case() -> None:
         expected_positions={"A": D(10), "B": D(-6), "C": D(1)},
         explanations=(Explanation("B", D(2), "external_trade", "fill 9"),),
     )
-    found = reconcile(facts, rules())
+    found = reconcile(facts)
     assert found.findings == (
         PositionFinding("B", "external_trade", D(2), "external trade of 2 shares (fill 9)"),
         PositionFinding("C", "unexplained", D(2), "3 shares, expected 1"),
@@ -128,7 +128,7 @@ def test_aim_serves_what_cannot_move_first_then_what_is_silent_then_the_opinions
     rules_ = rules(risk_management={"max_sector_exposure": 0.28})
     prices = usable_prices(facts, rules_.quotes)
     aims = construct_targets(
-        facts, reconcile(facts, rules_), prices, validate_signals(facts, prices, rules_), D(100_000), rules_
+        facts, reconcile(facts), prices, validate_signals(facts, prices, rules_), D(100_000), rules_
     )
     assert aims.fixed == {"C": 0.1}
     assert [(t.symbol, t.implied, round(t.weight, 9)) for t in aims.targets] == [("A", False, 0.03), ("B", True, 0.15)]
@@ -172,7 +172,7 @@ def test_diff_trades_to_the_edge_of_the_band_unless_a_cap_binds() -> None:
         facts = snapshot(signals=(signal("A"),), positions=book(A="400"))
         rules_ = rules(position_sizing=to_edge, risk_management={"max_sector_exposure": cap})
         prices = usable_prices(facts, rules_.quotes)
-        trusted = reconcile(facts, rules_)
+        trusted = reconcile(facts)
         aims = construct_targets(facts, trusted, prices, validate_signals(facts, prices, rules_), D(100_000), rules_)
         (move,) = compute_trades(aims.targets, trusted, prices, {"A": instrument("A")}, D(100_000), rules_)
         assert (move.target, move.reduce, move.increase) == (D(target), D(target) - 400, D(0))

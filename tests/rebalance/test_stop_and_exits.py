@@ -13,7 +13,7 @@ from rebalancer.execution.kill_switch import write_halt
 from rebalancer.journal import Journal
 from rebalancer.planning.verdicts import OrderEnd
 from rebalancer.rebalance.exits_around_trades import withdraw_exits
-from rebalancer.rebalance.observe import World
+from rebalancer.rebalance.world import World
 from rebalancer.session.execute import execute
 from rebalancer.session.setup import Setup
 from rebalancer.session.stop import NEVER

@@ -20,7 +20,7 @@ from rebalancer.execution.order_manager import LiveOrderManager
 from rebalancer.execution.pretrade import PreTradeCheck
 from rebalancer.journal import Journal
 from rebalancer.rebalance.immediate_exits import ExitRequest, ExitResult, exit_positions
-from rebalancer.rebalance.observe import World
+from rebalancer.rebalance.world import World
 from rebalancer.session.monitor import Monitor
 from rebalancer.testing import laws
 from tests.support.rig import Process, Rig, by_hand, held

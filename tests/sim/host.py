@@ -25,8 +25,8 @@ from rebalancer.market_data.reference import Reference
 from rebalancer.ops.clock import one_by_one
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.rebalance.cycle import CycleResult, run
-from rebalancer.rebalance.observe import World
 from rebalancer.rebalance.recover import recover
+from rebalancer.rebalance.world import World
 from tests.sim.straight import straight_broker
 from tests.sim.venue import Venue
 from tests.support.faults import Crash

@@ -29,8 +29,8 @@ from rebalancer.market_data.reference import Reference
 from rebalancer.market_data.sectors import SectorRow
 from rebalancer.ops.clock import one_by_one
 from rebalancer.rebalance.cycle import CycleResult, run
-from rebalancer.rebalance.observe import World
 from rebalancer.rebalance.recover import recover
+from rebalancer.rebalance.world import World
 from rebalancer.testing.exchange import ExchangeClock, quick_options
 from tests.support.faults import READS, WRITES, Fault, FaultyBroker, Trip, Tripped
 

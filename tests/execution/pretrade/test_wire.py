@@ -14,7 +14,7 @@ from rebalancer.core.errors import JournalBroken
 from rebalancer.core.outcomes import OrderState, Outcome
 from rebalancer.execution.pretrade import rearm_throttle
 from rebalancer.planning.verdicts import OrderEnd
-from rebalancer.rebalance.observe import World
+from rebalancer.rebalance.world import World
 from rebalancer.testing import laws
 from tests.support.rig import Rig, held, rules
 
@@ -37,7 +37,7 @@ class Wrong:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
-    def trade(self, cycle_id: str, orders: Sequence[Order]) -> Mapping[str, OrderEnd]:
+    def trade(self, cycle_id: str, orders: Sequence[Order], *, is_last: bool = False) -> Mapping[str, OrderEnd]:
         bent = [o._replace(qty=o.qty * self._times) if o.symbol == self._symbol else o for o in orders]
         ends: Mapping[str, OrderEnd] = self._inner.trade(cycle_id, bent)
         return ends
