@@ -19,6 +19,7 @@ from rebalancer.core.codec import canonical, sha256
 from rebalancer.core.errors import AnotherProgram
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.values import ZERO
+from rebalancer.journal.alert_row import alert_row
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.reads import JournalReads
 from rebalancer.journal.records import CycleEnd, CycleStart, Intent
@@ -160,13 +161,9 @@ def end_adoption(journal: Journal, broker: ReadBroker, account_id: str, cycle_id
     fills |= {o.id: o.filled_qty for o in listed}
     fills |= {o.broker_id: o.filled_qty for o in mine if o.broker_id is not None}
     working = [o.submitted_at - INSTANT for o in listed if not o.state.is_final]
-    body = {
-        "level": "warning",
-        "code": REASON,
-        "text": f"{len(mine)} orders that this journal lacked were written into it, and the broker's positions taken "
-        "as they are",
-    }
-    journal.record_event(account_id, cycle_id, now, "alert", REASON, body)
+    taken = "the broker's positions taken as they are"
+    said = f"{len(mine)} orders that this journal lacked were written into it, and {taken}"
+    journal.record_event(account_id, cycle_id, now, *alert_row(REASON, "warning", REASON, said))
     journal.close_cycle(
         CycleEnd(
             account_id=account_id,

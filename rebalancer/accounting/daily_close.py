@@ -37,6 +37,7 @@ from rebalancer.core.codec import stored_snapshot
 from rebalancer.core.errors import BrokerUnavailable, WrongAccount
 from rebalancer.core.facts import Account, Position
 from rebalancer.core.values import CENT, ZERO, text_of
+from rebalancer.journal.alert_row import alert_row
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.records import OrderRecord
 
@@ -89,7 +90,7 @@ def check_day(broker: ReadBroker, journal: Journal, account_id: str, day: date, 
     rows: list[tuple[str, str, Mapping[str, object]]] = [("day_closed", day.isoformat(), body_of_day(books))]
     rows += [row_of_flow(one, values[one.id]) for one in others if values.get(one.id) and one.id not in written]
     rows += [
-        ("alert", d.symbol, {"level": "action", "code": "books", "text": f"end of {day}: {said}"})
+        alert_row(d.symbol, "action", "books", f"end of {day}: {said}")
         for d, said in zip(books.differences, books.sentences, strict=True)
     ]
     journal.record_events(account_id, None, read.at, rows)

@@ -12,6 +12,7 @@ from typing import Final
 
 from rebalancer.core.facts import Account, Session
 from rebalancer.core.values import text_of
+from rebalancer.journal.alert_row import alert_row
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.reads import JournalReads
 from rebalancer.journal.records import Event
@@ -54,7 +55,7 @@ def latch(
         said = f"{breach.because}: only reductions are sent for the rest of the day"
         rows += [
             ("latched", breach.limit, body),
-            ("alert", breach.limit, {"level": "action", "code": "latched", "text": said}),
+            alert_row(breach.limit, "action", "latched", said),
         ]
     if rows:
         journal.record_events(account.id, cycle_id, at, rows)

@@ -10,6 +10,7 @@ from rebalancer.brokers.protocol import SendResult
 from rebalancer.core.decisions import Order
 from rebalancer.execution.pretrade.attempts import midnight
 from rebalancer.execution.pretrade.guards import STOPPING
+from rebalancer.journal.alert_row import AlertLevel, alert_row
 from rebalancer.journal.journal import Journal
 
 GATE: Final = "gate:"  # prefix of the reason of a refusal by the pre-trade check; the limit's name follows
@@ -36,8 +37,8 @@ def report_pretrade_refusals(
             continue
         told.add((order.symbol, limit))
         said = f"{order.symbol}: {order.side} {order.qty} was not sent; the gate refused it ({limit}): {result.message}"
-        level = "action" if limit in NEEDS_A_PERSON else "warning"
-        rows.append(("alert", order.symbol, {"level": level, "code": limit, "text": said}))
+        level: AlertLevel = "action" if limit in NEEDS_A_PERSON else "warning"
+        rows.append(alert_row(order.symbol, level, limit, said))
     if rows:
         journal.record_events(account_id, cycle_id, at, rows)
 
@@ -49,5 +50,4 @@ def report_another_program(journal: Journal, account_id: str, cycle_id: str | No
     last = journal.recall(account_id, "alert", keys=[ANOTHER], last=1)
     if not account_id or (last and last[-1].body.get("text") == said):
         return
-    body = {"level": "action", "code": ANOTHER, "text": said}
-    journal.record_event(account_id, cycle_id, at, "alert", ANOTHER, body)
+    journal.record_event(account_id, cycle_id, at, *alert_row(ANOTHER, "action", ANOTHER, said))

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
+from rebalancer.journal.alert_row import ALERT
 from rebalancer.journal.chain import OWN_KINDS
 from rebalancer.journal.store import Store
 from rebalancer.ops.logs.context import LogEvent, note
 
 ALERTS: Final = logging.getLogger("rebalancer.alerts")  # also sent as messages, hence the log level
-ALERT: Final = "alert"
 
 EventRow = tuple[str, str | None, Mapping[str, object]]
 

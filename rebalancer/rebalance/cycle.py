@@ -30,6 +30,7 @@ from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of, time_text
 from rebalancer.execution.cancel_on_failure import cancelling_on_failure
 from rebalancer.execution.order_tracking import NOTHING_TOLD
+from rebalancer.journal.alert_row import alert_row
 from rebalancer.journal.records import CycleStart
 from rebalancer.ops.logs.context import LogEvent, bound, note
 from rebalancer.planning import plan
@@ -178,10 +179,10 @@ def _note_findings(world: World, seen: Observation) -> None:
         rows.append(("reconcile", finding.symbol, {"kind": finding.kind, "text": finding.text}))
         if finding.kind == "unexplained" and not snapshot.doubt:
             said = f"{finding.symbol}: {finding.text}, and nothing explains it; it is not traded in this cycle"
-            rows.append(("alert", finding.symbol, {"level": "warning", "code": "unexplained", "text": said}))
+            rows.append(alert_row(finding.symbol, "warning", "unexplained", said))
     before = seen.last_end
     if snapshot.doubt and (before is None or before.because != snapshot.doubt):
-        rows.append(("alert", "doubt", {"level": "action", "code": "doubt", "text": snapshot.doubt}))
+        rows.append(alert_row("doubt", "action", "doubt", snapshot.doubt))
     if rows:
         world.journal.record_events(snapshot.account.id, snapshot.cycle_id, snapshot.as_of, rows)
 
@@ -201,8 +202,7 @@ def _adopt(world: World, seen: Observation) -> None:
             account_id, order.client_order_id, now, order.state, order.filled_qty, order.filled_avg_price, order.id,
             "late", said,
         )  # fmt: skip
-        body = {"level": "warning", "code": "late_order", "text": said}
-        world.journal.record_event(account_id, cycle_id, now, "alert", order.symbol, body)
+        world.journal.record_event(account_id, cycle_id, now, *alert_row(order.symbol, "warning", "late_order", said))
 
 
 def _affordable(

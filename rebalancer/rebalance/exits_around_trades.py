@@ -17,6 +17,7 @@ from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, time_text
 from rebalancer.execution.exit_orders.signal_exits import record_signal_exits, signal_exits
 from rebalancer.execution.exit_orders.unprotected_gaps import CODE, GAP, is_too_long
+from rebalancer.journal.alert_row import alert_row
 from rebalancer.planning.exit_levels import ExitLevel, exit_levels
 from rebalancer.planning.verdicts import OrderEnd
 from rebalancer.rebalance.world import World
@@ -70,7 +71,7 @@ def _record_unprotected(world: World, rules: Rules, snapshot: Snapshot, held: Co
             rows.append((GAP, symbol, {"from": time_text(one.bare_since), "seconds": seconds, "is_up": False}))
             said = f"{symbol}: without stop and target for {seconds:,.0f} s, because of a trade"
             said += f", and still: {one.because or one.state}"
-            rows.append(("alert", symbol, {"level": "action", "code": CODE, "text": said}))
+            rows.append(alert_row(symbol, "action", CODE, said))
     if rows:
         world.journal.record_events(world.account_id, snapshot.cycle_id, now, rows)
 

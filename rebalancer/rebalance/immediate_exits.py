@@ -23,6 +23,7 @@ from rebalancer.core.values import ZERO, Side, cents_toward_zero, text_of, time_
 from rebalancer.core.venue_rules import VenueRules
 from rebalancer.execution.order_manager import traded
 from rebalancer.execution.order_tracking import NOTHING_TOLD
+from rebalancer.journal.alert_row import alert_row
 from rebalancer.journal.records import MONEY_AFTER_EXIT, CycleEnd, CycleStart
 from rebalancer.planning.build_order import order_id
 from rebalancer.planning.verdicts import OrderEnd
@@ -232,12 +233,11 @@ def _note(world: World, cycle_id: str, exits: Sequence[ExitRequest], answers: Se
             body = {"kind": wanted.kind, "qty": text_of(abs(gone.filled)), "price": price, "order": cycle_id}
             rows.append(("protective_exit", wanted.symbol, dict(body)))
             said = f"{wanted.symbol}: {text_of(abs(gone.filled))} closed at {price}: {wanted.because}"
-            rows.append(("alert", wanted.symbol, {"level": "warning", "code": "exit", "text": said}))
+            rows.append(alert_row(wanted.symbol, "warning", "exit", said))
         if gone.problem:
             said = f"{wanted.symbol}: {wanted.because}, but {text_of(abs(gone.left))} are left: {gone.problem}"
-            body = {"level": "action", "code": "exit_failed", "text": said, "problem": gone.problem}
             if not _is_told(world, wanted.symbol, gone.problem, now):
-                rows.append(("alert", wanted.symbol, dict(body)))
+                rows.append(alert_row(wanted.symbol, "action", "exit_failed", said, problem=gone.problem))
     if rows:
         world.journal.record_events(world.account_id, cycle_id, now, rows)
 

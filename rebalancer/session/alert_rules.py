@@ -15,6 +15,7 @@ from rebalancer.alerts.message import SUMMARY
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.core.values import time_text
 from rebalancer.journal import Journal
+from rebalancer.journal.alert_row import AlertLevel, alert_row
 from rebalancer.market_data.trading_calendar import Slot
 from rebalancer.report.records import RunRecord
 from rebalancer.session.slots import NOBODY_WAS_THERE, SlotBook
@@ -37,8 +38,8 @@ def report_cycle(journal: Journal, record: RunRecord) -> None:
 
 def report_day(journal: Journal, account_id: str, at: datetime, day: date, text: str) -> None:
     """Write the alert that becomes the day's summary."""
-    body = {"level": "info", "code": SUMMARY, "text": text, "day": day.isoformat()}
-    journal.record_event(account_id, None, at, "alert", day.isoformat(), body)
+    row = alert_row(day.isoformat(), "info", SUMMARY, text, day=day.isoformat())
+    journal.record_event(account_id, None, at, *row)
 
 
 class ReportingSlotBook(SlotBook):
@@ -52,7 +53,7 @@ class ReportingSlotBook(SlotBook):
         """Close one slot, and report it."""
         closed = super().close(slot, at, outcome, because)
         if closed and outcome not in QUIET:
-            level = "action" if outcome is CycleOutcome.HALTED_ACCOUNT else "warning"
+            level: AlertLevel = "action" if outcome is CycleOutcome.HALTED_ACCOUNT else "warning"
             said = f"no cycle ran in the slot {slot.id}: {outcome}: {because}"
             self._tell(at, level, "halted" if outcome.startswith("HALTED") else "missed_slots", said)
         return closed
@@ -67,9 +68,8 @@ class ReportingSlotBook(SlotBook):
             self._tell(at, "warning", "missed_slots", said)
         return len(missed)
 
-    def _tell(self, at: datetime, level: str, code: str, text: str) -> None:
-        body = {"level": level, "code": code, "text": text}
-        self._kept.record_event(self._account, None, at, "alert", code, body)
+    def _tell(self, at: datetime, level: AlertLevel, code: str, text: str) -> None:
+        self._kept.record_event(self._account, None, at, *alert_row(code, level, code, text))
 
 
 def _halted(journal: Journal, record: RunRecord) -> Iterator[Row]:
@@ -79,9 +79,9 @@ def _halted(journal: Journal, record: RunRecord) -> Iterator[Row]:
         return
     if not _is_new(journal, record):
         return
-    level = "warning" if outcome in BY_HAND else "action"
+    level: AlertLevel = "warning" if outcome in BY_HAND else "action"
     text = f"the cycle {record.snapshot.cycle_id} ended {outcome}: {record.because}"
-    yield "alert", str(outcome), {"level": level, "code": "halted", "text": text}
+    yield alert_row(str(outcome), level, "halted", text)
 
 
 def _constrained(journal: Journal, record: RunRecord) -> Iterator[Row]:
@@ -89,7 +89,7 @@ def _constrained(journal: Journal, record: RunRecord) -> Iterator[Row]:
     outcome = CycleOutcome.CONSTRAINED
     if record.outcome is outcome and _is_new(journal, record):
         text = f"the cycle {record.snapshot.cycle_id} sent nothing: {record.because}"
-        yield "alert", str(outcome), {"level": "warning", "code": "constrained", "text": text}
+        yield alert_row(str(outcome), "warning", "constrained", text)
 
 
 def _is_new(journal: Journal, record: RunRecord) -> bool:
@@ -103,11 +103,11 @@ def _orders(record: RunRecord) -> Iterator[Row]:
     for line in record.orders:
         if line.state is OrderState.UNKNOWN:
             text = f"{line.symbol}: nobody knows what became of order {line.client_order_id}; the symbol is frozen"
-            yield "alert", line.symbol, {"level": "action", "code": "unknown_order", "text": text}
+            yield alert_row(line.symbol, "action", "unknown_order", text)
     for finding in record.reconciled:
         if finding.kind == "late_fill":
             text = f"{finding.symbol}: {finding.text}"
-            yield "alert", finding.symbol, {"level": "warning", "code": "late_fill", "text": text}
+            yield alert_row(finding.symbol, "warning", "late_fill", text)
 
 
 def _old_signals(journal: Journal, record: RunRecord) -> Iterator[Row]:
@@ -127,4 +127,4 @@ def _old_signals(journal: Journal, record: RunRecord) -> Iterator[Row]:
         if earlier and earlier[0].body.get("code") == "stale_signals" and earlier[0].body.get("issued") == issued:
             continue
         text = f"all signals of {source} are stale, the newest is of {issued}: nothing is traded on them"
-        yield "alert", source, {"level": "warning", "code": "stale_signals", "text": text, "issued": issued}
+        yield alert_row(source, "warning", "stale_signals", text, issued=issued)

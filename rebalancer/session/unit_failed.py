@@ -31,6 +31,7 @@ def sentence(unit: str, environ: Mapping[str, str]) -> str:
 def write_alert(folder: Path, text: str) -> bool:
     """Record the alert in the journal that was written last; False when there is none that knows an account."""
     from rebalancer.journal import Journal
+    from rebalancer.journal.alert_row import alert_row
 
     there = _newest_journal(folder)
     if there is None:
@@ -39,8 +40,8 @@ def write_alert(folder: Path, text: str) -> bool:
         latest = journal.latest_events(1)
         if not latest:
             return False
-        body = {"level": "action", "code": "unit_failed", "text": text}
-        journal.record_event(latest[0].account_id, None, SystemClock().wall(), "alert", "unit_failed", body)
+        row = alert_row("unit_failed", "action", "unit_failed", text)
+        journal.record_event(latest[0].account_id, None, SystemClock().wall(), *row)
     return True
 
 

@@ -14,6 +14,7 @@ from rebalancer.core.rules import Rules
 from rebalancer.core.values import time_text, utc_of
 from rebalancer.execution.exit_orders.unprotected_gaps import CODE, is_told, is_too_long
 from rebalancer.execution.order_tracking import NOTHING_TOLD
+from rebalancer.journal.alert_row import AlertLevel, alert_row
 from rebalancer.rebalance.world import World
 
 KIND: Final = "unprotected"
@@ -60,9 +61,9 @@ class UnprotectedIntervals:
             if state != "told" and is_too_long(now - since, self._rules):
                 state = "told"
                 said = f"unprotected for {(now - since).total_seconds():,.0f} s: {problem.text}"
-                level = "warning" if problem.is_over else "action"
+                level: AlertLevel = "warning" if problem.is_over else "action"
                 if not is_told(world.journal, world.account_id, name, since, self._rules, level):
-                    rows.append(("alert", name, {"level": level, "code": CODE, "text": said}))
+                    rows.append(alert_row(name, level, CODE, said))
             self._open[name] = _Interval(since, state)
             if state != "seen" and (before is None or before.state != state):
                 rows.append((KIND, name, _body(self._open[name], problem.text)))

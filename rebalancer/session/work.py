@@ -16,6 +16,7 @@ from rebalancer.core.errors import LockHeld
 from rebalancer.core.outcomes import OrderState
 from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.journal import Journal
+from rebalancer.journal.alert_row import AlertLevel, alert_row
 from rebalancer.journal.backups import FOLDER, take
 from rebalancer.market_data.trading_calendar import Slot, TradingDay
 from rebalancer.ops.clock import Clock, SystemClock
@@ -202,9 +203,9 @@ class SessionWork:
     def _note(self, day: date, text: str) -> None:
         self._alert(text, "info", f"day {day.isoformat()}")
 
-    def _alert(self, text: str, level: str, code: str) -> None:
-        body = {"level": level, "code": code, "text": text}
-        self._journal.record_event(self._account_id, None, self._broker.now(), "alert", code, body)
+    def _alert(self, text: str, level: AlertLevel, code: str) -> None:
+        row = alert_row(code, level, code, text)
+        self._journal.record_event(self._account_id, None, self._broker.now(), *row)
 
 
 class AttentiveClock:

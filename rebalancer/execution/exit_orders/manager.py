@@ -37,6 +37,7 @@ from rebalancer.execution.exit_orders.wanted_pair import (
 )
 from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.execution.pretrade import PreTradeCheck
+from rebalancer.journal.alert_row import AlertLevel, alert_row
 from rebalancer.journal.exit_order_records import (
     EARLIER_MAX,
     KIND,
@@ -255,7 +256,7 @@ class ExitOrderManager:
         because = f"unprotected because {who} refused the pair ({reason.removeprefix(GATE)}): {message or reason}"
         failed = self._write(kept._replace(state="gone", failures=kept.failures + 1, because=because, sent=sent))
         if by_gate and not self._told_since_open(kept.symbol, reason):
-            level = "action" if reason in NEEDS_A_PERSON else "warning"
+            level: AlertLevel = "action" if reason in NEEDS_A_PERSON else "warning"
             self._alert(failed, f"{kept.symbol}: {because}", level=level, limit=reason)
         if failed.failures == self._rules.protection.attempts:
             self._alert(failed, f"no stop could be placed for {kept.symbol} in {failed.failures} tries: {because}")
@@ -339,6 +340,7 @@ class ExitOrderManager:
         self._journal.record_event(self._account_id, None, kept.at, KIND, kept.symbol, body_of(kept))
         return kept
 
-    def _alert(self, kept: ExitPairRecord, text: str, level: str = "action", limit: str = "") -> None:
-        body = {"level": level, "code": "protection", "text": text} | ({"limit": limit} if limit else {})
-        self._journal.record_event(self._account_id, None, kept.at, "alert", kept.symbol, body)
+    def _alert(self, kept: ExitPairRecord, text: str, level: AlertLevel = "action", limit: str = "") -> None:
+        more = {"limit": limit} if limit else {}
+        row = alert_row(kept.symbol, level, "protection", text, **more)
+        self._journal.record_event(self._account_id, None, kept.at, *row)

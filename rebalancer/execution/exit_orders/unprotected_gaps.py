@@ -8,6 +8,7 @@ from typing import Final
 
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import time_text
+from rebalancer.journal.alert_row import alert_row
 from rebalancer.journal.exit_order_records import CLOCK_ERROR, ExitPairRecord
 from rebalancer.journal.journal import Journal
 
@@ -44,7 +45,7 @@ def late_rows(
     if is_told(journal, account_id, kept.symbol, since, rules, "warning"):
         return []
     said = f"{kept.symbol}: without stop and target for {(now - since).total_seconds():,.0f} s; {ending}"
-    return [("alert", kept.symbol, {"level": "warning", "code": CODE, "text": said})]
+    return [alert_row(kept.symbol, "warning", CODE, said)]
 
 
 def gap_rows(journal: Journal, account_id: str, kept: ExitPairRecord, now: datetime, rules: Rules) -> list[Row]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from rebalancer.journal.alert_row import alert_row
 from rebalancer.journal.journal import Journal
 
 NAME: Final = "throttle"
@@ -33,7 +34,7 @@ def latch_throttle(journal: Journal, account_id: str, cycle_id: str | None, at: 
         at,
         [
             ("latched", NAME, {"because": because}),
-            ("alert", NAME, {"level": "action", "code": "latched", "text": said}),
+            alert_row(NAME, "action", "latched", said),
         ],
     )
 
