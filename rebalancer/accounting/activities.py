@@ -11,17 +11,16 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from rebalancer.brokers.protocol import Activity, BrokerFill, ReadBroker
 from rebalancer.core.facts import Explanation
+from rebalancer.core.new_york import NEW_YORK, from_new_york
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.values import decimal_of, time_text
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.reads import JournalReads
 from rebalancer.journal.records import DRY_RUN
 
-NEW_YORK: Final = ZoneInfo("America/New_York")
 LOOK_BACK_FIRST: Final = timedelta(days=10)
 LOOK_BACK: Final = timedelta(days=3)  # an activity may be listed days after its date
 FLOWS: Final = frozenset({"CSD", "CSW", "TRANS", "JNL", "JNLC", "ACATC"})
@@ -147,7 +146,7 @@ def moment_of(activity: Activity) -> datetime:
             pass
         else:
             return local.replace(tzinfo=NEW_YORK).astimezone(UTC)
-    return datetime.combine(activity.on, time(0), NEW_YORK).astimezone(UTC)
+    return from_new_york(activity.on, time(0))
 
 
 def body_of(one: BrokerFill | Activity) -> dict[str, object]:

@@ -7,9 +7,10 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from rebalancer.accounting.activities import NEW_YORK, ActivitiesRead, flow_of, moment_of
+from rebalancer.accounting.activities import ActivitiesRead, flow_of, moment_of
 from rebalancer.brokers.protocol import BrokerOrder
 from rebalancer.core.facts import Account
+from rebalancer.core.new_york import NEW_YORK, day_in_new_york
 from rebalancer.core.values import ZERO, decimal_of, utc_of
 from rebalancer.journal.reads import JournalReads
 
@@ -57,7 +58,7 @@ def with_flows(
 def close_before(now: datetime, days: Sequence[date]) -> datetime:
     """The moment of the last equity: the close of the latest known trading day before today in New York, or of
     yesterday if none is known."""
-    day = now.astimezone(NEW_YORK).date()
+    day = day_in_new_york(now)
     earlier = [d for d in days if d < day]
     return datetime.combine(max(earlier, default=day - timedelta(days=1)), LAST_CLOSE, NEW_YORK)
 

@@ -10,11 +10,11 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from rebalancer.accounting.activities import NEW_YORK
 from rebalancer.accounting.day_books import Close, Holding, Priced
 from rebalancer.brokers.protocol import ReadBroker
 from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.facts import Account, Position, Quote
+from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.values import CENT, ZERO
 
 
@@ -38,7 +38,7 @@ def read_prices(
     except BrokerUnavailable:
         return ClosingPrices()
     last = last_trades(quotes)
-    own = [q for q in quotes if q.symbol == benchmark and q.at.astimezone(NEW_YORK).date() == day]
+    own = [q for q in quotes if q.symbol == benchmark and day_in_new_york(q.at) == day]
     close = Close(benchmark, last[benchmark]) if own and benchmark in last else Close()
     return ClosingPrices({s: last[s] for s in held if s in last}, {s: last[s] for s in gone if s in last}, close)
 

@@ -20,7 +20,6 @@ from typing import Final, NamedTuple
 from rebalancer.accounting.activities import (
     IN_KIND,
     LOOK_BACK,
-    NEW_YORK,
     ActivitiesRead,
     flow_of,
     moment_of,
@@ -36,6 +35,7 @@ from rebalancer.brokers.protocol import Activity, BrokerFill, ReadBroker
 from rebalancer.core.codec import stored_snapshot
 from rebalancer.core.errors import BrokerUnavailable, WrongAccount
 from rebalancer.core.facts import Account, Position
+from rebalancer.core.new_york import NEW_YORK, day_in_new_york
 from rebalancer.core.values import CENT, ZERO, text_of
 from rebalancer.journal.alert_row import alert_row
 from rebalancer.journal.journal import Journal
@@ -152,10 +152,10 @@ def _account(broker: ReadBroker, account_id: str) -> tuple[Account, tuple[Positi
 def _since(opening: Opening | None, read: ActivitiesRead) -> tuple[list[BrokerFill], list[Activity]]:
     """The activities that the opening figures do not include."""
     if opening is None or opening.at is None:
-        day = read.at.astimezone(NEW_YORK).date()
+        day = day_in_new_york(read.at)
         return (
-            [f for f in read.fills if f.at.astimezone(NEW_YORK).date() == day],
-            [a for a in read.others if moment_of(a).astimezone(NEW_YORK).date() == day],
+            [f for f in read.fills if day_in_new_york(f.at) == day],
+            [a for a in read.others if day_in_new_york(moment_of(a)) == day],
         )
     if opening.seen is not None:
         return [f for f in read.fills if f.id not in opening.seen], [a for a in read.others if a.id not in opening.seen]

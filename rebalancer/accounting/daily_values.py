@@ -7,8 +7,8 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from rebalancer.accounting.activities import NEW_YORK
 from rebalancer.accounting.day_books import day_of_body
+from rebalancer.core.new_york import NEW_YORK, day_in_new_york
 from rebalancer.core.values import ZERO, decimal_of
 from rebalancer.journal.records import Event
 from rebalancer.performance.records import CashEvent, DayValue, ShareEvent
@@ -30,7 +30,7 @@ def readings_of(closed: Iterable[Event], accounts: Iterable[Event]) -> tuple[Rea
     """One reading per day: the closed books if there are any, else the day's last recorded account value."""
     found: dict[date, Reading] = {}
     for event in accounts:
-        day = event.at.astimezone(NEW_YORK).date()
+        day = day_in_new_york(event.at)
         found[day] = Reading(event.at, day, decimal_of(event.body["equity"]), decimal_of(event.body["cash"]))
     for event in closed:
         books = day_of_body(event.body)

@@ -20,10 +20,10 @@ from rebalancer.accounting.account_movements import movements_of
 from rebalancer.accounting.activities import values_in_kind
 from rebalancer.accounting.daily_values import readings_of, values_of
 from rebalancer.accounting.order_history import order_histories_of, orders_of
+from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.values import ZERO, decimal_of, utc_of
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.records import DRY_RUN, OrderRecord
-from rebalancer.performance.fees import NEW_YORK
 from rebalancer.performance.records import AccountHistory, Fill
 
 TICK: Final = timedelta(microseconds=1)
@@ -56,7 +56,7 @@ def ledger_of(journal: Journal, account_id: str) -> AccountHistory:
         shares=shares,
         stories=order_histories_of(journal, account_id, orders, fills),
         opening=decimal_of(first["account"]["equity"]),
-        opened_on=begun_at.astimezone(NEW_YORK).date(),
+        opened_on=day_in_new_york(begun_at),
         days=values_of(begun_at, readings, cash, shares),
         sectors=_sectors(journal, account_id),
         inherited=_inherited(first, begun_at),

@@ -10,14 +10,14 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.screen import shown_path
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.new_york import from_new_york, in_new_york
 from rebalancer.ops.files import put_whole
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from rebalancer.session.setup import Setup
 
 DAY: Final = date(2026, 11, 20)
-NEW_YORK: Final = ZoneInfo("America/New_York")
 MARK: Final = "demo.folder"  # only a folder with this file in it is removed
 SPEED: Final = 100_000.0
 
@@ -116,14 +115,14 @@ class _Day:
         for cycle in done[self._shown :]:
             halted = cycle.outcome if cycle.outcome is not None and cycle.outcome.startswith("HALTED") else ""
             if cycle.orders or halted != self._halted:  # the same halt is printed once
-                local = cycle.started_at.astimezone(NEW_YORK)
+                local = in_new_york(cycle.started_at)
                 self._say(f"{local:%H:%M}    {cycle.outcome}: {cycle.because}\n")
             self._halted = halted
         self._shown = len(done)
 
 
 def _moment(at: time) -> datetime:
-    return datetime.combine(DAY, at, NEW_YORK).astimezone(UTC)
+    return from_new_york(DAY, at)
 
 
 def _setup() -> Setup:

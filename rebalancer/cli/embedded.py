@@ -97,8 +97,8 @@ def exchange_for_session(
 def _step_to_morning(
     running: RunningExchange, day: date | None, lead_minutes: int, is_unfinished: Callable[[date], bool]
 ) -> None:
+    from rebalancer.core.new_york import day_in_new_york
     from rebalancer.exchange.calendar import MICROS, moment_of
-    from rebalancer.market_data.trading_calendar import day_in_new_york
 
     now, lead = running.clock.micros(), lead_minutes * 60 * MICROS
     sessions = running.exchange.sessions

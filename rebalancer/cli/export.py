@@ -92,12 +92,13 @@ def _records(what: str, journal: Journal, rules: Rules, first: date | None) -> I
     """The records of one table, oldest first, from a day (in New York) on."""
     from rebalancer.accounting.order_history import orders_of
     from rebalancer.accounting.trade_history import ledger_of
+    from rebalancer.core.new_york import day_in_new_york
     from rebalancer.market_data.benchmarks import benchmark_of
-    from rebalancer.performance.fees import NEW_YORK, with_fees
+    from rebalancer.performance.fees import with_fees
     from rebalancer.performance.round_trips import trips_of
 
     def recent(at: datetime) -> bool:
-        return first is None or at.astimezone(NEW_YORK).date() >= first
+        return first is None or day_in_new_york(at) >= first
 
     newest = next(iter(journal.cycles(None, 1)), None)
     if newest is None:

@@ -20,8 +20,8 @@ FORMATS: Final = ("html", "json", "mail")
 
 def make_report(config: Sequence[Path] | None, *, period: str, day: str | None, form: str, show: bool) -> int:
     """Write the page and print its path, or print the JSON or the plain-text mail."""
+    from rebalancer.core.new_york import day_in_new_york
     from rebalancer.journal import Journal
-    from rebalancer.market_data.trading_calendar import day_in_new_york
     from rebalancer.report.files import ReportNotWritten, write_edition
     from rebalancer.report.period.document import edition_json
     from rebalancer.report.period.gather import period_report_of

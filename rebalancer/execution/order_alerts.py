@@ -8,7 +8,7 @@ from typing import Final
 
 from rebalancer.brokers.protocol import SendResult
 from rebalancer.core.decisions import Order
-from rebalancer.execution.pretrade.attempts import midnight
+from rebalancer.core.new_york import midnight_in_new_york
 from rebalancer.execution.pretrade.guards import STOPPING
 from rebalancer.journal.alert_row import AlertLevel, alert_row
 from rebalancer.journal.journal import Journal
@@ -28,7 +28,7 @@ def report_pretrade_refusals(
     if not refused:
         return
     symbols = {order.symbol for order, _ in refused}
-    earlier = journal.recall(account_id, "alert", since=midnight(at), keys=symbols)
+    earlier = journal.recall(account_id, "alert", since=midnight_in_new_york(at), keys=symbols)
     told = {(event.key, event.body.get("code")) for event in earlier}
     rows: list[tuple[str, str, dict[str, object]]] = []
     for order, result in refused:

@@ -16,12 +16,12 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from rebalancer.brokers.protocol import DailyCloses, ReadBroker
 from rebalancer.core.documents import BadDocument, plain, read_json, sha256
 from rebalancer.core.facts import Instrument, Session, coins
 from rebalancer.core.input_file import read_text
+from rebalancer.core.new_york import midnight_in_new_york
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import decimal_of, utc_of
 from rebalancer.market_data.sectors import SectorRow
@@ -220,5 +220,4 @@ def open_session(session: Session, now: datetime) -> Session:
 def day_start(session: Session, now: datetime) -> datetime:
     """The start of the day for which orders are counted: midnight in New York of the session's day, or of the current
     day while the next session is on a later day."""
-    local = min(session.open, now).astimezone(ZoneInfo("America/New_York"))
-    return local.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight_in_new_york(min(session.open, now))

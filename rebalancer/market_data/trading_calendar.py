@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from rebalancer.brokers.protocol import TradingHours
+from rebalancer.core.new_york import from_new_york
 
-NEW_YORK: Final = ZoneInfo("America/New_York")
 USUAL_CLOSE: Final = time(16)
 MINUTE: Final = timedelta(minutes=1)
 
@@ -47,7 +46,7 @@ def trading_day(day: date, hours: TradingHours | None, interval_minutes: int, *,
     slots = _stock_slots(hours, interval_minutes) if hours is not None else []
     if around_the_clock:
         slots += _crypto_slots(day, hours, interval_minutes)
-    ends = hours.close if hours is not None else _in_utc(day, USUAL_CLOSE)
+    ends = hours.close if hours is not None else from_new_york(day, USUAL_CLOSE)
     return TradingDay(day, hours, tuple(sorted(slots, key=lambda slot: slot.at)), ends)
 
 
@@ -80,14 +79,9 @@ def published_hours(first: date, last: date) -> tuple[TradingHours, ...]:
     )
 
 
-def day_in_new_york(moment: datetime) -> date:
-    """The calendar day in New York."""
-    return moment.astimezone(NEW_YORK).date()
-
-
 def midnight_after(day: date) -> datetime:
     """The end of a day in New York, in UTC."""
-    return _in_utc(day + timedelta(days=1), time())
+    return from_new_york(day + timedelta(days=1), time())
 
 
 def slot_id(at: datetime) -> str:
@@ -107,7 +101,7 @@ def _stock_slots(hours: TradingHours, interval_minutes: int) -> list[Slot]:
 
 
 def _crypto_slots(day: date, hours: TradingHours | None, interval_minutes: int) -> list[Slot]:
-    begin, end = _in_utc(day, time()), midnight_after(day)
+    begin, end = from_new_york(day, time()), midnight_after(day)
     midnights = (datetime.combine(day + timedelta(days=ahead), time(), UTC) for ahead in (0, 1))
     steps = range(0, 24 * 60, interval_minutes)  # each UTC day counts from its own midnight
     moments = [midnight + step * MINUTE for midnight in midnights for step in steps]
@@ -116,7 +110,3 @@ def _crypto_slots(day: date, hours: TradingHours | None, interval_minutes: int) 
         for at in moments
         if begin <= at < end and not (hours is not None and hours.open <= at < hours.close)
     ]
-
-
-def _in_utc(day: date, at: time) -> datetime:
-    return datetime.combine(day, at, NEW_YORK).astimezone(UTC)

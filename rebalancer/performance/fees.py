@@ -8,15 +8,14 @@ anything of its kind was sold; the last sale by time and id takes the rounding r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
+from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.venue_rules import AssetClass
 from rebalancer.performance.lots import spread
 from rebalancer.performance.records import CashEvent, Fill, asset_class
 
-NEW_YORK: Final = ZoneInfo("America/New_York")
 DAYS_BACK_MOST: Final = 5  # a fee that arrives later than this cannot be attributed
 
 
@@ -44,21 +43,16 @@ class _Sold:
         self._by_day: dict[AssetClass, dict[date, list[Fill]]] = {"us_equity": {}, "crypto": {}}
         for fill in sorted(fills, key=lambda f: (f.at, f.id)):
             if fill.qty < 0:
-                self._by_day[asset_class(fill.symbol)].setdefault(day_of(fill.at), []).append(fill)
+                self._by_day[asset_class(fill.symbol)].setdefault(day_in_new_york(fill.at), []).append(fill)
 
     def sales_for(self, fee: CashEvent) -> list[Fill]:
         """The sales that a fee belongs to; empty when it belongs to none."""
         if fee.kind == "fee" and fee.symbol is not None:
             return []
         days = self._by_day["crypto" if fee.kind == "coin_fee" else "us_equity"]
-        charged = day_of(fee.at)
+        charged = day_in_new_york(fee.at)
         for back in range(DAYS_BACK_MOST + 1):
             own = [f for f in days.get(charged - timedelta(days=back), ()) if f.at <= fee.at]
             if own:
                 return own
         return []
-
-
-def day_of(moment: datetime) -> date:
-    """The calendar day of a moment in New York."""
-    return moment.astimezone(NEW_YORK).date()

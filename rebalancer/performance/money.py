@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.values import ZERO
-from rebalancer.performance.fees import day_of
 from rebalancer.performance.records import AccountHistory, DayValue, Fill, OrderHistory
 from rebalancer.performance.shortfall import shortfall_of
 
@@ -45,7 +45,7 @@ def money_of(
     """The figures of the days after `begin`; None for all days. `own` are these days; `fills` and `histories` belong to
     them.
     """
-    cash = [event for event in ledger.cash if begin is None or day_of(event.at) > begin]
+    cash = [event for event in ledger.cash if begin is None or day_in_new_york(event.at) > begin]
 
     def total(*kinds: str) -> Decimal:
         return sum((event.amount for event in cash if event.kind in kinds), ZERO)

@@ -12,10 +12,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
+from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.values import ZERO
 from rebalancer.core.venue_rules import AssetClass
 from rebalancer.performance.benchmark import Benchmark
-from rebalancer.performance.fees import day_of, with_fees
+from rebalancer.performance.fees import with_fees
 from rebalancer.performance.lots import Closing, match_lots
 from rebalancer.performance.records import UNKNOWN, AccountHistory, LotMethod, OrderHistory, asset_class
 from rebalancer.performance.regimes import regimes
@@ -110,7 +111,7 @@ def _trip(
         source=_source(first, opening),
         sector=sectors.get(first.symbol, UNKNOWN),
         asset_class=asset_class(first.symbol),
-        regime=by_day.get(day_of(opened_at), UNKNOWN),
+        regime=by_day.get(day_in_new_york(opened_at), UNKNOWN),
         reason="" if closing is None else closing.reason,
     )
 

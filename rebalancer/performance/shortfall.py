@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from rebalancer.core.new_york import in_new_york
 from rebalancer.core.values import ZERO
-from rebalancer.performance.fees import NEW_YORK
 from rebalancer.performance.records import OrderHistory
 
 BP = Decimal(10_000)
@@ -75,7 +75,7 @@ def shortfall_of(history: OrderHistory) -> Shortfall:
     seconds = None if history.filled_at is None else max((history.filled_at - history.sent_at).total_seconds(), 0.0)
     return Shortfall(
         symbol=history.symbol,
-        hour=f"{history.sent_at.astimezone(NEW_YORK):%H}:00",
+        hour=f"{in_new_york(history.sent_at):%H}:00",
         value=filled * price,
         decision=worse(history.decision_price),
         arrival=worse(history.mid),

@@ -11,8 +11,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
+from rebalancer.core.new_york import day_in_new_york, in_new_york
 from rebalancer.performance.benchmark import AgainstBenchmark, Benchmark, compared
-from rebalancer.performance.fees import NEW_YORK, day_of
 from rebalancer.performance.money import PeriodMoney, money_of
 from rebalancer.performance.period_ratios import Ratios, ratios_of
 from rebalancer.performance.records import AccountHistory, DayValue, LotMethod
@@ -43,7 +43,7 @@ KEYS: Final[Mapping[str, Callable[[RoundTrip], str]]] = {
     "regime": lambda trip: trip.regime,
     "side": lambda trip: trip.side,
     "reason": lambda trip: trip.reason,
-    "hour": lambda trip: f"{trip.opened_at.astimezone(NEW_YORK):%H}:00",
+    "hour": lambda trip: f"{in_new_york(trip.opened_at):%H}:00",
 }
 
 
@@ -93,9 +93,9 @@ def summary_of(
     begin = None if days is None or last is None else last - timedelta(days=days)
     opening, opened_on, own = _window(ledger, begin)
     returns = daily_returns(opening, own)
-    trips = [t for t in trips_of(ledger, method, benchmark) if begin is None or day_of(t.closed_at) > begin]
-    fills = [f for f in ledger.fills if begin is None or day_of(f.at) > begin]
-    histories = [s for s in ledger.stories.values() if begin is None or day_of(s.sent_at) > begin]
+    trips = [t for t in trips_of(ledger, method, benchmark) if begin is None or day_in_new_york(t.closed_at) > begin]
+    fills = [f for f in ledger.fills if begin is None or day_in_new_york(f.at) > begin]
+    histories = [s for s in ledger.stories.values() if begin is None or day_in_new_york(s.sent_at) > begin]
     weighted, rate = time_weighted(returns), None
     if opening is not None and opened_on is not None and own:
         rate = money_weighted(opening, opened_on, own)

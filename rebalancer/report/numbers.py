@@ -8,10 +8,9 @@ from __future__ import annotations
 import math
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
 from typing import Final
-from zoneinfo import ZoneInfo
 
+from rebalancer.core.new_york import in_new_york
 from rebalancer.core.values import utc
 
 NONE: Final = "–"
@@ -82,14 +81,9 @@ def amount_of(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-@cache
-def _new_york() -> ZoneInfo:
-    return ZoneInfo("America/New_York")
-
-
 def eastern(moment: datetime) -> datetime:
     """The same moment on the exchange's clock."""
-    return utc(moment).astimezone(_new_york())
+    return in_new_york(utc(moment))
 
 
 def day_text(moment: datetime) -> str:

@@ -21,9 +21,10 @@ from typing import Final, NamedTuple, Protocol
 from rebalancer.brokers.protocol import BrokerClock, TradingHours
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused, LockHeld, WrongAccount
+from rebalancer.core.new_york import day_in_new_york, in_new_york
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Rules
-from rebalancer.market_data.trading_calendar import NEW_YORK, Slot, TradingDay, day_in_new_york, midnight_after
+from rebalancer.market_data.trading_calendar import Slot, TradingDay, midnight_after
 from rebalancer.ops.clock import Clock
 from rebalancer.ops.logs.context import LogEvent, note
 from rebalancer.ops.session_status import WAITING
@@ -291,7 +292,7 @@ class TradingSession:
 
 
 def _spoken(moment: datetime) -> str:
-    return moment.astimezone(NEW_YORK).strftime("%a %H:%M ET")
+    return in_new_york(moment).strftime("%a %H:%M ET")
 
 
 def _first_line(error: Exception) -> str:

@@ -14,9 +14,10 @@ from typing import Final, NamedTuple
 
 from rebalancer.brokers.protocol import BrokerOrder, TradingBroker
 from rebalancer.core.errors import BrokerUnavailable
+from rebalancer.core.new_york import day_in_new_york
 from rebalancer.execution.await_final import await_final
 from rebalancer.journal import Journal
-from rebalancer.market_data.trading_calendar import TradingDay, day_in_new_york
+from rebalancer.market_data.trading_calendar import TradingDay
 from rebalancer.ops.clock import Clock
 from rebalancer.planning.build_order import ID_PREFIX
 

@@ -9,10 +9,10 @@ from typing import Final
 
 from rebalancer.brokers.protocol import TradingHours
 from rebalancer.core.errors import BrokerUnavailable
+from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.rules import Rules
 from rebalancer.market_data.trading_calendar import (
     TradingDay,
-    day_in_new_york,
     hours_of,
     narrowed,
     published_hours,

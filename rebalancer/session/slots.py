@@ -12,9 +12,10 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
+from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.journal import Journal
-from rebalancer.market_data.trading_calendar import Slot, day_in_new_york
+from rebalancer.market_data.trading_calendar import Slot
 
 NOBODY_WAS_THERE = "no session was running"
 

@@ -17,13 +17,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rebalancer.brokers.protocol import DailyCloses
 from rebalancer.core.facts import Signal
+from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.values import utc
 from rebalancer.signals.signal_row import computed_id
 
@@ -48,7 +48,7 @@ def sample_signals(closes: DailyCloses, now: datetime) -> tuple[Signal, ...]:
     content, so an unchanged day gives the same ids.
     """
     now = utc(now)
-    today = now.astimezone(ZoneInfo("America/New_York")).date()
+    today = day_in_new_york(now)
     days = [i for i, day in enumerate(closes.days) if day < today]
     if len(days) < DAYS_MIN or not closes.symbols:
         return ()

@@ -9,8 +9,9 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
+from rebalancer.core.new_york import NEW_YORK
 from rebalancer.core.outcomes import CycleOutcome
-from rebalancer.market_data.trading_calendar import NEW_YORK, Slot, hours_of, trading_day
+from rebalancer.market_data.trading_calendar import Slot, hours_of, trading_day
 from rebalancer.session.stop import Stop
 from tests.session.simulated import PUBLISHED, Company, Died, Machine
 

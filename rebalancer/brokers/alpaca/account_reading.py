@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from rebalancer.brokers.alpaca.fields import (
     UnreadableField,
@@ -25,9 +24,9 @@ from rebalancer.brokers.alpaca.fields import (
 )
 from rebalancer.brokers.protocol import BrokerClock, TradingHours
 from rebalancer.core.facts import Account, Position, Session
+from rebalancer.core.new_york import NEW_YORK, day_in_new_york
 from rebalancer.core.values import ZERO
 
-NEW_YORK: Final = ZoneInfo("America/New_York")
 CORE_OPEN: Final = time(9, 30)
 _MONEY_MAX: Final = Decimal(10) ** 12
 _BLOCKS: Final = ("trading_blocked", "account_blocked", "trade_suspended_by_user")
@@ -90,7 +89,7 @@ def read_clock(body: Any) -> BrokerClock:
     if next_close <= now:
         raise UnreadableField(f"next_close {next_close.isoformat()} is not after {now.isoformat()}")
     if flag(row, "is_open"):
-        day = next_close.astimezone(NEW_YORK).date()
+        day = day_in_new_york(next_close)
         opened = datetime.combine(day, CORE_OPEN, NEW_YORK).astimezone(now.tzinfo)
         return BrokerClock(now, Session(True, min(opened, now), next_close))
     if not now <= next_open < next_close:

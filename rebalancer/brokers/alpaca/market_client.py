@@ -9,7 +9,6 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote_plus
 
-from rebalancer.brokers.alpaca.account_reading import NEW_YORK
 from rebalancer.brokers.alpaca.answers import Refused
 from rebalancer.brokers.alpaca.client import Client
 from rebalancer.brokers.alpaca.fields import UnreadableField, table
@@ -17,6 +16,7 @@ from rebalancer.brokers.alpaca.market_reading import read_bars, read_quote
 from rebalancer.brokers.protocol import DailyCloses, DayBar
 from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.facts import Quote
+from rebalancer.core.new_york import in_new_york
 from rebalancer.core.values import symbol_of
 from rebalancer.core.venue_rules import ALPACA, AssetClass
 
@@ -55,7 +55,7 @@ def ask_daily_closes(asking: Client, symbols: Sequence[str], days: int, feed: st
     found: dict[str, dict[date, DayBar]] = {}
     axis: set[date] = set()
     for side, names in _by_side(symbols):
-        today = (now.astimezone(NEW_YORK) if side == _STOCKS else now).date()
+        today = (in_new_york(now) if side == _STOCKS else now).date()
         start = today - timedelta(days=math.ceil(days * _CALENDAR_DAYS_PER_TRADING_DAY) + _HOLIDAYS)
         got: dict[str, dict[date, DayBar]] = {}
         for some in url_parts(names):

@@ -8,7 +8,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from rebalancer.brokers.alpaca.account_reading import NEW_YORK
 from rebalancer.brokers.alpaca.fields import (
     UnreadableField,
     flag,
@@ -21,6 +20,7 @@ from rebalancer.brokers.alpaca.fields import (
 )
 from rebalancer.brokers.protocol import DayBar
 from rebalancer.core.facts import Instrument, Quote
+from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.values import CENT, symbol_of
 from rebalancer.core.venue_rules import AssetClass
 
@@ -117,7 +117,7 @@ def _price(part: Mapping[str, Any], key: str) -> Decimal | None:
 
 
 def _day(at: datetime, kind: AssetClass) -> date:
-    return at.astimezone(NEW_YORK).date() if kind == "us_equity" else at.date()
+    return day_in_new_york(at) if kind == "us_equity" else at.date()
 
 
 def _bar(bar: Mapping[str, Any]) -> DayBar:

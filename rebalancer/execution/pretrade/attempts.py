@@ -11,14 +11,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import ZERO, Side, decimal_of
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.records import Event
 
-NEW_YORK: Final = ZoneInfo("America/New_York")
 SILENT: Final = frozenset({OrderState.NOT_SENT, OrderState.WITHHELD})
 
 
@@ -53,11 +51,6 @@ class Attempt(NamedTuple):
     def may_fill(self) -> Decimal:
         """Shares that it may still trade, unsigned."""
         return ZERO if self.state.is_final else max(self.qty - self.filled, ZERO)
-
-
-def midnight(now: datetime) -> datetime:
-    """The start of the current day in New York."""
-    return now.astimezone(NEW_YORK).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def read_attempts(journal: Journal, account_id: str, since: datetime) -> dict[str, Attempt]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
+from rebalancer.core.new_york import midnight_in_new_york
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import ZERO, text_of
-from rebalancer.execution.pretrade.attempts import Attempt, counted, midnight
+from rebalancer.execution.pretrade.attempts import Attempt, counted
 from rebalancer.execution.pretrade.case import Case, Refusal
 from rebalancer.execution.pretrade.exposure import worst_gross, worst_value
 from rebalancer.execution.pretrade.readings import leeway, middle, quote_fault, within
@@ -17,7 +18,7 @@ def orders_per_day(case: Case) -> Refusal | None:
     """The number of orders in a day. Part of it is reserved for reductions, which are counted but never refused."""
     risk = case.rules.risk_management
     kept = int(risk.max_orders_per_day * risk.reserved_order_fraction)
-    sent = len(counted(case.before, midnight(case.now))) + 1
+    sent = len(counted(case.before, midnight_in_new_york(case.now))) + 1
     if sent <= risk.max_orders_per_day - kept:
         return None
     said = f"{sent} orders today; risk_management.max_orders_per_day is {risk.max_orders_per_day}"
@@ -27,7 +28,7 @@ def orders_per_day(case: Case) -> Refusal | None:
 def orders_per_symbol(case: Case) -> Refusal | None:
     """The number of orders in a day for one symbol."""
     most = case.rules.risk_management.max_orders_per_symbol_per_day
-    mine = [one for one in counted(case.before, midnight(case.now)) if one.symbol == case.order.symbol]
+    mine = [one for one in counted(case.before, midnight_in_new_york(case.now)) if one.symbol == case.order.symbol]
     if len(mine) + 1 <= most:
         return None
     said = f"{len(mine) + 1} orders for this symbol today"

@@ -14,9 +14,10 @@ from typing import Final, NamedTuple
 from rebalancer.brokers.protocol import ExitPair, SendResult, TradingBroker
 from rebalancer.core.decisions import Order
 from rebalancer.core.errors import JournalBroken
+from rebalancer.core.new_york import midnight_in_new_york
 from rebalancer.core.rules import Rules
 from rebalancer.execution.kill_switch import KillSwitch
-from rebalancer.execution.pretrade.attempts import Attempt, counted, midnight, read_attempts
+from rebalancer.execution.pretrade.attempts import Attempt, counted, read_attempts
 from rebalancer.execution.pretrade.case import Case, Refusal
 from rebalancer.execution.pretrade.exposure import position_ranges
 from rebalancer.execution.pretrade.guards import MINUTE, ORDERS_PER_MINUTE
@@ -263,7 +264,7 @@ class PreTradeCheck:
         seq = self._newest()
         if self._ledger is None or self._ledger.seq != seq:
             now = self._broker.now()
-            attempts = read_attempts(self._journal, self._account_id, min(midnight(now), self._reach(now)))
+            attempts = read_attempts(self._journal, self._account_id, min(midnight_in_new_york(now), self._reach(now)))
             pairs = recent_pairs(self._journal, self._account_id, now - MINUTE)
             self._ledger = _Ledger(seq, attempts, pairs, latched_because(self._journal, self._account_id))
         return self._ledger

@@ -14,10 +14,10 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
+from rebalancer.core.new_york import in_new_york
 from rebalancer.core.values import CENT, text_of
 from rebalancer.journal.journal import Journal
 from rebalancer.ops.clock import Clock
-from rebalancer.performance.fees import NEW_YORK
 from rebalancer.performance.records import Fill, asset_class
 from rebalancer.report.tradervue.client import (
     RETRY_AFTER_MOST,
@@ -179,7 +179,7 @@ def exportable(fills: Iterable[Fill]) -> tuple[Fill, ...]:
 def execution_of(fill: Fill) -> dict[str, str]:
     """One row of an import. The time is New York's, with its offset; a sale has a negative quantity."""
     return {
-        "datetime": fill.at.astimezone(NEW_YORK).isoformat(timespec="seconds"),
+        "datetime": in_new_york(fill.at).isoformat(timespec="seconds"),
         "symbol": fill.symbol,
         "quantity": text_of(fill.qty),
         "price": text_of(fill.price),

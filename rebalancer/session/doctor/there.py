@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from rebalancer.brokers.protocol import ReadBroker
 from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused, WrongAccount
-from rebalancer.market_data.trading_calendar import day_in_new_york, published_hours
+from rebalancer.core.new_york import day_in_new_york
+from rebalancer.market_data.trading_calendar import published_hours
 from rebalancer.session.doctor.channels import check_channels_there
 from rebalancer.session.doctor.findings import CheckResult, fail, ok, warn
 from rebalancer.session.preflight import clock_problem

@@ -11,9 +11,9 @@ import pytest
 from rebalancer.accounting.daily_close import check_day
 from rebalancer.cli.run import connected
 from rebalancer.core.documents import plain
+from rebalancer.core.new_york import NEW_YORK
 from rebalancer.core.rules import Rules
 from rebalancer.journal import Journal
-from rebalancer.performance.fees import NEW_YORK
 from rebalancer.session.execute import opened_world
 from rebalancer.session.setup import Setup, load_setup
 from rebalancer.session.tradervue import END_OF_DAY_SECONDS, copy_at_end_of_day, waiting_fills

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from rebalancer.accounting.daily_close import check_day
+from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.rules import Rules
 from rebalancer.journal import Journal
-from rebalancer.market_data.trading_calendar import day_in_new_york
 from rebalancer.report.period.gather import period_report_of
 from rebalancer.report.period.page import edition_html
 from rebalancer.report.period.parts.parts import PARTS, Part

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from rebalancer.core.new_york import day_in_new_york, in_new_york
 from rebalancer.core.outcomes import CycleOutcome, Outcome
-from rebalancer.market_data.trading_calendar import NEW_YORK, day_in_new_york, hours_of, published_hours, trading_day
+from rebalancer.market_data.trading_calendar import hours_of, published_hours, trading_day
 from rebalancer.report.paths import report_name
 from rebalancer.report.period.parts.source import Source
 from rebalancer.report.period.records import AlertRow, Idle, SlotRow, TradeLine
@@ -109,6 +110,6 @@ def on_this_machine(moment: datetime | None) -> str:
     if moment is None:
         return ""
     here = moment.astimezone()
-    if here.utcoffset() == moment.astimezone(NEW_YORK).utcoffset():
+    if here.utcoffset() == in_new_york(moment).utcoffset():
         return ""
     return f"{WEEKDAYS[here.weekday()]} {here:%H:%M} {here.tzname()}"

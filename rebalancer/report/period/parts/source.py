@@ -13,12 +13,12 @@ from typing import Final, TypeVar
 
 from rebalancer.accounting.day_books import DayBooks, day_of_body
 from rebalancer.accounting.trade_history import ledger_of
+from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.journal import CycleRecord, Journal
 from rebalancer.journal.records import DRY_RUN, Event
 from rebalancer.market_data.stored_closes import closes_of
-from rebalancer.market_data.trading_calendar import day_in_new_york
 from rebalancer.performance.benchmark import Benchmark
 from rebalancer.performance.records import AccountHistory
 from rebalancer.report.archive import past_record

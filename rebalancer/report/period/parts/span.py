@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from rebalancer.market_data.trading_calendar import day_in_new_york, midnight_after
+from rebalancer.core.new_york import day_in_new_york
+from rebalancer.market_data.trading_calendar import midnight_after
 from rebalancer.report.period.records import Period
 
 
