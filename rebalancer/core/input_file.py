@@ -11,9 +11,9 @@ import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from rebalancer.core.documents import BadDocument
+from rebalancer.core.documents import BadDocument, read_json
 
 SECONDS_MAX: Final = 4.0  # per file, however slow the disk
 TEXT_SIZE_MAX: Final = 64 * 1024 * 1024
@@ -83,6 +83,11 @@ def read_text(path: Path, size_max: int = TEXT_SIZE_MAX) -> str:
     """Read a UTF-8 file, with or without a byte order mark. Raises BadDocument when it cannot be read or contains a NUL
     byte."""
     return text_of_bytes(read_content(path, size_max).body, str(path))
+
+
+def read_json_file(path: Path, size_max: int = TEXT_SIZE_MAX) -> Any:
+    """Parse a JSON file strictly (`documents.read_json`). Raises BadDocument when it cannot be read or is not JSON."""
+    return read_json(read_text(path, size_max), str(path))
 
 
 def text_of_bytes(body: bytes, source: str) -> str:

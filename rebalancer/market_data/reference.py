@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from rebalancer.brokers.protocol import DailyCloses, ReadBroker
-from rebalancer.core.documents import BadDocument, plain, read_json, sha256
+from rebalancer.core.documents import BadDocument, plain, sha256
 from rebalancer.core.facts import Instrument, Session, coins
-from rebalancer.core.input_file import read_text
+from rebalancer.core.input_file import read_json_file
 from rebalancer.core.new_york import midnight_in_new_york
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import decimal_of, utc_of
@@ -115,7 +115,7 @@ class Reference:
 
     def _stored(self) -> ReferenceSnapshot | None:
         try:
-            found = read_json(read_text(self._path), str(self._path))
+            found = read_json_file(self._path)
             if found["schema"] != REFERENCE_SCHEMA or found["sectors"] != self._fingerprint():
                 return None
             return _snapshot_of(found)

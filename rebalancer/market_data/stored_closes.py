@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rebalancer.core.input_file import read_text
+from rebalancer.core.input_file import read_json_file
 from rebalancer.market_data.reference import REFERENCE_SCHEMA
 
 REFERENCE_FILE = "day-sheet.json"
@@ -31,7 +30,7 @@ def closes_of(folder: Path, symbol: str) -> Closes | None:
 def stored_closes(folder: Path, symbols: Iterable[str]) -> Mapping[str, Closes]:
     """The closes of these symbols, as far as the file has them; it is read only once."""
     try:
-        snapshot = json.loads(read_text(folder / REFERENCE_FILE))
+        snapshot = read_json_file(folder / REFERENCE_FILE)
         if snapshot["schema"] != REFERENCE_SCHEMA:
             return {}
     except (OSError, ValueError, KeyError, TypeError):

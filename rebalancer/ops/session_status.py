@@ -12,7 +12,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rebalancer.core.input_file import read_text
+from rebalancer.core.input_file import read_json_file
 from rebalancer.core.values import time_text, utc_of
 from rebalancer.ops.files import put_whole
 
@@ -59,7 +59,7 @@ class SessionStatusFile:
 def session_status(state: Path) -> SessionStatus | None:
     """The status reported by this state folder's session; None when there is none or it cannot be read."""
     try:
-        body = json.loads(read_text(state / NAME, _SIZE_MAX))
+        body = read_json_file(state / NAME, _SIZE_MAX)
         pid, when = int(body["pid"]), body["next_at"]
         alive = pid > 0 and _began(pid) == body["began"] and _runs(pid)
         return SessionStatus(pid, str(body["day"]), None if when is None else utc_of(when), str(body["doing"]), alive)

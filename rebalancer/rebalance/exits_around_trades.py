@@ -14,10 +14,9 @@ from rebalancer.core.decisions import Order
 from rebalancer.core.facts import Position, Snapshot
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules
-from rebalancer.core.values import ZERO, time_text
+from rebalancer.core.values import ZERO
 from rebalancer.execution.exit_orders.signal_exits import record_signal_exits, signal_exits
-from rebalancer.execution.exit_orders.unprotected_gaps import CODE, GAP, is_too_long
-from rebalancer.journal.alert_row import alert_row
+from rebalancer.execution.exit_orders.unprotected_time import still_rows
 from rebalancer.planning.exit_levels import ExitLevel, exit_levels
 from rebalancer.planning.verdicts import OrderEnd
 from rebalancer.rebalance.world import World
@@ -58,20 +57,8 @@ def report_unprotected(world: World, rules: Rules, snapshot: Snapshot) -> None:
 def _record_unprotected(world: World, rules: Rules, snapshot: Snapshot, held: Collection[str]) -> None:
     """Record and report which positions have lost their exits in this cycle and have none in place now. A position new
     in this cycle is reported only when that has lasted too long; until then its first pair is still being placed."""
-    now, kept = world.broker.now(), world.protection.kept()
-    old = {p.symbol for p in snapshot.positions if p.qty != ZERO}
-    rows: list[tuple[str, str, dict[str, object]]] = []
-    for symbol in sorted(held):
-        one = kept.get(symbol)
-        if one is None or one.bare_since is None or one.bare_since < snapshot.as_of:
-            continue
-        time = now - one.bare_since
-        seconds = time.total_seconds()
-        if symbol in old or is_too_long(time, rules):
-            rows.append((GAP, symbol, {"from": time_text(one.bare_since), "seconds": seconds, "is_up": False}))
-            said = f"{symbol}: without stop and target for {seconds:,.0f} s, because of a trade"
-            said += f", and still: {one.because or one.state}"
-            rows.append(alert_row(symbol, "action", CODE, said))
+    now, before = world.broker.now(), {p.symbol for p in snapshot.positions if p.qty != ZERO}
+    rows = still_rows(world.protection.kept(), held, before, snapshot.as_of, now, rules)
     if rows:
         world.journal.record_events(world.account_id, snapshot.cycle_id, now, rows)
 

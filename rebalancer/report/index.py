@@ -14,8 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rebalancer.core.codec import BadDocument, plain, read_json
-from rebalancer.core.input_file import read_text
+from rebalancer.core.codec import BadDocument, plain
+from rebalancer.core.input_file import read_json_file, read_text
 from rebalancer.report.document import read_report
 from rebalancer.report.page import index_html
 from rebalancer.report.paths import REPORT_NAME
@@ -54,7 +54,7 @@ def read_index(base: Path) -> list[RunSummary] | None:
 
     path = base / "index.json"
     try:
-        document = read_json(read_text(path, INDEX_SIZE_MAX), str(path))
+        document = read_json_file(path, INDEX_SIZE_MAX)
         if not isinstance(document, dict) or document.get("schema") != INDEX_SCHEMA:
             return None
         runs = _adapter().validate_python(document["runs"])

@@ -15,7 +15,7 @@ from typing import Final
 
 from rebalancer.brokers.endpoints import Credentials, Endpoints
 from rebalancer.brokers.factory import Connection
-from rebalancer.core.documents import BadDocument
+from rebalancer.core.documents import BadDocument, read_json
 from rebalancer.core.errors import WrongAccount
 from rebalancer.core.values import time_text, utc_of
 from rebalancer.ops.clock import SystemClock
@@ -113,7 +113,7 @@ def is_armed(state: Path, account_id: str, now: datetime) -> bool:
     if text is None:
         return False
     try:
-        body = json.loads(text)
+        body = read_json(text, str(state / FILE_NAME))
         begins, ends = utc_of(body["from"]), utc_of(body["until"])
         return body["account"] == account_id[-4:] and begins <= now < ends <= begins + timedelta(hours=HOURS_MAX)
     except (ValueError, TypeError, KeyError):

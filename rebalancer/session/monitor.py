@@ -22,7 +22,12 @@ from datetime import date, datetime, timedelta
 from rebalancer.core.facts import Quote
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of
-from rebalancer.execution.exit_orders.unprotected_gaps import is_too_long
+from rebalancer.execution.exit_orders.unprotected_time import (
+    EVERYTHING,
+    ProtectionProblem,
+    UnprotectedIntervals,
+    is_too_long,
+)
 from rebalancer.execution.order_tracking import NOTHING_TOLD
 from rebalancer.journal.exit_order_records import ExitPairRecord
 from rebalancer.planning.exit_levels import ExitLevel, without_exit_levels
@@ -30,7 +35,6 @@ from rebalancer.planning.stop_triggers import stop_triggers
 from rebalancer.rebalance.exits_around_trades import exit_levels_of
 from rebalancer.rebalance.immediate_exits import ExitRequest, ExitResult, exit_positions
 from rebalancer.rebalance.world import World
-from rebalancer.session.unprotected_intervals import EVERYTHING, ProtectionProblem, UnprotectedIntervals, now_of
 
 ExitPositions = Callable[[World, Rules, Sequence[ExitRequest], str], tuple[ExitResult, ...]]
 
@@ -48,16 +52,19 @@ class Monitor:
         """One check. The caller holds the run lock. Problems with the broker are reported, never raised."""
         if self._rules.protection.mode == "off":
             return ()
-        self._forget_other_days(now_of(world).date())
+        self._forget_other_days(_now(world).date())
         try:
             gone, problems = self._look(world)
         except NOTHING_TOLD as error:
             silent = ProtectionProblem(f"the broker does not answer the position monitor: {error}", self._looked)
-            self._unprotected.note(world, {EVERYTHING: silent}, complete=False)
+            self._note(world, {EVERYTHING: silent}, complete=False)
             return ()
         self._looked = world.broker.now()
-        self._unprotected.note(world, problems)
+        self._note(world, problems)
         return gone
+
+    def _note(self, world: World, problems: Mapping[str, ProtectionProblem], *, complete: bool = True) -> None:
+        self._unprotected.note(world.journal, world.account_id, _now(world), problems, complete=complete)
 
     def _look(self, world: World) -> tuple[tuple[ExitResult, ...], dict[str, ProtectionProblem]]:
         before = world.protection.kept()
@@ -157,3 +164,11 @@ def _rests(kept: ExitPairRecord | None, level: ExitLevel) -> bool:
     """Whether the whole position is protected by orders that the broker has confirmed and whose cancel was not
     requested."""
     return kept is not None and kept.stands and abs(kept.qty) >= abs(level.qty)
+
+
+def _now(world: World) -> datetime:
+    """The broker's time; this machine's if the broker has never answered."""
+    try:
+        return world.broker.now()
+    except NOTHING_TOLD:
+        return world.clock.wall()

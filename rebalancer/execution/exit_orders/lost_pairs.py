@@ -10,7 +10,7 @@ from typing import Final
 from rebalancer.accounting.acceptance import ACCEPTED, NOBODY
 from rebalancer.brokers.protocol import BrokerOrder, ReadBroker
 from rebalancer.core.values import ZERO
-from rebalancer.execution.exit_orders.unprotected_gaps import Row
+from rebalancer.execution.exit_orders.unprotected_time import Row
 from rebalancer.journal.backups import RESTORED
 from rebalancer.journal.exit_order_records import (
     EARLIER_MAX,

@@ -24,7 +24,7 @@ from rebalancer.execution.await_final import await_final
 from rebalancer.execution.exit_orders.lost_pairs import note_lost
 from rebalancer.execution.exit_orders.pair_rows import pair_rows
 from rebalancer.execution.exit_orders.protocol import ExitOrdersSeen
-from rebalancer.execution.exit_orders.unprotected_gaps import gap_rows, late_rows
+from rebalancer.execution.exit_orders.unprotected_time import gap_rows, late_rows
 from rebalancer.execution.exit_orders.wanted_pair import (
     ONE_SHARE,
     doubtful,

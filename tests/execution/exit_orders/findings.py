@@ -8,8 +8,9 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from rebalancer.exchange.calendar import MICROS
+from rebalancer.execution.exit_orders.unprotected_time import EVERYTHING
+from rebalancer.execution.exit_orders.unprotected_time import INTERVAL as KIND
 from rebalancer.journal import Journal
-from rebalancer.session.unprotected_intervals import EVERYTHING, KIND
 from tests.execution.exit_orders.bench import Stretch
 
 POSTS: Final = MappingProxyType(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from rebalancer.exchange.calendar import MICROS
+from rebalancer.execution.exit_orders.unprotected_time import INTERVAL as KIND
 from rebalancer.journal import Journal
-from rebalancer.session.unprotected_intervals import KIND
 from tests.execution.exit_orders.bench import Stretch
 from tests.execution.exit_orders.findings import standing_alerts
 
