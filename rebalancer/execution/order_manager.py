@@ -201,9 +201,10 @@ class LiveOrderManager:
         results: Sequence[SendResult],
     ) -> None:
         """Record the answers to some posts, and note anything that forbids further ones."""
-        for order, result in zip(orders, results, strict=True):
-            sent.append((order, result))
-            watch.posted(order, result)
+        answers = list(zip(orders, results, strict=True))
+        sent += answers
+        watch.posted(answers)
+        for order, result in answers:
             note_answer(cycle_id, order, result)
             if result.kind == "refused" and result.reason in KEY_REFUSED:
                 self._key_refused = result.message or result.reason

@@ -1,4 +1,4 @@
-"""The tracked state of each order of one phase; every change is journalled before it is applied in memory.
+"""The tracked state of each order of one phase; what one call, or one batch of posts, has shown is journalled at once.
 
 An order whose post had no clear answer, or was refused, is looked up by our own id. A refusal applies to that attempt
 only: we post each id once, but the network may deliver a request twice, and another copy of this program computes the
@@ -9,7 +9,8 @@ to another program.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Final
 
@@ -19,6 +20,7 @@ from rebalancer.core.errors import AnotherProgram, BrokerUnavailable, Credential
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import ZERO, decimal_of
 from rebalancer.journal.journal import Journal
+from rebalancer.journal.orders import Change
 from rebalancer.journal.records import OrderRecord
 from rebalancer.planning.verdicts import OrderEnd
 
@@ -38,6 +40,7 @@ class TrackedOrders:
         self._ends: dict[str, OrderEnd] = {}
         self._broker_ids: dict[str, str] = {}
         self.working: set[str] = set()
+        self._unwritten: list[tuple[str, Change]] = []
         self.doubled, self.stranger = "", ""
 
     @property
@@ -45,8 +48,13 @@ class TrackedOrders:
         """The broker's ids of the orders that are still working."""
         return [self._broker_ids[name] for name in sorted(self.working) if name in self._broker_ids]
 
-    def posted(self, order: Order, result: SendResult) -> None:
-        """Record the answer to one post; a refusal is followed by one look-up."""
+    def posted(self, answers: Sequence[tuple[Order, SendResult]]) -> None:
+        """Record the answers to some posts; a refusal is followed by one look-up."""
+        with self._written():
+            for order, result in answers:
+                self._posted(order, result)
+
+    def _posted(self, order: Order, result: SendResult) -> None:
         name, placed = order.client_order_id, result.order
         if result.kind == "accepted" and placed is not None:
             self._note(name, placed, result.reason, result.message)
@@ -66,29 +74,42 @@ class TrackedOrders:
 
     def not_sent(self, order: Order, why: str) -> None:
         """Record that an order will not be posted."""
-        self._book(order.client_order_id, OrderState.NOT_SENT, ZERO, None, None, "stopped", why)
+        with self._written():
+            self._book(order.client_order_id, OrderState.NOT_SENT, ZERO, None, None, "stopped", why)
 
     def seen(self, orders: Sequence[BrokerOrder]) -> None:
         """Record one reading of all orders."""
-        for order in orders:
-            name = order.client_order_id
-            if name not in self.working:
-                continue
-            if name in self._broker_ids:
-                self._note(name, order, "", "")
-            else:
-                self._adopt(name, order, "")
+        with self._written():
+            for order in orders:
+                name = order.client_order_id
+                if name not in self.working:
+                    continue
+                if name in self._broker_ids:
+                    self._note(name, order, "", "")
+                else:
+                    self._adopt(name, order, "")
 
     def look_up_unknown(self) -> None:
         """Look up each order whose post had no clear answer, by our own id. "Not found" is not conclusive yet."""
-        for name in sorted(n for n in self.working if n not in self._broker_ids):
-            found = self._find(name)
-            if found is not None:
-                self._adopt(name, found, "found by id")
+        with self._written():
+            for name in sorted(n for n in self.working if n not in self._broker_ids):
+                found = self._find(name)
+                if found is not None:
+                    self._adopt(name, found, "found by id")
 
     def ends(self) -> Mapping[str, OrderEnd]:
         """The current end state of each order."""
         return dict(self._ends)
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        """Write all changes of the block to the journal, in one transaction."""
+        try:
+            yield
+        finally:
+            changes, self._unwritten = self._unwritten, []
+            if changes:
+                self._journal.record_orders(self._account_id, changes)
 
     def _find(self, name: str) -> BrokerOrder | None:
         try:
@@ -128,9 +149,8 @@ class TrackedOrders:
         reason: str,
         message: str,
     ) -> None:
-        self._journal.record_order(
-            self._account_id, name, self._broker.now(), state, filled, price, broker_id, reason, message
-        )
+        change = Change(self._broker.now(), state, filled, price, broker_id, reason, message)
+        self._unwritten.append((name, change))
         self._ends[name] = OrderEnd(name, state, filled, price, message)
         (self.working.discard if state.is_final else self.working.add)(name)
 

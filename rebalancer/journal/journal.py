@@ -140,6 +140,12 @@ class Journal(JournalReads):
         with self._store.writing() as w:
             writing.record_order(w, account_id, client_order_id, change)
 
+    def record_orders(self, account_id: str, changes: Iterable[tuple[str, Change]]) -> None:
+        """Record new states of several orders, each with its id, all or nothing. Otherwise as `record_order`."""
+        with self._store.writing() as w:
+            for client_order_id, change in changes:
+                writing.record_order(w, account_id, client_order_id, change)
+
     def record_event(
         self,
         account_id: str,

@@ -25,7 +25,8 @@ from rebalancer.journal import Journal
 from rebalancer.session.stop import Stop
 
 WRITES = (
-    "begin_cycle", "record_plan", "record_intents", "record_order", "record_event", "record_events", "close_cycle",
+    "begin_cycle", "record_plan", "record_intents", "record_order", "record_orders", "record_event", "record_events",
+    "close_cycle",
 )  # fmt: skip
 CALLS = ("account", "positions", "orders", "quotes", "find_order", "activities", "submit", "submit_pair", "cancel")
 

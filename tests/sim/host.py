@@ -33,8 +33,8 @@ from tests.support.faults import Crash
 from tests.support.rig import SECTORS
 
 WRITES = frozenset(
-    ("begin_cycle", "record_plan", "record_intents", "record_order", "record_event", "record_events", "close_cycle",
-     "close_slot", "set_kill", "clear_kill")
+    ("begin_cycle", "record_plan", "record_intents", "record_order", "record_orders", "record_event", "record_events",
+     "close_cycle", "close_slot", "set_kill", "clear_kill")
 )  # fmt: skip
 EXPECTED = (BrokerUnavailable, CredentialsRefused, WrongAccount, LockHeld, BadDocument, JournalBroken)
 

@@ -16,7 +16,15 @@ from rebalancer.core.decisions import Order
 from rebalancer.core.errors import BrokerUnavailable
 
 READS = ("account", "positions", "orders", "quotes", "clock", "instruments", "daily_closes", "find_order", "activities")
-WRITES = ("begin_cycle", "record_plan", "record_intents", "record_order", "record_event", "close_cycle")
+WRITES = (
+    "begin_cycle",
+    "record_plan",
+    "record_intents",
+    "record_order",
+    "record_orders",
+    "record_event",
+    "close_cycle",
+)
 
 
 class Crash(BaseException):
