@@ -13,18 +13,19 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from rebalancer.brokers.protocol import BrokerOrder, SendResult, TradingBroker
 from rebalancer.core.decisions import Order
 from rebalancer.core.facts import Account, Position
 from rebalancer.core.values import CENT, ZERO
 from rebalancer.core.venue_rules import VenueRules
-from rebalancer.execution.await_final import PAUSE_FIRST_SECONDS
 from rebalancer.execution.cancel_on_failure import SpreadOut
 from rebalancer.execution.order_tracking import NOTHING_TOLD
 from rebalancer.ops.clock import Clock
 from rebalancer.planning.verdicts import OrderEnd
+
+EARLY_SECONDS: Final = 0.1  # after the posts; a liquid market fills a market order in less
 
 
 class EarlyReading(NamedTuple):
@@ -75,17 +76,32 @@ def read_early(
     """
     if not posts:
         return [], EarlyReading()
-    asks: list[Callable[[], Any]] = [partial(broker.orders, began), broker.account]
-    asks += [broker.positions] if positions else []
 
     def soon(ask: Callable[[], Any]) -> Any:
-        clock.wait(PAUSE_FIRST_SECONDS)
-        try:
-            return ask()
-        except NOTHING_TOLD:
-            return None
+        clock.wait(EARLY_SECONDS)
+        return _or_none(ask)
 
+    asks: list[Callable[[], Any]] = [partial(broker.orders, began), *_beside(broker, positions=positions)]
     every: list[Callable[[], Any]] = [*posts, *(partial(soon, ask) for ask in asks)]
     done: list[Any] = together(lambda act: act(), every)
     results, read = done[: len(posts)], done[len(posts) :]
     return results, EarlyReading(*read)
+
+
+def read_beside(broker: TradingBroker, together: SpreadOut, began: datetime, *, positions: bool) -> EarlyReading:
+    """The same reads at once, while no post is under way. Raises what the list of orders raises."""
+    asks: list[Callable[[], Any]] = [partial(broker.orders, began)]
+    asks += [partial(_or_none, ask) for ask in _beside(broker, positions=positions)]
+    return EarlyReading(*together(lambda ask: ask(), asks))
+
+
+def _beside(broker: TradingBroker, *, positions: bool) -> list[Callable[[], Any]]:
+    return [broker.account, broker.positions] if positions else [broker.account]
+
+
+def _or_none(ask: Callable[[], Any]) -> Any:
+    """The answer; None without one."""
+    try:
+        return ask()
+    except NOTHING_TOLD:
+        return None

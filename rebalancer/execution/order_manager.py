@@ -30,7 +30,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Final, NamedTuple, Protocol
 
-from rebalancer.brokers.protocol import LOOK_BACK, ReadBroker, SendResult, TradingBroker
+from rebalancer.brokers.protocol import LOOK_BACK, BrokerOrder, SendResult, TradingBroker
 from rebalancer.core.decisions import Order
 from rebalancer.core.documents import canonical, sha256
 from rebalancer.core.errors import AnotherProgram
@@ -40,12 +40,13 @@ from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.execution.await_final import await_final
 from rebalancer.execution.cancel_on_failure import PostedOrders, SpreadOut, cancelling_on_failure
-from rebalancer.execution.early_reading import EarlyReading, read_early
+from rebalancer.execution.early_reading import EarlyReading, read_beside, read_early
 from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.execution.order_alerts import report_another_program, report_pretrade_refusals
 from rebalancer.execution.order_log import note_answer, note_ends, note_intended
 from rebalancer.execution.order_tracking import KEY_REFUSED, NOTHING_TOLD, TrackedOrders
 from rebalancer.execution.pretrade import PreTradeCheck, readings_of
+from rebalancer.execution.traded import traded
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.records import Intent
 from rebalancer.ops.clock import Clock
@@ -156,7 +157,8 @@ class LiveOrderManager:
         self._post(cycle_id, watch, orders, began, is_last=is_last)
         posted_at = self._clock.monotonic()
         watch.seen(self._early.orders or ())
-        self._await(watch, began, self._rules.execution.phase_timeout_seconds, UNKNOWN_SECONDS, self._is_urgent)
+        first = partial(self._look_beside, began, is_last=is_last)
+        self._await(watch, began, self._rules.execution.phase_timeout_seconds, UNKNOWN_SECONDS, self._is_urgent, first)
         if watch.known:
             watch.look_up_unknown()
             for broker_id in watch.known:
@@ -245,6 +247,11 @@ class LiveOrderManager:
         seconds, self._waited_seconds = self._waited_seconds, 0.0
         return seconds
 
+    def _look_beside(self, began: datetime, *, is_last: bool) -> Sequence[BrokerOrder]:
+        """All orders, and the account at the same time: it may hold all that they trade already."""
+        self._early = read_beside(self._broker, self._together, began, positions=is_last)
+        return self._early.orders or ()
+
     def _await(
         self,
         watch: TrackedOrders,
@@ -252,18 +259,20 @@ class LiveOrderManager:
         seconds: float,
         patience: float,
         is_urgent: Callable[[], bool] = lambda: False,
+        first: Callable[[], Sequence[BrokerOrder]] | None = None,
     ) -> None:
         """Poll all orders in one call, repeatedly, until all have ended or the time is up.
 
         patience: seconds to wait for orders that the broker has not shown. When nothing else is working and these
         seconds are over, they are looked up by id; an order that is found is awaited like the others, one that is not
-        found stays UNKNOWN.
+        found stays UNKNOWN. first: the first call, if it is another one.
         """
         start = self._clock.monotonic()
+        calls = [first] if first is not None else []
 
         def look() -> Collection[str]:
             try:
-                watch.seen(self._broker.orders(began))
+                watch.seen(calls.pop()() if calls else self._broker.orders(began))
             finally:  # orders that no list shows are looked up even when no list is answered
                 if not watch.known and self._clock.monotonic() - start >= patience:
                     watch.look_up_unknown()
@@ -283,53 +292,8 @@ class LiveOrderManager:
             return  # the order itself shows whether it was cancelled, not this answer
 
 
-class DryRunOrderManager:
-    """Sends nothing. Phase two is shown as if phase one had filled at decision prices."""
-
-    def __init__(self, broker: ReadBroker) -> None:
-        self._broker = broker
-
-    def seen(self, snapshot: Snapshot) -> None:
-        del snapshot
-
-    def trade(self, cycle_id: str, orders: Sequence[Order], *, is_last: bool = False) -> Mapping[str, OrderEnd]:
-        del cycle_id, is_last
-        return {
-            o.client_order_id: OrderEnd(o.client_order_id, OrderState.WITHHELD, ZERO, None, "dry run") for o in orders
-        }
-
-    def left(self, account: Account, orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> ReductionsLeft:
-        del ends
-        proceeds = sum((o.qty * (o.limit_price or o.price) for o in orders if o.side == "sell"), ZERO)
-        after = account._replace(cash=account.cash + proceeds, buying_power=account.buying_power + proceeds)
-        return ReductionsLeft(after, {o.symbol: _signed(o, o.qty) for o in orders})
-
-    def afterwards(self, snapshot: Snapshot, orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> None:
-        del snapshot, orders, ends
-
-    def waited(self) -> float:
-        return 0.0
-
-    def cancel_posted(self) -> None:
-        """Nothing was posted."""
-
-
-def traded(orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> Mapping[str, Decimal]:
-    """Signed shares per symbol that these orders are known to have traded."""
-    found: dict[str, Decimal] = {}
-    for order in orders:
-        end = ends.get(order.client_order_id)
-        if end is not None and end.filled_qty != 0:
-            found[order.symbol] = found.get(order.symbol, ZERO) + _signed(order, end.filled_qty)
-    return found
-
-
 def _unsent(order: Order, why: str) -> OrderEnd:
     return OrderEnd(order.client_order_id, OrderState.NOT_SENT, ZERO, None, why)
-
-
-def _signed(order: Order, qty: Decimal) -> Decimal:
-    return qty if order.side == "buy" else -qty
 
 
 def _intent(order: Order, cycle_id: str, at: datetime) -> Intent:

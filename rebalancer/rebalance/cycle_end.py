@@ -8,7 +8,7 @@ from rebalancer.core.decisions import Constrained, Order, Plan
 from rebalancer.core.facts import Account, Position, coins
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.values import ZERO
-from rebalancer.execution.order_manager import traded
+from rebalancer.execution.traded import traded
 from rebalancer.journal.records import CycleEnd
 from rebalancer.planning import sentence
 from rebalancer.planning.constrain import constrained_text

@@ -21,8 +21,8 @@ from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, Side, cents_toward_zero, text_of, time_text
 from rebalancer.core.venue_rules import VenueRules
-from rebalancer.execution.order_manager import traded
 from rebalancer.execution.order_tracking import NOTHING_TOLD
+from rebalancer.execution.traded import traded
 from rebalancer.journal.alert_row import alert_row
 from rebalancer.journal.records import MONEY_AFTER_EXIT, CycleEnd, CycleStart
 from rebalancer.planning.build_order import order_id

@@ -12,9 +12,10 @@ from rebalancer.brokers.factory import Connection
 from rebalancer.brokers.read_only import ReadOnlyBroker
 from rebalancer.core.errors import JournalBroken
 from rebalancer.core.venue_rules import VenueRules
+from rebalancer.execution.dry_run import DryRunOrderManager
 from rebalancer.execution.exit_orders import ExitOrderManager, NoExitOrders
 from rebalancer.execution.kill_switch import KillSwitch
-from rebalancer.execution.order_manager import DryRunOrderManager, LiveOrderManager
+from rebalancer.execution.order_manager import LiveOrderManager
 from rebalancer.execution.pretrade import PreTradeCheck
 from rebalancer.journal import Journal
 from rebalancer.journal.records import DRY_RUN

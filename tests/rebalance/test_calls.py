@@ -115,8 +115,8 @@ def test_twenty_orders_in_two_phases(make_rig: MakeRig, together: Together) -> N
     result = slow.run(swap, wide)
     assert result.because == "20 of 20 orders filled"
     counted = Counter(f"{method} {path}" for method, path in slow.requests())
-    assert counted.pop("GET /v2/orders") in (3, 4, 5), "before the plan, once a phase; again where a fill came later"
-    assert counted.pop("GET /v2/account") in (3, 4, 5), "before the plan, beside each phase; again where that was early"
-    assert counted.pop("GET /v2/positions") in (2, 3)
+    assert 3 <= counted.pop("GET /v2/orders") <= 7, "before the plan, once a phase; again where a fill came later"
+    assert 3 <= counted.pop("GET /v2/account") <= 7, "before the plan, beside each phase; again where that was early"
+    assert 2 <= counted.pop("GET /v2/positions") <= 4
     assert counted == {"POST /v2/orders": 20, "GET /v2/stocks/snapshots": 1}
     laws.check_laws(slow.url, slow.journal_file)

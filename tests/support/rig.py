@@ -22,8 +22,9 @@ from rebalancer.core.decisions import Order
 from rebalancer.core.facts import Signal
 from rebalancer.core.rules import Rules
 from rebalancer.exchange.starter import start_exchange
+from rebalancer.execution.dry_run import DryRunOrderManager
 from rebalancer.execution.kill_switch import KillSwitch
-from rebalancer.execution.order_manager import DryRunOrderManager, LiveOrderManager
+from rebalancer.execution.order_manager import LiveOrderManager
 from rebalancer.journal import Journal
 from rebalancer.market_data.reference import Reference
 from rebalancer.market_data.sectors import SectorRow
