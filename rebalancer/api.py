@@ -128,7 +128,7 @@ def run_once(*, dry_run: bool = False, config: Sequence[Path] | None = None) -> 
 @contextmanager
 def _broker(setup: Setup) -> Iterator[ReadOnlyBroker]:
     with connected(setup) as connection:
-        broker = connection.open(setup.rules.broker)
+        broker = connection.connect(setup.rules.broker)
         try:
             yield ReadOnlyBroker(broker)
         finally:

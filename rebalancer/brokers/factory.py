@@ -22,8 +22,8 @@ class Connection(NamedTuple):
     credentials: Credentials
     endpoints: Endpoints
 
-    def open(self, rules: BrokerRules, *, monotonic: Monotonic = seconds_since_boot) -> ConnectedBroker:
-        """Open the broker that `rules.kind` names. Makes no request yet; the caller closes it. Raises
+    def connect(self, rules: BrokerRules, *, monotonic: Monotonic = seconds_since_boot) -> ConnectedBroker:
+        """Connect to the broker that `rules.kind` names. Makes no request yet; the caller closes it. Raises
         CredentialsRefused for the live host unless live trading is enabled.
 
         monotonic: a monotonic clock, in seconds.

@@ -41,7 +41,7 @@ def held_now(setup: Setup) -> list[str]:
     from rebalancer.cli.run import connected
 
     with connected(setup) as connection:
-        broker = connection.open(setup.rules.broker)
+        broker = connection.connect(setup.rules.broker)
         try:
             held = sorted(p for p in broker.positions() if p.qty != ZERO)
             quotes = {q.symbol: q for q in broker.quotes([p.symbol for p in held])} if held else {}

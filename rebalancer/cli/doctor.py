@@ -38,7 +38,7 @@ def run_doctor(config: Sequence[Path] | None, *, offline: bool, sandbox: bool, a
     if not offline:
         try:
             with connected(setup) as connection, progress("asking the broker"):
-                broker = connection.open(setup.rules.broker)
+                broker = connection.connect(setup.rules.broker)
                 found += check_there(setup, broker, SystemClock().wall())
                 broker.close()
         except CredentialsRefused as error:

@@ -130,7 +130,7 @@ def _cancel_all(config: Sequence[Path] | None) -> int:
 
     setup = load_setup(config)
     with connected(setup) as connection:
-        broker = connection.open(setup.rules.broker)
+        broker = connection.connect(setup.rules.broker)
         try:
             ours = [o for o in broker.orders(None) if o.client_order_id.startswith(ID_PREFIX)]
             for order in ours:

@@ -42,7 +42,7 @@ def ask_broker(setup: Setup, view: StatusView, expected: Mapping[str, Decimal]) 
     """Ask for the account, the positions and the open orders. Raises BrokerUnavailable, CredentialsRefused,
     WrongAccount, or BadDocument for a live account whose switches do not agree."""
     with _only_to_look(setup), connected(setup) as connection:
-        broker = connection.open(setup.rules.broker)
+        broker = connection.connect(setup.rules.broker)
         try:
             reads = ReadOnlyBroker(broker)
             return compared(view, expected, reads.account(), reads.positions(), reads.orders(None))._replace(

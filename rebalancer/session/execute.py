@@ -94,7 +94,7 @@ def opened_world(
     rules, clock = setup.rules, clock or SystemClock()
     with ExitStack() as stack:
         journal = stack.enter_context(Journal.open(setup.journal))
-        real = connection.open(rules.broker, monotonic=clock.monotonic)
+        real = connection.connect(rules.broker, monotonic=clock.monotonic)
         stack.callback(real.close)
         broker = CountedBroker(real, heard)
         together = Together(rules.broker.max_concurrent_calls)

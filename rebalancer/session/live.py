@@ -50,7 +50,7 @@ def agree(setup: Setup, endpoints: Endpoints) -> Endpoints:
     refuse_disagreement(switches)
     assert account_id is not None
     allowed = endpoints.agreed()
-    broker = Connection(Credentials.from_environment(setup.environ), allowed).open(rules.broker)
+    broker = Connection(Credentials.from_environment(setup.environ), allowed).connect(rules.broker)
     try:
         broker.account()
     except WrongAccount:

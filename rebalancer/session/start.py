@@ -51,7 +51,7 @@ def run_session(
             clock = SystemClock()
             alarm = scheduled = ScheduledAlarm(stop.bell, clock, rules.protection.poll_seconds)
             stack.callback(scheduled.close)
-        broker = connection.open(rules.broker, monotonic=clock.monotonic)
+        broker = connection.connect(rules.broker, monotonic=clock.monotonic)
         stack.callback(broker.close)
         account_id = account_in_hand(journal, broker)
         stack.enter_context(owned(setup, journal, account_id))

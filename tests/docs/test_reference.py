@@ -52,14 +52,16 @@ def test_every_outcome_state_and_exit_code_is_in_the_reference() -> None:
 
 
 def codes_in_source() -> Iterator[str]:
-    """The codes of all alerts that the program writes, as far as they are constants: values of a key `code`, arguments
-    beside a level, and constants called CODE, REASON, ANOTHER or SUMMARY."""
+    """The codes of all alerts that the program writes, as far as they are constants: values of a key `code`, the
+    code given to `alert_row`, arguments beside a level, and constants called CODE, REASON, ANOTHER or SUMMARY."""
     for path in sorted((ROOT / "rebalancer").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Dict):
                 keys = [key.value if isinstance(key, ast.Constant) else None for key in node.keys]
                 if {"level", "code"} <= {*keys}:
                     yield from _constants(node.values[keys.index("code")])
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "alert_row":
+                yield from _constants(node.args[2])
             elif isinstance(node, ast.Call):
                 words = [*node.args, *(keyword.value for keyword in node.keywords)]
                 texts = [text for word in words for text in _constants(word)]
