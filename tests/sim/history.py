@@ -321,7 +321,7 @@ class History(Meddling):
         self.figures["orders intended"] += len(intents)
         self.figures["orders at the broker"] += len(seen.ours())
         for intent in intents.values():
-            for state in {state for _, state, _ in intent.told}:
+            for state in {state for _, state, _ in intent.states}:
                 self.figures[f"state {state}"] += 1
         self.figures["rows"] += len(rows)
         self.digest.update(repr(self.venue.posts).encode())

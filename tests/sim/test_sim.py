@@ -116,7 +116,7 @@ def _tampered(seen: Evidence, name: str) -> Evidence:
         case "no such order":
             orders = [o for o in orders if o["client_order_id"] != first.id]
         case "went from":
-            changed = first._replace(told=[*first.told, (10**9, "OPEN", Decimal(0))])
+            changed = first._replace(states=[*first.states, (10**9, "OPEN", Decimal(0))])
             return seen._replace(intents={**seen.intents, first.id: changed})
         case "stands twice":
             row = next(r for r in seen.rows if r.kind == "cycle_ended")
