@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from rebalancer.accounting.adoption import (
     ACCEPTED,
@@ -15,17 +16,30 @@ from rebalancer.accounting.adoption import (
 )
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.journal.journal import Journal
+from rebalancer.journal.reading import OPENING_BALANCE
 from rebalancer.journal.reads import JournalReads
 from rebalancer.journal.records import CycleEnd
 
-__all__ = ["ACCEPTED", "NOBODY", "accept_books", "are_accepted", "is_new_on_purpose"]
+__all__ = ["ACCEPTED", "NOBODY", "accept_books", "adopts_positions", "is_new_on_purpose"]
+
+# Decided before the positions are looked at: such a cycle says nothing about an earlier halt for them.
+BEFORE_THE_BOOKS: Final = frozenset(
+    {
+        CycleOutcome.HALTED_KILL_SWITCH,
+        CycleOutcome.SKIPPED_PAUSED,
+        CycleOutcome.SKIPPED_MARKET_CLOSED,
+        CycleOutcome.SKIPPED_TOO_LATE,
+        CycleOutcome.HALTED_ACCOUNT,
+    }
+)
 
 
 def accept_books(journal: Journal, account_id: str, at: datetime, reason: str) -> bool:
     """Let the next cycle adopt the broker's positions as they are, and start a new high-water mark. Returns True in
     three cases; otherwise there is nothing to accept and nothing is written.
 
-    - The last cycle halted because its positions did not reconcile.
+    - The last cycle that reconciled its positions halted because of them. Exits, abandoned cycles and cycles that were
+      stopped before the positions counted, such as by the kill switch, change nothing about that.
     - The last run was stopped by orders that this journal lacks, because an older copy was restored; exactly those
       orders are accepted.
     - There is no cycle yet. Then the orders of an earlier journal that stopped the first run are accepted; before any
@@ -38,7 +52,7 @@ def accept_books(journal: Journal, account_id: str, at: datetime, reason: str) -
             body["orders"] = list(named)
         journal.record_event(NOBODY, None, at, ACCEPTED, FIRST, body)
         return True
-    halted = last if last is not None and last.outcome is CycleOutcome.HALTED_UNRECONCILED else None
+    halted = _halted_for_its_books(journal, account_id) if last is not None else None
     orders = waiting_for_a_person(journal, account_id) if account_id else ()
     if halted is None and not orders:
         return False
@@ -56,8 +70,23 @@ def is_new_on_purpose(journal: JournalReads) -> bool:
     return takes_all(journal)
 
 
-def are_accepted(journal: JournalReads, last: CycleEnd | None) -> bool:
-    """Whether this cycle halted unreconciled and a person has since accepted the broker's positions."""
+def adopts_positions(journal: JournalReads, account_id: str) -> bool:
+    """Whether the next run takes the broker's positions as they are: no run has done so yet, or a person has accepted
+    them since the last run whose expectations come from the broker began. What exits and abandoned cycles carry on from
+    an earlier cycle does not count as that."""
+    began = journal.books_set_at(account_id)
+    if not began:
+        return True
+    return any(event.key != RESTORED for event in journal.recall(account_id, ACCEPTED, after=began))
+
+
+def _halted_for_its_books(journal: JournalReads, account_id: str) -> CycleEnd | None:
+    """The last cycle that reconciled its positions, if it halted because of them and nothing has adopted them since."""
+    last = journal.last_reading(account_id, (CycleOutcome.ABANDONED,))
+    if last is not None and last.outcome in BEFORE_THE_BOOKS and last.unexplained:
+        last = journal.last_reading(account_id, (CycleOutcome.ABANDONED, *BEFORE_THE_BOOKS))
     if last is None or last.outcome is not CycleOutcome.HALTED_UNRECONCILED:
-        return False
-    return bool(journal.recall(last.account_id, "books_accepted", keys=[last.cycle_id]))
+        return None
+    (start,) = journal.events(last.cycle_id, kind="cycle_started", account_id=account_id)
+    taken = journal.recall(account_id, OPENING_BALANCE, last=1, after=start.seq)
+    return None if any(event.cycle_id != last.cycle_id for event in taken) else last

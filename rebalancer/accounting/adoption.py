@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from rebalancer.accounting.opening_balance import note_opening_balance
 from rebalancer.brokers.protocol import LOOK_BACK, BrokerOrder, ReadBroker
 from rebalancer.core.codec import canonical, sha256
 from rebalancer.core.errors import AnotherProgram
@@ -106,7 +107,7 @@ def missing_orders(journal: Journal, broker: ReadBroker, account_id: str) -> tup
     before any order was recorded first records what the broker lists: orders that appear later are not accepted."""
     listed: dict[str, BrokerOrder] | None = None
     if takes_all(journal) and journal.last_end(account_id) is None:
-        listed = _listed(journal, broker, account_id)
+        listed = listed_orders(journal, broker, account_id)
         names = sorted(name for name in listed if name.startswith(ID_PREFIX))
         if not set(names) <= accepted_orders(journal, account_id):
             said = {"because": "this journal begins anew", "orders": names}
@@ -115,12 +116,12 @@ def missing_orders(journal: Journal, broker: ReadBroker, account_id: str) -> tup
     wanted = accepted - set(journal.orders(accepted))
     if not wanted:
         return ()
-    listed = _listed(journal, broker, account_id) if listed is None else listed
+    listed = listed_orders(journal, broker, account_id) if listed is None else listed
     found = [listed.get(name) or broker.find_order(name) for name in sorted(wanted)]
     return tuple(sorted((o for o in found if o is not None), key=lambda o: (o.submitted_at, o.client_order_id)))
 
 
-def _listed(journal: Journal, broker: ReadBroker, account_id: str) -> dict[str, BrokerOrder]:
+def listed_orders(journal: Journal, broker: ReadBroker, account_id: str) -> dict[str, BrokerOrder]:
     """The broker's orders since the last cycle, by our id; without a cycle, those of the last days and all that are
     still open."""
     last = journal.last_end(account_id)
@@ -153,7 +154,7 @@ def begin_adoption(journal: Journal, start: CycleStart, orders: Sequence[BrokerO
 def end_adoption(journal: Journal, broker: ReadBroker, account_id: str, cycle_id: str) -> None:
     """Close that cycle with the account as the broker reports it: its positions become the expected ones."""
     last = journal.last_end(account_id)
-    listed = _listed(journal, broker, account_id).values()
+    listed = listed_orders(journal, broker, account_id).values()
     positions, account = broker.positions(), broker.account()
     now = broker.now()
     mine = journal.orders_of(cycle_id, account_id)
@@ -164,6 +165,8 @@ def end_adoption(journal: Journal, broker: ReadBroker, account_id: str, cycle_id
     taken = "the broker's positions taken as they are"
     said = f"{len(mine)} orders that this journal lacked were written into it, and {taken}"
     journal.record_event(account_id, cycle_id, now, *alert_row(REASON, "warning", REASON, said))
+    after, held = min([now - LOOK_BACK, *working]), {p.symbol: p.qty for p in positions if p.qty != ZERO}
+    note_opening_balance(journal, account_id, cycle_id, now, held, fills, after)
     journal.close_cycle(
         CycleEnd(
             account_id=account_id,
@@ -171,9 +174,9 @@ def end_adoption(journal: Journal, broker: ReadBroker, account_id: str, cycle_id
             at=now,
             outcome=CycleOutcome.COMPLETED,
             because=f"{len(mine)} orders adopted that this journal lacked",
-            expected_positions={p.symbol: p.qty for p in positions if p.qty != ZERO},
+            expected_positions=held,
             unexplained={},
-            orders_after=min([now - LOOK_BACK, *working]),
+            orders_after=after,
             fills_seen=fills,
             equity=account.equity,
             positions_trusted=True,

@@ -16,7 +16,7 @@ from rebalancer.journal.conditions import Ask
 
 CHEAP_BYTES: Final = 16 * 1024 * 1024  # checked in a quarter of a second
 CHEAP_BYTES_OF_STATUS: Final = 4 * 1024 * 1024
-GUARDED: Final = frozenset({"kill_set", "kill_cleared", "latched", "rearmed", "cycle_ended"})
+GUARDED: Final = frozenset({"kill_set", "kill_cleared", "latched", "rearmed", "cycle_ended", "books_accepted"})
 INDEXES: Final = ("ix_events_kind_account_seq", "ix_events_kind_account_at", "ix_events_kind_account_key")
 
 

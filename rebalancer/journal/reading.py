@@ -24,6 +24,7 @@ from rebalancer.journal.orders import OrderFold, day_of, fold
 from rebalancer.journal.records import DRY_RUN, CycleEnd, CycleRecord, Event, OrderRecord
 
 KILLS: Final = ("kill_set", "kill_cleared")
+OPENING_BALANCE: Final = "opening_balance"  # an event kind: a cycle took positions as they were
 _NAMED_MAX: Final = 500  # cycles listed by id in one query; for more, everything since the oldest is read
 _ROWS: Final = f"SELECT {', '.join(ChainRow._fields)} FROM events"  # noqa: S608  constants only
 
@@ -191,6 +192,35 @@ def last_end(ask: Ask, account_id: str, modes: Collection[str] | None) -> CycleE
     check_agreement(ask, ["cycle_ended"], account_id)
     event = newest(ask, where(*counts, kind="cycle_ended", account_id=account_id, key=modes, dry_run=dry_run))
     return bodies.cycle_end_of(event) if event else None
+
+
+def last_reading(ask: Ask, account_id: str, passed: Collection[CycleOutcome]) -> CycleEnd | None:
+    """The end of the last cycle that planned from a reading of the broker, dry runs aside, with an outcome that is not
+    among those to pass over."""
+    check_agreement(ask, ["cycle_ended"], account_id)
+    planned = (
+        "EXISTS (SELECT 1 FROM events AS plan WHERE plan.kind = 'cycle_planned' "
+        "AND plan.account_id = :account_id AND plan.cycle_id = events.cycle_id)"
+    )
+    before: int | None = None
+    while True:
+        texts = ["key != :dry_run", planned] + ["seq < :before"] * (before is not None)
+        mine = where(*texts, kind="cycle_ended", account_id=account_id, dry_run=DRY_RUN, before=before)
+        event = newest(ask, mine)
+        if event is None or CycleOutcome(event.body["outcome"]) not in passed:
+            return bodies.cycle_end_of(event) if event else None
+        before = event.seq
+
+
+def books_set_at(ask: Ask, account_id: str) -> int:
+    """The row number at which the last cycle began whose expected positions come from the broker: it planned from a
+    reading and ended by itself, or it took the positions as they were. 0 when there is none."""
+    last = last_reading(ask, account_id, (CycleOutcome.ABANDONED,))
+    taken = newest(ask, where(kind=OPENING_BALANCE, account_id=account_id))
+    names = [found.cycle_id for found in (last, taken) if found is not None and found.cycle_id]
+    live = where("key != :dry_run", kind="cycle_started", account_id=account_id, dry_run=DRY_RUN, cycle_id=names)
+    starts = select_events(ask, live)
+    return max((event.seq for event in starts), default=0)
 
 
 def slots(ask: Ask, account_id: str, slot_ids: Collection[str]) -> dict[str, tuple[str, CycleOutcome | None, str]]:

@@ -91,6 +91,16 @@ class JournalReads(ABC):
         with self._asking() as ask:
             return reading.last_end(ask, account_id, modes)
 
+    def last_reading(self, account_id: str, passed: Collection[CycleOutcome]) -> CycleEnd | None:
+        """The end of the last live cycle that planned from a reading of the broker, with an outcome not in `passed`."""
+        with self._asking() as ask:
+            return reading.last_reading(ask, account_id, passed)
+
+    def books_set_at(self, account_id: str) -> int:
+        """The row at which the last cycle began whose expected positions come from the broker; 0 without one."""
+        with self._asking() as ask:
+            return reading.books_set_at(ask, account_id)
+
     def peak_equity(self, account_id: str) -> Decimal | None:
         """The highest equity of all closed cycles, USD, adjusted for deposits and withdrawals since then. None when
         there is none since a person last accepted the broker's positions as the new baseline."""

@@ -21,6 +21,7 @@ from typing import Final, NamedTuple
 
 from rebalancer.accounting.activities import note_activities
 from rebalancer.accounting.loss_latches import latch
+from rebalancer.accounting.opening_balance import note_opening_balance
 from rebalancer.core.codec import rules_text, seal, snapshot_text
 from rebalancer.core.decisions import Constrained, Order, Plan, Verdict
 from rebalancer.core.errors import LockHeld
@@ -161,6 +162,11 @@ def _record(world: World, seen: Observation, rules: Rules, decided: Plan) -> Pla
     if seen.activities is not None:
         note_activities(
             world.journal, account_id, snapshot.cycle_id, seen.activities, snapshot.explanations, seen.prices
+        )
+    if snapshot.expected_positions is None:
+        held = {p.symbol: p.qty for p in snapshot.positions}
+        note_opening_balance(
+            world.journal, account_id, snapshot.cycle_id, snapshot.as_of, held, seen.fills_seen, seen.orders_after
         )
     _note_findings(world, seen)
     if decided.outcome in LOSS_OUTCOMES:

@@ -13,6 +13,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
+from rebalancer.accounting.acceptance import adopts_positions
+from rebalancer.accounting.adoption import listed_orders
+from rebalancer.accounting.opening_balance import note_opening_balance, starting_books
 from rebalancer.core.codec import rules_text
 from rebalancer.core.decisions import Order
 from rebalancer.core.documents import sha256
@@ -62,6 +65,7 @@ def exit_positions(world: World, rules: Rules, exits: Sequence[ExitRequest], pre
     blocked = _cannot_leave(world, exits)
     wanted = [e for e in exits if e.symbol in positions and e.symbol not in blocked]
     blocked |= dict(world.protection.release({e.symbol for e in wanted})) if wanted else {}
+    listed = _fills_before(world) if wanted else None
     if wanted:
         positions = {p.symbol: p for p in world.broker.positions() if p.qty != ZERO}
     now = world.broker.now()
@@ -88,6 +92,10 @@ def exit_positions(world: World, rules: Rules, exits: Sequence[ExitRequest], pre
         start = CycleStart(world.account_id, cycle_id, world.mode, now, world.version, sha256(rules_text(rules)))
         claimed = world.journal.begin_cycle(start)
         assert claimed, "the id was free"
+        if listed is not None:
+            held = {symbol: position.qty for symbol, position in positions.items()}
+            after = starting_books(world.journal, world.account_id, cycle_id).orders_after
+            note_opening_balance(world.journal, world.account_id, cycle_id, now, held, listed, after)
         ends = world.order_manager.trade(cycle_id, orders)
         _close(world, cycle_id, orders, ends, _sentence(exits, prefix))
         _note_money(world, cycle_id)
@@ -107,6 +115,20 @@ def _place_again(world: World, rules: Rules) -> None:
         world.protection.place(exit_levels_of(world, rules, held))
     except NOTHING_TOLD:
         return
+
+
+def _fills_before(world: World) -> Mapping[str, Decimal] | None:
+    """When the positions are to be taken as they are: by the broker's order id the filled quantity that they include,
+    read before them. None when they are not, or when the broker does not list its orders: then the next cycle takes
+    them, and no exit is held up for the books."""
+    if not adopts_positions(world.journal, world.account_id):
+        return None
+    try:
+        listed = listed_orders(world.journal, world.broker, world.account_id)
+    except NOTHING_TOLD:
+        return None
+    last = world.journal.last_end(world.account_id)
+    return dict(last.fills_seen if last is not None else {}) | {o.id: o.filled_qty for o in listed.values()}
 
 
 def _cannot_leave(world: World, exits: Sequence[ExitRequest]) -> dict[str, str]:
@@ -165,13 +187,10 @@ def _id(world: World, now: datetime, prefix: str) -> str:
 
 def _close(world: World, cycle_id: str, orders: Sequence[Order], ends: Mapping[str, OrderEnd], because: str) -> None:
     """Record what the next cycle has to know: the positions that it should find."""
-    before = world.journal.last_end(world.account_id)
-    expected = dict(before.expected_positions) if before is not None else {}
-    if before is None:
-        expected = {o.symbol: o.qty if o.side == "sell" else -o.qty for o in orders}
+    books = starting_books(world.journal, world.account_id, cycle_id)
+    expected, fills = dict(books.positions), dict(books.fills_seen)
     for symbol, qty in traded(orders, ends).items():
         expected[symbol] = expected.get(symbol, ZERO) + qty
-    fills = dict(before.fills_seen) if before is not None else {}
     for order in orders:
         record = world.journal.order(order.client_order_id)
         if record is not None and record.broker_id is not None:
@@ -184,11 +203,11 @@ def _close(world: World, cycle_id: str, orders: Sequence[Order], ends: Mapping[s
             outcome=CycleOutcome.COMPLETED,
             because=because,
             expected_positions={symbol: qty for symbol, qty in expected.items() if qty != 0},
-            unexplained=before.unexplained if before is not None else {},
-            orders_after=before.orders_after if before is not None else None,
+            unexplained=books.unexplained,
+            orders_after=books.orders_after,
             fills_seen=fills,
             equity=None,
-            positions_trusted=before.positions_trusted if before is not None else False,
+            positions_trusted=books.trusted,
         ),
         (),
         carried=[name for name, end in ends.items() if not end.state.is_final],

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from rebalancer.accounting.acceptance import are_accepted, is_new_on_purpose
+from rebalancer.accounting.acceptance import adopts_positions, is_new_on_purpose
 from rebalancer.accounting.activities import last_read
 from rebalancer.accounting.cash_flows import CashFlow, cash_has_jumped, close_before, known_flows
 from rebalancer.accounting.loss_latches import latched_since
@@ -74,7 +74,7 @@ def read_journal(
         return JournalReading(
             cycle_id=cycle_id or _by_hand(view, now),
             day=view.orders_sent(account.id, start),
-            is_accepted=are_accepted(view, end),
+            is_accepted=end is None or adopts_positions(view, account.id),
             explanations=explanations(
                 read.orders,
                 end,

@@ -8,10 +8,9 @@ seen for longer than every timeout involved counts as never placed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from decimal import Decimal
 
 from rebalancer.accounting.adoption import PREFIX as ADOPTING
 from rebalancer.accounting.adoption import (
@@ -22,11 +21,11 @@ from rebalancer.accounting.adoption import (
     missing_orders,
     note_unknown,
 )
+from rebalancer.accounting.opening_balance import starting_books
 from rebalancer.brokers.protocol import BrokerOrder, TradingBroker
-from rebalancer.core.codec import read_plan, rules_text, sha256, stored_snapshot
-from rebalancer.core.decisions import Plan, Verdict
+from rebalancer.core.codec import read_plan, rules_text, sha256
+from rebalancer.core.decisions import Verdict
 from rebalancer.core.errors import AnotherProgram, WrongAccount
-from rebalancer.core.facts import Snapshot
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
@@ -177,29 +176,28 @@ def _write(world: World, record: OrderRecord, state: OrderState, message: str) -
 
 
 def _abandon(world: World, cycle: CycleRecord) -> None:
-    """Close a cycle that never ended, with a verdict for every signal that it had planned."""
+    """Close a cycle that never ended, with a verdict for every signal that it had planned.
+
+    The expected positions are those that it started from, plus what its orders are known to have traded. External
+    trades in between are explained by the next cycle, from the fills that those positions include.
+    """
     orders = world.journal.orders_of(cycle.cycle_id, cycle.account_id)
     ends = {
         o.client_order_id: OrderEnd(o.client_order_id, o.state, o.filled_qty, o.filled_avg_price, o.message)
         for o in orders
     }
-    before = world.journal.last_end(cycle.account_id)
-    expected: dict[str, Decimal] | None = dict(before.expected_positions) if before is not None else None
+    books = starting_books(world.journal, cycle.account_id, cycle.cycle_id)
+    expected, fills = dict(books.positions), dict(books.fills_seen)
+    for order in orders:
+        signed = order.filled_qty if order.side == "buy" else -order.filled_qty
+        expected[order.symbol] = expected.get(order.symbol, ZERO) + signed
+        if order.broker_id is not None:
+            fills[order.broker_id] = order.filled_qty
     verdicts: tuple[Verdict, ...] = ()
     text = world.journal.plan_text(cycle.cycle_id, cycle.account_id)
-    snapshot_text = world.journal.snapshot_text(cycle.cycle_id, cycle.account_id)
-    fills = dict(before.fills_seen) if before is not None else {}
-    if text is not None and snapshot_text is not None:
-        plan = read_plan(text)
-        verdicts, unsignalled = final_verdicts(plan, ends)
+    if text is not None:  # an exit outside the cycle has none
+        verdicts, unsignalled = final_verdicts(read_plan(text), ends)
         verdicts = (*verdicts, *unsignalled)
-        expected = _expected(stored_snapshot(snapshot_text), plan, ends, expected)
-    elif expected is not None:  # no plan for an exit outside the cycle; its fills count as seen
-        for order in orders:
-            signed = order.filled_qty if order.side == "buy" else -order.filled_qty
-            expected[order.symbol] = expected.get(order.symbol, ZERO) + signed
-        expected = {symbol: qty for symbol, qty in expected.items() if qty != 0}
-    fills |= {o.broker_id: o.filled_qty for o in orders if o.broker_id is not None}
     world.journal.close_cycle(
         CycleEnd(
             account_id=cycle.account_id,
@@ -207,9 +205,9 @@ def _abandon(world: World, cycle: CycleRecord) -> None:
             at=world.broker.now(),
             outcome=CycleOutcome.ABANDONED,
             because="its process ended before the cycle did",
-            expected_positions=expected or {},
-            unexplained=before.unexplained if before is not None else {},
-            orders_after=before.orders_after if before is not None else None,
+            expected_positions={symbol: qty for symbol, qty in expected.items() if qty != ZERO},
+            unexplained=books.unexplained,
+            orders_after=books.orders_after,
             fills_seen=fills,
             equity=cycle.equity,
             positions_trusted=False,
@@ -217,18 +215,3 @@ def _abandon(world: World, cycle: CycleRecord) -> None:
         verdicts,
         carried=[o.client_order_id for o in orders if not o.state.is_final],
     )
-
-
-def _expected(
-    snapshot: Snapshot, plan: Plan, ends: Mapping[str, OrderEnd], before: Mapping[str, Decimal] | None
-) -> dict[str, Decimal]:
-    """The positions that the previous cycle left, plus what the dead cycle's orders are known to have traded. External
-    trades in between are explained by the next cycle, from the fills that the previous cycle had seen. Without a
-    previous cycle, the positions that the dead cycle found."""
-    expected = dict(before) if before is not None else {p.symbol: p.qty for p in snapshot.positions}
-    for order in plan.orders:
-        end = ends.get(order.client_order_id)
-        filled = end.filled_qty if end is not None else ZERO
-        signed = filled if order.side == "buy" else -filled
-        expected[order.symbol] = expected.get(order.symbol, ZERO) + signed
-    return {symbol: qty for symbol, qty in expected.items() if qty != 0}
