@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -36,7 +37,7 @@ def guarded(app: Callable[[], object]) -> int:
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else ExitCode.UNEXPECTED
     except BadDocument as error:
-        return said(_with_hint(str(error)), ExitCode.CONFIG)
+        return said(_with_hint(error), ExitCode.CONFIG)
     except BrokerUnavailable as error:
         return said(error, ExitCode.UNAVAILABLE)
     except LockHeld as error:
@@ -44,7 +45,7 @@ def guarded(app: Callable[[], object]) -> int:
     except (CredentialsRefused, WrongAccount) as error:
         return said(error, ExitCode.REFUSED)
     except Unwritable as error:
-        return said(_with_hint(str(error)), ExitCode.CONFIG)
+        return said(_with_hint(error), ExitCode.CONFIG)
     except AnotherProgram as error:  # a halt that a person must look at; a restart does not help
         return said(error, ExitCode.HALTED)
     except JournalLocked as error:
@@ -75,8 +76,29 @@ def guarded(app: Callable[[], object]) -> int:
     return ExitCode.DONE
 
 
-def _with_hint(text: str) -> str:
-    return text if "\n  hint: " in text else f"{text}\n  hint: correct it there, then run it again"
+def _with_hint(error: BadDocument | Unwritable) -> str:
+    """The error, what to do about it, and the notes that were added to it."""
+    text = str(error)
+    if "\n  hint: " not in text:
+        text += f"\n  hint: {default_hint(error.where if isinstance(error, BadDocument) else '')}"
+    return "\n".join([text, *getattr(error, "__notes__", ())])
+
+
+def default_hint(where: str) -> str:
+    """What to do about an error that brings no hint, by the kind of place that it names."""
+    _, is_json, pointer = where.partition("#/")
+    line = re.search(r":([0-9]+)(?::|$)", where)
+    if where.startswith("signals table"):
+        return "correct or delete this row of the journal's signals table, then run it again"
+    if where == "environment":
+        return "correct the variable in the environment or in the env file, then run it again"
+    if where.startswith("--") or " --" in where or where == "exchange serve":
+        return "give another value on the command line; --help says what is taken"
+    if is_json:
+        return f"correct the value at /{pointer}, then run it again"
+    if line:
+        return f"correct line {line[1]} of this file, then run it again"
+    return "correct or replace it, then run it again"
 
 
 def _unexpected(error: Exception) -> int:
@@ -88,7 +110,7 @@ def _unexpected(error: Exception) -> int:
 
 def said(problem: object, code: int) -> int:
     """Write one error to stderr, without any secret, and return its exit code."""
-    text = _redacted(f"error: {problem}\n")
+    text = _redacted("\n".join([f"error: {problem}", *getattr(problem, "__notes__", ())]) + "\n")
     sys.stderr.write(text.encode("utf-8", "backslashreplace").decode())
     return code
 

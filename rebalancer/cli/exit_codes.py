@@ -27,7 +27,7 @@ MEANING: Final[Mapping[ExitCode, str]] = {
     ExitCode.UNEXPECTED: "an unexpected error",
     ExitCode.USAGE: "wrong usage, or a name that is not known",
     ExitCode.TRADES_DUE: "trades are due (`plan --exit-code`)",
-    ExitCode.NOT_ALL_FILLED: "finished, but not all orders filled, or constrained",
+    ExitCode.NOT_ALL_FILLED: "finished, but not every order filled, or the cycle ended CONSTRAINED",
     ExitCode.HALTED: "halted by the kill switch, a limit or an unknown order",
     ExitCode.UNAVAILABLE: "the broker or its data is not available, or the journal is locked",
     ExitCode.LOCKED: "another run holds the lock",

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rebalancer.cli.errors import said
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.progress import progress
-from rebalancer.cli.screen import log_to_stderr, shown_path, terminal_width, wants_colour, warn
+from rebalancer.cli.screen import errors_first, log_to_stderr, shown_path, terminal_width, wants_colour, warn
 from rebalancer.cli.signals import say_stopping
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import BrokerUnavailable, ExternalError, LockHeld
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from rebalancer.report.records import RunRecord
     from rebalancer.session.setup import Setup
     from rebalancer.session.stop import Stopping
+
+WRITES: Final = frozenset({"submit", "submit_pair", "cancel"})  # calls to the broker that change something
 
 
 def run_and_show(
@@ -97,13 +99,24 @@ def _run_and_show(
     log_to_stderr()
     narrow = narrow_to(agreed, tolerance)
     setup = narrowed(load_setup(config), chosen)
-    warn(setup.loaded.warnings)
     refuse_strange_sectors(setup)
+    before = [f"warning: {warning}" for warning in setup.loaded.warnings]
     if setup.environment.is_production or setup.profile:
-        sys.stderr.write(f"environment: {banner(setup)}\n")
+        before.append(f"environment: {banner(setup)}")
     label = "planning" if dry_run else "rebalancing"
     try:
-        with RunLock(setup.state / "run.lock"), connected(setup) as connection, progress(label) as heard:
+        with (
+            errors_first(before) as write_before,
+            RunLock(setup.state / "run.lock"),
+            connected(setup) as connection,
+            progress(label) as shown,
+        ):
+
+            def heard(call: str) -> None:
+                if call in WRITES:
+                    write_before()
+                shown(call)
+
             if (why := stopping.reason()) is not None:
                 sys.stderr.write(f"nothing was begun: {why}\n")
                 return ExitCode.DONE if stopping.exit_code is None else stopping.exit_code

@@ -6,16 +6,36 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+
+from rebalancer.ops.logs.redact import redact
 
 
 def warn(warnings: Sequence[str]) -> None:
     """Print warnings to stderr."""
-    from rebalancer.ops.logs.redact import redact
-
     for warning in warnings:
         sys.stderr.write(redact(f"warning: {warning}\n"))
+
+
+@contextmanager
+def errors_first(lines: Sequence[str]) -> Iterator[Callable[[], None]]:
+    """Write these lines once the function that this yields is called, at the latest at the end of the block. If an
+    error ends the block earlier, its message comes first on stderr and they follow it."""
+    left = list(lines)
+
+    def write() -> None:
+        while left:
+            sys.stderr.write(redact(f"{left.pop(0)}\n"))
+
+    try:
+        yield write
+    except Exception as error:
+        for line in left:
+            error.add_note(line)
+        raise
+    write()
 
 
 def terminal_width() -> int | None:

@@ -36,17 +36,20 @@ def run_trading_day(config: Sequence[Path] | None, *, speed: float | None, day: 
     notify = Notify.from_environment(os.environ)
     setup = load_setup(config)
     refuse_strange_sectors(setup)
-    for warning in setup.loaded.warnings:
-        LOG.warning("%s", warning)
     wanted = _day_of(day)
     simulated = speed is not None or wanted is not None
     if simulated and setup.mode != "simulated":
         raise BadDocument("session", "--speed and --day are for the embedded exchange", "leave them out: time is real")
     stop = Stop()
     with stop.on_signals(), _connected(setup, simulated, wanted) as (connection, time):
-        _say(form, LogEvent.SESSION_BEGAN, f"session: {setup.mode}, journal {setup.journal}")
-        _say(form, None, f"environment: {banner(setup)}")
-        said = run_session(setup, connection, stop, notify, exchange=time, speed=speed or 1.0)
+
+        def begun() -> None:
+            for warning in setup.loaded.warnings:
+                LOG.warning("%s", warning)
+            _say(form, LogEvent.SESSION_BEGAN, f"session: {setup.mode}, journal {setup.journal}")
+            _say(form, None, f"environment: {banner(setup)}")
+
+        said = run_session(setup, connection, stop, notify, exchange=time, speed=speed or 1.0, begun=begun)
     _say(form, LogEvent.SESSION_ENDED, f"session: {said}")
     return ExitCode.DONE
 

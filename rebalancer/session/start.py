@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from rebalancer.brokers.factory import Connection
 from rebalancer.journal import Journal
+from rebalancer.market_data.sectors import read_sectors
 from rebalancer.market_data.trading_calendar import published_hours
 from rebalancer.ops.clock import Clock, SystemClock
 from rebalancer.ops.run_lock import RunLock
@@ -33,9 +35,11 @@ def run_session(
     *,
     exchange: MovableTime | None = None,
     speed: float = 1.0,
+    begun: Callable[[], None] = lambda: None,
 ) -> str:
     """Run one session; returns in a sentence how it ended. Raises LockHeld when one is running already.
 
+    begun: called once locks, journal and account are in hand, so that nothing is logged before an error in one of them.
     exchange: the embedded exchange's clock, which is advanced during waits when `speed` is not 1.
     """
     rules = setup.rules
@@ -75,4 +79,6 @@ def run_session(
             rules,
             note.tell,
         )
+        read_sectors(setup.root / rules.sectors_file)  # refused now, not shortly before the open
+        begun()
         return session.run()

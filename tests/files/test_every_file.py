@@ -123,7 +123,6 @@ def _bounded() -> Iterator[None]:
 
 def is_told(err: str, path: Path | str) -> bool:
     """Whether the message begins with the path, and says how to mend it."""
-    err = err[max(err.find("error: "), 0) :] if err.startswith("{") else err  # a session's log comes first
     return err.startswith((f"error: {path}:", f"error: nothing was restored: {path}:")) and "\n  hint: " in err
 
 

@@ -174,7 +174,7 @@ class Model:
     def cycle(self) -> set[str]:
         """The names that the cycle reports; any of them halts it."""
         told = set() if self.accepted else self.news - self.read
-        self.news = self.read = told
+        self.news, self.read = set(told), set(told)
         self.halted, self.accepted = bool(told), False
         return told
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.run import exit_of
 from rebalancer.core.decisions import Constrained
-from rebalancer.core.outcomes import CycleOutcome, Outcome
+from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.journal import Journal
 from rebalancer.report.archive import past_record
 from rebalancer.report.run_record import record_of
@@ -48,4 +48,9 @@ def test_with_orders_sent_the_sentence_names_both(make_rig: MakeRig) -> None:
     assert result.constrained is not None
     assert result.because.startswith("2 of 2 orders filled; 1 trade beyond the band denied, the largest a drift of ")
     with Journal.open(rig.journal_file) as journal:
-        assert exit_of(record_of(result, journal, rules(), "paper", {}, NOW, NOW), trades_due=False) == ExitCode.DONE
+        record = record_of(result, journal, rules(), "paper", {}, NOW, NOW)
+    assert record.constrained is not None
+    assert exit_of(record, trades_due=False) == ExitCode.DONE, "COMPLETED: what was sent has filled"
+    first, *rest = record.orders
+    partly = record._replace(orders=(first._replace(state=OrderState.CANCELED), *rest))
+    assert exit_of(partly, trades_due=False) == ExitCode.NOT_ALL_FILLED

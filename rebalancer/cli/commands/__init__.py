@@ -2,7 +2,7 @@
 imports what it needs when it is called.
 
 Data goes to stdout, messages to stderr. Exit codes: 0 done (also nothing to do), 1 unexpected, 2 usage, 3 trades due
-(`plan --exit-code`), 4 finished but not all filled, or constrained, 5 halted by kill switch, limit or an unknown order,
+(`plan --exit-code`), 4 not every order filled, or CONSTRAINED, 5 halted by kill switch, limit or an unknown order,
 69 broker or data unavailable, 75 another run holds the lock, 77 credentials refused, 78 bad configuration, input or
 journal; 143 and 130 after SIGTERM and SIGINT (`run-now`).
 """
