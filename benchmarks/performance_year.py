@@ -32,6 +32,7 @@ from rebalancer.core.codec import canonical, rules_text, sha256
 from rebalancer.core.decisions import Verdict
 from rebalancer.core.facts import Account, Instrument, Quote, Session, Signal, Snapshot
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.core.reasons import stated
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import CENT, ZERO
 from rebalancer.journal import Journal
@@ -154,7 +155,7 @@ def write_cycle(journal: Journal, cycle_id: str, at: datetime, market: Market, n
     positions = {s: q for s, q in market.held.items() if q}
     journal.close_cycle(
         CycleEnd("a", cycle_id, ended, CycleOutcome.COMPLETED, "", positions, {}, None, {}, market.equity, True),
-        [Verdict(one.id, one.symbol, Outcome.FILLED, "target moved") for one in snapshot.signals],
+        [Verdict(one.id, one.symbol, Outcome.FILLED, stated("target moved")) for one in snapshot.signals],
     )
     return fills
 

@@ -50,7 +50,7 @@ def latch(
             "equity": text_of(account.equity),
             "share": f"{breach.share:.6f}",
             "limit": text_of(breach.most),
-            "because": breach.because,
+            "because": str(breach.because),
         }
         said = f"{breach.because}: only reductions are sent for the rest of the day"
         rows += [

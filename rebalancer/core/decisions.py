@@ -14,6 +14,7 @@ from typing import Final, Literal, NamedTuple
 from rebalancer.core.documents import plain
 from rebalancer.core.limits import LimitKind, limit_kind
 from rebalancer.core.outcomes import CycleOutcome, Outcome
+from rebalancer.core.reasons import Reasons
 from rebalancer.core.stored_keys import PLAN_ADDED, leave_out
 from rebalancer.core.values import Side
 
@@ -69,16 +70,16 @@ class Order(NamedTuple):
     price: Decimal
     reserve: Decimal
     drift: float
-    because: str
+    because: Reasons
 
 
 class Verdict(NamedTuple):
-    """The outcome of one signal, with the reason in words."""
+    """The outcome of one signal, with its reasons."""
 
     signal_id: str
     symbol: str
     outcome: Outcome
-    because: str
+    because: Reasons
 
 
 class LimitUse(NamedTuple):
@@ -114,14 +115,14 @@ class Plan(NamedTuple):
 
     cycle_id: str
     outcome: CycleOutcome
-    because: str
+    because: Reasons
     capital: Decimal
     targets: tuple[Target, ...]
     orders: tuple[Order, ...]
     verdicts: tuple[Verdict, ...]
     unsignalled: tuple[Verdict, ...]
     limits: tuple[LimitUse, ...]
-    frozen: Mapping[str, str]
+    frozen: Mapping[str, Reasons]
     constrained: Constrained | None = None
     snapshot_sha256: str = ""
     rules_sha256: str = ""

@@ -15,6 +15,7 @@ from enum import Enum
 from typing import Any, Final
 
 from rebalancer.core.json_place import line_of, line_of_second
+from rebalancer.core.reasons import Reasons
 from rebalancer.core.values import text_of, time_text
 
 _HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
@@ -40,6 +41,8 @@ def plain(value: object) -> Any:
         return value.value
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, Reasons):
+        return str(value)
     if isinstance(value, tuple):
         names: tuple[str, ...] | None = getattr(value, "_fields", None)
         if names is None:

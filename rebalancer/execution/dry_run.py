@@ -8,6 +8,7 @@ from rebalancer.brokers.protocol import ReadBroker
 from rebalancer.core.decisions import Order
 from rebalancer.core.facts import Account, Snapshot
 from rebalancer.core.outcomes import OrderState
+from rebalancer.core.reasons import ReasonCode, because
 from rebalancer.core.values import ZERO
 from rebalancer.execution.order_manager import ReductionsLeft
 from rebalancer.execution.traded import signed
@@ -26,7 +27,8 @@ class DryRunOrderManager:
     def trade(self, cycle_id: str, orders: Sequence[Order], *, is_last: bool = False) -> Mapping[str, OrderEnd]:
         del cycle_id, is_last
         return {
-            o.client_order_id: OrderEnd(o.client_order_id, OrderState.WITHHELD, ZERO, None, "dry run") for o in orders
+            o.client_order_id: OrderEnd(o.client_order_id, OrderState.WITHHELD, ZERO, None, because(ReasonCode.DRY_RUN))
+            for o in orders
         }
 
     def left(self, account: Account, orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> ReductionsLeft:

@@ -36,6 +36,7 @@ from rebalancer.core.documents import canonical, sha256
 from rebalancer.core.errors import AnotherProgram
 from rebalancer.core.facts import Account, Position, Snapshot
 from rebalancer.core.outcomes import OrderState
+from rebalancer.core.reasons import NOTHING, ReasonCode, Reasons, because
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.execution.await_final import await_final
@@ -219,13 +220,13 @@ class LiveOrderManager:
                 )
                 report_another_program(self._journal, self._account_id, cycle_id, self._broker.now(), said)
 
-    def _why_stopped(self, cycle_id: str) -> str:
-        """Why nothing more is posted; "" when nothing forbids it."""
+    def _why_stopped(self, cycle_id: str) -> Reasons:
+        """Why nothing more is posted; nothing when nothing forbids it."""
         if self._key_refused:
-            return f"the broker refused the key: {self._key_refused}"
+            return because(ReasonCode.KEY_REFUSED, text=self._key_refused)
         if self._doubled_in == cycle_id:
-            return "another program is trading this account under our prefix"
-        return ""
+            return because(ReasonCode.ANOTHER_PROGRAM)
+        return NOTHING
 
     def left(self, account: Account, orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> ReductionsLeft:
         now = self._early.account_with(account.cash, orders, ends, self._broker.venue) or self._broker.account()
@@ -292,7 +293,7 @@ class LiveOrderManager:
             return  # the order itself shows whether it was cancelled, not this answer
 
 
-def _unsent(order: Order, why: str) -> OrderEnd:
+def _unsent(order: Order, why: Reasons) -> OrderEnd:
     return OrderEnd(order.client_order_id, OrderState.NOT_SENT, ZERO, None, why)
 
 

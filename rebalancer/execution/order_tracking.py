@@ -18,6 +18,7 @@ from rebalancer.brokers.protocol import BrokerOrder, ReadBroker, SendResult
 from rebalancer.core.decisions import Order
 from rebalancer.core.errors import AnotherProgram, BrokerUnavailable, CredentialsRefused, WrongAccount
 from rebalancer.core.outcomes import OrderState
+from rebalancer.core.reasons import NOTHING, ReasonCode, Reasons, because, stated
 from rebalancer.core.values import ZERO, decimal_of
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.orders import Change
@@ -57,9 +58,11 @@ class TrackedOrders:
     def _posted(self, order: Order, result: SendResult) -> None:
         name, placed = order.client_order_id, result.order
         if result.kind == "accepted" and placed is not None:
-            self._note(name, placed, result.reason, result.message)
+            self._note(name, placed, result.reason, stated(result.message))
             return
-        said = f"{result.reason}: {result.message}" if result.message else result.reason
+        said = stated(result.reason)
+        if result.message:
+            said = because(ReasonCode.ANSWERED, code=result.reason, text=result.message)
         if result.reason == DUPLICATE:
             self.doubled = name
         if result.reason == DUPLICATE or (result.kind == "refused" and result.reason not in KEY_REFUSED):
@@ -72,7 +75,7 @@ class TrackedOrders:
         state = {"refused": OrderState.REFUSED, "not_sent": OrderState.NOT_SENT}.get(result.kind, OrderState.UNKNOWN)
         self._book(name, state, ZERO, None, None, result.reason, said)
 
-    def not_sent(self, order: Order, why: str) -> None:
+    def not_sent(self, order: Order, why: Reasons) -> None:
         """Record that an order will not be posted."""
         with self._written():
             self._book(order.client_order_id, OrderState.NOT_SENT, ZERO, None, None, "stopped", why)
@@ -85,9 +88,9 @@ class TrackedOrders:
                 if name not in self.working:
                     continue
                 if name in self._broker_ids:
-                    self._note(name, order, "", "")
+                    self._note(name, order, "", NOTHING)
                 else:
-                    self._adopt(name, order, "")
+                    self._adopt(name, order, NOTHING)
 
     def look_up_unknown(self) -> None:
         """Look up each order whose post had no clear answer, by our own id. "Not found" is not conclusive yet."""
@@ -95,7 +98,7 @@ class TrackedOrders:
             for name in sorted(n for n in self.working if n not in self._broker_ids):
                 found = self._find(name)
                 if found is not None:
-                    self._adopt(name, found, "found by id")
+                    self._adopt(name, found, because(ReasonCode.FOUND_BY_ID))
 
     def ends(self) -> Mapping[str, OrderEnd]:
         """The current end state of each order."""
@@ -117,18 +120,18 @@ class TrackedOrders:
         except NOTHING_TOLD:
             return None
 
-    def _adopt(self, name: str, order: BrokerOrder, message: str) -> None:
+    def _adopt(self, name: str, order: BrokerOrder, message: Reasons) -> None:
         """Adopt an order found under our id as ours, unless its content differs."""
         try:
             refuse_another(self._orders[name], order, whole=True)
         except AnotherProgram as error:
             self.stranger = str(error)
-            self._book(name, OrderState.UNKNOWN, ZERO, None, None, DUPLICATE, "another order stands under its id")
+            self._book(name, OrderState.UNKNOWN, ZERO, None, None, DUPLICATE, because(ReasonCode.ANOTHER_UNDER_ID))
             self.working.discard(name)  # do not wait for it: the phase ends without it
             return
         self._note(name, order, DUPLICATE if self.doubled == name else "", message)
 
-    def _note(self, name: str, order: BrokerOrder, reason: str, message: str) -> None:
+    def _note(self, name: str, order: BrokerOrder, reason: str, message: Reasons) -> None:
         before = self._ends.get(name)
         refuse_another(self._orders[name], order, whole=False)
         self._broker_ids[name] = order.id
@@ -136,8 +139,9 @@ class TrackedOrders:
             return
         if before is not None and order.filled_qty < before.filled_qty:
             return  # older than the last reading
-        text = message or (f"the broker says {order.status}" if order.state is not OrderState.FILLED else "")
-        self._book(name, order.state, order.filled_qty, order.filled_avg_price, order.id, reason, text)
+        if not message and order.state is not OrderState.FILLED:
+            message = because(ReasonCode.BROKER_STATE, state=order.status)
+        self._book(name, order.state, order.filled_qty, order.filled_avg_price, order.id, reason, message)
 
     def _book(
         self,
@@ -147,9 +151,9 @@ class TrackedOrders:
         price: Decimal | None,
         broker_id: str | None,
         reason: str,
-        message: str,
+        message: Reasons,
     ) -> None:
-        change = Change(self._broker.now(), state, filled, price, broker_id, reason, message)
+        change = Change(self._broker.now(), state, filled, price, broker_id, reason, str(message))
         self._unwritten.append((name, change))
         self._ends[name] = OrderEnd(name, state, filled, price, message)
         (self.working.discard if state.is_final else self.working.add)(name)

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from rebalancer.core.decisions import Constrained, Verdict
 from rebalancer.core.outcomes import CycleOutcome, Outcome
+from rebalancer.core.reasons import stated
 from rebalancer.core.values import decimal_of, utc_of
 from rebalancer.journal.records import CycleEnd, CycleRecord, Event
 
@@ -68,7 +69,7 @@ def cycle_record_of(start: Event, plan: Event | None, end: Event | None, orders:
 def verdicts_of(event: Event) -> tuple[Verdict, ...]:
     """The verdicts recorded in a `cycle_verdicts` event."""
     return tuple(
-        Verdict(item["signal_id"], item["symbol"], Outcome(item["outcome"]), item["because"])
+        Verdict(item["signal_id"], item["symbol"], Outcome(item["outcome"]), stated(item["because"]))
         for item in event.body["verdicts"]
     )
 

@@ -38,7 +38,8 @@ class ExitPairRecord(NamedTuple):
     is known never to have left this machine. `bare_since`: since when the position may have had no exits, which is just
     before the cancellation of its pair was requested or, if it had none, just before its first order; None once a pair
     is in place. If it is set while the pair is open, cancellation was requested and is not confirmed yet. `day_only`:
-    the broker accepts only day orders in this symbol.
+    the broker accepts only day orders in this symbol. `to_trade`: the symbol was about to trade without a pair, so
+    there may not have been a position yet.
     """
 
     symbol: str
@@ -58,6 +59,7 @@ class ExitPairRecord(NamedTuple):
     bare_since: datetime | None = None
     day_only: bool = False
     stop_limit: Decimal | None = None
+    to_trade: bool = False
 
     @property
     def exits(self) -> tuple[Decimal, Decimal, Decimal, Decimal | None]:
@@ -104,7 +106,9 @@ def body_of(kept: ExitPairRecord) -> dict[str, object]:
         "bare_since": None if kept.bare_since is None else time_text(kept.bare_since),
         "day_only": kept.day_only,
         "earlier": [{"ids": list(gone.ids), "at": time_text(gone.at)} for gone in kept.earlier],
-    } | ({} if kept.stop_limit is None else {"stop_limit": text_of(kept.stop_limit)})
+        **({} if kept.stop_limit is None else {"stop_limit": text_of(kept.stop_limit)}),
+        **({"to_trade": True} if kept.to_trade else {}),
+    }
 
 
 def exit_pair_of(event: Event) -> ExitPairRecord:
@@ -128,5 +132,6 @@ def exit_pair_of(event: Event) -> ExitPairRecord:
         bare_since=None if body.get("bare_since") is None else utc_of(body["bare_since"]),
         day_only=body.get("day_only", False),
         stop_limit=None if body.get("stop_limit") is None else decimal_of(body["stop_limit"]),
+        to_trade=body.get("to_trade", body["because"] == TO_TRADE),  # older journals have the words only
         earlier=tuple(EndedPair(tuple(gone["ids"]), utc_of(gone["at"])) for gone in body["earlier"]),
     )

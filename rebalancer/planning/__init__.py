@@ -25,11 +25,12 @@ from typing import Final
 from rebalancer.core.decisions import Constrained, Order, Plan, Target
 from rebalancer.core.facts import Snapshot, coins
 from rebalancer.core.outcomes import CycleOutcome, Outcome
+from rebalancer.core.reasons import NOTHING, Reason, ReasonCode, Reasons, because
 from rebalancer.core.rules import Rules
-from rebalancer.core.values import ZERO, decimal_near, text_of
+from rebalancer.core.values import ZERO, decimal_near
 from rebalancer.planning.build_order import build_order
 from rebalancer.planning.compute_trades import TradeProposal, compute_trades
-from rebalancer.planning.constrain import constrain, constrained_text
+from rebalancer.planning.constrain import constrain, trades_denied
 from rebalancer.planning.construct_targets import ProposedTarget, ProposedTargets, construct_targets
 from rebalancer.planning.entry_restrictions import EntryRestriction
 from rebalancer.planning.fit_to_buying_power import Budget, BuyingPower, Turnover, fit_to_buying_power
@@ -45,7 +46,7 @@ from rebalancer.planning.trading_hours import within_trading_hours
 from rebalancer.planning.validate_signals import Prices, ValidSignals, usable_prices, validate_signals
 from rebalancer.planning.verdicts import SymbolOutcome, first_verdicts
 
-__all__ = ["plan", "sentence"]
+__all__ = ["plan"]
 
 UNTRADED: Final = frozenset({Outcome.DENIED_RESTRICTED, Outcome.REJECTED_NO_PRICE})
 
@@ -102,18 +103,18 @@ def plan(snapshot: Snapshot, rules: Rules, book: ReconciledBook | None = None) -
     endings = _endings(proposals, orders, denied, book, proposed)
     verdicts, unsignalled = first_verdicts(snapshot.signals, valid_signals, endings, book.held)
     kept_back = constrain(proposals, denied)
-    outcome, because = _outcome(halt, orders, kept_back, endings)
+    outcome, why = _outcome(halt, orders, kept_back, endings)
     return Plan(
         cycle_id=snapshot.cycle_id,
         outcome=outcome,
-        because=because,
+        because=why,
         capital=capital,
         targets=tuple(_target(a, m) for a, m in zip(proposed.targets, proposals, strict=True)),
         orders=orders,
         verdicts=verdicts,
         unsignalled=unsignalled,
         limits=limit_usage(snapshot, proposed, before, after_reduce.used(), capital, orders, denied, cut, rules),
-        frozen={symbol: f"{why.outcome}: {why.because}" for symbol, why in book.frozen.items()},
+        frozen=_frozen(book),
         constrained=kept_back,
     )
 
@@ -139,18 +140,16 @@ def _doubts(
     wanted = ({s.symbol for s in snapshot.signals if s.symbol in known} | set(book.held)) - dark
     missing = [symbol for symbol in wanted if symbol not in prices.usable]
     if wanted and len(missing) > rules.quotes.max_unusable_fraction * len(wanted):
-        said = f"{len(missing)} of {len(wanted)} names have no usable price"
-        return HaltDecision(CycleOutcome.HALTED_STALE_QUOTES, said, stop=True)
+        why = because(ReasonCode.PRICES_MISSING, missing=len(missing), names=len(wanted))
+        return HaltDecision(CycleOutcome.HALTED_STALE_QUOTES, why, stop=True)
     doubtful = sum((_doubtful(symbol, snapshot, book, prices) for symbol in book.unexplained), ZERO)
     limit = decimal_near(rules.risk_management.max_frozen_exposure) * capital
     if doubtful > limit:
-        said = f"${doubtful:,.0f} of positions do not match the books; the limit is ${limit:,.0f}"
-        return HaltDecision(CycleOutcome.HALTED_UNRECONCILED, said, stop=True)
+        why = because(ReasonCode.POSITIONS_DOUBTFUL, value=doubtful, limit=limit)
+        return HaltDecision(CycleOutcome.HALTED_UNRECONCILED, why, stop=True)
     unvalued = [symbol for symbol, qty in book.worst_case.items() if qty != 0 and symbol not in prices.value]
     if unvalued and halt.denied is None:
-        return HaltDecision(
-            None, f"no price at all for {', '.join(unvalued)}: no cap is known to hold", False, Outcome.DENIED_CAP
-        )
+        return HaltDecision(None, because(ReasonCode.POSITIONS_UNVALUED, symbols=unvalued), False, Outcome.DENIED_CAP)
     return halt
 
 
@@ -179,8 +178,12 @@ def _stopped(
         verdicts=verdicts,
         unsignalled=unsignalled,
         limits=(),
-        frozen={symbol: f"{why.outcome}: {why.because}" for symbol, why in book.frozen.items()},
+        frozen=_frozen(book),
     )
+
+
+def _frozen(book: ReconciledBook) -> dict[str, Reasons]:
+    return {s: because(ReasonCode.FROZEN, outcome=why.outcome, why=why.because) for s, why in book.frozen.items()}
 
 
 def _allowed(trades: Sequence[Trade], budget: Budget, denied: dict[str, Denial]) -> list[Trade]:
@@ -211,18 +214,25 @@ def _endings(
     held."""
     endings = {m.symbol: SymbolOutcome(m.hold, m.because) for m in proposals if m.hold is not None}
     endings |= {symbol: SymbolOutcome(d.outcome, d.because) for symbol, d in denied.items()}
-    planned: dict[str, str] = {}
+    planned: dict[str, list[Order]] = {}
     for order in orders:
-        said = f"{order.because}; {text_of(order.qty)} shares to {order.side}"
-        planned[order.symbol] = f"{planned[order.symbol]}; {said}" if order.symbol in planned else said
-    for symbol, said in planned.items():
-        endings[symbol] = SymbolOutcome(
-            Outcome.PLANNED, f"{said}; {denied[symbol].because}" if symbol in denied else said
-        )
+        planned.setdefault(order.symbol, []).append(order)
+    for symbol, mine in planned.items():
+        why = Reasons.later(_planned, tuple(mine), denied.get(symbol))
+        endings[symbol] = SymbolOutcome(Outcome.PLANNED, why)
     for symbol in proposed.fixed:
-        endings[symbol] = SymbolOutcome(Outcome.REJECTED_NO_PRICE, "held, but it cannot be traded or priced now")
+        endings[symbol] = SymbolOutcome(Outcome.REJECTED_NO_PRICE, because(ReasonCode.UNTRADABLE))
     endings |= {symbol: SymbolOutcome(f.outcome, f.because) for symbol, f in book.frozen.items()}
     return endings
+
+
+def _planned(orders: Sequence[Order], denial: Denial | None) -> list[Reason]:
+    """The reasons for the orders of one symbol, each told once, with their quantities; and why there is no other."""
+    found: list[Reason] = []
+    for order in orders:
+        found += [reason for reason in order.because if reason not in found]
+        found += because(ReasonCode.SHARES, qty=order.qty, side=order.side)
+    return found if denial is None else [*found, *denial.because]
 
 
 def _target(a: ProposedTarget, m: TradeProposal) -> Target:
@@ -250,28 +260,27 @@ def _target(a: ProposedTarget, m: TradeProposal) -> Target:
 
 def _outcome(
     halt: HaltDecision, orders: Sequence[Order], kept_back: Constrained | None, endings: Mapping[str, SymbolOutcome]
-) -> tuple[CycleOutcome, str]:
+) -> tuple[CycleOutcome, Reasons]:
     """The outcome of the plan, and why. It is HOLDING only if no execution limit denies a wanted trade."""
     if halt.outcome is not None:
         return halt.outcome, halt.because
-    said = [halt.because] if halt.leave else []
+    why = halt.because if halt.leave else NOTHING
     if orders or kept_back is None:
-        said.append(sentence(orders) if orders else _match(endings))
+        why = why.plus(_counted(orders) if orders else _match(endings))
     if kept_back is not None:
-        said.append(constrained_text(kept_back))
+        why = why.plus(trades_denied(kept_back))
     if orders:
-        return CycleOutcome.COMPLETED, "; ".join(said)
-    return CycleOutcome.HOLDING if kept_back is None else CycleOutcome.CONSTRAINED, "; ".join(said)
+        return CycleOutcome.COMPLETED, why
+    return CycleOutcome.HOLDING if kept_back is None else CycleOutcome.CONSTRAINED, why
 
 
-def _match(endings: Mapping[str, SymbolOutcome]) -> str:
+def _match(endings: Mapping[str, SymbolOutcome]) -> Reasons:
     """State that positions match their targets, naming the outcomes of frozen or untraded symbols, which may not."""
     apart = sorted({e.outcome for e in endings.values() if e.outcome.startswith("FROZEN_") or e.outcome in UNTRADED})
-    return "positions match their targets" + (f" but for {', '.join(apart)}" if apart else "")
+    return because(ReasonCode.AT_TARGETS_BUT, outcomes=apart) if apart else because(ReasonCode.AT_TARGETS)
 
 
-def sentence(orders: Sequence[Order]) -> str:
-    """The number of orders, by phase, as a sentence."""
+def _counted(orders: Sequence[Order]) -> Reasons:
+    """The number of orders, by phase."""
     down = sum(1 for o in orders if o.phase == "reduce")
-    plural = "" if len(orders) == 1 else "s"
-    return f"{len(orders)} order{plural}: {down} reduce, {len(orders) - down} increase"
+    return because(ReasonCode.ORDERS, orders=len(orders), reduce=down, increase=len(orders) - down)

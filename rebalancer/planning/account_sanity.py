@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from rebalancer.core.facts import Snapshot
+from rebalancer.core.reasons import NOTHING, ReasonCode, Reasons, because
 from rebalancer.core.values import CENT, ZERO
 from rebalancer.planning.reconcile import differences
 
@@ -18,40 +19,33 @@ APART_MOST: Final = Decimal("0.25")  # of equity; far more than prices move betw
 ACCEPT: Final = "rebalancer resume --reason 'the account was reset'"
 
 
-def implausible_reading(snapshot: Snapshot) -> str:
-    """The reason in words, "" when there is none."""
+def implausible_reading(snapshot: Snapshot) -> Reasons:
+    """Why the reading is implausible; nothing when it is not."""
     return account_reset(snapshot) or contradiction(snapshot)
 
 
-def account_reset(snapshot: Snapshot) -> str:
-    """Why the account looks as if it has been reset; "" when it does not."""
+def account_reset(snapshot: Snapshot) -> Reasons:
+    """Why the account looks as if it has been reset; nothing when it does not."""
     expected = {s: q for s, q in (snapshot.expected_positions or {}).items() if q != 0}
     account = snapshot.account
     is_empty = not snapshot.open_orders and all(p.qty == 0 for p in snapshot.positions)
     if not expected or not is_empty or abs(account.equity - account.cash) > CENT:
-        return ""
+        return NOTHING
     if not set(expected) <= set(differences(snapshot._replace(unexplained_before={}))):  # rereading explains no reset
-        return ""
-    names = "1 position is" if len(expected) == 1 else f"all {len(expected)} positions are"
-    return (
-        f"{names} gone without a trade or transfer, and ${account.equity:,.2f} of cash is there: the account looks "
-        f"reset; if it was, accept its new books with: {ACCEPT}"
-    )
+        return NOTHING
+    return because(ReasonCode.ACCOUNT_RESET, positions=len(expected), equity=account.equity, command=ACCEPT)
 
 
-def contradiction(snapshot: Snapshot) -> str:
-    """How equity contradicts cash and positions; "" when it does not, or when a position has no price."""
+def contradiction(snapshot: Snapshot) -> Reasons:
+    """How equity contradicts cash and positions; nothing when it does not, or when a position has no price."""
     prices = {q.symbol: q.last or q.bid or q.ask for q in snapshot.quotes}
     worth = snapshot.account.cash
     for position in snapshot.positions:
         price = prices.get(position.symbol)
         if price is None or not price > 0:
-            return ""
+            return NOTHING
         worth += position.qty * price
     equity = snapshot.account.equity
     if abs(worth - equity) <= APART_MOST * max(equity, ZERO):
-        return ""
-    return (
-        f"the broker says equity is ${equity:,.2f}, but its cash and positions are worth ${worth:,.2f}: the reading "
-        "contradicts itself, or the account holds what this program does not trade"
-    )
+        return NOTHING
+    return because(ReasonCode.ACCOUNT_CONTRADICTS, equity=equity, worth=worth)

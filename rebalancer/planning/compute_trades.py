@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 from rebalancer.core.facts import Instrument
 from rebalancer.core.outcomes import Outcome
+from rebalancer.core.reasons import NOTHING, ReasonCode, Reasons, because
 from rebalancer.core.rules import NoTradeBand, Rules
-from rebalancer.core.values import ZERO, Side, decimal_near, shares_away_from_zero, shares_toward_zero, text_of
+from rebalancer.core.values import ZERO, Side, decimal_near, shares_away_from_zero, shares_toward_zero
 from rebalancer.planning.construct_targets import ProposedTarget
 from rebalancer.planning.lot_sizes import closing_lot, part_lot, trade_lot
 from rebalancer.planning.pricing import order_price
@@ -45,7 +46,18 @@ class TradeProposal(NamedTuple):
     drift: float
     band: float
     hold: Outcome | None
-    because: str
+    because: Reasons
+
+
+class _Move(NamedTuple):
+    """From what is held to the target: fractions of capital, and signed shares. `aimed` is the weight to trade to."""
+
+    drift: float
+    band: float
+    aimed: float
+    held: Decimal
+    target: Decimal
+    price: Decimal
 
 
 def compute_trades(
@@ -86,14 +98,15 @@ def _proposal(
     closes = aim.weight == 0 and reduce != 0 and abs(held + reduce) < part  # but for an odd lot, which follows
     closes = closes and abs(reduce) * paid >= order_min
     smallest = ZERO if closes else rules.position_sizing.min_trade_size
-    hold, because = _hold(aim, drift, band, reduce, increase, price, paid, target, held, smallest)
+    move = _Move(drift, band, aimed, held, target, price)
+    hold, why = _hold(aim, move, reduce, increase, paid, smallest)
     nothing = hold is not Outcome.HELD_WITHIN_BAND and reduce == increase == 0
     if (hold is None or nothing) and pending * (target - now) < 0:
-        hold, because = Outcome.FROZEN_OPEN_ORDER, "an order of ours on the other side is still working"
+        hold, why = Outcome.FROZEN_OPEN_ORDER, because(ReasonCode.OTHER_SIDE_WORKING)
     closes_in = closing_lot(instrument, is_long=held >= 0)
     return TradeProposal(
         aim.symbol, price, paid, order_min, lot, closes_in, part, held, pending, target, reduce, increase, drift, band,
-        hold, because,
+        hold, why,
     )  # fmt: skip
 
 
@@ -136,62 +149,71 @@ def _band(target: ProposedTarget, band: NoTradeBand) -> float:
 
 
 def _hold(
-    aim: ProposedTarget,
-    drift: float,
-    band: float,
-    reduce: Decimal,
-    increase: Decimal,
-    price: Decimal,
-    paid: Decimal,
-    target: Decimal,
-    held: Decimal,
-    smallest: Decimal,
-) -> tuple[Outcome | None, str]:
-    """Why this name is not traded, as outcome and words; or None and the reason for the trade. smallest: the USD below
-    which a trade is not made."""
+    aim: ProposedTarget, move: _Move, reduce: Decimal, increase: Decimal, paid: Decimal, smallest: Decimal
+) -> tuple[Outcome | None, Reasons]:
+    """Why this name is not traded, as outcome and reasons; or None and the reasons for the trade. smallest: the USD
+    below which a trade is not made."""
+    drift, band, held, target = move.drift, move.band, move.held, move.target
     if aim.denial is not None and (reduce == 0 or (aim.weight != 0 and abs(drift) <= band)):
         return aim.denial, aim.note
     if aim.weight == 0 and held == 0:
         if aim.stance:
             return Outcome.HELD_NEUTRAL, aim.note
         if aim.raw != 0:
-            return Outcome.DENIED_CAP, f"no room left: {factors_text(aim)}"
+            return Outcome.DENIED_CAP, because(ReasonCode.NO_ROOM, caps=caps_that_shrink(aim))
     if aim.implied and (target == held or (drift == 0 and aim.weight != 0)):
         outcome = Outcome.HELD_NEUTRAL if aim.stance == "keep" else Outcome.HELD_AT_TARGET
-        return outcome, aim.note if aim.stance else "no usable signal: held as it is"
+        return outcome, aim.note if aim.stance else because(ReasonCode.NO_SIGNAL_HELD)
     if abs(drift) <= band and held != 0:
-        return Outcome.HELD_WITHIN_BAND, f"drift {drift * 100:+.2f} pp is within the band of ±{band * 100:.2f} pp"
+        return Outcome.HELD_WITHIN_BAND, because(ReasonCode.WITHIN_BAND, drift=drift, band=band)
     if reduce == 0 and increase == 0:
         if target == held and held != 0:
-            return Outcome.HELD_AT_TARGET, f"holds the target of {text_of(target)} shares"
-        return Outcome.HELD_BELOW_MINIMUM, f"the target of {abs(aim.weight):.2%} is less than one lot at {price:,.2f}"
-    value = max(abs(reduce), abs(increase)) * paid
+            return Outcome.HELD_AT_TARGET, because(ReasonCode.AT_TARGET, qty=target)
+        return Outcome.HELD_BELOW_MINIMUM, because(ReasonCode.BELOW_ONE_LOT, weight=abs(aim.weight), price=move.price)
     if aim.denial is not None and aim.denial is not Outcome.DENIED_SHORT:
-        return None, reason_text(aim)  # a forced reduction is exempt from the minimum
+        return None, Reasons.later(_why_traded, aim, move)  # a forced reduction is exempt from the minimum
+    value = max(abs(reduce), abs(increase)) * paid
     if value < smallest:
-        return Outcome.HELD_BELOW_MINIMUM, (f"a trade of ${value:,.2f} is below the minimum of ${smallest:,.2f}")
+        return Outcome.HELD_BELOW_MINIMUM, because(ReasonCode.BELOW_MINIMUM, value=value, limit=smallest)
     if abs(drift) <= band:
-        return Outcome.HELD_WITHIN_BAND, f"drift {drift * 100:+.2f} pp is within the band of ±{band * 100:.2f} pp"
-    return None, reason_text(aim)
+        return Outcome.HELD_WITHIN_BAND, because(ReasonCode.WITHIN_BAND, drift=drift, band=band)
+    return None, Reasons.later(_why_traded, aim, move)
 
 
-def reason_text(target: ProposedTarget) -> str:
-    """The reason for the target, in a few words."""
-    if target.denial is Outcome.DENIED_SHORT:
-        return f"score {target.score:+.2f} supports no long position; {target.note}"
-    if target.denial is not None:
-        return target.note
-    if target.implied and target.weight == 0 and not target.stance:
-        return "no usable signal, and unsignalled positions are to be closed"
-    said = "no usable signal" if target.implied else f"score {target.score:+.2f} x confidence {target.confidence:.2f}"
-    said = target.note if target.stance else said
-    limits = factors_text(target)
-    return f"{said}; {limits}" if limits else said
+def _why_traded(aim: ProposedTarget, move: _Move) -> Reasons:
+    """What the trade does to the position, and the reasons for its target."""
+    now, target = aim.weight - move.drift, move.aimed
+    if now == 0:
+        code = ReasonCode.OPENS
+    elif target == 0:
+        code = ReasonCode.CLOSES
+    elif now * target < 0:
+        code = ReasonCode.REVERSES
+    else:
+        code = ReasonCode.ABOVE_TARGET if abs(now) > abs(target) else ReasonCode.BELOW_TARGET
+    return because(code, now=now, target=target).plus(why_target(aim))
 
 
-def factors_text(target: ProposedTarget) -> str:
-    """The caps that shrank a target: "sector Technology x 0.82, max_position_size 15.0 %"."""
-    parts = [f"{name.replace(':', ' ', 1)} x {factor:.2f}" for name, factor in target.factors.items()]
-    if target.raw != 0 and abs(target.weight) == target.own_cap:
-        parts.append(f"{target.own_cap_name.split('.')[-1]} {target.own_cap:.1%}")
-    return ", ".join(parts)
+def why_target(aim: ProposedTarget) -> Reasons:
+    """The reasons for the target: what the signal supports, then the caps that shrink it."""
+    if aim.denial is Outcome.DENIED_SHORT:
+        return because(ReasonCode.NO_LONG, score=aim.score).plus(aim.note)
+    if aim.denial is not None:
+        return aim.note
+    if aim.implied and aim.weight == 0 and not aim.stance:
+        return because(ReasonCode.NO_SIGNAL_CLOSED)
+    if aim.stance:
+        why = aim.note
+    elif aim.implied:
+        why = because(ReasonCode.NO_SIGNAL)
+    else:
+        why = because(ReasonCode.SCORE, score=aim.score, confidence=aim.confidence)
+    return why.plus(caps_that_shrink(aim))
+
+
+def caps_that_shrink(aim: ProposedTarget) -> Reasons:
+    """The caps that shrink a target; nothing when none does."""
+    found = because(ReasonCode.CAPS, factors=aim.factors) if aim.factors else NOTHING
+    if aim.raw != 0 and abs(aim.weight) == aim.own_cap:
+        found = found.plus(because(ReasonCode.OWN_CAP, rule=aim.own_cap_name, limit=aim.own_cap))
+    return found

@@ -12,6 +12,7 @@ from typing import Final
 
 from rebalancer.core.decisions import Constrained, Plan
 from rebalancer.core.outcomes import CONSTRAINING, Outcome
+from rebalancer.core.reasons import ReasonCode, Reasons, because
 from rebalancer.core.values import decimal_near
 from rebalancer.planning.compute_trades import TradeProposal
 from rebalancer.planning.phase import Denial
@@ -46,10 +47,9 @@ def constrain_after(plan: Plan, ends: Mapping[str, OrderEnd]) -> Constrained | N
     return largest._replace(trades=plan.constrained.trades + later.trades)
 
 
-def constrained_text(found: Constrained) -> str:
-    """A one-line summary: count, largest drift and its limit."""
-    trades = f"{found.trades} trade{'' if found.trades == 1 else 's'} beyond the band denied"
-    return f"{trades}, the largest a drift of {found.drift * 100:.2f} pp: {found.largest}"
+def trades_denied(found: Constrained) -> Reasons:
+    """A summary: count, largest drift and its limit."""
+    return because(ReasonCode.TRADES_DENIED, trades=found.trades, drift=found.drift, largest=found.largest)
 
 
 def _sum_up(found: Iterable[Denied]) -> Constrained | None:

@@ -20,6 +20,7 @@ import numpy as np
 
 from rebalancer.core.facts import Instrument, Snapshot
 from rebalancer.core.outcomes import Outcome
+from rebalancer.core.reasons import NOTHING, ReasonCode, Reasons, because
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, decimal_near, shares_toward_zero
 from rebalancer.planning.cap_weights import Family, cap_weights
@@ -52,7 +53,7 @@ class ProposedTarget(NamedTuple):
     own_cap_name: str
     held_weight: float
     implied: bool
-    note: str
+    note: Reasons
     denial: Outcome | None = None
     stance: Stance = ""
 
@@ -234,8 +235,8 @@ def _keeps(row: SizedPosition, rules: Rules) -> bool:
 
 def _kept(row: SizedPosition, held_weight: float) -> SizedPosition:
     """The same row, with the held weight as its raw weight."""
-    more = "; held as it is (execution.neutral_signals)" if row.stance == "neutral" else ""
-    return row._replace(raw=held_weight, note=row.note + more)
+    more = because(ReasonCode.NEUTRAL_HELD) if row.stance == "neutral" else NOTHING
+    return row._replace(raw=held_weight, note=row.note.plus(more))
 
 
 def _implied(
@@ -244,7 +245,7 @@ def _implied(
     """The row for a name without a signal: its target is the held weight or zero."""
     known = volatility_of(instrument, price, rules)
     volatility = known or rules.risk_management.assumed_volatility
-    return SizedPosition(symbol, held_weight if holds else 0.0, 0.0, 0.0, volatility, known is not None, 1.0, "implied")
+    return SizedPosition(symbol, held_weight if holds else 0.0, 0.0, 0.0, volatility, known is not None, 1.0, NOTHING)
 
 
 def _restricted(row: SizedPosition, why: EntryRestriction, held_weight: float) -> SizedPosition:

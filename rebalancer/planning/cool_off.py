@@ -17,6 +17,7 @@ from typing import Final
 
 from rebalancer.core.facts import Snapshot
 from rebalancer.core.outcomes import Outcome
+from rebalancer.core.reasons import ReasonCode, Reasons, because
 from rebalancer.core.rules import Rules
 from rebalancer.core.venue_rules import AssetClass
 from rebalancer.planning.entry_restrictions import EntryRestriction
@@ -36,19 +37,18 @@ def cool_off(snapshot: Snapshot, valid_signals: ValidSignals, rules: Rules) -> M
         newer = any(signal.issued_at > at for signal in valid_signals.signals.get(symbol, ()))
         if newer and rules.protection.cool_off_lifted_by_newer_signal:
             continue
-        ends = _still(at, classes.get(symbol, "us_equity"), snapshot, rules)
-        if ends is not None:
-            said = f"a stop closed it at {at:%H:%M:%S} UTC; nothing is opened {ends} (protection.cool_off)"
-            found[symbol] = EntryRestriction(Outcome.DENIED_COOL_OFF, said)
+        why = _still(at, classes.get(symbol, "us_equity"), snapshot, rules)
+        if why is not None:
+            found[symbol] = EntryRestriction(Outcome.DENIED_COOL_OFF, why)
     return found
 
 
-def _still(at: datetime, kind: AssetClass, snapshot: Snapshot, rules: Rules) -> str | None:
-    """When the cool-off of a stop at this time ends, in words; None when there is none or it has ended."""
+def _still(at: datetime, kind: AssetClass, snapshot: Snapshot, rules: Rules) -> Reasons | None:
+    """The cool-off of a stop at this time, with its end; None when there is none or it has ended."""
     length = rules.protection.cool_off
     if length == "none":
         return None
     if length == "session" and kind != "crypto":
-        return "until the next session" if at >= snapshot.session.open else None
+        return because(ReasonCode.COOLS_OFF_SESSION, at=at) if at >= snapshot.session.open else None
     end = at + (COIN_SESSION if length == "session" else timedelta(minutes=length))
-    return f"until {end:%Y-%m-%d %H:%M:%S} UTC" if snapshot.as_of < end else None
+    return because(ReasonCode.COOLS_OFF_UNTIL, at=at, until=end) if snapshot.as_of < end else None

@@ -19,6 +19,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from rebalancer.core.outcomes import Outcome
+from rebalancer.core.reasons import NOTHING, ReasonCode, Reasons, because
 from rebalancer.core.rules import RiskManagement, Rules, Selection
 from rebalancer.core.values import decimal_near
 from rebalancer.planning.size_positions import SURE, SizedPosition
@@ -29,7 +30,7 @@ class EntryRestriction(NamedTuple):
     """Why nothing may be opened in a symbol."""
 
     outcome: Outcome
-    because: str
+    because: Reasons
 
 
 FULL = (Outcome.DENIED_CORRELATED_POSITIONS, Outcome.DENIED_POSITIONS)  # denied by a limit on the number of positions
@@ -75,8 +76,8 @@ def _selected(row: SizedPosition, selection: Selection) -> bool:
 
 
 def _unsure(row: SizedPosition) -> EntryRestriction:
-    said = f"confidence {row.confidence:.2f} is below {SURE:.2f} (position_sizing.confidence_scaling above_75)"
-    return EntryRestriction(Outcome.HELD_NEUTRAL, said)
+    why = because(ReasonCode.CONFIDENCE_UNSURE, confidence=row.confidence, limit=SURE)
+    return EntryRestriction(Outcome.HELD_NEUTRAL, why)
 
 
 def _crowded(
@@ -91,9 +92,7 @@ def _crowded(
     if alike is None and every is None:
         return {}
     found = {
-        symbol: EntryRestriction(
-            Outcome.HELD_BELOW_MINIMUM, "under the caps too small to trade: its place goes to another"
-        )
+        symbol: EntryRestriction(Outcome.HELD_BELOW_MINIMUM, because(ReasonCode.TOO_SMALL_FOR_PLACE))
         for symbol in sorted(passed_over)
     }
     held = Counter(clusters[symbol] for symbol in occupied)
@@ -103,18 +102,19 @@ def _crowded(
         if row.symbol in passed_over:
             continue
         if alike is not None and held[name] + opened[name] >= alike:
-            said = f"{held[name]} of at most {alike} positions of {name.replace(':', ' group ', 1)} are held"
-            found[row.symbol] = EntryRestriction(Outcome.DENIED_CORRELATED_POSITIONS, said + _larger(opened[name]))
+            full = because(ReasonCode.GROUP_FULL, held=held[name], limit=alike, group=name)
+            why = full.plus(_larger(opened[name]))
+            found[row.symbol] = EntryRestriction(Outcome.DENIED_CORRELATED_POSITIONS, why)
         elif every is not None and len(occupied) + opened.total() >= every:
-            said = f"{len(occupied)} of at most {every} positions are held"
-            found[row.symbol] = EntryRestriction(Outcome.DENIED_POSITIONS, said + _larger(opened.total()))
+            full = because(ReasonCode.POSITIONS_FULL, held=len(occupied), limit=every)
+            found[row.symbol] = EntryRestriction(Outcome.DENIED_POSITIONS, full.plus(_larger(opened.total())))
         else:
             opened[name] += 1
     return found
 
 
-def _larger(count: int) -> str:
-    return f" and {count} are opened with larger opinions" if count else ""
+def _larger(count: int) -> Reasons:
+    return because(ReasonCode.LARGER_FIRST, opened=count) if count else NOTHING
 
 
 def _far_stops(
@@ -124,8 +124,8 @@ def _far_stops(
     for row in wanted:
         distance = stop_distance(row.symbol, valid_signals, prices, risk, is_long=row.raw >= 0)
         if not distance <= decimal_near(most):
-            said = f"the stop is {distance:.2%} away; the limit is {most:.2%}"
-            found[row.symbol] = EntryRestriction(Outcome.DENIED_STOP_DISTANCE, said)
+            why = because(ReasonCode.STOP_FAR, distance=distance, limit=most)
+            found[row.symbol] = EntryRestriction(Outcome.DENIED_STOP_DISTANCE, why)
     return found
 
 

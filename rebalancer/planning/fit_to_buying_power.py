@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from rebalancer.core.facts import Day
 from rebalancer.core.outcomes import Outcome
+from rebalancer.core.reasons import NOTHING, ReasonCode, because
 from rebalancer.core.rules import Rules, Selection
-from rebalancer.core.values import ZERO, decimal_near, shares_toward_zero, text_of
+from rebalancer.core.values import ZERO, decimal_near, shares_toward_zero
 from rebalancer.core.venue_rules import VenueRules
 from rebalancer.planning.headroom import Headroom
 from rebalancer.planning.phase import Denial, Trade
@@ -54,8 +55,8 @@ class Turnover:
         """Why the remaining turnover does not allow this trade; None when it does."""
         if self._most is None or _value(trade) <= self._left:
             return None
-        said = f"a trade of ${_value(trade):,.2f} is beyond selection.max_turnover {self._most:.2%}"
-        return Denial(Outcome.DENIED_TURNOVER, said)
+        why = because(ReasonCode.TURNOVER, value=_value(trade), limit=self._most)
+        return Denial(Outcome.DENIED_TURNOVER, why)
 
     def spend(self, trade: Trade) -> None:
         """Deduct the trade's value."""
@@ -93,20 +94,21 @@ class Budget:
         most = most_orders(self._rules)
         if self._sent < most:
             return None
-        return Denial(Outcome.DENIED_ORDERS_PER_EXECUTION, f"{most} orders at once are the most; next cycle")
+        return Denial(Outcome.DENIED_ORDERS_PER_EXECUTION, because(ReasonCode.ORDERS_AT_ONCE, limit=most))
 
     def _used_up(self, symbol: str) -> Denial | None:
         risk = self._rules.risk_management
         sent = self._by_symbol.get(symbol, 0)
         if sent >= risk.max_orders_per_symbol_per_day:
-            return Denial(Outcome.DENIED_ORDERS_PER_SYMBOL, f"{sent} orders for this symbol today")
+            return Denial(Outcome.DENIED_ORDERS_PER_SYMBOL, because(ReasonCode.ORDERS_PER_SYMBOL, sent=sent))
         left = self._day - self._reserved
         if left <= 0:
-            kept = "" if self._day <= 0 else f"; the last {self._reserved} are for reductions"
-            return Denial(Outcome.DENIED_ORDERS_PER_DAY, f"{risk.max_orders_per_day} orders a day are used up{kept}")
+            kept = NOTHING if self._day <= 0 else because(ReasonCode.ORDERS_RESERVED, reserved=self._reserved)
+            why = because(ReasonCode.ORDERS_PER_DAY, limit=risk.max_orders_per_day).plus(kept)
+            return Denial(Outcome.DENIED_ORDERS_PER_DAY, why)
         limit = self._rules.execution.max_orders_per_execution
         if self._sent >= limit:
-            return Denial(Outcome.DENIED_ORDERS_PER_EXECUTION, f"{limit} orders per execution; next cycle")
+            return Denial(Outcome.DENIED_ORDERS_PER_EXECUTION, because(ReasonCode.ORDERS_PER_EXECUTION, limit=limit))
         return None
 
 
@@ -140,7 +142,7 @@ def fit_to_buying_power(
     for trade in trades:
         is_long = trade.qty > 0
         if headroom.shares(trade.symbol) * trade.qty < 0:
-            denied[trade.symbol] = Denial(Outcome.DENIED_NOT_AVAILABLE, "the opposite position is not closed yet")
+            denied[trade.symbol] = Denial(Outcome.DENIED_NOT_AVAILABLE, because(ReasonCode.NOT_CLOSED_YET))
             continue
         asked = abs(trade.qty)
         value = asked * trade.cost
@@ -155,10 +157,10 @@ def fit_to_buying_power(
         qty = min(asked, fits, affordable)
         if qty < asked and qty * trade.paid < rules.position_sizing.min_trade_size:
             if fits <= affordable:
-                denied[trade.symbol] = Denial(Outcome.DENIED_CAP, f"no room left under {cap.replace(':', ' ', 1)}", cap)
+                denied[trade.symbol] = Denial(Outcome.DENIED_CAP, because(ReasonCode.NO_ROOM_UNDER, cap=cap), cap)
             else:
                 denied[trade.symbol] = Denial(
-                    Outcome.DENIED_BUYING_POWER, f"${buying_power.left(trade.symbol):,.2f} of buying power left"
+                    Outcome.DENIED_BUYING_POWER, because(ReasonCode.BUYING_POWER, left=buying_power.left(trade.symbol))
                 )
             continue
         if qty < asked:
@@ -178,9 +180,11 @@ def fit_to_buying_power(
 
 def _cut(trade: Trade, qty: Decimal, cap: str) -> Trade:
     """The same trade with this unsigned quantity. cap: the cap that reduced it, "" for buying power."""
-    limit = cap.replace(":", " ", 1) or "buying power"
-    said = f"{trade.because}; cut from {text_of(abs(trade.qty))} to {text_of(qty)} shares by {limit}"
-    return trade._replace(qty=qty.copy_sign(trade.qty), because=said, cap=cap)
+    if cap:
+        why = because(ReasonCode.CUT_BY_CAP, asked=abs(trade.qty), qty=qty, cap=cap)
+    else:
+        why = because(ReasonCode.CUT_BY_BUYING_POWER, asked=abs(trade.qty), qty=qty)
+    return trade._replace(qty=qty.copy_sign(trade.qty), because=trade.because.plus(why), cap=cap)
 
 
 def _value(trade: Trade) -> Decimal:

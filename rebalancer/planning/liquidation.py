@@ -13,6 +13,7 @@ from decimal import ROUND_CEILING, Decimal
 
 from rebalancer.core.facts import Instrument, Snapshot
 from rebalancer.core.outcomes import Outcome
+from rebalancer.core.reasons import ReasonCode, because
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, decimal_near, shares_toward_zero
 from rebalancer.planning.fit_to_buying_power import most_orders
@@ -31,8 +32,7 @@ def decide_liquidation(
     if halt.stop:
         return halt
     if halt.outcome is not None and rules.risk_management.on_breach == "flatten":
-        said = halt.because.removesuffix(": reductions only")
-        return halt._replace(because=f"{said}: all positions are closed", leave=True)
+        return halt._replace(leave=True)
     minutes = rules.risk_management.flat_by_minutes_before_close
     if minutes is None:
         return halt
@@ -41,13 +41,12 @@ def decide_liquidation(
     cycles = _cycles_needed(held, prices, {i.symbol: i for i in snapshot.instruments}, rules)
     if snapshot.as_of + interval * (cycles + 1) <= flat:
         return halt
-    said = f"flat by {minutes} minutes before the close"
+    why = because(ReasonCode.FLAT_BY, minutes=minutes)
     if snapshot.as_of + interval * cycles <= flat:  # there is still time, but anything opened now would need more of it
-        return halt if halt.denied is not None else HaltDecision(None, said, False, Outcome.DENIED_FLAT_BY)
-    said += ": all positions are closed"
+        return halt if halt.denied is not None else HaltDecision(None, why, False, Outcome.DENIED_FLAT_BY)
     if halt.outcome is not None:
-        return halt._replace(because=f"{halt.because}; {said}", leave=True)
-    return HaltDecision(None, said, stop=False, denied=Outcome.DENIED_FLAT_BY, leave=True)
+        return halt._replace(why=halt.because.plus(why), leave=True)
+    return HaltDecision(None, why, stop=False, denied=Outcome.DENIED_FLAT_BY, leave=True)
 
 
 def _cycles_needed(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from rebalancer.core.outcomes import Outcome
+from rebalancer.core.reasons import ReasonCode, Reasons, because
 from rebalancer.core.rules import Selection
 from rebalancer.core.values import ZERO
 from rebalancer.planning.compute_trades import TradeProposal
@@ -22,20 +23,20 @@ def apply_overrides(proposals: Sequence[TradeProposal], wish: Selection) -> tupl
 
 def _selected(proposal: TradeProposal, wish: Selection) -> TradeProposal:
     if wish.only and proposal.symbol not in wish.only:
-        return _left_out(proposal, "not among those of selection.only")
+        return _left_out(proposal, because(ReasonCode.NOT_IN_ONLY))
     if proposal.symbol in wish.exclude:
-        return _left_out(proposal, "left out by selection.exclude")
+        return _left_out(proposal, because(ReasonCode.EXCLUDED))
     unwanted = {"both": ZERO, "buy": Decimal(-1), "sell": Decimal(1)}[wish.side]
     reduce = ZERO if proposal.reduce * unwanted > 0 else proposal.reduce
     increase = ZERO if proposal.increase * unwanted > 0 or reduce != proposal.reduce else proposal.increase
     if reduce == increase == 0 != unwanted:
-        return _left_out(proposal, f"selection.side allows only to {wish.side}")
+        return _left_out(proposal, because(ReasonCode.SIDE_EXCLUDED, side=wish.side))
     if wish.at_most:
         most = wish.at_most.get(proposal.symbol, {})
         closing, opening = most.get("reduce", ZERO), most.get("increase", ZERO)
         reduce, increase = _within(reduce, closing), _within(increase, opening)
         if reduce == increase == 0:
-            return _left_out(proposal, "not among those of selection.at_most")
+            return _left_out(proposal, because(ReasonCode.NOT_IN_AT_MOST))
     return proposal._replace(reduce=reduce, increase=increase)
 
 
@@ -44,8 +45,8 @@ def _within(shares: Decimal, most: Decimal) -> Decimal:
     return max(-most, min(most, shares))
 
 
-def _left_out(proposal: TradeProposal, because: str) -> TradeProposal:
+def _left_out(proposal: TradeProposal, why: Reasons) -> TradeProposal:
     """The proposal with no trades, not even those that an exceeded cap would otherwise require."""
     if proposal.hold is not None:
         return proposal._replace(reduce=ZERO, increase=ZERO)
-    return proposal._replace(reduce=ZERO, increase=ZERO, hold=Outcome.HELD_LEFT_OUT, because=because)
+    return proposal._replace(reduce=ZERO, increase=ZERO, hold=Outcome.HELD_LEFT_OUT, because=why)

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from rebalancer.core.decisions import Phase
 from rebalancer.core.outcomes import Outcome
+from rebalancer.core.reasons import ReasonCode, Reasons, because
 from rebalancer.core.rules import Rules
-from rebalancer.core.values import ZERO, shares_away_from_zero, shares_toward_zero, text_of
+from rebalancer.core.values import ZERO, shares_away_from_zero, shares_toward_zero
 from rebalancer.planning.compute_trades import TradeProposal
 from rebalancer.planning.headroom import Headroom
 from rebalancer.planning.lot_sizes import largest_trade, most_closed, most_shares
@@ -31,7 +32,7 @@ class Trade(NamedTuple):
     paid: Decimal
     lot: Decimal
     drift: float
-    because: str
+    because: Reasons
     cap: str = ""
 
     @property
@@ -44,7 +45,7 @@ class Denial(NamedTuple):
     """Why a limit denies a trade; `cap` is the name of the cap if the limit is one."""
 
     outcome: Outcome
-    because: str
+    because: Reasons
     cap: str = ""
 
 
@@ -71,9 +72,7 @@ def assign_phases(
         closing = _closing(proposal, proposal.reduce, available, rules)
         if proposal.reduce != 0:
             if closing != 0:
-                reduce.append(
-                    _trade(proposal, "reduce", closing, proposal.because + _cut_text(proposal.reduce, closing))
-                )
+                reduce.append(_trade(proposal, "reduce", closing, _in_parts(proposal, proposal.reduce, closing)))
             else:
                 denied[proposal.symbol] = _not_free(proposal, available)
         if proposal.increase != 0 and closing == proposal.reduce:
@@ -81,12 +80,10 @@ def assign_phases(
             if abs(opening) * _cost(proposal) > largest:
                 opening = _clip(opening, most_shares(_cost(proposal), proposal.lot, largest))
             if abs(opening) * proposal.paid >= smallest:
-                increase.append(
-                    _trade(proposal, "increase", opening, proposal.because + _cut_text(proposal.increase, opening))
-                )
+                increase.append(_trade(proposal, "increase", opening, _in_parts(proposal, proposal.increase, opening)))
             elif opening == proposal.increase:
-                said = f"${abs(opening) * proposal.paid:,.2f} to open is below the minimum of ${smallest:,.2f}"
-                denied[proposal.symbol] = Denial(Outcome.HELD_BELOW_MINIMUM, said)
+                why = because(ReasonCode.OPENING_BELOW_MINIMUM, value=abs(opening) * proposal.paid, limit=smallest)
+                denied[proposal.symbol] = Denial(Outcome.HELD_BELOW_MINIMUM, why)
             else:
                 denied[proposal.symbol] = _too_dear(proposal, rules)
     relief = _relief(proposals, available, headroom.copy_with((t.symbol, t.qty) for t in reduce), rules)
@@ -115,12 +112,12 @@ def _relief(
         if qty == 0 or abs(qty) * proposal.paid < proposal.order_min:
             continue
         headroom.trade(proposal.symbol, qty)
-        found.append(_trade(proposal, "reduce", qty, "a cap is exceeded: reduced although the drift is small"))
+        found.append(_trade(proposal, "reduce", qty, because(ReasonCode.CAP_EXCEEDED)))
     return found
 
 
-def _trade(proposal: TradeProposal, name: Phase, qty: Decimal, because: str) -> Trade:
-    return Trade(proposal.symbol, name, qty, proposal.price, proposal.paid, proposal.lot, abs(proposal.drift), because)
+def _trade(proposal: TradeProposal, name: Phase, qty: Decimal, why: Reasons) -> Trade:
+    return Trade(proposal.symbol, name, qty, proposal.price, proposal.paid, proposal.lot, abs(proposal.drift), why)
 
 
 def _cost(proposal: TradeProposal) -> Decimal:
@@ -145,22 +142,28 @@ def _closing(proposal: TradeProposal, asked: Decimal, available: Mapping[str, De
     return shares_toward_zero(clipped, proposal.closing_lot)
 
 
-def _cut_text(asked: Decimal, kept: Decimal) -> str:
-    return "" if kept == asked else f"; {text_of(abs(kept))} of {text_of(abs(asked))} shares now, the rest later"
+def _in_parts(proposal: TradeProposal, asked: Decimal, kept: Decimal) -> Reasons:
+    """The reasons for a trade of which only a part may be made now."""
+    if kept == asked:
+        return proposal.because
+    return proposal.because.plus(because(ReasonCode.PART_NOW, now=abs(kept), all=abs(asked)))
 
 
 def _not_free(proposal: TradeProposal, available: Mapping[str, Decimal]) -> Denial:
     free, held = abs(available.get(proposal.symbol, ZERO)), abs(proposal.held)
-    said = "other orders hold all of its shares"
+    why = because(ReasonCode.SHARES_RESERVED)
     if free > 0:
-        said = f"{text_of(free)} of {text_of(held)} shares are free, less than a lot of {text_of(proposal.part)}"
-    return Denial(Outcome.DENIED_NOT_AVAILABLE, said)
+        why = because(ReasonCode.FEW_SHARES_FREE, free=free, held=held, lot=proposal.part)
+    return Denial(Outcome.DENIED_NOT_AVAILABLE, why)
 
 
 def _too_dear(proposal: TradeProposal, rules: Rules) -> Denial:
-    most = largest_trade(rules)
     return Denial(
         Outcome.DENIED_ORDER_VALUE,
-        f"no whole number of lots at ${_cost(proposal):,.2f} is between the smallest trade of "
-        f"${rules.position_sizing.min_trade_size:,.2f} and the largest of ${most:,.2f}",
+        because(
+            ReasonCode.NO_WHOLE_LOTS,
+            price=_cost(proposal),
+            smallest=rules.position_sizing.min_trade_size,
+            largest=largest_trade(rules),
+        ),
     )

@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 from rebalancer.core.facts import OpenOrder, Snapshot, coins
 from rebalancer.core.outcomes import Outcome
-from rebalancer.core.values import ZERO, text_of
+from rebalancer.core.reasons import ReasonCode, Reasons, because
+from rebalancer.core.values import ZERO
 
 
 class PositionFinding(NamedTuple):
@@ -26,14 +27,14 @@ class PositionFinding(NamedTuple):
     symbol: str
     kind: str
     qty: Decimal
-    text: str
+    why: Reasons
 
 
 class Frozen(NamedTuple):
     """Why a symbol may not be traded in this cycle."""
 
     outcome: Outcome
-    because: str
+    because: Reasons
 
 
 class ReconciledBook(NamedTuple):
@@ -61,8 +62,7 @@ def reconcile(snapshot: Snapshot) -> ReconciledBook:
     frozen = {
         symbol: Frozen(
             Outcome.FROZEN_UNRECONCILED,
-            f"{text_of(held.get(symbol, ZERO))} shares at the broker, {text_of(expected)} expected, no known cause; "
-            "adopted when it reads the same again",
+            because(ReasonCode.UNEXPLAINED, held=held.get(symbol, ZERO), expected=expected),
         )
         for symbol, expected in unexplained.items()
     }
@@ -75,21 +75,19 @@ def reconcile(snapshot: Snapshot) -> ReconciledBook:
         if order.unknown:
             frozen[order.symbol] = Frozen(
                 Outcome.FROZEN_UNKNOWN_ORDER,
-                f"the broker has not told the state of order {order.client_order_id}",
+                because(ReasonCode.ORDER_UNKNOWN, order=order.client_order_id),
             )
         elif order.ours:
             pending[order.symbol] = pending.get(order.symbol, ZERO) + rest
         elif rest != 0 and order.symbol not in frozen:
-            side = "reduces" if now * rest < 0 else "increases"
+            effect = "reduces" if now * rest < 0 else "increases"
             frozen[order.symbol] = Frozen(
                 Outcome.FROZEN_OPEN_ORDER,
-                f"an order that is not ours ({order.side} {text_of(abs(rest))}) still {side} this position",
+                because(ReasonCode.ORDER_NOT_OURS, side=order.side, qty=abs(rest), effect=effect),
             )
     for symbol, (buys, sells) in _both_sides(snapshot.open_orders).items():
-        said = (
-            f"orders of ours still buy {text_of(buys)} and sell {text_of(sells)}: nothing is sent until one side ends"
-        )
-        frozen.setdefault(symbol, Frozen(Outcome.FROZEN_OPEN_ORDER, said))
+        why = because(ReasonCode.ORDERS_ON_BOTH_SIDES, buys=buys, sells=sells)
+        frozen.setdefault(symbol, Frozen(Outcome.FROZEN_OPEN_ORDER, why))
     return ReconciledBook(
         held=held,
         available=available,
@@ -131,7 +129,7 @@ def _differences(
     """The changes since the last closed cycle, and the expected quantity of every symbol with an unexplained one."""
     if snapshot.expected_positions is None:
         adopted = tuple(
-            PositionFinding(symbol, "adopted", qty, f"opening balance: {text_of(qty)} shares")
+            PositionFinding(symbol, "adopted", qty, because(ReasonCode.OPENING_BALANCE, qty=qty))
             for symbol, qty in held.items()
         )
         return adopted, {}
@@ -141,8 +139,8 @@ def _differences(
     for cause in snapshot.explanations:
         expected[cause.symbol] = expected.get(cause.symbol, ZERO) + cause.qty
         moved[cause.symbol] = moved.get(cause.symbol, ZERO) + abs(cause.qty)
-        text = f"{cause.kind.replace('_', ' ')} of {text_of(cause.qty)} shares ({cause.reference})"
-        findings.append(PositionFinding(cause.symbol, cause.kind, cause.qty, text))
+        why = because(ReasonCode.EXPLAINED, kind=cause.kind, qty=cause.qty, reference=cause.reference)
+        findings.append(PositionFinding(cause.symbol, cause.kind, cause.qty, why))
     unexplained: dict[str, Decimal] = {}
     pairs = coins(snapshot.instruments)
     for symbol in sorted({*held, *expected}):
@@ -150,16 +148,15 @@ def _differences(
         if now == was:
             continue
         if symbol in pairs and ZERO < was - now <= moved.get(symbol, ZERO) * snapshot.venue.crypto_fee_max:
-            findings.append(PositionFinding(symbol, "adopted", now - was, f"a fee of {text_of(was - now)} coins"))
+            fee = because(ReasonCode.COIN_FEE, qty=was - now)
+            findings.append(PositionFinding(symbol, "adopted", now - was, fee))
         elif snapshot.unexplained_before.get(symbol) == now and not snapshot.doubt:
-            findings.append(
-                PositionFinding(symbol, "adopted", now - was, f"read twice as {text_of(now)} shares: adopted")
-            )
+            twice = because(ReasonCode.READ_TWICE, qty=now)
+            findings.append(PositionFinding(symbol, "adopted", now - was, twice))
         else:
             unexplained[symbol] = was
-            findings.append(
-                PositionFinding(symbol, "unexplained", now - was, f"{text_of(now)} shares, expected {text_of(was)}")
-            )
+            unlike = because(ReasonCode.NOT_AS_EXPECTED, held=now, expected=was)
+            findings.append(PositionFinding(symbol, "unexplained", now - was, unlike))
     return tuple(findings), unexplained
 
 

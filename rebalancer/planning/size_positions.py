@@ -32,6 +32,7 @@ import numpy as np
 
 from rebalancer.core.facts import Account, Instrument, Signal
 from rebalancer.core.outcomes import Outcome
+from rebalancer.core.reasons import NOTHING, ReasonCode, Reasons, because
 from rebalancer.core.rules import PositionSizing, Rules
 from rebalancer.planning.cap_weights import Floats
 
@@ -43,8 +44,8 @@ Stance = Literal["", "flat", "neutral", "keep"]
 
 
 class SizedPosition(NamedTuple):
-    """One symbol's derivation from signals to a raw weight. `note` explains `stance` or `denial` in words; it is empty
-    where the signal counts in full."""
+    """One symbol's derivation from signals to a raw weight. `note` explains `stance` or `denial`; it is empty where the
+    signal counts in full."""
 
     symbol: str
     raw: float
@@ -53,7 +54,7 @@ class SizedPosition(NamedTuple):
     volatility: float
     volatility_known: bool
     volatility_scale: float
-    note: str
+    note: Reasons
     denial: Outcome | None = None
     stance: Stance = ""
 
@@ -69,7 +70,7 @@ def size_positions(
     """Size every symbol with valid signals, in sorted order. Raw weights are signed fractions of capital; `capital` is
     in USD, `prices` are mid prices, USD."""
     sizing, risk = rules.position_sizing, rules.risk_management
-    rows: list[tuple[str, float, float, float, bool, str]] = []
+    rows: list[tuple[str, float, float, float, bool, Reasons]] = []
     stances: dict[str, Stance] = {}
     for symbol, group in sorted(signals.items()):
         opinion, trust = _consensus(group, rules.signals.source_weights)
@@ -81,7 +82,7 @@ def size_positions(
     score = np.array([row[1] for row in rows])
     confidence = np.array([row[2] for row in rows])
     volatility = np.array([row[3] for row in rows])
-    active = np.array([row[5] == "" for row in rows], dtype=bool)
+    active = np.array([not row[5] for row in rows], dtype=bool)
     scale = np.clip(sizing.volatility_target / volatility, sizing.volatility_scale_min, sizing.volatility_scale_max)
     if sizing.method == "fixed":
         scale = np.ones_like(score)
@@ -122,54 +123,43 @@ def volatility_of(instrument: Instrument, price: Decimal | None, rules: Rules) -
     return float(instrument.atr / price) * sqrt(TRADING_DAYS_A_YEAR)
 
 
-def why_not_short(instrument: Instrument, account: Account, rules: Rules) -> str:
-    """Why this symbol may not be sold short, or "" when it may."""
+def why_not_short(instrument: Instrument, account: Account, rules: Rules) -> Reasons:
+    """Why this symbol may not be sold short; nothing when it may."""
     if not rules.position_sizing.allow_short:
-        return "short selling is off (position_sizing.allow_short)"
+        return because(ReasonCode.SHORTS_OFF)
     if instrument.asset_class == "crypto":
-        return "crypto cannot be sold short"
+        return because(ReasonCode.CRYPTO_NOT_SHORTABLE)
     if not account.shorting_enabled or account.multiplier <= 1:
-        return "the account may not sell short"
+        return because(ReasonCode.ACCOUNT_NOT_SHORTABLE)
     if not instrument.shortable:
-        return "the broker has no shares to lend"
-    return ""
+        return because(ReasonCode.NOT_SHORTABLE)
+    return NOTHING
 
 
-def _denial(note: str, stance: Stance) -> Outcome | None:
+def _denial(note: Reasons, stance: Stance) -> Outcome | None:
     return Outcome.DENIED_SHORT if note and not stance else None
 
 
-def _stance(group: tuple[Signal, ...], opinion: float, trust: float, rules: Rules) -> tuple[Stance, str]:
-    """The stance of a signal that opens nothing, and the reason in words; both empty when it may open a position."""
+def _stance(group: tuple[Signal, ...], opinion: float, trust: float, rules: Rules) -> tuple[Stance, Reasons]:
+    """The stance of a signal that opens nothing, and the reason; both empty when it may open a position."""
     heard = [signal for signal in group if rules.signals.source_weights.get(signal.source, 1.0) > 0]
     if not heard:
-        return "neutral", "none of its sources has a weight: no position is supported"
+        return "neutral", because(ReasonCode.SOURCES_WITHOUT_WEIGHT)
     if all(signal.hold for signal in heard):
-        return "keep", "hold: nothing is opened and nothing closed"
+        return "keep", because(ReasonCode.SAYS_HOLD)
     if opinion == 0:
         counted = [s for s in heard if not s.hold and (s.confidence > 0 or trust == 0)]
         cancel = any(signal.score != 0 for signal in counted)
-        said = "its signals cancel out to a score of 0, which asks" if cancel else "a score of 0 asks"
-        return "flat", f"{said} for no position"
+        return "flat", because(ReasonCode.SCORES_CANCEL if cancel else ReasonCode.SCORE_ZERO)
     strength, opens = abs(opinion * trust), rules.execution.signal_threshold
     if strength == 0 and opens == 0:
-        return "flat", "a confidence of 0 supports no position"
+        return "flat", because(ReasonCode.CONFIDENCE_ZERO)
     if strength >= opens:
-        return "", ""
+        return "", NOTHING
     keeps = opens if rules.execution.exit_threshold is None else rules.execution.exit_threshold
     if strength < keeps:
-        return "neutral", f"|score x confidence| {_told_below(strength, keeps)}: no position is supported"
-    said = f"|score x confidence| {_told_below(strength, opens)}, and not below the exit threshold {keeps:g}"
-    return "keep", f"{said}: nothing is opened and nothing closed"
-
-
-def _told_below(number: float, limit: float) -> str:
-    """ "0.09 is below 0.10", with as many decimals as are needed to show the difference."""
-    for places in range(2, 17):
-        small, large = f"{number:.{places}f}", f"{limit:.{places}f}"
-        if small != large:
-            return f"{small} is below {large}"
-    return f"{number!r} is below {limit!r}"
+        return "neutral", because(ReasonCode.TOO_WEAK, strength=(strength, keeps))
+    return "keep", because(ReasonCode.BETWEEN_THRESHOLDS, strength=(strength, opens), exit=keeps)
 
 
 def _consensus(group: tuple[Signal, ...], weights: Mapping[str, float]) -> tuple[float, float]:

@@ -13,8 +13,8 @@ from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from rebalancer.core.facts import Quote
+from rebalancer.core.reasons import ReasonCode, Reasons, because
 from rebalancer.core.rules import Quotes
-from rebalancer.core.values import text_of
 from rebalancer.planning.exit_levels import ExitLevel
 from rebalancer.planning.validate_signals import quote_problem
 
@@ -25,14 +25,14 @@ class StopTrigger(NamedTuple):
     guard: ExitLevel
     kind: Literal["stop", "target"]
     price: Decimal
-    because: str
+    because: Reasons
 
 
 class StopTriggers(NamedTuple):
     """The result of one price check: the exit levels reached, and per symbol why it could not be checked."""
 
     trips: tuple[StopTrigger, ...]
-    blind: Mapping[str, str]
+    blind: Mapping[str, Reasons]
 
 
 def stop_triggers(levels: Sequence[ExitLevel], quotes: Sequence[Quote], as_of: datetime, rules: Quotes) -> StopTriggers:
@@ -41,12 +41,12 @@ def stop_triggers(levels: Sequence[ExitLevel], quotes: Sequence[Quote], as_of: d
     for quote in sorted(quotes, key=lambda q: (q.at, q.symbol)):
         newest[quote.symbol] = quote
     triggers: list[StopTrigger] = []
-    blind: dict[str, str] = {}
+    blind: dict[str, Reasons] = {}
     for level in levels:
         found = newest.get(level.symbol)
-        problem = "no quote" if found is None else _problem(found, as_of, rules)
+        problem = because(ReasonCode.NO_QUOTE) if found is None else _problem(found, as_of, rules)
         if found is None or problem is not None:
-            blind[level.symbol] = problem or "no quote"
+            blind[level.symbol] = problem or because(ReasonCode.NO_QUOTE)
             continue
         reached = _reached(level, found)
         if reached is not None:
@@ -54,7 +54,7 @@ def stop_triggers(levels: Sequence[ExitLevel], quotes: Sequence[Quote], as_of: d
     return StopTriggers(tuple(triggers), blind)
 
 
-def _problem(quote: Quote, as_of: datetime, rules: Quotes) -> str | None:
+def _problem(quote: Quote, as_of: datetime, rules: Quotes) -> Reasons | None:
     return quote_problem(quote, as_of, rules.max_age_seconds, Decimal(str(rules.max_spread)))
 
 
@@ -65,9 +65,9 @@ def _reached(level: ExitLevel, quote: Quote) -> StopTrigger | None:
     side = 1 if is_long else -1
     name = "bid" if is_long else "ask"
     if (price - level.stop) * side <= 0:
-        return StopTrigger(level, "stop", price, f"{name} {text_of(price)} reached the stop {text_of(level.stop)}")
+        why = because(ReasonCode.STOP_REACHED, quote=name, price=price, level=level.stop)
+        return StopTrigger(level, "stop", price, why)
     if (price - level.target) * side >= 0:
-        return StopTrigger(
-            level, "target", price, f"{name} {text_of(price)} reached the target {text_of(level.target)}"
-        )
+        why = because(ReasonCode.TARGET_REACHED, quote=name, price=price, level=level.target)
+        return StopTrigger(level, "target", price, why)
     return None

@@ -16,8 +16,9 @@ from typing import NamedTuple
 from rebalancer.core.decisions import Verdict
 from rebalancer.core.facts import Instrument, Quote, Signal, Snapshot
 from rebalancer.core.outcomes import Outcome
+from rebalancer.core.reasons import ReasonCode, Reasons, because
 from rebalancer.core.rules import Quotes, Rules
-from rebalancer.core.values import ZERO, text_of
+from rebalancer.core.values import ZERO
 from rebalancer.core.venue_rules import ALPACA, VenueRules
 from rebalancer.planning.reconcile import by_id
 
@@ -33,7 +34,7 @@ class Prices(NamedTuple):
     bid: Mapping[str, Decimal]
     ask: Mapping[str, Decimal]
     value: Mapping[str, Decimal]
-    unusable: Mapping[str, str]
+    unusable: Mapping[str, Reasons]
     venue: VenueRules = ALPACA
 
 
@@ -66,28 +67,31 @@ def validate_signals(snapshot: Snapshot, prices: Prices, rules: Rules) -> ValidS
             best = newest[signal.source, signal.symbol]
             if best != place:
                 newer = snapshot.signals[best].id
-                refusal = Outcome.REJECTED_SUPERSEDED, f"{signal.source} has a newer signal, {newer}"
+                refusal = (
+                    Outcome.REJECTED_SUPERSEDED,
+                    because(ReasonCode.SUPERSEDED, source=signal.source, newer=newer),
+                )
             elif snapshot.as_of - signal.issued_at > age_max:
                 age = (snapshot.as_of - signal.issued_at).total_seconds() / 60
                 refusal = (
                     Outcome.REJECTED_STALE,
-                    f"issued {age:,.0f} minutes ago; signals.max_age_minutes is {rules.signals.max_age_minutes:g}",
+                    because(ReasonCode.SIGNAL_OLD, age=age, limit=rules.signals.max_age_minutes),
                 )
             elif signal.confidence < rules.signals.min_confidence:
                 refusal = (
                     Outcome.REJECTED_LOW_CONFIDENCE,
-                    f"confidence {signal.confidence:.2f} is below {rules.signals.min_confidence:.2f}",
+                    because(
+                        ReasonCode.CONFIDENCE_LOW, confidence=signal.confidence, limit=rules.signals.min_confidence
+                    ),
                 )
             elif instrument is not None and not instrument.tradable:
-                refusal = Outcome.REJECTED_NOT_TRADABLE, "the broker does not trade it at the moment"
+                refusal = Outcome.REJECTED_NOT_TRADABLE, because(ReasonCode.NOT_TRADABLE)
             elif signal.symbol not in prices.usable:
-                refusal = Outcome.REJECTED_NO_PRICE, prices.unusable.get(signal.symbol, "no quote")
+                refusal = Outcome.REJECTED_NO_PRICE, prices.unusable.get(signal.symbol, because(ReasonCode.NO_QUOTE))
             elif (left := snapshot.stopped_out.get(signal.symbol)) is not None and signal.issued_at <= left:
-                said = "closed by kill" if signal.symbol in snapshot.closed_by_kill else "a stop or target closed it"
-                refusal = (
-                    Outcome.DENIED_STOPPED_OUT,
-                    f"{said} at {left:%H:%M:%S} UTC; only a newer signal opens it again",
-                )
+                by_kill = signal.symbol in snapshot.closed_by_kill
+                code = ReasonCode.CLOSED_BY_KILL if by_kill else ReasonCode.CLOSED_BY_EXIT
+                refusal = Outcome.DENIED_STOPPED_OUT, because(code, at=left)
         if refusal is None:
             valid_signals.setdefault(signal.symbol, []).append(signal)
         rejected.append(None if refusal is None else Verdict(signal.id, signal.symbol, *refusal))
@@ -103,7 +107,7 @@ def usable_prices(snapshot: Snapshot, rules: Quotes) -> Prices:
     usable: dict[str, Decimal] = {}
     bid: dict[str, Decimal] = {}
     ask: dict[str, Decimal] = {}
-    unusable: dict[str, str] = {}
+    unusable: dict[str, Reasons] = {}
     value = {o.symbol: o.limit_price for o in by_id(snapshot.open_orders) if o.limit_price is not None}
     value |= {p.symbol: p.avg_entry_price for p in snapshot.positions}
     spread_max = Decimal(str(rules.max_spread))
@@ -113,7 +117,7 @@ def usable_prices(snapshot: Snapshot, rules: Quotes) -> Prices:
             value[quote.symbol] = usable[quote.symbol] = (quote.bid + quote.ask) / 2
             bid[quote.symbol], ask[quote.symbol] = quote.bid, quote.ask
         else:
-            unusable[quote.symbol] = problem or "no quote"
+            unusable[quote.symbol] = problem or because(ReasonCode.NO_QUOTE)
             worth = _worth(quote, spread_max)
             if worth is not None:
                 value[quote.symbol] = worth
@@ -130,22 +134,22 @@ def _worth(quote: Quote, spread_max: Decimal) -> Decimal | None:
     return max(known[0], (quote.bid + quote.ask) / 2) if is_narrow else known[0]
 
 
-def quote_problem(quote: Quote, as_of: datetime, age_max_seconds: float, spread_max: Decimal) -> str | None:
+def quote_problem(quote: Quote, as_of: datetime, age_max_seconds: float, spread_max: Decimal) -> Reasons | None:
     """Why this quote cannot be traded on; None when it can."""
     if quote.bid is None or quote.ask is None:
-        return "the quote has one side only"
+        return because(ReasonCode.QUOTE_ONE_SIDED)
     if not (quote.bid > 0 and quote.ask > 0):
-        return "the quote is not positive"
+        return because(ReasonCode.QUOTE_NOT_POSITIVE)
     if quote.bid > quote.ask:
-        return f"the quote is crossed: bid {text_of(quote.bid)} above ask {text_of(quote.ask)}"
+        return because(ReasonCode.QUOTE_CROSSED, bid=quote.bid, ask=quote.ask)
     age = (as_of - quote.at).total_seconds()
     if not age <= age_max_seconds:
-        return f"the quote is {age:,.0f} s old; quotes.max_age_seconds is {age_max_seconds:g}"
+        return because(ReasonCode.QUOTE_OLD, age=age, limit=age_max_seconds)
     if age < -CLOCK_SKEW.total_seconds():
-        return f"the quote is from the future ({-age:,.0f} s)"
+        return because(ReasonCode.QUOTE_FROM_FUTURE, age=-age)
     if not 2 * (quote.ask - quote.bid) <= spread_max * (quote.ask + quote.bid):
         share = float((quote.ask - quote.bid) * 2 / (quote.ask + quote.bid))
-        return f"the spread of {share:.1%} is wider than quotes.max_spread {float(spread_max):.1%}"
+        return because(ReasonCode.QUOTE_WIDE, spread=share, limit=float(spread_max))
     return None
 
 
@@ -156,17 +160,17 @@ def _age_key(signal: Signal) -> tuple[datetime, str, float, float, Decimal]:
 
 def _problem(
     signal: Signal, snapshot: Snapshot, instrument: Instrument | None, price: Decimal | None
-) -> tuple[Outcome, str] | None:
+) -> tuple[Outcome, Reasons] | None:
     """Why a signal is invalid in itself or for an unknown symbol; None when it is not."""
     if not (math.isfinite(signal.score) and -1 <= signal.score <= 1):
-        return Outcome.REJECTED_INVALID, f"score {signal.score} is not in [-1, 1]"
+        return Outcome.REJECTED_INVALID, because(ReasonCode.SCORE_OUT_OF_RANGE, score=signal.score)
     if not (math.isfinite(signal.confidence) and 0 <= signal.confidence <= 1):
-        return Outcome.REJECTED_INVALID, f"confidence {signal.confidence} is not in [0, 1]"
+        return Outcome.REJECTED_INVALID, because(ReasonCode.CONFIDENCE_OUT_OF_RANGE, confidence=signal.confidence)
     if signal.issued_at - snapshot.as_of > CLOCK_SKEW:
-        return Outcome.REJECTED_INVALID, f"issued in the future, at {signal.issued_at.isoformat()}"
+        return Outcome.REJECTED_INVALID, because(ReasonCode.ISSUED_IN_FUTURE, at=signal.issued_at)
     if signal.stop_price is not None:
         if not signal.stop_price > 0:
-            return Outcome.REJECTED_INVALID, "the stop price is not positive"
+            return Outcome.REJECTED_INVALID, because(ReasonCode.STOP_NOT_POSITIVE)
         if (
             price is not None
             and signal.score != 0
@@ -174,8 +178,8 @@ def _problem(
         ):
             return (
                 Outcome.REJECTED_INVALID,
-                f"the stop {text_of(signal.stop_price)} is on the wrong side of the price {text_of(price)}",
+                because(ReasonCode.STOP_ON_WRONG_SIDE, stop=signal.stop_price, price=price),
             )
     if instrument is None:
-        return Outcome.REJECTED_UNKNOWN_SYMBOL, "the broker does not know this symbol"
+        return Outcome.REJECTED_UNKNOWN_SYMBOL, because(ReasonCode.SYMBOL_UNKNOWN)
     return None

@@ -9,15 +9,16 @@ from typing import NamedTuple
 from rebalancer.core.decisions import Order, Plan, Verdict
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import OrderState, Outcome
-from rebalancer.core.values import ZERO, text_of
+from rebalancer.core.reasons import NOTHING, ReasonCode, Reasons, because
+from rebalancer.core.values import ZERO
 from rebalancer.planning.validate_signals import ValidSignals
 
 
 class SymbolOutcome(NamedTuple):
-    """The outcome of one symbol, with the reason in words."""
+    """The outcome of one symbol, with its reasons."""
 
     outcome: Outcome
-    because: str
+    because: Reasons
 
 
 class OrderEnd(NamedTuple):
@@ -28,7 +29,7 @@ class OrderEnd(NamedTuple):
     state: OrderState
     filled_qty: Decimal
     filled_avg_price: Decimal | None
-    message: str = ""
+    message: Reasons = NOTHING
     denied: Outcome | None = None
 
 
@@ -46,7 +47,7 @@ def final_verdicts(plan: Plan, ends: Mapping[str, OrderEnd]) -> tuple[tuple[Verd
         if verdict.outcome is not Outcome.PLANNED:
             return verdict
         ending = _ended(orders[verdict.symbol], ends)
-        return Verdict(verdict.signal_id, verdict.symbol, ending.outcome, f"{verdict.because}; {ending.because}")
+        return Verdict(verdict.signal_id, verdict.symbol, ending.outcome, verdict.because.plus(ending.because))
 
     verdicts = tuple(final(v) for v in plan.verdicts)
     unsignalled = tuple(final(v) for v in plan.unsignalled)
@@ -78,26 +79,27 @@ def _ended(orders: Sequence[Order], ends: Mapping[str, OrderEnd]) -> SymbolOutco
     states = {end.state for end in found}
     asked = sum((o.qty for o in orders), ZERO)
     filled = sum((end.filled_qty for end in found), ZERO)
-    said = "; ".join(dict.fromkeys(end.message for end in found if end.message))
-    share = f"{text_of(filled)} of {text_of(asked)} shares filled"
+    said = Reasons(reason for message in dict.fromkeys(end.message for end in found) for reason in message)
+    share = because(ReasonCode.FILLED, filled=filled, asked=asked)
     if OrderState.UNKNOWN in states or OrderState.OPEN in states or OrderState.INTENDED in states:
-        return SymbolOutcome(Outcome.UNKNOWN_AT_BROKER, f"{share}; the broker has not told the end{_colon(said)}")
+        unknown = because(ReasonCode.END_UNKNOWN_AND, why=said) if said else because(ReasonCode.END_UNKNOWN)
+        return SymbolOutcome(Outcome.UNKNOWN_AT_BROKER, share.plus(unknown))
     if filled >= asked:
-        prices = [f"{end.filled_avg_price:,.2f}" for end in found if end.filled_avg_price is not None]
-        return SymbolOutcome(Outcome.FILLED, f"{share} at {', '.join(prices)}" if prices else share)
+        prices = [end.filled_avg_price for end in found if end.filled_avg_price is not None]
+        if prices:
+            share = because(ReasonCode.FILLED_AT, filled=filled, asked=asked, prices=prices)
+        return SymbolOutcome(Outcome.FILLED, share)
+    if said:
+        share = because(ReasonCode.FILLED_AND, filled=filled, asked=asked, why=said)
     if filled > 0:
-        return SymbolOutcome(Outcome.PARTLY_FILLED, share + _colon(said))
+        return SymbolOutcome(Outcome.PARTLY_FILLED, share)
     if OrderState.WITHHELD in states:
-        return SymbolOutcome(Outcome.WITHHELD, "dry run: nothing was sent")
+        return SymbolOutcome(Outcome.WITHHELD, because(ReasonCode.WITHHELD))
     if OrderState.REFUSED in states:
-        return SymbolOutcome(Outcome.REFUSED_BY_BROKER, said or "refused")
+        return SymbolOutcome(Outcome.REFUSED_BY_BROKER, said or because(ReasonCode.REFUSED))
     denials = [end.denied for end in found if end.denied is not None]
     if denials:
         return SymbolOutcome(denials[0], said)
     if found and states != {OrderState.NOT_SENT}:
-        return SymbolOutcome(Outcome.UNFILLED, share + _colon(said))
-    return SymbolOutcome(Outcome.NOT_SENT, said or "the cycle ended first")
-
-
-def _colon(text: str) -> str:
-    return f": {text}" if text else ""
+        return SymbolOutcome(Outcome.UNFILLED, share)
+    return SymbolOutcome(Outcome.NOT_SENT, said or because(ReasonCode.CYCLE_ENDED))

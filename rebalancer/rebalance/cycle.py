@@ -27,6 +27,7 @@ from rebalancer.core.decisions import Constrained, Order, Plan, Verdict
 from rebalancer.core.errors import LockHeld
 from rebalancer.core.facts import Account, Position, Snapshot
 from rebalancer.core.outcomes import CycleOutcome, OrderState
+from rebalancer.core.reasons import ReasonCode, Reasons, because
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of, time_text
 from rebalancer.execution.cancel_on_failure import cancelling_on_failure
@@ -128,16 +129,16 @@ def _run(world: World, rules: Rules, cycle_id: str | None, narrow: Narrow | None
     else:
         report_unprotected(world, rules, snapshot)
     kept_back = constrain_after(decided, ends)
-    outcome, because = outcome_of(decided, ends, kept_back)
+    outcome, why = outcome_of(decided, ends, kept_back)
     if outcome.startswith("HALTED"):
-        note(LOG, LogEvent.HALTED, f"{outcome}: {because}", cycle=snapshot.cycle_id)
-    end = to_remember(world, seen, orders, ends, outcome, because, account, positions)
+        note(LOG, LogEvent.HALTED, f"{outcome}: {why}", cycle=snapshot.cycle_id)
+    end = to_remember(world, seen, orders, ends, outcome, str(why), account, positions)
     end = end._replace(constrained=kept_back)
     _note_account(world, snapshot, account or snapshot.account, stats.rows(outcome, "look_after"))
     carried = [name for name, e in ends.items() if not e.state.is_final]
     world.journal.close_cycle(end, (*verdicts, *unsignalled), carried=carried)
     return CycleResult(
-        snapshot, decided, orders, ends, verdicts, unsignalled, outcome, because, seen.book.findings, account,
+        snapshot, decided, orders, ends, verdicts, unsignalled, outcome, str(why), seen.book.findings, account,
         positions, stats.steps, kept_back,
     )  # fmt: skip
 
@@ -182,12 +183,12 @@ def _note_findings(world: World, seen: Observation) -> None:
     snapshot = seen.snapshot
     rows: list[tuple[str, str, dict[str, object]]] = []
     for finding in seen.book.findings:
-        rows.append(("reconcile", finding.symbol, {"kind": finding.kind, "text": finding.text}))
+        rows.append(("reconcile", finding.symbol, {"kind": finding.kind, "text": str(finding.why)}))
         if finding.kind == "unexplained" and not snapshot.doubt:
-            said = f"{finding.symbol}: {finding.text}, and nothing explains it; it is not traded in this cycle"
+            said = f"{finding.symbol}: {finding.why}, and nothing explains it; it is not traded in this cycle"
             rows.append(alert_row(finding.symbol, "warning", "unexplained", said))
     before = seen.last_end
-    if snapshot.doubt and (before is None or before.because != snapshot.doubt):
+    if snapshot.doubt and (before is None or before.outcome is not CycleOutcome.HALTED_UNRECONCILED):
         rows.append(alert_row("doubt", "action", "doubt", snapshot.doubt))
     if rows:
         world.journal.record_events(snapshot.account.id, snapshot.cycle_id, snapshot.as_of, rows)
@@ -230,11 +231,11 @@ def _affordable(
             as_told = snapshot.account._replace(last_equity=snapshot.account.last_equity - paid_in)
             left = world.order_manager.left(as_told, reductions, ends)
         except NOTHING_TOLD as error:
-            return _none(increases, f"the account could not be read again: {error}")
+            return _none(increases, because(ReasonCode.ACCOUNT_NOT_READ, text=str(error)))
         account, changed = left.account._replace(last_equity=left.account.last_equity + paid_in), left.traded
         latch(world.journal, snapshot.cycle_id, world.broker.now(), snapshot.session, account, breaches(account, rules))
         if world.broker.now() >= snapshot.session.close:
-            return _none(increases, "the market closed while positions were reduced")
+            return _none(increases, because(ReasonCode.CLOSED_MEANWHILE))
         out = may_cost(reductions, ends)
         account = account._replace(cash=account.cash - out, buying_power=account.buying_power - out)
     else:
@@ -256,7 +257,7 @@ def may_cost(reductions: Sequence[Order], ends: Mapping[str, OrderEnd]) -> Decim
     )
 
 
-def _none(orders: Sequence[Order], why: str) -> tuple[tuple[Order, ...], dict[str, OrderEnd]]:
+def _none(orders: Sequence[Order], why: Reasons) -> tuple[tuple[Order, ...], dict[str, OrderEnd]]:
     return (), {o.client_order_id: OrderEnd(o.client_order_id, OrderState.NOT_SENT, ZERO, None, why) for o in orders}
 
 
@@ -267,8 +268,8 @@ def _with_cuts(decided: Plan, sent: Sequence[Order], ends: Mapping[str, OrderEnd
     for order in sent:
         before, end = planned[order.client_order_id], ends[order.client_order_id]
         if order.qty < before.qty:
-            cut = order.because.removeprefix(before.because).lstrip("; ")
-            told[end.client_order_id] = end._replace(message="; ".join(part for part in (cut, end.message) if part))
+            cut = order.because.after(before.because)
+            told[end.client_order_id] = end._replace(message=cut.plus(end.message))
     return told
 
 

@@ -7,34 +7,31 @@ from collections.abc import Mapping, Sequence
 from rebalancer.core.decisions import Constrained, Order, Plan
 from rebalancer.core.facts import Account, Position, coins
 from rebalancer.core.outcomes import CycleOutcome, OrderState
+from rebalancer.core.reasons import ReasonCode, Reasons, because
 from rebalancer.core.values import ZERO
 from rebalancer.execution.traded import traded
 from rebalancer.journal.records import CycleEnd
-from rebalancer.planning import sentence
-from rebalancer.planning.constrain import constrained_text
+from rebalancer.planning.constrain import trades_denied
 from rebalancer.planning.verdicts import OrderEnd
 from rebalancer.rebalance.observe import Observation
 from rebalancer.rebalance.world import World
 
 
-def outcome_of(decided: Plan, ends: Mapping[str, OrderEnd], kept_back: Constrained | None) -> tuple[CycleOutcome, str]:
-    """The cycle's final outcome and its sentence. The plan's outcome stays, unless nothing could be funded: then it is
-    CONSTRAINED. With orders, the sentence counts how they ended, between the plan's own reason, if any, and what a
-    limit held back."""
+def outcome_of(
+    decided: Plan, ends: Mapping[str, OrderEnd], kept_back: Constrained | None
+) -> tuple[CycleOutcome, Reasons]:
+    """The cycle's final outcome and its reasons. The plan's outcome stays, unless nothing could be funded: then it is
+    CONSTRAINED. With orders, the reasons count how they ended, between the plan's own, if any, and what a limit held
+    back."""
     if not decided.orders:
         return decided.outcome, decided.because
-    outcome, reason = decided.outcome, decided.because
-    if decided.constrained is not None:
-        reason = reason.removesuffix(constrained_text(decided.constrained)).removesuffix("; ")
-    if outcome is CycleOutcome.COMPLETED:
-        reason = reason.removesuffix(sentence(decided.orders)).removesuffix("; ")
-        if kept_back is not None and all(_denied(o, ends) for o in decided.orders):
-            outcome = CycleOutcome.CONSTRAINED
-    total = len(decided.orders)
+    outcome = decided.outcome
+    if outcome is CycleOutcome.COMPLETED and kept_back is not None and all(_denied(o, ends) for o in decided.orders):
+        outcome = CycleOutcome.CONSTRAINED
     filled = sum(1 for o in decided.orders if _filled(o, ends))
-    said = f"{filled} of {total} order{'s' if total != 1 else ''} filled"
-    parts = (reason, said, constrained_text(kept_back) if kept_back is not None else "")
-    return outcome, "; ".join(part for part in parts if part)
+    why = decided.because.without(ReasonCode.ORDERS, ReasonCode.TRADES_DENIED)
+    why = why.plus(because(ReasonCode.ORDERS_FILLED, filled=filled, orders=len(decided.orders)))
+    return outcome, why if kept_back is None else why.plus(trades_denied(kept_back))
 
 
 def to_remember(
@@ -43,7 +40,7 @@ def to_remember(
     orders: Sequence[Order],
     ends: Mapping[str, OrderEnd],
     outcome: CycleOutcome,
-    because: str,
+    said: str,
     account: Account | None,
     positions: Sequence[Position],
 ) -> CycleEnd:
@@ -73,7 +70,7 @@ def to_remember(
         cycle_id=snapshot.cycle_id,
         at=world.broker.now(),
         outcome=outcome,
-        because=because,
+        because=said,
         expected_positions={s: q for s, q in expected.items() if q != 0},
         unexplained=book.unexplained,
         orders_after=seen.orders_after,

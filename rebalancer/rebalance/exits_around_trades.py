@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from rebalancer.core.decisions import Order
 from rebalancer.core.facts import Position, Snapshot
 from rebalancer.core.outcomes import OrderState
+from rebalancer.core.reasons import stated
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.execution.exit_orders.signal_exits import record_signal_exits, signal_exits
@@ -30,7 +31,7 @@ def withdraw_exits(world: World, orders: Sequence[Order]) -> Mapping[str, OrderE
         return {}
     blocked = world.protection.release({o.symbol for o in orders}) if orders else {}
     return {
-        o.client_order_id: OrderEnd(o.client_order_id, OrderState.NOT_SENT, ZERO, None, blocked[o.symbol])
+        o.client_order_id: OrderEnd(o.client_order_id, OrderState.NOT_SENT, ZERO, None, stated(blocked[o.symbol]))
         for o in orders
         if o.symbol in blocked
     }

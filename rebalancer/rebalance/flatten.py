@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from rebalancer.brokers.protocol import BrokerOrder, TradingBroker
 from rebalancer.core.facts import Position
+from rebalancer.core.reasons import stated
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of
 from rebalancer.core.venue_rules import VenueRules
@@ -128,7 +129,9 @@ def _round(
 ) -> tuple[tuple[ExitResult, ...], list[LeftPosition]]:
     """Try once to close these positions. Returns what was done, and what is left of them according to the broker."""
     try:
-        answers = exit_positions(world, rules, [ExitRequest(symbol, "flatten", because) for symbol in wanted], prefix)
+        answers = exit_positions(
+            world, rules, [ExitRequest(symbol, "flatten", stated(because)) for symbol in wanted], prefix
+        )
     except NOTHING_TOLD as error:
         return (), [LeftPosition(symbol, qty, f"the broker does not answer: {error}") for symbol, qty in wanted.items()]
     why = {gone.symbol: gone.problem for gone in answers if gone.problem}

@@ -21,6 +21,7 @@ from rebalancer.core.decisions import Order
 from rebalancer.core.documents import sha256
 from rebalancer.core.facts import Instrument, Position, Quote
 from rebalancer.core.outcomes import CycleOutcome, OrderState
+from rebalancer.core.reasons import Reasons
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, Side, cents_toward_zero, text_of, time_text
 from rebalancer.core.venue_rules import VenueRules
@@ -43,7 +44,7 @@ class ExitRequest(NamedTuple):
 
     symbol: str
     kind: Kind
-    because: str
+    because: Reasons
 
 
 class ExitResult(NamedTuple):
@@ -236,7 +237,7 @@ def _answer(
     order, end = sent
     filled = end.filled_qty if order.side == "buy" else -end.filled_qty
     left = position.qty + filled
-    problem = "" if left == ZERO else end.message or f"the order is {end.state.value.lower()}"
+    problem = "" if left == ZERO else str(end.message) or f"the order is {end.state.value.lower()}"
     if end.state is OrderState.UNKNOWN:
         problem = f"the broker has not told what became of the order: {end.message}"
     return ExitResult(wanted.symbol, filled, end.filled_avg_price, left, problem)

@@ -65,7 +65,7 @@ def observe(world: World, cycle_id: str | None, *, again: bool = False) -> Obser
     is_stopped = world.kill.reason(read.account.id) is not None
     snapshot = assemble(last, read, kept, venue, is_stopped=is_stopped)
     snapshot, activities = _with_activities(world, snapshot, last, read, kept)
-    snapshot = snapshot._replace(doubt=implausible_reading(snapshot))
+    snapshot = snapshot._replace(doubt=str(implausible_reading(snapshot)))
     if snapshot.doubt and not again:
         return observe(world, cycle_id, again=True)
     return Observation(

@@ -27,6 +27,7 @@ from rebalancer.core.codec import read_plan, rules_text, sha256
 from rebalancer.core.decisions import Verdict
 from rebalancer.core.errors import AnotherProgram, WrongAccount
 from rebalancer.core.outcomes import CycleOutcome, OrderState
+from rebalancer.core.reasons import stated
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.execution.await_final import await_final
@@ -183,7 +184,7 @@ def _abandon(world: World, cycle: CycleRecord) -> None:
     """
     orders = world.journal.orders_of(cycle.cycle_id, cycle.account_id)
     ends = {
-        o.client_order_id: OrderEnd(o.client_order_id, o.state, o.filled_qty, o.filled_avg_price, o.message)
+        o.client_order_id: OrderEnd(o.client_order_id, o.state, o.filled_qty, o.filled_avg_price, stated(o.message))
         for o in orders
     }
     books = starting_books(world.journal, cycle.account_id, cycle.cycle_id)

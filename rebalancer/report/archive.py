@@ -8,6 +8,7 @@ from typing import NamedTuple
 from rebalancer.core.codec import read_plan, read_rules, rules_text, seal, snapshot_text, stored_snapshot
 from rebalancer.core.decisions import PLANNER_EDITION, Plan
 from rebalancer.core.outcomes import CycleOutcome, OrderState
+from rebalancer.core.reasons import ReasonCode, because, stated
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.journal import CycleRecord, Journal
@@ -44,7 +45,7 @@ def past_record(journal: Journal, cycle_id: str | None) -> RunRecord | None:
         mode=_mode(cycle.mode),
         account_after=None,
         positions_after=(),
-        reconciled=tuple(ReconciliationLine(f.symbol, f.kind, f.text) for f in reconcile(snapshot).findings),
+        reconciled=tuple(ReconciliationLine(f.symbol, f.kind, str(f.why)) for f in reconcile(snapshot).findings),
         broker_calls={},
         timings=(),
         version="",
@@ -105,6 +106,8 @@ def replayed(journal: Journal, cycle_id: str) -> Replayed:
         )
         return Replayed(edition, tuple(wrong), ())
     again = seal(plan(snapshot, rules), seen_text, said)._replace(planner_edition=edition)
+    if edition == 1:  # its limits state no kind, which would move all lines after them
+        again = again._replace(limits=tuple(use._replace(kind=None) for use in again.limits))
     found = tuple(_differences(stored, again.to_json()))
     if edition == PLANNER_EDITION:
         return Replayed(edition, (*wrong, *found), ())
@@ -132,10 +135,12 @@ def _lines(journal: Journal, decided: Plan, cycle: CycleRecord) -> tuple[OrderLi
         end = None
         if record is not None:
             end = OrderEnd(
-                record.client_order_id, record.state, record.filled_qty, record.filled_avg_price, record.message
+                record.client_order_id, record.state, record.filled_qty, record.filled_avg_price, stated(record.message)
             )
         elif cycle.mode == "dry_run":
-            end = OrderEnd(planned.client_order_id, OrderState.WITHHELD, planned.qty * 0, None, "dry run")
+            end = OrderEnd(
+                planned.client_order_id, OrderState.WITHHELD, planned.qty * 0, None, because(ReasonCode.DRY_RUN)
+            )
         lines.append(order_line(planned, sent, end, journal))
     return tuple(lines)
 

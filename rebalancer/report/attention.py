@@ -90,10 +90,10 @@ def _orders(record: RunRecord) -> Iterator[Attention]:
 def _books(record: RunRecord) -> Iterator[Attention]:
     unexplained = {symbol: text for symbol, kind, text in record.reconciled if kind == "unexplained"}
     unknown = {line.symbol for line in record.orders if line.state is OrderState.UNKNOWN}
-    for symbol, text in {**record.plan.frozen, **unexplained}.items():
+    for symbol, why in {**record.plan.frozen, **unexplained}.items():
         if symbol not in unknown:
             title = f"Frozen: {visible_symbol(symbol)}"
-            yield Attention("act", title, _sentences(text), explain_command(symbol))
+            yield Attention("act", title, _sentences(str(why)), explain_command(symbol))
 
 
 def _limits(record: RunRecord) -> Iterator[Attention]:

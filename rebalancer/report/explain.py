@@ -52,7 +52,7 @@ def explain_text(
         links += checks(symbol, record, target, known)
     for trade in mine:
         links += _order(trade)
-    links += _ends(symbol, record, mentioned={trade.because for trade in mine})
+    links += _ends(symbol, record)
     if known is not None and (links or known.orders):
         links += afterwards(known)
     name = visible_symbol(symbol)
@@ -162,17 +162,15 @@ def _fill(line: OrderLine, trade: TradeRow) -> str:
     return f"{trade.word} {done}{ended}{note}"
 
 
-def _ends(symbol: str, record: RunRecord, mentioned: set[str]) -> Links:
+def _ends(symbol: str, record: RunRecord) -> Links:
     """How it ended: the verdicts that are not rejections (rejections are shown beside their signals)."""
     verdicts = [v for v in (*record.verdicts, *record.plan.unsignalled) if v.symbol == symbol]
     ends = [v for v in verdicts if not v.outcome.startswith("REJECTED")]
-    links: Links = [
-        ("outcome", str(outcome_word(v.outcome)) if v.because in mentioned else _with_reason(v)) for v in ends
-    ]
+    links: Links = [("outcome", _with_reason(v)) for v in ends]
     if symbol in record.plan.frozen and not any(v.outcome.startswith("FROZEN") for v in ends):
-        links.insert(0, ("frozen", visible(record.plan.frozen[symbol])))
+        links.insert(0, ("frozen", visible(str(record.plan.frozen[symbol]))))
     return links
 
 
 def _with_reason(verdict: Verdict) -> str:
-    return f"{outcome_word(verdict.outcome)}" + (f": {visible(verdict.because)}" if verdict.because else "")
+    return f"{outcome_word(verdict.outcome)}" + (f": {visible(str(verdict.because))}" if verdict.because else "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from rebalancer.core.decisions import Plan, Verdict
 from rebalancer.core.facts import Account
+from rebalancer.core.reasons import Reasons, stated
 from rebalancer.report.numbers import masked
 from rebalancer.report.records import OrderLine, ReconciliationLine, RuleChange, RunRecord
 
@@ -25,8 +26,11 @@ def redact(record: RunRecord) -> RunRecord:
             text = text.replace(secret, masked(secret))
         return text
 
+    def cleaned(reasons: Reasons) -> Reasons:
+        return stated(clean(str(reasons)))
+
     def verdicts(all_of: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
-        return tuple(v._replace(because=clean(v.because)) for v in all_of)
+        return tuple(v._replace(because=cleaned(v.because)) for v in all_of)
 
     def rule(key: str, change: RuleChange) -> RuleChange:
         parts = (
@@ -36,11 +40,11 @@ def redact(record: RunRecord) -> RunRecord:
 
     def plan(plan: Plan) -> Plan:
         return plan._replace(
-            because=clean(plan.because),
-            orders=tuple(o._replace(because=clean(o.because)) for o in plan.orders),
+            because=cleaned(plan.because),
+            orders=tuple(o._replace(because=cleaned(o.because)) for o in plan.orders),
             verdicts=verdicts(plan.verdicts),
             unsignalled=verdicts(plan.unsignalled),
-            frozen={symbol: clean(text) for symbol, text in plan.frozen.items()},
+            frozen={symbol: cleaned(why) for symbol, why in plan.frozen.items()},
         )
 
     def order(line: OrderLine) -> OrderLine:

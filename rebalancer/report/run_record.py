@@ -8,6 +8,7 @@ from datetime import datetime
 from rebalancer.core.decisions import Order
 from rebalancer.core.documents import plain
 from rebalancer.core.outcomes import OrderState
+from rebalancer.core.reasons import ReasonCode, because
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.journal import Journal
@@ -41,7 +42,7 @@ def record_of(
         mode=mode,
         account_after=result.account_after,
         positions_after=result.positions_after,
-        reconciled=tuple(ReconciliationLine(f.symbol, f.kind, f.text) for f in result.findings),
+        reconciled=tuple(ReconciliationLine(f.symbol, f.kind, str(f.why)) for f in result.findings),
         broker_calls=calls,
         timings=tuple(Timing(step, seconds) for step, seconds in result.timings),
         version=__version__,
@@ -67,7 +68,7 @@ def order_line(planned: Order, sent: Order | None, end: OrderEnd | None, journal
         state=end.state if end is not None else OrderState.NOT_SENT,
         arrival_price=planned.price,
         reason=record.reason if record is not None else "",
-        message=end.message if end is not None else "the cycle ended first",
+        message=str(end.message if end is not None else because(ReasonCode.CYCLE_ENDED)),
         sent_at=record.intended_at if record is not None else None,
         ended_at=record.at if record is not None else None,
     )

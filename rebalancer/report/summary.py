@@ -90,7 +90,7 @@ def _what_happened(record: RunRecord) -> str:
         word = cycle_word(record.outcome).text
         because = visible(record.because, TEXT_MAX)
         start = f"{word[0].upper()}{word[1:]}"
-        return f"No orders. {start}" + (f" ({because})" if because and because not in start else "")
+        return f"No orders. {start}" + (f" ({because})" if because else "")
     sides = _sides(record.orders)
     if record.mode == "dry_run":
         return f"{amount_of(total.orders, 'order')} would be sent ({sides}), none was"

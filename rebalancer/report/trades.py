@@ -39,7 +39,7 @@ class NotTraded(NamedTuple):
 
 def trades(record: RunRecord) -> tuple[TradeRow, ...]:
     """Every order of the cycle, reductions first, in the order in which they were sent."""
-    reasons = {(order.phase, order.symbol): order.because for order in record.plan.orders}
+    reasons = {(order.phase, order.symbol): str(order.because) for order in record.plan.orders}
     lines = sorted(record.orders, key=lambda line: line.phase == "increase")
     return tuple(
         TradeRow(line, order_word(line), reasons.get((line.phase, line.symbol), ""), _note(line)) for line in lines
@@ -61,7 +61,9 @@ def not_traded(record: RunRecord) -> tuple[NotTraded, ...]:
 
 
 def _idle(verdict: Verdict, source: str, target: Target | None) -> NotTraded:
-    return NotTraded(verdict.symbol, verdict.outcome, outcome_word(verdict.outcome), verdict.because, source, target)
+    return NotTraded(
+        verdict.symbol, verdict.outcome, outcome_word(verdict.outcome), str(verdict.because), source, target
+    )
 
 
 def _family_rank(outcome: Outcome) -> int:

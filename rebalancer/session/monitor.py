@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from rebalancer.core.facts import Quote
+from rebalancer.core.reasons import Reasons
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of
 from rebalancer.execution.exit_orders.unprotected_time import (
@@ -103,7 +104,7 @@ class Monitor:
         levels: Sequence[ExitLevel],
         before: Mapping[str, ExitPairRecord],
         kept: Mapping[str, ExitPairRecord],
-        blind: Mapping[str, str],
+        blind: Mapping[str, Reasons],
         now: datetime,
     ) -> dict[str, ProtectionProblem]:
         """What is unprotected now, and what was unprotected for too long until this check. Remembers what is safe."""

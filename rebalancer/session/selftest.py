@@ -108,7 +108,7 @@ def _reduces(decided: Plan) -> bool:
 def _words(decided: Plan) -> str:
     """What the plan says about the new name, or about itself when it halted."""
     spoken = [v.because for v in decided.verdicts if v.symbol.startswith(NEW)]
-    return spoken[-1] if spoken and decided.orders else decided.because
+    return str(spoken[-1] if spoken and decided.orders else decided.because)
 
 
 def _snapshot(rules: Rules, **changes: Any) -> Snapshot:

@@ -10,6 +10,7 @@ import pytest
 
 from rebalancer.core.decisions import Verdict
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.core.reasons import NOTHING
 from rebalancer.journal import CycleEnd, CycleStart, Journal
 from rebalancer.report.records import ReconciliationLine, RunRecord
 from rebalancer.session.alert_rules import report_cycle
@@ -86,7 +87,7 @@ def test_a_source_is_stale_when_all_of_it_is_and_is_told_once_for_each_newest_si
 
     def record(*outcomes: Outcome, newer: int = 0) -> RunRecord:
         moved = tuple(s._replace(issued_at=s.issued_at + timedelta(minutes=newer)) for s in signals)
-        verdicts = tuple(Verdict(s.id, s.symbol, o, "") for s, o in zip(moved, outcomes, strict=True))
+        verdicts = tuple(Verdict(s.id, s.symbol, o, NOTHING) for s, o in zip(moved, outcomes, strict=True))
         return QUIET._replace(snapshot=QUIET.snapshot._replace(signals=moved), verdicts=verdicts)
 
     stale, old = Outcome.REJECTED_STALE, Outcome.REJECTED_SUPERSEDED

@@ -12,6 +12,7 @@ from typing import Any
 from rebalancer.brokers.alpaca.broker import AlpacaBroker
 from rebalancer.brokers.endpoints import Credentials, Endpoints
 from rebalancer.core.decisions import Order
+from rebalancer.core.reasons import stated
 from rebalancer.core.rules import Broker as BrokerRules
 from rebalancer.core.values import text_of
 from tests.support.scripted_server import ScriptedServer, Step
@@ -84,7 +85,7 @@ def an_order(**changes: Any) -> Order:
         price=Decimal("190.00"),
         reserve=Decimal("0"),
         drift=0.01,
-        because="a test",
+        because=stated("a test"),
     )
     return order._replace(**changes)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from rebalancer.core.codec import canonical, sha256
 from rebalancer.core.decisions import Verdict
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.core.reasons import stated
 from rebalancer.journal import CycleEnd, CycleStart, Intent, Journal
 
 OPENING = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
@@ -51,7 +52,7 @@ def end(cycle_id: str, *, account: str = WRITER, equity: str | None = "100000", 
 
 
 def verdict(signal_id: str, outcome: Outcome = Outcome.FILLED) -> Verdict:
-    return Verdict(signal_id, "AAPL", outcome, "5 shares bought")
+    return Verdict(signal_id, "AAPL", outcome, stated("5 shares bought"))
 
 
 def told(

@@ -26,6 +26,7 @@ from rebalancer.core.codec import (
 )
 from rebalancer.core.decisions import PLANNER_EDITION
 from rebalancer.core.documents import plain
+from rebalancer.core.reasons import stated
 from rebalancer.core.rules import Rules
 from rebalancer.core.stored_keys import PLAN_ADDED, RULES_ADDED, SNAPSHOT_ADDED, fill_in, leave_out
 from rebalancer.journal import Journal
@@ -105,7 +106,9 @@ def test_what_an_older_edition_decided_otherwise_is_named_beside(
     with Journal.open(put_back(tmp_path / "state" / "rebalancer" / "simulated" / "journal.sqlite")) as journal:
         name = planned(journal)[0]
     real = archive.plan
-    monkeypatch.setattr(archive, "plan", lambda snapshot, rules: real(snapshot, rules)._replace(because="otherwise"))
+    monkeypatch.setattr(
+        archive, "plan", lambda snapshot, rules: real(snapshot, rules)._replace(because=stated("otherwise"))
+    )
     code, out, err = command("replay", name)
     assert (code, out) == (0, "")
     assert (

@@ -29,13 +29,13 @@ USABLE = [
     Case(
         "a full score is 10 % of capital",
         Outcome.PLANNED,
-        "score +1.00 x confidence 1.00; 200 shares to buy",
+        "0.00 -> 10.00 %: new position; score +1.00 x confidence 1.00; 200 shares to buy",
         "buy 200 A",
     ),
     Case(
         "half the confidence is half the weight",
         Outcome.PLANNED,
-        "score +1.00 x confidence 0.50; 100 shares to buy",
+        "0.00 -> 5.00 %: new position; score +1.00 x confidence 0.50; 100 shares to buy",
         "buy 100 A",
         {"signals": (signal("A", confidence=0.5),)},
     ),
@@ -144,14 +144,14 @@ USABLE = [
     Case(
         "the same quantity read twice is adopted",
         Outcome.PLANNED,
-        "score +1.00 x confidence 1.00; 190 shares to buy",
+        "0.50 -> 10.00 %: below target; score +1.00 x confidence 1.00; 190 shares to buy",
         "buy 190 A",
         {"positions": book(A="10"), "expected_positions": {"A": D(7)}, "unexplained_before": {"A": D(10)}},
     ),
     Case(
         "a late fill explains it",
         Outcome.PLANNED,
-        "score +1.00 x confidence 1.00; 190 shares to buy",
+        "0.50 -> 10.00 %: below target; score +1.00 x confidence 1.00; 190 shares to buy",
         "buy 190 A",
         {
             "positions": book(A="10"),
@@ -176,7 +176,7 @@ USABLE = [
     Case(
         "our own order on the way is counted",
         Outcome.PLANNED,
-        "score +1.00 x confidence 1.00; 195 shares to buy",
+        "0.25 -> 10.00 %: below target; score +1.00 x confidence 1.00; 195 shares to buy",
         "buy 195 A",
         {"open_orders": (order("A", "buy", "5"),)},
     ),
@@ -204,7 +204,7 @@ USABLE = [
     Case(
         "what has traded of them is no side",
         Outcome.PLANNED,
-        "score +1.00 x confidence 1.00; 185 shares to buy",
+        "0.75 -> 10.00 %: below target; score +1.00 x confidence 1.00; 185 shares to buy",
         "buy 185 A",
         {
             "positions": book(A="10"),
@@ -227,7 +227,8 @@ WORTH = [
     Case(
         "a weak opinion closes a holding",
         Outcome.PLANNED,
-        "|score x confidence| 0.05 is below 0.10: no position is supported; 200 shares to sell",
+        "10.00 -> 0.00 %: to be closed; |score x confidence| 0.05 is below 0.10: no position is "
+        "supported; 200 shares to sell",
         "sell 200 A",
         {"signals": (signal("A", 0.05),), "positions": book(A="200")},
     ),
@@ -249,7 +250,7 @@ WORTH = [
     Case(
         "a score of zero closes a holding, even where neutral ones are held",
         Outcome.PLANNED,
-        "a score of 0 asks for no position; 200 shares to sell",
+        "10.00 -> 0.00 %: to be closed; a score of 0 asks for no position; 200 shares to sell",
         "sell 200 A",
         {"signals": (signal("A", 0.0),), "positions": book(A="200")},
         {"execution": {"neutral_signals": "hold", "exit_threshold": 0.0}},
@@ -257,7 +258,8 @@ WORTH = [
     Case(
         "sources that cancel out come to a score of zero",
         Outcome.PLANNED,
-        "its signals cancel out to a score of 0, which asks for no position; 200 shares to sell",
+        "10.00 -> 0.00 %: to be closed; its signals cancel out to a score of 0, which asks for no "
+        "position; 200 shares to sell",
         "sell 200 A",
         {
             "signals": (signal("A", 0.5), signal("A", -0.5, id="s-2", source="model")),
@@ -268,7 +270,7 @@ WORTH = [
     Case(
         "no confidence supports nothing where the threshold is zero",
         Outcome.PLANNED,
-        "a confidence of 0 supports no position; 200 shares to sell",
+        "10.00 -> 0.00 %: to be closed; a confidence of 0 supports no position; 200 shares to sell",
         "sell 200 A",
         {"signals": (signal("A", confidence=0.0),), "positions": book(A="200")},
         {"execution": {"neutral_signals": "hold", "signal_threshold": 0.0}},
@@ -294,7 +296,8 @@ WORTH = [
     Case(
         "below the second one it is closed",
         Outcome.PLANNED,
-        "|score x confidence| 0.04 is below 0.05: no position is supported; 37 shares to sell",
+        "1.85 -> 0.00 %: to be closed; |score x confidence| 0.04 is below 0.05: no position is "
+        "supported; 37 shares to sell",
         "sell 37 A",
         {"signals": (signal("A", 0.04),), "positions": book(A="37")},
         {"execution": {"exit_threshold": 0.05}},
@@ -325,14 +328,14 @@ WORTH = [
     Case(
         "a hold leaves it to other sources",
         Outcome.PLANNED,
-        "score +1.00 x confidence 1.00; 200 shares to buy",
+        "0.00 -> 10.00 %: new position; score +1.00 x confidence 1.00; 200 shares to buy",
         "buy 200 A",
         {"signals": (signal("A"), signal("A", 0.0, hold=True, id="s-2", source="model"))},
     ),
     Case(
         "a source without weight is not heard",
         Outcome.PLANNED,
-        "none of its sources has a weight: no position is supported; 37 shares to sell",
+        "1.85 -> 0.00 %: to be closed; none of its sources has a weight: no position is supported; 37 shares to sell",
         "sell 37 A",
         {"signals": (signal("A"),), "positions": book(A="37")},
         {"signals": {"source_weights": {"external": 0.0}}},
@@ -368,7 +371,8 @@ WORTH = [
     Case(
         "unless told to exit",
         Outcome.PLANNED,
-        "no usable signal, and unsignalled positions are to be closed; 200 shares to sell",
+        "10.00 -> 0.00 %: to be closed; no usable signal, and unsignalled positions are to be closed; "
+        "200 shares to sell",
         "sell 200 A",
         {"signals": (signal("B", 0.0),), "positions": book(A="200")},
         {"execution": {"unsignalled_positions": "exit"}},

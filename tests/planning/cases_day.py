@@ -53,14 +53,15 @@ DAY = [
     Case(
         "reductions go on while latched",
         Outcome.PLANNED,
-        "a score of 0 asks for no position; 200 shares to sell",
+        "10.00 -> 0.00 %: to be closed; a score of 0 asks for no position; 200 shares to sell",
         "sell 200 A",
         {"latched": {"drawdown": "too deep"}, "signals": (signal("A", 0.0),), "positions": book(A="200")},
     ),
     Case(
         "a breach that flattens",
         Outcome.PLANNED,
-        "2.00% lost today; the limit is 2.00%: all positions are closed; 1 shares to sell",
+        "0.05 -> 0.00 %: to be closed; 2.00% lost today; the limit is 2.00%: all positions are closed; 1 "
+"shares to sell",
         "sell 200 B, sell 1 A",
         {"account": ACCOUNT._replace(equity=D(49_000)), "positions": book(A="1", B="200")},
         {"risk_management": {"on_breach": "flatten"}},
@@ -76,7 +77,8 @@ DAY = [
     Case(
         "flat by ten to four",
         Outcome.PLANNED,
-        "flat by 10 minutes before the close: all positions are closed; 200 shares to sell",
+        "10.00 -> 0.00 %: to be closed; flat by 10 minutes before the close: all positions are closed; "
+"200 shares to sell",
         "sell 200 A, sell 1 B",
         {"session": closing(14.9), "positions": book(A="200", B="1")},
         {"risk_management": {"flat_by_minutes_before_close": 10}},
@@ -92,7 +94,7 @@ DAY = [
     Case(
         "there is time for one more cycle",
         Outcome.PLANNED,
-        "score +1.00 x confidence 1.00; 200 shares to buy",
+        "0.00 -> 10.00 %: new position; score +1.00 x confidence 1.00; 200 shares to buy",
         "buy 200 A",
         {"session": closing(20)},
         {"risk_management": {"flat_by_minutes_before_close": 10}},
@@ -108,8 +110,8 @@ DAY = [
     Case(
         "a large position leaves in time",
         Outcome.PLANNED,
-        "flat by 10 minutes before the close: all positions are closed; 60 of 200 shares now, the rest later; "
-        "60 shares to sell",
+        "10.00 -> 0.00 %: to be closed; flat by 10 minutes before the close: all positions are closed; "
+"60 of 200 shares now, the rest later; 60 shares to sell",
         "sell 60 A",
         {"session": closing(29.9), "positions": book(A="200")},
         {"risk_management": {"flat_by_minutes_before_close": 10}, "position_sizing": {"max_trade_size": "3000"}},
@@ -117,7 +119,7 @@ DAY = [
     Case(
         "a position comes down before the close",
         Outcome.PLANNED,
-        "no usable signal; gross x 0.50; 200 shares to sell",
+        "20.00 -> 10.00 %: above target; no usable signal; gross x 0.50; 200 shares to sell",
         "sell 200 A",
         {"session": closing(5), "positions": book(A="400"), "signals": (signal("B", 0.0),)},
         {"risk_management": {"max_overnight_leverage": 0.2, "overnight_glide_minutes": 5, "max_position_risk": 1},
@@ -147,7 +149,7 @@ DAY = [
     Case(
         "it lifts it where that is said",
         Outcome.PLANNED,
-        "score +1.00 x confidence 1.00; 200 shares to buy",
+        "0.00 -> 10.00 %: new position; score +1.00 x confidence 1.00; 200 shares to buy",
         "buy 200 A",
         {"stopped_out": {"A": BEFORE}},
         {"protection": {"cool_off_lifted_by_newer_signal": True}},
@@ -155,7 +157,7 @@ DAY = [
     Case(
         "no cool-off",
         Outcome.PLANNED,
-        "score +1.00 x confidence 1.00; 200 shares to buy",
+        "0.00 -> 10.00 %: new position; score +1.00 x confidence 1.00; 200 shares to buy",
         "buy 200 A",
         {"stopped_out": {"A": BEFORE}},
         {"protection": {"cool_off": "none"}},
@@ -163,14 +165,14 @@ DAY = [
     Case(
         "a stop in the session before",
         Outcome.PLANNED,
-        "score +1.00 x confidence 1.00; 200 shares to buy",
+        "0.00 -> 10.00 %: new position; score +1.00 x confidence 1.00; 200 shares to buy",
         "buy 200 A",
         {"stopped_out": {"A": NOW - timedelta(hours=1, seconds=1)}},
     ),
     Case(
         "a target begins no cool-off",
         Outcome.PLANNED,
-        "score +1.00 x confidence 1.00; 200 shares to buy",
+        "0.00 -> 10.00 %: new position; score +1.00 x confidence 1.00; 200 shares to buy",
         "buy 200 A",
         {"stopped_out": {"A": BEFORE}, "stop_exits": {}},
     ),
@@ -185,7 +187,7 @@ DAY = [
     Case(
         "the minutes are over",
         Outcome.PLANNED,
-        "score +1.00 x confidence 1.00; 200 shares to buy",
+        "0.00 -> 10.00 %: new position; score +1.00 x confidence 1.00; 200 shares to buy",
         "buy 200 A",
         {"stopped_out": {"A": BEFORE}},
         {"protection": {"cool_off": 1}},
@@ -208,7 +210,7 @@ DAY = [
     Case(
         "but reduced",
         Outcome.PLANNED,
-        "a score of 0 asks for no position; 100 shares to sell",
+        "5.00 -> 0.00 %: to be closed; a score of 0 asks for no position; 100 shares to sell",
         "sell 100 A",
         {"stopped_out": {"A": BEFORE}, "positions": book(A="100"), "signals": (signal("A", 0.0),)},
     ),
@@ -231,7 +233,7 @@ DAY = [
     Case(
         "a near stop",
         Outcome.PLANNED,
-        "score +1.00 x confidence 1.00; 200 shares to buy",
+        "0.00 -> 10.00 %: new position; score +1.00 x confidence 1.00; 200 shares to buy",
         "buy 200 A",
         {"signals": (signal("A", stop_price=D("49.25")),)},
         {"risk_management": {"max_stop_distance": 0.015}},
@@ -247,7 +249,7 @@ DAY = [
     Case(
         "a far stop and a smaller opinion",
         Outcome.PLANNED,
-        "score +0.20 x confidence 1.00; 60 shares to sell",
+        "5.00 -> 2.00 %: above target; score +0.20 x confidence 1.00; 60 shares to sell",
         "sell 60 A",
         {"positions": book(A="100"), "signals": (signal("A", 0.2),)},
         {"risk_management": {"max_stop_distance": 0.015}},
@@ -255,7 +257,7 @@ DAY = [
     Case(
         "one place, and a larger opinion",
         Outcome.DENIED_POSITIONS,
-        "0 of at most 1 positions are held and 1 are opened with larger opinions",
+        "0 of at most 1 positions are held; larger opinions open 1",
         "buy 200 B",
         {"signals": (signal("A", 0.5), signal("B"))},
         {"risk_management": {"max_positions": 1}},
@@ -271,7 +273,7 @@ DAY = [
     Case(
         "what is held may grow",
         Outcome.PLANNED,
-        "score +1.00 x confidence 1.00; 100 shares to buy",
+        "5.00 -> 10.00 %: below target; score +1.00 x confidence 1.00; 100 shares to buy",
         "buy 100 A",
         {"positions": book(A="100", C="100"), "signals": (signal("A"), signal("B"))},
         {"risk_management": {"max_positions": 2}},
@@ -279,7 +281,7 @@ DAY = [
     Case(
         "one place in the group, and a larger opinion",
         Outcome.DENIED_CORRELATED_POSITIONS,
-        "0 of at most 1 positions of correlation group g are held and 1 are opened with larger opinions",
+        "0 of at most 1 positions of correlation group g are held; larger opinions open 1",
         "buy 200 B, buy 40 C",
         {"signals": (signal("A", 0.5), signal("B"), signal("C", 0.2)), "instruments": ALIKE},
         {"risk_management": {"max_correlated_positions": 1}},
@@ -295,7 +297,7 @@ DAY = [
     Case(
         "a full group leaves the place to another",
         Outcome.DENIED_CORRELATED_POSITIONS,
-        "0 of at most 1 positions of correlation group g are held and 1 are opened with larger opinions",
+        "0 of at most 1 positions of correlation group g are held; larger opinions open 1",
         "buy 200 B, buy 40 C",
         {"signals": (signal("A", 0.5), signal("B"), signal("C", 0.2)), "instruments": ALIKE},
         {"risk_management": {"max_correlated_positions": 1, "max_positions": 2}},
@@ -311,7 +313,7 @@ DAY = [
     Case(
         "exactly the base size, however small the opinion",
         Outcome.PLANNED,
-        "score +0.20 x confidence 0.50; 60 shares to buy",
+        "0.00 -> 3.00 %: new position; score +0.20 x confidence 0.50; 60 shares to buy",
         "buy 60 A",
         {"signals": (signal("A", 0.2, confidence=0.5),), "instruments": (instrument("A", volatility=0.9),)},
         {"position_sizing": {"method": "fixed", "base_position_size": 0.03}},
@@ -319,7 +321,7 @@ DAY = [
     Case(
         "sure enough for the base size",
         Outcome.PLANNED,
-        "score +1.00 x confidence 0.75; 200 shares to buy",
+        "0.00 -> 10.00 %: new position; score +1.00 x confidence 0.75; 200 shares to buy",
         "buy 200 A",
         {"signals": (signal("A", confidence=0.75),)},
         {"position_sizing": {"confidence_scaling": "above_75"}},
@@ -327,7 +329,7 @@ DAY = [
     Case(
         "half as sure again",
         Outcome.PLANNED,
-        "score +1.00 x confidence 0.88; 250 shares to buy",
+        "0.00 -> 12.50 %: new position; score +1.00 x confidence 0.88; 250 shares to buy",
         "buy 250 A",
         {"signals": (signal("A", confidence=0.875),)},
         {"position_sizing": {"confidence_scaling": "above_75"}, "execution": {}},
@@ -335,7 +337,7 @@ DAY = [
     Case(
         "certain",
         Outcome.PLANNED,
-        "score +1.00 x confidence 1.00; max_position_size 15.0%; 300 shares to buy",
+        "0.00 -> 15.00 %: new position; score +1.00 x confidence 1.00; max_position_size 15.0%; 300 shares to buy",
         "buy 300 A",
         {},
         {"position_sizing": {"confidence_scaling": "above_75", "max_trade_size": "15000"}},
@@ -351,7 +353,7 @@ DAY = [
     Case(
         "not sure enough to keep more than that",
         Outcome.PLANNED,
-        "score +1.00 x confidence 0.74; 100 shares to sell",
+        "15.00 -> 10.00 %: above target; score +1.00 x confidence 0.74; 100 shares to sell",
         "sell 100 A",
         {"signals": (signal("A", confidence=0.74),), "positions": book(A="300")},
         {"position_sizing": {"confidence_scaling": "above_75"}},
@@ -367,7 +369,7 @@ DAY = [
     Case(
         "twice as wide a day is half the weight",
         Outcome.PLANNED,
-        "score +1.00 x confidence 1.00; 100 shares to buy",
+        "0.00 -> 5.00 %: new position; score +1.00 x confidence 1.00; 100 shares to buy",
         "buy 100 A",
         {"instruments": (instrument("A", atr=D("1.8898")),)},
         {"position_sizing": {"volatility_measure": "atr"}},
@@ -375,7 +377,7 @@ DAY = [
     Case(
         "a width that nobody knows counts as wild",
         Outcome.PLANNED,
-        "score +1.00 x confidence 1.00; max_position_risk 5.0%; 100 shares to buy",
+        "0.00 -> 5.00 %: new position; score +1.00 x confidence 1.00; max_position_risk 5.0%; 100 shares to buy",
         "buy 100 A",
         {"instruments": (instrument("A", atr=D(0)),)},
         {"position_sizing": {"volatility_measure": "atr"}},
@@ -383,7 +385,7 @@ DAY = [
     Case(
         "a dear coin is worth half a per cent of the buying power",
         Outcome.PLANNED,
-        "score +0.10 x confidence 0.10; 0.0416 shares to buy",
+        "0.00 -> 0.50 %: new position; score +0.10 x confidence 0.10; 0.0416 shares to buy",
         "buy 0.0416 A",
         {"signals": (signal("A", 0.1, confidence=0.1),), "instruments": (COIN,), "quotes": (dear("12000.01"),)},
         {"position_sizing": {"crypto_floor": 0.005}, "execution": {"signal_threshold": 0}},

@@ -22,7 +22,7 @@ LIMITS = [
     Case(
         "short selling is on",
         Outcome.PLANNED,
-        "score -1.00 x confidence 1.00; 200 shares to sell",
+        "0.00 -> -10.00 %: new position; score -1.00 x confidence 1.00; 200 shares to sell",
         "sell 200 A",
         {"signals": (signal("A", -1.0),)},
         {"position_sizing": {"allow_short": True}},
@@ -46,7 +46,7 @@ LIMITS = [
     Case(
         "through zero in two orders",
         Outcome.PLANNED,
-        "score -1.00 x confidence 1.00; 50 shares to sell; score -1.00 x confidence 1.00; 200 shares to sell",
+        "2.50 -> -10.00 %: to be reversed; score -1.00 x confidence 1.00; 50 shares to sell; 200 shares to sell",
         "sell 50 A, sell 200 A",
         {"signals": (signal("A", -1.0),), "positions": book(A="50")},
         {"position_sizing": {"allow_short": True}},
@@ -78,7 +78,7 @@ LIMITS = [
     Case(
         "one sector shared by two",
         Outcome.PLANNED,
-        "score +1.00 x confidence 1.00; sector E x 0.50; 100 shares to buy",
+        "0.00 -> 5.00 %: new position; score +1.00 x confidence 1.00; sector E x 0.50; 100 shares to buy",
         "buy 100 A, buy 100 B",
         {
             "instruments": (instrument("A", sector="E"), instrument("B", sector="E")),
@@ -89,7 +89,7 @@ LIMITS = [
     Case(
         "no sector is the tightest sector",
         Outcome.PLANNED,
-        "score +1.00 x confidence 1.00; sector unknown x 0.20; 40 shares to buy",
+        "0.00 -> 2.00 %: new position; score +1.00 x confidence 1.00; sector unknown x 0.20; 40 shares to buy",
         "buy 40 A",
         {"instruments": (instrument("A", sector=None),)},
         {"risk_management": {"sector_limits": {"Q": 0.02}}},
@@ -97,14 +97,14 @@ LIMITS = [
     Case(
         "a volatile name is sized down, then capped",
         Outcome.PLANNED,
-        "score +1.00 x confidence 1.00; max_position_risk 2.5%; 50 shares to buy",
+        "0.00 -> 2.50 %: new position; score +1.00 x confidence 1.00; max_position_risk 2.5%; 50 shares to buy",
         "buy 50 A",
         {"instruments": (instrument("A", volatility=2.0),)},
     ),
     Case(
         "a far stop means a small position",
         Outcome.PLANNED,
-        "score +1.00 x confidence 1.00; max_trade_heat 4.0%; 80 shares to buy",
+        "0.00 -> 4.00 %: new position; score +1.00 x confidence 1.00; max_trade_heat 4.0%; 80 shares to buy",
         "buy 80 A",
         {"signals": (signal("A", stop_price=D("37.5")),)},
         {"risk_management": {"max_trade_heat": 0.02}},
@@ -138,7 +138,8 @@ LIMITS = [
     Case(
         "a large trade is spread over cycles",
         Outcome.PLANNED,
-        "score +1.00 x confidence 1.00; 20 of 200 shares now, the rest later; 20 shares to buy",
+        "0.00 -> 10.00 %: new position; score +1.00 x confidence 1.00; 20 of 200 shares now, the rest "
+        "later; 20 shares to buy",
         "buy 20 A",
         {},
         {"position_sizing": {"max_trade_size": "1000"}},
@@ -153,7 +154,8 @@ LIMITS = [
     Case(
         "half the money",
         Outcome.PLANNED,
-        "score +1.00 x confidence 1.00; cut from 200 to 96 shares by buying power; 96 shares to buy",
+        "0.00 -> 10.00 %: new position; score +1.00 x confidence 1.00; cut from 200 to 96 shares by "
+        "buying power; 96 shares to buy",
         "buy 96 A",
         {"account": ACCOUNT._replace(buying_power=D(5_000))},
     ),
@@ -175,7 +177,7 @@ LIMITS = [
     Case(
         "and so they are",
         Outcome.PLANNED,
-        "a score of 0 asks for no position; 200 shares to sell",
+        "10.00 -> 0.00 %: to be closed; a score of 0 asks for no position; 200 shares to sell",
         "sell 200 A",
         {"day": Day(99, {}), "signals": (signal("A", 0.0),), "positions": book(A="200")},
     ),

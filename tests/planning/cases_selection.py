@@ -15,7 +15,7 @@ SELECTION = [
     Case(
         "named and nothing else",
         Outcome.PLANNED,
-        "score +1.00 x confidence 1.00; 200 shares to buy",
+        "0.00 -> 10.00 %: new position; score +1.00 x confidence 1.00; 200 shares to buy",
         "buy 200 A",
         {},
         {"selection": {"only": ["A"]}},
@@ -39,7 +39,8 @@ SELECTION = [
     Case(
         "left out does not mean kept when everything goes",
         Outcome.PLANNED,
-        "2.00% lost today; the limit is 2.00%: all positions are closed; 200 shares to sell",
+        "10.20 -> 0.00 %: to be closed; 2.00% lost today; the limit is 2.00%: all positions are closed; "
+        "200 shares to sell",
         "sell 200 A",
         {"account": ACCOUNT._replace(equity=D(49_000)), "positions": book(A="200")},
         {"selection": {"exclude": ["A"]}, "risk_management": {"on_breach": "flatten"}},
@@ -55,7 +56,7 @@ SELECTION = [
     Case(
         "only sales, and it is one",
         Outcome.PLANNED,
-        f"{NEUTRAL}; 200 shares to sell",
+        "10.00 -> 0.00 %: to be closed; a score of 0 asks for no position; 200 shares to sell",
         "sell 200 A",
         {"signals": (signal("A", 0.0),), "positions": book(A="200")},
         {"selection": {"side": "sell"}},
@@ -71,7 +72,7 @@ SELECTION = [
     Case(
         "money that is to leave is planned away",
         Outcome.PLANNED,
-        "score +1.00 x confidence 1.00; 160 shares to buy",
+        "0.00 -> 10.00 %: new position; score +1.00 x confidence 1.00; 160 shares to buy",
         "buy 160 A",
         {},
         {"selection": {"withdraw": D(10_000)}},
@@ -95,7 +96,7 @@ SELECTION = [
     Case(
         "a reduction is never held back by turnover",
         Outcome.PLANNED,
-        f"{NEUTRAL}; 200 shares to sell",
+        "10.00 -> 0.00 %: to be closed; a score of 0 asks for no position; 200 shares to sell",
         "sell 200 A",
         {"signals": (signal("A", 0.0),), "positions": book(A="200")},
         {"selection": {"max_turnover": 0.01}},

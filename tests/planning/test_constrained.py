@@ -49,7 +49,7 @@ def test_a_limit_on_sending_that_denies_everything(
     assert (decided.outcome, decided.orders) == (CycleOutcome.CONSTRAINED, ())
     assert decided.constrained == Constrained(trades, outcome, D(drift))
     counted = f"{trades} trade{'s' if trades > 1 else ''} beyond the band denied"
-    assert decided.because == f"{counted}, the largest a drift of 10.00 pp: {outcome}"
+    assert str(decided.because) == f"{counted}, the largest a drift of 10.00 pp: {outcome}"
     told = json.loads(decided.to_json())
     assert told["constrained"] == {"trades": trades, "largest": outcome, "drift": drift}
     assert read_plan(decided.to_json()) == decided
@@ -61,7 +61,7 @@ def test_with_some_orders_it_is_completed_and_says_so_too() -> None:
     assert decided.outcome is CycleOutcome.COMPLETED
     assert decided.constrained == Constrained(1, Outcome.DENIED_ORDERS_PER_EXECUTION, D("0.05"))
     said = "1 trade beyond the band denied, the largest a drift of 5.00 pp: DENIED_ORDERS_PER_EXECUTION"
-    assert decided.because == f"1 order: 0 reduce, 1 increase; {said}"
+    assert str(decided.because) == f"1 order: 0 reduce, 1 increase; {said}"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_with_some_orders_it_is_completed_and_says_so_too() -> None:
 def test_what_is_no_target_is_not_wanted(facts: dict[str, Any], by: dict[str, Any]) -> None:
     decided = plan(snapshot("AB", **facts), rules(**by))
     assert (decided.outcome, decided.constrained) == (CycleOutcome.HOLDING, None)
-    assert decided.because == "positions match their targets"
+    assert str(decided.because) == "positions match their targets"
     assert "constrained" not in json.loads(decided.to_json())
 
 
@@ -84,7 +84,7 @@ def test_a_match_that_leaves_names_out_says_which() -> None:
     facts = snapshot("AB", signals=(signal("A"),), open_orders=(order("A", "buy", "5", ours=False),))
     decided = plan(facts, rules())
     assert decided.outcome is CycleOutcome.HOLDING
-    assert decided.because == "positions match their targets but for FROZEN_OPEN_ORDER"
+    assert str(decided.because) == "positions match their targets but for FROZEN_OPEN_ORDER"
 
 
 def test_holding_and_constrained_are_told_apart_in_every_world() -> None:

@@ -28,7 +28,7 @@ def world(case: Case) -> tuple[Snapshot, Rules]:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_example(case: Case) -> None:
     decided = plan(*world(case))
-    ends = [(v.outcome, v.because) for v in (*decided.verdicts, *decided.unsignalled) if v.symbol == "A"]
+    ends = [(v.outcome, str(v.because)) for v in (*decided.verdicts, *decided.unsignalled) if v.symbol == "A"]
     orders = ", ".join(f"{o.side} {o.qty:f} {o.symbol}" for o in decided.orders)
     assert (*ends[0], orders) == (case.outcome, case.because, case.orders)
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from rebalancer.core.decisions import Plan
 from rebalancer.core.facts import OpenOrder, Signal, coins
 from rebalancer.core.outcomes import Outcome
+from rebalancer.core.reasons import ReasonCode
 from rebalancer.core.rules import Rules
 from rebalancer.planning import plan
 from tests.planning.checker import reserved
@@ -128,10 +129,10 @@ def test_these_worlds_are_odd_enough() -> None:
         decided = plan(*found)
         pairs = coins(found.snapshot.instruments)
         said = [v.because for v in decided.verdicts]
-        seen["hold"] += any(text.startswith("hold:") for text in said)
-        seen["kept"] += any("not below the exit threshold" in text for text in said)
-        seen["flat"] += any("a score of 0" in text for text in said)
-        seen["unsure"] += any("a confidence of 0" in text for text in said)
-        seen["sides"] += any("until one side ends" in text for text in decided.frozen.values())
+        seen["hold"] += any(why.has(ReasonCode.SAYS_HOLD) for why in said)
+        seen["kept"] += any(why.has(ReasonCode.BETWEEN_THRESHOLDS) for why in said)
+        seen["flat"] += any(why.has(ReasonCode.SCORE_ZERO) for why in said)
+        seen["unsure"] += any(why.has(ReasonCode.CONFIDENCE_ZERO) for why in said)
+        seen["sides"] += any("until one side ends" in str(why) for why in decided.frozen.values())
         seen["crypto"] += any(o.symbol in pairs and o.phase == "increase" for o in decided.orders)
     assert min(seen.values()) > 2, seen

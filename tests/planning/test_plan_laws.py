@@ -17,6 +17,7 @@ from rebalancer.core.codec import canonical, read_plan, read_snapshot
 from rebalancer.core.decisions import Order, Plan
 from rebalancer.core.facts import Day, Snapshot
 from rebalancer.core.outcomes import CycleOutcome, Outcome
+from rebalancer.core.reasons import ReasonCode
 from rebalancer.core.rules import Rules
 from rebalancer.planning import plan
 from rebalancer.planning.build_order import order_id
@@ -175,7 +176,7 @@ def test_what_a_person_left_out_is_left_alone(planned: Planned) -> None:
     seen = set()
     for snapshot, rules, decided in planned:
         wish = rules.selection
-        leaving = "positions are closed" in decided.because or "flat " in decided.because
+        leaving = decided.because.has(ReasonCode.ALL_CLOSED) or decided.because.has(ReasonCode.FLAT_BY)
         if leaving or decided.outcome.startswith("SKIPPED"):
             continue
         for order in decided.orders:
@@ -221,7 +222,7 @@ def test_frozen_and_doubtful_symbols_are_never_traded(planned: Planned) -> None:
 
 def test_silence_is_not_a_sell(planned: Planned) -> None:
     for _, rules, decided in planned:
-        if rules.execution.unsignalled_positions == "exit" or "all positions are closed" in decided.because:
+        if rules.execution.unsignalled_positions == "exit" or decided.because.has(ReasonCode.ALL_CLOSED):
             continue
         targets = {t.symbol: t for t in decided.targets}
         for verdict in decided.unsignalled:
@@ -334,8 +335,8 @@ def test_a_cycle_asks_for_no_more_than_the_guard_against_a_runaway_lets_through(
         )
         decided = plan(snapshot, few)
         assert len(decided.orders) <= a_minute
-        at_once = f"{a_minute} orders at once"
-        said = {v.outcome for v in (*decided.verdicts, *decided.unsignalled) if v.because.startswith(at_once)}
+        verdicts = (*decided.verdicts, *decided.unsignalled)
+        said = {v.outcome for v in verdicts if v.because.has(ReasonCode.ORDERS_AT_ONCE)}
         assert said <= {Outcome.DENIED_ORDERS_PER_EXECUTION}
         seen += bool(said)
     assert seen > 3

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rebalancer.core.facts import Instrument, Position, Quote
+from rebalancer.core.reasons import stated
 from rebalancer.core.rules import Protection, Quotes
 from rebalancer.planning.exit_levels import ExitLevel, SignalExits, exit_level_text, exit_levels, without_exit_levels
 from rebalancer.planning.stop_triggers import StopTrigger, StopTriggers, stop_triggers
@@ -139,7 +140,7 @@ REACHED = [
 @pytest.mark.parametrize(("guard", "bid", "ask", "reached"), REACHED)
 def test_which_quotes_reach_a_guard(guard: ExitLevel, bid: str, ask: str, reached: tuple[str, str, str] | None) -> None:
     found = stop_triggers([guard], [quote(bid, ask)], NOW, Quotes())
-    expected = () if reached is None else (StopTrigger(guard, reached[0], D(reached[1]), reached[2]),)  # type: ignore[arg-type]  # the table's own words
+    expected = () if reached is None else (StopTrigger(guard, reached[0], D(reached[1]), stated(reached[2])),)  # type: ignore[arg-type]  # the table's own words
     assert found.trips == expected
 
 
@@ -155,7 +156,7 @@ BLIND = [
 
 @pytest.mark.parametrize(("quotes", "why"), BLIND)
 def test_what_cannot_be_seen_trips_nothing_and_is_told(quotes: list[Quote], why: str) -> None:
-    assert stop_triggers([LONG], quotes, NOW, Quotes()) == StopTriggers((), {"A": why})
+    assert stop_triggers([LONG], quotes, NOW, Quotes()) == StopTriggers((), {"A": stated(why)})
 
 
 @given(st.decimals("50", "150", places=2), st.decimals("0", "0.5", places=2), st.sampled_from([LONG, SHORT]))

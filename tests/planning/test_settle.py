@@ -9,6 +9,7 @@ import pytest
 from rebalancer.core.decisions import Plan, Verdict
 from rebalancer.core.outcomes import OrderState as S
 from rebalancer.core.outcomes import Outcome
+from rebalancer.core.reasons import ReasonCode, because, stated
 from rebalancer.planning import plan
 from rebalancer.planning.verdicts import OrderEnd, final_verdicts
 from tests.planning.examples import book, rules, signal, snapshot
@@ -57,26 +58,31 @@ def flip() -> Plan:
     return decided
 
 
-@pytest.mark.parametrize(("close", "opening", "denied", "outcome", "because"), TABLE)
+@pytest.mark.parametrize(("close", "opening", "denied", "outcome", "said"), TABLE)
 def test_the_ends_of_all_orders_of_a_symbol_make_one_outcome(
     close: tuple[S, Decimal] | None,
     opening: tuple[S, Decimal] | None,
     denied: Outcome | None,
     outcome: Outcome,
-    because: str,
+    said: str,
 ) -> None:
     decided = flip()
     ends = {
         order.client_order_id: OrderEnd(
-            order.client_order_id, end[0], end[1], CASH if end[1] else None, "word", denied if end is opening else None
+            order.client_order_id,
+            end[0],
+            end[1],
+            CASH if end[1] else None,
+            stated("word"),
+            denied if end is opening else None,
         )
         for order, end in zip(decided.orders, (close, opening), strict=True)
         if end is not None
     }
     verdicts, unsignalled = final_verdicts(decided, ends)
     assert verdicts == (
-        Verdict("s-A", "A", outcome, f"{decided.verdicts[0].because}; {because}"),
-        Verdict("s-B", "B", Outcome.HELD_NEUTRAL, "|score x confidence| 0.05 is below 0.10: no position is supported"),
+        Verdict("s-A", "A", outcome, stated(f"{decided.verdicts[0].because}; {said}")),
+        Verdict("s-B", "B", Outcome.HELD_NEUTRAL, because(ReasonCode.TOO_WEAK, strength=(0.05, 0.1))),
     )
     assert unsignalled == ()
 

@@ -65,7 +65,7 @@ def test_the_limit_price_counts_under_every_cap_and_in_what_is_told_after() -> N
     assert (str(one.qty), str(one.limit_price), str(one.notional)) == ("141", "105.01", "14806.41")
     after = {use.name: use.after for use in decided.limits}
     assert after["gross"] == after["position:A"] == 0.1480641
-    assert one.because.endswith("cut from 142 to 141 shares by position A")
+    assert str(one.because).endswith("cut from 142 to 141 shares by position A")
 
 
 def test_a_short_sale_below_the_middle_counts_at_the_middle() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from rebalancer.core.facts import Explanation
 from rebalancer.core.outcomes import CycleOutcome, Outcome
+from rebalancer.core.reasons import stated
 from rebalancer.planning import plan
 from rebalancer.planning.build_order import LEAD, order_id
 from rebalancer.planning.compute_trades import compute_trades, split
@@ -52,14 +53,14 @@ def test_half_of_the_names_may_be_without_a_price_but_not_more() -> None:
         plan(snapshot("ABCD", quotes=tuple(quote(s) for s in good), signals=signals), rules()) for good in ("AB", "A")
     ]
     assert [p.outcome for p in halves] == [CycleOutcome.HOLDING, CycleOutcome.HALTED_STALE_QUOTES]
-    assert halves[1].because == "3 of 4 names have no usable price"
+    assert str(halves[1].because) == "3 of 4 names have no usable price"
 
 
 def test_too_much_in_doubt_halts() -> None:
     facts = {"positions": book(A="600"), "expected_positions": {"A": D(1)}, "signals": (signal("B"),)}
     decided = plan(snapshot(**facts), rules())
     assert (decided.outcome, decided.orders) == (CycleOutcome.HALTED_UNRECONCILED, ())
-    assert decided.because == "$30,000 of positions do not match the books; the limit is $25,000"
+    assert str(decided.because) == "$30,000 of positions do not match the books; the limit is $25,000"
 
 
 def test_an_order_in_a_name_without_any_price_denies_increases() -> None:
@@ -79,8 +80,8 @@ def test_reconcile_tells_every_difference_and_the_worst_case() -> None:
     )
     found = reconcile(facts)
     assert found.findings == (
-        PositionFinding("B", "external_trade", D(2), "external trade of 2 shares (fill 9)"),
-        PositionFinding("C", "unexplained", D(2), "3 shares, expected 1"),
+        PositionFinding("B", "external_trade", D(2), stated("external trade of 2 shares (fill 9)")),
+        PositionFinding("C", "unexplained", D(2), stated("3 shares, expected 1")),
     )
     assert found.pending == {"A": D(1)}
     assert found.worst_case == {"A": D(15), "B": D(-4), "C": D(3)}
@@ -202,7 +203,7 @@ def test_a_cap_calls_upon_reductions_that_the_band_would_hold_back() -> None:
     )
     sized = {**HUGE, "no_trade_band": {"absolute": 0.01}}
     decided = plan(facts, rules(position_sizing=sized, risk_management={"max_sector_exposure": 0.15}))
-    assert [(o.side, str(o.qty), o.symbol, o.because) for o in decided.orders] == [
+    assert [(o.side, str(o.qty), o.symbol, str(o.because)) for o in decided.orders] == [
         ("sell", "4", "A", "a cap is exceeded: reduced although the drift is small")
     ]
 
@@ -229,7 +230,7 @@ def test_a_bar_on_opening_never_stops_a_reduction_that_a_cap_demands(
     sized = {**HUGE, "no_trade_band": {"absolute": 0.01}}
     decided = plan(facts, rules(position_sizing=sized, risk_management={"max_sector_exposure": 0.15, **risk}))
     assert {o.symbol: f"{o.qty:f}" for o in decided.orders if o.phase == "reduce"} == sold
-    assert {o.because for o in decided.orders} == {"a cap is exceeded: reduced although the drift is small"}
+    assert {str(o.because) for o in decided.orders} == {"a cap is exceeded: reduced although the drift is small"}
 
 
 def test_what_a_cap_demands_is_not_sold_against_an_order_of_ours_that_still_buys() -> None:
@@ -263,7 +264,7 @@ def test_draft_writes_market_and_limit_orders() -> None:
         "price": D(50),
         "reserve": D("10252.05"),  # 200 x the ask of 50.01 x 1.025
         "drift": 0.1,
-        "because": "score +1.00 x confidence 1.00",
+        "because": stated("0.00 -> 10.00 %: new position; score +1.00 x confidence 1.00"),
     }
     assert market._asdict() == wanted
     limited = {"type": "limit", "limit_price": D("50.06"), "notional": D("10012.00")}  # 50.01 + 10 bp, rounded down
@@ -276,7 +277,7 @@ def test_both_orders_of_a_flip_count_for_the_symbol() -> None:
     one = rules(position_sizing={**HUGE, "allow_short": True}, risk_management={"max_orders_per_symbol_per_day": 1})
     decided = plan(facts, one)
     assert [(o.phase, o.qty) for o in decided.orders] == [("reduce", D(50))]
-    assert decided.verdicts[0].because.endswith("; 1 orders for this symbol today")
+    assert str(decided.verdicts[0].because).endswith("; 1 orders for this symbol today")
 
 
 AFFORDED = [
@@ -328,7 +329,7 @@ def test_room_that_a_reduction_has_not_made_yet_is_not_given_away() -> None:
     sized = {"max_trade_size": "1000"}
     decided = plan(facts, rules(position_sizing=sized, risk_management={"max_sector_exposure": 0.195}))
     assert [(o.side, f"{o.qty:f}", o.symbol) for o in decided.orders] == [("sell", "20", "A"), ("buy", "10", "B")]
-    assert decided.verdicts[1].because.endswith("cut from 20 to 10 shares by sector E; 10 shares to buy")
+    assert str(decided.verdicts[1].because).endswith("cut from 20 to 10 shares by sector E; 10 shares to buy")
     assert {use.name for use in decided.limits if use.binds} == {"sector:E"}
     assert [t.factors for t in decided.targets] == [{}, {}]
 

@@ -16,6 +16,7 @@ from rebalancer.accounting.loss_latches import rearm
 from rebalancer.brokers.protocol import Activity, BrokerFill
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.core.reasons import stated
 from rebalancer.journal import Journal
 from rebalancer.rebalance.cycle import CycleResult
 from rebalancer.rebalance.immediate_exits import ExitRequest, exit_positions
@@ -83,7 +84,7 @@ def test_money_in_or_out_just_before_an_exit_is_seen_all_the_same(settled: MakeR
     before = rig.run(BASE, rules()).snapshot.account
     pay_in(rig, amount)
     process = rig.process()
-    (gone,) = exit_positions(process.world, rules(), [ExitRequest("KO", "stop", "a test")], "exit")
+    (gone,) = exit_positions(process.world, rules(), [ExitRequest("KO", "stop", stated("a test"))], "exit")
     assert gone.problem == ""
     after = rig.run({s: v for s, v in BASE.items() if s != "KO"}, rules(**STRICT))
     assert after.outcome in (CycleOutcome.COMPLETED, CycleOutcome.HOLDING)

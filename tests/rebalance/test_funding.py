@@ -81,7 +81,7 @@ def test_sells_that_do_not_fill_pay_for_nothing(make_rig: MakeRig, multiplier: i
         "AAPL": OrderState.CANCELED,
         "KO": OrderState.CANCELED,
     }
-    because = {v.symbol: (v.outcome, v.because) for v in result.verdicts}
+    because = {v.symbol: (v.outcome, str(v.because)) for v in result.verdicts}
     assert because["AAPL"][0] is because["KO"][0] is Outcome.UNFILLED
     for symbol in ("MSFT", "JNJ"):
         assert because[symbol][0] in (Outcome.DENIED_BUYING_POWER, Outcome.UNFILLED)
@@ -122,7 +122,7 @@ def test_a_part_of_the_sells_pays_for_a_part_of_the_buys(make_rig: MakeRig) -> N
     planned = {o.symbol: o.qty for o in result.plan.orders if o.phase == "increase"}
     sent = {o.symbol: o.qty for o in result.orders if o.phase == "increase"}
     assert sent
-    because = {v.symbol: v.because for v in result.verdicts}
+    because = {v.symbol: str(v.because) for v in result.verdicts}
     cut = [symbol for symbol in planned if sent.get(symbol) != planned[symbol]]
     assert cut
     assert all("buying power" in because[symbol] for symbol in cut)

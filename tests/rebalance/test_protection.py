@@ -197,7 +197,7 @@ def test_a_symbol_whose_exits_cannot_be_cancelled_does_not_trade_and_says_why(ri
     done = cycle(rig, {"KO": 0.0, "JPM": 1.0}, guarded(), faults={"cancel": deaf})
     (verdict,) = (v for v in done.verdicts if v.symbol == "KO")
     assert verdict.outcome is Outcome.NOT_SENT
-    assert verdict.because.endswith("its exits at the broker could not be cancelled: no answer: scripted")
+    assert str(verdict.because).endswith("its exits at the broker could not be cancelled: no answer: scripted")
     assert held(rig) == before
     cycle(rig, {"KO": 0.0, "JPM": 1.0}, guarded())
     assert set(held(rig)) == {"JPM"}

@@ -14,6 +14,7 @@ from rebalancer.core.documents import sha256
 from rebalancer.core.errors import JournalBroken, WrongAccount
 from rebalancer.core.facts import Position
 from rebalancer.core.outcomes import CycleOutcome, Outcome
+from rebalancer.core.reasons import NOTHING
 from rebalancer.journal import CycleStart, Intent, Journal
 from rebalancer.rebalance.cycle import CycleResult
 from rebalancer.testing import laws
@@ -37,7 +38,7 @@ def resting(rig: Rig, symbol: str, qty: int, price: str, name: str) -> str:
     order = Order(
         client_order_id=name, phase="increase", symbol=symbol, side="buy", qty=Decimal(qty), notional=Decimal(0),
         type="limit", limit_price=Decimal(price), time_in_force="day", position_intent="buy_to_open", price=Decimal(1),
-        reserve=Decimal(0), drift=0.0, because="",
+        reserve=Decimal(0), drift=0.0, because=NOTHING,
     )  # fmt: skip
     sent = client.submit(order)
     client.close()

@@ -14,6 +14,7 @@ from rebalancer.accounting.adoption import UnknownOrders
 from rebalancer.accounting.daily_close import check_day
 from rebalancer.core.decisions import Order
 from rebalancer.core.outcomes import CycleOutcome, OrderState
+from rebalancer.core.reasons import NOTHING
 from rebalancer.journal.backups import newest_first, restore, take
 from rebalancer.report.archive import replayed
 from rebalancer.testing import laws
@@ -42,7 +43,7 @@ def resting(name: str) -> Order:
     price = Decimal("1.00")
     return Order(
         name, "increase", "KO", "buy", Decimal(3), 3 * price, "limit", price, "day", "buy_to_open", price, Decimal(0),
-        0.0, "",
+        0.0, NOTHING,
     )  # fmt: skip
 
 

@@ -95,7 +95,7 @@ def test_pulled_between_two_orders_of_a_phase(settled: MakeRig) -> None:
     assert len(rig.posts) == 1, "the one that was on its way when it was pulled"
     states = [result.ends[o.client_order_id].state for o in result.orders if o.phase == "reduce"]
     assert states == [OrderState.FILLED, OrderState.NOT_SENT]
-    said = {v.symbol: v.because for v in result.verdicts}[result.orders[1].symbol]
+    said = {v.symbol: str(v.because) for v in result.verdicts}[result.orders[1].symbol]
     assert "the kill switch is set: a test" in said
     laws.check_laws(rig.url, rig.journal_file)
 

@@ -11,6 +11,7 @@ from rebalancer.brokers.protocol import SendResult
 from rebalancer.core.decisions import Order
 from rebalancer.core.errors import JournalBroken
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.core.reasons import NOTHING
 from rebalancer.exchange.faults.rules import Rule
 from rebalancer.planning.verdicts import OrderEnd
 from rebalancer.rebalance.cycle import CycleResult, may_cost
@@ -305,7 +306,7 @@ def test_who_is_found_by_id_alone_is_waited_for_and_cancelled(settled: MakeRig) 
 def test_what_an_unknown_purchase_may_cost_is_not_spent() -> None:
     order = Order(
         "rb-1", "reduce", "KO", "buy", Decimal(10), Decimal(700), "market", None, "day", "buy_to_close", Decimal(70),
-        Decimal(0), 0.1, "",
+        Decimal(0), 0.1, NOTHING,
     )  # fmt: skip
     sold = order._replace(client_order_id="rb-2", side="sell", position_intent="sell_to_close")
     ends = {name: OrderEnd(name, OrderState.UNKNOWN, Decimal(4), None) for name in ("rb-1", "rb-2")}

@@ -10,6 +10,7 @@ from rebalancer.brokers.read_only import ReadOnlyBroker
 from rebalancer.core.decisions import PLANNER_EDITION
 from rebalancer.core.errors import LockHeld
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.core.reasons import stated
 from rebalancer.report.archive import Replayed, past_record, replayed
 from rebalancer.testing import laws
 from tests.rebalance.conftest import BASE, NEXT, MakeRig
@@ -99,7 +100,7 @@ def test_replay_notices_a_difference(settled: MakeRig, monkeypatch: pytest.Monke
     import rebalancer.report.archive as archive
 
     real = archive.plan
-    monkeypatch.setattr(archive, "plan", lambda s, r: real(s, r)._replace(because="another"))
+    monkeypatch.setattr(archive, "plan", lambda s, r: real(s, r)._replace(because=stated("another")))
     found = list(replayed(rig.process().journal, result.snapshot.cycle_id).wrong)
     assert found
     assert all("another" in line for line in found)

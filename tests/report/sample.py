@@ -16,6 +16,7 @@ from rebalancer.core.decisions import LimitUse, Order, Plan, Target, Verdict
 from rebalancer.core.facts import Account, Day, Instrument, Position, Quote, Session, Signal, Snapshot
 from rebalancer.core.limits import LimitKind
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
+from rebalancer.core.reasons import stated
 from rebalancer.core.values import ZERO, shares_toward_zero
 from rebalancer.report.records import OrderLine, ReconciliationLine, RuleChange, RunRecord, Timing
 
@@ -107,24 +108,24 @@ def sample_record(stories: tuple[Story, ...] = STORIES, *, mode: str = "paper") 
     lines = tuple(line for k, s in enumerate(stories) if (line := _line(s, k)) is not None)
     lines = tuple(sorted(lines, key=lambda line: (line.phase == "increase", line.sent_at or START)))
     verdicts = tuple(
-        Verdict(f"s-{k:03}", s.symbol, s.outcome, s.because or _because(s))
+        Verdict(f"s-{k:03}", s.symbol, s.outcome, stated(s.because or _because(s)))
         for k, s in enumerate(stories, 1)
         if not s.implied
-    ) + tuple(Verdict(i, symbol, Outcome(outcome), because) for i, symbol, outcome, because in IDLE_SIGNALS)
-    unsignalled = tuple(Verdict("", s.symbol, s.outcome, s.because) for s in stories if s.implied)
+    ) + tuple(Verdict(i, symbol, Outcome(outcome), stated(said)) for i, symbol, outcome, said in IDLE_SIGNALS)
+    unsignalled = tuple(Verdict("", s.symbol, s.outcome, stated(s.because)) for s in stories if s.implied)
     plan = Plan(
         cycle_id=snapshot.cycle_id,
         snapshot_sha256="5f1d" * 16,
         rules_sha256="c0ffee12" * 8,
         outcome=CycleOutcome.COMPLETED,
-        because=f"{len(lines)} orders",
+        because=stated(f"{len(lines)} orders"),
         capital=CAPITAL,
         targets=targets,
         orders=tuple(_order(line, stories) for line in lines),
         verdicts=tuple(v._replace(outcome=Outcome.PLANNED) if v.outcome in _SENT else v for v in verdicts),
         unsignalled=unsignalled,
         limits=_limits(),
-        frozen={s.symbol: s.because for s in stories if s.outcome is Outcome.FROZEN_UNRECONCILED},
+        frozen={s.symbol: stated(s.because) for s in stories if s.outcome is Outcome.FROZEN_UNRECONCILED},
     )
     after = tuple(p for s in stories if (p := _position_after(s)) is not None)
     return RunRecord(
@@ -133,7 +134,7 @@ def sample_record(stories: tuple[Story, ...] = STORIES, *, mode: str = "paper") 
         orders=lines,
         verdicts=verdicts,
         outcome=CycleOutcome.COMPLETED,
-        because=plan.because,
+        because=str(plan.because),
         mode=mode,  # type: ignore[arg-type]  # tests also pass modes that do not exist
         account_after=snapshot.account._replace(equity=Decimal("97498.07"), cash=Decimal("8204.18")),
         positions_after=after,
@@ -275,7 +276,7 @@ def _order(line: OrderLine, stories: tuple[Story, ...]) -> Order:
     return Order(
         line.client_order_id, line.phase, line.symbol, line.side, line.planned_qty, line.planned_qty * line.arrival_price,
         "market", None, "day", f"{line.side}_to_{opening}", line.arrival_price, ZERO, abs(target.drift),
-        story.because or _because(story),
+        stated(story.because or _because(story)),
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rebalancer.core.decisions import Verdict
+from rebalancer.core.reasons import stated
 from rebalancer.report.document import embedded_json, json_of, read_report
 from rebalancer.report.page import html_of
 from rebalancer.report.records import ReconciliationLine, RunRecord
@@ -50,7 +51,7 @@ def poisoned(text: str, record: RunRecord = SHORT) -> RunRecord:
         return renamed.get(symbol, symbol)
 
     def verdicts(many: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
-        return tuple(v._replace(symbol=name(v.symbol), because=text) for v in many)
+        return tuple(v._replace(symbol=name(v.symbol), because=stated(text)) for v in many)
 
     snapshot, plan = record.snapshot, record.plan
     return record._replace(
@@ -64,16 +65,16 @@ def poisoned(text: str, record: RunRecord = SHORT) -> RunRecord:
         ),
         plan=plan._replace(
             cycle_id=text,
-            because=text,
+            because=stated(text),
             targets=tuple(
                 t._replace(symbol=name(t.symbol), factors={f"sector:{text}": 0.5}, own_cap_name=text, weight=t.own_cap)
                 for t in plan.targets
             ),
-            orders=tuple(o._replace(symbol=name(o.symbol), because=text) for o in plan.orders),
+            orders=tuple(o._replace(symbol=name(o.symbol), because=stated(text)) for o in plan.orders),
             verdicts=verdicts(plan.verdicts),
             unsignalled=verdicts(plan.unsignalled),
             limits=tuple(limit._replace(name=f"sector:{text}") for limit in plan.limits[:2]),
-            frozen={text: text},
+            frozen={text: stated(text)},
             rules_sha256=text,
         ),
         orders=tuple(o._replace(symbol=name(o.symbol), reason=text, message=text) for o in record.orders),

@@ -13,6 +13,7 @@ import pytest
 from rebalancer.brokers.protocol import ExitPair, SendResult
 from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.facts import Quote
+from rebalancer.core.reasons import stated
 from rebalancer.core.rules import Rules
 from rebalancer.execution.exit_orders import ExitOrderManager
 from rebalancer.execution.kill_switch import KillSwitch
@@ -181,7 +182,7 @@ def test_exits_stay_where_the_order_in_their_place_could_not_leave(desk: Desk, s
         KillSwitch(desk.folder, desk.journal).engage(desk.rig.account_id, desk.broker.now(), "enough")
     else:
         world = world._replace(is_stopping=lambda: True)
-    (gone,) = exit_positions(world, rules, [ExitRequest("KO", "stop", "its stop was reached")], "exit")
+    (gone,) = exit_positions(world, rules, [ExitRequest("KO", "stop", stated("its stop was reached"))], "exit")
     assert (gone.filled, gone.left, gone.problem != "") == (D(0), D(10), True)
     assert sorted((o.symbol, o.type) for o in desk.broker.orders(None)) == resting
 
@@ -398,7 +399,7 @@ def test_a_look_asks_for_no_order_that_has_ended(desk: Desk) -> None:
 def test_a_flatten_takes_the_pairs_down_and_leaves_everything(desk: Desk) -> None:
     rules = desk.rules(mode="broker")
     desk.look(Monitor(rules), rules)
-    exits = [ExitRequest(symbol, "flatten", "asked for") for symbol in ("JPM", "KO", "XOM")]
+    exits = [ExitRequest(symbol, "flatten", stated("asked for")) for symbol in ("JPM", "KO", "XOM")]
     answers = exit_positions(desk.world(rules), rules, exits, "kill")
     assert [(a.symbol, a.filled, a.left, a.problem) for a in answers] == [
         ("JPM", D(-5), D(0), ""),

@@ -20,6 +20,7 @@ from rebalancer.brokers.protocol import BrokerOrder, Position
 from rebalancer.brokers.read_only import ReadOnlyBroker
 from rebalancer.core.decisions import Order
 from rebalancer.core.facts import Signal
+from rebalancer.core.reasons import NOTHING
 from rebalancer.core.rules import Rules
 from rebalancer.exchange.starter import start_exchange
 from rebalancer.execution.dry_run import DryRunOrderManager
@@ -249,7 +250,7 @@ def by_hand(rig: Rig, symbol: str, qty: str, client_order_id: str = "by-hand") -
         price=Decimal(1),
         reserve=Decimal(0),
         drift=0.0,
-        because="",
+        because=NOTHING,
     )
     sent = client.submit(order)
     assert sent.kind == "accepted", sent

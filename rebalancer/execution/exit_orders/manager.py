@@ -166,7 +166,7 @@ class ExitOrderManager:
                 symbol, "", "gone", ZERO, ZERO, ZERO, (), 0, 0, now, now, "", sent=False
             )
             if one.bare_since is None and self._class(symbol) == "us_equity":
-                rows.append((KIND, symbol, body_of(one._replace(bare_since=now, because=TO_TRADE))))
+                rows.append((KIND, symbol, body_of(one._replace(bare_since=now, because=TO_TRADE, to_trade=True))))
         if rows:
             self._journal.record_events(self._account_id, None, now, rows)
 
@@ -179,7 +179,7 @@ class ExitOrderManager:
         now = self._broker.now()
         rows = [(KIND, one.symbol, body_of(one._replace(bare_since=None))) for one in lacking]
         for one in lacking:
-            if one.because != TO_TRADE:  # otherwise there may never have been a position
+            if not one.to_trade:  # otherwise there may never have been a position
                 rows += late_rows(self._journal, self._account_id, one, now, self._rules, "it is held no more")
         self._journal.record_events(self._account_id, None, now, rows)
 
@@ -216,14 +216,14 @@ class ExitOrderManager:
 
     def _bare(self, level: ExitLevel, before: ExitPairRecord | None, because: str) -> None:
         """Record, and report once per interval, that no exit can be placed for this position."""
-        if before is not None and before.because == because:
-            return
         now = self._broker.now()
         blank = ExitPairRecord(
             level.symbol, "", "gone", level.qty, level.stop, level.target, (), 0, 0, now, now, "", sent=False
         )
         kept = (before or blank)._replace(state="gone", because=because)
-        kept = kept._replace(bare_since=kept.bare_since or now)
+        kept = kept._replace(bare_since=kept.bare_since or now, to_trade=False)
+        if kept == before:
+            return
         self._alert(self._write(kept), f"{level.symbol}: {because}", level="warning")
 
     def _post(self, level: ExitLevel, before: ExitPairRecord | None) -> None:
@@ -330,13 +330,13 @@ class ExitOrderManager:
     def _stands(self, kept: ExitPairRecord) -> ExitPairRecord:
         """Record that a pair is in place, and for how long its position was without one."""
         now = self._broker.now()
-        up = kept._replace(at=now, bare_since=None)
+        up = kept._replace(at=now, bare_since=None, to_trade=False)
         rows = gap_rows(self._journal, self._account_id, kept, now, self._rules)
         self._journal.record_events(self._account_id, None, now, [(KIND, kept.symbol, body_of(up)), *rows])
         return up
 
     def _write(self, kept: ExitPairRecord) -> ExitPairRecord:
-        kept = kept._replace(at=self._broker.now())
+        kept = kept._replace(at=self._broker.now(), to_trade=False)
         self._journal.record_event(self._account_id, None, kept.at, KIND, kept.symbol, body_of(kept))
         return kept
 

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from rebalancer.core.decisions import Order
 from rebalancer.core.facts import Quote, Session
 from rebalancer.core.outcomes import OrderState
+from rebalancer.core.reasons import NOTHING
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, Side, text_of
 from rebalancer.execution.pretrade.attempts import Attempt
@@ -138,7 +139,7 @@ def _order(symbol: str, side: Side, qty: Decimal) -> Order:
     closes = side == "sell"
     return Order(
         "selftest-order", "reduce" if closes else "increase", symbol, side, qty, ZERO, "market", None, "day",
-        "sell_to_close" if closes else "buy_to_open", PRICE, ZERO, 0.0, "",
+        "sell_to_close" if closes else "buy_to_open", PRICE, ZERO, 0.0, NOTHING,
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from rebalancer.core.documents import sha256
 from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.facts import OpenOrder, Quote, Session
 from rebalancer.core.outcomes import OrderState
+from rebalancer.core.reasons import NOTHING
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import text_of
 from rebalancer.core.venue_rules import ALPACA
@@ -46,7 +47,7 @@ def order(name: str, symbol: str = "AAA", side: str = "buy", qty: str = "10", **
         price=D(100),
         reserve=D(0),
         drift=0.0,
-        because="",
+        because=NOTHING,
     )
     return made._replace(**changes)
 

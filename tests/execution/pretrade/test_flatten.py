@@ -14,6 +14,7 @@ from rebalancer.core.decisions import Order
 from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import Outcome
+from rebalancer.core.reasons import NOTHING
 from rebalancer.rebalance.flatten import CLOSED, Flattened, flatten
 from rebalancer.rebalance.recover import recover
 from rebalancer.testing import laws
@@ -49,7 +50,20 @@ def rest(rig: Rig, symbol: str, qty: str, price: str, name: str) -> None:
     """Somebody's limit order that rests."""
     client = rig.client()
     order = Order(
-        name, "reduce", symbol, "sell", D(qty), D(0), "limit", D(price), "day", "sell_to_close", D(1), D(0), 0.0, ""
+        name,
+        "reduce",
+        symbol,
+        "sell",
+        D(qty),
+        D(0),
+        "limit",
+        D(price),
+        "day",
+        "sell_to_close",
+        D(1),
+        D(0),
+        0.0,
+        NOTHING,
     )
     assert client.submit(order).kind == "accepted"
     client.close()
@@ -81,7 +95,7 @@ def test_an_older_opinion_does_not_buy_back_what_a_kill_closed(rig: Rig) -> None
     process.world.kill.lift(rig.account_id, process.world.broker.now(), "looked at it")
     (verdict,) = rig.run([older], RULES).verdicts
     assert verdict.outcome is Outcome.DENIED_STOPPED_OUT
-    assert verdict.because.startswith("closed by kill at ")
+    assert str(verdict.because).startswith("closed by kill at ")
 
 
 def test_shares_that_orders_hold_are_freed_first(rig: Rig) -> None:

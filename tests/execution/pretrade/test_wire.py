@@ -54,7 +54,7 @@ def test_an_order_made_too_large_never_leaves(rig: Rig) -> None:
     result = rig.cycle(with_order_manager(rig, process, Wrong(process.world.order_manager, "KO", 3)), WANTED, own)
     (verdict,) = [v for v in result.verdicts if v.symbol == "KO"]
     assert verdict.outcome is Outcome.NOT_SENT
-    assert "; gate:order_value: $" in verdict.because
+    assert "; gate:order_value: $" in str(verdict.because)
     (record,) = [o for o in process.journal.orders_of(result.snapshot.cycle_id) if o.symbol == "KO"]
     assert (record.state, record.reason) == (OrderState.NOT_SENT, "gate:order_value")
     assert sorted(held(rig)) == ["AAPL", "V"]
@@ -69,7 +69,7 @@ def test_a_sale_made_too_large_never_leaves(rig: Rig) -> None:
     faulty = with_order_manager(rig, process, Wrong(process.world.order_manager, "KO", 4))
     result = rig.cycle(faulty, WANTED | {"KO": 0.4}, own)
     (verdict,) = [v for v in result.verdicts if v.symbol == "KO"]
-    assert "; gate:oversell: " in verdict.because
+    assert "; gate:oversell: " in str(verdict.because)
     assert held(rig) == before
     assert "sell" not in {o.side for o, _ in rig.posts}
 
@@ -80,11 +80,11 @@ def test_a_runaway_is_latched_and_a_person_opens_the_gate(rig: Rig) -> None:
     first = rig.cycle(rig.process(rules=own), WANTED, rules())
     rig.exchange.clock.advance(300)
     assert sorted(e.state for e in first.ends.values()) == ["FILLED", "FILLED", "NOT_SENT"]
-    said = [e.message for e in first.ends.values() if e.state is OrderState.NOT_SENT]
+    said = [str(e.message) for e in first.ends.values() if e.state is OrderState.NOT_SENT]
     assert said == ["gate:orders_per_minute: 3 orders within a minute; gate.max_orders_per_minute is 2"]
     second = rig.run(dict.fromkeys(WANTED, 0.0), own)
     assert {e.state for e in second.ends.values()} == {OrderState.NOT_SENT}
-    assert all(e.message.startswith("gate:throttle: ") for e in second.ends.values())
+    assert all(str(e.message).startswith("gate:throttle: ") for e in second.ends.values())
     journal = rig.process().journal
     told = [(e.key, e.body["level"], e.body["code"]) for e in journal.events(kind="alert")]
     assert told[0] == ("throttle", "action", "latched")

@@ -108,7 +108,7 @@ def edition(**changes: object) -> PeriodReport:
     """The day of 2026-11-20 on the paper account of the cycle sample."""
     latest = sample_record()
     lines = tuple(
-        TradeLine(OPEN + timedelta(minutes=5 * i), latest.snapshot.cycle_id, line, order.because)
+        TradeLine(OPEN + timedelta(minutes=5 * i), latest.snapshot.cycle_id, line, str(order.because))
         for i, (line, order) in enumerate(zip(latest.orders, latest.plan.orders, strict=False))
     )
     symbols = [line.line.symbol for line in lines]

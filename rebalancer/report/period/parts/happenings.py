@@ -50,7 +50,7 @@ def trades(source: Source) -> tuple[TradeLine, ...]:
     """Every order of the period with the plan's reason, in the order in which they were sent."""
     found = []
     for record in source.records:
-        reasons = {(o.phase, o.symbol): o.because for o in record.plan.orders}
+        reasons = {(o.phase, o.symbol): str(o.because) for o in record.plan.orders}
         for line in sorted(record.orders, key=lambda one: one.phase == "increase"):
             at = line.sent_at or record.started_at
             found.append(TradeLine(at, record.snapshot.cycle_id, line, reasons.get((line.phase, line.symbol), "")))
@@ -71,7 +71,7 @@ def idle(source: Source) -> tuple[Idle, ...]:
                 continue
             seen.add(key)
             before = found.get(key)
-            found[key] = Idle(*key, verdict.because, 1 if before is None else before.cycles + 1)
+            found[key] = Idle(*key, str(verdict.because), 1 if before is None else before.cycles + 1)
     return tuple(sorted(found.values(), key=lambda i: (RANK.get(i.outcome.split("_")[0], 2), i.symbol, i.outcome)))
 
 
