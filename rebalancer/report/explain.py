@@ -22,7 +22,7 @@ from rebalancer.report.redact import redact
 from rebalancer.report.symbol_history import SymbolHistory, afterwards, checks, consensus
 from rebalancer.report.trades import TradeRow, trades
 from rebalancer.report.visible import visible, visible_symbol
-from rebalancer.report.words import limit_name, outcome_word
+from rebalancer.report.words import ORDER_OUTCOMES, limit_name, outcome_word
 
 Links = list[tuple[str, str]]
 
@@ -52,7 +52,7 @@ def explain_text(
         links += checks(symbol, record, target, known)
     for trade in mine:
         links += _order(trade)
-    links += _ends(symbol, record)
+    links += _ends(symbol, record, with_order=bool(mine))
     if known is not None and (links or known.orders):
         links += afterwards(known)
     name = visible_symbol(symbol)
@@ -162,11 +162,15 @@ def _fill(line: OrderLine, trade: TradeRow) -> str:
     return f"{trade.word} {done}{ended}{note}"
 
 
-def _ends(symbol: str, record: RunRecord) -> Links:
-    """How it ended: the verdicts that are not rejections (rejections are shown beside their signals)."""
+def _ends(symbol: str, record: RunRecord, *, with_order: bool) -> Links:
+    """How it ended: the verdicts that are not rejections (rejections are shown beside their signals). Beside an order,
+    its outcome needs no reason: the order tells it."""
     verdicts = [v for v in (*record.verdicts, *record.plan.unsignalled) if v.symbol == symbol]
     ends = [v for v in verdicts if not v.outcome.startswith("REJECTED")]
-    links: Links = [("outcome", _with_reason(v)) for v in ends]
+    links: Links = [
+        ("outcome", str(outcome_word(v.outcome)) if with_order and v.outcome in ORDER_OUTCOMES else _with_reason(v))
+        for v in ends
+    ]
     if symbol in record.plan.frozen and not any(v.outcome.startswith("FROZEN") for v in ends):
         links.insert(0, ("frozen", visible(str(record.plan.frozen[symbol]))))
     return links

@@ -36,7 +36,8 @@ def test_the_documented_snapshot_gives_this_plan(command: Command) -> None:
             "price": "190",
             "reserve": "10127.533",
             "drift": pytest.approx(0.0628928571),
-            "because": "score +0.80 x confidence 0.90; 52 of 66 shares now, the rest later",
+            "because": "1.42 -> 7.71 %: below target; score +0.80 x confidence 0.90; "
+            "52 of 66 shares now, the rest later",
         }
     ]
     assert [(v["signal_id"], v["outcome"]) for v in plan["verdicts"]] == [("s-1", "PLANNED")]
