@@ -103,7 +103,7 @@ def test_in_a_document_reasons_are_their_words() -> None:
     adapter = TypeAdapter(tuple[Reasons, ...])
     why = sample(ReasonCode.WITHIN_BAND)
     assert adapter.validate_python([str(why), ""]) == (why, NOTHING)
-    assert list(adapter.validate_python([str(why)])[0])[0] == Reason(ReasonCode.STATED, {"text": str(why)})
+    assert next(iter(adapter.validate_python([str(why)])[0])) == Reason(ReasonCode.STATED, {"text": str(why)})
 
 
 def test_a_number_is_written_with_as_many_decimals_as_tell_it_from_its_limit() -> None:

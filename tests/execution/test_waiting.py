@@ -14,6 +14,7 @@ from rebalancer.core.decisions import Order
 from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused
 from rebalancer.core.facts import Account, Position
 from rebalancer.core.outcomes import OrderState
+from rebalancer.core.reasons import NOTHING
 from rebalancer.core.venue_rules import ALPACA
 from rebalancer.execution.await_final import await_final
 from rebalancer.execution.early_reading import EarlyReading, read_early
@@ -92,12 +93,12 @@ def order(name: str, side: str, qty: str) -> Order:
     return Order(
         client_order_id=name, phase="increase" if opening else "reduce", symbol=name.upper(), side=side,  # type: ignore[arg-type]
         qty=D(qty), notional=D(0), type="market", limit_price=None, time_in_force="day",
-        position_intent="buy_to_open" if opening else "sell_to_close", price=D(10), reserve=D(0), drift=0.0, because="",
+        position_intent="buy_to_open" if opening else "sell_to_close", price=D(10), reserve=D(0), drift=0.0, because=NOTHING,
     )  # fmt: skip
 
 
 def end(name: str, qty: str, price: str | None, state: OrderState = OrderState.FILLED) -> OrderEnd:
-    return OrderEnd(name, state, D(qty), None if price is None else D(price), "")
+    return OrderEnd(name, state, D(qty), None if price is None else D(price))
 
 
 def account(cash: Decimal) -> Account:

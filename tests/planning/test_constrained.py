@@ -12,6 +12,7 @@ from rebalancer.core.codec import read_plan
 from rebalancer.core.decisions import Constrained
 from rebalancer.core.facts import Day
 from rebalancer.core.outcomes import CONSTRAINING, CycleOutcome, OrderState, Outcome
+from rebalancer.core.reasons import stated
 from rebalancer.planning import plan
 from rebalancer.planning.constrain import constrain_after
 from rebalancer.planning.verdicts import OrderEnd
@@ -109,7 +110,7 @@ def test_orders_that_could_not_be_funded_after_the_reductions_count_too() -> Non
     facts = snapshot("AB", **WANTED)
     decided = plan(facts, rules(position_sizing=HUGE, execution={"max_orders_per_execution": 1}))
     (one,) = decided.orders
-    poor = OrderEnd(one.client_order_id, OrderState.NOT_SENT, D(0), None, "$0", Outcome.DENIED_BUYING_POWER)
+    poor = OrderEnd(one.client_order_id, OrderState.NOT_SENT, D(0), None, stated("$0"), Outcome.DENIED_BUYING_POWER)
     assert constrain_after(decided, {}) == decided.constrained
     assert constrain_after(decided, {one.client_order_id: poor}) == Constrained(
         2, Outcome.DENIED_BUYING_POWER, D("0.1")

@@ -217,7 +217,7 @@ def test_exits_are_placed_again_when_a_stop_arrives_after_they_were_withdrawn(de
         desk.rig.account_id, real, desk.journal, world.kill, world.clock, desk.rig.together, rules, gate
     )
     world = world._replace(protection=exits, order_manager=manager, is_stopping=lambda: exits.reason is not None)
-    (gone,) = exit_positions(world, rules, [ExitRequest("KO", "stop", "its stop was reached")], "exit")
+    (gone,) = exit_positions(world, rules, [ExitRequest("KO", "stop", stated("its stop was reached"))], "exit")
     assert (gone.filled, gone.left) == (D(0), D(10))
     assert gone.problem == "gate:stopping: the session is being stopped (SIGTERM)"
     assert sorted((o.symbol, o.type, o.qty) for o in desk.broker.orders(None)) == resting
