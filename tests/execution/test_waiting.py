@@ -93,7 +93,8 @@ def order(name: str, side: str, qty: str) -> Order:
     return Order(
         client_order_id=name, phase="increase" if opening else "reduce", symbol=name.upper(), side=side,  # type: ignore[arg-type]
         qty=D(qty), notional=D(0), type="market", limit_price=None, time_in_force="day",
-        position_intent="buy_to_open" if opening else "sell_to_close", price=D(10), reserve=D(0), drift=0.0, because=NOTHING,
+        position_intent="buy_to_open" if opening else "sell_to_close", price=D(10), reserve=D(0), drift=0.0,
+        because=NOTHING,
     )  # fmt: skip
 
 
