@@ -19,8 +19,9 @@ from typing import Any, Final
 
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.screen import shown_path, terminal_width, wants_colour
+from rebalancer.core.decisions import LimitUse
 from rebalancer.core.documents import plain
-from rebalancer.core.limits import LimitKind, limit_kind
+from rebalancer.core.limits import LimitKind
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.values import ZERO, decimal_of
 from rebalancer.execution.kill_switch import halt_reason
@@ -188,16 +189,15 @@ def _drift(plan: Document | None) -> tuple[float | None, float | None, str]:
 def _limits(look: JournalStatus, plan: Document | None, rules: Document | None) -> tuple[LimitStatus, ...]:
     """The most used limits of the last plan; and always the day's orders."""
     uses = [] if plan is None else plan["limits"]
-    kinds = [limit_kind(use.get("kind"), use["name"]) for use in uses]
     found = [
-        LimitStatus(use["name"], abs(use["after"]), use["limit"], kind.counts)
-        for use, kind in zip(uses, kinds, strict=True)
-        if use["limit"] > 0 and kind is not LimitKind.ORDERS
+        LimitUse(use["name"], use["limit"], use["before"], use["after"], use["binds"], use.get("kind")) for use in uses
     ]
-    found.sort(key=lambda use: (-use.used / use.limit, use.name))
+    found = [use for use in found if use.share is not None and use.measures is not LimitKind.ORDERS]
+    found.sort(key=lambda use: (-(use.share or 0.0), use.name))
     most = (rules or {}).get("risk_management", {}).get("max_orders_per_day")
     orders = () if most is None else (LimitStatus("orders_today", look.orders_today.orders_sent, most, counts=True),)
-    return (*found[:LIMITS_SHOWN], *orders)
+    shown = (LimitStatus(use.name, use.after, use.limit, use.measures.counts) for use in found[:LIMITS_SHOWN])
+    return (*shown, *orders)
 
 
 def _protection(look: JournalStatus, rules: Document | None) -> tuple[str, tuple[str, ...]]:

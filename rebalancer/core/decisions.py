@@ -22,6 +22,8 @@ PLAN_SCHEMA: Final = "rebalancer.plan/1"
 PLANNER_EDITION: Final = 2  # incremented when the same stored snapshot and rules give a different plan
 
 Phase = Literal["reduce", "increase"]
+DUST: Final = 1e-9  # floating-point tolerance, relative
+
 PositionIntent = Literal["buy_to_open", "buy_to_close", "sell_to_open", "sell_to_close"]
 
 
@@ -97,6 +99,16 @@ class LimitUse(NamedTuple):
     def measures(self) -> LimitKind:
         """What it limits, and so the unit of its numbers."""
         return limit_kind(self.kind, self.name)
+
+    @property
+    def share(self) -> float | None:
+        """The used fraction of the limit after all orders, 1.0 when all of it is used; None for a limit of zero."""
+        return self.after / self.limit if self.limit > 0 else None
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Whether more is used than the limit allows, beyond rounding."""
+        return self.after > self.limit * (1 + DUST)
 
 
 class Constrained(NamedTuple):

@@ -34,12 +34,11 @@ from rebalancer.planning.constrain import constrain, trades_denied
 from rebalancer.planning.construct_targets import ProposedTarget, ProposedTargets, construct_targets
 from rebalancer.planning.entry_restrictions import EntryRestriction
 from rebalancer.planning.fit_to_buying_power import Budget, BuyingPower, Turnover, fit_to_buying_power
-from rebalancer.planning.headroom import Headroom
+from rebalancer.planning.limit_book import LimitBook
 from rebalancer.planning.limit_usage import limit_usage
 from rebalancer.planning.liquidation import decide_liquidation
 from rebalancer.planning.overrides import apply_overrides
 from rebalancer.planning.phase import Denial, Trade, assign_phases
-from rebalancer.planning.pricing import above_value
 from rebalancer.planning.reconcile import ReconciledBook, reconcile
 from rebalancer.planning.trading_halt import HaltDecision, check_trading_halt
 from rebalancer.planning.trading_hours import within_trading_hours
@@ -73,13 +72,13 @@ def plan(snapshot: Snapshot, rules: Rules, book: ReconciledBook | None = None) -
     proposals = compute_trades(proposed.targets, book, prices, instruments, capital, rules)
     if not halt.leave:
         proposals = apply_overrides(proposals, rules.selection)
-    headroom = opening_headroom(snapshot, book, prices, proposed, capital)
-    before = headroom.used()
-    phases = assign_phases(proposals, book.available, headroom, rules)
+    own_caps = {a.symbol: a.own_cap for a in proposed.targets}
+    limits = LimitBook.opened(snapshot, book, prices, own_caps, proposed.groups, capital)
+    phases = assign_phases(proposals, book.available, limits, rules)
     denied: dict[str, Denial] = dict(phases.denied)
     budget = Budget(snapshot.day, rules)
     reductions = _allowed(phases.reduce, budget, denied)
-    after_reduce = headroom.copy_with((t.symbol, t.qty) for t in reductions)
+    limits_after = limits.copy_with((t.symbol, t.qty) for t in reductions)
     # If a closing trade is denied, the opposite position is not opened either.
     increases: Sequence[Trade] = [t for t in phases.increase if t.symbol not in denied]
     if halt.denied is not None:
@@ -89,7 +88,7 @@ def plan(snapshot: Snapshot, rules: Rules, book: ReconciledBook | None = None) -
     power, cash = snapshot.account.buying_power + released, snapshot.account.cash + released
     buying_power = BuyingPower(power, cash, coins(snapshot.instruments), rules)
     turnover = Turnover(reductions, capital, rules.selection)
-    funded = fit_to_buying_power(increases, prices, after_reduce, buying_power, budget, turnover, rules)
+    funded = fit_to_buying_power(increases, prices, limits_after, buying_power, budget, turnover, rules)
     denied |= funded.denied
 
     orders = tuple(
@@ -113,19 +112,10 @@ def plan(snapshot: Snapshot, rules: Rules, book: ReconciledBook | None = None) -
         orders=orders,
         verdicts=verdicts,
         unsignalled=unsignalled,
-        limits=limit_usage(snapshot, proposed, before, after_reduce.used(), capital, orders, denied, cut, rules),
+        limits=limit_usage(snapshot, proposed, limits, limits_after, orders, denied, cut, rules),
         frozen=_frozen(book),
         constrained=kept_back,
     )
-
-
-def opening_headroom(
-    snapshot: Snapshot, book: ReconciledBook, prices: Prices, proposed: ProposedTargets, capital: Decimal
-) -> Headroom:
-    """The headroom under every cap at the start of the cycle, counting the worst case of all open orders."""
-    own = {a.symbol: a.own_cap for a in proposed.targets}
-    above = above_value(snapshot.open_orders, book.worst_case, prices.value)
-    return Headroom(book.worst_case, prices.value, own, proposed.groups, capital, above)
 
 
 def _doubts(

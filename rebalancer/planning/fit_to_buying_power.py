@@ -17,7 +17,7 @@ from rebalancer.core.reasons import NOTHING, ReasonCode, because
 from rebalancer.core.rules import Rules, Selection
 from rebalancer.core.values import ZERO, decimal_near, shares_toward_zero
 from rebalancer.core.venue_rules import VenueRules
-from rebalancer.planning.headroom import Headroom
+from rebalancer.planning.limit_book import LimitBook
 from rebalancer.planning.phase import Denial, Trade
 from rebalancer.planning.pricing import BASIS_POINTS
 from rebalancer.planning.validate_signals import Prices
@@ -128,7 +128,7 @@ class FittedIncreases(NamedTuple):
 def fit_to_buying_power(
     trades: Sequence[Trade],
     prices: Prices,
-    headroom: Headroom,
+    limits: LimitBook,
     buying_power: BuyingPower,
     budget: Budget | None,
     turnover: Turnover | None,
@@ -141,12 +141,12 @@ def fit_to_buying_power(
     denied: dict[str, Denial] = {}
     for trade in trades:
         is_long = trade.qty > 0
-        if headroom.shares(trade.symbol) * trade.qty < 0:
+        if limits.shares(trade.symbol) * trade.qty < 0:
             denied[trade.symbol] = Denial(Outcome.DENIED_NOT_AVAILABLE, because(ReasonCode.NOT_CLOSED_YET))
             continue
         asked = abs(trade.qty)
         value = asked * trade.cost
-        money, cap = headroom.left(trade.symbol, is_long=is_long)
+        money, cap = limits.left(trade.symbol, is_long=is_long)
         reserve = reserve_per_share(
             prices.ask[trade.symbol], rules, prices.venue, is_coin=trade.symbol in buying_power.coins, is_long=is_long
         )
@@ -171,7 +171,7 @@ def fit_to_buying_power(
             denied[trade.symbol] = refusal
             continue
         kept.append(trade)
-        headroom.trade(trade.symbol, trade.qty, trade.cost)
+        limits.trade(trade.symbol, trade.qty, trade.cost)
         buying_power.spend(qty * reserve)
         if turnover is not None:
             turnover.spend(trade)

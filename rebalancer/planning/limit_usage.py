@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
-from decimal import Decimal
 
 from rebalancer.core.decisions import LimitUse, Order
 from rebalancer.core.facts import Snapshot
@@ -13,6 +12,7 @@ from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.planning.construct_targets import ProposedTargets
+from rebalancer.planning.limit_book import LimitBook
 from rebalancer.planning.phase import Denial
 from rebalancer.planning.trading_halt import day_loss, drawdown
 
@@ -20,9 +20,8 @@ from rebalancer.planning.trading_halt import day_loss, drawdown
 def limit_usage(
     snapshot: Snapshot,
     proposed: ProposedTargets,
-    before: Mapping[str, Decimal],
-    after: Mapping[str, Decimal],
-    capital: Decimal,
+    before: LimitBook,
+    after: LimitBook,
     orders: Sequence[Order],
     denied: Mapping[str, Denial],
     cut: Set[str],
@@ -30,24 +29,13 @@ def limit_usage(
 ) -> tuple[LimitUse, ...]:
     """All limits: exposure as fractions of capital, losses as fractions of equity, orders as counts.
 
-    before, after: USD per cap. cut: the caps that denied or reduced an increase. Per-name caps are listed only when
-    they bind, since there is one for every name.
+    before, after: the limit book at the start of the cycle and with all orders filled. cut: the caps that denied or
+    reduced an increase.
     """
     binding = {name for a in proposed.targets for name in a.factors}
     binding |= {f"position:{a.symbol}" for a in proposed.targets if a.raw != 0 and abs(a.weight) == a.own_cap}
     binding |= cut
-    own = {f"position:{a.symbol}": a.own_cap for a in proposed.targets if f"position:{a.symbol}" in binding}
-    uses = [
-        LimitUse(
-            name,
-            limit,
-            _fraction(before.get(name, ZERO), capital),
-            _fraction(after.get(name, ZERO), capital),
-            name in binding,
-            LimitKind.WEIGHT,
-        )
-        for name, limit in {**proposed.groups.limits, **own}.items()
-    ]
+    uses = before.usage(after, binding)
     risk, account = rules.risk_management, snapshot.account
     loss = day_loss(account.equity, account.last_equity)
     down = drawdown(account.equity, account.peak_equity)
@@ -124,7 +112,3 @@ def _held(snapshot: Snapshot, orders: Sequence[Order]) -> tuple[list[str], list[
     for order in orders:
         after[order.symbol] = after.get(order.symbol, ZERO) + (order.qty if order.side == "buy" else -order.qty)
     return list(held), [symbol for symbol, qty in after.items() if qty != 0]
-
-
-def _fraction(money: Decimal, capital: Decimal) -> float:
-    return float(money / capital) if capital > 0 else 0.0

@@ -17,7 +17,7 @@ from rebalancer.core.reasons import ReasonCode, Reasons, because
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, shares_away_from_zero, shares_toward_zero
 from rebalancer.planning.compute_trades import TradeProposal
-from rebalancer.planning.headroom import Headroom
+from rebalancer.planning.limit_book import LimitBook
 from rebalancer.planning.lot_sizes import largest_trade, most_closed, most_shares
 
 
@@ -58,7 +58,7 @@ class Phases(NamedTuple):
 
 
 def assign_phases(
-    proposals: Sequence[TradeProposal], available: Mapping[str, Decimal], headroom: Headroom, rules: Rules
+    proposals: Sequence[TradeProposal], available: Mapping[str, Decimal], limits: LimitBook, rules: Rules
 ) -> Phases:
     """The ordered trades of all proposals. Reductions are limited to the shares not reserved by other orders; size
     limits only spread them over cycles."""
@@ -86,12 +86,12 @@ def assign_phases(
                 denied[proposal.symbol] = Denial(Outcome.HELD_BELOW_MINIMUM, why)
             else:
                 denied[proposal.symbol] = _too_dear(proposal, rules)
-    relief = _relief(proposals, available, headroom.copy_with((t.symbol, t.qty) for t in reduce), rules)
+    relief = _relief(proposals, available, limits.copy_with((t.symbol, t.qty) for t in reduce), rules)
     return Phases(tuple(sorted([*reduce, *relief], key=_priority)), tuple(sorted(increase, key=_priority)), denied)
 
 
 def _relief(
-    proposals: Sequence[TradeProposal], available: Mapping[str, Decimal], headroom: Headroom, rules: Rules
+    proposals: Sequence[TradeProposal], available: Mapping[str, Decimal], limits: LimitBook, rules: Rules
 ) -> list[Trade]:
     """Reductions suppressed by band or minimum that an exceeded cap requires anyway; each at least the minimum trade,
     where lots, the largest trade and the free shares allow that much.
@@ -104,14 +104,14 @@ def _relief(
         if m.reduce != 0 and m.hold is not None and not m.hold.startswith("FROZEN_") and m.pending * m.reduce >= 0
     ]
     for proposal in sorted(candidates, key=lambda m: (-abs(m.drift), m.symbol)):
-        if not headroom.exceeded(proposal.symbol):
+        if not limits.exceeded(proposal.symbol):
             continue
         least = shares_away_from_zero(rules.position_sizing.min_trade_size / proposal.paid, proposal.lot)
         asked = min(max(abs(proposal.reduce), least), abs(proposal.held))
         qty = _closing(proposal, asked.copy_sign(proposal.reduce), available, rules)
         if qty == 0 or abs(qty) * proposal.paid < proposal.order_min:
             continue
-        headroom.trade(proposal.symbol, qty)
+        limits.trade(proposal.symbol, qty)
         found.append(_trade(proposal, "reduce", qty, because(ReasonCode.CAP_EXCEEDED)))
     return found
 

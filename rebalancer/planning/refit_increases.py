@@ -17,11 +17,10 @@ from rebalancer.core.rules import Rules
 from rebalancer.core.values import cents_toward_zero
 from rebalancer.planning.fit_to_buying_power import BuyingPower, fit_to_buying_power, reserve_per_share
 from rebalancer.planning.groups import group
-from rebalancer.planning.headroom import Headroom
+from rebalancer.planning.limit_book import LimitBook
 from rebalancer.planning.lot_sizes import trade_lot
 from rebalancer.planning.overnight_ramp import overnight_gross_limit
 from rebalancer.planning.phase import Denial, Trade
-from rebalancer.planning.pricing import above_value
 from rebalancer.planning.reconcile import ReconciledBook
 from rebalancer.planning.trading_halt import check_trading_halt
 from rebalancer.planning.validate_signals import Prices, usable_prices
@@ -55,11 +54,10 @@ def refit_increases(
     prices = usable_prices(snapshot, rules.quotes)
     instruments = {i.symbol: i for i in snapshot.instruments}
     symbols = sorted({*book.worst_case, *(t.symbol for t in plan.targets)})
-    own = {t.symbol: t.own_cap for t in plan.targets}
+    own_caps = {t.symbol: t.own_cap for t in plan.targets}
     groups = group(symbols, instruments, overnight_gross_limit(snapshot.as_of, snapshot.session, rules), rules)
-    above = above_value(snapshot.open_orders, book.worst_case, prices.value)
-    headroom = Headroom(book.worst_case, prices.value, own, groups, plan.capital, above)
-    headroom = headroom.copy_with(filled.items())
+    limits = LimitBook.opened(snapshot, book, prices, own_caps, groups, plan.capital)
+    limits = limits.copy_with(filled.items())
     trades = [
         Trade(
             o.symbol,
@@ -74,7 +72,7 @@ def refit_increases(
         for o in increases
     ]
     buying_power = BuyingPower(account.buying_power, account.cash, coins(snapshot.instruments), rules)
-    funded = fit_to_buying_power(trades, prices, headroom, buying_power, None, None, rules)
+    funded = fit_to_buying_power(trades, prices, limits, buying_power, None, None, rules)
     by_symbol = {o.symbol: o for o in increases}
     return RefittedIncreases(
         tuple(

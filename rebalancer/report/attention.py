@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.values import ZERO, symbol_of
-from rebalancer.report.limits import is_broken, is_near, used
+from rebalancer.report.limits import is_near
 from rebalancer.report.numbers import amount_of, percent, shares
 from rebalancer.report.records import OrderLine, RunRecord
 from rebalancer.report.visible import TEXT_MAX, visible, visible_symbol
@@ -98,8 +98,8 @@ def _books(record: RunRecord) -> Iterator[Attention]:
 
 def _limits(record: RunRecord) -> Iterator[Attention]:
     for limit in record.plan.limits:
-        name, share = limit_name(limit.name), percent(used(limit), 0)
-        if is_broken(limit):
+        name, share = limit_name(limit.name), percent(limit.share, 0)
+        if limit.is_exceeded:
             text = f"{share} of the limit would be used after all orders; only reductions are sent."
             yield Attention("act", f"Over the limit: {name}", text, "rebalancer config show")
         elif is_near(limit):

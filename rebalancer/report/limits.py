@@ -13,7 +13,6 @@ from rebalancer.report.words import Word
 LIMIT_WARNING: Final = 0.8
 QUIET: Final = 0.5  # a group below this share of its limit is folded away
 _GROUPS: Final = ("sector", "correlation")
-_DUST: Final = 1e-9  # floating-point tolerance, relative
 
 
 class LimitRow(NamedTuple):
@@ -36,7 +35,7 @@ def limit_row(limit: LimitUse) -> LimitRow:
     def text(value: float) -> str:
         return fixed(value, 0) if kind.counts else fixed(value * 100, 2)
 
-    share = used(limit)
+    share = limit.share
     return LimitRow(
         limit.name,
         kind.unit,
@@ -60,22 +59,12 @@ class ShownLimits(NamedTuple):
 
 def shown_limits(limits: Sequence[LimitUse]) -> ShownLimits:
     """Sort the limits of sectors and of correlated names by importance."""
-    ordered = sorted(limits, key=lambda x: (not x.measures.stops_trading, -(used(x) or 0.0), x.name))
+    ordered = sorted(limits, key=lambda x: (not x.measures.stops_trading, -(x.share or 0.0), x.name))
     groups = [x for x in ordered if limit_family(x.name) in _GROUPS]
     idle = [x for x in groups if not x.before and not x.after]
-    quiet = [x for x in groups if x not in idle and not x.binds and (used(x) or 0.0) < QUIET]
+    quiet = [x for x in groups if x not in idle and not x.binds and (x.share or 0.0) < QUIET]
     first = [x for x in ordered if x not in idle and x not in quiet]
     return ShownLimits(tuple(map(limit_row, first)), tuple(map(limit_row, quiet)), len(idle))
-
-
-def used(limit: LimitUse) -> float | None:
-    """The used fraction of a limit after all orders, 1.0 when all of it is used; None for a limit of zero."""
-    return limit.after / limit.limit if limit.limit > 0 else None
-
-
-def is_broken(limit: LimitUse) -> bool:
-    """True when more is used than the limit allows."""
-    return limit.after > limit.limit * (1 + _DUST)
 
 
 def is_near(limit: LimitUse) -> bool:
@@ -87,7 +76,7 @@ def is_near(limit: LimitUse) -> bool:
 
 
 def _word(limit: LimitUse) -> Word:
-    if is_broken(limit):
+    if limit.is_exceeded:
         return Word("✘", "over", "bad")
     if is_near(limit):
         return Word("!", "used up" if limit.after >= limit.limit else "near", "warn")

@@ -47,7 +47,7 @@ _REDIRECTS: Final = """kwargs["allow_redirects"] = False
 MUTANTS: Final = (
     # core
     Mutant("buying power is not looked at", "planning/fit_to_buying_power.py", "if asked * reserve > buying_power.left(trade.symbol):", "if False:", _LAWS),
-    Mutant("a cap has twice the room", "planning/headroom.py", "return max(left, ZERO), name", "return max(left, ZERO) * 2, name", _LAWS),
+    Mutant("a cap has twice the room", "planning/limit_book.py", "return max(left, ZERO), name", "return max(left, ZERO) * 2, name", _LAWS),
     Mutant("one order too many per symbol", "planning/fit_to_buying_power.py", "if sent >= risk.max_orders_per_symbol_per_day:", "if sent > risk.max_orders_per_symbol_per_day:", _DAY),
     Mutant("increases eat the reserve of reductions", "planning/fit_to_buying_power.py", "left = self._day - self._reserved", "left = self._day", _DAY),
     Mutant("sells more than is available", "planning/phase.py", "min(most_closed(_cost(proposal), proposal.part, rules), free)", "most_closed(_cost(proposal), proposal.part, rules)", _LAWS),
@@ -59,7 +59,7 @@ MUTANTS: Final = (
     Mutant("an unknown order freezes nothing", "planning/reconcile.py", "if order.unknown:", "if False:", _UNKNOWN),
     Mutant("open orders do not count against caps", "planning/reconcile.py", "return high if abs(high) >= abs(low) else low", "return held", _LAWS),
     Mutant("an unknown order settles as if it had ended", "planning/verdicts.py", "if OrderState.UNKNOWN in states or OrderState.OPEN in states or OrderState.INTENDED in states:", "if OrderState.OPEN in states:", "tests/planning/test_settle.py"),
-    Mutant("what phase one did is forgotten", "planning/refit_increases.py", "headroom = headroom.copy_with(filled.items())", "headroom = headroom.copy_with(())", _FUNDING + " " + _LAWS),
+    Mutant("what phase one did is forgotten", "planning/refit_increases.py", "limits = limits.copy_with(filled.items())", "limits = limits.copy_with(())", _FUNDING + " " + _LAWS),
     Mutant("a stop between the phases is not seen", "planning/refit_increases.py", "if halt.stop or halt.denied is not None:", "if False:", _FUNDING + " tests/rebalance/test_stops_and_budgets.py " + _LAWS),
     Mutant("own caps are not applied", "planning/cap_weights.py", "    weights = np.minimum(own, size)\n    binding", "    weights = size.copy()\n    binding", "tests/planning/test_cap_laws.py " + _LAWS),
     # journal

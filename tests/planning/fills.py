@@ -10,6 +10,7 @@ import numpy as np
 from rebalancer.core.decisions import Order
 from rebalancer.core.facts import coins as pairs_of
 from rebalancer.planning import plan
+from rebalancer.planning.reconcile import reconcile
 from rebalancer.planning.refit_increases import refit_increases
 from tests.planning.checker import Exposure, broken, lots, reserved
 from tests.planning.worlds import World
@@ -57,7 +58,7 @@ def watch(world: World, seed: int) -> Watched:
     account = snapshot.account._replace(
         buying_power=snapshot.account.buying_power + sold * kept * 2, cash=snapshot.account.cash + sold * kept
     )
-    afforded = refit_increases(decided, snapshot, rules, account, filled)
+    afforded = refit_increases(decided, snapshot, reconcile(snapshot), rules, account, filled)
     planned = {o.client_order_id: o for o in decided.orders if o.phase == "increase"}
     sent = {o.client_order_id for o in afforded.orders}
     if sent & set(afforded.denied) or sent | set(afforded.denied) != set(planned):

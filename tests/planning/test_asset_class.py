@@ -15,6 +15,7 @@ from rebalancer.core.outcomes import Outcome
 from rebalancer.execution.pretrade import readings_of
 from rebalancer.execution.pretrade.readings import collared
 from rebalancer.planning import plan
+from rebalancer.planning.reconcile import reconcile
 from rebalancer.planning.refit_increases import refit_increases
 from tests.planning.examples import ACCOUNT, HUGE, instrument, quote, rules, signal, snapshot
 from tests.planning.worlds import World, limited, worlds
@@ -38,7 +39,9 @@ def test_crypto_is_never_bought_beyond_cash_and_shares_are(name: str, kind: str)
         return
     (order,) = decided.orders
     assert (order.qty, order.time_in_force, order.reserve) == (200, "day", D("10252.05"))
-    assert refit_increases(decided, facts, rules(), facts.account, {}).orders[0].reserve == order.reserve
+    assert (
+        refit_increases(decided, facts, reconcile(facts), rules(), facts.account, {}).orders[0].reserve == order.reserve
+    )
 
 
 @pytest.mark.parametrize("name", SPELLINGS)

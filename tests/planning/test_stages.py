@@ -296,7 +296,7 @@ def test_afford(sold: str, power: str, ends: str | Outcome) -> None:
     fractions = rules(position_sizing={**HUGE, "allow_short": True, "fractional": True})
     decided = plan(facts, fractions)
     account = ACCOUNT._replace(buying_power=D(power))
-    afforded = refit_increases(decided, facts, fractions, account, {"A": D(sold)})
+    afforded = refit_increases(decided, facts, reconcile(facts), fractions, account, {"A": D(sold)})
     opening = decided.orders[1].client_order_id
     if not isinstance(ends, Outcome):
         assert [(o.client_order_id, o.qty, dict(afforded.denied)) for o in afforded.orders] == [(opening, D(ends), {})]
@@ -313,7 +313,7 @@ def test_nothing_is_afforded_once_a_loss_limit_is_reached_or_the_account_is_rest
         ({"equity": D(49_500), "peak_equity": D(55_000)}, Outcome.DENIED_DRAWDOWN),
         ({"restrictions": ("trading_blocked",)}, Outcome.DENIED_RESTRICTED),
     ):
-        afforded = refit_increases(decided, facts, rules(), ACCOUNT._replace(**change), {})
+        afforded = refit_increases(decided, facts, reconcile(facts), rules(), ACCOUNT._replace(**change), {})
         assert (afforded.orders, [d.outcome for d in afforded.denied.values()]) == ((), [outcome])
         assert list(afforded.denied) == [bought.client_order_id]
 
