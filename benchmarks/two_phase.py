@@ -4,8 +4,8 @@ The embedded exchange, in a process of its own, answers every call 0.2 s late, a
 is what `run-now` does: real HTTP, alpaca-py, the journal on disk, intents before orders, both phases to their ends.
 Ten names are bought (cold: libraries are loaded and the day's reference data is read), then all ten are sold and ten
 others bought (warm). `traded` is the time from the start until the last order has ended; `seconds` includes the look at
-the account afterwards. Target: 1.3 s. Floor: 1.2 s, five calls that must follow each other (the reads, the first sell,
-the others, the first buy, the others) and, twice, the 0.1 s after which a phase is looked at.
+the account afterwards. Target: 1.3 s. Floor: 1.12 s, five calls that must follow each other (the reads, the first sell,
+the others, the first buy, the others) and, twice, the 0.06 s after which a phase is looked at.
 """
 
 from __future__ import annotations

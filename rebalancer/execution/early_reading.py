@@ -25,7 +25,7 @@ from rebalancer.execution.order_tracking import NOTHING_TOLD
 from rebalancer.ops.clock import Clock
 from rebalancer.planning.verdicts import OrderEnd
 
-EARLY_SECONDS: Final = 0.1  # after the posts; a liquid market fills a market order in less
+EARLY_SECONDS: Final = 0.06  # after the posts; a liquid market fills a market order in about that time
 
 
 class EarlyReading(NamedTuple):
