@@ -15,16 +15,16 @@ from rebalancer.ops.clock import Clock
 PAUSE_FIRST_SECONDS: Final = 0.05
 PAUSE_MOST_SECONDS: Final = 1.0
 
-Order = TypeVar("Order")
+Awaited = TypeVar("Awaited")
 
 
 def await_final(
-    look: Callable[[], Collection[Order]],
+    look: Callable[[], Collection[Awaited]],
     clock: Clock,
     deadline: float | Callable[[], float],
     *,
     is_urgent: Callable[[], bool] = lambda: False,
-) -> Collection[Order]:
+) -> Collection[Awaited]:
     """Look until no order is left working, until the deadline, or until it is urgent. Returns the orders left working.
 
     look: asks the broker once and returns the orders that have not ended. deadline: on the clock's monotonic time; a
