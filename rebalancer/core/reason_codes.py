@@ -138,7 +138,7 @@ class ReasonCode(Enum):
     REVERSES = "{now:points} -> {target:points} %: to be reversed"
     CAPS = "{factors:factors}"
     OWN_CAP = "{rule:rule} {limit:tenths}"
-    CAP_EXCEEDED = "a cap is exceeded: reduced although the drift is small"
+    CAP_EXCEEDED = "{now:points} -> {target:points} %: a cap is exceeded, reduced although the drift is small"
 
     # nothing worth doing
     WITHIN_BAND = "drift {drift:drift} pp is within the band of ±{band:points} pp"

@@ -81,6 +81,11 @@ class LimitBook:
         """The signed position, worst case."""
         return self._shares.get(symbol, ZERO)
 
+    def weight(self, symbol: str) -> float:
+        """The signed position, worst case, as a fraction of capital; zero without any capital."""
+        value = self.shares(symbol) * self._prices.get(symbol, ZERO)
+        return float(value / self._capital) if self._capital > 0 else 0.0
+
     def left(self, symbol: str, *, is_long: bool) -> tuple[Decimal, str]:
         """The headroom of this symbol's tightest cap, USD, never negative, and the name of that cap."""
         limits, used = self._limits, self._used

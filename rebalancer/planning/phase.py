@@ -111,8 +111,10 @@ def _relief(
         qty = _closing(proposal, asked.copy_sign(proposal.reduce), available, rules)
         if qty == 0 or abs(qty) * proposal.paid < proposal.order_min:
             continue
+        now = limits.weight(proposal.symbol)
         limits.trade(proposal.symbol, qty)
-        found.append(_trade(proposal, "reduce", qty, because(ReasonCode.CAP_EXCEEDED)))
+        why = because(ReasonCode.CAP_EXCEEDED, now=now, target=limits.weight(proposal.symbol))
+        found.append(_trade(proposal, "reduce", qty, why))
     return found
 
 

@@ -17,7 +17,7 @@ from rebalancer.core.codec import canonical, read_plan, read_snapshot
 from rebalancer.core.decisions import Order, Plan
 from rebalancer.core.facts import Day, Snapshot
 from rebalancer.core.outcomes import CycleOutcome, Outcome
-from rebalancer.core.reasons import ReasonCode
+from rebalancer.core.reasons import Reason, ReasonCode
 from rebalancer.core.rules import Rules
 from rebalancer.planning import plan
 from rebalancer.planning.build_order import order_id
@@ -170,6 +170,17 @@ def test_largest_drift_goes_first_within_a_phase(planned: Planned) -> None:
         for phase in ("reduce", "increase"):
             keys = [(-o.drift, o.symbol) for o in decided.orders if o.phase == phase]
             assert keys == sorted(keys)
+
+
+def test_a_plan_puts_nothing_into_words_until_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def written(reason: Reason) -> str:
+        raise AssertionError(f"{reason.code} was put into words")
+
+    worlds = [world(seed) for seed in range(40)]
+    monkeypatch.setattr(Reason, "__str__", written)
+    plans = [plan(snapshot, rules) for snapshot, rules in worlds]
+    with pytest.raises(AssertionError, match="was put into words"):
+        plans[0].to_json()
 
 
 def test_what_a_person_left_out_is_left_alone(planned: Planned) -> None:

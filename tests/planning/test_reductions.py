@@ -131,7 +131,7 @@ def test_a_cap_is_brought_back_by_one_lot_however_dear() -> None:
     sized = {**SMALL, "no_trade_band": {"absolute": 0.05}}
     decided = plan(facts, rules(position_sizing=sized, risk_management={"max_sector_exposure": 0.14}))
     assert [(o.side, str(o.qty), str(o.because)) for o in decided.orders] == [
-        ("sell", "1", "a cap is exceeded: reduced although the drift is small")
+        ("sell", "1", "7.34 -> 0.00 %: a cap is exceeded, reduced although the drift is small")
     ]
 
 

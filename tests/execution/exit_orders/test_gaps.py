@@ -69,7 +69,10 @@ def test_a_new_position_is_bare_from_the_moment_before_its_first_order(desk: Des
     desk.clock.wait(10)
     assert desk.keeper().release({"KO"}) == {}
     (kept,) = desk.keeper().kept().values()
-    assert (kept.symbol, kept.state, kept.because) == ("KO", "gone", "about to trade")
+    assert (kept.symbol, kept.state, kept.because, kept.to_trade) == ("KO", "gone", "about to trade", True)
+    (body,) = desk.events("protection")
+    older = desk.journal.recall(desk.rig.account_id, "protection")[0]
+    assert exit_pair_of(older._replace(body={k: v for k, v in body.items() if k != "to_trade"})).to_trade
     assert kept.bare_since is not None
     assert abs(kept.bare_since - before) < timedelta(seconds=2)
     desk.keeper().place([desk.guard()])
