@@ -136,7 +136,7 @@ class TradingSession:
         is_closed = False
         while pending or not is_closed:
             due = min([slot.at for slot in list(pending)[:1]] + ([] if is_closed else [closes]))
-            if not self._wait_until(due, self._next(pending, closes)):
+            if not self._wait_until(due, self._next(pending, closes), self._last):
                 return
             if pending and pending[0].at <= self._now():
                 self._run_due(pending)
@@ -230,9 +230,9 @@ class TradingSession:
         for day in self._hours.days_since(self._book.newest_day(), today.day, LOOK_BACK_DAYS):
             self._book.sweep(day.slots, now)
 
-    def _wait_until(self, at: datetime, status: str) -> bool:
+    def _wait_until(self, at: datetime, doing: str, last: str = "") -> bool:
         """Wait, monitoring positions meanwhile. False when the session is stopped instead."""
-        self._say(status)
+        self._say(doing, last)
         while self._stop.reason() is None:
             self._notify.alive()
             now = self._now()
@@ -277,18 +277,17 @@ class TradingSession:
             LOG.warning("the broker's clock does not answer: %s", _first_line(error))
             return None
 
-    def _say(self, status: str) -> None:
-        """Report what is being done to the service manager and to `status`."""
-        self._notify.status(status)
+    def _say(self, doing: str, last: str = "") -> None:
+        """Report what is being done to the service manager, with how the last slot ended, and to `status`."""
+        self._notify.status(f"{doing}; last {last}" if last else doing)
         if self._note is not None and self._today is not None:
             next_at = self._upcoming[0].at if self._upcoming else None
-            self._note(self._today, next_at, status.partition("; last ")[0])
+            self._note(self._today, next_at, doing)
 
     def _next(self, pending: Sequence[Slot], closes: datetime) -> str:
-        last = f"; last {self._last}" if self._last else ""
         if pending and (pending[0].at <= closes or self._always):
-            return f"{WAITING} {_spoken(pending[0].at)}{last}"
-        return f"closed; end-of-day work {_spoken(closes)}{last}"
+            return f"{WAITING} {_spoken(pending[0].at)}"
+        return f"closed; end-of-day work {_spoken(closes)}"
 
 
 def _spoken(moment: datetime) -> str:
