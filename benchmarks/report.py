@@ -63,7 +63,7 @@ def day_of(symbols: int) -> PeriodReport:
     orders = zip(latest.orders, latest.plan.orders, strict=True)
     return edition(
         latest=latest,
-        trades=tuple(TradeLine(OPEN, latest.plan.cycle_id, line, order.because) for line, order in orders),
+        trades=tuple(TradeLine(OPEN, latest.plan.cycle_id, line, str(order.because)) for line, order in orders),
         contributions=tuple(Contribution(name, ZERO + n - 7) for n, name in enumerate(names)),
         quality=tuple(QualityRow(name, 1, ZERO + 4000 + n, 2.5, 1.0, 3.1, 0.42) for n, name in enumerate(names)),
         gaps=tuple(Gap(name, 0.04, 0.03, 0.031, {"unfilled": -0.01, "price_move": 0.001}) for name in names),

@@ -105,7 +105,7 @@ def test_a_stop_says_what_it_is_and_raises_no_alert(rig: Rig) -> None:
     interrupted(rig, stop=True)
     with Journal.open(guarded(rig).journal) as journal:
         (order,) = [o for o in journal.orders_of(journal.cycles(limit=1)[0].cycle_id) if o.symbol == "AAPL"]
-        said = [v.because for v in journal.verdicts(order.cycle_id) if v.symbol == "AAPL"]
+        said = [str(v.because) for v in journal.verdicts(order.cycle_id) if v.symbol == "AAPL"]
         alerts = [e.body for e in journal.events(kind="alert")]
     assert (order.state, order.reason) == (OrderState.NOT_SENT, "gate:stopping")
     assert all(text.endswith("; gate:stopping: the session is being stopped (SIGTERM)") for text in said), said
