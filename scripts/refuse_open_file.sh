@@ -8,8 +8,8 @@ refuse() {
   exit 78
 }
 [ ! -L "$file" ] || refuse "is a symbolic link; secrets must be a plain file"
-[ -f "$file" ] || refuse "is no plain file"
-[ -O "$file" ] || [ "$(stat -c %u "$file")" = "$(id -u)" ] || refuse "belongs to somebody else"
+[ -f "$file" ] || refuse "is not a regular file"
+[ -O "$file" ] || [ "$(stat -c %u "$file")" = "$(id -u)" ] || refuse "belongs to another user"
 case $(stat -c %a "$file") in
   600 | 400) ;;
   *) refuse "others may read it (mode $(stat -c %a "$file"))" ;;

@@ -79,7 +79,7 @@ def _split(name: str, url: str) -> tuple[SplitResult, int | None]:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise BadAddress(f"{name} is no address: its host or port cannot be read") from None
+        raise BadAddress(f"{name} is not a valid address: its host or port cannot be read") from None
     if not parts.hostname or any(c.isspace() or not c.isprintable() for c in url):
-        raise BadAddress(f"{name} is no address: it has no host, or a space in it")
+        raise BadAddress(f"{name} is not a valid address: it has no host, or contains a space")
     return parts, port

@@ -54,7 +54,7 @@ ALERT_CODES: Final[Mapping[str, AlertCode]] = {
     ),
     "unknown_order": AlertCode(
         "action",
-        "Nobody knows what became of an order. Its symbol is frozen and its worst case counts against the caps.",
+        "The outcome of an order is unknown. Its symbol is frozen and its worst case counts against the caps.",
         "Nothing, if the next cycle clears it. Otherwise look the order up at the broker by its client order id, and "
         "run `rebalancer run-now` to ask again. Never send the trade by hand before that.",
     ),

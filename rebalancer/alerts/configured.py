@@ -59,6 +59,6 @@ def _email(rules: Alerts, url: str) -> Email | None:
     if not url:
         raise BadAddress(f"alerts.email_to is set, and {SMTP} is not")
     if not recipients:
-        raise BadAddress(f"{SMTP} is set, and alerts.email_to names nobody")
+        raise BadAddress(f"{SMTP} is set, and alerts.email_to names no recipient")
     sender = recipients_of(rules.email_from) or recipients[:1]
     return Email(smtp_server(SMTP, url), sender[0], recipients)

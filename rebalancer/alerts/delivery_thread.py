@@ -75,7 +75,7 @@ class DeliveryThread:
         except ExternalError as error:
             LOG.warning("alerts are not delivered: %s", str(error).partition("\n")[0])
         except Exception as error:  # noqa: BLE001 - its text may contain an address; the session goes on
-            LOG.error("the postman has stopped: %s", type(error).__name__)
+            LOG.error("alert delivery has stopped: %s", type(error).__name__)
 
     def _work(self, outbox: Outbox) -> None:
         seen, last, at_once = -1, Pass(), self._at_once
@@ -106,7 +106,7 @@ class DeliveryThread:
         try:
             self._heartbeat.beat(failure)
         except NotDelivered as error:
-            LOG.warning("the heartbeat was not told: %s", error)
+            LOG.warning("the heartbeat ping failed: %s", error)
             with self._lock:
                 if self._beat is None and tries == 0:
                     self._beat, self._beat_tries = failure, 1

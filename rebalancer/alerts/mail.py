@@ -52,7 +52,7 @@ class Email:
         """Connect, log in and disconnect."""
         with self._conversation() as smtp:
             smtp.noop()
-        return "the server answers and takes the login" if self._server.user else "the server answers"
+        return "the server answers and accepts the login" if self._server.user else "the server answers"
 
     @contextmanager
     def _conversation(self) -> Iterator[smtplib.SMTP]:

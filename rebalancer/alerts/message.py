@@ -121,5 +121,5 @@ def _times(members: Sequence[Event]) -> str:
 
 
 def _text_of(event: Event) -> str:
-    text = str(event.body.get("text") or "an alert without words").strip()
+    text = str(event.body.get("text") or "an alert without text").strip()
     return "".join(c if c.isprintable() or c == "\n" else " " for c in text)[:TEXT_MAX]

@@ -33,7 +33,7 @@ class ThroughApprise:
         except Exception as error:  # noqa: BLE001 - services may raise anything, with the address in its text
             raise NotDelivered(f"a service failed ({type(error).__name__})") from None
         if not done:
-            raise NotDelivered("at least one service did not take it")
+            raise NotDelivered("at least one service did not accept it")
 
     def reach(self) -> str:
         """Load Apprise and let it parse the addresses; nothing is sent."""
@@ -46,7 +46,7 @@ class ThroughApprise:
         try:
             import apprise
         except ImportError:
-            raise BadAddress(f"{NAME} is set, and Apprise is missing: pip install 'rebalancer[alerts]'") from None
+            raise BadAddress(f"{NAME} is set, but Apprise is not installed: pip install 'rebalancer[alerts]'") from None
         logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # its log messages contain addresses
         asset = apprise.AppriseAsset(app_id="rebalancer", app_desc="rebalancer", async_mode=False, secure_logging=True)
         service = apprise.Apprise(asset=asset)

@@ -49,9 +49,9 @@ def knock(address: WebAddress) -> str:
     try:
         with socket.create_connection((address.host, address.port), CONNECT_SECONDS) as plain:
             if not address.reveal().startswith("https"):
-                return "it can be connected to"
+                return "connection established"
             with ssl.create_default_context().wrap_socket(plain, server_hostname=address.host):
-                return "it can be connected to, its certificate is valid"
+                return "connection established, certificate valid"
     except OSError as error:
         raise NotDelivered(f"no connection ({_kind(error)})") from None
 

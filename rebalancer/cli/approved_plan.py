@@ -35,7 +35,7 @@ def narrow_to(path: Path | None, tolerance: str | None) -> Narrow | None:
 
     if path is None:
         if tolerance is not None:
-            raise BadDocument("--tolerance", "goes with --plan alone")
+            raise BadDocument("--tolerance", "can only be used with --plan")
         return None
     from rebalancer.core.codec import read_plan
     from rebalancer.session.approved_plan import held_to
@@ -49,7 +49,7 @@ def refused(path: Path, error: NotAgreed, *, as_json: bool) -> int:
     if as_json:
         document = {"schema": DISAGREEMENT_SCHEMA, "plan": str(path), "differences": list(error.differences)}
         sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-    sys.stderr.write(f"error: {path}: the plan of now is not the agreed one; nothing was sent\n")
+    sys.stderr.write(f"error: {path}: the current plan differs from the approved one; nothing was sent\n")
     for line in error.differences:
         sys.stderr.write(f"  {line}\n")
     sys.stderr.write("  hint: look again with: rebalancer plan --save FILE\n")

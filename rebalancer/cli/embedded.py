@@ -117,7 +117,7 @@ def _step_to_morning(
     if target < now:
         raise BadDocument(
             "session --day",
-            f"the embedded exchange's clock stands at {moment_of(now):%Y-%m-%d %H:%M} UTC and never goes back",
+            f"the embedded exchange's clock stands at {moment_of(now):%Y-%m-%d %H:%M} UTC and cannot go back",
             "choose a later day, or move its state folder away to begin anew",
         )
     running.clock.advance((target - now) / MICROS)

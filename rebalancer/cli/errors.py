@@ -67,7 +67,7 @@ def guarded(app: Callable[[], object]) -> int:
             return _unexpected(error)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return said(
-            "the output could not be written: no space is left; what was to be done is done", ExitCode.UNEXPECTED
+            "the output could not be written: no space is left; the command itself is complete", ExitCode.UNEXPECTED
         )
     except KeyboardInterrupt:
         return said("interrupted; the next run closes what was left open", 130)

@@ -113,7 +113,7 @@ def replay_cycles(cycle_id: str | None, config: Sequence[Path] | None) -> int:
                 sys.stdout.write(f"{cycle.cycle_id}: {line}\n")
             older += [f"{cycle.cycle_id} (planner edition {again.edition}): {line}" for line in again.changed]
     if older:
-        sys.stderr.write(f"note: this planner, edition {PLANNER_EDITION}, decides otherwise than older ones did:\n")
+        sys.stderr.write(f"note: this planner, edition {PLANNER_EDITION}, plans differently from older editions:\n")
         sys.stderr.write("".join(f"  {line}\n" for line in older))
     return ExitCode.UNEXPECTED if found else ExitCode.DONE
 

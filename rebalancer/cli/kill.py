@@ -51,7 +51,7 @@ def _throw_blindly(reason: str, problem: Exception, *, asked: str) -> int:
         write_halt(state_directory(mode), reason)
     sys.stderr.write(f"kill switch set for {', '.join(MODES)}: nothing will be sent ({reason})\n")
     said(problem, ExitCode.CONFIG)
-    left = " Nothing was cancelled or closed: do it at the broker, or mend this and run it again." if asked else ""
+    left = " Nothing was cancelled or closed: do it at the broker, or fix this and run it again." if asked else ""
     sys.stderr.write(f"the kill switch IS set, but the configuration could not be read.{left}\n")
     return ExitCode.CONFIG
 
@@ -79,7 +79,7 @@ def lift(config: Sequence[Path] | None, *, reason: str) -> int:
     from rebalancer.session.setup import load_setup
 
     setup = load_setup(config)
-    if not agrees(lambda: next_purchases(setup), "Lift the kill switch and what is latched?"):
+    if not agrees(lambda: next_purchases(setup), "Lift the kill switch and the latched limits?"):
         sys.stderr.write("nothing was lifted: everything stays stopped\n")
         return ExitCode.HALTED
     with Journal.open(setup.journal) as journal:
@@ -90,9 +90,9 @@ def lift(config: Sequence[Path] | None, *, reason: str) -> int:
         for limit in rearm(journal, account_id, _now(), reason):
             sys.stderr.write(f"latched limit lifted: {limit}\n")
         if rearm_throttle(journal, account_id, _now(), reason):
-            sys.stderr.write("the gate is open again: it had been closed by the throttle\n")
+            sys.stderr.write("orders may be sent again: the throttle had stopped them\n")
         if accept_books(journal, account_id, _now(), reason):
-            sys.stderr.write("the broker's positions are the new books, and the high-water mark begins anew\n")
+            sys.stderr.write("the broker's positions become the new baseline, and the high-water mark restarts\n")
         if was is None:
             sys.stderr.write("the kill switch was not set\n")
             return ExitCode.DONE

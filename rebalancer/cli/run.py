@@ -118,7 +118,7 @@ def _run_and_show(
                 shown(call)
 
             if (why := stopping.reason()) is not None:
-                sys.stderr.write(f"nothing was begun: {why}\n")
+                sys.stderr.write(f"nothing was started: {why}\n")
                 return ExitCode.DONE if stopping.exit_code is None else stopping.exit_code
             record = execute(setup, connection, dry_run=dry_run, narrow=narrow, stopping=stopping, heard=heard)
             stopped = stopping.exit_code  # a signal that comes later ends nothing early

@@ -57,7 +57,7 @@ def narrowed_rules(given: Rules, chosen: SelectionOptions) -> Rules:
 
 def _section(chosen: SelectionOptions) -> dict[str, Any]:
     if chosen.sell_only and chosen.buy_only:
-        raise BadDocument("--sell-only", "cannot go with --buy-only", "choose one of them")
+        raise BadDocument("--sell-only", "cannot be combined with --buy-only", "choose one of them")
     said: dict[str, Any] = {}
     if chosen.only:
         said["only"] = _names(chosen.only)

@@ -39,7 +39,9 @@ def run_trading_day(config: Sequence[Path] | None, *, speed: float | None, day: 
     wanted = _day_of(day)
     simulated = speed is not None or wanted is not None
     if simulated and setup.mode != "simulated":
-        raise BadDocument("session", "--speed and --day are for the embedded exchange", "leave them out: time is real")
+        raise BadDocument(
+            "session", "--speed and --day are for the embedded exchange", "leave them out: the broker runs in real time"
+        )
     stop = Stop()
     with stop.on_signals(), _connected(setup, simulated, wanted) as (connection, time):
 

@@ -25,8 +25,8 @@ def end_at_once() -> None:
 def say_stopping(name: str) -> None:
     """Tell the user that the first signal was received; safe inside its handler."""
     _say(
-        f"stopping ({name}): nothing new is sent, and what is in flight is watched to its end; a second signal cancels "
-        "what still works\n"
+        f"stopping ({name}): nothing new is sent, and orders in flight are followed to their end; "
+        "a second signal cancels what still works\n"
     )
 
 

@@ -164,7 +164,7 @@ def _latched(look: JournalStatus) -> str:
     """What the latched limits forbid, "" when none is latched."""
     closed = [str(event.body.get("because", "")) for event in look.latched if event.key == "throttle"]
     if closed:
-        return f"the gate is closed: {closed[-1]}; open it with: rebalancer resume --reason ..."
+        return f"no orders are sent: {closed[-1]}; open it with: rebalancer resume --reason ..."
     said = dict.fromkeys(str(event.body.get("because", event.key)) for event in look.latched)
     return f"only reductions are sent today: {'; '.join(said)}" if said else ""
 

@@ -67,7 +67,7 @@ def compared(
     held = {position.symbol: position.qty for position in positions}
     said = []
     if view.account_id and view.account_id != account.id:
-        said.append("the key belongs to another account than the journal")
+        said.append("the key belongs to a different account from the journal's")
     for symbol in sorted(expected.keys() | held.keys()):
         here, there = expected.get(symbol, ZERO), held.get(symbol, ZERO)
         if here != there:

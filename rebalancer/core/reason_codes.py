@@ -32,7 +32,9 @@ class ReasonCode(Enum):
     FLAT_BY = "flat by {minutes:count} minutes before the close"
     ALL_CLOSED = "{why:reasons}: all positions are closed"
     PRICES_MISSING = "{missing:count} of {names:count} names have no usable price"
-    POSITIONS_DOUBTFUL = "{value:dollars} of positions do not match the books; the limit is {limit:dollars}"
+    POSITIONS_DOUBTFUL = (
+        "{value:dollars} of positions do not match the expected positions; the limit is {limit:dollars}"
+    )
     POSITIONS_UNVALUED = "no price at all for {symbols:names}: no cap is known to hold"
     ACCOUNT_RESET = (
         "{positions:gone} gone without a trade or transfer, and {equity:usd} of cash is there: the account looks "

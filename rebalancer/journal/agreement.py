@@ -32,7 +32,7 @@ def check_agreement(ask: Ask, kinds: Sequence[str], account_id: str) -> None:
             counts.add(tuple(ask(question, {"kind": kind, "account_id": account_id})[0]))
         if len(counts) > 1:
             raise JournalBroken(
-                f"the journal is damaged: its indexes differ about {kind} rows\n"
+                f"the journal is damaged: its indexes disagree about {kind} rows\n"
                 "  hint: look at it with `rebalancer db check`, and restore the last good backup"
             )
 

@@ -76,7 +76,7 @@ def take(journal: Path, folder: Path, at: datetime, keep: int = KEEP) -> Copy:
     with _in_words(folder, "the copy cannot be written"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if target.exists():
-            raise JournalBroken(f"{target}: is there already\n  hint: wait a second, then run it again")
+            raise JournalBroken(f"{target}: already exists\n  hint: wait a second, then run it again")
         try:
             with Journal.open(journal, create=False) as source:
                 rows = source.backup(part)
@@ -131,7 +131,7 @@ def restore(source: Path, journal: Path, at: datetime, reason: str) -> Restored:
     part = journal.with_name(f".{journal.name}.restoring")
     kept = journal.with_name(f"{journal.name}.{stamp}")
     if kept.exists() or _head_of(kept).exists():
-        raise JournalBroken(f"{kept}: is there already\n  hint: wait a second, then run it again")
+        raise JournalBroken(f"{kept}: already exists\n  hint: wait a second, then run it again")
     with _in_words(journal.parent, "the copy cannot be put in place"):
         try:
             _clear(part)
@@ -205,7 +205,7 @@ def _fetch(source: Path, target: Path) -> Path:
     with _in_words(source, "cannot be read"):
         if not source.is_file():
             what = "is not a regular file" if source.exists() else "there is no such file"
-            raise JournalBroken(f"{source}: {what}\n  hint: copies lie in backups, beside the journal")
+            raise JournalBroken(f"{source}: {what}\n  hint: copies are in backups/, next to the journal")
         if source.stat().st_size == 0:
             raise JournalBroken(f"{source}: is empty\n  hint: take another copy")
         if read_start(source, len(_MAGIC)) != _MAGIC:
@@ -275,5 +275,5 @@ def _in_words(path: Path, problem: str) -> Iterator[None]:
         place = error.filename or path
         where = Path(os.fsdecode(place))
         raise JournalBroken(
-            f"{where}: {problem}: {error.strerror}{free_words(where)}\n  hint: check owner, rights and free space"
+            f"{where}: {problem}: {error.strerror}{free_words(where)}\n  hint: check owner, permissions and free space"
         ) from None

@@ -75,7 +75,7 @@ def checked(row: ChainRow) -> ChainRow:
     """Return the row if its hash matches its content. Raises JournalBroken naming the row otherwise."""
     if row_hash(row) != row.hash:
         raise JournalBroken(
-            f"journal row {row.seq} ({row.kind!r}) was altered: its hash does not fit its content\n"
+            f"journal row {row.seq} ({row.kind!r}) was altered: its hash does not match its content\n"
             "  hint: stop trading and restore the last good backup"
         )
     return row

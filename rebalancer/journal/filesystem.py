@@ -58,13 +58,15 @@ def prepare_file(path: Path, *, create: bool) -> None:
         folder = path.parent.stat()
         if folder.st_mode & 0o022 and not folder.st_mode & stat.S_ISVTX:
             raise JournalBroken(
-                f"{path.parent}: others may write in this folder\n  hint: chmod 700 '{path.parent}'",
+                f"{path.parent}: others can write to this folder\n  hint: chmod 700 '{path.parent}'",
             )
         if create:
             _create(path)
         found = path.lstat()
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
-            raise JournalBroken(f"{path}: is not a plain file of yours\n  hint: put the journal or a copy in its place")
+            raise JournalBroken(
+                f"{path}: is not a regular file that you own\n  hint: put the journal or a copy in its place"
+            )
         if found.st_mode & 0o077:
             path.chmod(0o600)
         refuse_beside(path)
@@ -95,7 +97,7 @@ def refuse_beside(path: Path) -> None:
         except OSError:
             continue
         if not is_regular:
-            raise JournalBroken(f"{beside}: is not a plain file of yours\n  hint: move it away")
+            raise JournalBroken(f"{beside}: is not a regular file that you own\n  hint: move it away")
 
 
 def _create(path: Path) -> None:

@@ -32,7 +32,7 @@ def add_signals(connection: Connection, new: Sequence[Signal], at: datetime) -> 
             connection.execute(signals.insert(), _row_of(signal) | {"inserted_at": stamp(at)})
             added += 1
         elif signal_of(dict(row)) != signal:
-            raise BadDocument(f"signal {signal.id}", "exists already with another content", "give it a new id")
+            raise BadDocument(f"signal {signal.id}", "already exists with different content", "give it a new id")
     return added
 
 

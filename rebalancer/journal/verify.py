@@ -54,7 +54,7 @@ def _events(connection: Connection) -> _Expected:
             raise JournalBroken(f"journal row {seq + 1} is missing: row {seq} is followed by {row.seq}")
         event = event_of(row)
         if row.prev_hash != row_hash:
-            raise JournalBroken(f"journal row {row.seq} does not follow row {seq}: the chain is cut between them")
+            raise JournalBroken(f"journal row {row.seq} does not follow row {seq}: the chain is broken between them")
         seq, row_hash = row.seq, row.hash
         if event.kind in ORDER_KINDS:
             of_orders.append(event)

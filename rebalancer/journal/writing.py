@@ -107,7 +107,7 @@ def _stored(writing: Writing, text: str) -> str:
 def record_intent(writing: Writing, account_id: str, intent: Intent) -> None:
     """Append an intent, unless it is recorded and not final. Raises JournalBroken when its id is used for another."""
     if sha256(intent.body) != intent.body_sha256:
-        raise JournalBroken(f"order {intent.client_order_id}: the hash of its body does not fit the body")
+        raise JournalBroken(f"order {intent.client_order_id}: the hash of its body does not match the body")
     known = reading.order(writing.ask, intent.client_order_id)
     if known is None:
         fields = ("phase", "symbol", "side", "qty", "body_sha256", "body")

@@ -79,7 +79,9 @@ def _name(row: CsvRow, column: str, where: str) -> str:
             f"{where}: {column}", f"{text[:40]!r} is not a name", "use up to 64 letters, digits and spaces"
         )
     if column != "source" and text.casefold() == "unknown":
-        raise BadDocument(f"{where}: {column}", "'unknown' is the name for no data", "leave the row or the cell out")
+        raise BadDocument(
+            f"{where}: {column}", "'unknown' is reserved for missing data", "leave the row or the cell out"
+        )
     return text
 
 

@@ -29,7 +29,7 @@ def read_table(text: str, source: str, required: Collection[str], optional: Coll
     newline, without rows, or with a row whose width differs from the header's is taken to be incomplete and refused.
     """
     if not text.strip():
-        raise BadDocument(source, "is empty", "was the file written completely? Remove it if there is nothing to say")
+        raise BadDocument(source, "is empty", "was the file written completely? Remove it if it is meant to be empty")
     if not text.endswith(("\n", "\r")):
         line = text.count("\n") + 1
         raise BadDocument(f"{source}:{line}", "the last line has no line end", "was the file written completely?")
@@ -90,7 +90,7 @@ def _columns(header: Sequence[str], where: str, required: Collection[str], optio
     check_names(names, where, (*required, *optional))
     twice = [name for name in names if names.count(name) > 1]
     if twice:
-        raise BadDocument(f"{where}: {twice[0]}", "the column stands twice", "keep one of them")
+        raise BadDocument(f"{where}: {twice[0]}", "the column appears twice", "keep one of them")
     missing = [name for name in required if name not in names]
     if missing:
         raise BadDocument(f"{where}: {missing[0]}", "the column is missing", f"required: {', '.join(required)}")

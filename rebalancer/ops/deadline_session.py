@@ -173,7 +173,7 @@ def exact_number(text: str) -> Decimal:
     try:
         return Decimal(text)
     except InvalidOperation:
-        raise ValueError(f"{text:.40} is beyond every number") from None
+        raise ValueError(f"{text:.40} is too large a number") from None
 
 
 def _refuse_constant(name: str) -> Any:

@@ -43,5 +43,5 @@ def fix_of(path: Path, code: int | None) -> str:
     if code in FULL:
         return f"free some space on the disk of {folder}, then run it again"
     if code in _RIGHTS:
-        return f"let this user write there: chown or chmod {folder}, or mount the disk read-write"
-    return f"look at {folder}: its disk, its owner and its rights"
+        return f"give this user write access: chown or chmod {folder}, or mount the disk read-write"
+    return f"look at {folder}: its disk, its owner and its permissions"

@@ -87,7 +87,7 @@ def open_lock(path: Path) -> int:
 def _refuse_irregular(path: Path, mode: int) -> None:
     if not stat.S_ISREG(mode):
         raise LockHeld(
-            f"{path}: is not a regular file, so that nobody can hold this lock\n"
+            f"{path}: is not a regular file, so no process can hold this lock\n"
             "  hint: make sure that no rebalancer runs, then remove it"
         )
 

@@ -239,7 +239,7 @@ def _answer(
     left = position.qty + filled
     problem = "" if left == ZERO else str(end.message) or f"the order is {end.state.value.lower()}"
     if end.state is OrderState.UNKNOWN:
-        problem = f"the broker has not told what became of the order: {end.message}"
+        problem = f"the broker has not reported the outcome of the order: {end.message}"
     return ExitResult(wanted.symbol, filled, end.filled_avg_price, left, problem)
 
 

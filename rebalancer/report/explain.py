@@ -96,7 +96,7 @@ def _signals(symbol: str, record: RunRecord) -> Links:
 
 def _sizing(target: Target, record: RunRecord) -> Links:
     if target.implied:
-        said = "its signals keep it as it is" if target.confidence else "no usable signal speaks about it"
+        said = "its signals keep it as it is" if target.confidence else "there is no usable signal for it"
         links: Links = [("weight", f"{said}: {percent(target.raw_weight)}")]
     else:
         known = "unknown" if target.volatility is None else percent(target.volatility, 0)

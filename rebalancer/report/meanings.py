@@ -50,7 +50,7 @@ OUTCOME_MEANING: Final[Mapping[Outcome, str]] = {
     Outcome.UNFILLED: "The order ended without a fill.",
     Outcome.PARTLY_FILLED: "The order ended with a part of it filled; the next cycle goes on from there.",
     Outcome.FILLED: "The order filled.",
-    Outcome.UNKNOWN_AT_BROKER: "The broker has not told what became of the order; the symbol is frozen until it does.",
+    Outcome.UNKNOWN_AT_BROKER: "The broker has not reported the outcome; the symbol is frozen until it does.",
     Outcome.PLANNED: "In a plan: an order is due. No ended cycle has it.",
 }
 
@@ -86,8 +86,8 @@ CYCLE_MEANING: Final[Mapping[CycleOutcome, tuple[str, str]]] = {
         "higher limit.",
     ),
     CycleOutcome.HALTED_UNRECONCILED: (
-        "Positions of more than `risk_management.max_frozen_exposure` do not match the books, or the broker's readings "
-        "contradict themselves.",
+        "Positions of more than `risk_management.max_frozen_exposure` do not match the expected positions, "
+        "or the broker's readings contradict themselves.",
         "Compare with the broker (`status --live`); what stays the same is adopted by the next cycles.",
     ),
     CycleOutcome.HALTED_STALE_QUOTES: (
@@ -107,7 +107,7 @@ CYCLE_MEANING: Final[Mapping[CycleOutcome, tuple[str, str]]] = {
         "Read its verdicts (`history`, `explain`).",
     ),
     CycleOutcome.MISSED: (
-        "Nobody was there at this slot of the trading calendar.",
+        "No session was running at this slot of the trading calendar.",
         "Check that the timer is enabled and the machine was on.",
     ),
 }
@@ -122,5 +122,5 @@ STATE_MEANING: Final[Mapping[OrderState, str]] = {
     OrderState.REFUSED: "Refused by the broker.",
     OrderState.NOT_SENT: "Known never to have arrived.",
     OrderState.WITHHELD: "Not sent in a dry run.",
-    OrderState.UNKNOWN: "Nobody knows: only a report from the broker ends this state.",
+    OrderState.UNKNOWN: "The outcome is unknown: only a report from the broker ends this state.",
 }

@@ -102,7 +102,7 @@ def _is_new(journal: Journal, record: RunRecord) -> bool:
 def _orders(record: RunRecord) -> Iterator[Row]:
     for line in record.orders:
         if line.state is OrderState.UNKNOWN:
-            text = f"{line.symbol}: nobody knows what became of order {line.client_order_id}; the symbol is frozen"
+            text = f"{line.symbol}: the outcome of order {line.client_order_id} is unknown; the symbol is frozen"
             yield alert_row(line.symbol, "action", "unknown_order", text)
     for finding in record.reconciled:
         if finding.kind == "late_fill":

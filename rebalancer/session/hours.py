@@ -68,7 +68,7 @@ class Hours:
             try:
                 hours = narrowed(published, self._broker(first, last))
             except BrokerUnavailable as error:
-                LOG.warning("the broker's calendar cannot be read, the published one counts: %s", error)
+                LOG.warning("the broker's calendar cannot be read, the published one is used: %s", error)
                 hours = published
             self._known = (day, hours)
         return self._known[1]

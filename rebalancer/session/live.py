@@ -118,5 +118,5 @@ def is_armed(state: Path, account_id: str, now: datetime) -> bool:
         return body["account"] == account_id[-4:] and begins <= now < ends <= begins + timedelta(hours=HOURS_MAX)
     except (ValueError, TypeError, KeyError):
         raise BadDocument(
-            str(state / FILE_NAME), "is no token", "remove it and run rebalancer arm-live again"
+            str(state / FILE_NAME), "is not a token", "remove it and run rebalancer arm-live again"
         ) from None

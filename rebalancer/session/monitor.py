@@ -96,7 +96,9 @@ class Monitor:
             if one.problem:
                 other = problems.get(one.symbol)
                 since = other.since if other is not None else None
-                problems[one.symbol] = ProtectionProblem(f"{one.symbol}: it could not be left: {one.problem}", since)
+                problems[one.symbol] = ProtectionProblem(
+                    f"{one.symbol}: the position could not be closed: {one.problem}", since
+                )
         return gone, problems
 
     def _problems(
@@ -120,7 +122,7 @@ class Monitor:
                 said = "the broker has not said whether it has its stop and target"
                 problems[name] = ProtectionProblem(f"{name}: {said}", one.bare_since or one.intended_at)
             elif one is not None and one.lives and one.bare_since is not None:
-                said = "its stop and target were asked to come down, and the broker has not said what became of them"
+                said = "its stop and target were to be cancelled, and the broker has not confirmed it"
                 problems[name] = ProtectionProblem(f"{name}: {said}", one.bare_since)
             elif name in blind:
                 problems[name] = ProtectionProblem(f"{name}: its price cannot be seen: {blind[name]}", since)
@@ -156,7 +158,7 @@ def _jumped(levels: Sequence[ExitLevel], quotes: Sequence[Quote]) -> dict[str, P
             continue
         said = f"its price {text_of(price)} is worse than the limit {text_of(level.stop_limit)} of its stop"
         problems[level.symbol] = ProtectionProblem(
-            f"{level.symbol}: {said}: it is not left before the price comes back"
+            f"{level.symbol}: {said}: it is not closed until the price comes back"
         )
     return problems
 

@@ -68,11 +68,13 @@ def unknown_key(origin: Origin, section: str, name: str, known: Mapping[str, Kin
         return Problem(
             origin,
             dotted,
-            "unknown key, and secrets never stand in the configuration",
+            "unknown key, secrets must not be in the configuration",
             "set APCA_API_KEY_ID and APCA_API_SECRET_KEY in the environment",
         )
     if re.fullmatch(r"[0-9]+%?", name):
-        return Problem(origin, dotted, f"unknown key {name!r}", "a decimal comma before it? Decimals take a point: 0.5")
+        return Problem(
+            origin, dotted, f"unknown key {name!r}", "a decimal comma before it? Dwrite decimals with a point: 0.5"
+        )
     homes = [key for key, _ in every_key() if key.rpartition(".")[2] == name.strip().lower()]
     meant = closest(name, list(known))
     if homes:

@@ -146,7 +146,7 @@ def _node(node: yaml.Node, key: str, loader: _Composer, problems: list[Problem])
         dotted = f"{key}.{name}".lstrip(".")
         if name in entries:
             first = entries[name].origin
-            problems.append(Problem(at, dotted, f"stands twice, first in line {first.line}", "keep one of them"))
+            problems.append(Problem(at, dotted, f"appears twice, first in line {first.line}", "keep one of them"))
         entries[name] = Entry(name, at, _node(value_node, dotted, loader, problems))
     return YamlTable(tuple(entries.values()), here)
 
@@ -183,7 +183,7 @@ def _syntax_problem(error: yaml.YAMLError, origin: Origin) -> Problem:
     text = f"is not YAML: {context}: {said}" if context else f"is not YAML: {said}"
     hint = ""
     if "\\t" in text or "'\t'" in text:
-        hint = "YAML takes no tabs: indent with spaces"
+        hint = "YAML does not allow tabs: indent with spaces"
     elif isinstance(error, yaml.composer.ComposerError):
         text, hint = "holds more than one document", "remove the lines '---' between them"
     return Problem(_place(origin, mark), "", text, hint)

@@ -96,7 +96,7 @@ def _beyond_the_model(rules: Rules, origins: Mapping[str, Origin]) -> list[Probl
         (key, "must not be empty", "remove the line to get the default") for key, text in texts.items() if not text
     ]
     if rules.model.enabled and not rules.model.fallback_to_external_signals:
-        problem = "the model is an optional extra that is not installed, and nothing may stand in for it"
+        problem = "the model is an optional extra that is not installed, and no substitute is allowed"
         found.append(("model.enabled", problem, "set model.enabled: false or fallback_to_external_signals: true"))
     return [Problem(origins.get(key, DEFAULT), key, text, hint) for key, text, hint in found]
 
@@ -104,7 +104,7 @@ def _beyond_the_model(rules: Rules, origins: Mapping[str, Origin]) -> list[Probl
 def _warnings(rules: Rules, paths: Sequence[Path]) -> tuple[str, ...]:
     found = []
     if not paths:
-        found.append("no configuration file: the built-in defaults are in force")
+        found.append("no configuration file: the built-in defaults are used")
     if rules.model.enabled:
         found.append(
             "model.enabled: the model is an optional extra that is not installed; external signals are used instead"

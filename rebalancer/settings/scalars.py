@@ -113,7 +113,7 @@ _WORDS: Final = {"flag": "boolean", "whole": "whole number", "number": "number",
 def _not_a_number(text: str) -> UnreadableValue:
     problem = f"{_short(text)} is not a number"
     if re.fullmatch(r"[-+]?[0-9]+,[0-9]+", text):
-        return UnreadableValue(problem, f"decimals take a point: {text.replace(',', '.')}")
+        return UnreadableValue(problem, f"write decimals with a point: {text.replace(',', '.')}")
     if re.fullmatch(r"[-+]?[0-9]+(?:\.[0-9]+)? ?%", text):
         return UnreadableValue(problem, f"fractions, not percent: {float(text.rstrip(' %')) / 100:.6g}")
     if re.fullmatch(r"[-+]?[0-9]+(?::[0-9]+)+", text):

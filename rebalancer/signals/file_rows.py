@@ -24,7 +24,7 @@ class FileRows(NamedTuple):
 def read_rows(text: str, source: str, ending: str) -> FileRows:
     """Read the rows. Raises BadDocument for a file that is empty, malformed or incompletely written."""
     if not text.strip():
-        raise BadDocument(source, "is empty", "was the file written completely? Remove it if there is nothing to say")
+        raise BadDocument(source, "is empty", "was the file written completely? Remove it if it is meant to be empty")
     return {".csv": _csv, ".json": _json, ".jsonl": _jsonl}[ending](text, source)
 
 

@@ -59,7 +59,7 @@ def read_all(path: Path, now: datetime, ahead: timedelta = timedelta(0)) -> Sign
     if faint:
         warnings.append(
             f"{len(faint)} signals have a confidence of at most 1 %, the first one of {faint[0].symbol}; "
-            "beside an action it is in percent: write 85, not 0.85"
+            "together with an action it is in percent: write 85, not 0.85"
         )
     return SignalsRead(signals, tuple(warnings))
 
@@ -121,7 +121,7 @@ class _Collected:
     def add(self, signal: Signal, place: Callable[[], str]) -> None:
         first, there = self._by_subject.setdefault((signal.source, signal.symbol, signal.issued_at), (signal, place))
         if first is not signal and first._replace(id=signal.id) != signal:
-            problem = f"{signal.symbol} has another opinion of {signal.source} at the same time in {there()}"
+            problem = f"{signal.symbol} has a different signal from {signal.source} at the same time in {there()}"
             raise BadCell("symbol", problem, "keep one of both, or give them different times or sources")
         same_id, there = self._by_id.setdefault(signal.id, (signal, place))
         if same_id != signal:

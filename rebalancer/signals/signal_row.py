@@ -100,7 +100,7 @@ def _view(cells: Cells) -> tuple[float, float, bool]:
     """Score, confidence and whether it is a HOLD."""
     score, action = cells.get("score"), cells.get("action")
     if (score is None) == (action is None):
-        problem = "is missing" if score is None else "stands beside an action"
+        problem = "is missing" if score is None else "stands together with an action"
         raise BadCell(
             "score", problem, "a row has either a score from -1 to 1 or an action BUY, SELL, FLAT, CLOSE or HOLD"
         )
@@ -112,7 +112,7 @@ def _view(cells: Cells) -> tuple[float, float, bool]:
         raise BadCell("action", f"{str(action)[:40]!r} is not an action", "write BUY, SELL, FLAT, CLOSE or HOLD")
     if _ACTIONS[name] == 0 and cells.get("confidence") is None:
         return 0.0, 1.0, name == "HOLD"
-    confidence = _number(cells, "confidence", 0, 100, "from 0 to 100 beside an action: 85", one=100)
+    confidence = _number(cells, "confidence", 0, 100, "from 0 to 100 together with an action: 85", one=100)
     return _ACTIONS[name], confidence, name == "HOLD"
 
 
@@ -148,7 +148,7 @@ def _decimal(column: str, value: object) -> Decimal:
             return decimal_near(value)
         except ValueError:
             raise BadCell(column, f"{value} is not finite", "write a finite number") from None
-    hint = "decimals take a point: 0.85" if isinstance(value, str) and "," in value else "write a decimal number"
+    hint = "write decimals with a point: 0.85" if isinstance(value, str) and "," in value else "write a decimal number"
     raise BadCell(column, f"{str(value)[:40]!r} is not a number", hint)
 
 

@@ -31,7 +31,7 @@ class FileSignals:
         if is_absent(self._path):
             if not self._required:
                 return ()
-            raise BadDocument(str(self._path), "is not there", "mend signals.path, or put the signals there")
+            raise BadDocument(str(self._path), "is not there", "correct signals.path, or put the signals there")
         found = read_all(self._path, now, timedelta(0) if self._wall is None else now - self._wall())
         if found.warnings != self._warned:
             for warning in found.warnings:

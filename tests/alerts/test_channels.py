@@ -74,7 +74,7 @@ def test_a_summary_by_starttls_with_a_login(contexts: tuple[ssl.SSLContext, ssl.
         server = server_of(mail, "smtp+starttls", "me", CANARY)
         channel = Email(server, "me@example.com", ["a@example.com", "b@example.com"], context=contexts[1])
         channel.send(SUMMARY)
-        assert channel.reach() == "the server answers and takes the login"
+        assert channel.reach() == "the server answers and accepts the login"
     (letter,) = mail.letters
     assert mail.was_secure == [True]
     assert (letter["Message-ID"], letter["To"]) == ("<abc123@rebalancer.invalid>", "a@example.com, b@example.com")
@@ -154,7 +154,7 @@ def test_apprise_hands_over_to_its_own_services(web: WebServer) -> None:
         f"/{CANARY}", "[PAPER] action: enough", "It is enough.", "failure",
     )  # fmt: skip
     web.statuses = [500]
-    with pytest.raises(NotDelivered, match="at least one service did not take it"):
+    with pytest.raises(NotDelivered, match="at least one service did not accept it"):
         channel.send(MESSAGE)
 
 
@@ -174,7 +174,7 @@ def test_apprise_that_is_missing_or_does_not_understand(monkeypatch: pytest.Monk
     [
         ({}, {"REBALANCER_ALERT_WEBHOOK": f"http://example.com/{CANARY}"}, "REBALANCER_ALERT_WEBHOOK must be an https"),
         ({}, {"REBALANCER_HEARTBEAT_URL": f"https://a:{CANARY}@/x"}, "REBALANCER_HEARTBEAT_URL is no address"),
-        ({}, {"REBALANCER_SMTP_URL": f"smtps://a:{CANARY}@b"}, "alerts.email_to names nobody"),
+        ({}, {"REBALANCER_SMTP_URL": f"smtps://a:{CANARY}@b"}, "alerts.email_to names no recipient"),
         ({"email_to": "a@b.c"}, {}, "REBALANCER_SMTP_URL is not"),
         (
             {"email_to": "a@b.c"},

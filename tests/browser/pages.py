@@ -47,7 +47,7 @@ def rich() -> PeriodReport:
     return day._replace(
         cash=D("38284567.89"), capital=D("242878913.56"), flows=D("-1500000.00"), trades=tuple(lines),
         guarded=tuple(g._replace(qty=g.qty * many) for g in day.guarded),
-        trips=tuple(t._replace(qty=t.qty * many, profit=t.profit * many) for t in day.trips),
+        trips=tuple(t._replace(qty=t.qty * many, gross=t.gross * many, fees=t.fees * many) for t in day.trips),
     )  # fmt: skip
 
 

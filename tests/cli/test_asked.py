@@ -78,7 +78,7 @@ def test_after_a_kill_a_person_is_shown_what_would_be_bought_back(
     code, shown = at_a_terminal(traded, "n", "resume", "--reason", "looked at it")
     assert code == 5
     assert "the next cycle would " in shown
-    assert "Lift the kill switch and what is latched? [y/N]" in shown
+    assert "Lift the kill switch and the latched limits? [y/N]" in shown
     assert "nothing was lifted" in shown
     assert halt.exists()
     assert command("run-now").code == 5

@@ -59,7 +59,10 @@ LEAVING = "a deposit counts as soon as the broker shows it; only money that is t
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        (("--sell-only", "--buy-only"), "--sell-only: cannot go with --buy-only\n  hint: choose one of them\n"),
+        (
+            ("--sell-only", "--buy-only"),
+            "--sell-only: cannot be combined with --buy-only\n  hint: choose one of them\n",
+        ),
         (("--cash", "5000"), f"--cash: must be negative\n  hint: {LEAVING}\n"),
         (("--cash", "much"), f"--cash: 'much' is not a number{NUMBERS}"),
         (("--max-turnover", "nan"), f"--max-turnover: 'nan' is not a number{NUMBERS}"),

@@ -18,11 +18,11 @@ def test_a_latched_throttle_is_said_kept_and_lifted(command: Command, tmp_path: 
     with Journal.open(tmp_path / "state" / "rebalancer" / "simulated" / "journal.sqlite") as journal:
         latest = journal.cycles(None, 1)[0]
         latch_throttle(journal, latest.account_id, latest.cycle_id, LONG_AGO, "61 orders within a minute")
-    said = "the gate is closed: 61 orders within a minute; open it with: rebalancer resume --reason ..."
+    said = "no orders are sent: 61 orders within a minute; open it with: rebalancer resume --reason ..."
     assert json.loads(command("status", "--json").out)["stopped"] == said
     lifted = command("resume", "--reason", "looked at it")
     assert lifted.err.splitlines() == [
-        "the gate is open again: it had been closed by the throttle",
+        "orders may be sent again: the throttle had stopped them",
         "the kill switch was not set",
     ]
     assert json.loads(command("status", "--json").out)["stopped"] == ""

@@ -112,7 +112,7 @@ def test_what_an_older_edition_decided_otherwise_is_named_beside(
     code, out, err = command("replay", name)
     assert (code, out) == (0, "")
     assert (
-        err.splitlines()[0] == f"note: this planner, edition {PLANNER_EDITION}, decides otherwise than older ones did:"
+        err.splitlines()[0] == f"note: this planner, edition {PLANNER_EDITION}, plans differently from older editions:"
     )
     assert any(line.startswith(f"  {name} (planner edition 1): plan line ") for line in err.splitlines()[1:])
     # The same by the present edition is an error.

@@ -195,7 +195,7 @@ def test_a_rewritten_row_with_a_hash_of_its_own_cuts_the_chain(three_cycles: Pat
     connection.execute("UPDATE events SET body = ?, hash = ? WHERE seq = 9", (forged.body, forged_hash))
     connection.close()
     assert forged_hash != row.hash
-    with pytest.raises(JournalBroken, match="journal row 10 does not follow row 9: the chain is cut between them"):
+    with pytest.raises(JournalBroken, match="journal row 10 does not follow row 9: the chain is broken between them"):
         verified(three_cycles)
 
 

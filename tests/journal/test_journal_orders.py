@@ -144,7 +144,7 @@ def test_the_shared_journal_is_still_whole(shared: Journal) -> None:
 def test_intents_are_written_all_or_none(journal: Journal) -> None:
     journal.begin_cycle(start("c1"))
     forged = intent("o2", "c1")._replace(body="{}")
-    with pytest.raises(JournalBroken, match="o2: the hash of its body does not fit the body"):
+    with pytest.raises(JournalBroken, match="o2: the hash of its body does not match the body"):
         journal.record_intents(WRITER, [intent("o1", "c1"), forged])
     assert journal.orders_of("c1") == ()
 

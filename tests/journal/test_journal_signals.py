@@ -37,7 +37,7 @@ def test_signals_read_back_exactly_and_in_order(journal: Journal) -> None:
 
 def test_one_id_has_one_content(journal: Journal) -> None:
     journal.add_signals([signal("s-1", 1)], at(2))
-    with pytest.raises(BadDocument, match="signal s-1: exists already with another content"):
+    with pytest.raises(BadDocument, match="signal s-1: already exists with different content"):
         journal.add_signals([signal("s-0", 1), signal("s-1", 1, score=-0.5)], at(3))
     assert journal.signals(at(0)) == (signal("s-1", 1),)
 

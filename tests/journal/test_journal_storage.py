@@ -50,7 +50,7 @@ def test_loose_rights(path: Path) -> None:
     Journal.open(path).close()
     assert path.stat().st_mode & 0o777 == 0o600
     path.parent.chmod(0o777)
-    with pytest.raises(JournalBroken, match="others may write in this folder\n  hint: chmod 700"):
+    with pytest.raises(JournalBroken, match="others can write to this folder\n  hint: chmod 700"):
         Journal.open(path)
 
 

@@ -60,7 +60,7 @@ def test_too_much_in_doubt_halts() -> None:
     facts = {"positions": book(A="600"), "expected_positions": {"A": D(1)}, "signals": (signal("B"),)}
     decided = plan(snapshot(**facts), rules())
     assert (decided.outcome, decided.orders) == (CycleOutcome.HALTED_UNRECONCILED, ())
-    assert str(decided.because) == "$30,000 of positions do not match the books; the limit is $25,000"
+    assert str(decided.because) == "$30,000 of positions do not match the expected positions; the limit is $25,000"
 
 
 def test_an_order_in_a_name_without_any_price_denies_increases() -> None:

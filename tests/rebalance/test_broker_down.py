@@ -33,7 +33,7 @@ def test_one_call_fails(settled: MakeRig, number: int) -> None:
         rig.cycle(process, NEXT, rules())
     except BrokerUnavailable:
         assert rig.posts == [], "a read before the plan"
-        assert len(laws.evidence_of(rig.url, rig.journal_file).cycles) == 1, "and nothing was begun"
+        assert len(laws.evidence_of(rig.url, rig.journal_file).cycles) == 1, "and nothing was started"
     assert len(process.broker.calls) >= number, "the fault was not reached"
     rig.exchange.clock.advance(300)
     laws.check_laws(rig.url, rig.journal_file, books_match=False)

@@ -20,7 +20,7 @@ from tests.settings.writing import load, refusal
 def test_no_file_is_the_defaults_with_a_warning() -> None:
     loaded = load_rules([], {})
     assert loaded.rules == Rules()
-    assert loaded.warnings == ("no configuration file: the built-in defaults are in force",)
+    assert loaded.warnings == ("no configuration file: the built-in defaults are used",)
     assert set(loaded.origins) == {key for key, _ in every_key()}
     assert set(loaded.origins.values()) == {Origin("default")}
 
@@ -126,7 +126,7 @@ def test_every_mistake_is_listed_in_order(tmp_path: Path) -> None:
         "a.yaml:4: execution.enabled: 'no' is neither true nor false",
         "a.yaml:4: execution.interval_minutes: 0 must be at least 1",
         "b.yaml:1: broker.kind: 'alpacca' must be 'auto', 'embedded' or 'alpaca'",
-        "b.yaml:2: quotes.max_spread: stands twice, first in line 2",
+        "b.yaml:2: quotes.max_spread: appears twice, first in line 2",
         "gone.yaml:1: cannot be read: No such file or directory",
         "REBALANCER__EXECUTION__MODE: execution.mode: is set but empty",
         "REBALANCER__NO: no: unknown key",

@@ -63,8 +63,8 @@ REFUSED = {
     "position_sizing: {max_trade_size: $100}": "c.yaml:1: position_sizing.max_trade_size: '$100' is not a number",
     "signals: {path: null}": "c.yaml:1: signals.path: must not be null",
     "signals: {path: ''}": "c.yaml:1: signals.path: must not be empty",
-    "execution: {mode: paper, mode: live}": "c.yaml:1: execution.mode: stands twice, first in line 1",
-    "execution: {}\nquotes: {}\nexecution: {}": "c.yaml:3: execution: stands twice, first in line 1",
+    "execution: {mode: paper, mode: live}": "c.yaml:1: execution.mode: appears twice, first in line 1",
+    "execution: {}\nquotes: {}\nexecution: {}": "c.yaml:3: execution: appears twice, first in line 1",
     "risk_management:\n  sector_limits:\n    ON: 0.1\n    'ON': 0.2": "c.yaml:4: risk_management.sector_limits.ON",
     "x-note: {a: 1, a: 2}": "c.yaml:1: x-note.a: stands twice",
     "a: &x {b: 1}": "c.yaml:1: anchors (&name) are not allowed",
@@ -185,6 +185,6 @@ def test_secret_is_refused_and_never_repeated(text: str, tmp_path: Path) -> None
 
 def test_secret_key_is_refused_without_its_value(tmp_path: Path) -> None:
     assert refusal(tmp_path, "broker:\n  api_key: hunter2\n") == (
-        "c.yaml:2: broker.api_key: unknown key, and secrets never stand in the configuration\n"
+        "c.yaml:2: broker.api_key: unknown key, secrets must not be in the configuration\n"
         "  hint: set APCA_API_KEY_ID and APCA_API_SECRET_KEY in the environment"
     )

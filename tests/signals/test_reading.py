@@ -78,7 +78,7 @@ def test_same_row_twice_counts_once(tmp_path: Path) -> None:
     [
         (
             HEADER + "A,1,1\nA,-1,1\n",
-            "desk.csv:3: symbol: A has another opinion of desk at the same time in desk.csv:2\n"
+            "desk.csv:3: symbol: A has a different signal from desk at the same time in desk.csv:2\n"
             "  hint: keep one of both, or give them different times or sources",
         ),
         (HEADER + "A,1,1\nA,1,0.5\n", "desk.csv:3: symbol: A has another opinion"),
@@ -102,7 +102,7 @@ def test_contradiction_between_files(tmp_path: Path) -> None:
         read_signals(tmp_path, NOW)
     assert (caught.value.where, caught.value.problem) == (
         f"{tmp_path}/b.json:2: symbol",
-        f"A has another opinion of x at the same time in {tmp_path}/a.csv:2",
+        f"A has a different signal from x at the same time in {tmp_path}/a.csv:2",
     )
 
 
@@ -198,7 +198,7 @@ def test_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, monkeypat
 def test_a_fraction_beside_an_action_is_told(tmp_path: Path) -> None:
     path = write(tmp_path / "d.csv", "symbol,action,confidence\nA,BUY,0.85\nB,BUY,85\nC,HOLD,0.5\n")
     assert read_all(path, NOW).warnings == (
-        "1 signals have a confidence of at most 1 %, the first one of A; beside an action it is in percent: "
+        "1 signals have a confidence of at most 1 %, the first one of A; together with an action it is in percent: "
         "write 85, not 0.85",
     )
 

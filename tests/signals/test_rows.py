@@ -119,13 +119,13 @@ def test_symbol_outside_the_allow_list_is_refused(symbol: str, tmp_path: Path) -
         (HEADER + "A,1,\n", "desk.csv:2: confidence: is missing\n  hint: from 0 to 1 beside a score: 0.85"),
         (
             ARGO + "A,BUY,101\n",
-            "desk.csv:2: confidence: 101 is outside 0 to 100\n  hint: from 0 to 100 beside an action: 85",
+            "desk.csv:2: confidence: 101 is outside 0 to 100\n  hint: from 0 to 100 together with an action: 85",
         ),
         (
             ARGO + "A,LONG,50\n",
             "desk.csv:2: action: 'LONG' is not an action\n  hint: write BUY, SELL, FLAT, CLOSE or HOLD",
         ),
-        (HEADER + 'A,"0,5",1\n', "desk.csv:2: score: '0,5' is not a number\n  hint: decimals take a point: 0.85"),
+        (HEADER + 'A,"0,5",1\n', "desk.csv:2: score: '0,5' is not a number\n  hint: write decimals with a point: 0.85"),
         (HEADER + "A,nan,1\n", "desk.csv:2: score: 'nan' is not a number\n  hint: write a decimal number"),
         (HEADER + "A,inf,1\n", "desk.csv:2: score: 'inf' is not a number\n  hint: write a decimal number"),
         (HEADER + "A,\u0661,1\n", "desk.csv:2: score: '\u0661' is not a number\n  hint: write a decimal number"),
@@ -140,7 +140,7 @@ def test_symbol_outside_the_allow_list_is_refused(symbol: str, tmp_path: Path) -
         ),
         (
             "symbol,score,action,confidence\nA,1,BUY,1\n",
-            "desk.csv:2: score: stands beside an action\n"
+            "desk.csv:2: score: stands together with an action\n"
             "  hint: a row has either a score from -1 to 1 or an action BUY, SELL, FLAT, CLOSE or HOLD",
         ),
         (

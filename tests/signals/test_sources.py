@@ -37,7 +37,7 @@ def test_default_folder_may_be_absent_a_named_one_may_not(tmp_path: Path) -> Non
     assert FileSignals(tmp_path / "file.csv" / "below", required=False).read(NOW) == ()
     with pytest.raises(BadDocument) as caught:
         FileSignals(tmp_path / "mine", required=True).read(NOW)
-    assert str(caught.value) == f"{tmp_path}/mine: is not there\n  hint: mend signals.path, or put the signals there"
+    assert str(caught.value) == f"{tmp_path}/mine: is not there\n  hint: correct signals.path, or put the signals there"
 
 
 @pytest.mark.parametrize("required", [True, False])

@@ -11,7 +11,7 @@ import typer
 from rebalancer.cli import complete
 from rebalancer.cli.commands.shared import Config, Json, NoColour, refuse
 
-alerts_app = typer.Typer(help="What was told to people, and a test of the channels.", rich_markup_mode=None)
+alerts_app = typer.Typer(help="Alerts that were sent, and a test of the channels.", rich_markup_mode=None)
 
 
 def status(
@@ -70,7 +70,7 @@ def history(
 def performance(
     config: Config = None,
     days: Annotated[int, typer.Option(min=1, max=100_000, help="The last so many calendar days.")] = 30,
-    everything: Annotated[bool, typer.Option("--all", help="Everything since the books began.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Everything since the first daily close.")] = False,
     json: Json = False,
     no_color: NoColour = False,
 ) -> None:
@@ -100,7 +100,7 @@ def export(
     if what == "tradervue":
         raise typer.Exit(export_to_tradervue(config, dry_run=dry_run))
     if dry_run:
-        refuse("--dry-run goes with tradervue alone")
+        refuse("--dry-run can only be used with tradervue")
     raise typer.Exit(export_table(what, config, form=form, since=since, to=to))
 
 

@@ -12,12 +12,12 @@ from rebalancer.cli.help import Commands
 
 config_app = Commands(help="Show, check and document the configuration.", no_args_is_help=True, rich_markup_mode=None)
 exchange_app = Commands(help="The embedded paper exchange.", no_args_is_help=True, rich_markup_mode=None)
-db_app = Commands(help="Copies of the journal, and the way back.", no_args_is_help=True, rich_markup_mode=None)
+db_app = Commands(help="Back up, check and restore the journal.", no_args_is_help=True, rich_markup_mode=None)
 
 
 def doctor(
     config: Config = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Ask nobody: this machine only.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not contact the broker: this machine only.")] = False,
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Also try what a systemd unit must forbid.")] = False,
     json: Json = False,
     no_color: NoColour = False,

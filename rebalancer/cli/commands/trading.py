@@ -9,13 +9,18 @@ import typer
 
 from rebalancer.cli.commands.shared import Config, Json, NoColour
 
-Only = Annotated[list[str] | None, typer.Option("--only", help="Trade these symbols and no others; repeat, or commas.")]
-Exclude = Annotated[list[str] | None, typer.Option("--exclude", help="Leave these symbols alone.")]
+Only = Annotated[
+    list[str] | None, typer.Option("--only", help="Trade only these symbols; repeat the option, or use commas.")
+]
+Exclude = Annotated[list[str] | None, typer.Option("--exclude", help="Do not trade these symbols.")]
 SellOnly = Annotated[bool, typer.Option("--sell-only", help="Only sales.")]
 BuyOnly = Annotated[bool, typer.Option("--buy-only", help="Only purchases.")]
 Cash = Annotated[str | None, typer.Option("--cash", help="USD that are to leave the account, such as -5000.")]
 Turnover = Annotated[str | None, typer.Option("--max-turnover", help="Value of all trades, such as 10%; not of exits.")]
-PlanFile = Annotated[Path | None, typer.Option("--plan", help="Carry out this saved plan; refuse when it has moved.")]
+PlanFile = Annotated[
+    Path | None,
+    typer.Option("--plan", help="Carry out this saved plan; refuse if the market has moved beyond the tolerance."),
+]
 Tolerance = Annotated[
     str | None, typer.Option("--tolerance", help="Of the plan's quantities, such as 2%; of prices half.")
 ]

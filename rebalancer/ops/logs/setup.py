@@ -40,7 +40,7 @@ def form_of(environ: Mapping[str, str], stderr: TextIO, *, is_session: bool = Fa
     asked = environ.get(FORM, "").strip()
     if asked:
         if asked not in set(Form):
-            raise BadDocument(FORM, f"{asked!r} is not a form of log", f"use {', '.join(Form)}")
+            raise BadDocument(FORM, f"{asked!r} is not a log format", f"use {', '.join(Form)}")
         return Form(asked)
     if leads_to_journald(environ, stderr):
         return Form.JOURNALD

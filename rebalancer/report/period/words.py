@@ -91,7 +91,7 @@ def attention_of(edition: PeriodReport) -> tuple[Attention, ...]:
     bridge = edition.bridge
     if bridge is not None and (bridge.unexplained != ZERO or not bridge.adds_up):
         text = f"{money(bridge.unexplained, sign=True)} of the change of equity has no known cause."
-        found.append(Attention("act", "The books do not close", text, "rebalancer doctor"))
+        found.append(Attention("act", "The accounts do not reconcile", text, "rebalancer doctor"))
     missed = [slot for slot in edition.slots if slot.outcome is CycleOutcome.MISSED]
     if missed:
         when = ", ".join(f"{slot.at:%H:%M} UTC" for slot in missed[:5]) + (" …" if len(missed) > 5 else "")
@@ -102,7 +102,7 @@ def attention_of(edition: PeriodReport) -> tuple[Attention, ...]:
     mentioned = set() if edition.latest is None else {line.symbol for line in edition.latest.orders}
     unknown = {t.line.symbol for t in edition.trades if t.line.state is OrderState.UNKNOWN}
     for symbol in sorted(unknown - mentioned):
-        text = "The broker has not mentioned what became of an order; the symbol is frozen until it does."
+        text = "The broker has not reported the outcome of an order; the symbol is frozen until it does."
         found.append(
             Attention("act", f"Unknown at the broker: {visible_symbol(symbol)}", text, explain_command(symbol))
         )
@@ -202,5 +202,5 @@ def _level(alarm: AlertRow) -> Literal["act", "watch"]:
 
 
 def _title(alarm: AlertRow) -> str:
-    shown = visible(alarm.text, TEXT_MAX).strip() or "an alert without words"
+    shown = visible(alarm.text, TEXT_MAX).strip() or "an alert without text"
     return shown[0].upper() + shown[1:]

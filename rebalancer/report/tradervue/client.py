@@ -55,7 +55,7 @@ class Login(NamedTuple):
         missing = [n for n in ("TRADERVUE_USERNAME", "TRADERVUE_PASSWORD") if not environ.get(n)]
         if missing:
             raise TradervueRefused(
-                f"{' and '.join(missing)} not set\n  hint: put both into the environment, never into a file of rules"
+                f"{' and '.join(missing)} not set\n  hint: set both in the environment, never in a configuration file"
             )
         return cls(environ["TRADERVUE_USERNAME"], environ["TRADERVUE_PASSWORD"])
 
@@ -167,7 +167,7 @@ def _understood(status: int, content: bytes, pause: float, *, posted: bool) -> M
         )
     if status != 200:
         words = body.get("error") or body.get("status") if isinstance(body, dict) else None
-        raise TradervueRefused(f"Tradervue refused the request ({status}): {str(words or 'no reason told')[:300]}")
+        raise TradervueRefused(f"Tradervue refused the request ({status}): {str(words or 'no reason given')[:300]}")
     if not isinstance(body, dict):
         raise TradervueUnavailable("Tradervue's answer cannot be read", may_have_arrived=posted)
     return body

@@ -103,7 +103,7 @@ class Sync:
             ended = self._ended()
             if begun and ended.status != "ready":
                 return ended  # "ready": it never arrived, or its result was read by another client
-        raise TradervueUnavailable("Tradervue does not tell how the import ended; it is sent again next time")
+        raise TradervueUnavailable("Tradervue did not say how the import ended; it is sent again next time")
 
     def _create(self, rows: Sequence[dict[str, str]], tags: Sequence[str]) -> bool:
         """Whether our import may have begun. After a POST without an answer the status is read instead of assumed."""
@@ -118,7 +118,7 @@ class Sync:
         """Record how an import of ours ended. Returns the reason to stop, "" to continue."""
         info, total = ended.info, len(batch)
         if ended.status == "failed":
-            number, words = info.get("error_execnumber"), str(info.get("error_description") or "no reason told")[:300]
+            number, words = info.get("error_execnumber"), str(info.get("error_description") or "no reason given")[:300]
             if not isinstance(number, int) or not 1 <= number <= total or len(self._refused) >= REFUSED_MAX:
                 raise TradervueRefused(f"Tradervue could not import: {words}")
             name = batch[number - 1].id

@@ -22,7 +22,7 @@ def check_channels(setup: Setup) -> Iterator[CheckResult]:
     if found.heartbeat is not None:
         yield ok(WHAT, f"heartbeat: {found.heartbeat.shown}")
     if not (found.channels or found.problems):
-        yield warn(WHAT, "none: nobody is told when a day goes wrong", "set one up as docs/how-to/alerts.md says")
+        yield warn(WHAT, "none: nobody is notified when a day goes wrong", "set one up as docs/how-to/alerts.md says")
 
 
 def check_channels_there(setup: Setup) -> Iterator[CheckResult]:

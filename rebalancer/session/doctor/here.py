@@ -158,7 +158,7 @@ def _environment_file(environ: Mapping[str, str], profile: str) -> Iterator[Chec
         return
     mode = path.stat().st_mode & 0o777
     if path.is_symlink() or mode & 0o077 or path.stat().st_uid != os.geteuid():
-        yield fail("secrets", f"{path} is not yours alone (mode {mode:o})", f"chmod 600 {path}", CONFIGURATION)
+        yield fail("secrets", f"{path} is accessible to others (mode {mode:o})", f"chmod 600 {path}", CONFIGURATION)
     else:
         yield ok("secrets", f"{path}, mode 600")
 

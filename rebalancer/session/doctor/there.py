@@ -53,7 +53,7 @@ def _calendar(broker: ReadBroker, now: datetime) -> CheckResult:
     if apart:
         days = ", ".join(day.isoformat() for day in apart[:3])
         return warn(
-            "calendar", f"differs from the broker's on {days}", "the narrower of both counts; update the packages"
+            "calendar", f"differs from the broker's on {days}", "the narrower of the two counts; update the packages"
         )
     return ok("calendar", f"agrees with the broker's until {last}")
 

@@ -45,9 +45,9 @@ def read_aws(secret_id: str, environ: Mapping[str, str]) -> dict[str, str]:
         raise _refused(secret_id, str(error.response.get("Error", {}).get("Code", ""))) from None
     except (problems.NoRegionError, problems.NoCredentialsError, problems.PartialCredentialsError) as error:
         hint = "set AWS_REGION and give this machine a role or a login"
-        raise BadDocument(VARIABLE, f"AWS cannot be asked: {error}", hint) from None
+        raise BadDocument(VARIABLE, f"AWS cannot be queried: {error}", hint) from None
     except problems.BotoCoreError as error:
-        raise BrokerUnavailable(f"AWS Secrets Manager gave no answer ({type(error).__name__})") from None
+        raise BrokerUnavailable(f"AWS Secrets Manager did not answer ({type(error).__name__})") from None
     return _secrets_of(answer, secret_id)
 
 

@@ -23,7 +23,7 @@ def read_private(path: Path, *, by_system: bool = False) -> str | None:
         if stat.S_ISLNK(found):
             raise BadDocument(str(path), "is a symbolic link; secrets must be a plain file", f"chmod 600 {path}")
         if not stat.S_ISREG(found):
-            raise BadDocument(str(path), "is no plain file", "move it away, or write a plain file in its place")
+            raise BadDocument(str(path), "is not a regular file", "move it away, or write a plain file in its place")
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -41,7 +41,7 @@ def read_private(path: Path, *, by_system: bool = False) -> str | None:
 def _problem(found: os.stat_result, by_system: bool) -> str | None:
     mode = stat.S_IMODE(found.st_mode)
     if by_system:
-        return f"everybody may read it (mode {mode:o})" if mode & 0o007 else None
+        return f"everybody can read it (mode {mode:o})" if mode & 0o007 else None
     if found.st_uid != os.geteuid():
-        return "belongs to somebody else"
+        return "belongs to another user"
     return None if mode in (0o600, 0o400) else f"others may read it (mode {mode:o})"

@@ -168,7 +168,7 @@ def test_what_needs_a_person() -> None:
     one = bare(bridge=unexplained, trades=unknown, slots=slots, alarms=alarms, broken=("cycle 3: torn row",))
     assert [(item.level, item.title, item.command) for item in attention_of(one)] == [
         ("act", "A record cannot be read", "rebalancer doctor"),
-        ("act", "The books do not close", "rebalancer doctor"),
+        ("act", "The accounts do not reconcile", "rebalancer doctor"),
         ("act", "Throttle latched", "rebalancer status"),
         ("act", "Unknown at the broker: AAPL", "rebalancer explain AAPL"),
         ("watch", "1 slot missed", "rebalancer status"),
@@ -178,7 +178,7 @@ def test_what_needs_a_person() -> None:
 
 def test_a_bridge_that_does_not_add_up_is_told() -> None:
     torn = BridgeSection(D(100), (BridgeLine("Price moves", D(1)),), D(0), D(102))
-    assert [item.title for item in attention_of(bare(bridge=torn))] == ["The books do not close"]
+    assert [item.title for item in attention_of(bare(bridge=torn))] == ["The accounts do not reconcile"]
 
 
 def test_the_embedded_document_is_the_edition_or_says_what_is_missing() -> None:
