@@ -23,6 +23,7 @@ _OPTIONAL: Final = ("correlation_group",)
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 &.,/()'_-]{0,63}")
 _SIZE_MAX: Final = 8 * 1024 * 1024
 _log = logging.getLogger("rebalancer.world.sectors")
+_reported_missing: Final[set[Path]] = set()  # once a process, not once a cycle
 
 
 class SectorRow(NamedTuple):
@@ -35,10 +36,12 @@ class SectorRow(NamedTuple):
 
 
 def read_sectors(path: Path) -> Mapping[str, SectorRow]:
-    """Read the sectors by symbol. A missing file gives no sectors and logs a warning; an error in the file raises
+    """Read the sectors by symbol. A missing file gives no sectors and logs one warning a process; an error in the file raises
     BadDocument naming file, line and column."""
     if is_absent(path):
-        _log.warning("%s: is missing; every name counts as of unknown sector, the tightest limit", path)
+        if path not in _reported_missing:
+            _reported_missing.add(path)
+            _log.warning("%s: is missing; every name counts as of unknown sector, the tightest limit", path)
         return {}
     found: dict[str, SectorRow] = {}
     lines: dict[str, int] = {}

@@ -124,7 +124,7 @@ def test_no_flipped_bit_of_an_index_hides_the_kill_switch(
     with sqlite3.connect(three_cycles) as base:
         base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     monkeypatch.setattr("rebalancer.journal.journal.CHEAP_BYTES", cheap)
-    monkeypatch.setattr("rebalancer.journal.status_query.CHEAP_AT_A_GLANCE", cheap)
+    monkeypatch.setattr("rebalancer.journal.status_query.CHEAP_BYTES_OF_STATUS", cheap)
     whole, heads = three_cycles.read_bytes(), [*tmp_path.glob(f"{three_cycles.name}.head")]
     places = [m.start() + i for m in re.finditer(b"kill_set|latched", whole) for i in (0, 5)]
     places += [m.start() + 8 + i for m in re.finditer(b"kill_set|latched", whole) for i in (0, 4, 6)]

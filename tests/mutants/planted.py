@@ -79,7 +79,7 @@ MUTANTS: Final = (
     Mutant("the books forget what was traded", "rebalance/cycle_end.py", "expected[symbol] = expected.get(symbol, ZERO) + qty", "expected[symbol] = expected.get(symbol, ZERO)", "tests/rebalance/test_whole_cycle.py"),
     Mutant("not found means never placed", "rebalance/recover.py", "if waited <= patience:", "if False:", _UNKNOWN),
     Mutant("what still works is not cancelled", "rebalance/recover.py", "            broker.cancel(found.id)", "            pass", _DEAD),
-    Mutant("the dead cycle's fills are counted twice", "rebalance/recover.py", "    fills |= {o.broker_id: o.filled_qty for o in orders if o.broker_id is not None}\n", "", _DEAD),
+    Mutant("the dead cycle's fills are counted twice", "rebalance/recover.py", "            fills[order.broker_id] = order.filled_qty\n", "            pass\n", _DEAD),
     Mutant("a dead cycle stays open", "rebalance/recover.py", "            _abandon(world, cycle)", "            pass", _DEAD),
     Mutant("a silence counts as not sent", "execution/order_tracking.py", ".get(result.kind, OrderState.UNKNOWN)", ".get(result.kind, OrderState.NOT_SENT)", _UNKNOWN),
     Mutant("an order with our prefix from elsewhere is ours", "rebalance/broker_orders.py", "    if unknown:\n        raise UnknownOrders", "    if False:\n        raise UnknownOrders", _RECONCILE),
@@ -90,6 +90,6 @@ MUTANTS: Final = (
     Mutant("a 5xx is a refusal", "brokers/alpaca/refusals.py", "if not 400 <= status < 500 or status == 408:", "if not 400 <= status < 600 or status == 408:", _SUBMIT),
     Mutant("only the first page is read", "brokers/alpaca/paging.py", "if len(page) < ORDERS_A_PAGE:", "if True:", "tests/brokers/test_paging.py"),
     Mutant("alpaca-py repeats orders by itself", "brokers/alpaca/transport.py", "        self._retry = 0\n        self._retry_codes = []", "        self._retry_wait = 0", _SUBMIT),
-    Mutant("redirects are followed with the key", "brokers/alpaca/transport.py", _REDIRECTS, _REDIRECTS.replace("= False", "= True").replace("return None", "return super().get_redirect_target(resp)"), "tests/brokers/test_submit_faults.py tests/brokers/test_read_faults.py"),
+    Mutant("redirects are followed with the key", "ops/deadline_session.py", _REDIRECTS, _REDIRECTS.replace("= False", "= True").replace("return None", "return super().get_redirect_target(resp)"), "tests/brokers/test_submit_faults.py tests/brokers/test_read_faults.py"),
     Mutant("an order list that is torn is an empty one", "brokers/alpaca/broker.py", "return tuple(order for order in read if order is not None)", "return tuple(order for order in list(read)[:0])", "tests/brokers"),
 )  # fmt: skip

@@ -119,7 +119,8 @@ class Rig:
         folder.mkdir(parents=True, exist_ok=True)
         if template is not None:
             shutil.copytree(template, folder, dirs_exist_ok=True)
-        self.exchange = start_exchange(quick_options(folder / "exchange.sqlite", **options))
+        state = options.pop("state", folder / "exchange.sqlite")
+        self.exchange = start_exchange(quick_options(state, **options))
         self.url = self.exchange.url
         self.journal_file = folder / "journal.sqlite"
         self.sectors = SECTORS if sectors is None else sectors
