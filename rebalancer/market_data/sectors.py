@@ -36,8 +36,8 @@ class SectorRow(NamedTuple):
 
 
 def read_sectors(path: Path) -> Mapping[str, SectorRow]:
-    """Read the sectors by symbol. A missing file gives no sectors and logs one warning a process; an error in the file raises
-    BadDocument naming file, line and column."""
+    """Read the sectors by symbol. A missing file gives no sectors and logs one warning a process; an error in the
+    file raises BadDocument naming file, line and column."""
     if is_absent(path):
         if path not in _reported_missing:
             _reported_missing.add(path)
