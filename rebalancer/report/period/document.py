@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from rebalancer.core.codec import plain
+from rebalancer.core.stored_keys import SNAPSHOT_ADDED, leave_out
 from rebalancer.performance.round_trips import RoundTrip
 from rebalancer.report.document import finite, inside_script, json_text
 from rebalancer.report.period.records import EDITION_SCHEMA, PeriodReport
@@ -36,6 +37,8 @@ def embedded_edition(edition: PeriodReport, bytes_max: int) -> str:
 def _document(edition: PeriodReport) -> dict[str, Any]:
     document: dict[str, Any] = finite(plain(edition))
     document.pop("schema")
+    if edition.latest is not None:
+        leave_out(document["latest"]["snapshot"], SNAPSHOT_ADDED)  # as in its own report
     document["trips"] = [{key: trip[key] for key in TRIP_KEYS} for trip in map(_with_profit, edition.trips)]
     for row in (*document["quality"], *document["quality_by_hour"]):
         del row["missed"]

@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 
 from rebalancer.core.outcomes import CycleOutcome, OrderState
+from rebalancer.report.document import json_of, read_report
 from rebalancer.report.period.document import EMBEDDED_MAX, edition_json, embedded_edition
 from rebalancer.report.period.names import EDITION_NAME, edition_name, edition_year
 from rebalancer.report.period.page import edition_html, redacted
@@ -189,7 +190,15 @@ def test_the_embedded_document_is_the_edition_or_says_what_is_missing() -> None:
     for bytes_max, left_out in sizes:
         short = json.loads(embedded_edition(redacted(wide()._replace(performance=None)), bytes_max))
         assert short["abridged"] in (left_out, "all but the summary")
-    assert json.loads(edition_json(redacted(edition())))["latest"]["schema"] == "rebalancer.report/1"
+
+
+def test_the_last_cycle_of_an_edition_is_the_document_of_its_own_report() -> None:
+    whole = redacted(edition())
+    assert whole.latest is not None
+    report = json.loads(json_of(whole.latest))
+    del report["sentence"]
+    assert json.loads(edition_json(whole))["latest"] == report
+    assert read_report(json.dumps(report)) == whole.latest
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
