@@ -101,11 +101,6 @@ class DayBooks(NamedTuple):
         return self.opened_at is not None and self.opening is not None and self.positions.keys() <= self.prices.keys()
 
     @property
-    def is_clean(self) -> bool:
-        """Whether the broker's activities, its account and our journal agree, to the cent and to the share."""
-        return self.unexplained == ZERO and not self.differences
-
-    @property
     def sentences(self) -> tuple[str, ...]:
         """Every difference as a sentence; empty when the books are clean."""
         return tuple(f"{d.symbol}: {d.text}" for d in self.differences)

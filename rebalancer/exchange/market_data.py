@@ -64,11 +64,6 @@ def page_one(exchange: Exchange, kind: str, parameters: Parameters, names: Names
     return {kind: found.rows.get(name, []), "symbol": name, "next_page_token": found.following}
 
 
-def bar_page(exchange: Exchange, parameters: Parameters, *, crypto: bool) -> Row:
-    """One page of bars. Raises ApiError 400."""
-    return page(exchange, "bars", parameters, "pairs" if crypto else "stocks")
-
-
 def asked(exchange: Exchange, parameters: Parameters, names: Names) -> Asked:
     """The symbols asked for that have prices, as they were written. Raises ApiError 400."""
     wanted = data.pairs_of(parameters) if names == "pairs" else data.symbols_of(parameters)

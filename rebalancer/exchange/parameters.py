@@ -17,11 +17,6 @@ _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
 
 
-def flag(parameters: Parameters, name: str) -> bool:
-    """Whether a switch is on: SDKs write True, true, TRUE or 1."""
-    return parameters.get(name, "").lower() in ("true", "1", "t")
-
-
 def names(parameters: Parameters, name: str) -> list[str]:
     """A comma-separated list, without empty entries."""
     return [part.strip() for part in parameters.get(name, "").split(",") if part.strip()]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from rebalancer.core.facts import Instrument, Position
 from rebalancer.core.rules import Protection
-from rebalancer.core.values import ZERO, decimal_near, text_of
+from rebalancer.core.values import ZERO, decimal_near
 from rebalancer.core.venue_rules import ALPACA, VenueRules
 
 BASIS_POINTS = 10_000
@@ -112,12 +112,3 @@ def _tick(price: Decimal, instrument: Instrument | None, venue: VenueRules) -> D
     if instrument is None:
         return venue.equity_tick
     return venue.tick(instrument.asset_class, instrument.tick, price)
-
-
-def exit_level_text(level: ExitLevel) -> str:
-    """A one-line description of an exit level, for people."""
-    limit = "" if level.stop_limit is None else f" limit {text_of(level.stop_limit)}"
-    return (
-        f"stop {text_of(level.stop)}{limit} ({level.stop_from}), target {text_of(level.target)} ({level.target_from}), "
-        f"entry {text_of(level.entry)}"
-    )

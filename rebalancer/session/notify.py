@@ -30,11 +30,6 @@ class Notify:
         address = environ.pop("NOTIFY_SOCKET", None)
         return cls(address, _watchdog(environ))
 
-    @property
-    def is_heard(self) -> bool:
-        """Whether there is a service manager to notify."""
-        return self._address is not None
-
     def ready(self, status: str) -> None:
         """Report that the start is complete."""
         self._last_sent = status

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Protocol
 
 from rebalancer.ops.clock import SystemClock
 from rebalancer.session.stop import Bell
-
-SPEED_MAX: Final = 100_000.0
 
 
 class MovableTime(Protocol):

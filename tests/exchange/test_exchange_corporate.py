@@ -59,7 +59,7 @@ def test_bars_are_adjusted_on_request(exchange: Exchange) -> None:
 
     def closes(mode: str) -> list[float]:
         query = {"symbols": "AAPL", "timeframe": "1Day", "start": "2026-11-20", "adjustment": mode}
-        page = market_data.bar_page(exchange, query, crypto=False)["bars"]
+        page = market_data.page(exchange, "bars", query, "stocks")["bars"]
         assert isinstance(page, dict)
         return [bar["c"] for bar in page["AAPL"]]
 

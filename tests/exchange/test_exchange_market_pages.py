@@ -190,7 +190,8 @@ def test_one_row_of_many_years_costs_next_to_nothing(
     market = CountedMarket(7, exchange.sessions)
     exchange.market = market
     query = {"symbols": symbol, "timeframe": frame, "start": "2018-06-01", "sort": sort, "limit": "1"}
-    (row,) = market_data.bar_page(exchange, query, crypto="/" in symbol)["bars"][symbol]  # type: ignore[index] # rows
+    names = "pairs" if "/" in symbol else "stocks"
+    (row,) = market_data.page(exchange, "bars", query, names)["bars"][symbol]  # type: ignore[index] # rows
     assert row["t"] < "2019-06-02" if sort == "asc" else row["t"] >= "2025-12"
     assert 0 < market.nodes <= sessions * (5760 if "/" in symbol else 1560)
 
@@ -276,7 +277,7 @@ def test_the_latest_bar_before_any_trade_of_a_halted_day_is_that_of_the_day_befo
 def test_requests_of_data_do_not_stand_in_each_others_way(exchange: Exchange) -> None:
     """The lock is free between two steps of a long page."""
     query = {"symbols": "BTC/USD", "timeframe": "1Day", "start": "2018-01-01", "limit": "10000"}
-    thread = threading.Thread(target=market_data.bar_page, args=(exchange, query), kwargs={"crypto": True})
+    thread = threading.Thread(target=market_data.page, args=(exchange, "bars", query, "pairs"))
     waits, pause = 0, threading.Event()
     thread.start()
     while thread.is_alive():

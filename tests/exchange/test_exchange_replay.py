@@ -40,7 +40,8 @@ def replaying(directory: Path, **changes: Any) -> Exchange:
 
 def bars(exchange: Exchange, symbol: str, frame: str, start: str) -> list[dict[str, Any]]:
     asked = {"symbols": symbol, "timeframe": frame, "start": start, "limit": "10000"}
-    return market_data.bar_page(exchange, asked, crypto="/" in symbol)["bars"].get(symbol, [])  # type: ignore[attr-defined]
+    names = "pairs" if "/" in symbol else "stocks"
+    return market_data.page(exchange, "bars", asked, names)["bars"].get(symbol, [])  # type: ignore[attr-defined]
 
 
 BAR = st.tuples(*[st.integers(500, 60_000)] * 4, st.integers(1, 10**6)).map(

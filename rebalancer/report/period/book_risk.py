@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from rebalancer.performance.risk.pairs import CorrelatedPair
-
-EDITION_SCHEMA: Final = "rebalancer.edition/1"
 
 
 class Risk(NamedTuple):

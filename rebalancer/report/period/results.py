@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from rebalancer.core.values import ZERO
 from rebalancer.performance.history import Drawdown, HistogramBar, Year
-
-EDITION_SCHEMA: Final = "rebalancer.edition/1"
 
 
 class BridgeLine(NamedTuple):

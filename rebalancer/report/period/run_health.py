@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, NamedTuple
-
-EDITION_SCHEMA: Final = "rebalancer.edition/1"
+from typing import NamedTuple
 
 
 class StepTime(NamedTuple):
