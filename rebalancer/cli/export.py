@@ -30,9 +30,8 @@ def export_table(
 ) -> int:
     """Write one table to stdout or atomically to a file. limit: at most the newest `limit` rows."""
     from rebalancer.journal import Journal
-    from rebalancer.report.exports.as_csv import csv_text
-    from rebalancer.report.exports.as_json import json_text
     from rebalancer.report.exports.tables import COLUMNS, table
+    from rebalancer.report.exports.writers import csv_text, json_text
     from rebalancer.session.setup import load_setup
 
     if what not in COLUMNS:

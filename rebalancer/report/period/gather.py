@@ -6,19 +6,50 @@ edition and left out of it, so that there is always a page.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
 from functools import partial
+from typing import Any, Final, NamedTuple
 
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.journal import Journal
-from rebalancer.report.period.parts.happenings import on_this_machine
-from rebalancer.report.period.parts.money import Money, money
-from rebalancer.report.period.parts.parts import PARTS
+from rebalancer.report.period.parts import effort, execution, happenings, holdings, money, results, risk
 from rebalancer.report.period.parts.source import Source
 from rebalancer.report.period.records import Period, PeriodReport
 from rebalancer.report.records import Mode
 from rebalancer.version import __version__
+
+
+class Part(NamedTuple):
+    """One field: its display name, its source, and the value used when it cannot be read."""
+
+    words: str
+    read: Callable[[Source], Any]
+    absent: Any = ()
+
+
+PARTS: Final[dict[str, Part]] = {
+    "slots": Part("the slots", happenings.slots),
+    "trades": Part("the trades", happenings.trades),
+    "idle": Part("what was not traded", happenings.idle),
+    "alarms": Part("the alerts", happenings.alarms),
+    "next_run": Part("the next cycle", happenings.next_run, None),
+    "peak_equity": Part("the high-water mark", lambda s: s.journal.peak_equity(s.account_id), None),
+    "books": Part("the closed books", money.closed_books),
+    "bridge": Part("the bridge", money.bridge, None),
+    "contributions": Part("the contributions", money.contributions),
+    "performance": Part("the performance", results.performance, None),
+    "through_the_day": Part("the course of the day", results.through_the_day),
+    "trips": Part("the round trips", results.trips),
+    "quality": Part("the execution by symbol", execution.quality_by_symbol),
+    "quality_by_hour": Part("the execution by hour", execution.quality_by_hour),
+    "gaps": Part("the drift ledger", execution.gaps),
+    "guarded": Part("the protection of positions", holdings.guarded),
+    "risk": Part("the risk of the book", risk.risk, None),
+    "effort": Part("where the time went", effort.effort, None),
+    "rules_changed": Part("the change of rules", happenings.rules_changed, {}),
+}
 
 
 def period_report_of(
@@ -27,7 +58,7 @@ def period_report_of(
     """The edition of the period that contains `day`, as far as the journal knows it at `made_at`."""
     source = Source(journal, account_id, rules, period, day, made_at)
     latest = source.latest
-    worth = source.attempt("the account", lambda: money(source), Money())
+    worth = source.attempt("the account", lambda: money.money(source), money.Money())
     edition = PeriodReport(
         period=period,
         first=source.span.first,
@@ -47,5 +78,5 @@ def period_report_of(
     filled = {
         field: source.attempt(part.words, partial(part.read, source), part.absent) for field, part in PARTS.items()
     }
-    here = on_this_machine(filled["next_run"])
+    here = happenings.on_this_machine(filled["next_run"])
     return edition._replace(**filled, next_run_here=here, broken=tuple(dict.fromkeys(source.broken)))

@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 
 from rebalancer.cli.export import write_whole
 from rebalancer.core.documents import BadDocument
-from rebalancer.report.exports.as_csv import cell, csv_text
-from rebalancer.report.exports.as_json import json_text
 from rebalancer.report.exports.tables import COLUMNS, ExportTable
+from rebalancer.report.exports.writers import cell, csv_text, json_text
 
 HOSTILE = ("=cmd|' /C calc'!A0", "+1+1", "-1+cmd", "@SUM(A1)", "\tx", "\rx", "\n=1", "＝1+1", "-", "--5", "-5\n")
 

@@ -15,9 +15,8 @@ from rebalancer.accounting.daily_close import check_day
 from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.rules import Rules
 from rebalancer.journal import Journal
-from rebalancer.report.period.gather import period_report_of
+from rebalancer.report.period.gather import PARTS, Part, period_report_of
 from rebalancer.report.period.page import edition_html
-from rebalancer.report.period.parts.parts import PARTS, Part
 from rebalancer.report.period.records import PeriodReport
 from rebalancer.report.period.words import attention_of
 from tests.rebalance.conftest import BASE, NEXT

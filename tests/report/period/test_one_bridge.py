@@ -28,6 +28,7 @@ from tests.report.html_tree import parse
 from tests.report.period.sample import edition
 
 MOVES = ("price_moves", "slippage")
+SHORT: dict[str, object] = {"latest": None, "performance": None, "through_the_day": ()}  # a page that is made quickly
 
 
 def on_the_page(told: Told) -> BridgeSection:
@@ -84,7 +85,7 @@ def test_page_json_and_performance_show_one_bridge(
     assert (section.opening, section.unexplained, section.closing) == (whole.opening, whole.unexplained, whole.closing)
     assert whole.unexplained == lost
 
-    record = edition(bridge=section)
+    record = edition(bridge=section, **SHORT)
     document: dict[str, Any] = json.loads(edition_json(record))["bridge"]
     written = {line["label"]: Decimal(line["amount"]) for line in document["lines"]}
     assert written == {line.label: line.amount for line in section.lines}

@@ -1,16 +1,19 @@
-"""Slots, trades, what was not traded, alerts, and when the next cycle is due."""
+"""Slots, trades, what was not traded, alerts, changes of the rules, and when the next cycle is due."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from rebalancer.core.codec import stored_rules
 from rebalancer.core.new_york import day_in_new_york, in_new_york
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.market_data.trading_calendar import hours_of, published_hours, trading_day
 from rebalancer.report.paths import report_name
 from rebalancer.report.period.parts.source import Source
 from rebalancer.report.period.records import AlertRow, Idle, SlotRow, TradeLine
+from rebalancer.report.records import RuleChange
 from rebalancer.report.words import ORDER_OUTCOMES
 
 DAYS_AHEAD: Final = 12  # longer than the longest time without a session
@@ -113,3 +116,31 @@ def on_this_machine(moment: datetime | None) -> str:
     if here.utcoffset() == in_new_york(moment).utcoffset():
         return ""
     return f"{WEEKDAYS[here.weekday()]} {here:%H:%M} {here.tzname()}"
+
+
+def rules_changed(source: Source) -> Mapping[str, RuleChange]:
+    """The rules that differ, keyed "section.key"; none without a cycle before the period."""
+    if not source.own:
+        return {}
+    before = next((c for c in source.cycles if c.started_at < source.own[0].started_at and c.plan_sha256), None)
+    last = next((c for c in reversed(source.own) if c.plan_sha256), None)
+    if before is None or last is None or before.rules_sha256 == last.rules_sha256:
+        return {}
+    journal = source.journal
+    return _rule_differences(journal.rules_text(before.cycle_id) or "{}", journal.rules_text(last.cycle_id) or "{}")
+
+
+def _rule_differences(was: str, now: str) -> dict[str, RuleChange]:
+    """Every rule that differs between two stored texts of rules, keyed "section.key"; a rule that an older version did
+    not know has the value that this version used in effect."""
+    found: dict[str, RuleChange] = {}
+
+    def walk(place: str, old: object, new: object) -> None:
+        if isinstance(old, dict) and isinstance(new, dict):
+            for key in sorted({*old, *new}):
+                walk(f"{place}.{key}".lstrip("."), old.get(key), new.get(key))
+        elif old != new:
+            found[place] = RuleChange(old, new)
+
+    walk("", stored_rules(was), stored_rules(now))
+    return found

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property, partial
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from rebalancer.accounting.day_books import DayBooks, day_of_body
 from rebalancer.accounting.trade_history import ledger_of
@@ -19,16 +19,51 @@ from rebalancer.core.values import ZERO
 from rebalancer.journal import CycleRecord, Journal
 from rebalancer.journal.records import DRY_RUN, Event
 from rebalancer.market_data.stored_closes import closes_of
+from rebalancer.market_data.trading_calendar import midnight_after
 from rebalancer.performance.benchmark import Benchmark
 from rebalancer.performance.records import AccountHistory
 from rebalancer.report.archive import past_record
-from rebalancer.report.period.parts.span import Span, span_of
 from rebalancer.report.period.records import Period
 from rebalancer.report.records import RunRecord
 
 CYCLES_MAX: Final = 1_000_000
 
 Found = TypeVar("Found")
+
+
+class Span(NamedTuple):
+    """A period in New York days, both included."""
+
+    period: Period
+    first: date
+    last: date
+
+    @property
+    def begins(self) -> datetime:
+        """Midnight in New York before the first day."""
+        return midnight_after(self.first - timedelta(days=1))
+
+    @property
+    def ends(self) -> datetime:
+        """Midnight in New York after the last day."""
+        return midnight_after(self.last)
+
+    def holds(self, moment: datetime) -> bool:
+        """Whether a moment lies in the period."""
+        return self.first <= day_in_new_york(moment) <= self.last
+
+
+def span_of(period: Period, day: date, oldest: date) -> Span:
+    """The period that contains a day; `all` begins with the oldest day on record."""
+    if period == "week":
+        monday = day - timedelta(days=day.weekday())
+        return Span(period, monday, monday + timedelta(days=6))
+    if period == "month":
+        first = day.replace(day=1)
+        return Span(period, first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1))
+    if period == "year":
+        return Span(period, day.replace(month=1, day=1), day.replace(month=12, day=31))
+    return Span(period, oldest, day) if period == "all" else Span(period, day, day)
 
 
 class Source:

@@ -1,19 +1,22 @@
-"""CSV according to RFC 4180: UTF-8, a header, lines that end with CR LF, quotes where they are needed.
+"""Tables as text: CSV, and JSON with one object per row, decimals and times as strings.
 
-A spreadsheet executes a cell that begins like a formula. Such text gets an apostrophe before it, so that it stays text;
-numbers are written as they are, including negative ones.
+CSV is that of RFC 4180: UTF-8, a header, lines that end with CR LF, quotes where they are needed. A spreadsheet
+executes a cell that begins like a formula. Such text gets an apostrophe before it, so that it stays text; numbers are
+written as they are, including negative ones.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from typing import Final
 
 from rebalancer.core.documents import plain
 from rebalancer.report.exports.tables import ExportTable, Value
 
+EXPORT_SCHEMA: Final = "rebalancer.export/1"
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _NUMBER: Final = re.compile(r"-[0-9]+(\.[0-9]+)?", re.ASCII)
 
@@ -37,3 +40,10 @@ def cell(value: Value) -> str:
     if said.startswith(FORMULA) and not _NUMBER.fullmatch(said):
         return "'" + said
     return said
+
+
+def json_text(table: ExportTable) -> str:
+    """The whole document, ending with a line break. The same table gives the same text."""
+    rows = [dict(zip(table.columns, plain(row), strict=True)) for row in table.rows]
+    document = {"schema": EXPORT_SCHEMA, "export": table.name, "columns": list(table.columns), "rows": rows}
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
