@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import open_exchange
-from rebalancer.exchange.streams.ulid import event_ulid
+from rebalancer.exchange.streams.events import event_ulid
 
 BUY = {"symbol": "KO", "qty": 2, "side": "buy", "type": "market", "time_in_force": "day"}
 

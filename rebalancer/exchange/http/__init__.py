@@ -2,5 +2,5 @@
 
 `gate` stands before all routes (keys, rate limit, clock header, faults of ours); `body` reads requests; then one file a
 resource group: `account`, `history` (activities, portfolio history), `orders`, `positions`, `reference` (assets,
-clocks, calendars, announcements), `watchlists`, `locates`, `data` and `data_more` (market data).
+clocks, calendars, announcements), `watchlists`, `locates`, `data` (market data).
 """

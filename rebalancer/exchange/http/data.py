@@ -1,4 +1,5 @@
-"""Market data: /v2/stocks, /v1beta3/crypto/us, and /v1beta1/crypto with its joined names.
+"""Market data: /v2/stocks, /v1beta3/crypto/us, and /v1beta1/crypto with its joined names; codes, announced corporate
+actions and what has moved most.
 
 Calls run outside of the event loop, so that a long page keeps no order waiting.
 """
@@ -9,11 +10,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from rebalancer.exchange import market_data
+from rebalancer.exchange import market_data, screener
+from rebalancer.exchange.announcements import corporate_actions
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.http.body import parameters
-from rebalancer.exchange.http.data_more import more_routes
 from rebalancer.exchange.market_data import Names
+from rebalancer.exchange.market_reference import VENUES, conditions
 
 _STOCKS, _CRYPTO, _OLD_CRYPTO = "/v2/stocks", "/v1beta3/crypto/us", "/v1beta1/crypto"
 _KINDS = ("quotes", "trades", "bars")
@@ -27,7 +29,7 @@ def data_routes(exchange: Exchange) -> list[Route]:
         *_routes(exchange, _OLD_CRYPTO, "joined", _OLD_CRYPTO + "/{kind}/latest", pages=_KINDS, wrapped=False),
         *_single_routes(exchange, _STOCKS, "stocks", (*_KINDS, "auctions")),
         *_single_routes(exchange, _OLD_CRYPTO, "joined", _KINDS),
-        *more_routes(exchange),
+        *_more_routes(exchange),
     ]
     for route in routes:
         assert route.methods is not None
@@ -81,4 +83,31 @@ def _single_routes(exchange: Exchange, root: str, names: Names, pages: tuple[str
         *(Route(f"{root}/{{symbol}}/{kind}/latest", latest, methods=["GET"]) for kind in _KINDS),
         Route(f"{root}/{{symbol}}/snapshot", snapshot, methods=["GET"]),
         *(Route(f"{root}/{{symbol}}/{kind}", page, methods=["GET"]) for kind in pages),
+    ]
+
+
+def _more_routes(exchange: Exchange) -> list[Route]:
+    """Routes that have no symbol in common."""
+
+    def venues(_: Request) -> JSONResponse:
+        return JSONResponse(VENUES)
+
+    def codes(request: Request) -> JSONResponse:
+        return JSONResponse(conditions(request.path_params["ticktype"], parameters(request)))
+
+    def announced(request: Request) -> JSONResponse:
+        return JSONResponse(corporate_actions(exchange, parameters(request)))
+
+    def most_actives(request: Request) -> JSONResponse:
+        return JSONResponse(screener.most_actives(exchange, parameters(request)))
+
+    def movers(request: Request) -> JSONResponse:
+        return JSONResponse(screener.movers(exchange, request.path_params["market_type"], parameters(request)))
+
+    return [
+        Route("/v2/stocks/meta/exchanges", venues, methods=["GET"]),
+        Route("/v2/stocks/meta/conditions/{ticktype}", codes, methods=["GET"]),
+        Route("/v1/corporate-actions", announced, methods=["GET"]),
+        Route("/v1beta1/screener/stocks/most-actives", most_actives, methods=["GET"]),
+        Route("/v1beta1/screener/{market_type}/movers", movers, methods=["GET"]),
     ]

@@ -4,6 +4,7 @@ stood then, in the transaction that made it. Streams only read here, so that not
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from decimal import Decimal
@@ -14,7 +15,6 @@ from rebalancer.exchange.books import computed_id
 from rebalancer.exchange.calendar import moment_of
 from rebalancer.exchange.order import Order
 from rebalancer.exchange.store import Store
-from rebalancer.exchange.streams.ulid import event_ulid
 
 _TABLE: Final = (
     "CREATE TABLE IF NOT EXISTS trade_event ("
@@ -23,6 +23,9 @@ _TABLE: Final = (
 )
 _SILENT: Final = ("filled", "partially_filled", "held")  # fills are told one by one; Alpaca has no event for held
 _PRICE: Final = Decimal("0.000000001")
+_ULID_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ULID_LENGTH: Final = 26
+_ULID_MILLIS_MAX: Final = 2**48 - 1
 
 
 class Event(NamedTuple):
@@ -45,6 +48,18 @@ class _Logged(NamedTuple):
 
 
 _UNKNOWN: Final = _Logged("", 0, ZERO, ZERO)
+
+
+def event_ulid(seed: int, at: int, seq: int) -> str:
+    """The id of the `seq`-th event, which happened at `at` (microseconds since 1970): equal histories, equal ids.
+
+    A ULID, so that the alphabetical order of ids is the order of the events: 48 bits of milliseconds, then 40 of the
+    number, so that ids of one millisecond rise too, then 40 that look random.
+    """
+    assert 0 <= seq < 2**40
+    noise = int.from_bytes(hashlib.blake2b(f"{seed}|event|{seq}".encode(), digest_size=5).digest(), "big")
+    value = (min(at // 1000, _ULID_MILLIS_MAX) << 80) | (seq << 40) | noise
+    return "".join(_ULID_ALPHABET[(value >> shift) & 31] for shift in range(5 * (_ULID_LENGTH - 1), -1, -5))
 
 
 class EventLog:
