@@ -44,7 +44,7 @@ def check_rules(config: Sequence[Path] | None) -> int:
 
 def show_schema() -> int:
     """Print the JSON Schema of the configuration."""
-    from rebalancer.settings.schema import schema_text
+    from rebalancer.settings.show import schema_text
 
     sys.stdout.write(schema_text())
     return ExitCode.DONE

@@ -1,4 +1,5 @@
-"""Print the effective rules, as YAML that loads to the same rules or as JSON, with the origin of every value."""
+"""Print the effective rules, as YAML that loads to the same rules or as JSON, with the origin of every value; and the
+JSON Schema of the configuration, for completion and validation of YAML in editors."""
 
 from __future__ import annotations
 
@@ -6,12 +7,13 @@ import json
 import re
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel
 
 from rebalancer.core.codec import rules_text
 from rebalancer.core.documents import sha256
+from rebalancer.core.rules import Rules
 from rebalancer.settings.load import LoadedRules
 from rebalancer.settings.origin import DEFAULT
 
@@ -82,3 +84,22 @@ def _escaped(character: str) -> str:
     if character in '"\\':
         return f"\\{character}"
     return character if character.isprintable() else f"\\U{ord(character):08x}"
+
+
+def schema_text() -> str:
+    """The schema as indented JSON with a final newline; `config/execution.schema.json` contains this text."""
+    schema = Rules.model_json_schema(mode="validation")
+    schema.pop("title", None)
+    for section in (schema, *schema.get("$defs", {}).values()):
+        _allow_notes(section)
+    document = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "rebalancer: config/execution.yaml",
+        **schema,
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _allow_notes(section: dict[str, Any]) -> None:
+    if section.get("additionalProperties") is False:
+        section["patternProperties"] = {"^x-": {"description": "a note; ignored"}}

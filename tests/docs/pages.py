@@ -19,7 +19,7 @@ from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.report.meanings import CYCLE_MEANING, OUTCOME_MEANING, STATE_MEANING
 from rebalancer.report.words import OUTCOME_WORD, cycle_word
 from rebalancer.settings.kinds import every_key
-from rebalancer.settings.schema import schema_text
+from rebalancer.settings.show import schema_text
 
 ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = ROOT / "docs" / "reference"

@@ -12,8 +12,7 @@ from rebalancer.core.codec import rules_text
 from rebalancer.core.rules import Rules
 from rebalancer.settings.kinds import every_key
 from rebalancer.settings.load import load_rules
-from rebalancer.settings.schema import schema_text
-from rebalancer.settings.show import show_json, show_text
+from rebalancer.settings.show import schema_text, show_json, show_text
 from tests.settings.writing import load
 
 PROJECT = Path(__file__).parents[2]
