@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from datetime import datetime
 from typing import Final
 
 from rebalancer.accounting.trade_history import ledger_of
@@ -12,14 +13,33 @@ from rebalancer.ops.clock import Clock, SystemClock
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.performance.fees import with_fees
 from rebalancer.performance.records import Fill
-from rebalancer.report.tradervue.bounded import BoundedClock
-from rebalancer.report.tradervue.client import Login, Tradervue
+from rebalancer.report.tradervue.client import Login, Tradervue, TradervueUnavailable
 from rebalancer.report.tradervue.sync import Sync, Synced, waiting
 from rebalancer.session.setup import Setup
 
 LOG: Final = logging.getLogger(__name__)
 LOCK_NAME: Final = "tradervue.lock"
 END_OF_DAY_SECONDS: Final = 60.0  # the longest time that it may delay the session
+
+
+class BoundedClock:
+    """Another clock, with a deadline so many seconds from now."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock, self._seconds = clock, seconds
+        self.deadline = clock.monotonic() + seconds
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+    def wait(self, seconds: float) -> None:
+        """Wait, or raise TradervueUnavailable at once when the wait would not end before the deadline."""
+        if self._clock.monotonic() + seconds >= self.deadline:
+            raise TradervueUnavailable(f"no more than {self._seconds:g} seconds are spent on it; it goes on next time")
+        self._clock.wait(seconds)
+
+    def wall(self) -> datetime:
+        return self._clock.wall()
 
 
 def waiting_fills(journal: Journal, account_id: str) -> tuple[Fill, ...]:
