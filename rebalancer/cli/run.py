@@ -21,6 +21,7 @@ from rebalancer.core.outcomes import CycleOutcome, OrderState
 if TYPE_CHECKING:
     from rebalancer.brokers.factory import Connection
     from rebalancer.cli.selection import SelectionOptions
+    from rebalancer.core.decisions import Plan
     from rebalancer.core.facts import Snapshot
     from rebalancer.core.rules import Rules
     from rebalancer.report.records import RunRecord
@@ -179,10 +180,28 @@ def plan_file(
     if as_json:
         sys.stdout.write(decided.to_json() + "\n")
     else:
-        from rebalancer.cli.plan_view import plan_lines
-
-        sys.stdout.write(plan_lines(decided))
+        sys.stdout.write(_plan_lines(decided))
     return ExitCode.TRADES_DUE if exit_code and decided.orders else ExitCode.DONE
+
+
+def _plan_lines(plan: Plan) -> str:
+    """A plan as plain text: orders in the order of sending, then the verdict on every signal."""
+    from rebalancer.core.values import text_of
+    from rebalancer.report.columns import TableRow, table
+
+    lines = [f"{plan.cycle_id}  {plan.outcome}  {plan.because}  capital ${plan.capital:,.2f}", ""]
+    if plan.orders:
+        rows = [
+            TableRow((o.symbol, o.phase, o.side, text_of(o.qty), f"{o.price:,.2f}", f"{o.notional:,.2f}"), "")
+            for o in plan.orders
+        ]
+        lines += table(
+            ("symbol", "phase", "side", "shares", "price USD", "value USD"), "<<<>>>", rows, width=None, colour=False
+        )
+        lines.append("")
+    for verdict in (*plan.verdicts, *plan.unsignalled):
+        lines.append(f"{verdict.symbol:<8} {verdict.outcome:<26} {verdict.because}")
+    return "\n".join(lines) + "\n"
 
 
 def _file_warnings(rules: Rules, snapshot: Snapshot) -> list[str]:

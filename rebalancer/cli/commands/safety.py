@@ -47,6 +47,9 @@ def arm_live(
 
     Example: rebalancer arm-live --account 1234 --hours 12
     """
-    from rebalancer.cli.arm import arm_account
+    from rebalancer.ops.clock import SystemClock
+    from rebalancer.session.live import arm
+    from rebalancer.session.setup import load_setup
 
-    raise typer.Exit(arm_account(config, account=account, hours=hours))
+    until = arm(load_setup(config), account, hours, SystemClock().wall())
+    typer.echo(f"live trading is armed until {until:%Y-%m-%d %H:%M} UTC, if all other switches are on", err=True)
