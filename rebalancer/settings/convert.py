@@ -73,7 +73,7 @@ def unknown_key(origin: Origin, section: str, name: str, known: Mapping[str, Kin
         )
     if re.fullmatch(r"[0-9]+%?", name):
         return Problem(
-            origin, dotted, f"unknown key {name!r}", "a decimal comma before it? Dwrite decimals with a point: 0.5"
+            origin, dotted, f"unknown key {name!r}", "a decimal comma before it? Write decimals with a point: 0.5"
         )
     homes = [key for key, _ in every_key() if key.rpartition(".")[2] == name.strip().lower()]
     meant = closest(name, list(known))

@@ -94,7 +94,10 @@ def test_every_cut_of_a_snapshot_is_refused(command: Command, length: int) -> No
     ("text", "error"),
     [
         ("execution: {mod: paper}\n", "c.yaml:1: execution.mod: unknown key\n  hint: did you mean 'mode'?"),
-        ("execution:\n  enabled: true\n  enabled: false\n", "c.yaml:3: execution.enabled: stands twice"),
+        (
+            "execution:\n  enabled: true\n  enabled: false\n",
+            "c.yaml:3: execution.enabled: appears twice, first in line 2",
+        ),
         ("execution: {signal_threshold: 1.5}\n", "c.yaml:1: execution.signal_threshold: "),
     ],
 )

@@ -93,7 +93,7 @@ def test_the_commands_read_edition_1(command: Command, tmp_path: Path) -> None:
     put_back(tmp_path / "state" / "rebalancer" / "simulated" / "journal.sqlite")
     code, out, err = command("replay", "--all")
     assert (code, out) == (0, "")
-    assert err == "" or err.startswith(f"note: this planner, edition {PLANNER_EDITION}, decides otherwise")
+    assert err == "" or err.startswith(f"note: this planner, edition {PLANNER_EDITION}, plans differently")
     assert command("history", "--json").code == 0
     assert command("explain", "KO").code == 0
     assert command("status").code == 0

@@ -102,8 +102,13 @@ def test_notes_are_allowed_at_every_level_but_not_among_names(tmp_path: Path) ->
         ),
         (
             "model: {enabled: true, fallback_to_external_signals: false}",
-            "c.yaml:1: model.enabled: the model is an optional extra that is not installed, and nothing may stand "
-            "in for it\n  hint: set model.enabled: false or fallback_to_external_signals: true",
+            "c.yaml:1: model.enabled: the model is an optional extra that is not installed, and no substitute "
+            "is allowed\n  hint: set model.enabled: false or fallback_to_external_signals: true",
+        ),
+        (
+            "execution: {signal_threshold: 0,5}",
+            "c.yaml:1: execution.5: unknown key '5'\n  hint: a decimal comma before it? "
+            "Write decimals with a point: 0.5",
         ),
     ],
 )

@@ -65,7 +65,7 @@ def test_links_folders_and_broken_lines_are_refused(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(BadDocument, match="symbolic link"):
         read_env_file(tmp_path / "link")
-    with pytest.raises(BadDocument, match="no plain file"):
+    with pytest.raises(BadDocument, match="is not a regular file"):
         read_env_file(tmp_path / "folder")
     assert read_env_file(tmp_path / "none") == {}
     for text, problem in {

@@ -66,7 +66,7 @@ REFUSED = {
     "execution: {mode: paper, mode: live}": "c.yaml:1: execution.mode: appears twice, first in line 1",
     "execution: {}\nquotes: {}\nexecution: {}": "c.yaml:3: execution: appears twice, first in line 1",
     "risk_management:\n  sector_limits:\n    ON: 0.1\n    'ON': 0.2": "c.yaml:4: risk_management.sector_limits.ON",
-    "x-note: {a: 1, a: 2}": "c.yaml:1: x-note.a: stands twice",
+    "x-note: {a: 1, a: 2}": "c.yaml:1: x-note.a: appears twice, first in line 1",
     "a: &x {b: 1}": "c.yaml:1: anchors (&name) are not allowed",
     "execution: *x": "c.yaml:1: aliases (*name) are not allowed",
     "execution: {<<: {mode: paper}}": "c.yaml:1: execution: merge keys (<<) are not allowed",

@@ -81,10 +81,10 @@ def test_same_row_twice_counts_once(tmp_path: Path) -> None:
             "desk.csv:3: symbol: A has a different signal from desk at the same time in desk.csv:2\n"
             "  hint: keep one of both, or give them different times or sources",
         ),
-        (HEADER + "A,1,1\nA,1,0.5\n", "desk.csv:3: symbol: A has another opinion"),
-        ("symbol,action,confidence\nA,BUY,50\nA,HOLD,50\n", "desk.csv:3: symbol: A has another opinion"),
-        ("symbol,action,score,confidence\nA,HOLD,,0\nA,,0,0\n", "desk.csv:3: symbol: A has another opinion"),
-        ("symbol,score,confidence,stop_price\nA,1,1,5\nA,1,1,6\n", "desk.csv:3: symbol: A has another opinion"),
+        (HEADER + "A,1,1\nA,1,0.5\n", "desk.csv:3: symbol: A has a different signal"),
+        ("symbol,action,confidence\nA,BUY,50\nA,HOLD,50\n", "desk.csv:3: symbol: A has a different signal"),
+        ("symbol,action,score,confidence\nA,HOLD,,0\nA,,0,0\n", "desk.csv:3: symbol: A has a different signal"),
+        ("symbol,score,confidence,stop_price\nA,1,1,5\nA,1,1,6\n", "desk.csv:3: symbol: A has a different signal"),
         (
             "symbol,score,confidence,id\nA,1,1,s\nB,1,1,s\n",
             "desk.csv:3: id: 's' stands for another signal in desk.csv:2\n  hint: an id belongs to one signal",
