@@ -13,7 +13,8 @@ import numpy as np
 from rebalancer.performance.ratios import sharpe, volatility
 from rebalancer.performance.returns import drawdowns
 
-WINDOW: Final = 20  # trading days: about a month
+VOLATILITY_DAYS: Final = 20  # trading days: about a month
+SHARPE_DAYS: Final = 60
 DRAWDOWNS_MOST: Final = 5
 STEPS: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1)
 BARS_MOST: Final = 16
@@ -56,16 +57,16 @@ def years_of(days: Sequence[date], returns: Sequence[float]) -> tuple[Year, ...]
     return tuple(found)
 
 
-def rolling_volatility(returns: Sequence[float], window: int = WINDOW) -> tuple[float | None, ...]:
-    """The annualised volatility of the last `window` days; None until there are that many."""
+def rolling_volatility(returns: Sequence[float]) -> tuple[float | None, ...]:
+    """The annualised volatility of the last `VOLATILITY_DAYS` days; None until there are that many."""
+    window = VOLATILITY_DAYS
     series = np.array(returns, dtype=np.float64)
     return tuple(volatility(series[i - window : i]) if i >= window else None for i in range(1, series.size + 1))
 
 
-def rolling_sharpe(
-    returns: Sequence[float], risk_free: float = 0.0, window: int = 3 * WINDOW
-) -> tuple[float | None, ...]:
-    """The Sharpe ratio of the last `window` days; None until there are that many."""
+def rolling_sharpe(returns: Sequence[float], risk_free: float = 0.0) -> tuple[float | None, ...]:
+    """The Sharpe ratio of the last `SHARPE_DAYS` days; None until there are that many."""
+    window = SHARPE_DAYS
     series = np.array(returns, dtype=np.float64)
     return tuple(sharpe(series[i - window : i], risk_free) if i >= window else None for i in range(1, series.size + 1))
 

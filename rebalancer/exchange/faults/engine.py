@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from rebalancer.exchange.faults.kinds import KINDS, Site
-from rebalancer.exchange.faults.rules import FaultFile, Rule
+from rebalancer.exchange.faults.rules import Rule
 
 
 class Count(NamedTuple):
@@ -22,14 +22,12 @@ class Count(NamedTuple):
 class Faults:
     """The rules now in force and their counts. Thread-safe."""
 
-    def __init__(self, file: FaultFile | None = None) -> None:
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._seed = 0 if file is None else file.seed
+        self._seed = 0
         self._rules: dict[str, Rule] = {}
         self._counts: dict[str, Count] = {}
         self._sites: dict[Site, list[Rule]] = {}
-        if file is not None:
-            self.put(file.rules)
 
     def put(self, rules: Iterable[Rule], seed: int | None = None) -> None:
         """Add rules. One that replaces another of the same name begins to count anew; a new seed lets all begin."""

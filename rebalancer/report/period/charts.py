@@ -78,11 +78,11 @@ def _drawn(
     return Chart(tuple(_path(line, down) for line in lines), rows, columns(), round(down(base) * HEIGHT, 1))
 
 
-def thinned(line: Values, most: int = POINTS_MAX) -> list[int]:
+def thinned(line: Values) -> list[int]:
     """The indexes of the values that are drawn: all of them, or the extremes of equal stretches, and both ends."""
-    if len(line) <= most:
+    if len(line) <= POINTS_MAX:
         return list(range(len(line)))
-    stretches = most // 2 - 1
+    stretches = POINTS_MAX // 2 - 1
     kept = {0, len(line) - 1}
     for number in range(stretches):
         start, end = number * len(line) // stretches, (number + 1) * len(line) // stretches
