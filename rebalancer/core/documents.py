@@ -81,7 +81,7 @@ def read_json(text: str, source: str, *, keeps_halves: bool = False) -> Any:
         if len(found) != len(items):
             seen: set[str] = set()
             twice = next(name for name, _ in items if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-            raise BadDocument(f"{source}:{line_of_second(text, twice)}: {twice}", "stands twice", "keep one of them")
+            raise BadDocument(f"{source}:{line_of_second(text, twice)}: {twice}", "appears twice", "keep one of them")
         return found
 
     def constant(name: str) -> Any:

@@ -89,7 +89,7 @@ def _check(root: Any, source: str) -> None:
             for key, value in one.value:
                 if str(key.value) in seen:
                     where = f"{source}:{key.start_mark.line + 1}: {key.value}"
-                    raise BadDocument(where, "stands twice", "keep one of them")
+                    raise BadDocument(where, "appears twice", "keep one of them")
                 seen.add(str(key.value))
                 waiting += [key, value]
         elif isinstance(one, yaml.ScalarNode) and not is_whole_text(one.value):

@@ -16,6 +16,7 @@ from rebalancer.settings.kinds import Kind, kinds_of
 from rebalancer.settings.origin import BadConfiguration, Origin, Problem
 
 PREFIX: Final = "REBALANCER__"
+_BLANKS: Final = " \t\r\n\x85\u2028\u2029"  # what YAML takes for blanks and ends of lines, and nothing more
 
 
 def layer_of_environment(environ: Mapping[str, str], below: Layer, problems: list[Problem]) -> Layer:
@@ -31,7 +32,7 @@ def layer_of_environment(environ: Mapping[str, str], below: Layer, problems: lis
             problems.append(Problem(origin, ".".join(path), f"is set by {seen[path]} too", "unset one of them"))
             continue
         seen[path] = name
-        item = _value(environ[name].strip(), kind, ".".join(path), origin, problems)
+        item = _value(environ[name].strip(_BLANKS), kind, ".".join(path), origin, problems)
         if item is not None:
             _set(layer, path, item)
     return layer

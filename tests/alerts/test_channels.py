@@ -173,7 +173,7 @@ def test_apprise_that_is_missing_or_does_not_understand(monkeypatch: pytest.Monk
     ("rules", "environ", "problem"),
     [
         ({}, {"REBALANCER_ALERT_WEBHOOK": f"http://example.com/{CANARY}"}, "REBALANCER_ALERT_WEBHOOK must be an https"),
-        ({}, {"REBALANCER_HEARTBEAT_URL": f"https://a:{CANARY}@/x"}, "REBALANCER_HEARTBEAT_URL is no address"),
+        ({}, {"REBALANCER_HEARTBEAT_URL": f"https://a:{CANARY}@/x"}, "REBALANCER_HEARTBEAT_URL is not a valid address"),
         ({}, {"REBALANCER_SMTP_URL": f"smtps://a:{CANARY}@b"}, "alerts.email_to names no recipient"),
         ({"email_to": "a@b.c"}, {}, "REBALANCER_SMTP_URL is not"),
         (
@@ -185,7 +185,7 @@ def test_apprise_that_is_missing_or_does_not_understand(monkeypatch: pytest.Monk
         (
             {"email_to": "a@b.c"},
             {"REBALANCER_SMTP_URL": f"smtps://a:{CANARY}/x@b"},
-            "REBALANCER_SMTP_URL is no address",
+            "REBALANCER_SMTP_URL is not a valid address",
         ),
         (
             {"email_to": "a@b\nBcc: c@d"},

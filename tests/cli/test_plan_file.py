@@ -65,7 +65,7 @@ def test_exit_code_3_says_that_trades_are_due(command: Command) -> None:
         (SNAPSHOT.replace('"equity":"100000"', '"equity":"NaN"'), "s.json:3: account.equity: "),
         (SNAPSHOT.replace('"equity":"100000"', '"equity":"1e400"'), "s.json:3: account.equity: 1E+400 is absurd"),
         (SNAPSHOT.replace('"score":0.8', '"score":NaN'), "s.json:10: NaN is not a number"),
-        (SNAPSHOT.replace('"score":0.8', '"score":0.8,"score":0.9'), "s.json:10: score: stands twice"),
+        (SNAPSHOT.replace('"score":0.8', '"score":0.8,"score":0.9'), "s.json:10: score: appears twice"),
         (SNAPSHOT.replace('"score"', '"scor"'), "s.json:10: signals[0]"),
         (SNAPSHOT.replace('"side":"buy"', '"side":"hold"'), "s.json:6: open_orders[0].side: "),
         (SNAPSHOT.replace("15:35:02Z", "15:35:02"), "s.json:1: as_of: 2026-11-20T15:35:02 has no time zone"),
@@ -73,7 +73,7 @@ def test_exit_code_3_says_that_trades_are_due(command: Command) -> None:
         (SNAPSHOT[:400], "s.json:"),
         ("", "s.json:1: is empty"),
         ("[" * 100_000, "s.json: is nested too deeply"),
-        ('[{"a":1,"a":2}, ', "s.json:1: a: stands twice"),
+        ('[{"a":1,"a":2}, ', "s.json:1: a: appears twice"),
         ('{"a": ' + "9" * 5000 + "}", "s.json: Exceeds the limit"),
     ],
 )  # fmt: skip

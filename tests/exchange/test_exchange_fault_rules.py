@@ -84,7 +84,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ("rules:\n- kind: late\n  answer: maybe", r"f\.yaml:3: rules\[0\]\.answer: 'maybe'"),
         ("rules:\n- kind: drip\n  bytes_per_second: 0", r"f\.yaml:3: .*is not more than 0"),
         ("rules:\n- kind: account_flags\n  set: {mood: bad}", r"f\.yaml:3: rules\[0\]\.set\.mood: is not known"),
-        ("rules:\n- kind: hang\n  kind: drip", r"f\.yaml:3: kind: stands twice"),
+        ("rules:\n- kind: hang\n  kind: drip", r"f\.yaml:3: kind: appears twice"),
         ("rules:\n- {kind: hang, name: a}\n- {kind: drip, name: a}", r"two rules are named a"),
         ("rules: [", r"f\.yaml:\d: is not YAML"),
         ("rules:\n- kind: cancel_race\n  symbols: AAPL", r"f\.yaml:3: rules\[0\]\.symbols: 'AAPL' is not a list"),

@@ -43,8 +43,19 @@ def server(whole: RunningExchange) -> Iterator[RunningExchange]:
 
 @pytest.fixture
 def broker(server: RunningExchange) -> Iterator[AlpacaBroker]:
-    quick = rules(total_timeout_seconds=0.3, read_timeout_seconds=0.2)
-    broker = AlpacaBroker(CREDENTIALS, Endpoints(server.url), quick, wait=lambda _: None)
+    yield from opened(server, 60)
+
+
+@pytest.fixture
+def impatient(server: RunningExchange) -> Iterator[AlpacaBroker]:
+    """For answers that never come."""
+    yield from opened(server, 0.3)
+
+
+def opened(server: RunningExchange, seconds: float) -> Iterator[AlpacaBroker]:
+    """A broker that waits so many seconds for an answer."""
+    patience = rules(total_timeout_seconds=seconds, read_timeout_seconds=seconds)
+    broker = AlpacaBroker(CREDENTIALS, Endpoints(server.url), patience, wait=lambda _: None)
     yield broker
     broker.close()
 
@@ -96,6 +107,7 @@ SUBMITS: list[tuple[str, dict[str, Any], str, str, bool]] = [
 def test_a_submission_that_goes_wrong(
     server: RunningExchange,
     broker: AlpacaBroker,
+    impatient: AlpacaBroker,
     kind: str,
     fields: dict[str, Any],
     outcome: str,
@@ -104,7 +116,8 @@ def test_a_submission_that_goes_wrong(
 ) -> None:
     strike(server, kind, **fields)
     name = fresh()
-    result = broker.submit(an_order(client_order_id=name, qty=Decimal(1)))
+    asked = impatient if kind in ("hang", "drip") else broker
+    result = asked.submit(an_order(client_order_id=name, qty=Decimal(1)))
     assert (result.kind, result.reason) == (outcome, reason)
     server.exchange.faults.clear()
     assert (broker.find_order(name) is not None) is booked
@@ -190,11 +203,11 @@ def test_a_fill_beats_the_cancellation(
      ("missing_field", {"field": "equity"}), ("set_field", {"field": "equity", "value": "NaN"})],
 )  # fmt: skip
 def test_a_read_that_always_fails_is_unavailable(
-    server: RunningExchange, broker: AlpacaBroker, kind: str, fields: dict[str, Any]
+    server: RunningExchange, impatient: AlpacaBroker, kind: str, fields: dict[str, Any]
 ) -> None:
     strike(server, kind, **fields)
     with pytest.raises(BrokerUnavailable):
-        broker.account()
+        impatient.account()
 
 
 @pytest.mark.parametrize("kind", ["lost_before", "http_error", "rate_limit", "truncated"])

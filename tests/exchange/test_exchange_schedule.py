@@ -175,7 +175,7 @@ def test_the_file_of_the_page_is_read(tmp_path: Path) -> None:
         ),
         ("borrowing:\n - {symbol: KO, from: 2026-11-24, status: maybe}", "borrowing[0].status", "easy_to_borrow"),
         ("borrowing:\n - {symbol: KO, from: 2026-11-19, status: hard_to_borrow}", "borrowing[0]", "has begun"),
-        ("splits: []\nsplits: []", ":2: splits", "stands twice"),
+        ("splits: []\nsplits: []", ":2: splits", "appears twice"),
     ],
 )
 def test_mistakes_in_a_file_stop_the_start(tmp_path: Path, text: str, where: str, problem: str) -> None:

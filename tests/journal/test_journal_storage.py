@@ -68,9 +68,9 @@ def test_places_that_are_refused(tmp_path: Path) -> None:
         assert "secret" not in str(caught.value)
     link = tmp_path / "link.sqlite"
     link.symlink_to(tmp_path / "elsewhere.sqlite")
-    with pytest.raises(JournalBroken, match="is not a plain file"):
+    with pytest.raises(JournalBroken, match="is not a regular file"):
         Journal.open(link)
-    with pytest.raises(JournalBroken, match="not a plain file"):
+    with pytest.raises(JournalBroken, match="not a regular file"):
         Journal.open(tmp_path, create=False)
 
 

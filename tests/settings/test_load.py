@@ -239,6 +239,14 @@ def test_bad_variable(environ: dict[str, str], message: str) -> None:
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize("word", ["0\x1f", "0\xa0", "\x0b0", "\u20030"])
+def test_only_the_blanks_of_yaml_are_blanks(word: str) -> None:
+    with pytest.raises(BadConfiguration, match=r"REBALANCER__RISK_MANAGEMENT__CORRELATION_THRESHOLD: "):
+        load_rules([], {"REBALANCER__RISK_MANAGEMENT__CORRELATION_THRESHOLD": word})
+    rules = load_rules([], {"REBALANCER__RISK_MANAGEMENT__CORRELATION_THRESHOLD": " 0.5\t\n"}).rules
+    assert rules.risk_management.correlation_threshold == 0.5
+
+
 def test_type_that_no_configuration_can_hold() -> None:
     with pytest.raises(TypeError, match="no configuration can hold"):
         kind_of(set[str])

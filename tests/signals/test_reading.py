@@ -133,7 +133,7 @@ def test_same_opinion_under_two_ids_stays_two(tmp_path: Path) -> None:
         (
             "d.json",
             '[{"symbol": "A", "symbol": "B", "score": 1, "confidence": 1}]',
-            "d.json:1: symbol: stands twice",
+            "d.json:1: symbol: appears twice",
         ),
         ("d.json", "[" * 100_000, "d.json: is nested too deeply"),
         ("d.json", f'{{"x-n": [1], "signals":\n [{ROW},\n\n  7]}}', "d.json:4: is not a signal"),

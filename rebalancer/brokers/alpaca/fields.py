@@ -160,7 +160,7 @@ def once(names: Iterable[str], what: str) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise UnreadableField(f"{what} {name} stands twice")
+            raise UnreadableField(f"{what} {name} appears twice")
         seen.add(name)
 
 
