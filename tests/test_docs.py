@@ -64,4 +64,4 @@ def test_a_tutorial_runs_as_it_is_written(name: str, command: Command, monkeypat
             subprocess.run(["sh", "-c", line], check=True)
         else:
             assert line == "./run_execution_trading_now.sh"
-            assert command("run-now").code == 0
+            assert command("run-now").code in (0, 4)

@@ -37,7 +37,7 @@ def at_a_terminal(project: Path, answer: str, *words: str) -> tuple[int, str]:
 def traded(command: Command, project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project whose account holds something."""
     monkeypatch.setenv("REBALANCER__GATE__DUPLICATE_WINDOW_SECONDS", "0.001")
-    assert command("run-now").code == 0
+    assert command("run-now").code in (0, 4)
     return project
 
 

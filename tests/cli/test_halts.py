@@ -51,7 +51,7 @@ def test_systemd_starts_again_what_may_pass_and_nothing_else(name: str) -> None:
 @pytest.fixture
 def journal(command: Command, tmp_path: Path) -> Path:
     """The journal of a machine that has traded once."""
-    assert command("run-now").code == 0
+    assert command("run-now").code in (0, 4)
     return tmp_path / "state" / "rebalancer" / "simulated" / "journal.sqlite"
 
 
@@ -66,7 +66,7 @@ def test_an_unknown_order(journal: Path, command: Command) -> None:
 def test_a_missing_tail(journal: Path, command: Command) -> None:
     old = journal.with_name("kept")
     shutil.copy(journal, old)
-    assert command("run-now").code == 0
+    assert command("run-now").code in (0, 4)
     with sqlite3.connect(journal) as base:
         base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     base.close()

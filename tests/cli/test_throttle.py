@@ -14,7 +14,7 @@ LONG_AGO = datetime(2026, 10, 1, 16, 0, tzinfo=UTC)
 
 
 def test_a_latched_throttle_is_said_kept_and_lifted(command: Command, tmp_path: Path) -> None:
-    assert command("run-now").code == 0
+    assert command("run-now").code in (0, 4)
     with Journal.open(tmp_path / "state" / "rebalancer" / "simulated" / "journal.sqlite") as journal:
         latest = journal.cycles(None, 1)[0]
         latch_throttle(journal, latest.account_id, latest.cycle_id, LONG_AGO, "61 orders within a minute")

@@ -78,7 +78,7 @@ def test_nothing_leaves_while_the_kill_switch_is_set(command: Command, tmp_path:
     assert "stopped: a test" in command("status").out
     assert command("kill", "--cancel").code == 0
     assert command("resume", "--reason", "the test is over").code == 0
-    assert command("run-now").code == 0
+    assert command("run-now").code in (0, 4)
     assert orders_at_the_exchange(tmp_path / "state") > 0
 
 

@@ -121,12 +121,12 @@ def test_the_clock(settled: MakeRig, start: datetime, outcome: CycleOutcome) -> 
 
 def test_the_market_closes_between_the_phases(settled: MakeRig) -> None:
     """A day order sent after the close would wait for the next morning: nothing is sent any more."""
-    rig = settled(start=datetime(2026, 11, 20, 20, 59, 50, tzinfo=UTC), fill_latency_seconds=9.0)
-    late = rules(execution__close_buffer_seconds=1, execution__phase_timeout_seconds=20, quotes__max_age_seconds=900)
+    rig = settled(start=datetime(2026, 11, 20, 20, 57, 0, tzinfo=UTC), fill_latency_seconds=9.0)
+    late = rules(execution__close_buffer_seconds=1, execution__phase_timeout_seconds=600, quotes__max_age_seconds=900)
 
     def slow(real: Any, after: Any) -> Any:
         if rig.posts:
-            rig.exchange.clock.advance(12)
+            rig.exchange.clock.advance(200)
         return real(after)
 
     result = rig.run(NEXT, late, faults={"orders": slow})
