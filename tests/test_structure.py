@@ -16,7 +16,12 @@ PRIVATE = {
     "story", "stories", "tally", "sheet", "sheets", "glance", "glance_more", "witness", "pace", "stretches",
     "telling", "desk", "desk_alerts", "desk_notes", "desk_watch", "postman", "weigh", "admit",
 }  # fmt: skip
+PRIVATE_PARTS = PRIVATE - {"bar", "measure", "trip", "draft", "admit", "leave", "room", "doubt", "desk_alerts"} | {
+    "told",
+    "wish",
+}
 ALLOWED = {"rebalancer.cli.desk"}
+CONTRACTS = {"overnight_glide_minutes"}  # names of keys in files
 MOST_LINES = 350
 
 
@@ -55,6 +60,26 @@ def circles(graph: dict[str, set[str]]) -> list[list[str]]:
                 turned[other].add(name)
         left = turned
     return [[name, *sorted(others)] for name, others in sorted(left.items())]
+
+
+def named(tree: ast.Module) -> Iterator[str]:
+    """Every name that a file gives: functions, classes, arguments, variables, fields."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.arg(arg=name):
+                yield name
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield name
+
+
+def test_nothing_is_called_by_a_private_word() -> None:
+    found = {
+        f"{module}: {name}"
+        for module, path in modules().items()
+        for name in named(ast.parse(path.read_text()))
+        if name not in CONTRACTS and PRIVATE_PARTS & {part.lower() for part in re.split(r"_|(?<=[a-z])(?=[A-Z])", name)}
+    }
+    assert found == set()
 
 
 def test_no_circles_between_files() -> None:

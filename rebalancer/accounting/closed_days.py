@@ -86,7 +86,7 @@ def day_parts(ledger: AccountHistory, books: DayBooks) -> DayParts:
     assert books.opened_at is not None, "books of a derived opening prove nothing"
     if books.is_priced:
         day = closed_day(ledger, books)
-        found = law.bridge(day.opening, day.closing, day.fills, day.cash, day.shares, ledger.stories)
+        found = law.bridge(day.opening, day.closing, day.fills, day.cash, day.shares, ledger.order_histories)
     else:
         found = law.bridge_by_remainder(
             books.opening_equity.quantize(CENT),

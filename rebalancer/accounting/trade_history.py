@@ -54,7 +54,7 @@ def ledger_of(journal: Journal, account_id: str) -> AccountHistory:
         fills=fills,
         cash=cash,
         shares=shares,
-        stories=order_histories_of(journal, account_id, orders, fills),
+        order_histories=order_histories_of(journal, account_id, orders, fills),
         opening=decimal_of(first["account"]["equity"]),
         opened_on=day_in_new_york(begun_at),
         days=values_of(begun_at, readings, cash, shares),

@@ -56,8 +56,8 @@ class Compose(Protocol):
 
 def level_of(event: Event) -> str:
     """The level of an alert; an alert without a level is a warning."""
-    told = event.body.get("level")
-    return told if isinstance(told, str) and told in LEVELS else "warning"
+    level = event.body.get("level")
+    return level if isinstance(level, str) and level in LEVELS else "warning"
 
 
 def code_of(event: Event) -> str:

@@ -32,7 +32,7 @@ LOCK_NAME: Final = "alerts.lock"
 class Pass(NamedTuple):
     """The result of one pass: messages sent, messages that failed, when to run again (None: when a new alert comes)."""
 
-    told: int = 0
+    delivered: int = 0
     failed: int = 0
     wake_at: datetime | None = None
     was_locked: bool = False
@@ -73,13 +73,13 @@ class Outbox:
         with suppress(LockHeld), RunLock(self._lock, "alerts"):
             passes = [self._deliver(channel, at_once) for channel in self._channels]
             wakes = [p.wake_at for p in passes if p.wake_at is not None]
-            return Pass(sum(p.told for p in passes), sum(p.failed for p in passes), min(wakes, default=None))
+            return Pass(sum(p.delivered for p in passes), sum(p.failed for p in passes), min(wakes, default=None))
         return Pass(was_locked=True)
 
     def _deliver(self, channel: Channel, at_once: bool) -> Pass:
         now = self._clock.wall()
-        told = still_to_report(self._journal, self._account_id, self._rules, now)
-        found = due(told, channel.name, self._rules, now, at_once=at_once)
+        reported = still_to_report(self._journal, self._account_id, self._rules, now)
+        found = due(reported, channel.name, self._rules, now, at_once=at_once)
         for number, batch in enumerate(found.batches):
             message = message_of(batch.members, self._mode, self._compose)
             try:

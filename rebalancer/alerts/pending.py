@@ -177,7 +177,7 @@ def _grouped(left: Iterable[Event], sent: Sequence[Event], now: datetime) -> tup
 def _within_budget(
     batches: Sequence[Batch], sent: Sequence[Event], now: datetime
 ) -> tuple[tuple[Batch, ...], datetime | None]:
-    """The batches that fit into the hourly limit, the excess combined into one; and when there is room again."""
+    """The batches that fit into the hourly limit, the excess combined into one; and when the next one may go out."""
     kept: list[Batch] = [b for b in batches if b.is_summary]
     wake: list[datetime] = []
     for urgent in (True, False):
@@ -187,14 +187,14 @@ def _within_budget(
             for e in sent
             if _within(e, now) and e.body.get("urgent") == urgent and e.body.get("code") != SUMMARY
         }
-        room = HOURLY - len(recent)
-        if room <= 0:
+        left_this_hour = HOURLY - len(recent)
+        if left_this_hour <= 0:
             wake += [min(recent.values()) + FOLD] if mine else []
-        elif len(mine) <= room:
+        elif len(mine) <= left_this_hour:
             kept += mine
         else:
-            alone = mine[: room - 1]
-            together = sorted((e for b in mine[room - 1 :] for e in b.members), key=lambda e: e.seq)
+            alone = mine[: left_this_hour - 1]
+            together = sorted((e for b in mine[left_this_hour - 1 :] for e in b.members), key=lambda e: e.seq)
             kept += [*alone, Batch(tuple(together))]
     ordered = sorted(kept, key=lambda b: b.members[0].seq)
     return tuple(ordered), min(wake, default=None)

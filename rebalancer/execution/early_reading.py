@@ -21,7 +21,7 @@ from rebalancer.core.facts import Account, Position
 from rebalancer.core.values import CENT, ZERO
 from rebalancer.core.venue_rules import VenueRules
 from rebalancer.execution.cancel_on_failure import SpreadOut
-from rebalancer.execution.order_tracking import NOTHING_TOLD
+from rebalancer.execution.order_tracking import NO_INFORMATION
 from rebalancer.ops.clock import Clock
 from rebalancer.planning.verdicts import OrderEnd
 
@@ -103,5 +103,5 @@ def _or_none(ask: Callable[[], Any]) -> Any:
     """The answer; None without one."""
     try:
         return ask()
-    except NOTHING_TOLD:
+    except NO_INFORMATION:
         return None

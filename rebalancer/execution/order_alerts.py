@@ -29,13 +29,13 @@ def report_pretrade_refusals(
         return
     symbols = {order.symbol for order, _ in refused}
     earlier = journal.recall(account_id, "alert", since=midnight_in_new_york(at), keys=symbols)
-    told = {(event.key, event.body.get("code")) for event in earlier}
+    reported = {(event.key, event.body.get("code")) for event in earlier}
     rows: list[tuple[str, str, dict[str, object]]] = []
     for order, result in refused:
         limit = result.reason.removeprefix(GATE)
-        if (order.symbol, limit) in told:
+        if (order.symbol, limit) in reported:
             continue
-        told.add((order.symbol, limit))
+        reported.add((order.symbol, limit))
         said = f"{order.symbol}: {order.side} {order.qty} was not sent; the gate refused it ({limit}): {result.message}"
         level: AlertLevel = "action" if limit in NEEDS_A_PERSON else "warning"
         rows.append(alert_row(order.symbol, level, limit, said))

@@ -45,7 +45,7 @@ from rebalancer.execution.early_reading import EarlyReading, read_beside, read_e
 from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.execution.order_alerts import report_another_program, report_pretrade_refusals
 from rebalancer.execution.order_log import note_answer, note_ends, note_intended
-from rebalancer.execution.order_tracking import KEY_REFUSED, NOTHING_TOLD, TrackedOrders
+from rebalancer.execution.order_tracking import KEY_REFUSED, NO_INFORMATION, TrackedOrders
 from rebalancer.execution.pretrade import PreTradeCheck, readings_of
 from rebalancer.execution.traded import traded
 from rebalancer.journal.journal import Journal
@@ -283,13 +283,13 @@ class LiveOrderManager:
             return start + (seconds if watch.known else min(patience, seconds))
 
         if watch.working:
-            with suppress(*NOTHING_TOLD):  # without an answer the known state stays as it is
+            with suppress(*NO_INFORMATION):  # without an answer the known state stays as it is
                 await_final(look, self._clock, deadline, is_urgent=lambda: bool(watch.known) and is_urgent())
 
     def _cancel(self, broker_id: str) -> None:
         try:
             self._broker.cancel(broker_id)
-        except NOTHING_TOLD:
+        except NO_INFORMATION:
             return  # the order itself shows whether it was cancelled, not this answer
 
 

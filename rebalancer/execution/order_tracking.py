@@ -27,7 +27,7 @@ from rebalancer.planning.verdicts import OrderEnd
 
 KEY_REFUSED: Final = ("auth", "unauthorized")  # a refusal of the key, not of the order: nothing more is sent with it
 DUPLICATE: Final = "duplicate_id"  # the broker's reason when an order with this id exists already
-NOTHING_TOLD: Final = (BrokerUnavailable, CredentialsRefused, WrongAccount)  # it says nothing about an order
+NO_INFORMATION: Final = (BrokerUnavailable, CredentialsRefused, WrongAccount)  # it says nothing about an order
 
 
 class TrackedOrders:
@@ -117,7 +117,7 @@ class TrackedOrders:
     def _find(self, name: str) -> BrokerOrder | None:
         try:
             return self._broker.find_order(name)
-        except NOTHING_TOLD:
+        except NO_INFORMATION:
             return None
 
     def _adopt(self, name: str, order: BrokerOrder, message: Reasons) -> None:
@@ -174,11 +174,11 @@ def refuse_another(ours: Order | OrderRecord, found: BrokerOrder, *, whole: bool
     mine = (ours.symbol, ours.side, ours.qty, kind, limit)
     if theirs[:3] != mine[:3] or (whole and theirs != mine):
         raise AnotherProgram(
-            f"the broker has {_told(*theirs)} under our order id {ours.client_order_id}, which this journal knows as "
-            f"{_told(*mine)}\n  hint: another copy of this program trades this account; stop it"
+            f"the broker has {_described(*theirs)} under our order id {ours.client_order_id}, which this journal "
+            f"knows as {_described(*mine)}\n  hint: another copy of this program trades this account; stop it"
         )
 
 
-def _told(symbol: str, side: str, qty: Decimal | None, kind: str, limit: Decimal | None) -> str:
+def _described(symbol: str, side: str, qty: Decimal | None, kind: str, limit: Decimal | None) -> str:
     """The content of an order in words."""
     return f"{side} {qty} {symbol} ({kind}{'' if limit is None else f' at {limit}'})"

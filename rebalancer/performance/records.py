@@ -103,13 +103,13 @@ class DayValue(NamedTuple):
 
 class AccountHistory(NamedTuple):
     """All records of an account. `opening` is the equity on `opened_on`, before the first of `days`; None when it was
-    not recorded. `stories` are order histories by the broker's order id. `sectors` are by symbol. `inherited` are the
-    positions held when the records began, as if bought then at their average price."""
+    not recorded. `order_histories` are by the broker's order id, `sectors` by symbol. `inherited` are the positions
+    held when the records began, as if bought then at their average price."""
 
     fills: tuple[Fill, ...] = ()
     cash: tuple[CashEvent, ...] = ()
     shares: tuple[ShareEvent, ...] = ()
-    stories: Mapping[str, OrderHistory] = {}
+    order_histories: Mapping[str, OrderHistory] = {}
     opening: Decimal | None = None
     opened_on: date | None = None
     days: tuple[DayValue, ...] = ()

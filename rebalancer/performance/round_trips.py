@@ -67,7 +67,9 @@ def trips_of(ledger: AccountHistory, method: LotMethod, benchmark: Benchmark = B
     """Every round trip of a ledger, oldest first."""
     fills, _ = with_fees(ledger.fills, ledger.cash)
     matched = match_lots((*ledger.inherited, *fills), ledger.shares, method)
-    return round_trips(matched.closings, ledger.stories, ledger.sectors, regimes(benchmark.days, benchmark.closes))
+    return round_trips(
+        matched.closings, ledger.order_histories, ledger.sectors, regimes(benchmark.days, benchmark.closes)
+    )
 
 
 def round_trips(

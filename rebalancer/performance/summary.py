@@ -95,7 +95,7 @@ def summary_of(
     returns = daily_returns(opening, own)
     trips = [t for t in trips_of(ledger, method, benchmark) if begin is None or day_in_new_york(t.closed_at) > begin]
     fills = [f for f in ledger.fills if begin is None or day_in_new_york(f.at) > begin]
-    histories = [s for s in ledger.stories.values() if begin is None or day_in_new_york(s.sent_at) > begin]
+    histories = [s for s in ledger.order_histories.values() if begin is None or day_in_new_york(s.sent_at) > begin]
     weighted, rate = time_weighted(returns), None
     if opening is not None and opened_on is not None and own:
         rate = money_weighted(opening, opened_on, own)

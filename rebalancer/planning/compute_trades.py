@@ -73,20 +73,25 @@ def compute_trades(
 
 
 def _proposal(
-    aim: ProposedTarget, book: ReconciledBook, prices: Prices, instrument: Instrument, capital: Decimal, rules: Rules
+    proposed: ProposedTarget,
+    book: ReconciledBook,
+    prices: Prices,
+    instrument: Instrument,
+    capital: Decimal,
+    rules: Rules,
 ) -> TradeProposal:
-    price = prices.usable[aim.symbol]
-    held = book.held.get(aim.symbol, ZERO)
-    pending = book.pending.get(aim.symbol, ZERO)
-    lot = trade_lot(instrument, rules, is_long=aim.weight >= 0)
+    price = prices.usable[proposed.symbol]
+    held = book.held.get(proposed.symbol, ZERO)
+    pending = book.pending.get(proposed.symbol, ZERO)
+    lot = trade_lot(instrument, rules, is_long=proposed.weight >= 0)
     now = held + pending
-    drift = aim.weight - float(now * price / capital)
-    band = _band(aim, rules.position_sizing.no_trade_band)
-    aimed = aim.weight
-    if rules.position_sizing.no_trade_band.to == "edge" and abs(drift) > band and not _capped(aim, drift):
+    drift = proposed.weight - float(now * price / capital)
+    band = _band(proposed, rules.position_sizing.no_trade_band)
+    aimed = proposed.weight
+    if rules.position_sizing.no_trade_band.to == "edge" and abs(drift) > band and not _capped(proposed, drift):
         aimed -= band if drift > 0 else -band
     target = shares_toward_zero(decimal_near(aimed) * capital / price, lot)
-    if aim.implied and not aim.factors and aim.weight == aim.raw != 0:
+    if proposed.implied and not proposed.factors and proposed.weight == proposed.raw != 0:
         target, drift = now, 0.0  # no signal: keep exactly what is held, odd lots included
     reduce, increase = split(held, pending, target, lot, instrument)
     if drift * float(held) > 0:
@@ -95,18 +100,18 @@ def _proposal(
     paid = order_price(side, instrument, prices, rules)
     part = part_lot(instrument, rules, is_long=held >= 0)
     order_min = prices.venue.order_min(instrument.asset_class, side)
-    closes = aim.weight == 0 and reduce != 0 and abs(held + reduce) < part  # but for an odd lot, which follows
+    closes = proposed.weight == 0 and reduce != 0 and abs(held + reduce) < part  # but for an odd lot, which follows
     closes = closes and abs(reduce) * paid >= order_min
     smallest = ZERO if closes else rules.position_sizing.min_trade_size
     move = _Move(drift, band, aimed, held, target, price)
-    hold, why = _hold(aim, move, reduce, increase, paid, smallest)
+    hold, why = _hold(proposed, move, reduce, increase, paid, smallest)
     nothing = hold is not Outcome.HELD_WITHIN_BAND and reduce == increase == 0
     if (hold is None or nothing) and pending * (target - now) < 0:
         hold, why = Outcome.FROZEN_OPEN_ORDER, because(ReasonCode.OTHER_SIDE_WORKING)
     closes_in = closing_lot(instrument, is_long=held >= 0)
     return TradeProposal(
-        aim.symbol, price, paid, order_min, lot, closes_in, part, held, pending, target, reduce, increase, drift, band,
-        hold, why,
+        proposed.symbol, price, paid, order_min, lot, closes_in, part, held, pending, target, reduce, increase, drift,
+        band, hold, why,
     )  # fmt: skip
 
 
@@ -149,40 +154,42 @@ def _band(target: ProposedTarget, band: NoTradeBand) -> float:
 
 
 def _hold(
-    aim: ProposedTarget, move: _Move, reduce: Decimal, increase: Decimal, paid: Decimal, smallest: Decimal
+    proposed: ProposedTarget, move: _Move, reduce: Decimal, increase: Decimal, paid: Decimal, smallest: Decimal
 ) -> tuple[Outcome | None, Reasons]:
     """Why this name is not traded, as outcome and reasons; or None and the reasons for the trade. smallest: the USD
     below which a trade is not made."""
     drift, band, held, target = move.drift, move.band, move.held, move.target
-    if aim.denial is not None and (reduce == 0 or (aim.weight != 0 and abs(drift) <= band)):
-        return aim.denial, aim.note
-    if aim.weight == 0 and held == 0:
-        if aim.stance:
-            return Outcome.HELD_NEUTRAL, aim.note
-        if aim.raw != 0:
-            return Outcome.DENIED_CAP, because(ReasonCode.NO_ROOM, caps=caps_that_shrink(aim))
-    if aim.implied and (target == held or (drift == 0 and aim.weight != 0)):
-        outcome = Outcome.HELD_NEUTRAL if aim.stance == "keep" else Outcome.HELD_AT_TARGET
-        return outcome, aim.note if aim.stance else because(ReasonCode.NO_SIGNAL_HELD)
+    if proposed.denial is not None and (reduce == 0 or (proposed.weight != 0 and abs(drift) <= band)):
+        return proposed.denial, proposed.note
+    if proposed.weight == 0 and held == 0:
+        if proposed.stance:
+            return Outcome.HELD_NEUTRAL, proposed.note
+        if proposed.raw != 0:
+            return Outcome.DENIED_CAP, because(ReasonCode.NO_ROOM, caps=caps_that_shrink(proposed))
+    if proposed.implied and (target == held or (drift == 0 and proposed.weight != 0)):
+        outcome = Outcome.HELD_NEUTRAL if proposed.stance == "keep" else Outcome.HELD_AT_TARGET
+        return outcome, proposed.note if proposed.stance else because(ReasonCode.NO_SIGNAL_HELD)
     if abs(drift) <= band and held != 0:
         return Outcome.HELD_WITHIN_BAND, because(ReasonCode.WITHIN_BAND, drift=drift, band=band)
     if reduce == 0 and increase == 0:
         if target == held and held != 0:
             return Outcome.HELD_AT_TARGET, because(ReasonCode.AT_TARGET, qty=target)
-        return Outcome.HELD_BELOW_MINIMUM, because(ReasonCode.BELOW_ONE_LOT, weight=abs(aim.weight), price=move.price)
-    if aim.denial is not None and aim.denial is not Outcome.DENIED_SHORT:
-        return None, Reasons.later(_why_traded, aim, move)  # a forced reduction is exempt from the minimum
+        return Outcome.HELD_BELOW_MINIMUM, because(
+            ReasonCode.BELOW_ONE_LOT, weight=abs(proposed.weight), price=move.price
+        )
+    if proposed.denial is not None and proposed.denial is not Outcome.DENIED_SHORT:
+        return None, Reasons.later(_why_traded, proposed, move)  # a forced reduction is exempt from the minimum
     value = max(abs(reduce), abs(increase)) * paid
     if value < smallest:
         return Outcome.HELD_BELOW_MINIMUM, because(ReasonCode.BELOW_MINIMUM, value=value, limit=smallest)
     if abs(drift) <= band:
         return Outcome.HELD_WITHIN_BAND, because(ReasonCode.WITHIN_BAND, drift=drift, band=band)
-    return None, Reasons.later(_why_traded, aim, move)
+    return None, Reasons.later(_why_traded, proposed, move)
 
 
-def _why_traded(aim: ProposedTarget, move: _Move) -> Reasons:
+def _why_traded(proposed: ProposedTarget, move: _Move) -> Reasons:
     """What the trade does to the position, and the reasons for its target."""
-    now, target = aim.weight - move.drift, move.aimed
+    now, target = proposed.weight - move.drift, move.aimed
     if now == 0:
         code = ReasonCode.OPENS
     elif target == 0:
@@ -191,29 +198,29 @@ def _why_traded(aim: ProposedTarget, move: _Move) -> Reasons:
         code = ReasonCode.REVERSES
     else:
         code = ReasonCode.ABOVE_TARGET if abs(now) > abs(target) else ReasonCode.BELOW_TARGET
-    return because(code, now=now, target=target).plus(why_target(aim))
+    return because(code, now=now, target=target).plus(why_target(proposed))
 
 
-def why_target(aim: ProposedTarget) -> Reasons:
+def why_target(proposed: ProposedTarget) -> Reasons:
     """The reasons for the target: what the signal supports, then the caps that shrink it."""
-    if aim.denial is Outcome.DENIED_SHORT:
-        return because(ReasonCode.NO_LONG, score=aim.score).plus(aim.note)
-    if aim.denial is not None:
-        return aim.note
-    if aim.implied and aim.weight == 0 and not aim.stance:
+    if proposed.denial is Outcome.DENIED_SHORT:
+        return because(ReasonCode.NO_LONG, score=proposed.score).plus(proposed.note)
+    if proposed.denial is not None:
+        return proposed.note
+    if proposed.implied and proposed.weight == 0 and not proposed.stance:
         return because(ReasonCode.NO_SIGNAL_CLOSED)
-    if aim.stance:
-        why = aim.note
-    elif aim.implied:
+    if proposed.stance:
+        why = proposed.note
+    elif proposed.implied:
         why = because(ReasonCode.NO_SIGNAL)
     else:
-        why = because(ReasonCode.SCORE, score=aim.score, confidence=aim.confidence)
-    return why.plus(caps_that_shrink(aim))
+        why = because(ReasonCode.SCORE, score=proposed.score, confidence=proposed.confidence)
+    return why.plus(caps_that_shrink(proposed))
 
 
-def caps_that_shrink(aim: ProposedTarget) -> Reasons:
+def caps_that_shrink(proposed: ProposedTarget) -> Reasons:
     """The caps that shrink a target; nothing when none does."""
-    found = because(ReasonCode.CAPS, factors=aim.factors) if aim.factors else NOTHING
-    if aim.raw != 0 and abs(aim.weight) == aim.own_cap:
-        found = found.plus(because(ReasonCode.OWN_CAP, rule=aim.own_cap_name, limit=aim.own_cap))
+    found = because(ReasonCode.CAPS, factors=proposed.factors) if proposed.factors else NOTHING
+    if proposed.raw != 0 and abs(proposed.weight) == proposed.own_cap:
+        found = found.plus(because(ReasonCode.OWN_CAP, rule=proposed.own_cap_name, limit=proposed.own_cap))
     return found

@@ -46,9 +46,9 @@ class BuyingPower:
 class Turnover:
     """The turnover left in this cycle, USD. Reductions count against it but are never denied by it."""
 
-    def __init__(self, reductions: Sequence[Trade], capital: Decimal, wish: Selection) -> None:
-        self._most = wish.max_turnover
-        self._left = decimal_near(wish.max_turnover or 0.0) * capital
+    def __init__(self, reductions: Sequence[Trade], capital: Decimal, selection: Selection) -> None:
+        self._most = selection.max_turnover
+        self._left = decimal_near(selection.max_turnover or 0.0) * capital
         self._left -= sum((_value(trade) for trade in reductions), ZERO)
 
     def refusal(self, trade: Trade) -> Denial | None:

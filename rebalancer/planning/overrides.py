@@ -16,23 +16,23 @@ from rebalancer.core.values import ZERO
 from rebalancer.planning.compute_trades import TradeProposal
 
 
-def apply_overrides(proposals: Sequence[TradeProposal], wish: Selection) -> tuple[TradeProposal, ...]:
+def apply_overrides(proposals: Sequence[TradeProposal], selection: Selection) -> tuple[TradeProposal, ...]:
     """The proposals without what is excluded. If the closing half of a flip is excluded, so is the opening half."""
-    return tuple(_selected(proposal, wish) for proposal in proposals)
+    return tuple(_selected(proposal, selection) for proposal in proposals)
 
 
-def _selected(proposal: TradeProposal, wish: Selection) -> TradeProposal:
-    if wish.only and proposal.symbol not in wish.only:
+def _selected(proposal: TradeProposal, selection: Selection) -> TradeProposal:
+    if selection.only and proposal.symbol not in selection.only:
         return _left_out(proposal, because(ReasonCode.NOT_IN_ONLY))
-    if proposal.symbol in wish.exclude:
+    if proposal.symbol in selection.exclude:
         return _left_out(proposal, because(ReasonCode.EXCLUDED))
-    unwanted = {"both": ZERO, "buy": Decimal(-1), "sell": Decimal(1)}[wish.side]
+    unwanted = {"both": ZERO, "buy": Decimal(-1), "sell": Decimal(1)}[selection.side]
     reduce = ZERO if proposal.reduce * unwanted > 0 else proposal.reduce
     increase = ZERO if proposal.increase * unwanted > 0 or reduce != proposal.reduce else proposal.increase
     if reduce == increase == 0 != unwanted:
-        return _left_out(proposal, because(ReasonCode.SIDE_EXCLUDED, side=wish.side))
-    if wish.at_most:
-        most = wish.at_most.get(proposal.symbol, {})
+        return _left_out(proposal, because(ReasonCode.SIDE_EXCLUDED, side=selection.side))
+    if selection.at_most:
+        most = selection.at_most.get(proposal.symbol, {})
         closing, opening = most.get("reduce", ZERO), most.get("increase", ZERO)
         reduce, increase = _within(reduce, closing), _within(increase, opening)
         if reduce == increase == 0:

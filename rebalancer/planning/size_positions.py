@@ -73,12 +73,12 @@ def size_positions(
     rows: list[tuple[str, float, float, float, bool, Reasons]] = []
     stances: dict[str, Stance] = {}
     for symbol, group in sorted(signals.items()):
-        opinion, trust = _consensus(group, rules.signals.source_weights)
+        signal_of_symbol, trust = _consensus(group, rules.signals.source_weights)
         known = volatility_of(instruments[symbol], prices.get(symbol), rules)
-        stances[symbol], note = _stance(group, opinion, trust, rules)
-        if not note and opinion < 0 and (reason := why_not_short(instruments[symbol], account, rules)):
+        stances[symbol], note = _stance(group, signal_of_symbol, trust, rules)
+        if not note and signal_of_symbol < 0 and (reason := why_not_short(instruments[symbol], account, rules)):
             note = reason
-        rows.append((symbol, opinion, trust, known or risk.assumed_volatility, known is not None, note))
+        rows.append((symbol, signal_of_symbol, trust, known or risk.assumed_volatility, known is not None, note))
     score = np.array([row[1] for row in rows])
     confidence = np.array([row[2] for row in rows])
     volatility = np.array([row[3] for row in rows])
@@ -140,18 +140,18 @@ def _denial(note: Reasons, stance: Stance) -> Outcome | None:
     return Outcome.DENIED_SHORT if note and not stance else None
 
 
-def _stance(group: tuple[Signal, ...], opinion: float, trust: float, rules: Rules) -> tuple[Stance, Reasons]:
+def _stance(group: tuple[Signal, ...], signal_of_symbol: float, trust: float, rules: Rules) -> tuple[Stance, Reasons]:
     """The stance of a signal that opens nothing, and the reason; both empty when it may open a position."""
     heard = [signal for signal in group if rules.signals.source_weights.get(signal.source, 1.0) > 0]
     if not heard:
         return "neutral", because(ReasonCode.SOURCES_WITHOUT_WEIGHT)
     if all(signal.hold for signal in heard):
         return "keep", because(ReasonCode.SAYS_HOLD)
-    if opinion == 0:
+    if signal_of_symbol == 0:
         counted = [s for s in heard if not s.hold and (s.confidence > 0 or trust == 0)]
         cancel = any(signal.score != 0 for signal in counted)
         return "flat", because(ReasonCode.SCORES_CANCEL if cancel else ReasonCode.SCORE_ZERO)
-    strength, opens = abs(opinion * trust), rules.execution.signal_threshold
+    strength, opens = abs(signal_of_symbol * trust), rules.execution.signal_threshold
     if strength == 0 and opens == 0:
         return "flat", because(ReasonCode.CONFIDENCE_ZERO)
     if strength >= opens:
@@ -169,16 +169,16 @@ def _consensus(group: tuple[Signal, ...], weights: Mapping[str, float]) -> tuple
     group = tuple(signal for signal in group if not signal.hold)
     if len(group) == 1 and weights.get(group[0].source, 1.0) > 0:
         return group[0].score, group[0].confidence
-    total = trust = opinion = unsure = 0.0
+    total = trust = signal_of_symbol = unsure = 0.0
     for signal in group:
         weight = weights.get(signal.source, 1.0)
         total += weight
         trust += weight * signal.confidence
-        opinion += weight * signal.confidence * signal.score
+        signal_of_symbol += weight * signal.confidence * signal.score
         unsure += weight * signal.score
     if trust <= 0:
         return unsure / total if total > 0 else 0.0, 0.0
-    return max(-1.0, min(1.0, opinion / trust)), trust / total
+    return max(-1.0, min(1.0, signal_of_symbol / trust)), trust / total
 
 
 def _sizes(

@@ -22,7 +22,7 @@ from rebalancer.planning.validate_signals import quote_problem
 class StopTrigger(NamedTuple):
     """An exit level that has been reached. `price` is the bid for a long, the ask for a short."""
 
-    guard: ExitLevel
+    level: ExitLevel
     kind: Literal["stop", "target"]
     price: Decimal
     because: Reasons
@@ -31,7 +31,7 @@ class StopTrigger(NamedTuple):
 class StopTriggers(NamedTuple):
     """The result of one price check: the exit levels reached, and per symbol why it could not be checked."""
 
-    trips: tuple[StopTrigger, ...]
+    triggers: tuple[StopTrigger, ...]
     blind: Mapping[str, Reasons]
 
 

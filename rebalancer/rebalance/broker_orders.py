@@ -43,11 +43,11 @@ def open_orders(
         for o in orders
         if works(o)
     ]
-    told = {o.client_order_id for o in orders}
+    listed = {o.client_order_id for o in orders}
     found += [
         OpenOrder(o.client_order_id, o.symbol, o.side, o.qty, o.filled_qty, "market", True, None, True)
         for o in unresolved
-        if o.client_order_id not in told
+        if o.client_order_id not in listed
     ]
     return tuple(sorted(found))
 

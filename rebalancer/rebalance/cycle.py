@@ -31,7 +31,7 @@ from rebalancer.core.reasons import ReasonCode, Reasons, because
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of, time_text
 from rebalancer.execution.cancel_on_failure import cancelling_on_failure
-from rebalancer.execution.order_tracking import NOTHING_TOLD
+from rebalancer.execution.order_tracking import NO_INFORMATION
 from rebalancer.journal.alert_row import alert_row
 from rebalancer.journal.records import CycleStart
 from rebalancer.ops.logs.context import LogEvent, bound, note
@@ -45,7 +45,7 @@ from rebalancer.rebalance.cycle_end import outcome_of, to_remember
 from rebalancer.rebalance.cycle_stats import CycleStats, Row, measured
 from rebalancer.rebalance.exits_around_trades import place_exits, report_unprotected, withdraw_exits
 from rebalancer.rebalance.observe import Observation, observe
-from rebalancer.rebalance.recover import telling
+from rebalancer.rebalance.recover import alert_on_another_program
 from rebalancer.rebalance.world import World
 
 LOG: Final = logging.getLogger("rebalancer.cycle")
@@ -84,7 +84,7 @@ def run(world: World, rules: Rules, cycle_id: str | None = None, narrow: Narrow 
     orders that may still work are cancelled) or when another program trades the account under our prefix
     (AnotherProgram, after writing an alert).
     """
-    with bound(cycle=cycle_id or "", account=world.account_id or ""), telling(world):
+    with bound(cycle=cycle_id or "", account=world.account_id or ""), alert_on_another_program(world):
         note(LOG, LogEvent.SLOT_BEGAN, f"cycle {cycle_id} begins" if cycle_id else "a run by hand begins")
         stats = CycleStats(world.clock, world.traffic, world.mode, rules.broker.data_feed)
         stats.cycle_id = cycle_id
@@ -228,9 +228,9 @@ def _affordable(
         return (), {}
     if reductions:
         try:
-            as_told = snapshot.account._replace(last_equity=snapshot.account.last_equity - paid_in)
-            left = world.order_manager.left(as_told, reductions, ends)
-        except NOTHING_TOLD as error:
+            as_read = snapshot.account._replace(last_equity=snapshot.account.last_equity - paid_in)
+            left = world.order_manager.left(as_read, reductions, ends)
+        except NO_INFORMATION as error:
             return _none(increases, because(ReasonCode.ACCOUNT_NOT_READ, text=str(error)))
         account, changed = left.account._replace(last_equity=left.account.last_equity + paid_in), left.traded
         latch(world.journal, snapshot.cycle_id, world.broker.now(), snapshot.session, account, breaches(account, rules))
@@ -264,13 +264,13 @@ def _none(orders: Sequence[Order], why: Reasons) -> tuple[tuple[Order, ...], dic
 def _with_cuts(decided: Plan, sent: Sequence[Order], ends: Mapping[str, OrderEnd]) -> dict[str, OrderEnd]:
     """Add the cut to the end message of every order that was sent smaller than planned."""
     planned = {o.client_order_id: o for o in decided.orders}
-    told = dict(ends)
+    with_cuts = dict(ends)
     for order in sent:
         before, end = planned[order.client_order_id], ends[order.client_order_id]
         if order.qty < before.qty:
             cut = order.because.after(before.because)
-            told[end.client_order_id] = end._replace(message=cut.plus(end.message))
-    return told
+            with_cuts[end.client_order_id] = end._replace(message=cut.plus(end.message))
+    return with_cuts
 
 
 def _afterwards(
@@ -280,7 +280,7 @@ def _afterwards(
         account, positions = world.order_manager.afterwards(seen.snapshot, orders, ends) or world.gather(
             lambda ask: ask(), [world.broker.account, world.broker.positions]
         )
-    except NOTHING_TOLD:
+    except NO_INFORMATION:
         return None, ()  # the trading is done; the report says that the final state was not read
     peak = max(seen.snapshot.account.peak_equity, account.equity)
     return account._replace(last_equity=account.last_equity + seen.paid_in, peak_equity=peak), positions

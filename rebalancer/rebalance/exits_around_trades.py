@@ -67,7 +67,7 @@ def _record_unprotected(world: World, rules: Rules, snapshot: Snapshot, held: Co
 def exit_levels_of(world: World, rules: Rules, positions: Sequence[Position]) -> tuple[ExitLevel, ...]:
     """The stops and targets of these positions, from the signals behind them or from the rules."""
     symbols = sorted({p.symbol for p in positions})
-    sheet = world.reference.sheet(symbols, world.broker.now())
-    instruments = {i.symbol: i for i in sheet.instruments}
+    reference = world.reference.read(symbols, world.broker.now())
+    instruments = {i.symbol: i for i in reference.instruments}
     named = signal_exits(world.journal, world.account_id)
     return exit_levels(positions, instruments, named, rules.protection, world.broker.venue)

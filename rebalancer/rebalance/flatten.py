@@ -24,7 +24,7 @@ from rebalancer.core.values import ZERO, text_of
 from rebalancer.core.venue_rules import VenueRules
 from rebalancer.execution.await_final import await_final
 from rebalancer.execution.order_manager import LiveOrderManager
-from rebalancer.execution.order_tracking import NOTHING_TOLD
+from rebalancer.execution.order_tracking import NO_INFORMATION
 from rebalancer.execution.pretrade import PreTradeCheck
 from rebalancer.rebalance.immediate_exits import ExitRequest, ExitResult, exit_positions
 from rebalancer.rebalance.recover import recover
@@ -132,12 +132,12 @@ def _round(
         answers = exit_positions(
             world, rules, [ExitRequest(symbol, "flatten", stated(because)) for symbol in wanted], prefix
         )
-    except NOTHING_TOLD as error:
+    except NO_INFORMATION as error:
         return (), [LeftPosition(symbol, qty, f"the broker does not answer: {error}") for symbol, qty in wanted.items()]
     why = {gone.symbol: gone.problem for gone in answers if gone.problem}
     try:
         held = {p.symbol: p.qty for p in _held(world)}
-    except NOTHING_TOLD:
+    except NO_INFORMATION:
         return answers, [LeftPosition(gone.symbol, gone.left, gone.problem) for gone in answers if gone.problem]
     return answers, [LeftPosition(s, held[s], why.get(s, "the position is not gone yet")) for s in wanted if s in held]
 

@@ -25,7 +25,7 @@ from rebalancer.core.reasons import Reasons
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, Side, cents_toward_zero, text_of, time_text
 from rebalancer.core.venue_rules import VenueRules
-from rebalancer.execution.order_tracking import NOTHING_TOLD
+from rebalancer.execution.order_tracking import NO_INFORMATION
 from rebalancer.execution.traded import traded
 from rebalancer.journal.alert_row import alert_row
 from rebalancer.journal.records import MONEY_AFTER_EXIT, CycleEnd, CycleStart
@@ -36,7 +36,9 @@ from rebalancer.rebalance.world import World
 
 Kind = Literal["stop", "target", "flatten"]
 SECOND: Final = timedelta(seconds=1)
-TOLD_AGAIN: Final = timedelta(minutes=30)  # an exit that keeps failing for one reason is reported again after this time
+REPORTED_AGAIN: Final = timedelta(
+    minutes=30
+)  # an exit that keeps failing for one reason is reported again after this time
 
 
 class ExitRequest(NamedTuple):
@@ -63,15 +65,15 @@ def exit_positions(world: World, rules: Rules, exits: Sequence[ExitRequest], pre
     prefix: of the cycle's id, such as "exit". Raises BrokerUnavailable before anything was sent, and JournalBroken.
     """
     positions = {p.symbol: p for p in world.broker.positions() if p.qty != ZERO}
-    blocked = _cannot_leave(world, exits)
+    blocked = _not_sendable(world, exits)
     wanted = [e for e in exits if e.symbol in positions and e.symbol not in blocked]
     blocked |= dict(world.protection.release({e.symbol for e in wanted})) if wanted else {}
     listed = _fills_before(world) if wanted else None
     if wanted:
         positions = {p.symbol: p for p in world.broker.positions() if p.qty != ZERO}
     now = world.broker.now()
-    sheet = world.reference.sheet(sorted({e.symbol for e in wanted}), now)
-    instruments = {i.symbol: i for i in sheet.instruments}
+    reference = world.reference.read(sorted({e.symbol for e in wanted}), now)
+    instruments = {i.symbol: i for i in reference.instruments}
     quotes = {q.symbol: q for q in world.broker.quotes(sorted({e.symbol for e in wanted}))}
     cycle_id = _id(world, now, prefix)
     orders = [
@@ -114,7 +116,7 @@ def _place_again(world: World, rules: Rules) -> None:
     try:
         held = [p for p in world.broker.positions() if p.qty != ZERO]
         world.protection.place(exit_levels_of(world, rules, held))
-    except NOTHING_TOLD:
+    except NO_INFORMATION:
         return
 
 
@@ -126,13 +128,13 @@ def _fills_before(world: World) -> Mapping[str, Decimal] | None:
         return None
     try:
         listed = listed_orders(world.journal, world.broker, world.account_id)
-    except NOTHING_TOLD:
+    except NO_INFORMATION:
         return None
     last = world.journal.last_end(world.account_id)
     return dict(last.fills_seen if last is not None else {}) | {o.id: o.filled_qty for o in listed.values()}
 
 
-def _cannot_leave(world: World, exits: Sequence[ExitRequest]) -> dict[str, str]:
+def _not_sendable(world: World, exits: Sequence[ExitRequest]) -> dict[str, str]:
     """The symbols whose order would not be sent, and why: their resting exits stay, since withdrawing them would leave
     the position unprotected. A flatten is sent under the kill switch too."""
     killed = world.kill.reason(world.account_id)
@@ -220,7 +222,7 @@ def _note_money(world: World, cycle_id: str) -> None:
     cycle read, so that a deposit or withdrawal in between is noticed. Without an answer nothing is recorded."""
     try:
         account = world.broker.account()
-    except NOTHING_TOLD:
+    except NO_INFORMATION:
         return
     body = {"equity": text_of(account.equity), "cash": text_of(account.cash), "run_at": time_text(world.clock.wall())}
     world.journal.record_event(world.account_id, cycle_id, world.broker.now(), MONEY_AFTER_EXIT, None, body)
@@ -256,16 +258,16 @@ def _note(world: World, cycle_id: str, exits: Sequence[ExitRequest], answers: Se
             rows.append(alert_row(wanted.symbol, "warning", "exit", said))
         if gone.problem:
             said = f"{wanted.symbol}: {wanted.because}, but {text_of(abs(gone.left))} are left: {gone.problem}"
-            if not _is_told(world, wanted.symbol, gone.problem, now):
+            if not _is_reported(world, wanted.symbol, gone.problem, now):
                 rows.append(alert_row(wanted.symbol, "action", "exit_failed", said, problem=gone.problem))
     if rows:
         world.journal.record_events(world.account_id, cycle_id, now, rows)
 
 
-def _is_told(world: World, symbol: str, problem: str, now: datetime) -> bool:
+def _is_reported(world: World, symbol: str, problem: str, now: datetime) -> bool:
     """Whether this problem was reported recently: the monitor retries every few seconds."""
-    told = world.journal.recall(world.account_id, "alert", since=now - TOLD_AGAIN, keys=[symbol])
-    return any(one.body.get("problem") == problem for one in told)
+    alerts = world.journal.recall(world.account_id, "alert", since=now - REPORTED_AGAIN, keys=[symbol])
+    return any(one.body.get("problem") == problem for one in alerts)
 
 
 def _sentence(exits: Sequence[ExitRequest], prefix: str) -> str:

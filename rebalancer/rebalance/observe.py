@@ -95,7 +95,7 @@ def assemble(
         account=with_flows(read.account, kept.peak, kept.flows, (), kept.closed),
         positions=tuple(sorted(_freed(p, read.resting) for p in read.positions)),
         open_orders=tuple(sorted((*open_orders(read.foreign, last.unresolved, read.prices), *read.resting.doubtful))),
-        instruments=tuple(i for i in read.sheet.instruments if i.symbol in read.needed),
+        instruments=tuple(i for i in read.reference.instruments if i.symbol in read.needed),
         quotes=tuple(q for q in read.quotes if q.symbol in read.needed),
         signals=read.signals,
         day=kept.day,

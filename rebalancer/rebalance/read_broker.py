@@ -45,7 +45,7 @@ class BrokerReading(NamedTuple):
     prices: Mapping[str, Decimal]
     signals: tuple[Signal, ...]
     needed: frozenset[str]
-    sheet: ReferenceSnapshot
+    reference: ReferenceSnapshot
     session: Session
     orders_after: datetime
 
@@ -73,15 +73,15 @@ def read_broker(world: World, last: LastTime) -> BrokerReading:
     signals = _each_once(world.signals.read(now))
     needed = {s.symbol for s in signals} | {p.symbol for p in positions} | {o.symbol for o in orders if works(o)}
     needed |= {o.symbol for o in last.unresolved}
-    sheet = world.reference.sheet(needed, now)
-    missing = sorted(needed & {i.symbol for i in sheet.instruments} - {q.symbol for q in quotes})
+    reference = world.reference.read(needed, now)
+    missing = sorted(needed & {i.symbol for i in reference.instruments} - {q.symbol for q in quotes})
     if missing:
         quotes = (*quotes, *broker.quotes(missing))
         now = broker.now()
     prices = {q.symbol: price for q in quotes if (price := q.bid or q.last or q.ask) is not None and price > 0}
     return BrokerReading(
-        now, account, positions, orders, foreign, resting, quotes, prices, signals, frozenset(needed), sheet,
-        open_session(sheet.session, now), _earliest(since, foreign),
+        now, account, positions, orders, foreign, resting, quotes, prices, signals, frozenset(needed), reference,
+        open_session(reference.session, now), _earliest(since, foreign),
     )  # fmt: skip
 
 

@@ -67,7 +67,7 @@ def read_journal(
     """What has to be known once the broker has answered. Without a cycle id (a run by hand) one is made from the
     broker's time. Raises UnknownOrders for orders with our prefix that the journal lacks."""
     account, now, end = read.account, read.now, last.end
-    start, closed = day_start(read.session, now), close_before(now, read.sheet.closes.days)
+    start, closed = day_start(read.session, now), close_before(now, read.reference.closes.days)
     with journal.view() as view:
         before = last_read(view, account.id)
         seen = end.fills_seen if end is not None else {}

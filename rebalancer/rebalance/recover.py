@@ -46,12 +46,12 @@ def recover(world: World, broker: TradingBroker, rules: Rules) -> None:
     another account knows none of these orders, which says nothing about them; and AnotherProgram, after writing an
     alert, when the broker's order under one of our ids is not the one that we recorded.
     """
-    with telling(world):
+    with alert_on_another_program(world):
         _recover(world, broker, rules)
 
 
 @contextmanager
-def telling(world: World) -> Iterator[None]:
+def alert_on_another_program(world: World) -> Iterator[None]:
     """Write an alert when another program turns out to trade this account; the error is re-raised."""
     try:
         yield

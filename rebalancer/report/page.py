@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 ROWS_MAX: Final = 30
-PAGE_BYTES_AIM: Final = 98_000  # bytes; the embedded document gets what the tables leave of this
+PAGE_BYTES_TARGET: Final = 98_000  # bytes; the embedded document gets what the tables leave of this
 DATA_PLACE: Final = 'id="report-data"></script>'  # quotes in texts are escaped, so it occurs only once
 _UNIT: Final = re.compile(r"(?<=\d) (?=(?:%|pp|bp)(?:\W|$))")
 
@@ -73,7 +73,7 @@ def html_of(record: RunRecord) -> str:
     """Render the page. The same record gives the same bytes."""
     record = redact(record)
     page = tidy(environment().get_template("report.html.j2").render(context_of(record)))
-    data = embedded_json(record, min(EMBEDDED_MAX, PAGE_BYTES_AIM - len(page.encode())))
+    data = embedded_json(record, min(EMBEDDED_MAX, PAGE_BYTES_TARGET - len(page.encode())))
     return page.replace(DATA_PLACE, f'id="report-data">{data}</script>')
 
 

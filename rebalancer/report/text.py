@@ -108,9 +108,9 @@ def _below(rows: Sequence[TableRow], head: Sequence[str], width: int | None) -> 
         return list(rows)
     every = [tuple(head), *(row.cells for row in rows)]
     before = sum(max(cells_wide(cells[k]) for cells in every) + len(GAP) for k in range(len(head) - 1))
-    room = width - before - len(GAP)
+    space = width - before - len(GAP)
     return [
-        row if cells_wide(row.cells[-1]) <= room else row._replace(cells=(*row.cells[:-1], ""), below=(row.cells[-1],))
+        row if cells_wide(row.cells[-1]) <= space else row._replace(cells=(*row.cells[:-1], ""), below=(row.cells[-1],))
         for row in rows
     ]
 

@@ -29,7 +29,7 @@ from rebalancer.execution.exit_orders.unprotected_time import (
     UnprotectedIntervals,
     is_too_long,
 )
-from rebalancer.execution.order_tracking import NOTHING_TOLD
+from rebalancer.execution.order_tracking import NO_INFORMATION
 from rebalancer.journal.exit_order_records import ExitPairRecord
 from rebalancer.planning.exit_levels import ExitLevel, without_exit_levels
 from rebalancer.planning.stop_triggers import stop_triggers
@@ -56,7 +56,7 @@ class Monitor:
         self._forget_other_days(_now(world).date())
         try:
             gone, problems = self._look(world)
-        except NOTHING_TOLD as error:
+        except NO_INFORMATION as error:
             silent = ProtectionProblem(f"the broker does not answer the position monitor: {error}", self._looked)
             self._note(world, {EVERYTHING: silent}, complete=False)
             return ()
@@ -84,8 +84,8 @@ class Monitor:
         quotes = world.broker.quotes(seen) if seen else ()
         found = stop_triggers(watched, quotes, world.broker.now(), self._rules.quotes)
         gone: tuple[ExitResult, ...] = ()
-        if found.trips:
-            exits = [ExitRequest(t.guard.symbol, t.kind, t.because) for t in found.trips]
+        if found.triggers:
+            exits = [ExitRequest(t.level.symbol, t.kind, t.because) for t in found.triggers]
             gone = self._exit_with(world, self._rules, exits, "exit")
         problems = {
             name: ProtectionProblem(f"{name}: its entry price is not known") for name in without_exit_levels(held)
@@ -173,5 +173,5 @@ def _now(world: World) -> datetime:
     """The broker's time; this machine's if the broker has never answered."""
     try:
         return world.broker.now()
-    except NOTHING_TOLD:
+    except NO_INFORMATION:
         return world.clock.wall()

@@ -43,5 +43,5 @@ class ConfiguredSources:
         """All signals, sorted by symbol, source and id. Raises BadDocument for a file that cannot be read."""
         found = self._given.read(now)
         if self._sample and not (self._alone and found):
-            found = (*found, *sample_signals(self._reference.sheet(self._universe, now).closes, now))
+            found = (*found, *sample_signals(self._reference.read(self._universe, now).closes, now))
         return tuple(sorted(found, key=lambda s: (s.symbol, s.source, s.id)))

@@ -121,7 +121,7 @@ def _bounded() -> Iterator[None]:
     signal.signal(signal.SIGALRM, before)
 
 
-def is_told(err: str, path: Path | str) -> bool:
+def is_reported(err: str, path: Path | str) -> bool:
     """Whether the message begins with the path, and says how to mend it."""
     return err.startswith((f"error: {path}:", f"error: nothing was restored: {path}:")) and "\n  hint: " in err
 
@@ -132,7 +132,7 @@ def test_a_file_that_is_named_and_cannot_be_read(words: str, kind: str, command:
     bad = project / "bad"
     EVERYTHING[kind](bad)
     said = command(*words.replace("FILE", str(bad)).split())
-    assert (said.code, is_told(said.err, bad), "Traceback" in said.err) == (78, True, False), said.err
+    assert (said.code, is_reported(said.err, bad), "Traceback" in said.err) == (78, True, False), said.err
 
 
 @sampled(
@@ -146,7 +146,7 @@ def test_a_file_of_the_project_that_cannot_be_read(name: str, kind: str, command
         pytest.skip("what is no file is not found, and the defaults are in force")
     EVERYTHING[kind](bad)
     said = command("config", "check")
-    assert (said.code, is_told(said.err, bad)) == (78, True), said.err
+    assert (said.code, is_reported(said.err, bad)) == (78, True), said.err
 
 
 @sampled("name, kind", ["env", "credential"], EVERYTHING)
@@ -162,7 +162,7 @@ def test_a_file_of_secrets_that_cannot_be_read(
             pytest.skip("a text like any other")
     EVERYTHING[kind](bad)
     said = command("config", "check")
-    assert (said.code, is_told(said.err, bad)) == (78, True), said.err
+    assert (said.code, is_reported(said.err, bad)) == (78, True), said.err
 
 
 @pytest.mark.parametrize("kind", IRREGULAR | {"sparse": sparse, "nul": REGULAR["nul"]})
@@ -194,7 +194,7 @@ def test_a_lock_that_is_no_file_is_held(name: str, kind: str, command: Command, 
     bad = state / name
     IRREGULAR[kind](bad)
     said = command("session", "--speed", "100000") if name == "session.lock" else command("run-now")
-    assert (said.code, is_told(said.err, bad)) == (75, True), said.err
+    assert (said.code, is_reported(said.err, bad)) == (75, True), said.err
 
 
 @sampled(
@@ -213,7 +213,7 @@ def test_a_journal_that_is_no_file_is_refused(name: str, kind: str, command: Com
         if word not in (("run-now",), ("status",)) and (kind, name) == ("dangling", "journal.sqlite"):
             assert said.code == (0 if word == ("history",) else 2)  # a link to nothing: nothing was run there yet
             continue
-        assert (word, said.code, is_told(said.err, bad)) == (word, 78, True), said.err
+        assert (word, said.code, is_reported(said.err, bad)) == (word, 78, True), said.err
 
 
 @sampled("name, kind", ["session.json", "day-sheet.json", "exchange.url"], [*IRREGULAR, "sparse", "nul", "deep"])
@@ -232,11 +232,11 @@ def test_recorded_bars_that_cannot_be_read(kind: str, command: Command, project:
     folder.mkdir()
     EVERYTHING[kind](folder / "KO.csv")
     said = command("exchange", "serve", "--port", "0", "--replay", str(folder))
-    assert (said.code, is_told(said.err, folder / "KO.csv")) == (78, True), said.err
+    assert (said.code, is_reported(said.err, folder / "KO.csv")) == (78, True), said.err
 
 
 @pytest.mark.parametrize("kind", ["fifo", "directory", "zero", "socket", "dangling"])
 def test_a_state_of_the_exchange_that_is_no_file(kind: str, command: Command, project: Path) -> None:
     IRREGULAR[kind](project / "state")
     said = command("exchange", "serve", "--port", "0", "--state", str(project / "state"))
-    assert (said.code, is_told(said.err, project / "state")) == (78, True), said.err
+    assert (said.code, is_reported(said.err, project / "state")) == (78, True), said.err

@@ -141,7 +141,7 @@ REACHED = [
 def test_which_quotes_reach_a_guard(guard: ExitLevel, bid: str, ask: str, reached: tuple[str, str, str] | None) -> None:
     found = stop_triggers([guard], [quote(bid, ask)], NOW, Quotes())
     expected = () if reached is None else (StopTrigger(guard, reached[0], D(reached[1]), stated(reached[2])),)  # type: ignore[arg-type]  # the table's own words
-    assert found.trips == expected
+    assert found.triggers == expected
 
 
 BLIND = [
@@ -166,4 +166,4 @@ def test_a_guard_trips_exactly_when_its_exit_price_has_passed_a_limit(
     found = stop_triggers([guard], [quote(str(bid), str(bid + spread))], NOW, Quotes())
     price, side = (bid, 1) if guard.qty > 0 else (bid + spread, -1)
     loses, gains = price * side <= guard.stop * side, price * side >= guard.target * side
-    assert [t.kind for t in found.trips] == ["stop"] * loses + ["target"] * gains
+    assert [t.kind for t in found.triggers] == ["stop"] * loses + ["target"] * gains

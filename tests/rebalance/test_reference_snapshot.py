@@ -65,8 +65,8 @@ def reference(rig: Rig, **changes: Any) -> Reference:
 def test_the_sheet_survives_its_file_unchanged(settled: MakeRig) -> None:
     rig = settled()
     now = rig.exchange.clock.now()
-    first = reference(rig).sheet(["AAPL", "NVR", "BTC/USD", "ZZZZ"], now)
-    again = reference(rig).sheet(["AAPL", "ZZZZ"], now)
+    first = reference(rig).read(["AAPL", "NVR", "BTC/USD", "ZZZZ"], now)
+    again = reference(rig).read(["AAPL", "ZZZZ"], now)
     rig.requests()
     assert (again.session, again.asked, again.instruments) == (first.session, first.asked, first.instruments)
     assert again.closes.days == first.closes.days
@@ -82,12 +82,12 @@ def test_a_sheet_serves_one_day_and_one_set_of_rules(settled: MakeRig) -> None:
     rig = settled()
     now = rig.exchange.clock.now()
     rig.requests()
-    reference(rig).sheet(["AAPL"], now)
+    reference(rig).read(["AAPL"], now)
     assert rig.requests() == []
     for moment in (SESSION.close, SESSION.open - timedelta(hours=11), SESSION.open + timedelta(days=3)):
-        reference(rig).sheet(["AAPL"], moment)
+        reference(rig).read(["AAPL"], moment)
         assert ("GET", "/v2/clock") in rig.requests()
-    reference(rig, risk_management__correlation_threshold=0.5).sheet(["AAPL"], now)
+    reference(rig, risk_management__correlation_threshold=0.5).read(["AAPL"], now)
     assert ("GET", "/v2/clock") in rig.requests()
 
 
@@ -97,10 +97,10 @@ def test_the_benchmark_comes_with_the_same_request_and_changes_nothing_else(sett
     names = ["AAPL", "KO", "BTC/USD"]
     sheet = rig.folder / "day-sheet.json"
     sheet.unlink()
-    plain = reference(rig, reporting__benchmark="").sheet(names, now)
+    plain = reference(rig, reporting__benchmark="").read(names, now)
     rig.requests()
     sheet.unlink()
-    found = reference(rig, reporting__benchmark="SPY").sheet(names, now)
+    found = reference(rig, reporting__benchmark="SPY").read(names, now)
     assert [path for _, path in rig.requests() if path.endswith("/bars")] == [
         "/v2/stocks/bars", "/v1beta3/crypto/us/bars",
     ]  # fmt: skip
@@ -110,7 +110,7 @@ def test_the_benchmark_comes_with_the_same_request_and_changes_nothing_else(sett
     assert (found.closes.symbols, found.closes.days) == (plain.closes.symbols, plain.closes.days)
     for symbol, row in plain.closes.closes.items():
         np.testing.assert_array_equal(np.array(found.closes.closes[symbol]), np.array(row))
-    assert reference(rig, reporting__benchmark="SPY").sheet(names, now).benchmark == found.benchmark
+    assert reference(rig, reporting__benchmark="SPY").read(names, now).benchmark == found.benchmark
     stored = closes_of(rig.folder, "SPY")
     assert stored is not None
     assert (stored.days, stored.closes) == (found.benchmark.days, found.benchmark.closes["SPY"])

@@ -1,6 +1,6 @@
 """A realistic record of one cycle, with every kind of ending in it, and the means to bend it.
 
-One row per symbol stands for its whole story; everything else (targets, orders, verdicts) is derived from the table,
+One row per symbol stands for its whole history; everything else (targets, orders, verdicts) is derived from the table,
 so that the parts of a record cannot contradict each other.
 """
 
@@ -270,13 +270,13 @@ def _line(s: Story, k: int) -> OrderLine | None:
 
 
 def _order(line: OrderLine, stories: tuple[Story, ...]) -> Order:
-    story = next(s for s in stories if s.symbol == line.symbol)
-    target = _target(story)
+    history = next(s for s in stories if s.symbol == line.symbol)
+    target = _target(history)
     opening = "open" if line.phase == "increase" else "close"
     return Order(
         line.client_order_id, line.phase, line.symbol, line.side, line.planned_qty, line.planned_qty * line.arrival_price,
         "market", None, "day", f"{line.side}_to_{opening}", line.arrival_price, ZERO, abs(target.drift),
-        stated(story.because or _because(story)),
+        stated(history.because or _because(history)),
     )  # fmt: skip
 
 

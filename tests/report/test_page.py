@@ -158,7 +158,7 @@ def test_size(symbols: int, bytes_max: int) -> None:
 
 
 def test_embedded_document_takes_what_the_tables_leave(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rebalancer.report.page.PAGE_BYTES_AIM", 70_000)
+    monkeypatch.setattr("rebalancer.report.page.PAGE_BYTES_TARGET", 70_000)
     html = html_of(sample_record())
     assert len(html.encode()) <= 70_000
     assert json.loads(next(parse(html).all("script")).own_text)["abridged"] == "market facts and targets"

@@ -28,7 +28,7 @@ PACING_SECONDS_MAX: Final = WINDOW_SECONDS + 1  # longer than a whole window, so
 _BACKOFF_SECONDS_MIN: Final = 0.25
 _BACKOFF_SECONDS_MAX: Final = 4.0
 
-Desk = Literal["trading", "data"]
+Service = Literal["trading", "data"]
 Params = Mapping[str, str]
 
 
@@ -49,7 +49,7 @@ class Client:
         self._clients: weakref.WeakSet[AlpacaClient] = weakref.WeakSet()
         self._lock = threading.Lock()
         # Alpaca counts trading and market data requests separately.
-        self._pacers = {desk: Pacer(rules.requests_per_minute, monotonic, wait) for desk in ("trading", "data")}
+        self._pacers = {service: Pacer(rules.requests_per_minute, monotonic, wait) for service in ("trading", "data")}
         self.time = BrokerTime(monotonic)
         self.traffic = RequestMetrics()
 
@@ -63,11 +63,13 @@ class Client:
         deadline = self._monotonic() + self._rules.total_timeout_seconds
         return self._once(lambda client: client.post(path, dict(body)), "trading", deadline, allowed)
 
-    def read(self, path: str, params: Params | None = None, desk: Desk = "trading", version: str = "v2") -> Answer:
+    def read(
+        self, path: str, params: Params | None = None, service: Service = "trading", version: str = "v2"
+    ) -> Answer:
         """GET one page. Raises CredentialsRefused, Refused (any other 4xx) or BrokerUnavailable, its base class."""
-        base = self._endpoints.trading_url if desk == "trading" else self._endpoints.data_url
+        base = self._endpoints.trading_url if service == "trading" else self._endpoints.data_url
         return self._repeat(
-            "GET", lambda c: c.get(path, dict(params or {}), base_url=base, api_version=version), desk, path
+            "GET", lambda c: c.get(path, dict(params or {}), base_url=base, api_version=version), service, path
         )
 
     def delete(self, path: str) -> Answer:
@@ -80,15 +82,15 @@ class Client:
             for client in list(self._clients):
                 client.session.close()
 
-    def _repeat(self, method: str, ask: Callable[[AlpacaClient], Any], desk: Desk, path: str) -> Answer:
+    def _repeat(self, method: str, ask: Callable[[AlpacaClient], Any], service: Service, path: str) -> Answer:
         patience, deadline, trouble = PACING_SECONDS_MAX, 0.0, "no call was left within a minute"
         for attempt in range(ATTEMPTS_MAX):
-            if not self._pacers[desk].take(patience):
+            if not self._pacers[service].take(patience):
                 break
             if attempt == 0:
                 deadline = self._monotonic() + self._rules.total_timeout_seconds
             try:
-                answer = self._once(ask, desk, deadline, is_repeat=attempt > 0)
+                answer = self._once(ask, service, deadline, is_repeat=attempt > 0)
             except NoAnswer as silence:
                 trouble = silence.message
             else:
@@ -101,13 +103,13 @@ class Client:
                 break
             _note_retry(f"{method} {path}", attempt + 1, trouble, pause)
             self._wait(pause)
-        host = self._endpoints.trading_url if desk == "trading" else self._endpoints.data_url
+        host = self._endpoints.trading_url if service == "trading" else self._endpoints.data_url
         raise BrokerUnavailable(f"{host} {path}: {trouble}")
 
     def _once(
         self,
         ask: Callable[[AlpacaClient], Any],
-        desk: Desk,
+        service: Service,
         deadline: float,
         allowed: Callable[[], bool] | None = None,
         *,
@@ -146,7 +148,7 @@ class Client:
             took = self._monotonic() - began
             if not is_withheld:
                 self.traffic.ended(took, call.status, is_whole=is_whole, is_repeat=is_repeat)
-            self._settle(call, desk, took)
+            self._settle(call, service, took)
         assert call.status is not None, "a call that returned has a status"
         return Answer(call.status, body, self._credentials.scrub(text), call.headers)
 
@@ -161,7 +163,7 @@ class Client:
             self._local.client = client
         return client
 
-    def _settle(self, call: Call, desk: Desk, took_seconds: float) -> None:
+    def _settle(self, call: Call, service: Service, took_seconds: float) -> None:
         """Use the response headers to update the broker's time and the remaining request allowance."""
         date = self.time.heard_date(call.headers.get("Date"), took_seconds)
         remaining = whole_of(call.headers.get("X-Ratelimit-Remaining"))
@@ -170,7 +172,7 @@ class Client:
         if call.status == 429:
             retry_after = whole_of(call.headers.get("Retry-After"))
             remaining, reset = 0, reset if retry_after is None else retry_after
-        self._pacers[desk].done(remaining, reset)
+        self._pacers[service].done(remaining, reset)
 
 
 def _note_retry(call: str, attempt: int, trouble: str, pause: float) -> None:

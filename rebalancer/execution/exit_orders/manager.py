@@ -55,9 +55,9 @@ from rebalancer.planning.exit_levels import ExitLevel
 PAUSE_MOST_SECONDS: Final = 300.0
 GATE: Final = "gate:"  # prefix of the reason of a refusal by the pre-trade check; the limit's name follows
 DAY_ONLY: Final = "day_only"  # the broker's reason; see `brokers/alpaca/refusals.py`
-TOLD_LOOK_BACK: Final = 50
+ALERTS_LOOKED_AT: Final = 50
 NEEDS_A_PERSON: Final = frozenset({"gate:form", "gate:intent", "gate:journal", "gate:throttle"})
-NOTHING_TOLD: Final = (BrokerUnavailable, CredentialsRefused)
+NO_INFORMATION: Final = (BrokerUnavailable, CredentialsRefused)
 
 
 class ExitOrderManager:
@@ -134,7 +134,7 @@ class ExitOrderManager:
                     down.append(one)
                 elif one.lives:
                     refused[one.symbol] = "the broker has not said whether it has the exits of this position"
-            except NOTHING_TOLD as error:
+            except NO_INFORMATION as error:
                 refused[one.symbol] = f"its exits at the broker could not be cancelled: {error}"
         refused |= self._await_down(down)
         return refused
@@ -196,7 +196,7 @@ class ExitOrderManager:
             return
         try:
             held = {p.symbol: shares_toward_zero(p.qty, ONE_SHARE) for p in self._broker.positions()}
-        except NOTHING_TOLD as error:
+        except NO_INFORMATION as error:
             for symbol, level in due.items():
                 said = f"unprotected because the broker does not tell what is held: {error}"
                 self._bare(level, kept.get(symbol), said)
@@ -255,18 +255,18 @@ class ExitOrderManager:
         who = "the gate" if by_gate else "the broker" if sent else "the transport"
         because = f"unprotected because {who} refused the pair ({reason.removeprefix(GATE)}): {message or reason}"
         failed = self._write(kept._replace(state="gone", failures=kept.failures + 1, because=because, sent=sent))
-        if by_gate and not self._told_since_open(kept.symbol, reason):
+        if by_gate and not self._reported_since_open(kept.symbol, reason):
             level: AlertLevel = "action" if reason in NEEDS_A_PERSON else "warning"
             self._alert(failed, f"{kept.symbol}: {because}", level=level, limit=reason)
         if failed.failures == self._rules.protection.attempts:
             self._alert(failed, f"no stop could be placed for {kept.symbol} in {failed.failures} tries: {because}")
 
-    def _told_since_open(self, symbol: str, reason: str) -> bool:
+    def _reported_since_open(self, symbol: str, reason: str) -> bool:
         """Whether this refusal has been reported already since the symbol last had a pair in place."""
-        told = self._journal.recall(self._account_id, "alert", keys=[symbol], last=TOLD_LOOK_BACK)
-        steps = self._journal.recall(self._account_id, KIND, keys=[symbol], last=TOLD_LOOK_BACK)
+        reported = self._journal.recall(self._account_id, "alert", keys=[symbol], last=ALERTS_LOOKED_AT)
+        steps = self._journal.recall(self._account_id, KIND, keys=[symbol], last=ALERTS_LOOKED_AT)
         stood = max((step.seq for step in steps if step.body["state"] == "open"), default=0)
-        return any(one.seq > stood and one.body.get("limit") == reason for one in told)
+        return any(one.seq > stood and one.body.get("limit") == reason for one in reported)
 
     def _resolved(self, one: ExitPairRecord) -> ExitPairRecord:
         """Look up a pair whose post had no clear answer. "Not found" is conclusive only after every timeout involved
@@ -298,7 +298,7 @@ class ExitOrderManager:
         traded."""
         try:
             own = pair_rows(self._broker, one.ids, {})
-        except NOTHING_TOLD:
+        except NO_INFORMATION:
             return False
         if not all(row.state.is_final for row in own):
             return False

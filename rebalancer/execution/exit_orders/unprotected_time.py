@@ -35,11 +35,11 @@ def _longest(rules: Rules) -> timedelta:
     return max(longest - CLOCK_ERROR, min(longest, CLOCK_ERROR))
 
 
-def is_told(journal: Journal, account_id: str, name: str, since: datetime, rules: Rules, level: str) -> bool:
+def is_reported(journal: Journal, account_id: str, name: str, since: datetime, rules: Rules, level: str) -> bool:
     """Whether it has been reported, at this level ("warning" or "action") or above, that an interval which began at
     `since` lasts too long. Earlier reports, from before it lasted too long, do not count."""
-    told = journal.recall(account_id, "alert", since=since + _longest(rules), keys=[name])
-    return any(one.body.get("code") == CODE and one.body.get("level") in ("action", level) for one in told)
+    alerts = journal.recall(account_id, "alert", since=since + _longest(rules), keys=[name])
+    return any(one.body.get("code") == CODE and one.body.get("level") in ("action", level) for one in alerts)
 
 
 def late_rows(
@@ -50,7 +50,7 @@ def late_rows(
     since = kept.bare_since
     if since is None or not is_too_long(now - since, rules):
         return []
-    if is_told(journal, account_id, kept.symbol, since, rules, "warning"):
+    if is_reported(journal, account_id, kept.symbol, since, rules, "warning"):
         return []
     said = f"{kept.symbol}: without stop and target for {(now - since).total_seconds():,.0f} s; {ending}"
     return [alert_row(kept.symbol, "warning", CODE, said)]
@@ -140,7 +140,7 @@ class UnprotectedIntervals:
                 state = "told"
                 said = f"unprotected for {(now - since).total_seconds():,.0f} s: {problem.text}"
                 level: AlertLevel = "warning" if problem.is_over else "action"
-                if not is_told(journal, account_id, name, since, self._rules, level):
+                if not is_reported(journal, account_id, name, since, self._rules, level):
                     rows.append(alert_row(name, level, CODE, said))
             self._open[name] = _Interval(since, state)
             if state != "seen" and (before is None or before.state != state):

@@ -56,10 +56,10 @@ class Attempt(NamedTuple):
 def read_attempts(journal: Journal, account_id: str, since: datetime) -> dict[str, Attempt]:
     """Every attempt since a moment, by client order id, in the order of their intents."""
     found = {event.key or "": _intended(event) for event in journal.recall(account_id, "order_intended", since=since)}
-    told: list[Event] = []
+    changes: list[Event] = []
     for kind in ("order_changed", "order_reopened", "order_ended"):
-        told += journal.recall(account_id, kind, since=since)
-    for event in sorted(told, key=lambda e: e.seq):
+        changes += journal.recall(account_id, kind, since=since)
+    for event in sorted(changes, key=lambda e: e.seq):
         before = found.get(event.key or "")
         if before is None:
             continue  # from an earlier day: if it still works it counts among the open orders

@@ -109,7 +109,7 @@ def never_oversell(case: Case) -> Refusal | None:
         if within(order.qty + promised, abs(standing.held)):
             return None
         word = "sell" if order.side == "sell" else "buy back"
-        said = f"{text_of(abs(standing.held))} are held and other orders may still {word} {_told(promised)}"
+        said = f"{text_of(abs(standing.held))} are held and other orders may still {word} {_quantity_text(promised)}"
         return Refusal("oversell", said)
     if not standing.held.is_finite():
         return Refusal("oversell", "nobody knows how many shares are held")
@@ -120,7 +120,7 @@ def never_oversell(case: Case) -> Refusal | None:
     return None
 
 
-def _told(qty: Decimal) -> str:
+def _quantity_text(qty: Decimal) -> str:
     return text_of(qty) if qty.is_finite() else "nobody knows how many"
 
 

@@ -79,13 +79,13 @@ def _drawn(
 
 
 def thinned(line: Values) -> list[int]:
-    """The indexes of the values that are drawn: all of them, or the extremes of equal stretches, and both ends."""
+    """The indexes of the values that are drawn: all of them, or the extremes of equal parts, and both ends."""
     if len(line) <= POINTS_MAX:
         return list(range(len(line)))
-    stretches = POINTS_MAX // 2 - 1
+    parts = POINTS_MAX // 2 - 1
     kept = {0, len(line) - 1}
-    for number in range(stretches):
-        start, end = number * len(line) // stretches, (number + 1) * len(line) // stretches
+    for number in range(parts):
+        start, end = number * len(line) // parts, (number + 1) * len(line) // parts
         places = [i for i in range(start, end) if line[i] is not None]
         if places:
             kept.add(min(places, key=lambda i: (line[i], i)))

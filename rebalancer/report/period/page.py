@@ -12,7 +12,7 @@ from rebalancer.performance.drift import PARTS
 from rebalancer.performance.shortfall import ExecutionQuality
 from rebalancer.report import numbers
 from rebalancer.report.limits import LIMIT_WARNING
-from rebalancer.report.page import DATA_PLACE, PAGE_BYTES_AIM, ROWS_MAX, context_of, environment, fold, tidy
+from rebalancer.report.page import DATA_PLACE, PAGE_BYTES_TARGET, ROWS_MAX, context_of, environment, fold, tidy
 from rebalancer.report.period.charts import chart, chart_of_moments
 from rebalancer.report.period.document import embedded_edition
 from rebalancer.report.period.names import edition_name
@@ -54,7 +54,7 @@ def edition_html(edition: PeriodReport, folder: str = "") -> str:
     context = _context(edition) | {"folder": folder}
     page = tidy(environment().get_template("edition/edition.html.j2").render(context))
     return page.replace(
-        DATA_PLACE, f'id="report-data">{embedded_edition(edition, PAGE_BYTES_AIM - len(page.encode()))}</script>'
+        DATA_PLACE, f'id="report-data">{embedded_edition(edition, PAGE_BYTES_TARGET - len(page.encode()))}</script>'
     )
 
 

@@ -236,7 +236,7 @@ class Campaign:
         untold = [
             s
             for s in self.tape.stretches
-            if s.seconds > self.longest and not (self._is_told(s, alerts) or any(one.tells(s) for one in standing))
+            if s.seconds > self.longest and not (self._is_reported(s, alerts) or any(one.tells(s) for one in standing))
         ]
         said = [
             f"no alert: {s.symbol} unprotected for {s.seconds:.1f} s from {_clock(s.start)} "
@@ -247,7 +247,7 @@ class Campaign:
         broken = [f"seed {self.seed}: {one}" for one in (*self.violations, *said, *sorted(set(self.tape.short)))]
         return Part(tuple(self.tape.stretches), self.longest, told, len(untold), broken, self.figures)
 
-    def _is_told(self, stretch: Stretch, alerts: Sequence[tuple[datetime, str, Mapping[str, Any]]]) -> bool:
+    def _is_reported(self, stretch: Stretch, alerts: Sequence[tuple[datetime, str, Mapping[str, Any]]]) -> bool:
         slack = 3 * self.rules.protection.poll_seconds * MICROS
         for at, key, body in alerts:
             micros = at.timestamp() * MICROS

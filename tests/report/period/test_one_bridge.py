@@ -67,7 +67,7 @@ def test_page_json_and_performance_show_one_bridge(
         )
         for fill in told.ledger.fills
     }  # fmt: skip
-    told = told._replace(ledger=told.ledger._replace(stories=stories))
+    told = told._replace(ledger=told.ledger._replace(order_histories=stories))
     last = told.books[-1]  # equity that nothing explains, at the end
     told.books[-1] = last._replace(closing_equity=last.closing_equity + lost, unexplained=last.unexplained + lost)
     if not priced:

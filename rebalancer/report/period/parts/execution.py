@@ -30,9 +30,9 @@ def quality_by_hour(source: Source) -> tuple[ExecutionQuality, ...]:
 def _quality(source: Source, key: Callable[[Shortfall], str]) -> tuple[ExecutionQuality, ...]:
     """Only orders that a plan decided on: for external ones no decision is known."""
     shortfalls = [
-        shortfall_of(story)
-        for story in source.ledger.stories.values()
-        if story.decision_price is not None and source.span.holds(story.sent_at)
+        shortfall_of(history)
+        for history in source.ledger.order_histories.values()
+        if history.decision_price is not None and source.span.holds(history.sent_at)
     ]
     return quality(shortfalls, key)
 

@@ -27,16 +27,16 @@ def guarded(source: Source) -> tuple[Guarded, ...]:
     held = _positions(source, latest)
     instruments = {i.symbol: i for i in latest.snapshot.instruments}
     named = signal_exits(source.journal, source.account_id)
-    guards = {g.symbol: g for g in exit_levels(held, instruments, named, source.rules.protection)}
+    levels = {g.symbol: g for g in exit_levels(held, instruments, named, source.rules.protection)}
     kept = _kept(source)
     found = []
     for one in held:
-        guard = guards.get(one.symbol) if mode != "off" else None
+        level = levels.get(one.symbol) if mode != "off" else None
         record = kept.get(one.symbol)
         resting = record if record is not None and record.lives else None
-        stop = resting.stop if resting is not None else None if guard is None else guard.stop
-        target = resting.target if resting is not None else None if guard is None else guard.target
-        where = _where(one, guard, record)
+        stop = resting.stop if resting is not None else None if level is None else level.stop
+        target = resting.target if resting is not None else None if level is None else level.target
+        where = _where(one, level, record)
         found.append(Guarded(one.symbol, one.qty, one.avg_entry_price, prices.get(one.symbol), stop, target, where))
     return tuple(sorted(found, key=lambda g: (-abs(g.qty * (g.last or ZERO)), g.symbol)))
 
@@ -58,11 +58,11 @@ def _kept(source: Source) -> Mapping[str, ExitPairRecord]:
     return {e.key: exit_pair_of(e) for e in events if e.key is not None and e.at < source.span.ends}
 
 
-def _where(one: Position, guard: ExitLevel | None, record: ExitPairRecord | None) -> str:
+def _where(one: Position, level: ExitLevel | None, record: ExitPairRecord | None) -> str:
     """Where stop and target are kept, and their state."""
-    watched = "watched by the session" if guard is not None else "not protected"
+    watched = "watched by the session" if level is not None else "not protected"
     if record is None or not record.lives:
-        failed = record is not None and record.failures and guard is not None
+        failed = record is not None and record.failures and level is not None
         return f"{watched}; {record.because}" if failed and record is not None else watched
     if record.state != "open":
         return f"sent {hour_text(record.intended_at)} ET, the broker has not answered"

@@ -182,6 +182,6 @@ def until(ledger: AccountHistory, span: Span) -> AccountHistory:
         fills=tuple(f for f in ledger.fills if f.at < end),
         cash=tuple(e for e in ledger.cash if e.at < end),
         shares=tuple(e for e in ledger.shares if e.at < end),
-        stories={name: story for name, story in ledger.stories.items() if story.sent_at < end},
+        order_histories={name: history for name, history in ledger.order_histories.items() if history.sent_at < end},
         days=tuple(d for d in ledger.days if d.day <= span.last),
     )
