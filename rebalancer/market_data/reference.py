@@ -29,7 +29,7 @@ from rebalancer.market_data.statistics import correlation_groups, true_ranges, v
 from rebalancer.ops.files import put_whole
 
 CLOSES_DAYS: Final = 260  # a year of daily closes: enough for the volatility and for the sample signals
-REFERENCE_SCHEMA: Final = "rebalancer.read/1"
+REFERENCE_SCHEMA: Final = "rebalancer.sheet/1"
 NO_CLOSES: Final = DailyCloses((), (), {})
 _log = logging.getLogger("rebalancer.world.reference")
 
@@ -49,7 +49,7 @@ class Reference:
     """Provides today's reference data, from the file if possible, else from the broker."""
 
     def __init__(self, broker: ReadBroker, folder: Path, sectors: Mapping[str, SectorRow], rules: Rules) -> None:
-        self._broker, self._path = broker, folder / "day-read.json"
+        self._broker, self._path = broker, folder / "day-sheet.json"
         self._sectors, self._rules = sectors, rules
         self._snapshot: ReferenceSnapshot | None = None
 

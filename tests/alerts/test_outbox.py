@@ -142,13 +142,13 @@ def test_a_failure_is_tried_again_by_later_processes_under_the_same_id_and_holds
     desk.alert("one", key="A")
     desk.box.broken = True
     first = desk.outbox().deliver()
-    assert (first.told, first.failed) == (0, 1)
+    assert (first.delivered, first.failed) == (0, 1)
     assert first.wake_at is not None
     desk.alert("two", key="A")  # another of the same kind must not change the message that is tried again
     desk.alert("three", key="B")
     assert desk.outbox().deliver() == Pass(0, 0, first.wake_at)
     desk.box.broken = False
-    assert desk.outbox().deliver(at_once=True).told == 3
+    assert desk.outbox().deliver(at_once=True).delivered == 3
     assert desk.subjects() == ["[PAPER] warning: one", "[PAPER] warning: two", "[PAPER] warning: three"]
     assert desk.box.tried[0] == desk.box.tried[1]
     assert len(set(desk.box.tried)) == 3
@@ -248,7 +248,7 @@ def test_while_another_process_delivers_nothing_is_sent_twice(desk: Desk) -> Non
     desk.alert("one")
     with RunLock(desk.folder / "alerts.lock"):
         assert desk.outbox().deliver() == Pass(was_locked=True)
-    assert desk.outbox().deliver().told == 1
+    assert desk.outbox().deliver().delivered == 1
 
 
 def test_one_channel_that_fails_or_breaks_does_not_keep_the_others_back(desk: Desk) -> None:
@@ -260,7 +260,7 @@ def test_one_channel_that_fails_or_breaks_does_not_keep_the_others_back(desk: De
 
     desk.alert("one")
     result = desk.outbox(Broken(), desk.box).deliver()
-    assert (result.told, result.failed) == (1, 1)
+    assert (result.delivered, result.failed) == (1, 1)
     assert [e.body["why"] for e in desk.journal.events(kind="alert_failed")] == ["it failed (RuntimeError)"]
 
 
