@@ -296,7 +296,8 @@ class History(Meddling):
                 break
 
     def judge(self) -> None:
-        """Check the laws on everything."""
+        """Check the laws on everything. The exchange answers truly from here on."""
+        self.venue.quiet()
         rows, cycles, intents, wrong = read_journal(self.host.journal_file)
         activities = activities_of(self.venue)
         seen = Evidence(
