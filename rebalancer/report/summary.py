@@ -89,6 +89,8 @@ def _what_happened(record: RunRecord) -> str:
     if not total.orders:
         word = cycle_word(record.outcome).text
         because = visible(record.because, TEXT_MAX)
+        if record.outcome is CycleOutcome.HOLDING and because:
+            return f"No orders. Holding: {because}"  # the outcome's words are this reason
         start = f"{word[0].upper()}{word[1:]}"
         return f"No orders. {start}" + (f" ({because})" if because else "")
     sides = _sides(record.orders)

@@ -50,6 +50,13 @@ def test_quiet_day() -> None:
     )
 
 
+def test_a_cycle_without_orders_says_once_why() -> None:
+    idle = quiet()._replace(orders=(), outcome=CycleOutcome.HOLDING, because="positions match their targets")
+    assert sentence(idle).startswith("No orders. Holding: positions match their targets; ")
+    late = idle._replace(outcome=CycleOutcome.SKIPPED_TOO_LATE, because="12 s are left")
+    assert sentence(late).startswith("No orders. Skipped: too close to the close (12 s are left)")
+
+
 @pytest.mark.parametrize(
     ("state", "filled", "expected"),
     [
