@@ -7,6 +7,7 @@ makes it urgent: working orders are cancelled at once instead of being awaited.
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import signal
@@ -61,6 +62,8 @@ class Bell:
 
     def ring(self) -> None:
         """Wake the waiting thread, now or as soon as it waits."""
+        if self._rings < 0:
+            return  # closed: nobody waits any more
         try:
             os.write(self._rings, b".")
         except BlockingIOError:
@@ -68,15 +71,19 @@ class Bell:
 
     def wait(self, seconds: float) -> bool:
         """Return after this many seconds, or at once when the bell rings: then True."""
-        if not select.select([self._hears], [], [], max(seconds, 0.0))[0]:
+        waits = select.poll()  # unlike select(), it takes a descriptor of any number
+        waits.register(self._hears, select.POLLIN)
+        if not waits.poll(math.ceil(max(seconds, 0.0) * 1000)):
             return False
         os.read(self._hears, 65536)
         return True
 
     def close(self) -> None:
-        """Close the pipe."""
-        os.close(self._hears)
-        os.close(self._rings)
+        """Close the pipe; nothing can be heard afterwards. Closing twice is once."""
+        ends, self._hears, self._rings = (self._hears, self._rings), -1, -1
+        for end in ends:
+            if end >= 0:
+                os.close(end)
 
 
 class Stop:
@@ -112,13 +119,15 @@ class Stop:
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
-        """Let SIGTERM and SIGINT request the stop while the block runs. Only in the main thread."""
+        """Let SIGTERM and SIGINT request the stop while the block runs; its bell is closed with it. Only in the main
+        thread."""
         before = {number: signal.signal(number, self._heard) for number in SIGNALS}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+            self.bell.close()
 
     def _heard(self, number: int, _: FrameType | None) -> None:
         if self._signal is not None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import resource
 import socket
 import threading
 import time
@@ -76,6 +79,34 @@ def test_a_stop_wakes_a_wait_from_another_thread() -> None:
     assert stop.bell.wait(0)
     assert not stop.bell.wait(0)
     stop.bell.close()
+
+
+def test_a_bell_is_heard_whatever_the_number_of_its_descriptor() -> None:
+    highest = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if highest <= 1100:
+        pytest.skip("this machine allows a process too few open files")
+    lowest = os.open(os.devnull, os.O_RDONLY)
+    filling = [fcntl.fcntl(lowest, fcntl.F_DUPFD, number) for number in range(lowest + 1, 1030)]
+    bell = Bell()
+    try:
+        assert not bell.wait(0)
+        bell.ring()
+        assert bell.wait(3600)
+        assert not bell.wait(0)
+    finally:
+        bell.close()
+        for descriptor in {lowest, *filling}:
+            os.close(descriptor)
+
+
+def test_a_run_that_has_ended_leaves_no_pipe_open() -> None:
+    before = os.listdir("/proc/self/fd")
+    stop = Stop()
+    with stop.on_signals():
+        stop.ask("enough")
+    stop.ask("again")
+    stop.bell.close()
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_the_scheduler_rings_at_its_moments_and_a_clock_set_back_only_costs_the_ring() -> None:
