@@ -3,8 +3,9 @@
 A read that leaves shortly after the posts arrives shortly after them, often when they have filled already. Then it
 saves a round trip. It counts only when it proves itself: an order has ended when the broker says so, whenever that was
 asked; an account counts when its cash differs from the earlier one by exactly what the ended orders have paid and
-brought; positions count when each is the earlier one and what has traded since. Otherwise the broker is asked again, as
-without it.
+brought; positions count when each is the earlier one and what has traded since. And it counts only while it is recent:
+cash shows neither a loss since, nor buying power that others have reserved since. Otherwise the broker is asked again,
+as without it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from rebalancer.ops.clock import Clock
 from rebalancer.planning.verdicts import OrderEnd
 
 EARLY_SECONDS: Final = 0.06  # after the posts; a liquid market fills a market order in about that time
+RECENT_SECONDS: Final = 2.0  # an account and positions read longer ago are read again, whatever their cash says
 
 
 class EarlyReading(NamedTuple):
