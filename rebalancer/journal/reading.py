@@ -214,9 +214,13 @@ def last_reading(ask: Ask, account_id: str, passed: Collection[CycleOutcome]) ->
 
 def books_set_at(ask: Ask, account_id: str) -> int:
     """The row number at which the last cycle began whose expected positions come from the broker: it planned from a
-    reading and ended by itself, or it took the positions as they were. 0 when there is none."""
+    reading and ended by itself, or it took the positions as they were; dry runs aside. 0 when there is none."""
     last = last_reading(ask, account_id, (CycleOutcome.ABANDONED,))
-    taken = newest(ask, where(kind=OPENING_BALANCE, account_id=account_id))
+    is_live = (
+        "EXISTS (SELECT 1 FROM events AS start WHERE start.kind = 'cycle_started' AND start.key != :dry_run "
+        "AND start.account_id = events.account_id AND start.cycle_id = events.cycle_id)"
+    )
+    taken = newest(ask, where(is_live, kind=OPENING_BALANCE, account_id=account_id, dry_run=DRY_RUN))
     names = [found.cycle_id for found in (last, taken) if found is not None and found.cycle_id]
     live = where("key != :dry_run", kind="cycle_started", account_id=account_id, dry_run=DRY_RUN, cycle_id=names)
     starts = select_events(ask, live)

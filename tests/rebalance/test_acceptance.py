@@ -149,6 +149,19 @@ def test_a_first_cycle_that_dies_counts_older_fills_once(make_rig: MakeRig, trip
     laws.check_laws(rig.url, rig.journal_file)
 
 
+@pytest.mark.parametrize("shows", [False, True])
+def test_a_dry_run_after_a_first_cycle_that_died_changes_nothing(make_rig: MakeRig, *, shows: bool) -> None:
+    """The first cycle takes KO as it is and dies. That KO has vanished since is noticed, whoever looked in between."""
+    rig = make_rig()
+    by_hand(rig, "KO", "30", "early")
+    with suppress(Crash):
+        rig.run({"MSFT": 1.0}, rules(), trip_at=22)
+    if shows:
+        rig.run({"MSFT": 1.0}, rules(), dry_run=True)
+    result = rig.run({"MSFT": 1.0}, rules(), faults=gone("KO"))
+    assert [(f.kind, f.symbol, f.qty) for f in result.findings] == [("unexplained", "KO", Decimal(-30))]
+
+
 def test_an_exit_before_the_first_cycle_leaves_the_other_positions_in_the_books(make_rig: MakeRig) -> None:
     rig = make_rig()
     by_hand(rig, "AAPL", "7", "early")
