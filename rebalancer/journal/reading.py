@@ -200,7 +200,7 @@ def last_reading(ask: Ask, account_id: str, passed: Collection[CycleOutcome]) ->
     check_agreement(ask, ["cycle_ended"], account_id)
     planned = (
         "EXISTS (SELECT 1 FROM events AS plan WHERE plan.kind = 'cycle_planned' "
-        "AND plan.account_id = :account_id AND plan.cycle_id = events.cycle_id)"
+        "AND plan.account_id = events.account_id AND plan.cycle_id = events.cycle_id)"
     )
     before: int | None = None
     while True:

@@ -69,6 +69,15 @@ def test_a_slot_is_claimed_once_for_ever_and_per_account(path: Path) -> None:
         assert (mine.mode, again.open_cycles(WRITER)) == ("paper", (mine,))
 
 
+def test_the_last_reading_is_the_account_s_own(journal: Journal) -> None:
+    """Slots have the same ids in every account, and the other account's cycle had no plan."""
+    run_cycle(journal, "c1")
+    journal.begin_cycle(start("c1", account="beta"))
+    journal.close_cycle(end("c1", account="beta", when=20), [])
+    assert journal.last_reading(WRITER, ()) == end("c1")
+    assert journal.last_reading("beta", ()) is None
+
+
 def test_only_an_open_cycle_takes_plans_intents_and_an_end(journal: Journal) -> None:
     def refuses(problem: str) -> None:
         with pytest.raises(JournalBroken, match=problem):
