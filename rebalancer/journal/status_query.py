@@ -8,13 +8,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from rebalancer.core.facts import Day
+from rebalancer.core.new_york import midnight_in_new_york
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import utc_of
 from rebalancer.journal import bodies, reading
@@ -27,7 +28,6 @@ from rebalancer.journal.head_checkpoint import HeadCheckpoint
 from rebalancer.journal.records import MONEY_AFTER_EXIT, CycleEnd, CycleRecord, Event
 
 SCHEMA: Final = "0001"  # a test keeps it equal to `upgrade.NEWEST`, whose import would load SQLAlchemy
-TODAY: Final = timedelta(hours=18)  # orders younger than this are today's: no day is longer, none closer
 _ALERTS: Final = 5
 
 
@@ -97,6 +97,7 @@ def _of_account(ask: Ask, accounts: tuple[str, ...], account_id: str, now: datet
     money = reading.newest(ask, where(kind=("account", MONEY_AFTER_EXIT), account_id=account_id))
     if last is not None and money is not None and "run_at" in money.body:
         now = last.started_at + (now - utc_of(str(money.body["run_at"])))
+    day_start = midnight_in_new_york(now)  # as planning and the pre-trade check count their days
     unresolved = reading.unresolved_orders(ask, account_id)
     of_last = {} if last is None else reading.orders_where(ask, where(cycle_id=last.cycle_id, account_id=account_id))
     peak = reading.newest(ask, where(kind="cycle_ended", account_id=account_id))
@@ -114,13 +115,13 @@ def _of_account(ask: Ask, accounts: tuple[str, ...], account_id: str, now: datet
         unknown=sum(order.state is OrderState.UNKNOWN for order in unresolved),
         filled=sum(folded.order.state is OrderState.FILLED for folded in of_last.values()),
         account=money,
-        orders_today=reading.orders_sent(ask, account_id, now - TODAY),
+        orders_today=reading.orders_sent(ask, account_id, day_start),
         peak_equity=None if peak is None else bodies.peak_of(peak),  # of the same moment as the equity of the last end
         kill_switch=reading.kill_switch(ask, account_id),
         alerts=alerts,
         sent=_deliveries(ask, account_id, "alert_sent", numbers),
         failed=_deliveries(ask, account_id, "alert_failed", numbers),
-        latched=_latched(ask, account_id, now - TODAY),
+        latched=_latched(ask, account_id, day_start),
         plan=None if planned is None else load_text(ask, planned.body["plan_sha256"]),
         rules=None if planned is None else load_text(ask, planned.body["rules_sha256"]),
         protection=reading.newest_of_each(ask, "protection", account_id),

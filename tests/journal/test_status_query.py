@@ -8,9 +8,11 @@ import pytest
 from journal_kit import WRITER, at, end, intent, run_cycle, start, told
 
 from rebalancer.core.errors import JournalBroken
+from rebalancer.core.facts import Day
+from rebalancer.core.new_york import midnight_in_new_york
 from rebalancer.core.outcomes import OrderState
 from rebalancer.journal import Journal
-from rebalancer.journal.status_query import TODAY, JournalStatus, query_status
+from rebalancer.journal.status_query import JournalStatus, query_status
 
 
 def told_by_the_journal(journal: Journal, account: str) -> JournalStatus:
@@ -25,14 +27,14 @@ def told_by_the_journal(journal: Journal, account: str) -> JournalStatus:
         schema_ok=True,
         account_ids=tuple(sorted({record.account_id for record in journal.cycles()})),
         account_id=account,
-        now=at(200) + TODAY,
+        now=at(200),
         last_cycle=last,
         last_end=journal.last_end(account),
         unresolved=len(unresolved),
         unknown=sum(order.state is OrderState.UNKNOWN for order in unresolved),
         filled=sum(order.state is OrderState.FILLED for order in of_last),
         account=next(iter(journal.events(kind="account", account_id=account)[::-1]), None),
-        orders_today=journal.orders_sent(account, at(200)),
+        orders_today=journal.orders_sent(account, midnight_in_new_york(at(200))),
         peak_equity=journal.peak_equity(account),
         kill_switch=journal.kill_switch(account),
         alerts=tuple(alerts[:5]),
@@ -46,10 +48,8 @@ def told_by_the_journal(journal: Journal, account: str) -> JournalStatus:
 def test_a_glance_equals_the_journals_own_answers_at_every_step(journal: Journal) -> None:
     def both_agree() -> JournalStatus | None:
         for account in (WRITER, "beta"):
-            assert query_status(journal.path, now=at(200) + TODAY, account_id=account) == told_by_the_journal(
-                journal, account
-            )
-        return query_status(journal.path, now=at(200) + TODAY)
+            assert query_status(journal.path, now=at(200), account_id=account) == told_by_the_journal(journal, account)
+        return query_status(journal.path, now=at(200))
 
     empty = both_agree()
     assert empty is not None
@@ -80,14 +80,27 @@ def test_a_glance_equals_the_journals_own_answers_at_every_step(journal: Journal
     both_agree()
 
 
+def test_a_day_ends_at_midnight_in_new_york(journal: Journal) -> None:
+    """What was sent, and which loss limit broke, shortly before the close is not of the next day when that opens. The
+    throttle stays until a person lifts it."""
+    before_the_close, next_open = 6.4 * 3600, 24 * 3600
+    run_cycle(journal, "c1", when=before_the_close)
+    for limit in ("daily_loss", "throttle"):
+        journal.record_event(WRITER, "c1", at(before_the_close), "latched", limit, {"because": limit})
+    seen = [query_status(journal.path, now=at(when)) for when in (before_the_close + 60, next_open)]
+    evening, morning = ((s.orders_today, [e.key for e in s.latched]) for s in seen if s is not None)
+    assert evening == (Day(2, {"AAPL": 1, "MSFT": 1}), ["daily_loss", "throttle"])
+    assert morning == (Day(), ["throttle"])
+
+
 def test_no_journal_no_glance(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
-    assert query_status(path, now=at(0) + TODAY) is None
+    assert query_status(path, now=at(0)) is None
     path.touch()
-    assert query_status(path, now=at(0) + TODAY) is None
+    assert query_status(path, now=at(0)) is None
     path.write_bytes(b"garbage" * 1000)
     with pytest.raises(JournalBroken, match="this is not a journal"):
-        query_status(path, now=at(0) + TODAY)
+        query_status(path, now=at(0))
     assert [file.name for file in tmp_path.iterdir()] == ["journal.sqlite"]
 
 

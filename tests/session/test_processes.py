@@ -22,7 +22,7 @@ from rebalancer.exchange.faults.rules import faults_of
 from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import RunningExchange, start_exchange
 from rebalancer.journal import CycleEnd, CycleStart, Journal
-from rebalancer.journal.status_query import TODAY, query_status
+from rebalancer.journal.status_query import query_status
 from rebalancer.market_data.trading_calendar import Slot
 from tests.session.simulated import Company, Machine, at
 from tests.session.test_year import YEAR, expected_slots, start_of
@@ -133,7 +133,7 @@ def paper(tmp_path: Path) -> Iterator[Paper]:
 def has_run(journal: Path) -> bool:
     """Whether a cycle has ended; the journal may be in the making."""
     try:
-        seen = query_status(journal, now=at(DAY) + TODAY)
+        seen = query_status(journal, now=at(DAY))
     except JournalBroken:
         return False
     return seen is not None and seen.last_end is not None

@@ -14,7 +14,7 @@ from pathlib import Path
 from rebalancer.core.errors import JournalBroken
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.journal import Journal
-from rebalancer.journal.status_query import TODAY, query_status
+from rebalancer.journal.status_query import query_status
 from tests.cli.conftest import ROOT, Command, command, project  # noqa: F401
 from tests.session.simulated import at
 from tests.session.test_year import expected_slots
@@ -25,7 +25,7 @@ WORDS = ("session", "--speed", "36000", "--day", DAY)
 
 def cycles_in(file: Path) -> int:
     try:
-        seen = query_status(file, now=at(DAY) + TODAY)
+        seen = query_status(file, now=at(DAY))
     except JournalBroken:
         return 0
     return 0 if seen is None or seen.last_end is None else 1
