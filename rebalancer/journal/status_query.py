@@ -95,8 +95,8 @@ def _of_account(ask: Ask, accounts: tuple[str, ...], account_id: str, now: datet
     check_agreement(ask, sorted(GUARDED), account_id)
     last = next(iter(reading.cycles(ask, account_id, 1)), None)
     money = reading.newest(ask, where(kind=("account", MONEY_AFTER_EXIT), account_id=account_id))
-    if last is not None and money is not None and "run_at" in money.body:
-        now = last.started_at + (now - utc_of(str(money.body["run_at"])))
+    if money is not None and "run_at" in money.body:  # the same moment by both clocks
+        now = money.at + (now - utc_of(str(money.body["run_at"])))
     day_start = midnight_in_new_york(now)  # as planning and the pre-trade check count their days
     unresolved = reading.unresolved_orders(ask, account_id)
     of_last = {} if last is None else reading.orders_where(ask, where(cycle_id=last.cycle_id, account_id=account_id))

@@ -11,6 +11,7 @@ from rebalancer.core.errors import JournalBroken
 from rebalancer.core.facts import Day
 from rebalancer.core.new_york import midnight_in_new_york
 from rebalancer.core.outcomes import OrderState
+from rebalancer.core.values import time_text
 from rebalancer.journal import Journal
 from rebalancer.journal.status_query import JournalStatus, query_status
 
@@ -91,6 +92,16 @@ def test_a_day_ends_at_midnight_in_new_york(journal: Journal) -> None:
     evening, morning = ((s.orders_today, [e.key for e in s.latched]) for s in seen if s is not None)
     assert evening == (Day(2, {"AAPL": 1, "MSFT": 1}), ["daily_loss", "throttle"])
     assert morning == (Day(), ["throttle"])
+
+
+def test_a_cycle_that_has_no_account_yet_does_not_move_the_time(journal: Journal) -> None:
+    """The time by the account's clock follows from the moment at which the account was last recorded by both clocks."""
+    run_cycle(journal, "c1")
+    journal.record_event(WRITER, "c1", at(8), "account", None, {"cash": "1", "run_at": time_text(at(8))})
+    journal.begin_cycle(start("c2", when=24 * 3600))
+    seen = query_status(journal.path, now=at(24 * 3600 + 60))
+    assert seen is not None
+    assert seen.now == at(24 * 3600 + 60)
 
 
 def test_no_journal_no_glance(tmp_path: Path) -> None:
