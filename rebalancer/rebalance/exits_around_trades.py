@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from rebalancer.core.decisions import Order
-from rebalancer.core.facts import Position, Snapshot
+from rebalancer.core.facts import Instrument, Position, Snapshot
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.reasons import stated
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.execution.exit_orders.signal_exits import record_signal_exits, signal_exits
 from rebalancer.execution.exit_orders.unprotected_time import still_rows
+from rebalancer.execution.order_tracking import NO_INFORMATION
 from rebalancer.planning.exit_levels import ExitLevel, exit_levels
 from rebalancer.planning.verdicts import OrderEnd
 from rebalancer.rebalance.world import World
@@ -40,10 +41,15 @@ def withdraw_exits(world: World, orders: Sequence[Order]) -> Mapping[str, OrderE
 def place_exits(
     world: World, rules: Rules, snapshot: Snapshot, orders: Sequence[Order], positions: Sequence[Position]
 ) -> None:
-    """Record the exits given by the signals behind these orders, and protect the positions as they are now."""
+    """Record the exits given by the signals behind these orders, and protect the positions as they are now. Without
+    newer reference data, that of the snapshot serves."""
     record_signal_exits(world.journal, snapshot, orders)
     if rules.protection.mode == "broker" or any(one.lives for one in world.protection.kept().values()):
-        world.protection.place(exit_levels_of(world, rules, positions))
+        try:
+            levels = exit_levels_of(world, rules, positions)
+        except NO_INFORMATION:  # after the close, for one, when the day's data no longer serves
+            levels = _levels(world, rules, positions, snapshot.instruments)
+        world.protection.place(levels)
         if rules.protection.mode == "broker":
             _record_unprotected(world, rules, snapshot, {p.symbol for p in positions if p.qty != ZERO})
 
@@ -65,9 +71,15 @@ def _record_unprotected(world: World, rules: Rules, snapshot: Snapshot, held: Co
 
 
 def exit_levels_of(world: World, rules: Rules, positions: Sequence[Position]) -> tuple[ExitLevel, ...]:
-    """The stops and targets of these positions, from the signals behind them or from the rules."""
+    """The stops and targets of these positions, from the signals behind them or from the rules. Raises
+    BrokerUnavailable when the reference data must be read but cannot."""
     symbols = sorted({p.symbol for p in positions})
-    reference = world.reference.read(symbols, world.broker.now())
-    instruments = {i.symbol: i for i in reference.instruments}
+    return _levels(world, rules, positions, world.reference.read(symbols, world.broker.now()).instruments)
+
+
+def _levels(
+    world: World, rules: Rules, positions: Sequence[Position], instruments: Sequence[Instrument]
+) -> tuple[ExitLevel, ...]:
+    known = {i.symbol: i for i in instruments}
     named = signal_exits(world.journal, world.account_id)
-    return exit_levels(positions, instruments, named, rules.protection, world.broker.venue)
+    return exit_levels(positions, known, named, rules.protection, world.broker.venue)

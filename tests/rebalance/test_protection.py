@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.core.rules import Rules
+from rebalancer.exchange.admin.actions import halt
 from rebalancer.execution.exit_orders import ExitOrderManager
 from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.rebalance.cycle import CycleResult
@@ -21,6 +23,7 @@ from tests.support.rig import Rig, held, rules
 
 pytestmark = pytest.mark.filterwarnings("ignore:Series.dt.weekday")
 D = Decimal
+CLOSE = datetime(2026, 11, 20, 21, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -218,3 +221,24 @@ def test_the_stop_that_a_signal_names_is_the_one_at_the_broker(rig: Rig) -> None
     assert (noted.key, noted.body["signal"], D(noted.body["stop"]), D(noted.body["target"])) == (
         "KO", "named", stop, target,
     )  # fmt: skip
+
+
+def test_a_cycle_that_ends_after_the_close_closes_without_reference_data(rig: Rig) -> None:
+    """The day's reference data has run out with the session, and the broker does not give the next day's: the cycle has
+    its end, and its exits are placed with what it knew."""
+    cycle(rig, {"KO": 1.0, "AAPL": 1.0}, guarded())
+    rig.exchange.clock.advance((CLOSE - timedelta(seconds=65) - rig.exchange.clock.now()).total_seconds())
+    halt(rig.exchange.exchange, {"symbol": "KO"})
+
+    def silent(real: Any, *args: Any) -> Any:
+        if rig.exchange.clock.now() >= CLOSE:
+            raise BrokerUnavailable("no answer: scripted")
+        return real(*args)
+
+    slow = guarded(execution__phase_timeout_seconds=70)
+    found = cycle(rig, {"KO": 0.0, "AAPL": 1.0}, slow, {"instruments": silent})
+    assert [(o.symbol, found.ends[o.client_order_id].state) for o in found.orders] == [("KO", OrderState.EXPIRED)]
+    assert found.outcome is CycleOutcome.COMPLETED
+    now = held(rig)
+    assert resting(rig) == [*pair("AAPL", now["AAPL"]), *pair("KO", now["KO"])]
+    laws.check_laws(rig.url, rig.journal_file)
