@@ -19,6 +19,7 @@ from rebalancer.core.values import ZERO
 from rebalancer.execution.exit_orders.signal_exits import record_signal_exits, signal_exits
 from rebalancer.execution.exit_orders.unprotected_time import still_rows
 from rebalancer.execution.order_tracking import NO_INFORMATION
+from rebalancer.execution.pretrade import latched_because
 from rebalancer.planning.exit_levels import ExitLevel, exit_levels
 from rebalancer.planning.verdicts import OrderEnd
 from rebalancer.rebalance.world import World
@@ -26,11 +27,14 @@ from rebalancer.rebalance.world import World
 
 def withdraw_exits(world: World, orders: Sequence[Order]) -> Mapping[str, OrderEnd]:
     """Withdraw the resting exits of these orders' symbols. Returns, by client order id, an end for every order that may
-    not be sent because its symbol could not be freed. Under the kill switch, and while this process is being stopped,
-    no order will be sent, so resting exits are left alone."""
-    if world.is_stopping() or world.kill.reason(world.account_id) is not None:
+    not be sent because its symbol could not be freed. Under the kill switch, while the throttle is latched, and while
+    this process is being stopped, no order will be sent, so resting exits are left alone: under the first two they
+    could not be placed again."""
+    if not orders or world.is_stopping() or world.kill.reason(world.account_id) is not None:
         return {}
-    blocked = world.protection.release({o.symbol for o in orders}) if orders else {}
+    if latched_because(world.journal, world.account_id) is not None:
+        return {}
+    blocked = world.protection.release({o.symbol for o in orders})
     return {
         o.client_order_id: OrderEnd(o.client_order_id, OrderState.NOT_SENT, ZERO, None, stated(blocked[o.symbol]))
         for o in orders

@@ -26,6 +26,7 @@ from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, Side, cents_toward_zero, text_of, time_text
 from rebalancer.core.venue_rules import VenueRules
 from rebalancer.execution.order_tracking import NO_INFORMATION
+from rebalancer.execution.pretrade import latched_because
 from rebalancer.execution.traded import traded
 from rebalancer.journal.alert_row import alert_row
 from rebalancer.journal.records import MONEY_AFTER_EXIT, CycleEnd, CycleStart
@@ -136,12 +137,14 @@ def _fills_before(world: World) -> Mapping[str, Decimal] | None:
 
 def _not_sendable(world: World, exits: Sequence[ExitRequest]) -> dict[str, str]:
     """The symbols whose order would not be sent, and why: their resting exits stay, since withdrawing them would leave
-    the position unprotected. A flatten is sent under the kill switch too."""
-    killed = world.kill.reason(world.account_id)
+    the position unprotected. A flatten is sent under the kill switch and a latched throttle too."""
+    killed, latched = world.kill.reason(world.account_id), latched_because(world.journal, world.account_id)
     if world.is_stopping():
         why = "the process is being stopped"
     elif killed is not None:
         why = f"the kill switch is set: {killed}"
+    elif latched is not None:
+        why = f"the throttle is latched: {latched}; lift it with: rebalancer resume --reason ..."
     else:
         return {}
     return {e.symbol: why for e in exits if e.kind != "flatten"}

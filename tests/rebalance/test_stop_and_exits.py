@@ -9,12 +9,15 @@ import pytest
 
 from rebalancer.core.decisions import Order
 from rebalancer.core.outcomes import OrderState
+from rebalancer.core.reasons import stated
 from rebalancer.execution.kill_switch import write_halt
+from rebalancer.execution.pretrade.throttle import latch_throttle
 from rebalancer.journal import Journal
 from rebalancer.planning.verdicts import OrderEnd
 from rebalancer.rebalance.exits_around_trades import withdraw_exits
+from rebalancer.rebalance.immediate_exits import ExitRequest, exit_positions
 from rebalancer.rebalance.world import World
-from rebalancer.session.execute import execute
+from rebalancer.session.execute import execute, opened_world
 from rebalancer.session.setup import Setup
 from rebalancer.session.stop import NEVER
 from rebalancer.settings.load import load_rules
@@ -133,3 +136,24 @@ def test_a_kill_just_before_a_batch_takes_nothing_down_for_it(rig: Rig, monkeypa
     record = execute(setup, connection(rig), dry_run=False)
     assert {order.symbol: order.state for order in record.orders} == {"KO": OrderState.NOT_SENT}
     assert resting(rig) == before == pairs("AAPL", "KO", of=held(rig))
+
+
+def test_a_latched_throttle_leaves_the_exits_where_they_are(rig: Rig) -> None:
+    """Nothing is sent until a person lifts it, no exit either: one that is withdrawn for a trade would stay down."""
+    setup = guarded(rig)
+    opinions(rig, {"AAPL": 0.5, "KO": 1.0})
+    execute(setup, connection(rig), dry_run=False)
+    before = resting(rig)
+    assert before == pairs("AAPL", "KO", of=held(rig))
+    with Journal.open(setup.journal) as journal:
+        account_id = journal.cycles(limit=1)[0].account_id
+        latch_throttle(journal, account_id, None, rig.exchange.clock.now(), "61 orders within a minute")
+    rig.exchange.clock.advance(300)
+    opinions(rig, {"AAPL": 1.0, "KO": 0.4})
+    record = execute(setup, connection(rig), dry_run=False)
+    assert {o.symbol: o.state for o in record.orders} == {"KO": OrderState.NOT_SENT, "AAPL": OrderState.NOT_SENT}
+    assert resting(rig) == before
+    with opened_world(setup, connection(rig), dry_run=False) as (world, _):
+        (left,) = exit_positions(world, setup.rules, [ExitRequest("KO", "stop", stated("a test"))], "exit")
+    assert "61 orders within a minute" in left.problem
+    assert resting(rig) == before

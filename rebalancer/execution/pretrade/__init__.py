@@ -7,6 +7,6 @@ mistake in the plan is not repeated here. docs/reference/limits.md lists what is
 
 from rebalancer.execution.pretrade.gate import PreTradeCheck
 from rebalancer.execution.pretrade.readings import Readings, readings_of
-from rebalancer.execution.pretrade.throttle import rearm_throttle
+from rebalancer.execution.pretrade.throttle import latched_because, rearm_throttle
 
-__all__ = ["PreTradeCheck", "Readings", "readings_of", "rearm_throttle"]
+__all__ = ["PreTradeCheck", "Readings", "latched_because", "readings_of", "rearm_throttle"]
