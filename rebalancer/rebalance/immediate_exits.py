@@ -29,7 +29,7 @@ from rebalancer.execution.order_tracking import NO_INFORMATION
 from rebalancer.execution.pretrade import latched_because
 from rebalancer.execution.traded import traded
 from rebalancer.journal.alert_row import alert_row
-from rebalancer.journal.records import MONEY_AFTER_EXIT, CycleEnd, CycleStart
+from rebalancer.journal.records import EXIT_BEGUN, MONEY_AFTER_EXIT, CycleEnd, CycleStart
 from rebalancer.planning.build_order import order_id
 from rebalancer.planning.verdicts import OrderEnd
 from rebalancer.rebalance.exits_around_trades import exit_levels_of
@@ -100,6 +100,7 @@ def exit_positions(world: World, rules: Rules, exits: Sequence[ExitRequest], pre
             held = {symbol: position.qty for symbol, position in positions.items()}
             after = starting_books(world.journal, world.account_id, cycle_id).orders_after
             note_opening_balance(world.journal, world.account_id, cycle_id, now, held, listed, after)
+        _note_begun(world, cycle_id, now, [e for e in exits if e.symbol in {o.symbol for o in orders}])
         ends = world.order_manager.trade(cycle_id, orders)
         _close(world, cycle_id, orders, ends, _sentence(exits, prefix))
         _note_money(world, cycle_id)
@@ -109,6 +110,13 @@ def exit_positions(world: World, rules: Rules, exits: Sequence[ExitRequest], pre
     if rules.protection.mode == "broker" and world.is_stopping() and any(one.left != ZERO for one in answers):
         _place_again(world, rules)
     return answers
+
+
+def _note_begun(world: World, cycle_id: str, now: datetime, exits: Sequence[ExitRequest]) -> None:
+    """Record what is being closed and why, before anything is sent: if this process dies, or the broker reports the
+    fill later, the symbol still counts as closed by this exit."""
+    rows = [(EXIT_BEGUN, wanted.symbol, {"kind": wanted.kind}) for wanted in exits]
+    world.journal.record_events(world.account_id, cycle_id, now, rows)
 
 
 def _place_again(world: World, rules: Rules) -> None:
