@@ -309,23 +309,27 @@ class ExitOrderManager:
         return True
 
     def _ended(self, one: ExitPairRecord, rows: Sequence[BrokerOrder], because: str) -> None:
-        """Record that a pair is over; and, when it traded, that the position was closed through it."""
+        """Record that a pair is over, and before that what it traded: after a crash in between it is found again."""
         now = self._broker.now()
-        earlier = (*one.earlier, EndedPair(one.ids, now))[-EARLIER_MAX:]
-        is_left = sum((row.filled_qty for row in rows), ZERO) >= abs(one.qty)
-        since = None if is_left else one.bare_since
-        self._write(one._replace(state="gone", because=because, earlier=earlier, bare_since=since))
         for row in rows:
             if row.filled_qty > 0:
-                kind = "target" if row.id == one.ids[0] else "stop"
-                price = text_of(row.filled_avg_price) if row.filled_avg_price is not None else None
-                body = {"kind": kind, "qty": text_of(row.filled_qty), "price": price, "order": row.id}
-                at = row.filled_at or now
-                self._journal.record_event(self._account_id, None, at, "protective_exit", one.symbol, body)
-                said = f"{one.symbol}: the {kind} sold {text_of(row.filled_qty)} at {price}"
-                if row.side == "buy":
-                    said = said.replace(" sold ", " bought back ")
-                self._alert(one, said, level="warning")
+                self._note_trade(one, row, now)
+        earlier = (*one.earlier, EndedPair(one.ids, now))[-EARLIER_MAX:]
+        since = None if sum((row.filled_qty for row in rows), ZERO) >= abs(one.qty) else one.bare_since
+        self._write(one._replace(state="gone", because=because, earlier=earlier, bare_since=since))
+
+    def _note_trade(self, one: ExitPairRecord, row: BrokerOrder, now: datetime) -> None:
+        """Record and report, once, that an order of a pair has traded."""
+        noted = self._journal.recall(self._account_id, "protective_exit", keys=[one.symbol], last=EARLIER_MAX)
+        if any(event.body.get("order") == row.id for event in noted):
+            return
+        kind = "target" if row.id == one.ids[0] else "stop"
+        price = None if row.filled_avg_price is None else text_of(row.filled_avg_price)
+        body = {"kind": kind, "qty": text_of(row.filled_qty), "price": price, "order": row.id}
+        self._journal.record_event(self._account_id, None, row.filled_at or now, "protective_exit", one.symbol, body)
+        did = "bought back" if row.side == "buy" else "sold"
+        said = f"{one.symbol}: the {kind} {did} {text_of(row.filled_qty)} at {price}"
+        self._alert(one._replace(at=now), said, level="warning")  # the pair may have rested for weeks
 
     def _stands(self, kept: ExitPairRecord) -> ExitPairRecord:
         """Record that a pair is in place, and for how long its position was without one."""

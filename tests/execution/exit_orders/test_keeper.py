@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,7 @@ from rebalancer.journal import Journal
 from rebalancer.journal.backups import take
 from rebalancer.planning.exit_levels import ExitLevel
 from tests.execution.exit_orders.account_rig import PAIR, Desk
+from tests.support.faults import Crash, Trip, Tripped
 from tests.support.rig import by_hand
 
 pytestmark = pytest.mark.filterwarnings("ignore:Series.dt.weekday")
@@ -67,6 +70,7 @@ def test_a_filled_exit_is_told_with_its_kind(desk: Desk, stop: str, target: str,
         desk.rig.exchange.clock.advance(30)
         if not any(p.symbol == "KO" for p in desk.broker.positions()):
             break
+    exited = desk.broker.now()
     seen = desk.keeper().look(since)
     assert sorted((r.state, r.filled_qty) for r in seen.rows) == [
         (OrderState.CANCELED, D(0)),
@@ -75,13 +79,32 @@ def test_a_filled_exit_is_told_with_its_kind(desk: Desk, stop: str, target: str,
     assert seen.held == {}
     (exit_,) = desk.events("protective_exit")
     assert (exit_["kind"], exit_["qty"]) == (kind, "10")
-    assert [a["level"] for a in desk.events("alert")] == ["warning"]
+    (alert,) = desk.journal.events(kind="alert")
+    assert (alert.body["level"], alert.at >= exited) == ("warning", True), (
+        "dated when it was seen, not when it was placed"
+    )
     again = desk.keeper().look(since)  # until a cycle has closed after it, its fills can be read again
     assert [(r.id, r.filled_qty) for r in again.rows] == [
         (r.id, r.filled_qty) for r in sorted(seen.rows, key=lambda r: r.id)
     ]
     assert desk.keeper().look(desk.broker.now()) == ExitOrdersSeen()
     assert len(desk.events("protective_exit")) == 1
+
+
+@pytest.mark.parametrize("trip_at", range(1, 5))
+def test_a_filled_exit_is_told_once_although_the_process_dies_over_it(desk: Desk, trip_at: int) -> None:
+    """Killed before each of its writes in turn; the next process finds what is missing."""
+    desk.keeper().place([desk.guard("0.9999")])
+    for _ in range(400):
+        desk.rig.exchange.clock.advance(30)
+        if not any(p.symbol == "KO" for p in desk.broker.positions()):
+            break
+    dying: Any = Tripped(desk.journal, Trip(trip_at), ("record_event", "record_events"), "journal")
+    with suppress(Crash):
+        desk._replace(journal=dying).keeper().look(None)
+    desk.keeper().look(None)
+    assert [(e["kind"], e["qty"]) for e in desk.events("protective_exit")] == [("stop", "10")]
+    assert desk.events("protection")[-1]["state"] == "gone"
 
 
 def test_no_id_is_given_twice_though_an_older_copy_of_the_journal_takes_its_place(desk: Desk) -> None:
