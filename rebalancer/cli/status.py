@@ -207,7 +207,8 @@ def _protection(look: JournalStatus, rules: Document | None) -> tuple[str, tuple
     if mode != "broker":
         words = {"monitor": "watched by this program while a session runs", "off": "off: positions have no stops"}
         return words[mode], ()
-    rests = {event.key for event in look.protection if event.body["state"] == "open"}
+    stands = (e for e in look.protection if e.body["state"] == "open" and e.body.get("bare_since") is None)
+    rests = {event.key for event in stands}  # without those whose cancel was requested and is not confirmed
     held = sorted(look.last_end.expected_positions) if look.last_end is not None else []
     return f"{len(rests & set(held))} of {len(held)} positions at the broker", tuple(s for s in held if s not in rests)
 

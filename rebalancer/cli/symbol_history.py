@@ -44,6 +44,8 @@ def _protection(journal: Journal, account_id: str, symbol: str, rules: Rules) ->
         return f"! none at the broker yet; to be placed: {by}"
     kept = exit_pair_of(event)
     pair = f"stop {price(kept.stop)}, target {price(kept.target)} for {shares(abs(kept.qty))}"
+    if kept.state == "open" and not kept.stands:
+        return f"! a cancel was requested and is not confirmed: {pair}  {kept.client_order_id}"
     if kept.state == "open":
         return f"at the broker: {pair}  {kept.client_order_id}"
     because = f", {kept.because}" if kept.because else ""

@@ -115,8 +115,15 @@ def test_an_alert_tells_its_age_and_what_became_of_it(command: Command, tmp_path
     assert lines == ["alert    ! the second (5 min ago, not sent)", "alert    ! the first (5 min ago, sent by mail)"]
 
 
+@pytest.mark.parametrize(
+    ("without", "told"),
+    [
+        ({"state": "gone"}, "gone: stop "),
+        ({"bare_since": "2026-11-20T15:00:00Z"}, "a cancel was requested and is not confirmed: stop "),
+    ],
+)
 def test_positions_without_exits_at_the_broker_are_named(
-    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without: dict[str, str], told: str
 ) -> None:
     monkeypatch.setenv("REBALANCER__PROTECTION__MODE", "broker")
     assert command("run-now").code in (0, 4)
@@ -129,11 +136,11 @@ def test_positions_without_exits_at_the_broker_are_named(
         open_ones = {str(e.key) for e in newest if e.body["state"] == "open"}
         first, second, *_ = rests = sorted(open_ones & set(held))
         last = journal.recall(account_id, "protection", keys=[first], last=1)[0]
-        journal.record_event(account_id, None, last.at, "protection", first, {**last.body, "state": "gone"})
+        journal.record_event(account_id, None, last.at, "protection", first, {**last.body, **without})
     said = command("status").out
     bare = ", ".join(symbol for symbol in held if symbol not in rests[1:])
     assert f"\nexits    {len(rests) - 1} of {len(held)} positions at the broker   ! without: {bare}\n" in said
-    assert "\n  exits     ! gone: stop " in command("explain", first).out
+    assert f"\n  exits     ! {told}" in command("explain", first).out
     assert "\n  exits     at the broker: stop " in command("explain", second).out
 
 
