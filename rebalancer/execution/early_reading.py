@@ -31,11 +31,16 @@ RECENT_SECONDS: Final = 2.0  # an account and positions read longer ago are read
 
 
 class EarlyReading(NamedTuple):
-    """What was read; None for what was not asked or not answered."""
+    """What was read; None for what was not asked or not answered. `at`: when it was asked, in monotonic seconds."""
 
     orders: tuple[BrokerOrder, ...] | None = None
     account: Account | None = None
     positions: tuple[Position, ...] | None = None
+    at: float = 0.0
+
+    def is_recent(self, now: float) -> bool:
+        """Whether it was asked a short while ago; now: monotonic seconds."""
+        return now - self.at <= RECENT_SECONDS
 
     def account_with(
         self, cash_before: Decimal, orders: Sequence[Order], ends: Mapping[str, OrderEnd], venue: VenueRules
@@ -79,15 +84,18 @@ def read_early(
     if not posts:
         return [], EarlyReading()
 
+    asked: list[float] = []
+
     def soon(ask: Callable[[], Any]) -> Any:
         clock.wait(EARLY_SECONDS)
+        asked.append(clock.monotonic())
         return _or_none(ask)
 
     asks: list[Callable[[], Any]] = [partial(broker.orders, began), *_beside(broker, positions=positions)]
     every: list[Callable[[], Any]] = [*posts, *(partial(soon, ask) for ask in asks)]
     done: list[Any] = together(lambda act: act(), every)
     results, read = done[: len(posts)], done[len(posts) :]
-    return results, EarlyReading(*read)
+    return results, EarlyReading(*read, at=min(asked))
 
 
 def read_beside(broker: TradingBroker, together: SpreadOut, began: datetime, *, positions: bool) -> EarlyReading:

@@ -41,7 +41,7 @@ from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.execution.await_final import await_final
 from rebalancer.execution.cancel_on_failure import PostedOrders, SpreadOut, cancelling_on_failure
-from rebalancer.execution.early_reading import RECENT_SECONDS, EarlyReading, read_beside, read_early
+from rebalancer.execution.early_reading import EarlyReading, read_beside, read_early
 from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.execution.order_alerts import report_another_program, report_pretrade_refusals
 from rebalancer.execution.order_log import note_answer, note_ends, note_intended
@@ -121,7 +121,7 @@ class LiveOrderManager:
         self._posted = PostedOrders(broker, clock, together, rules.execution.cancel_timeout_seconds)
         self._key_refused, self._doubled_in = "", ""
         self._waited_seconds = 0.0
-        self._early, self._early_at = EarlyReading(), 0.0
+        self._early = EarlyReading()
 
     def seen(self, snapshot: Snapshot) -> None:
         self._gate.take(readings_of(snapshot))
@@ -183,7 +183,6 @@ class LiveOrderManager:
             del waiting[0]
         if not self._why_stopped(cycle_id):
             posts = [partial(self._submit, order) for order in waiting]
-            self._early_at = self._clock.monotonic()
             results, self._early = read_early(
                 posts, self._broker, self._clock, self._together, began, positions=is_last
             )
@@ -252,13 +251,12 @@ class LiveOrderManager:
 
     def _recent(self) -> EarlyReading:
         """What was read early; nothing once that is too long ago."""
-        is_recent = self._clock.monotonic() - self._early_at <= RECENT_SECONDS
-        return self._early if is_recent else EarlyReading()
+        return self._early if self._early.is_recent(self._clock.monotonic()) else EarlyReading()
 
     def _look_beside(self, began: datetime, *, is_last: bool) -> Sequence[BrokerOrder]:
         """All orders, and the account at the same time: it may hold all that they trade already."""
-        self._early_at = self._clock.monotonic()
-        self._early = read_beside(self._broker, self._together, began, positions=is_last)
+        at = self._clock.monotonic()
+        self._early = read_beside(self._broker, self._together, began, positions=is_last)._replace(at=at)
         return self._early.orders or ()
 
     def _await(

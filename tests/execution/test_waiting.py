@@ -172,5 +172,5 @@ def test_posts_come_first_and_a_read_without_an_answer_is_left_out() -> None:
     results, read = read_early(posts, broker, clock, one_by_one, clock.wall(), positions=True)  # type: ignore[arg-type]
     assert said == ["post 0", "post 0"]
     assert results == [None, None]
-    assert read == EarlyReading((), None, None)
+    assert read == EarlyReading((), None, None, at=0.06), "asked after the first wait"
     assert read_early([], broker, clock, one_by_one, clock.wall(), positions=True) == ([], EarlyReading())  # type: ignore[arg-type]
