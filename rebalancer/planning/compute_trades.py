@@ -102,7 +102,8 @@ def _proposal(
     order_min = prices.venue.order_min(instrument.asset_class, side)
     closes = proposed.weight == 0 and reduce != 0 and abs(held + reduce) < part  # but for an odd lot, which follows
     closes = closes and abs(reduce) * paid >= order_min
-    smallest = ZERO if closes else rules.position_sizing.min_trade_size
+    forced = proposed.denial is not None and proposed.denial is not Outcome.DENIED_SHORT
+    smallest = order_min if closes or forced else rules.position_sizing.min_trade_size
     move = _Move(drift, band, aimed, held, target, price)
     hold, why = _hold(proposed, move, reduce, increase, paid, smallest)
     nothing = hold is not Outcome.HELD_WITHIN_BAND and reduce == increase == 0
@@ -157,7 +158,7 @@ def _hold(
     proposed: ProposedTarget, move: _Move, reduce: Decimal, increase: Decimal, paid: Decimal, smallest: Decimal
 ) -> tuple[Outcome | None, Reasons]:
     """Why this name is not traded, as outcome and reasons; or None and the reasons for the trade. smallest: the USD
-    below which a trade is not made."""
+    below which a trade is not made: for a forced reduction only what the venue refuses."""
     drift, band, held, target = move.drift, move.band, move.held, move.target
     if proposed.denial is not None and (reduce == 0 or (proposed.weight != 0 and abs(drift) <= band)):
         return proposed.denial, proposed.note
@@ -177,8 +178,6 @@ def _hold(
         return Outcome.HELD_BELOW_MINIMUM, because(
             ReasonCode.BELOW_ONE_LOT, weight=abs(proposed.weight), price=move.price
         )
-    if proposed.denial is not None and proposed.denial is not Outcome.DENIED_SHORT:
-        return None, Reasons.later(_why_traded, proposed, move)  # a forced reduction is exempt from the minimum
     value = max(abs(reduce), abs(increase)) * paid
     if value < smallest:
         return Outcome.HELD_BELOW_MINIMUM, because(ReasonCode.BELOW_MINIMUM, value=value, limit=smallest)

@@ -88,3 +88,18 @@ def test_another_spelling_of_every_symbol_gives_the_same_plan(given_world: World
 def nameless(decided: Plan) -> Plan:
     """The plan without order ids, which are computed from symbols."""
     return decided._replace(orders=tuple(order._replace(client_order_id="") for order in decided.orders))
+
+
+@pytest.mark.parametrize(("kind", "sold"), [("crypto", D(0)), ("us_equity", D("0.06"))])
+def test_a_forced_reduction_that_the_venue_would_refuse_is_not_sent(kind: str, sold: Decimal) -> None:
+    """3 USD are left when everything is to be closed after a loss: too little for any order in crypto."""
+    facts = snapshot(
+        instruments=(instrument("BTC/USD", asset_class=kind, lot=D("0.0001")),),
+        quotes=(quote("BTC/USD"),),
+        positions=(Position("BTC/USD", D("0.06"), D("0.06"), D(48)),),
+        account=ACCOUNT._replace(equity=D(50_000), last_equity=D(100_000)),
+    )
+    decided = plan(facts, rules(risk_management={"on_breach": "flatten", "max_daily_loss": 0.1}))
+    assert sum((o.qty for o in decided.orders), D(0)) == sold
+    outcome = Outcome.PLANNED if sold else Outcome.HELD_BELOW_MINIMUM
+    assert [v.outcome for v in decided.unsignalled] == [outcome]
