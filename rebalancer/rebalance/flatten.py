@@ -6,12 +6,13 @@
    lets only orders pass that reduce a position, and those even while the kill switch is set
 4. positions that could not be closed are retried a few times; what is left then is reported
 
-Stocks cannot be sold while the market is closed: then nothing is queued, and that is reported too.
+Stocks cannot be sold while the market is closed: then nothing is queued, their stops and targets stay, since they still
+reduce risk and nothing would place them again, and that is reported too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -36,7 +37,7 @@ ROUNDS: Final = 3
 WAIT_SECONDS: Final = 0.5
 
 
-CLOSED: Final = "the market is closed; nothing is queued for its opening"
+CLOSED: Final = "the market is closed; nothing is queued for its opening, and exits that rest at the broker stay"
 
 
 class LeftPosition(NamedTuple):
@@ -80,9 +81,10 @@ def flatten(world: World, broker: TradingBroker, rules: Rules, *, prefix: str, b
     """
     world = world._replace(order_manager=_order_manager(world, broker, rules))
     recover(world, broker, rules)
-    cancelled, still_open = _cancel_all(world, broker, rules)
     held = {p.symbol: p.qty for p in _held(world)}
     is_open = broker.clock().session.is_open
+    cancelled, still_open = _cancel_all(world, broker, rules, frozenset() if is_open else _exits_of(world, held))
+    held = {p.symbol: p.qty for p in _held(world)}
     wanted = {symbol: qty for symbol, qty in held.items() if is_open or _always_open(broker.venue, symbol)}
     left = [LeftPosition(symbol, qty, CLOSED) for symbol, qty in held.items() if symbol not in wanted]
     closed: dict[str, Decimal] = {}
@@ -90,7 +92,7 @@ def flatten(world: World, broker: TradingBroker, rules: Rules, *, prefix: str, b
     for number in range(ROUNDS if wanted else 0):
         if number > 0:
             world.clock.wait(WAIT_SECONDS)
-            more, still_open = _cancel_all(world, broker, rules)
+            more, still_open = _cancel_all(world, broker, rules, frozenset() if is_open else _exits_of(world, held))
             cancelled += more
         answers, failed = _round(world, rules, wanted, prefix, because)
         for gone in answers:
@@ -142,12 +144,18 @@ def _round(
     return answers, [LeftPosition(s, held[s], why.get(s, "the position is not gone yet")) for s in wanted if s in held]
 
 
-def _cancel_all(world: World, broker: TradingBroker, rules: Rules) -> tuple[int, int]:
-    """Cancel every open order and wait until none is left. Returns how many there were, and how many remain."""
+def _exits_of(world: World, held: Mapping[str, Decimal]) -> frozenset[str]:
+    """The broker's ids of the exits that rest for these positions."""
+    return frozenset(i for one in world.protection.kept().values() if one.symbol in held and one.lives for i in one.ids)
+
+
+def _cancel_all(world: World, broker: TradingBroker, rules: Rules, spared: Set[str]) -> tuple[int, int]:
+    """Cancel every open order, but for the broker's ids in `spared`, and wait until none is left. Returns how many
+    there were, and how many remain."""
     asked: set[str] = set()
 
     def look() -> list[BrokerOrder]:
-        working = [order for order in broker.orders(None) if not order.state.is_final]
+        working = [o for o in broker.orders(None) if not o.state.is_final and o.id not in spared]
         for order in working:
             if order.id not in asked:
                 broker.cancel(order.id)

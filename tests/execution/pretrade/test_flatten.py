@@ -15,6 +15,8 @@ from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.reasons import NOTHING
+from rebalancer.execution.exit_orders import ExitOrderManager
+from rebalancer.rebalance.exits_around_trades import exit_levels_of
 from rebalancer.rebalance.flatten import CLOSED, Flattened, flatten
 from rebalancer.rebalance.recover import recover
 from rebalancer.testing import laws
@@ -140,6 +142,23 @@ def test_a_closed_market_queues_nothing(rig: Rig) -> None:
     client = rig.client()
     assert client.orders(None) == ()
     client.close()
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_exits_of_what_cannot_be_closed_now_stay(rig: Rig, *, is_open: bool) -> None:
+    guarded = rules(protection__mode="broker", protection__stop_loss=0.2, protection__take_profit=0.3)
+    process = rig.process(rules=guarded)
+    broker: Any = process.world.broker
+    keeper = ExitOrderManager(rig.account_id, broker, process.journal, process.world.kill, process.clock, guarded)
+    world = process.world._replace(protection=keeper)
+    keeper.place(exit_levels_of(world, guarded, broker.positions()))
+    resting = {o.id for o in broker.orders(None)}
+    assert len(resting) == 4
+    if not is_open:
+        rig.exchange.clock.advance(12 * 3600)
+    done = flatten(world, broker, guarded, prefix="kill", because="enough")
+    assert {o.id for o in broker.orders(None)} == (set() if is_open else resting)
+    assert (done.still_open, done.is_flat, sorted(held(rig))) == (0, is_open, [] if is_open else ["JPM", "KO"])
 
 
 def test_a_cancel_that_is_not_confirmed_is_told(rig: Rig) -> None:
