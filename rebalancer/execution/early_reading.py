@@ -95,7 +95,7 @@ def read_early(
     every: list[Callable[[], Any]] = [*posts, *(partial(soon, ask) for ask in asks)]
     done: list[Any] = together(lambda act: act(), every)
     results, read = done[: len(posts)], done[len(posts) :]
-    return results, EarlyReading(*read, at=min(asked))
+    return results, EarlyReading(*read)._replace(at=min(asked))
 
 
 def read_beside(broker: TradingBroker, together: SpreadOut, began: datetime, *, positions: bool) -> EarlyReading:
