@@ -4,12 +4,10 @@
     validate_signals       ValidSignals       signals that can be acted upon
     trading_halt           HaltDecision       whether this cycle may trade at all
     liquidation            HaltDecision       whether to close every position: flat by the close, or after a loss
-    construct_targets      ProposedTargets    target weights: sized, restricted, and projected onto the caps
-    compute_trades         TradeProposal      shares to trade, where it is worth trading
-    overrides              TradeProposal      without what the user has excluded
-    phase                  Phases             reductions first, largest drift first
-    fit_to_buying_power    FittedIncreases    increases cut to headroom, orders and buying power
-    build_order            Order              with its deterministic id
+    to_columns             Columns            facts and rules as columns of integers
+    core.decide            Decision           the numeric core: targets, trades, phases, funding, and a code a name
+    records                Order, Target      with ids and decimals; every cap is checked once more
+    explain                Reasons            the codes in words, when somebody asks
     verdicts               Verdict            one per signal (updated when the orders have ended)
 
 It imports `core` and no other package of the project. Equal arguments give equal plans, byte for byte, on any machine.
@@ -22,24 +20,22 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from rebalancer.core.decisions import Constrained, Order, Plan, Target
-from rebalancer.core.facts import Snapshot, coins
+from rebalancer.core.decisions import Constrained, Order, Plan
+from rebalancer.core.facts import Signal, Snapshot
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.core.reasons import NOTHING, Reason, ReasonCode, Reasons, because
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, decimal_near
-from rebalancer.planning.build_order import build_order
-from rebalancer.planning.compute_trades import TradeProposal, compute_trades
 from rebalancer.planning.constrain import constrain, trades_denied
-from rebalancer.planning.construct_targets import ProposedTarget, ProposedTargets, construct_targets
-from rebalancer.planning.entry_restrictions import EntryRestriction
-from rebalancer.planning.fit_to_buying_power import Budget, BuyingPower, Turnover, fit_to_buying_power
-from rebalancer.planning.limit_book import LimitBook
+from rebalancer.planning.cool_off import cool_off
+from rebalancer.planning.core import codes
+from rebalancer.planning.core.decide import decide
+from rebalancer.planning.explain import Decided, denial_reasons, hold_reasons
 from rebalancer.planning.limit_usage import limit_usage
 from rebalancer.planning.liquidation import decide_liquidation
-from rebalancer.planning.overrides import apply_overrides
-from rebalancer.planning.phase import Denial, Trade, assign_phases
 from rebalancer.planning.reconcile import ReconciledBook, reconcile
+from rebalancer.planning.records import orders_of, refuse_exceeded_caps, targets_of
+from rebalancer.planning.to_columns import to_columns
 from rebalancer.planning.trading_halt import HaltDecision, check_trading_halt
 from rebalancer.planning.trading_hours import within_trading_hours
 from rebalancer.planning.validate_signals import Prices, ValidSignals, usable_prices, validate_signals
@@ -65,57 +61,46 @@ def plan(snapshot: Snapshot, rules: Rules, book: ReconciledBook | None = None) -
     if halt.stop:
         return _stopped(snapshot, book, valid_signals, halt, capital)
 
-    instruments = {i.symbol: i for i in snapshot.instruments}
     halt = decide_liquidation(halt, snapshot, book.held, prices.value, rules)
-    liquidation = EntryRestriction(halt.denied, halt.because) if halt.leave and halt.denied is not None else None
-    proposed = construct_targets(snapshot, book, prices, valid_signals, capital, rules, liquidation)
-    proposals = compute_trades(proposed.targets, book, prices, instruments, capital, rules)
-    if not halt.leave:
-        proposals = apply_overrides(proposals, rules.selection)
-    own_caps = {a.symbol: a.own_cap for a in proposed.targets}
-    limits = LimitBook.opened(snapshot, book, prices, own_caps, proposed.groups, capital)
-    phases = assign_phases(proposals, book.available, limits, rules)
-    denied: dict[str, Denial] = dict(phases.denied)
-    budget = Budget(snapshot.day, rules)
-    reductions = _allowed(phases.reduce, budget, denied)
-    limits_after = limits.copy_with((t.symbol, t.qty) for t in reductions)
-    # If a closing trade is denied, the opposite position is not opened either.
-    increases: Sequence[Trade] = [t for t in phases.increase if t.symbol not in denied]
-    if halt.denied is not None:
-        denied |= {t.symbol: Denial(halt.denied, halt.because) for t in increases}
-        increases = []
-    released = _released(reductions)
-    power, cash = snapshot.account.buying_power + released, snapshot.account.cash + released
-    buying_power = BuyingPower(power, cash, coins(snapshot.instruments), rules)
-    turnover = Turnover(reductions, capital, rules.selection)
-    funded = fit_to_buying_power(increases, prices, limits_after, buying_power, budget, turnover, rules)
-    denied |= funded.denied
-
-    orders = tuple(
-        build_order(
-            trade, snapshot.account.id, snapshot.cycle_id, instruments[trade.symbol], prices, rules, leads=place == 0
-        )
-        for trades in (reductions, funded.trades)
-        for place, trade in enumerate(trades)
-    )
-    cut = {d.cap for d in denied.values()} | {t.cap for t in funded.trades}
-    endings = _endings(proposals, orders, denied, book, proposed)
+    decided = decide_cycle(snapshot, rules, book, prices, valid_signals.signals, halt, capital)
+    orders = orders_of(decided)
+    refuse_exceeded_caps(decided, orders)
+    endings = _endings(decided, orders)
     verdicts, unsignalled = first_verdicts(snapshot.signals, valid_signals, endings, book.held)
-    kept_back = constrain(proposals, denied)
+    kept_back = constrain(decided)
     outcome, why = _outcome(halt, orders, kept_back, endings)
     return Plan(
         cycle_id=snapshot.cycle_id,
         outcome=outcome,
         because=why,
         capital=capital,
-        targets=tuple(_target(a, m) for a, m in zip(proposed.targets, proposals, strict=True)),
+        targets=targets_of(decided),
         orders=orders,
         verdicts=verdicts,
         unsignalled=unsignalled,
-        limits=limit_usage(snapshot, proposed, limits, limits_after, orders, denied, cut, rules),
+        limits=limit_usage(decided, orders),
         frozen=_frozen(book),
         constrained=kept_back,
     )
+
+
+def decide_cycle(
+    snapshot: Snapshot,
+    rules: Rules,
+    book: ReconciledBook,
+    prices: Prices,
+    signals: Mapping[str, tuple[Signal, ...]],
+    halt: HaltDecision,
+    capital: Decimal,
+) -> Decided:
+    """Decide with the numeric core. Raises OutOfRange (a ValueError) for what it cannot hold."""
+    cooling = cool_off(snapshot, signals, rules)
+    columns = to_columns(
+        snapshot, book, prices, signals, cooling.keys(), capital, rules,
+        denies=halt.denied is not None, leaves=halt.leave,
+    )  # fmt: skip
+    decision = decide(columns.names, columns.signals, columns.limits, columns.numbers, columns.funds)
+    return Decided(snapshot, rules, book, prices, signals, cooling, halt, columns, decision)
 
 
 def _doubts(
@@ -176,76 +161,36 @@ def _frozen(book: ReconciledBook) -> dict[str, Reasons]:
     return {s: because(ReasonCode.FROZEN, outcome=why.outcome, why=why.because) for s, why in book.frozen.items()}
 
 
-def _allowed(trades: Sequence[Trade], budget: Budget, denied: dict[str, Denial]) -> list[Trade]:
-    allowed = []
-    for trade in trades:
-        refusal = budget.take(trade)
-        if refusal is None:
-            allowed.append(trade)
-        else:
-            denied[trade.symbol] = refusal
-    return allowed
-
-
-def _released(reductions: Sequence[Trade]) -> Decimal:
-    """The buying power that reductions should release, USD: the value of longs sold. Nothing is counted for shorts
-    bought back, to be conservative."""
-    return sum((-t.qty * t.paid for t in reductions if t.qty < 0), ZERO)
-
-
-def _endings(
-    proposals: Sequence[TradeProposal],
-    orders: Sequence[Order],
-    denied: Mapping[str, Denial],
-    book: ReconciledBook,
-    proposed: ProposedTargets,
-) -> dict[str, SymbolOutcome]:
+def _endings(d: Decided, orders: Sequence[Order]) -> dict[str, SymbolOutcome]:
     """The outcome of each symbol in the plan. Frozen or untradable wins over planned, planned over denied, denied over
     held."""
-    endings = {m.symbol: SymbolOutcome(m.hold, m.because) for m in proposals if m.hold is not None}
-    endings |= {symbol: SymbolOutcome(d.outcome, d.because) for symbol, d in denied.items()}
     planned: dict[str, list[Order]] = {}
     for order in orders:
         planned.setdefault(order.symbol, []).append(order)
-    for symbol, mine in planned.items():
-        why = Reasons.later(_planned, tuple(mine), denied.get(symbol))
-        endings[symbol] = SymbolOutcome(Outcome.PLANNED, why)
-    for symbol in proposed.fixed:
-        endings[symbol] = SymbolOutcome(Outcome.REJECTED_NO_PRICE, because(ReasonCode.UNTRADABLE))
-    endings |= {symbol: SymbolOutcome(f.outcome, f.because) for symbol, f in book.frozen.items()}
+    endings: dict[str, SymbolOutcome] = {}
+    for i, symbol in enumerate(d.columns.symbols):
+        held, denied = d.hold(i), d.denied(i)
+        if symbol in d.book.frozen:
+            endings[symbol] = SymbolOutcome(*d.book.frozen[symbol])
+        elif d.decision.targets.state[i] == codes.FIXED:
+            endings[symbol] = SymbolOutcome(Outcome.REJECTED_NO_PRICE, because(ReasonCode.UNTRADABLE))
+        elif symbol in planned:
+            endings[symbol] = SymbolOutcome(Outcome.PLANNED, Reasons.later(_planned, tuple(planned[symbol]), d, i))
+        elif denied is not None:
+            endings[symbol] = SymbolOutcome(denied, Reasons.later(denial_reasons, d, d.decision.orders, i))
+        else:
+            assert held is not None, f"{symbol}: no order, no denial and no reason to hold"
+            endings[symbol] = SymbolOutcome(held, Reasons.later(hold_reasons, d, i))
     return endings
 
 
-def _planned(orders: Sequence[Order], denial: Denial | None) -> list[Reason]:
+def _planned(orders: Sequence[Order], d: Decided, i: int) -> list[Reason]:
     """The reasons for the orders of one symbol, each told once, with their quantities; and why there is no other."""
     found: list[Reason] = []
     for order in orders:
         found += [reason for reason in order.because if reason not in found]
         found += because(ReasonCode.SHARES, qty=order.qty, side=order.side)
-    return found if denial is None else [*found, *denial.because]
-
-
-def _target(a: ProposedTarget, m: TradeProposal) -> Target:
-    return Target(
-        symbol=a.symbol,
-        raw_weight=a.raw,
-        weight=a.weight,
-        qty=m.target,
-        factors=a.factors,
-        score=a.score,
-        confidence=a.confidence,
-        volatility=a.volatility,
-        volatility_scale=a.volatility_scale,
-        own_cap=a.own_cap,
-        own_cap_name=a.own_cap_name,
-        price=m.price,
-        held_qty=m.held,
-        pending_qty=m.pending,
-        held_weight=a.held_weight,
-        drift=m.drift,
-        band=m.band,
-        implied=a.implied,
-    )
+    return found if d.denied(i) is None else [*found, *denial_reasons(d, d.decision.orders, i)]
 
 
 def _outcome(

@@ -10,21 +10,31 @@ from __future__ import annotations
 
 import hashlib
 import re
+from decimal import Decimal
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from rebalancer.core.decisions import Order, Phase, PositionIntent
 from rebalancer.core.facts import Instrument
+from rebalancer.core.reasons import Reasons
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, Side, cents_toward_zero
-from rebalancer.planning.fit_to_buying_power import reserve_per_share
-from rebalancer.planning.phase import Trade
-from rebalancer.planning.pricing import limit_price
+from rebalancer.planning.pricing import limit_price, order_price, reserve_per_share
 from rebalancer.planning.validate_signals import Prices
 
 ID_PREFIX: Final = "rb-"
 ID_LENGTH_MAX: Final = 48
 LEAD: Final = "1ST"  # no symbol begins with a digit
+
+
+class Trade(NamedTuple):
+    """Signed shares of one symbol to trade in one phase. `drift` (unsigned, fraction of capital) is its priority."""
+
+    symbol: str
+    phase: Phase
+    qty: Decimal
+    drift: float
+    because: Reasons
 
 
 def build_order(
@@ -43,28 +53,21 @@ def build_order(
     leads: whether this is the first order of its phase.
     """
     side: Side = "buy" if trade.qty > 0 else "sell"
-    is_long = trade.qty > 0
     opening = trade.phase == "increase"
-    is_coin = instrument.asset_class == "crypto"
     qty = abs(trade.qty)
-    per_share = (
-        reserve_per_share(prices.ask[trade.symbol], rules, prices.venue, is_coin=is_coin, is_long=is_long)
-        if opening
-        else ZERO
-    )
     return Order(
         client_order_id=order_id(account_id, cycle_id, trade.phase, LEAD if leads else trade.symbol, 1),
         phase=trade.phase,
         symbol=trade.symbol,
         side=side,
         qty=qty,
-        notional=cents_toward_zero(qty * trade.paid),
+        notional=cents_toward_zero(qty * order_price(side, instrument, prices, rules)),
         type=rules.execution.order_type,
         limit_price=limit_price(side, instrument, prices, rules),
         time_in_force=prices.venue.time_in_force(instrument.asset_class),
         position_intent=_intent(side, opening=opening),
-        price=trade.price,
-        reserve=per_share * qty,
+        price=prices.usable[trade.symbol],
+        reserve=reserve_per_share(side, instrument, prices, rules) * qty if opening else ZERO,
         drift=trade.drift,
         because=trade.because,
     )

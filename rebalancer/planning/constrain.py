@@ -6,7 +6,7 @@ reflected in the target, so what they deny is no longer wanted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
@@ -14,8 +14,7 @@ from rebalancer.core.decisions import Constrained, Plan
 from rebalancer.core.outcomes import CONSTRAINING, Outcome
 from rebalancer.core.reasons import ReasonCode, Reasons, because
 from rebalancer.core.values import decimal_near
-from rebalancer.planning.compute_trades import TradeProposal
-from rebalancer.planning.phase import Denial
+from rebalancer.planning.explain import Decided
 from rebalancer.planning.verdicts import OrderEnd
 
 PLACES: Final = Decimal("0.0001")  # a hundredth of a percentage point of capital
@@ -23,14 +22,13 @@ PLACES: Final = Decimal("0.0001")  # a hundredth of a percentage point of capita
 Denied = tuple[float, str, Outcome]
 
 
-def constrain(proposals: Sequence[TradeProposal], denied: Mapping[str, Denial]) -> Constrained | None:
+def constrain(d: Decided) -> Constrained | None:
     """Summarise the trades outside their band that an execution limit denies; None when there are none."""
+    trades = d.decision.trades
     return _sum_up(
-        (abs(proposal.drift), proposal.symbol, denied[proposal.symbol].outcome)
-        for proposal in proposals
-        if proposal.symbol in denied
-        and denied[proposal.symbol].outcome in CONSTRAINING
-        and abs(proposal.drift) > proposal.band
+        (abs(trades.drift[i]), symbol, outcome)
+        for i, symbol in enumerate(d.columns.symbols)
+        if (outcome := d.denied(i)) is not None and outcome in CONSTRAINING and abs(trades.drift[i]) > trades.band[i]
     )
 
 

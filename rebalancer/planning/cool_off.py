@@ -15,26 +15,27 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from rebalancer.core.facts import Snapshot
+from rebalancer.core.facts import Signal, Snapshot
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.reasons import ReasonCode, Reasons, because
 from rebalancer.core.rules import Rules
 from rebalancer.core.venue_rules import AssetClass
 from rebalancer.planning.entry_restrictions import EntryRestriction
-from rebalancer.planning.validate_signals import ValidSignals
 
 COIN_SESSION: Final = timedelta(hours=24)
 
 
-def cool_off(snapshot: Snapshot, valid_signals: ValidSignals, rules: Rules) -> Mapping[str, EntryRestriction]:
-    """The entry restriction of every symbol in its cool-off period."""
+def cool_off(
+    snapshot: Snapshot, signals: Mapping[str, tuple[Signal, ...]], rules: Rules
+) -> Mapping[str, EntryRestriction]:
+    """The entry restriction of every symbol in its cool-off period. signals: the valid ones by symbol."""
     classes: dict[str, AssetClass] = {i.symbol: i.asset_class for i in snapshot.instruments}
     stops = snapshot.stop_exits
     if stops is None:
         stops = {s: at for s, at in snapshot.stopped_out.items() if s not in snapshot.closed_by_kill}
     found: dict[str, EntryRestriction] = {}
     for symbol, at in sorted(stops.items()):
-        newer = any(signal.issued_at > at for signal in valid_signals.signals.get(symbol, ()))
+        newer = any(signal.issued_at > at for signal in signals.get(symbol, ()))
         if newer and rules.protection.cool_off_lifted_by_newer_signal:
             continue
         why = _still(at, classes.get(symbol, "us_equity"), snapshot, rules)

@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence
+from math import isinf
 
 from rebalancer.core.decisions import LimitUse, Order
 from rebalancer.core.facts import Snapshot
 from rebalancer.core.limits import LimitKind
 from rebalancer.core.outcomes import Outcome
-from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
-from rebalancer.planning.construct_targets import ProposedTargets
-from rebalancer.planning.limit_book import LimitBook
-from rebalancer.planning.phase import Denial
+from rebalancer.planning.core import codes
+from rebalancer.planning.core.trades import is_at_own_cap
+from rebalancer.planning.core.units import value_up
+from rebalancer.planning.explain import Decided, cap_name
 from rebalancer.planning.trading_halt import day_loss, drawdown
 
 
-def limit_usage(
-    snapshot: Snapshot,
-    proposed: ProposedTargets,
-    before: LimitBook,
-    after: LimitBook,
-    orders: Sequence[Order],
-    denied: Mapping[str, Denial],
-    cut: Set[str],
-    rules: Rules,
-) -> tuple[LimitUse, ...]:
-    """All limits: exposure as fractions of capital, losses as fractions of equity, orders as counts.
-
-    before, after: the limit book at the start of the cycle and with all orders filled. cut: the caps that denied or
-    reduced an increase.
-    """
-    binding = {name for a in proposed.targets for name in a.factors}
-    binding |= {f"position:{a.symbol}" for a in proposed.targets if a.raw != 0 and abs(a.weight) == a.own_cap}
-    binding |= cut
-    uses = before.usage(after, binding)
+def limit_usage(d: Decided, orders: Sequence[Order]) -> tuple[LimitUse, ...]:
+    """All limits: exposure as fractions of capital, losses as fractions of equity, orders as counts."""
+    snapshot, rules = d.snapshot, d.rules
+    uses = _caps(d)
     risk, account = rules.risk_management, snapshot.account
     loss = day_loss(account.equity, account.last_equity)
     down = drawdown(account.equity, account.peak_equity)
@@ -48,50 +34,69 @@ def limit_usage(
         binds = not now < risk.max_drawdown or "drawdown" in snapshot.latched
         uses.append(LimitUse("drawdown", risk.max_drawdown, now, now, binds, LimitKind.LOSS))
     if risk.max_positions is not None:
-        uses.append(_positions(snapshot, proposed, orders, risk.max_positions))
+        uses.append(_positions(d, orders, risk.max_positions))
     if risk.max_correlated_positions is not None:
-        uses += _correlated(snapshot, proposed, orders, risk.max_correlated_positions)
-    reasons = {d.outcome for d in denied.values()}
+        uses += _correlated(d, orders, risk.max_correlated_positions)
+    reasons = {d.denied(i) for i in range(len(d.columns.symbols))}
     sent, count = snapshot.day.orders_sent, len(orders)
-    uses.append(
-        LimitUse(
-            "orders_per_execution",
-            rules.execution.max_orders_per_execution,
-            0,
-            count,
-            Outcome.DENIED_ORDERS_PER_EXECUTION in reasons,
-            LimitKind.ORDERS,
-        )
-    )
-    uses.append(
-        LimitUse(
-            "orders_per_day",
-            risk.max_orders_per_day,
-            sent,
-            sent + count,
-            Outcome.DENIED_ORDERS_PER_DAY in reasons,
-            LimitKind.ORDERS,
-        )
-    )
+    most = rules.execution.max_orders_per_execution
+    at_once, a_day = Outcome.DENIED_ORDERS_PER_EXECUTION, Outcome.DENIED_ORDERS_PER_DAY
+    uses.append(LimitUse("orders_per_execution", most, 0, count, at_once in reasons, LimitKind.ORDERS))
+    most = risk.max_orders_per_day
+    uses.append(LimitUse("orders_per_day", most, sent, sent + count, a_day in reasons, LimitKind.ORDERS))
     return tuple(uses)
 
 
-def _positions(snapshot: Snapshot, proposed: ProposedTargets, orders: Sequence[Order], most: int) -> LimitUse:
+def _caps(d: Decided) -> list[LimitUse]:
+    """The usage of every cap, as fractions of capital. Caps of single names are listed only when they bind, since there
+    is one for every name."""
+    columns, targets, orders = d.columns, d.decision.targets, d.decision.orders
+    capital, binding, own = columns.funds.capital, set[int](), set[int]()
+    for i in range(len(columns.symbols)):
+        if targets.state[i] != codes.FIXED and targets.raw[i] != 0:
+            factor = targets.factor_silent if targets.state[i] == codes.SILENT else targets.factor_spoken
+            binding |= {g for g in columns.groups.of(i, is_long=targets.raw[i] > 0) if factor[g] < 1}
+            if is_at_own_cap(targets, i):
+                own.add(i)
+        if orders.cap[i] == codes.OWN_CAP:
+            own.add(i)
+        elif orders.cap[i] != codes.NO_CAP:
+            binding.add(orders.cap[i])
+    found = [
+        LimitUse(label, limit, orders.used_before[g] / capital, orders.used_after[g] / capital, g in binding, _WEIGHT)
+        for g, (label, limit) in enumerate(zip(columns.groups.labels, columns.groups.limits, strict=True))
+        if not isinf(limit)
+    ]
+    for i in sorted(own):
+        names = columns.names
+        before = value_up(abs(names.worst[i]), names.price[i], names.divisor[i]) + names.above[i]
+        after = value_up(abs(orders.position[i]), names.price[i], names.divisor[i]) + orders.extra[i]
+        name = cap_name(columns, i, codes.OWN_CAP)
+        found.append(LimitUse(name, targets.own[i], before / capital, after / capital, True, _WEIGHT))
+    return found
+
+
+_WEIGHT = LimitKind.WEIGHT
+
+
+def _positions(d: Decided, orders: Sequence[Order], most: int) -> LimitUse:
     """The number of positions, before and with every order filled."""
-    before, after = _held(snapshot, orders)
-    binds = any(a.denial is Outcome.DENIED_POSITIONS for a in proposed.targets)
+    before, after = _held(d.snapshot, orders)
+    binds = codes.ACCOUNT_FULL in d.decision.targets.bar
     return LimitUse("positions", most, len(before), len(after), binds, LimitKind.POSITIONS)
 
 
-def _correlated(snapshot: Snapshot, proposed: ProposedTargets, orders: Sequence[Order], most: int) -> list[LimitUse]:
+def _correlated(d: Decided, orders: Sequence[Order], most: int) -> list[LimitUse]:
     """The same for every correlation group that is held or ordered, or in which this limit denied an entry."""
+    groups, at = d.columns.groups, d.columns.at
+
+    def group_of(i: int) -> str:
+        return groups.labels[groups.cluster[i]]
+
     before, after = (
-        Counter(proposed.groups.of[symbol][-1] for symbol in some if symbol in proposed.groups.of)
-        for some in _held(snapshot, orders)
+        Counter(group_of(at[symbol]) for symbol in some if symbol in at) for some in _held(d.snapshot, orders)
     )
-    full = {
-        proposed.groups.of[a.symbol][-1] for a in proposed.targets if a.denial is Outcome.DENIED_CORRELATED_POSITIONS
-    }
+    full = {group_of(i) for i, bar in enumerate(d.decision.targets.bar) if bar == codes.GROUP_FULL}
     return [
         LimitUse(
             name.replace("correlation:", "correlated_positions:", 1),

@@ -16,7 +16,6 @@ from rebalancer.core.outcomes import Outcome
 from rebalancer.core.reasons import ReasonCode, because
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, decimal_near, shares_toward_zero
-from rebalancer.planning.fit_to_buying_power import most_orders
 from rebalancer.planning.lot_sizes import closing_lot, most_closed, part_lot
 from rebalancer.planning.pricing import BASIS_POINTS
 from rebalancer.planning.trading_halt import HaltDecision
@@ -56,7 +55,7 @@ def _cycles_needed(
     pieces = [
         _orders_needed(qty, prices.get(symbol, ZERO), instruments.get(symbol), rules) for symbol, qty in held.items()
     ]
-    together = -(-sum(pieces) // max(most_orders(rules), 1))
+    together = -(-sum(pieces) // max(rules.gate.max_orders_per_minute, 1))
     return max([1, together, *pieces])
 
 

@@ -1,4 +1,4 @@
-"""The price at which an order is valued: its limit if it has one, else the mid price.
+"""The prices of an order: its limit, at what it is valued, and the buying power that the broker reserves for it.
 
 A limit order fills at its limit at worst, so its value, caps, budgets and turnover are computed at the limit. Where the
 limit is below the mid (a sale), caps and budgets use the mid, which is the value of the shares.
@@ -33,6 +33,16 @@ def order_price(side: Side, instrument: Instrument, prices: Prices, rules: Rules
     """USD per share at which an order is valued: its limit, else the mid price."""
     limit = limit_price(side, instrument, prices, rules)
     return prices.usable[instrument.symbol] if limit is None else limit
+
+
+def reserve_per_share(side: Side, instrument: Instrument, prices: Prices, rules: Rules) -> Decimal:
+    """USD of buying power that the broker reserves per share of an opening order. A limit order is counted at its limit
+    price, but never below the reserve of a market order."""
+    ask = prices.ask[instrument.symbol]
+    collar = prices.venue.collar(instrument.asset_class, ask, is_long=side == "buy")
+    if rules.execution.order_type == "limit":
+        collar = max(collar, 1 + decimal_near(rules.execution.limit_offset_bps) / BASIS_POINTS)
+    return ask * collar
 
 
 def above_value(

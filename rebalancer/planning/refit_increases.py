@@ -6,24 +6,23 @@ as in the plan are applied to them, so that no increase depends on a sale that d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
 from rebalancer.core.decisions import Order, Plan
-from rebalancer.core.facts import Account, Snapshot, coins
+from rebalancer.core.facts import Account, Snapshot
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Rules
-from rebalancer.core.values import cents_toward_zero
-from rebalancer.planning.fit_to_buying_power import BuyingPower, fit_to_buying_power, reserve_per_share
-from rebalancer.planning.groups import group
-from rebalancer.planning.limit_book import LimitBook
-from rebalancer.planning.lot_sizes import trade_lot
-from rebalancer.planning.overnight_ramp import overnight_gross_limit
-from rebalancer.planning.phase import Denial, Trade
+from rebalancer.core.values import ZERO, cents_toward_zero
+from rebalancer.planning.core.columns import Orders
+from rebalancer.planning.core.decide import refit
+from rebalancer.planning.explain import Denial, cap_name, cut_reasons, refit_denial
+from rebalancer.planning.pricing import reserve_per_share
 from rebalancer.planning.reconcile import ReconciledBook
+from rebalancer.planning.to_columns import Columns, to_columns
 from rebalancer.planning.trading_halt import check_trading_halt
-from rebalancer.planning.validate_signals import Prices, usable_prices
+from rebalancer.planning.validate_signals import usable_prices
 
 
 class RefittedIncreases(NamedTuple):
@@ -52,43 +51,54 @@ def refit_increases(
         denial = Denial(halt.denied or Outcome.DENIED_RESTRICTED, halt.because)
         return RefittedIncreases((), {o.client_order_id: denial for o in increases})
     prices = usable_prices(snapshot, rules.quotes)
+    columns = to_columns(
+        snapshot._replace(account=account), book, prices, {o.symbol: () for o in increases}, frozenset(), plan.capital,
+        rules, denies=False, leaves=False,
+    )  # fmt: skip
     instruments = {i.symbol: i for i in snapshot.instruments}
-    symbols = sorted({*book.worst_case, *(t.symbol for t in plan.targets)})
-    own_caps = {t.symbol: t.own_cap for t in plan.targets}
-    groups = group(symbols, instruments, overnight_gross_limit(snapshot.as_of, snapshot.session, rules), rules)
-    limits = LimitBook.opened(snapshot, book, prices, own_caps, groups, plan.capital)
-    limits = limits.copy_with(filled.items())
-    trades = [
-        Trade(
-            o.symbol,
-            "increase",
-            o.qty if o.side == "buy" else -o.qty,
-            o.price,
-            o.limit_price or o.price,
-            trade_lot(instruments[o.symbol], rules, is_long=o.side == "buy"),
-            o.drift,
-            o.because,
-        )
-        for o in increases
-    ]
-    buying_power = BuyingPower(account.buying_power, account.cash, coins(snapshot.instruments), rules)
-    funded = fit_to_buying_power(trades, prices, limits, buying_power, None, None, rules)
-    by_symbol = {o.symbol: o for o in increases}
-    return RefittedIncreases(
-        tuple(
-            _resized(by_symbol[t.symbol], t, prices, rules, is_coin=t.symbol in buying_power.coins)
-            for t in funded.trades
-        ),
-        {by_symbol[symbol].client_order_id: denial for symbol, denial in funded.denied.items()},
+    caps = {t.symbol: t.own_cap for t in plan.targets}
+    found = refit(
+        columns.names,
+        columns.limits,
+        columns.numbers,
+        columns.funds,
+        [caps.get(symbol, 0.0) for symbol in columns.symbols],
+        [columns.at[o.symbol] for o in increases],
+        _units(columns, {o.symbol: o.qty if o.side == "buy" else -o.qty for o in increases}),
+        _paid(columns, increases),
+        _units(columns, filled),
     )
+    kept, denied = [], {}
+    for order in increases:
+        i = columns.at[order.symbol]
+        if found.denied[i]:
+            outcome, why = refit_denial(columns, found, i)
+            denied[order.client_order_id] = Denial(outcome, why, cap_name(columns, i, found.cap[i]))
+        else:
+            reserve = reserve_per_share(order.side, instruments[order.symbol], prices, rules)
+            kept.append(_resized(order, columns, found, i, reserve))
+    return RefittedIncreases(tuple(kept), denied)
 
 
-def _resized(order: Order, trade: Trade, prices: Prices, rules: Rules, *, is_coin: bool) -> Order:
-    qty = abs(trade.qty)
+def _units(columns: Columns, shares: Mapping[str, Decimal]) -> list[int]:
+    return [columns.units(i, shares.get(symbol, ZERO)) for i, symbol in enumerate(columns.symbols)]
+
+
+def _paid(columns: Columns, increases: Sequence[Order]) -> list[int]:
+    """The price at which each order is valued, in the grains of its name; 0 for a name without an order."""
+    paid = [0] * len(columns.symbols)
+    for order in increases:
+        i = columns.at[order.symbol]
+        paid[i] = columns.grains(i, order.limit_price or order.price)
+    return paid
+
+
+def _resized(order: Order, columns: Columns, found: Orders, i: int, reserve: Decimal) -> Order:
+    is_cut = found.increase[i] != found.asked[i]
+    qty = columns.shares(i, abs(found.increase[i])) if is_cut else order.qty
     return order._replace(
         qty=qty,
-        notional=cents_toward_zero(qty * trade.paid),
-        reserve=reserve_per_share(prices.ask[trade.symbol], rules, prices.venue, is_coin=is_coin, is_long=trade.qty > 0)
-        * qty,
-        because=trade.because,
+        notional=cents_toward_zero(qty * (order.limit_price or order.price)),
+        reserve=reserve * qty,
+        because=order.because.plus(cut_reasons(columns, found, i)),
     )

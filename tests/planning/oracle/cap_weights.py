@@ -24,7 +24,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from rebalancer.planning.newton import SETTLED, Family, Floats, Ints, climb, common_groups, group_sums, product
+from tests.planning.oracle.newton import SETTLED, Family, Floats, Ints, climb, common_groups, group_sums, product
 
 __all__ = ["Capped", "Family", "Floats", "Ints", "cap_weights"]
 

@@ -23,15 +23,15 @@ from rebalancer.core.outcomes import Outcome
 from rebalancer.core.reasons import NOTHING, ReasonCode, Reasons, because
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, decimal_near, shares_toward_zero
-from rebalancer.planning.cap_weights import Family, cap_weights
+from tests.planning.oracle.cap_weights import Family, cap_weights
 from rebalancer.planning.cool_off import cool_off
-from rebalancer.planning.entry_restrictions import FULL, EntryRestriction, entry_restrictions, named_stop_distance
-from rebalancer.planning.groups import Groups, group, group_name, side_family
+from tests.planning.oracle.entry_restrictions import FULL, EntryRestriction, entry_restrictions, named_stop_distance
+from tests.planning.oracle.groups import Groups, group, group_name, side_family
 from rebalancer.planning.lot_sizes import largest_trade, most_shares, trade_lot
 from rebalancer.planning.overnight_ramp import overnight_gross_limit
-from rebalancer.planning.pricing import order_price
+from tests.planning.oracle.pricing import order_price
 from rebalancer.planning.reconcile import ReconciledBook
-from rebalancer.planning.size_positions import SizedPosition, Stance, size_positions, volatility_of
+from tests.planning.oracle.size_positions import SizedPosition, Stance, size_positions, volatility_of
 from rebalancer.planning.validate_signals import Prices, ValidSignals
 
 NEGLIGIBLE_WEIGHT: Final = 1e-12  # fraction of capital; less headroom than this is rounding error
@@ -118,7 +118,7 @@ def construct_targets(
     own = {w.symbol: _own_cap(w, valid_signals, prices, rules) for w in spoken}
     occupied = {s for s, qty in [*book.held.items(), *book.worst_case.items()] if qty != 0}
     clusters = {symbol: names[-1] for symbol, names in groups.of.items()}
-    cooling = cool_off(snapshot, valid_signals, rules)
+    cooling = cool_off(snapshot, valid_signals.signals, rules)
     tiny: set[str] = set()
     while True:
         bars = entry_restrictions(spoken, valid_signals, prices, occupied, tiny, clusters, cooling, rules)

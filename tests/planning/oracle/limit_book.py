@@ -14,8 +14,8 @@ from rebalancer.core.decisions import LimitUse
 from rebalancer.core.facts import Snapshot
 from rebalancer.core.limits import LimitKind
 from rebalancer.core.values import ZERO, decimal_near
-from rebalancer.planning.groups import Groups
-from rebalancer.planning.pricing import above_value
+from tests.planning.oracle.groups import Groups
+from tests.planning.oracle.pricing import above_value
 from rebalancer.planning.reconcile import ReconciledBook
 from rebalancer.planning.validate_signals import Prices
 

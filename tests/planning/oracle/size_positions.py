@@ -34,7 +34,7 @@ from rebalancer.core.facts import Account, Instrument, Signal
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.reasons import NOTHING, ReasonCode, Reasons, because
 from rebalancer.core.rules import PositionSizing, Rules
-from rebalancer.planning.cap_weights import Floats
+from tests.planning.oracle.cap_weights import Floats
 
 SURE: Final = 0.75  # the confidence from which `above_75` opens a position
 DEAR_COIN: Final = Decimal(10_000)  # USD; a coin priced above this gets `crypto_floor`

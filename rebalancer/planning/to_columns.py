@@ -1,0 +1,293 @@
+"""The border of the numeric core: facts as columns of integers, in the units of `core.columns`.
+
+Quantities keep as many decimals as they have, up to twelve, and prices at least six. What is finer is rounded to the
+safe side: what is held and free toward zero, a worst case away from it, prices up. `OutOfRange` is raised for what would leave
+63 bits, where compiled integers wrap: capital above 4e12 USD, a price above 2e6 USD a share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_UP, Decimal
+from math import isinf
+from typing import Final, NamedTuple
+
+from rebalancer.core.facts import Instrument, Signal, Snapshot
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO, Side
+from rebalancer.planning.core import codes
+from rebalancer.planning.core.columns import Funds, Names, Numbers, Signals
+from rebalancer.planning.groups import Groups, group
+from rebalancer.planning.lot_sizes import closing_lot, trade_lot
+from rebalancer.planning.numbers import money_down, money_up, numbers_of, rate
+from rebalancer.planning.overnight_ramp import overnight_gross_limit
+from rebalancer.planning.pricing import above_value, order_price, reserve_per_share
+from rebalancer.planning.reconcile import ReconciledBook
+from rebalancer.planning.short_selling import why_not_short
+from rebalancer.planning.validate_signals import Prices
+from rebalancer.planning.volatility import volatility_of
+
+MICRO_DECIMALS: Final = 6
+DECIMALS: Final = (0, 6, 9, 12)  # of a quantity, the coarsest that is exact
+PRICE_DECIMALS: Final = (6, 9, 12)
+PRICE_MOST: Final = 2_000_000_000_000
+DIVISOR_DECIMALS_MOST: Final = 12
+DEAR_COIN: Final = Decimal(10_000)  # USD; a coin priced above this gets `crypto_floor`
+
+
+class OutOfRange(ValueError):
+    """A quantity, a price or an amount of money that the numeric core cannot hold."""
+
+
+class Columns(NamedTuple):
+    """All that the core decides from. `at`: the row of each symbol. `decimals`: of each name's quantities;
+    `price_decimals`: of its prices. `is_known`: whether the name's volatility is known, or assumed."""
+
+    symbols: tuple[str, ...]
+    at: Mapping[str, int]
+    names: Names
+    signals: Signals
+    limits: list[int]
+    numbers: Numbers
+    funds: Funds
+    groups: Groups
+    decimals: tuple[int, ...]
+    price_decimals: tuple[int, ...]
+    is_known: tuple[bool, ...]
+
+    def shares(self, i: int, units: int) -> Decimal:
+        """A signed number of base units as shares, exactly."""
+        return Decimal(units).scaleb(-self.decimals[i]) if self.decimals[i] else Decimal(units)
+
+    def units(self, i: int, shares: Decimal, rounding: str = ROUND_DOWN) -> int:
+        """A signed number of shares in base units."""
+        return int(shares.scaleb(self.decimals[i]).to_integral_value(rounding))
+
+    def grains(self, i: int, price: Decimal) -> int:
+        """A price, USD per share, in the grains of the name, rounded up."""
+        return int(price.scaleb(self.price_decimals[i]).to_integral_value(ROUND_CEILING))
+
+
+class _Scale(NamedTuple):
+    """The decimals of a name's quantities and prices."""
+
+    quantity: int
+    price: int
+
+    @property
+    def divisor(self) -> int:
+        """quantity x price / divisor is money in micro-dollars."""
+        decimals: int = 10 ** (self.quantity + self.price - MICRO_DECIMALS)
+        return decimals
+
+    def units(self, shares: Decimal, rounding: str = ROUND_DOWN) -> int:
+        return int(shares.scaleb(self.quantity).to_integral_value(rounding))
+
+    def grains(self, price: Decimal) -> int:
+        return int(price.scaleb(self.price).to_integral_value(ROUND_CEILING))
+
+
+def to_columns(
+    snapshot: Snapshot,
+    book: ReconciledBook,
+    prices: Prices,
+    signals: Mapping[str, tuple[Signal, ...]],
+    cooling: Set[str],
+    capital: Decimal,
+    rules: Rules,
+    *,
+    denies: bool,
+    leaves: bool,
+) -> Columns:
+    """The columns of a snapshot, the names in symbol order.
+
+    signals: the valid ones by symbol, newest first. cooling: the symbols in their cool-off. denies: whether increases
+    are not allowed. leaves: whether every position is being closed. Raises OutOfRange.
+    """
+    instruments = {i.symbol: i for i in snapshot.instruments}
+    symbols = tuple(sorted({*signals, *book.held, *book.worst_case}))
+    groups = group(symbols, instruments, overnight_gross_limit(snapshot.as_of, snapshot.session, rules), rules)
+    funds = Funds(
+        capital=money_down(capital),
+        buying_power=money_down(snapshot.account.buying_power),
+        cash=money_down(snapshot.account.cash),
+        orders_left=rules.risk_management.max_orders_per_day - snapshot.day.orders_sent,
+        denies=int(denies),
+        leaves=int(leaves),
+    )
+    _refuse_money(funds)
+    above = above_value(snapshot.open_orders, book.worst_case, prices.value)
+    rows: list[tuple[int, ...]] = []
+    scales: list[_Scale] = []
+    volatility: list[float] = []
+    known: list[bool] = []
+    for i, symbol in enumerate(symbols):
+        instrument = instruments.get(symbol)
+        is_tradable = symbol not in book.frozen and (
+            symbol in signals or (instrument is not None and instrument.tradable and symbol in prices.usable)
+        )
+        scale = _scale(symbol, instrument, book, prices, funds.capital, rules)
+        measured = None if instrument is None else volatility_of(instrument, prices.usable.get(symbol), rules)
+        volatility.append(measured or rules.risk_management.assumed_volatility)
+        known.append(measured is not None)
+        scales.append(scale)
+        rows.append(
+            (
+                *_facts(symbol, instrument, is_tradable, scale, snapshot, book, prices, signals.get(symbol, ()), rules),
+                int(symbol in cooling),
+                groups.sector[i],
+                groups.cluster[i],
+                money_up(above.get(symbol, ZERO)),
+            )
+        )
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(len(_ORDER))]
+    by_name = dict(zip(_ORDER, columns, strict=True))
+    told, first = _signal_rows(symbols, signals, rules)
+    return Columns(
+        symbols=symbols,
+        at={symbol: i for i, symbol in enumerate(symbols)},
+        names=Names(first=first, volatility=volatility, **by_name),
+        signals=told,
+        limits=[codes.NO_LIMIT if isinf(limit) else rate(limit) for limit in groups.limits],
+        numbers=numbers_of(rules, prices.venue),
+        funds=funds,
+        groups=groups,
+        decimals=tuple(scale.quantity for scale in scales),
+        price_decimals=tuple(scale.price for scale in scales),
+        is_known=tuple(known),
+    )
+
+
+_ORDER: Final = (
+    "tradable", "may_short", "coin", "is_selected", "stop_below", "stop_above", "price", "paid_buy", "paid_sell",
+    "reserve_buy", "reserve_sell", "divisor", "lot_long", "lot_short", "closing_lot", "held", "pending", "worst",
+    "available", "sent", "most_reduce", "most_increase", "is_cooling", "sector", "cluster", "above",
+)  # fmt: skip
+
+
+def _facts(
+    symbol: str,
+    instrument: Instrument | None,
+    is_tradable: bool,
+    scale: _Scale,
+    snapshot: Snapshot,
+    book: ReconciledBook,
+    prices: Prices,
+    signals: Sequence[Signal],
+    rules: Rules,
+) -> tuple[int, ...]:
+    """The facts about one name in the order of `_ORDER`, up to `most_increase`."""
+    held, worst = book.held.get(symbol, ZERO), book.worst_case.get(symbol, ZERO)
+    price = prices.usable.get(symbol) if is_tradable else prices.value.get(symbol)
+    value = scale.grains(price or ZERO)
+    may_short = 0 if instrument is None or why_not_short(instrument, snapshot.account, rules) else 1
+    if instrument is None or not is_tradable or price is None:
+        return (
+            0, may_short, 0, 1, 0, 0, value, 0, 0, 0, 0, scale.divisor, 1, 1, 1, scale.units(held), 0,
+            scale.units(worst, ROUND_UP), 0, 0, 0, 0,
+        )  # fmt: skip
+    is_coin = instrument.asset_class == "crypto"
+    coin = (codes.DEAR_COIN if price > DEAR_COIN else codes.COIN) if is_coin else 0
+    selection = rules.selection
+    selected = 0 if selection.only and symbol not in selection.only else -1 if symbol in selection.exclude else 1
+    closing, most = closing_lot(instrument, is_long=True), selection.at_most.get(symbol, {})
+    below = next((s.stop_price for s in signals if s.stop_price is not None and s.stop_price < price), None)
+    above = next((s.stop_price for s in signals if s.stop_price is not None and s.stop_price > price), None)
+    return (
+        1,
+        may_short,
+        coin,
+        selected,
+        0 if below is None else max(min(scale.grains(below), value - 1), 1),
+        0 if above is None else max(scale.grains(above), value + 1),
+        value,
+        *(scale.grains(order_price(side, instrument, prices, rules)) for side in _SIDES),
+        *(scale.grains(reserve_per_share(side, instrument, prices, rules)) for side in _SIDES),
+        scale.divisor,
+        _lot(scale, symbol, trade_lot(instrument, rules, is_long=True)),
+        _lot(scale, symbol, trade_lot(instrument, rules, is_long=False)),
+        0 if closing is None else _lot(scale, symbol, closing),
+        scale.units(held),
+        scale.units(book.pending.get(symbol, ZERO)),
+        scale.units(worst, ROUND_UP),
+        abs(scale.units(book.available.get(symbol, ZERO))),
+        snapshot.day.orders_sent_by_symbol.get(symbol, 0),
+        scale.units(most.get("reduce", ZERO)),
+        scale.units(most.get("increase", ZERO)),
+    )
+
+
+_SIDES: Final[tuple[Side, Side]] = ("buy", "sell")
+
+
+def _lot(scale: _Scale, symbol: str, lot: Decimal) -> int:
+    """A lot in base units; where those are coarser, one of them."""
+    units = lot.scaleb(scale.quantity)
+    found = int(units.to_integral_value(ROUND_CEILING))
+    if found != units and units > 1:
+        raise OutOfRange(f"{symbol}: lots of {lot} shares have more decimals than a quantity can have here")
+    return found
+
+
+def _scale(
+    symbol: str, instrument: Instrument | None, book: ReconciledBook, prices: Prices, capital: int, rules: Rules
+) -> _Scale:
+    """The decimals that hold a name's quantities and prices exactly, or as many as fit."""
+    quantities = [book.held.get(symbol, ZERO), book.worst_case.get(symbol, ZERO)]
+    if symbol in book.pending or symbol in book.available:
+        quantities += [book.pending.get(symbol, ZERO), book.available.get(symbol, ZERO)]
+    if instrument is not None:
+        quantities.append(trade_lot(instrument, rules, is_long=True))
+    price = prices.usable.get(symbol, prices.value.get(symbol, ZERO))
+    grains = next((d for d in PRICE_DECIMALS if _is_whole(price.scaleb(d))), PRICE_DECIMALS[-1])
+    while grains > MICRO_DECIMALS and price.scaleb(grains) > PRICE_MOST:
+        grains -= 3
+    if price.scaleb(grains) > PRICE_MOST:
+        raise OutOfRange(f"{symbol}: a price of {price} USD is above 2,000,000 USD a share")
+    units = next((d for d in DECIMALS if all(_is_whole(q.scaleb(d)) for q in quantities)), DECIMALS[-1])
+    while units > 0 and _is_too_fine(units, grains, price, capital, quantities):
+        units -= 3
+    if _is_too_fine(units, grains, price, capital, quantities):
+        raise OutOfRange(f"{symbol}: {max(map(abs, quantities))} shares at {price} USD are more than can be counted")
+    return _Scale(units, grains)
+
+
+def _is_whole(number: Decimal) -> bool:
+    return number == number.to_integral_value()
+
+
+def _is_too_fine(units: int, grains: int, price: Decimal, capital: int, quantities: Sequence[Decimal]) -> bool:
+    """Whether with these decimals the divisor, a position or what all capital could buy would be too large a number."""
+    if units + grains - MICRO_DECIMALS > DIVISOR_DECIMALS_MOST:
+        return True
+    most = max(map(abs, quantities)).scaleb(units)
+    if price > 0:
+        most = max(most, Decimal(capital).scaleb(units - MICRO_DECIMALS) / price)
+        if max(map(abs, quantities)) * price > Decimal(codes.UNLIMITED).scaleb(-MICRO_DECIMALS):
+            return True
+    return most > codes.UNLIMITED
+
+
+def _refuse_money(funds: Funds) -> None:
+    """Raise OutOfRange for money that cannot be counted."""
+    if funds.capital < 1:
+        raise OutOfRange("the capital is less than a millionth of a dollar")
+    if max(funds.capital, abs(funds.buying_power), abs(funds.cash)) > codes.UNLIMITED:
+        raise OutOfRange("capital, buying power or cash of more than 4,000,000,000,000 USD")
+
+
+def _signal_rows(
+    symbols: Sequence[str], signals: Mapping[str, tuple[Signal, ...]], rules: Rules
+) -> tuple[Signals, list[int]]:
+    """The signals as rows, and the first row of every name."""
+    told = Signals([], [], [], [])
+    first = [0]
+    weights = rules.signals.source_weights
+    for symbol in symbols:
+        for signal in signals.get(symbol, ()):
+            told.score.append(signal.score)
+            told.confidence.append(signal.confidence)
+            told.weight.append(weights.get(signal.source, 1.0))
+            told.hold.append(int(signal.hold))
+        first.append(len(told.score))
+    return told, first
