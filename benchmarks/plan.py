@@ -1,8 +1,11 @@
-"""Time the pure kernel: `python benchmarks/plan.py` prints one table, medians in milliseconds.
+"""Time the pure kernel: `python -m benchmarks.plan` prints one table, medians in milliseconds.
 
     floor       a minimal numpy script on ready-made arrays: proportional scaling to gross, rounding, a list of orders
-    array part  `cap_weights` with every family (gross, sectors, correlation groups, long and short side) binding
+    array part  the projection of edition 2 with every family (gross, sectors, correlation groups, sides) binding
+    edition 2   the whole of its `plan(snapshot, rules)`, which is the oracle of the tests
     plan        the whole of `plan(snapshot, rules)`: every reason, id, verdict and number kept
+    core        the numeric core alone, interpreted
+    compiled    the same, compiled
 
 The floor does less: one cap only, which it over-shrinks to, no reasons, no ids, no exact decimals, no checks.
 """
@@ -17,6 +20,7 @@ import gc
 import statistics
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from time import perf_counter
@@ -25,8 +29,15 @@ import numpy as np
 
 from rebalancer.core.facts import Account, Instrument, Position, Quote, Session, Signal, Snapshot
 from rebalancer.core.rules import Rules
-from rebalancer.planning import plan
-from rebalancer.planning.cap_weights import Family, Floats, cap_weights
+from rebalancer.planning import decide_cycle, plan
+from rebalancer.planning.core.decide import decide
+from rebalancer.planning.reconcile import reconcile
+from rebalancer.planning.trading_halt import MAY_TRADE
+from rebalancer.planning.validate_signals import usable_prices, validate_signals
+from rebalancer.research.compiled import NotCompiled, compiled_core
+from rebalancer.research.compiled import arrays as as_arrays
+from tests.planning.oracle.cap_weights import Family, Floats, cap_weights
+from tests.planning.oracle.plan import plan as edition_2
 
 AS_OF = datetime(2026, 11, 20, 15, 35, 2, tzinfo=UTC)
 SECTORS, CLUSTERS = 11, 24
@@ -143,16 +154,39 @@ def median_ms(work: Callable[[], object], seconds: float = 2.0) -> float:
 
 
 def main() -> None:
-    print(f"{'N':>6} {'orders':>6} {'steps':>6} {'floor':>9} {'array part':>11} {'plan':>9} {'plan/floor':>11}  (ms)")
+    heads = ("floor", "array part", "edition 2", "plan", "core", "compiled")
+    print(f"{'N':>6} {'orders':>6}", *(f"{head:>10}" for head in heads), "(ms)")
     for count in [int(a) for a in sys.argv[1:]] or [10, 100, 3_000, 10_000]:
         snapshot = market(count)
         raw, own, families = arrays(snapshot)
-        capped = cap_weights(raw, own, families)
         orders = len(plan(snapshot, RULES).orders)
-        least = median_ms(floor(snapshot))
-        array = median_ms(lambda: cap_weights(raw, own, families))  # noqa: B023  # called before the next round
-        whole = median_ms(lambda: plan(snapshot, RULES), 5.0)  # noqa: B023  # called before the next round
-        print(f"{count:6} {orders:6} {capped.sweeps:6} {least:9.3f} {array:11.3f} {whole:9.2f} {whole / least:10.0f}x")
+        works: list[Callable[[], object]] = [
+            floor(snapshot),
+            lambda: cap_weights(raw, own, families),  # noqa: B023  # called before the next round
+            lambda: edition_2(snapshot, RULES),  # noqa: B023
+            lambda: plan(snapshot, RULES),  # noqa: B023
+            *cores(snapshot),
+        ]
+        print(f"{count:6} {orders:6}", *(f"{median_ms(work):10.3f}" for work in works))
+
+
+def cores(snapshot: Snapshot) -> list[Callable[[], object]]:
+    """The core alone, interpreted and, where the extra `fast` is installed, compiled; its columns stand ready."""
+    prices = usable_prices(snapshot, RULES.quotes)
+    signals = validate_signals(snapshot, prices, RULES).signals
+    capital = snapshot.account.equity * 2
+    columns = decide_cycle(snapshot, RULES, reconcile(snapshot), prices, signals, MAY_TRADE, capital).columns
+    works: list[Callable[[], object]] = [
+        lambda: decide(columns.names, columns.signals, columns.limits, columns.numbers, columns.funds)
+    ]
+    with suppress(NotCompiled):
+        core = compiled_core()
+        given = (
+            as_arrays(core.Names, columns.names), as_arrays(core.SignalRows, columns.signals), np.array(columns.limits),
+            core.Numbers(*columns.numbers), core.Funds(*columns.funds),
+        )  # fmt: skip
+        works.append(lambda: core.decide(*given))
+    return works
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from rebalancer.core.stored_keys import PLAN_ADDED, leave_out
 from rebalancer.core.values import Side
 
 PLAN_SCHEMA: Final = "rebalancer.plan/1"
-PLANNER_EDITION: Final = 2  # incremented when the same stored snapshot and rules give a different plan
+PLANNER_EDITION: Final = 3  # incremented when the same stored snapshot and rules give a different plan
 
 Phase = Literal["reduce", "increase"]
 DUST: Final = 1e-9  # floating-point tolerance, relative

@@ -22,6 +22,7 @@ class ReasonCode(Enum):
     MARKET_CLOSING = "the market is about to close"
     ACCOUNT_RESTRICTED = "account: {restrictions:names}"
     EQUITY_IMPLAUSIBLE = "equity is {equity:number}"
+    OUT_OF_RANGE = "the numbers of this account are too large to be counted exactly: {text:text}"
     EQUITY_WITHDRAWN = "selection.withdraw takes all of the equity of {equity:number}"
     DAY_LOSS = "{loss:percent} lost today; the limit is {limit:percent}"
     DAY_LOSS_UNKNOWN = "yesterday's equity is unknown"

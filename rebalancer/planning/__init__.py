@@ -30,12 +30,13 @@ from rebalancer.planning.constrain import constrain, trades_denied
 from rebalancer.planning.cool_off import cool_off
 from rebalancer.planning.core import codes
 from rebalancer.planning.core.decide import decide
-from rebalancer.planning.explain import Decided, denial_reasons, hold_reasons
+from rebalancer.planning.decided import Decided
+from rebalancer.planning.explain import denial_reasons, hold_reasons
 from rebalancer.planning.limit_usage import limit_usage
 from rebalancer.planning.liquidation import decide_liquidation
 from rebalancer.planning.reconcile import ReconciledBook, reconcile
 from rebalancer.planning.records import orders_of, refuse_exceeded_caps, targets_of
-from rebalancer.planning.to_columns import to_columns
+from rebalancer.planning.to_columns import OutOfRange, to_columns
 from rebalancer.planning.trading_halt import HaltDecision, check_trading_halt
 from rebalancer.planning.trading_hours import within_trading_hours
 from rebalancer.planning.validate_signals import Prices, ValidSignals, usable_prices, validate_signals
@@ -62,7 +63,12 @@ def plan(snapshot: Snapshot, rules: Rules, book: ReconciledBook | None = None) -
         return _stopped(snapshot, book, valid_signals, halt, capital)
 
     halt = decide_liquidation(halt, snapshot, book.held, prices.value, rules)
-    decided = decide_cycle(snapshot, rules, book, prices, valid_signals.signals, halt, capital)
+    try:
+        decided = decide_cycle(snapshot, rules, book, prices, valid_signals.signals, halt, capital)
+    except OutOfRange as error:
+        why = because(ReasonCode.OUT_OF_RANGE, text=str(error))
+        halt = HaltDecision(CycleOutcome.HALTED_ACCOUNT, why, stop=True)
+        return _stopped(snapshot, book, valid_signals, halt, capital)
     orders = orders_of(decided)
     refuse_exceeded_caps(decided, orders)
     endings = _endings(decided, orders)

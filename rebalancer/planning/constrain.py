@@ -14,7 +14,7 @@ from rebalancer.core.decisions import Constrained, Plan
 from rebalancer.core.outcomes import CONSTRAINING, Outcome
 from rebalancer.core.reasons import ReasonCode, Reasons, because
 from rebalancer.core.values import decimal_near
-from rebalancer.planning.explain import Decided
+from rebalancer.planning.decided import Decided
 from rebalancer.planning.verdicts import OrderEnd
 
 PLACES: Final = Decimal("0.0001")  # a hundredth of a percentage point of capital

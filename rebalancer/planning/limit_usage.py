@@ -14,7 +14,8 @@ from rebalancer.core.values import ZERO
 from rebalancer.planning.core import codes
 from rebalancer.planning.core.trades import is_at_own_cap
 from rebalancer.planning.core.units import value_up
-from rebalancer.planning.explain import Decided, cap_name
+from rebalancer.planning.decided import Decided
+from rebalancer.planning.explain import cap_name
 from rebalancer.planning.trading_halt import day_loss, drawdown
 
 
@@ -52,10 +53,15 @@ def _caps(d: Decided) -> list[LimitUse]:
     is one for every name."""
     columns, targets, orders = d.columns, d.decision.targets, d.decision.orders
     capital, binding, own = columns.funds.capital, set[int](), set[int]()
+    shrinking = {
+        state: {g for g, factor in enumerate(factors) if factor < 1}
+        for state, factors in ((codes.SILENT, targets.factor_silent), (codes.SPOKEN, targets.factor_spoken))
+    }
     for i in range(len(columns.symbols)):
-        if targets.state[i] != codes.FIXED and targets.raw[i] != 0:
-            factor = targets.factor_silent if targets.state[i] == codes.SILENT else targets.factor_spoken
-            binding |= {g for g in columns.groups.of(i, is_long=targets.raw[i] > 0) if factor[g] < 1}
+        state, raw = targets.state[i], targets.raw[i]
+        if state != codes.FIXED and raw != 0:
+            if shrinking[state]:
+                binding |= shrinking[state].intersection(columns.groups.of(i, is_long=raw > 0))
             if is_at_own_cap(targets, i):
                 own.add(i)
         if orders.cap[i] == codes.OWN_CAP:

@@ -13,7 +13,8 @@ from rebalancer.core.values import ZERO, decimal_near
 from rebalancer.planning.build_order import Trade, build_order
 from rebalancer.planning.core import codes
 from rebalancer.planning.core.construct import held_weight
-from rebalancer.planning.explain import OWN_CAP_RULES, Decided, increase_reasons, reduce_reasons
+from rebalancer.planning.decided import OWN_CAP_RULES, Decided
+from rebalancer.planning.explain import increase_reasons, reduce_reasons
 from rebalancer.planning.pricing import above_value, order_price
 
 GRAIN: Final = Decimal("1e-12")  # of capital: weights are decided in whole trillionths

@@ -17,7 +17,8 @@ from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, cents_toward_zero
 from rebalancer.planning.core.columns import Orders
 from rebalancer.planning.core.decide import refit
-from rebalancer.planning.explain import Denial, cap_name, cut_reasons, refit_denial
+from rebalancer.planning.decided import Denial
+from rebalancer.planning.explain import cap_name, cut_reasons, refit_denial
 from rebalancer.planning.pricing import reserve_per_share
 from rebalancer.planning.reconcile import ReconciledBook
 from rebalancer.planning.to_columns import Columns, to_columns

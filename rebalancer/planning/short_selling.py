@@ -18,3 +18,8 @@ def why_not_short(instrument: Instrument, account: Account, rules: Rules) -> Rea
     if not instrument.shortable:
         return because(ReasonCode.NOT_SHORTABLE)
     return NOTHING
+
+
+def may_be_shorted(instrument: Instrument, account: Account, rules: Rules) -> bool:
+    """Whether this symbol may be sold short."""
+    return rules.position_sizing.allow_short and not why_not_short(instrument, account, rules)

@@ -1,14 +1,14 @@
 """The border of the numeric core: facts as columns of integers, in the units of `core.columns`.
 
 Quantities keep as many decimals as they have, up to twelve, and prices at least six. What is finer is rounded to the
-safe side: what is held and free toward zero, a worst case away from it, prices up. `OutOfRange` is raised for what would leave
-63 bits, where compiled integers wrap: capital above 4e12 USD, a price above 2e6 USD a share.
+safe side: what is held and free toward zero, a worst case away from it, prices up. `OutOfRange` is raised for what
+would leave 63 bits, where compiled integers wrap: capital above 4e12 USD, a price above 2e6 USD a share.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_DOWN, Decimal
 from math import isinf
 from typing import Final, NamedTuple
 
@@ -16,21 +16,22 @@ from rebalancer.core.facts import Instrument, Signal, Snapshot
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, Side
 from rebalancer.planning.core import codes
-from rebalancer.planning.core.columns import Funds, Names, Numbers, Signals
+from rebalancer.planning.core.columns import Funds, Names, Numbers, SignalRows
 from rebalancer.planning.groups import Groups, group
 from rebalancer.planning.lot_sizes import closing_lot, trade_lot
-from rebalancer.planning.numbers import money_down, money_up, numbers_of, rate
+from rebalancer.planning.numbers import MICROS, money_down, money_up, numbers_of, rate
 from rebalancer.planning.overnight_ramp import overnight_gross_limit
 from rebalancer.planning.pricing import above_value, order_price, reserve_per_share
 from rebalancer.planning.reconcile import ReconciledBook
-from rebalancer.planning.short_selling import why_not_short
+from rebalancer.planning.short_selling import may_be_shorted
 from rebalancer.planning.validate_signals import Prices
 from rebalancer.planning.volatility import volatility_of
 
 MICRO_DECIMALS: Final = 6
-DECIMALS: Final = (0, 6, 9, 12)  # of a quantity, the coarsest that is exact
+DECIMALS_MOST: Final = 12  # of a quantity
 PRICE_DECIMALS: Final = (6, 9, 12)
 PRICE_MOST: Final = 2_000_000_000_000
+MONEY_MOST: Final = Decimal(codes.UNLIMITED).scaleb(-MICRO_DECIMALS)  # USD
 DIVISOR_DECIMALS_MOST: Final = 12
 DEAR_COIN: Final = Decimal(10_000)  # USD; a coin priced above this gets `crypto_floor`
 
@@ -46,7 +47,7 @@ class Columns(NamedTuple):
     symbols: tuple[str, ...]
     at: Mapping[str, int]
     names: Names
-    signals: Signals
+    signals: SignalRows
     limits: list[int]
     numbers: Numbers
     funds: Funds
@@ -57,7 +58,10 @@ class Columns(NamedTuple):
 
     def shares(self, i: int, units: int) -> Decimal:
         """A signed number of base units as shares, exactly."""
-        return Decimal(units).scaleb(-self.decimals[i]) if self.decimals[i] else Decimal(units)
+        decimals = self.decimals[i]
+        while decimals > 0 and units % 10 == 0:
+            units, decimals = units // 10, decimals - 1
+        return Decimal(units).scaleb(-decimals)
 
     def units(self, i: int, shares: Decimal, rounding: str = ROUND_DOWN) -> int:
         """A signed number of shares in base units."""
@@ -69,22 +73,28 @@ class Columns(NamedTuple):
 
 
 class _Scale(NamedTuple):
-    """The decimals of a name's quantities and prices."""
+    """How a name's quantities and prices become whole numbers. `divisor`: quantity x price / divisor is money in
+    micro-dollars."""
 
     quantity: int
     price: int
+    divisor: int
 
-    @property
-    def divisor(self) -> int:
-        """quantity x price / divisor is money in micro-dollars."""
-        decimals: int = 10 ** (self.quantity + self.price - MICRO_DECIMALS)
-        return decimals
+    def units(self, shares: Decimal) -> int:
+        """A signed quantity, rounded toward zero."""
+        return int(shares.scaleb(self.quantity)) if self.quantity else int(shares)
 
-    def units(self, shares: Decimal, rounding: str = ROUND_DOWN) -> int:
-        return int(shares.scaleb(self.quantity).to_integral_value(rounding))
+    def units_up(self, shares: Decimal) -> int:
+        """A signed quantity, rounded away from zero."""
+        exact = shares.scaleb(self.quantity)
+        found = int(exact)
+        return found if found == exact else found + (1 if exact > 0 else -1)
 
     def grains(self, price: Decimal) -> int:
-        return int(price.scaleb(self.price).to_integral_value(ROUND_CEILING))
+        """A price, rounded up."""
+        exact = price.scaleb(self.price)
+        found = int(exact)
+        return found if found == exact else found + 1
 
 
 def to_columns(
@@ -137,17 +147,17 @@ def to_columns(
                 int(symbol in cooling),
                 groups.sector[i],
                 groups.cluster[i],
-                money_up(above.get(symbol, ZERO)),
+                money_up(above[symbol]) if symbol in above else 0,
             )
         )
     columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(len(_ORDER))]
     by_name = dict(zip(_ORDER, columns, strict=True))
-    told, first = _signal_rows(symbols, signals, rules)
+    rows_of_signals, first = _signal_rows(symbols, signals, rules)
     return Columns(
         symbols=symbols,
         at={symbol: i for i, symbol in enumerate(symbols)},
         names=Names(first=first, volatility=volatility, **by_name),
-        signals=told,
+        signals=rows_of_signals,
         limits=[codes.NO_LIMIT if isinf(limit) else rate(limit) for limit in groups.limits],
         numbers=numbers_of(rules, prices.venue),
         funds=funds,
@@ -177,44 +187,39 @@ def _facts(
     rules: Rules,
 ) -> tuple[int, ...]:
     """The facts about one name in the order of `_ORDER`, up to `most_increase`."""
-    held, worst = book.held.get(symbol, ZERO), book.worst_case.get(symbol, ZERO)
+    held, worst = scale.units(book.held.get(symbol, ZERO)), scale.units_up(book.worst_case.get(symbol, ZERO))
     price = prices.usable.get(symbol) if is_tradable else prices.value.get(symbol)
     value = scale.grains(price or ZERO)
-    may_short = 0 if instrument is None or why_not_short(instrument, snapshot.account, rules) else 1
+    may_short = 0 if instrument is None or not may_be_shorted(instrument, snapshot.account, rules) else 1
     if instrument is None or not is_tradable or price is None:
         return (
-            0, may_short, 0, 1, 0, 0, value, 0, 0, 0, 0, scale.divisor, 1, 1, 1, scale.units(held), 0,
-            scale.units(worst, ROUND_UP), 0, 0, 0, 0,
+            0, may_short, 0, 1, 0, 0, value, 0, 0, 0, 0, scale.divisor, 1, 1, 1, held, 0, worst, 0, 0, 0, 0,
         )  # fmt: skip
-    is_coin = instrument.asset_class == "crypto"
-    coin = (codes.DEAR_COIN if price > DEAR_COIN else codes.COIN) if is_coin else 0
+    coin = 0
+    if instrument.asset_class == "crypto":
+        coin = codes.DEAR_COIN if price > DEAR_COIN else codes.COIN
     selection = rules.selection
     selected = 0 if selection.only and symbol not in selection.only else -1 if symbol in selection.exclude else 1
-    closing, most = closing_lot(instrument, is_long=True), selection.at_most.get(symbol, {})
-    below = next((s.stop_price for s in signals if s.stop_price is not None and s.stop_price < price), None)
-    above = next((s.stop_price for s in signals if s.stop_price is not None and s.stop_price > price), None)
+    below = above = 0
+    if any(s.stop_price is not None for s in signals):
+        stops = [s.stop_price for s in signals if s.stop_price is not None]
+        below = next((max(min(scale.grains(stop), value - 1), 1) for stop in stops if stop < price), 0)
+        above = next((max(scale.grains(stop), value + 1) for stop in stops if stop > price), 0)
+    paid_buy = paid_sell = value
+    if rules.execution.order_type == "limit":
+        paid_buy, paid_sell = (scale.grains(order_price(side, instrument, prices, rules)) for side in _SIDES)
+    reserve_buy, reserve_sell = (scale.grains(reserve_per_share(side, instrument, prices, rules)) for side in _SIDES)
+    long, short = (_lot(scale, symbol, trade_lot(instrument, rules, is_long=is_long)) for is_long in (True, False))
+    closing = closing_lot(instrument, is_long=True)
+    most = selection.at_most.get(symbol, {}) if selection.at_most else {}
     return (
-        1,
-        may_short,
-        coin,
-        selected,
-        0 if below is None else max(min(scale.grains(below), value - 1), 1),
-        0 if above is None else max(scale.grains(above), value + 1),
-        value,
-        *(scale.grains(order_price(side, instrument, prices, rules)) for side in _SIDES),
-        *(scale.grains(reserve_per_share(side, instrument, prices, rules)) for side in _SIDES),
-        scale.divisor,
-        _lot(scale, symbol, trade_lot(instrument, rules, is_long=True)),
-        _lot(scale, symbol, trade_lot(instrument, rules, is_long=False)),
-        0 if closing is None else _lot(scale, symbol, closing),
-        scale.units(held),
-        scale.units(book.pending.get(symbol, ZERO)),
-        scale.units(worst, ROUND_UP),
-        abs(scale.units(book.available.get(symbol, ZERO))),
+        1, may_short, coin, selected, below, above, value, paid_buy, paid_sell, reserve_buy, reserve_sell,
+        scale.divisor, long, short, 0 if closing is None else _lot(scale, symbol, closing), held,
+        scale.units(book.pending[symbol]) if symbol in book.pending else 0, worst,
+        abs(scale.units(book.available[symbol])) if symbol in book.available else 0,
         snapshot.day.orders_sent_by_symbol.get(symbol, 0),
-        scale.units(most.get("reduce", ZERO)),
-        scale.units(most.get("increase", ZERO)),
-    )
+        scale.units(most.get("reduce", ZERO)), scale.units(most.get("increase", ZERO)),
+    )  # fmt: skip
 
 
 _SIDES: Final[tuple[Side, Side]] = ("buy", "sell")
@@ -223,49 +228,56 @@ _SIDES: Final[tuple[Side, Side]] = ("buy", "sell")
 def _lot(scale: _Scale, symbol: str, lot: Decimal) -> int:
     """A lot in base units; where those are coarser, one of them."""
     units = lot.scaleb(scale.quantity)
-    found = int(units.to_integral_value(ROUND_CEILING))
+    found = int(units)
     if found != units and units > 1:
         raise OutOfRange(f"{symbol}: lots of {lot} shares have more decimals than a quantity can have here")
-    return found
+    return max(found, 1)
 
 
 def _scale(
     symbol: str, instrument: Instrument | None, book: ReconciledBook, prices: Prices, capital: int, rules: Rules
 ) -> _Scale:
     """The decimals that hold a name's quantities and prices exactly, or as many as fit."""
-    quantities = [book.held.get(symbol, ZERO), book.worst_case.get(symbol, ZERO)]
-    if symbol in book.pending or symbol in book.available:
-        quantities += [book.pending.get(symbol, ZERO), book.available.get(symbol, ZERO)]
+    quantities = [q for each in _QUANTITIES if (q := getattr(book, each).get(symbol)) is not None]
     if instrument is not None:
         quantities.append(trade_lot(instrument, rules, is_long=True))
-    price = prices.usable.get(symbol, prices.value.get(symbol, ZERO))
-    grains = next((d for d in PRICE_DECIMALS if _is_whole(price.scaleb(d))), PRICE_DECIMALS[-1])
+    price = prices.usable.get(symbol) or prices.value.get(symbol, ZERO)
+    grains = next((d for d in PRICE_DECIMALS if _is_whole(price, d)), PRICE_DECIMALS[-1])
     while grains > MICRO_DECIMALS and price.scaleb(grains) > PRICE_MOST:
         grains -= 3
     if price.scaleb(grains) > PRICE_MOST:
         raise OutOfRange(f"{symbol}: a price of {price} USD is above 2,000,000 USD a share")
-    units = next((d for d in DECIMALS if all(_is_whole(q.scaleb(d)) for q in quantities)), DECIMALS[-1])
-    while units > 0 and _is_too_fine(units, grains, price, capital, quantities):
+    units = 0
+    for quantity in quantities:
+        while units < DECIMALS_MOST and not _is_whole(quantity, units):
+            units = 6 if units == 0 else units + 3
+    largest = max(map(abs, quantities), default=ZERO)
+    if largest * price > MONEY_MOST:
+        raise OutOfRange(f"{symbol}: {largest} shares at {price} USD are more than can be counted")
+    while units > 0 and _is_too_fine(units, grains, price, capital, largest):
         units -= 3
-    if _is_too_fine(units, grains, price, capital, quantities):
-        raise OutOfRange(f"{symbol}: {max(map(abs, quantities))} shares at {price} USD are more than can be counted")
-    return _Scale(units, grains)
+    if _is_too_fine(units, grains, price, capital, largest):
+        raise OutOfRange(f"{symbol}: {largest} shares at {price} USD are more than can be counted")
+    return _Scale(units, grains, _POWERS[units + grains - MICRO_DECIMALS])
 
 
-def _is_whole(number: Decimal) -> bool:
-    return number == number.to_integral_value()
+_QUANTITIES: Final = ("held", "worst_case", "pending", "available")
+_POWERS: Final = tuple(10**n for n in range(DIVISOR_DECIMALS_MOST + 1))
 
 
-def _is_too_fine(units: int, grains: int, price: Decimal, capital: int, quantities: Sequence[Decimal]) -> bool:
+def _is_whole(number: Decimal, decimals: int) -> bool:
+    """Whether a number has no more than this many decimals."""
+    scaled = number.scaleb(decimals)
+    return int(scaled) == scaled
+
+
+def _is_too_fine(units: int, grains: int, price: Decimal, capital: int, largest: Decimal) -> bool:
     """Whether with these decimals the divisor, a position or what all capital could buy would be too large a number."""
     if units + grains - MICRO_DECIMALS > DIVISOR_DECIMALS_MOST:
         return True
-    most = max(map(abs, quantities)).scaleb(units)
-    if price > 0:
-        most = max(most, Decimal(capital).scaleb(units - MICRO_DECIMALS) / price)
-        if max(map(abs, quantities)) * price > Decimal(codes.UNLIMITED).scaleb(-MICRO_DECIMALS):
-            return True
-    return most > codes.UNLIMITED
+    if largest.scaleb(units) > codes.UNLIMITED:
+        return True
+    return price > 0 and capital * 10**units > codes.UNLIMITED * (price * MICROS)
 
 
 def _refuse_money(funds: Funds) -> None:
@@ -278,16 +290,16 @@ def _refuse_money(funds: Funds) -> None:
 
 def _signal_rows(
     symbols: Sequence[str], signals: Mapping[str, tuple[Signal, ...]], rules: Rules
-) -> tuple[Signals, list[int]]:
+) -> tuple[SignalRows, list[int]]:
     """The signals as rows, and the first row of every name."""
-    told = Signals([], [], [], [])
+    found = SignalRows([], [], [], [])
     first = [0]
     weights = rules.signals.source_weights
     for symbol in symbols:
         for signal in signals.get(symbol, ()):
-            told.score.append(signal.score)
-            told.confidence.append(signal.confidence)
-            told.weight.append(weights.get(signal.source, 1.0))
-            told.hold.append(int(signal.hold))
-        first.append(len(told.score))
-    return told, first
+            found.score.append(signal.score)
+            found.confidence.append(signal.confidence)
+            found.weight.append(weights.get(signal.source, 1.0))
+            found.hold.append(int(signal.hold))
+        first.append(len(found.score))
+    return found, first

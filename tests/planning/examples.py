@@ -8,6 +8,12 @@ from typing import Any
 
 from rebalancer.core.facts import Account, Instrument, OpenOrder, Position, Quote, Session, Signal, Snapshot
 from rebalancer.core.rules import Rules
+from rebalancer.core.values import decimal_near
+from rebalancer.planning import decide_cycle
+from rebalancer.planning.decided import Decided
+from rebalancer.planning.reconcile import reconcile
+from rebalancer.planning.trading_halt import MAY_TRADE
+from rebalancer.planning.validate_signals import usable_prices, validate_signals
 
 NOW = datetime(2026, 11, 20, 15, 35, tzinfo=UTC)
 HUGE = {"max_trade_size": "100000", "max_order_value": "100000"}  # USD; nothing is spread over cycles
@@ -74,3 +80,11 @@ def rules(**sections: Any) -> Rules:
     """The defaults with changes per section; stops are far away, so that heat binds only where it is asked to."""
     risk = {"max_trade_heat": 1.0, **sections.pop("risk_management", {})}
     return Rules.model_validate({"risk_management": risk, **sections})
+
+
+def decided(facts: Snapshot, sections: Rules) -> Decided:
+    """What the numeric core decides when nothing halts the cycle."""
+    prices = usable_prices(facts, sections.quotes)
+    signals = validate_signals(facts, prices, sections).signals
+    capital = facts.account.equity * decimal_near(sections.position_sizing.capital_scaling)
+    return decide_cycle(facts, sections, reconcile(facts), prices, signals, MAY_TRADE, capital)

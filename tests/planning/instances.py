@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rebalancer.planning.cap_weights import Capped, Family, Floats
+from rebalancer.planning.core.project import FAMILIES, project
+from tests.planning.oracle.cap_weights import Capped, Family, Floats
 
 
 class Instance(NamedTuple):
-    """What `cap_weights` is given."""
+    """What the projection is given."""
 
     raw: Floats
     own: Floats
@@ -19,7 +20,7 @@ class Instance(NamedTuple):
 
 
 def instance(seed: int, most: int = 300) -> Instance:
-    """Up to `most` names of both signs in three to five overlapping families; some weights zero, some limits zero or
+    """Up to `most` names of both signs in three or four overlapping families; some weights zero, some limits zero or
     infinite, some names in no group of a family."""
     rng = np.random.default_rng(seed)
     count = int(rng.integers(1, most + 1))
@@ -28,7 +29,7 @@ def instance(seed: int, most: int = 300) -> Instance:
     raw *= rng.uniform(0.3, 4) / max(float(np.abs(raw).sum()), 1e-9)
     own = np.where(rng.random(count) < 0.6, rng.uniform(0, 3 / count, count), np.inf if rng.random() < 0.2 else 1.0)
     families = [_family(rng, "gross", np.zeros(count, np.int64), 1), _family(rng, "side", np.where(raw < 0, 1, 0), 2)]
-    for number in range(int(rng.integers(1, 4))):
+    for number in range(int(rng.integers(1, 3))):
         groups = int(rng.integers(1, 30))
         member = np.minimum(rng.geometric(0.2, count) - 1, groups - 1)
         if rng.random() < 0.5:
@@ -105,6 +106,20 @@ def solved_by_clarabel(given: Instance) -> tuple[Floats, float]:
 
 def capped(given: Instance) -> Capped:
     """The answer under test."""
-    from rebalancer.planning.cap_weights import cap_weights
-
     return cap_weights(*given)
+
+
+def cap_weights(raw: Floats, own: Floats, families: Sequence[Family]) -> Capped:
+    """The answer of the numeric core, in the terms of its oracle. A family more, or a name in no group of one, is a
+    group without a limit."""
+    member, limit, first = [0] * (FAMILIES * raw.size), [], []
+    for k in range(FAMILIES):
+        first.append(len(limit))
+        groups = families[k].member.tolist() if k < len(families) else [-1] * raw.size
+        limit += families[k].limits.tolist() if k < len(families) else []
+        limit.append(float("inf"))
+        for i, g in enumerate(groups):
+            member[FAMILIES * i + k] = len(limit) - 1 if g < 0 else first[k] + g
+    weights, factor = project(np.abs(raw).tolist(), own.tolist(), member, limit)
+    factors = tuple(np.array(factor[at : at + len(family.labels)]) for family, at in zip(families, first, strict=False))
+    return Capped(np.copysign(np.array(weights), raw), factors, 0)

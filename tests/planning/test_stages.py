@@ -13,14 +13,13 @@ from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.core.reasons import ReasonCode, stated
 from rebalancer.planning import plan
 from rebalancer.planning.build_order import LEAD, order_id
-from rebalancer.planning.compute_trades import compute_trades, split
-from rebalancer.planning.construct_targets import construct_targets
+from rebalancer.planning.core import codes
+from rebalancer.planning.core.trades import split
 from rebalancer.planning.reconcile import PositionFinding, reconcile
 from rebalancer.planning.refit_increases import refit_increases
-from rebalancer.planning.size_positions import size_positions
 from rebalancer.planning.trading_halt import check_trading_halt
-from rebalancer.planning.validate_signals import usable_prices, validate_signals
-from tests.planning.examples import ACCOUNT, HUGE, NOW, book, instrument, order, quote, rules, signal, snapshot
+from rebalancer.planning.validate_signals import usable_prices
+from tests.planning.examples import ACCOUNT, HUGE, NOW, book, decided, instrument, order, quote, rules, signal, snapshot
 
 D = Decimal
 
@@ -91,16 +90,8 @@ def test_reconcile_tells_every_difference_and_the_worst_case() -> None:
 def test_a_consensus_weighs_sources_and_confidence() -> None:
     signals = (signal("A", 1.0, confidence=0.5), signal("A", -1.0, id="s-2", source="news", confidence=1.0))
     rules_ = rules(signals={"source_weights": {"external": 4.0}})
-    facts = snapshot(signals=signals)
-    found = size_positions(
-        validate_signals(facts, usable_prices(facts, rules_.quotes), rules_).signals,
-        {"A": instrument("A")},
-        ACCOUNT,
-        {},
-        D(100_000),
-        rules_,
-    )
-    assert [(w.symbol, round(w.score, 12), w.confidence) for w in found] == [("A", round(1 / 3, 12), 0.6)]
+    found = decided(snapshot(signals=signals), rules_).decision.opinions
+    assert ([round(score, 12) for score in found.score], found.confidence) == ([round(1 / 3, 12)], [0.6])
 
 
 @pytest.mark.parametrize(
@@ -114,10 +105,13 @@ def test_a_consensus_weighs_sources_and_confidence() -> None:
     ],
 )
 def test_the_five_sizing_methods(method: str, weights: list[float]) -> None:
-    names = {"A": instrument("A"), "B": instrument("B", volatility=0.6)}
-    signals = {"A": (signal("A"),), "B": (signal("B", 0.5),)}
-    found = size_positions(signals, names, ACCOUNT, {}, D(100_000), rules(position_sizing={"method": method}))
-    assert [round(w.raw, 12) for w in found] == [round(w, 12) for w in weights]
+    facts = snapshot(
+        "AB",
+        instruments=(instrument("A"), instrument("B", volatility=0.6)),
+        signals=(signal("A"), signal("B", 0.5)),
+    )
+    found = decided(facts, rules(position_sizing={"method": method})).decision.opinions
+    assert [round(raw, 12) for raw in found.raw] == [round(w, 12) for w in weights]
 
 
 def test_aim_serves_what_cannot_move_first_then_what_is_silent_then_the_opinions() -> None:
@@ -127,12 +121,10 @@ def test_aim_serves_what_cannot_move_first_then_what_is_silent_then_the_opinions
         signals=(signal("A"),),
     )
     rules_ = rules(risk_management={"max_sector_exposure": 0.28})
-    prices = usable_prices(facts, rules_.quotes)
-    aims = construct_targets(
-        facts, reconcile(facts), prices, validate_signals(facts, prices, rules_), D(100_000), rules_
-    )
-    assert aims.fixed == {"C": 0.1}
-    assert [(t.symbol, t.implied, round(t.weight, 9)) for t in aims.targets] == [("A", False, 0.03), ("B", True, 0.15)]
+    found = decided(facts, rules_)
+    targets = found.decision.targets
+    assert (found.columns.symbols, targets.state) == (("A", "B", "C"), [codes.SPOKEN, codes.SILENT, codes.FIXED])
+    assert ([round(w, 9) for w in targets.weight], targets.raw[2]) == ([0.03, 0.15, 0.0], 0.1)
 
 
 def test_a_stop_on_the_winning_side_says_nothing_about_the_loss() -> None:
@@ -163,8 +155,8 @@ SPLITS = [
 
 @pytest.mark.parametrize("row", SPLITS)
 def test_split(row: tuple[str, str, str, str, str]) -> None:
-    held, pending, target, reduce, increase = map(Decimal, row)
-    assert split(held, pending, target, D(1), instrument("A")) == (reduce, increase)
+    held, pending, target, reduce, increase = (int(D(number) * 10) for number in row)
+    assert split(held, pending, target, 10, 10) == (reduce, increase)
 
 
 def test_diff_trades_to_the_edge_of_the_band_unless_a_cap_binds() -> None:
@@ -172,11 +164,9 @@ def test_diff_trades_to_the_edge_of_the_band_unless_a_cap_binds() -> None:
     for cap, target in ((0.3, "220"), (0.05, "100")):
         facts = snapshot(signals=(signal("A"),), positions=book(A="400"))
         rules_ = rules(position_sizing=to_edge, risk_management={"max_sector_exposure": cap})
-        prices = usable_prices(facts, rules_.quotes)
-        trusted = reconcile(facts)
-        aims = construct_targets(facts, trusted, prices, validate_signals(facts, prices, rules_), D(100_000), rules_)
-        (move,) = compute_trades(aims.targets, trusted, prices, {"A": instrument("A")}, D(100_000), rules_)
-        assert (move.target, move.reduce, move.increase) == (D(target), D(target) - 400, D(0))
+        found = decided(facts, rules_).decision.trades
+        wanted = int(target)
+        assert (found.target, found.reduce, found.increase) == ([wanted], [wanted - 400], [0])
 
 
 def test_reductions_go_first_and_the_largest_drift_first() -> None:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from rebalancer.planning.core.seams import Floats, Ints
 
 
-class Signals(NamedTuple):
+class SignalRows(NamedTuple):
     """One row per signal that counts, the rows of a name together and newest first."""
 
     score: Floats
@@ -28,7 +28,7 @@ class Signals(NamedTuple):
 class Names(NamedTuple):
     """One row per name, in symbol order. Prices that are not known are 0, and then the name is not tradable."""
 
-    first: Ints  # its first row in `Signals`; one entry more than there are names
+    first: Ints  # its first row in `SignalRows`; one entry more than there are names
     tradable: Ints
     may_short: Ints
     coin: Ints  # 0 no crypto, else `COIN` or `DEAR_COIN`

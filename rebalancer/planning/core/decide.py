@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rebalancer.planning.core import codes
-from rebalancer.planning.core.columns import Decision, Funds, Names, Numbers, Orders, Signals, Targets, Trades
+from rebalancer.planning.core.columns import Decision, Funds, Names, Numbers, Orders, SignalRows, Targets, Trades
 from rebalancer.planning.core.construct import construct_targets
 from rebalancer.planning.core.fund import fit_increases
 from rebalancer.planning.core.phases import assign_phases, relieve
@@ -15,7 +15,7 @@ from rebalancer.planning.core.usage import allowed, book, open_usage
 
 
 @rule
-def decide(names: Names, signals: Signals, limits: Ints, numbers: Numbers, funds: Funds) -> Decision:
+def decide(names: Names, signals: SignalRows, limits: Ints, numbers: Numbers, funds: Funds) -> Decision:
     """Decide everything about one cycle. limits: per group, trillionths of capital."""
     opinions = size_positions(names, signals, numbers, funds)
     targets = construct_targets(names, limits, numbers, funds, opinions, len(signals.score) > 0)

@@ -11,8 +11,8 @@ from rebalancer.planning.core import codes
 from rebalancer.planning.core.columns import Funds, Names, Numbers
 from rebalancer.planning.core.seams import Floats, Ints, rule
 from rebalancer.planning.core.trades import lot_of
-from rebalancer.planning.core.units import affordable, part_of, value_down, value_up
-from rebalancer.planning.core.usage import add, book, headroom
+from rebalancer.planning.core.units import affordable, part_of, trillionths, value_down, value_up
+from rebalancer.planning.core.usage import add, book, headroom, own_used
 
 
 @rule
@@ -65,7 +65,9 @@ def fit_increases(
             continue
         lot = lot_of(names, i, is_long)
         reserve = names.reserve_buy[i] if is_long else names.reserve_sell[i]
-        room, tightest = headroom(names, most, used, own, funds.capital, position, extra, i, is_long)
+        sector, cluster = names.sector[i], names.cluster[i]
+        mine = part_of(funds.capital, trillionths(own[i])) - own_used(names, position, extra, i)
+        room, tightest = headroom(most, used, mine, sector, cluster, is_long)
         money = min(power, cash) if names.coin[i] != 0 else power
         fits = size if value_up(size, cost[i], divisor) <= room else affordable(room, cost[i], divisor, lot)
         paid_for = size if value_up(size, reserve, divisor) <= money else affordable(money, reserve, divisor, lot)
@@ -109,5 +111,5 @@ def fit_increases(
         more = value_up(abs(position[i]), names.price[i], divisor) - before
         if worth > more:  # the order may cost more than its shares are worth
             extra[i] += worth - more
-            add(names, used, i, is_long, worth - more)
+            add(used, sector, cluster, is_long, worth - more)
     return kept

@@ -24,9 +24,10 @@ def assign_phases(
         if trades.code[i] != codes.TRADE or names.tradable[i] == 0:
             continue
         asked, opening, divisor = trades.reduce[i], trades.increase[i], names.divisor[i]
-        reduce[i] = closable(names, numbers, trades, i, asked)
-        if asked != 0 and reduce[i] == 0:
-            denied[i] = codes.NOT_FREE
+        if asked != 0:
+            reduce[i] = closable(names, numbers, trades, i, asked)
+            if reduce[i] == 0:
+                denied[i] = codes.NOT_FREE
         if opening == 0 or reduce[i] != asked:
             continue
         size = abs(opening)
@@ -45,10 +46,9 @@ def assign_phases(
 def closable(names: Names, numbers: Numbers, trades: Trades, i: int, asked: int) -> int:
     """The signed part of a reduction to trade now: as much as the largest trade allows, at least one part, in whole
     lots. The full reduction is left unrounded: it is in whole lots already, or is the odd-lot remainder."""
-    part = part_lot_of(names, i)
+    lot, part = closing_lot_of(names, i), part_lot_of(names, i)
     most = max(affordable(numbers.largest_trade_money, trades.cost[i], names.divisor[i], part), part)
     size = min(abs(asked), most, names.available[i])
-    lot = closing_lot_of(names, i)
     if lot != 0 and size != abs(trades.reduce[i]):
         size = size // lot * lot
     return signed(size, asked)
@@ -88,7 +88,7 @@ def relieve(
         least = needed(numbers.min_trade_money, paid, divisor, lot_of(names, i, targets.weight[i] >= 0))
         size = min(max(abs(wanted), least), abs(names.held[i]))
         closing = closable(names, numbers, trades, i, signed(size, wanted))
-        order_min = order_min_of(names, numbers, i, wanted > 0)
+        order_min = order_min_of(names.coin[i], numbers, wanted > 0)
         if closing == 0 or value_down(abs(closing), paid, divisor) < order_min:
             continue
         book(names, used, position, i, closing)

@@ -28,5 +28,5 @@ def integers(count: int) -> Ints:
 
 
 def ranked(rows: Ints, count: int, urgency: Ints) -> Ints:
-    """The first `count` row numbers by descending urgency; equal ones by row number, which is symbol order."""
-    return sorted(sorted(rows[:count]), key=lambda row: -urgency[row])
+    """The first `count` row numbers, which ascend, by descending urgency; equal ones stay in symbol order."""
+    return sorted(rows[:count], key=lambda row: -urgency[row])

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from rebalancer.planning.core import codes
-from rebalancer.planning.core.columns import Funds, Names, Numbers, Opinions, Signals
+from rebalancer.planning.core.columns import Funds, Names, Numbers, Opinions, SignalRows
 from rebalancer.planning.core.seams import floats, integers, rule
 
 SURE: Final = 0.75  # the confidence from which `above_75` opens a position
 
 
 @rule
-def size_positions(names: Names, signals: Signals, numbers: Numbers, funds: Funds) -> Opinions:
+def size_positions(names: Names, signals: SignalRows, numbers: Numbers, funds: Funds) -> Opinions:
     """Size every name that has signals; the others get a raw weight of 0."""
     count = len(names.price)
     score, confidence, scale, raw = floats(count), floats(count), floats(count), floats(count)
@@ -75,7 +75,7 @@ def certainty(numbers: Numbers, confidence: float) -> float:
 
 
 @rule
-def consensus(signals: Signals, first: int, last: int) -> tuple[float, float]:
+def consensus(signals: SignalRows, first: int, last: int) -> tuple[float, float]:
     """Score and confidence over all sources: means weighted by source, the score also by confidence, so that their
     product is the weighted mean of score x confidence. Signals that say hold are ignored. If all weights are zero, both
     are 0; if every confidence is zero, the score is the mean weighted by source alone."""
@@ -100,7 +100,7 @@ def consensus(signals: Signals, first: int, last: int) -> tuple[float, float]:
 
 
 @rule
-def stance(signals: Signals, first: int, last: int, score: float, confidence: float, numbers: Numbers) -> int:
+def stance(signals: SignalRows, first: int, last: int, score: float, confidence: float, numbers: Numbers) -> int:
     """What the signals of a name say when they open nothing; 0 when they may open a position."""
     heard, holds, cancels = 0, 0, False
     for row in range(first, last):

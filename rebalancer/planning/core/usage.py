@@ -21,30 +21,36 @@ def allowed(limits: Ints, capital: int) -> Ints:
 
 
 @rule
-def add(names: Names, used: Ints, i: int, is_long: bool, money: int) -> None:
-    """Add money to the use of a name's groups on one side."""
-    for family in range(FAMILIES):
-        used[group_of(names, i, family, is_long, len(used))] += money
+def add(used: Ints, sector: int, cluster: int, is_long: bool, money: int) -> None:
+    """Add money to the use of the groups of a name, on one side."""
+    used[0] += money
+    used[sector] += money
+    used[cluster] += money
+    used[len(used) - (2 if is_long else 1)] += money
 
 
 @rule
 def open_usage(names: Names, used: Ints, position: Ints, extra: Ints) -> None:
     """Count the worst case of all positions and orders. `extra`: money by name beyond the value of its position."""
     for i in range(len(position)):
-        extra[i] = names.above[i]
-        book(names, used, position, i, names.worst[i])
-        add(names, used, i, names.worst[i] > 0, extra[i])
+        position[i] = worst = names.worst[i]
+        if worst != 0:
+            extra[i] = names.above[i]
+            money = value_up(abs(worst), names.price[i], names.divisor[i]) + extra[i]
+            add(used, names.sector[i], names.cluster[i], worst > 0, money)
 
 
 @rule
 def book(names: Names, used: Ints, position: Ints, i: int, quantity: int) -> None:
     """Count a signed quantity as traded at the decision price."""
-    price, divisor = names.price[i], names.divisor[i]
-    if position[i] != 0:
-        add(names, used, i, position[i] > 0, -value_up(abs(position[i]), price, divisor))
-    position[i] += quantity
-    if position[i] != 0:
-        add(names, used, i, position[i] > 0, value_up(abs(position[i]), price, divisor))
+    price, divisor, sector, cluster = names.price[i], names.divisor[i], names.sector[i], names.cluster[i]
+    before = position[i]
+    after = before + quantity
+    if before != 0:
+        add(used, sector, cluster, before > 0, -value_up(abs(before), price, divisor))
+    if after != 0:
+        add(used, sector, cluster, after > 0, value_up(abs(after), price, divisor))
+    position[i] = after
 
 
 @rule
@@ -54,30 +60,21 @@ def own_used(names: Names, position: Ints, extra: Ints, i: int) -> int:
 
 
 @rule
-def headroom(
-    names: Names,
-    most: Ints,
-    used: Ints,
-    own: Floats,
-    capital: int,
-    position: Ints,
-    extra: Ints,
-    i: int,
-    is_long: bool,
-) -> tuple[int, int]:
+def headroom(most: Ints, used: Ints, mine: int, sector: int, cluster: int, is_long: bool) -> tuple[int, int]:
     """The money that the tightest cap of a name can still take, never negative, and which cap that is. Of equally tight
-    ones the first by name: correlation, gross, long, position, sector, short."""
-    left, tightest = most[names.cluster[i]] - used[names.cluster[i]], names.cluster[i]
+    ones the first by name: correlation, gross, long, position, sector, short.
+
+    mine: the money that the name's own cap can still take."""
+    left, tightest = most[cluster] - used[cluster], cluster
     long_side, short_side = len(most) - 2, len(most) - 1
     if most[0] - used[0] < left:
         left, tightest = most[0] - used[0], 0
     if is_long and most[long_side] - used[long_side] < left:
         left, tightest = most[long_side] - used[long_side], long_side
-    mine = part_of(capital, trillionths(own[i])) - own_used(names, position, extra, i)
     if mine < left:
         left, tightest = mine, codes.OWN_CAP
-    if most[names.sector[i]] - used[names.sector[i]] < left:
-        left, tightest = most[names.sector[i]] - used[names.sector[i]], names.sector[i]
+    if most[sector] - used[sector] < left:
+        left, tightest = most[sector] - used[sector], sector
     if not is_long and most[short_side] - used[short_side] < left:
         left, tightest = most[short_side] - used[short_side], short_side
     return max(left, 0), tightest

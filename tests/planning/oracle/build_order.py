@@ -17,10 +17,10 @@ from rebalancer.core.decisions import Order, Phase, PositionIntent
 from rebalancer.core.facts import Instrument
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, Side, cents_toward_zero
+from rebalancer.planning.validate_signals import Prices
 from tests.planning.oracle.fit_to_buying_power import reserve_per_share
 from tests.planning.oracle.phase import Trade
 from tests.planning.oracle.pricing import limit_price
-from rebalancer.planning.validate_signals import Prices
 
 ID_PREFIX: Final = "rb-"
 ID_LENGTH_MAX: Final = 48

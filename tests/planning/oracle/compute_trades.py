@@ -17,11 +17,11 @@ from rebalancer.core.outcomes import Outcome
 from rebalancer.core.reasons import NOTHING, ReasonCode, Reasons, because
 from rebalancer.core.rules import NoTradeBand, Rules
 from rebalancer.core.values import ZERO, Side, decimal_near, shares_away_from_zero, shares_toward_zero
-from tests.planning.oracle.construct_targets import ProposedTarget
 from rebalancer.planning.lot_sizes import closing_lot, part_lot, trade_lot
-from tests.planning.oracle.pricing import order_price
 from rebalancer.planning.reconcile import ReconciledBook
 from rebalancer.planning.validate_signals import Prices
+from tests.planning.oracle.construct_targets import ProposedTarget
+from tests.planning.oracle.pricing import order_price
 
 
 class TradeProposal(NamedTuple):

@@ -14,9 +14,9 @@ from rebalancer.core.decisions import Constrained, Plan
 from rebalancer.core.outcomes import CONSTRAINING, Outcome
 from rebalancer.core.reasons import ReasonCode, Reasons, because
 from rebalancer.core.values import decimal_near
+from rebalancer.planning.verdicts import OrderEnd
 from tests.planning.oracle.compute_trades import TradeProposal
 from tests.planning.oracle.phase import Denial
-from rebalancer.planning.verdicts import OrderEnd
 
 PLACES: Final = Decimal("0.0001")  # a hundredth of a percentage point of capital
 

@@ -23,16 +23,16 @@ from rebalancer.core.outcomes import Outcome
 from rebalancer.core.reasons import NOTHING, ReasonCode, Reasons, because
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, decimal_near, shares_toward_zero
-from tests.planning.oracle.cap_weights import Family, cap_weights
 from rebalancer.planning.cool_off import cool_off
-from tests.planning.oracle.entry_restrictions import FULL, EntryRestriction, entry_restrictions, named_stop_distance
-from tests.planning.oracle.groups import Groups, group, group_name, side_family
 from rebalancer.planning.lot_sizes import largest_trade, most_shares, trade_lot
 from rebalancer.planning.overnight_ramp import overnight_gross_limit
-from tests.planning.oracle.pricing import order_price
 from rebalancer.planning.reconcile import ReconciledBook
-from tests.planning.oracle.size_positions import SizedPosition, Stance, size_positions, volatility_of
 from rebalancer.planning.validate_signals import Prices, ValidSignals
+from tests.planning.oracle.cap_weights import Family, cap_weights
+from tests.planning.oracle.entry_restrictions import FULL, EntryRestriction, entry_restrictions, named_stop_distance
+from tests.planning.oracle.groups import Groups, group, group_name, side_family
+from tests.planning.oracle.pricing import order_price
+from tests.planning.oracle.size_positions import SizedPosition, Stance, size_positions, volatility_of
 
 NEGLIGIBLE_WEIGHT: Final = 1e-12  # fraction of capital; less headroom than this is rounding error
 

@@ -22,8 +22,8 @@ from rebalancer.core.outcomes import Outcome
 from rebalancer.core.reasons import NOTHING, ReasonCode, Reasons, because
 from rebalancer.core.rules import RiskManagement, Rules, Selection
 from rebalancer.core.values import decimal_near
-from tests.planning.oracle.size_positions import SURE, SizedPosition
 from rebalancer.planning.validate_signals import Prices, ValidSignals
+from tests.planning.oracle.size_positions import SURE, SizedPosition
 
 
 class EntryRestriction(NamedTuple):

@@ -17,10 +17,10 @@ from rebalancer.core.reasons import NOTHING, ReasonCode, because
 from rebalancer.core.rules import Rules, Selection
 from rebalancer.core.values import ZERO, decimal_near, shares_toward_zero
 from rebalancer.core.venue_rules import VenueRules
+from rebalancer.planning.validate_signals import Prices
 from tests.planning.oracle.limit_book import LimitBook
 from tests.planning.oracle.phase import Denial, Trade
 from tests.planning.oracle.pricing import BASIS_POINTS
-from rebalancer.planning.validate_signals import Prices
 
 
 class BuyingPower:

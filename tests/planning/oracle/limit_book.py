@@ -14,10 +14,10 @@ from rebalancer.core.decisions import LimitUse
 from rebalancer.core.facts import Snapshot
 from rebalancer.core.limits import LimitKind
 from rebalancer.core.values import ZERO, decimal_near
-from tests.planning.oracle.groups import Groups
-from tests.planning.oracle.pricing import above_value
 from rebalancer.planning.reconcile import ReconciledBook
 from rebalancer.planning.validate_signals import Prices
+from tests.planning.oracle.groups import Groups
+from tests.planning.oracle.pricing import above_value
 
 
 class LimitBook:

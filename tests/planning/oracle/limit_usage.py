@@ -11,10 +11,10 @@ from rebalancer.core.limits import LimitKind
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
+from rebalancer.planning.trading_halt import day_loss, drawdown
 from tests.planning.oracle.construct_targets import ProposedTargets
 from tests.planning.oracle.limit_book import LimitBook
 from tests.planning.oracle.phase import Denial
-from rebalancer.planning.trading_halt import day_loss, drawdown
 
 
 def limit_usage(

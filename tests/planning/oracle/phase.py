@@ -16,9 +16,9 @@ from rebalancer.core.outcomes import Outcome
 from rebalancer.core.reasons import ReasonCode, Reasons, because
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, shares_away_from_zero, shares_toward_zero
+from rebalancer.planning.lot_sizes import largest_trade, most_closed, most_shares
 from tests.planning.oracle.compute_trades import TradeProposal
 from tests.planning.oracle.limit_book import LimitBook
-from rebalancer.planning.lot_sizes import largest_trade, most_closed, most_shares
 
 
 class Trade(NamedTuple):

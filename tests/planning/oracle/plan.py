@@ -28,6 +28,12 @@ from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.core.reasons import NOTHING, Reason, ReasonCode, Reasons, because
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, decimal_near
+from rebalancer.planning.liquidation import decide_liquidation
+from rebalancer.planning.reconcile import ReconciledBook, reconcile
+from rebalancer.planning.trading_halt import HaltDecision, check_trading_halt
+from rebalancer.planning.trading_hours import within_trading_hours
+from rebalancer.planning.validate_signals import Prices, ValidSignals, usable_prices, validate_signals
+from rebalancer.planning.verdicts import SymbolOutcome, first_verdicts
 from tests.planning.oracle.build_order import build_order
 from tests.planning.oracle.compute_trades import TradeProposal, compute_trades
 from tests.planning.oracle.constrain import constrain, trades_denied
@@ -36,14 +42,8 @@ from tests.planning.oracle.entry_restrictions import EntryRestriction
 from tests.planning.oracle.fit_to_buying_power import Budget, BuyingPower, Turnover, fit_to_buying_power
 from tests.planning.oracle.limit_book import LimitBook
 from tests.planning.oracle.limit_usage import limit_usage
-from rebalancer.planning.liquidation import decide_liquidation
 from tests.planning.oracle.overrides import apply_overrides
 from tests.planning.oracle.phase import Denial, Trade, assign_phases
-from rebalancer.planning.reconcile import ReconciledBook, reconcile
-from rebalancer.planning.trading_halt import HaltDecision, check_trading_halt
-from rebalancer.planning.trading_hours import within_trading_hours
-from rebalancer.planning.validate_signals import Prices, ValidSignals, usable_prices, validate_signals
-from rebalancer.planning.verdicts import SymbolOutcome, first_verdicts
 
 __all__ = ["plan"]
 

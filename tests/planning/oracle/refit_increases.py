@@ -15,15 +15,15 @@ from rebalancer.core.facts import Account, Snapshot, coins
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import cents_toward_zero
-from tests.planning.oracle.fit_to_buying_power import BuyingPower, fit_to_buying_power, reserve_per_share
-from tests.planning.oracle.groups import group
-from tests.planning.oracle.limit_book import LimitBook
 from rebalancer.planning.lot_sizes import trade_lot
 from rebalancer.planning.overnight_ramp import overnight_gross_limit
-from tests.planning.oracle.phase import Denial, Trade
 from rebalancer.planning.reconcile import ReconciledBook
 from rebalancer.planning.trading_halt import check_trading_halt
 from rebalancer.planning.validate_signals import Prices, usable_prices
+from tests.planning.oracle.fit_to_buying_power import BuyingPower, fit_to_buying_power, reserve_per_share
+from tests.planning.oracle.groups import group
+from tests.planning.oracle.limit_book import LimitBook
+from tests.planning.oracle.phase import Denial, Trade
 
 
 class RefittedIncreases(NamedTuple):
