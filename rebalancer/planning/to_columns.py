@@ -119,13 +119,14 @@ def to_columns(
     groups = group(symbols, instruments, overnight_gross_limit(snapshot.as_of, snapshot.session, rules), rules)
     funds = Funds(
         capital=money_down(capital),
-        buying_power=money_down(snapshot.account.buying_power),
-        cash=money_down(snapshot.account.cash),
+        buying_power=_money(snapshot.account.buying_power),
+        cash=_money(snapshot.account.cash),
         orders_left=rules.risk_management.max_orders_per_day - snapshot.day.orders_sent,
         denies=int(denies),
         leaves=int(leaves),
     )
-    _refuse_money(funds)
+    if not 1 <= funds.capital <= codes.UNLIMITED:
+        raise OutOfRange(f"a capital of {capital} USD is not between 0.000001 and 4,000,000,000,000 USD")
     above = above_value(snapshot.open_orders, book.worst_case, prices.value)
     rows: list[tuple[int, ...]] = []
     scales: list[_Scale] = []
@@ -280,12 +281,9 @@ def _is_too_fine(units: int, grains: int, price: Decimal, capital: int, largest:
     return price > 0 and capital * 10**units > codes.UNLIMITED * (price * MICROS)
 
 
-def _refuse_money(funds: Funds) -> None:
-    """Raise OutOfRange for money that cannot be counted."""
-    if funds.capital < 1:
-        raise OutOfRange("the capital is less than a millionth of a dollar")
-    if max(funds.capital, abs(funds.buying_power), abs(funds.cash)) > codes.UNLIMITED:
-        raise OutOfRange("capital, buying power or cash of more than 4,000,000,000,000 USD")
+def _money(usd: Decimal) -> int:
+    """What may be spent, in micro-dollars; more than can be counted counts as that much."""
+    return max(min(money_down(usd), codes.UNLIMITED), -codes.UNLIMITED)
 
 
 def _signal_rows(

@@ -87,7 +87,10 @@ def test_a_target_without_caps_is_the_exact_one(base: int, score: int, trust: in
 OUT_OF_RANGE: list[tuple[dict[str, Any], str]] = [
     ({"quotes": (quote("A", bid=Decimal(3_000_000), ask=Decimal(3_000_000)),)}, "A: a price of 3000000"),
     ({"positions": book(A="100000000000")}, "A: 100000000000 shares at 50.00 USD are more than can be counted"),
-    ({"account": ACCOUNT._replace(buying_power=Decimal(10) ** 13)}, "buying power or cash of more than"),
+    (
+        {"account": ACCOUNT._replace(equity=Decimal("1e-7"), last_equity=Decimal("1e-7"), peak_equity=Decimal("1e-7"))},
+        "a capital of 2.0E-7 USD is not between 0.000001 and 4,000,000,000,000 USD",
+    ),
 ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 RATE: Final = 1_000_000_000_000  # trillionths: what a rate of 1 is
-NO_LIMIT: Final = 2 * RATE  # no exposure of capital may be larger
+NO_LIMIT: Final = -1  # in place of a group's rate
 UNLIMITED: Final = 4_000_000_000_000_000_000
 
 COIN, DEAR_COIN = 1, 2  # a dear one gets `crypto_floor`

@@ -16,6 +16,7 @@ from rebalancer.planning.core.seams import Floats, Ints, floats, integers, ranke
 from rebalancer.planning.core.size import SURE
 from rebalancer.planning.core.units import affordable, fraction, part_of, trillionths, value_down
 
+UNBOUNDED: Final = 1e18  # headroom of a group without a limit
 NEGLIGIBLE: Final = 1e-12  # fraction of capital; less headroom than this is rounding error
 
 
@@ -29,7 +30,7 @@ def construct_targets(
     own, own_rule, opened = floats(count), integers(count), integers(count)
     weight, left = floats(count), floats(groups)
     for g in range(groups):
-        left[g] = limits[g] / 1e12
+        left[g] = UNBOUNDED if limits[g] == codes.NO_LIMIT else limits[g] / 1e12
     for i in range(count):
         note, is_spoken = opinions.note[i], names.first[i] < names.first[i + 1]
         raw[i], bar[i] = opinions.raw[i], opinions.bar[i]

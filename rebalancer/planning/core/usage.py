@@ -16,7 +16,7 @@ def allowed(limits: Ints, capital: int) -> Ints:
     """The money that each group may have, rounded down."""
     money = integers(len(limits))
     for g in range(len(limits)):
-        money[g] = part_of(capital, limits[g])
+        money[g] = codes.UNLIMITED if limits[g] == codes.NO_LIMIT else part_of(capital, limits[g])
     return money
 
 
