@@ -54,6 +54,12 @@ class ReasonCode(Enum):
         "the largest a drift of {drift:points} pp: {largest:text}"
     )
     AT_TARGETS = "positions match their targets"
+    DRIFT_DUE = (
+        "{symbol:text} is {drift:points} pp off its target, more than the {limit:points} pp of execution.schedule"
+    )
+    DRIFT_NOT_DUE = (
+        "no name is more than {limit:points} pp off its target (execution.schedule), the farthest {drift:points} pp"
+    )
     AT_TARGETS_BUT = "positions match their targets but for {outcomes:names}"
 
     # positions that do not agree with the books
@@ -145,6 +151,10 @@ class ReasonCode(Enum):
 
     # nothing worth doing
     WITHIN_BAND = "drift {drift:drift} pp is within the band of ±{band:points} pp"
+    WITHIN_DRIFT = (
+        "{drift:points} pp off its target; nothing is traded while no name is more than {limit:points} pp off "
+        "(execution.schedule)"
+    )
     AT_TARGET = "holds the target of {qty:number} shares"
     BELOW_ONE_LOT = "the target of {weight:percent} is less than one lot at {price:price}"
     BELOW_MINIMUM = "a trade of {value:usd} is below the minimum of {limit:usd}"

@@ -9,8 +9,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from rebalancer.core.schedule import Schedule, schedule_of
 from rebalancer.core.values import symbol_of
 
 Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
@@ -45,6 +46,23 @@ class Execution(_Section):
     exit_threshold: Share | None = Field(
         None, description="between this and signal_threshold a position is kept as it is; null: the same"
     )
+    schedule: str | None = Field(
+        None,
+        max_length=80,
+        description="when cycles run: every 5m, daily 15:45, weekly last 15:45, monthly first 10:00 (New York), or "
+        "drift 0.05; null: every interval_minutes",
+    )
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_a_schedule(cls, text: str | None, info: ValidationInfo) -> str | None:
+        schedule_of(text, 1, info.data.get("close_buffer_seconds", 0))
+        return text
+
+    @property
+    def timing(self) -> Schedule:
+        """When cycles run, from `schedule`, `interval_minutes` and `close_buffer_seconds`."""
+        return schedule_of(self.schedule, self.interval_minutes, self.close_buffer_seconds)
 
     @model_validator(mode="after")
     def _thresholds_in_order(self) -> Execution:

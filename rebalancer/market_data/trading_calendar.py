@@ -3,6 +3,9 @@
 Hours come from the exchange's published calendar (pandas-market-calendars) narrowed by the broker's own: a day missing
 from either is not a trading day, and the later open and the earlier close apply. Slots are counted from the open, so
 that daylight saving changes in New York have no effect; their ids are in UTC.
+
+A schedule may ask for one slot a day, week or month instead, at a time of New York's clock. A time that a short session
+does not reach is moved to as long before its close as it is before 16:00: on a half day 15:45 becomes 12:45.
 """
 
 from __future__ import annotations
@@ -12,10 +15,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, NamedTuple
 
 from rebalancer.brokers.protocol import TradingHours
-from rebalancer.core.new_york import from_new_york
+from rebalancer.core.new_york import day_in_new_york, from_new_york
+from rebalancer.core.schedule import CLOSES, Schedule
 
-USUAL_CLOSE: Final = time(16)
 MINUTE: Final = timedelta(minutes=1)
+CALENDAR_BACK: Final = timedelta(days=31)  # how much calendar a schedule needs before a day: the rest of its month
+CALENDAR_AHEAD: Final = timedelta(days=45)  # and after it, to find the next slot: a month, and the end of that month
 
 
 class Slot(NamedTuple):
@@ -46,8 +51,40 @@ def trading_day(day: date, hours: TradingHours | None, interval_minutes: int, *,
     slots = _stock_slots(hours, interval_minutes) if hours is not None else []
     if around_the_clock:
         slots += _crypto_slots(day, hours, interval_minutes)
-    ends = hours.close if hours is not None else from_new_york(day, USUAL_CLOSE)
+    ends = hours.close if hours is not None else from_new_york(day, CLOSES)
     return TradingDay(day, hours, tuple(sorted(slots, key=lambda slot: slot.at)), ends)
+
+
+def scheduled_day(
+    day: date, calendar: Sequence[TradingHours], schedule: Schedule, *, around_the_clock: bool
+) -> TradingDay:
+    """A day in New York and its slots, as the schedule says.
+
+    calendar: the sessions around the day, at least those of its whole month. Crypto-only slots exist for schedules in
+    minutes alone.
+    """
+    hours = hours_of(day, calendar)
+    if schedule.minutes is not None:
+        return trading_day(day, hours, schedule.minutes, around_the_clock=around_the_clock)
+    ends = hours.close if hours is not None else from_new_york(day, CLOSES)
+    if hours is None or not _is_due(day, calendar, schedule):
+        return TradingDay(day, hours, (), ends)
+    at = _time_of_day(hours, schedule)
+    return TradingDay(day, hours, (Slot(slot_id(at), at),), ends)
+
+
+def next_slot(
+    after: datetime, calendar: Sequence[TradingHours], schedule: Schedule, *, around_the_clock: bool
+) -> Slot | None:
+    """The first slot after a moment; None when the calendar does not reach so far. `CALENDAR_BACK` and `CALENDAR_AHEAD`
+    say how much of it is needed."""
+    today = day_in_new_york(after)
+    for ahead in range(CALENDAR_AHEAD.days):
+        day = scheduled_day(today + timedelta(days=ahead), calendar, schedule, around_the_clock=around_the_clock)
+        found = next((slot for slot in day.slots if slot.at > after), None)
+        if found is not None:
+            return found
+    return None
 
 
 def narrowed(published: Iterable[TradingHours], brokers: Iterable[TradingHours]) -> tuple[TradingHours, ...]:
@@ -110,3 +147,24 @@ def _crypto_slots(day: date, hours: TradingHours | None, interval_minutes: int) 
         for at in moments
         if begin <= at < end and not (hours is not None and hours.open <= at < hours.close)
     ]
+
+
+def _is_due(day: date, calendar: Sequence[TradingHours], schedule: Schedule) -> bool:
+    """Whether a trading day is the first or last one of its week or month."""
+    if schedule.per == "day":
+        return True
+    same = [hours.day for hours in calendar if _period(hours.day, schedule) == _period(day, schedule)]
+    return day == (min(same) if schedule.place == "first" else max(same))
+
+
+def _period(day: date, schedule: Schedule) -> tuple[int, int]:
+    """The week or the month of a day."""
+    return day.isocalendar()[:2] if schedule.per == "week" else (day.year, day.month)
+
+
+def _time_of_day(hours: TradingHours, schedule: Schedule) -> datetime:
+    """The time of the schedule on a trading day, always within its session."""
+    at = from_new_york(hours.day, schedule.at)
+    if at >= hours.close - schedule.buffer:
+        at -= from_new_york(hours.day, CLOSES) - hours.close
+    return max(at, hours.open)

@@ -23,8 +23,9 @@ WAITING: Final = "next cycle"  # the activity while it only waits for `next_at`
 
 
 class SessionStatus(NamedTuple):
-    """What the session reports. `next_at` is the broker's time of the next slot, None when none is left today; `day` is
-    the trading day in New York; `is_alive` is False when the process ended without removing the file."""
+    """What the session reports. `next_at` is the broker's time of the next slot, today or later, None when the calendar
+    does not say; `day` is the trading day in New York; `is_alive` is False when the process ended without removing the
+    file."""
 
     pid: int
     day: str

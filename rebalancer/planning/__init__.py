@@ -9,6 +9,7 @@
     records                Order, Target      with ids and decimals; every cap is checked once more
     explain                Reasons            the codes in words, when somebody asks
     verdicts               Verdict            one per signal (updated when the orders have ended)
+    hold_within_drift      Plan               nothing is sent while no name is far off (execution.schedule: drift)
 
 It imports `core` and no other package of the project. Equal arguments give equal plans, byte for byte, on any machine.
 Live trading, dry runs, replays, backtests and the simulation tests all call this function.
@@ -32,6 +33,7 @@ from rebalancer.planning.core import codes
 from rebalancer.planning.core.decide import decide
 from rebalancer.planning.decided import Decided
 from rebalancer.planning.explain import denial_reasons, hold_reasons
+from rebalancer.planning.drift_schedule import hold_within_drift
 from rebalancer.planning.limit_usage import limit_usage
 from rebalancer.planning.liquidation import decide_liquidation
 from rebalancer.planning.reconcile import ReconciledBook, reconcile
@@ -75,7 +77,7 @@ def plan(snapshot: Snapshot, rules: Rules, book: ReconciledBook | None = None) -
     verdicts, unsignalled = first_verdicts(snapshot.signals, valid_signals, endings, book.held)
     kept_back = constrain(decided)
     outcome, why = _outcome(halt, orders, kept_back, endings)
-    return Plan(
+    planned = Plan(
         cycle_id=snapshot.cycle_id,
         outcome=outcome,
         because=why,
@@ -88,6 +90,7 @@ def plan(snapshot: Snapshot, rules: Rules, book: ReconciledBook | None = None) -
         frozen=_frozen(book),
         constrained=kept_back,
     )
+    return planned if halt.leave else hold_within_drift(planned, rules)
 
 
 def decide_cycle(

@@ -36,7 +36,7 @@ def decide_liquidation(
     if minutes is None:
         return halt
     flat = snapshot.session.close - timedelta(minutes=minutes)
-    interval = timedelta(minutes=rules.execution.interval_minutes)
+    interval = timedelta(minutes=rules.execution.timing.minutes_until_next)
     cycles = _cycles_needed(held, prices, {i.symbol: i for i in snapshot.instruments}, rules)
     if snapshot.as_of + interval * (cycles + 1) <= flat:
         return halt

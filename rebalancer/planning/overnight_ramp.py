@@ -16,7 +16,7 @@ from rebalancer.core.rules import Rules
 
 def overnight_gross_limit(as_of: datetime, session: Session, rules: Rules) -> float:
     """The largest sum of absolute weights for a cycle at this time, as a fraction of capital."""
-    return gross_limit_at(as_of + timedelta(minutes=rules.execution.interval_minutes), session, rules)
+    return gross_limit_at(as_of + timedelta(minutes=rules.execution.timing.minutes_until_next), session, rules)
 
 
 def gross_limit_at(moment: datetime, session: Session, rules: Rules) -> float:

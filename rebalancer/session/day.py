@@ -28,14 +28,13 @@ from rebalancer.market_data.trading_calendar import Slot, TradingDay, midnight_a
 from rebalancer.ops.clock import Clock
 from rebalancer.ops.logs.context import LogEvent, note
 from rebalancer.ops.session_status import WAITING
-from rebalancer.session.hours import Hours
+from rebalancer.session.hours import LOOK_BACK_DAYS, Hours
 from rebalancer.session.notify import Notify
 from rebalancer.session.scheduler import Alarm
 from rebalancer.session.slots import SlotBook
 from rebalancer.session.stop import Stop
 
 LOG: Final = logging.getLogger(__name__)
-LOOK_BACK_DAYS: Final = 31  # how many days back slots without any session are recorded as MISSED
 QUIET_SECONDS: Final = 30.0  # longest wait when there is nothing to watch; below any reasonable watchdog interval
 JUMP_SECONDS: Final = 2.0  # if wall and monotonic clock differ by more, the wall clock was changed or the machine slept
 CLOSE_ATTEMPTS: Final = 10
@@ -107,10 +106,10 @@ class TradingSession:
             today = self._hours.day(day_in_new_york(now))
             self._sweep_earlier(today, now)
             first_use_is_over = self._book.newest_day() is None and now >= today.ends and not self._always
-            if not today.slots or first_use_is_over:
+            if (today.hours is None and not self._always) or first_use_is_over:
                 upcoming = self._hours.next_open(now)
                 opens = "" if upcoming is None else f"; the next session opens {_spoken(upcoming)}"
-                return f"the market is closed {'for today, ' if today.slots else 'on '}{today.day}{opens}"
+                return f"the market is closed {'on ' if today.hours is None else 'for today, '}{today.day}{opens}"
             self._run_day(today)
             if not self._always:
                 break
@@ -136,7 +135,7 @@ class TradingSession:
         is_closed = False
         while pending or not is_closed:
             due = min([slot.at for slot in list(pending)[:1]] + ([] if is_closed else [closes]))
-            if not self._wait_until(due, self._next(pending, closes), self._last):
+            if not self._wait_until(due, self._next(pending, day.ends, closes), self._last):
                 return
             if pending and pending[0].at <= self._now():
                 self._run_due(pending)
@@ -281,13 +280,14 @@ class TradingSession:
         """Report what is being done to the service manager, with how the last slot ended, and to `status`."""
         self._notify.status(f"{doing}; last {last}" if last else doing)
         if self._note is not None and self._today is not None:
-            next_at = self._upcoming[0].at if self._upcoming else None
+            next_at = self._upcoming[0].at if self._upcoming else self._hours.next_slot(self._now())
             self._note(self._today, next_at, doing)
 
-    def _next(self, pending: Sequence[Slot], closes: datetime) -> str:
+    def _next(self, pending: Sequence[Slot], ends: datetime, closes: datetime) -> str:
         if pending and (pending[0].at <= closes or self._always):
             return f"{WAITING} {_spoken(pending[0].at)}"
-        return f"closed; end-of-day work {_spoken(closes)}"
+        state = "closed" if self._now() >= ends else "no cycle is left today"
+        return f"{state}; end-of-day work {_spoken(closes)}"
 
 
 def _spoken(moment: datetime) -> str:

@@ -108,8 +108,8 @@ def leftovers(broker: TradingBroker) -> tuple[BrokerOrder, ...]:
 
 
 def _sentence(day: TradingDay, slot_counts: Mapping[str, int], cancelled: int, found: tuple[str, ...] | None) -> str:
-    slots = ", ".join(f"{count} {word}" for word, count in slot_counts.items()) or "no slots"
-    said = f"{day.day}: {sum(slot_counts.values())} slots ({slots})"
+    slots, total = ", ".join(f"{count} {word}" for word, count in slot_counts.items()), sum(slot_counts.values())
+    said = f"{day.day}: {total} slot{'s' * (total != 1)} ({slots})" if total else f"{day.day}: no slot was due"
     if cancelled:
         said += f"; {cancelled} open orders cancelled"
     if found is None:

@@ -12,16 +12,19 @@ from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.rules import Rules
 from rebalancer.market_data.trading_calendar import (
+    CALENDAR_AHEAD,
+    CALENDAR_BACK,
     TradingDay,
     hours_of,
     narrowed,
+    next_slot,
     published_hours,
-    trading_day,
+    scheduled_day,
 )
 
 LOG: Final = logging.getLogger(__name__)
-DAYS_BACK: Final = timedelta(days=40)
-DAYS_AHEAD: Final = timedelta(days=14)
+LOOK_BACK_DAYS: Final = 31  # how many days back slots without any session are recorded as MISSED
+DAYS_BACK: Final = timedelta(days=LOOK_BACK_DAYS + 1) + CALENDAR_BACK
 
 Calendar = Callable[[date, date], tuple[TradingHours, ...]]
 
@@ -31,7 +34,7 @@ class Hours:
 
     def __init__(self, broker: Calendar, rules: Rules, published: Calendar = published_hours) -> None:
         self._broker, self._published = broker, published
-        self._interval = rules.execution.interval_minutes
+        self._schedule = rules.execution.timing
         self._always = rules.session.crypto_around_the_clock
         self._known: tuple[date, tuple[TradingHours, ...]] | None = None
 
@@ -56,14 +59,20 @@ class Hours:
         """When stocks open next; None when that is beyond the part of the calendar that was read."""
         return next((hours.open for hours in self._around(day_in_new_york(now)) if hours.open > now), None)
 
+    def next_slot(self, now: datetime) -> datetime | None:
+        """When the next slot after now is due, today or later; None when the calendar does not say."""
+        hours = self._around(day_in_new_york(now))
+        found = next_slot(now, hours, self._schedule, around_the_clock=self._always)
+        return None if found is None else found.at
+
     def _day(self, day: date, hours: tuple[TradingHours, ...]) -> TradingDay:
-        return trading_day(day, hours_of(day, hours), self._interval, around_the_clock=self._always)
+        return scheduled_day(day, hours, self._schedule, around_the_clock=self._always)
 
     def _around(self, day: date) -> tuple[TradingHours, ...]:
         """The hours around a day, read once a day. While the broker's calendar cannot be read the published one is used
         alone: the broker's clock is asked at every slot anyway."""
         if self._known is None or self._known[0] != day:
-            first, last = day - DAYS_BACK, day + DAYS_AHEAD
+            first, last = day - DAYS_BACK, day + CALENDAR_AHEAD
             published = self._published(first, last)
             try:
                 hours = narrowed(published, self._broker(first, last))

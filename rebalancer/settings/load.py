@@ -98,6 +98,12 @@ def _beyond_the_model(rules: Rules, origins: Mapping[str, Origin]) -> list[Probl
     if rules.model.enabled and not rules.model.fallback_to_external_signals:
         problem = "the model is an optional extra that is not installed, and no substitute is allowed"
         found.append(("model.enabled", problem, "set model.enabled: false or fallback_to_external_signals: true"))
+    flat_by, timing = "risk_management.flat_by_minutes_before_close", rules.execution.timing
+    if rules.risk_management.flat_by_minutes_before_close is not None and timing.minutes is None:
+        problem = (
+            f"with execution.schedule {rules.execution.schedule} no cycle comes before the close to close positions"
+        )
+        found.append((flat_by, problem, "leave it out, or set execution.schedule: every 5m"))
     return [Problem(origins.get(key, DEFAULT), key, text, hint) for key, text, hint in found]
 
 

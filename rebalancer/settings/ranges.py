@@ -25,19 +25,21 @@ def problems_of(error: ValidationError, origins: Mapping[str, Origin], *, alone:
     """The model's validation errors as problems.
 
     alone: whether there are no other problems. Otherwise some values could not be read, and errors about combinations
-    of values are omitted, since they might concern defaults that the user did not choose.
+    of values are omitted, since they might concern defaults that the user did not choose. An error of one value that
+    brings its own hint (`BadSchedule`) is kept.
     """
     found = []
     for item in error.errors(include_url=False):
         place = tuple(str(part) for part in item["loc"])
-        if item["type"] == "value_error" and not alone:
+        hint = getattr(item.get("ctx", {}).get("error"), "hint", "")
+        if item["type"] == "value_error" and not alone and not hint:
             continue
         if place[:-1] in _WORDS_OR_NUMBERS:  # a union: the last part names the alternative; report only the nearer one
             place = place[:-1]
             if (item["type"] == "literal_error") is not isinstance(item["input"], str):
                 continue
-        problem, hint = _words(item["type"], item.get("ctx", {}), item["input"], item["msg"], place)
-        found.append(Problem(_origin(place, problem, origins), ".".join(place), problem, hint))
+        problem, about = _words(item["type"], item.get("ctx", {}), item["input"], item["msg"], place)
+        found.append(Problem(_origin(place, problem, origins), ".".join(place), problem, hint or about))
     return found
 
 

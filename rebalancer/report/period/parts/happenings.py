@@ -9,14 +9,20 @@ from typing import Final, Literal
 from rebalancer.core.codec import stored_rules
 from rebalancer.core.new_york import day_in_new_york, in_new_york
 from rebalancer.core.outcomes import CycleOutcome, Outcome
-from rebalancer.market_data.trading_calendar import hours_of, published_hours, trading_day
+from rebalancer.market_data.trading_calendar import (
+    CALENDAR_AHEAD,
+    CALENDAR_BACK,
+    hours_of,
+    next_slot,
+    published_hours,
+    scheduled_day,
+)
 from rebalancer.report.paths import report_name
 from rebalancer.report.period.parts.source import Source
 from rebalancer.report.period.records import AlertRow, Idle, SlotRow, TradeLine
 from rebalancer.report.records import RuleChange
 from rebalancer.report.words import ORDER_OUTCOMES
 
-DAYS_AHEAD: Final = 12  # longer than the longest time without a session
 WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 RANK: Final = {"FROZEN": 0, "DENIED": 1, "NOT": 2, "REJECTED": 3, "HELD": 4}
 
@@ -30,8 +36,12 @@ def slots(source: Source) -> tuple[SlotRow, ...]:
     records = {r.snapshot.cycle_id: r for r in source.records}
     rules, found = source.rules, list[SlotRow]()
     around = rules.session.crypto_around_the_clock
-    for hours in published_hours(source.span.first, source.span.last):
-        day = trading_day(hours.day, hours, rules.execution.interval_minutes, around_the_clock=around)
+    calendar = published_hours(source.span.first - CALENDAR_BACK, source.span.last + CALENDAR_BACK)
+    for number in range((source.span.last - source.span.first).days + 1):
+        on = source.span.first + timedelta(days=number)
+        if hours_of(on, calendar) is None:
+            continue
+        day = scheduled_day(on, calendar, rules.execution.timing, around_the_clock=around)
         claimed = source.journal.slots(source.account_id, [slot.id for slot in day.slots])
         if not claimed:
             continue
@@ -97,15 +107,10 @@ def next_run(source: Source) -> datetime | None:
     if source.made_at >= source.span.ends:
         return None
     rules, today = source.rules, day_in_new_york(source.made_at)
+    calendar = published_hours(today - CALENDAR_BACK, today + CALENDAR_AHEAD)
     around = rules.session.crypto_around_the_clock
-    published = published_hours(today, today + timedelta(days=DAYS_AHEAD))
-    for ahead in range(DAYS_AHEAD):
-        one = today + timedelta(days=ahead)
-        day = trading_day(one, hours_of(one, published), rules.execution.interval_minutes, around_the_clock=around)
-        later = [slot.at for slot in day.slots if slot.at > source.made_at]
-        if later:
-            return later[0]
-    return None
+    found = next_slot(source.made_at, calendar, rules.execution.timing, around_the_clock=around)
+    return None if found is None else found.at
 
 
 def on_this_machine(moment: datetime | None) -> str:
