@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rebalancer.cli.exit_codes import ExitCode
+from rebalancer.cli.next_cycle import next_cycle
 from rebalancer.cli.screen import shown_path, terminal_width, wants_colour
 from rebalancer.core.decisions import LimitUse
 from rebalancer.core.documents import plain
@@ -59,14 +60,18 @@ def gathered(modes: Sequence[Mode]) -> tuple[StatusView, Mapping[str, Decimal]]:
     for _, path in journals:
         refuse_irregular_journal(path)
     there = [(path.stat().st_mtime, mode, path) for mode, path in journals if path.exists()]
-    view, expected = nothing_yet(now)._replace(mode=modes[0]), dict[str, Decimal]()
+    view, expected, rules = nothing_yet(now)._replace(mode=modes[0]), dict[str, Decimal](), None
     if there:
         _, mode, path = max(there)
         look = query_status(path, now=now)
         if look is not None:
             view = view_of(look, mode, path, now)
+            rules = None if look.rules is None else json.loads(look.rules)
             expected = dict(look.last_end.expected_positions) if look.last_end is not None else expected
     view = with_next(view, {mode: path.parent for mode, path in journals})
+    if view.next_at is None:
+        at = next_cycle(view.now, rules)
+        view = view._replace(next_at=at, next_here="" if at is None else here_text(at))
     profile = os.environ.get(PROFILE, "").strip()
     return view._replace(environment=environment_of(os.environ).name, profile=profile), expected
 
@@ -80,7 +85,8 @@ def written(view: StatusView, more: Mapping[str, object]) -> str:
     """The status as a JSON document, with additional keys."""
     because = {"environment_because": environment_of(os.environ).because}
     facts = plain(view)
-    document = {"schema": "rebalancer.status/1", **facts, "last_cycle": facts["last"], **because, **more}
+    same = {"last_cycle": facts["last"], "next_cycle": facts["next_at"]}
+    document = {"schema": "rebalancer.status/1", **facts, **same, **because, **more}
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
