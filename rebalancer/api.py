@@ -9,17 +9,14 @@ read the local journal alone. All of them raise BadDocument for a configuration 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import timedelta
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Literal
 
 from rebalancer import planning
 from rebalancer.accounting.trade_history import ledger_of
 from rebalancer.brokers.protocol import BrokerOrder
-from rebalancer.brokers.read_only import ReadOnlyBroker
-from rebalancer.cli.run import connected
+from rebalancer.cli.at_broker import OrderStatus, newest_orders, read_only
+from rebalancer.cli.connection import connected
 from rebalancer.core.codec import rules_text, seal, snapshot_text
 from rebalancer.core.decisions import Plan
 from rebalancer.core.facts import Account, Position, Snapshot
@@ -38,8 +35,6 @@ from rebalancer.session.names import refuse_strange_sectors
 from rebalancer.session.setup import Setup, load_setup
 from rebalancer.settings import load
 
-ORDERS_SINCE: Final = timedelta(days=30)  # how far back ended orders are asked for
-
 
 def plan(snapshot: Snapshot, rules: Rules) -> Plan:
     """Plan one cycle: pure and total; equal arguments give equal plans. Its `to_json()` is what
@@ -55,18 +50,18 @@ def load_rules(files: Sequence[Path]) -> Rules:
 
 def account(config: Sequence[Path] | None = None) -> Account:
     """The account as the broker reports it now, USD. Raises BrokerUnavailable and CredentialsRefused."""
-    with _broker(load_setup(config)) as broker:
+    with read_only(load_setup(config)) as broker:
         return broker.account()
 
 
 def positions(config: Sequence[Path] | None = None) -> tuple[Position, ...]:
     """The positions at the broker now, in signed shares, by symbol. Raises BrokerUnavailable and CredentialsRefused."""
-    with _broker(load_setup(config)) as broker:
+    with read_only(load_setup(config)) as broker:
         return tuple(sorted(broker.positions(), key=lambda position: position.symbol))
 
 
 def orders(
-    status: Literal["open", "closed", "all"] = "open", limit: int = 100, config: Sequence[Path] | None = None
+    status: OrderStatus = "open", limit: int = 100, config: Sequence[Path] | None = None
 ) -> tuple[BrokerOrder, ...]:
     """The newest orders at the broker, whoever sent them, newest first; those that have ended of the last 30 days.
 
@@ -74,14 +69,7 @@ def orders(
     """
     if status not in ("open", "closed", "all") or limit < 0:
         raise ValueError(f"orders(status={status!r}, limit={limit}): status is open, closed or all; limit 0 or more")
-    found: dict[str, BrokerOrder] = {}
-    with _broker(load_setup(config)) as broker:
-        if status != "closed":
-            found |= {order.id: order for order in broker.orders(None)}
-        if status != "open":
-            found |= {order.id: order for order in broker.orders(broker.now() - ORDERS_SINCE)}
-    wanted = [order for order in found.values() if status == "all" or order.state.is_final == (status == "closed")]
-    return tuple(sorted(wanted, key=lambda order: (order.submitted_at, order.id), reverse=True)[:limit])
+    return newest_orders(load_setup(config), status, limit)
 
 
 def performance_summary(days: int | None = 30, config: Sequence[Path] | None = None) -> Summary:
@@ -123,16 +111,6 @@ def run_once(*, dry_run: bool = False, config: Sequence[Path] | None = None) -> 
     if not dry_run:
         deliver_now(setup, record.snapshot.account.id)
     return record
-
-
-@contextmanager
-def _broker(setup: Setup) -> Iterator[ReadOnlyBroker]:
-    with connected(setup) as connection:
-        broker = connection.connect(setup.rules.broker)
-        try:
-            yield ReadOnlyBroker(broker)
-        finally:
-            broker.close()
 
 
 def _history(setup: Setup) -> AccountHistory:

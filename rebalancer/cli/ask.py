@@ -38,7 +38,7 @@ def agrees(shown: Callable[[], Sequence[str]], question: str) -> bool:
 def held_now(setup: Setup) -> list[str]:
     """Every position with its value, and the sum of their absolute values in USD: at the bid for longs, at the ask for
     shorts, at the entry price where there is no quote."""
-    from rebalancer.cli.run import connected
+    from rebalancer.cli.connection import connected
 
     with connected(setup) as connection:
         broker = connection.connect(setup.rules.broker)
@@ -61,7 +61,7 @@ def held_now(setup: Setup) -> list[str]:
 def next_purchases(setup: Setup) -> list[str]:
     """What a cycle would buy if it ran now and nothing were halted. The plan is discarded: nothing is written or
     sent."""
-    from rebalancer.cli.run import connected
+    from rebalancer.cli.connection import connected
     from rebalancer.planning import plan
     from rebalancer.rebalance.observe import observe
     from rebalancer.session.execute import opened_world

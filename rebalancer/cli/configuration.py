@@ -11,13 +11,16 @@ from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.screen import log_to_stderr, warn
 
 
-def show_rules(config: Sequence[Path] | None, *, origin: bool, as_json: bool) -> int:
-    """Print the rules in force. They never contain secrets."""
+def show_rules(config: Sequence[Path] | None, *, origin: bool, changed: bool = False, as_json: bool) -> int:
+    """Print the rules in force, or those that differ from the built-in defaults. They never contain secrets."""
     from rebalancer.session.setup import load_setup
-    from rebalancer.settings.show import show_json, show_text
+    from rebalancer.settings.show import changed_json, show_changed, show_json, show_text
 
     setup = load_setup(config)
     warn(setup.loaded.warnings)
+    if changed:
+        sys.stdout.write(changed_json(setup.loaded) if as_json else show_changed(setup.loaded, origin=origin))
+        return ExitCode.DONE
     sys.stdout.write(show_json(setup.loaded) if as_json else show_text(setup.loaded, origin=origin))
     return ExitCode.DONE
 

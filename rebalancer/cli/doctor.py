@@ -19,7 +19,7 @@ COLOURS: Final = {"ok": "32", "warn": "33", "fail": "31"}
 
 def run_doctor(config: Sequence[Path] | None, *, offline: bool, sandbox: bool, as_json: bool, colour: bool) -> int:
     """Run the checks. An invalid configuration ends the command before them, with exit code 78."""
-    from rebalancer.cli.run import connected
+    from rebalancer.cli.connection import connected
     from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused
     from rebalancer.ops.clock import SystemClock
     from rebalancer.session.doctor import CheckResult, check_here, check_there

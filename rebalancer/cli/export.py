@@ -1,4 +1,4 @@
-"""`export`: round trips, fills, orders, cycles and days for other programs, and copies for Tradervue."""
+"""`export`: round trips, fills, orders, positions, cycles and days for other programs, and copies for Tradervue."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rebalancer.core.rules import Rules
     from rebalancer.journal import Journal
     from rebalancer.performance.records import AccountHistory
-    from rebalancer.report.exports.tables import ExportDay
+    from rebalancer.report.exports.tables import ExportDay, ExportTable
 
 FORMATS: Final = ("csv", "json")
 CYCLES_MOST: Final = 10_000_000
@@ -31,7 +31,6 @@ def export_table(
     """Write one table to stdout or atomically to a file. limit: at most the newest `limit` rows."""
     from rebalancer.journal import Journal
     from rebalancer.report.exports.tables import COLUMNS, table
-    from rebalancer.report.exports.writers import csv_text, json_text
     from rebalancer.session.setup import load_setup
 
     if what not in COLUMNS:
@@ -40,21 +39,32 @@ def export_table(
         raise BadDocument("export: --format", f"{form!r:.40} is not known", " or ".join(FORMATS))
     first = None if since is None else day_of(since)
     setup = load_setup(config)
+    if what == "positions":
+        if since is not None:
+            raise BadDocument("export: --since", "positions are those of now", "leave it out")
+        from rebalancer.cli.at_broker import holdings
+
+        _write(table(what, holdings(setup).positions), form, to)
+        return ExitCode.DONE
     if not setup.journal.exists():
         sys.stderr.write(f"error: nothing has been run yet in {setup.mode} mode\n  hint: rebalancer run-now\n")
         return ExitCode.USAGE
     with Journal.open(setup.journal) as journal:
         records = list(_records(what, journal, setup.rules, first))
-    found = table(what, records if limit is None else records[-limit:])
-    text = csv_text(found) if form == "csv" else json_text(found)
-    content = text.encode("utf-8", errors="backslashreplace")
+    _write(table(what, records if limit is None else records[-limit:]), form, to)
+    return ExitCode.DONE
+
+
+def _write(found: ExportTable, form: str, to: Path | None) -> None:
+    from rebalancer.report.exports.writers import csv_text, json_text
+
+    content = (csv_text(found) if form == "csv" else json_text(found)).encode("utf-8", errors="backslashreplace")
     if to is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
-        return ExitCode.DONE
+        return
     write_whole(to, content)
-    sys.stderr.write(f"{len(found.rows)} {what} written to {to}\n")
-    return ExitCode.DONE
+    sys.stderr.write(f"{len(found.rows)} {found.name} written to {to}\n")
 
 
 def day_of(text: str) -> date:

@@ -1,42 +1,167 @@
-"""`init`: the files and folders that a new project needs."""
+"""`init`: the files and folders that a new project needs, and at a terminal a few questions."""
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from rebalancer.cli.exit_codes import ExitCode
 
 SHIPPED: Final = ("execution.yaml", "execution.schema.json", "sectors.csv")
+RULES: Final = "execution.yaml"
+ATTEMPTS: Final = 3  # wrong answers before the default is taken
+
+
+class Question(NamedTuple):
+    """One question: its text with the possible answers, the key that it sets, the answer that Enter gives, and what
+    turns an answer into the value in YAML; a ValueError says what is wrong with it."""
+
+    text: str
+    key: str
+    default: str
+    value_of: Callable[[str], str]
 
 
 def write_project(directory: Path) -> int:
-    """Write config/, signals/ and reports/ below the folder. Existing files are left unchanged."""
-    config = directory / "config"
-    for folder in (config, directory / "signals", directory / "reports"):
+    """Write config/, signals/, samples/ and reports/ below the folder. Existing files are left unchanged.
+
+    At a terminal, and without --yes, at most six questions set keys of a new config/execution.yaml.
+    """
+    from rebalancer.cli.sample_files import SAMPLES
+
+    config, samples = directory / "config", directory / "samples"
+    for folder in (config, directory / "signals", directory / "reports", samples):
         folder.mkdir(parents=True, exist_ok=True)
-    for name in SHIPPED:
-        target = config / name
+    files = {config / name: shipped(name) for name in SHIPPED}
+    if not (config / RULES).exists():
+        files[config / RULES] = with_answers(files[config / RULES], asked())
+    for target, text in (files | {samples / name: text for name, text in SAMPLES.items()}).items():
         if target.exists():
             sys.stderr.write(f"kept:    {target}\n")
             continue
         with target.open("x", encoding="utf-8") as file:
-            file.write(_shipped(name))
+            file.write(text)
         sys.stdout.write(f"written: {target}\n")
     sys.stderr.write(
         "next:\n"
         "  rebalancer run-now --dry-run    see what it would do, on the embedded paper exchange\n"
         "  rebalancer run-now              do it there\n"
+        "  samples/README.md               the forms in which your signals or target weights may come\n"
         "  export APCA_API_KEY_ID=... APCA_API_SECRET_KEY=...   use your Alpaca paper account instead\n"
     )
     return ExitCode.DONE
 
 
-def _shipped(name: str) -> str:
+def asked() -> dict[str, str]:
+    """The answers by key, of a person at a terminal; none without a terminal or with --yes. An answer that changes
+    nothing is left out; the end of the input leaves the remaining defaults."""
+    from rebalancer.settings.live_trading import COMMAND_LINE
+
+    said = COMMAND_LINE.get()
+    if (said is not None and said.yes) or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return {}
+    sys.stderr.write("Enter takes the value in brackets; everything can be changed later in config/execution.yaml.\n")
+    answers = {}
+    for question in QUESTIONS:
+        answer = _answer(question)
+        if answer is None:
+            sys.stderr.write("\n")
+            break
+        if answer != question.value_of(question.default):
+            answers[question.key] = answer
+    return answers
+
+
+def with_answers(text: str, answers: dict[str, str]) -> str:
+    """The rules file with these values; comments stay where they are."""
+    for key, value in answers.items():
+        section, _, name = key.partition(".")
+        pattern = rf"(?ms)(^{section}:.*?^  {name}: )([^#\n]*?)( *)(#|$)"
+
+        def put(found: re.Match[str], value: str = value) -> str:
+            room = len(found[2]) + len(found[3])
+            return f"{found[1]}{value:<{max(room - 1, 0)}} {found[4]}"
+
+        text, changed = re.subn(pattern, put, text, count=1)
+        assert changed, f"{key} is not in the shipped rules"
+    return text
+
+
+def shipped(name: str) -> str:
     """A default file: from the installed package, or from the source tree."""
     packaged = resources.files("rebalancer") / "defaults" / name
     if packaged.is_file():
         return packaged.read_text(encoding="utf-8")
     return (Path(__file__).parents[2] / "config" / name).read_text(encoding="utf-8")
+
+
+def _answer(question: Question) -> str | None:
+    """The value for one question; None at the end of the input."""
+    for _ in range(ATTEMPTS):
+        sys.stderr.write(f"{question.text} [{question.default}] ")
+        sys.stderr.flush()
+        line = sys.stdin.readline()
+        if not line:
+            return None
+        try:
+            return question.value_of(line.strip() or question.default)
+        except ValueError as error:
+            hint = getattr(error, "hint", "")
+            sys.stderr.write(f"  {error}{f': {hint}' if hint else ''}\n")
+    sys.stderr.write(f"  {question.default} is taken\n")
+    return question.value_of(question.default)
+
+
+def _choice(**values: str) -> Callable[[str], str]:
+    def value_of(answer: str) -> str:
+        word = answer.lower()
+        found = [values[name] for name in values if name.startswith(word)]
+        if len(found) != 1:
+            raise ValueError(f"write {' or '.join(values)}")
+        return found[0]
+
+    return value_of
+
+
+def _leverage(answer: str) -> str:
+    if not re.fullmatch(r"\d(\.\d{1,3})?", answer) or not 0 < float(answer) <= 4:
+        raise ValueError("a number above 0, at most 4, such as 1 or 2.0")
+    return str(float(answer))
+
+
+def _schedule(answer: str) -> str:
+    from rebalancer.core.schedule import schedule_of
+
+    schedule_of(answer, 5, 60)
+    return answer
+
+
+def _address(answer: str) -> str:
+    if answer == "nobody":
+        return '""'
+    if not re.fullmatch(r"[\w.+-]+@[\w-]+(\.[\w-]+)+", answer):
+        raise ValueError("an address such as you@example.com, or nobody")
+    return answer
+
+
+QUESTIONS: Final = (
+    Question(
+        "Where does it trade: embedded (paper exchange on this machine), alpaca, or auto (Alpaca once a key is set)?",
+        "broker.kind", "auto", _choice(auto="auto", embedded="embedded", alpaca="alpaca"),
+    ),
+    Question("Capital is equity times? 1 is without leverage.", "position_sizing.capital_scaling", "2.0", _leverage),
+    Question(
+        "When? every 5m, daily 15:45, weekly last 15:45, monthly first 10:00 (New York), drift 0.05",
+        "execution.schedule", "every 5m", _schedule,
+    ),
+    Question("Fractions of shares: yes or no?", "position_sizing.fractional", "no", _choice(yes="true", no="false")),
+    Question(
+        "Stops at 3 % and targets at 5 %: monitor (this program watches), broker (orders there) or off?",
+        "protection.mode", "monitor", _choice(monitor="monitor", broker="broker", off="off"),
+    ),
+    Question("Who gets the daily message by e-mail?", "alerts.email_to", "nobody", _address),
+)  # fmt: skip

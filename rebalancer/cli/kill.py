@@ -105,7 +105,7 @@ def _flatten(config: Sequence[Path] | None, reason: str, *, cancel: bool) -> int
     """Cancel every open order and close every position, once a person at a terminal has agreed; reports what is left
     open. Without that agreement only what `cancel` asks for is done."""
     from rebalancer.cli.ask import agrees, held_now
-    from rebalancer.cli.run import connected
+    from rebalancer.cli.connection import connected
     from rebalancer.session.flatten_account import flatten_account
     from rebalancer.session.setup import load_setup
 
@@ -124,7 +124,7 @@ def _flatten(config: Sequence[Path] | None, reason: str, *, cancel: bool) -> int
 
 def _cancel_all(config: Sequence[Path] | None) -> int:
     """Cancel every open order that carries our prefix."""
-    from rebalancer.cli.run import connected
+    from rebalancer.cli.connection import connected
     from rebalancer.planning.build_order import ID_PREFIX
     from rebalancer.session.setup import load_setup
 

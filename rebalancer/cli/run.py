@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from rebalancer.cli.connection import connected
 from rebalancer.cli.errors import said
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.progress import progress
 from rebalancer.cli.screen import errors_first, log_to_stderr, shown_path, terminal_width, wants_colour, warn
 from rebalancer.cli.signals import say_stopping
-from rebalancer.core.documents import BadDocument
-from rebalancer.core.errors import BrokerUnavailable, ExternalError, LockHeld
+from rebalancer.core.errors import BrokerUnavailable, LockHeld
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 
 if TYPE_CHECKING:
-    from rebalancer.brokers.factory import Connection
     from rebalancer.cli.selection import SelectionOptions
     from rebalancer.core.decisions import Plan
     from rebalancer.core.facts import Snapshot
     from rebalancer.core.rules import Rules
     from rebalancer.report.records import RunRecord
-    from rebalancer.session.setup import Setup
     from rebalancer.session.stop import Stopping
 
 WRITES: Final = frozenset({"submit", "submit_pair", "cancel"})  # calls to the broker that change something
@@ -133,6 +130,7 @@ def _run_and_show(
         written = f"report: {shown_path(write_report(record, setup.reports).html_path)}\n"
     except ReportNotWritten as error:  # trading is done and stays done
         unwritten = [f"the report was not written: {error}"]
+    (sys.stderr if as_json else sys.stdout).write(_sample_line(record, setup.rules))
     if as_json:
         sys.stdout.write(json_of(record))
     else:
@@ -144,6 +142,16 @@ def _run_and_show(
     if not dry_run:
         deliver_now(setup, record.snapshot.account.id)
     return exit_of(record, trades_due=exit_code, stopped=stopped)
+
+
+def _sample_line(record: RunRecord, rules: Rules) -> str:
+    """Says that the run traded on the bundled sample, and with which leverage; "" when it did not."""
+    from rebalancer.signals.sample import SOURCE
+
+    if all(signal.source != SOURCE for signal in record.snapshot.signals):
+        return ""
+    scaling, most = rules.position_sizing.capital_scaling, rules.position_sizing.max_total_exposure
+    return f"bundled sample signals; leverage: capital {scaling:g} x equity, at most {scaling * most:g} x invested\n"
 
 
 def plan_file(
@@ -218,32 +226,6 @@ def _file_warnings(rules: Rules, snapshot: Snapshot) -> list[str]:
             f"risk_management.sector_limits.{name}: no instrument has this sector, so it limits nothing; {hint}"
         )
     return found + selection_words(rules, {row.symbol for row in snapshot.instruments})
-
-
-@contextmanager
-def connected(setup: Setup) -> Iterator[Connection]:
-    """Connect to the broker: Alpaca as set in the environment, or the embedded exchange, started here for as long as it
-    is needed."""
-    from rebalancer.brokers.endpoints import Credentials, Endpoints
-    from rebalancer.brokers.factory import Connection
-
-    if setup.mode != "simulated":
-        try:
-            endpoints = Endpoints.from_environment(setup.environ)
-        except ExternalError as error:
-            raise BadDocument("environment", str(error)) from None
-        from rebalancer.session.live import agree
-
-        allowed = agree(setup, endpoints)
-        yield Connection(Credentials.from_environment(setup.environ), allowed)
-        return
-    from rebalancer.session.setup import refuse_unasked_exchange
-
-    refuse_unasked_exchange(setup)
-    from rebalancer.cli.embedded import embedded_exchange
-
-    with embedded_exchange(setup.rules.simulation, setup.state / "exchange.sqlite") as url:
-        yield Connection(Credentials("embedded", "embedded"), Endpoints(url))
 
 
 def exit_of(record: RunRecord, *, trades_due: bool, stopped: int | None = None) -> int:

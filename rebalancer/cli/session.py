@@ -82,8 +82,8 @@ def _connected(setup: Setup, simulated: bool, day: date | None) -> Iterator[tupl
     simulated day its clock is set shortly before the open; otherwise to the machine's clock, if that is later."""
     from rebalancer.brokers.endpoints import Credentials, Endpoints
     from rebalancer.brokers.factory import Connection
+    from rebalancer.cli.connection import connected
     from rebalancer.cli.embedded import exchange_for_session
-    from rebalancer.cli.run import connected
     from rebalancer.session.setup import refuse_unasked_exchange
 
     if setup.mode != "simulated":

@@ -52,6 +52,14 @@ def show_status(*, as_json: bool, colour: bool) -> int:
     return ExitCode.DONE
 
 
+def watch_status(*, colour: bool) -> int:
+    """Print the status again every two seconds on a terminal, once in a pipe."""
+    from rebalancer.cli.watch import watch
+
+    watch(lambda: shown(gathered(MODES)[0], colour=colour))
+    return ExitCode.DONE
+
+
 def gathered(modes: Sequence[Mode]) -> tuple[StatusView, Mapping[str, Decimal]]:
     """What the journal knows of the account that ran last in one of these modes, and the signed shares it should
     hold."""
@@ -117,6 +125,8 @@ def view_of(look: JournalStatus, mode: Mode, path: Path, now: datetime) -> Statu
     drift, band, drift_of = _drift(plan)
     protection, unprotected = _protection(look, rules)
     clock = look.now or now
+    if cycle is not None:  # the clock of an accelerated session is not this machine's
+        clock = max(clock, cycle.started_at)
     return StatusView(
         mode=mode,
         account_id=look.account_id or "",

@@ -9,8 +9,8 @@ from decimal import Decimal
 
 from rebalancer.brokers.protocol import BrokerOrder
 from rebalancer.brokers.read_only import ReadOnlyBroker
+from rebalancer.cli.connection import connected
 from rebalancer.cli.exit_codes import ExitCode
-from rebalancer.cli.run import connected
 from rebalancer.cli.screen import terminal_width, wants_colour
 from rebalancer.cli.status import gathered, shown, written
 from rebalancer.core.documents import plain

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
+from rebalancer.core.decisions import Verdict
 from rebalancer.core.facts import Day
 from rebalancer.core.new_york import midnight_in_new_york
 from rebalancer.core.outcomes import OrderState
@@ -25,7 +26,7 @@ from rebalancer.journal.documents import load_text
 from rebalancer.journal.errors import broken
 from rebalancer.journal.filesystem import refuse_irregular_journal
 from rebalancer.journal.head_checkpoint import HeadCheckpoint
-from rebalancer.journal.records import MONEY_AFTER_EXIT, CycleEnd, CycleRecord, Event
+from rebalancer.journal.records import DRY_RUN, MONEY_AFTER_EXIT, CycleEnd, CycleRecord, Event
 
 SCHEMA: Final = "0001"  # a test keeps it equal to `upgrade.NEWEST`, whose import would load SQLAlchemy
 _ALERTS: Final = 5
@@ -157,3 +158,18 @@ def _connected(path: Path) -> Iterator[Ask]:
             yield lambda statement, values: connection.execute(statement, values).fetchall()
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise broken(error, str(path)) from None
+
+
+class RecentCycle(NamedTuple):
+    """One cycle with its final verdicts; none while it is open."""
+
+    cycle: CycleRecord
+    verdicts: tuple[Verdict, ...]
+
+
+def query_recent_cycles(path: Path, account_id: str, since: datetime, most: int) -> tuple[RecentCycle, ...]:
+    """The cycles of an account that traded or could have, from a moment on, newest first, at most `most`; dry runs are
+    left out. Raises JournalBroken when the journal cannot be read."""
+    with _connected(path) as ask:
+        found = [c for c in reading.cycles(ask, account_id, most) if c.started_at >= since and c.mode != DRY_RUN]
+        return tuple(RecentCycle(cycle, reading.verdicts(ask, cycle.cycle_id, account_id)) for cycle in found)

@@ -31,6 +31,39 @@ def show_text(loaded: LoadedRules, *, origin: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
+def show_changed(loaded: LoadedRules, *, origin: bool) -> str:
+    """The rules whose value is not the built-in default, as YAML that loads to the same rules, with a final newline;
+    a comment when there are none."""
+    usual, lines = dict(_lines(Rules(), "", 0)), list[str]()
+    sections: list[str] = []
+    for key, line in _lines(loaded.rules, "", 0):
+        depth = (len(line) - len(line.lstrip())) // 2
+        if not key:
+            sections = [*sections[:depth], line]
+        elif usual.get(key) != line:
+            lines += [head for head in sections[:depth] if head]
+            sections[:depth] = [""] * depth  # each is written once, before its first key
+            where = f"# {loaded.origins.get(key, DEFAULT)}" if origin else ""
+            lines.append(f"{line:<{_COLUMN}} {where}".rstrip())
+    return "\n".join(lines or ["# nothing is changed: the built-in defaults are in force"]) + "\n"
+
+
+def changed_json(loaded: LoadedRules) -> str:
+    """The same as one `rebalancer.config_changes/1` document: value, default and origin of each dotted key."""
+    now, usual = (dict(_values(rules, "")) for rules in (loaded.rules, Rules()))
+    changes = {
+        key: {
+            "value": value,
+            "default": usual.get(key),
+            "origin": str(loaded.origins.get(key, DEFAULT)),
+        }
+        for key, value in now.items()
+        if usual.get(key) != value
+    }
+    document = {"schema": "rebalancer.config_changes/1", "changed": changes}
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
 def show_json(loaded: LoadedRules) -> str:
     """The rules, their hash, origins and warnings as one `rebalancer.config/1` document with a final newline."""
     document = {
@@ -56,6 +89,19 @@ def _lines(section: BaseModel, parent: str, depth: int) -> Iterator[tuple[str, s
                 yield f"{key}.{entry}", f"{indent}  {_quoted(entry)}: {_word(item)}"
         else:
             yield key, f"{indent}{name}: {_word(value)}"
+
+
+def _values(section: BaseModel, parent: str) -> Iterator[tuple[str, object]]:
+    """Every dotted key with its value as plain JSON; the entries of a mapping are keys of their own."""
+    plain = section.model_dump(mode="json")
+    for name in type(section).model_fields:
+        value, key = getattr(section, name), f"{parent}.{name}".lstrip(".")
+        if isinstance(value, BaseModel):
+            yield from _values(value, key)
+        elif isinstance(value, dict):
+            yield from ((f"{key}.{entry}", item) for entry, item in plain[name].items())
+        else:
+            yield key, plain[name]
 
 
 def _word(value: object) -> str:

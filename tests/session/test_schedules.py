@@ -18,6 +18,7 @@ from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Rules
 from rebalancer.core.schedule import Schedule, schedule_of
 from rebalancer.market_data.trading_calendar import Slot, next_slot, published_hours, scheduled_day
+from rebalancer.session.stop import Stop
 from tests.session.simulated import PUBLISHED, Company, Machine
 from tests.session.test_year import start_of
 
@@ -64,13 +65,13 @@ def expected(text: str, days: list[TradingHours]) -> list[datetime]:
 @pytest.mark.parametrize("text", SCHEDULES)
 def test_a_year_of_sessions_runs_what_is_due_and_nothing_else(text: str | None) -> None:
     rules = Rules.model_validate({"protection": {"poll_seconds": 3600}, "execution": {"schedule": text}})
-    made = Company(Machine(start_of(DAYS[0].day)), rules)
-    quiet = []
+    made, stop, quiet = Company(Machine(start_of(DAYS[0].day)), rules), Stop(), []
     for hours in DAYS:
         made.machine.true = start_of(hours.day)
         looked = made.looks
-        assert made.session().run() == f"the trading day {hours.day} is closed"
+        assert made.session(stop).run() == f"the trading day {hours.day} is closed"
         quiet += [hours.day] * (made.looks == looked)
+    stop.bell.close()
     print(f"{text}: {SCHEDULES[text]} due, {sum(made.ran.values())} run, {made.outside} outside the session")
     assert len(made.ran) == sum(made.ran.values()) == SCHEDULES[text]
     assert set(made.journal.claims) == set(made.ran)
@@ -86,11 +87,12 @@ def test_a_year_of_sessions_runs_what_is_due_and_nothing_else(text: str | None) 
 @pytest.mark.parametrize("text", ["daily 15:45", "weekly last 15:45", "monthly first 10:00"])
 def test_a_slot_without_a_session_is_recorded_as_missed_at_the_next_start(text: str) -> None:
     rules = Rules.model_validate({"protection": {"poll_seconds": 3600}, "execution": {"schedule": text}})
-    made = Company(Machine(start_of(DAYS[0].day)), rules)
+    made, stop = Company(Machine(start_of(DAYS[0].day)), rules), Stop()
     for number, hours in enumerate(DAYS):
         if number == 0 or hours == DAYS[-1] or number % 20 == 19:  # a session every four weeks
             made.machine.true = start_of(hours.day)
-            made.session().run()
+            made.session(stop).run()
+    stop.bell.close()
     due = [slot.id for slot in slots_of(text, FIRST, LAST, PUBLISHED)]
     begins = min(made.journal.claims)
     assert sorted(made.journal.claims) == [name for name in due if name >= begins]

@@ -1,5 +1,5 @@
-"""The commands that show what the journal remembers: `status`, `explain`, `history`, `performance`, `export`, `report`,
-`replay`, `alerts`."""
+"""The commands that show what was and what is: `status`, `monitor`, `positions`, `orders`, `explain`, `history`,
+`performance`, `export`, `report`, `replay`, `alerts`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,19 @@ alerts_app = typer.Typer(help="Alerts that were sent, and a test of the channels
 def status(
     json: Json = False,
     live: Annotated[bool, typer.Option("--live", help="Ask the broker too, and show both.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Again every two seconds, until Ctrl-C.")] = False,
     no_color: NoColour = False,
 ) -> None:
     """Show where things stand, from the local journal alone.
 
-    Example: rebalancer status | rebalancer status --json | rebalancer status --live
+    Example: rebalancer status | rebalancer status --json | rebalancer status --live | rebalancer status --watch
     """
+    if watch:
+        if live or json:
+            refuse("--watch goes with neither --live nor --json")
+        from rebalancer.cli.status import watch_status
+
+        raise typer.Exit(watch_status(colour=not no_color))
     if live:
         from rebalancer.cli.status_live import show_both
 
@@ -30,6 +37,49 @@ def status(
     from rebalancer.cli.status import show_status
 
     raise typer.Exit(show_status(as_json=json, colour=not no_color))
+
+
+def monitor(
+    minutes: Annotated[
+        int, typer.Argument(min=1, max=10_080, help="How far back, in minutes of the account's clock.")
+    ] = 60,
+    json: Json = False,
+    no_color: NoColour = False,
+) -> None:
+    """Show what became of the signals of the last minutes, how many were executed, and why the others were not; on a
+    terminal live, until Ctrl-C. From the local journal alone.
+
+    Example: rebalancer monitor | rebalancer monitor 15 | rebalancer monitor 390 --json
+    """
+    from rebalancer.cli.monitor import show_monitor
+
+    raise typer.Exit(show_monitor(minutes, as_json=json, colour=not no_color))
+
+
+def positions(config: Config = None, json: Json = False, no_color: NoColour = False) -> None:
+    """Show what the broker holds now: shares, value, weight, unrealised profit.
+
+    Example: rebalancer positions | rebalancer positions --json
+    """
+    from rebalancer.cli.holdings import show_positions
+
+    raise typer.Exit(show_positions(config, as_json=json, colour=not no_color))
+
+
+def orders(
+    config: Config = None,
+    status: Annotated[str, typer.Option(help="open, closed or all.")] = "all",
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many, newest first.")] = 20,
+    json: Json = False,
+    no_color: NoColour = False,
+) -> None:
+    """Show the newest orders at the broker, whoever sent them; those that have ended of the last 30 days.
+
+    Example: rebalancer orders | rebalancer orders --status open | rebalancer orders --limit 100 --json
+    """
+    from rebalancer.cli.holdings import show_orders
+
+    raise typer.Exit(show_orders(config, status=status, limit=limit, as_json=json, colour=not no_color))
 
 
 def explain(
@@ -84,14 +134,14 @@ def performance(
 
 
 def export(
-    what: Annotated[str, typer.Argument(help="trips, fills, orders, cycles, performance or tradervue.")],
+    what: Annotated[str, typer.Argument(help="trips, fills, orders, positions, cycles, performance or tradervue.")],
     config: Config = None,
     form: Annotated[str, typer.Option("--format", help="csv or json.")] = "csv",
     since: Annotated[str | None, typer.Option(help="From this day on, such as 2026-11-20.")] = None,
     to: Annotated[Path | None, typer.Option(help="A file, written whole; stdout when left out.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="tradervue: show what would be sent.")] = False,
 ) -> None:
-    """Write trips, fills, orders, cycles or days for other programs, or copy executions to Tradervue.
+    """Write trips, fills, orders, positions, cycles or days for other programs, or copy executions to Tradervue.
 
     Example: rebalancer export trips | rebalancer export fills --format json --since 2026-11-20 --to fills.json
     """

@@ -34,22 +34,41 @@ def doctor(
 def init(
     directory: Annotated[Path, typer.Argument(help="Where to write; the current folder when left out.")] = Path(),
 ) -> None:
-    """Write a configuration, a sector file and the folders that a new project needs; nothing is overwritten."""
+    """Write a configuration, a sector file, samples of signal files and the folders that a new project needs.
+
+    Nothing is overwritten. On a terminal, and without --yes, six questions are asked.
+
+    Example: rebalancer init | rebalancer init my-project
+    """
     from rebalancer.cli.init import write_project
 
     raise typer.Exit(write_project(directory))
+
+
+def logs(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written, until Ctrl-C.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, max=1_000_000, help="How many, the newest.")] = 50,
+) -> None:
+    """Show the log of the session: of the background process, or systemd's.
+
+    Example: rebalancer logs | rebalancer logs -f
+    """
+    from rebalancer.cli.logs import show_logs
+
+    raise typer.Exit(show_logs(lines, follow=follow))
 
 
 @config_app.command("show")
 def config_show(
     config: Config = None,
     origin: Annotated[bool, typer.Option("--origin", help="Where each value comes from.")] = False,
+    changed: Annotated[bool, typer.Option("--changed", help="Only what differs from the defaults.")] = False,
     json: Json = False,
 ) -> None:
-    """Print the rules in force. Example: rebalancer config show --origin"""
+    """Print the rules in force. Example: rebalancer config show --origin | rebalancer config show --changed"""
     from rebalancer.cli.configuration import show_rules
 
-    raise typer.Exit(show_rules(config, origin=origin, as_json=json))
+    raise typer.Exit(show_rules(config, origin=origin, changed=changed, as_json=json))
 
 
 @config_app.command("check")

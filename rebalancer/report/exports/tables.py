@@ -18,6 +18,10 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
         "client_order_id", "broker_id", "cycle_id", "phase", "symbol", "side", "qty", "state", "filled_qty",
         "filled_avg_price", "reason", "message", "intended_at", "at",
     ),
+    "positions": (
+        "symbol", "qty", "qty_available", "avg_entry_price", "price", "value", "weight", "profit", "profit_fraction",
+        "asked_at",
+    ),
     "cycles": ("cycle_id", "mode", "started_at", "ended_at", "outcome", "because", "orders", "equity"),
     "performance": ("day", "equity", "cash", "flow", "exposure", "daily_return", "growth", "drawdown"),
 }  # fmt: skip

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rebalancer.accounting.daily_close import check_day
-from rebalancer.cli.run import connected
+from rebalancer.cli.connection import connected
 from rebalancer.core.documents import plain
 from rebalancer.core.new_york import NEW_YORK
 from rebalancer.core.rules import Rules
