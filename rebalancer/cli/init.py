@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from rebalancer.cli.exit_codes import ExitCode
+from rebalancer.cli.screen import warn
 
 SHIPPED: Final = ("execution.yaml", "execution.schema.json", "sectors.csv")
 RULES: Final = "execution.yaml"
@@ -111,7 +112,7 @@ def _answer(question: Question) -> str | None:
             return question.value_of(line.strip() or question.default)
         except ValueError as error:
             hint = getattr(error, "hint", "")
-            sys.stderr.write(f"  {error}{f': {hint}' if hint else ''}\n")
+            warn([f"{error}: {hint}" if hint else str(error)])
     sys.stderr.write(f"  {question.default} is taken\n")
     return question.value_of(question.default)
 

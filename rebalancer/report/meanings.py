@@ -56,7 +56,10 @@ OUTCOME_MEANING: Final[Mapping[Outcome, str]] = {
 
 CYCLE_MEANING: Final[Mapping[CycleOutcome, tuple[str, str]]] = {
     CycleOutcome.COMPLETED: ("Orders were due; all that could be sent were sent and have ended.", "Nothing."),
-    CycleOutcome.HOLDING: ("Positions match their targets; nothing was due.", "Nothing."),
+    CycleOutcome.HOLDING: (
+        "Positions match their targets, or none is farther off than `execution.schedule: drift` asks for.",
+        "Nothing.",
+    ),
     CycleOutcome.CONSTRAINED: (
         "Trades are due, and a limit on orders, order value, turnover, buying power or availability denies all "
         "of them.",

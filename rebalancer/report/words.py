@@ -96,7 +96,7 @@ _TONE: Final = {"REJECTED": ("!", "warn"), "FROZEN": ("!", "bad"), "HELD": ("=",
 
 _CYCLE: Final[dict[CycleOutcome, str]] = {
     CycleOutcome.COMPLETED: "completed",
-    CycleOutcome.HOLDING: "holding: positions match their targets",
+    CycleOutcome.HOLDING: "holding: no trade is due",
     CycleOutcome.CONSTRAINED: "constrained: a limit denies what the rules want",
     CycleOutcome.SKIPPED_MARKET_CLOSED: "skipped: market closed",
     CycleOutcome.SKIPPED_TOO_LATE: "skipped: too close to the close",
