@@ -32,8 +32,8 @@ from rebalancer.planning.cool_off import cool_off
 from rebalancer.planning.core import codes
 from rebalancer.planning.core.decide import decide
 from rebalancer.planning.decided import Decided
-from rebalancer.planning.explain import denial_reasons, hold_reasons
 from rebalancer.planning.drift_schedule import hold_within_drift
+from rebalancer.planning.explain import denial_reasons, hold_reasons
 from rebalancer.planning.limit_usage import limit_usage
 from rebalancer.planning.liquidation import decide_liquidation
 from rebalancer.planning.reconcile import ReconciledBook, reconcile
