@@ -78,6 +78,13 @@ ALERT_CODES: Final[Mapping[str, AlertCode]] = {
         "The broker's readings contradict themselves, so nothing was traded on them.",
         "Compare account and positions at the broker with `rebalancer status --live`.",
     ),
+    "signal_receipts": AlertCode(
+        "warning",
+        "The store of receipts (`signals.sqlite`) could not be written. Trading does not depend on it; `rebalancer "
+        "signals` is out of date. It is reported once a day.",
+        "Look at the reason: usually the disk or the file's owner. A damaged file can be moved away; the next cycle "
+        "builds it again from the journal.",
+    ),
     "stale_signals": AlertCode(
         "warning",
         "All signals of a source are older than `signals.max_age_minutes`; nothing is traded on them.",

@@ -20,6 +20,7 @@ from rebalancer.core.errors import (
     JournalBroken,
     JournalLocked,
     LockHeld,
+    SignalsUnavailable,
     Unwritable,
     WrongAccount,
 )
@@ -50,7 +51,7 @@ def guarded(app: Callable[[], object]) -> int:
         return said(error, ExitCode.HALTED)
     except JournalLocked as error:
         return said(error, ExitCode.UNAVAILABLE)
-    except JournalBroken as error:
+    except (JournalBroken, SignalsUnavailable) as error:
         return said(error, ExitCode.CONFIG)
     except ExternalError as error:
         return said(error, ExitCode.UNEXPECTED)

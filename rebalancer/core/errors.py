@@ -6,6 +6,7 @@ ExternalError
 +-- WrongAccount            the broker's account is not the configured one                      exit 77
 +-- LockHeld                another run holds the lock                                          exit 75
 +-- Unwritable              a directory or disk cannot be written to                            exit 78
++-- SignalsUnavailable      a file of received signals cannot be read or written                exit 78
 +-- JournalBroken           the journal cannot be trusted or written                            exit 78
     +-- JournalLocked       another program has kept it locked longer than we wait              exit 69
     +-- AnotherProgram      orders with our prefix are not in this journal                      exit 5
@@ -36,6 +37,10 @@ class LockHeld(ExternalError):
 
 class Unwritable(ExternalError):
     """One of our files cannot be created or written; the message gives the path, the free space and the fix."""
+
+
+class SignalsUnavailable(ExternalError):
+    """The inbox or the store of receipts cannot be opened, read or written within the time allowed."""
 
 
 class JournalBroken(ExternalError):

@@ -248,6 +248,7 @@ class Signals(_Section):
     source_weights: dict[str, Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]] = Field(
         {}, description="weight of each source in the consensus; a source not named weighs 1"
     )
+    keep_days: int = Field(90, ge=1, le=36500, description="receipts of older signals are deleted")
 
 
 class Quotes(_Section):

@@ -31,6 +31,7 @@ RULES_ADDED: Final[Mapping[str, object]] = {
     "position_sizing.crypto_floor": None,
     "position_sizing.volatility_measure": "returns",
     "risk_management.max_correlated_positions": None,
+    "signals.keep_days": 90,
 }
 
 SNAPSHOT_ADDED: Final[Mapping[str, object]] = {

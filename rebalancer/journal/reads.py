@@ -167,6 +167,17 @@ class JournalReads(ABC):
         with self._asking() as ask:
             return reading.select_events(ask, where(), newest_first=True, limit=limit)
 
+    def events_after(self, seq: int, kinds: Collection[str], limit: int) -> tuple[Event, ...]:
+        """The next events of these kinds after a row number, of all accounts, oldest first, at most so many."""
+        with self._asking() as ask:
+            return reading.select_events(ask, where("seq > :after", after=seq, kind=kinds), limit=limit)
+
+    def row_hash(self, seq: int) -> str:
+        """The hash of one row, by which it is recognised; "" when there is no such row."""
+        with self._asking() as ask:
+            found = ask("SELECT hash FROM events WHERE seq = :seq", {"seq": seq})
+            return str(found[0][0]) if found else ""
+
     def kill_switch(self, account_id: str) -> str | None:
         """Why the account is stopped; None when it may trade."""
         with self._asking() as ask:

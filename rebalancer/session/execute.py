@@ -30,6 +30,7 @@ from rebalancer.report.run_record import record_of
 from rebalancer.session.alert_rules import report_cycle
 from rebalancer.session.ownership import account_in_hand, owned
 from rebalancer.session.setup import Setup
+from rebalancer.session.signal_receipts import keep_receipts
 from rebalancer.session.stop import NEVER, Stopping
 from rebalancer.signals.configured import ConfiguredSources
 from rebalancer.version import __version__
@@ -72,6 +73,7 @@ def execute(
         )
         if not dry_run:
             report_cycle(world.journal, record)
+            keep_receipts(setup, world, record.snapshot)
         return record
 
 
@@ -120,7 +122,14 @@ def opened_world(
                 journal=journal,
                 kill=kill,
                 signals=ConfiguredSources(
-                    rules, setup.root, journal, reference, _sample_universe(sectors, real.venue), setup.mode, clock
+                    rules,
+                    setup.root,
+                    journal,
+                    reference,
+                    _sample_universe(sectors, real.venue),
+                    setup.mode,
+                    clock,
+                    setup.state,
                 ),
                 reference=reference,
                 clock=clock,

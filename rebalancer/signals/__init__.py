@@ -1,4 +1,4 @@
-"""Signals: from files, from the journal, or from the bundled sample.
+"""Signals: from files, from the inbox, from the journal, or from the bundled sample; and their receipts.
 
 A file is read completely or not at all; an error is reported with its line. This package imports market data, the
 journal and the layers below them, and knows nothing about orders.
@@ -6,11 +6,19 @@ journal and the layers below them, and knows nothing about orders.
 
 from rebalancer.signals.reading import SignalsRead, read_all, read_signals
 from rebalancer.signals.sample import sample_signals
-from rebalancer.signals.sources import CombinedSignals, FileSignals, JournalSignals, SampleSignals, SignalStore
+from rebalancer.signals.sources import (
+    CombinedSignals,
+    FileSignals,
+    InboxSignals,
+    JournalSignals,
+    SampleSignals,
+    SignalStore,
+)
 
 __all__ = [
     "CombinedSignals",
     "FileSignals",
+    "InboxSignals",
     "JournalSignals",
     "SampleSignals",
     "SignalStore",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -11,13 +12,17 @@ from rebalancer.core.rules import Rules
 from rebalancer.journal import Journal
 from rebalancer.market_data.reference import Reference
 from rebalancer.ops.clock import Clock
-from rebalancer.signals import CombinedSignals, FileSignals, JournalSignals, sample_signals
+from rebalancer.signals import CombinedSignals, FileSignals, InboxSignals, JournalSignals, sample_signals
+from rebalancer.signals.receipts import inbox
 
+_log = logging.getLogger(__name__)
 DEFAULT_PATH: Final = Rules().signals.path
 
 
 class ConfiguredSources:
-    """Signals from files, from the journal's table and, if the rules enable it, from the bundled sample."""
+    """Signals from files, from the inbox, from the journal's table and, if the rules enable it, from the bundled
+    sample. A signal of the inbox whose id stands for another signal elsewhere is left out and logged: who may insert
+    signals must not be able to stop a cycle."""
 
     def __init__(
         self,
@@ -28,12 +33,15 @@ class ConfiguredSources:
         universe: tuple[str, ...],
         mode: str,
         clock: Clock,
+        state: Path,
     ) -> None:
+        """root: the folder of relative paths; state: the folder of the inbox."""
         path = root / rules.signals.path
         age = timedelta(minutes=rules.signals.max_age_minutes)
         self._given = CombinedSignals(
             [FileSignals(path, rules.signals.path != DEFAULT_PATH, clock.wall), JournalSignals(journal, age)]
         )
+        self._inbox = InboxSignals(state / inbox.NAME, clock.wall, age)
         self._reference, self._universe = reference, universe
         sample = rules.signals.sample
         self._sample = sample == "always" or (sample == "auto" and mode == "simulated")
@@ -42,6 +50,17 @@ class ConfiguredSources:
     def read(self, now: datetime) -> tuple[Signal, ...]:
         """All signals, sorted by symbol, source and id. Raises BadDocument for a file that cannot be read."""
         found = self._given.read(now)
-        if self._sample and not (self._alone and found):
+        found = (*found, *self._not_clashing(self._inbox.read(now), found))
+        if self._sample and not (self._alone and (found or self._inbox.was_used())):
             found = (*found, *sample_signals(self._reference.read(self._universe, now).closes, now))
         return tuple(sorted(found, key=lambda s: (s.symbol, s.source, s.id)))
+
+    def _not_clashing(self, inserted: tuple[Signal, ...], others: tuple[Signal, ...]) -> list[Signal]:
+        by_id = {signal.id: signal for signal in others}
+        kept = []
+        for signal in inserted:
+            if signal.id not in by_id:
+                kept.append(signal)
+            elif by_id[signal.id] != signal:
+                _log.warning("the id %r of the inbox stands for another signal in a file: left out", signal.id)
+        return kept

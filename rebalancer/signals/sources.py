@@ -6,15 +6,18 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from rebalancer.brokers.protocol import DailyCloses
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.errors import SignalsUnavailable
 from rebalancer.core.facts import Signal
 from rebalancer.ops.files import is_absent
 from rebalancer.signals.reading import read_all
+from rebalancer.signals.receipts.inbox import SignalInbox
 from rebalancer.signals.sample import sample_signals
 
+T = TypeVar("T")
 _log = logging.getLogger("rebalancer.world.signals.sources")
 
 
@@ -55,6 +58,32 @@ class JournalSignals:
     def read(self, now: datetime) -> tuple[Signal, ...]:
         """The signals issued in the last `age`."""
         return self._journal.signals(now - self._age)
+
+
+class InboxSignals:
+    """Signals that other processes inserted into the inbox; those older than `age` are left out. An inbox that is there
+    and cannot be read is an error, like a file: that nothing is in it must not be mistaken for "no signals"."""
+
+    def __init__(self, path: Path, wall: Callable[[], datetime], age: timedelta) -> None:
+        self._path, self._wall, self._age = path, wall, age
+
+    def read(self, now: datetime) -> tuple[Signal, ...]:
+        """The newest signal of each source and symbol. Raises BadDocument."""
+        return self._asked(lambda inbox: inbox.current(now, self._wall(), self._age), ())
+
+    def was_used(self) -> bool:
+        """Whether anything is in it, however old. Raises BadDocument."""
+        return self._asked(lambda inbox: not inbox.is_empty(), False)
+
+    def _asked(self, ask: Callable[[SignalInbox], T], absent: T) -> T:
+        if is_absent(self._path):
+            return absent
+        try:
+            with SignalInbox.open(self._path) as inbox:
+                return ask(inbox)
+        except SignalsUnavailable as error:
+            problem, _, hint = str(error).removeprefix(f"{self._path}: ").partition("\n  hint: ")
+            raise BadDocument(str(self._path), problem, hint) from None
 
 
 class SampleSignals:

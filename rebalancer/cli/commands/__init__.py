@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from rebalancer.cli.commands import records, safety, system, trading
+from rebalancer.cli.commands import records, safety, signals, system, trading
 from rebalancer.cli.help import Commands
 from rebalancer.version import __version__
 
@@ -63,4 +63,5 @@ app.command()(system.logs)
 app.add_typer(system.config_app, name="config")
 app.add_typer(system.exchange_app, name="exchange")
 app.add_typer(records.alerts_app, name="alerts")
+app.add_typer(signals.signals_app, name="signals")
 app.add_typer(system.db_app, name="db")
