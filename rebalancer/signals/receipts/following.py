@@ -60,14 +60,8 @@ class Follower:
     def follow(self, is_over: Callable[[], bool] = lambda: False) -> Followed:
         """Read everything new. is_over: asked between transactions; True ends the call early, and the next one goes on.
         Raises SignalsUnavailable and JournalBroken; what was read before stays."""
-        added = self._follow_inbox(is_over)
-        if self._journal is None or is_over():
-            return Followed(added, 0, is_complete=not is_over())
-        return _JournalFollower(self._store, self._journal, self._since).follow(added, is_over)
-
-    def _follow_inbox(self, is_over: Callable[[], bool]) -> int:
         added = 0
-        while self._inbox is not None and not is_over():
+        while self._inbox is not None:
             rows = self._inbox.after(int(self._store.cursor(INBOX) or 0), _ROWS)
             if not rows:
                 break
@@ -75,7 +69,11 @@ class Follower:
                 added += store.add_receipts(connection, map(_of_inbox, rows))
                 reached = max(rows[-1].n, int(store.cursor(connection, INBOX) or 0))
                 store.set_cursor(connection, INBOX, str(reached))
-        return added
+            if is_over():
+                return Followed(added, 0, is_complete=False)
+        if self._journal is None:
+            return Followed(added, 0, is_complete=True)
+        return _JournalFollower(self._store, self._journal, self._since).follow(added, is_over)
 
 
 class _JournalFollower:

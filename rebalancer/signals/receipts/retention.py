@@ -23,7 +23,7 @@ _PAGES: Final = 2000  # given back to the file system at once
 
 
 class SizeForecast(NamedTuple):
-    """The size of the store in bytes. `per_receipt` includes indexes, orders and fills; `per_day` is receipts a day over
+    """The size of the store in bytes. `per_receipt` includes indexes, orders and fills; `per_day` is receipts a day in
     the 30 days before the newest one, or since the first if that is later; `expected` is the size once receipts are as
     old as they get; `free` is what is left on the disk (None: unknown)."""
 
