@@ -175,7 +175,7 @@ def _read(row: Mapping[str, object], source: str, at: datetime, key: str | None)
     """A row of the inbox, not yet numbered."""
     cells: Mapping[str, object] = row
     try:
-        check_names(list(cells), "row", COLUMNS)
+        check_names([str(name) for name in cells], "row", COLUMNS)
         if key is not None and cells.get("id") is None:
             cells = {**cells, "id": f"{source}-{sha256(key)[:16]}"}
         signal = signal_of_row(cells, source, at)
@@ -184,7 +184,8 @@ def _read(row: Mapping[str, object], source: str, at: datetime, key: str | None)
     except BadCell as error:
         return _refused(row, source, at, f"{error}" + (f" ({error.hint})" if error.hint else ""))
     except BadDocument as error:
-        return _refused(row, source, at, f"{error.problem}" + (f" ({error.hint})" if error.hint else ""))
+        place = error.where.removeprefix("row: ").strip("'")
+        return _refused(row, source, at, f"{place}: {error.problem}" + (f" ({error.hint})" if error.hint else ""))
     document = plain(signal)
     content = content_of(document)
     content_sha256 = sha256(content)
