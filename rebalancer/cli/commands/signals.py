@@ -7,9 +7,13 @@ from typing import Annotated
 import typer
 
 from rebalancer.cli.commands.shared import Config, Json, NoColour
+from rebalancer.cli.help import Commands
 
-signals_app = typer.Typer(
-    help="Every signal received, and what became of it.", rich_markup_mode=None, no_args_is_help=True
+signals_app = Commands(
+    help="Every signal received, and what became of it.\n\n"
+    "Example: rebalancer signals list | rebalancer signals why s-1 | rebalancer signals stats",
+    rich_markup_mode=None,
+    no_args_is_help=True,
 )
 
 Source = Annotated[str | None, typer.Option(help="Only this source.")]
