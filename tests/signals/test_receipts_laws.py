@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import OrderState, Outcome
+from rebalancer.journal import Journal
 from rebalancer.signals.receipts import queries
 from rebalancer.signals.receipts.database import SignalDatabase
 from rebalancer.signals.receipts.queries import ALL, ReceiptFilter
@@ -245,6 +247,23 @@ def test_two_followers_of_one_journal_do_not_disturb_each_other(tmp_path: Path) 
     assert [child.exitcode for child in children] == [0, 0, 0]
     assert place.dump() == alone.dump()
     assert place.outcomes()["s-1", "AAPL"] == "DENIED_CAP"
+
+
+def test_a_follower_that_was_overtaken_takes_nothing_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place(tmp_path)
+    place.cycle({signal("s-1"): Outcome.HELD_WITHIN_BAND})
+    read = Journal.events_after
+
+    def overtaken(self: Journal, *words: Any) -> Any:
+        events = read(self, *words)
+        monkeypatch.setattr(Journal, "events_after", read)
+        place.cycle({signal("s-1"): Outcome.DENIED_CAP})
+        place.follow()
+        return events
+
+    monkeypatch.setattr(Journal, "events_after", overtaken)
+    place.follow(stops_after=1)
+    assert place.outcomes() == {("s-1", "AAPL"): "DENIED_CAP"}
 
 
 def test_nothing_is_shown_of_an_empty_store(tmp_path: Path) -> None:
