@@ -6,7 +6,10 @@ import csv
 import io
 import json
 import os
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -16,7 +19,7 @@ from typing import Any
 import pytest
 
 from rebalancer.signals.receipts import receive
-from tests.cli.conftest import Command, command, project  # noqa: F401 - fixtures
+from tests.cli.conftest import ROOT, Command, command, project  # noqa: F401 - fixtures
 
 ROWS = "symbol,score,confidence,id\nAAPL,0.3,0.9,s-1\nMSFT,0.3,0.9,s-2\nKO,0,0.9,s-3\nZZZZ,0.5,0.9,s-4\n"
 KEYS = ["id", "received_at", "source", "symbol", "outcome", "because", "cycle_id", "orders", "fills"]
@@ -204,3 +207,27 @@ def test_receipts_that_another_program_locks_wait_for_the_next_cycle(command: Co
         other.execute("ROLLBACK")
     assert answer(command, "alerts")["alerts"] == []
     assert answer(command, "signals", "stats")["executed"] == 2
+
+
+KILLED_BEFORE = """
+import os, signal
+from rebalancer.session import execute
+from rebalancer.cli.main import main
+
+execute.keep_receipts = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+main()
+"""
+
+
+def test_a_run_killed_after_its_cycle_has_its_receipts(command: Command, state: Path) -> None:  # noqa: F811
+    ended = subprocess.run([sys.executable, "-c", KILLED_BEFORE, "run-now"], env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert ended.returncode == -signal.SIGKILL
+    assert not (state / "signals.sqlite").exists()
+    orders = sent(command)
+    listed = answer(command, "signals", "list")["signals"]
+    assert sorted(row["outcome"] for row in listed) == [
+        "FILLED", "FILLED", "HELD_NEUTRAL", "REJECTED_UNKNOWN_SYMBOL"
+    ]  # fmt: skip
+    assert command("run-now").code == 0
+    assert sent(command) == orders
+    assert answer(command, "signals", "list")["signals"] == listed
