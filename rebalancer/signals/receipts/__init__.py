@@ -6,7 +6,7 @@ Two SQLite files beside the journal, neither of which trading ever waits for:
     signals.sqlite   one receipt for every signal ever received, with its outcome, orders and fills; derived
 
 The second follows the journal (`following.py`): it is written after a cycle has ended, resumes where it stopped, and
-can be deleted at any time. See docs/decisions/0017-receipts-follow-the-journal.md.
+can be deleted at any time. See docs/decisions/0018-receipts-follow-the-journal.md.
 """
 
 from rebalancer.signals.receipts.inbox import Receipt, SignalInbox, receive
