@@ -28,7 +28,7 @@ from rebalancer.signals.receipts import order_reports, store
 from rebalancer.signals.receipts.final_outcome import REVISED, outcome_of_orders, replaces
 from rebalancer.signals.receipts.identity import content_of, kind_of, receipt_id
 from rebalancer.signals.receipts.inbox import InboxRow, SignalInbox
-from rebalancer.signals.receipts.store import Decision, NewReceipt, ReceiptStore
+from rebalancer.signals.receipts.store import NewReceipt, ReceiptOutcome, ReceiptStore
 
 KINDS: Final = ("cycle_planned", "cycle_verdicts", *ORDER_KINDS)
 JOURNAL: Final = "journal"  # cursor: number and hash of the last row that was read
@@ -158,7 +158,7 @@ class _JournalFollower:
                 continue
             outcome = str(verdict["outcome"])
             if replaces(outcome, present.outcome):
-                decisions.append(Decision(present.n, outcome, verdict["because"], cycle_id, stamp(event.at)))
+                decisions.append(ReceiptOutcome(present.n, outcome, verdict["because"], cycle_id, stamp(event.at)))
             if not outcome.startswith("REJECTED"):
                 links += [(present.n, order) for order in orders.get(key[1], ())]
         store.decide(connection, decisions)
@@ -241,6 +241,6 @@ def _revise(connection: Connection, event: Event) -> int:
         if now != outcome and (outcome == Outcome.UNKNOWN_AT_BROKER or replaces(now, outcome)):
             filled, asked = sum(o.filled_qty for o in orders), sum(o.qty for o in orders)
             because = f"known since {stamp(event.at)}: filled {filled} of {asked}"
-            decisions.append(Decision(n, now, because, cycle_id, stamp(event.at)))
+            decisions.append(ReceiptOutcome(n, now, because, cycle_id, stamp(event.at)))
     store.decide(connection, decisions)
     return len(decisions)

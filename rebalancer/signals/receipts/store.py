@@ -94,7 +94,7 @@ class NewReceipt(NamedTuple):
     decided_at: str | None = None
 
 
-class Decided(NamedTuple):
+class KnownOutcome(NamedTuple):
     """The present outcome of a receipt and the cycle that gave it."""
 
     n: int
@@ -102,7 +102,7 @@ class Decided(NamedTuple):
     cycle_id: str | None
 
 
-class Decision(NamedTuple):
+class ReceiptOutcome(NamedTuple):
     """A new outcome for the receipt with row number `n`."""
 
     n: int
@@ -175,18 +175,18 @@ def see(connection: Connection, ids: Sequence[str], day: str) -> None:
     connection.executemany("UPDATE receipts SET seen_on = ? WHERE id = ? AND seen_on < ?", [(day, i, day) for i in ids])
 
 
-def decided(connection: Connection, ids: Sequence[str]) -> dict[str, Decided]:
+def decided(connection: Connection, ids: Sequence[str]) -> dict[str, KnownOutcome]:
     """The present outcome of receipts, by id."""
-    found: dict[str, Decided] = {}
+    found: dict[str, KnownOutcome] = {}
     for start in range(0, len(ids), _SOME):
         some = ids[start : start + _SOME]
         marks = ", ".join("?" * len(some))
         rows = connection.execute(f"SELECT id, n, outcome, cycle_id FROM receipts WHERE id IN ({marks})", some)  # noqa: S608
-        found |= {row[0]: Decided(*row[1:]) for row in rows}
+        found |= {row[0]: KnownOutcome(*row[1:]) for row in rows}
     return found
 
 
-def decide(connection: Connection, decisions: Iterable[Decision]) -> None:
+def decide(connection: Connection, decisions: Iterable[ReceiptOutcome]) -> None:
     """Give receipts a new outcome."""
     connection.executemany(
         "UPDATE receipts SET outcome = ?, because = ?, cycle_id = ?, decided_at = ? WHERE n = ?",
