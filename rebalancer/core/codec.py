@@ -16,11 +16,12 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from rebalancer.core.decisions import Plan
 from rebalancer.core.documents import BadDocument, canonical, canonical_json, key_text, plain, read_json, sha256
-from rebalancer.core.facts import Snapshot
+from rebalancer.core.facts import Snapshot, sign_of
 from rebalancer.core.json_place import line_of
 from rebalancer.core.rules import Rules
 from rebalancer.core.spelling import Misspelt, Place, misspelt
 from rebalancer.core.stored_keys import PLAN_ADDED, RULES_ADDED, SNAPSHOT_ADDED, fill_in, leave_out
+from rebalancer.core.values import decimal_of
 
 __all__ = [
     "BadDocument",
@@ -68,7 +69,11 @@ def read_rules(text: str) -> Rules:
 def snapshot_text(snapshot: Snapshot) -> str:
     """The canonical text of a snapshot, as stored and hashed. Fields added since edition 1 are omitted while they hold
     the value that means "absent" (see `stored_keys`)."""
-    return canonical_json(leave_out(plain(snapshot), SNAPSHOT_ADDED))
+    document = leave_out(plain(snapshot), SNAPSHOT_ADDED)
+    for row in document["signals"]:
+        if "target" in row:
+            del row["score"], row["confidence"]
+    return canonical_json(document)
 
 
 def seal(plan: Plan, snapshot_text: str, rules_text: str) -> Plan:
@@ -88,7 +93,10 @@ def _plan_adapter() -> TypeAdapter[Plan]:
 
 def read_snapshot(text: str, source: str = "snapshot") -> Snapshot:
     """Read a `rebalancer.snapshot/1` document from outside this program. Raises BadDocument naming line and key."""
-    _refuse_misspelt(Snapshot, _snapshot_document(text, source), text, source)
+    document = _snapshot_document(text, source)
+    _refuse_misspelt(Snapshot, document, text, source)
+    for wrong in _contradictions(document):
+        raise _at(wrong, text, source)
     snapshot = stored_snapshot(text, source)
     for wrong in (*_senseless(snapshot), *_repeated(snapshot)):
         raise _at(wrong, text, source)
@@ -100,7 +108,10 @@ def stored_snapshot(text: str, source: str = "stored snapshot") -> Snapshot:
     even where `read_snapshot` would now refuse it. Raises BadDocument."""
     document = _snapshot_document(text, source)
     try:
-        snapshot = _snapshot_adapter().validate_python(fill_in(document, SNAPSHOT_ADDED))
+        document = fill_in(document, SNAPSHOT_ADDED)
+        for _, row in _target_rows(document):
+            row |= {"score": _sign_of_text(row["target"]), "confidence": 1.0}
+        snapshot = _snapshot_adapter().validate_python(document)
     except ValidationError as error:
         raise _located(error, text, source) from None
     for wrong in (*_absurd(snapshot), *_without_zone(snapshot)):
@@ -117,6 +128,30 @@ def _snapshot_document(text: str, source: str) -> dict[str, Any]:
             'begin with {"schema": "rebalancer.snapshot/1"',
         )
     return document
+
+
+def _target_rows(document: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+    """The signals of a snapshot document that are target weights, with their places."""
+    rows = document.get("signals")
+    found = enumerate(rows) if isinstance(rows, list) else ()
+    return [(i, row) for i, row in found if isinstance(row, dict) and row.get("target") is not None]
+
+
+def _contradictions(document: dict[str, Any]) -> Iterator[Misspelt]:
+    """Signals that are both a target weight and a score."""
+    for i, row in _target_rows(document):
+        for name in ("score", "confidence", "hold"):
+            if row.get(name) not in (None, False):
+                hint = "a signal has either a target or a score with its confidence"
+                yield Misspelt(("signals", i, name), "stands together with a target", hint)
+
+
+def _sign_of_text(target: object) -> float:
+    """The sign of a target weight; 0 for a text that is no number, which the model then refuses."""
+    try:
+        return sign_of(decimal_of(str(target)))
+    except ValueError:
+        return 0.0
 
 
 def read_plan(text: str, source: str = "plan") -> Plan:

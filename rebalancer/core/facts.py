@@ -101,6 +101,8 @@ class Signal(NamedTuple):
     """A source's view of one symbol: score in [-1, 1], confidence in [0, 1]; stop and target prices are optional.
 
     `hold` means that the source gives no score: on its own it keeps an existing position unchanged and opens none.
+    `target` is a signed target weight, a fraction of what `signals.weights_of` says; the score is then its sign and the
+    confidence 1 (see `of_target`).
     """
 
     id: str
@@ -112,6 +114,28 @@ class Signal(NamedTuple):
     stop_price: Decimal | None = None
     target_price: Decimal | None = None
     hold: bool = False
+    target: Decimal | None = None
+
+    @classmethod
+    def of_target(
+        cls,
+        id: str,
+        symbol: str,
+        target: Decimal,
+        source: str,
+        issued_at: datetime,
+        stop_price: Decimal | None = None,
+        target_price: Decimal | None = None,
+    ) -> Signal:
+        """A target weight instead of a score."""
+        return cls(
+            id, symbol, sign_of(target), 1.0, source, issued_at, stop_price, target_price, hold=False, target=target
+        )
+
+
+def sign_of(target: Decimal) -> float:
+    """The score of a target weight: 1 for a long one, -1 for a short one, 0 for none."""
+    return float((target > 0) - (target < 0))
 
 
 class Day(NamedTuple):

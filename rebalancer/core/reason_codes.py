@@ -82,11 +82,14 @@ class ReasonCode(Enum):
     # signals that cannot be acted upon
     SCORE_OUT_OF_RANGE = "score {score:text} is not in [-1, 1]"
     CONFIDENCE_OUT_OF_RANGE = "confidence {confidence:text} is not in [0, 1]"
+    TARGET_OUT_OF_RANGE = "a target weight of {target:number} is not in [-{limit:number}, {limit:number}]: percent?"
     ISSUED_IN_FUTURE = "issued in the future, at {at:moment}"
     STOP_NOT_POSITIVE = "the stop price is not positive"
     STOP_ON_WRONG_SIDE = "the stop {stop:number} is on the wrong side of the price {price:number}"
     SYMBOL_UNKNOWN = "the broker does not know this symbol"
     SUPERSEDED = "{source:text} has a newer signal, {newer:text}"
+    TARGET_STANDS = "{source:text} gives a target weight, {target:text}, which stands above any score"
+    TARGET_OLD = "issued {age:whole} minutes ago; signals.targets_max_age is {limit:short}"
     SIGNAL_OLD = "issued {age:whole} minutes ago; signals.max_age_minutes is {limit:short}"
     CONFIDENCE_LOW = "confidence {confidence:hundredths} is below {limit:hundredths}"
     NOT_TRADABLE = "the broker does not trade it at the moment"
@@ -105,6 +108,10 @@ class ReasonCode(Enum):
 
     # what a signal supports
     SCORE = "score {score:signed} x confidence {confidence:hundredths}"
+    TARGET_OF_EQUITY = "target {target:weight} of equity = {weight:weight} of capital"
+    TARGET_OF_CAPITAL = "target {target:weight} of capital"
+    TARGET_ZERO = "a target weight of 0 asks for no position"
+    TARGETS_CANCEL = "its target weights cancel out to 0, which asks for no position"
     NO_LONG = "score {score:signed} supports no long position"
     SOURCES_WITHOUT_WEIGHT = "none of its sources has a weight: no position is supported"
     SAYS_HOLD = "hold: nothing is opened and nothing closed"

@@ -164,6 +164,11 @@ def _below(numbers: tuple[float, float]) -> str:
     return f"{number!r} is below {limit!r}"
 
 
+def _weight(fraction: float) -> str:
+    whole, _, places = f"{fraction + 0.0:.6f}".partition(".")
+    return f"{whole}.{places.rstrip('0'):0<2}"
+
+
 def _gone(positions: int) -> str:
     return "1 position is" if positions == 1 else f"all {positions} positions are"
 
@@ -192,6 +197,7 @@ FORMATS: Final[Mapping[str, tuple[Callable[[Any], str], str]]] = {
     "drift": (lambda fraction: f"{fraction * 100:+.2f}", "a fraction, in percentage points with its sign"),
     "signed": (lambda score: f"{score:+.2f}", "a score"),
     "hundredths": (lambda number: f"{number:.2f}", "a number with two decimals"),
+    "weight": (_weight, "a weight, with two to six decimals"),
     "short": (lambda number: f"{number:g}", "a number"),
     "whole": (lambda number: f"{number:,.0f}", "a number, rounded"),
     "below": (_below, "a number and the limit it is below"),

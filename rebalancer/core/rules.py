@@ -244,6 +244,12 @@ class Signals(_Section):
         "auto", description="bundled sample signals: auto = on the embedded exchange while there are no others"
     )
     max_age_minutes: float = Field(60, gt=0, le=60 * 24 * 31, allow_inf_nan=False)
+    targets_max_age: Annotated[float, Field(gt=0, le=60 * 24 * 366, allow_inf_nan=False)] | None = Field(
+        None, description="minutes; an older target weight is stale; null: it holds until it is replaced"
+    )
+    weights_of: Literal["equity", "capital"] = Field(
+        "equity", description="what a target weight is a fraction of; capital = equity x capital_scaling"
+    )
     min_confidence: Share = Field(0.0, description="a signal less confident than this is rejected")
     source_weights: dict[str, Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]] = Field(
         {}, description="weight of each source in the consensus; a source not named weighs 1"

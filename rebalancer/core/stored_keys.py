@@ -32,10 +32,13 @@ RULES_ADDED: Final[Mapping[str, object]] = {
     "position_sizing.volatility_measure": "returns",
     "risk_management.max_correlated_positions": None,
     "signals.keep_days": 90,
+    "signals.targets_max_age": None,
+    "signals.weights_of": "equity",
 }
 
 SNAPSHOT_ADDED: Final[Mapping[str, object]] = {
     "signals.hold": False,
+    "signals.target": None,
     "closed_by_kill": [],
     "instruments.atr": None,
     "stop_exits": None,

@@ -20,13 +20,17 @@ _OFFSET_MAX = timedelta(days=1)  # no time zone is further from UTC
 def add_signals(connection: Connection, new: Sequence[Signal], at: datetime) -> int:
     """Insert signals and return the number of new ones; those already stored unchanged are not counted.
 
-    Raises BadDocument when an id exists with different content, and for a hold, for which the table has no column.
+    Raises BadDocument when an id exists with different content, and for a hold or a target weight, for which the table has no
+    column.
     """
     added = 0
     for signal in new:
         if signal.hold:
             hint = "leave it out: without a newer signal the position stays as it is"
             raise BadDocument(f"signal {signal.id}", "a hold cannot be kept in the signals table", hint)
+        if signal.target is not None:
+            hint = "put it into a file in signals/, with the columns symbol and weight"
+            raise BadDocument(f"signal {signal.id}", "a target weight cannot be kept in the signals table", hint)
         row = connection.execute(select(signals).where(signals.c.id == signal.id)).mappings().first()
         if row is None:
             connection.execute(signals.insert(), _row_of(signal) | {"inserted_at": stamp(at)})
@@ -63,7 +67,7 @@ def _row_of(signal: Signal) -> dict[str, object]:
     prices = {"stop_price": signal.stop_price, "target_price": signal.target_price}
     texts = {name: None if price is None else text_of(price) for name, price in prices.items()}
     row = signal._asdict() | {"issued_at": time_text(signal.issued_at)} | texts
-    del row["hold"]
+    del row["hold"], row["target"]
     return row
 
 

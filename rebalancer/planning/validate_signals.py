@@ -2,7 +2,8 @@
 
 A signal is valid when it is well formed, for a known and tradable symbol, the newest of its source and symbol, fresh
 and confident enough, its symbol has a usable price, and no protective exit has closed the symbol since it was issued.
-The checks run in the order of `Outcome`.
+The checks run in the order of `Outcome`. A valid target weight supersedes every score for its symbol, also newer ones
+of the same source, and is fresh until it is replaced, unless `signals.targets_max_age` says otherwise.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from rebalancer.core.venue_rules import ALPACA, VenueRules
 from rebalancer.planning.reconcile import by_id
 
 CLOCK_SKEW = timedelta(seconds=5)  # tolerance for times in the future
+TARGET_MAX = Decimal(5)  # the largest target weight; a larger one is a percentage
 
 
 class Prices(NamedTuple):
@@ -53,30 +55,25 @@ def validate_signals(snapshot: Snapshot, prices: Prices, rules: Rules) -> ValidS
         _problem(signal, snapshot, instruments.get(signal.symbol), prices.usable.get(signal.symbol))
         for signal in snapshot.signals
     ]
-    newest: dict[tuple[str, str], int] = {}
+    newest: dict[tuple[str, str, bool], int] = {}
     for place, (signal, problem) in enumerate(zip(snapshot.signals, problems, strict=True)):
-        best = newest.get((signal.source, signal.symbol))
+        best = newest.get(_subject(signal))
         if problem is None and (best is None or _age_key(signal) > _age_key(snapshot.signals[best])):
-            newest[signal.source, signal.symbol] = place
-    age_max = timedelta(minutes=rules.signals.max_age_minutes)
+            newest[_subject(signal)] = place
     valid_signals: dict[str, list[Signal]] = {}
     rejected: list[Verdict | None] = []
     for place, (signal, refusal) in enumerate(zip(snapshot.signals, problems, strict=True)):
         instrument = instruments.get(signal.symbol)
         if refusal is None:
-            best = newest[signal.source, signal.symbol]
+            best = newest[_subject(signal)]
             if best != place:
                 newer = snapshot.signals[best].id
                 refusal = (
                     Outcome.REJECTED_SUPERSEDED,
                     because(ReasonCode.SUPERSEDED, source=signal.source, newer=newer),
                 )
-            elif snapshot.as_of - signal.issued_at > age_max:
-                age = (snapshot.as_of - signal.issued_at).total_seconds() / 60
-                refusal = (
-                    Outcome.REJECTED_STALE,
-                    because(ReasonCode.SIGNAL_OLD, age=age, limit=rules.signals.max_age_minutes),
-                )
+            elif (old := _too_old(signal, snapshot.as_of, rules)) is not None:
+                refusal = Outcome.REJECTED_STALE, old
             elif signal.confidence < rules.signals.min_confidence:
                 refusal = (
                     Outcome.REJECTED_LOW_CONFIDENCE,
@@ -95,11 +92,41 @@ def validate_signals(snapshot: Snapshot, prices: Prices, rules: Rules) -> ValidS
         if refusal is None:
             valid_signals.setdefault(signal.symbol, []).append(signal)
         rejected.append(None if refusal is None else Verdict(signal.id, signal.symbol, *refusal))
+    _let_targets_stand(snapshot.signals, valid_signals, rejected)
     ordered = {
         symbol: tuple(sorted(group, key=lambda s: (s.issued_at, s.source, s.id), reverse=True))
         for symbol, group in sorted(valid_signals.items())
     }
     return ValidSignals(ordered, tuple(rejected))
+
+
+def _subject(signal: Signal) -> tuple[str, str, bool]:
+    """What a signal is about: a newer one of the same source about the same supersedes it."""
+    return signal.source, signal.symbol, signal.target is not None
+
+
+def _too_old(signal: Signal, as_of: datetime, rules: Rules) -> Reasons | None:
+    """Why a signal is stale; None when it is not."""
+    is_score = signal.target is None
+    limit = rules.signals.max_age_minutes if is_score else rules.signals.targets_max_age
+    if limit is None or as_of - signal.issued_at <= timedelta(minutes=limit):
+        return None
+    age = (as_of - signal.issued_at).total_seconds() / 60
+    return because(ReasonCode.SIGNAL_OLD if is_score else ReasonCode.TARGET_OLD, age=age, limit=limit)
+
+
+def _let_targets_stand(
+    signals: tuple[Signal, ...], valid_signals: dict[str, list[Signal]], rejected: list[Verdict | None]
+) -> None:
+    """Reject, in place, the valid scores of every symbol that has a valid target weight."""
+    standing = {symbol: [s for s in group if s.target is not None] for symbol, group in valid_signals.items()}
+    standing = {symbol: targets for symbol, targets in standing.items() if targets}
+    valid_signals.update(standing)
+    for place, signal in enumerate(signals):
+        if rejected[place] is None and signal.target is None and signal.symbol in standing:
+            first = max(standing[signal.symbol], key=_age_key)
+            why = because(ReasonCode.TARGET_STANDS, source=first.source, target=first.id)
+            rejected[place] = Verdict(signal.id, signal.symbol, Outcome.REJECTED_SUPERSEDED, why)
 
 
 def usable_prices(snapshot: Snapshot, rules: Quotes) -> Prices:
@@ -153,9 +180,10 @@ def quote_problem(quote: Quote, as_of: datetime, age_max_seconds: float, spread_
     return None
 
 
-def _age_key(signal: Signal) -> tuple[datetime, str, float, float, Decimal]:
+def _age_key(signal: Signal) -> tuple[datetime, str, float, float, Decimal, Decimal]:
     """Sort key by age for signals of one source; the last fields only break ties between equal ids."""
-    return signal.issued_at, signal.id, signal.score, signal.confidence, signal.stop_price or ZERO
+    last = signal.stop_price or ZERO, signal.target or ZERO
+    return signal.issued_at, signal.id, signal.score, signal.confidence, *last
 
 
 def _problem(
@@ -166,6 +194,9 @@ def _problem(
         return Outcome.REJECTED_INVALID, because(ReasonCode.SCORE_OUT_OF_RANGE, score=signal.score)
     if not (math.isfinite(signal.confidence) and 0 <= signal.confidence <= 1):
         return Outcome.REJECTED_INVALID, because(ReasonCode.CONFIDENCE_OUT_OF_RANGE, confidence=signal.confidence)
+    if signal.target is not None and not (signal.target.is_finite() and abs(signal.target) <= TARGET_MAX):
+        why = because(ReasonCode.TARGET_OUT_OF_RANGE, target=signal.target, limit=TARGET_MAX)
+        return Outcome.REJECTED_INVALID, why
     if signal.issued_at - snapshot.as_of > CLOCK_SKEW:
         return Outcome.REJECTED_INVALID, because(ReasonCode.ISSUED_IN_FUTURE, at=signal.issued_at)
     if signal.stop_price is not None:

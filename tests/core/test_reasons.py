@@ -39,6 +39,7 @@ SAMPLES: dict[str, Any] = {
     "drift": 0.0122,
     "signed": 0.8,
     "hundredths": 0.9,
+    "weight": 0.6,
     "short": 120.0,
     "whole": 121.4,
     "below": (0.0999, 0.1),

@@ -205,7 +205,7 @@ def _why_traded(proposed: ProposedTarget, move: _Move) -> Reasons:
 def why_target(proposed: ProposedTarget) -> Reasons:
     """The reasons for the target: what the signal supports, then the caps that shrink it."""
     if proposed.denial is Outcome.DENIED_SHORT:
-        return because(ReasonCode.NO_LONG, score=proposed.score).plus(proposed.note)
+        return (proposed.basis or because(ReasonCode.NO_LONG, score=proposed.score)).plus(proposed.note)
     if proposed.denial is not None:
         return proposed.note
     if proposed.implied and proposed.weight == 0 and not proposed.stance:
@@ -215,7 +215,8 @@ def why_target(proposed: ProposedTarget) -> Reasons:
     elif proposed.implied:
         why = because(ReasonCode.NO_SIGNAL)
     else:
-        why = because(ReasonCode.SCORE, score=proposed.score, confidence=proposed.confidence)
+        score = because(ReasonCode.SCORE, score=proposed.score, confidence=proposed.confidence)
+        why = proposed.basis or score
     return why.plus(caps_that_shrink(proposed))
 
 

@@ -38,8 +38,8 @@ NEGLIGIBLE_WEIGHT: Final = 1e-12  # fraction of capital; less headroom than this
 
 
 class ProposedTarget(NamedTuple):
-    """The target weight of one tradable name with the numbers behind it; `note`, `denial` and `stance` are those of its
-    `SizedPosition`."""
+    """The target weight of one tradable name with the numbers behind it; `note`, `denial`, `stance` and `basis` are those
+    of its `SizedPosition`."""
 
     symbol: str
     raw: float
@@ -56,6 +56,7 @@ class ProposedTarget(NamedTuple):
     note: Reasons
     denial: Outcome | None = None
     stance: Stance = ""
+    basis: Reasons = NOTHING
 
 
 class ProposedTargets(NamedTuple):
@@ -156,6 +157,7 @@ def construct_targets(
             note=w.note,
             denial=w.denial,
             stance=w.stance,
+            basis=w.basis,
         )
         for w, weight, factors, (cap, cap_name) in [*first, *second]
     ]

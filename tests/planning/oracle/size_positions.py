@@ -19,6 +19,9 @@ The certainty is the confidence itself or, with `above_75`, a multiplier that ri
 to max_position_size / base_position_size at 1. The volatility scale is volatility_target / volatility within its
 bounds; a name whose volatility is unknown is assumed to have `assumed_volatility`. Finally, a coin above `DEAR_COIN`
 gets at least `crypto_floor`.
+
+A target weight skips all of this: its raw weight is the target itself where `signals.weights_of` is capital, and the
+target / capital_scaling where it is equity. Targets of several sources count as their mean, weighted by source.
 """
 
 from __future__ import annotations
@@ -45,7 +48,7 @@ Stance = Literal["", "flat", "neutral", "keep"]
 
 class SizedPosition(NamedTuple):
     """One symbol's derivation from signals to a raw weight. `note` explains `stance` or `denial`; it is empty where the
-    signal counts in full."""
+    signal counts in full. `basis` is what supports the weight of a target; it is empty for a score."""
 
     symbol: str
     raw: float
@@ -57,6 +60,7 @@ class SizedPosition(NamedTuple):
     note: Reasons
     denial: Outcome | None = None
     stance: Stance = ""
+    basis: Reasons = NOTHING
 
 
 def size_positions(
@@ -72,18 +76,28 @@ def size_positions(
     sizing, risk = rules.position_sizing, rules.risk_management
     rows: list[tuple[str, float, float, float, bool, Reasons]] = []
     stances: dict[str, Stance] = {}
+    targets: dict[str, float] = {}  # of capital
+    basis: dict[str, Reasons] = {}
     for symbol, group in sorted(signals.items()):
-        signal_of_symbol, trust = _consensus(group, rules.signals.source_weights)
         known = volatility_of(instruments[symbol], prices.get(symbol), rules)
-        stances[symbol], note = _stance(group, signal_of_symbol, trust, rules)
+        if group[0].target is None:
+            signal_of_symbol, trust = _consensus(group, rules.signals.source_weights)
+            stances[symbol], note = _stance(group, signal_of_symbol, trust, rules)
+        else:
+            target = _target(group, rules.signals.source_weights)
+            targets[symbol], basis[symbol] = _of_capital(target or 0.0, rules)
+            signal_of_symbol, trust = float(np.sign(target or 0.0)), 1.0
+            stances[symbol], note = _stance_of_target(group, target)
         if not note and signal_of_symbol < 0 and (reason := why_not_short(instruments[symbol], account, rules)):
             note = reason
         rows.append((symbol, signal_of_symbol, trust, known or risk.assumed_volatility, known is not None, note))
     score = np.array([row[1] for row in rows])
     confidence = np.array([row[2] for row in rows])
     volatility = np.array([row[3] for row in rows])
-    active = np.array([not row[5] for row in rows], dtype=bool)
+    is_target = np.array([row[0] in targets for row in rows], dtype=bool)
+    active = np.array([not row[5] for row in rows], dtype=bool) & ~is_target
     scale = np.clip(sizing.volatility_target / volatility, sizing.volatility_scale_min, sizing.volatility_scale_max)
+    scale = np.where(is_target, 1.0, scale)
     if sizing.method == "fixed":
         scale = np.ones_like(score)
     size = np.where(active, _sizes(score, confidence, volatility, scale, active, rules), 0.0)
@@ -95,7 +109,7 @@ def size_positions(
     return tuple(
         SizedPosition(
             symbol,
-            float(raw[i]),
+            float(raw[i]) if symbol not in targets or note else targets[symbol],
             s,
             c,
             v,
@@ -104,6 +118,7 @@ def size_positions(
             note,
             _denial(note, stances[symbol]),
             stances[symbol],
+            basis.get(symbol, NOTHING),
         )
         for i, (symbol, s, c, v, known, note) in enumerate(rows)
     )
@@ -160,6 +175,34 @@ def _stance(group: tuple[Signal, ...], signal_of_symbol: float, trust: float, ru
     if strength < keeps:
         return "neutral", because(ReasonCode.TOO_WEAK, strength=(strength, keeps))
     return "keep", because(ReasonCode.BETWEEN_THRESHOLDS, strength=(strength, opens), exit=keeps)
+
+
+def _target(group: tuple[Signal, ...], weights: Mapping[str, float]) -> float | None:
+    """The target weight of one symbol: the mean over its sources, weighted by source. None when none has a weight."""
+    counted = [(weights.get(s.source, 1.0), float(s.target)) for s in group if s.target is not None]
+    counted = [(weight, target) for weight, target in counted if weight > 0]
+    if len(counted) == 1:
+        return counted[0][1]
+    total = sum(weight for weight, _ in counted)
+    return sum(weight * target for weight, target in counted) / total if total > 0 else None
+
+
+def _of_capital(target: float, rules: Rules) -> tuple[float, Reasons]:
+    """A target weight as a fraction of capital, with the sentence that says so."""
+    if rules.signals.weights_of == "capital":
+        return target, because(ReasonCode.TARGET_OF_CAPITAL, target=target)
+    weight = target / rules.position_sizing.capital_scaling
+    return weight, because(ReasonCode.TARGET_OF_EQUITY, target=target, weight=weight)
+
+
+def _stance_of_target(group: tuple[Signal, ...], target: float | None) -> tuple[Stance, Reasons]:
+    """The stance of a target weight that opens nothing, and the reason; both empty when it asks for a position."""
+    if target is None:
+        return "neutral", because(ReasonCode.SOURCES_WITHOUT_WEIGHT)
+    if target != 0:
+        return "", NOTHING
+    cancel = any(signal.target for signal in group)
+    return "flat", because(ReasonCode.TARGETS_CANCEL if cancel else ReasonCode.TARGET_ZERO)
 
 
 def _consensus(group: tuple[Signal, ...], weights: Mapping[str, float]) -> tuple[float, float]:
