@@ -239,7 +239,7 @@ class Alerts(_Section):
 class Signals(_Section):
     """Where signals come from and which ones count."""
 
-    path: str = Field("signals", description="file or folder of .csv, .json, .jsonl; relative to the project")
+    path: str = Field("signals", description="file or folder of signals and target weights; relative to the project")
     sample: Literal["auto", "always", "never"] = Field(
         "auto", description="bundled sample signals: auto = on the embedded exchange while there are no others"
     )
@@ -251,6 +251,9 @@ class Signals(_Section):
         "equity", description="what a target weight is a fraction of; capital = equity x capital_scaling"
     )
     min_confidence: Share = Field(0.0, description="a signal less confident than this is rejected")
+    mappings: dict[str, dict[str, str]] = Field(
+        {}, description="how to read other JSON files, by file name: field -> JSONPath; see docs/how-to/spreadsheet.md"
+    )
     source_weights: dict[str, Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]] = Field(
         {}, description="weight of each source in the consensus; a source not named weighs 1"
     )

@@ -32,6 +32,7 @@ RULES_ADDED: Final[Mapping[str, object]] = {
     "position_sizing.volatility_measure": "returns",
     "risk_management.max_correlated_positions": None,
     "signals.keep_days": 90,
+    "signals.mappings": {},
     "signals.targets_max_age": None,
     "signals.weights_of": "equity",
 }

@@ -20,8 +20,8 @@ _OFFSET_MAX = timedelta(days=1)  # no time zone is further from UTC
 def add_signals(connection: Connection, new: Sequence[Signal], at: datetime) -> int:
     """Insert signals and return the number of new ones; those already stored unchanged are not counted.
 
-    Raises BadDocument when an id exists with different content, and for a hold or a target weight, for which the table has no
-    column.
+    Raises BadDocument when an id exists with different content, and for a hold or a target weight: the table
+    has no column for either.
     """
     added = 0
     for signal in new:

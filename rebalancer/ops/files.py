@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,18 @@ class SettledFile(NamedTuple):
     written_at: datetime
 
 
+class SettledBytes(NamedTuple):
+    """A file's content and when it was last written, aware UTC."""
+
+    body: bytes
+    written_at: datetime
+
+    @property
+    def sha256(self) -> str:
+        """The hex SHA-256 of the content."""
+        return hashlib.sha256(self.body).hexdigest()
+
+
 def is_absent(path: Path) -> bool:
     """Whether nothing exists at a path. A file that exists but is inaccessible is not absent."""
     try:
@@ -34,13 +47,18 @@ def is_absent(path: Path) -> bool:
 def read_settled(path: Path, size_max: int) -> SettledFile:
     """Read a UTF-8 file, with or without a byte order mark. Raises BadDocument for anything that is not a regular file
     of at most `size_max` bytes, and for one that changes while being read."""
+    found = read_settled_bytes(path, size_max)
+    return SettledFile(text_of_bytes(found.body, str(path)), found.written_at)
+
+
+def read_settled_bytes(path: Path, size_max: int) -> SettledBytes:
+    """Read a file of any content. Raises BadDocument as `read_settled` does."""
     body, before, after = read_content(path, size_max)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(body) != after.st_size:
         raise BadDocument(
             str(path), "changed while it was read", "write under another name, such as *.tmp, then rename"
         )
-    text = text_of_bytes(body, str(path))
-    return SettledFile(text, _EPOCH + timedelta(microseconds=after.st_mtime_ns // 1000))
+    return SettledBytes(body, _EPOCH + timedelta(microseconds=after.st_mtime_ns // 1000))
 
 
 def put_whole(path: Path, content: bytes) -> None:

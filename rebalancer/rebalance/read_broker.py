@@ -70,7 +70,7 @@ def read_broker(world: World, last: LastTime) -> BrokerReading:
         orders = broker.orders(_earliest(since - FIRST_LOOK_BACK, orders))
     orders = tuple(({o.id: o for o in orders} | {o.id: o for o in resting.rows}).values())
     foreign = tuple(o for o in orders if o.id not in resting.ids)
-    signals = _each_once(world.signals.read(now))
+    signals = _each_once(world.signals.read(now, frozenset(p.symbol for p in positions if p.qty != 0)))
     needed = {s.symbol for s in signals} | {p.symbol for p in positions} | {o.symbol for o in orders if works(o)}
     needed |= {o.symbol for o in last.unresolved}
     reference = world.reference.read(needed, now)

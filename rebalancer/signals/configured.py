@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from rebalancer.market_data.reference import Reference
 from rebalancer.ops.clock import Clock
 from rebalancer.signals import CombinedSignals, FileSignals, InboxSignals, JournalSignals, sample_signals
 from rebalancer.signals.receipts import inbox
+from rebalancer.signals.reading import WeightUnit
 
 _log = logging.getLogger(__name__)
 DEFAULT_PATH: Final = Rules().signals.path
@@ -39,7 +41,16 @@ class ConfiguredSources:
         path = root / rules.signals.path
         age = timedelta(minutes=rules.signals.max_age_minutes)
         self._given = CombinedSignals(
-            [FileSignals(path, rules.signals.path != DEFAULT_PATH, clock.wall), JournalSignals(journal, age)]
+            [
+                FileSignals(
+                    path,
+                    rules.signals.path != DEFAULT_PATH,
+                    clock.wall,
+                    WeightUnit.of(rules),
+                    rules.signals.mappings,
+                ),
+                JournalSignals(journal, age),
+            ]
         )
         self._inbox = InboxSignals(state / inbox.NAME, clock.wall, age)
         self._reference, self._universe = reference, universe
@@ -47,9 +58,10 @@ class ConfiguredSources:
         self._sample = sample == "always" or (sample == "auto" and mode == "simulated")
         self._alone = sample == "auto"
 
-    def read(self, now: datetime) -> tuple[Signal, ...]:
-        """All signals, sorted by symbol, source and id. Raises BadDocument for a file that cannot be read."""
-        found = self._given.read(now)
+    def read(self, now: datetime, held: Collection[str] = ()) -> tuple[Signal, ...]:
+        """All signals, sorted by symbol, source and id. held: as for `FileSignals`. Raises BadDocument for a file that
+        cannot be read."""
+        found = self._given.read(now, held)
         found = (*found, *self._not_clashing(self._inbox.read(now), found))
         if self._sample and not (self._alone and (found or self._inbox.was_used())):
             found = (*found, *sample_signals(self._reference.read(self._universe, now).closes, now))

@@ -11,8 +11,6 @@ from rebalancer.core.documents import BadDocument, read_json
 from rebalancer.ops.csv_table import check_names, read_table
 from rebalancer.signals.signal_row import COLUMNS
 
-ENDINGS: Final = (".csv", ".json", ".jsonl")
-
 
 class FileRows(NamedTuple):
     """The rows of one file; `line(i)` is the line on which row i begins."""
@@ -49,6 +47,17 @@ def _json(text: str, source: str) -> FileRows:
 
 
 def _jsonl(text: str, source: str) -> FileRows:
+    items = json_lines(text, source)
+
+    def line_of(index: int) -> int:
+        return items[index][0]
+
+    return FileRows([_row(item, source, i, line_of) for i, (_, item) in enumerate(items)], line_of)
+
+
+def json_lines(text: str, source: str) -> list[tuple[int, Any]]:
+    """The values of a JSON Lines file with their lines, without the first line if it only announces their number.
+    Raises BadDocument for a line that is not JSON, and for another number than was announced."""
     # not splitlines: JSON strings may contain other line separators
     lines = [(n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
     items = [(n, _parsed(line, f"{source}:{n}")) for n, line in lines]
@@ -58,11 +67,7 @@ def _jsonl(text: str, source: str) -> FileRows:
         if announced != len(items):
             problem = f"announces {str(announced)[:20]} rows and has {len(items)}"
             raise BadDocument(f"{source}:1", problem, "was the file written completely?")
-
-    def line_of(index: int) -> int:
-        return items[index][0]
-
-    return FileRows([_row(item, source, i, line_of) for i, (_, item) in enumerate(items)], line_of)
+    return items
 
 
 def _row(item: object, source: str, index: int, line: Callable[[int], int]) -> Mapping[str, object]:

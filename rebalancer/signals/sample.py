@@ -19,12 +19,12 @@ from datetime import datetime
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rebalancer.brokers.protocol import DailyCloses
 from rebalancer.core.facts import Signal
 from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.values import utc
+from rebalancer.signals.ranking import Floats, ranked, shaped
 from rebalancer.signals.signal_row import computed_id
 
 SOURCE: Final = "sample"
@@ -34,11 +34,7 @@ DAYS_MIN: Final = LOOKBACK_DAYS + SKIP_DAYS + 1
 _FULL_HISTORY_DAYS: Final = 250
 _PRESENT_MIN: Final = 0.8  # the fraction of the days considered that must have a close
 _MOMENTUM_PART: Final = 0.7
-_TAIL: Final = 0.6  # ranks beyond this are the outer fifths
-_SCORE_LOW, _SCORE_HIGH, _SCORE_MIDDLE = 0.4, 0.6, 0.09
 _CONFIDENCE, _AGREEMENT_PART, _HISTORY_PART = 0.3, 0.1, 0.1
-
-Floats = NDArray[np.float64]
 
 
 def sample_signals(closes: DailyCloses, now: datetime) -> tuple[Signal, ...]:
@@ -62,12 +58,12 @@ def sample_signals(closes: DailyCloses, now: datetime) -> tuple[Signal, ...]:
     usable = np.isfinite(first) & (recent.mean(axis=1) >= _PRESENT_MIN) & recent[:, -SKIP_DAYS:].any(axis=1)
     if not usable.any():
         return ()
-    momentum = _ranked(skipped[usable] - first[usable])
-    reversal = _ranked(skipped[usable] - last[usable])
-    blend = _ranked(_MOMENTUM_PART * momentum + (1 - _MOMENTUM_PART) * reversal)
+    momentum = ranked(skipped[usable] - first[usable])
+    reversal = ranked(skipped[usable] - last[usable])
+    blend = ranked(_MOMENTUM_PART * momentum + (1 - _MOMENTUM_PART) * reversal)
     agreement = 1 - np.abs(momentum - reversal) / 2
     length = np.minimum(history[usable] / _FULL_HISTORY_DAYS, 1)
-    scores = np.round(_shaped(blend), 4)
+    scores = np.round(shaped(blend), 4)
     confidences = np.round(_CONFIDENCE + _AGREEMENT_PART * agreement + _HISTORY_PART * length, 4)
     names = [s for s, good in zip(symbols, usable, strict=True) if good]
     day = closes.days[days[-1]].isoformat()
@@ -86,20 +82,3 @@ def _filled_forward(prices: Floats) -> Floats:
     days = np.where(np.isfinite(prices), np.arange(prices.shape[1]), 0)
     filled: Floats = np.take_along_axis(prices, np.maximum.accumulate(days, axis=1), axis=1)
     return filled
-
-
-def _ranked(values: Floats) -> Floats:
-    """Ranks spaced evenly over (-1, 1), shape (n,); equal values share their mean rank."""
-    ordered = np.sort(np.round(values, 12))
-    exact = np.round(values, 12)
-    below, through = np.searchsorted(ordered, exact, "left"), np.searchsorted(ordered, exact, "right")
-    ranks: Floats = (below + through) / len(values) - 1
-    return ranks
-
-
-def _shaped(rank: Floats) -> Floats:
-    """Scores that are strong in both outer fifths and weak in the middle; an odd, increasing function. Shape (n,)."""
-    size = np.abs(rank)
-    tail = _SCORE_LOW + (_SCORE_HIGH - _SCORE_LOW) * (size - _TAIL) / (1 - _TAIL)
-    shaped: Floats = np.sign(rank) * np.where(size > _TAIL + 1e-9, tail, _SCORE_MIDDLE * size / _TAIL)
-    return shaped

@@ -18,6 +18,7 @@ from typing import Final
 
 from rebalancer.core.facts import Signal
 from rebalancer.core.values import decimal_near, decimal_of, symbol_of, time_text, utc_of
+from rebalancer.signals.local_dates import local_date_problem
 
 COLUMNS: Final = (
     "symbol",
@@ -169,4 +170,5 @@ def _moment(cells: Cells) -> datetime | None:
         return utc_of(str(value))
     except (ValueError, OverflowError):
         hint = "write it with its offset: 2026-11-20T15:35:00Z"
-        raise BadCell("issued_at", f"{str(value)[:40]!r} is not a time", hint) from None
+        problem = local_date_problem(str(value)) or f"{str(value)[:40]!r} is not a time"
+        raise BadCell("issued_at", problem, hint) from None

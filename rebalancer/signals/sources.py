@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -13,8 +13,9 @@ from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import SignalsUnavailable
 from rebalancer.core.facts import Signal
 from rebalancer.ops.files import is_absent
-from rebalancer.signals.reading import read_all
 from rebalancer.signals.receipts.inbox import SignalInbox
+from rebalancer.signals.formats.mapping import Mappings
+from rebalancer.signals.reading import DEFAULT_UNIT, WeightUnit, read_all
 from rebalancer.signals.sample import sample_signals
 
 T = TypeVar("T")
@@ -23,24 +24,37 @@ _log = logging.getLogger("rebalancer.world.signals.sources")
 
 class FileSignals:
     """Signals of a file or folder. `required`: whether its absence is an error; the default folder may be absent.
-    `wall` returns the machine's time, which dates files, if the broker's clock may differ from it."""
+    `wall` returns the machine's time, which dates files, if the broker's clock may differ from it. `unit` is what
+    target weights are returned in, `mappings` those of `signals.mappings`."""
 
-    def __init__(self, path: Path, required: bool, wall: Callable[[], datetime] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        required: bool,
+        wall: Callable[[], datetime] | None = None,
+        unit: WeightUnit = DEFAULT_UNIT,
+        mappings: Mappings | None = None,
+    ) -> None:
         self._path, self._required, self._wall = path, required, wall
+        self._unit, self._mappings = unit, mappings
         self._warned: tuple[str, ...] = ()
 
-    def read(self, now: datetime) -> tuple[Signal, ...]:
-        """All signals. Raises BadDocument. Warnings are logged; a repeated set of warnings only once."""
+    def read(self, now: datetime, held: Collection[str] = ()) -> tuple[Signal, ...]:
+        """All signals. held: the symbols with a position; a complete file asks to close those that it does not
+        mention. Raises BadDocument. Warnings are logged; a repeated set of warnings only once."""
         if is_absent(self._path):
             if not self._required:
                 return ()
             raise BadDocument(str(self._path), "is not there", "correct signals.path, or put the signals there")
-        found = read_all(self._path, now, timedelta(0) if self._wall is None else now - self._wall())
+        ahead = timedelta(0) if self._wall is None else now - self._wall()
+        found = read_all(self._path, now, ahead, self._unit, self._mappings)
         if found.warnings != self._warned:
             for warning in found.warnings:
                 _log.warning("%s", warning)
             self._warned = found.warnings
-        return found.signals
+        aimed = {signal.symbol for signal in found.signals if signal.target is not None}
+        left = frozenset(held) - aimed  # what another file gives a weight is not closed
+        return (*found.signals, *(closing for book in found.complete for closing in book.closings(left)))
 
 
 class SignalStore(Protocol):
@@ -55,7 +69,7 @@ class JournalSignals:
     def __init__(self, journal: SignalStore, age: timedelta = timedelta(days=1)) -> None:
         self._journal, self._age = journal, age
 
-    def read(self, now: datetime) -> tuple[Signal, ...]:
+    def read(self, now: datetime, held: Collection[str] = ()) -> tuple[Signal, ...]:  # noqa: ARG002 - scores alone
         """The signals issued in the last `age`."""
         return self._journal.signals(now - self._age)
 
@@ -92,7 +106,7 @@ class SampleSignals:
     def __init__(self, closes: DailyCloses) -> None:
         self._closes = closes
 
-    def read(self, now: datetime) -> tuple[Signal, ...]:
+    def read(self, now: datetime, held: Collection[str] = ()) -> tuple[Signal, ...]:  # noqa: ARG002 - scores alone
         """The sample signals at `now`."""
         return sample_signals(self._closes, now)
 
@@ -103,11 +117,11 @@ class CombinedSignals:
     def __init__(self, sources: Sequence[SignalSource]) -> None:
         self._sources = tuple(sources)
 
-    def read(self, now: datetime) -> tuple[Signal, ...]:
+    def read(self, now: datetime, held: Collection[str] = ()) -> tuple[Signal, ...]:
         """All signals, sorted by symbol, source and id. Raises BadDocument when two different signals share an id."""
         found: dict[str, Signal] = {}
         for source in self._sources:
-            for signal in source.read(now):
+            for signal in source.read(now, held):
                 if found.setdefault(signal.id, signal) != signal:
                     problem = f"{signal.id!r} stands for two different signals"
                     raise BadDocument(f"signals: {signal.symbol}", problem, "an id belongs to one signal; rename one")
@@ -115,6 +129,7 @@ class CombinedSignals:
 
 
 class SignalSource(Protocol):
-    """A source of signals. Raises `BadDocument` for input that cannot be read."""
+    """A source of signals. `held` are the symbols with a position. Raises `BadDocument` for input that cannot be
+    read."""
 
-    def read(self, now: datetime) -> tuple[Signal, ...]: ...
+    def read(self, now: datetime, held: Collection[str] = ()) -> tuple[Signal, ...]: ...

@@ -37,7 +37,12 @@ def test_shipped_file_holds_exactly_the_defaults() -> None:
 
 def test_shipped_file_has_every_key_with_a_comment() -> None:
     loaded = load_rules([SHIPPED], {})
-    empty_mappings = {"risk_management.sector_limits", "selection.at_most", "signals.source_weights"}
+    empty_mappings = {
+        "risk_management.sector_limits",
+        "selection.at_most",
+        "signals.mappings",
+        "signals.source_weights",
+    }
     assert {key for key, origin in loaded.origins.items() if origin.kind == "default"} == empty_mappings
     lines = SHIPPED.read_text().splitlines()
     commented = [re.fullmatch(r" *([a-z_]+):.* # (.+)", line) for line in lines]

@@ -36,7 +36,7 @@ def test_all_three_formats_say_the_same(tmp_path: Path) -> None:
 
 
 def test_folder(tmp_path: Path) -> None:
-    assert read_all(tmp_path, NOW) == ((), ())
+    assert read_all(tmp_path, NOW) == ((), (), ())
     write(tmp_path / "one.csv", HEADER + "A,1,1\n")
     write(
         tmp_path / "two.jsonl",
@@ -52,7 +52,8 @@ def test_folder(tmp_path: Path) -> None:
         ("B", "two", 0.0, WRITTEN),
     ]
     assert found.warnings == tuple(
-        f"{tmp_path / n}: ignored, it is none of .csv, .json, .jsonl" for n in ("notes.txt", "old")
+        f"{tmp_path / n}: ignored, it is none of .csv, .tsv, .json, .jsonl, .parquet, .xlsx"
+        for n in ("notes.txt", "old")
     )
 
 
@@ -69,8 +70,18 @@ def test_order_of_files_and_rows_does_not_matter(tmp_path: Path) -> None:
     assert [s.symbol for s in first] == ["A", "B"]
 
 
-def test_same_row_twice_counts_once(tmp_path: Path) -> None:
-    assert read(tmp_path, HEADER + "A,1,1\nB,0,1\nA,1.0,1\n") == read(tmp_path, HEADER + "A,1,1\nB,0,1\n")
+def test_same_row_twice_in_a_file_is_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path, HEADER + "A,1,1\nB,0,1\nA,1.0,1\n") == (
+        "desk.csv:4: symbol: A has the same signal from desk at the same time in desk.csv:2\n"
+        "  hint: keep one of both, or give them different times or sources"
+    )
+
+
+def test_same_row_in_two_files_counts_once(tmp_path: Path) -> None:
+    row = "symbol,score,confidence,source\nA,1,1,desk\n"
+    write(tmp_path / "one.csv", row)
+    write(tmp_path / "two.csv", row)
+    assert [s.symbol for s in read_signals(tmp_path, NOW)] == ["A"]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +130,7 @@ def test_same_opinion_under_two_ids_stays_two(tmp_path: Path) -> None:
         ("d.csv", HEADER + "A,1,1\nB,1", "d.csv:3: the last line has no line end"),
         ("d.csv", HEADER + "A,1,1\nB,1\n", "d.csv:3: has 2 columns and the header has 3"),
         ("d.csv", "# rows: 3\n" + HEADER + "A,1,1\n", "d.csv:1: announces 3 rows and has 1"),
-        ("d.csv", HEADER.replace(",", "\t") + "A\t1\t1\n", "d.csv:1: the columns are not separated by commas"),
+        ("d.csv", HEADER.replace(",", "|") + "A|1|1\n", "d.csv:1: the columns are not separated by commas"),
         ("d.csv", HEADER + '"A,1,1\n', "d.csv:2: is not CSV: unexpected end of data"),
         ("d.csv", HEADER + '"A"B,1,1\n', "d.csv:2: is not CSV"),
         ("d.csv", HEADER + "A" * 200_000 + ",1,1\n", "d.csv:2: is not CSV: field larger than field limit"),
@@ -141,7 +152,7 @@ def test_same_opinion_under_two_ids_stays_two(tmp_path: Path) -> None:
         ("d.jsonl", f"{ROW}\n7\n", "d.jsonl:2: is not a signal"),
         ("d.jsonl", f'{{"rows": 2}}\n{ROW}\n', "d.jsonl:1: announces 2 rows and has 1"),
         ("d.jsonl", f'{{"rows": null}}\n{ROW}\n', "d.jsonl:1: 'rows': unknown column"),
-        ("d.txt", HEADER, "d.txt: is not a signal file"),
+        ("d.doc", HEADER, "d.doc: is not a signal file"),
         ("a b.csv", HEADER + "A,1,1\n", "a b.csv:2: source: the file name 'a b' cannot be a source"),
     ],
 )

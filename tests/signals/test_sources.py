@@ -60,7 +60,9 @@ def test_warnings_go_to_the_log_once(tmp_path: Path, caplog: pytest.LogCaptureFi
     source = FileSignals(tmp_path, required=True)
     with caplog.at_level(logging.INFO):
         assert source.read(NOW) == source.read(NOW) != ()
-    assert caplog.messages == [f"{tmp_path}/notes.txt: ignored, it is none of .csv, .json, .jsonl"]
+    assert caplog.messages == [
+        f"{tmp_path}/notes.txt: ignored, it is none of .csv, .tsv, .json, .jsonl, .parquet, .xlsx"
+    ]
 
 
 def test_journal_signals_of_the_last_while() -> None:

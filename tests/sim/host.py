@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,7 +45,7 @@ class Given:
     def __init__(self, make: Callable[[datetime], tuple[Signal, ...]]) -> None:
         self._make = make
 
-    def read(self, now: datetime) -> tuple[Signal, ...]:
+    def read(self, now: datetime, held: Collection[str] = ()) -> tuple[Signal, ...]:
         return self._make(now)
 
 

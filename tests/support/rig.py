@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -59,7 +59,7 @@ class Signals:
     def __init__(self, given: Mapping[str, float] | Sequence[Signal], number: int) -> None:
         self._given, self._number = given, number
 
-    def read(self, now: datetime) -> tuple[Signal, ...]:
+    def read(self, now: datetime, held: Collection[str] = ()) -> tuple[Signal, ...]:
         if not isinstance(self._given, Mapping):
             return tuple(self._given)
         return tuple(

@@ -1,4 +1,4 @@
-"""The commands about received signals: `signals list`, `stats`, `why`, `sources`."""
+"""The commands about signals: `signals list`, `stats`, `why`, `sources`, `test`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from rebalancer.cli.commands.shared import Config, Json, NoColour
+from rebalancer.cli.commands.signal_files import try_file
 from rebalancer.cli.help import Commands
 
 signals_app = Commands(
-    help="Every signal received, and what became of it.\n\n"
+    help="Every signal received, and what became of it; and what a file says.\n\n"
     "Example: rebalancer signals list | rebalancer signals why s-1 | rebalancer signals stats",
     rich_markup_mode=None,
     no_args_is_help=True,
@@ -88,3 +89,6 @@ def sources(config: Config = None, json: Json = False, no_color: NoColour = Fals
     from rebalancer.cli.signal_receipts import show_sources
 
     raise typer.Exit(show_sources(config, as_json=json, colour=not no_color))
+
+
+signals_app.command("test")(try_file)

@@ -82,6 +82,7 @@ DUK   | Duke Energy Corporation     | Utilities     | 122.60 | 0.17 | 0.28 | 0.6
 PLD   | Prologis Inc.               | Real Estate   | 125.40 | 0.26 | 0.46 | 0.56 | 2.8 | 3900000 | NYSE
 AMT   | American Tower Corporation  | Real Estate   | 181.20 | 0.25 | 0.38 | 0.58 | 3.0 | 2600000 | NYSE
 SPY   | SPDR S&P 500 ETF Trust      | Index Fund    | 659.10 | 0.16 | 0.99 | 0.05 | 1.0 | 75000000 | ARCA
+AGG   | iShares Core US Aggregate Bond ETF | Index Fund | 99.60 | 0.05 | 0.12 | 0.20 | 1.0 | 9000000 | ARCA
 """
 
 _ODD_ONES: Final = (  # each refuses something, as real listings do

@@ -38,8 +38,8 @@ NEGLIGIBLE_WEIGHT: Final = 1e-12  # fraction of capital; less headroom than this
 
 
 class ProposedTarget(NamedTuple):
-    """The target weight of one tradable name with the numbers behind it; `note`, `denial`, `stance` and `basis` are those
-    of its `SizedPosition`."""
+    """The target weight of one tradable name with the numbers behind it; `note`, `denial`, `stance` and `basis` are
+    those of its `SizedPosition`."""
 
     symbol: str
     raw: float
