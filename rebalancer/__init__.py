@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         positions,
         recent_trades,
         run_once,
+        write_signals,
     )
     from rebalancer.core.decisions import Plan
     from rebalancer.core.documents import BadDocument
@@ -41,6 +42,7 @@ __all__ = [
     "positions",
     "recent_trades",
     "run_once",
+    "write_signals",
 ]
 
 _ELSEWHERE: Final = {

@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from rebalancer import planning
 from rebalancer.accounting.trade_history import ledger_of
@@ -19,10 +20,12 @@ from rebalancer.cli.at_broker import OrderStatus, newest_orders, read_only
 from rebalancer.cli.connection import connected
 from rebalancer.core.codec import rules_text, seal, snapshot_text
 from rebalancer.core.decisions import Plan
+from rebalancer.core.documents import BadDocument
 from rebalancer.core.facts import Account, Position, Snapshot
 from rebalancer.core.rules import Rules
 from rebalancer.journal import Journal
 from rebalancer.market_data.benchmarks import benchmark_of
+from rebalancer.ops.clock import SystemClock
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.performance.fees import with_fees
 from rebalancer.performance.records import AccountHistory, Fill
@@ -34,6 +37,10 @@ from rebalancer.session.execute import execute
 from rebalancer.session.names import refuse_strange_sectors
 from rebalancer.session.setup import Setup, load_setup
 from rebalancer.settings import load
+from rebalancer.signals.signal_row import SOURCE
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
 
 
 def plan(snapshot: Snapshot, rules: Rules) -> Plan:
@@ -46,6 +53,37 @@ def load_rules(files: Sequence[Path]) -> Rules:
     """Read YAML files, later ones winning, over the built-in defaults; no environment variable is looked at. Raises
     BadDocument naming every problem with file, line and key."""
     return load.load_rules(list(files), {}).rules
+
+
+def write_signals(
+    frame: DataFrame | Series[Any],
+    name: str = "frame",
+    *,
+    complete: bool = False,
+    close_all: bool = False,
+    weights_of: Literal["equity", "capital"] | None = None,
+    config: Sequence[Path] | None = None,
+) -> Path:
+    """Put a pandas frame into the folder of signals, where the next cycle reads it, and return the file.
+
+    frame: target weights (columns symbol and weight, or dates by symbols), positions as pyfolio keeps them, a factor as
+    alphalens does, or symbol, score and confidence; see docs/how-to/spreadsheet.md. name: of the file and of the
+    source; writing it again replaces the whole book. complete: a name that is not in it is to be closed; close_all:
+    also when it holds none. weights_of: what weights are fractions of; None leaves that to the rules. Raises
+    BadDocument, naming every reason, for a frame that cannot be used; nothing is written then.
+    """
+    from rebalancer.signals.formats.written import write_frame
+
+    setup = load_setup(config)
+    folder = setup.root / setup.rules.signals.path
+    if SOURCE.fullmatch(name) is None:
+        raise BadDocument("write_signals", f"{name[:40]!r} cannot be a source", "use letters, digits, dots and dashes")
+    if folder.suffix:
+        raise BadDocument("signals.path", "is a file", "let it be a folder, or write that file yourself")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    write_frame(frame, path, SystemClock().wall(), complete=complete, close_all=close_all, weights_of=weights_of)
+    return path
 
 
 def account(config: Sequence[Path] | None = None) -> Account:

@@ -56,7 +56,7 @@ def _header(text: str, place: str) -> tuple[int, str]:
     given = ""
     for number, line in enumerate(re.split(r"\r\n|\n|\r", text), 1):
         bare = line.strip().strip(",;\t").strip()
-        found = _SEPARATOR_LINE.fullmatch(line.strip())
+        found = _SEPARATOR_LINE.fullmatch(line.strip(" "))
         if found is not None:
             given = found[1]
         elif bare and not bare.lstrip('"').startswith("#"):

@@ -20,8 +20,8 @@ from rebalancer.signals.formats.targets import HUNDRED, Given, checked
 from rebalancer.signals.signal_row import BadCell
 
 _INSTEAD: Final = {
-    "rebalance_conditions": "position_sizing.no_trade_band and the schedule",
-    "cooldown_days": "the schedule",
+    "rebalance_conditions": "position_sizing.no_trade_band and execution.interval_minutes",
+    "cooldown_days": "execution.interval_minutes",
 }
 
 
@@ -55,9 +55,7 @@ def read_portfolio(document: Mapping[str, object], place: str, source: str, as_o
     if is_whole and total != HUNDRED:
         raise BadDocument(f"{place}: weights", f"sum to {text_of(total)} per cent, not to 100", "cash included")
     warnings = tuple(
-        f"{name} is not applied; here it is {instead} that say when to trade"
-        for name, instead in _INSTEAD.items()
-        if document.get(name)
+        f"{name} is not applied: set {instead}" for name, instead in _INSTEAD.items() if document.get(name)
     )
     notes = {"complete": str(document.get("complete", False)).lower()}
     grid = Grid((), (), place, notes=notes)
