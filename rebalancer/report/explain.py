@@ -89,8 +89,10 @@ def _signals(symbol: str, record: RunRecord) -> Links:
             rejected = verdict is not None and verdict.outcome.startswith("REJECTED")
             end = f" → {_with_reason(verdict)}" if verdict is not None and rejected else ""
             view = "hold" if signal.hold else fixed(signal.score, 2, sign=True)
-            text = f"{visible_symbol(signal.source)} {view}, confidence"
-            links.append(("signal", f"{text} {fixed(signal.confidence, 2)}, {age} old{end}"))
+            said = f"{view}, confidence {fixed(signal.confidence, 2)}"
+            if signal.target is not None:
+                said = f"target {percent(float(signal.target))}"
+            links.append(("signal", f"{visible_symbol(signal.source)} {said}, {age} old{end}"))
     return links
 
 
@@ -100,13 +102,13 @@ def _sizing(target: Target, record: RunRecord) -> Links:
         links: Links = [("weight", f"{said}: {percent(target.raw_weight)}")]
     else:
         known = "unknown" if target.volatility is None else percent(target.volatility, 0)
-        links = [
-            (
-                "weight",
-                f"score {fixed(target.score, 2, sign=True)} × confidence {fixed(target.confidence, 2)};"
-                f" volatility {known} → × {fixed(target.volatility_scale, 2)}; raw {percent(target.raw_weight)}",
-            )
-        ]
+        said = (
+            f"score {fixed(target.score, 2, sign=True)} × confidence {fixed(target.confidence, 2)};"
+            f" volatility {known} → × {fixed(target.volatility_scale, 2)}; raw {percent(target.raw_weight)}"
+        )
+        if _is_given(target.symbol, record):
+            said = f"{percent(target.raw_weight)} of capital, as its target says"
+        links = [("weight", said)]
     factors = [f"{limit_name(name)} × {fixed(factor, 2)}" for name, factor in target.factors.items()]
     binds = target.weight != 0 and abs(target.weight) >= target.own_cap * (1 - 1e-9)
     own = (
@@ -126,6 +128,12 @@ def _sizing(target: Target, record: RunRecord) -> Links:
         )
     )
     return links
+
+
+def _is_given(symbol: str, record: RunRecord) -> bool:
+    """Whether the weight of a symbol comes from a target weight that counted."""
+    rejected = {v.signal_id for v in record.verdicts if v.outcome.startswith("REJECTED")}
+    return any(s.target is not None and s.symbol == symbol and s.id not in rejected for s in record.snapshot.signals)
 
 
 def _band(target: Target) -> tuple[str, str]:

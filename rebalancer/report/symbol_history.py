@@ -46,7 +46,8 @@ class SymbolHistory(NamedTuple):
 def consensus(symbol: str, record: RunRecord, weights: Mapping[str, float]) -> Links:
     """Every counted vote times its weight; nothing when no signal counted."""
     rejected = {v.signal_id for v in record.verdicts if v.outcome.startswith("REJECTED")}
-    votes = [s for s in record.snapshot.signals if s.symbol == symbol and s.id not in rejected and not s.hold]
+    heard = [s for s in record.snapshot.signals if s.symbol == symbol and s.id not in rejected]
+    votes = [s for s in heard if not s.hold and s.target is None]
     shares_of = [weights.get(vote.source, 1.0) for vote in votes]
     total = sum(shares_of)
     if not votes or total <= 0:

@@ -33,6 +33,7 @@ from rebalancer.session.setup import Setup
 from rebalancer.session.signal_receipts import keep_receipts
 from rebalancer.session.stop import NEVER, Stopping
 from rebalancer.signals.configured import ConfiguredSources
+from rebalancer.signals.target_books import TargetBooks
 from rebalancer.version import __version__
 
 
@@ -130,6 +131,7 @@ def opened_world(
                     setup.mode,
                     clock,
                     setup.state,
+                    TargetBooks(journal, account_id, records=not dry_run),
                 ),
                 reference=reference,
                 clock=clock,

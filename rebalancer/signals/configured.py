@@ -16,6 +16,7 @@ from rebalancer.ops.clock import Clock
 from rebalancer.signals import CombinedSignals, FileSignals, InboxSignals, JournalSignals, sample_signals
 from rebalancer.signals.receipts import inbox
 from rebalancer.signals.reading import WeightUnit
+from rebalancer.signals.target_books import TargetBooks
 
 _log = logging.getLogger(__name__)
 DEFAULT_PATH: Final = Rules().signals.path
@@ -36,22 +37,15 @@ class ConfiguredSources:
         mode: str,
         clock: Clock,
         state: Path,
+        books: TargetBooks,
     ) -> None:
         """root: the folder of relative paths; state: the folder of the inbox."""
         path = root / rules.signals.path
         age = timedelta(minutes=rules.signals.max_age_minutes)
-        self._given = CombinedSignals(
-            [
-                FileSignals(
-                    path,
-                    rules.signals.path != DEFAULT_PATH,
-                    clock.wall,
-                    WeightUnit.of(rules),
-                    rules.signals.mappings,
-                ),
-                JournalSignals(journal, age),
-            ]
-        )
+        unit = WeightUnit.of(rules)
+        self._files = FileSignals(path, rules.signals.path != DEFAULT_PATH, clock.wall, unit, rules.signals.mappings)
+        self._given = CombinedSignals([self._files, JournalSignals(journal, age)])
+        self._books = books
         self._inbox = InboxSignals(state / inbox.NAME, clock.wall, age)
         self._reference, self._universe = reference, universe
         sample = rules.signals.sample
@@ -62,6 +56,7 @@ class ConfiguredSources:
         """All signals, sorted by symbol, source and id. held: as for `FileSignals`. Raises BadDocument for a file that
         cannot be read."""
         found = self._given.read(now, held)
+        found = (*found, *self._books.kept(found, self._files.files, now))
         found = (*found, *self._not_clashing(self._inbox.read(now), found))
         if self._sample and not (self._alone and (found or self._inbox.was_used())):
             found = (*found, *sample_signals(self._reference.read(self._universe, now).closes, now))

@@ -11,10 +11,11 @@ One problem anywhere rejects everything, with every reason: part of a set of sig
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from rebalancer.core.documents import BadDocument, sha256
@@ -74,11 +75,13 @@ class CompleteBook(NamedTuple):
 
 
 class SignalsRead(NamedTuple):
-    """The signals, sorted by symbol, source and id, the warnings, and the files that are complete."""
+    """The signals, sorted by symbol, source and id, the warnings, the files that are complete, and the file (its name
+    without the ending) of every source."""
 
     signals: tuple[Signal, ...]
     warnings: tuple[str, ...]
     complete: tuple[CompleteBook, ...] = ()
+    files: Mapping[str, str] = MappingProxyType({})
 
 
 def read_signals(path: Path, now: datetime) -> tuple[Signal, ...]:
@@ -101,7 +104,7 @@ def read_all(
     path is an error.
     """
     warnings: list[str] = []
-    collected, complete = _Collected(), list[CompleteBook]()
+    collected, complete, files = _Collected(), list[CompleteBook](), dict[str, str]()
     context = Context(now - ahead, ahead, mappings or {}, SIZE_MAX)
     for file in _files(path, warnings):
         content = read_file(file, context)
@@ -111,13 +114,14 @@ def read_all(
         refuse(file, content)
         warnings += [f"{file}: {warning}" for warning in content.found.warnings]
         signals = list(_signals_of(content, unit, ahead))
+        files |= dict.fromkeys([file.stem, *(signal.source for signal in signals)], file.stem)
         for i, signal in enumerate(signals):
             collected.add(signal, content, i)
         if content.found.complete:
             symbols = frozenset(row.symbol for row in content.found.rows)
             complete.append(CompleteBook(file.stem, symbols, _issued_at(content, ahead), content.sha256))
     found = tuple(sorted(collected.signals, key=_order))
-    return SignalsRead(found, (*warnings, *_doubtful(found, now)), tuple(complete))
+    return SignalsRead(found, (*warnings, *_doubtful(found, now)), tuple(complete), files)
 
 
 def refuse(file: Path, content: FileContent) -> None:

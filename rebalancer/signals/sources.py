@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -38,10 +38,12 @@ class FileSignals:
         self._path, self._required, self._wall = path, required, wall
         self._unit, self._mappings = unit, mappings
         self._warned: tuple[str, ...] = ()
+        self.files: Mapping[str, str] = {}  # the file of every source of the last reading
 
     def read(self, now: datetime, held: Collection[str] = ()) -> tuple[Signal, ...]:
         """All signals. held: the symbols with a position; a complete file asks to close those that it does not
         mention. Raises BadDocument. Warnings are logged; a repeated set of warnings only once."""
+        self.files = {}
         if is_absent(self._path):
             if not self._required:
                 return ()
@@ -52,6 +54,7 @@ class FileSignals:
             for warning in found.warnings:
                 _log.warning("%s", warning)
             self._warned = found.warnings
+        self.files = found.files
         aimed = {signal.symbol for signal in found.signals if signal.target is not None}
         left = frozenset(held) - aimed  # what another file gives a weight is not closed
         return (*found.signals, *(closing for book in found.complete for closing in book.closings(left)))
