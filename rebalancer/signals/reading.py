@@ -16,16 +16,18 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rebalancer.core.documents import BadDocument, sha256
 from rebalancer.core.facts import Signal
-from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, decimal_near, text_of
 from rebalancer.signals.formats.mapping import Mappings
 from rebalancer.signals.formats.read_file import ENDINGS, Context, FileContent, read_file
 from rebalancer.signals.formats.signal_file import FileRow, WeightsOf
 from rebalancer.signals.signal_row import BadCell
+
+if TYPE_CHECKING:
+    from rebalancer.core.rules import Rules
 
 SIZE_MAX: Final = 64 * 1024 * 1024
 ROWS_MAX: Final = 100_000
@@ -55,7 +57,7 @@ class WeightUnit(NamedTuple):
         return (weight * ratio).quantize(TARGET_PLACES)
 
 
-DEFAULT_UNIT: Final = WeightUnit.of(Rules())
+DEFAULT_UNIT: Final = WeightUnit("equity", Decimal(2))  # as the default rules say
 
 
 class CompleteBook(NamedTuple):

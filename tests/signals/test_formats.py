@@ -18,9 +18,11 @@ from hypothesis import strategies as st
 
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.facts import Signal
+from rebalancer.core.rules import Rules
 from rebalancer.signals.formats.cells import moment_of, number_of, number_style
 from rebalancer.signals.formats.csv_grid import csv_grid
 from rebalancer.signals.formats.read_file import Context, read_grid
+from rebalancer.signals.reading import DEFAULT_UNIT, WeightUnit
 from rebalancer.signals.signal_row import BadCell
 from tests.signals.files import NOW, WRITTEN, write
 from tests.signals.formats import SAVED, opened, read, refusal, told
@@ -334,6 +336,12 @@ def test_frames_are_read_by_their_shape() -> None:
         "alphalens": ("alphalens", {"A": "-0.075", "B": "0.075"}),
         "scores": ("scores", {"A": "0.5"}),
     }
+
+
+def test_the_unit_without_rules_is_that_of_the_default_rules() -> None:
+    assert WeightUnit.of(Rules()) == DEFAULT_UNIT
+    assert DEFAULT_UNIT.converted(Decimal("0.3"), "capital") == Decimal("0.6")
+    assert WeightUnit("capital", Decimal(2)).converted(Decimal("0.3"), "equity") == Decimal("0.15")
 
 
 def test_a_mapping_reads_any_json(tmp_path: Path) -> None:
