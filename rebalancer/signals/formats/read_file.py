@@ -126,6 +126,8 @@ def _text(
 
 def _csv(text: str, place: str, source: str, context: Context, written_at: datetime) -> SignalFile | None:
     """A CSV file; None for plain scores and for columns without a meaning, which the reader of scores reads."""
+    if _begins_plainly(text):
+        return None
     try:
         grid = csv_grid(text, place)
     except BadDocument:
@@ -141,6 +143,12 @@ def _csv(text: str, place: str, source: str, context: Context, written_at: datet
         hint = "was the file written completely? Begin it with '# rows: 0' if that is meant"
         raise BadDocument(f"{place}:{grid.header}", "has a header and no rows", hint)
     return _grid(grid, columns, source, context, written_at)
+
+
+def _begins_plainly(text: str) -> bool:
+    """Whether the first line is the header of plain scores, which most files have; they need not be read twice."""
+    names = {name.strip().lower() for name in text[:1000].partition("\n")[0].split(",")}
+    return {"symbol", "confidence"} <= names <= set(COLUMNS)
 
 
 def _is_plain(grid: Grid) -> bool:
