@@ -78,7 +78,7 @@ def test_account_and_configurations(client: TradingClient) -> None:
 
 def test_assets(client: TradingClient) -> None:
     active = client.get_all_assets(GetAssetsRequest(status=AssetStatus.ACTIVE, asset_class=AssetClass.US_EQUITY))
-    assert len(active) == 43
+    assert len(active) == 44
     assert "TWTR" not in {asset.symbol for asset in active}
     coins = client.get_all_assets(GetAssetsRequest(asset_class=AssetClass.CRYPTO))
     assert [(coin.symbol, coin.shortable, coin.min_trade_increment) for coin in coins] == [
