@@ -9,7 +9,7 @@ from rebalancer.core.reasons import NOTHING, Reason, ReasonCode, Reasons, becaus
 from rebalancer.core.values import ZERO
 from rebalancer.planning.core import codes
 from rebalancer.planning.core.columns import Orders
-from rebalancer.planning.core.size import SURE
+from rebalancer.planning.core.size import SURE, target_of
 from rebalancer.planning.core.trades import is_at_own_cap, part_lot_of
 from rebalancer.planning.core.units import fraction
 from rebalancer.planning.decided import DENIED, NEUTRAL, OWN_CAP_RULES, Decided
@@ -79,8 +79,8 @@ def denial_reasons(d: Decided, orders: Orders, i: int) -> Reasons:
             return because(ReasonCode.OPENING_BELOW_MINIMUM, value=value, limit=sizing.min_trade_size)
         case codes.NO_WHOLE_LOTS:
             price = max(d.prices.usable[d.columns.symbols[i]], _paid(d, i))
-            limits = {"smallest": sizing.min_trade_size, "largest": largest_trade(d.rules)}
-            return because(ReasonCode.NO_WHOLE_LOTS, price=price, **limits)
+            smallest, largest = sizing.min_trade_size, largest_trade(d.rules)
+            return because(ReasonCode.NO_WHOLE_LOTS, price=price, smallest=smallest, largest=largest)
         case codes.AT_ONCE:
             return because(ReasonCode.ORDERS_AT_ONCE, limit=d.rules.gate.max_orders_per_minute)
         case codes.HALTED:
@@ -191,7 +191,7 @@ def _why_target(d: Decided, i: int) -> Reasons:
     opinions, targets = d.decision.opinions, d.decision.targets
     is_silent, note = targets.state[i] == codes.SILENT, opinions.note[i]
     if targets.bar[i] == codes.NO_SHORT:
-        return because(ReasonCode.NO_LONG, score=opinions.score[i]).plus(_note(d, i))
+        return (_basis(d, i) or because(ReasonCode.NO_LONG, score=opinions.score[i])).plus(_note(d, i))
     if targets.bar[i]:
         return _note(d, i)
     if is_silent and targets.weight[i] == 0 and not note:
@@ -201,8 +201,22 @@ def _why_target(d: Decided, i: int) -> Reasons:
     elif is_silent:
         why = because(ReasonCode.NO_SIGNAL)
     else:
-        why = because(ReasonCode.SCORE, score=opinions.score[i], confidence=opinions.confidence[i])
+        score = because(ReasonCode.SCORE, score=opinions.score[i], confidence=opinions.confidence[i])
+        why = _basis(d, i) or score
     return why.plus(_caps(d, i))
+
+
+def _basis(d: Decided, i: int) -> Reasons:
+    """What supports the weight of a target; nothing for a score."""
+    columns = d.columns
+    first, last = columns.names.first[i : i + 2]
+    if first == last or not columns.signals.is_target[first]:
+        return NOTHING
+    target = target_of(columns.signals, first, last)[1]
+    if d.rules.signals.weights_of == "capital":
+        return because(ReasonCode.TARGET_OF_CAPITAL, target=target)
+    weight = target / d.rules.position_sizing.capital_scaling
+    return because(ReasonCode.TARGET_OF_EQUITY, target=target, weight=weight)
 
 
 def _caps(d: Decided, i: int) -> Reasons:
@@ -270,6 +284,10 @@ def _stance(d: Decided, i: int) -> Reasons:
             return because(ReasonCode.SCORES_CANCEL)
         case codes.SCORE_ZERO:
             return because(ReasonCode.SCORE_ZERO)
+        case codes.TARGETS_CANCEL:
+            return because(ReasonCode.TARGETS_CANCEL)
+        case codes.TARGET_ZERO:
+            return because(ReasonCode.TARGET_ZERO)
         case codes.CONFIDENCE_ZERO:
             return because(ReasonCode.CONFIDENCE_ZERO)
         case codes.TOO_WEAK:

@@ -33,6 +33,7 @@ def numbers_of(rules: Rules, venue: VenueRules) -> Numbers:
         above_75=int(sizing.confidence_scaling == "above_75"),
         neutral_holds=int(execution.neutral_signals == "hold"),
         silence_holds=int(execution.unsignalled_positions == "hold"),
+        targets_of_equity=int(rules.signals.weights_of == "equity"),
         to_edge=int(band.to == "edge"),
         signal_threshold=threshold,
         exit_threshold=threshold if execution.exit_threshold is None else execution.exit_threshold,

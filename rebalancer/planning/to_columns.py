@@ -290,11 +290,13 @@ def _signal_rows(
     symbols: Sequence[str], signals: Mapping[str, tuple[Signal, ...]], rules: Rules
 ) -> tuple[SignalRows, list[int]]:
     """The signals as rows, and the first row of every name."""
-    found = SignalRows([], [], [], [])
+    found = SignalRows([], [], [], [], [], [])
     first = [0]
     weights = rules.signals.source_weights
     for symbol in symbols:
         for signal in signals.get(symbol, ()):
+            found.is_target.append(int(signal.target is not None))
+            found.target.append(float(signal.target or 0))
             found.score.append(signal.score)
             found.confidence.append(signal.confidence)
             found.weight.append(weights.get(signal.source, 1.0))

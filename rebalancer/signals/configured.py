@@ -14,8 +14,8 @@ from rebalancer.journal import Journal
 from rebalancer.market_data.reference import Reference
 from rebalancer.ops.clock import Clock
 from rebalancer.signals import CombinedSignals, FileSignals, InboxSignals, JournalSignals, sample_signals
-from rebalancer.signals.receipts import inbox
 from rebalancer.signals.reading import WeightUnit
+from rebalancer.signals.receipts import inbox
 from rebalancer.signals.target_books import TargetBooks
 
 _log = logging.getLogger(__name__)

@@ -13,9 +13,9 @@ from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import SignalsUnavailable
 from rebalancer.core.facts import Signal
 from rebalancer.ops.files import is_absent
-from rebalancer.signals.receipts.inbox import SignalInbox
 from rebalancer.signals.formats.mapping import Mappings
 from rebalancer.signals.reading import DEFAULT_UNIT, WeightUnit, read_all
+from rebalancer.signals.receipts.inbox import SignalInbox
 from rebalancer.signals.sample import sample_signals
 
 T = TypeVar("T")

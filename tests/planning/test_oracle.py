@@ -18,6 +18,7 @@ import pytest
 from rebalancer.core.decisions import Plan
 from rebalancer.planning import plan
 from tests.planning.oracle.plan import plan as oracle
+from tests.planning.test_targets import with_targets
 from tests.planning.worlds import World, limited, world
 
 TRILLIONTH = 1e-12
@@ -60,6 +61,8 @@ def compared(seed: int) -> str:
     seen = world(seed, calm=seed % 2 == 0)
     if seed % 3 == 0:
         seen = limited(seen, seed)
+    if seed % 4 == 1:
+        seen = with_targets(seen, seed)
     found, other = plan(*seen), oracle(*seen)
     places = differences(document(found), document(other))
     places = [p for p in places if p != ".planner_edition"]

@@ -18,13 +18,15 @@ from rebalancer.planning.trading_halt import check_trading_halt
 from rebalancer.planning.trading_hours import within_trading_hours
 from rebalancer.planning.validate_signals import usable_prices, validate_signals
 from rebalancer.research import compiled
+from tests.planning.test_targets import with_targets
 from tests.planning.worlds import limited, world
 
 
 def decided(seed: int) -> Decided | None:
     """The decision about a world; None when the cycle may not trade."""
     seen = world(seed, calm=seed % 2 == 0)
-    snapshot, rules = limited(seen, seed) if seed % 3 == 0 else seen
+    seen = limited(seen, seed) if seed % 3 == 0 else seen
+    snapshot, rules = with_targets(seen, seed) if seed % 4 == 1 else seen
     snapshot = within_trading_hours(snapshot, rules)
     book, prices = reconcile(snapshot), usable_prices(snapshot, rules.quotes)
     halt = check_trading_halt(snapshot, rules)

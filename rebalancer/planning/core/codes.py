@@ -23,6 +23,8 @@ SCORE_ZERO: Final = 4  # flat
 CONFIDENCE_ZERO: Final = 5  # flat
 TOO_WEAK: Final = 6  # neutral
 BETWEEN: Final = 7  # keep
+TARGETS_CANCEL: Final = 8  # flat
+TARGET_ZERO: Final = 9  # flat
 
 # Why a name may not be opened or enlarged; 0 where it may
 NO_SHORT: Final = 1

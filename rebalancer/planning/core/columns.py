@@ -17,8 +17,11 @@ from rebalancer.planning.core.seams import Floats, Ints
 
 
 class SignalRows(NamedTuple):
-    """One row per signal that counts, the rows of a name together and newest first."""
+    """One row per signal that counts, the rows of a name together and newest first. `is_target`: the row is a target
+    weight, `target`, and no score; all rows of a name are then."""
 
+    is_target: Ints
+    target: Floats
     score: Floats
     confidence: Floats
     weight: Floats
@@ -66,6 +69,7 @@ class Numbers(NamedTuple):
     above_75: int
     neutral_holds: int
     silence_holds: int
+    targets_of_equity: int
     to_edge: int
     signal_threshold: float
     exit_threshold: float

@@ -13,15 +13,23 @@ SURE: Final = 0.75  # the confidence from which `above_75` opens a position
 
 @rule
 def size_positions(names: Names, signals: SignalRows, numbers: Numbers, funds: Funds) -> Opinions:
-    """Size every name that has signals; the others get a raw weight of 0."""
+    """Size every name that has signals; the others get a raw weight of 0. A target weight skips sizing."""
     count = len(names.price)
-    score, confidence, scale, raw = floats(count), floats(count), floats(count), floats(count)
+    score, confidence, scale, raw, target = floats(count), floats(count), floats(count), floats(count), floats(count)
     note, bar = integers(count), integers(count)
     total = 0.0
     for i in range(count):
         scale[i] = 1.0
         first, last = names.first[i], names.first[i + 1]
         if first == last:
+            continue
+        if signals.is_target[first] == 1:
+            note[i], target[i] = target_of(signals, first, last)
+            if numbers.targets_of_equity == 1:
+                target[i] = target[i] / numbers.capital_scaling
+            score[i], confidence[i] = sign(target[i]), 1.0
+            if note[i] == 0 and target[i] < 0 and names.may_short[i] == 0:
+                bar[i] = codes.NO_SHORT
             continue
         score[i], confidence[i] = consensus(signals, first, last)
         note[i] = stance(signals, first, last, score[i], confidence[i], numbers)
@@ -46,6 +54,8 @@ def size_positions(names: Names, signals: SignalRows, numbers: Numbers, funds: F
             raw[i] = max(raw[i], floor)
         if score[i] < 0:
             raw[i] = 0.0 - raw[i]
+        if note[i] == 0 and bar[i] == 0 and target[i] != 0:
+            raw[i] = target[i]
     return Opinions(score, confidence, scale, note, bar, raw)
 
 
@@ -72,6 +82,33 @@ def certainty(numbers: Numbers, confidence: float) -> float:
         return confidence
     surer = min(max((confidence - SURE) / (1.0 - SURE), 0.0), 1.0)
     return 1.0 + surer * (numbers.max_position_size / numbers.base_position_size - 1.0)
+
+
+@rule
+def sign(number: float) -> float:
+    """1, 0 or -1."""
+    return (1.0 if number > 0 else 0.0) - (1.0 if number < 0 else 0.0)
+
+
+@rule
+def target_of(signals: SignalRows, first: int, last: int) -> tuple[int, float]:
+    """What the target weights of a name say where they ask for no position, else 0; and their mean, weighted by
+    source."""
+    total, together, heard, only, asks = 0.0, 0.0, 0, first, False
+    for row in range(first, last):
+        weight = signals.weight[row]
+        asks = asks or signals.target[row] != 0
+        if weight > 0:
+            total += weight
+            together += weight * signals.target[row]
+            heard += 1
+            only = row
+    if heard == 0:
+        return codes.SAYS_NOTHING, 0.0
+    mean = signals.target[only] if heard == 1 else together / total
+    if mean != 0:
+        return 0, mean
+    return (codes.TARGETS_CANCEL if asks else codes.TARGET_ZERO), 0.0
 
 
 @rule

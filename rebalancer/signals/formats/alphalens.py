@@ -17,7 +17,7 @@ from rebalancer.core.facts import Signal
 from rebalancer.core.values import decimal_near, time_text
 from rebalancer.signals.formats.cells import cell_symbol, number_of
 from rebalancer.signals.formats.grid import Grid
-from rebalancer.signals.formats.recognise import Columns
+from rebalancer.signals.formats.recognise import FileColumns
 from rebalancer.signals.formats.signal_file import FileRow, SignalFile
 from rebalancer.signals.formats.targets import newest
 from rebalancer.signals.ranking import ranked, shaped
@@ -28,7 +28,7 @@ _DAY = timedelta(days=1)
 
 
 def read_factor(
-    grid: Grid, columns: Columns, source: str, now: datetime, written_at: datetime, ahead: timedelta
+    grid: Grid, columns: FileColumns, source: str, now: datetime, written_at: datetime, ahead: timedelta
 ) -> SignalFile:
     """Read a factor as scores. now: as for `targets.read_long`; ahead: as for `signal_of_row`. Raises BadDocument when
     fewer than two values are there, since a single name has no rank."""

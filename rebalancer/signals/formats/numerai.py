@@ -9,14 +9,14 @@ from rebalancer.core.facts import Signal
 from rebalancer.core.values import time_text
 from rebalancer.signals.formats.cells import cell_symbol, number_of
 from rebalancer.signals.formats.grid import Grid
-from rebalancer.signals.formats.recognise import Columns
+from rebalancer.signals.formats.recognise import FileColumns
 from rebalancer.signals.formats.signal_file import FileRow, SignalFile
 from rebalancer.signals.signal_row import BadCell, computed_id
 
 CONFIDENCE = 1.0
 
 
-def read_numerai(grid: Grid, columns: Columns, source: str, written_at: datetime, ahead: timedelta) -> SignalFile:
+def read_numerai(grid: Grid, columns: FileColumns, source: str, written_at: datetime, ahead: timedelta) -> SignalFile:
     """Read a submission as scores of full confidence, issued when the file was written."""
     places, mark = columns.places, grid.mark((columns.places["value"],))
     lines: dict[str, int] = {}

@@ -25,7 +25,7 @@ from rebalancer.signals.formats.documents import parsed, read_document, read_ite
 from rebalancer.signals.formats.grid import Grid
 from rebalancer.signals.formats.mapping import Mappings, mapping_for, read_mapped
 from rebalancer.signals.formats.numerai import read_numerai
-from rebalancer.signals.formats.recognise import SYMBOL, Columns, recognise
+from rebalancer.signals.formats.recognise import SYMBOL, FileColumns, recognise
 from rebalancer.signals.formats.score_rows import score_rows
 from rebalancer.signals.formats.signal_file import SignalFile
 from rebalancer.signals.formats.targets import read_long
@@ -172,7 +172,7 @@ def _binary(body: bytes, place: str, ending: str) -> Grid:
     return parquet_grid(body, place)
 
 
-def _grid(grid: Grid, columns: Columns, source: str, context: Context, written_at: datetime) -> SignalFile:
+def _grid(grid: Grid, columns: FileColumns, source: str, context: Context, written_at: datetime) -> SignalFile:
     match columns.format:
         case "targets_long":
             return read_long(grid, columns, source, context.now)

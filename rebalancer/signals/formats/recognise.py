@@ -44,14 +44,14 @@ EITHER_PERCENT: Final = ("target_percent", "targetpercent", "target_pct")  # a f
 _CASH: Final = "cash"
 
 
-class Columns(NamedTuple):
+class FileColumns(NamedTuple):
     """The format of a grid, and the places of its columns by meaning: symbol, weight, percent, date, source, value."""
 
     format: GridFormat
     places: Mapping[str, int]
 
 
-def recognise(grid: Grid) -> Columns | None:
+def recognise(grid: Grid) -> FileColumns | None:
     """The meaning of the columns; None when they have none that is known here. Raises BadDocument for two meanings, for
     a column that stands twice, and for one that none of the meanings has."""
     names = grid.names()
@@ -91,7 +91,7 @@ def recognise(grid: Grid) -> Columns | None:
     if at["symbol"] and weights:
         return _long(grid, names, at, where)
     if at["opinion"] and at["symbol"]:
-        return Columns("scores", {"symbol": at["symbol"][0]})
+        return FileColumns("scores", {"symbol": at["symbol"][0]})
     if len(names) == 2 and (at["symbol"] or names[0] == "") and (names[1] in ("0", "value", "")):
         both = SeveralReadings("the file", "target weights", "scores")
         raise BadDocument(where, str(both), "call the column weight, or score with a confidence beside it")
@@ -136,27 +136,27 @@ def _is_wide(grid: Grid, names: Sequence[str], at: _Places) -> bool:
     return not any(name in words for name in names[1:])
 
 
-def _wide(names: Sequence[str]) -> Columns:
+def _wide(names: Sequence[str]) -> FileColumns:
     cash = [i for i, name in enumerate(names) if name == _CASH]
-    return Columns("pyfolio" if cash else "targets_wide", {"date": 0} | ({"cash": cash[0]} if cash else {}))
+    return FileColumns("pyfolio" if cash else "targets_wide", {"date": 0} | ({"cash": cash[0]} if cash else {}))
 
 
-def _numerai(names: Sequence[str], where: str) -> Columns:
+def _numerai(names: Sequence[str], where: str) -> FileColumns:
     if len(names) != 2 or "signal" not in names:
         raise BadDocument(
             where, "is no file of Numerai Signals", "its columns are numerai_ticker and signal, no others"
         )
     value = names.index("signal")
-    return Columns("numerai", {"symbol": 1 - value, "value": value})
+    return FileColumns("numerai", {"symbol": 1 - value, "value": value})
 
 
-def _alphalens(at: _Places) -> Columns:
+def _alphalens(at: _Places) -> FileColumns:
     symbol, when = at["symbol"][0], at["date"][0]
     value = at["factor"][0] if at["factor"] else next(i for i in range(3) if i not in (symbol, when))
-    return Columns("alphalens", {"symbol": symbol, "date": when, "value": value})
+    return FileColumns("alphalens", {"symbol": symbol, "date": when, "value": value})
 
 
-def _long(grid: Grid, names: Sequence[str], at: _Places, where: str) -> Columns:
+def _long(grid: Grid, names: Sequence[str], at: _Places, where: str) -> FileColumns:
     """The places of target weights; every other column must be a note."""
     places = {"symbol": at["symbol"][0]}
     places |= {"weight": at["weight"][0]} if at["weight"] else {"percent": at["percent"][0]}
@@ -170,7 +170,7 @@ def _long(grid: Grid, names: Sequence[str], at: _Places, where: str) -> Columns:
             continue
         hint = f"known: {', '.join((*SYMBOL, *WEIGHT, 'percent', *DATE, 'source'))}; notes begin with 'x-'"
         raise BadDocument(f"{where}: {grid.columns[i][:40]!r}", "unknown column beside target weights", hint)
-    return Columns("targets_long", places)
+    return FileColumns("targets_long", places)
 
 
 def _counts(cells: Iterable[Cell]) -> bool:

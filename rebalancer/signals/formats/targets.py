@@ -15,7 +15,7 @@ from rebalancer.core.documents import BadDocument
 from rebalancer.core.values import ZERO, text_of
 from rebalancer.signals.formats.cells import Cell, CellNumber, DecimalMark, cell_symbol, moment_of, number_of
 from rebalancer.signals.formats.grid import Grid, GridRow
-from rebalancer.signals.formats.recognise import Columns
+from rebalancer.signals.formats.recognise import FileColumns
 from rebalancer.signals.formats.signal_file import FileRow, SeveralReadings, SignalFile
 from rebalancer.signals.signal_row import SOURCE, BadCell
 
@@ -35,7 +35,7 @@ class Given(NamedTuple):
     source: str
 
 
-def read_long(grid: Grid, columns: Columns, source: str, now: datetime) -> SignalFile:
+def read_long(grid: Grid, columns: FileColumns, source: str, now: datetime) -> SignalFile:
     """Read target weights with one row for each symbol. now: aware; the rows of a later date do not count yet. Raises
     BadDocument for dates that cannot be read."""
     places = columns.places

@@ -14,7 +14,7 @@ from rebalancer.core.documents import BadDocument
 from rebalancer.core.values import ZERO, text_of
 from rebalancer.signals.formats.cells import number_of
 from rebalancer.signals.formats.grid import Grid
-from rebalancer.signals.formats.recognise import Columns, symbol_columns
+from rebalancer.signals.formats.recognise import FileColumns, symbol_columns
 from rebalancer.signals.formats.signal_file import FileRow, SeveralReadings, SignalFile
 from rebalancer.signals.formats.targets import SUM_MAX, Given, checked, newest
 from rebalancer.signals.signal_row import BadCell
@@ -23,7 +23,7 @@ WEIGHT_PLACES: Final = Decimal("0.000000000001")
 _EQUAL: Final = Decimal("0.000001")  # how far from 1 a sum of weights with cash may be
 
 
-def read_wide(grid: Grid, columns: Columns, source: str, now: datetime) -> SignalFile:
+def read_wide(grid: Grid, columns: FileColumns, source: str, now: datetime) -> SignalFile:
     """Read target weights with one column for each symbol. now: as for `read_long`."""
     symbols = symbol_columns(grid, (0,))
     rows, as_of, warnings = newest(grid, columns.places["date"], now)
@@ -37,7 +37,7 @@ def read_wide(grid: Grid, columns: Columns, source: str, now: datetime) -> Signa
     return checked(given, "targets_wide", grid, grid.mark(tuple(symbols)), as_of, warnings)
 
 
-def read_positions(grid: Grid, columns: Columns, source: str, now: datetime) -> SignalFile:
+def read_positions(grid: Grid, columns: FileColumns, source: str, now: datetime) -> SignalFile:
     """Read positions in USD and cash as target weights. Raises BadDocument when they might be weights already."""
     cash = columns.places["cash"]
     symbols = symbol_columns(grid, (columns.places["date"], cash))
