@@ -1,0 +1,98 @@
+"""What a backtest is given and what it gives back: columns, one row a bar and one column a symbol.
+
+Times are int64 nanoseconds since 1970 in UTC, strictly ascending. Symbols are sorted. Money is USD.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+class Market(NamedTuple):
+    """Prices of all names at all bars.
+
+    close, open, volume: shape (bars, names); NaN where the name has no price at that bar (not yet listed, halted,
+    delisted, a gap). `open` and `volume` are None where the source has none. day: the trading day as the ordinal of the
+    date in New York. is_last_of_day: the bar after it belongs to another day, or there is none.
+    """
+
+    symbols: tuple[str, ...]
+    times: Integers
+    close: Floats
+    open: Floats | None
+    volume: Floats | None
+    day: Integers
+    is_last_of_day: Flags
+
+
+class Instructions(NamedTuple):
+    """What a strategy said, aligned to the bars of a market: value[t] is what was known when bar t closed.
+
+    kind: `targets` (signed weights of equity) or `scores` (-1 to 1). value: shape (bars, names), already forward-filled
+    as the format says; NaN is no opinion. confidence: the same shape, 0 to 1, or None for 1 everywhere.
+    """
+
+    kind: Literal["targets", "scores"]
+    value: Floats
+    confidence: Floats | None = None
+
+
+class CostModel(NamedTuple):
+    """What trading and holding cost.
+
+    A fill of share q of the bar's volume pays half_spread_bps + impact_coefficient x volatility of a day (in basis
+    points) x sqrt(q), and fills at most participation_max of the volume; both only where the volume is known. fees: the
+    regulatory fees of the day, rounded up per fill. borrow_rate (on shorts) and interest_rate (on negative cash): a year.
+    """
+
+    half_spread_bps: float = 2.0
+    impact_coefficient: float = 1.0
+    participation_max: float = 0.10
+    fees: bool = True
+    borrow_rate: float = 0.003
+    interest_rate: float = 0.065
+
+
+NO_COSTS: Final = CostModel(0.0, 0.0, float("inf"), False, 0.0, 0.0)
+
+
+class SimulationCosts(NamedTuple):
+    """What was paid over the run, in USD."""
+
+    spread: float = 0.0
+    impact: float = 0.0
+    fees: float = 0.0
+    interest: float = 0.0
+    borrow: float = 0.0
+
+
+class AuditCount(NamedTuple):
+    """How many bars the live planner planned again, and at how many of them it decided otherwise."""
+
+    bars: int = 0
+    differences: int = 0
+
+
+class SimulationResult(NamedTuple):
+    """A run from the first to the last bar.
+
+    equity: USD at every bar after its fills, shape (bars,). turnover: sum of |traded value| / equity over the run.
+    outcomes: final outcomes of names and bars by code.
+    """
+
+    equity: Floats
+    fills: int
+    turnover: float
+    outcomes: dict[str, int]
+    costs: SimulationCosts
+    orders: int
+    audit: AuditCount
+    engine: Literal["compiled", "interpreted"]
+    seconds: float
