@@ -26,7 +26,7 @@ OWN_CAP_RULES: Final = (
 KEEPS: Final = frozenset({codes.SAYS_HOLD, codes.BETWEEN})
 NEUTRAL: Final = frozenset({codes.SAYS_NOTHING, codes.TOO_WEAK})
 
-_HELD: Final = {
+HELD: Final = {
     codes.STANCE: Outcome.HELD_NEUTRAL,
     codes.NO_ROOM: Outcome.DENIED_CAP,
     codes.KEPT: Outcome.HELD_AT_TARGET,
@@ -40,7 +40,7 @@ _HELD: Final = {
     codes.SIDE_EXCLUDED: Outcome.HELD_LEFT_OUT,
     codes.NOT_IN_AT_MOST: Outcome.HELD_LEFT_OUT,
 }
-_BARRED: Final = {
+BARRED: Final = {
     codes.NO_SHORT: Outcome.DENIED_SHORT,
     codes.COOLING: Outcome.DENIED_COOL_OFF,
     codes.STOP_FAR: Outcome.DENIED_STOP_DISTANCE,
@@ -104,7 +104,7 @@ class Decided(NamedTuple):
             return self.bar(i)
         if code == codes.KEPT and self.decision.opinions.note[i] in KEEPS:
             return Outcome.HELD_NEUTRAL
-        return _HELD[code]
+        return HELD[code]
 
     def bar(self, i: int) -> Outcome:
         """The outcome of an entry restriction."""
@@ -112,7 +112,7 @@ class Decided(NamedTuple):
         if bar == codes.LEAVING:
             assert self.halt.denied is not None
             return self.halt.denied
-        return _BARRED[bar]
+        return BARRED[bar]
 
     def denied(self, i: int) -> Outcome | None:
         """How a trade that a limit denies ends; None when none does."""

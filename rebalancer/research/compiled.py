@@ -31,6 +31,7 @@ from rebalancer.planning.core.columns import Decision, Names, Opinions, Orders, 
 from rebalancer.planning.to_columns import Columns
 
 PACKAGE: Final = "rebalancer.planning.core"
+ENGINE: Final = Path(__file__).with_name("engine.py")
 SEAMS: Final = Path(__file__).with_name("compiled_seams.py")
 
 
@@ -52,7 +53,7 @@ def compiled_core(say: Callable[[str], object] = sys.stderr.write) -> ModuleType
     except ImportError as error:
         raise NotCompiled("the numeric core can be compiled with the extra `fast`, which is not installed") from error
     texts = {path.name: path.read_text() for path in sorted(Path(core.__path__[0]).glob("*.py"))}
-    texts["seams.py"] = SEAMS.read_text()
+    texts |= {"seams.py": SEAMS.read_text(), "engine.py": ENGINE.read_text()}
     known = [platform.python_version(), np.__version__, version, *(f"{name}\n{texts[name]}" for name in sorted(texts))]
     name = f"rebalancer_core_{hashlib.sha256(chr(0).join(known).encode()).hexdigest()[:16]}"
     folder = cache_folder() / name
@@ -67,6 +68,11 @@ def compiled_core(say: Callable[[str], object] = sys.stderr.write) -> ModuleType
     sys.modules[name] = package = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(package)
     return importlib.import_module(f"{name}.decide")
+
+
+def compiled_engine(say: Callable[[str], object] = sys.stderr.write) -> ModuleType:
+    """The module `engine` of the compiled copy. Raises NotCompiled."""
+    return importlib.import_module(f"{compiled_core(say).__name__.rpartition('.')[0]}.engine")
 
 
 def decide_compiled(columns: Columns) -> Decision:
