@@ -31,7 +31,7 @@ from rebalancer.planning.core.columns import Decision, Names, Opinions, Orders, 
 from rebalancer.planning.to_columns import Columns
 
 PACKAGE: Final = "rebalancer.planning.core"
-ENGINE: Final = Path(__file__).with_name("engine.py")
+BESIDE: Final = tuple(Path(__file__).with_name(name) for name in ("engine.py", "tape.py"))
 SEAMS: Final = Path(__file__).with_name("compiled_seams.py")
 
 
@@ -53,13 +53,13 @@ def compiled_core(say: Callable[[str], object] = sys.stderr.write) -> ModuleType
     except ImportError as error:
         raise NotCompiled("the numeric core can be compiled with the extra `fast`, which is not installed") from error
     texts = {path.name: path.read_text() for path in sorted(Path(core.__path__[0]).glob("*.py"))}
-    texts |= {"seams.py": SEAMS.read_text(), "engine.py": ENGINE.read_text()}
+    texts |= {"seams.py": SEAMS.read_text(), **{path.name: path.read_text() for path in BESIDE}}
     known = [platform.python_version(), np.__version__, version, *(f"{name}\n{texts[name]}" for name in sorted(texts))]
     name = f"rebalancer_core_{hashlib.sha256(chr(0).join(known).encode()).hexdigest()[:16]}"
     folder = cache_folder() / name
     if not folder.exists():
         say("compiling the numeric core: once for this version, about half a minute ...\n")
-        _write(folder, {file: text.replace(PACKAGE, name) for file, text in texts.items()})
+        _write(folder, {file: _moved(text, name) for file, text in texts.items()})
     spec = importlib.util.spec_from_file_location(
         name, folder / "__init__.py", submodule_search_locations=[str(folder)]
     )
@@ -106,6 +106,11 @@ _PARTS: Final = (Opinions, Targets, Trades, Orders)
 def _list(column: Any) -> list[Any]:
     found: list[Any] = column.tolist()
     return found
+
+
+def _moved(text: str, name: str) -> str:
+    """A text that imports its neighbours from another package."""
+    return text.replace(PACKAGE, name).replace("rebalancer.research.tape", f"{name}.tape")
 
 
 def _write(folder: Path, texts: dict[str, str]) -> None:

@@ -49,7 +49,7 @@ class CostModel(NamedTuple):
 
     A fill of share q of the bar's volume pays half_spread_bps + impact_coefficient x volatility of a day (in basis
     points) x sqrt(q), and fills at most participation_max of the volume; both only where the volume is known. fees: the
-    regulatory fees of the day, rounded up per fill. borrow_rate (on shorts) and interest_rate (on negative cash): a year.
+    regulatory fees of the day, rounded up per fill. borrow_rate (on shorts), interest_rate (on negative cash): a year.
     """
 
     half_spread_bps: float = 2.0

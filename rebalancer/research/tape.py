@@ -1,0 +1,105 @@
+"""What the loop over history reads and writes, in the units of `planning.core.columns`.
+
+Copied beside the engine when that is compiled.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from rebalancer.planning.core.seams import Ints
+
+SAME_CLOSE, NEXT_OPEN, NEXT_CLOSE = 0, 1, 2  # where orders fill
+ABSENT, PLANNED, BARRED = 300, 200, 100  # `code`: not in the plan; ordered; 100 + the restriction
+SPREAD, IMPACT, FEES, INTEREST, BORROW = 0, 1, 2, 3, 4  # kinds of costs
+ORDERS, FILLS, CUT, UNFILLED, CYCLES, TURNOVER = 0, 1, 2, 3, 4, 5  # counts; turnover in micro-dollars
+TRADING_DAYS = 252.0
+CENT = 10_000
+
+
+class Tape(NamedTuple):
+    """The history. Matrices have a row a bar and a column a name.
+
+    close, fill: prices in grains, 0 where there is none; `fill` is where the orders of the bar before fill. volume: in
+    base units, 0 where it is not known. opinion: target weights or scores, NaN without one. volatility: annualised, a
+    row a day. day: the row of a bar in it. gross: the limit on all names together, trillionths of capital. decides:
+    whether a cycle runs at the close of a bar. leaves, denies: every position is being closed; nothing may be opened.
+    code, denied: to be filled in with how each name ended at each bar.
+    """
+
+    close: Any
+    fill: Any
+    volume: Any
+    opinion: Any
+    confidence: Any
+    volatility: Any
+    day: Any
+    gross: Any
+    decides: Any
+    leaves: Any
+    denies: Any
+    code: Any
+    denied: Any
+
+
+class Fixed(NamedTuple):
+    """What does not change over time, a row a name; and the limits of the groups. `split`, `dear`: 50 and 10,000 USD in
+    the grains of the name."""
+
+    may_short: Ints
+    coin: Ints
+    is_selected: Ints
+    sector: Ints
+    cluster: Ints
+    divisor: Ints
+    lot_long: Ints
+    lot_short: Ints
+    closing_lot: Ints
+    split: Ints
+    dear: Ints
+    limits: Ints
+
+
+class Conditions(NamedTuple):
+    """How orders fill, what that costs, and what the account may do. Rates are trillionths; a daily rate counts when a
+    day begins."""
+
+    fill: int
+    is_target: int
+    half_spread_rate: int
+    impact: float  # of value: impact x volatility of a day x sqrt(quantity / volume of a day)
+    participation: float  # the largest part of a bar's volume; 0: no limit
+    bars_a_day: float
+    sale_fee_rate: int
+    share_fee_money: int
+    share_fee_most_money: int
+    interest_rate: int
+    borrow_rate: int
+    collar_low_rate: int
+    collar_high_rate: int
+    collar_short_rate: int
+    collar_crypto_rate: int
+    multiplier_rate: int
+    scaling_rate: int
+    orders_a_day: int
+    daily_loss_kept_rate: int
+    drawdown_kept_rate: int
+    flattens: int
+
+
+class History(NamedTuple):
+    """What happened: equity and cash at each close; one row an order and one a fill, in order; counts and costs."""
+
+    equity: Ints
+    cash: Ints
+    order_bar: Ints
+    order_name: Ints
+    order_phase: Ints  # 0 reduce, 1 increase
+    order_quantity: Ints
+    fill_bar: Ints
+    fill_name: Ints
+    fill_quantity: Ints
+    fill_cost: Ints
+    counts: Ints
+    costs: Ints
+    halted: Ints  # bars at which a loss limit denied increases
