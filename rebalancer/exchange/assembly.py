@@ -9,6 +9,8 @@ from rebalancer.exchange import corporate
 from rebalancer.exchange.calendar import MICROS, SessionTable, build_sessions, micros_of, moment_of, new_york_day
 from rebalancer.exchange.clock import SimulatedClock, session_start_after
 from rebalancer.exchange.core import Exchange
+from rebalancer.exchange.listing_file import keep_listing, stored_listing
+from rebalancer.exchange.market.listing import Listing
 from rebalancer.exchange.market.prices import Market
 from rebalancer.exchange.market.replay import ReplayMarket
 from rebalancer.exchange.market.replay_files import Recording, read_recordings
@@ -24,14 +26,25 @@ _UNPLANNED_DAYS: Final = 30  # at the end of the calendar, so that every action 
 _UNSAVED_SECONDS: Final = 2  # at most so much time had passed since the clock was last saved when a process was killed
 
 
-def assemble(options: ExchangeOptions, start: datetime | None, scheduled: list[Scheduled]) -> Exchange:
-    """Open or create the state, and put what is scheduled on it. Raises StateUnreadable, ValueError."""
+def assemble(
+    options: ExchangeOptions,
+    start: datetime | None,
+    scheduled: list[Scheduled],
+    listing: dict[str, Listing] | None = None,
+) -> Exchange:
+    """Open or create the state, and put what is scheduled on it. `listing` has names that are added to the market or
+    replaced. Raises StateUnreadable, ValueError."""
     store = Store(options.state)
     try:
         sessions = SessionTable(build_sessions() if store.is_new else store.sessions())
         replay = None if options.replay is None else Replay(*read_recordings(options.replay))
         seed = options.seed if store.is_new else int(store.meta("seed") or 0)
-        market = Market(seed, sessions) if replay is None else ReplayMarket(seed, sessions, replay.recordings)
+        listed = stored_listing(store, listing, options.state)
+        market = (
+            Market(seed, sessions, listed)
+            if replay is None
+            else ReplayMarket(seed, sessions, replay.recordings, listed)
+        )
         at = _fresh_start(market, start) if store.is_new else _resumed(store, start, options.speed)
         if options.open_session:
             at = session_start_after(at, sessions)
@@ -50,6 +63,9 @@ def assemble(options: ExchangeOptions, start: datetime | None, scheduled: list[S
                 f"{options.state} was made with {'another' if store.meta('replay') else 'no'} replay: "
                 "give the same --replay, unchanged, or choose another --state"
             )
+        if listing is not None:
+            with store.transaction():
+                keep_listing(store, listing.values())
         exchange = Exchange(store, SimulatedClock(moment_of(at), options.speed), market, behaviour)
         exchange.save_clock()
         exchange.catch_up()

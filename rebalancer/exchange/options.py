@@ -13,13 +13,14 @@ DEFAULT_START: Final = datetime(2026, 11, 20, 15, 5, tzinfo=UTC)
 class ExchangeOptions(NamedTuple):
     """How to run an exchange. Seed, cash and holdings count only for a fresh state.
 
-    `start` None means 2026-11-20T15:05:00Z for a fresh state, and where it stopped for an old one, which a later start
-    moves forward and an earlier one never moves back. Latencies are wall seconds; `speed` is simulated seconds per
-    second; `rate_limit_per_minute` 0 turns the limit off. `faults` is a file of fault rules, `schedule` one of
-    dividends, splits, halts and borrowing, `replay` a directory of recorded bars that take the place of the simulated
-    prices. `corporate_actions` puts the seed's own dividends and splits on the schedule, once. `charges` are what live
-    accounts pay and paper ones do not; `legacy_day_trading` brings back the day-trading rule that ended in 2026. The
-    admin port listens on loopback only, None leaves it out, 0 picks a free one.
+    `start` None means 2026-11-20T15:05:00Z for a fresh state, and where it stopped for an old one, which a later
+    start moves forward and an earlier one never moves back. Latencies are wall seconds; `speed` is simulated seconds
+    per second; `rate_limit_per_minute` 0 turns the limit off. `faults` is a file of fault rules, `schedule` one of
+    dividends, splits, halts and borrowing, `listing` one of names that are added or replaced, `replay` a directory of
+    recorded bars that take the place of the simulated prices. `corporate_actions` puts the seed's own dividends and
+    splits on the schedule, once. `charges` are what live accounts pay and paper ones do not; `legacy_day_trading`
+    brings back the day-trading rule that ended in 2026. The admin port listens on loopback only, None leaves it out,
+    0 picks a free one.
     """
 
     state: Path | None = None
@@ -44,4 +45,5 @@ class ExchangeOptions(NamedTuple):
     charges: bool = False
     legacy_day_trading: bool = False
     replay: Path | None = None
+    listing: Path | None = None
     admin_port: int | None = None

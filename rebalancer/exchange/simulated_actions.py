@@ -22,7 +22,7 @@ from rebalancer.exchange.market.listing import Listing
 _YIELDS: Final = {  # of the listed level, a year
     "Technology": "0.007", "Communication": "0.008", "Retail": "0.015", "Staples": "0.026", "Health Care": "0.022",
     "Finance": "0.023", "Energy": "0.036", "Industry": "0.018", "Materials": "0.017", "Utilities": "0.035",
-    "Real Estate": "0.034", "Index Fund": "0.012",
+    "Real Estate": "0.034", "Index Fund": "0.012", "World Fund": "0.027", "Bond Fund": "0.038",
 }  # fmt: skip
 _PAYS_SHARE: Final = 0.75  # of the names; the others never pay
 _DEAR: Final = 200.0  # USD; from here on names split

@@ -179,6 +179,7 @@ def open_exchange(options: ExchangeOptions) -> Exchange:
     """The exchange without a server: for backtests and tests. Raises ExchangeUnavailable or ValueError."""
     from rebalancer.exchange.assembly import assemble
     from rebalancer.exchange.faults.rules import read_faults_file
+    from rebalancer.exchange.listing_file import read_listing_file
     from rebalancer.exchange.schedule import read_schedule_file
     from rebalancer.exchange.store import StateUnreadable
 
@@ -191,7 +192,8 @@ def open_exchange(options: ExchangeOptions) -> Exchange:
     try:
         file = None if options.faults is None else read_faults_file(options.faults)
         scheduled = [] if options.schedule is None else read_schedule_file(options.schedule)
-        exchange = assemble(options, None if options.start is None else utc(options.start), scheduled)
+        listing = None if options.listing is None else read_listing_file(options.listing)
+        exchange = assemble(options, None if options.start is None else utc(options.start), scheduled, listing)
         if file is not None:
             exchange.faults.put(file.rules, file.seed)
         return exchange

@@ -34,6 +34,7 @@ from rebalancer.session.signal_receipts import keep_receipts
 from rebalancer.session.stop import NEVER, Stopping
 from rebalancer.signals.configured import ConfiguredSources
 from rebalancer.signals.target_books import TargetBooks
+from rebalancer.signals.sample import NAMES
 from rebalancer.version import __version__
 
 
@@ -147,9 +148,9 @@ def opened_world(
 
 
 def _sample_universe(sectors: Mapping[str, SectorRow], venue: VenueRules) -> tuple[str, ...]:
-    """The symbols that the bundled sample covers: the stocks of the sector file. Crypto pairs need a separate quote
-    request and would cost every cycle one more read."""
-    return tuple(sorted(symbol for symbol in sectors if venue.asset_class(symbol) == "us_equity"))
+    """The symbols that the bundled sample covers: those of its own list that are in the sector file. It has no crypto
+    pairs: they need a separate quote request and would cost every cycle one more read."""
+    return tuple(sorted(s for s in sectors if s in NAMES and venue.asset_class(s) == "us_equity"))
 
 
 def _mode(setup: Setup) -> Mode:

@@ -28,6 +28,13 @@ from rebalancer.signals.ranking import Floats, ranked, shaped
 from rebalancer.signals.signal_row import computed_id
 
 SOURCE: Final = "sample"
+NAMES: Final = frozenset(  # a list of its own: more names in the market or in the sector file change no sample signal
+    (
+        "AAPL", "AMC", "AMT", "AMZN", "AVGO", "BAC", "BRK.B", "CAT", "COP", "COST", "CRM", "CVX", "DIS", "DUK", "FCX",
+        "GE", "GOOGL", "HD", "HON", "JNJ", "JPM", "KO", "LIN", "LLY", "MCD", "META", "MRK", "MSFT", "NEE", "NFLX",
+        "NKE", "NVDA", "NVR", "ORCL", "PG", "PLD", "SPY", "TSLA", "UNH", "UPS", "V", "WMT", "XOM",
+    )
+)  # fmt: skip
 LOOKBACK_DAYS: Final = 120
 SKIP_DAYS: Final = 5
 DAYS_MIN: Final = LOOKBACK_DAYS + SKIP_DAYS + 1

@@ -59,14 +59,14 @@ def test_the_seed_gives_every_payer_four_dividends_a_year_and_now_and_then_a_spl
         assert one.declared_day < one.ex_day <= one.pay_day
         by_name.setdefault(one.symbol, []).append(one)
     payers = {name for name, rows in by_name.items() if any(one.kind == "dividend" for one in rows)}
-    assert 20 <= len(payers) <= 38
+    assert 150 <= len(payers) <= 250
     for name in payers:
         rates = [one.rate for one in by_name[name] if one.kind == "dividend"]
         assert len(rates) == 20
         assert all(rate == rate.quantize(Decimal("0.01")) > 0 for rate in rates)
         assert sum(rates) / 5 < Decimal(str(listings()[name].level)) * Decimal("0.04")
     splits = [one for one in found if one.kind == "split"]
-    assert 3 <= len(splits) <= 30
+    assert 20 <= len(splits) <= 200
     assert all((one.new, one.old) in ((2, 1), (3, 1), (4, 1), (1, 10)) for one in splits)
     one = next(one for one in splits if one.symbol in payers and one.new > one.old)
     rates = {row.ex_day < one.ex_day: row.rate for row in by_name[one.symbol] if row.kind == "dividend"}

@@ -51,6 +51,18 @@ def test_the_switches_of_the_command(tmp_path: Path) -> None:
         assert [(row["initiating_symbol"], row["ca_type"]) for row in ask(url, NOTICES)] == [("KO", "split")]
 
 
+def test_a_listing_of_your_own(tmp_path: Path) -> None:
+    file = tmp_path / "names.csv"
+    file.write_text("symbol,name,class,sector,price,volatility\nACME,Acme Works,us_equity,Anvils,41.50,0.35\n")
+    with served("--listing", str(file), "--speed", "0") as (url, _):
+        found = {row["symbol"]: row["name"] for row in ask(url, "/v2/assets")}
+        assert (found["ACME"], found["VTI"]) == ("Acme Works", "Vanguard Total Stock Market")
+    file.write_text("symbol,name,class,sector,price,volatility\nACME,Acme Works,us_equity,Anvils,-41.50,0.35\n")
+    command = [sys.executable, "-m", "rebalancer", "exchange", "serve", "--port", "0", "--listing", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert (done.returncode, f"{file}:2: price: -41.50 is not between" in done.stderr) == (78, True), done.stderr
+
+
 def test_without_switches_there_are_the_seeds_own_dividends_and_no_charges() -> None:
     with served("--speed", "0") as (url, admin):
         ask(admin, "/sim/clock", {"to": "2026-12-20T15:00:00Z"})

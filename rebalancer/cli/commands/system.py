@@ -148,6 +148,9 @@ def exchange_serve(
     schedule: Annotated[
         Path | None, typer.Option(help="YAML or JSON file of dividends, splits, halts and borrowing.")
     ] = None,
+    listing: Annotated[
+        Path | None, typer.Option(help="CSV file of names to add or replace: symbol, price, volatility ...")
+    ] = None,
     corporate_actions: Annotated[bool, typer.Option(help="The seed's own dividends and splits.")] = True,
     charges: Annotated[bool, typer.Option(help="Fees and interest, which paper accounts do not pay.")] = False,
     legacy_day_trading: Annotated[bool, typer.Option(help="The day-trading rule that ended on 2026-06-04.")] = False,
@@ -171,6 +174,7 @@ def exchange_serve(
             replay=replay,
             admin_port=admin_port,
             schedule=schedule,
+            listing=listing,
             corporate_actions=corporate_actions,
             charges=charges,
             legacy_day_trading=legacy_day_trading,

@@ -1,13 +1,17 @@
 """The instruments of the simulated market and their character.
 
-Names and rough price levels are those of well-known US companies so that pages read naturally; the prices themselves
-are simulated. Sectors are plain words of our own.
+Names and rough price levels are those of well-known US companies, funds and coins so that pages read naturally; the
+prices themselves are simulated. Sectors are plain words of our own. A name's prices depend on its own row and its
+sector's word alone: adding names changes those of no other, and the rows below never change.
 """
 
 from __future__ import annotations
 
 from functools import cache
 from typing import Final, Literal, NamedTuple
+
+from rebalancer.exchange.market.fund_names import COINS, FUNDS
+from rebalancer.exchange.market.stock_names import STOCKS
 
 AssetClass = Literal["us_equity", "crypto"]
 
@@ -82,7 +86,6 @@ DUK   | Duke Energy Corporation     | Utilities     | 122.60 | 0.17 | 0.28 | 0.6
 PLD   | Prologis Inc.               | Real Estate   | 125.40 | 0.26 | 0.46 | 0.56 | 2.8 | 3900000 | NYSE
 AMT   | American Tower Corporation  | Real Estate   | 181.20 | 0.25 | 0.38 | 0.58 | 3.0 | 2600000 | NYSE
 SPY   | SPDR S&P 500 ETF Trust      | Index Fund    | 659.10 | 0.16 | 0.99 | 0.05 | 1.0 | 75000000 | ARCA
-AGG   | iShares Core US Aggregate Bond ETF | Index Fund | 99.60 | 0.05 | 0.12 | 0.20 | 1.0 | 9000000 | ARCA
 """
 
 _ODD_ONES: Final = (  # each refuses something, as real listings do
@@ -100,11 +103,46 @@ _CRYPTO: Final = (
 )
 
 
+_WEIGHTS: Final = {  # correlations with the market and with the sector, where a row gives none
+    "Technology": (0.56, 0.46), "Communication": (0.52, 0.38), "Retail": (0.50, 0.40), "Staples": (0.38, 0.52),
+    "Health Care": (0.36, 0.48), "Finance": (0.56, 0.52), "Energy": (0.34, 0.70), "Industry": (0.52, 0.46),
+    "Materials": (0.46, 0.50), "Utilities": (0.30, 0.62), "Real Estate": (0.42, 0.58), "Index Fund": (0.96, 0.12),
+    "World Fund": (0.68, 0.52), "Bond Fund": (-0.10, 0.88), "Commodity Fund": (0.12, 0.50),
+}  # fmt: skip
+_USUAL: Final = (0.50, 0.30)  # of a sector that is not listed above
+_CRYPTO_WEIGHTS: Final = (0.0, 0.84)
+_SPREADS: Final = ((20_000_000, 1.2), (5_000_000, 1.8), (1_000_000, 2.6))  # basis points, from so many shares a day on
+_SPREAD_MAX: Final = 4.0
+USUAL_VOLUME: Final = 1_000_000  # shares a day of a user's name
+
+
 @cache
 def listings() -> dict[str, Listing]:
     """All instruments by symbol, sorted; crypto under `BTC/USD`."""
-    rows = [*(_row(line) for line in _EQUITIES.strip().splitlines()), *_ODD_ONES, *_CRYPTO]
+    first = [*(_row(line) for line in _EQUITIES.strip().splitlines()), *_ODD_ONES, *_CRYPTO]
+    rows = [*first, *(_short_row(line) for table in (STOCKS, FUNDS, COINS) for line in table.strip().splitlines())]
     return {row.symbol: row for row in sorted(rows)}
+
+
+def usual_listing(
+    symbol: str, name: str, sector: str, level: float, volatility: float, volume: int = USUAL_VOLUME, venue: str = ""
+) -> Listing:
+    """A listing of which only these things are known; a symbol with a slash is a crypto pair.
+
+    Its correlations are those of its sector, its spread follows its volume.
+    """
+    crypto = "/" in symbol
+    market, own = _CRYPTO_WEIGHTS if crypto else _WEIGHTS.get(sector, _USUAL)
+    spread = 4.0 if crypto else next((spread for least, spread in _SPREADS if volume >= least), _SPREAD_MAX)
+    venue = venue or ("CRYPTO" if crypto else "NASDAQ")
+    return Listing(
+        symbol, name, sector, level, volatility, market, own, spread, volume, venue, "crypto" if crypto else "us_equity"
+    )
+
+
+def _short_row(line: str) -> Listing:
+    symbol, name, sector, level, volatility, thousands, venue = (part.strip() for part in line.split("|"))
+    return usual_listing(symbol, name, sector, float(level), float(volatility), 1000 * int(thousands), venue)
 
 
 def _row(line: str) -> Listing:

@@ -23,8 +23,9 @@ from rebalancer.exchange.market.paths import CRYPTO_NODES, STEP, Factors, NodePa
 DAY_MICROS: Final = CRYPTO_DAY * MICROS
 _EPOCH_DAY: Final = 719_163  # 1970-01-01
 _UNIT: Final = Decimal("0.000001")
-_DAYS_KEPT: Final = 200  # about 10 MB: all names for four days
-_DAY_BARS_KEPT: Final = 40_000  # about 12 MB: all names for three years
+_DAYS_KEPT: Final = 3  # of every name: about 45 MB when all are asked for
+_DAYS_KEPT_MIN: Final = 200  # about 10 MB
+_DAY_BARS_KEPT: Final = 80_000  # about 24 MB: all names for a year
 
 
 class Tick(NamedTuple):
@@ -97,6 +98,7 @@ class Market:
         self._joined = {s.replace("/", ""): s for s, row in self.listings.items() if row.is_crypto}
         self._daily: dict[str, DailyPath] = {}
         self._days: OrderedDict[tuple[str, int], NodePath] = OrderedDict()
+        self._days_kept = max(_DAYS_KEPT * len(self.listings), _DAYS_KEPT_MIN)
         self._day_bars = _SIMULATED_BARS
         self._world = (seed, hash(sessions.sessions))
 
@@ -132,7 +134,7 @@ class Market:
         if found is None:
             found = self.paths(listing, (session.day,), steps_of(session))
             self._days[key] = found
-            if len(self._days) > _DAYS_KEPT:
+            if len(self._days) > self._days_kept:
                 self._days.popitem(last=False)
         else:
             self._days.move_to_end(key)

@@ -23,8 +23,16 @@ _SPREAD_BP: Final = 2.0  # of names that the simulated market does not know
 class ReplayMarket(Market):
     """Recorded prices of the recorded symbols; no other is listed."""
 
-    def __init__(self, seed: int, sessions: SessionTable, recordings: Mapping[str, Recording]) -> None:
-        super().__init__(seed, sessions, {symbol: _listing(one) for symbol, one in sorted(recordings.items())})
+    def __init__(
+        self,
+        seed: int,
+        sessions: SessionTable,
+        recordings: Mapping[str, Recording],
+        known: Mapping[str, Listing] | None = None,
+    ) -> None:
+        """known: what is known of names, the built-in listing by default."""
+        known = listings() if known is None else known
+        super().__init__(seed, sessions, {symbol: _listing(one, known) for symbol, one in sorted(recordings.items())})
         self._day_bars = DayBars()  # of these recordings alone
         self._recordings = {
             symbol: _on_days(one, self.listings[symbol].is_crypto) for symbol, one in recordings.items()
@@ -124,10 +132,10 @@ def _stamp(at: int) -> int:
     return midnight_new_york(day)
 
 
-def _listing(one: Recording) -> Listing:
-    known = listings().get(one.symbol)
-    if known is not None:
-        return known._replace(tradable=True)
+def _listing(one: Recording, known: Mapping[str, Listing]) -> Listing:
+    row = known.get(one.symbol)
+    if row is not None:
+        return row._replace(tradable=True)
     crypto = "/" in one.symbol
     return Listing(
         one.symbol, one.symbol, "Recorded", float(one.close[-1]) / 100, 0.3, 0.5, 0.3, _SPREAD_BP, 1_000_000,
