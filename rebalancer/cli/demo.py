@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -22,6 +23,8 @@ from rebalancer.ops.files import put_whole
 
 if TYPE_CHECKING:
     from rebalancer.exchange.core import Exchange
+    from rebalancer.journal import Journal
+    from rebalancer.journal.records import CycleRecord
     from rebalancer.session.setup import Setup
 
 DAY: Final = date(2026, 11, 20)
@@ -75,7 +78,8 @@ def run_demo(*, show: bool) -> int:
     ):
         day = _Day(running.exchange, running.clock, setup, say)
         connection = Connection(Credentials("embedded", "embedded"), Endpoints(running.url))
-        run_session(setup, connection, stop, Notify.from_environment({}), exchange=day, speed=SPEED)
+        with closing(day):
+            run_session(setup, connection, stop, Notify.from_environment({}), exchange=day, speed=SPEED)
     return _end(setup, say, show)
 
 
@@ -86,6 +90,8 @@ class _Day:
         self._exchange, self._clock, self._setup, self._say = exchange, clock, setup, say
         self._left = sorted(HAPPENINGS, key=lambda h: h.at)
         self._shown, self._halted = 0, ""
+        self._journal: Journal | None = None
+        self._newest: CycleRecord | None = None
 
     def advance(self, seconds: float) -> None:
         """Advance, stopping at every event along the way."""
@@ -99,6 +105,11 @@ class _Day:
         self._clock.advance(max((end - self._now()).total_seconds(), 0.0))
         self._tell_cycles()
 
+    def close(self) -> None:
+        """Close what was opened to read the cycles."""
+        if self._journal is not None:
+            self._journal.close()
+
     def _now(self) -> datetime:
         from rebalancer.exchange.calendar import moment_of
 
@@ -108,10 +119,15 @@ class _Day:
         """Print one line per cycle that did something since the last call."""
         from rebalancer.journal import Journal
 
-        if not self._setup.journal.exists():
+        if self._journal is None:
+            if not self._setup.journal.exists():
+                return
+            self._journal = Journal.open(self._setup.journal)
+        newest = next(iter(self._journal.cycles(None, 1)), None)
+        if newest == self._newest:
             return
-        with Journal.open(self._setup.journal) as journal:
-            done = [c for c in reversed(journal.cycles(None, 1000)) if c.ended_at is not None]
+        self._newest = newest
+        done = [c for c in reversed(self._journal.cycles(None, 1000)) if c.ended_at is not None]
         for cycle in done[self._shown :]:
             halted = cycle.outcome if cycle.outcome is not None and cycle.outcome.startswith("HALTED") else ""
             if cycle.orders or halted != self._halted:  # the same halt is printed once

@@ -1,7 +1,7 @@
 """The trading day: the order of its effects.
 
     prepare    wait until shortly before the open; close what earlier processes left behind (`Work.recover`)
-    sweep      every slot that passed without a session is recorded as MISSED
+    sweep      every slot that passed without a session is recorded as MISSED; in simulation only those of today
     slots      at each: ask the broker's clock, then run a cycle, or record why not
     between    the position monitor checks prices (`Work.look`)
     close      some minutes after the close: the end-of-day work (`Work.end_of_day`)
@@ -80,8 +80,14 @@ class TradingSession:
         work: Work,
         rules: Rules,
         note: Callable[[date, datetime | None, str], None] | None = None,
+        *,
+        skips_days: bool = False,
+        price_seconds: float = 0.0,
     ) -> None:
-        """note: called at every step with the trading day, the time of the next slot and what is being done."""
+        """note: called at every step with the trading day, the time of the next slot and what is being done.
+        skips_days: the market's days are played, so that a day without a session has missed nothing.
+        price_seconds: prices change only at whole multiples of so many seconds, and positions are checked right after
+        a change; 0: at any time."""
         self._broker, self._book, self._hours, self._clock = broker, book, hours, clock
         self._alarm, self._stop, self._notify, self._work, self._rules = alarm, stop, notify, work, rules
         self._late = timedelta(seconds=rules.session.late_start_seconds)
@@ -91,6 +97,7 @@ class TradingSession:
         self._marks = (clock.wall(), clock.monotonic())
         self._last = ""
         self._note, self._upcoming = note, deque[Slot]()
+        self._skips_days, self._price_seconds = skips_days, price_seconds
         self._today: date | None = None
 
     def run(self) -> str:
@@ -226,6 +233,8 @@ class TradingSession:
 
     def _sweep_earlier(self, today: TradingDay, now: datetime) -> None:
         """Record the slots of the days since the journal's last one on which no session ran."""
+        if self._skips_days:
+            return
         for day in self._hours.days_since(self._book.newest_day(), today.day, LOOK_BACK_DAYS):
             self._book.sweep(day.slots, now)
 
@@ -245,10 +254,15 @@ class TradingSession:
         """Run the position monitor when it is due; returns the seconds until it is due again."""
         if not (self._always or self._hours.is_open(now)):
             return QUIET_SECONDS
-        every = self._rules.protection.poll_seconds
+        step, every = self._price_seconds, float(self._rules.protection.poll_seconds)
+        if every < step:  # each look right after a change
+            every = step
+        else:
+            step = 0.0
         since = self._clock.monotonic() - self._looked
         if since >= every:
-            self._looked, since = self._clock.monotonic(), 0.0
+            since = now.timestamp() % step if step else 0.0
+            self._looked = self._clock.monotonic() - since
             try:
                 self._work.look(now)
             except BrokerUnavailable as error:

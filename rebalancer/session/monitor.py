@@ -43,8 +43,10 @@ ExitPositions = Callable[[World, Rules, Sequence[ExitRequest], str], tuple[ExitR
 class Monitor:
     """Checks one account repeatedly; what could not be protected or read, and since when, is journalled."""
 
-    def __init__(self, rules: Rules, exit_with: ExitPositions = exit_positions) -> None:
+    def __init__(self, rules: Rules, exit_with: ExitPositions = exit_positions, *, look_seconds: float = 0.0) -> None:
+        """look_seconds: how far checks are apart at least, where that is more than `poll_seconds`."""
         self._rules, self._exit_with = rules, exit_with
+        self._apart = timedelta(seconds=max(rules.protection.poll_seconds, look_seconds))
         self._unprotected = UnprotectedIntervals(rules)
         self._looked: datetime | None = None  # the last check that completed
         self._safe: dict[str, datetime] = {}  # when each position was last found protected or watched
@@ -136,8 +138,8 @@ class Monitor:
         return problems
 
     def _is_too_long(self, time: timedelta) -> bool:
-        """Checks are `poll_seconds` apart: when that is long, a gap between two of them is not reported."""
-        return is_too_long(time, self._rules) and time > 2 * timedelta(seconds=self._rules.protection.poll_seconds)
+        """When checks are far apart, a gap between two of them is not reported."""
+        return is_too_long(time, self._rules) and time > 2 * self._apart
 
     def _forget_other_days(self, today: date) -> None:
         """The monitor does not run while the market is closed: what was safe on an earlier day begins no interval."""

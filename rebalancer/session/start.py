@@ -20,7 +20,7 @@ from rebalancer.session.notify import Notify
 from rebalancer.session.ownership import account_in_hand, owned
 from rebalancer.session.scheduler import Alarm, ScheduledAlarm
 from rebalancer.session.setup import Setup
-from rebalancer.session.simulated_clock import MovableTime, SimulatedClock
+from rebalancer.session.simulated_clock import PRICE_SECONDS, MovableTime, SimulatedClock
 from rebalancer.session.stop import Stop
 from rebalancer.session.work import SessionWork
 
@@ -49,8 +49,10 @@ def run_session(
         journal.check_pages()  # opening checks the pages of small journals only
         clock: Clock
         alarm: Alarm
+        price_seconds = 0.0
         if exchange is not None and speed != 1:
             clock = alarm = SimulatedClock(exchange, speed, stop.bell)
+            price_seconds = PRICE_SECONDS
         else:
             clock = SystemClock()
             alarm = scheduled = ScheduledAlarm(stop.bell, clock, rules.protection.poll_seconds)
@@ -63,6 +65,7 @@ def run_session(
         work = SessionWork(
             setup, connection, journal, account_id, broker, stop, notify, clock,
             tell=lambda day, text: report_day(journal, account_id, broker.now(), day, text),
+            look_seconds=price_seconds,
         )  # fmt: skip
         stack.callback(work.close)
         note = SessionStatusFile(setup.state)
@@ -78,6 +81,8 @@ def run_session(
             Work(work.prepare, work.recover, tells.beating(work.cycle), work.look, tells.closing(work.end_of_day)),
             rules,
             note.tell,
+            skips_days=setup.mode == "simulated",
+            price_seconds=price_seconds,
         )
         read_sectors(setup.root / rules.sectors_file)  # refused now, not shortly before the open
         begun()

@@ -56,15 +56,16 @@ class SessionWork:
         notify: Notify,
         clock: Clock,
         tell: Tell | None = None,
+        look_seconds: float = 0.0,
     ) -> None:
         """clock: the session's own, compared with the broker's. tell: sends the day's message; by default it is an
-        alert in the journal."""
+        alert in the journal. look_seconds: how far looks are apart at least."""
         self._setup, self._connection, self._journal, self._account_id = setup, connection, journal, account_id
         self._heard: Callable[[str], None] = lambda _: notify.alive()  # a call to the broker is progress
         self._broker, self._stop, self._clock = CountedBroker(broker, self._heard), stop, clock
         self._attentive = AttentiveClock(notify, clock)
         self._tell = tell or self._note
-        self._monitor = Monitor(setup.rules)
+        self._monitor = Monitor(setup.rules, look_seconds=look_seconds)
         self._open = ExitStack()
         self._world: World | None = None
         self._lock = setup.state / LOCK_NAME

@@ -150,13 +150,14 @@ class Company:
         self.late = 0.0
         self.closed_days: list[date] = []
         self.looks = 0
+        self.looked: list[datetime] = []
         self.duration: Callable[[Slot], float] = lambda _: 3.0
         self.dies: Callable[[Slot], bool] = lambda _: False
 
     def ended_because(self, slot_id: str) -> str:
         return self.journal.ended[slot_id][1]
 
-    def session(self, stop: Stop | None = None, journal: Any = None) -> TradingSession:
+    def session(self, stop: Stop | None = None, journal: Any = None, **simulation: Any) -> TradingSession:
         machine = self.machine
         kept: Any = journal or self.journal
         stop = stop or Stop()
@@ -165,7 +166,7 @@ class Company:
         work = Work(self._recover, self._recover, self._cycle, self._look, self._end_of_day)
         hours = Hours(machine.calendar, self.rules, lambda a, b: tuple(h for h in PUBLISHED if a <= h.day <= b))
         return TradingSession(
-            machine, SlotBook(kept, "acc"), hours, machine, machine, stop, Notify(None), work, self.rules
+            machine, SlotBook(kept, "acc"), hours, machine, machine, stop, Notify(None), work, self.rules, **simulation
         )
 
     def _recover(self) -> None:
@@ -189,8 +190,9 @@ class Company:
         self.journal.ended[slot.id] = (CycleOutcome.HOLDING, "")
         return "HOLDING"
 
-    def _look(self, _: datetime) -> None:
+    def _look(self, at: datetime) -> None:
         self.looks += 1
+        self.looked.append(at)
 
     def _end_of_day(self, day: TradingDay, slot_counts: Mapping[str, int]) -> None:
         del slot_counts

@@ -85,6 +85,31 @@ def test_days_without_any_session_are_written_down_at_the_next_start() -> None:
     assert outcomes(made) == {CycleOutcome.HOLDING: 156, CycleOutcome.MISSED: 3 * 78 + 42}
 
 
+def test_days_that_nobody_played_have_missed_nothing_in_simulation() -> None:
+    made = company()
+    made.session(skips_days=True).run()
+    made.machine.true = at("2026-11-30T15:01")
+    made.session(skips_days=True).run()
+    assert outcomes(made) == {CycleOutcome.HOLDING: 78 + 72, CycleOutcome.MISSED: 6}
+    assert {slot for slot, (outcome, _) in made.journal.ended.items() if outcome is CycleOutcome.MISSED} == {
+        f"2026-11-30T14:{minute}Z" for minute in (30, 35, 40, 45, 50, 55)
+    }
+
+
+def test_in_simulation_positions_are_looked_at_right_after_each_change_of_the_prices() -> None:
+    made = company(protection={"poll_seconds": 5})
+    made.session(price_seconds=15.0).run()
+    late = Counter(round(moment.timestamp() % 15, 3) for moment in made.looked[1:])
+    assert set(late) == {0.0, 3.0}
+    assert late[3.0] <= 78  # a cycle takes three seconds, and the look that came due in it follows at once
+    assert late[0.0] > 1400
+    slow = company(protection={"poll_seconds": 60})
+    slow.session(price_seconds=15.0).run()
+    plain = company(protection={"poll_seconds": 60})
+    plain.session().run()
+    assert slow.looked == plain.looked
+
+
 def test_an_overrun_is_not_bunched_and_says_so() -> None:
     made = company()
     made.duration = lambda slot: 660.0 if slot.id.endswith("15:00Z") else 3.0
