@@ -10,7 +10,9 @@ import logging
 import re
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from rebalancer.core.documents import BadDocument
@@ -43,9 +45,14 @@ def read_sectors(path: Path) -> Mapping[str, SectorRow]:
             _reported_missing.add(path)
             _log.warning("%s: is missing; every name counts as of unknown sector, the tightest limit", path)
         return {}
+    return _parsed(path, read_settled(path, _SIZE_MAX).text)
+
+
+@lru_cache(4)  # every cycle reads the file, which hardly ever changes
+def _parsed(path: Path, text: str) -> Mapping[str, SectorRow]:
     found: dict[str, SectorRow] = {}
     lines: dict[str, int] = {}
-    for row in read_table(read_settled(path, _SIZE_MAX).text, str(path), _REQUIRED, _OPTIONAL):
+    for row in read_table(text, str(path), _REQUIRED, _OPTIONAL):
         where = f"{path}:{row.line}"
         symbol = _symbol(row, where)
         if symbol in found:
@@ -57,7 +64,7 @@ def read_sectors(path: Path) -> Mapping[str, SectorRow]:
             _name(row, "source", where),
             _day(row, where),
         )
-    return found
+    return MappingProxyType(found)
 
 
 def _symbol(row: CsvRow, where: str) -> str:

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from rebalancer.brokers.protocol import TradingHours
 from rebalancer.core.new_york import day_in_new_york, from_new_york
 from rebalancer.core.schedule import CLOSES, Schedule
 
+_YEARS_KEPT: Final = 2
 MINUTE: Final = timedelta(minutes=1)
 CALENDAR_BACK: Final = timedelta(days=31)  # how much calendar a schedule needs before a day: the rest of its month
 CALENDAR_AHEAD: Final = timedelta(days=45)  # and after it, to find the next slot: a month, and the end of that month
@@ -101,8 +103,20 @@ def narrowed(published: Iterable[TradingHours], brokers: Iterable[TradingHours])
 def published_hours(first: date, last: date) -> tuple[TradingHours, ...]:
     """The New York Stock Exchange's sessions from `first` to `last`, both included, with holidays and half days.
 
-    Imports pandas, which takes about half a second the first time.
+    Imports pandas, which takes about half a second the first time. Whole years are kept: their holidays take long.
     """
+    if last.year - first.year > _YEARS_KEPT:
+        return _published(first, last)
+    years = (hours for year in range(first.year, last.year + 1) for hours in _published_year(year))
+    return tuple(hours for hours in years if first <= hours.day <= last)
+
+
+@lru_cache(2 * _YEARS_KEPT)
+def _published_year(year: int) -> tuple[TradingHours, ...]:
+    return _published(date(year, 1, 1), date(year, 12, 31))
+
+
+def _published(first: date, last: date) -> tuple[TradingHours, ...]:
     import warnings
 
     with warnings.catch_warnings():

@@ -12,7 +12,6 @@ from typing import Final, Protocol
 from rebalancer.ops.clock import SystemClock
 from rebalancer.session.stop import Bell
 
-
 PRICE_SECONDS: Final = 15.0
 """How far the embedded exchange's prices are apart: between two of them, a look at the positions finds what the last
 one found."""

@@ -18,7 +18,7 @@ from rebalancer.exchange.market.frames import DAY, Frame, frame_of
 from rebalancer.exchange.market.frames import MINUTE as MINUTES
 from rebalancer.exchange.market.listing import listings
 from rebalancer.exchange.market.noise import draws, normals, stream_key
-from rebalancer.exchange.market.prices import Market
+from rebalancer.exchange.market.prices import DAY_MICROS, Market
 
 SESSIONS = SessionTable(build_sessions())
 MARKET = Market(7, SESSIONS)
@@ -113,6 +113,16 @@ def test_quotes_are_uncrossed_fresh_and_agree_with_the_bars(symbol: str, at: int
         bar = latest_bar(MARKET, listing, width, at)
         assert bar.close == tick.trade
         assert bar.low <= tick.trade <= bar.high
+
+
+@settings(max_examples=100, deadline=None)
+@given(symbol=st.sampled_from(NAMES), at=MOMENTS, width=st.sampled_from(["1Min", "7Min", "1Hour", "23Hour"]))
+def test_the_latest_bar_is_the_last_of_its_session(symbol: str, at: int, width: str) -> None:
+    listing, frame = MARKET.listings[symbol], frame_of(width)
+    assert frame is not None
+    session = MARKET.session(listing, at)
+    inside = bars(MARKET, listing, frame, session.open - session.open % DAY_MICROS, session.close, at)
+    assert latest_bar(MARKET, listing, frame, at) == inside[-1]
 
 
 @settings(max_examples=40, deadline=None)

@@ -11,7 +11,7 @@ from rebalancer.exchange.calendar import TradingSession, midnight_new_york
 from rebalancer.exchange.market.adjustment import adjusted_bar
 from rebalancer.exchange.market.frames import DAY, Frame
 from rebalancer.exchange.market.listing import Listing
-from rebalancer.exchange.market.paths import NodePath
+from rebalancer.exchange.market.paths import STEP, NodePath
 from rebalancer.exchange.market.prices import DAY_MICROS, Bar, Market, midnight_utc
 from rebalancer.exchange.market.windows import FIRST, Run, Whole, is_whole, paths_of, traded, windows
 
@@ -28,6 +28,8 @@ def latest_bar(market: Market, listing: Listing, frame: Frame, now: int) -> Bar:
     """The bar that the latest trade belongs to; of a frame that is at most a day."""
     assert frame.width or frame == DAY, frame
     session = market.session(listing, market.halts.priced_at(listing.symbol, now))
+    if frame.width and (newest := _newest(market, listing, frame.width, session, now)) is not None:
+        return newest
     found = run_bars(market, listing, frame, (session,), FIRST, now, now)
     if found:
         return found[-1]
@@ -35,6 +37,25 @@ def latest_bar(market: Market, listing: Listing, frame: Frame, now: int) -> Bar:
         if found := run_bars(market, listing, frame, run, FIRST, now, now):
             return found[-1]
     raise AssertionError(f"{listing.symbol} has never traded")
+
+
+def _newest(market: Market, listing: Listing, width: int, session: TradingSession, now: int) -> Bar | None:
+    """The last bar of a session without a halt, from its own nodes alone; None where all of them are needed."""
+    if any(halt.start < session.close and halt.end > session.open for halt in market.halts.of(listing.symbol)):
+        return None
+    path = market.path(listing, session)
+    count = path.trade.shape[1]
+    last = min((now - session.open) // STEP, count - 1)
+    if last < 0:
+        return None
+    start = session.open - session.open % DAY_MICROS  # as in `_inside`
+    at = min(session.open + last * STEP, session.close - 1)
+    begin = start + (at - start) // width * width
+    first = max(-((session.open - begin) // STEP), 0)
+    trade, volume = path.trade[0, first : last + 1], path.volume[0, first : last + 1]
+    amount, close = int(volume.sum()), int(trade[-1])
+    vwap = float((trade * volume).sum()) / float(amount) if amount > 0 else float(close)
+    return Bar(begin, int(trade[0]), int(trade.max()), int(trade.min()), close, amount, last + 1 - first, vwap)
 
 
 def run_bars(
