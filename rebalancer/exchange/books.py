@@ -14,6 +14,7 @@ from rebalancer.exchange.calendar import NEW_YORK, crypto_day_end, moment_of
 from rebalancer.exchange.crypto_fees import FeeSchedule
 from rebalancer.exchange.ledger import USD, Ledger, Posting
 from rebalancer.exchange.order import Order
+from rebalancer.exchange.running_total import RunningTotal
 from rebalancer.exchange.store import Store
 
 _COUNTERPARTS: Final = {"DIV": "corporate", "CIL": "corporate", "INT": "interest", "FEE": "fees"}
@@ -37,6 +38,7 @@ class Books:
         self._store = store
         self._seed = seed
         self.ledger = Ledger(store)
+        self._flows: dict[str, RunningTotal] | None = None
         self.crypto_fees = FeeSchedule(store)
         self.positions = {
             symbol: Position(symbol, self.ledger.balance(f"position:{symbol}", symbol), cost, day_cost)
@@ -47,6 +49,14 @@ class Books:
     def cash(self) -> Decimal:
         """Exact cash in USD; negative when borrowed."""
         return self.ledger.balance("cash")
+
+    def flows(self) -> dict[str, RunningTotal]:
+        """Net amounts of all activities that are not trades, by type. Read from the store when first asked for."""
+        if self._flows is None:
+            self._flows = {}
+            for at, kind, amount in self._store.cash_flows():
+                self._flows.setdefault(kind, RunningTotal()).add(at, amount)
+        return self._flows
 
     def held(self, symbol: str) -> Decimal:
         """Signed quantity of a symbol, zero when flat."""
@@ -172,6 +182,8 @@ class Books:
         date = moment_of(at).astimezone(NEW_YORK).date().isoformat()
         row: dict[str, object] = {"id": identity, "activity_type": kind, "date": date, "status": "executed", **body}
         self._store.add_activity(identity, kind, at, None, row)
+        if self._flows is not None:
+            self._flows.setdefault(kind, RunningTotal()).add(at, Decimal(body["net_amount"]))
 
     def _activity_id(self, at: int, *names: str) -> str:
         """New York local time to the millisecond, then a UUID: the form of Alpaca's activity ids."""

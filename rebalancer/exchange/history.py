@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections import defaultdict
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -50,9 +51,7 @@ def portfolio_history(exchange: Exchange, parameters: Parameters) -> dict[str, o
         windows = [w for w in _windows(exchange, asked, at) if w.end > born]
         first = windows[0].start if windows else at
         base_at = max(_close_before(exchange, first), born)
-        values = Values(exchange)
-        base = values.equity(base_at)
-        equity = [values.equity(window.end) for window in windows]
+        base, *equity = values(exchange, [base_at, *(window.end for window in windows)])
         profits, shares = _profits(exchange, asked, windows, equity, (base, base_at))
         return {
             "timestamp": [window.start // MICROS for window in windows],
@@ -66,29 +65,19 @@ def portfolio_history(exchange: Exchange, parameters: Parameters) -> dict[str, o
         }
 
 
-class Values:
-    """The account's exact value at moments that are asked in the order of time."""
-
-    def __init__(self, exchange: Exchange) -> None:
-        self._market = exchange.market
-        self._moves = exchange.store.movements()
-        self._next = next(self._moves, None)
-        self._held: defaultdict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
-
-    def equity(self, at: int) -> Decimal:
-        """Cash and positions at a moment, USD."""
-        while self._next is not None and self._next[0] <= at:
-            _, account, commodity, amount = self._next
-            self._held[(account, commodity)] += amount
-            self._next = next(self._moves, None)
-        return sum(
-            (
-                amount if account == "cash" else amount * self._market.last(commodity, at)
-                for (account, commodity), amount in self._held.items()
-                if amount
-            ),
-            ZERO,
-        )
+def values(exchange: Exchange, moments: Sequence[int]) -> list[Decimal]:
+    """The account's exact value at moments, USD: cash and positions."""
+    found = [ZERO] * len(moments)
+    for (account, commodity), past in exchange.books.ledger.past().items():
+        held = [past.total(at) for at in moments]
+        if account == "cash":
+            found = [value + amount for value, amount in zip(found, held, strict=True)]
+            continue
+        asked = [number for number, amount in enumerate(held) if amount]
+        prices = exchange.market.lasts(commodity, (moments[number] for number in asked))
+        for number, price in zip(asked, prices, strict=True):
+            found[number] += held[number] * price
+    return found
 
 
 def _read(parameters: Parameters, at: int, earliest: int) -> Asked:
@@ -154,11 +143,10 @@ def _profits(
     value, since = base
     day = windows[0].day if windows else 0
     profits, shares = [], []
-    restarting = Values(exchange)
     for window, worth in zip(windows, equity, strict=True):
         if asked.per_day and window.day != day:
             since, day = _close_before(exchange, window.start), window.day
-            value = restarting.equity(since)
+            (value,) = values(exchange, [since])
         profit = worth - value - _paid_in(exchange, since, window.end)
         profits.append(profit)
         shares.append(round(float(profit / value), 6) if value else 0.0)
@@ -166,22 +154,18 @@ def _profits(
 
 
 def _paid_in(exchange: Exchange, after: int, until: int) -> Decimal:
-    return sum(
-        (amount for at, kind, amount in exchange.store.cash_flows() if kind in _FLOWS and after < at <= until), ZERO
-    )
+    flows = exchange.books.flows()
+    return sum((flows[kind].total(until) - flows[kind].total(after) for kind in _FLOWS if kind in flows), ZERO)
 
 
 def _cashflow(exchange: Exchange, asked: Asked, windows: list[Window], since: int) -> dict[str, list[float]]:
     """Sums of non-trade activities after a moment by type and window; each window begins where the last one ended."""
     found: dict[str, list[float]] = {}
-    before = since
-    rows = [row for row in exchange.store.cash_flows() if asked.flows is None or row[1] in asked.flows]
-    for number, window in enumerate(windows):
-        for at, kind, amount in rows:
-            if before < at <= window.end:
-                line = found.setdefault(kind, [0.0] * len(windows))
-                line[number] = round(line[number] + float(amount), 2)
-        before = window.end
+    ends = [since, *(window.end for window in windows)]
+    for kind, flow in exchange.books.flows().items():
+        if (asked.flows is None or kind in asked.flows) and flow.count(ends[-1]) > flow.count(since):
+            totals = [flow.total(at) for at in ends]
+            found[kind] = [_cents(after - before) for before, after in itertools.pairwise(totals)]
     return found
 
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from rebalancer.core.values import ZERO
+from rebalancer.exchange.running_total import RunningTotal
 from rebalancer.exchange.store import Store
 
 USD = "USD"
@@ -35,6 +36,7 @@ class Ledger:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._balances: dict[tuple[str, str], Decimal] = dict(store.balances())
+        self._past: dict[tuple[str, str], RunningTotal] | None = None
 
     def balance(self, account: str, commodity: str = USD) -> Decimal:
         """What an account holds of a commodity."""
@@ -43,6 +45,14 @@ class Ledger:
     def balances(self) -> dict[tuple[str, str], Decimal]:
         """All balances that are not zero."""
         return {key: amount for key, amount in self._balances.items() if amount}
+
+    def past(self) -> dict[tuple[str, str], RunningTotal]:
+        """What cash and each position have held over time. Read from the store when it is first asked for."""
+        if self._past is None:
+            self._past = {}
+            for at, account, commodity, amount in self._store.movements():
+                self._past.setdefault((account, commodity), RunningTotal()).add(at, amount)
+        return self._past
 
     def post(self, at: int, kind: str, reference: str, postings: Iterable[Posting]) -> None:
         """Record one event inside the caller's transaction. Raises Unbalanced when it does not add up to zero."""
@@ -54,6 +64,8 @@ class Ledger:
             key = (account, commodity)
             self._balances[key] = self._balances.get(key, ZERO) + amount
             self._store.set_balance(account, commodity, self._balances[key])
+            if self._past is not None and (account == "cash" or account.startswith("position:")):
+                self._past.setdefault(key, RunningTotal()).add(at, amount)
 
     def audit(self) -> None:
         """Add up all stored postings again and compare with the balances. Raises Unbalanced."""

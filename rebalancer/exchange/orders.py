@@ -9,6 +9,7 @@ from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.errors import ApiError, invalid, not_found, unprocessable
 from rebalancer.exchange.matching import NEVER
 from rebalancer.exchange.order import Order
+from rebalancer.exchange.order_pages import OrderFilter, rows_of, text_of_rows
 from rebalancer.exchange.parameters import Parameters
 from rebalancer.exchange.switches import one_of, some_of, switch
 
@@ -18,6 +19,20 @@ CLASSES: Final = ("us_equity", "us_option", "crypto", "all")
 
 def list_orders(exchange: Exchange, parameters: Parameters) -> list[dict[str, object]]:
     """GET /v2/orders. `after` and `until` are exclusive bounds on the submission time; newest first by default."""
+    with exchange.reading():
+        wanted = _wanted(exchange, parameters)
+        return [] if wanted is None else rows_of(exchange, wanted)
+
+
+def orders_text(exchange: Exchange, parameters: Parameters) -> str:
+    """The answer of `list_orders` as JSON."""
+    with exchange.reading():
+        wanted = _wanted(exchange, parameters)
+        return "[]" if wanted is None else text_of_rows(exchange, wanted)
+
+
+def _wanted(exchange: Exchange, parameters: Parameters) -> OrderFilter | None:
+    """What is asked for, None when nothing can be; inside the caller's reading. Raises ApiError."""
     status = read.choice(parameters, "status", ("open", "closed", "all"), "invalid status")
     words = 'direction can only be "asc" or "desc"'
     direction = read.choice(parameters, "direction", ("desc", "asc"), words)
@@ -32,27 +47,25 @@ def list_orders(exchange: Exchange, parameters: Parameters) -> list[dict[str, ob
         raise invalid("only one of before_order_id or after_order_id is accepted")
     if any(cursors) and (after is not None or until is not None):
         raise invalid("before_order_id and after_order_id cannot be combined with after or until")
-    with exchange.reading():
-        beyond, before = (_known(exchange, read.order_id(text)).seq if text else None for text in cursors)
-        symbols = {listing.symbol if (listing := exchange.find(name)) else name for name in asked}
-        if classes and "all" not in classes:
-            listed = {s for s, listing in exchange.market.listings.items() if listing.asset_class in classes}
-            symbols = symbols & listed if symbols else listed
-            if not symbols:
-                return []
-        found = exchange.store.orders(
-            is_open=None if status == "all" else status == "open",
-            after=after,
-            until=until,
-            symbols=symbols,
-            side=side or None,
-            ascending=direction == "asc",
-            limit=limit,
-            beyond=beyond,
-            before=before,
-            nested=nested,
-        )
-        return [exchange.shown(order, nested=nested) for order in found]
+    beyond, before = (_known(exchange, read.order_id(text)).seq if text else None for text in cursors)
+    symbols = {listing.symbol if (listing := exchange.find(name)) else name for name in asked}
+    if classes and "all" not in classes:
+        listed = {s for s, listing in exchange.market.listings.items() if listing.asset_class in classes}
+        symbols = symbols & listed if symbols else listed
+        if not symbols:
+            return None
+    return OrderFilter(
+        is_open=None if status == "all" else status == "open",
+        after=after,
+        until=until,
+        symbols=frozenset(symbols),
+        side=side or None,
+        ascending=direction == "asc",
+        limit=limit,
+        beyond=beyond,
+        before=before,
+        nested=nested,
+    )
 
 
 def get_order(exchange: Exchange, identity: str, parameters: Parameters | None = None) -> dict[str, object]:

@@ -62,6 +62,9 @@ class State(ABC):
         """Take the state from the store: at the start, and after a rolled-back request."""
         self.books = Books(self.store, self.market.seed)
         self.orders = {order.id: order for order in self.store.open_orders()}
+        self._open_of: dict[str, dict[str, Order]] = {}  # the same by symbol
+        for order in self.orders.values():
+            self._open_of.setdefault(order.symbol, {})[order.id] = order
         self.events.load(self.orders.values())
         self.past = PastPositions(self.books.positions.values())
         self.configuration: Configuration = configuration_from(self.store.meta("configuration"))
@@ -157,9 +160,11 @@ class State(ABC):
             self.past.note(order.updated_at, order.symbol, self.books.positions.get(order.symbol))
         if order.is_open:
             self.orders[order.id] = order
+            self._open_of.setdefault(order.symbol, {})[order.id] = order
             self._schedule(order)
         else:
             self.orders.pop(order.id, None)
+            self._open_of.get(order.symbol, {}).pop(order.id, None)
             self._steps.pop(order.id, None)
 
     def _schedule(self, order: Order) -> None:
@@ -200,7 +205,7 @@ class State(ABC):
 
     def open_orders_of(self, symbol: str) -> list[Order]:
         """Open orders of one symbol, oldest first."""
-        return [order for order in self.orders.values() if order.symbol == symbol]
+        return list(self._open_of.get(symbol, {}).values())
 
     def context(self, listing: Listing, at: int, without: str = "") -> OrderContext:
         """What the checks look at, as if the orders of the pool `without` were not there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import date
@@ -16,6 +17,7 @@ from rebalancer.exchange.calendar import MICROS, new_york_day
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.corporate import announce_dividend, announce_split
 from rebalancer.exchange.errors import ApiError
+from rebalancer.exchange.history import portfolio_history, values
 from rebalancer.exchange.margin import AccountNumbers
 from rebalancer.exchange.market.halts import Halt
 from rebalancer.exchange.options import ExchangeOptions
@@ -219,8 +221,10 @@ class History:
 
 
 def check_laws(exchange: Exchange) -> None:
-    """The ledger balances; activities explain cash and positions; nothing is held twice; power is not negative."""
+    """The ledger balances; activities explain cash and positions; nothing is held twice; power is not negative; what is
+    kept in memory is what the file says."""
     exchange.books.ledger.audit()
+    check_memory(exchange)
     cash, held = Decimal(0), defaultdict[str, Decimal](Decimal)
     for row in activities(exchange):
         quantity = Decimal(str(row.get("qty", "0")))
@@ -246,6 +250,26 @@ def check_laws(exchange: Exchange) -> None:
         assert order.status != "held" or (parent is not None and parent.is_open), order
 
 
+def check_memory(exchange: Exchange) -> None:
+    """Totals over time equal sums of the stored rows, and the text of the orders is that of the objects."""
+    with exchange.reading() as at:
+        moments = [at - hours * 3600 * MICROS for hours in (200, 30, 24, 5, 1, 0)]
+        worth = []
+        for moment in moments:
+            held = defaultdict[tuple[str, str], Decimal](Decimal)
+            for when, account, commodity, amount in exchange.store.movements():
+                held[(account, commodity)] += amount if when <= moment else Decimal(0)
+            prices = {name: exchange.market.last(name, moment) for _, name in held if name != "USD"}
+            worth.append(sum(amount * prices.get(name, Decimal(1)) for (_, name), amount in held.items()))
+        assert values(exchange, moments) == worth
+        assert worth[-1] == exchange.numbers(at).equity
+        for kind, flow in exchange.books.flows().items():
+            rows = [amount for when, name, amount in exchange.store.cash_flows() if name == kind and when <= at]
+            assert (flow.total(at), flow.count(at)) == (sum(rows, Decimal(0)), len(rows))
+    for query in ({"status": "all", "limit": "200"}, {"status": "open"}, {"status": "all", "nested": "true"}):
+        assert json.loads(orders.orders_text(exchange, query)) == orders.list_orders(exchange, query)
+
+
 def activities(exchange: Exchange) -> Iterator[dict[str, object]]:
     """All activities, also those that are listed later, oldest first."""
     yield from exchange.store.activities(
@@ -261,6 +285,8 @@ def fingerprint(exchange: Exchange) -> tuple[object, ...]:
         positions.list_positions(exchange),
         listed,
         orders.list_orders(exchange, {"limit": "500"}),
+        portfolio_history(exchange, {"cashflow_types": "ALL"}),
+        portfolio_history(exchange, {"period": "5D", "timeframe": "15Min", "pnl_reset": "per_day"}),
     )
     return (
         *shown,

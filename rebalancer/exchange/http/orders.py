@@ -18,8 +18,8 @@ def order_routes(exchange: Exchange) -> list[Route]:
     async def submit(request: Request) -> JSONResponse:
         return JSONResponse(exchange.submit(await json_object(request)))
 
-    async def listed(request: Request) -> JSONResponse:
-        return JSONResponse(orders.list_orders(exchange, parameters(request)))
+    async def listed(request: Request) -> Response:
+        return Response(orders.orders_text(exchange, parameters(request)), media_type="application/json")
 
     async def cancel_all(_: Request) -> JSONResponse:
         return JSONResponse(orders.cancel_all(exchange), 207)

@@ -6,7 +6,7 @@ All answers are pure functions of (seed, symbol, time). The caches below only sa
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from threading import Lock
 from typing import Final, NamedTuple
@@ -171,6 +171,21 @@ class Market:
     def last(self, symbol: str, at: int) -> Decimal:
         """The latest trade in USD."""
         return usd(self.tick(self.listings[symbol], at).trade)
+
+    def lasts(self, symbol: str, moments: Iterable[int]) -> list[Decimal]:
+        """The latest trades of many moments in USD; neighbours of one session are found quickly."""
+        listing, halts = self.listings[symbol], self.halts.of(symbol)
+        found: list[Decimal] = []
+        start, until, trades = 0, -1, np.empty(0, dtype=np.int64)
+        for at in moments:
+            if halts:
+                at = self.halts.priced_at(symbol, at)
+            if not start <= at < until:
+                session = self.session(listing, at)
+                trades = self.path(listing, session).trade[0]
+                start, until = session.open, session.close
+            found.append(usd(int(trades[min((at - start) // STEP, len(trades) - 1)])))
+        return found
 
     def day_start(self, symbol: str, at: int) -> Decimal:
         """The price that today's change is measured from: the latest before midnight in New York, in USD."""
