@@ -8,14 +8,13 @@ Flat, that gives cash, 2 x or 4 x equity; with positions, (equity - initial marg
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final, NamedTuple
 
 from rebalancer.core.values import ZERO
 from rebalancer.exchange.books import Books
 from rebalancer.exchange.market.prices import Market
-from rebalancer.exchange.order import Order, reservations
 from rebalancer.exchange.store import Store
 
 EQUITY_FOR_MARGIN: Final = Decimal(2000)  # below it the account trades cash only
@@ -51,9 +50,14 @@ class AccountNumbers(NamedTuple):
         return max(min(self.cash - self.reserved, self.available), ZERO)
 
 
-def account_numbers(
-    books: Books, orders: Iterable[Order], market: Market, at: int, multiplier_max: int
-) -> AccountNumbers:
+class Pending(NamedTuple):
+    """What open orders hold back, USD: their value, and the margin that they need by multiplier."""
+
+    value: Decimal
+    needed: Mapping[int, Decimal]
+
+
+def account_numbers(books: Books, pending: Pending, market: Market, at: int, multiplier_max: int) -> AccountNumbers:
     """Value the account at a moment."""
     long_value = short_value = maintenance = ZERO
     held: list[tuple[Decimal, str, Decimal]] = []
@@ -65,12 +69,10 @@ def account_numbers(
         held.append((abs(value), symbol, price))
     equity = books.cash + long_value + short_value
     multiplier = 1 if equity < EQUITY_FOR_MARGIN else multiplier_max
-    pending = [(value, o.symbol, o.reserve_price) for o in reservations(orders) if (value := o.reserved())]
-    reserved = sum((value for value, _, _ in pending), ZERO)
 
     def needed(at_multiplier: int) -> Decimal:
-        rows = (*held, *pending)
-        return sum((value * margin_rate(symbol, price, at_multiplier) for value, symbol, price in rows), ZERO)
+        positions = sum((value * margin_rate(symbol, price, at_multiplier) for value, symbol, price in held), ZERO)
+        return positions + pending.needed[at_multiplier]
 
     initial = sum((value * margin_rate(symbol, price, 2) for value, symbol, price in held), ZERO)
     return AccountNumbers(
@@ -82,7 +84,7 @@ def account_numbers(
         maintenance,
         max(equity - needed(multiplier), ZERO),
         max(equity - needed(2), ZERO),
-        reserved,
+        pending.value,
     )
 
 

@@ -29,6 +29,7 @@ from rebalancer.exchange.market.halts import HaltPlan
 from rebalancer.exchange.market.listing import Listing
 from rebalancer.exchange.market.prices import Market
 from rebalancer.exchange.order import Order
+from rebalancer.exchange.reservations import Reservations
 from rebalancer.exchange.store import Store
 from rebalancer.exchange.streams.events import EventLog
 from rebalancer.exchange.views import asset_id
@@ -63,8 +64,10 @@ class State(ABC):
         self.books = Books(self.store, self.market.seed)
         self.orders = {order.id: order for order in self.store.open_orders()}
         self._open_of: dict[str, dict[str, Order]] = {}  # the same by symbol
+        self.reserved = Reservations()
         for order in self.orders.values():
             self._open_of.setdefault(order.symbol, {})[order.id] = order
+            self.reserved.note(order)
         self.events.load(self.orders.values())
         self.past = PastPositions(self.books.positions.values())
         self.configuration: Configuration = configuration_from(self.store.meta("configuration"))
@@ -156,6 +159,7 @@ class State(ABC):
     def _keep(self, order: Order) -> None:
         """Store an order and plan its next step, or forget it when it is closed."""
         self.store.put_order(order)
+        self.reserved.note(order)
         if self.events.note(order, self.books.held(order.symbol)):
             self.past.note(order.updated_at, order.symbol, self.books.positions.get(order.symbol))
         if order.is_open:
@@ -229,8 +233,7 @@ class State(ABC):
     def numbers(self, at: int, without: str = "") -> AccountNumbers:
         """Value the account, as if the orders of the pool `without` were not there. The caller holds the lock."""
         multiplier = min(self.behaviour.multiplier, int(self.configuration.max_margin_multiplier))
-        orders = [order for order in self.orders.values() if _apart(order, without)]
-        return account_numbers(self.books, orders, self.market, at, multiplier)
+        return account_numbers(self.books, self.reserved.pending(without), self.market, at, multiplier)
 
     def load_schedule(self) -> None:
         """Take the corporate actions from the store, and what they do to prices."""

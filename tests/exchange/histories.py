@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 
+from rebalancer.core.values import ZERO
 from rebalancer.exchange import locates, margin_watch, orders, positions
 from rebalancer.exchange.borrow_plan import BorrowChange
 from rebalancer.exchange.borrowing import schedule_borrowing
@@ -18,9 +19,10 @@ from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.corporate import announce_dividend, announce_split
 from rebalancer.exchange.errors import ApiError
 from rebalancer.exchange.history import portfolio_history, values
-from rebalancer.exchange.margin import AccountNumbers
+from rebalancer.exchange.margin import AccountNumbers, Pending, margin_rate
 from rebalancer.exchange.market.halts import Halt
 from rebalancer.exchange.options import ExchangeOptions
+from rebalancer.exchange.order import reservations
 from rebalancer.exchange.replacement import replace_order
 from rebalancer.exchange.starter import open_exchange
 
@@ -58,6 +60,8 @@ class History:
                 getattr(self, "_" + name.replace(" ", "_"))()
             except ApiError as refusal:
                 self.happened[f"refused {refusal.status}"] += 1
+            if number % 10 == 0:
+                check_reservations(self.exchange)
             if number % check_every == 0:
                 self.restart()
                 check_laws(self.exchange)
@@ -252,6 +256,7 @@ def check_laws(exchange: Exchange) -> None:
 
 def check_memory(exchange: Exchange) -> None:
     """Totals over time equal sums of the stored rows, and the text of the orders is that of the objects."""
+    check_reservations(exchange)
     with exchange.reading() as at:
         moments = [at - hours * 3600 * MICROS for hours in (200, 30, 24, 5, 1, 0)]
         worth = []
@@ -268,6 +273,20 @@ def check_memory(exchange: Exchange) -> None:
             assert (flow.total(at), flow.count(at)) == (sum(rows, Decimal(0)), len(rows))
     for query in ({"status": "all", "limit": "200"}, {"status": "open"}, {"status": "all", "nested": "true"}):
         assert json.loads(orders.orders_text(exchange, query)) == orders.list_orders(exchange, query)
+
+
+def check_reservations(exchange: Exchange) -> None:
+    """What open orders hold back is what adding them all up gives, also without any one of them."""
+    with exchange.reading():
+        for without in ("", *(name for order in exchange.orders.values() for name in (order.id, order.pool))):
+            rows = [o for o in exchange.orders.values() if not without or without not in (o.pool, o.id)]
+            counted = [(o.reserved(), o.symbol, o.reserve_price) for o in reservations(rows)]
+            needed = {
+                multiplier: sum((value * margin_rate(name, price, multiplier) for value, name, price in counted), ZERO)
+                for multiplier in (1, 2, 4)
+            }
+            expected = Pending(sum((value for value, _, _ in counted), ZERO), needed)
+            assert exchange.reserved.pending(without) == expected
 
 
 def activities(exchange: Exchange) -> Iterator[dict[str, object]]:
