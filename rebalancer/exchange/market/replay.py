@@ -7,6 +7,7 @@ close, so that bars made of these prices again are the recorded ones. Where noth
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -90,32 +91,42 @@ def _day(one: Recording, day: int, begin: int, steps: int, *, crypto: bool) -> _
         stamp = begin if crypto else midnight_new_york(day)
         first, last = np.searchsorted(one.at, (stamp, stamp + 1))
     before = int(one.close[first - 1]) if first else int(one.open[0])
-    price = np.full(count, before, dtype=np.int64)
+    bars = slice(first, last)
+    starts = (one.at[bars] - begin) // STEP if one.width else np.zeros(last - first, dtype=np.int64)
+    stops = np.minimum(starts + one.width // STEP, steps) if one.width else np.full(last - first, count)
+    standing = np.concatenate(([before], one.close[bars]))  # the price after so many bars, until the next one begins
+    price = standing[np.searchsorted(stops, np.arange(count), side="right")]
     volume = np.ones(count, dtype=np.int64)
-    for index in range(first, last):
-        start = int((one.at[index] - begin) // STEP) if one.width else 0
-        stop = min(start + one.width // STEP, steps) if one.width else count
-        bar = _inside(one, index, stop - start)
-        price[start:stop] = bar.price
-        volume[start:stop] = bar.volume
-        price[stop:] = one.close[index]
+    lengths = stops - starts
+    for length in np.unique(lengths).tolist():  # one, and another where the close cuts a bar short
+        some = np.flatnonzero(lengths == length)
+        nodes = (starts[some][:, None] + np.arange(length)).ravel()
+        inside = _inside(one, first + some, length)
+        price[nodes], volume[nodes] = inside.price.ravel(), inside.volume.ravel()
     if one.width and not crypto:
         volume[-1] = 0  # the closing print belongs to the last bar, which has its volume already
     return _Nodes(price, volume)
 
 
-def _inside(one: Recording, index: int, count: int) -> _Nodes:
-    """The nodes of one bar: its four prices, straight lines between them, and its volume in equal parts."""
-    opened, closed = int(one.open[index]), int(one.close[index])
+def _inside(one: Recording, bars: Column, count: int) -> _Nodes:
+    """The nodes of bars of one length, shape (bars, count): their four prices, straight lines between them, and their
+    volume in equal parts."""
+    opened, closed = one.open[bars][:, None], one.close[bars][:, None]
     if count < len("ohlc"):  # a bar that the close cuts short
-        return _Nodes(np.full(count, closed, dtype=np.int64), np.ones(count, dtype=np.int64))
-    low, high = int(one.low[index]), int(one.high[index])
-    turns = (low, high) if closed >= opened else (high, low)
-    places = (0, count // 3, 2 * count // 3, count - 1)
-    price = np.rint(np.interp(np.arange(count), places, (opened, *turns, closed))).astype(np.int64)
-    total = max(int(one.volume[index]), 1)
-    volume = np.full(count, total // count, dtype=np.int64)
-    volume[0] += total % count
+        shape = (len(bars), count)
+        return _Nodes(np.broadcast_to(closed, shape), np.ones(shape, dtype=np.int64))
+    low, high = one.low[bars][:, None], one.high[bars][:, None]
+    rises = closed >= opened
+    turns = np.concatenate((opened, np.where(rises, low, high), np.where(rises, high, low), closed), axis=1)
+    places = np.asarray((0, count // 3, 2 * count // 3, count - 1))
+    nodes = np.arange(count)
+    leg = np.minimum(np.searchsorted(places, nodes, side="right") - 1, len(places) - 2)
+    slopes = np.diff(turns, axis=1) / np.diff(places)
+    price = np.rint(slopes[:, leg] * (nodes - places[leg]) + turns[:, leg]).astype(np.int64)
+    price[:, -1] = turns[:, -1]
+    total = np.maximum(one.volume[bars], 1)[:, None]
+    volume = np.repeat(total // count, count, axis=1)
+    volume[:, :1] += total % count
     return _Nodes(price, volume)
 
 
@@ -123,9 +134,10 @@ def _on_days(one: Recording, crypto: bool) -> Recording:
     """Daily bars stamped as the market stamps its own: midnight in New York, or UTC for crypto."""
     if one.width or crypto:
         return one
-    return one._replace(at=np.asarray([_stamp(int(at)) for at in one.at], dtype=np.int64))
+    return one._replace(at=np.asarray([_stamp(at) for at in one.at.tolist()], dtype=np.int64))
 
 
+@lru_cache(100_000)  # names share their days
 def _stamp(at: int) -> int:
     """A plain date was read as midnight UTC, which is the evening before in New York."""
     day = crypto_session(at).day if at % DAY == 0 else new_york_day(at)

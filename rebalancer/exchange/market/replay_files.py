@@ -22,6 +22,7 @@ from rebalancer.core.documents import BadDocument
 from rebalancer.core.input_file import read_content, text_of_bytes
 from rebalancer.core.values import decimal_of, symbol_of, utc_of
 from rebalancer.exchange.calendar import MICROS, micros_of
+from rebalancer.exchange.market.replay_columns import Table, plain_tables
 
 Column = NDArray[np.int64]
 DAY: Final = 24 * 3600 * MICROS
@@ -66,10 +67,16 @@ def read_recordings(directory: Path) -> tuple[dict[str, Recording], str]:
         raise BadDocument(str(directory), "holds no .csv and no .parquet file", "name each for its symbol: AAPL.csv")
     digest = hashlib.sha256()
     rows: dict[str, list[tuple[int, ...]]] = {}
+    found: dict[str, Recording] = {}
     origins: dict[str, Path] = {}
     for path in files:
         body = read_content(path, _SIZE_MAX).body
         digest.update(f"{path.name}|{hashlib.sha256(body).hexdigest()}\n".encode())
+        tables = _plain(path, body)
+        if tables is not None and not tables.keys() & origins.keys():
+            origins |= dict.fromkeys(tables, path)
+            found |= {symbol: _recording(symbol, table, path) for symbol, table in tables.items()}
+            continue
         for symbol, row, where in _bars(path, body):
             if origins.setdefault(symbol, path) != path:
                 raise BadDocument(where, f"{symbol} is in {origins[symbol].name} too", "keep each symbol in one file")
@@ -77,14 +84,25 @@ def read_recordings(directory: Path) -> tuple[dict[str, Recording], str]:
             if before and row[0] <= before[-1][0]:
                 raise BadDocument(where, f"the bars of {symbol} are not in the order of time, or one is there twice")
             before.append(row)
-    found = {symbol: _recording(symbol, bars, origins[symbol]) for symbol, bars in rows.items()}
+    found |= {
+        symbol: _recording(symbol, np.asarray(bars, dtype=np.int64), origins[symbol]) for symbol, bars in rows.items()
+    }
     if not found:
         raise BadDocument(str(directory), "holds no bars")
     return found, digest.hexdigest()
 
 
-def _recording(symbol: str, rows: list[tuple[int, ...]], path: Path) -> Recording:
-    table = np.asarray(rows, dtype=np.int64)
+def _plain(path: Path, body: bytes) -> dict[str, Table] | None:
+    """The bars of a plainly written CSV file, all columns at once."""
+    if path.suffix.lower() != ".csv":
+        return None
+    try:
+        return plain_tables(text_of_bytes(body, str(path)), path.stem, lambda header: _columns(header, f"{path}:1"))
+    except (BadDocument, csv.Error):
+        return None  # the reader of single bars names the place
+
+
+def _recording(symbol: str, table: Table, path: Path) -> Recording:
     gaps = np.diff(table[:, 0])
     width = int(gaps.min()) if len(gaps) else (0 if table[0, 0] % DAY == 0 else 60 * MICROS)
     if 0 < width < 60 * MICROS:
