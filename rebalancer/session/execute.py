@@ -33,8 +33,8 @@ from rebalancer.session.setup import Setup
 from rebalancer.session.signal_receipts import keep_receipts
 from rebalancer.session.stop import NEVER, Stopping
 from rebalancer.signals.configured import ConfiguredSources
-from rebalancer.signals.target_books import TargetBooks
 from rebalancer.signals.sample import NAMES
+from rebalancer.signals.target_books import TargetBooks
 from rebalancer.version import __version__
 
 

@@ -37,6 +37,7 @@ from alpaca.trading.requests import (
     MarketOrderRequest,
 )
 
+from rebalancer.exchange.market.listing import listings
 from rebalancer.exchange.opening import STARTER
 from rebalancer.exchange.starter import RunningExchange
 
@@ -78,12 +79,11 @@ def test_account_and_configurations(client: TradingClient) -> None:
 
 def test_assets(client: TradingClient) -> None:
     active = client.get_all_assets(GetAssetsRequest(status=AssetStatus.ACTIVE, asset_class=AssetClass.US_EQUITY))
-    assert len(active) == 44
+    assert len(active) == sum(one.tradable and not one.is_crypto for one in listings().values())
     assert "TWTR" not in {asset.symbol for asset in active}
     coins = client.get_all_assets(GetAssetsRequest(asset_class=AssetClass.CRYPTO))
     assert [(coin.symbol, coin.shortable, coin.min_trade_increment) for coin in coins] == [
-        ("BTC/USD", False, 1e-9),
-        ("ETH/USD", False, 1e-9),
+        (name, False, 1e-9) for name, one in listings().items() if one.is_crypto
     ]
     names = ("AAPL", str(client.get_asset("AAPL").id), "BTCUSD", "BTC%2FUSD")
     assert [client.get_asset(name).symbol for name in names] == ["AAPL", "AAPL", "BTC/USD", "BTC/USD"]

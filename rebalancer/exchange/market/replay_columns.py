@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -62,7 +62,7 @@ def plain_tables(text: str, name: str, columns_of: Callable[[list[str]], dict[st
     return tables
 
 
-def _table(columns: dict[str, Sequence[str]], *, crypto: bool) -> Table | None:
+def _table(columns: Mapping[str, Sequence[str]], *, crypto: bool) -> Table | None:
     at = _moments(columns["timestamp"])
     prices = [_cents(columns[name]) for name in ("open", "high", "low", "close")]
     volume = _volumes(columns["volume"], crypto=crypto) if "volume" in columns else np.zeros(len(columns["open"]))
