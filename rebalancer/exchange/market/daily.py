@@ -7,6 +7,7 @@ gives the names their trends. Levels are tied to the anchor session, where an in
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -42,14 +43,12 @@ class DailyPath(NamedTuple):
 def daily_path(seed: int, listing: Listing, sessions: SessionTable) -> DailyPath:
     """All sessions of one instrument, from 2018 to the end of the calendar."""
     own = draws(stream_key(seed, "daily", listing.symbol), 0, _DAYS, 4)
-    market = draws(stream_key(seed, "daily", "market" if not listing.is_crypto else "market crypto"), 0, _DAYS, 4)
-    sector = draws(stream_key(seed, "daily", "sector", listing.sector), 0, _DAYS, 4)
-    mixed = mix(listing, normals(market[:, :2]), normals(sector[:, :2]), normals(own[:, :2]))
+    market = _shared(seed, "market" if not listing.is_crypto else "market crypto")
+    mixed = mix(listing, market.normals, _shared(seed, "sector", listing.sector).normals, normals(own[:, :2]))
     shocks = heavy_tails(mixed)
     days = np.arange(_DAYS) if listing.is_crypto else np.asarray(sessions.days, dtype=np.int64) - BASE_DAY
     per_year = 365 if listing.is_crypto else 252
-    calm = 0.65 + 0.9 * _smooth(uniforms(market[:, 3]), _REGIME_DAYS)
-    deviation = calm[days] * (listing.volatility / per_year**0.5)
+    deviation = market.calm[days] * (listing.volatility / per_year**0.5)
     gap_share, session_share = (0.0, 1.0) if listing.is_crypto else (GAP_SHARE, SESSION_SHARE)
     gaps = gap_share * deviation * shocks[days, 0]
     trend = (
@@ -65,6 +64,19 @@ def daily_path(seed: int, listing: Listing, sessions: SessionTable) -> DailyPath
     before = np.concatenate((closes[:1], closes[:-1]))
     volumes = 0.6 + 0.4 * uniforms(own[:, 2])[days] + 0.35 * np.abs(shocks[days, 1])
     return DailyPath(ordinals, before * (1.0 + gaps), closes, session_share * deviation, volumes)
+
+
+class _Shared(NamedTuple):
+    """What all names of a market or a sector have in common: arrays over calendar days."""
+
+    normals: Floats  # shape (days, 2): the gap's draw and the session's
+    calm: Floats  # the volatility regime
+
+
+@lru_cache(64)
+def _shared(seed: int, *names: str) -> _Shared:
+    raw = draws(stream_key(seed, "daily", *names), 0, _DAYS, 4)
+    return _Shared(normals(raw[:, :2]), 0.65 + 0.9 * _smooth(uniforms(raw[:, 3]), _REGIME_DAYS))
 
 
 def mix(listing: Listing, market: Floats, sector: Floats, own: Floats) -> Floats:

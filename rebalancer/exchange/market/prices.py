@@ -24,6 +24,7 @@ DAY_MICROS: Final = CRYPTO_DAY * MICROS
 _EPOCH_DAY: Final = 719_163  # 1970-01-01
 _UNIT: Final = Decimal("0.000001")
 _DAYS_KEPT: Final = 3  # of every name: about 45 MB when all are asked for
+_DAILY_KEPT: Final = 100  # about 15 MB; a name's is needed once for each of its days
 _DAYS_KEPT_MIN: Final = 200  # about 10 MB
 _DAY_BARS_KEPT: Final = 80_000  # about 24 MB: all names for a year
 
@@ -96,7 +97,7 @@ class Market:
         self.halts = HaltPlan()
         self.adjustments: dict[str, list[Adjustment]] = {}
         self._joined = {s.replace("/", ""): s for s, row in self.listings.items() if row.is_crypto}
-        self._daily: dict[str, DailyPath] = {}
+        self._daily: OrderedDict[str, DailyPath] = OrderedDict()
         self._days: OrderedDict[tuple[str, int], NodePath] = OrderedDict()
         self._days_kept = max(_DAYS_KEPT * len(self.listings), _DAYS_KEPT_MIN)
         self._day_bars = _SIMULATED_BARS
@@ -112,6 +113,8 @@ class Market:
         if found is None:
             found = adjusted(daily_path(self.seed, listing, self.sessions), self.adjustments.get(listing.symbol, []))
             self._daily[listing.symbol] = found
+            if len(self._daily) > _DAILY_KEPT:
+                self._daily.popitem(last=False)
         return found
 
     def adjust(self, adjustments: dict[str, list[Adjustment]]) -> None:
