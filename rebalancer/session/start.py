@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -86,4 +87,7 @@ def run_session(
         )
         read_sectors(setup.root / rules.sectors_file)  # refused now, not shortly before the open
         begun()
+        gc.collect()
+        gc.freeze()  # what was loaded stays for the day: the collector need not look through it again and again
+        stack.callback(gc.unfreeze)
         return session.run()
