@@ -5,14 +5,20 @@ Times are int64 nanoseconds since 1970 in UTC, strictly ascending. Symbols are s
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rebalancer.core.rules import Rules
+from rebalancer.core.venue_rules import ALPACA, VenueRules
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+Fill = Literal["next_open", "next_close", "same_close"]
 
 
 class Market(NamedTuple):
@@ -35,8 +41,9 @@ class Market(NamedTuple):
 class Instructions(NamedTuple):
     """What a strategy said, aligned to the bars of a market: value[t] is what was known when bar t closed.
 
-    kind: `targets` (signed weights of equity) or `scores` (-1 to 1). value: shape (bars, names), already forward-filled
-    as the format says; NaN is no opinion. confidence: the same shape, 0 to 1, or None for 1 everywhere.
+    kind: `targets` (signed weights of what `signals.weights_of` says) or `scores` (-1 to 1). value: shape (bars, names),
+    already forward-filled as the format says; NaN is no opinion. confidence: the same shape, 0 to 1, or None for 1
+    everywhere.
     """
 
     kind: Literal["targets", "scores"]
@@ -61,6 +68,44 @@ class CostModel(NamedTuple):
 
 
 NO_COSTS: Final = CostModel(0.0, 0.0, float("inf"), False, 0.0, 0.0)
+
+
+class ReferenceColumns(NamedTuple):
+    """What the live program reads once a day, for every trading day of a market.
+
+    row: of a bar's day in the two arrays, shape (bars,). volatility: annualised, from the closes of earlier days alone,
+    NaN where they are too few, shape (days, names). cluster: the place in `symbols` of the name that its correlation
+    group is called after, -1 where unknown, shape (days, names). sector, given_cluster: by name, as the sectors file
+    says, None where it does not; a given cluster counts instead of a computed one.
+    """
+
+    row: Integers
+    volatility: Floats
+    cluster: Integers
+    sector: tuple[str | None, ...]
+    given_cluster: tuple[str | None, ...]
+
+
+class AccountTerms(NamedTuple):
+    """The simulated account. multiplier: buying power is multiplier x equity - gross value of the positions."""
+
+    multiplier: Decimal = Decimal(2)
+    venue: VenueRules = ALPACA
+
+
+class SimulationSetup(NamedTuple):
+    """All that a simulation is given. equity: USD in cash at the first bar. cycles: at which bars a cycle runs, shape
+    (bars,). fill: at which price orders decided at the close of bar t are filled."""
+
+    market: Market
+    instructions: Instructions
+    rules: Rules
+    costs: CostModel
+    equity: float
+    fill: Fill
+    cycles: Flags
+    reference: ReferenceColumns
+    terms: AccountTerms = AccountTerms()
 
 
 class SimulationCosts(NamedTuple):
@@ -96,3 +141,7 @@ class SimulationResult(NamedTuple):
     audit: AuditCount
     engine: Literal["compiled", "interpreted"]
     seconds: float
+
+
+Progress = Callable[[int], object]  # told the number of bars that are done
+Simulator = Callable[[SimulationSetup, Progress | None], SimulationResult]
