@@ -1,0 +1,97 @@
+"""Volatilities, correlation groups and sectors for every day of a market, as the live program reads them at its start.
+
+They are the statistics of `market_data.statistics` on the closes of earlier days alone. Correlation groups are computed
+anew every `GROUP_DAYS` trading days, and only for rules under which they can matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from rebalancer.core.rules import Rules
+from rebalancer.market_data.sectors import SectorRow
+from rebalancer.market_data.statistics import RETURNS_MIN, RETURNS_USED, TRADING_DAYS_A_YEAR
+from rebalancer.research.market import Floats, Integers, Market, ReferenceColumns
+
+GROUP_DAYS: Final = 21
+
+
+def reference_columns(market: Market, sectors: Mapping[str, SectorRow], rules: Rules) -> ReferenceColumns:
+    """What is known about every name on every trading day, before its first bar."""
+    _, first, row = np.unique(market.day, return_index=True, return_inverse=True)
+    closes = _daily_closes(market, first)
+    known = [sectors.get(symbol) for symbol in market.symbols]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        returns = np.diff(np.log(closes), axis=0)
+    return ReferenceColumns(
+        row.astype(np.int64),
+        _volatility(returns, len(closes)),
+        _clusters(returns, len(closes), rules),
+        tuple(None if one is None else one.sector for one in known),
+        tuple(None if one is None else one.correlation_group for one in known),
+    )
+
+
+def _daily_closes(market: Market, first: Integers) -> Floats:
+    """The last price of every name on every day; NaN where it has none, shape (days, names)."""
+    ends = np.append(first[1:], len(market.times))
+    if (ends - first == 1).all():
+        return market.close
+    place = np.where(np.isnan(market.close), -1, np.arange(len(market.times))[:, None])
+    place = np.maximum.accumulate(place, axis=0)[ends - 1]
+    found = np.take_along_axis(market.close, np.maximum(place, 0), axis=0)
+    return np.where(place >= first[:, None], found, np.nan)
+
+
+def _volatility(returns: Floats, days: int) -> Floats:
+    """The annualised deviation of the last returns before each day, by sums that later days do not change."""
+    ok = np.isfinite(returns)
+    filled = np.where(ok, returns, 0.0)
+    zero = np.zeros((1, returns.shape[1]))
+    total, square, count = (np.concatenate((zero, np.cumsum(a, axis=0))) for a in (filled, filled**2, ok * 1.0))
+    last = np.maximum(np.arange(days) - 1, 0)  # returns known before day k: the first k - 1
+    start = np.maximum(last - RETURNS_USED, 0)
+    n = count[last] - count[start]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = (total[last] - total[start]) / n
+        variance = (square[last] - square[start] - n * mean**2) / (n - 1)
+        found = np.round(np.sqrt(np.maximum(variance, 0.0)) * TRADING_DAYS_A_YEAR**0.5, 6)
+    return np.where((n >= RETURNS_MIN) & (found > 0), found, np.nan)
+
+
+def _clusters(returns: Floats, days: int, rules: Rules) -> Integers:
+    found = np.full((days, returns.shape[1]), -1, dtype=np.int64)
+    risk = rules.risk_management
+    lifted = risk.max_correlation_exposure >= rules.position_sizing.max_total_exposure
+    if lifted and risk.max_correlated_positions is None:
+        return found
+    for day in range(0, days, GROUP_DAYS):
+        window = returns[max(day - 1 - RETURNS_USED, 0) : max(day - 1, 0)]
+        found[day : day + GROUP_DAYS] = linked(window, risk.correlation_threshold)
+    return found
+
+
+def linked(returns: Floats, threshold: float) -> Integers:
+    """By name the first name of its group: correlated above the threshold, directly or through others; -1 where there
+    are too few common returns. returns: shape (days, names)."""
+    found = np.full(returns.shape[1], -1, dtype=np.int64)
+    names = np.flatnonzero(np.isfinite(returns).sum(axis=0) >= RETURNS_MIN)
+    if not names.size:
+        return found
+    days = np.isfinite(returns[:, names]).all(axis=1)
+    if int(days.sum()) < RETURNS_MIN:
+        return found
+    with np.errstate(invalid="ignore", divide="ignore"):
+        related = np.atleast_2d(np.corrcoef(returns[days][:, names], rowvar=False)) > threshold
+    related |= np.eye(len(names), dtype=bool)
+    label = np.arange(len(names))
+    while True:
+        lower = np.where(related, label[None, :], len(names)).min(axis=1)
+        if (lower == label).all():
+            break
+        label = lower
+    found[names] = names[label]
+    return found
