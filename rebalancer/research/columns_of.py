@@ -1,30 +1,28 @@
-"""A market, instructions and rules as the columns of the engine."""
+"""A simulation's setup as the columns of the engine."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from math import isfinite, isinf
-from typing import Any, Final, Literal
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rebalancer.core.facts import Instrument, Session
+from rebalancer.core.facts import Instrument
 from rebalancer.core.rules import Rules
-from rebalancer.core.venue_rules import ALPACA
-from rebalancer.market_data.statistics import RETURNS_MIN, RETURNS_USED, TRADING_DAYS_A_YEAR
+from rebalancer.core.values import FRACTIONAL_LOT
 from rebalancer.planning.core import codes
-from rebalancer.planning.groups import group
+from rebalancer.planning.groups import UNKNOWN, group
 from rebalancer.planning.lot_sizes import closing_lot, trade_lot
 from rebalancer.planning.numbers import MICROS, rate
 from rebalancer.planning.overnight_ramp import overnight_gross_limit
 from rebalancer.planning.to_columns import OutOfRange
 from rebalancer.research import tape as tape_rows
-from rebalancer.research.market import CostModel, Instructions, Market
-
-Fill = Literal["next_open", "next_close", "same_close"]
+from rebalancer.research.bar_times import moment_at
+from rebalancer.research.market import Fill, Floats, Integers, SimulationSetup
+from rebalancer.research.snapshots import session_at
 
 FILLS: Final[Mapping[Fill, int]] = {
     "same_close": tape_rows.SAME_CLOSE,
@@ -34,164 +32,168 @@ FILLS: Final[Mapping[Fill, int]] = {
 SEC_FEE_RATE: Final = 27.80e-6  # of the value of a sale
 TAF_FEE: Final = Decimal("0.000166")  # USD a share sold
 TAF_FEE_MOST: Final = Decimal("8.30")  # USD an order
-MULTIPLIER: Final = 2.0  # of equity that the broker lends
-EQUITY_MOST: Final = 10**18  # micro-dollars
-PER_YEAR: Final = 365
+PRICE_MOST: Final = 2_000_000_000_000
+NIGHTS_A_YEAR: Final = 252
 
 
-def session_of(market: Market, bar: int, rules: Rules) -> Session:
-    """The session that a bar falls into: from the first bar of its day until shortly after the last."""
-    day = market.day[bar]
-    first, last = np.searchsorted(market.day, day, "left"), np.searchsorted(market.day, day, "right") - 1
-    end = time_of(market, int(last)) + timedelta(seconds=rules.execution.close_buffer_seconds + 60)
-    return Session(True, time_of(market, int(first)), end)
+class EngineInput(NamedTuple):
+    """What the engine is given, and the decimals of each name's quantities and prices."""
+
+    tape: tape_rows.Tape
+    fixed: tuple[NDArray[Any], ...]
+    conditions: tape_rows.Conditions
+    decimals: Integers
+    price_decimals: Integers
 
 
-def time_of(market: Market, bar: int) -> datetime:
-    """The time of a bar, aware UTC, to microseconds."""
-    return datetime.fromtimestamp(int(market.times[bar]) // 1000 / 1e6, UTC)
-
-
-def volatilities(market: Market) -> NDArray[np.float64]:
-    """The annualised volatility of every name on every trading day, from the closes of earlier days; NaN while fewer
-    than `RETURNS_MIN` returns are known. Shape (days, names)."""
-    ends = np.flatnonzero(market.is_last_of_day)
-    closes = market.close[ends]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        returns = np.diff(np.log(closes), axis=0)
-    found = np.full((len(ends), len(market.symbols)), np.nan)
-    for day in range(RETURNS_MIN + 1, len(ends)):
-        window = returns[max(0, day - 1 - RETURNS_USED) : day - 1]
-        known = np.isfinite(window).sum(axis=0) >= RETURNS_MIN
-        found[day, known] = np.nanstd(window[:, known], axis=0, ddof=1) * np.sqrt(TRADING_DAYS_A_YEAR)
-    return np.where(found > 0, np.round(found, 6), np.nan)
-
-
-def columns_of(
-    market: Market,
-    instructions: Instructions,
-    rules: Rules,
-    members: tuple[Instrument, ...],
-    fill: Fill,
-    decides: NDArray[np.bool_] | None,
-) -> tuple[Any, tuple[NDArray[Any], ...], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """The tape, what is fixed, the volatilities, and the decimals of prices and of quantities."""
+def engine_input(setup: SimulationSetup) -> EngineInput:
+    """The columns of a setup. Raises OutOfRange for numbers that the numeric core cannot hold."""
+    market, rules = setup.market, setup.rules
     bars, count = market.close.shape
+    members = [plain_instrument(setup, symbol) for symbol in market.symbols]
     price_decimals = np.array([_price_decimals(market.close[:, i]) for i in range(count)], np.int64)
-    decimals = np.array([0 if _is_whole(i, rules) else 6 for i in members], np.int64)
+    lots = [trade_lot(i, rules, is_long=True) for i in members]
+    decimals = np.array([0 if lot == lot.to_integral_value() else 6 for lot in lots], np.int64)
     close = _grains(market.close, price_decimals)
-    fill_at = close if fill != "next_open" or market.open is None else _grains(market.open, price_decimals)
-    volume = np.zeros((1, count)) if market.volume is None else market.volume
-    units = np.nan_to_num(np.broadcast_to(volume, (bars, count)) * 10.0**decimals)
-    days = np.cumsum(np.concatenate(([0], np.diff(market.day) != 0))).astype(np.int64)
-    volatility = volatilities(market)
-    measured = np.where(np.isfinite(volatility), volatility, rules.risk_management.assumed_volatility)
+    at_open = setup.fill == "next_open" and market.open is not None
+    fill_at = _grains(market.open, price_decimals) if at_open and market.open is not None else close
+    volume = np.zeros((bars, count)) if market.volume is None else np.nan_to_num(market.volume)
+    clusters, labels = _clusters(setup)
     groups = group(market.symbols, {i.symbol: i for i in members}, 1.0, rules)
-    limits = [codes.NO_LIMIT if isinf(limit) else rate(limit) for limit in groups.limits]
-    confidence = instructions.confidence
+    sectors = [limit for label, limit in zip(groups.labels, groups.limits, strict=True) if label.startswith("sector:")]
+    limits = [1.0, *sectors, *([rules.risk_management.max_correlation_exposure] * labels), *groups.limits[-2:]]
+    said, reference = setup.instructions, setup.reference
+    assumed = rules.risk_management.assumed_volatility
     tape = tape_rows.Tape(
         close=close,
         fill=fill_at,
-        volume=np.minimum(units, 9e18).astype(np.int64),
-        opinion=np.ascontiguousarray(instructions.value, np.float64),
-        confidence=np.ones((1, count)).repeat(bars, 0) if confidence is None else np.ascontiguousarray(confidence),
-        volatility=np.ascontiguousarray(measured),
-        day=days,
-        gross=_gross(market, rules),
-        decides=np.ones(bars, np.int64) if decides is None else decides.astype(np.int64),
+        volume=np.minimum(volume * 10.0**decimals, 4e18).astype(np.int64),
+        opinion=np.ascontiguousarray(said.value, np.float64),
+        confidence=np.ones((bars, count)) if said.confidence is None else np.ascontiguousarray(said.confidence),
+        volatility=np.ascontiguousarray(np.where(reference.volatility > 0, reference.volatility, assumed)),
+        cluster=clusters + 1 + len(sectors),
+        day=reference.row.astype(np.int64),
+        gross=_gross(setup),
+        decides=setup.cycles.astype(np.int64),
         leaves=np.zeros(bars, np.int64),
         denies=np.zeros(bars, np.int64),
         code=np.full((bars, count), tape_rows.ABSENT, np.int16),
         denied=np.zeros((bars, count), np.int16),
     )
-    lots = [_lots(i, rules, int(d)) for i, d in zip(members, decimals, strict=True)]
-    sizing, selection = rules.position_sizing, rules.selection
+    short = [_units(trade_lot(i, rules, is_long=False), int(d)) for i, d in zip(members, decimals, strict=True)]
     grains = 10**price_decimals
     fixed = (
-        np.array([int(sizing.allow_short and i.shortable and i.asset_class != "crypto") for i in members], np.int64),
+        np.array([int(rules.position_sizing.allow_short and i.shortable) for i in members], np.int64),
         np.array([int(i.asset_class == "crypto") for i in members], np.int64),
-        np.array([_selected(i.symbol, selection.only, selection.exclude) for i in members], np.int64),
+        np.array([_selected(s, rules) for s in market.symbols], np.int64),
         np.array(groups.sector, np.int64),
-        np.array(groups.cluster, np.int64),
         10 ** (decimals + price_decimals - 6),
-        *(np.array(column, np.int64) for column in zip(*lots, strict=True)),
+        np.array([_units(lot, int(d)) for lot, d in zip(lots, decimals, strict=True)], np.int64),
+        np.array(short, np.int64),
+        np.array([_units(closing_lot(i, is_long=True), int(d)) for i, d in zip(members, decimals, strict=True)]),
         50 * grains,
         10_000 * grains,
-        np.array(limits, np.int64),
+        np.array([codes.NO_LIMIT if isinf(limit) else rate(limit) for limit in limits], np.int64),
     )
-    return tape, fixed, volatility, price_decimals, decimals
+    return EngineInput(tape, fixed, _conditions(setup), decimals, price_decimals)
 
 
-def _selected(symbol: str, only: list[str], exclude: list[str]) -> int:
+def plain_instrument(setup: SimulationSetup, symbol: str) -> Instrument:
+    """A symbol as the snapshots of bars describe it, without what changes from day to day."""
+    kind = setup.terms.venue.asset_class(symbol)
+    sector = setup.reference.sector[setup.market.symbols.index(symbol)]
+    lot = FRACTIONAL_LOT if kind == "crypto" else Decimal(1)
+    return Instrument(symbol, kind, True, True, kind == "us_equity", lot, Decimal("0.01"), sector)
+
+
+def _selected(symbol: str, rules: Rules) -> int:
+    only, exclude = rules.selection.only, rules.selection.exclude
     return 0 if only and symbol not in only else -1 if symbol in exclude else 1
 
 
-def _is_whole(instrument: Instrument, rules: Rules) -> bool:
-    return trade_lot(instrument, rules, is_long=True) == trade_lot(instrument, rules, is_long=True).to_integral_value()
+def _units(lot: Decimal | None, decimals: int) -> int:
+    """A lot in base units; 0 for none."""
+    return 0 if lot is None else max(int(lot.scaleb(decimals)), 1)
 
 
-def _lots(instrument: Instrument, rules: Rules, decimals: int) -> tuple[int, int, int]:
-    """Lots of longs, of shorts and of the closing of longs, in base units."""
-    long, short = (trade_lot(instrument, rules, is_long=is_long) for is_long in (True, False))
-    closing = closing_lot(instrument, is_long=True)
-    one, other, last = (0 if lot is None else max(int(lot.scaleb(decimals)), 1) for lot in (long, short, closing))
-    return one, other, last
-
-
-def _price_decimals(closes: NDArray[np.float64]) -> int:
-    """The decimals that a name's prices are kept with: six, or nine where it is cheaper than a cent."""
+def _price_decimals(closes: Floats) -> int:
+    """The decimals that hold all prices of a name as `snapshots.price_of` rounds them."""
     priced = closes[np.isfinite(closes)]
-    return 9 if priced.size and priced.min() < 0.01 and priced.max() < 1000 else 6
+    least = float(priced.min()) if priced.size else 1.0
+    return 6 if least >= 1 else 9 if least >= 0.001 else 12
 
 
-def _grains(prices: NDArray[np.float64], decimals: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Prices in grains, rounded to the nearest; 0 where there is none."""
-    found = np.rint(np.nan_to_num(prices) * 10.0**decimals).astype(np.int64)
-    if found.size and found.max() > 2_000_000_000_000:
-        raise OutOfRange("a price above 2,000,000 USD a share")
-    return found
+def _grains(prices: Floats, decimals: Integers) -> Integers:
+    """Prices in grains; 0 where there is none."""
+    known = np.nan_to_num(prices)
+    cheap = np.where(known >= 0.001, np.round(known, 9), np.round(known, 12))
+    found: Floats = np.rint(np.where(known >= 1, np.round(known, 6), cheap) * 10.0**decimals)
+    if found.size and found.max() > PRICE_MOST:
+        raise OutOfRange("a price is too high to be counted beside the lowest one of its name")
+    grains: Integers = found.astype(np.int64)
+    return grains
 
 
-def _gross(market: Market, rules: Rules) -> NDArray[np.int64]:
-    """The gross limit at every bar, trillionths of capital."""
+def _clusters(setup: SimulationSetup) -> tuple[Integers, int]:
+    """The correlation group of every name on every day, numbered from 0, and how many there are."""
+    reference, symbols = setup.reference, setup.market.symbols
+    number: dict[str, int] = {UNKNOWN: 0}
+    for name in [*(given for given in reference.given_cluster if given is not None), *symbols]:
+        number.setdefault(name, len(number))
+    by_symbol = np.array([number[symbol] for symbol in symbols], np.int64)
+    found = np.where(reference.cluster >= 0, by_symbol[reference.cluster], 0)
+    for i, given in enumerate(reference.given_cluster):
+        if given is not None:
+            found[:, i] = number[given]
+    used = np.unique(found)
+    return np.searchsorted(used, found).astype(np.int64), len(used)
+
+
+def _gross(setup: SimulationSetup) -> Integers:
+    """The limit on all names together at every bar, trillionths of capital."""
+    rules, times = setup.rules, setup.market.times
     sizing, risk = rules.position_sizing, rules.risk_management
-    bars = len(market.times)
     if risk.max_overnight_leverage / sizing.capital_scaling >= sizing.max_total_exposure:
-        return np.full(bars, rate(sizing.max_total_exposure), np.int64)
-    found = [rate(overnight_gross_limit(time_of(market, t), session_of(market, t, rules), rules)) for t in range(bars)]
-    return np.array(found, np.int64)
+        return np.full(len(times), rate(sizing.max_total_exposure), np.int64)
+    buffer = rules.execution.close_buffer_seconds
+    moments = [moment_at(int(stamp)) for stamp in times]
+    return np.array([rate(overnight_gross_limit(at, session_at(at, buffer), rules)) for at in moments], np.int64)
 
 
-def conditions_of(
-    market: Market, instructions: Instructions, rules: Rules, costs: CostModel, fill: Fill
-) -> tape_rows.Conditions:
+def _conditions(setup: SimulationSetup) -> tape_rows.Conditions:
     """The conditions of fills and costs, in the engine's units."""
-    risk, days = rules.risk_management, max(int(market.is_last_of_day.sum()), 1)
-    cap = costs.participation_max
+    costs, risk, venue, market = setup.costs, setup.rules.risk_management, setup.terms.venue, setup.market
+    days, cap, has_volume = len(np.unique(market.day)), costs.participation_max, market.volume is not None
     low, high, short, crypto = (
         rate(float(collar - 1))
-        for collar in (ALPACA.collar_low, ALPACA.collar_high, ALPACA.collar_short, ALPACA.collar_crypto)
+        for collar in (venue.collar_low, venue.collar_high, venue.collar_short, venue.collar_crypto)
     )
     return tape_rows.Conditions(
-        fill=FILLS[fill],
-        is_target=int(instructions.kind == "targets"),
+        fill=FILLS[setup.fill],
+        is_target=int(setup.instructions.kind == "targets"),
         half_spread_rate=rate(costs.half_spread_bps / 10_000),
-        impact=float(costs.impact_coefficient) if market.volume is not None else 0.0,
-        participation=float(cap) if isfinite(cap) and market.volume is not None else 0.0,
-        bars_a_day=max(len(market.times) / days, 1.0),
+        impact=float(costs.impact_coefficient) if has_volume else 0.0,
+        participation=float(cap) if isfinite(cap) and has_volume else 0.0,
+        bars_a_day=max(len(market.times) / max(days, 1), 1.0),
         sale_fee_rate=rate(SEC_FEE_RATE) if costs.fees else 0,
         share_fee_money=int(TAF_FEE * MICROS) if costs.fees else 0,
         share_fee_most_money=int(TAF_FEE_MOST * MICROS),
-        interest_rate=rate(costs.interest_rate / PER_YEAR),
-        borrow_rate=rate(costs.borrow_rate / PER_YEAR),
+        interest_rate=rate(costs.interest_rate / NIGHTS_A_YEAR),
+        borrow_rate=rate(costs.borrow_rate / NIGHTS_A_YEAR),
         collar_low_rate=low,
         collar_high_rate=high,
         collar_short_rate=short,
         collar_crypto_rate=crypto,
-        multiplier_rate=rate(MULTIPLIER),
-        scaling_rate=rate(rules.position_sizing.capital_scaling),
+        multiplier_rate=rate(float(setup.terms.multiplier)),
+        scaling_rate=rate(setup.rules.position_sizing.capital_scaling),
         orders_a_day=risk.max_orders_per_day,
-        daily_loss_kept_rate=codes.RATE - rate(risk.max_daily_loss),
-        drawdown_kept_rate=codes.RATE - rate(risk.max_drawdown),
+        daily_loss_kept_rate=_kept(risk.max_daily_loss),
+        drawdown_kept_rate=_kept(risk.max_drawdown),
         flattens=int(risk.on_breach == "flatten"),
+        unusable_most=float(setup.rules.quotes.max_unusable_fraction),
     )
+
+
+def _kept(most: float) -> int:
+    """What a loss limit leaves, trillionths; -1 for one that no loss reaches."""
+    return codes.RATE - rate(most) if most <= 1 else -1

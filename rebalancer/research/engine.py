@@ -36,6 +36,7 @@ from rebalancer.research.tape import (
     TRADING_DAYS,
     TURNOVER,
     UNFILLED,
+    UNTRADED,
     Conditions,
     Fixed,
     History,
@@ -48,6 +49,7 @@ def simulate(tape: Tape, fixed: Fixed, numbers: Numbers, given: Conditions, cash
     """Run all bars. cash: micro-dollars at the start."""
     bars, count = len(tape.day), len(fixed.divisor)
     equity, cashes, halted = integers(bars), integers(bars), integers(bars)
+    equity_decided, cash_decided = integers(bars), integers(bars)
     counts, costs = integers(6), integers(5)
     held, price, sent, last = integers(count), integers(count), integers(count), integers(count)
     pending_reduce, pending_increase = integers(0), integers(0)
@@ -80,15 +82,16 @@ def simulate(tape: Tape, fixed: Fixed, numbers: Numbers, given: Conditions, cash
                         price[i] = close
                 equity[t] = net_worth(fixed, price, held, cash)
                 peak = max(peak, equity[t])
-                if tape.decides[t] == 0 or equity[t] <= 0:
+                if tape.decides[t] == 0 or equity[t] <= 0 or is_blind(t, tape, given, held):
                     pending_reduce, pending_increase = integers(0), integers(0)
                     break
+                equity_decided[t], cash_decided[t] = equity[t], cash
                 names = columns_at(t, tape, fixed, given, price, held, sent)
                 signals = signals_at(t, tape, given, names)
                 limits[0] = tape.gross[t]
-                if equity[t] <= part_of(max(worth_before, 0), given.daily_loss_kept_rate):
+                if is_lost(equity[t], max(worth_before, 0), given.daily_loss_kept_rate):
                     latched = 1
-                if equity[t] <= part_of(peak, given.drawdown_kept_rate):
+                if is_lost(equity[t], peak, given.drawdown_kept_rate):
                     latched = 1
                 halted[t] = latched
                 leaves = 1 if tape.leaves[t] == 1 or (latched == 1 and given.flattens == 1) else 0
@@ -102,9 +105,11 @@ def simulate(tape: Tape, fixed: Fixed, numbers: Numbers, given: Conditions, cash
                 pending_reduce, pending_increase = decision.orders.reduce_order, decision.orders.increase_order
                 for i in range(count):
                     reduce[i], increase[i] = decision.orders.reduce[i], decision.orders.increase[i]
-                    is_there = held[i] != 0 or names.first[i] != names.first[i + 1]
+                    opinion = float(tape.opinion[t, i])
+                    is_there = held[i] != 0 or opinion == opinion
                     code, bar = decision.trades.code[i], decision.targets.bar[i]
-                    tape.code[t, i] = code_of(reduce[i] != 0 or increase[i] != 0, is_there, code, bar)
+                    is_ordered = reduce[i] != 0 or increase[i] != 0
+                    tape.code[t, i] = code_of(is_ordered, is_there, names.tradable[i] == 1, code, bar)
                     tape.denied[t, i] = decision.orders.denied[i]
                     own[i], target[i] = decision.targets.own[i], 0
                 for phase in range(2):
@@ -169,18 +174,39 @@ def simulate(tape: Tape, fixed: Fixed, numbers: Numbers, given: Conditions, cash
             equity[t] = net_worth(fixed, price, held, cash)
         cashes[t] = cash
     return History(
-        equity, cashes, order_bar[:orders], order_name[:orders], order_phase[:orders], order_quantity[:orders],
+        equity, cashes, equity_decided, cash_decided, order_bar[:orders], order_name[:orders], order_phase[:orders],
+        order_quantity[:orders],
         fill_bar[:fills], fill_name[:fills], fill_quantity[:fills], fill_cost[:fills], counts, costs, halted,
     )  # fmt: skip
 
 
 @rule
-def code_of(is_ordered: bool, is_there: bool, code: int, bar: int) -> int:
+def is_lost(equity: int, before: int, kept_rate: int) -> bool:
+    """Whether no more than this rate of an earlier equity is left; a negative rate is no limit."""
+    return kept_rate >= 0 and equity <= part_of(before, kept_rate)
+
+
+@rule
+def is_blind(t: int, tape: Tape, given: Conditions, held: Ints) -> bool:
+    """Whether too many of the names that are wanted or held have no price at a bar."""
+    wanted, missing = 0, 0
+    for i in range(len(held)):
+        opinion = float(tape.opinion[t, i])
+        if held[i] != 0 or opinion == opinion:
+            wanted += 1
+            missing += int(tape.close[t, i]) <= 0
+    return float(missing) > given.unusable_most * float(wanted)
+
+
+@rule
+def code_of(is_ordered: bool, is_there: bool, is_tradable: bool, code: int, bar: int) -> int:
     """How a name ended in a plan."""
     if is_ordered:
         return PLANNED
     if not is_there:
         return ABSENT
+    if not is_tradable:
+        return UNTRADED
     return BARRED + bar if code == codes.RESTRICTED else code
 
 
@@ -277,11 +303,11 @@ def columns_at(t: int, tape: Tape, fixed: Fixed, given: Conditions, price: Ints,
     first, tradable, available, worst = integers(count + 1), integers(count), integers(count), integers(count)
     volatility, reserve_buy, reserve_sell = floats(count), integers(count), integers(count)
     zero, most, coin, paid = integers(count), integers(count), integers(count), integers(count)
-    now, orders = integers(count), integers(count)
+    now, orders, cluster = integers(count), integers(count), integers(count)
     rows = 0
     for i in range(count):
         first[i] = rows
-        opinion = float(tape.opinion[t, i])
+        opinion, cluster[i] = float(tape.opinion[t, i]), int(tape.cluster[tape.day[t], i])
         if int(tape.close[t, i]) > 0:
             tradable[i] = 1
             if opinion == opinion:
@@ -298,7 +324,7 @@ def columns_at(t: int, tape: Tape, fixed: Fixed, given: Conditions, price: Ints,
         reserve_buy[i], reserve_sell[i] = price_up(price[i], buy), price_up(price[i], sell)
     first[count] = rows
     return Names(
-        first, tradable, fixed.may_short, coin, zero, fixed.is_selected, fixed.sector, fixed.cluster, volatility, zero,
+        first, tradable, fixed.may_short, coin, zero, fixed.is_selected, fixed.sector, cluster, volatility, zero,
         zero, paid, paid, paid, reserve_buy, reserve_sell, fixed.divisor, fixed.lot_long, fixed.lot_short,
         fixed.closing_lot, now, zero, worst, available, zero, orders, most, most,
     )  # fmt: skip

@@ -3,138 +3,170 @@
 What is simulated, and what is not:
 
 - every rule of planning: sizing, caps, bands, lots, phases, budgets, order limits, loss limits, the overnight ramp;
-- orders are market orders, whatever `execution.order_type` says; a decision sees the close of its bar and no more;
+- orders are market orders; a decision sees the close of its bar and no more;
 - prices are taken as adjusted; a name without a price keeps its last one and cannot be traded;
-- stops and targets of single positions are not, and `flat_by_minutes_before_close` is refused.
+- stops and targets of single positions are not simulated; `flat_by_minutes_before_close`, `drift` schedules, limit
+  orders, `selection.at_most` and `selection.withdraw` are refused.
+
+After each run the live planner plans some bars again (`research.audit`).
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from decimal import Decimal
 from time import perf_counter
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rebalancer.core.facts import Instrument
+from rebalancer.core.documents import BadDocument
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.rules import Rules
-from rebalancer.core.venue_rules import ALPACA
 from rebalancer.planning.core import codes
 from rebalancer.planning.decided import BARRED, DENIED, HELD
 from rebalancer.planning.numbers import MICROS, numbers_of
 from rebalancer.planning.to_columns import OutOfRange
 from rebalancer.research import engine
 from rebalancer.research import tape as tape_rows
-from rebalancer.research.columns_of import EQUITY_MOST, Fill, columns_of, conditions_of
+from rebalancer.research.columns_of import EngineInput, engine_input
 from rebalancer.research.compiled import NotCompiled, compiled_engine
 from rebalancer.research.market import (
     AuditCount,
-    CostModel,
-    Instructions,
-    Market,
+    FillColumns,
+    Progress,
+    SimulatedAccount,
     SimulationCosts,
     SimulationResult,
+    SimulationSetup,
 )
+
+EQUITY_MOST: Final = 10**16  # micro-dollars
+LATCHED: Final = "a loss limit was reached earlier on this day"
 
 
 class SimulatedRun(NamedTuple):
-    """A run with everything that explains it. `code`, `denied`: how each name ended at each bar (`engine`), the first
-    `tape_rows.ABSENT` where it was not in the plan. Quantities of `history` are in base units of `decimals` a share."""
+    """A run with everything that explains it. `history`: as the engine returns it, arrays; quantities are in base units
+    of `given.decimals` a share."""
 
-    result: SimulationResult
-    market: Market
-    instructions: Instructions
-    rules: Rules
-    instruments: tuple[Instrument, ...]
-    history: Any
-    code: NDArray[np.int16]
-    denied: NDArray[np.int16]
-    volatility: NDArray[np.float64]
-    decimals: NDArray[np.int64]
-    price_decimals: NDArray[np.int64]
-    decides: NDArray[np.int64]
-    fill: Fill
+    setup: SimulationSetup
+    given: EngineInput
+    history: tape_rows.History
+    engine: Literal["compiled", "interpreted"]
+    seconds: float
+    audit: AuditCount = AuditCount()
 
-    def positions(self, bar: int) -> dict[str, Decimal]:
-        """Signed shares before the orders of a bar are decided: after all fills of earlier bars, and of this one where
-        orders fill later than they are decided."""
-        fills = self.history
-        last = bar if self.fill != "same_close" else bar - 1
-        units: dict[int, int] = {}
-        for at, name, quantity in zip(fills.fill_bar, fills.fill_name, fills.fill_quantity, strict=True):
-            if at <= last:
-                units[int(name)] = units.get(int(name), 0) + int(quantity)
-        return {
-            self.market.symbols[i]: Decimal(q).scaleb(-int(self.decimals[i])) for i, q in sorted(units.items()) if q
-        }
+    @property
+    def result(self) -> SimulationResult:
+        """The figures."""
+        bar, equity = np.asarray(self.history.fill_bar), np.asarray(self.history.equity) / MICROS
+        fills = self.fills()
+        traded = np.bincount(bar, np.abs(fills.shares) * fills.price, len(equity))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            turnover = float(np.nansum(np.where(equity > 0, traded / equity, 0.0)))
+        return SimulationResult(
+            equity=equity,
+            fills=len(bar),
+            turnover=turnover,
+            outcomes=outcomes_of(self.given.tape.code, self.given.tape.denied),
+            costs=SimulationCosts(*(float(cost) / MICROS for cost in self.history.costs)),
+            orders=len(self.history.order_bar),
+            audit=self.audit,
+            engine=self.engine,
+            seconds=self.seconds,
+        )
+
+    def fills(self) -> FillColumns:
+        """Every fill, in order."""
+        history, tape = self.history, self.given.tape
+        bar, name = np.asarray(history.fill_bar), np.asarray(history.fill_name)
+        price = tape.close if self.setup.fill == "same_close" else tape.fill
+        return FillColumns(
+            bar=bar,
+            name=name,
+            shares=np.asarray(history.fill_quantity) / 10.0 ** self.given.decimals[name],
+            price=price[bar, name] / 10.0 ** self.given.price_decimals[name],
+            cost=np.asarray(history.fill_cost) / MICROS,
+        )
+
+    def account(self, bar: int) -> SimulatedAccount:
+        """The account when the cycle of a bar decided."""
+        history, symbols = self.history, self.setup.market.symbols
+        first = int(np.searchsorted(self.given.tape.day, self.given.tape.day[bar], "left"))
+        last = bar - 1 if self.setup.fill == "same_close" else bar
+        early = np.asarray(history.fill_bar) <= last
+        units = np.zeros(len(symbols), np.int64)
+        np.add.at(units, np.asarray(history.fill_name)[early], np.asarray(history.fill_quantity)[early])
+        at = np.asarray(history.order_bar)
+        sent = np.bincount(np.asarray(history.order_name)[(at >= first) & (at < bar)], minlength=len(symbols))
+        start = micros_of(self.setup.equity)
+        before = int(history.equity[first - 1]) if first else start
+        equity = np.asarray(history.equity_decided)
+        return SimulatedAccount(
+            cash=Decimal(int(history.cash_decided[bar])) / MICROS,
+            shares={
+                symbols[i]: Decimal(int(units[i])).scaleb(-int(self.given.decimals[i])) for i in np.flatnonzero(units)
+            },
+            last_equity=Decimal(before) / MICROS,
+            peak_equity=Decimal(max(start, int(equity[: bar + 1].max()))) / MICROS,
+            orders_sent=int(sent.sum()),
+            orders_sent_by_symbol={symbols[i]: int(sent[i]) for i in np.flatnonzero(sent)},
+            latched={"daily_loss": LATCHED} if np.asarray(history.halted)[first:bar].any() else {},
+            equity=Decimal(int(equity[bar])) / MICROS,
+        )
 
 
-def as_simulated(rules: Rules) -> Rules:
-    """The rules as a simulation applies them: market orders. Raises ValueError for a rule that it cannot apply."""
-    if rules.risk_management.flat_by_minutes_before_close is not None:
-        raise ValueError("risk_management.flat_by_minutes_before_close cannot be simulated yet: set it to null")
-    if rules.selection.at_most or rules.selection.withdraw:
-        raise ValueError("selection.at_most and selection.withdraw belong to one run: leave them out of a backtest")
-    document = rules.model_dump()
-    document["execution"]["order_type"] = "market"
-    return Rules.model_validate(document)
+def simulate(setup: SimulationSetup, progress: Progress | None = None) -> SimulatedRun:
+    """Simulate all bars and audit some. progress: told how many bars are done, and of how many. Raises BadDocument for
+    a rule that cannot be simulated, and OutOfRange for numbers that the core cannot hold."""
+    from rebalancer.research.audit import audited  # imports this module
+
+    run = simulated(setup)
+    if progress is not None:
+        progress(len(setup.market.times), len(setup.market.times))
+    return run._replace(audit=audited(run))
 
 
-def plain_instrument(symbol: str) -> Instrument:
-    """An instrument of which nothing is known but its symbol: a share in whole shares, or a coin."""
-    if ALPACA.asset_class(symbol) == "crypto":
-        return Instrument(symbol, "crypto", True, True, False, Decimal("0.000001"), Decimal("0.01"))
-    return Instrument(symbol, "us_equity", True, True, True, Decimal(1), Decimal("0.01"))
-
-
-def simulate(
-    market: Market,
-    instructions: Instructions,
-    rules: Rules,
-    *,
-    costs: CostModel | None = None,
-    fill: Fill = "next_open",
-    equity: float = 100_000.0,
-    instruments: Mapping[str, Instrument] | None = None,
-    decides: NDArray[np.bool_] | None = None,
-    interpreted: bool = False,
-) -> SimulatedRun:
-    """Simulate all bars of a market.
-
-    costs: None for the usual ones. fill: where orders fill. equity: USD at the start. instruments: what is known of the
-    symbols; a symbol that is missing is a plain one. decides: the bars at which a cycle runs; all of them by default.
-    interpreted: do not compile. Raises ValueError for a rule that cannot be simulated and OutOfRange for numbers that
-    the core cannot hold.
-    """
+def simulated(setup: SimulationSetup, *, interpreted: bool = False) -> SimulatedRun:
+    """The run of a setup, unaudited. interpreted: without the compiler, also where it is installed."""
     begun = perf_counter()
-    rules = as_simulated(rules)
-    known = instruments or {}
-    members = tuple(known.get(s) or plain_instrument(s) for s in market.symbols)
-    core = _engine(interpreted)
-    tape, fixed, volatility, price_decimals, decimals = columns_of(market, instructions, rules, members, fill, decides)
-    conditions = conditions_of(market, instructions, rules, costs or CostModel(), fill)
-    numbers = numbers_of(rules, ALPACA)
-    cash = round(Decimal(repr(float(equity))) * MICROS)
+    refuse_what_is_not_simulated(setup.rules)
+    given, core = engine_input(setup), _engine(interpreted)
+    is_compiled = core is not engine
     found = core.simulate(
-        core.Tape(*tape),
-        core.Fixed(*(_column(core, column) for column in fixed)),
-        core.Numbers(*numbers),
-        core.Conditions(*conditions),
-        cash,
+        core.Tape(*given.tape),
+        core.Fixed(*(column if is_compiled else column.tolist() for column in given.fixed)),
+        core.Numbers(*numbers_of(setup.rules, setup.terms.venue)),
+        core.Conditions(*given.conditions),
+        micros_of(setup.equity),
     )
-    if max(found.equity, default=0) > EQUITY_MOST:
-        raise OutOfRange("the equity rose above 1,000,000,000,000 USD, which cannot be counted")
     history = tape_rows.History._make(np.asarray(column, np.int64) for column in found)
-    result = _result(history, tape, fixed, core is not engine, perf_counter() - begun)
-    return SimulatedRun(
-        result, market, instructions, rules, members, history, tape.code, tape.denied, volatility, decimals,
-        price_decimals, np.asarray(tape.decides), fill,
-    )  # fmt: skip
+    if max(found.equity, default=0) > EQUITY_MOST:
+        raise OutOfRange("the equity rose above 10,000,000,000 USD, which cannot be counted")
+    return SimulatedRun(setup, given, history, "compiled" if is_compiled else "interpreted", perf_counter() - begun)
+
+
+def micros_of(usd: float) -> int:
+    """US dollars in micro-dollars, rounded to the nearest."""
+    return round(Decimal(repr(float(usd))) * MICROS)
+
+
+def refuse_what_is_not_simulated(rules: Rules) -> None:
+    """Raise BadDocument for a rule that a simulation does not apply."""
+    if rules.risk_management.flat_by_minutes_before_close is not None:
+        raise _not_simulated("risk_management.flat_by_minutes_before_close", "set it to null")
+    if rules.selection.at_most or rules.selection.withdraw:
+        raise _not_simulated("selection.at_most and selection.withdraw", "they belong to one run: leave them out")
+    if rules.execution.order_type != "market":
+        raise _not_simulated("execution.order_type: limit", "set it to market")
+    if rules.execution.timing.drift is not None:
+        raise _not_simulated("execution.schedule: drift", "use another schedule")
+
+
+def _not_simulated(what: str, instead: str) -> BadDocument:
+    return BadDocument("backtest", f"{what} cannot be simulated yet", instead)
 
 
 def _engine(interpreted: bool) -> ModuleType:
@@ -146,32 +178,6 @@ def _engine(interpreted: bool) -> ModuleType:
     return engine
 
 
-def _column(core: ModuleType, column: NDArray[Any]) -> Any:
-    """A column as the engine takes it: lists where it is interpreted."""
-    return column.tolist() if core is engine else column
-
-
-def _result(history: Any, tape: Any, fixed: Any, is_compiled: bool, seconds: float) -> SimulationResult:
-    """The figures of a run."""
-    equity = history.equity / MICROS
-    prices = tape.fill if len(history.fill_bar) and history.fill_bar is not None else tape.close
-    value = np.abs(history.fill_quantity) * prices[history.fill_bar, history.fill_name] / fixed[5][history.fill_name]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        turnover = float(np.nansum(value / history.equity[history.fill_bar])) if len(value) else 0.0
-    costs = SimulationCosts(*(float(cost) / MICROS for cost in history.costs))
-    return SimulationResult(
-        equity=equity,
-        fills=len(history.fill_bar),
-        turnover=turnover,
-        outcomes=outcomes_of(tape.code, tape.denied),
-        costs=costs,
-        orders=len(history.order_bar),
-        audit=AuditCount(),
-        engine="compiled" if is_compiled else "interpreted",
-        seconds=seconds,
-    )
-
-
 def outcomes_of(code: NDArray[np.int16], denied: NDArray[np.int16]) -> dict[str, int]:
     """How often each outcome occurs, over all names of all plans."""
     pairs, counts = np.unique(code.astype(np.int64) * 1000 + denied, return_counts=True)
@@ -179,19 +185,21 @@ def outcomes_of(code: NDArray[np.int16], denied: NDArray[np.int16]) -> dict[str,
     for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
         outcome = outcome_of(pair // 1000, pair % 1000)
         if outcome is not None:
-            found[outcome] = found.get(outcome, 0) + count
+            found[str(outcome)] = found.get(str(outcome), 0) + count
     return dict(sorted(found.items()))
 
 
 def outcome_of(code: int, denied: int) -> Outcome | None:
-    """The outcome of a name in one plan; None where it was not in it."""
+    """The outcome of a name in one plan; None where it was not in it. A loss limit counts as DENIED_DAILY_LOSS."""
     if code == tape_rows.ABSENT:
         return None
-    if code >= tape_rows.PLANNED:
+    if code == tape_rows.UNTRADED:
+        return Outcome.REJECTED_NO_PRICE
+    if code == tape_rows.PLANNED:
         return Outcome.PLANNED
     if denied:
         return Outcome.DENIED_DAILY_LOSS if denied == codes.HALTED else DENIED[denied]
     if code >= tape_rows.BARRED:
         bar = code - tape_rows.BARRED
         return Outcome.DENIED_DAILY_LOSS if bar == codes.LEAVING else BARRED[bar]
-    return HELD[code] if code != codes.TRADE else Outcome.REJECTED_NO_PRICE
+    return HELD[code]

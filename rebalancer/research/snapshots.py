@@ -1,8 +1,8 @@
 """The snapshot of one bar, as a live cycle would have observed it: what `explain`, the audit and every reason rest on.
 
-Prices are closes, rounded to `price_of`; bid, ask and last are equal, and the costs of trading come with the fills. A
-name without a price at the bar has a one-sided quote of its last price: it keeps its value and cannot be traded. Only
-names with a signal or a position are in the snapshot, as in a live one.
+Prices are closes, rounded to the decimals of their name; bid, ask and last are equal, and the costs of trading come
+with the fills. A name without a price at the bar has a one-sided quote of its last price: it keeps its value and cannot
+be traded. Only names with a signal or a position are in the snapshot, as in a live one.
 
 The session is the day's published one where the bar lies in it, and else one that is open just long enough: no bar is
 left out because of a calendar.
@@ -10,11 +10,12 @@ left out because of a calendar.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
@@ -25,24 +26,13 @@ from rebalancer.core.schedule import CLOSES, OPENS
 from rebalancer.core.values import FRACTIONAL_LOT, ZERO, decimal_near
 from rebalancer.market_data.trading_calendar import published_hours, slot_id
 from rebalancer.research.bar_times import moment_at
-from rebalancer.research.market import Floats, Market, SimulationSetup
+from rebalancer.research.market import Floats, Integers, Market, SimulatedAccount, SimulationSetup
 
 ACCOUNT: Final = "backtest"
 SOURCE: Final = "backtest"
 TICK: Final = Decimal("0.01")
-
-
-class SimulatedAccount(NamedTuple):
-    """The account just before the cycle of a bar. shares: signed, by symbol, without zeros. last_equity: at the end of
-    the day before; peak_equity: the highest so far. latched: as in `Snapshot`."""
-
-    cash: Decimal
-    shares: Mapping[str, Decimal] = {}
-    last_equity: Decimal = ZERO
-    peak_equity: Decimal = ZERO
-    orders_sent: int = 0
-    orders_sent_by_symbol: Mapping[str, int] = {}
-    latched: Mapping[str, str] = {}
+CHEAP: Final = 0.01  # USD a share
+DEAR: Final = 1000.0
 
 
 def snapshot_at(setup: SimulationSetup, bar: int, account: SimulatedAccount) -> Snapshot:
@@ -53,8 +43,11 @@ def snapshot_at(setup: SimulationSetup, bar: int, account: SimulatedAccount) -> 
     wanted = [
         i for i, symbol in enumerate(market.symbols) if not np.isnan(value[i]) or account.shares.get(symbol, ZERO) != 0
     ]
-    worth = {market.symbols[i]: price_of(float(prices[i])) for i in wanted if not np.isnan(prices[i])}
-    equity = account.cash + sum((qty * worth[s] for s, qty in account.shares.items()), ZERO)
+    decimals = price_decimals(market)
+    worth = {market.symbols[i]: price_of(float(prices[i]), int(decimals[i])) for i in wanted if not np.isnan(prices[i])}
+    equity = account.equity
+    if equity is None:
+        equity = account.cash + sum((qty * worth[s] for s, qty in account.shares.items()), ZERO)
     gross = sum((abs(qty) * worth[s] for s, qty in account.shares.items()), ZERO)
     return Snapshot(
         cycle_id=slot_id(as_of),
@@ -66,7 +59,9 @@ def snapshot_at(setup: SimulationSetup, bar: int, account: SimulatedAccount) -> 
             last_equity=account.last_equity if account.last_equity > 0 else equity,
             peak_equity=max(account.peak_equity, equity),
             cash=account.cash,
-            buying_power=max(setup.terms.multiplier * equity - gross, ZERO),
+            buying_power=max(setup.terms.multiplier * equity - gross, ZERO)
+            if account.buying_power is None
+            else account.buying_power,
             multiplier=setup.terms.multiplier,
             shorting_enabled=True,
         ),
@@ -84,15 +79,22 @@ def snapshot_at(setup: SimulationSetup, bar: int, account: SimulatedAccount) -> 
     )
 
 
-def price_of(price: float) -> Decimal:
-    """A price in the decimals of the numeric core: six from 1 USD up, nine from 0.001 USD up, else twelve."""
-    places = 6 if price >= 1 else 9 if price >= 0.001 else 12
-    return decimal_near(round(price, places))
+def price_decimals(market: Market) -> Integers:
+    """The decimals that each name's prices are kept with: six, or nine where it is cheaper than a cent."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a name without any price
+        low, high = np.nanmin(market.close, axis=0), np.nanmax(market.close, axis=0)
+    return np.where((low < CHEAP) & (high < DEAR), 9, 6).astype(np.int64)
+
+
+def price_of(price: float, decimals: int = 6) -> Decimal:
+    """A price rounded to so many decimals."""
+    return decimal_near(round(price, decimals))
 
 
 def last_prices(market: Market, bar: int) -> Floats:
     """The last known price of every name at a bar; NaN before its first one."""
-    prices = market.close[bar].copy()
+    prices: Floats = market.close[bar].copy()
     for i in np.flatnonzero(np.isnan(prices)):
         known = np.flatnonzero(~np.isnan(market.close[:bar, i]))
         if known.size:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from rebalancer.planning.core.seams import Ints
 
 SAME_CLOSE, NEXT_OPEN, NEXT_CLOSE = 0, 1, 2  # where orders fill
-ABSENT, PLANNED, BARRED = 300, 200, 100  # `code`: not in the plan; ordered; 100 + the restriction
+ABSENT, UNTRADED, PLANNED, BARRED = 400, 300, 200, 100  # `code`: not in the plan; no price; ordered; + restriction
 SPREAD, IMPACT, FEES, INTEREST, BORROW = 0, 1, 2, 3, 4  # kinds of costs
 ORDERS, FILLS, CUT, UNFILLED, CYCLES, TURNOVER = 0, 1, 2, 3, 4, 5  # counts; turnover in micro-dollars
 TRADING_DAYS = 252.0
@@ -22,9 +22,9 @@ class Tape(NamedTuple):
 
     close, fill: prices in grains, 0 where there is none; `fill` is where the orders of the bar before fill. volume: in
     base units, 0 where it is not known. opinion: target weights or scores, NaN without one. volatility: annualised, a
-    row a day. day: the row of a bar in it. gross: the limit on all names together, trillionths of capital. decides:
-    whether a cycle runs at the close of a bar. leaves, denies: every position is being closed; nothing may be opened.
-    code, denied: to be filled in with how each name ended at each bar.
+    row a day. cluster: the correlation group, a row a day. day: the row of a bar in both. gross: the limit on all names
+    together, trillionths of capital. decides: whether a cycle runs at the close of a bar. leaves, denies: every
+    position is being closed; nothing may be opened. code, denied: to be filled in with how each name ended.
     """
 
     close: Any
@@ -33,6 +33,7 @@ class Tape(NamedTuple):
     opinion: Any
     confidence: Any
     volatility: Any
+    cluster: Any
     day: Any
     gross: Any
     decides: Any
@@ -50,7 +51,6 @@ class Fixed(NamedTuple):
     coin: Ints
     is_selected: Ints
     sector: Ints
-    cluster: Ints
     divisor: Ints
     lot_long: Ints
     lot_short: Ints
@@ -85,6 +85,7 @@ class Conditions(NamedTuple):
     daily_loss_kept_rate: int
     drawdown_kept_rate: int
     flattens: int
+    unusable_most: float  # of the names wanted; with more of them without a price nothing is decided
 
 
 class History(NamedTuple):
@@ -92,6 +93,8 @@ class History(NamedTuple):
 
     equity: Ints
     cash: Ints
+    equity_decided: Ints  # when the bar's cycle decided; 0 where none did
+    cash_decided: Ints
     order_bar: Ints
     order_name: Ints
     order_phase: Ints  # 0 reduce, 1 increase

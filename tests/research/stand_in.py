@@ -13,12 +13,14 @@ from rebalancer.core.values import ZERO, decimal_near
 from rebalancer.planning import plan
 from rebalancer.research.market import (
     AuditCount,
+    FillColumns,
     Progress,
+    SimulatedAccount,
     SimulationCosts,
     SimulationResult,
     SimulationSetup,
 )
-from rebalancer.research.snapshots import SimulatedAccount, last_prices, price_of, snapshot_at
+from rebalancer.research.snapshots import last_prices, price_of, snapshot_at
 
 
 class Replay:
@@ -30,10 +32,20 @@ class Replay:
         self.shares: dict[str, Decimal] = {}
         self.plans: dict[int, Plan] = {}
         self.accounts: dict[int, SimulatedAccount] = {}
-        self.fills = self.orders = 0
+        self.count = self.orders = 0
         self.spread = ZERO
         self.turnover = 0.0
         self.outcomes: Counter[str] = Counter()
+        self.rows: list[tuple[int, int, float, float, float]] = []
+        self.result: SimulationResult
+
+    def fills(self) -> FillColumns:
+        bar, name, *rest = zip(*self.rows, strict=True) if self.rows else [()] * 5
+        whole = (np.array(bar, dtype=np.int64), np.array(name, dtype=np.int64))
+        return FillColumns(*whole, *(np.array(column, dtype=np.float64) for column in rest))
+
+    def account(self, bar: int) -> SimulatedAccount:
+        return self.accounts[bar]
 
     def fill(self, orders: Sequence[Order], bar: int, prices: np.ndarray) -> None:
         half = decimal_near(self.setup.costs.half_spread_bps) / 10_000
@@ -50,9 +62,11 @@ class Replay:
             held = self.shares.get(order.symbol, ZERO) + sign * order.qty
             self.shares = {**self.shares, order.symbol: held}
             self.shares = {symbol: qty for symbol, qty in self.shares.items() if qty != 0}
-            self.fills += 1
+            self.count += 1
             self.turnover += float(order.qty * paid) / before
             self.outcomes["FILLED"] += 1
+            name = self.setup.market.symbols.index(order.symbol)
+            self.rows.append((bar, name, float(sign * order.qty), float(paid), float(order.qty * paid * half)))
 
     def equity(self, bar: int) -> Decimal:
         prices = last_prices(self.setup.market, bar)
@@ -60,8 +74,8 @@ class Replay:
         return self.cash + sum((qty * price_of(float(prices[at[s]])) for s, qty in self.shares.items()), ZERO)
 
 
-def stand_in(setup: SimulationSetup, progress: Progress | None = None) -> SimulationResult:
-    return replayed(setup, progress)[0]
+def stand_in(setup: SimulationSetup, progress: Progress | None = None) -> Replay:
+    return replayed(setup, progress)[1]
 
 
 def replayed(setup: SimulationSetup, progress: Progress | None = None) -> tuple[SimulationResult, Replay]:
@@ -93,8 +107,9 @@ def replayed(setup: SimulationSetup, progress: Progress | None = None) -> tuple[
             last = run.equity(bar)
             sent.clear()
         if progress is not None:
-            progress(bar + 1)
-    return SimulationResult(
-        np.array(equity), run.fills, run.turnover, dict(sorted(run.outcomes.items())),
+            progress(bar + 1, len(market.times))
+    run.result = SimulationResult(
+        np.array(equity), run.count, run.turnover, dict(sorted(run.outcomes.items())),
         SimulationCosts(spread=float(run.spread)), run.orders, AuditCount(), "interpreted", 0.0,
-    ), run  # fmt: skip
+    )  # fmt: skip
+    return run.result, run

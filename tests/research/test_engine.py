@@ -10,11 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rebalancer.core.documents import BadDocument
 from rebalancer.core.rules import Rules
 from rebalancer.research import tape as tape_rows
-from rebalancer.research.columns_of import Fill
-from rebalancer.research.market import NO_COSTS, CostModel, Instructions, Market
-from rebalancer.research.simulate import SimulatedRun, simulate
+from rebalancer.research.audit import audited, audited_bars, difference_at
+from rebalancer.research.market import (
+    NO_COSTS,
+    AuditCount,
+    CostModel,
+    Fill,
+    Instructions,
+    Market,
+    SimulationSetup,
+)
+from rebalancer.research.reference_columns import reference_columns
+from rebalancer.research.simulate import simulate, simulated
 
 FIVE_MINUTES, DAY = 300 * 10**9, 86_400 * 10**9
 BEGIN = 1_767_623_400 * 10**9  # 2026-01-05 14:30 UTC, a Monday
@@ -73,39 +83,46 @@ def rules(rng: np.random.Generator) -> Rules:
     )
 
 
-def simulated(seed: int, **changes: Any) -> SimulatedRun:
-    """A whole run from a seed."""
+def setup_of(of: Market, told: Instructions, by: Rules, **changes: Any) -> SimulationSetup:
+    """A setup with usual costs, filled at the close after, 50,000 USD; every bar is a cycle."""
+    every = np.ones(len(of.times), bool)
+    found = SimulationSetup(of, told, by, CostModel(), 50_000.0, "next_close", every, reference_columns(of, {}, by))
+    return found._replace(**changes)
+
+
+def drawn(seed: int) -> SimulationSetup:
+    """A whole setup from a seed."""
     rng = np.random.default_rng(seed)
-    of = market(rng, int(rng.integers(5, 80)), int(rng.integers(1, 12)), gaps=float(rng.choice([0.0, 0.05])))
-    given_rules, told = rules(rng), instructions(rng, of)
+    of = market(rng, int(rng.integers(5, 80)), int(rng.integers(1, 12)), gaps=float(rng.choice([0.0, 0.05, 0.4])))
+    by, told = rules(rng), instructions(rng, of)
     fill: Fill = str(rng.choice(get_args(Fill)))  # type: ignore[assignment]  # one of them
-    costs = CostModel() if rng.random() < 0.7 else NO_COSTS
-    return simulate(of, told, given_rules, **{"costs": costs, "fill": fill, "equity": 50_000.0} | changes)
+    return setup_of(of, told, by, fill=fill, costs=CostModel() if rng.random() < 0.7 else NO_COSTS)
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_law_compiled_and_interpreted_are_the_same_bits(seed: int) -> None:
     pytest.importorskip("numba")
-    fast, slow = simulated(seed), simulated(seed, interpreted=True)
-    assert (fast.result.engine, slow.result.engine) == ("compiled", "interpreted")
+    fast, slow = simulated(drawn(seed)), simulated(drawn(seed), interpreted=True)
+    assert (fast.engine, slow.engine) == ("compiled", "interpreted")
     for one, other in zip(fast.history, slow.history, strict=True):
         assert one.tolist() == other.tolist()
-    assert (fast.code.tolist(), fast.denied.tolist()) == (slow.code.tolist(), slow.denied.tolist())
+    one, other = fast.given.tape, slow.given.tape
+    assert (one.code.tolist(), one.denied.tolist()) == (other.code.tolist(), other.denied.tolist())
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_law_the_ledger_adds_up(seed: int) -> None:
     """Cash and equity recomputed from the fills alone, exactly; each rounded value may be off by a millionth."""
-    run = simulated(seed)
-    of, found = run.market, run.history
-    grains = [Fraction(1, 10 ** int(d)) for d in run.price_decimals]
-    units = [Fraction(1, 10 ** int(d)) for d in run.decimals]
-    at = of.open if run.fill == "next_open" else of.close
+    run = simulated(drawn(seed))
+    of, found = run.setup.market, run.history
+    grains = [Fraction(1, 10 ** int(d)) for d in run.given.price_decimals]
+    units = [Fraction(1, 10 ** int(d)) for d in run.given.decimals]
+    at = of.open if run.setup.fill == "next_open" else of.close
     assert at is not None
     cash, held = Fraction(50_000), dict.fromkeys(range(len(of.symbols)), Fraction(0))
-    fills = list(zip(*(found[k].tolist() for k in range(6, 10)), strict=True))
+    fills = list(zip(*(np.asarray(column).tolist() for column in found[8:12]), strict=True))
     for bar, name, quantity, cost in fills:
         price = round(Fraction(float(at[bar, name])) / grains[name]) * grains[name]
         assert price > 0
@@ -115,7 +132,7 @@ def test_law_the_ledger_adds_up(seed: int) -> None:
     slack = Fraction(len(fills) + 2 * len(of.times) + 2, 10**6)
     assert abs(cash - carried - Fraction(int(found.cash[-1]), 10**6)) <= slack
     paid = sum(int(found.costs[kind]) for kind in (tape_rows.SPREAD, tape_rows.IMPACT, tape_rows.FEES))
-    assert paid == int(found.fill_cost.sum())
+    assert paid == int(np.asarray(found.fill_cost).sum())
     last = of.close.copy()
     for t in range(1, len(last)):
         last[t] = np.where(np.isnan(last[t]), last[t - 1], last[t])
@@ -127,30 +144,58 @@ def test_law_the_ledger_adds_up(seed: int) -> None:
 @given(st.integers(0, 2**32 - 1), st.floats(0.1, 0.9))
 def test_law_what_comes_later_changes_nothing_before(seed: int, part: float) -> None:
     """Cut everything after a bar: the decisions up to it are unchanged."""
-    whole = simulated(seed)
+    rng = np.random.default_rng(seed)
+    whole = drawn(seed)
     of, told = whole.market, whole.instructions
     cut = max(1, int(len(of.times) * part))
+    by = whole.rules.model_copy(
+        update={"risk_management": whole.rules.risk_management.model_copy(update={"max_overnight_leverage": 2.0})}
+    )
     shorter = of._replace(
         times=of.times[:cut], close=of.close[:cut], open=None if of.open is None else of.open[:cut],
         volume=None if of.volume is None else of.volume[:cut], day=of.day[:cut],
         is_last_of_day=np.append(of.is_last_of_day[: cut - 1], True),
     )  # fmt: skip
-    given_less = told._replace(
-        value=told.value[:cut], confidence=None if told.confidence is None else told.confidence[:cut]
-    )
-    steady = whole.rules.model_copy(
-        update={"risk_management": whole.rules.risk_management.model_copy(update={"max_overnight_leverage": 2.0})}
-    )  # the length of a day that is cut short would change when the overnight limit begins
-    costs = CostModel(impact_coefficient=0.0)  # its scale is the number of bars a day
-    runs = [
-        simulate(a, b, steady, costs=costs, fill=whole.fill, equity=50_000.0)
-        for a, b in ((of, told), (shorter, given_less))
-    ]
+    less = told._replace(value=told.value[:cut], confidence=None if told.confidence is None else told.confidence[:cut])
+    costs = CostModel(impact_coefficient=0.0) if rng.random() < 0.5 else NO_COSTS  # impact: by the bars of a day
     first, second = (
-        [row for row in zip(*(r.history[k].tolist() for k in range(2, 6)), strict=True) if row[0] < cut] for r in runs
+        simulated(setup_of(a, b, by, costs=costs, fill=whole.fill)).history for a, b in ((of, told), (shorter, less))
     )
-    assert first == second
-    assert runs[0].history.equity[:cut].tolist() == runs[1].history.equity.tolist()
+    early = np.asarray(first.order_bar) < cut
+    for one, other in zip(first[4:8], second[4:8], strict=True):
+        assert np.asarray(one)[early].tolist() == np.asarray(other).tolist()
+    assert np.asarray(first.equity)[:cut].tolist() == np.asarray(second.equity).tolist()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_law_the_live_planner_decides_the_same_at_every_bar(seed: int) -> None:
+    run = simulated(drawn(seed))
+    bars = audited_bars(run)
+    assert [difference for bar in bars if (difference := difference_at(run, bar)) is not None] == []
+    assert len(bars) == np.count_nonzero(run.history.equity_decided)
+
+
+@pytest.mark.campaign
+def test_the_live_planner_decides_the_same_at_every_bar_of_500_runs() -> None:
+    total, wrong = 0, []
+    for seed in range(500):
+        run = simulated(drawn(seed))
+        bars = audited_bars(run)
+        total += len(bars)
+        wrong += [(seed, found) for bar in bars if (found := difference_at(run, bar)) is not None]
+    print(total, "bars planned again")
+    assert wrong == []
+
+
+def test_an_engine_that_decides_otherwise_is_caught() -> None:
+    """One order of the run is made a share larger: the audit finds that bar and no other."""
+    run = simulated(drawn(3)._replace(fill="next_close", costs=NO_COSTS))
+    quantity = np.asarray(run.history.order_quantity).copy()
+    quantity[-1] += 1
+    changed = run._replace(history=run.history._replace(order_quantity=quantity))
+    assert audited(run).differences == 0
+    assert audited(changed).differences == 1
 
 
 def test_a_rule_that_cannot_be_simulated_is_refused() -> None:
@@ -158,8 +203,8 @@ def test_a_rule_that_cannot_be_simulated_is_refused() -> None:
     of = market(rng, 10, 2)
     told = instructions(rng, of)
     flat = Rules.model_validate({"risk_management": {"flat_by_minutes_before_close": 10}})
-    with pytest.raises(ValueError, match="flat_by_minutes_before_close cannot be simulated"):
-        simulate(of, told, flat)
+    with pytest.raises(BadDocument, match="flat_by_minutes_before_close cannot be simulated"):
+        simulated(setup_of(of, told, flat))
 
 
 def test_half_of_the_money_in_each_of_two_names() -> None:
@@ -183,9 +228,9 @@ def test_half_of_the_money_in_each_of_two_names() -> None:
             },
         }
     )  # fmt: skip
-    run = simulate(of, told, free, costs=NO_COSTS, fill="same_close")
+    run = simulate(setup_of(of, told, free, costs=NO_COSTS, fill="same_close", equity=100_000.0))
     assert run.result.equity.tolist() == [100_000.0, 100_000.0]
-    fills = [run.history[k].tolist() for k in range(6, 9)]
+    fills = [np.asarray(column).tolist() for column in run.history[8:11]]
     # the second day 1000 x 55 + 500 x 90 = 100,000 USD: 90.909091 of A are sold, 55.555555 of B are bought
     assert fills == [[0, 0, 1, 1], [0, 1, 0, 1], [1_000_000_000, 500_000_000, -90_909_091, 55_555_555]]
-    assert run.result.outcomes == {"PLANNED": 4}
+    assert (run.result.outcomes, run.result.audit) == ({"PLANNED": 4}, AuditCount(2, 0))

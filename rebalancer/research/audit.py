@@ -1,0 +1,96 @@
+"""The audit of a backtest: the live planner plans bars again from their rebuilt snapshots.
+
+Planned again are bars chosen evenly, and the first bars of every outcome that is rare. Orders must be the same, by
+symbol, phase and signed quantity, and so must be the outcome of every name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from rebalancer.core.decisions import Plan
+from rebalancer.core.facts import Snapshot
+from rebalancer.core.outcomes import Outcome
+from rebalancer.planning import plan
+from rebalancer.research import tape as tape_rows
+from rebalancer.research.market import AuditCount
+from rebalancer.research.simulate import SimulatedRun, outcome_of
+from rebalancer.research.snapshots import snapshot_at
+
+BARS: Final = 200  # chosen evenly
+EACH: Final = 5  # first bars of every outcome
+LOSSES: Final = frozenset({Outcome.DENIED_DAILY_LOSS, Outcome.DENIED_DRAWDOWN})
+
+
+class AuditDifference(NamedTuple):
+    """A bar at which the live planner decides otherwise; `simulated` and `live` say what, one entry a name."""
+
+    bar: int
+    simulated: Mapping[str, str]
+    live: Mapping[str, str]
+
+
+def audited(run: SimulatedRun, most: int = BARS) -> AuditCount:
+    """How many bars were planned again, and how many of them differ."""
+    bars = audited_bars(run, most)
+    return AuditCount(len(bars), sum(1 for bar in bars if difference_at(run, bar) is not None))
+
+
+def audited_bars(run: SimulatedRun, most: int = BARS) -> list[int]:
+    """The bars to plan again: among those at which a cycle decided."""
+    decided = np.flatnonzero(np.asarray(run.history.equity_decided))
+    if not len(decided):
+        return []
+    found = set(decided[np.unique(np.linspace(0, len(decided) - 1, min(most, len(decided))).astype(int))].tolist())
+    both = run.given.tape.code.astype(np.int64) * 1000 + run.given.tape.denied
+    for pair in np.unique(both):
+        rows = np.flatnonzero((both == pair).any(axis=1))
+        found.update(rows[:EACH].tolist() if pair // 1000 != tape_rows.ABSENT else [])
+    return sorted(found)
+
+
+def difference_at(run: SimulatedRun, bar: int) -> AuditDifference | None:
+    """How the live planner differs at a bar; None when it does not."""
+    live = plan(snapshot_of(run, bar), run.setup.rules)
+    ours, theirs = _simulated(run, bar), _live(live)
+    if ours == theirs:
+        return None
+    names = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
+    return AuditDifference(bar, {n: ours.get(n, "") for n in names}, {n: theirs.get(n, "") for n in names})
+
+
+def snapshot_of(run: SimulatedRun, bar: int) -> Snapshot:
+    """The snapshot from which a bar's cycle decided."""
+    return snapshot_at(run.setup, bar, run.account(bar))
+
+
+def _simulated(run: SimulatedRun, bar: int) -> dict[str, str]:
+    """Orders and outcomes of a bar by symbol, as the simulation decided them."""
+    symbols, tape, history = run.setup.market.symbols, run.given.tape, run.history
+    found = {}
+    for i, symbol in enumerate(symbols):
+        outcome = outcome_of(int(tape.code[bar, i]), int(tape.denied[bar, i]))
+        if outcome is not None:
+            found[symbol] = "loss limit" if outcome in LOSSES else str(outcome)
+    first, last = np.searchsorted(np.asarray(history.order_bar), [bar, bar + 1])
+    for row in range(int(first), int(last)):
+        i = int(history.order_name[row])
+        shares = Decimal(int(history.order_quantity[row])).scaleb(-int(run.given.decimals[i]))
+        phase = "increase" if history.order_phase[row] else "reduce"
+        found[symbols[i]] = found.get(symbols[i], "") + f" {phase} {shares.normalize():f}"
+    return found
+
+
+def _live(found: Plan) -> dict[str, str]:
+    """The same of a live plan."""
+    said = {}
+    for verdict in (*found.verdicts, *found.unsignalled):
+        said[verdict.symbol] = "loss limit" if verdict.outcome in LOSSES else str(verdict.outcome)
+    for order in found.orders:
+        shares = order.qty if order.side == "buy" else -order.qty
+        said[order.symbol] = said.get(order.symbol, "") + f" {order.phase} {shares.normalize():f}"
+    return said
