@@ -27,7 +27,10 @@ def works(order: BrokerOrder) -> bool:
 def open_orders(
     orders: Sequence[BrokerOrder], unresolved: Sequence[OrderRecord], prices: Mapping[str, Decimal]
 ) -> tuple[OpenOrder, ...]:
-    """What may still trade: the broker's working orders, and our own orders that the broker has not reported."""
+    """What may still trade: the broker's working orders, and our own orders that the broker has not reported. One of
+    ours that the journal calls UNKNOWN stays unknown although this reading lists it: it arrived after the recovery had
+    looked for it, and the next recovery cancels it and records its end."""
+    unknown = {o.client_order_id for o in unresolved if o.state is OrderState.UNKNOWN}
     found = [
         OpenOrder(
             o.client_order_id,
@@ -38,7 +41,8 @@ def open_orders(
             o.type,
             o.client_order_id.startswith(ID_PREFIX),
             o.limit_price,
-            unknown=o.qty is None,  # a notional order: its number of shares is unknown before it fills
+            # a notional order: its number of shares is unknown before it fills
+            unknown=o.qty is None or o.client_order_id in unknown,
         )
         for o in orders
         if works(o)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from rebalancer.brokers.protocol import SendResult
+from rebalancer.brokers.protocol import BrokerOrder, SendResult
 from rebalancer.core.decisions import Order
 from rebalancer.core.errors import JournalBroken
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.core.reasons import NOTHING
 from rebalancer.exchange.faults.rules import Rule
+from rebalancer.journal.records import OrderRecord
 from rebalancer.planning.verdicts import OrderEnd
+from rebalancer.rebalance.broker_orders import open_orders
 from rebalancer.rebalance.cycle import CycleResult, may_cost
 from rebalancer.testing import laws, record_laws
 from tests.rebalance.conftest import NEXT, MakeRig
@@ -361,3 +364,19 @@ def test_each_refusal_by_the_gate_is_told_once_a_day(settled: MakeRig) -> None:
     rig.exchange.clock.advance(3 * 24 * 3600)
     rig.run(NEXT, own)
     assert len(rig.process().journal.events(kind="alert")) == 6, "and again on another day"
+
+
+@pytest.mark.parametrize("state", [OrderState.UNKNOWN, OrderState.OPEN])
+def test_what_arrives_between_the_look_up_and_the_reading_freezes_its_symbol(state: OrderState) -> None:
+    """The recovery did not find it, and the reading lists it as working: nothing is sent against it in this cycle."""
+    at, two = datetime(2026, 11, 20, 15, 35, tzinfo=UTC), Decimal(2)
+    record = OrderRecord(
+        "rb-1", "2026-11-20T15:30Z", "paper-1", "reduce", "AAPL", "sell", two, "{}", "", state, Decimal(0), None, None,
+        "timeout", "", at, at,
+    )  # fmt: skip
+    listed = BrokerOrder(
+        "b-1", "rb-1", "AAPL", "us_equity", "sell", "market", two, None, None, Decimal(0), None, "new", OrderState.OPEN,
+        at, None,
+    )  # fmt: skip
+    (found,) = open_orders([listed], [record], {})
+    assert (found.client_order_id, found.remaining, found.unknown) == ("rb-1", -two, state is OrderState.UNKNOWN)
