@@ -17,8 +17,8 @@ from rebalancer.core.facts import Snapshot
 from rebalancer.core.outcomes import Outcome
 from rebalancer.planning import plan
 from rebalancer.research import tape as tape_rows
-from rebalancer.research.market import AuditCount
-from rebalancer.research.simulate import SimulatedRun, outcome_of
+from rebalancer.research.market import AuditCount, Progress, SimulationSetup
+from rebalancer.research.simulate import SimulatedRun, outcome_of, simulated
 from rebalancer.research.snapshots import snapshot_at
 
 BARS: Final = 200  # chosen evenly
@@ -32,6 +32,15 @@ class AuditDifference(NamedTuple):
     bar: int
     simulated: Mapping[str, str]
     live: Mapping[str, str]
+
+
+def simulate(setup: SimulationSetup, progress: Progress | None = None) -> SimulatedRun:
+    """Simulate all bars and audit some. progress: told how many bars are done, and of how many. Raises BadDocument for
+    a rule that cannot be simulated, and OutOfRange for numbers that the core cannot hold."""
+    run = simulated(setup)
+    if progress is not None:
+        progress(len(setup.market.times), len(setup.market.times))
+    return run._replace(audit=audited(run))
 
 
 def audited(run: SimulatedRun, most: int = BARS) -> AuditCount:

@@ -36,7 +36,6 @@ from rebalancer.research.compiled import NotCompiled, compiled_engine
 from rebalancer.research.market import (
     AuditCount,
     FillColumns,
-    Progress,
     SimulatedAccount,
     SimulationCosts,
     SimulationResult,
@@ -116,17 +115,6 @@ class SimulatedRun(NamedTuple):
             latched={"daily_loss": LATCHED} if np.asarray(history.halted)[first:bar].any() else {},
             equity=Decimal(int(equity[bar])) / MICROS,
         )
-
-
-def simulate(setup: SimulationSetup, progress: Progress | None = None) -> SimulatedRun:
-    """Simulate all bars and audit some. progress: told how many bars are done, and of how many. Raises BadDocument for
-    a rule that cannot be simulated, and OutOfRange for numbers that the core cannot hold."""
-    from rebalancer.research.audit import audited  # imports this module
-
-    run = simulated(setup)
-    if progress is not None:
-        progress(len(setup.market.times), len(setup.market.times))
-    return run._replace(audit=audited(run))
 
 
 def simulated(setup: SimulationSetup, *, interpreted: bool = False) -> SimulatedRun:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.rules import Rules
 from rebalancer.research import tape as tape_rows
-from rebalancer.research.audit import audited, audited_bars, difference_at
+from rebalancer.research.audit import audited, audited_bars, difference_at, simulate
 from rebalancer.research.market import (
     NO_COSTS,
     AuditCount,
@@ -24,7 +24,7 @@ from rebalancer.research.market import (
     SimulationSetup,
 )
 from rebalancer.research.reference_columns import reference_columns
-from rebalancer.research.simulate import simulate, simulated
+from rebalancer.research.simulate import simulated
 
 FIVE_MINUTES, DAY = 300 * 10**9, 86_400 * 10**9
 BEGIN = 1_767_623_400 * 10**9  # 2026-01-05 14:30 UTC, a Monday
