@@ -5,14 +5,16 @@ Times are int64 nanoseconds since 1970 in UTC, strictly ascending. Symbols are s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Final, Literal, NamedTuple
+from types import MappingProxyType
+from typing import Final, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO
 from rebalancer.core.venue_rules import ALPACA, VenueRules
 
 Floats = NDArray[np.float64]
@@ -143,5 +145,45 @@ class SimulationResult(NamedTuple):
     seconds: float
 
 
+class FillColumns(NamedTuple):
+    """All fills in their order: bar, place of the name, signed shares, USD a share, and USD of costs."""
+
+    bar: Integers
+    name: Integers
+    shares: Floats
+    price: Floats
+    cost: Floats
+
+
+class SimulatedAccount(NamedTuple):
+    """The account just before the cycle of a bar. shares: signed, by symbol, without zeros. last_equity: at the end of
+    the day before; peak_equity: the highest so far. latched: as in `Snapshot`. equity, buying_power: as the engine
+    rounds them; None is computed exactly."""
+
+    cash: Decimal
+    shares: Mapping[str, Decimal] = MappingProxyType({})
+    last_equity: Decimal = ZERO
+    peak_equity: Decimal = ZERO
+    orders_sent: int = 0
+    orders_sent_by_symbol: Mapping[str, int] = MappingProxyType({})
+    latched: Mapping[str, str] = MappingProxyType({})
+    equity: Decimal | None = None
+    buying_power: Decimal | None = None
+
+
+class EngineRun(Protocol):
+    """What an engine gives back: the result, its fills, and the account before the cycle of any bar."""
+
+    @property
+    def result(self) -> SimulationResult:
+        """The figures."""
+
+    def fills(self) -> FillColumns:
+        """Every fill."""
+
+    def account(self, bar: int) -> SimulatedAccount:
+        """The account from which the cycle of a bar was decided."""
+
+
 Progress = Callable[[int], object]  # told the number of bars that are done
-Simulator = Callable[[SimulationSetup, Progress | None], SimulationResult]
+Simulator = Callable[[SimulationSetup, Progress | None], EngineRun]

@@ -18,7 +18,7 @@ from rebalancer.research.market import AccountTerms
 PRESETS: Final = ("bare",)
 WEIGHT: Final = 5.0  # the largest weight of one name in any file
 GROSS: Final = 20.0  # the largest sum of weights in any file
-LOSS: Final = 100.0  # a fraction that no loss reaches
+RISK: Final = 100.0  # a fraction of equity that no name reaches
 COUNT: Final = 1_000_000_000
 MONEY: Final = Decimal(10) ** 12  # USD
 
@@ -32,7 +32,7 @@ _BARE: Final[dict[str, dict[str, Any]]] = {
         "allow_short": True, "fractional": True,
     },
     "risk_management": {
-        "max_daily_loss": LOSS, "max_drawdown": LOSS, "max_position_risk": LOSS, "max_trade_heat": LOSS,
+        "max_daily_loss": 1.0, "max_drawdown": 1.0, "max_position_risk": RISK, "max_trade_heat": RISK,
         "max_sector_exposure": GROSS, "sector_limits": {}, "max_unknown_sector_exposure": GROSS,
         "max_correlation_exposure": GROSS, "max_orders_per_day": COUNT, "max_orders_per_symbol_per_day": COUNT,
         "reserved_order_fraction": 0.0, "max_frozen_exposure": 1.0, "buying_power_buffer": 0.0, "max_positions": None,

@@ -36,7 +36,8 @@ def read(folder: Path, text: str, market: Market, name: str = "targets.csv", **r
 
 
 def value(found: InstructionHistory) -> list[list[float]]:
-    return found.aligned.instructions.value.tolist()
+    rows: list[list[float]] = found.aligned.instructions.value.tolist()
+    return rows
 
 
 def same(found: InstructionHistory, *expected: list[float]) -> None:
@@ -156,5 +157,5 @@ def test_frames() -> None:
     frame = pd.DataFrame({"A": [0.5, 0.25], "B": [0.5, 0.75]}, index=index)
     found = read_instructions(frame, daily(), Rules())
     same(found, [0.5, 0.5], [0.5, 0.5], [0.25, 0.75], [0.25, 0.75])
-    stacked = frame.rename_axis("date").stack().rename("weight").reset_index().rename(columns={"level_1": "symbol"})
+    stacked = frame.rename_axis("date").reset_index().melt("date", var_name="symbol", value_name="weight")
     same(read_instructions(stacked, daily(), Rules()), [0.5, 0.5], [0.5, 0.5], [0.25, 0.75], [0.25, 0.75])

@@ -18,11 +18,11 @@ from rebalancer.market_data.sectors import SectorRow
 from rebalancer.market_data.statistics import correlation_groups, volatilities
 from rebalancer.planning import plan
 from rebalancer.research.bar_times import moment_at
-from rebalancer.research.market import CostModel, Instructions, Market
+from rebalancer.research.market import CostModel, Instructions, Market, SimulatedAccount
 from rebalancer.research.presets import with_preset
 from rebalancer.research.price_files import rows_of
 from rebalancer.research.reference_columns import linked, reference_columns
-from rebalancer.research.snapshots import SimulatedAccount, price_of, session_at, snapshot_at
+from rebalancer.research.snapshots import price_decimals, price_of, session_at, snapshot_at
 from tests.research.setups import random_market, random_weights, setup_of
 from tests.research.stand_in import replayed
 from tests.research.truncation import cut, looks_ahead
@@ -123,7 +123,7 @@ def test_sessions() -> None:
 def test_reference_columns_are_the_live_statistics_of_earlier_days() -> None:
     market = random_market(200, 6, gaps=0.02)
     market.close[:, 1] = market.close[:, 0] * 1.5
-    found = reference_columns(market, {}, Rules())
+    found = reference_columns(market, {}, Rules(), computes_groups=True)
     for day in (0, 40, 41, 42, 126, 189):
         days = tuple(date.fromordinal(int(d)) for d in market.day[:day])
         closes = DailyCloses(
@@ -198,11 +198,11 @@ def test_bare_is_text_and_a_fixed_point() -> None:
 
 
 def test_prices_keep_their_decimals() -> None:
-    assert [price_of(p) for p in (123.456789012, 0.0123456789012, 1e-9)] == [
-        Decimal("123.456789"),
-        Decimal("0.012345679"),
-        Decimal("1E-9"),
-    ]
+    assert [price_of(123.456789012), price_of(0.0123456789012, 9)] == [Decimal("123.456789"), Decimal("0.012345679")]
+    market = random_market(3, 3)
+    market.close[1] = [0.005, 0.005, NAN]
+    market.close[2, 1] = 5000
+    assert price_decimals(market).tolist() == [9, 6, 6]
 
 
 def test_rows_keep_the_ends_of_days() -> None:

@@ -1,0 +1,196 @@
+"""One backtest: read, align, simulate, and the document that says what came out.
+
+    read       prices and instructions, with what a policy was applied to
+    compile    the engine's copy of the numeric core, when it is compiled
+    run        the simulation
+    audit      bars planned again by the live planner
+    write      files (by the caller)
+
+Decisions are made at the close of a bar. Fills are at the next bar's open, its close, or at the same close.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.rules import Rules
+from rebalancer.market_data.sectors import SectorRow
+from rebalancer.research.cycles import Rebalance, cycles_of
+from rebalancer.research.engine_run import load_engine
+from rebalancer.research.instruction_files import InstructionHistory, read_instructions
+from rebalancer.research.market import (
+    NO_COSTS,
+    CostModel,
+    EngineRun,
+    Fill,
+    Floats,
+    Progress,
+    SimulationResult,
+    SimulationSetup,
+    Simulator,
+)
+from rebalancer.research.presets import with_preset
+from rebalancer.research.price_files import PriceHistory, between, read_prices
+from rebalancer.research.reference_columns import reference_columns
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+BACKTEST_SCHEMA: Final = "rebalancer.backtest/1"
+EQUITY: Final = 100_000.0
+DAYS_A_YEAR: Final = 252
+
+
+class BacktestRequest(NamedTuple):
+    """What is to be simulated. prices, instructions: files or frames. rules: in force below the preset. first, last:
+    days in New York, both included. equity: USD in cash at the first bar. sectors: by symbol, from the sectors file."""
+
+    prices: Path | DataFrame
+    instructions: Path | DataFrame
+    rules: Rules
+    preset: str | None = None
+    first: date | None = None
+    last: date | None = None
+    costs: CostModel = CostModel()
+    fill: Fill = "next_open"
+    rebalance: Rebalance = "every_bar"
+    equity: float = EQUITY
+    sectors: Mapping[str, SectorRow] = {}
+
+
+class Backtest(NamedTuple):
+    """A finished run. `phases`: seconds by name. `warnings`: what its reader should know, in sentences."""
+
+    setup: SimulationSetup
+    run: EngineRun
+    prices: PriceHistory
+    said: InstructionHistory
+    preset: str | None
+    phases: Mapping[str, float]
+    warnings: tuple[str, ...]
+
+    @property
+    def result(self) -> SimulationResult:
+        """The figures of the run."""
+        return self.run.result
+
+    @property
+    def total_return(self) -> float:
+        """The change of equity from the start to the last bar, as a fraction."""
+        return float(self.result.equity[-1] / self.setup.equity - 1)
+
+    @property
+    def drawdown(self) -> Floats:
+        """The fraction below the highest equity so far at every bar, zero or less; the start counts as a high."""
+        high = np.maximum.accumulate(np.append(self.setup.equity, self.result.equity))[1:]
+        return np.asarray(self.result.equity / high - 1)
+
+    @property
+    def years(self) -> float:
+        """Trading days / 252."""
+        return len(np.unique(self.setup.market.day)) / DAYS_A_YEAR
+
+    def document(self) -> dict[str, Any]:
+        """The `rebalancer.backtest/1` document; its numbers are JSON numbers."""
+        market, result = self.setup.market, self.result
+        costs = {name: round(float(value), 6) for name, value in result.costs._asdict().items()}
+        return {
+            "schema": BACKTEST_SCHEMA,
+            "bars": len(market.times),
+            "names": len(market.symbols),
+            "start_equity": self.setup.equity,
+            "final_equity": float(result.equity[-1]),
+            "total_return": self.total_return,
+            "max_drawdown": float(self.drawdown.min()),
+            "turnover": float(result.turnover),
+            "turnover_a_year": float(result.turnover / self.years),
+            "costs": costs,
+            "orders": int(result.orders),
+            "fills": int(result.fills),
+            "outcomes": {str(code): int(count) for code, count in sorted(result.outcomes.items())},
+            "audit": {"bars": int(result.audit.bars), "differences": int(result.audit.differences)},
+            "engine": result.engine,
+            "seconds": float(result.seconds),
+            "phases": {name: round(seconds, 4) for name, seconds in self.phases.items()},
+            "fill": self.setup.fill,
+            "format": self.said.format,
+            "preset": self.preset,
+            "policies": {**self.prices.counts, **self.said.counts},
+            "warnings": list(self.warnings),
+        }
+
+    def equity_csv(self) -> str:
+        """Equity at every bar: `timestamp,equity`; the timestamp of a daily bar is its day."""
+        lines = [f"{stamp},{value!r}" for stamp, value in zip(self.stamps(), self.result.equity.tolist(), strict=True)]
+        return "\n".join(["timestamp,equity", *lines, ""])
+
+    def stamps(self) -> list[str]:
+        """The times of all bars as text: days, or RFC 3339 in UTC."""
+        market = self.setup.market
+        if self.prices.is_daily:
+            return [date.fromordinal(day).isoformat() for day in market.day.tolist()]
+        text = np.datetime_as_string(market.times.view("datetime64[ns]"), unit="s")
+        return [f"{stamp}Z" for stamp in text.tolist()]
+
+
+def run_backtest(
+    request: BacktestRequest, engine: Simulator | None = None, progress: Progress | None = None
+) -> Backtest:
+    """Read, simulate and audit. Raises BadDocument for every input that cannot be used."""
+    begun = time.perf_counter()
+    setup, prices, said, warnings = prepared(request)
+    read = time.perf_counter()
+    engine = engine or load_engine()
+    loaded = time.perf_counter()
+    run = engine(setup, progress)
+    done = time.perf_counter()
+    phases = {"read": read - begun, "compile": loaded - read, "run": run.result.seconds or done - loaded}
+    phases["audit"] = max(done - loaded - phases["run"], 0.0)
+    return Backtest(setup, run, prices, said, request.preset, phases, warnings)
+
+
+def prepared(request: BacktestRequest) -> tuple[SimulationSetup, PriceHistory, InstructionHistory, tuple[str, ...]]:
+    """The setup of a run, its sources, and what its reader should know. Raises BadDocument."""
+    if not 0 < request.equity < 1e12:
+        raise BadDocument("--equity", f"{request.equity:g} USD is no equity", "give an amount above 0")
+    rules, terms = with_preset(request.rules, request.preset)
+    prices = between(read_prices(request.prices), request.first, request.last)
+    market = prices.market
+    said = read_instructions(request.instructions, market, rules)
+    fill, notes = _fill(request, prices)
+    warnings = (*prices.warnings, *said.warnings, *notes)
+    setup = SimulationSetup(
+        market=market,
+        instructions=said.aligned.instructions,
+        rules=rules,
+        costs=request.costs,
+        equity=float(request.equity),
+        fill=fill,
+        cycles=cycles_of(market, rules, request.rebalance, said.aligned.changed),
+        reference=reference_columns(market, request.sectors, rules),
+        terms=terms,
+    )
+    return setup, prices, said, warnings
+
+
+def _fill(request: BacktestRequest, prices: PriceHistory) -> tuple[Fill, tuple[str, ...]]:
+    """At which price orders are filled, and what is to be said about it."""
+    notes: list[str] = []
+    fill = request.fill
+    if fill == "next_open" and prices.market.open is None:
+        fill = "next_close"
+        notes.append("the prices have no opens: orders are filled at the close of the next bar")
+    if fill == "same_close":
+        notes.append("orders are filled at the close they were decided on, which nobody can trade at")
+    if request.costs == NO_COSTS:
+        notes.append("no costs: no spread, impact, fees, interest or borrowing")
+    elif prices.market.volume is None:
+        notes.append("the prices have no volumes: no market impact and no limit of participation")
+    return fill, tuple(notes)
