@@ -14,6 +14,7 @@ from rebalancer.version import __version__
 if TYPE_CHECKING:
     from rebalancer.api import (
         account,
+        backtest,
         load_rules,
         orders,
         performance_summary,
@@ -35,6 +36,7 @@ __all__ = [
     "Snapshot",
     "__version__",
     "account",
+    "backtest",
     "load_rules",
     "orders",
     "performance_summary",

@@ -42,6 +42,9 @@ from rebalancer.signals.signal_row import SOURCE
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
+    from rebalancer.research.backtest import Backtest
+    from rebalancer.research.market import CostModel
+
 
 def plan(snapshot: Snapshot, rules: Rules) -> Plan:
     """Plan one cycle: pure and total; equal arguments give equal plans. Its `to_json()` is what
@@ -53,6 +56,36 @@ def load_rules(files: Sequence[Path]) -> Rules:
     """Read YAML files, later ones winning, over the built-in defaults; no environment variable is looked at. Raises
     BadDocument naming every problem with file, line and key."""
     return load.load_rules(list(files), {}).rules
+
+
+def backtest(
+    prices: DataFrame | Path,
+    targets_or_signals: DataFrame | Path,
+    rules: Rules | None = None,
+    *,
+    preset: str | None = None,
+    costs: CostModel | Literal["none"] | None = None,
+    fill: Literal["next_open", "next_close", "same_close"] = "next_open",
+    rebalance: Literal["every_bar", "on_targets"] = "every_bar",
+    equity: float = 100_000.0,
+) -> Backtest:
+    """Run the rules over history, as `rebalancer backtest` does.
+
+    prices: a frame of closes (times by symbols) or of long rows, or a file. targets_or_signals: target weights or
+    scores with their times, a frame or a file. rules: the built-in ones by default. costs: None for the usual ones,
+    "none" for none. Names have no sectors here. Its `document()` is what the command prints, `result.equity` the equity
+    at every bar. Raises BadDocument naming row and column of what cannot be used.
+    """
+    from rebalancer.research.backtest import BacktestRequest, run_backtest
+    from rebalancer.research.market import NO_COSTS
+    from rebalancer.research.market import CostModel as Usual
+
+    model = NO_COSTS if costs == "none" else costs or Usual()
+    return run_backtest(
+        BacktestRequest(
+            prices, targets_or_signals, rules or Rules(), preset, None, None, model, fill, rebalance, equity
+        )
+    )
 
 
 def write_signals(

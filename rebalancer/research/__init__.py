@@ -1,9 +1,17 @@
 """Research: the rules of planning at speed, over history. It stands beside trading and is never imported by it.
 
+    market         what a simulation is given and gives back
+    price_files, price_table, bar_times       prices as files hold them
+    instruction_files, alignment, cycles      what was said, from which bar on it counts, and where a cycle runs
+    presets, reference_columns                rules without limits; volatilities and groups by day
+    backtest, engine_run                      one run, and the engine behind it
+    snapshots                                 the snapshot of a bar, for live planning
+    figures, page                             what the page shows
     compiled       a compiled copy of the numeric core, bit-equal to the interpreted one (extra `fast`)
     market         what a backtest is given and what it gives back
     simulate       the rules over history, with fills and costs
     engine         its loop, written like the core
 
-It imports planning and core. Nothing that trades imports it, and so nothing that trades ever loads a compiler.
+It imports planning, core, and what reads files and writes reports. Nothing that trades imports it, and so nothing that
+trades ever loads a compiler.
 """

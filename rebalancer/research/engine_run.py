@@ -75,7 +75,7 @@ def load_engine() -> Simulator:
         except ValueError as error:
             raise BadDocument("backtest", str(error), "change the rules or the prices") from error
         if progress is not None:
-            progress(len(setup.market.times))
+            progress(len(setup.market.times), len(setup.market.times))
         return CompiledRun(trail, setup)
 
     return simulate

@@ -185,5 +185,5 @@ class EngineRun(Protocol):
         """The account from which the cycle of a bar was decided."""
 
 
-Progress = Callable[[int], object]  # told the number of bars that are done
+Progress = Callable[[int, int], object]  # told how many bars are done, and of how many
 Simulator = Callable[[SimulationSetup, Progress | None], EngineRun]

@@ -1,8 +1,8 @@
 """The snapshot of one bar, as a live cycle would have observed it: what `explain`, the audit and every reason rest on.
 
-Prices are closes, rounded to the decimals of their name; bid, ask and last are equal, and the costs of trading come with
-the fills. A name without a price at the bar has a one-sided quote of its last price: it keeps its value and cannot be
-traded. Only names with a signal or a position are in the snapshot, as in a live one.
+Prices are closes, rounded to the decimals of their name; bid, ask and last are equal, and the costs of trading come
+with the fills. A name without a price at the bar has a one-sided quote of its last price: it keeps its value and cannot
+be traded. Only names with a signal or a position are in the snapshot, as in a live one.
 
 The session is the day's published one where the bar lies in it, and else one that is open just long enough: no bar is
 left out because of a calendar.

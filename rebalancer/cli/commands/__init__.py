@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from rebalancer.cli.commands import records, safety, signals, system, trading
+from rebalancer.cli.commands import records, research, safety, signals, system, trading
 from rebalancer.cli.help import Commands
 from rebalancer.version import __version__
 
@@ -54,6 +54,7 @@ app.command()(records.performance)
 app.command()(records.export)
 app.command()(records.report)
 app.command()(records.replay)
+app.command()(research.backtest)
 app.command()(safety.kill)
 app.command()(safety.resume)
 app.command("arm-live")(safety.arm_live)

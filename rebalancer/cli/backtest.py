@@ -1,0 +1,214 @@
+"""`backtest`: the rules over history, with what came out on one screen, as JSON, and as files."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
+
+from rebalancer.cli.exit_codes import ExitCode
+from rebalancer.cli.progress import AFTER_SECONDS
+from rebalancer.cli.screen import shown_path, terminal_width, wants_colour, warn
+from rebalancer.core.documents import BadDocument
+
+if TYPE_CHECKING:
+    from rebalancer.research.backtest import Backtest, BacktestRequest
+    from rebalancer.research.market import CostModel, Progress
+
+EVERY_SECONDS: Final = 0.2
+OUTCOMES_SHOWN: Final = 8
+
+
+class BacktestOptions(NamedTuple):
+    """The options of the command, as they were written."""
+
+    prices: Path
+    instructions: Path
+    config: Sequence[Path] | None
+    preset: str | None
+    first: str | None
+    last: str | None
+    free: bool
+    fill: str
+    rebalance: str
+    equity: float
+    half_spread_bps: float | None
+    impact: float | None
+    participation: float | None
+    interest_rate: float | None
+    borrow_rate: float | None
+    out: Path | None
+    benchmark: str | None
+    profile_to: Path | None
+
+
+def show_backtest(options: BacktestOptions, *, as_json: bool, colour: bool) -> int:
+    """Run it, write its files, print its result. Exits 1 when the live planner decided otherwise at an audited bar."""
+    from rebalancer.research.backtest import run_backtest
+    from rebalancer.session.setup import load_setup
+
+    setup = load_setup(options.config)
+    request = _request(options, setup)
+    with _profiled(options.profile_to), _counted("simulating") as progress:
+        run = run_backtest(request, progress=progress)
+    begun = time.perf_counter()
+    written = [] if options.out is None else _write(run, options, setup.rules.reporting.benchmark)
+    document = run.document()
+    document["phases"]["write"] = round(time.perf_counter() - begun, 4)
+    if options.out is not None:
+        (options.out / "backtest.json").write_text(json.dumps(document, indent=1) + "\n")
+    if as_json:
+        sys.stdout.write(json.dumps(document, indent=1, allow_nan=False) + "\n")
+    else:
+        sys.stdout.write("\n".join(text_of(run, colour=colour and wants_colour())) + "\n")
+    warn(run.warnings)
+    for path in written:
+        sys.stderr.write(f"written: {shown_path(path)}\n")
+    differences = run.result.audit.differences
+    if differences:
+        sys.stderr.write(f"error: the live planner decides otherwise at {differences} audited bars\n")
+    return ExitCode.UNEXPECTED if differences else ExitCode.DONE
+
+
+def text_of(run: Backtest, *, colour: bool) -> list[str]:
+    """The result for people, in lines."""
+    from rebalancer.report.columns import TableRow, paint, table
+    from rebalancer.report.numbers import fixed, money, percent
+    from rebalancer.research.figures import audit_text, sentence
+
+    result = run.result
+    lines = [sentence(run), ""]
+    rows = [
+        ("bars, names", f"{fixed(len(run.setup.market.times), 0)}, {fixed(len(run.setup.market.symbols), 0)}"),
+        ("orders, fills", f"{fixed(result.orders, 0)}, {fixed(result.fills, 0)}"),
+        ("turnover a year", fixed(result.turnover / run.years, 2)),
+        ("deepest fall", percent(float(run.drawdown.min()), 2)),
+        *((f"cost: {kind}", money(float(amount))) for kind, amount in result.costs._asdict().items()),
+        ("engine", f"{result.engine}, {fixed(result.seconds, 2)} s"),
+        ("audit", audit_text(run)),
+    ]
+    width = terminal_width()
+    lines += table(("", ""), "<>", [TableRow(row) for row in rows], width=width, colour=colour)[1:]
+    codes = sorted(result.outcomes.items(), key=lambda pair: (-pair[1], pair[0]))[:OUTCOMES_SHOWN]
+    if codes:
+        counted = [TableRow((str(code), fixed(count, 0))) for code, count in codes]
+        lines += ["", *table(("outcome", "names x plans"), "<>", counted, width=width, colour=colour)]
+    if sum(result.costs) == 0:
+        lines += [
+            "",
+            paint("NO COSTS: nothing that trading and holding would have cost is in this result", "bad", colour),
+        ]
+    return lines
+
+
+def _request(options: BacktestOptions, setup: Any) -> BacktestRequest:
+    from rebalancer.market_data.sectors import read_sectors
+    from rebalancer.research.backtest import BacktestRequest
+    from rebalancer.research.cycles import Rebalance
+    from rebalancer.research.market import Fill
+
+    for name, value, kind in (("--fill", options.fill, Fill), ("--rebalance", options.rebalance, Rebalance)):
+        if value not in get_args(kind):
+            raise BadDocument(name, f"{value!r} is unknown", f"use one of {', '.join(get_args(kind))}")
+    return BacktestRequest(
+        prices=options.prices,
+        instructions=options.instructions,
+        rules=setup.rules,
+        preset=options.preset,
+        first=_day(options.first, "--from"),
+        last=_day(options.last, "--to"),
+        costs=_costs(options),
+        fill=options.fill,  # type: ignore[arg-type] # checked above
+        rebalance=options.rebalance,  # type: ignore[arg-type]
+        equity=options.equity,
+        sectors=read_sectors(setup.root / setup.rules.sectors_file),
+    )
+
+
+def _costs(options: BacktestOptions) -> CostModel:
+    from rebalancer.research.market import NO_COSTS, CostModel
+
+    given = {
+        "half_spread_bps": options.half_spread_bps,
+        "impact_coefficient": options.impact,
+        "participation_max": options.participation,
+        "interest_rate": options.interest_rate,
+        "borrow_rate": options.borrow_rate,
+    }
+    known = {name: value for name, value in given.items() if value is not None}
+    if options.free and known:
+        raise BadDocument("--no-costs", "does not go with an option of costs", "leave one of them out")
+    negative = next((name for name, value in known.items() if not 0 <= value < 1e6), None)
+    if negative is not None:
+        raise BadDocument("backtest", f"{negative} is {known[negative]:g}", "costs are 0 or more")
+    return NO_COSTS if options.free else CostModel._make((CostModel()._asdict() | known).values())
+
+
+def _day(text: str | None, option: str) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise BadDocument(option, f"{text!r} is not a day", "write it as 2026-11-20") from None
+
+
+def _write(run: Backtest, options: BacktestOptions, usual: str) -> list[Path]:
+    from rebalancer.research.page import backtest_html
+
+    assert options.out is not None
+    options.out.mkdir(parents=True, exist_ok=True)
+    page, curve = options.out / "backtest.html", options.out / "equity.csv"
+    curve.write_text(run.equity_csv())
+    benchmark = usual if options.benchmark is None else options.benchmark
+    if options.benchmark and options.benchmark not in run.setup.market.symbols:
+        raise BadDocument("--benchmark", f"the prices do not have {options.benchmark}", "name one of their columns")
+    page.write_text(backtest_html(run, benchmark))
+    return [curve, page, options.out / "backtest.json"]
+
+
+@contextmanager
+def _counted(label: str) -> Iterator[Progress | None]:
+    """How many bars are done and how long the rest may take, on a terminal and after two seconds."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rebalancer.report.numbers import span_text
+
+    begun, shown = time.monotonic(), 0.0
+
+    def heard(done: int, of: int) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if now - begun < AFTER_SECONDS or now - shown < EVERY_SECONDS:
+            return
+        shown = now
+        left = (now - begun) / max(done, 1) * (of - done)
+        sys.stderr.write(f"\r\x1b[K{label}: {done / of:.0%} of {of:,} bars, about {span_text(left)} left")
+        sys.stderr.flush()
+
+    try:
+        yield heard
+    finally:
+        if shown:
+            sys.stderr.write("\r\x1b[K")
+
+
+@contextmanager
+def _profiled(path: Path | None) -> Iterator[None]:
+    """Write where the time went to a file for `python -m pstats`."""
+    if path is None:
+        yield
+        return
+    import cProfile
+
+    profile = cProfile.Profile()
+    profile.enable()
+    try:
+        yield
+    finally:
+        profile.disable()
+        profile.dump_stats(path)

@@ -1,0 +1,59 @@
+"""The commands that look at history: `backtest`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rebalancer.cli.commands.shared import Config, Json, NoColour, refuse
+
+
+def backtest(
+    prices: Annotated[
+        Path, typer.Option("--prices", help="CSV, Parquet, Alpaca's bars as JSON, or a folder; closes by symbol.")
+    ],
+    targets: Annotated[
+        Path | None, typer.Option("--targets", help="Target weights by date, in any format of signals.")
+    ] = None,
+    signals: Annotated[Path | None, typer.Option("--signals", help="Scores with their times, instead.")] = None,
+    config: Config = None,
+    preset: Annotated[str | None, typer.Option(help="bare: no limits, bands or minimum trades.")] = None,
+    first: Annotated[str | None, typer.Option("--from", help="First day, New York, such as 2026-11-20.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last day, included.")] = None,
+    no_costs: Annotated[bool, typer.Option("--no-costs", help="Trading and holding cost nothing.")] = False,
+    fill: Annotated[str, typer.Option(help="next_open, next_close or same_close.")] = "next_open",
+    rebalance: Annotated[
+        str, typer.Option(help="every_bar, or on_targets: where something new is said.")
+    ] = "every_bar",
+    equity: Annotated[float, typer.Option(help="USD in cash at the first bar.")] = 100_000.0,
+    half_spread: Annotated[float | None, typer.Option(help="Basis points that a fill pays.")] = None,
+    impact: Annotated[float | None, typer.Option(help="Coefficient of the square-root impact.")] = None,
+    participation: Annotated[float | None, typer.Option(help="Largest part of a bar's volume, such as 0.1.")] = None,
+    interest: Annotated[float | None, typer.Option(help="A year on borrowed money, such as 0.065.")] = None,
+    borrow: Annotated[float | None, typer.Option(help="A year on borrowed shares, such as 0.003.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for equity.csv, backtest.html and backtest.json.")
+    ] = None,
+    benchmark: Annotated[str | None, typer.Option(help="A symbol of the prices to compare with.")] = None,
+    profile_to: Annotated[Path | None, typer.Option(help="Write where the time went, for python -m pstats.")] = None,
+    json: Json = False,
+    no_color: NoColour = False,
+) -> None:
+    """Run the rules over history, with costs, and let the live planner audit it.
+
+    Example: rebalancer backtest --prices prices.csv --targets weights.csv --out run | rebalancer backtest
+    --prices bars.parquet --signals scores.csv --from 2025-01-01 --json
+    """
+    from rebalancer.cli.backtest import BacktestOptions, show_backtest
+
+    if (targets is None) == (signals is None):
+        refuse("give either --targets or --signals")
+    instructions = targets or signals
+    assert instructions is not None
+    options = BacktestOptions(
+        prices, instructions, config, preset, first, last, no_costs, fill, rebalance, equity, half_spread, impact,
+        participation, interest, borrow, out, benchmark, profile_to,
+    )  # fmt: skip
+    raise typer.Exit(show_backtest(options, as_json=json, colour=not no_color))
