@@ -120,7 +120,7 @@ def test_the_page(command: Command) -> None:
     assert json.loads(data)["final_equity"] == found["final_equity"]
     for text in (
         "Return since the start", "Below the highest equity before", "Returns by month", "a share of equity",
-        "Value traded over equity", "What was paid", "half the spread", "Lost most", "By sector", "FILLED",
+        "Value traded over equity", "What was paid", "half the spread", "Lost most", "By sector", "PLANNED",
         "Assumptions", "orders are filled at the close of the next bar", "not audited",
     ):  # fmt: skip
         assert text in page

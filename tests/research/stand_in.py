@@ -9,8 +9,11 @@ from decimal import Decimal
 import numpy as np
 
 from rebalancer.core.decisions import Order, Plan
+from rebalancer.core.facts import Snapshot
 from rebalancer.core.values import ZERO, decimal_near
 from rebalancer.planning import plan
+from rebalancer.planning.reconcile import reconcile
+from rebalancer.planning.refit_increases import refit_increases
 from rebalancer.research.market import (
     AuditCount,
     FillColumns,
@@ -53,7 +56,6 @@ class Replay:
         for order in orders:
             price = float(prices[self.setup.market.symbols.index(order.symbol)])
             if np.isnan(price):
-                self.outcomes["UNFILLED"] += 1
                 continue
             sign = 1 if order.side == "buy" else -1
             paid = price_of(price)
@@ -64,9 +66,26 @@ class Replay:
             self.shares = {symbol: qty for symbol, qty in self.shares.items() if qty != 0}
             self.count += 1
             self.turnover += float(order.qty * paid) / before
-            self.outcomes["FILLED"] += 1
             name = self.setup.market.symbols.index(order.symbol)
             self.rows.append((bar, name, float(sign * order.qty), float(paid), float(order.qty * paid * half)))
+
+    def fill_later(self, planned: Plan, snapshot: Snapshot, bar: int, prices: np.ndarray) -> None:
+        """Reductions first; the increases are fitted to what they left, at the prices of the decision, as live."""
+        before = dict(self.shares)
+        reductions = [order for order in planned.orders if order.phase == "reduce"]
+        increases: Sequence[Order] = [order for order in planned.orders if order.phase == "increase"]
+        self.fill(reductions, bar, prices)
+        if reductions and increases:
+            worth = {quote.symbol: quote.last or ZERO for quote in snapshot.quotes}
+            values = [qty * worth[symbol] for symbol, qty in self.shares.items()]
+            equity = self.cash + sum(values, ZERO)
+            power = max(self.setup.terms.multiplier * equity - sum(map(abs, values), ZERO), ZERO)
+            account = snapshot.account._replace(cash=self.cash, equity=equity, buying_power=power)
+            filled = {o.symbol: self.shares.get(o.symbol, ZERO) - before.get(o.symbol, ZERO) for o in reductions}
+            book = reconcile(snapshot)
+            rules = self.setup.rules
+            increases = refit_increases(planned, snapshot, book, rules, account, filled).orders
+        self.fill(increases, bar, prices)
 
     def equity(self, bar: int) -> Decimal:
         prices = last_prices(self.setup.market, bar)
@@ -80,28 +99,30 @@ def stand_in(setup: SimulationSetup, progress: Progress | None = None) -> Replay
 
 def replayed(setup: SimulationSetup, progress: Progress | None = None) -> tuple[SimulationResult, Replay]:
     market, run = setup.market, Replay(setup)
-    waiting: Sequence[Order] = ()
+    waiting: tuple[Plan, Snapshot] | None = None
     last = peak = decimal_near(setup.equity)
     sent: Counter[str] = Counter()
     equity = []
     for bar in range(len(market.times)):
-        if waiting:
+        if waiting is not None:
             opens = market.open if setup.fill == "next_open" else None
-            run.fill(waiting, bar, market.close[bar] if opens is None else opens[bar])
-            waiting = ()
+            run.fill_later(*waiting, bar, market.close[bar] if opens is None else opens[bar])
+            waiting = None
         now = run.equity(bar)
         peak = max(peak, now)
         if setup.cycles[bar]:
             account = SimulatedAccount(run.cash, run.shares, last, peak, sum(sent.values()), dict(sent))
-            found = plan(snapshot_at(setup, bar, account), setup.rules)
+            snapshot = snapshot_at(setup, bar, account)
+            found = plan(snapshot, setup.rules)
             run.plans[bar], run.accounts[bar] = found, account
             run.orders += len(found.orders)
-            run.outcomes.update(v.outcome for v in (*found.verdicts, *found.unsignalled) if v.outcome != "PLANNED")
+            names = {v.symbol: v.outcome for v in (*found.unsignalled, *found.verdicts)}  # one outcome a name
+            run.outcomes.update(names.values())
             sent.update(order.symbol for order in found.orders)
             if setup.fill == "same_close":
                 run.fill(found.orders, bar, market.close[bar])
             else:
-                waiting = found.orders
+                waiting = found, snapshot
         equity.append(float(run.equity(bar)))
         if market.is_last_of_day[bar]:
             last = run.equity(bar)
