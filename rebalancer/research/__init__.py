@@ -4,7 +4,7 @@
     price_files, price_table, bar_times       prices as files hold them
     instruction_files, alignment, cycles      what was said, from which bar on it counts, and where a cycle runs
     presets, reference_columns                rules without limits; volatilities and groups by day
-    backtest, engine_run                      one run, and the engine behind it
+    backtest, exposure                        one run, and what its fills come to
     snapshots                                 the snapshot of a bar, for live planning
     figures, page                             what the page shows
     compiled       a compiled copy of the numeric core, bit-equal to the interpreted one (extra `fast`)

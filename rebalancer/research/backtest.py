@@ -11,8 +11,11 @@ Decisions are made at the close of a bar. Fills are at the next bar's open, its 
 
 from __future__ import annotations
 
+import importlib
+import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -22,8 +25,8 @@ import numpy as np
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.rules import Rules
 from rebalancer.market_data.sectors import SectorRow
+from rebalancer.planning.to_columns import OutOfRange
 from rebalancer.research.cycles import Rebalance, cycles_of
-from rebalancer.research.engine_run import load_engine
 from rebalancer.research.instruction_files import InstructionHistory, read_instructions
 from rebalancer.research.market import (
     NO_COSTS,
@@ -43,6 +46,8 @@ from rebalancer.research.reference_columns import reference_columns
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+ENGINE: Final = "rebalancer.research.simulate"
+COMPILER: Final = "rebalancer.research.compiled"
 BACKTEST_SCHEMA: Final = "rebalancer.backtest/1"
 EQUITY: Final = 100_000.0
 DAYS_A_YEAR: Final = 252
@@ -70,16 +75,12 @@ class Backtest(NamedTuple):
 
     setup: SimulationSetup
     run: EngineRun
+    result: SimulationResult
     prices: PriceHistory
     said: InstructionHistory
     preset: str | None
     phases: Mapping[str, float]
     warnings: tuple[str, ...]
-
-    @property
-    def result(self) -> SimulationResult:
-        """The figures of the run."""
-        return self.run.result
 
     @property
     def total_return(self) -> float:
@@ -140,6 +141,15 @@ class Backtest(NamedTuple):
         return [f"{stamp}Z" for stamp in text.tolist()]
 
 
+def load_engine() -> Simulator:
+    """The engine; it is compiled first, where the extra `fast` is installed."""
+    simulate: Simulator = importlib.import_module(ENGINE).simulate
+    compiler = importlib.import_module(COMPILER)
+    with suppress(compiler.NotCompiled):
+        compiler.compiled_engine(sys.stderr.write)
+    return simulate
+
+
 def run_backtest(
     request: BacktestRequest, engine: Simulator | None = None, progress: Progress | None = None
 ) -> Backtest:
@@ -149,11 +159,15 @@ def run_backtest(
     read = time.perf_counter()
     engine = engine or load_engine()
     loaded = time.perf_counter()
-    run = engine(setup, progress)
+    try:
+        run = engine(setup, progress)
+    except OutOfRange as error:
+        raise BadDocument("backtest", str(error), "check the prices, or begin with less equity") from error
     done = time.perf_counter()
-    phases = {"read": read - begun, "compile": loaded - read, "run": run.result.seconds or done - loaded}
+    result = run.result
+    phases = {"read": read - begun, "compile": loaded - read, "run": result.seconds or done - loaded}
     phases["audit"] = max(done - loaded - phases["run"], 0.0)
-    return Backtest(setup, run, prices, said, request.preset, phases, warnings)
+    return Backtest(setup, run, result, prices, said, request.preset, phases, warnings)
 
 
 def prepared(request: BacktestRequest) -> tuple[SimulationSetup, PriceHistory, InstructionHistory, tuple[str, ...]]:

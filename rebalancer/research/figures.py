@@ -16,7 +16,7 @@ from rebalancer.performance.history import Drawdown, Year, worst_drawdowns, year
 from rebalancer.report.numbers import fixed, money, percent
 from rebalancer.report.period.results import Ratio
 from rebalancer.research.backtest import Backtest
-from rebalancer.research.engine_run import positions_value
+from rebalancer.research.exposure import exposure_of
 from rebalancer.research.market import NO_COSTS, Floats
 
 SHOWN: Final = 5  # best and worst names
@@ -82,7 +82,7 @@ def figures_of(run: Backtest, benchmark: str = "") -> BacktestFigures:
     days = tuple(date.fromordinal(int(day)) for day in market.day[ends])
     growth = run.result.equity[ends] / setup.equity
     returns = np.append(growth[0], growth[1:] / growth[:-1]) - 1
-    gross, net, traded, profit = positions_value(run.run.fills(), market.close)
+    gross, net, traded, profit = exposure_of(run.run.fills(), market.close)
     equity = np.where(run.result.equity > 0, run.result.equity, np.nan)
     other = _benchmark(run, benchmark, ends)
     total = float(traded.sum())

@@ -18,7 +18,7 @@ COSTS = CostModel(half_spread_bps=2, fees=False, interest_rate=0, borrow_rate=0)
 @pytest.mark.parametrize("fill", ["same_close", "next_close"])
 @pytest.mark.parametrize("gaps", [0.0, 0.05])
 def test_the_engine_decides_as_live(seed: int, preset: str | None, fill: Fill, gaps: float) -> None:
-    from rebalancer.research.engine_run import load_engine
+    from rebalancer.research.backtest import load_engine
 
     market = random_market(80, 6, seed=seed, gaps=gaps)
     weights = random_weights(market, seed=seed + 9, gross=(1.0, 0.5, 1.6)[seed % 3])
