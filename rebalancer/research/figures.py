@@ -18,6 +18,7 @@ from rebalancer.report.period.results import Ratio
 from rebalancer.research.backtest import Backtest
 from rebalancer.research.exposure import exposure_of
 from rebalancer.research.market import NO_COSTS, Floats
+from rebalancer.research.reference_columns import GROUP_DAYS
 
 SHOWN: Final = 5  # best and worst names
 UNKNOWN: Final = "unknown"
@@ -129,8 +130,8 @@ def assumptions(run: Backtest) -> tuple[str, ...]:
     if run.preset is not None:
         found.append(f"The preset {run.preset} lifts the limits of the rules.")
     found.append(
-        "Volatilities are of earlier days; correlation groups are those of the sectors file, and names without one "
-        "count as one group, as names without a sector do."
+        f"Volatilities and correlation groups are of earlier days, the groups computed anew every {GROUP_DAYS} days; a "
+        "name with too little history, or without a sector, counts in the group unknown, as live."
     )
     found.append("Stops and targets of single positions are not simulated.")
     return (*found, *(f"{warning[0].upper()}{warning[1:]}." for warning in run.warnings))

@@ -19,13 +19,8 @@ from rebalancer.research.market import Floats, Integers, Market, ReferenceColumn
 GROUP_DAYS: Final = 21
 
 
-def reference_columns(
-    market: Market, sectors: Mapping[str, SectorRow], rules: Rules, *, computes_groups: bool = False
-) -> ReferenceColumns:
-    """What is known about every name on every trading day, before its first bar.
-
-    computes_groups: find correlation groups in the returns; otherwise they are those of the sectors file alone.
-    """
+def reference_columns(market: Market, sectors: Mapping[str, SectorRow], rules: Rules) -> ReferenceColumns:
+    """What is known about every name on every trading day, before its first bar."""
     _, first, row = np.unique(market.day, return_index=True, return_inverse=True)
     closes = _daily_closes(market, first)
     known = [sectors.get(symbol) for symbol in market.symbols]
@@ -34,9 +29,7 @@ def reference_columns(
     return ReferenceColumns(
         row.astype(np.int64),
         _volatility(returns, len(closes)),
-        _clusters(returns, len(closes), rules)
-        if computes_groups
-        else np.full((len(closes), len(known)), -1, dtype=np.int64),
+        _clusters(returns, len(closes), rules),
         tuple(None if one is None else one.sector for one in known),
         tuple(None if one is None else one.correlation_group for one in known),
     )

@@ -123,7 +123,7 @@ def test_sessions() -> None:
 def test_reference_columns_are_the_live_statistics_of_earlier_days() -> None:
     market = random_market(200, 6, gaps=0.02)
     market.close[:, 1] = market.close[:, 0] * 1.5
-    found = reference_columns(market, {}, Rules(), computes_groups=True)
+    found = reference_columns(market, {}, Rules())
     for day in (0, 40, 41, 42, 126, 189):
         days = tuple(date.fromordinal(int(d)) for d in market.day[:day])
         closes = DailyCloses(
