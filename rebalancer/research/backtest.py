@@ -46,7 +46,7 @@ from rebalancer.research.reference_columns import reference_columns
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-ENGINE: Final = "rebalancer.research.simulate"
+ENGINE: Final = "rebalancer.research.audit"
 COMPILER: Final = "rebalancer.research.compiled"
 BACKTEST_SCHEMA: Final = "rebalancer.backtest/1"
 EQUITY: Final = 100_000.0

@@ -22,7 +22,7 @@ from rebalancer.planning.to_columns import OutOfRange
 from rebalancer.research import tape as tape_rows
 from rebalancer.research.bar_times import moment_at
 from rebalancer.research.market import Fill, Floats, Integers, SimulationSetup
-from rebalancer.research.snapshots import session_at
+from rebalancer.research.snapshots import price_decimals, session_at
 
 FILLS: Final[Mapping[Fill, int]] = {
     "same_close": tape_rows.SAME_CLOSE,
@@ -51,12 +51,12 @@ def engine_input(setup: SimulationSetup) -> EngineInput:
     market, rules = setup.market, setup.rules
     bars, count = market.close.shape
     members = [plain_instrument(setup, symbol) for symbol in market.symbols]
-    price_decimals = np.array([_price_decimals(market.close[:, i]) for i in range(count)], np.int64)
+    decimals_of_prices = price_decimals(market)
     lots = [trade_lot(i, rules, is_long=True) for i in members]
     decimals = np.array([0 if lot == lot.to_integral_value() else 6 for lot in lots], np.int64)
-    close = _grains(market.close, price_decimals)
+    close = _grains(market.close, decimals_of_prices)
     at_open = setup.fill == "next_open" and market.open is not None
-    fill_at = _grains(market.open, price_decimals) if at_open and market.open is not None else close
+    fill_at = _grains(market.open, decimals_of_prices) if at_open and market.open is not None else close
     volume = np.zeros((bars, count)) if market.volume is None else np.nan_to_num(market.volume)
     clusters, labels = _clusters(setup)
     groups = group(market.symbols, {i.symbol: i for i in members}, 1.0, rules)
@@ -81,13 +81,13 @@ def engine_input(setup: SimulationSetup) -> EngineInput:
         denied=np.zeros((bars, count), np.int16),
     )
     short = [_units(trade_lot(i, rules, is_long=False), int(d)) for i, d in zip(members, decimals, strict=True)]
-    grains = 10**price_decimals
+    grains = 10**decimals_of_prices
     fixed = (
         np.array([int(rules.position_sizing.allow_short and i.shortable) for i in members], np.int64),
         np.array([int(i.asset_class == "crypto") for i in members], np.int64),
         np.array([_selected(s, rules) for s in market.symbols], np.int64),
         np.array(groups.sector, np.int64),
-        10 ** (decimals + price_decimals - 6),
+        10 ** (decimals + decimals_of_prices - 6),
         np.array([_units(lot, int(d)) for lot, d in zip(lots, decimals, strict=True)], np.int64),
         np.array(short, np.int64),
         np.array([_units(closing_lot(i, is_long=True), int(d)) for i, d in zip(members, decimals, strict=True)]),
@@ -95,7 +95,7 @@ def engine_input(setup: SimulationSetup) -> EngineInput:
         10_000 * grains,
         np.array([codes.NO_LIMIT if isinf(limit) else rate(limit) for limit in limits], np.int64),
     )
-    return EngineInput(tape, fixed, _conditions(setup), decimals, price_decimals)
+    return EngineInput(tape, fixed, _conditions(setup), decimals, decimals_of_prices)
 
 
 def plain_instrument(setup: SimulationSetup, symbol: str) -> Instrument:
@@ -116,18 +116,9 @@ def _units(lot: Decimal | None, decimals: int) -> int:
     return 0 if lot is None else max(int(lot.scaleb(decimals)), 1)
 
 
-def _price_decimals(closes: Floats) -> int:
-    """The decimals that hold all prices of a name as `snapshots.price_of` rounds them."""
-    priced = closes[np.isfinite(closes)]
-    least = float(priced.min()) if priced.size else 1.0
-    return 6 if least >= 1 else 9 if least >= 0.001 else 12
-
-
 def _grains(prices: Floats, decimals: Integers) -> Integers:
     """Prices in grains; 0 where there is none."""
-    known = np.nan_to_num(prices)
-    cheap = np.where(known >= 0.001, np.round(known, 9), np.round(known, 12))
-    found: Floats = np.rint(np.where(known >= 1, np.round(known, 6), cheap) * 10.0**decimals)
+    found: Floats = np.rint(np.nan_to_num(prices) * 10.0**decimals)
     if found.size and found.max() > PRICE_MOST:
         raise OutOfRange("a price is too high to be counted beside the lowest one of its name")
     grains: Integers = found.astype(np.int64)

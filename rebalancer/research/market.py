@@ -43,9 +43,9 @@ class Market(NamedTuple):
 class Instructions(NamedTuple):
     """What a strategy said, aligned to the bars of a market: value[t] is what was known when bar t closed.
 
-    kind: `targets` (signed weights of what `signals.weights_of` says) or `scores` (-1 to 1). value: shape (bars, names),
-    already forward-filled as the format says; NaN is no opinion. confidence: the same shape, 0 to 1, or None for 1
-    everywhere.
+    kind: `targets` (signed weights of what `signals.weights_of` says) or `scores` (-1 to 1). value: shape (bars,
+    names), already forward-filled as the format says; NaN is no opinion. confidence: the same shape, 0 to 1, or None
+    for 1 everywhere.
     """
 
     kind: Literal["targets", "scores"]
