@@ -18,6 +18,7 @@ from rebalancer.exchange.parameters import Parameters
 LIMIT_DEFAULT: Final = 1000
 LIMIT_MAX: Final = 10_000
 FEEDS: Final = ("sip", "iex", "delayed_sip", "boats", "overnight", "otc")
+LOCATIONS: Final = ("us", "us-1", "us-2", "eu-1", "bs-1")  # of crypto, in v1beta3: they all show the one market
 VENUES: Final = ("ERSX", "CBSE", "FTXU")  # of crypto, in v1beta1
 _PAIR: Final = re.compile(r"[A-Z]+x?/[A-Z]+")
 _FAR: Final = 2**62

@@ -44,6 +44,7 @@ class RunningExchange:
         from rebalancer.exchange.faults.connection import BreakableProtocol
         from rebalancer.exchange.http.app import build_app
         from rebalancer.exchange.http.gate import GateRules
+        from rebalancer.exchange.streams.compression import CompressedProtocol
         from rebalancer.exchange.streams.hub import Hub
 
         self._lock_file = _lock(options.state)
@@ -68,7 +69,7 @@ class RunningExchange:
             date_header=False,
             server_header=False,
             http=BreakableProtocol,
-            ws="websockets-sansio",
+            ws=CompressedProtocol,
             ws_ping_interval=10.0,
             ws_max_size=1024 * 1024,
             proxy_headers=False,

@@ -135,7 +135,7 @@ def test_the_stream_tells_the_same_twice(tmp_path: Path) -> None:
     told = []
     for _ in range(2):
         exchange = replaying(tmp_path)
-        feed = MarketFeed(exchange, crypto=False)
+        feed = MarketFeed(exchange, "stocks")
         for channel in ("trades", "quotes", "bars"):
             feed.subscribe(channel, ["ACME"])
         exchange.clock.advance(120)

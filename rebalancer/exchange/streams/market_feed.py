@@ -7,7 +7,7 @@ order. Only after a long step of the clock are the oldest left out.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from rebalancer.core.values import utc_of
 from rebalancer.exchange.calendar import MICROS, moment_of
@@ -17,12 +17,20 @@ from rebalancer.exchange.market.frames import DAY, MINUTE
 from rebalancer.exchange.market.listing import Listing
 from rebalancer.exchange.market.paths import STEP
 from rebalancer.exchange.market_data import quote_row, trade_row
-from rebalancer.exchange.market_rows import bar_row
+from rebalancer.exchange.market_rows import bar_row, book_row
 
 Message = dict[str, Any]
-CHANNELS: Final = (
-    "trades", "quotes", "bars", "updatedBars", "dailyBars", "statuses", "lulds", "corrections", "cancelErrors",
-)  # fmt: skip
+Prices = Literal["stocks", "crypto", "news"]
+CHANNELS: Final[dict[Prices, tuple[str, ...]]] = {
+    "stocks": (
+        "trades", "quotes", "bars", "updatedBars", "dailyBars", "statuses", "lulds", "imbalances", "corrections",
+        "cancelErrors",
+    ),
+    "crypto": ("trades", "quotes", "orderbooks", "bars", "updatedBars", "dailyBars"),
+    "news": ("news",),
+}  # fmt: skip
+"""What can be subscribed to, by kind of stream. Nothing ever comes on updatedBars, lulds, imbalances, corrections,
+cancelErrors and news."""
 EVERYTHING: Final = "*"
 _MINUTE: Final = 60 * MICROS
 _NODES_MAX: Final = 6000  # a day of 15-second steps
@@ -33,15 +41,20 @@ _RESUMPTION: Final = {"sc": "T", "sm": "Trading Resumption", "rc": "", "rm": "",
 class MarketFeed:
     """One listener's subscriptions and how far it has heard."""
 
-    def __init__(self, exchange: Exchange, *, crypto: bool) -> None:
+    def __init__(self, exchange: Exchange, kind: Prices) -> None:
         self._exchange = exchange
-        self._listed = {
-            s: one for s, one in exchange.market.listings.items() if one.is_crypto == crypto and one.tradable
-        }
-        self._wanted: dict[str, list[str]] = {channel: [] for channel in CHANNELS}
+        listings = exchange.market.listings.items() if kind != "news" else ()
+        self._listed = {s: one for s, one in listings if one.is_crypto == (kind == "crypto") and one.tradable}
+        self._wanted: dict[str, list[str]] = {channel: [] for channel in CHANNELS[kind]}
+        self._booked: set[str] = set()  # symbols whose order book has been sent
         with exchange.reading() as at:
             self._at = at
             self._halted = set(exchange.market.halts.halted(at))
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels of this stream."""
+        return tuple(self._wanted)
 
     def subscribe(self, channel: str, symbols: list[str]) -> None:
         """Add symbols, known or not; `*` stands for all."""
@@ -63,9 +76,9 @@ class MarketFeed:
                 self._halted = set(exchange.market.halts.halted(self._at))
             return []
         with exchange.reading() as at:
-            found = [(self._at, message) for message in self._statuses(at)]
+            found = [(self._at, message) for message in (*self._statuses(at), *self._books(at))]
             if at > self._at:
-                for listing in self._asked("trades", "quotes"):
+                for listing in self._asked("trades", "quotes", "orderbooks"):
                     found += self._ticks(listing, at)
                 for listing in self._asked("bars", "dailyBars"):
                     found += self._bars(listing, at)
@@ -86,7 +99,16 @@ class MarketFeed:
                 yield at, _message("t", symbol, trade_row(self._exchange, listing, at))
             if self._wants("quotes", symbol):
                 yield at, _message("q", symbol, quote_row(self._exchange, listing, at))
+            if self._wants("orderbooks", symbol):
+                yield at, _message("o", symbol, {**book_row(tick), "r": True})
             at += STEP
+
+    def _books(self, at: int) -> Iterator[Message]:
+        """The order book of every symbol that has newly been subscribed to. Each book is whole, never a difference."""
+        asked = {listing.symbol: listing for listing in self._asked("orderbooks")}
+        for symbol in sorted(asked.keys() - self._booked):
+            yield _message("o", symbol, {**book_row(self._exchange.market.tick(asked[symbol], at)), "r": True})
+        self._booked = set(asked)
 
     def _bars(self, listing: Listing, now: int) -> Iterator[tuple[int, Message]]:
         """Minute bars whose minute ended in (cursor, now], each followed by the day's bar so far."""
@@ -108,7 +130,8 @@ class MarketFeed:
         self._halted = halted
 
     def _wants(self, channel: str, symbol: str) -> bool:
-        return symbol in self._wanted[channel] or EVERYTHING in self._wanted[channel]
+        wanted = self._wanted.get(channel, ())
+        return symbol in wanted or EVERYTHING in wanted
 
     def _asked(self, *channels: str) -> list[Listing]:
         return [one for symbol, one in self._listed.items() if any(self._wants(name, symbol) for name in channels)]

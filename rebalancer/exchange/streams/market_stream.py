@@ -1,4 +1,8 @@
-"""`/v2/{feed}` and `/v1beta3/crypto/us`: market data over a websocket. Every frame holds a list of messages."""
+"""`/v2/{feed}`, `/v1beta3/crypto/{location}` and `/v1beta1/news`: market data over a websocket.
+
+Every frame holds a list of messages. Clients name every channel they know, most of them without symbols: a channel that
+is unknown here, null or empty changes nothing and is no error.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,15 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from rebalancer.exchange.core import Exchange
+from rebalancer.exchange.data_parameters import LOCATIONS
 from rebalancer.exchange.streams.channel import Channel, Unreadable, coding_of
 from rebalancer.exchange.streams.conversation import Conversation
 from rebalancer.exchange.streams.hub import AUTH_SECONDS, Hub
-from rebalancer.exchange.streams.market_feed import CHANNELS, MarketFeed
+from rebalancer.exchange.streams.market_feed import MarketFeed, Prices
 
 FEEDS: Final = ("iex", "sip", "delayed_sip", "boats", "overnight")
-_CRYPTO: Final = "/v1beta3/crypto/us"
+_CRYPTO: Final = "/v1beta3/crypto/{location}"
+_NEWS: Final = "/v1beta1/news"
 _BATCH: Final = 500  # messages a frame
 _ERRORS: Final = {
     400: "invalid syntax",
@@ -25,7 +31,6 @@ _ERRORS: Final = {
     403: "already authenticated",
     404: "auth timeout",
     406: "connection limit exceeded",
-    410: "invalid subscribe action for this feed",
 }
 
 
@@ -33,8 +38,8 @@ def market_stream_routes(exchange: Exchange, hub: Hub) -> list[WebSocketRoute]:
     """Routes of market data streams."""
 
     async def stream(socket: WebSocket) -> None:
-        feed = socket.path_params.get("feed")
-        if feed is not None and feed not in FEEDS:
+        feed, location = socket.path_params.get("feed", "iex"), socket.path_params.get("location", "us")
+        if feed not in FEEDS or location not in LOCATIONS:
             await socket.send_denial_response(JSONResponse({"message": "not found"}, 404))
             return
         await socket.accept()
@@ -42,7 +47,11 @@ def market_stream_routes(exchange: Exchange, hub: Hub) -> list[WebSocketRoute]:
         channel = Channel(socket, coding_of(socket, "text"))
         await _Conversation(exchange, hub, channel, socket.url.path.rstrip("/"), given).hold()
 
-    return [WebSocketRoute("/v2/{feed}", stream), WebSocketRoute(_CRYPTO, stream)]
+    return [WebSocketRoute(path, stream) for path in ("/v2/{feed}", _CRYPTO, _NEWS)]
+
+
+def _prices_of(path: str) -> Prices:
+    return "news" if path == _NEWS else "crypto" if path.startswith("/v1beta3/") else "stocks"
 
 
 class _Conversation(Conversation):
@@ -53,7 +62,7 @@ class _Conversation(Conversation):
     ) -> None:
         super().__init__(hub, channel)
         self._path, self._given = path, given
-        self._feed = MarketFeed(exchange, crypto=path == _CRYPTO)
+        self._feed = MarketFeed(exchange, _prices_of(path))
         self._authenticated = False
 
     def leave(self) -> None:
@@ -90,10 +99,7 @@ class _Conversation(Conversation):
         if action not in ("subscribe", "unsubscribe"):
             await self._error(400)
             return True
-        wanted = {channel: symbols for channel, symbols in message.items() if channel != "action"}
-        if any(channel not in CHANNELS for channel in wanted):
-            await self._error(410)
-            return True
+        wanted = {name: message[name] for name in self._feed.channels if message.get(name) is not None}
         if not all(isinstance(one, list) and all(isinstance(s, str) for s in one) for one in wanted.values()):
             await self._error(400)
             return True
