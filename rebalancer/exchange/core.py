@@ -101,7 +101,7 @@ class Exchange(State):
     def configure(self, body: Mapping[str, object]) -> dict[str, object]:
         """PATCH /v2/account/configurations."""
         with self.request():
-            self.configuration = patched(self.configuration, body, legacy=self.behaviour.legacy_day_trading)
+            self.configuration = patched(self.configuration, body)
             self.store.set_meta("configuration", json.dumps(self.configuration._asdict()))
             return self.configuration.wire(legacy=self.behaviour.legacy_day_trading)
 

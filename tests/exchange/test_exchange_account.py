@@ -37,6 +37,28 @@ def test_configurations_without_and_with_the_fields_of_old(exchange: Exchange) -
     assert exchange.account()["daytrade_count"] == 0
 
 
+CONFIGURATION = {
+    "suspend_trade": False, "no_shorting": False, "fractional_trading": True, "max_margin_multiplier": "4",
+    "trade_confirm_email": "all", "ptp_no_exception_entry": False, "max_options_trading_level": 0,
+    "disable_overnight_trading": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize("check", ["entry", "exit", "both"])
+def test_the_checks_of_old_are_taken_and_can_be_read(exchange: Exchange, check: str, *, legacy: bool) -> None:
+    """With the legacy switch they are always sent, without it only when they are not what they always were."""
+    live(exchange, legacy_day_trading=legacy)
+    shown = {"pdt_check": check, "dtbp_check": check} if legacy or check != "entry" else {}
+    assert exchange.configure({"pdt_check": check, "dtbp_check": check}) == {**CONFIGURATION, **shown}
+    nothing = dict.fromkeys((*CONFIGURATION, "pdt_check", "dtbp_check"), "")
+    assert exchange.configure(nothing) == exchange.configure(dict.fromkeys(nothing)) == {**CONFIGURATION, **shown}
+    assert exchange.configure({"max_options_trading_level": 3}) == {
+        **CONFIGURATION, **shown, "max_options_trading_level": 3,
+    }  # fmt: skip
+    assert exchange.account()["options_trading_level"] == 0
+
+
 def test_assets_tell_where_they_trade(exchange: Exchange) -> None:
     attributes = {name: get_asset(exchange, name)["attributes"] for name in ("AAPL", "NVR", "BTCUSD", "TWTR")}
     assert attributes == {

@@ -258,7 +258,16 @@ def test_fractions_switched_off(exchange: Exchange) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [{"max_margin_multiplier": "3"}, {"suspend_trade": "yes"}, {"pdt_check": "both"}, {"nonsense": 1}]
+    "body",
+    [
+        {"max_margin_multiplier": "3"},
+        {"suspend_trade": "yes"},
+        {"pdt_check": "never"},
+        {"dtbp_check": True},
+        {"max_options_trading_level": 4},
+        {"max_options_trading_level": True},
+        {"nonsense": 1},
+    ],
 )
 def test_wrong_configurations(exchange: Exchange, body: dict[str, object]) -> None:
     before = exchange.configurations()

@@ -71,7 +71,7 @@ _TRADING: Final = {
     "GET /v2/account": Call("The account", refer("Account"), errors=_READ),
     "GET /v2/account/configurations": Call("The account's switches", refer("Configurations"), errors=_READ),
     "PATCH /v2/account/configurations": Call(
-        "Change switches; nulls leave them as they are",
+        "Change switches; nulls and empty strings leave them as they are",
         refer("Configurations"),
         errors=(*_READ, *_BODY),
         body={
@@ -81,8 +81,10 @@ _TRADING: Final = {
                     or_null(FLAG),
                     "suspend_trade no_shorting fractional_trading ptp_no_exception_entry disable_overnight_trading",
                 ),
-                "max_margin_multiplier": or_null(words("1", "2", "4")),
-                "trade_confirm_email": or_null(words("all", "none")),
+                "max_margin_multiplier": or_null(words("", "1", "2", "4")),
+                "trade_confirm_email": or_null(words("", "all", "none")),
+                "max_options_trading_level": or_null({"type": "integer", "enum": [0, 1, 2, 3]}),
+                **each(or_null(words("", "entry", "exit", "both")), "pdt_check dtbp_check"),
             },
         },
     ),

@@ -109,7 +109,9 @@ OBJECTS: Final[dict[str, Schema]] = {
             "trade_confirm_email": words("all", "none"),
             **each(FLAG, "ptp_no_exception_entry disable_overnight_trading"),
             "max_options_trading_level": COUNT,
-        }
+            **each(words("entry", "exit", "both"), "pdt_check dtbp_check"),
+        },
+        ("pdt_check", "dtbp_check"),
     ),
     "Order": closed(
         {
