@@ -83,7 +83,7 @@ def _view(action: CorporateAction) -> dict[str, object]:
 
 
 def _day(parameters: Parameters, name: str) -> date:
-    found = read.new_york_date(parameters, name)
+    found = read.calendar_date(parameters, name)
     if found is None:
         raise invalid(f"{name} is required")
     return found

@@ -119,13 +119,14 @@ def moment_of(parameters: Parameters, name: str) -> int | None:
 
 
 def day_of(parameters: Parameters, name: str, default: date) -> date:
-    """A plain date. Raises ApiError 400."""
+    """A date; of a time the date as it is written. Raises ApiError 400."""
     text = parameters.get(name, "")
     if not text:
         return default
-    if not _is_day(text):
+    found = read.read_date(text)
+    if found is None:
         raise bad_parameter(f"Invalid format for parameter {name}: {text[:40]} is not a date")
-    return date.fromisoformat(text)
+    return found
 
 
 def symbols_of(parameters: Parameters) -> list[str]:

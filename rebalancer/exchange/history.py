@@ -85,7 +85,7 @@ def _read(parameters: Parameters, at: int, earliest: int) -> Asked:
     start, end, period = read.moment(parameters, "start"), read.moment(parameters, "end"), parameters.get("period", "")
     if start is not None and end is not None and period:
         raise invalid("only two of start, end and period can be specified")
-    last_day = read.new_york_date(parameters, "date_end")
+    last_day = read.calendar_date(parameters, "date_end")
     if end is None and last_day is not None:
         end = midnight_new_york(last_day.toordinal() + 1) - 1
     match = _PERIOD.fullmatch(period or "1M")

@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from rebalancer.core.values import utc_of
-from rebalancer.exchange.calendar import NEW_YORK, micros_of
+from rebalancer.exchange.calendar import micros_of
 from rebalancer.exchange.errors import invalid
 
 Parameters = Mapping[str, str]
@@ -62,15 +62,20 @@ def read_moment(text: str) -> int | None:
         return None
 
 
-def new_york_date(parameters: Parameters, name: str) -> date | None:
-    """A date, or the New York day of a time; None when absent. Raises ApiError 422."""
+def calendar_date(parameters: Parameters, name: str) -> date | None:
+    """A date; of a time the date as it is written, whatever its offset. None when absent. Raises ApiError 422."""
     text = parameters.get(name, "")
     if not text:
         return None
-    try:
-        return date.fromisoformat(text) if _DAY.fullmatch(text) else utc_of(text).astimezone(NEW_YORK).date()
-    except (ValueError, OverflowError):
-        raise invalid(f"invalid {name}: {text[:40]}") from None
+    found = read_date(text)
+    if found is None:
+        raise invalid(f"invalid {name}: {text[:40]}")
+    return found
+
+
+def read_date(text: str) -> date | None:
+    """A date, or the date in an RFC 3339 time; None when it is neither."""
+    return date.fromisoformat(text.strip()[:10]) if read_moment(text) is not None else None
 
 
 def order_id(text: str) -> str:

@@ -49,7 +49,7 @@ def list_activities(exchange: Exchange, kind: str | None, parameters: Parameters
         asked = set(_OTHERS)
     direction = read.choice(parameters, "direction", ("desc", "asc"), 'direction can only be "asc" or "desc"')
     after, until = read.moment(parameters, "after"), read.moment(parameters, "until")
-    day = read.new_york_date(parameters, "date")
+    day = read.calendar_date(parameters, "date")
     limit = size(parameters, "page_size", PAGE_MAX)
     order_id = read.order_id(parameters["order_id"]) if parameters.get("order_id") else None
     token = parameters.get("page_token", "")
@@ -76,16 +76,14 @@ def list_assets(exchange: Exchange, parameters: Parameters) -> list[dict[str, ob
     """GET /v2/assets, filtered by status, asset_class (default us_equity), exchange and any of some attributes."""
     status = one_of(parameters, "status", ("active", "inactive", "all"))
     wanted = some_of(parameters, "asset_class", CLASSES) or ["us_equity"]
-    venue = parameters.get("exchange", "")
-    if venue not in ("", *VENUES):
-        raise invalid(f"invalid exchange: {venue[:20]}")
+    venues = set(some_of(parameters, "exchange", VENUES))
     attributes = set(some_of(parameters, "attributes", ATTRIBUTES))
     with exchange.reading() as at:
         return [
             _asset(exchange, exchange.listing(listing.symbol), at)
             for listing in exchange.market.listings.values()
             if listing.asset_class in wanted
-            and (not venue or venue in (listing.exchange, "NYSEARCA" if listing.exchange == "ARCA" else ""))
+            and (not venues or venues & {listing.exchange, "NYSEARCA" if listing.exchange == "ARCA" else ""})
             and (status in ("", "all") or (status == "active") == listing.tradable)
             and (not attributes or attributes.intersection(attributes_of(listing)))
         ]

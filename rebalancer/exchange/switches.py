@@ -48,7 +48,7 @@ def one_of(parameters: Parameters, name: str, allowed: tuple[str, ...]) -> str:
 def calendar_day(parameters: Parameters, name: str) -> date | None:
     """A date of a calendar, None when absent. Raises ApiError 400, the calendars' only refusal."""
     try:
-        return read.new_york_date(parameters, name)
+        return read.calendar_date(parameters, name)
     except ApiError as error:
         raise bad_request(str(error.body["message"])) from None
 

@@ -28,8 +28,13 @@ async def json_object(request: Request) -> dict[str, object]:
 
 
 def parameters(request: Request) -> dict[str, str]:
-    """Query parameters; of a repeated one the last."""
-    return dict(request.query_params)
+    """Query parameters; a repeated one is the list of its values, each once, as if they had been set apart by commas."""
+    found: dict[str, dict[str, None]] = {}
+    for name, value in request.query_params.multi_items():
+        values = found.setdefault(name, {})
+        if value:
+            values[value] = None
+    return {name: ",".join(values) for name, values in found.items()}
 
 
 async def _bounded(request: Request) -> bytes:
