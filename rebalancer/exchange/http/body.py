@@ -28,7 +28,7 @@ async def json_object(request: Request) -> dict[str, object]:
 
 
 def parameters(request: Request) -> dict[str, str]:
-    """Query parameters; a repeated one is the list of its values, each once, as if they had been set apart by commas."""
+    """Query parameters; a repeated one is the list of its values, each once, as if they were separated by commas."""
     found: dict[str, dict[str, None]] = {}
     for name, value in request.query_params.multi_items():
         values = found.setdefault(name, {})
