@@ -48,6 +48,16 @@ def not_found(message: str) -> ApiError:
     return ApiError(404, {"code": 40410000, "message": message})
 
 
+def not_found_here(message: str) -> ApiError:
+    """The thing asked for does not exist (404, without a code, as newer calls answer)."""
+    return ApiError(404, {"message": message})
+
+
+def locate_refused(status: int, code: str, message: str) -> ApiError:
+    """No locate: the code is a word."""
+    return ApiError(status, {"code": code, "message": message})
+
+
 def bad_parameter(message: str) -> ApiError:
     """A market-data parameter is wrong (400, without a code, as the data API answers)."""
     return ApiError(400, {"message": message})

@@ -1,12 +1,28 @@
-"""The shares of today's locates: how many are left, and taking them."""
+"""The shares of today's locates: how many are left, and taking them.
+
+A locate belongs to a trading date of its own, which begins at 20:00 in New York the evening before.
+"""
 
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 from rebalancer.core.values import ZERO
-from rebalancer.exchange.calendar import new_york_day
+from rebalancer.exchange.calendar import MICROS, midnight_new_york, new_york_day
 from rebalancer.exchange.store import Store
+
+_EVENING: Final = 4 * 3600 * MICROS  # from 20:00 to midnight
+
+
+def locate_day(at: int) -> int:
+    """The trading date of a locate bought at a moment, as an ordinal."""
+    return new_york_day(at + _EVENING)
+
+
+def locate_end(day: int) -> int:
+    """When the locates of a trading date expire: at 20:00 in New York."""
+    return midnight_new_york(day + 1) - _EVENING
 
 
 def unused(store: Store, symbol: str, at: int) -> Decimal:
@@ -24,5 +40,5 @@ def use(store: Store, symbol: str, qty: Decimal, at: int) -> None:
 
 
 def _of_today(store: Store, symbol: str, at: int) -> list[dict[str, object]]:
-    day = new_york_day(at)
+    day = locate_day(at)
     return [row for row in store.documents("locate") if row["symbol"] == symbol and row["day"] == day]

@@ -201,7 +201,7 @@ class History:
             self.happened["no such day"] += 1
 
     def _locate(self) -> None:
-        locates.locate(self.exchange, {"symbol": "AMC", "qty": "100"})
+        locates.locate(self.exchange, {"symbol": "AMC", "qty": 100})
 
     def _corporate_action(self) -> None:
         symbol = self.random.choice(SYMBOLS[:5])

@@ -95,6 +95,6 @@ def test_history_and_configurations_through_the_client(client: TradingClient, ru
     assert client.get_account().daytrade_count == 0
     quotes = client.get("/locates/quotes", {"symbols": "AMC"}, api_version="v1")
     assert [row["symbol"] for row in quotes["quotes"]] == ["AMC"]
-    assert client._request("POST", "/locates", {"symbol": "AMC", "qty": 100}, api_version="v1")["qty"] == "100"
-    assert [row["symbol"] for row in client.get("/locates", api_version="v1")] == ["AMC"]
+    assert client._request("POST", "/locates", {"symbol": "AMC", "qty": 100}, api_version="v1")["located_qty"] == 100
+    assert [row["symbol"] for row in client.get("/locates", api_version="v1")["locates"]] == ["AMC"]
     assert list_positions(running.exchange)
