@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -17,7 +17,7 @@ from rebalancer.core.values import decimal_of, utc_of
 from rebalancer.ops.files import put_whole
 
 if TYPE_CHECKING:
-    from rebalancer.exchange.options import ExchangeOptions
+    from rebalancer.exchange.options import ExchangeOptions, ResetClock
     from rebalancer.exchange.starter import RunningExchange
 
 ADDRESS_NAME: Final = "exchange.url"  # file beside the exchange's state, while a session serves it
@@ -163,6 +163,9 @@ def serve_exchange(
     charges: bool = False,
     legacy_day_trading: bool = False,
     multiplier: int = 2,
+    rate_limit: int = 200,
+    rate_limit_reset: ResetClock = "auto",
+    allow_host: Sequence[str] = (),
 ) -> int:
     """Serve until a signal stops the process."""
     from rebalancer.exchange.options import ExchangeOptions
@@ -194,5 +197,8 @@ def serve_exchange(
         charges=charges,
         legacy_day_trading=legacy_day_trading,
         multiplier=multiplier,
+        rate_limit_per_minute=rate_limit,
+        rate_limit_reset=rate_limit_reset,
+        allow_hosts=tuple(allow_host),
     )
     return serve(options)

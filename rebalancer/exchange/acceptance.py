@@ -14,7 +14,7 @@ from rebalancer.exchange.located import use
 from rebalancer.exchange.margin_watch import require_unrestricted
 from rebalancer.exchange.market.listing import Listing
 from rebalancer.exchange.matching import GTC_LIFE, NEVER, trailed
-from rebalancer.exchange.order import Intent, Order, OrderType
+from rebalancer.exchange.order import EXITS, Intent, Order, OrderType
 from rebalancer.exchange.order_request import OrderRequest
 from rebalancer.exchange.state import State
 from rebalancer.exchange.views import asset_id
@@ -195,6 +195,6 @@ def _leg(state: State, parent: Order, kind: OrderType, limit: Decimal | None, st
         reserve_price=limit or stop or Decimal(0),
         order_class=parent.order_class,
         parent=parent.id,
-        pool=parent.id + " exits",
+        pool=parent.id + EXITS,
         stop_price=stop,
     )

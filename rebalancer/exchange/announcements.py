@@ -1,6 +1,7 @@
 """`/v1/corporate-actions`: the splits and cash dividends that have been announced, as the data API lists them.
 
-A span of dates means ex-dates. CUSIPs are licensed and no simulated name has one: they are empty.
+A span of dates means ex-dates. All names are of the United States, and every declared action is complete. CUSIPs are
+licensed and no simulated name has one: they are empty.
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ from rebalancer.exchange.parameters import Parameters
 TYPES: Final = (
     "reverse_split", "forward_split", "unit_split", "cash_dividend", "stock_dividend", "spin_off", "cash_merger",
     "stock_merger", "stock_and_cash_merger", "redemption", "name_change", "worthless_removal", "rights_distribution",
+    "partial_call", "reorganization",
 )  # fmt: skip
 _LIMITS: Final = (100, 1000)
-_FILTERS: Final = ("symbols", "cusips", "types", "start", "end")
+_FILTERS: Final = ("symbols", "cusips", "types", "start", "end", "region", "data_quality")
+_REGIONS: Final = ("us", "non_us", "all")
+_QUALITIES: Final = ("complete", "all")  # what is declared here is complete
 
 
 def corporate_actions(exchange: Exchange, parameters: Parameters) -> Row:
@@ -32,6 +36,8 @@ def corporate_actions(exchange: Exchange, parameters: Parameters) -> Row:
     ids = read.names(parameters, "ids")
     if ids and any(parameters.get(name) for name in _FILTERS):
         raise bad_parameter("ids cannot be combined with other filters")
+    region = data.word(parameters, "region", _REGIONS)
+    data.word(parameters, "data_quality", _QUALITIES)
     types = read.names(parameters, "types")
     for name in types:
         if name not in TYPES:
@@ -51,6 +57,7 @@ def corporate_actions(exchange: Exchange, parameters: Parameters) -> Row:
             and (not types or _kind(action) in types)
             and (not symbols or action.symbol in symbols)
             and not cusips
+            and region != "non_us"
         ]
     if span.newest_first:
         chosen.reverse()

@@ -180,7 +180,10 @@ class Books:
     def _non_trade(self, kind: str, at: int, reference: str, **body: str) -> None:
         identity = self._activity_id(at, kind, reference)
         date = moment_of(at).astimezone(NEW_YORK).date().isoformat()
-        row: dict[str, object] = {"id": identity, "activity_type": kind, "date": date, "status": "executed", **body}
+        row: dict[str, object] = {
+            "id": identity, "activity_type": kind, "date": date, "created_at": time_text(moment_of(at)),
+            "currency": USD, "status": "executed", **body,
+        }  # fmt: skip
         self._store.add_activity(identity, kind, at, None, row)
         if self._flows is not None:
             self._flows.setdefault(kind, RunningTotal()).add(at, Decimal(body["net_amount"]))

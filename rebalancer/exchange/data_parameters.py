@@ -73,6 +73,12 @@ def common(parameters: Parameters, *, crypto: bool) -> None:
         raise bad_parameter(f"Invalid format for parameter asof: {asof[:40]} is not a date")
 
 
+def location(name: str) -> None:
+    """Check where a crypto market is. Raises ApiError 400."""
+    if name not in LOCATIONS:
+        raise bad_parameter(f"invalid location: {name[:24]}")
+
+
 def timeframe(parameters: Parameters) -> Frame:
     """The width of bars. Raises ApiError 400."""
     text = parameters.get("timeframe", "")

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from rebalancer.exchange import data_parameters as data
 from rebalancer.exchange.core import Exchange
-from rebalancer.exchange.errors import not_found
+from rebalancer.exchange.errors import bad_parameter, not_found
 from rebalancer.exchange.faults.quotes import bent_quote, moment_quoted
 from rebalancer.exchange.market.bars import latest_bar
 from rebalancer.exchange.market.frames import DAY, MINUTE
@@ -19,6 +19,8 @@ from rebalancer.exchange.market_pages import Asked, Page, auction_pages, bar_pag
 from rebalancer.exchange.market_rows import Row, bar_row, book_row, quote_of, trade_of
 from rebalancer.exchange.parameters import Parameters
 
+_NEWS_LIMITS: Final = (10, 50)
+_FLAGS: Final = ("", "true", "false", "1", "0")
 Names = Literal["stocks", "pairs", "joined"]
 """How symbols are written: AAPL; BTC/USD; BTCUSD, as in the old crypto API."""
 
@@ -34,7 +36,7 @@ def latest(exchange: Exchange, kind: str, parameters: Parameters, names: Names) 
 def latest_one(exchange: Exchange, kind: str, parameters: Parameters, names: Names) -> Row:
     """The latest of one symbol. Raises ApiError 400 and 404."""
     ((name, row),) = _only(latest(exchange, kind, parameters, names), parameters).items()
-    return {"symbol": name, kind.removesuffix("s"): row}
+    return {"symbol": name, kind.removesuffix("s"): row, **currency(parameters, names)}
 
 
 def snapshots(exchange: Exchange, parameters: Parameters, names: Names) -> dict[str, Row]:
@@ -47,21 +49,36 @@ def snapshots(exchange: Exchange, parameters: Parameters, names: Names) -> dict[
 
 def snapshot_one(exchange: Exchange, parameters: Parameters, names: Names) -> Row:
     """The snapshot of one symbol. Raises ApiError 400 and 404."""
-    ((_, row),) = _only(snapshots(exchange, parameters, names), parameters).items()
-    return row
+    ((name, row),) = _only(snapshots(exchange, parameters, names), parameters).items()
+    return {"symbol": name, **row, **currency(parameters, names)} if names == "stocks" else row
 
 
 def page(exchange: Exchange, kind: str, parameters: Parameters, names: Names) -> Row:
     """One page of `bars`, `trades`, `quotes` or `auctions` by symbol. Raises ApiError 400."""
     found = _paged(exchange, kind, parameters, names)
-    return {kind: found.rows, "next_page_token": found.following}
+    return {kind: found.rows, "next_page_token": found.following, **currency(parameters, names)}
 
 
 def page_one(exchange: Exchange, kind: str, parameters: Parameters, names: Names) -> Row:
     """One page of one symbol's rows; none for a symbol that is not known. Raises ApiError 400."""
     found = _paged(exchange, kind, parameters, names)
     (name,) = data.symbols_of(parameters)
-    return {kind: found.rows.get(name, []), "symbol": name, "next_page_token": found.following}
+    rows = found.rows.get(name, [])
+    return {kind: rows, "symbol": name, "next_page_token": found.following, **currency(parameters, names)}
+
+
+def currency(parameters: Parameters, names: Names) -> dict[str, str]:
+    """The currency of stock prices, which is told when it is asked for."""
+    return {"currency": "USD"} if parameters.get("currency") and names == "stocks" else {}
+
+
+def news(parameters: Parameters) -> Row:
+    """The news: nobody writes any here, whatever is asked for. Raises ApiError 400."""
+    data.span_of(parameters, limit_default=_NEWS_LIMITS[0], limit_max=_NEWS_LIMITS[1])
+    for name in ("include_content", "exclude_contentless"):
+        if parameters.get(name, "").lower() not in _FLAGS:
+            raise bad_parameter(f"invalid {name}: {parameters[name][:40]}")
+    return {"news": [], "next_page_token": None}
 
 
 def asked(exchange: Exchange, parameters: Parameters, names: Names) -> Asked:

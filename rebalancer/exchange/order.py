@@ -21,6 +21,7 @@ Status = Literal[
 ]  # fmt: skip
 CLOSED: Final = frozenset({"filled", "canceled", "expired", "replaced", "rejected"})
 STOPS: Final = frozenset({"stop", "stop_limit", "trailing_stop"})
+EXITS: Final = " exits"  # ends the pool of the exits of an entry
 
 
 @dataclass(slots=True)
@@ -115,6 +116,18 @@ class Order:
             return max(self.notional - self.filled_value, ZERO)
         return self.remaining(self.reserve_price) * self.reserve_price
 
+    @property
+    def group(self) -> str:
+        """The id that all orders of its group share, replacements included: that of the order that began it."""
+        return (self.pool or self.id).removesuffix(EXITS)
+
+    def _grouping(self) -> dict[str, object]:
+        """The two fields that only orders of a group have."""
+        if not self.order_class:
+            return {}
+        exit_role = "take_profit" if self.type == "limit" else "stop_loss"
+        return {"group_id": self.group, "group_role": "parent" if self.parent is None else exit_role}
+
     def wire(self, legs: Sequence[Order] = ()) -> dict[str, object]:
         """Alpaca's Order object, with the legs inside it where they are given."""
         average = text_of(round_price(self.filled_value / self.filled_qty)) if self.filled_qty else None
@@ -156,6 +169,7 @@ class Order:
             "ratio_qty": None,
             "subtag": None,
             "source": "access_key",
+            **self._grouping(),
         }
 
     def stored(self) -> str:

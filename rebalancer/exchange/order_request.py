@@ -20,7 +20,7 @@ _LARGEST: Final = Decimal(10) ** 12
 _UNITS: Final = Decimal("0.000000001")  # nine decimals; further ones are cut off
 _TYPES: Final = ("market", "limit", "stop", "stop_limit", "trailing_stop")
 _FORCES: Final = ("day", "gtc", "ioc", "fok", "opg", "cls")
-_CLASSES: Final = ("simple", "bracket", "oco", "oto", "mleg")
+_CLASSES: Final = ("simple", "bracket", "oco", "oto")
 _TRAIL_MIN: Final = Decimal("0.1")
 _EXITS: Final = (("take_profit", "limit_price"), ("stop_loss", "stop_price"), ("stop_loss", "limit_price"))
 _INTENTS: Final = ("buy_to_open", "buy_to_close", "sell_to_open", "sell_to_close")
@@ -62,6 +62,8 @@ class OrderRequest(NamedTuple):
 def read_order_request(body: Mapping[str, object]) -> OrderRequest:
     """Read an order request. Raises ApiError with Alpaca's words for the first thing that is wrong."""
     given = {key: value for key, value in body.items() if value is not None and value != ""}
+    if given.get("order_class") == "mleg":  # its legs have the symbol and the side, which would be missing below
+        raise unprocessable("order class mleg is not supported")
     prices = {name: _decimal(given, name) for name in ("limit_price", "stop_price", "trail_price", "trail_percent")}
     for name, price in prices.items():
         if price is not None and price <= 0:
@@ -192,8 +194,6 @@ def _check_prices(kind: str, prices: Mapping[str, Decimal | None]) -> None:
 def _read_class(given: Mapping[str, object], kind: str) -> tuple[OrderClass, Exits]:
     """The order class and the exits that it needs. Raises ApiError."""
     order_class = _one_of(given, "order_class", _CLASSES, "invalid order_class", required=False)
-    if order_class == "mleg":
-        raise unprocessable("order class mleg is not supported")
     exits = _read_exits(given)
     wanted = {"take_profit.limit_price": exits.take_profit, "stop_loss.stop_price": exits.stop_loss}
     if order_class in ("", "simple"):

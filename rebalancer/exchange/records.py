@@ -9,9 +9,17 @@ from rebalancer.exchange import parameters as read
 from rebalancer.exchange.calendar import midnight_new_york
 from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.errors import bad_request, invalid, not_found
+from rebalancer.exchange.ledger import USD
 from rebalancer.exchange.market.listing import Listing
 from rebalancer.exchange.parameters import Parameters
-from rebalancer.exchange.switches import ACTIVITY_TYPES, calendar_day, one_of, size, some_of
+from rebalancer.exchange.switches import (
+    ACTIVITY_FILTERS,
+    ACTIVITY_GROUPS,
+    calendar_day,
+    one_of,
+    size,
+    some_of,
+)
 from rebalancer.exchange.views import asset_id, asset_view, attributes_of, calendar_view, clock_view
 
 PAGE_MAX: Final = 100
@@ -33,11 +41,12 @@ _OTHERS: Final = frozenset({"CSD", "CSW", "CFEE", "DIV", "SPLIT", "CIL", "INT", 
 
 def list_activities(exchange: Exchange, kind: str | None, parameters: Parameters) -> list[dict[str, object]]:
     """GET /v2/account/activities[/{type}]: newest first by default; `page_token` is the id of the last row seen."""
-    asked = set(some_of(parameters, "activity_types", ACTIVITY_TYPES))
+    asked = set(some_of(parameters, "activity_types", ACTIVITY_FILTERS))
     if kind is not None:
-        if kind not in ACTIVITY_TYPES:
+        if kind not in ACTIVITY_FILTERS:
             raise invalid(f"invalid activity_type: {kind[:40]}")
         asked = {kind}
+    asked = {name for one in asked for name in ACTIVITY_GROUPS.get(one, (one,))}
     category = parameters.get("category", "")
     if category and asked:
         raise invalid("category and activity_types cannot be combined")
@@ -61,7 +70,7 @@ def list_activities(exchange: Exchange, kind: str | None, parameters: Parameters
         if day is not None:
             after = midnight_new_york(day.toordinal()) - 1
             last = min(last, midnight_new_york(day.toordinal() + 1) - 1)
-        return exchange.store.activities(
+        rows = exchange.store.activities(
             kinds=asked,
             order_id=order_id,
             after=after,
@@ -70,6 +79,7 @@ def list_activities(exchange: Exchange, kind: str | None, parameters: Parameters
             beyond=beyond,
             limit=limit,
         )
+        return [row if row["activity_type"] in _TRADES else {"currency": USD, **row} for row in rows]
 
 
 def list_assets(exchange: Exchange, parameters: Parameters) -> list[dict[str, object]]:

@@ -41,6 +41,7 @@ class RunningExchange:
         import uvicorn
 
         from rebalancer.exchange.admin.port import LOOPBACK, build_admin
+        from rebalancer.exchange.door import names_of
         from rebalancer.exchange.faults.connection import BreakableProtocol
         from rebalancer.exchange.http.app import build_app
         from rebalancer.exchange.http.gate import GateRules
@@ -59,7 +60,10 @@ class RunningExchange:
                 opened.close()
             _unlock(self._lock_file)
             raise
-        rules = GateRules(options.key, options.secret, options.rate_limit_per_minute, options.latency_seconds)
+        rules = GateRules(
+            options.key, options.secret, options.rate_limit_per_minute, options.latency_seconds,
+            options.rate_limit_reset, names_of(options.host, options.allow_hosts),
+        )  # fmt: skip
         self._hub = Hub(rules.knows)
         self._gate = build_app(self.exchange, rules, self._hub)
         config = uvicorn.Config(

@@ -12,12 +12,25 @@ from rebalancer.exchange.parameters import Parameters
 
 _ON: Final = ("true", "1", "t")
 _OFF: Final = ("false", "0", "f", "")
-ACTIVITY_TYPES: Final = (  # all that Alpaca's documentation names; this exchange writes some of them
-    "FILL", "TRANS", "MISC", "ACATC", "ACATS", "CFEE", "CIL", "CSD", "CSW", "DIV", "DIVCGL", "DIVCGS", "DIVFEE",
-    "DIVFT", "DIVNRA", "DIVROC", "DIVTW", "DIVTXEX", "DIVWH", "EXTRD", "FEE", "FOPT", "FXTRD", "INT", "INTNRA",
-    "INTPNL", "INTTW", "JNL", "JNLC", "JNLS", "MA", "MEM", "NC", "OCT", "OPASN", "OPCA", "OPCSH", "OPEXC", "OPEXP",
-    "OPTRD", "PTC", "PTR", "REORG", "SC", "SPIN", "SPLIT", "SSO", "SSP", "SWP", "VOF", "WH", "WRM",
+_PAID: Final = ("CSD", "CSW")
+_DIVIDENDS: Final = (
+    "DIV", "DIVCGL", "DIVCGS", "DIVFEE", "DIVFT", "DIVNRA", "DIVROC", "DIVTW", "DIVTXEX", "DIVWH", "CGD", "ROC",
 )  # fmt: skip
+_OTHERS: Final = (
+    "ACATC", "ACATS", "ALLOC", "CFEE", "CIL", "CORR", "CSR", "DTCS", "DVF", "ECEXP", "EXTRD", "FEE", "FI", "FIMAT",
+    "FOPT", "FXCNV", "FXTRD", "INT", "INTNRA", "INTPNL", "INTTW", "INVPNL", "JNL", "JNLC", "JNLS", "MA", "MEM", "NC",
+    "OCT", "OPASN", "OPCA", "OPCSH", "OPEXC", "OPEXP", "OPTRD", "PTC", "PTR", "REO", "REORG", "SC", "SEG", "SPIN",
+    "SPLIT", "SSO", "SSP", "SUB", "VOF", "WH", "WRM",
+)  # fmt: skip
+ACTIVITY_TYPES: Final = ("FILL", *_PAID, *_DIVIDENDS, *_OTHERS)  # what Alpaca names; this exchange writes some of them
+ACTIVITY_GROUPS: Final[dict[str, tuple[str, ...]]] = {
+    "TRANS": _PAID,
+    "MISC": _OTHERS,
+    "SWP": ("FXCNV",),
+    "TRD": ("FILL",),
+}
+"""Words that only filter: each stands for some types."""
+ACTIVITY_FILTERS: Final = (*ACTIVITY_TYPES, *ACTIVITY_GROUPS)
 
 
 def switch(parameters: Parameters, name: str) -> bool:

@@ -56,6 +56,7 @@ def account_view(
         "sma": "0",
         "accrued_fees": "0",
         "pending_transfer_in": "0",
+        "pending_transfer_out": "0",
         "pending_reg_taf_fees": "0",
         "intraday_adjustments": "0",
         "balance_asof": asof.date().isoformat(),

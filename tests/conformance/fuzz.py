@@ -42,8 +42,9 @@ CHECKS: Final = [
     response_schema_conformance,
     ignored_auth,
 ]
+_QUANTITIES: Final = ["1", 100, 0.5, "1e1"]
 _SAID: Final = ("symbol", "qty", "side", "type", "time_in_force")
-ENDLESS: Final = "/v2/events/trades"  # its answer has no end that a random call could wait for
+ENDLESS: Final = ("/v2/events/trades", "/v2beta1/events/activities")  # no end that a random call could wait for
 _QUIET: Final = settings(deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 
 
@@ -75,7 +76,7 @@ def fuzz(running: RunningExchange, examples: int, *, repeatable: bool) -> Report
         spoken = _with_known_names(running.url) if narrowed else document()
         operations = [found.ok() for found in schemathesis.openapi.from_dict(spoken).get_all_operations()]
         for operation in sorted(operations, key=_deletions_last):
-            if operation.path != ENDLESS:
+            if operation.path not in ENDLESS:
                 _sent("PATCH", f"{running.url}/v2/account/configurations", {"suspend_trade": False})
                 _ask_many(running.url, operation.as_strategy(generation_mode=mode), how, report)
     return report
@@ -114,8 +115,9 @@ def _with_known_names(url: str) -> dict[str, Any]:
     orders = [_sent("POST", f"{url}/v2/orders", {**rest, "client_order_id": name})["id"] for name in names]
     lists = [_sent("POST", f"{url}/v2/watchlists", {"name": name, "symbols": ["AAPL", "SPY"]})["id"] for name in names]
     known: dict[str, list[Any]] = {
-        "symbols": ["AAPL", "AAPL,SPY,AMC,ZZZZ", "BTC/USD", "BTC/USD,ETH/USD"],
         "ticktype": ["trade", "quote"],
+        "loc": ["us", "eu-1"],
+        "locate_id": [_located(url)],
         "market_type": ["stocks", "crypto"],
         "market": ["NYSE", "XNAS"],
         "markets": ["NYSE,OTC"],
@@ -128,7 +130,6 @@ def _with_known_names(url: str) -> dict[str, Any]:
         "order_id": orders,
         "watchlist_id": lists,
         **{name: [""] for name in ("page_token", "before_order_id", "after_order_id")},
-        "qty": ["1", 100, 0.5, "1e1"],
         "limit_price": [None],
         "percentage": ["50", "1"],
         "type": ["market"],
@@ -142,7 +143,11 @@ def _with_known_names(url: str) -> dict[str, Any]:
     narrowed = copy.deepcopy(document())
     for path, operations in narrowed["paths"].items():
         known["timeframe"] = timeframes.get(path, ["1Min", "1Day"])
-        known["symbol"] = ["BTCUSD", "ETHUSD"] if path.startswith("/v1beta1/crypto") else ["AAPL", "SPY", "AMC"]
+        names = {"/v1beta1/crypto": ["BTCUSD", "ETHUSD"], "/v1/locates": ["AMC"]}
+        known["symbol"] = next((names[root] for root in names if path.startswith(root)), ["AAPL", "SPY", "AMC"])
+        pairs = ["BTC/USD", "BTC/USD,ETH/USD"]
+        known["symbols"] = pairs if path.startswith("/v1beta3") else ["AAPL", "AAPL,SPY,AMC,ZZZZ", *pairs]
+        known["qty"] = [100] if path == "/v1/locates" else _QUANTITIES
         for operation in operations.values():
             for parameter in operation["parameters"]:
                 _narrow(parameter, "schema", known.get(parameter["name"]))
@@ -150,11 +155,15 @@ def _with_known_names(url: str) -> dict[str, Any]:
                 _narrow_all(content["schema"], known)
     schemas = narrowed["components"]["schemas"]
     unsaid = {name: [None] for name in OBJECTS["OrderRequest"]["properties"] if name not in _SAID}
-    _narrow_all(schemas["OrderRequest"], {**known, **unsaid})
+    _narrow_all(schemas["OrderRequest"], {**known, **unsaid, "qty": _QUANTITIES})
     schemas["OrderRequest"]["required"].append("qty")
     _narrow_all(schemas["ReplaceRequest"], {**known, "limit_price": ["21", "22.5"], "qty": ["3"]})
     schemas["ReplaceRequest"]["required"] = ["limit_price"]
     return narrowed
+
+
+def _located(url: str) -> str:
+    return str(_sent("POST", f"{url}/v1/locates", {"symbol": "AMC", "qty": 100})["id"])
 
 
 def _narrow_all(schema: dict[str, Any], known: dict[str, list[Any]]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import jsonschema_rs
 
-from tests.conformance.changes import CALLS, CHANGES, ERROR, Change
+from tests.conformance.changes import CALLS, CHANGES, REFUSAL, Change
 from tests.conformance.derive import APIS, stored
 
 
@@ -27,19 +27,19 @@ class Judge:
 
     def __init__(self, documents: dict[str, dict[str, Any]] | None = None, changes: Iterable[Change] = CHANGES) -> None:
         documents = documents or {api: stored(api) for api in APIS}
-        schemas: dict[str, Any] = {"Error": ERROR}
+        schemas: dict[str, Any] = {"Refusal": REFUSAL}
         self._responses: dict[str, dict[str, Any]] = {}
         for document in documents.values():
             schemas |= copy.deepcopy(document["schemas"])
-            self._responses |= document["responses"]
+            self._responses |= copy.deepcopy(document["responses"])
         loose: dict[str, set[str]] = {}
         for change in changes:
             loose.setdefault(change.schema, set()).update(change.optional)
             _apply(change, schemas[change.schema])
         for name, schema in schemas.items():
-            if name != "Error" and "properties" in schema:
-                schema["required"] = sorted(set(schema["properties"]) - loose.get(name, set()) - _PAGING)
-                schema["additionalProperties"] = False
+            if name not in _REFUSALS:
+                _close(schema, loose.get(name, set()))
+        _close(self._responses, set())
         self._schemas = schemas
         self._validators: dict[str, Any] = {}
 
@@ -60,13 +60,13 @@ class Judge:
         ]
 
     def _schema_of(self, answer: Answer) -> Any:
+        described = self._responses.get(answer.call, {}).get(str(answer.status), _UNKNOWN)
         if answer.status >= 400:
-            return {"$ref": "#/schemas/Error"}
+            return {"$ref": "#/schemas/Refusal"} if described in (None, _UNKNOWN) else described
         call = CALLS.get(answer.call)
-        if call is not None and call.answer is not None:
-            return call.answer if answer.status == call.status else _UNKNOWN
-        name = answer.call if call is None else call.same_as
-        return self._responses.get(str(name), {}).get(str(answer.status), _UNKNOWN)
+        if call is not None:
+            return call.answer if answer.status == 200 else _UNKNOWN
+        return described
 
     def _validator(self, schema: dict[str, Any]) -> Any:
         key = str(schema)
@@ -78,7 +78,25 @@ class Judge:
 
 
 _UNKNOWN: Final = object()
+_REFUSALS: Final = ("Refusal", "ErrorResponse", "LocateError")  # may carry further keys
 _PAGING: Final = {"next_page_token"}  # absent and null mean the same: there is no further page
+
+
+def _close(schema: Any, loose: set[str]) -> None:
+    """Let every object inside have its own properties, all of them but the loose ones, and no others."""
+    if isinstance(schema, list):
+        for part in schema:
+            _close(part, set())
+        return
+    if not isinstance(schema, dict):
+        return
+    properties = schema.get("properties")
+    if isinstance(properties, dict) and "required" not in properties:
+        schema["required"] = sorted(set(properties) - loose - _PAGING)
+        schema["additionalProperties"] = False
+    for name, part in schema.items():
+        if name not in ("required", "enum", "type"):
+            _close(part, set())
 
 
 def _apply(change: Change, schema: dict[str, Any]) -> None:

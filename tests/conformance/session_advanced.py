@@ -38,6 +38,9 @@ def classes(call: Recorder) -> None:
     call(f"GET {ONE}", "bracket, flat", entry["id"])
     call("GET /v2/orders", "legs under their entries", query={"nested": "true"})
     call("GET /v2/orders", "legs as orders", query={"nested": "false"})
+    legs = {"side": "buy", "ratio_qty": "1", "symbol": "AAPL261218C00270000", "position_intent": "buy_to_open"}
+    several = {"order_class": "mleg", "qty": "1", "type": "limit", "limit_price": "1", "time_in_force": "day"}
+    call(POST, "several legs", status=422, body={**several, "legs": [legs, legs]})
     call(POST, "oto", body=limit(symbol="DUK", order_class="oto", stop_loss={"stop_price": "5"}))
     call(POST, "bracket without exits", status=422, body=limit(symbol="LIN", order_class="bracket"))
     call.later()
@@ -124,15 +127,25 @@ def watchlists(call: Recorder) -> None:
 
 def locates(call: Recorder) -> None:
     """Shares of hard-to-borrow names."""
-    quotes, root = "GET /v1/locates/quotes", "/v1/locates"
-    call(quotes, "no symbols", status=422)
-    hard = call(quotes, "some", query={"symbols": "AMC,AAPL,NVR,SPY"})["quotes"]
+    quotes, root, one = "GET /v1/locates/quotes", "/v1/locates", "/v1/locates/{locate_id}"
+    call(quotes, "no symbols", status=400)
+    hard = call(quotes, "some", query={"symbols": "AMC,AAPL,NVR,SPY,ZZZZ"})["quotes"][0]["symbol"]
     call(f"GET {root}", "none")
-    call(f"POST {root}", "easy to borrow", status=422, body={"symbol": "AAPL", "qty": "100"})
-    call(f"POST {root}", "no round lot", status=422, body={"symbol": "AAPL", "qty": "7"})
-    for row in hard[:1]:
-        call(f"POST {root}", "a lot", status=201, body={"symbol": row["symbol"], "qty": 100})
-    call(f"GET {root}", "one")
+    call(f"POST {root}", "easy to borrow", status=422, body={"symbol": "AAPL", "qty": 100})
+    call(f"POST {root}", "unknown", status=422, body={"symbol": "ZZZZ", "qty": 100})
+    call(f"POST {root}", "no round lot", status=400, body={"symbol": "AAPL", "qty": 7})
+    call(f"POST {root}", "a quantity that is text", status=400, body={"symbol": "AAPL", "qty": "100"})
+    call(f"POST {root}", "not an object", status=400, body=[1])
+    made = call(f"POST {root}", "a lot", status=201, body={"symbol": hard, "qty": 100, "limit_price": "1"})
+    call(f"POST {root}", "too dear", status=201, body={"symbol": hard, "qty": 100, "limit_price": "0.00001"})
+    call(f"GET {root}", "two")
+    page = call(f"GET {root}", "a page", query={"limit": 1, "symbol": hard, "start": "2026-11-01"})
+    call(f"GET {root}", "the next", query={"limit": 1, "page_token": page["next_page_token"]})
+    call(f"GET {root}", "active ones", query={"status": "active"})
+    call(f"GET {root}", "wrong status", status=400, query={"status": "filled"})
+    call(f"GET {one}", "known", made["id"])
+    call(f"GET {one}", "unknown", NONE_SUCH, status=404)
+    call(f"GET {one}", "malformed", "7", status=400)
 
 
 def notices(call: Recorder) -> None:
@@ -147,8 +160,8 @@ def notices(call: Recorder) -> None:
     call(f"GET {root}", "no day", status=422, query={"ca_types": "split", "since": "2026-11-20"})
     call(f"GET {root}", "too long", status=422, query={**span, "until": "2027-12-31"})
     call(f"GET {root}", "unknown type", status=422, query={**span, "ca_types": "party"})
-    call(f"GET {root}/{{announcement_id}}", "one", rows[0]["id"])
-    call(f"GET {root}/{{announcement_id}}", "unknown", NONE_SUCH, status=404)
+    call(f"GET {root}/{{id}}", "one", rows[0]["id"])
+    call(f"GET {root}/{{id}}", "unknown", NONE_SUCH, status=404)
 
 
 def trailing(**changes: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from rebalancer.exchange.corporate import announce_dividend, announce_split
 from tests.conformance.recorder import Recorder
 
 KINDS: Final = ("quotes", "trades", "bars")
-STOCKS, CRYPTO, OLD_CRYPTO = "/v2/stocks", "/v1beta3/crypto/us", "/v1beta1/crypto"
+STOCKS, CRYPTO, OLD_CRYPTO = "/v2/stocks", "/v1beta3/crypto/{loc}", "/v1beta1/crypto"
 DAYS: Final = {"timeframe": "1Day", "start": "2026-11-02"}
 
 
@@ -34,6 +34,7 @@ def stocks(call: Recorder) -> None:
     for frame in ("1Week", "3Month"):
         call(bars, f"{frame} bars", query={**days, "timeframe": frame, "start": "2026-01-01"})
     call(bars, "adjusted", query={**days, "adjustment": "all", "feed": "sip", "asof": "-"})
+    call(bars, "in a currency", query={**days, "currency": "USD"})
     call(bars, "unknown symbol", query={**days, "symbols": "ZZZZ"})
 
 
@@ -56,13 +57,15 @@ def crypto(call: Recorder) -> None:
     """Crypto, which needs no keys."""
     root, pairs = CRYPTO, {"symbols": "BTC/USD,ETH/USD"}
     for kind in (*KINDS, "orderbooks"):
-        call(f"GET {root}/latest/{kind}", "two pairs, no keys", query=pairs, headers={})
-    call(f"GET {root}/latest/quotes", "joined pair", status=400, query={"symbols": "BTCUSD"})
-    call(f"GET {root}/snapshots", "two", query=pairs)
-    call(f"GET {root}/bars", "hours", query={**pairs, "timeframe": "1Hour", "start": "2026-11-19T00:00:00Z"})
+        for location in ("us", "us-1", "us-2", "eu-1", "bs-1"):
+            call(f"GET {root}/latest/{kind}", f"two pairs, no keys, {location}", location, query=pairs, headers={})
+    call(f"GET {root}/latest/quotes", "joined pair", "us", status=400, query={"symbols": "BTCUSD"})
+    call(f"GET {root}/latest/quotes", "nowhere", "mars", status=400, query=pairs)
+    call(f"GET {root}/snapshots", "two", "us", query=pairs)
+    call(f"GET {root}/bars", "hours", "us", query={**pairs, "timeframe": "1Hour", "start": "2026-11-19T00:00:00Z"})
     for kind in ("trades", "quotes"):
-        call(f"GET {root}/{kind}", "newest first", query={**pairs, "limit": 3, "sort": "desc"}, headers={})
-    call(f"GET {root}/bars", "wrong sort", status=400, query={**pairs, "timeframe": "1Hour", "sort": "up"})
+        call(f"GET {root}/{kind}", "newest first", "us", query={**pairs, "limit": 3, "sort": "desc"}, headers={})
+    call(f"GET {root}/bars", "wrong sort", "us", status=400, query={**pairs, "timeframe": "1Hour", "sort": "up"})
 
 
 def old_crypto(call: Recorder) -> None:
@@ -99,7 +102,7 @@ def the_rest(call: Recorder) -> None:
     announce_split(exchange, "NFLX", today, 2, 1)
     announce_split(exchange, "AMC", today, 1, 10)
     call(f"GET {STOCKS}/meta/exchanges", "all")
-    codes = f"GET {STOCKS}/meta/conditions/{{type}}"
+    codes = f"GET {STOCKS}/meta/conditions/{{ticktype}}"
     call(codes, "trades", "trade", query={"tape": "A"})
     call(codes, "quotes", "quote", query={"tape": "C"})
     call(codes, "no tape", "quote", status=400)
@@ -110,6 +113,15 @@ def the_rest(call: Recorder) -> None:
     call(actions, "dividends", query={**span, "types": "cash_dividend", "symbols": "KO,AAPL", "sort": "desc"})
     call(actions, "none today")
     call(actions, "wrong type", status=400, query={"types": "party"})
+    for region in ("us", "non_us", "all"):
+        call(actions, f"region {region}", query={**span, "region": region, "data_quality": "all"})
+    call(actions, "wrong region", status=400, query={**span, "region": "mars"})
+    call(actions, "wrong quality", status=400, query={**span, "data_quality": "poor"})
+    call(actions, "ids with a filter", status=400, query={"ids": "a", "data_quality": "all"})
+    news = "GET /v1beta1/news"
+    call(news, "of some symbols", query={"symbols": "AAPL,BTCUSD", "limit": 5, "include_content": "true"})
+    call(news, "between two days", query={"start": "2026-11-01", "end": "2026-11-02", "sort": "asc"})
+    call(news, "too many", status=400, query={"limit": 51})
     for by in ("volume", "trades"):
         call("GET /v1beta1/screener/stocks/most-actives", by, query={"by": by, "top": 3})
     for market in ("stocks", "crypto"):

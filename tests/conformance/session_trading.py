@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.conformance.recorder import Recorder
+from tests.conformance.recorder import KEYS, Recorder
 
 ONE, NONE_SUCH = "/v2/orders/{order_id}", "00000000-0000-4000-8000-000000000000"
 WRONG: Final[dict[str, dict[str, str]]] = {
@@ -34,6 +34,14 @@ def account(call: Recorder) -> None:
         "PATCH /v2/account/configurations", "whole object with nulls", body={**switches, "max_margin_multiplier": None}
     )
     call("PATCH /v2/account/configurations", "wrong value", status=400, body={"max_margin_multiplier": "9"})
+    checks = {"pdt_check": "exit", "dtbp_check": "both", "max_options_trading_level": 2}
+    call("PATCH /v2/account/configurations", "the checks of old", body=checks)
+    checks = {"pdt_check": "entry", "dtbp_check": "entry", "trade_confirm_email": ""}
+    call("PATCH /v2/account/configurations", "as they were", body=checks)
+    call("GET /v2/account", "another host", status=403, headers={**KEYS, "Host": "evil.example.com"})
+    call("POST /v2/orders", "from a web page", status=403, body=order(), headers={**KEYS, "Origin": "https://evil"})
+    plain = {**KEYS, "Content-Type": "text/plain"}
+    call("POST /v2/orders", "not said to be JSON", status=415, body=order(), headers=plain)
 
 
 def reference(call: Recorder) -> None:
@@ -171,6 +179,8 @@ def activities(call: Recorder) -> None:
     call(every, "unknown token", status=422, query={"page_token": "nothing"})
     call(kind, "fills", "FILL", query={"after": "2026-11-20T00:00:00Z"})
     call(kind, "deposits", "CSD")
+    call(kind, "cash in and out", "TRANS")
+    call(kind, "of one order", "FILL", query={"order_id": page[0].get("order_id", NONE_SUCH)})
     call("GET /v2/account", "at the end")
 
 

@@ -63,5 +63,6 @@ def test_the_session_meets_every_documented_success(played: Played) -> None:
         (shape(call), status) for call, row in documented().items() for status in row["responses"] if status < "300"
     }
     met = {(shape(answer.call), str(answer.status)) for answer in played[0]}
-    elsewhere = {("GET /v2/events/trades", "200"), ("GET /openapi.json", "200")}
+    streams = ("/v2/events/trades", "/v2beta1/events/activities", "/openapi.json")
+    elsewhere = {(f"GET {path}", "200") for path in streams}
     assert documented_ones - met == elsewhere

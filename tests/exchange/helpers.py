@@ -62,7 +62,9 @@ def refused(call: Callable[[], object]) -> tuple[int, object, object]:
 def kinds(exchange: Exchange, *names: str) -> list[Row]:
     """Activities of some types, oldest first, without ids and words."""
     rows = list_activities(exchange, None, {"activity_types": ",".join(names), "direction": "asc"})
-    return [{k: row[k] for k in row if k not in ("id", "status", "description")} for row in rows]
+    return [
+        {k: row[k] for k in row if k not in ("id", "status", "description", "created_at", "currency")} for row in rows
+    ]
 
 
 def cash(exchange: Exchange) -> Decimal:

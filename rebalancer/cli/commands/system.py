@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -155,6 +155,16 @@ def exchange_serve(
     charges: Annotated[bool, typer.Option(help="Fees and interest, which paper accounts do not pay.")] = False,
     legacy_day_trading: Annotated[bool, typer.Option(help="The day-trading rule that ended on 2026-06-04.")] = False,
     multiplier: Annotated[int, typer.Option(help="Margin of the account: 1, 2 or 4.")] = 2,
+    rate_limit: Annotated[
+        int, typer.Option(min=0, help="Requests a minute, for trading and market data apart; 0 is no limit.")
+    ] = 200,
+    rate_limit_reset: Annotated[
+        Literal["auto", "wall", "simulated"],
+        typer.Option(help="Clock of X-Ratelimit-Reset; auto: the machine's at speed 1, else the simulated."),
+    ] = "auto",
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="Host name by which clients may call it, as in a container; repeat it.")
+    ] = None,
 ) -> None:
     """Serve the embedded paper exchange. Example: rebalancer exchange serve --port 8899 --state exchange.sqlite"""
     from rebalancer.cli.embedded import serve_exchange
@@ -179,5 +189,8 @@ def exchange_serve(
             charges=charges,
             legacy_day_trading=legacy_day_trading,
             multiplier=multiplier,
+            rate_limit=rate_limit,
+            rate_limit_reset=rate_limit_reset,
+            allow_host=allow_host or (),
         )
     )

@@ -1,14 +1,13 @@
 """The admin port's routes, and who may call them.
 
-There are no keys: whoever can reach a loopback port of this machine may use it. A web page must not, so that the Host
-has to be this machine's own name and every change has to be announced as JSON, which a page cannot do unasked.
+There are no keys: whoever can reach a loopback port of this machine may use it. A web page must not (`door`), and every
+change has to be announced as JSON, which a page cannot do unasked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -18,12 +17,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rebalancer.exchange.admin import actions
 from rebalancer.exchange.core import Exchange
+from rebalancer.exchange.door import LOOPBACK_NAMES, Refusal, check_door
 from rebalancer.exchange.errors import ApiError
 from rebalancer.exchange.http.body import json_object
 from rebalancer.exchange.streams.hub import Hub
 
 LOOPBACK: Final = "127.0.0.1"
-_NAMES: Final = ("127.0.0.1", "localhost", "::1")
 _ACTIONS: Final[dict[str, Callable[[Exchange, actions.Body], Any]]] = {
     "/sim/clock": actions.step_clock,
     "/sim/faults": actions.change_faults,
@@ -74,28 +73,15 @@ class _OriginCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request of this machine through."""
-        refusal = _refusal(scope) if scope["type"] == "http" else None
-        if refusal is None:
-            await self._app(scope, receive, send)
-        else:
-            await JSONResponse({"message": refusal[1]}, refusal[0])(scope, receive, send)
-
-
-def _refusal(scope: Scope) -> tuple[int, str] | None:
-    hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
-    if len(hosts) != 1 or _host_of(hosts[0]) not in _NAMES:
-        return 403, "the admin port answers to 127.0.0.1 and localhost only"
-    kinds = [value.decode("latin-1") for name, value in scope["headers"] if name == b"content-type"]
-    if scope["method"] == "POST" and not (kinds and kinds[0].split(";")[0].strip().lower() == "application/json"):
-        return 415, "send JSON, with Content-Type: application/json"
-    return None
-
-
-def _host_of(text: str) -> str | None:
-    try:
-        return urlsplit(f"//{text}").hostname if "@" not in text else None
-    except ValueError:
-        return None
+        try:
+            if scope["type"] == "http":
+                check_door(scope, LOOPBACK_NAMES)
+                if scope["method"] == "POST" and not any(name == b"content-type" for name, _ in scope["headers"]):
+                    raise Refusal(415, "send JSON, with Content-Type: application/json")
+        except Refusal as refusal:
+            await JSONResponse({"message": refusal.message}, refusal.status)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
 
 
 async def _refused(_: Request, error: Exception) -> Response:

@@ -1,5 +1,5 @@
-"""Market data: /v2/stocks, /v1beta3/crypto/us, and /v1beta1/crypto with its joined names; codes, announced corporate
-actions and what has moved most.
+"""Market data: /v2/stocks, /v1beta3/crypto/{location}, and /v1beta1/crypto with its joined names; codes, announced
+corporate actions, what has moved most, and news, of which there are none.
 
 Calls run outside of the event loop, so that a long page keeps no order waiting.
 """
@@ -13,12 +13,14 @@ from starlette.routing import Route
 from rebalancer.exchange import market_data, screener
 from rebalancer.exchange.announcements import corporate_actions
 from rebalancer.exchange.core import Exchange
+from rebalancer.exchange.data_parameters import LOCATIONS, location
 from rebalancer.exchange.http.body import parameters
 from rebalancer.exchange.market_data import Names
 from rebalancer.exchange.market_reference import VENUES, conditions
 
-_STOCKS, _CRYPTO, _OLD_CRYPTO = "/v2/stocks", "/v1beta3/crypto/us", "/v1beta1/crypto"
+_STOCKS, _CRYPTO, _OLD_CRYPTO = "/v2/stocks", "/v1beta3/crypto/{loc}", "/v1beta1/crypto"
 _KINDS = ("quotes", "trades", "bars")
+_LATEST_KINDS = (*_KINDS, "orderbooks")
 
 
 def data_routes(exchange: Exchange) -> list[Route]:
@@ -42,19 +44,25 @@ def _routes(
 ) -> list[Route]:
     """Calls on several symbols."""
 
+    def asked(request: Request) -> dict[str, str]:
+        location(request.path_params.get("loc", LOCATIONS[0]))
+        return parameters(request)
+
     def latest(request: Request) -> JSONResponse:
-        kind = request.scope["path"].removeprefix(root).replace("latest", "").strip("/")
-        return JSONResponse({kind: market_data.latest(exchange, kind, parameters(request), names)})
+        kind = next(part for part in request.scope["path"].split("/") if part in _LATEST_KINDS)
+        wanted = asked(request)
+        rows = market_data.latest(exchange, kind, wanted, names)
+        return JSONResponse({kind: rows, **market_data.currency(wanted, names)})
 
     def snapshots(request: Request) -> JSONResponse:
-        found = market_data.snapshots(exchange, parameters(request), names)
+        found = market_data.snapshots(exchange, asked(request), names)
         return JSONResponse({"snapshots": found} if wrapped else found)
 
     def page(request: Request) -> JSONResponse:
         kind = request.scope["path"].rpartition("/")[2]
-        return JSONResponse(market_data.page(exchange, kind, parameters(request), names))
+        return JSONResponse(market_data.page(exchange, kind, asked(request), names))
 
-    latest_kinds = (*_KINDS, "orderbooks") if names == "pairs" else _KINDS
+    latest_kinds = _LATEST_KINDS if names == "pairs" else _KINDS
     return [
         *(Route(latest_path.replace("{kind}", kind), latest, methods=["GET"]) for kind in latest_kinds),
         Route(f"{root}/snapshots", snapshots, methods=["GET"]),
@@ -98,6 +106,9 @@ def _more_routes(exchange: Exchange) -> list[Route]:
     def announced(request: Request) -> JSONResponse:
         return JSONResponse(corporate_actions(exchange, parameters(request)))
 
+    def news(request: Request) -> JSONResponse:
+        return JSONResponse(market_data.news(parameters(request)))
+
     def most_actives(request: Request) -> JSONResponse:
         return JSONResponse(screener.most_actives(exchange, parameters(request)))
 
@@ -108,6 +119,7 @@ def _more_routes(exchange: Exchange) -> list[Route]:
         Route("/v2/stocks/meta/exchanges", venues, methods=["GET"]),
         Route("/v2/stocks/meta/conditions/{ticktype}", codes, methods=["GET"]),
         Route("/v1/corporate-actions", announced, methods=["GET"]),
+        Route("/v1beta1/news", news, methods=["GET"]),
         Route("/v1beta1/screener/stocks/most-actives", most_actives, methods=["GET"]),
         Route("/v1beta1/screener/{market_type}/movers", movers, methods=["GET"]),
     ]

@@ -10,7 +10,7 @@ MOMENT: Final[Schema] = {"anyOf": [TIME, DAY]}
 
 
 class Call(NamedTuple):
-    """One call. `answer` None means no body; `errors` are the refusals, all of them with an Error."""
+    """One call. `answer` None means no body; `errors` are the refusals, all of them with the object `refusal`."""
 
     summary: str
     answer: Schema | None = None
@@ -20,6 +20,7 @@ class Call(NamedTuple):
     body: Schema | None = None
     needs_keys: bool = True
     media: str = "application/json"
+    refusal: str = "Error"
 
 
 def asked(name: str, schema: Schema, *, required: bool = False, example: object = None) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any, Final
 from rebalancer.exchange.openapi.call import MOMENT, Call, asked
 from rebalancer.exchange.openapi.data_calls import data_calls
 from rebalancer.exchange.openapi.objects import (
-    AMOUNT,
     DAY,
+    DECIMAL,
     EXCHANGE,
     FLAG,
     ID,
@@ -24,13 +24,19 @@ from rebalancer.exchange.openapi.objects import (
 )
 
 _READ: Final = (401, 429)  # every call of the trading API
-_BODY: Final = (400, 413)  # every call that reads a body
+_BODY: Final = (400, 413, 415)  # every call that reads a body
 
 
 _NUMBER: Final[Schema] = {"type": "string", "pattern": r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)$"}
 _EVENT_ID: Final[Schema] = {"type": "string", "pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"}
 _DIRECTION: Final = asked("direction", words("asc", "desc"))
 _SPAN: Final = (asked("after", MOMENT), asked("until", MOMENT))
+_REPLAY: Final = (
+    asked("since", MOMENT),
+    asked("until", MOMENT),
+    asked("since_id", _EVENT_ID),
+    asked("until_id", _EVENT_ID),
+)
 _ORDER_ERRORS: Final = (*_READ, 403, 404, 422)
 
 
@@ -120,11 +126,28 @@ _TRADING: Final = {
     ),
     "GET /v1/locates/quotes": Call(
         "What locating hard-to-borrow shares costs",
-        closed({"quotes": rows(refer("LocateQuote"))}),
-        errors=(*_READ, 422),
+        closed({"quotes": rows(refer("LocateQuote")), "errors": rows(refer("LocateQuoteError"))}),
+        errors=(*_READ, 400),
         query=(asked("symbols", TEXT, required=True, example="AMC"),),
+        refusal="LocateError",
     ),
-    "GET /v1/locates": Call("All locates, newest first", rows(refer("Locate")), errors=_READ),
+    "GET /v1/locates": Call(
+        "Locates, newest first",
+        closed({"locates": rows(refer("Locate")), "next_page_token": or_null(TEXT)}),
+        errors=(*_READ, 400),
+        query=(
+            asked("status", words("active", "expired", "rejected")),
+            asked("symbol", TEXT),
+            asked("start", DAY),
+            asked("end", DAY),
+            asked("limit", {"type": "integer", "minimum": 1, "maximum": 10_000}),
+            asked("page_token", TEXT),
+        ),
+        refusal="LocateError",
+    ),
+    "GET /v1/locates/{locate_id}": Call(
+        "One locate", refer("Locate"), errors=(*_READ, 400, 404), refusal="LocateError"
+    ),
     "POST /v1/locates": Call(
         "Buy a locate",
         refer("Locate"),
@@ -132,9 +155,15 @@ _TRADING: Final = {
         errors=(*_READ, *_BODY, 422),
         body={
             "type": "object",
-            "properties": {"symbol": TEXT, "qty": AMOUNT, "limit_price": AMOUNT},
+            "properties": {
+                "symbol": TEXT,
+                "qty": {"type": "integer", "minimum": 1},
+                "limit_price": or_null(DECIMAL),
+                "all_or_none": or_null(FLAG),
+            },
             "required": ["symbol", "qty"],
         },
+        refusal="LocateError",
     ),
     "POST /v2/orders": Call(
         "Place an order",
@@ -245,12 +274,14 @@ _TRADING: Final = {
         "Order events as they happen, or again",
         TEXT,
         errors=(*_READ, 422),
-        query=(
-            asked("since", MOMENT),
-            asked("until", MOMENT),
-            asked("since_id", _EVENT_ID),
-            asked("until_id", _EVENT_ID),
-        ),
+        query=_REPLAY,
+        media="text/event-stream",
+    ),
+    "GET /v2beta1/events/activities": Call(
+        "Activities as they are listed, or again",
+        TEXT,
+        errors=(*_READ, 422),
+        query=_REPLAY,
         media="text/event-stream",
     ),
     "GET /openapi.json": Call("This document", {"type": "object"}, errors=_READ),

@@ -11,6 +11,7 @@ from rebalancer.exchange.openapi.objects import (
     FLAG,
     ID,
     NUMBER,
+    OBJECTS,
     TEXT,
     TIME,
     Schema,
@@ -69,8 +70,8 @@ _STOCKS: Final = _Family(
     (400, 401, 429),
 )
 _CRYPTO: Final = _Family(
-    "/v1beta3/crypto/us",
-    "/v1beta3/crypto/us/latest/{kind}",
+    "/v1beta3/crypto/{loc}",
+    "/v1beta3/crypto/{loc}/latest/{kind}",
     "BTC/USD",
     tuple(_OBJECTS),
     (),
@@ -103,7 +104,7 @@ def _several(family: _Family) -> dict[str, Call]:
 
     found = {
         f"GET {family.latest.replace('{kind}', kind)}": call(
-            f"The latest {kind}", closed({kind: by_symbol(refer(name))}), query
+            f"The latest {kind}", _told({kind: by_symbol(refer(name))}, family), query
         )
         for kind, name in _OBJECTS.items()
     }
@@ -116,7 +117,7 @@ def _several(family: _Family) -> dict[str, Call]:
         "Latest trade, quote and bars", closed({"snapshots": whole}) if family is _CRYPTO else whole, query
     )
     for kind in family.kinds:
-        answer = closed({kind: by_symbol(rows(_row(kind))), **_TOKEN})
+        answer = _told({kind: by_symbol(rows(_row(kind))), **_TOKEN}, family)
         found[f"GET {family.root}/{kind}"] = call(f"A page of {kind}", answer, (symbols, *_page_query(family, kind)))
     return found
 
@@ -127,18 +128,26 @@ def _one(family: _Family) -> dict[str, Call]:
     found = {
         f"GET {root}/{kind}/latest": Call(
             f"The latest {kind.removesuffix('s')}",
-            closed({"symbol": TEXT, kind.removesuffix("s"): refer(name)}),
+            _told({"symbol": TEXT, kind.removesuffix("s"): refer(name)}, family),
             200,
             missing,
             family.common,
         )
         for kind, name in _OBJECTS.items()
     }
-    found[f"GET {root}/snapshot"] = Call("Latest trade, quote and bars", refer("Snapshot"), 200, missing, family.common)
+    one = (
+        _told({"symbol": TEXT, **OBJECTS["Snapshot"]["properties"]}, family) if family is _STOCKS else refer("Snapshot")
+    )
+    found[f"GET {root}/snapshot"] = Call("Latest trade, quote and bars", one, 200, missing, family.common)
     for kind in family.kinds:
-        answer = closed({kind: rows(_row(kind)), "symbol": TEXT, **_TOKEN})
+        answer = _told({kind: rows(_row(kind)), "symbol": TEXT, **_TOKEN}, family)
         found[f"GET {root}/{kind}"] = Call(f"A page of {kind}", answer, 200, family.errors, _page_query(family, kind))
     return found
+
+
+def _told(properties: dict[str, Schema], family: _Family) -> Schema:
+    """An answer, of stocks with the currency where it is asked for."""
+    return closed({**properties, "currency": words("USD")}, ("currency",)) if family is _STOCKS else closed(properties)
 
 
 def _row(kind: str) -> Schema:
@@ -180,10 +189,27 @@ _MORE: Final = {
         errors=(400, 401, 429),
         query=(
             *(asked(name, TEXT) for name in ("symbols", "cusips", "types", "ids")),
+            asked("region", words("us", "non_us", "all")),
+            asked("data_quality", words("complete", "all")),
             asked("start", DAY),
             asked("end", DAY),
             asked("limit", {"type": "integer", "minimum": 1, "maximum": 1000}),
             _SORT,
+            asked("page_token", TEXT),
+        ),
+    ),
+    "GET /v1beta1/news": Call(
+        "No news: nobody writes any here",
+        closed({"news": {"type": "array", "maxItems": 0}, **_TOKEN}),
+        errors=(400, 401, 429),
+        query=(
+            asked("symbols", TEXT),
+            asked("start", MOMENT),
+            asked("end", MOMENT),
+            asked("limit", {"type": "integer", "minimum": 1, "maximum": 50}),
+            _SORT,
+            asked("include_content", FLAG),
+            asked("exclude_contentless", FLAG),
             asked("page_token", TEXT),
         ),
     ),

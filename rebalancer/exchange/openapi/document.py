@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -23,6 +23,9 @@ def openapi_routes() -> list[Route]:
         return JSONResponse(document())
 
     return [Route("/openapi.json", openapi, methods=["GET"])]
+
+
+_ANYWHERE: Final = 403  # every call, from a web page or under another name of this machine
 
 
 @cache
@@ -62,8 +65,8 @@ def _operation(name: str, path: str, call: Call) -> dict[str, Any]:
         "parameters": [*in_path, *call.query],
         "responses": {str(call.status): _answer(call)},
     }
-    for status in call.errors:
-        content = {"application/json": {"schema": refer("Error")}}
+    for status in sorted({*call.errors, _ANYWHERE}):
+        content = {"application/json": {"schema": refer(call.refusal)}}
         operation["responses"][str(status)] = {"description": HTTPStatus(status).phrase, "content": content}
     if call.body is not None:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": call.body}}}

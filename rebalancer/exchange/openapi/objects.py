@@ -89,7 +89,7 @@ OBJECTS: Final[dict[str, Schema]] = {
                 "cash portfolio_value equity last_equity buying_power regt_buying_power effective_buying_power"
                 " non_marginable_buying_power options_buying_power multiplier long_market_value short_market_value"
                 " position_market_value initial_margin maintenance_margin last_maintenance_margin sma accrued_fees"
-                " pending_transfer_in pending_reg_taf_fees intraday_adjustments",
+                " pending_transfer_in pending_transfer_out pending_reg_taf_fees intraday_adjustments",
             ),
             "balance_asof": DAY,
             **each(
@@ -134,7 +134,10 @@ OBJECTS: Final[dict[str, Schema]] = {
             "legs": or_null(rows(refer("Order"))),
             **each(or_null(DECIMAL), "trail_percent trail_price hwm"),
             **each(or_null(TEXT), "ratio_qty subtag source"),
-        }
+            "group_id": ID,
+            "group_role": words("parent", "take_profit", "stop_loss"),
+        },
+        ("group_id", "group_role"),
     ),
     "OrderRequest": {
         "type": "object",
@@ -259,10 +262,12 @@ OBJECTS: Final[dict[str, Schema]] = {
             "activity_type": TEXT,
             "date": DAY,
             "net_amount": DECIMAL,
+            "created_at": TIME,
+            "currency": words("USD"),
             **each(TEXT, "description status symbol activity_sub_type"),
             **each(DECIMAL, "qty price per_share_amount"),
         },
-        ("symbol", "activity_sub_type", "qty", "price", "per_share_amount"),
+        ("created_at", "symbol", "activity_sub_type", "qty", "price", "per_share_amount"),
     ),
     "History": closed(
         {
@@ -283,15 +288,27 @@ OBJECTS: Final[dict[str, Schema]] = {
         },
         ("assets",),
     ),
-    "LocateQuote": closed({"symbol": TEXT, **each(DECIMAL, "price available_qty")}),
+    "LocateQuote": closed({"symbol": TEXT, "price": DECIMAL, "available_qty": COUNT, "quoted_at": TIME}),
+    "LocateQuoteError": closed({**each(TEXT, "symbol code message")}),
+    "LocateError": {
+        "type": "object",
+        "properties": {"code": {"anyOf": [TEXT, COUNT]}, "message": TEXT},
+        "required": ["message"],
+        "description": "A refusal whose code is a word; those that any call can have carry a number, or none.",
+    },
     "Locate": closed(
         {
             "id": ID,
             "symbol": TEXT,
-            **each(DECIMAL, "qty remaining_qty price"),
-            "status": words("filled"),
-            "created_at": TIME,
-        }
+            **each(COUNT, "requested_qty located_qty"),
+            **each(DECIMAL, "located_price total_fee"),
+            "limit_price": or_null(DECIMAL),
+            "all_or_none": FLAG,
+            "status": words("active", "expired", "rejected"),
+            "rejection_reason": TEXT,
+            **each(TIME, "created_at expires_at"),
+        },
+        ("located_qty", "located_price", "total_fee", "rejection_reason", "expires_at"),
     ),
     "Quote": closed(
         {"t": TIME, **each(NUMBER, "ap as bp bs"), **each(TEXT, "ax bx z"), "c": rows(TEXT)}, ("ax", "bx", "c", "z")

@@ -37,6 +37,11 @@ class Event(NamedTuple):
     name: str
     body: str
 
+    @property
+    def place(self) -> int:
+        """Where it stands in the log."""
+        return self.seq
+
 
 class _Logged(NamedTuple):
     """What the log last said of an order."""
@@ -60,6 +65,14 @@ def event_ulid(seed: int, at: int, seq: int) -> str:
     noise = int.from_bytes(hashlib.blake2b(f"{seed}|event|{seq}".encode(), digest_size=5).digest(), "big")
     value = (min(at // 1000, _ULID_MILLIS_MAX) << 80) | (seq << 40) | noise
     return "".join(_ULID_ALPHABET[(value >> shift) & 31] for shift in range(5 * (_ULID_LENGTH - 1), -1, -5))
+
+
+def ulid_place(identity: str) -> tuple[int, int]:
+    """The millisecond and the number that an id of `event_ulid` is made of."""
+    value = 0
+    for letter in identity:
+        value = value * 32 + _ULID_ALPHABET.index(letter)
+    return value >> 80, value >> 40 & (2**40 - 1)
 
 
 class EventLog:

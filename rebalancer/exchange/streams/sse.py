@@ -1,4 +1,6 @@
-"""`/v2/events/trades`: order events as server-sent events. Unlike the websocket it can replay.
+"""`/v2/events/trades` and `/v2beta1/events/activities`: order events and activities as server-sent events.
+
+Unlike the websocket they can replay.
 
 `since`, `since_id` begin in the past, `until`, `until_id` end the stream; without an end it goes on with what happens.
 `since` and both ends are inclusive; `since_id` is the last event that the client has, and is not repeated.
@@ -7,8 +9,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from typing import Final, NamedTuple
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final, NamedTuple, Protocol
 
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
@@ -19,32 +21,55 @@ from rebalancer.exchange.core import Exchange
 from rebalancer.exchange.errors import invalid
 from rebalancer.exchange.http.body import parameters
 from rebalancer.exchange.parameters import Parameters
+from rebalancer.exchange.streams.activity_events import ActivityEvents
 from rebalancer.exchange.streams.hub import Hub
 
 _ULID: Final = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 _COMMENT_POLLS: Final = 500  # a comment line about every ten seconds keeps the connection alive
 
 
-class _Span(NamedTuple):
-    """Events after number `seen`, up to and including the moment and the id."""
+class _Replayable(Protocol):
+    """A log of events, each with `place`, `at`, `id` and `body`. Places rise; what they are is the log's affair."""
 
-    seen: int
+    def last(self) -> Any: ...
+
+    def after(self, place: Any) -> Sequence[Any]: ...
+
+    def before_moment(self, at: int) -> Any: ...
+
+    def place_of(self, identity: str) -> Any: ...
+
+
+class _Span(NamedTuple):
+    """Events after the place `seen`, up to and including the moment and the id."""
+
+    seen: Any
     until: int | None
     until_id: str | None
 
 
 def event_routes(exchange: Exchange, hub: Hub) -> list[Route]:
-    """The route of replayable events."""
+    """The routes of replayable events."""
+    activity_events = ActivityEvents(exchange)
+
+    def stream(request: Request, log: _Replayable) -> StreamingResponse:
+        span = _span(exchange, parameters(request), log)
+        headers = {"Cache-Control": "no-cache"}
+        return StreamingResponse(_events(exchange, hub, span, log), media_type="text/event-stream", headers=headers)
 
     async def trades(request: Request) -> StreamingResponse:
-        span = _span(exchange, parameters(request))
-        headers = {"Cache-Control": "no-cache"}
-        return StreamingResponse(_events(exchange, hub, span), media_type="text/event-stream", headers=headers)
+        return stream(request, exchange.events)
 
-    return [Route("/v2/events/trades", trades, methods=["GET"])]
+    async def activities(request: Request) -> StreamingResponse:
+        return stream(request, activity_events)
+
+    return [
+        Route("/v2/events/trades", trades, methods=["GET"]),
+        Route("/v2beta1/events/activities", activities, methods=["GET"]),
+    ]
 
 
-def _span(exchange: Exchange, parameters: Parameters) -> _Span:
+def _span(exchange: Exchange, parameters: Parameters, log: _Replayable) -> _Span:
     since, until = read.moment(parameters, "since"), read.moment(parameters, "until")
     since_id, until_id = _identity(parameters, "since_id"), _identity(parameters, "until_id")
     if since is not None and since_id is not None:
@@ -55,24 +80,24 @@ def _span(exchange: Exchange, parameters: Parameters) -> _Span:
         raise invalid("until requires since or since_id")
     with exchange.reading():
         if since is not None:
-            seen = exchange.events.before_moment(since)
+            seen = log.before_moment(since)
         elif since_id is not None:
-            seen = exchange.events.place_of(since_id)
+            seen = log.place_of(since_id)
         else:
-            seen = exchange.events.last()
+            seen = log.last()
     return _Span(seen, until, until_id)
 
 
-async def _events(exchange: Exchange, hub: Hub, span: _Span) -> AsyncIterator[str]:
+async def _events(exchange: Exchange, hub: Hub, span: _Span, log: _Replayable) -> AsyncIterator[str]:
     seen, silent = span.seen, 0
     yield ": welcome\n\n"
     while True:
         with exchange.reading() as at:
-            events = exchange.events.after(seen)
+            events = log.after(seen)
         for event in events:
             if (span.until is not None and event.at > span.until) or (span.until_id and event.id > span.until_id):
                 return
-            seen = event.seq
+            seen = event.place
             yield f"data: {event.body}\n\n"
             if event.id == span.until_id:
                 return
