@@ -33,7 +33,7 @@ def get(server: RunningExchange, path: str, **query: str) -> requests.Response:
 
 
 def test_trading_and_data_are_counted_apart() -> None:
-    with start_exchange(ExchangeOptions(rate_limit_per_minute=2)) as server:
+    with start_exchange(ExchangeOptions(rate_limit_per_minute=2, speed=0)) as server:
         calls = ("/v2/stocks/meta/exchanges", "/v2/clock", "/v1beta3/crypto/us/snapshots?symbols=BTC/USD",
                  "/v1/corporate-actions", "/v2/clock", "/v1beta1/screener/stocks/movers", "/v2/clock")  # fmt: skip
         answers = [get(server, path) for path in calls]
@@ -44,7 +44,7 @@ def test_trading_and_data_are_counted_apart() -> None:
         assert answers[3].json() == {"message": "too many requests."}
         assert answers[6].json() == {"code": 42910000, "message": "rate limit exceeded"}
         asked_at = parsedate_to_datetime(answers[3].headers["Date"]).timestamp()
-        assert 50 < int(answers[3].headers["X-Ratelimit-Reset"]) - asked_at <= 62
+        assert 0 < int(answers[3].headers["X-Ratelimit-Reset"]) - asked_at <= 62
 
 
 @pytest.mark.parametrize("path", PATHS)

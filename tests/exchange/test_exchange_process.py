@@ -231,10 +231,6 @@ def test_the_rate_limit_counts_trading_calls() -> None:
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
         assert [answer.headers.get("X-Ratelimit-Remaining") for answer in answers] == ["2", "1", "0", "0"]
         assert answers[0].headers["X-Ratelimit-Limit"] == "3"
-        wait = (
-            int(answers[0].headers["X-Ratelimit-Reset"]) - parsedate_to_datetime(answers[0].headers["Date"]).timestamp()
-        )
-        assert 55 < wait <= 62
         assert answers[3].json() == {"code": 42910000, "message": "rate limit exceeded"}
         assert call(f"{server.url}/v2/stocks/snapshots?symbols=AAPL").status_code == 200
 
