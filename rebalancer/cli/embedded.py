@@ -124,10 +124,12 @@ def _step_to_morning(
 
 
 def _started(options: ExchangeOptions) -> RunningExchange:
-    from rebalancer.exchange.starter import ExchangeUnavailable, StateLocked, start_exchange
+    from rebalancer.exchange.starter import ExchangeUnavailable, StateLocked, StateRefused, start_exchange
 
     try:
         return start_exchange(options)
+    except StateRefused as error:
+        raise BadDocument(error.where, error.problem, error.hint) from None
     except StateLocked as error:
         raise LockHeld(str(error)) from None
     except ExchangeUnavailable as error:

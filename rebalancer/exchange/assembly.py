@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -9,6 +10,7 @@ from rebalancer.exchange import corporate
 from rebalancer.exchange.calendar import MICROS, SessionTable, build_sessions, micros_of, moment_of, new_york_day
 from rebalancer.exchange.clock import SimulatedClock, session_start_after
 from rebalancer.exchange.core import Exchange
+from rebalancer.exchange.damage import check_state, damaged
 from rebalancer.exchange.listing_file import keep_listing, stored_listing
 from rebalancer.exchange.market.listing import Listing
 from rebalancer.exchange.market.prices import Market
@@ -36,6 +38,8 @@ def assemble(
     replaced. Raises StateUnreadable, ValueError."""
     store = Store(options.state)
     try:
+        if not store.is_new:
+            check_state(store)
         sessions = SessionTable(build_sessions() if store.is_new else store.sessions())
         replay = None if options.replay is None else Replay(*read_recordings(options.replay))
         seed = options.seed if store.is_new else int(store.meta("seed") or 0)
@@ -66,16 +70,35 @@ def assemble(
         if listing is not None:
             with store.transaction():
                 keep_listing(store, listing.values())
-        exchange = Exchange(store, SimulatedClock(moment_of(at), options.speed), market, behaviour)
+        exchange = _opened(store, SimulatedClock(moment_of(at), options.speed), market, behaviour)
         exchange.save_clock()
         exchange.catch_up()
         if options.corporate_actions == "simulated" and replay is None:
             _simulate_actions(exchange)
         apply_schedule(exchange, scheduled, fresh=store.is_new)
+    except (sqlite3.Error, UnicodeError) as error:
+        store.close()
+        raise damaged(store, f"cannot be read: {error}") from None
     except BaseException:  # an interrupt too: the file must not stay open
         store.close()
         raise
     return exchange
+
+
+def _opened(store: Store, clock: SimulatedClock, market: Market, behaviour: Behaviour) -> Exchange:
+    """The exchange on its state. Raises StateUnreadable when the state holds what cannot be."""
+    try:
+        return Exchange(store, clock, market, behaviour)
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        AssertionError,
+        sqlite3.Error,
+    ) as error:
+        raise damaged(store, f"{type(error).__name__}: {error}") from error
 
 
 def _create(

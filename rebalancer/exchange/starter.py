@@ -30,6 +30,14 @@ class ExchangeUnavailable(RuntimeError):
     """The exchange cannot start: another process holds its state, the port is taken, or the state is unreadable."""
 
 
+class StateRefused(ExchangeUnavailable):
+    """The state file is damaged, or of something else: where, what is wrong with it, and what to do."""
+
+    def __init__(self, where: str, problem: str, hint: str) -> None:
+        super().__init__(f"{where}: {problem}; {hint}")
+        self.where, self.problem, self.hint = where, problem, hint
+
+
 class StateLocked(ExchangeUnavailable):
     """What lies in the place of the state's lock is no regular file, so that nobody can tell who holds it."""
 
@@ -167,6 +175,8 @@ def serve(options: ExchangeOptions) -> int:
         running = start_exchange(options)
     except BadDocument:
         raise
+    except StateRefused as error:
+        raise BadDocument(error.where, error.problem, error.hint) from None
     except (ExchangeUnavailable, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the foreground command speaks to its terminal
         if isinstance(error, ExchangeUnavailable):
@@ -186,7 +196,7 @@ def open_exchange(options: ExchangeOptions) -> Exchange:
     from rebalancer.exchange.faults.rules import read_faults_file
     from rebalancer.exchange.listing_file import read_listing_file
     from rebalancer.exchange.schedule import read_schedule_file
-    from rebalancer.exchange.store import StateUnreadable
+    from rebalancer.exchange.state_file import StateUnreadable
 
     if options.multiplier not in (1, 2, 4):
         raise ValueError(f"multiplier {options.multiplier} is not 1, 2 or 4")
@@ -203,7 +213,7 @@ def open_exchange(options: ExchangeOptions) -> Exchange:
             exchange.faults.put(file.rules, file.seed)
         return exchange
     except StateUnreadable as error:
-        raise ExchangeUnavailable(str(error)) from None
+        raise StateRefused(error.where, error.problem, error.hint) from None
 
 
 def _lock(state: Path | None) -> IO[str] | None:
@@ -233,7 +243,7 @@ def _lock(state: Path | None) -> IO[str] | None:
 
 
 def _without_waiting(name: str, flags: int) -> int:
-    return os.open(name, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    return os.open(name, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
 
 
 def _unlock(handle: IO[str] | None) -> None:

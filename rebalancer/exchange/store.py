@@ -14,10 +14,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from rebalancer.core.input_file import refuse_irregular
 from rebalancer.exchange.calendar import TradingSession
 from rebalancer.exchange.market.halts import Halt
 from rebalancer.exchange.order import Order, order_from
+from rebalancer.exchange.state_file import StateUnreadable, keep_private, make_private
 
 LAYOUT: Final = 2
 _SCHEMA: Final = """
@@ -59,29 +59,27 @@ _UPGRADES: Final = {  # from layout: statements
 }
 
 
-class StateUnreadable(ValueError):
-    """A state file that this version cannot open."""
-
-
 class Store:
     """Typed reads and writes. Not locked: the exchange's lock guards it."""
 
     def __init__(self, path: Path | None) -> None:
-        where = ":memory:" if path is None else str(path)
+        self.where = where = ":memory:" if path is None else str(path)
         if path is not None:
-            refuse_irregular(path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal")))
+            make_private(path)
         try:
             self._db = sqlite3.connect(where, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
-        except sqlite3.Error as error:
-            raise StateUnreadable(f"{where}: cannot be opened as an exchange state file: {error}") from None
+        except (sqlite3.Error, UnicodeError) as error:
+            raise StateUnreadable(where, f"cannot be opened as an exchange state file: {error}") from None
         self.is_new = version == 0
         if self.is_new and self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            raise StateUnreadable(f"{where}: is a database of something else; choose another state file")
+            raise StateUnreadable(where, "is a database of something else")
         if version not in (0, LAYOUT, *_UPGRADES):
-            raise StateUnreadable(f"{where}: has layout {version}, this version reads layout {LAYOUT}")
+            raise StateUnreadable(where, f"has layout {version}, this version reads layout {LAYOUT}")
+        if path is not None:
+            keep_private(path)
         if not self.is_new:
             self._upgrade(version)
 
@@ -92,10 +90,13 @@ class Store:
 
     def _upgrade(self, version: int) -> None:
         """Bring an older file to this layout, one transaction a step."""
-        for old in range(version, LAYOUT):
-            with self.transaction():
-                self._run(_UPGRADES[old])
-                self._db.execute(f"PRAGMA user_version = {old + 1}")
+        try:
+            for old in range(version, LAYOUT):
+                with self.transaction():
+                    self._run(_UPGRADES[old])
+                    self._db.execute(f"PRAGMA user_version = {old + 1}")
+        except (sqlite3.Error, UnicodeError) as error:
+            raise StateUnreadable(self.where, f"cannot be brought to layout {LAYOUT}: {error}") from None
 
     def _run(self, script: str) -> None:
         for statement in script.split(";\n"):

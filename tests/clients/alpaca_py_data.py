@@ -11,6 +11,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # alpaca-py imports websockets.legacy
     from alpaca.data.historical import CryptoHistoricalDataClient, StockHistoricalDataClient
     from alpaca.data.historical.corporate_actions import CorporateActionsClient
+    from alpaca.data.historical.news import NewsClient
     from alpaca.data.historical.screener import ScreenerClient
 
 from alpaca.common.enums import Sort
@@ -30,6 +31,7 @@ from alpaca.data.requests import (
     CryptoTradesRequest,
     MarketMoversRequest,
     MostActivesRequest,
+    NewsRequest,
     StockBarsRequest,
     StockLatestBarRequest,
     StockLatestQuoteRequest,
@@ -109,6 +111,8 @@ def announcements_and_screens(_: TradingClient, running: RunningExchange) -> Non
     }
     (dividend,) = found.data["cash_dividends"]
     assert (dividend.rate, dividend.ex_date, dividend.payable_date) == (0.51, date(2026, 11, 24), date(2026, 12, 1))
+    news = NewsClient("key", "secret", url_override=running.url).get_news(NewsRequest(symbols="AAPL", limit=5))
+    assert (news.data["news"], news.next_page_token) == ([], None)
     screener = ScreenerClient("key", "secret", url_override=running.url)
     actives = screener.get_most_actives(MostActivesRequest(top=5, by=MostActivesBy.VOLUME))
     assert isinstance(actives, MostActives)

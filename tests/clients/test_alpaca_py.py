@@ -55,6 +55,7 @@ LACKING: Final = {  # routes for which alpaca-py 0.44 has no method
     "GET /v2/account/activities",
     "GET /v2/account/activities/{activity_type}",
     "GET /v2/events/trades",
+    "GET /v2beta1/events/activities",
     "GET /openapi.json",
     "GET /v2/stocks/auctions",
     "GET /v2/stocks/meta/exchanges",
@@ -65,6 +66,7 @@ LACKING: Final = {  # routes for which alpaca-py 0.44 has no method
     "GET /v3/calendar/{market}",
     "GET /v1/locates/quotes",
     "GET /v1/locates",
+    "GET /v1/locates/{locate_id}",
     "POST /v1/locates",
     *(f"{method} /v2/watchlists:by_name" for method in ("GET", "PUT", "POST", "DELETE")),
 }

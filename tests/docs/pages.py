@@ -70,7 +70,7 @@ def walked(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...
 def _option(parameter: Any, context: Any) -> str:
     name = ", ".join(parameter.opts)
     kind = re.search(r"<(?:list\[)?(\w+)", parameter.get_help_record(context)[0])
-    return f"`{name}`" if kind is None else f"`{name} {TAKES[kind[1].lower()]}`"
+    return f"`{name}`" if kind is None else f"`{name} {TAKES.get(kind[1].lower(), 'WORD')}`"
 
 
 def _with_default(parameter: Any) -> str:

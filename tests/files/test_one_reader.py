@@ -28,6 +28,7 @@ ALLOWED: Final[dict[str, tuple[set[str], str]]] = {
     "status_query.py": ({"sqlite3.connect"}, "after refuse_irregular_journal"),
     "complete.py": ({"sqlite3.connect"}, "after refuse_irregular_journal"),
     "store.py": ({"sqlite3.connect"}, "after refuse_irregular"),
+    "state_file.py": ({"os.open"}, "makes the exchange's state with mode 0600, after refuse_irregular"),
     "starter.py": ({"open", "os.open"}, "the exchange's lock: not blocking, after refuse_irregular"),
     "session_status.py": ({"read_text"}, "the kernel's /proc"),
     "sandbox_probe.py": ({"os.open", "read_text"}, "makes probes O_EXCL; reads the kernel's /proc"),

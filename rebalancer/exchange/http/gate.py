@@ -142,8 +142,8 @@ class Gate:
         bucket.used += 1
         clock, chosen = self._exchange.clock, self._rules.reset_clock
         on_wall = chosen == "wall" or (chosen == "auto" and clock.speed == 1)
-        told = time.time() if on_wall else clock.now().timestamp()  # noqa: TID251 - clients compare it with theirs
-        reset = int(told + bucket.ends - now) + 1
+        clock_now = time.time() if on_wall else clock.now().timestamp()  # noqa: TID251 - clients compare it with theirs
+        reset = int(clock_now + bucket.ends - now) + 1
         pairs = (("limit", limit), ("remaining", max(limit - bucket.used, 0)), ("reset", reset))
         return [(f"x-ratelimit-{name}".encode(), str(value).encode()) for name, value in pairs]
 

@@ -104,7 +104,7 @@ def _several(family: _Family) -> dict[str, Call]:
 
     found = {
         f"GET {family.latest.replace('{kind}', kind)}": call(
-            f"The latest {kind}", _told({kind: by_symbol(refer(name))}, family), query
+            f"The latest {kind}", _answered({kind: by_symbol(refer(name))}, family), query
         )
         for kind, name in _OBJECTS.items()
     }
@@ -117,7 +117,7 @@ def _several(family: _Family) -> dict[str, Call]:
         "Latest trade, quote and bars", closed({"snapshots": whole}) if family is _CRYPTO else whole, query
     )
     for kind in family.kinds:
-        answer = _told({kind: by_symbol(rows(_row(kind))), **_TOKEN}, family)
+        answer = _answered({kind: by_symbol(rows(_row(kind))), **_TOKEN}, family)
         found[f"GET {family.root}/{kind}"] = call(f"A page of {kind}", answer, (symbols, *_page_query(family, kind)))
     return found
 
@@ -128,7 +128,7 @@ def _one(family: _Family) -> dict[str, Call]:
     found = {
         f"GET {root}/{kind}/latest": Call(
             f"The latest {kind.removesuffix('s')}",
-            _told({"symbol": TEXT, kind.removesuffix("s"): refer(name)}, family),
+            _answered({"symbol": TEXT, kind.removesuffix("s"): refer(name)}, family),
             200,
             missing,
             family.common,
@@ -136,16 +136,18 @@ def _one(family: _Family) -> dict[str, Call]:
         for kind, name in _OBJECTS.items()
     }
     one = (
-        _told({"symbol": TEXT, **OBJECTS["Snapshot"]["properties"]}, family) if family is _STOCKS else refer("Snapshot")
+        _answered({"symbol": TEXT, **OBJECTS["Snapshot"]["properties"]}, family)
+        if family is _STOCKS
+        else refer("Snapshot")
     )
     found[f"GET {root}/snapshot"] = Call("Latest trade, quote and bars", one, 200, missing, family.common)
     for kind in family.kinds:
-        answer = _told({kind: rows(_row(kind)), "symbol": TEXT, **_TOKEN}, family)
+        answer = _answered({kind: rows(_row(kind)), "symbol": TEXT, **_TOKEN}, family)
         found[f"GET {root}/{kind}"] = Call(f"A page of {kind}", answer, 200, family.errors, _page_query(family, kind))
     return found
 
 
-def _told(properties: dict[str, Schema], family: _Family) -> Schema:
+def _answered(properties: dict[str, Schema], family: _Family) -> Schema:
     """An answer, of stocks with the currency where it is asked for."""
     return closed({**properties, "currency": words("USD")}, ("currency",)) if family is _STOCKS else closed(properties)
 
