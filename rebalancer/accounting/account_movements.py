@@ -7,7 +7,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
-from rebalancer.accounting.activities import COIN_FEE, FEES, FLOWS, IN_KIND, INTEREST, moves_shares
+from rebalancer.accounting.activities import (
+    COIN_FEE,
+    DIVIDENDS,
+    FEES,
+    FLOWS,
+    IN_KIND,
+    INTEREST,
+    is_known,
+    moves_shares,
+)
 from rebalancer.brokers.protocol import Activity
 from rebalancer.core.values import ZERO, decimal_of, utc_of
 from rebalancer.journal.records import Event
@@ -25,7 +34,7 @@ class AccountMovements(NamedTuple):
 
 
 def movements_of(events: Iterable[Event], values: Mapping[str, Decimal] | None = None) -> AccountMovements:
-    """Read `activity` events. Raises KeyError or ValueError for an invalid body.
+    """Read `activity` events; those of an unknown type move nothing. Raises KeyError or ValueError for an invalid body.
 
     values: signed USD value of in-kind shares by activity, as counted in the daily books.
     """
@@ -36,6 +45,8 @@ def movements_of(events: Iterable[Event], values: Mapping[str, Decimal] | None =
             fills.append(_fill(name, body, at))
             continue
         one = _activity(name, body, at)
+        if not is_known(one):
+            continue
         coins = one.type == COIN_FEE and one.qty != 0 and one.amount == 0 and one.symbol is not None
         if one.symbol is not None and (coins or moves_shares(one)):
             shares.append(_shares(one, at, (values or {}).get(one.id, one.amount), coins=coins))
@@ -70,7 +81,7 @@ def _kind(activity_type: str) -> CashKind:
         return "fee"
     if activity_type in INTEREST:
         return "interest"
-    return "dividend" if activity_type.startswith("DIV") else "other"
+    return "dividend" if activity_type in DIVIDENDS else "other"
 
 
 def _sorted(rows: list[Moved]) -> tuple[Moved, ...]:

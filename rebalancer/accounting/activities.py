@@ -3,6 +3,9 @@
 The journal has one `activity` event per activity, keyed by the broker's id, with its body as read, and one
 `activities_read` event per reading. Activities that existed before this journal's first reading are kept as well, but
 they explain no difference and change no reference value: their effects are already in the initial account.
+
+What an activity does is known from its type alone. A type that is not in these lists is a word whose meaning nobody has
+told this program: it explains nothing and is counted as nothing, its symbol is frozen, and a person is told.
 """
 
 from __future__ import annotations
@@ -14,21 +17,37 @@ from typing import Final, NamedTuple
 
 from rebalancer.brokers.protocol import Activity, BrokerFill, ReadBroker
 from rebalancer.core.facts import Explanation
-from rebalancer.core.new_york import NEW_YORK, from_new_york
+from rebalancer.core.new_york import NEW_YORK, day_in_new_york, from_new_york
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.values import decimal_of, time_text
+from rebalancer.journal.alert_row import alert_row
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.reads import JournalReads
 from rebalancer.journal.records import DRY_RUN
 
 LOOK_BACK_FIRST: Final = timedelta(days=10)
 LOOK_BACK: Final = timedelta(days=3)  # an activity may be listed days after its date
-FLOWS: Final = frozenset({"CSD", "CSW", "TRANS", "JNL", "JNLC", "ACATC"})
-IN_KIND: Final = frozenset({"ACATS", "JNLS"})  # share transfers without payment
+FLOWS: Final = frozenset({"CSD", "CSW", "TRANS", "JNL", "JNLC", "ACATC", "MEM"})
+IN_KIND: Final = frozenset({"ACATS", "JNLS", "FOPT", "OCT"})  # transfers of shares or coins without payment
 COIN_FEE: Final = "CFEE"  # taken at the fill, listed at the end of the UTC day
 FEES: Final = frozenset({"FEE", COIN_FEE, "DIVFEE", "PTC"})
-MOVES: Final = IN_KIND | {"SPLIT", "SPIN", "MA", "NC", "REORG", "SC", "SSO", "SSP", "PTR"}  # share quantity changes
-INTEREST: Final = frozenset({"INT", "INTNRA", "INTTW"})
+MOVES: Final = IN_KIND | {  # share quantity changes
+    "SPLIT", "SPIN", "MA", "NC", "REORG", "REO", "SC", "SSO", "SSP", "PTR", "VOF",
+}  # fmt: skip
+INTEREST: Final = frozenset({"INT", "INTNRA", "INTTW", "FI"})
+DIVIDENDS: Final = frozenset(
+    {"DIV", "DIVCGL", "DIVCGS", "DIVFT", "DIVNRA", "DIVROC", "DIVTW", "DIVTXEX", "DIVWH", "CGD", "ROC"}
+)
+_OTHERS: Final = frozenset(  # their amount is cash, and without one their quantity is shares
+    {
+        "CIL", "MISC", "WH", "WRM", "EXTRD", "FXTRD", "INTPNL", "SWP", "OPASN", "OPCA", "OPCSH", "OPEXC", "OPEXP",
+        "OPTRD",
+    }
+)  # fmt: skip
+KNOWN: Final = FLOWS | FEES | MOVES | INTEREST | DIVIDENDS | _OTHERS
+UNKNOWN_ACTIVITY: Final = "unknown_activity"  # the journal's event, by the activity's id: its type and symbol
+UNKNOWN_WORD: Final = "unknown_word"  # the alert
+_FROZEN_AT_MOST: Final = timedelta(days=3)
 _STAMP_DIGITS: Final = 17  # an id begins with New York time to the millisecond: 20261120101500123::...
 
 
@@ -96,6 +115,8 @@ def note_activities(
         if one.id not in read.new:
             continue
         rows.append(("activity", one.id, body_of(one)))
+        if isinstance(one, Activity) and not is_known(one):
+            rows += _unknown_rows(one)
         amount = flow_of(one, prices) if isinstance(one, Activity) and not read.is_first else Decimal(0)
         if amount != 0 and isinstance(one, Activity):
             rows.append(row_of_flow(one, amount))
@@ -103,6 +124,43 @@ def note_activities(
     rows += [("explained", e.reference, {"symbol": e.symbol}) for e in explanations if e.reference in listed]
     rows.append(("activities_read", "", {"new": len(read.new), "first": read.is_first}))
     journal.record_events(account_id, cycle_id, read.at, rows)
+
+
+def is_known(activity: Activity) -> bool:
+    """Whether its type is a word that this program knows."""
+    return activity.type in KNOWN
+
+
+def unknown_activities(journal: JournalReads, account_id: str, now: datetime) -> dict[str, str]:
+    """The symbols that activities of unknown types have frozen, with the words.
+
+    A symbol stays frozen until the books of a later day than that of the first reading are closed, at most three days,
+    or until a person accepts the broker's positions. Then positions and cash show what the activity has done.
+    """
+    closed, accepted = (journal.recall(account_id, kind, last=1) for kind in ("day_closed", "books_accepted"))
+    last_closed, after = (closed[0].key or "") if closed else "", accepted[0].seq if accepted else 0
+    return {
+        str(event.body["symbol"]): unknown_words(str(event.body["type"]), event.key or "")
+        for event in journal.recall(account_id, UNKNOWN_ACTIVITY, since=now - _FROZEN_AT_MOST)
+        if event.seq > after
+        and event.body["symbol"] is not None
+        and last_closed <= day_in_new_york(event.at).isoformat()
+    }
+
+
+def unknown_words(kind: str, identity: str) -> str:
+    """How an activity of an unknown type is told."""
+    return f'activity {identity} is of type "{kind}"'
+
+
+def _unknown_rows(one: Activity) -> list[tuple[str, str, Mapping[str, object]]]:
+    about = one.symbol or "the account"
+    said = f"{unknown_words(one.type, one.id)}, which this program does not know: it is counted as nothing"
+    frozen = f"; {about} is not traded until the books of the next day are closed" if one.symbol else ""
+    return [
+        (UNKNOWN_ACTIVITY, one.id, {"type": one.type, "symbol": one.symbol}),
+        alert_row(f"{about} {one.id}", "action", UNKNOWN_WORD, f"{about}: {said}{frozen}"),
+    ]
 
 
 def flow_of(activity: Activity, prices: Mapping[str, Decimal]) -> Decimal:
@@ -129,9 +187,9 @@ def row_of_flow(activity: Activity, amount: Decimal) -> tuple[str, str, Mapping[
 
 
 def moves_shares(activity: Activity) -> bool:
-    """Whether its quantity changes the position. Cash dividends and fees only state the shares they relate to; a coin
-    fee is taken at the fill and reported later."""
-    if activity.qty == 0 or activity.symbol is None or activity.type in FEES | INTEREST:
+    """Whether its quantity changes the position, as far as is known. Cash dividends and fees only state the shares they
+    relate to; a coin fee is taken at the fill and reported later."""
+    if not is_known(activity) or activity.qty == 0 or activity.symbol is None or activity.type in FEES | INTEREST:
         return False
     return activity.type in MOVES or activity.amount == 0
 

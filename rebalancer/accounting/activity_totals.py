@@ -1,8 +1,8 @@
 """Add up the effects of account activities on positions, cash and realised profit. Pure.
 
-Our own orders play no part here. Realised profit is measured against average cost; a split leaves the total cost
-unchanged. Fees in coins are listed a day late and are therefore inferred from the difference in coins, see
-`daily_close`.
+Our own orders play no part here, nor do activities of an unknown type, whose effect shows as a difference. Realised
+profit is measured against average cost; a split leaves the total cost unchanged. Fees in coins are listed a day late
+and are therefore inferred from the difference in coins, see `daily_close`.
 
 Shares transferred in kind are a flow at their value on that day: incoming shares cost that value, outgoing shares leave
 at it, and only their gain or loss up to then is realised.
@@ -14,7 +14,17 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from rebalancer.accounting.activities import COIN_FEE, FEES, FLOWS, IN_KIND, INTEREST, moment_of, moves_shares
+from rebalancer.accounting.activities import (
+    COIN_FEE,
+    DIVIDENDS,
+    FEES,
+    FLOWS,
+    IN_KIND,
+    INTEREST,
+    is_known,
+    moment_of,
+    moves_shares,
+)
 from rebalancer.accounting.day_books import Holding, InKind
 from rebalancer.brokers.protocol import Activity, BrokerFill
 from rebalancer.core.values import ZERO
@@ -70,7 +80,7 @@ def total_activities(
                 in_kind.append(InKind(one.id, one.symbol, one.qty, value))
                 money["flows"] += value
                 costs.transfer(one.symbol, one.qty, value)
-        elif one.type != COIN_FEE:
+        elif one.type != COIN_FEE and is_known(one):
             money[_account_of(one)] += one.amount
             if one.symbol is not None and moves_shares(one):
                 costs.change(one.symbol, one.qty)
@@ -86,7 +96,7 @@ def _account_of(activity: Activity) -> str:
         return "fees"
     if activity.type in INTEREST:
         return "interest"
-    return "dividends" if activity.type.startswith("DIV") else "other"
+    return "dividends" if activity.type in DIVIDENDS else "other"
 
 
 class _Costs:

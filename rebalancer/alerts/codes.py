@@ -127,6 +127,14 @@ ALERT_CODES: Final[Mapping[str, AlertCode]] = {
         "The daily close differs from the broker's own records, to the cent or the share.",
         "Read the day's report: each difference is listed. Accept the broker's books only after you know why.",
     ),
+    "unknown_word": AlertCode(
+        "action",
+        "The broker used a word that this program does not know: an account activity of a new type, or an order in a "
+        "new status. What it means is never guessed. The activity is counted as nothing and its symbol is frozen until "
+        "the books of the next day are closed; the order is taken to be working and freezes its symbol until it ends.",
+        "Read what the broker says about it. If positions or cash were changed, the daily close lists the difference. "
+        "Tell the maintainers the word, so that a later version knows it.",
+    ),
     "preflight": AlertCode(
         "warning",
         "Something is not as it should be before the open: clock, disk, kill switch, account.",

@@ -43,6 +43,7 @@ class BrokerOrder(NamedTuple):
     replaced_by: str | None = None
     order_class: str = ""
     legs: tuple[str, ...] = ()  # the broker's ids of this order's child orders, where reported
+    is_understood: bool = True  # whether its status is a word that the adapter knows
 
 
 class ExitPair(NamedTuple):

@@ -164,7 +164,8 @@ class Snapshot(NamedTuple):
     protective exit per symbol; `closed_by_kill` lists the symbols among them that were closed by the kill command;
     `stop_exits` is the time of the last exit by a stop (None: `stopped_out` does not distinguish stops from targets).
     `doubt` says why the reading as a whole is implausible, "" when it is not. `venue` holds the rules of the broker
-    that was read.
+    that was read. `unknown_words` maps symbols to what the broker said of them in a word that this program does not
+    know.
     """
 
     cycle_id: str
@@ -186,6 +187,7 @@ class Snapshot(NamedTuple):
     doubt: str = ""
     closed_by_kill: tuple[str, ...] = ()
     stop_exits: Mapping[str, datetime] | None = None
+    unknown_words: Mapping[str, str] = {}
     venue: VenueRules = ALPACA
     schema: Literal["rebalancer.snapshot/1"] = SNAPSHOT_SCHEMA
 

@@ -69,6 +69,7 @@ class ReasonCode(Enum):
         "adopted when it reads the same again"
     )
     ORDER_UNKNOWN = "the broker has not told the state of order {order:text}"
+    UNKNOWN_WORD = "{said:text}, which this program does not know"
     ORDER_NOT_OURS = "an order that is not ours ({side:text} {qty:number}) still {effect:text} this position"
     ORDERS_ON_BOTH_SIDES = (
         "orders of ours still buy {buys:number} and sell {sells:number}: nothing is sent until one side ends"

@@ -43,6 +43,7 @@ SNAPSHOT_ADDED: Final[Mapping[str, object]] = {
     "closed_by_kill": [],
     "instruments.atr": None,
     "stop_exits": None,
+    "unknown_words": {},
     "venue": plain(ALPACA),
 }
 

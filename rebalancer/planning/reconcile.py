@@ -4,7 +4,8 @@ The expected position is what the last closed cycle left plus every change since
 ours, an external trade, a corporate action). An unexplained difference freezes its symbol for this cycle; if the same
 quantity is read again in the next cycle it is adopted, unless the whole reading is in doubt. An order in an unknown
 state, a working order that is not ours, and orders of ours on both sides of a symbol freeze it too: it is not known
-which fills first, so any further order could trade through zero. If too much value is unexplained the whole cycle
+which fills first, so any further order could trade through zero. So does a word of the broker's that is not known: what
+it means for the position is never guessed. If too much value is unexplained the whole cycle
 halts.
 """
 
@@ -88,6 +89,9 @@ def reconcile(snapshot: Snapshot) -> ReconciledBook:
     for symbol, (buys, sells) in _both_sides(snapshot.open_orders).items():
         why = because(ReasonCode.ORDERS_ON_BOTH_SIDES, buys=buys, sells=sells)
         frozen.setdefault(symbol, Frozen(Outcome.FROZEN_OPEN_ORDER, why))
+    for symbol, said in snapshot.unknown_words.items():
+        why = because(ReasonCode.UNKNOWN_WORD, said=said)
+        frozen.setdefault(symbol, Frozen(Outcome.FROZEN_UNRECONCILED, why))
     return ReconciledBook(
         held=held,
         available=available,

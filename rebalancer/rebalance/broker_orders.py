@@ -56,6 +56,11 @@ def open_orders(
     return tuple(sorted(found))
 
 
+def unknown_statuses(orders: Sequence[BrokerOrder]) -> dict[str, str]:
+    """The symbols of orders whose status is a word that the adapter does not know, with what is told of them."""
+    return {o.symbol: f'order {o.client_order_id} has the status "{o.status}"' for o in orders if not o.is_understood}
+
+
 def _shares_for(order: BrokerOrder, price: Decimal | None) -> Decimal:
     """The most shares that a notional order may still buy or sell, so that its dollars count against the caps. Without
     a price it counts one share per dollar: what cannot be valued blocks every opening order."""

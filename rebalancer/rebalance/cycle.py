@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from rebalancer.accounting.activities import note_activities
+from rebalancer.accounting.activities import UNKNOWN_WORD, note_activities
 from rebalancer.accounting.loss_latches import latch
 from rebalancer.accounting.opening_balance import note_opening_balance
 from rebalancer.core.codec import rules_text, seal, snapshot_text
@@ -32,7 +32,7 @@ from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of, time_text
 from rebalancer.execution.cancel_on_failure import cancelling_on_failure
 from rebalancer.execution.order_tracking import NO_INFORMATION
-from rebalancer.journal.alert_row import alert_row
+from rebalancer.journal.alert_row import ALERT, alert_row
 from rebalancer.journal.records import CycleStart
 from rebalancer.ops.logs.context import LogEvent, bound, note
 from rebalancer.planning import plan
@@ -190,8 +190,23 @@ def _note_findings(world: World, seen: Observation) -> None:
     before = seen.last_end
     if snapshot.doubt and (before is None or before.outcome is not CycleOutcome.HALTED_UNRECONCILED):
         rows.append(alert_row("doubt", "action", "doubt", snapshot.doubt))
+    rows += _unknown_status_rows(world, seen)
     if rows:
         world.journal.record_events(snapshot.account.id, snapshot.cycle_id, snapshot.as_of, rows)
+
+
+def _unknown_status_rows(world: World, seen: Observation) -> list[tuple[str, str, dict[str, object]]]:
+    """One alert for each order and each status that the adapter does not know."""
+    said = {f"{o.client_order_id} {o.status}": o for o in seen.not_understood}
+    told = {event.key for event in world.journal.recall(seen.snapshot.account.id, ALERT, keys=sorted(said))}
+    return [
+        alert_row(
+            about, "action", UNKNOWN_WORD,
+            f'{one.symbol}: order {one.client_order_id} has the status "{one.status}", which this program does not '
+            "know: it is taken to be working, and the symbol is not traded until it ends",
+        )
+        for about, one in said.items() if about not in told
+    ]  # fmt: skip
 
 
 def _adopt(world: World, seen: Observation) -> None:

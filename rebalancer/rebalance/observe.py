@@ -16,7 +16,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from rebalancer.accounting.activities import ActivitiesRead, read_activities, used_activities
+from rebalancer.accounting.activities import (
+    ActivitiesRead,
+    is_known,
+    read_activities,
+    unknown_words,
+    used_activities,
+)
 from rebalancer.accounting.cash_flows import new_flows, with_flows
 from rebalancer.accounting.explanations import activity_explanations
 from rebalancer.brokers.protocol import BrokerOrder
@@ -27,7 +33,7 @@ from rebalancer.execution.exit_orders import ExitOrdersSeen
 from rebalancer.journal.records import CycleEnd
 from rebalancer.planning.account_sanity import implausible_reading
 from rebalancer.planning.reconcile import ReconciledBook, differences, reconcile
-from rebalancer.rebalance.broker_orders import ended_orders, open_orders
+from rebalancer.rebalance.broker_orders import ended_orders, open_orders, unknown_statuses
 from rebalancer.rebalance.read_broker import BrokerReading, LastTime, read_broker
 from rebalancer.rebalance.read_journal import JournalReading, read_journal, read_last_time
 from rebalancer.rebalance.world import World
@@ -38,7 +44,8 @@ class Observation(NamedTuple):
     filled quantities, and the submission time after which orders must be read again. `late` are orders of ours that
     were given up as never placed but exist after all, `ended` those whose end the journal does not know yet.
     `activities` are the account activities read, if any; `prices` are USD by symbol; `paid_in` is the net amount of
-    deposits since the last close that the snapshot's last equity includes."""
+    deposits since the last close that the snapshot's last equity includes. `not_understood` are orders in a status that
+    the adapter does not know."""
 
     snapshot: Snapshot
     book: ReconciledBook
@@ -50,6 +57,7 @@ class Observation(NamedTuple):
     activities: ActivitiesRead | None
     prices: Mapping[str, Decimal]
     paid_in: Decimal
+    not_understood: tuple[BrokerOrder, ...]
 
 
 def observe(world: World, cycle_id: str | None, *, again: bool = False) -> Observation:
@@ -79,6 +87,7 @@ def observe(world: World, cycle_id: str | None, *, again: bool = False) -> Obser
         activities=activities,
         prices=read.prices,
         paid_in=snapshot.account.last_equity - read.account.last_equity,
+        not_understood=tuple(order for order in read.orders if not order.is_understood),
     )
 
 
@@ -107,6 +116,7 @@ def assemble(
         stopped_out=exits.last,
         closed_by_kill=exits.by_kill,
         stop_exits=None if exits.stops == exits.last else exits.stops,
+        unknown_words=dict(sorted({**unknown_statuses(read.orders), **kept.unknown_words}.items())),
         venue=venue,
     )
 
@@ -125,7 +135,13 @@ def _with_activities(
     used = used_activities(world.journal, account_id, found)
     causes = activity_explanations(missing, found.fills, found.others, counted, used)
     account = with_flows(read.account, kept.peak, kept.flows, new_flows(found, read.prices), kept.closed)
-    return snapshot._replace(account=account, explanations=(*snapshot.explanations, *causes)), found
+    words = {one.symbol: unknown_words(one.type, one.id) for one in found.others
+             if one.id in found.new and one.symbol is not None and not is_known(one)}  # fmt: skip
+    return snapshot._replace(
+        account=account,
+        explanations=(*snapshot.explanations, *causes),
+        unknown_words=dict(sorted({**snapshot.unknown_words, **words}.items())),
+    ), found
 
 
 def _freed(position: Position, resting: ExitOrdersSeen) -> Position:

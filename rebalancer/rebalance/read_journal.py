@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from rebalancer.accounting.acceptance import adopts_positions, is_new_on_purpose
-from rebalancer.accounting.activities import last_read
+from rebalancer.accounting.activities import last_read, unknown_activities
 from rebalancer.accounting.cash_flows import CashFlow, cash_has_jumped, close_before, known_flows
 from rebalancer.accounting.loss_latches import latched_since
 from rebalancer.brokers.protocol import BrokerOrder
@@ -40,7 +40,7 @@ class ExitsSeen(NamedTuple):
 class JournalReading(NamedTuple):
     """What the journal says about what the broker has answered. `closed`: the close that the account's last equity is
     of; `flows`: money in or out since then; `are_activities_due`: they are read once a day, or when cash has changed by
-    more than orders explain."""
+    more than orders explain; `unknown_words`: symbols frozen by activities of unknown types."""
 
     cycle_id: str
     day: Day
@@ -53,6 +53,7 @@ class JournalReading(NamedTuple):
     flows: tuple[CashFlow, ...]
     peak: Decimal | None
     are_activities_due: bool
+    unknown_words: Mapping[str, str]
 
 
 def read_last_time(journal: Journal, account_id: str) -> LastTime:
@@ -94,6 +95,7 @@ def read_journal(
             are_activities_due=before is None
             or before < start
             or cash_has_jumped(view, account, read.orders, seen, coin_fee_max),
+            unknown_words=unknown_activities(view, account.id, now),
         )
 
 

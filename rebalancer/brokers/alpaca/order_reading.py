@@ -80,6 +80,7 @@ def read_order(row: Mapping[str, Any]) -> BrokerOrder | None:
         replaced_by=words(row, "replaced_by") or None,
         order_class=words(row, "order_class"),
         legs=tuple(text(leg, "id") for leg in rows(row.get("legs") or [], "legs")),
+        is_understood=status in STATUS_WORDS,
     )
 
 
