@@ -198,14 +198,14 @@ def _note_findings(world: World, seen: Observation) -> None:
 def _unknown_status_rows(world: World, seen: Observation) -> list[tuple[str, str, dict[str, object]]]:
     """One alert for each order and each status that the adapter does not know."""
     said = {f"{o.client_order_id} {o.status}": o for o in seen.not_understood}
-    told = {event.key for event in world.journal.recall(seen.snapshot.account.id, ALERT, keys=sorted(said))}
+    known = {event.key for event in world.journal.recall(seen.snapshot.account.id, ALERT, keys=sorted(said))}
     return [
         alert_row(
             about, "action", UNKNOWN_WORD,
             f'{one.symbol}: order {one.client_order_id} has the status "{one.status}", which this program does not '
             "know: it is taken to be working, and the symbol is not traded until it ends",
         )
-        for about, one in said.items() if about not in told
+        for about, one in said.items() if about not in known
     ]  # fmt: skip
 
 

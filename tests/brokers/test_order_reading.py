@@ -87,7 +87,7 @@ def test_orders() -> None:
         filled_at=datetime(2026, 11, 20, 15, 36, tzinfo=UTC),
         replaced_by="3",
     )
-    third = first._replace(id="6", client_order_id="c-6", status="a_new_word")
+    third = first._replace(id="6", client_order_id="c-6", status="a_new_word", is_understood=False)
     with scripted([reply(200, json.dumps(rows))]) as (broker, server):
         assert broker.orders(None) == (first, second, third)
     assert server.requests[0].path == "/v2/orders?status=open&direction=asc&limit=500"
