@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal
 
@@ -51,7 +52,8 @@ class Channel:
     async def close(self, code: int = 1000) -> None:
         """Close; harmless when the other side has gone."""
         if self._socket.client_state is WebSocketState.CONNECTED:
-            await self._socket.close(code)
+            with suppress(WebSocketDisconnect):  # a client that vanished is noticed only now
+                await self._socket.close(code)
 
 
 def coding_of(socket: WebSocket, otherwise: Coding) -> Coding:
