@@ -14,7 +14,7 @@ from rebalancer.exchange.parameters import Parameters
 from rebalancer.exchange.switches import one_of, some_of, switch
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 500
-CLASSES: Final = ("us_equity", "us_option", "crypto", "all")
+CLASSES: Final = ("us_equity", "us_option", "crypto", "crypto_perp", "ipo", "all")
 
 
 def list_orders(exchange: Exchange, parameters: Parameters) -> list[dict[str, object]]:
