@@ -126,7 +126,7 @@ def profiled(count: int) -> cProfile.Profile:
 async def _put(app: Any, name: str, number: int) -> None:
     method, path = name.split()
     body = _body(method, number)
-    headers = [(key.lower().encode(), value.encode()) for key, value in HEADERS.items()]
+    headers = [(key.lower().encode(), value.encode()) for key, value in {"Host": "127.0.0.1", **HEADERS}.items()]
     headers.append((b"content-length", str(len(body or b"")).encode()))
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",

@@ -25,7 +25,10 @@ from rebalancer.ops.deadline_session import Call, _ExactResponse
 
 URL = "http://127.0.0.1:9"  # never connected to
 CREDENTIALS = Credentials("PKSIM", "sim-secret")
-KEYS = [(b"apca-api-key-id", b"PKSIM"), (b"apca-api-secret-key", b"sim-secret"), (b"content-type", b"application/json")]
+KEYS = [
+    (b"host", b"127.0.0.1:9"), (b"apca-api-key-id", b"PKSIM"), (b"apca-api-secret-key", b"sim-secret"),
+    (b"content-type", b"application/json"),
+]  # fmt: skip
 
 
 class Asked(NamedTuple):
