@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 import time
@@ -60,6 +61,7 @@ def show_backtest(options: BacktestOptions, *, as_json: bool, colour: bool) -> i
     written = [] if options.out is None else _write(run, options, setup.rules.reporting.benchmark)
     document = run.document()
     document["phases"]["write"] = round(time.perf_counter() - begun, 4)
+    document["inputs"] = inputs_of(options)
     if options.out is not None:
         (options.out / "backtest.json").write_text(json.dumps(document, indent=1) + "\n")
     if as_json:
@@ -73,6 +75,51 @@ def show_backtest(options: BacktestOptions, *, as_json: bool, colour: bool) -> i
     if differences:
         sys.stderr.write(f"error: the live planner decides otherwise at {differences} audited bars\n")
     return ExitCode.UNEXPECTED if differences else ExitCode.DONE
+
+
+def inputs_of(options: BacktestOptions) -> dict[str, Any]:
+    """The options as JSON, with absolute paths and the hashes of the files, for `explain --bar`."""
+    found: dict[str, Any] = {}
+    for name, value in options._asdict().items():
+        if name in ("out", "profile_to", "benchmark"):
+            continue
+        if isinstance(value, Path):
+            found[name] = str(value.absolute())
+        elif name == "config":
+            found[name] = [str(path.absolute()) for path in value or ()]
+        else:
+            found[name] = value
+    return found | {"sha256": {name: _hash(Path(found[name])) for name in ("prices", "instructions")}}
+
+
+def again(folder: Path) -> Backtest:
+    """Run a backtest again from the inputs that it wrote to its folder. Raises BadDocument when they have changed."""
+    from rebalancer.core.input_file import read_json_file
+    from rebalancer.research.backtest import run_backtest
+    from rebalancer.session.setup import load_setup
+
+    path = folder / "backtest.json"
+    document = read_json_file(path)
+    if not isinstance(document, dict) or not isinstance(document.get("inputs"), dict):
+        raise BadDocument(str(path), "does not say what it was made from", "run the backtest again with --out")
+    inputs = document["inputs"]
+    hashes = inputs.pop("sha256", {})
+    for name in ("prices", "instructions"):
+        if hashes.get(name) != _hash(Path(inputs[name])):
+            raise BadDocument(inputs[name], "has changed since the backtest", "run it again with --out")
+    paths = {name: Path(inputs[name]) for name in ("prices", "instructions")}
+    config = [Path(one) for one in inputs.pop("config")] or None
+    options = BacktestOptions(**(inputs | paths), config=config, out=None, benchmark=None, profile_to=None)
+    return run_backtest(_request(options, load_setup(config)))
+
+
+def _hash(path: Path) -> str:
+    """The SHA-256 of a file; of a folder the names and sizes of its files."""
+    if path.is_dir():
+        names = sorted((one.name, one.stat().st_size) for one in path.iterdir() if one.is_file())
+        return hashlib.sha256(json.dumps(names).encode()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def text_of(run: Backtest, *, colour: bool) -> list[str]:

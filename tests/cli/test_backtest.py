@@ -20,7 +20,7 @@ from tests.research.stand_in import Replay, stand_in
 KEYS = [
     "schema", "bars", "names", "start_equity", "final_equity", "total_return", "max_drawdown", "turnover",
     "turnover_a_year", "costs", "orders", "fills", "outcomes", "audit", "engine", "seconds", "phases", "fill", "format",
-    "preset", "policies", "warnings",
+    "preset", "policies", "warnings", "inputs",
 ]  # fmt: skip
 
 
@@ -179,5 +179,46 @@ def test_from_python_it_is_the_same(command: Command) -> None:
     close, weights = files()
     printed = run(command, *FREE)
     found = rebalancer.backtest(close, weights, preset="bare", costs="none", fill="same_close").document()
-    timed = ("seconds", "phases")
+    timed = ("seconds", "phases", "inputs")
     assert {k: v for k, v in found.items() if k not in timed} == {k: v for k, v in printed.items() if k not in timed}
+
+
+def test_a_bar_is_explained_by_live_planning(command: Command) -> None:
+    close, weights = files()
+    run(command, *FREE, "--out", "out")
+    said = command("explain", "BBB", "--bar", "2026-01-08", "--run", "out", "--no-color")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith("BBB ")
+    assert f"{weights['BBB'].iloc[4] * 100:.2f}"[:4] in said.out
+    found = json.loads(command("explain", "BBB", "--bar", "2026-01-08", "--run", "out", "--json").out)
+    assert (found["schema"], found["symbol"], found["cycle_id"]) == ("rebalancer.explain/1", "BBB", "2026-01-08T21:00Z")
+    assert found["signals"][0]["target"] == str(weights["BBB"].iloc[4])
+    assert found["verdicts"][0]["outcome"] == "PLANNED"
+    equity = growth(close, weights)[4]
+    held = float(found["target"]["qty"])
+    assert held == pytest.approx(weights["BBB"].iloc[4] * equity / close["BBB"].iloc[4], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "expected"),
+    [
+        (("BBB", "--bar", "2026-01-10"), 78, "--bar: there is no bar at 2026-01-10"),
+        (("BBB", "--bar", "soon"), 78, "--bar: 'soon' is not a time"),
+        (("BBB", "--bar", "2026-01-08", "--cycle", "x"), 2, "--bar does not go with --cycle"),
+        (("B B", "--bar", "2026-01-08"), 78, "is not a symbol"),
+    ],
+)
+def test_a_bar_that_cannot_be_explained(words: tuple[str, ...], code: int, expected: str, command: Command) -> None:
+    files()
+    run(command, *FREE, "--out", "out")
+    said = command("explain", *words, "--run", "out")
+    assert (said.code, expected in said.err) == (code, True), said.err
+
+
+def test_changed_files_explain_nothing(command: Command) -> None:
+    files()
+    run(command, *FREE, "--out", "out")
+    files(31)
+    said = command("explain", "BBB", "--bar", "2026-01-08", "--run", "out")
+    assert said.code == 78
+    assert "prices.csv: has changed since the backtest" in said.err

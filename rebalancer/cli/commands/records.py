@@ -87,14 +87,23 @@ def explain(
     cycle: Annotated[
         str | None, typer.Option(help="A past cycle's id; the last one when left out.", autocompletion=complete.cycles)
     ] = None,
+    bar: Annotated[str | None, typer.Option(help="A bar of a backtest: a day, or the time of the bar.")] = None,
+    run: Annotated[Path, typer.Option(help="The folder of that backtest, its --out.")] = Path(),
     config: Config = None,
     json: Json = False,
     no_color: NoColour = False,
 ) -> None:
     """Show why a symbol was or was not traded.
 
-    Example: rebalancer explain AAPL | rebalancer explain BTC/USD --cycle 2026-11-20T15:35Z
+    Example: rebalancer explain AAPL | rebalancer explain BTC/USD --cycle 2026-11-20T15:35Z | rebalancer explain AAPL
+    --bar 2026-01-05 --run run
     """
+    if bar is not None:
+        from rebalancer.cli.explain_bar import show_bar
+
+        if cycle is not None:
+            refuse("--bar does not go with --cycle")
+        raise typer.Exit(show_bar(symbol, bar, run, as_json=json, colour=not no_color))
     from rebalancer.cli.history import show_explanation
 
     raise typer.Exit(show_explanation(symbol, cycle, config, as_json=json, colour=not no_color))
