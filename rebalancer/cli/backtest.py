@@ -20,8 +20,11 @@ from rebalancer.core.documents import BadDocument
 if TYPE_CHECKING:
     from rebalancer.research.backtest import Backtest, BacktestRequest
     from rebalancer.research.market import CostModel, Progress
+    from rebalancer.research.price_files import PriceHistory
+    from rebalancer.session.setup import Setup
 
 EVERY_SECONDS: Final = 0.2
+DAYS_BACK: Final = 730  # calendar days of a broker's closes, without --from
 OUTCOMES_SHOWN: Final = 8
 
 
@@ -84,7 +87,7 @@ def inputs_of(options: BacktestOptions) -> dict[str, Any]:
         if name in ("out", "profile_to", "benchmark"):
             continue
         if isinstance(value, Path):
-            found[name] = str(value.absolute())
+            found[name] = str(value.absolute() if value.exists() else value)
         elif name == "config":
             found[name] = [str(path.absolute()) for path in value or ()]
         else:
@@ -114,7 +117,9 @@ def again(folder: Path) -> Backtest:
 
 
 def _hash(path: Path) -> str:
-    """The SHA-256 of a file; of a folder the names and sizes of its files."""
+    """The SHA-256 of a file; of a folder the names and sizes of its files; of what is no file its name."""
+    if not path.exists():
+        return path.name
     if path.is_dir():
         names = sorted((one.name, one.stat().st_size) for one in path.iterdir() if one.is_file())
         return hashlib.sha256(json.dumps(names).encode()).hexdigest()
@@ -153,7 +158,7 @@ def text_of(run: Backtest, *, colour: bool) -> list[str]:
     return lines
 
 
-def _request(options: BacktestOptions, setup: Any) -> BacktestRequest:
+def _request(options: BacktestOptions, setup: Setup) -> BacktestRequest:
     from rebalancer.market_data.sectors import read_sectors
     from rebalancer.research.backtest import BacktestRequest
     from rebalancer.research.cycles import Rebalance
@@ -162,12 +167,13 @@ def _request(options: BacktestOptions, setup: Any) -> BacktestRequest:
     for name, value, kind in (("--fill", options.fill, Fill), ("--rebalance", options.rebalance, Rebalance)):
         if value not in get_args(kind):
             raise BadDocument(name, f"{value!r} is unknown", f"use one of {', '.join(get_args(kind))}")
+    first = _day(options.first, "--from")
     return BacktestRequest(
-        prices=options.prices,
+        prices=_prices(options, setup, first),
         instructions=options.instructions,
         rules=setup.rules,
         preset=options.preset,
-        first=_day(options.first, "--from"),
+        first=first,
         last=_day(options.last, "--to"),
         costs=_costs(options),
         fill=options.fill,  # type: ignore[arg-type] # checked above
@@ -175,6 +181,31 @@ def _request(options: BacktestOptions, setup: Any) -> BacktestRequest:
         equity=options.equity,
         sectors=read_sectors(setup.root / setup.rules.sectors_file),
     )
+
+
+def _prices(options: BacktestOptions, setup: Setup, first: date | None) -> Path | PriceHistory:
+    """The prices: a file, or `journal` or `broker` when no file is called so."""
+    if options.prices.exists() or str(options.prices) not in ("journal", "broker"):
+        return options.prices
+    if str(options.prices) == "journal":
+        from rebalancer.journal import Journal
+        from rebalancer.research.recorded_prices import prices_of_journal
+
+        if not setup.journal.exists():
+            raise BadDocument("--prices", f"nothing has been run yet in {setup.mode} mode", "rebalancer run-now")
+        with Journal.open(setup.journal) as journal:
+            return prices_of_journal(journal)
+    from rebalancer.cli.at_broker import read_only
+    from rebalancer.research.instruction_files import names_of
+    from rebalancer.research.recorded_prices import prices_of_closes
+
+    with read_only(setup) as broker:
+        now = broker.clock().now
+        since = DAYS_BACK if first is None else max((now.date() - first).days, 1)
+        names = names_of(options.instructions, setup.rules, now)
+        known = {instrument.symbol for instrument in broker.instruments()}
+        closes = broker.daily_closes([name for name in names if name in known], since * 5 // 7 + 5)
+    return prices_of_closes(closes, "the broker")
 
 
 def _costs(options: BacktestOptions) -> CostModel:

@@ -54,10 +54,11 @@ DAYS_A_YEAR: Final = 252
 
 
 class BacktestRequest(NamedTuple):
-    """What is to be simulated. prices, instructions: files or frames. rules: in force below the preset. first, last:
-    days in New York, both included. equity: USD in cash at the first bar. sectors: by symbol, from the sectors file."""
+    """What is to be simulated. prices, instructions: files or frames, or prices that were read. rules: in force below
+    the preset. first, last: days in New York, both included. equity: USD in cash at the first bar. sectors: by symbol,
+    from the sectors file."""
 
-    prices: Path | DataFrame
+    prices: Path | DataFrame | PriceHistory
     instructions: Path | DataFrame
     rules: Rules
     preset: str | None = None

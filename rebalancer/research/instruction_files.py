@@ -96,6 +96,14 @@ def read_instructions(source: Path | DataFrame, market: Market, rules: Rules) ->
     return InstructionHistory(aligned, raw.format, place, counts, tuple(warnings))
 
 
+def names_of(source: Path, rules: Rules, now: datetime) -> tuple[str, ...]:
+    """The symbols that a file names, whatever their prices. Raises BadDocument as `read_instructions` does."""
+    ends = np.array([0, nanoseconds(now)], dtype=np.int64)
+    empty = np.zeros((2, 0))
+    nothing = Market((), ends, empty, None, None, ends, ends > 0)
+    return _read(source, nothing, rules).content.symbols
+
+
 def _in_rules_unit(books: Books, unit: str | None, rules: Rules) -> Books:
     """Weights as fractions of what the rules say they are fractions of."""
     unit = unit or rules.signals.weights_of

@@ -63,8 +63,11 @@ class _Rows(NamedTuple):
     adjusted: Floats | None = None
 
 
-def read_prices(source: Path | DataFrame) -> PriceHistory:
-    """Read a file, a folder of files or a frame. Raises BadDocument naming file, line or row, and column."""
+def read_prices(source: Path | DataFrame | PriceHistory) -> PriceHistory:
+    """Read a file, a folder of files or a frame; what was read already is returned. Raises BadDocument naming file,
+    line or row, and column."""
+    if isinstance(source, PriceHistory):
+        return source
     if not isinstance(source, Path):
         return _of_table(table_of_frame(source, "prices"), "prices")
     if source.is_dir():

@@ -222,3 +222,20 @@ def test_changed_files_explain_nothing(command: Command) -> None:
     said = command("explain", "BBB", "--bar", "2026-01-08", "--run", "out")
     assert said.code == 78
     assert "prices.csv: has changed since the backtest" in said.err
+
+
+def test_prices_of_the_broker_and_of_the_journal(command: Command) -> None:
+    Path("t.csv").write_text("symbol,weight\nSPY,0.6\nAGG,0.4\n")
+    said = command("backtest", "--prices", "broker", "--targets", "t.csv", *FREE, "--json")
+    assert said.code == 0, said.err
+    found = json.loads(said.out)
+    assert (found["names"], found["policies"]["missing_prices"]) == (2, 0)
+    assert found["bars"] > 400
+    said = command("backtest", "--prices", "journal", "--targets", "t.csv", "--json")
+    assert (said.code, "nothing has been run yet" in said.err) == (78, True)
+    assert command("run-now").code == 0
+    held = json.loads(command("positions", "--json").out)["positions"][0]["symbol"]
+    Path("t.csv").write_text(f"symbol,weight\n{held},0.5\n")
+    said = command("backtest", "--prices", "journal", "--targets", "t.csv", *FREE, "--json")
+    assert said.code == 0, said.err
+    assert json.loads(said.out)["bars"] == 1

@@ -12,7 +12,7 @@ from rebalancer.cli.commands.shared import Config, Json, NoColour, refuse
 
 def backtest(
     prices: Annotated[
-        Path, typer.Option("--prices", help="CSV, Parquet, Alpaca's bars as JSON, or a folder; closes by symbol.")
+        Path, typer.Option("--prices", help="CSV, Parquet, Alpaca's JSON, a folder; or journal, or broker.")
     ],
     targets: Annotated[
         Path | None, typer.Option("--targets", help="Target weights by date, in any format of signals.")
