@@ -40,13 +40,12 @@ def clarabel_gap(weights: Floats, problem: Instance) -> float:
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 500
     difference = excess = gap = their_excess = their_gap = ours_s = theirs_s = 0.0
-    sweeps, binding, failed = [], [], 0
+    binding, failed = [], 0
     for seed in range(count):
         problem = instance(seed)
         begun = perf_counter()
         found = capped(problem)
         ours_s += perf_counter() - begun
-        sweeps.append(found.sweeps)
         binding.append(sum(int((f < 1).sum()) for f in found.factors))
         excess = max(excess, largest_excess(found.weights, problem))
         gap = max(gap, optimality_gap(found.weights, found.factors, problem))
@@ -67,7 +66,6 @@ def main() -> None:
     print(f"largest difference of a weight     {difference:.2e}   (Clarabel failed {failed} times)")
     print(f"largest excess over a cap          {excess:.2e}   Clarabel {their_excess:.2e}")
     print(f"largest gap to the exact optimum   {gap:.2e}   Clarabel {their_gap:.2e} at the binding limits")
-    print(f"sweeps, mean and most              {np.mean(sweeps):.1f}, {max(sweeps)}")
     print(
         f"mean time                          {ours_s / count * 1e3:.2f} ms   "
         f"cvxpy + Clarabel {theirs_s / count * 1e3:.1f} ms"
