@@ -1,6 +1,6 @@
 """Time backtests beside peers: `python -m benchmarks.backtest [--peers DIR] [--case NAME]... [--short]`.
 
-    rules      this program, the default caps and bands, costs: capital is equity, every order budget lifted
+    rules      this program with every default cap, and costs: capital is equity, no bands, every order budget lifted
     bare       this program, `--preset bare`: no caps or bands; fees as the peers
     peers      vectorbt, bt, backtrader, zipline-reloaded on the same weights at every bar, 0.02 % of the value as fee
 
@@ -71,7 +71,13 @@ def own(path: Path, preset: str | None, repeats: int, *, audits: bool) -> dict[s
     rules = Rules.model_validate(
         {
             "execution": {"max_orders_per_execution": 10_000},
-            "position_sizing": {"capital_scaling": 1.0},
+            "position_sizing": {
+                "capital_scaling": 1.0,
+                "max_total_exposure": 1.0,
+                "min_trade_size": 1,
+                "fractional": True,
+                "no_trade_band": {"absolute": 0.0, "relative": 0.0},
+            },
             "risk_management": {"max_orders_per_day": 10_000, "max_orders_per_symbol_per_day": 10_000},
             "gate": {"max_orders_per_minute": 10_000},
         }

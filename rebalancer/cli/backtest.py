@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
 from rebalancer.cli.exit_codes import ExitCode
-from rebalancer.cli.progress import AFTER_SECONDS
+from rebalancer.cli.progress import progress
 from rebalancer.cli.screen import shown_path, terminal_width, wants_colour, warn
 from rebalancer.core.documents import BadDocument
 
@@ -58,8 +58,8 @@ def show_backtest(options: BacktestOptions, *, as_json: bool, colour: bool) -> i
 
     setup = load_setup(options.config)
     request = _request(options, setup)
-    with _profiled(options.profile_to), _counted("simulating") as progress:
-        run = run_backtest(request, progress=progress)
+    with _profiled(options.profile_to), _counted("simulating") as heard:
+        run = run_backtest(request, progress=heard)
     begun = time.perf_counter()
     written = [] if options.out is None else _write(run, options, setup.rules.reporting.benchmark)
     document = run.document()
@@ -249,30 +249,24 @@ def _write(run: Backtest, options: BacktestOptions, usual: str) -> list[Path]:
 
 
 @contextmanager
-def _counted(label: str) -> Iterator[Progress | None]:
-    """How many bars are done and how long the rest may take, on a terminal and after two seconds."""
-    if not sys.stderr.isatty():
-        yield None
-        return
+def _counted(label: str) -> Iterator[Progress]:
+    """A line on a terminal after two seconds: how many bars are done and how long the rest may take, as far as the
+    engine tells."""
     from rebalancer.report.numbers import span_text
 
-    begun, shown = time.monotonic(), 0.0
+    begun = shown = time.monotonic()
+    with progress(label) as said:
 
-    def heard(done: int, of: int) -> None:
-        nonlocal shown
-        now = time.monotonic()
-        if now - begun < AFTER_SECONDS or now - shown < EVERY_SECONDS:
-            return
-        shown = now
-        left = (now - begun) / max(done, 1) * (of - done)
-        sys.stderr.write(f"\r\x1b[K{label}: {done / of:.0%} of {of:,} bars, about {span_text(left)} left")
-        sys.stderr.flush()
+        def heard(done: int, of: int) -> None:
+            nonlocal shown
+            now = time.monotonic()
+            if now - shown < EVERY_SECONDS:
+                return
+            shown = now
+            left = (now - begun) / max(done, 1) * (of - done)
+            said(f"{done / of:.0%} of {of:,} bars, about {span_text(left)} left")
 
-    try:
         yield heard
-    finally:
-        if shown:
-            sys.stderr.write("\r\x1b[K")
 
 
 @contextmanager
