@@ -57,7 +57,8 @@ class ConfiguredSources:
         cannot be read."""
         found = self._given.read(now, held)
         found = (*found, *self._books.kept(found, self._files.files, now))
-        found = (*found, *self._not_clashing(self._inbox.read(now), found))
+        aimed = {signal.symbol for signal in found if signal.target is not None}
+        found = (*found, *self._not_clashing(self._inbox.read(now, frozenset(held) - aimed), found))
         if self._sample and not (self._alone and (found or self._inbox.was_used())):
             found = (*found, *sample_signals(self._reference.read(self._universe, now).closes, now))
         return tuple(sorted(found, key=lambda s: (s.symbol, s.source, s.id)))

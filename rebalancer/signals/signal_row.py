@@ -122,7 +122,7 @@ def _number(cells: Cells, column: str, low: int, high: int, hint: str, one: int 
     value = cells.get(column)
     if value is None:
         raise BadCell(column, "is missing", hint)
-    number = _decimal(column, value)
+    number = number_of_cell(column, value)
     if not low <= number <= high:
         raise BadCell(column, f"{str(value)[:40]} is outside {low} to {high}", hint)
     return float(number / one) + 0.0  # a negative zero would give the same signal another id
@@ -132,13 +132,13 @@ def _price(cells: Cells, column: str) -> Decimal | None:
     value = cells.get(column)
     if value is None:
         return None
-    price = _decimal(column, value)
+    price = number_of_cell(column, value)
     if not 0 < price <= _PRICE_MAX:
         raise BadCell(column, f"{str(value)[:40]} is not a price", f"above 0, at most {_PRICE_MAX}, in USD")
     return price
 
 
-def _decimal(column: str, value: object) -> Decimal:
+def number_of_cell(column: str, value: object) -> Decimal:
     """A finite number, parsed exactly from text or JSON."""
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()) and len(value) <= _NUMBER_LENGTH_MAX:
         return decimal_of(value.strip())

@@ -14,7 +14,7 @@ from rebalancer.core.errors import SignalsUnavailable
 from rebalancer.core.facts import Signal
 from rebalancer.ops.files import is_absent
 from rebalancer.signals.formats.mapping import Mappings
-from rebalancer.signals.reading import DEFAULT_UNIT, WeightUnit, read_all
+from rebalancer.signals.reading import DEFAULT_UNIT, CompleteBook, WeightUnit, read_all
 from rebalancer.signals.receipts.inbox import SignalInbox
 from rebalancer.signals.sample import sample_signals
 
@@ -78,15 +78,34 @@ class JournalSignals:
 
 
 class InboxSignals:
-    """Signals that other processes inserted into the inbox; those older than `age` are left out. An inbox that is there
-    and cannot be read is an error, like a file: that nothing is in it must not be mistaken for "no signals"."""
+    """Signals that other processes inserted into the inbox; scores older than `age` are left out, target weights hold
+    until their source replaces them. An inbox that is there and cannot be read is an error, like a file: that nothing
+    is in it must not be mistaken for "no signals"."""
 
     def __init__(self, path: Path, wall: Callable[[], datetime], age: timedelta) -> None:
         self._path, self._wall, self._age = path, wall, age
 
-    def read(self, now: datetime) -> tuple[Signal, ...]:
-        """The newest signal of each source and symbol. Raises BadDocument."""
-        return self._asked(lambda inbox: inbox.current(now, self._wall(), self._age), ())
+    def read(self, now: datetime, held: Collection[str] = ()) -> tuple[Signal, ...]:
+        """The newest score of each source and symbol, and the newest target weights of each source. held: the symbols
+        with a position that nothing else gives a target; a complete book asks to close those that it does not mention.
+        Raises BadDocument."""
+        return self._asked(
+            lambda inbox: (*inbox.current(now, self._wall(), self._age), *self._targets(inbox, now, held)), ()
+        )
+
+    def _targets(self, inbox: SignalInbox, now: datetime, held: Collection[str]) -> tuple[Signal, ...]:
+        ahead, found = now - self._wall(), inbox.books()
+        targets = [t._replace(issued_at=t.issued_at + ahead) for book in found for t in book.targets]
+        left = frozenset(held) - {target.symbol for target in targets}
+        closings = (
+            closing
+            for book in found
+            if book.complete
+            for closing in CompleteBook(
+                book.source, frozenset(t.symbol for t in book.targets), book.received_at + ahead, book.sha256
+            ).closings(left)
+        )
+        return (*targets, *closings)
 
     def was_used(self) -> bool:
         """Whether anything is in it, however old. Raises BadDocument."""

@@ -91,14 +91,15 @@ class SignalDatabase:
 
     def _make_tables(self, tables: Sequence[str], edition: int) -> None:
         found = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if found == 0:
-            # Another process may be doing the same: the lock decides, and the second finds the tables there.
+        if found < edition:
+            # New, or of an earlier edition, whose tables stay as they are. Another process may be doing the same: the
+            # lock decides, and the second finds the tables there.
             self._connection.execute("BEGIN IMMEDIATE")
             for statement in tables:
                 self._connection.execute(statement)
             self._connection.execute(f"PRAGMA user_version = {edition:d}")
             self._connection.execute("COMMIT")
-        elif found != edition:
+        elif found > edition:
             raise SignalsUnavailable(
                 f"{self.path}: has edition {found}, this program knows {edition}\n"
                 "  hint: another version of the rebalancer wrote it; install that one, or move the file away"

@@ -27,7 +27,8 @@ from rebalancer.journal.records import DRY_RUN, Event
 from rebalancer.signals.receipts import order_reports, store
 from rebalancer.signals.receipts.final_outcome import REVISED, outcome_of_orders, replaces
 from rebalancer.signals.receipts.identity import content_of, kind_of, receipt_id
-from rebalancer.signals.receipts.inbox import InboxRow, SignalInbox
+from rebalancer.signals.receipts.inbox import SignalInbox
+from rebalancer.signals.receipts.inbox_rows import InboxRow
 from rebalancer.signals.receipts.store import NewReceipt, ReceiptOutcome, ReceiptStore
 
 KINDS: Final = ("cycle_planned", "cycle_verdicts", *ORDER_KINDS)

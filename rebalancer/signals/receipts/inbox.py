@@ -2,7 +2,8 @@
 
 An insertion is one transaction that is on disk before it returns, so its receipts can be promised to whoever sent the
 signals. Any number of processes may insert; none of them ever makes a cycle wait, because the cycle only reads.
-Inserting the same signal again gives the same receipt and changes nothing.
+Inserting the same signal again gives the same receipt and changes nothing. Target weights form the book of their source
+(`books.py`): the newest book of a source replaces the one before.
 """
 
 from __future__ import annotations
@@ -17,21 +18,22 @@ from typing import Final, NamedTuple, Self
 
 from pydantic import ConfigDict, TypeAdapter
 
-from rebalancer.core.documents import BadDocument, canonical_json, plain, sha256
+from rebalancer.core.documents import BadDocument, sha256
 from rebalancer.core.facts import Signal
 from rebalancer.core.values import utc, utc_of
 from rebalancer.journal.chain import stamp
-from rebalancer.ops.csv_table import check_names
+from rebalancer.signals.formats.targets import SUM_MAX
+from rebalancer.signals.receipts import books, run_requests
+from rebalancer.signals.receipts.books import InsertedBook
 from rebalancer.signals.receipts.database import SignalDatabase
-from rebalancer.signals.receipts.identity import content_of, kind_of, receipt_id
-from rebalancer.signals.signal_row import COLUMNS, SOURCE, BadCell, signal_of_row
+from rebalancer.signals.receipts.inbox_rows import InboxRow, read_row, refused_row, repeated_row
+from rebalancer.signals.receipts.run_requests import RunRequest
+from rebalancer.signals.signal_row import SOURCE
 
 NAME: Final = "inbox.sqlite"
 WAIT_SECONDS: Final = 5.0
 KEPT_DAYS: Final = 7  # how long an inserted signal is recognised when it is inserted again
-SKEW: Final = timedelta(seconds=5)  # how far a time may be ahead of ours
-_RAW_LENGTH_MAX: Final = 2000
-_EDITION: Final = 1
+_EDITION: Final = 2  # 1 had neither target weights nor requests
 _TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS inbox (
         n INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -50,6 +52,8 @@ _TABLES: Final = (
     "CREATE UNIQUE INDEX IF NOT EXISTS uq_inbox_signal ON inbox (signal_id) WHERE problem = ''",
     "CREATE INDEX IF NOT EXISTS ix_inbox_issued ON inbox (issued_at)",
     "CREATE INDEX IF NOT EXISTS ix_inbox_received ON inbox (received_at)",
+    books.TABLE,
+    run_requests.TABLE,
 )
 
 
@@ -62,23 +66,6 @@ class Receipt(NamedTuple):
     symbol: str
     problem: str
     is_new: bool
-
-
-class InboxRow(NamedTuple):
-    """One row of the inbox as stored; times are texts that sort like times."""
-
-    n: int
-    receipt: str
-    signal_id: str
-    symbol: str
-    source: str
-    kind: str
-    received_at: str
-    issued_at: str
-    at_arrival: int
-    content: str
-    content_sha256: str
-    problem: str
 
 
 class SignalInbox:
@@ -104,26 +91,109 @@ class SignalInbox:
         self.close()
 
     def receive(
-        self, rows: Sequence[Mapping[str, object]], *, source: str, at: datetime, key: str | None = None
+        self,
+        rows: Sequence[Mapping[str, object]],
+        *,
+        source: str,
+        at: datetime,
+        key: str | None = None,
+        merge: bool = False,
     ) -> tuple[Receipt, ...]:
         """Insert rows, and return one receipt for each, in their order. On disk when this returns.
 
-        rows: with the columns of a signal file (signals/README.md); numbers may be JSON numbers or texts. source: the
-        source of rows without one. at: aware; when they were received, and the issue time of rows without `issued_at`.
-        key: identifies this delivery, so that repeating it gives the same receipts. Without it, a row that has neither
-        an id nor a time is a new signal each time.
+        rows: with the columns of a signal file (signals/README.md); numbers may be JSON numbers or texts. A row with
+        `target`, a signed fraction of what `signals.weights_of` says, has neither score nor confidence; the targets of
+        a source in one delivery are its book and replace the one before. source: the source of rows without one. at:
+        aware; when they were received, and the issue time of rows without `issued_at`. key: identifies this delivery,
+        so that repeating it gives the same receipts. Without it, a row with neither an id nor a time is a new signal each
+        time. merge: for single alerts; a target changes the book for its symbol alone, and a score takes its
+        symbol out of the book.
 
         A row that is no signal is refused in its receipt, as is an id that was used for another signal; the other rows
         are inserted. Raises SignalsUnavailable, and then no row is inserted; ValueError for a source that is none.
         """
+        read = self._read_all(rows, source, at, key)
+        with self._database.writing() as connection:
+            receipts = tuple(_insert(connection, row) for row, _ in read)
+            given: dict[str, list[Signal]] = {}
+            for receipt, (_, signal) in zip(receipts, read, strict=True):
+                if signal is not None and not receipt.problem:
+                    given.setdefault(signal.source, []).append(signal)
+            for name, signals in given.items():
+                if merge:
+                    books.merge_into_book(connection, name, utc(at), signals)
+                elif targets := tuple(signal for signal in signals if signal.target is not None):
+                    books.put_book(connection, InsertedBook(name, utc(at), complete=False, targets=targets))
+            return receipts
+
+    def receive_book(
+        self, rows: Sequence[Mapping[str, object]], *, source: str, at: datetime, complete: bool = False
+    ) -> tuple[Receipt, ...]:
+        """Replace the whole book of one source, all or nothing, and return a receipt for each row, in their order.
+
+        rows: with `symbol` and `target`. complete: a name that it does not mention is to be closed; otherwise it only
+        loses its target. No rows withdraw the book. Raises ValueError when a row is no target weight of this source or
+        has been used otherwise, and SignalsUnavailable; then the book before it stays.
+        """
+        read = self._read_all(rows, source, at, None)
+        with self._database.writing() as connection:
+            receipts = tuple(_insert(connection, row) for row, _ in read)
+            targets = [signal for _, signal in read if signal is not None]
+            wrong = next((receipt.problem for receipt in receipts if receipt.problem), "")
+            if wrong or any(signal.target is None or signal.source != source for signal in targets):
+                raise ValueError(wrong or "every row needs a target, and the source of the book")
+            books.put_book(connection, InsertedBook(source, utc(at), complete, tuple(targets)))
+            return receipts
+
+    def books(self) -> tuple[InsertedBook, ...]:
+        """The present target weights of every source, by name. Raises SignalsUnavailable, and BadDocument for a book
+        that was altered."""
+        with self._database.reading() as connection:
+            return books.all_books(connection)
+
+    def ask_for_run(self, symbol: str, signal_id: str, at: datetime) -> None:
+        """Ask the running session for one extra cycle of this symbol; at: aware, by the machine's clock."""
+        with self._database.writing() as connection:
+            run_requests.add_request(connection, symbol, signal_id, utc(at))
+
+    def run_requests(self, after: int, now: datetime) -> tuple[RunRequest, ...]:
+        """The requests after a number that are still fresh, oldest first."""
+        with self._database.reading() as connection:
+            return run_requests.requests_after(connection, after, utc(now))
+
+    def inserted(self, name: str) -> InboxRow | None:
+        """The row with this receipt, or with this signal id; None when there is none."""
+        fields = ", ".join(InboxRow._fields)
+        with self._database.reading() as connection:
+            found = connection.execute(
+                f"SELECT {fields} FROM inbox WHERE receipt = :name OR signal_id = :name "  # noqa: S608  constants only
+                "ORDER BY receipt = :name DESC, n DESC LIMIT 1",
+                {"name": name},
+            ).fetchone()
+        return None if found is None else InboxRow._make(found)
+
+    def _read_all(
+        self, rows: Sequence[Mapping[str, object]], source: str, at: datetime, key: str | None
+    ) -> list[tuple[InboxRow, Signal | None]]:
         if SOURCE.fullmatch(source) is None:
             raise ValueError(f"{source[:40]!r} cannot be a source: use letters, digits, dots, dashes, underscores")
-        read = [_read(row, source, utc(at), None if key is None else f"{key}\n{i}") for i, row in enumerate(rows)]
-        with self._database.writing() as connection:
-            return tuple(_insert(connection, row) for row in read)
+        whole = sha256(json.dumps([dict(row) for row in rows if row.get("target") is not None], default=str))
+        read = [
+            read_row(row, source, utc(at), None if key is None else f"{key}\n{i}", whole) for i, row in enumerate(rows)
+        ]
+        if sum(abs(signal.target) for _, signal in read if signal is not None and signal.target is not None) <= SUM_MAX:
+            return read
+        problem = f"target: the weights sum to more than {SUM_MAX}: percent?"
+        return [
+            (found, signal)
+            if signal is None or signal.target is None
+            else (refused_row(row, source, utc(at), problem), None)
+            for row, (found, signal) in zip(rows, read, strict=True)
+        ]
 
     def current(self, now: datetime, wall: datetime, age: timedelta) -> tuple[Signal, ...]:
-        """The newest signal of each source and symbol, if it was issued within `age`; sorted by symbol, source and id.
+        """The newest score of each source and symbol, if it was issued within `age`; sorted by symbol, source and id.
+        Target weights: see `books`.
 
         now: the broker's time. wall: the machine's time, which dates signals that came without one. Older signals of
         the same source and symbol are replaced by the newest and never reach a plan. Raises SignalsUnavailable, and
@@ -131,7 +201,8 @@ class SignalInbox:
         """
         newest = (
             "SELECT *, row_number() OVER (PARTITION BY source, symbol ORDER BY issued_at DESC, n DESC) AS place "
-            "FROM inbox WHERE problem = '' AND issued_at >= CASE at_arrival WHEN 1 THEN :wall ELSE :now END"
+            "FROM inbox WHERE problem = '' AND kind != 'target' "
+            "AND issued_at >= CASE at_arrival WHEN 1 THEN :wall ELSE :now END"
         )
         fields = ", ".join(InboxRow._fields)
         since = {"now": stamp(now - age), "wall": stamp(wall - age)}
@@ -171,43 +242,6 @@ def receive(
         return inbox.receive(rows, source=source, at=at, key=key)
 
 
-def _read(row: Mapping[str, object], source: str, at: datetime, key: str | None) -> InboxRow:
-    """A row of the inbox, not yet numbered."""
-    cells: Mapping[str, object] = row
-    try:
-        check_names([str(name) for name in cells], "row", COLUMNS)
-        if key is not None and cells.get("id") is None:
-            cells = {**cells, "id": f"{source}-{sha256(key)[:16]}"}
-        signal = signal_of_row(cells, source, at)
-        if signal.issued_at > at + SKEW:
-            raise BadCell("issued_at", "is in the future", "write when the signal was issued")
-    except BadCell as error:
-        return _refused(row, source, at, f"{error}" + (f" ({error.hint})" if error.hint else ""))
-    except BadDocument as error:
-        place = error.where.removeprefix("row: ").strip("'")
-        return _refused(row, source, at, f"{place}: {error.problem}" + (f" ({error.hint})" if error.hint else ""))
-    document = plain(signal)
-    content = content_of(document)
-    content_sha256 = sha256(content)
-    return InboxRow(
-        0, receipt_id(signal.id, signal.symbol, content_sha256), signal.id, signal.symbol, signal.source,
-        kind_of(document), stamp(at), stamp(signal.issued_at), int(cells.get("issued_at") is None), content,
-        content_sha256, "",
-    )  # fmt: skip
-
-
-def _refused(row: Mapping[str, object], source: str, at: datetime, problem: str) -> InboxRow:
-    raw = json.dumps(dict(row), sort_keys=True, default=str)[:_RAW_LENGTH_MAX]
-    symbol, name = row.get("symbol"), row.get("id")
-    signal_id = _storable(name)[:128] if isinstance(name, str) else ""
-    shown = _storable(symbol)[:40] if isinstance(symbol, str) else ""
-    content_sha256 = sha256(canonical_json([source, raw]))
-    return InboxRow(
-        0, receipt_id(signal_id, shown, content_sha256), signal_id, shown, source, "refused", stamp(at), stamp(at), 1,
-        raw, content_sha256, _storable(problem),
-    )  # fmt: skip
-
-
 def _insert(connection: Connection, row: InboxRow) -> Receipt:
     if not row.problem:
         same = "SELECT receipt, at_arrival, issued_at FROM inbox WHERE signal_id = ? AND problem = ''"
@@ -216,22 +250,11 @@ def _insert(connection: Connection, row: InboxRow) -> Receipt:
             is_same = known[0] == row.receipt and (known[1], row.at_arrival) == (1, 1)
             if is_same or known == (row.receipt, row.at_arrival, row.issued_at):
                 return Receipt(row.receipt, row.signal_id, row.symbol, "", is_new=False)
-            row = _repeated(row)
+            row = repeated_row(row)
     values = ", ".join("?" * (len(InboxRow._fields) - 1))
     names = ", ".join(InboxRow._fields[1:])
     added = connection.execute(f"INSERT OR IGNORE INTO inbox ({names}) VALUES ({values})", row[1:])  # noqa: S608
     return Receipt(row.receipt, row.signal_id, row.symbol, row.problem, is_new=added.rowcount == 1)
-
-
-def _repeated(row: InboxRow) -> InboxRow:
-    """A row whose id was used before for another signal, as a refused one."""
-    raw = canonical_json({"signal": json.loads(row.content), "issued_at": "" if row.at_arrival else row.issued_at})
-    content_sha256 = sha256(raw)
-    problem = f"id: {row.signal_id!r} stands for another signal (an id belongs to one signal; give it a new one)"
-    return row._replace(
-        receipt=receipt_id(row.signal_id, row.symbol, content_sha256), kind="refused", content=raw,
-        content_sha256=content_sha256, problem=problem,
-    )  # fmt: skip
 
 
 def _signal_of(row: InboxRow, ahead: timedelta) -> Signal:
@@ -249,7 +272,3 @@ def _signal_of(row: InboxRow, ahead: timedelta) -> Signal:
 @cache
 def _adapter() -> TypeAdapter[Signal]:
     return TypeAdapter(Signal, config=ConfigDict(extra="forbid", allow_inf_nan=False))
-
-
-def _storable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
