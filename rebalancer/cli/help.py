@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+OTHER_NAMES: Final = {"api": "web"}
 
 
 class ExamplesFirst(TyperCommand):
@@ -18,7 +20,11 @@ class ExamplesFirst(TyperCommand):
 
 
 class GroupExamplesFirst(TyperGroup):
-    """A group whose help begins with examples."""
+    """A group whose help begins with examples. A command may have a second name, which the help does not list."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of this name."""
+        return super().get_command(ctx, OTHER_NAMES.get(cmd_name, cmd_name))
 
     def format_help_text(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - the signature is the library's
         """Write the examples, then what the group is for."""

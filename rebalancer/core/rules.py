@@ -307,6 +307,18 @@ class Export(_Section):
     tradervue_url: str = Field("https://app.tradervue.com", description="its address")
 
 
+class Web(_Section):
+    """The HTTP API, a process of its own: `rebalancer web serve`. Tokens: `rebalancer web token add`."""
+
+    enabled: bool = Field(False, description="true: `web serve` may run")
+    listen: str = Field("127.0.0.1:8787", description="loopback address and port")
+    hooks_listen: str | None = Field(None, description="loopback address and port of /hooks alone; null: no hooks")
+    hosts: list[str] = Field([], description="further Host headers that are answered, such as desk.example:8443")
+    metrics_public: bool = Field(False, description="true: /metrics needs no token")
+    live_writes: bool = Field(False, description="true: live accounts take signals too, after a new arm-live")
+    requests_per_minute: int = Field(1200, ge=1, le=1_000_000, description="of each token; beyond: 429")
+
+
 class Model(_Section):
     """The optional model. Off: signals come from the sources above."""
 
@@ -333,5 +345,6 @@ class Rules(_Section):
     simulation: Simulation = Simulation()
     reporting: Reporting = Reporting()
     export: Export = Export()
+    web: Web = Web()
     model: Model = Model()
     sectors_file: str = Field("config/sectors.csv", description="symbol,sector,correlation_group,source,as_of")

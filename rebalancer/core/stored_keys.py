@@ -35,6 +35,14 @@ RULES_ADDED: Final[Mapping[str, object]] = {
     "signals.mappings": {},
     "signals.targets_max_age": None,
     "signals.weights_of": "equity",
+    "web": {},
+    "web.enabled": False,
+    "web.hooks_listen": None,
+    "web.hosts": [],
+    "web.listen": "127.0.0.1:8787",
+    "web.live_writes": False,
+    "web.metrics_public": False,
+    "web.requests_per_minute": 1200,
 }
 
 SNAPSHOT_ADDED: Final[Mapping[str, object]] = {

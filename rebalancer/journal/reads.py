@@ -167,8 +167,8 @@ class JournalReads(ABC):
         with self._asking() as ask:
             return reading.select_events(ask, where(), newest_first=True, limit=limit)
 
-    def events_after(self, seq: int, kinds: Collection[str], limit: int) -> tuple[Event, ...]:
-        """The next events of these kinds after a row number, of all accounts, oldest first, at most so many."""
+    def events_after(self, seq: int, kinds: Collection[str] | None, limit: int) -> tuple[Event, ...]:
+        """The next events of these kinds (None: any) after a row number, of all accounts, at most so many."""
         with self._asking() as ask:
             return reading.select_events(ask, where("seq > :after", after=seq, kind=kinds), limit=limit)
 

@@ -5,14 +5,11 @@ The rows are read by the queries of `reading`, all in one transaction.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Final, NamedTuple
-from urllib.parse import quote
 
 from rebalancer.core.decisions import Verdict
 from rebalancer.core.facts import Day
@@ -23,9 +20,8 @@ from rebalancer.journal import bodies, reading
 from rebalancer.journal.agreement import CHEAP_BYTES_OF_STATUS, GUARDED, check_agreement, check_pages
 from rebalancer.journal.conditions import Ask, where
 from rebalancer.journal.documents import load_text
-from rebalancer.journal.errors import broken
-from rebalancer.journal.filesystem import refuse_irregular_journal
 from rebalancer.journal.head_checkpoint import HeadCheckpoint
+from rebalancer.journal.read_only import read_only
 from rebalancer.journal.records import DRY_RUN, MONEY_AFTER_EXIT, CycleEnd, CycleRecord, Event
 
 SCHEMA: Final = "0001"  # a test keeps it equal to `upgrade.NEWEST`, whose import would load SQLAlchemy
@@ -75,7 +71,7 @@ def query_status(path: Path, *, now: datetime, account_id: str | None = None) ->
         return None
     head = HeadCheckpoint(path)
     checkpoint = head.read()
-    with _connected(path) as ask:
+    with read_only(path) as ask:
         if ask("SELECT count(*) FROM sqlite_master", {})[0][0] == 0:
             return None  # it is being created
         version = ask("SELECT version_num FROM alembic_version", {})
@@ -146,20 +142,6 @@ def _deliveries(ask: Ask, account_id: str, kind: str, alerts: Collection[int]) -
     return found
 
 
-@contextmanager
-def _connected(path: Path) -> Iterator[Ask]:
-    refuse_irregular_journal(path)
-    try:
-        uri = f"file:{quote(str(path.absolute()))}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True, timeout=1, isolation_level=None)) as connection:
-            connection.execute("PRAGMA query_only = ON")
-            connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
-            connection.execute("BEGIN")  # one consistent snapshot for all queries
-            yield lambda statement, values: connection.execute(statement, values).fetchall()
-    except (sqlite3.Error, UnicodeDecodeError) as error:
-        raise broken(error, str(path)) from None
-
-
 class RecentCycle(NamedTuple):
     """One cycle with its final verdicts; none while it is open."""
 
@@ -170,6 +152,6 @@ class RecentCycle(NamedTuple):
 def query_recent_cycles(path: Path, account_id: str, since: datetime, most: int) -> tuple[RecentCycle, ...]:
     """The cycles of an account that traded or could have, from a moment on, newest first, at most `most`; dry runs are
     left out. Raises JournalBroken when the journal cannot be read."""
-    with _connected(path) as ask:
+    with read_only(path) as ask:
         found = [c for c in reading.cycles(ask, account_id, most) if c.started_at >= since and c.mode != DRY_RUN]
         return tuple(RecentCycle(cycle, reading.verdicts(ask, cycle.cycle_id, account_id)) for cycle in found)

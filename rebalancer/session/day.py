@@ -37,6 +37,7 @@ from rebalancer.session.stop import Stop
 LOG: Final = logging.getLogger(__name__)
 QUIET_SECONDS: Final = 30.0  # longest wait when there is nothing to watch; below any reasonable watchdog interval
 JUMP_SECONDS: Final = 2.0  # if wall and monotonic clock differ by more, the wall clock was changed or the machine slept
+REQUEST_SECONDS: Final = 10.0  # a slot that is due so soon answers a request itself
 CLOSE_ATTEMPTS: Final = 10
 CLOSE_PAUSE: Final = timedelta(minutes=1)
 
@@ -55,7 +56,8 @@ class Work(NamedTuple):
     prepare: checks before the day, then recover. recover: close what an earlier process left behind. cycle: run one
     slot's cycle and return a short sentence. look: the position monitor, every `protection.poll_seconds` while the
     market is open. end_of_day: cancel leftovers, check, report and notify; it may be called again when it raises
-    BrokerUnavailable, and does nothing for a day that is closed already.
+    BrokerUnavailable, and does nothing for a day that is closed already. serve_requests: extra cycles that somebody
+    asks for, while the session waits for a slot that is not due within `REQUEST_SECONDS`.
     """
 
     prepare: Callable[[], None]
@@ -63,6 +65,7 @@ class Work(NamedTuple):
     cycle: Callable[[Slot], str]
     look: Callable[[datetime], None]
     end_of_day: Callable[[TradingDay, Mapping[str, int]], None]
+    serve_requests: Callable[[], None] = lambda: None
 
 
 class TradingSession:
@@ -246,6 +249,9 @@ class TradingSession:
             now = self._now()
             if now >= at:
                 return True
+            if (at - now).total_seconds() > REQUEST_SECONDS:
+                self._work.serve_requests()
+                now = self._now()
             pause = self._look(now)
             self._alarm.wait(min((at - self._now()).total_seconds(), pause))
         return False

@@ -9,22 +9,19 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
 from types import FrameType
 from typing import Final
 
 from rebalancer.brokers.endpoints import Credentials, Endpoints
 from rebalancer.brokers.factory import Connection
-from rebalancer.core.documents import BadDocument, read_json
+from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import WrongAccount
-from rebalancer.core.values import time_text, utc_of
+from rebalancer.core.values import time_text
 from rebalancer.ops.clock import SystemClock
 from rebalancer.session.setup import Setup
+from rebalancer.settings.arm_token import FILE_NAME, HOURS_MAX, is_armed
 from rebalancer.settings.live_trading import COMMAND_LINE, CommandLine, Switches, is_wanted, refuse_disagreement
-from rebalancer.settings.secrets.private_file import read_private
 
-FILE_NAME: Final = "live.armed"
-HOURS_MAX: Final = 24 * 7
 PAPER_KEY: Final = "PK"  # prefix of Alpaca's paper keys
 
 
@@ -102,21 +99,7 @@ def arm(setup: Setup, last4: str, hours: int, now: datetime) -> datetime:
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        json.dump({"account": last4, "from": time_text(now), "until": time_text(until)}, file)
+        web = setup.rules.web.live_writes
+        json.dump({"account": last4, "from": time_text(now), "until": time_text(until), "web": web}, file)
     fresh.replace(path)
     return until
-
-
-def is_armed(state: Path, account_id: str, now: datetime) -> bool:
-    """Whether a token of this account is valid. Raises BadDocument for one that other users may write or read."""
-    text = read_private(state / FILE_NAME)
-    if text is None:
-        return False
-    try:
-        body = read_json(text, str(state / FILE_NAME))
-        begins, ends = utc_of(body["from"]), utc_of(body["until"])
-        return body["account"] == account_id[-4:] and begins <= now < ends <= begins + timedelta(hours=HOURS_MAX)
-    except (ValueError, TypeError, KeyError):
-        raise BadDocument(
-            str(state / FILE_NAME), "is not a token", "remove it and run rebalancer arm-live again"
-        ) from None

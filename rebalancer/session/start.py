@@ -19,11 +19,13 @@ from rebalancer.session.day import TradingSession, Work
 from rebalancer.session.hours import Hours
 from rebalancer.session.notify import Notify
 from rebalancer.session.ownership import account_in_hand, owned
+from rebalancer.session.run_requests import RunRequests
 from rebalancer.session.scheduler import Alarm, ScheduledAlarm
 from rebalancer.session.setup import Setup
 from rebalancer.session.simulated_clock import PRICE_SECONDS, MovableTime, SimulatedClock
 from rebalancer.session.stop import Stop
 from rebalancer.session.work import SessionWork
+from rebalancer.signals.receipts import inbox
 
 LOCK_NAME = "session.lock"
 
@@ -69,6 +71,8 @@ def run_session(
             look_seconds=price_seconds,
         )  # fmt: skip
         stack.callback(work.close)
+        requests = RunRequests(setup.state / inbox.NAME, stop.bell, work.extra_cycle)
+        stack.callback(requests.close)
         note = SessionStatusFile(setup.state)
         stack.callback(note.remove)
         session = TradingSession(
@@ -79,7 +83,14 @@ def run_session(
             alarm,
             stop,
             notify,
-            Work(work.prepare, work.recover, tells.beating(work.cycle), work.look, tells.closing(work.end_of_day)),
+            Work(
+                work.prepare,
+                work.recover,
+                tells.beating(work.cycle),
+                work.look,
+                tells.closing(work.end_of_day),
+                requests.serve,
+            ),
             rules,
             note.tell,
             skips_days=setup.mode == "simulated",

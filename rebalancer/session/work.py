@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date, datetime
 from typing import Final
@@ -32,6 +32,7 @@ from rebalancer.session.execute import execute, opened_world
 from rebalancer.session.monitor import Monitor
 from rebalancer.session.notify import Notify
 from rebalancer.session.preflight import clock_problem, preflight
+from rebalancer.session.run_requests import restricted
 from rebalancer.session.setup import Setup, report_mode
 from rebalancer.session.stop import Stop
 from rebalancer.session.tradervue import copy_at_end_of_day
@@ -111,6 +112,18 @@ class SessionWork:
         said = f"{record.outcome} {filled} of {len(record.orders)} orders filled"
         note(LOG, LogEvent.SLOT_ENDED, f"cycle {slot.id}: {said}", cycle=slot.id)
         return said
+
+    def extra_cycle(self, symbols: Sequence[str]) -> str:
+        """Run a cycle of these symbols alone, as a run by hand."""
+        setup = self._setup
+        narrow = setup._replace(loaded=setup.loaded._replace(rules=restricted(setup.rules, symbols)))
+        with RunLock(self._lock, "session"):
+            record = execute(
+                narrow, self._connection, dry_run=False, clock=self._attentive, stopping=self._stop, heard=self._heard
+            )
+            if record.orders:
+                self._written(lambda: write_report(record, setup.reports))
+        return f"{record.outcome}, {len(record.orders)} orders"
 
     def look(self, _: datetime) -> None:
         """Run the position monitor once. A run by hand that holds the lock protects its positions itself."""

@@ -26,7 +26,7 @@ from rebalancer.signals.formats.targets import SUM_MAX
 from rebalancer.signals.receipts import books, run_requests
 from rebalancer.signals.receipts.books import InsertedBook
 from rebalancer.signals.receipts.database import SignalDatabase
-from rebalancer.signals.receipts.inbox_rows import InboxRow, read_row, refused_row, repeated_row
+from rebalancer.signals.receipts.inbox_rows import InboxRow, computed_row_id, read_row, refused_row, repeated_row
 from rebalancer.signals.receipts.run_requests import RunRequest
 from rebalancer.signals.signal_row import SOURCE
 
@@ -105,8 +105,8 @@ class SignalInbox:
         `target`, a signed fraction of what `signals.weights_of` says, has neither score nor confidence; the targets of
         a source in one delivery are its book and replace the one before. source: the source of rows without one. at:
         aware; when they were received, and the issue time of rows without `issued_at`. key: identifies this delivery,
-        so that repeating it gives the same receipts. Without it, a row with neither an id nor a time is a new signal each
-        time. merge: for single alerts; a target changes the book for its symbol alone, and a score takes its
+        so that repeating it gives the same receipts. Without it, a row with neither an id nor a time is a new signal
+        each time. merge: for single alerts; a target changes the book for its symbol alone, and a score takes its
         symbol out of the book.
 
         A row that is no signal is refused in its receipt, as is an id that was used for another signal; the other rows
@@ -117,7 +117,7 @@ class SignalInbox:
             receipts = tuple(_insert(connection, row) for row, _ in read)
             given: dict[str, list[Signal]] = {}
             for receipt, (_, signal) in zip(receipts, read, strict=True):
-                if signal is not None and not receipt.problem:
+                if signal is not None and not receipt.problem and (receipt.is_new or not merge):
                     given.setdefault(signal.source, []).append(signal)
             for name, signals in given.items():
                 if merge:
@@ -179,7 +179,8 @@ class SignalInbox:
             raise ValueError(f"{source[:40]!r} cannot be a source: use letters, digits, dots, dashes, underscores")
         whole = sha256(json.dumps([dict(row) for row in rows if row.get("target") is not None], default=str))
         read = [
-            read_row(row, source, utc(at), None if key is None else f"{key}\n{i}", whole) for i, row in enumerate(rows)
+            read_row(row, source, utc(at), None if key is None else computed_row_id(source, key, i), whole)
+            for i, row in enumerate(rows)
         ]
         if sum(abs(signal.target) for _, signal in read if signal is not None and signal.target is not None) <= SUM_MAX:
             return read

@@ -37,16 +37,22 @@ class InboxRow(NamedTuple):
     problem: str
 
 
+def computed_row_id(source: str, key: str, number: int) -> str:
+    """The id of a row without one in a delivery that has a key; number: its place, from 0."""
+    return f"{source}-{sha256(f'{key}{chr(10)}{number}')[:16]}"
+
+
 def read_row(
-    row: Mapping[str, object], source: str, at: datetime, key: str | None, whole: str
+    row: Mapping[str, object], source: str, at: datetime, name: str | None, whole: str
 ) -> tuple[InboxRow, Signal | None]:
-    """A row of the inbox, not yet numbered, and its signal; None when it is refused. whole: the hash of all target
+    """A row of the inbox, not yet numbered, and its signal; None when it is refused. name: the id
+    of a row without one; None computes it from the content. whole: the hash of all target
     weights that came with it."""
     cells: Mapping[str, object] = row
     try:
         check_names([str(name) for name in cells], "row", (*COLUMNS, "target"))
-        if key is not None and cells.get("id") is None:
-            cells = {**cells, "id": f"{source}-{sha256(key)[:16]}"}
+        if name is not None and cells.get("id") is None:
+            cells = {**cells, "id": name}
         is_target = cells.get("target") is not None
         signal = _target(cells, source, at, whole) if is_target else signal_of_row(cells, source, at)
         if signal.issued_at > at + SKEW:

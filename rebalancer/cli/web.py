@@ -1,0 +1,102 @@
+"""`web serve` and `web token`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rebalancer.cli.exit_codes import ExitCode
+from rebalancer.core.documents import BadDocument
+
+if TYPE_CHECKING:
+    from rebalancer.session.setup import Setup
+    from rebalancer.web.place import WebPlace
+
+
+def serve_web(config: Sequence[Path] | None, *, host: str | None, port: int | None) -> int:
+    """Serve the API until SIGTERM or SIGINT; then 0."""
+    from rebalancer.cli.screen import log_to_stderr
+    from rebalancer.session.setup import load_setup
+
+    log_to_stderr()
+    setup = load_setup(config)
+    web = setup.rules.web
+    if not web.enabled and host is None and port is None:
+        raise BadDocument("web.enabled", "is false", "set it to true, or name --host and --port")
+    _need_extra()
+    from rebalancer.web.server import ListenAddress, serve
+
+    listen = ListenAddress.of(web.listen, "web.listen")
+    if host is not None or port is not None:
+        text = f"{host or listen.host}:{listen.port if port is None else port}"
+        listen = ListenAddress.of(f"[{host}]:{text.rpartition(':')[2]}" if host and ":" in host else text, "--host")
+    hooks = None if web.hooks_listen is None else ListenAddress.of(web.hooks_listen, "web.hooks_listen")
+
+    def begun(url: str, hooks_url: str | None) -> None:
+        sys.stderr.write(f"web: {url}" + (f", hooks: {hooks_url}/hooks" if hooks_url else "") + f" ({setup.mode})\n")
+        sys.stderr.flush()
+
+    serve(_place(setup), listen, hooks, begun)
+    return ExitCode.DONE
+
+
+def token_add(config: Sequence[Path] | None, name: str, scope: str, *, replace: bool) -> int:
+    """Print the new token alone on stdout."""
+    from rebalancer.ops.clock import SystemClock
+    from rebalancer.web.place import TOKENS_NAME
+    from rebalancer.web.tokens import add_token
+
+    setup = _setup(config)
+    scopes = [word.strip() for word in scope.split(",") if word.strip()]
+    text = add_token(setup.state / TOKENS_NAME, name, scopes, SystemClock().wall(), replace=replace)
+    sys.stdout.write(f"{text}\n")
+    sys.stderr.write("this is shown once; only its hash is kept\n")
+    return ExitCode.DONE
+
+
+def token_list(config: Sequence[Path] | None, *, as_json: bool) -> int:
+    """Print names and scopes."""
+    from rebalancer.web.place import TOKENS_NAME
+    from rebalancer.web.tokens import read_tokens
+
+    tokens = read_tokens(_setup(config).state / TOKENS_NAME)
+    if as_json:
+        rows = [{"name": t.name, "scopes": list(t.scopes), "created_at": t.created_at} for t in tokens]
+        sys.stdout.write(json.dumps({"schema": "rebalancer.web-tokens/1", "tokens": rows}, indent=1) + "\n")
+    else:
+        sys.stdout.write("".join(f"{t.name}  {','.join(t.scopes)}  {t.created_at}\n" for t in tokens))
+    return ExitCode.DONE
+
+
+def token_remove(config: Sequence[Path] | None, name: str) -> int:
+    """Remove one token; 2 when there is none of this name."""
+    from rebalancer.web.place import TOKENS_NAME
+    from rebalancer.web.tokens import remove_token
+
+    if remove_token(_setup(config).state / TOKENS_NAME, name):
+        return ExitCode.DONE
+    sys.stderr.write(f"error: there is no token {name!r}\n  hint: rebalancer web token list\n")
+    return ExitCode.USAGE
+
+
+def _setup(config: Sequence[Path] | None) -> Setup:
+    from rebalancer.session.setup import load_setup
+
+    return load_setup(config)
+
+
+def _place(setup: Setup) -> WebPlace:
+    from rebalancer.web.place import WebPlace
+
+    return WebPlace(setup.state, setup.reports, setup.root, setup.mode, setup.rules)
+
+
+def _need_extra() -> None:
+    from importlib.util import find_spec
+
+    lacking = [name for name in ("fastapi", "prometheus_client") if find_spec(name) is None]
+    if lacking:
+        raise BadDocument("web", f"{', '.join(lacking)} is not installed", "pip install 'rebalancer[web]'")

@@ -1,0 +1,69 @@
+"""Where the web process finds what it reads, and the two files that it may write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from rebalancer.core.rules import Rules
+from rebalancer.execution.kill_switch import halt_reason
+from rebalancer.journal.read_only import ReadOnlyJournal
+from rebalancer.ops.clock import SystemClock
+from rebalancer.ops.session_status import SessionStatus, session_status
+from rebalancer.settings.arm_token import is_armed
+from rebalancer.signals.receipts import inbox, store
+
+TOKENS_NAME = "web-tokens.json"
+ANSWERS_NAME = "web.sqlite"
+
+
+class WebPlace(NamedTuple):
+    """One configured rebalancer as the web process sees it. `mode`: simulated, paper or live; `root`: the folder of
+    relative paths in the rules."""
+
+    state: Path
+    reports: Path
+    root: Path
+    mode: str
+    rules: Rules
+
+    @property
+    def journal_file(self) -> Path:
+        """The journal; it may not exist yet."""
+        return self.state / "journal.sqlite"
+
+    @property
+    def journal(self) -> ReadOnlyJournal:
+        """The journal, to read."""
+        return ReadOnlyJournal(self.journal_file)
+
+    @property
+    def inbox(self) -> Path:
+        """The inbox of signals."""
+        return self.state / inbox.NAME
+
+    @property
+    def receipts(self) -> Path:
+        """The receipts of signals."""
+        return self.state / store.NAME
+
+    def halted(self) -> str | None:
+        """The kill switch's file: its text, None when it is not set."""
+        return halt_reason(self.state)
+
+    def session(self) -> SessionStatus | None:
+        """What the running session says; None when none runs."""
+        found = session_status(self.state)
+        return found if found is not None and found.is_alive else None
+
+    def refuses_writes(self) -> str | None:
+        """Why a live account takes nothing over HTTP; None when it does, and on any other account. Raises BadDocument
+        for a token file that others may read."""
+        account_id, web = self.rules.broker.account_id, self.rules.web
+        if self.mode != "live":
+            return None
+        if not web.live_writes:
+            return "this is a live account, and web.live_writes is false"
+        if account_id is None or not is_armed(self.state, account_id, SystemClock().wall(), for_web=True):
+            return "this is a live account, and no arm-live was given since web.live_writes was set"
+        return None
