@@ -1,4 +1,4 @@
-"""Determine the configured channels, from the `alerts` section of the rules and four environment variables."""
+"""Determine the configured channels, from the `alerts` section of the rules and environment variables."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from rebalancer.alerts.address import BadAddress, smtp_server, web_address
 from rebalancer.alerts.channel import Channel
+from rebalancer.alerts.event_feed import SignedAddress, signed_address
 from rebalancer.alerts.heartbeat import Heartbeat
 from rebalancer.alerts.mail import Email, recipients_of
 from rebalancer.alerts.through_apprise import NAME as APPRISE
@@ -20,11 +21,18 @@ HEARTBEAT: Final = "REBALANCER_HEARTBEAT_URL"
 
 
 class Configured(NamedTuple):
-    """The channels in delivery order, the heartbeat, and the problems of channels that are misconfigured."""
+    """The channels in delivery order, the heartbeat, the problems of channels that are misconfigured, and where events
+    are posted for programs."""
 
     channels: tuple[Channel, ...]
     heartbeat: Heartbeat | None
     problems: tuple[str, ...]
+    feed: SignedAddress | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to deliver to."""
+        return not (self.channels or self.heartbeat or self.feed)
 
 
 def configured(rules: Alerts, environ: Mapping[str, str]) -> Configured:
@@ -49,7 +57,12 @@ def configured(rules: Alerts, environ: Mapping[str, str]) -> Configured:
             heartbeat = Heartbeat(web_address(HEARTBEAT, url))
     except BadAddress as error:
         problems.append(str(error))
-    return Configured(tuple(channels), heartbeat, tuple(problems))
+    feed = None
+    try:
+        feed = signed_address(environ)
+    except BadAddress as error:
+        problems.append(str(error))
+    return Configured(tuple(channels), heartbeat, tuple(problems), feed)
 
 
 def _email(rules: Alerts, url: str) -> Email | None:

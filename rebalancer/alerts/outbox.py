@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from rebalancer.alerts.channel import Channel, NotDelivered
+from rebalancer.alerts.event_feed import EventFeed
 from rebalancer.alerts.message import Compose, Message, Words, code_of, level_of, message_of
 from rebalancer.alerts.pending import Batch, due, pause_after
 from rebalancer.alerts.recalled import still_to_report
@@ -56,11 +57,13 @@ class Outbox:
         clock: Clock,
         lock: Path,
         compose: Compose = no_words,
+        feed: EventFeed | None = None,
     ) -> None:
-        """lock: the state folder's `alerts.lock`. clock: the machine's, which measures pauses and the hourly limit."""
+        """feed: delivers events to programs, beside the alerts. lock: the state folder's `alerts.lock`. clock: the
+        machine's, which measures pauses and the hourly limit."""
         self._journal, self._account_id, self._mode = journal, account_id, mode
         self._channels, self._rules, self._clock, self._lock = tuple(channels), rules, clock, lock
-        self._compose = compose
+        self._compose, self._feed = compose, feed
 
     def newest(self) -> int:
         """The number of the journal's newest record; while it is unchanged, there are no new alerts."""
@@ -72,6 +75,7 @@ class Outbox:
         result."""
         with suppress(LockHeld), RunLock(self._lock, "alerts"):
             passes = [self._deliver(channel, at_once) for channel in self._channels]
+            passes += [] if self._feed is None else [Pass(*self._feed.deliver(at_once=at_once))]
             wakes = [p.wake_at for p in passes if p.wake_at is not None]
             return Pass(sum(p.delivered for p in passes), sum(p.failed for p in passes), min(wakes, default=None))
         return Pass(was_locked=True)

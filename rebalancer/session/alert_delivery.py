@@ -10,6 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from rebalancer.alerts import LOCK_NAME, Configured, DeliveryThread, Outbox, Words, configured
+from rebalancer.alerts.event_feed import EventFeed
 from rebalancer.alerts.message import LEVELS, SUMMARY, code_of, level_of, one_line
 from rebalancer.alerts.pending import state_of
 from rebalancer.alerts.recalled import latest_reported
@@ -81,7 +82,7 @@ def alerting(setup: Setup, journal: Journal, account_id: str, *, is_real: bool =
     found = configured(setup.rules.alerts, setup.environ)
     for problem in found.problems:
         LOG.warning("alerts: %s", problem)
-    if not (found.channels or found.heartbeat):
+    if found.is_empty:
         yield Alerting(None)
         return
     if not is_real:
@@ -107,7 +108,7 @@ def deliver_now(setup: Setup, account_id: str, *, seconds: float = BY_HAND_SECON
     failure: a failure to send to the heartbeat as well; a run by hand sends none.
     """
     found = configured(setup.rules.alerts, setup.environ)
-    if not (found.channels or (found.heartbeat and failure)):
+    if not (found.channels or found.feed or (found.heartbeat and failure)):
         return
     delivery = DeliveryThread(
         lambda: _outbox(setup, account_id, found), found.heartbeat, SystemClock(), at_once=bool(failure)
@@ -126,9 +127,11 @@ def _outbox(setup: Setup, account_id: str, found: Configured) -> Iterator[Outbox
         def compose(event: Event) -> Words | None:
             return summary_of(setup, journal, event)
 
+        feed = None if found.feed is None else EventFeed(journal, account_id, setup.mode, found.feed, clock)
         yield Outbox(
-            journal, account_id, setup.mode, found.channels, setup.rules.alerts, clock, setup.state / LOCK_NAME, compose
-        )
+            journal, account_id, setup.mode, found.channels, setup.rules.alerts, clock, setup.state / LOCK_NAME,
+            compose, feed,
+        )  # fmt: skip
 
 
 def summary_of(setup: Setup, journal: Journal, event: Event) -> Words | None:

@@ -21,6 +21,8 @@ def check_channels(setup: Setup) -> Iterator[CheckResult]:
         yield ok(WHAT, f"{channel.name}: {channel.shown}")
     if found.heartbeat is not None:
         yield ok(WHAT, f"heartbeat: {found.heartbeat.shown}")
+    if found.feed is not None:
+        yield ok(WHAT, f"events: {found.feed.shown}")
     if not (found.channels or found.problems):
         yield warn(WHAT, "none: nobody is notified when a day goes wrong", "set one up as docs/how-to/alerts.md says")
 
