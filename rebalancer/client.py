@@ -1,5 +1,5 @@
 """A client of the HTTP API (docs/how-to/http-api.md) that needs nothing but `requests`:
-`Client("http://127.0.0.1:8787", token).push([{"symbol": "AAPL", "score": 0.8, "confidence": 0.9}])`."""
+`ApiClient("http://127.0.0.1:8787", token).push([{"symbol": "AAPL", "score": 0.8, "confidence": 0.9}])`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import quote
 import requests
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The server refused a request; `problem` is its problem document."""
 
     def __init__(self, problem: dict[str, Any]) -> None:
@@ -19,8 +19,8 @@ class Refused(Exception):
         self.problem = problem
 
 
-class Client:
-    """One server, one token; timeout in seconds. Raises Refused, or requests.RequestException without an answer."""
+class ApiClient:
+    """One server, one token; timeout in seconds. Raises RequestRefused, and what `requests` raises without an answer."""
 
     def __init__(self, url: str, token: str, timeout: float = 40.0) -> None:
         self._url, self._token, self._timeout = url.rstrip("/"), token, timeout
@@ -50,7 +50,7 @@ class Client:
             session.trust_env = False  # neither a proxy nor .netrc may see or replace the token
             answer = session.request(method, self._url + path, data=text, headers=headers, timeout=self._timeout)
         if answer.status_code >= 400:
-            raise Refused(answer.json())
+            raise RequestRefused(answer.json())
         return answer.json()
 
 

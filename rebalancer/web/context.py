@@ -10,6 +10,7 @@ from fastapi.security import HTTPBearer
 from rebalancer.web.answers import AnswerBook
 from rebalancer.web.bodies import read_json_body
 from rebalancer.web.events import EventHub
+from rebalancer.web.kept_inbox import KeptInbox
 from rebalancer.web.metrics import WebMetrics
 from rebalancer.web.place import WebPlace
 from rebalancer.web.problems import HttpProblem
@@ -25,6 +26,7 @@ class WebContext(NamedTuple):
     hub: EventHub
     answers: AnswerBook
     metrics: WebMetrics
+    inbox: KeptInbox
 
 
 def context_of(request: Request) -> WebContext:

@@ -19,10 +19,10 @@ from rebalancer.core.values import decimal_of, text_of
 from rebalancer.journal.records import Event
 from rebalancer.market_data.sectors import read_sectors
 from rebalancer.ops.clock import SystemClock
-from rebalancer.signals.receipts.inbox import Receipt, SignalInbox
+from rebalancer.signals.receipts.inbox import Receipt
 from rebalancer.web import facts
 from rebalancer.web.answers import WebAnswer
-from rebalancer.web.events import EventHub
+from rebalancer.web.context import WebContext
 from rebalancer.web.place import WebPlace
 
 PATIENCE_SECONDS: Final = 27.0
@@ -58,14 +58,13 @@ def is_known(place: WebPlace, symbol: str) -> bool:
     return symbol in read_sectors(place.root / place.rules.sectors_file)
 
 
-async def execute_signal(
-    place: WebPlace, hub: EventHub, row: Mapping[str, object], source: str, key: str | None
-) -> WebAnswer:
+async def execute_signal(context: WebContext, row: Mapping[str, object], source: str, key: str | None) -> WebAnswer:
     """Insert the signal, and return what became of it. Raises SignalsUnavailable when it cannot be stored."""
+    place, hub = context.place, context.hub
     begun = (await hub.look()).seq
     clock = SystemClock()
     until = clock.monotonic() + PATIENCE_SECONDS
-    receipt, is_asked = await asyncio.to_thread(_insert, place, row, source, key)
+    receipt, is_asked = await asyncio.to_thread(_insert, context, row, source, key)
     if receipt.problem:
         return refused(Outcome.REJECTED_INVALID, receipt.problem, receipt.signal_id)
     if not is_asked:
@@ -95,14 +94,14 @@ def refused(outcome: str, because: str, signal_id: str | None) -> WebAnswer:
     )  # fmt: skip
 
 
-def _insert(place: WebPlace, row: Mapping[str, object], source: str, key: str | None) -> tuple[Receipt, bool]:
+def _insert(context: WebContext, row: Mapping[str, object], source: str, key: str | None) -> tuple[Receipt, bool]:
     """Insert the signal, and ask for a run if a session is there to hear it."""
     now = SystemClock().wall()
-    with SignalInbox.open(place.inbox) as inserted:
-        (receipt,) = inserted.receive([row], source=source, at=now, key=key)
-        if receipt.problem or place.session() is None:
-            return receipt, False
-        inserted.ask_for_run(receipt.symbol, receipt.signal_id, now)
+    inserted = context.inbox.get()
+    (receipt,) = inserted.receive([row], source=source, at=now, key=key)
+    if receipt.problem or context.place.session() is None:
+        return receipt, False
+    inserted.ask_for_run(receipt.symbol, receipt.signal_id, now)
     return receipt, True
 
 

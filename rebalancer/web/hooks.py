@@ -26,6 +26,7 @@ from rebalancer.signals.receipts.inbox_rows import computed_row_id
 from rebalancer.web.app import answer_errors
 from rebalancer.web.bodies import parsed_json, read_body
 from rebalancer.web.gate import FAILURES_PER_MINUTE
+from rebalancer.web.kept_inbox import KeptInbox
 from rebalancer.web.place import WebPlace
 from rebalancer.web.problems import HttpProblem
 from rebalancer.web.rates import RateLimit
@@ -37,13 +38,13 @@ TWICE_SECONDS: Final = 60
 _UNKNOWN: Final = "there is no such hook"
 
 
-def hooks_app(place: WebPlace, tokens: TokenFile) -> FastAPI:
+def hooks_app(place: WebPlace, inbox: KeptInbox, tokens: TokenFile) -> FastAPI:
     """The application of the hooks' listener: one route, and nothing that reads."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     monotonic = SystemClock().monotonic
     rates = RateLimit(place.rules.web.requests_per_minute, monotonic)
     failures = RateLimit(FAILURES_PER_MINUTE, monotonic)
-    deliveries = _Deliveries(place)
+    deliveries = _Deliveries(inbox)
 
     @app.post("/hooks/{name}/{secret}")
     async def hook(request: Request, name: str, secret: str) -> Response:
@@ -109,13 +110,14 @@ def _row_of_alert(row: FileRow, item: object) -> dict[str, Any]:
 class _Deliveries:
     """Inserts alerts; the same one twice is the same signal."""
 
-    def __init__(self, place: WebPlace) -> None:
-        self._place, self._lock = place, threading.Lock()
+    def __init__(self, inbox: KeptInbox) -> None:
+        self._inbox, self._lock = inbox, threading.Lock()
 
     def receive(self, name: str, body: bytes) -> tuple[Receipt, ...]:
         now = SystemClock().wall()
         rows = rows_of(body, name, now)
-        with self._lock, SignalInbox.open(self._place.inbox) as inserted:
+        with self._lock:
+            inserted = self._inbox.get()
             key = self._key(inserted, name, sha256(body.decode("utf-8")), now, is_dated="issued_at" in rows[0])
             return inserted.receive(rows, source=name, at=now, key=key, merge=True)
 

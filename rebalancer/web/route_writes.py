@@ -68,7 +68,7 @@ async def execute(context: Context, token: Executor, body: JsonBody, key: Idempo
         if not await asyncio.to_thread(is_known, place, symbol):
             return refused(Outcome.REJECTED_UNKNOWN_SYMBOL, f"no cycle has seen {symbol}", name)
         given = None if key is None else f"{token.name}\n{key}"
-        return await execute_signal(place, context.hub, row, token.name, given)
+        return await execute_signal(context, row, token.name, given)
 
     answer = await context.answers.once(f"{token.name} execute", key, body, SystemClock().wall(), do)
     return _json(answer)
@@ -138,8 +138,7 @@ async def kill(context: Context, token: Killer, body: JsonBody) -> dict[str, Any
 def _receive(
     context: WebContext, rows: Sequence[Mapping[str, object]], source: str, key: str | None
 ) -> tuple[Receipt, ...]:
-    with SignalInbox.open(context.place.inbox) as inserted:
-        return inserted.receive(rows, source=source, at=SystemClock().wall(), key=key)
+    return context.inbox.get().receive(rows, source=source, at=SystemClock().wall(), key=key)
 
 
 def _put_book(context: WebContext, document: Mapping[str, object], source: str) -> dict[str, Any]:
@@ -154,23 +153,23 @@ def _put_book(context: WebContext, document: Mapping[str, object], source: str) 
     _refuse_book(found, source)
     unit = WeightUnit.of(place.rules)
     issued_at = found.as_of or now
-    with SignalInbox.open(place.inbox) as inserted:
-        _refuse_older(inserted, source, found.as_of)
-        digest = sha256(canonical_json(document))
-        rows = [
-            {
-                "symbol": row.symbol,
-                "target": text_of(unit.converted(row.value, found.weights_of)),
-                **({} if found.as_of is None else {"issued_at": time_text(issued_at)}),
-                "id": f"{source}-{sha256(chr(10).join((source, row.symbol, digest)))[:16]}",
-            }
-            for row in found.rows
-            if row.value is not None
-        ]
-        try:
-            receipts = inserted.receive_book(rows, source=source, at=now, complete=found.complete)
-        except ValueError as error:
-            raise HttpProblem(422, str(error), outcome="REJECTED_INVALID") from None
+    inserted = context.inbox.get()
+    _refuse_older(inserted, source, found.as_of)
+    digest = sha256(canonical_json(document))
+    rows = [
+        {
+            "symbol": row.symbol,
+            "target": text_of(unit.converted(row.value, found.weights_of)),
+            **({} if found.as_of is None else {"issued_at": time_text(issued_at)}),
+            "id": f"{source}-{sha256(chr(10).join((source, row.symbol, digest)))[:16]}",
+        }
+        for row in found.rows
+        if row.value is not None
+    ]
+    try:
+        receipts = inserted.receive_book(rows, source=source, at=now, complete=found.complete)
+    except ValueError as error:
+        raise HttpProblem(422, str(error), outcome="REJECTED_INVALID") from None
     return {
         "source": source,
         "complete": found.complete,

@@ -27,6 +27,7 @@ from rebalancer.web.context import WebContext
 from rebalancer.web.events import EventHub
 from rebalancer.web.gate import RequestGate
 from rebalancer.web.hooks import hooks_app
+from rebalancer.web.kept_inbox import KeptInbox
 from rebalancer.web.metrics import WebMetrics
 from rebalancer.web.place import ANSWERS_NAME, TOKENS_NAME, WebPlace
 from rebalancer.web.tokens import TokenFile
@@ -87,19 +88,25 @@ def serve(
         sockets = [stack.enter_context(_listening(listen))]
         if hooks is not None:
             sockets.append(stack.enter_context(_listening(hooks)))
-        asyncio.run(_serve(place, answers, sockets, begun))
+        inbox = KeptInbox(place.inbox)
+        stack.callback(inbox.close)
+        asyncio.run(_serve(place, answers, inbox, sockets, begun))
 
 
 async def _serve(
-    place: WebPlace, answers: AnswerBook, sockets: Sequence[socket.socket], begun: Callable[[str, str | None], None]
+    place: WebPlace,
+    answers: AnswerBook,
+    inbox: KeptInbox,
+    sockets: Sequence[socket.socket],
+    begun: Callable[[str, str | None], None],
 ) -> None:
     hub = EventHub(place.journal_file)
     tokens, web = TokenFile(place.state / TOKENS_NAME), place.rules.web
-    context = WebContext(place, hub, answers, WebMetrics(place, hub))
+    context = WebContext(place, hub, answers, WebMetrics(place, hub), inbox)
     ports = [listener.getsockname()[1] for listener in sockets]
     apps: list[ASGIApp] = [api_app(context, tokens, hosts_of(ports[0], web.hosts))]
     if len(sockets) > 1:
-        hooks = hooks_app(place, tokens)
+        hooks = hooks_app(place, inbox, tokens)
         apps.append(RequestGate(hooks, hosts_of(ports[1], web.hosts), None, (), web.requests_per_minute))
     servers = [_Server(app) for app in apps]
 

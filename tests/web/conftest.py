@@ -65,9 +65,8 @@ def project_in(folder: Path, web: str = "") -> Path:
     shutil.copytree(ROOT / "config", folder / "project" / "config")
     path = folder / "project" / "config" / "execution.yaml"
     text = re.sub(r"^web:.*?\n(?=\S)", "", path.read_text(), flags=re.M | re.S)
-    path.write_text(
-        f"{text}\nweb: {{enabled: true, listen: '127.0.0.1:0', hooks_listen: '127.0.0.1:0'{web}, requests_per_minute: 1000000}}\n"
-    )
+    own = f"enabled: true, listen: '127.0.0.1:0', hooks_listen: '127.0.0.1:0', requests_per_minute: 1000000{web}"
+    path.write_text(f"{text}\nweb: {{{own}}}\n")
     state = folder / "state" / "rebalancer" / "simulated"
     state.mkdir(parents=True, mode=0o700)
     return state

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from rebalancer.client import Client, Refused
+from rebalancer.client import ApiClient, RequestRefused
 from rebalancer.core.values import ZERO
 from rebalancer.ops.clock import SystemClock
 from rebalancer.signals.receipts.inbox import SignalInbox
@@ -136,7 +136,7 @@ def test_execute_without_a_session_answers_with_a_receipt(server: Server) -> Non
 
 
 def test_the_client_pushes_frames(server: Server) -> None:
-    client = Client(server.url, server.tokens["all"])
+    client = ApiClient(server.url, server.tokens["all"])
     frame = pd.DataFrame({"symbol": ["KO", "PG"], "score": [0.3, None], "confidence": [0.9, 0.9]})
     first, second = client.push(frame, key="today")
     assert (first["problem"], second["problem"][:16]) == (None, "score: is missin")
@@ -144,7 +144,7 @@ def test_the_client_pushes_frames(server: Server) -> None:
     assert client.why(first["id"])["symbol"] == "KO"
     assert client.targets({"SPY": 0.6, "AGG": 0.4})["source"] == "all"
     assert {row["symbol"] for row in client.positions()} >= {"KO", "PG"}
-    with pytest.raises(Refused, match="404"):
+    with pytest.raises(RequestRefused, match="404"):
         client.why("no/thing")
 
 
