@@ -20,7 +20,7 @@ class RequestRefused(Exception):
 
 
 class ApiClient:
-    """One server, one token; timeout in seconds. Raises RequestRefused, and what `requests` raises without an answer."""
+    """One server, one token; timeout in seconds. Raises RequestRefused, or what `requests` raises without answer."""
 
     def __init__(self, url: str, token: str, timeout: float = 40.0) -> None:
         self._url, self._token, self._timeout = url.rstrip("/"), token, timeout
