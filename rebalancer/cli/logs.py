@@ -13,6 +13,7 @@ from typing import Final
 
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.status import UNIT, installed_timer
+from rebalancer.core.input_file import refuse_irregular
 from rebalancer.ops.paths import state_directory
 from rebalancer.settings.profile import PROFILE
 
@@ -55,6 +56,7 @@ def journal_words(lines: int, *, follow: bool) -> list[str]:
 def tail(path: Path, lines: int, wait: Callable[[], bool] | None) -> Iterator[str]:
     """The last lines of a file, then what is added to it: `wait` pauses and says whether to look again. A file that was
     replaced or cut short is read from its start."""
+    refuse_irregular(path)
     with path.open(encoding="utf-8", errors="backslashreplace") as file:
         yield "".join(deque(file, lines))
         place, node = file.tell(), os.fstat(file.fileno()).st_ino

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from rebalancer.brokers.protocol import TradingHours
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.input_file import read_text
 from rebalancer.core.new_york import day_in_new_york, from_new_york
 from rebalancer.core.schedule import CLOSES, OPENS, schedule_of
 from rebalancer.exchange.holidays import CLOSED, UNTIL_ONE
@@ -70,7 +71,7 @@ def _values(rules: Mapping[str, Any] | None) -> dict[str, str]:
     known = dict(DEFAULTS) if rules is None else {key: _stored(rules, key) for key in DEFAULTS}
     paths = _files()
     if paths:
-        written = "\n".join(path.read_text(encoding="utf-8") for path in paths)
+        written = "\n".join(read_text(path) for path in paths)
         if any(_found(written, key) != {known[key]} for key in DEFAULTS):
             known = DEFAULTS | _read(paths)
     variables = {name.upper(): text.strip() for name, text in os.environ.items()}

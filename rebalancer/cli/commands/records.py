@@ -95,8 +95,7 @@ def explain(
 ) -> None:
     """Show why a symbol was or was not traded.
 
-    Example: rebalancer explain AAPL | rebalancer explain BTC/USD --cycle 2026-11-20T15:35Z | rebalancer explain AAPL
-    --bar 2026-01-05 --run run
+    Example: rebalancer explain AAPL --cycle 2026-11-20T15:35Z | rebalancer explain AAPL --bar 2026-01-05 --run run
     """
     if bar is not None:
         from rebalancer.cli.explain_bar import show_bar

@@ -43,8 +43,7 @@ def backtest(
 ) -> None:
     """Run the rules over history, with costs, and let the live planner audit it.
 
-    Example: rebalancer backtest --prices prices.csv --targets weights.csv --out run | rebalancer backtest
-    --prices bars.parquet --signals scores.csv --from 2025-01-01 --json
+    Example: rebalancer backtest --prices p.csv --targets w.csv | rebalancer backtest --prices p.csv --signals s.csv
     """
     from rebalancer.cli.backtest import BacktestOptions, show_backtest
 
