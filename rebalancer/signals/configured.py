@@ -54,9 +54,9 @@ class ConfiguredSources:
 
     def read(self, now: datetime, held: Collection[str] = ()) -> tuple[Signal, ...]:
         """All signals, sorted by symbol, source and id. held: as for `FileSignals`. Raises BadDocument for a file that
-        cannot be read."""
+        cannot be read, or whose weights are older than those that it replaces."""
         found = self._given.read(now, held)
-        found = (*found, *self._books.kept(found, self._files.files, now))
+        found = (*found, *self._books.kept(found, self._files.files, now, self._files.dates))
         aimed = {signal.symbol for signal in found if signal.target is not None}
         found = (*found, *self._not_clashing(self._inbox.read(now, frozenset(held) - aimed), found))
         if self._sample and not (self._alone and (found or self._inbox.was_used())):

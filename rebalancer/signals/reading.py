@@ -77,13 +77,14 @@ class CompleteBook(NamedTuple):
 
 
 class SignalsRead(NamedTuple):
-    """The signals, sorted by symbol, source and id, the warnings, the files that are complete, and the file (its name
-    without the ending) of every source."""
+    """The signals, sorted by symbol, source and id, the warnings, the files that are complete, the file (its name
+    without the ending) of every source, and the time that the file itself gives, where it gives one."""
 
     signals: tuple[Signal, ...]
     warnings: tuple[str, ...]
     complete: tuple[CompleteBook, ...] = ()
     files: Mapping[str, str] = MappingProxyType({})
+    dates: Mapping[str, datetime] = MappingProxyType({})
 
 
 def read_signals(path: Path, now: datetime) -> tuple[Signal, ...]:
@@ -106,7 +107,7 @@ def read_all(
     path is an error.
     """
     warnings: list[str] = []
-    collected, complete, files = _Collected(), list[CompleteBook](), dict[str, str]()
+    collected, complete, files, dates = _Collected(), list[CompleteBook](), dict[str, str](), dict[str, datetime]()
     context = Context(now - ahead, ahead, mappings or {}, SIZE_MAX)
     for file in _files(path, warnings):
         content = read_file(file, context)
@@ -116,14 +117,17 @@ def read_all(
         refuse(file, content)
         warnings += [f"{file}: {warning}" for warning in content.found.warnings]
         signals = list(_signals_of(content, unit, ahead))
-        files |= dict.fromkeys([file.stem, *(signal.source for signal in signals)], file.stem)
+        sources = [file.stem, *(signal.source for signal in signals)]
+        files |= dict.fromkeys(sources, file.stem)
+        if content.found.as_of is not None:
+            dates |= dict.fromkeys(sources, content.found.as_of)
         for i, signal in enumerate(signals):
             collected.add(signal, content, i)
         if content.found.complete:
             symbols = frozenset(row.symbol for row in content.found.rows)
             complete.append(CompleteBook(file.stem, symbols, _issued_at(content, ahead), content.sha256))
     found = tuple(sorted(collected.signals, key=_order))
-    return SignalsRead(found, (*warnings, *_doubtful(found, now)), tuple(complete), files)
+    return SignalsRead(found, (*warnings, *_doubtful(found, now)), tuple(complete), files, dates)
 
 
 def refuse(file: Path, content: FileContent) -> None:

@@ -39,11 +39,12 @@ class FileSignals:
         self._unit, self._mappings = unit, mappings
         self._warned: tuple[str, ...] = ()
         self.files: Mapping[str, str] = {}  # the file of every source of the last reading
+        self.dates: Mapping[str, datetime] = {}  # the time that this file gives, where it gives one
 
     def read(self, now: datetime, held: Collection[str] = ()) -> tuple[Signal, ...]:
         """All signals. held: the symbols with a position; a complete file asks to close those that it does not
         mention. Raises BadDocument. Warnings are logged; a repeated set of warnings only once."""
-        self.files = {}
+        self.files, self.dates = {}, {}
         if is_absent(self._path):
             if not self._required:
                 return ()
@@ -54,7 +55,7 @@ class FileSignals:
             for warning in found.warnings:
                 _log.warning("%s", warning)
             self._warned = found.warnings
-        self.files = found.files
+        self.files, self.dates = found.files, found.dates
         aimed = {signal.symbol for signal in found.signals if signal.target is not None}
         left = frozenset(held) - aimed  # what another file gives a weight is not closed
         return (*found.signals, *(closing for book in found.complete for closing in book.closings(left)))

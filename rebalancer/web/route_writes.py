@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from fastapi import APIRouter, Depends
@@ -18,7 +18,8 @@ from rebalancer.ops.clock import SystemClock
 from rebalancer.signals.formats.documents import TARGETS_SCHEMA, read_document
 from rebalancer.signals.formats.signal_file import SignalFile
 from rebalancer.signals.reading import WeightUnit
-from rebalancer.signals.receipts.inbox import Receipt, SignalInbox
+from rebalancer.signals.receipts.books import OlderBook
+from rebalancer.signals.receipts.inbox import Receipt
 from rebalancer.web import facts, schemas
 from rebalancer.web.answers import WebAnswer
 from rebalancer.web.context import (
@@ -153,8 +154,6 @@ def _put_book(context: WebContext, document: Mapping[str, object], source: str) 
     _refuse_book(found, source)
     unit = WeightUnit.of(place.rules)
     issued_at = found.as_of or now
-    inserted = context.inbox.get()
-    _refuse_older(inserted, source, found.as_of)
     digest = sha256(canonical_json(document))
     rows = [
         {
@@ -167,7 +166,11 @@ def _put_book(context: WebContext, document: Mapping[str, object], source: str) 
         if row.value is not None
     ]
     try:
-        receipts = inserted.receive_book(rows, source=source, at=now, complete=found.complete)
+        receipts = context.inbox.get().receive_book(
+            rows, source=source, at=now, complete=found.complete, as_of=found.as_of
+        )
+    except OlderBook as error:
+        raise HttpProblem(422, str(error), outcome=Outcome.REJECTED_SUPERSEDED, because=str(error)) from None
     except ValueError as error:
         raise HttpProblem(422, str(error), outcome="REJECTED_INVALID") from None
     return {
@@ -184,14 +187,6 @@ def _refuse_book(found: SignalFile, source: str) -> None:
     reasons = [*problems, *strange, *found.problems]
     if reasons:
         raise HttpProblem(422, reasons[0], outcome="REJECTED_INVALID", problems=reasons[:100])
-
-
-def _refuse_older(inserted: SignalInbox, source: str, as_of: datetime | None) -> None:
-    book = next((book for book in inserted.books() if book.source == source), None)
-    newest = max((target.issued_at for target in book.targets), default=None) if book is not None else None
-    if as_of is not None and newest is not None and as_of < newest:
-        because = f"the weights of {source} are of {time_text(newest)}, these of {time_text(as_of)}"
-        raise HttpProblem(422, because, outcome=Outcome.REJECTED_SUPERSEDED, because=because)
 
 
 def _receipt(receipt: Receipt) -> dict[str, Any]:

@@ -80,6 +80,24 @@ def test_a_file_that_is_gone_replaces_nothing(command: Command, project: Path) -
     assert json.loads(command("plan", "--json").out)["verdicts"] != []  # the sample again
 
 
+def test_older_weights_never_replace_newer_ones(command: Command, project: Path) -> None:  # noqa: F811
+    dated = "date,symbol,weight\n2026-11-{},SPY,{}\n"
+    path = put(dated.format(19, "0.05"))
+    assert ran(command)["SPY"][0] == "FILLED"
+    put(dated.format(18, "0.5"))
+    for words in (("run-now",), ("run-now", "--dry-run"), ("plan",)):
+        done = command(*words)
+        assert done.code == 78
+        assert "error: targets: as_of: 2026-11-18T05:00:00Z is older than the weights of targets in force" in done.err
+        assert "hint: put the newer file back" in done.err
+    path.unlink()  # and neither does an older one after a newer one has gone
+    assert "SPY" in ran(command)
+    put(dated.format(18, "0.5"))
+    assert command("run-now").code == 78
+    put(dated.format(20, "0.05"))
+    assert ran(command)["SPY"][0] == "HELD_WITHIN_BAND"
+
+
 def test_a_dry_run_remembers_nothing(command: Command, project: Path) -> None:  # noqa: F811
     path = put(HEAD + "SPY,0.05\n")
     assert command("run-now", "--dry-run", "--json").code == 0
@@ -193,6 +211,8 @@ def test_a_frame_of_a_notebook_is_traded(command: Command, project: Path) -> Non
         ],
     }
     assert {s: v[0] for s, v in ran(command).items()} == {"SPY": "FILLED", "AGG": "FILLED", "exit": "0"}
+    with pytest.raises(rebalancer.BadDocument, match="is as of 2026-11-19T05:00:00Z, older than the weights in noteb"):
+        rebalancer.write_signals(frame[:1], "notebook")
     wrong = pd.DataFrame({"symbol": ["SPY", "SPY"], "weight": [0.5, 60.0]})
     with pytest.raises(rebalancer.BadDocument, match="row 1: symbol: SPY stands in line 2 too") as error:
         rebalancer.write_signals(wrong, "notebook")

@@ -36,7 +36,7 @@ def test_all_three_formats_say_the_same(tmp_path: Path) -> None:
 
 
 def test_folder(tmp_path: Path) -> None:
-    assert read_all(tmp_path, NOW) == ((), (), (), {})
+    assert read_all(tmp_path, NOW) == ((), (), (), {}, {})
     write(tmp_path / "one.csv", HEADER + "A,1,1\n")
     write(
         tmp_path / "two.jsonl",

@@ -29,6 +29,7 @@ FORK = get_context("fork")
 LIVE = [o for o in Outcome if o not in (Outcome.PLANNED, Outcome.WITHHELD)]
 IMPORTANCE = [
     {Outcome.REJECTED_STALE, Outcome.REJECTED_SUPERSEDED},
+    {Outcome.HELD_LEFT_OUT},
     set(Outcome),
     {Outcome.UNFILLED, Outcome.REFUSED_BY_BROKER},
     {Outcome.UNKNOWN_AT_BROKER},
@@ -41,7 +42,7 @@ def expected(verdicts: Sequence[Outcome]) -> str:
     """The last of the most important verdicts; written differently from the program."""
 
     def rank(outcome: Outcome) -> int:
-        return next(r for r in (0, 5, 4, 3, 2, 1) if outcome in IMPORTANCE[r])
+        return next(r for r in (0, 1, 6, 5, 4, 3, 2) if outcome in IMPORTANCE[r])
 
     best = max((rank(v) for v in verdicts), default=None)
     return "PENDING" if best is None else [v for v in verdicts if rank(v) == best][-1]
@@ -79,6 +80,18 @@ def test_every_signal_has_one_receipt_with_one_outcome(history: list, ends_compl
             assert place.dump() == once
         place.follow()
         assert place.dump() == once
+
+
+def test_what_a_selection_leaves_out_was_not_decided_on(tmp_path: Path) -> None:
+    """A run for one symbol leaves out all others; what an earlier or later cycle considered counts more."""
+    place, (one, two) = Place(tmp_path), (signal("s-1"), signal("s-2", "KO"))
+    place.cycle({one: Outcome.DENIED_ORDERS_PER_DAY, two: Outcome.HELD_LEFT_OUT})
+    place.cycle({one: Outcome.HELD_LEFT_OUT, two: Outcome.HELD_WITHIN_BAND})
+    place.cycle({one: Outcome.HELD_LEFT_OUT, two: Outcome.REJECTED_STALE})
+    place.follow()
+    assert place.outcomes() == {
+        ("s-1", "AAPL"): "DENIED_ORDERS_PER_DAY", ("s-2", "KO"): "HELD_WITHIN_BAND",
+    }  # fmt: skip
 
 
 @settings(max_examples=15, deadline=None)

@@ -116,6 +116,13 @@ def test_targets_replace_the_book_of_their_token(server: Server) -> None:
     old = {"as_of": "2020-01-01", "targets": [{"symbol": "SPY", "weight": 1}]}
     refused = server.ask("PUT", "/api/v1/targets", "signals", json=old)
     assert (refused.status_code, refused.json()["outcome"]) == (422, "REJECTED_SUPERSEDED")
+    assert "as of 2020-01-01T05:00:00Z, older than the weights of signals in force" in refused.json()["because"]
+    rows = [{"symbol": "SPY", "target": 1, "issued_at": "2020-01-01T05:00:00Z"}]
+    (late,) = server.ask("POST", SIGNALS, "signals", json=rows).json()["receipts"]
+    assert "older than the weights of signals in force" in late["problem"]
+    assert server.ask("GET", f"/api/v1/signals/{late['id']}").json()["outcome"] == "REJECTED_SUPERSEDED"
+    with SignalInbox.open(server.state / "inbox.sqlite") as inbox:
+        assert mine in inbox.books()
     empty = server.ask("PUT", "/api/v1/targets", "signals", json={"targets": [], "complete": True})
     assert (empty.status_code, empty.json()["outcome"]) == (422, "REJECTED_INVALID")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rebalancer.core.documents import BadDocument, plain
-from rebalancer.core.values import text_of, time_text
+from rebalancer.core.values import text_of, time_text, utc_of
 from rebalancer.ops.files import put_whole
 from rebalancer.signals.formats.documents import TARGETS_SCHEMA
 from rebalancer.signals.formats.frames import grid_of_frame
@@ -33,8 +33,8 @@ def write_frame(
     close_all: bool,
     weights_of: WeightsOf | None,
 ) -> None:
-    """Write a frame to a .json file. Raises BadDocument, naming every reason, for a frame that no file could hold, and
-    OSError.
+    """Write a frame to a .json file. Raises BadDocument, naming every reason, for a frame that no file could hold or
+    whose weights are older than those in the file, and OSError.
 
     now: aware; later dates in the frame do not count yet. The source of the rows is the name of the file.
     """
@@ -53,8 +53,24 @@ def write_frame(
         for reason in reasons[1:]:
             error.add_note(reason)
         raise error
+    _refuse_older(path, found)
     text = json.dumps(_document(found), indent=1, ensure_ascii=False, allow_nan=False)
     put_whole(path, f"{text}\n".encode())
+
+
+def _refuse_older(path: Path, found: SignalFile) -> None:
+    """What is in the file and gives no time, or cannot be read, is replaced."""
+    try:
+        before = utc_of(json.loads(path.read_bytes())["as_of"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return
+    if found.as_of is not None and found.as_of < before:
+        raise BadDocument(
+            f"frame {path.stem}",
+            f"is as of {time_text(found.as_of)}, older than the weights in {path.name}, which are as of "
+            f"{time_text(before)}",
+            "to return to them, write them with a newer date",
+        )
 
 
 def _document(found: SignalFile) -> dict[str, Any]:

@@ -9,6 +9,7 @@ The second follows the journal (`following.py`): it is written after a cycle has
 can be deleted at any time. See docs/decisions/0018-receipts-follow-the-journal.md.
 """
 
+from rebalancer.signals.receipts.books import OlderBook
 from rebalancer.signals.receipts.inbox import Receipt, SignalInbox, receive
 
-__all__ = ["Receipt", "SignalInbox", "receive"]
+__all__ = ["OlderBook", "Receipt", "SignalInbox", "receive"]

@@ -10,9 +10,10 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Self
 
 from rebalancer.core.errors import SignalsUnavailable
@@ -30,8 +31,18 @@ class SignalDatabase:
     """One open file, safe to share between threads. `durable`: a commit survives a power cut; without it the newest
     commits may be lost then, but the file stays consistent."""
 
-    def __init__(self, path: Path, tables: Sequence[str], edition: int, wait_seconds: float, *, durable: bool) -> None:
-        """Open the file, creating it and its tables when missing. edition: the version of the tables."""
+    def __init__(
+        self,
+        path: Path,
+        tables: Sequence[str],
+        edition: int,
+        wait_seconds: float,
+        *,
+        durable: bool,
+        upgrades: Mapping[int, str] = MappingProxyType({}),
+    ) -> None:
+        """Open the file, creating it and its tables when missing. edition: the version of the tables; upgrades: what
+        changes the tables of an earlier edition, by that edition."""
         self.path, self._lock = path, threading.Lock()
         with _in_words(path):
             refuse_remote(path)
@@ -43,7 +54,7 @@ class SignalDatabase:
             with _in_words(path):
                 _use_wal(self._connection, wait_seconds)
                 self._connection.execute(f"PRAGMA synchronous = {_DURABLE if durable else _DERIVED}")
-                self._make_tables(tables, edition)
+                self._make_tables(tables, edition, upgrades)
         except BaseException:
             self._connection.close()
             raise
@@ -89,14 +100,17 @@ class SignalDatabase:
                 raise
             self._connection.execute("COMMIT")
 
-    def _make_tables(self, tables: Sequence[str], edition: int) -> None:
+    def _make_tables(self, tables: Sequence[str], edition: int, upgrades: Mapping[int, str]) -> None:
         found = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if found < edition:
-            # New, or of an earlier edition, whose tables stay as they are. Another process may be doing the same: the
-            # lock decides, and the second finds the tables there.
+            # New, or of an earlier edition. Another process may be doing the same: the lock decides, and the second
+            # finds the work done.
             self._connection.execute("BEGIN IMMEDIATE")
+            found = self._connection.execute("PRAGMA user_version").fetchone()[0]
             for statement in tables:
                 self._connection.execute(statement)
+            if found in upgrades:
+                self._connection.execute(upgrades[found])
             self._connection.execute(f"PRAGMA user_version = {edition:d}")
             self._connection.execute("COMMIT")
         elif found > edition:

@@ -2,8 +2,9 @@
 
 A signal is read again in every cycle until it is too old, replaced or withdrawn, and each cycle gives a verdict. Of
 these the one that matters most is kept: what was traded before what was sent, what was sent before what was only
-considered, and anything before "too old" and "replaced", which end every signal sooner or later. Among equals the
-latest is kept, except that a repetition changes nothing. So an outcome can improve and is never taken back.
+considered, what was considered before what a selection left out, and anything before "too old" and "replaced", which
+end every signal sooner or later. Among equals the latest is kept, except that a repetition changes nothing. So an
+outcome can improve and is never taken back.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from rebalancer.core.outcomes import OrderState, Outcome
 PENDING: Final = "PENDING"  # the outcome of a receipt that no cycle has decided on
 NOT_DECIDED: Final = "no cycle has decided on it yet"
 
-_CONSIDERED: Final = 2
+_CONSIDERED: Final = 3
 _WEIGHT: Final[Mapping[str, int]] = {
-    Outcome.FILLED: 6,
-    Outcome.PARTLY_FILLED: 5,
-    Outcome.UNKNOWN_AT_BROKER: 4,
-    Outcome.UNFILLED: 3,
-    Outcome.REFUSED_BY_BROKER: 3,
+    Outcome.FILLED: 7,
+    Outcome.PARTLY_FILLED: 6,
+    Outcome.UNKNOWN_AT_BROKER: 5,
+    Outcome.UNFILLED: 4,
+    Outcome.REFUSED_BY_BROKER: 4,
+    Outcome.HELD_LEFT_OUT: 2,  # such as a run for one symbol says of every other
     Outcome.REJECTED_STALE: 1,
     Outcome.REJECTED_SUPERSEDED: 1,
     PENDING: 0,

@@ -28,7 +28,7 @@ from rebalancer.signals.receipts import order_reports, store
 from rebalancer.signals.receipts.final_outcome import REVISED, outcome_of_orders, replaces
 from rebalancer.signals.receipts.identity import content_of, kind_of, receipt_id
 from rebalancer.signals.receipts.inbox import SignalInbox
-from rebalancer.signals.receipts.inbox_rows import InboxRow
+from rebalancer.signals.receipts.inbox_rows import SUPERSEDED, InboxRow
 from rebalancer.signals.receipts.store import NewReceipt, ReceiptOutcome, ReceiptStore
 
 KINDS: Final = ("cycle_planned", "cycle_verdicts", *ORDER_KINDS)
@@ -212,7 +212,8 @@ def _of_inbox(row: InboxRow) -> NewReceipt:
         row.content, row.content_sha256,
     )  # fmt: skip
     if row.problem:
-        return receipt._replace(outcome=Outcome.REJECTED_INVALID, because=row.problem, decided_at=row.received_at)
+        outcome = Outcome.REJECTED_SUPERSEDED if row.kind == SUPERSEDED else Outcome.REJECTED_INVALID
+        return receipt._replace(outcome=outcome, because=row.problem, decided_at=row.received_at)
     return receipt
 
 

@@ -3,7 +3,7 @@
 An insertion is one transaction that is on disk before it returns, so its receipts can be promised to whoever sent the
 signals. Any number of processes may insert; none of them ever makes a cycle wait, because the cycle only reads.
 Inserting the same signal again gives the same receipt and changes nothing. Target weights form the book of their source
-(`books.py`): the newest book of a source replaces the one before.
+(`books.py`): the newest book of a source replaces the one before, and an older one is refused.
 """
 
 from __future__ import annotations
@@ -24,16 +24,23 @@ from rebalancer.core.values import utc, utc_of
 from rebalancer.journal.chain import stamp
 from rebalancer.signals.formats.targets import SUM_MAX
 from rebalancer.signals.receipts import books, run_requests
-from rebalancer.signals.receipts.books import InsertedBook
+from rebalancer.signals.receipts.books import InsertedBook, OlderBook
 from rebalancer.signals.receipts.database import SignalDatabase
-from rebalancer.signals.receipts.inbox_rows import InboxRow, computed_row_id, read_row, refused_row, repeated_row
+from rebalancer.signals.receipts.inbox_rows import (
+    InboxRow,
+    computed_row_id,
+    read_row,
+    refused_row,
+    repeated_row,
+    superseded_row,
+)
 from rebalancer.signals.receipts.run_requests import RunRequest
 from rebalancer.signals.signal_row import SOURCE
 
 NAME: Final = "inbox.sqlite"
 WAIT_SECONDS: Final = 5.0
 KEPT_DAYS: Final = 7  # how long an inserted signal is recognised when it is inserted again
-_EDITION: Final = 2  # 1 had neither target weights nor requests
+_EDITION: Final = 3  # 1 had neither target weights nor requests, 2 no times of target weights
 _TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS inbox (
         n INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -78,7 +85,7 @@ class SignalInbox:
     def open(cls, path: Path, wait_seconds: float = WAIT_SECONDS) -> Self:
         """Open an inbox, creating it when missing. wait_seconds: how long to wait for another writer. Raises
         SignalsUnavailable."""
-        return cls(SignalDatabase(path, _TABLES, _EDITION, wait_seconds, durable=True))
+        return cls(SignalDatabase(path, _TABLES, _EDITION, wait_seconds, durable=True, upgrades={2: books.UPGRADE}))
 
     def close(self) -> None:
         """Close the file."""
@@ -103,18 +110,24 @@ class SignalInbox:
 
         rows: with the columns of a signal file (signals/README.md); numbers may be JSON numbers or texts. A row with
         `target`, a signed fraction of what `signals.weights_of` says, has neither score nor confidence; the targets of
-        a source in one delivery are its book and replace the one before. source: the source of rows without one. at:
-        aware; when they were received, and the issue time of rows without `issued_at`. key: identifies this delivery,
-        so that repeating it gives the same receipts. Without it, a row with neither an id nor a time is a new signal
-        each time. merge: for single alerts; a target changes the book for its symbol alone, and a score takes its
-        symbol out of the book.
+        a source in one delivery are its book and replace the one before. When all of them are older than it, by their
+        `issued_at`, each is refused in its receipt. source: the source of rows without one. at: aware; when they were
+        received, and the issue time of rows without `issued_at`. key: identifies this delivery, so that repeating it
+        gives the same receipts. Without it, a row with neither an id nor a time is a new signal each time. merge: for
+        single alerts; a target changes the book for its symbol alone, and a score takes its symbol out of the book.
 
         A row that is no signal is refused in its receipt, as is an id that was used for another signal; the other rows
         are inserted. Raises SignalsUnavailable, and then no row is inserted; ValueError for a source that is none.
         """
         read = self._read_all(rows, source, at, key)
         with self._database.writing() as connection:
-            receipts = tuple(_insert(connection, row) for row, _ in read)
+            older = {} if merge else _older(connection, read, utc(at))
+            receipts = tuple(
+                _supersede(connection, row, older[signal.source])
+                if signal is not None and signal.target is not None and signal.source in older
+                else _insert(connection, row)
+                for row, signal in read
+            )
             given: dict[str, list[Signal]] = {}
             for receipt, (_, signal) in zip(receipts, read, strict=True):
                 if signal is not None and not receipt.problem and (receipt.is_new or not merge):
@@ -123,17 +136,25 @@ class SignalInbox:
                 if merge:
                     books.merge_into_book(connection, name, utc(at), signals)
                 elif targets := tuple(signal for signal in signals if signal.target is not None):
-                    books.put_book(connection, InsertedBook(name, utc(at), complete=False, targets=targets))
+                    books.put_book(connection, name, utc(at), _as_of(read, name, utc(at)), targets)
             return receipts
 
     def receive_book(
-        self, rows: Sequence[Mapping[str, object]], *, source: str, at: datetime, complete: bool = False
+        self,
+        rows: Sequence[Mapping[str, object]],
+        *,
+        source: str,
+        at: datetime,
+        complete: bool = False,
+        as_of: datetime | None = None,
     ) -> tuple[Receipt, ...]:
         """Replace the whole book of one source, all or nothing, and return a receipt for each row, in their order.
 
         rows: with `symbol` and `target`. complete: a name that it does not mention is to be closed; otherwise it only
-        loses its target. No rows withdraw the book. Raises ValueError when a row is no target weight of this source or
-        has been used otherwise, and SignalsUnavailable; then the book before it stays.
+        loses its target. No rows withdraw the book. as_of: aware; what time the book is of; None: the newest
+        `issued_at` of its rows, or its arrival. Raises OlderBook when a newer one is in force, ValueError when a row is
+        no target weight of this source or has been used otherwise, and SignalsUnavailable; then the book before it
+        stays.
         """
         read = self._read_all(rows, source, at, None)
         with self._database.writing() as connection:
@@ -142,7 +163,8 @@ class SignalInbox:
             wrong = next((receipt.problem for receipt in receipts if receipt.problem), "")
             if wrong or any(signal.target is None or signal.source != source for signal in targets):
                 raise ValueError(wrong or "every row needs a target, and the source of the book")
-            books.put_book(connection, InsertedBook(source, utc(at), complete, tuple(targets)))
+            time = _as_of(read, source, utc(at)) if as_of is None else min(utc(as_of), utc(at))
+            books.put_book(connection, source, utc(at), time, targets, complete=complete)
             return receipts
 
     def books(self) -> tuple[InsertedBook, ...]:
@@ -241,6 +263,34 @@ def receive(
     """Insert rows into the inbox at `path` (`inbox.sqlite` in the state folder); see `SignalInbox.receive`."""
     with SignalInbox.open(path) as inbox:
         return inbox.receive(rows, source=source, at=at, key=key)
+
+
+def _as_of(read: Sequence[tuple[InboxRow, Signal | None]], source: str, at: datetime) -> datetime | None:
+    """What time the target weights of a source in one delivery are of, not after its arrival; None when no row gives
+    one."""
+    mine = [(row, s) for row, s in read if s is not None and s.target is not None and s.source == source]
+    return None if all(row.at_arrival for row, _ in mine) else min(at, max(signal.issued_at for _, signal in mine))
+
+
+def _older(
+    connection: Connection, read: Sequence[tuple[InboxRow, Signal | None]], at: datetime
+) -> dict[str, OlderBook]:
+    """The sources whose target weights in this delivery are older than those in force."""
+    found = {}
+    for source in {signal.source for _, signal in read if signal is not None and signal.target is not None}:
+        try:
+            books.require_newest(connection, source, _as_of(read, source, at))
+        except OlderBook as error:
+            found[source] = error
+    return found
+
+
+def _supersede(connection: Connection, row: InboxRow, error: OlderBook) -> Receipt:
+    """The receipt of a target weight that came too late: its own when it was received before, else a refused one."""
+    known = connection.execute("SELECT 1 FROM inbox WHERE receipt = ?", (row.receipt,)).fetchone()
+    if known is not None:
+        return Receipt(row.receipt, row.signal_id, row.symbol, str(error), is_new=False)
+    return _insert(connection, superseded_row(row, str(error)))
 
 
 def _insert(connection: Connection, row: InboxRow) -> Receipt:

@@ -16,6 +16,8 @@ from rebalancer.signals.reading import target_id
 from rebalancer.signals.receipts.identity import content_of, kind_of, receipt_id
 from rebalancer.signals.signal_row import COLUMNS, BadCell, number_of_cell, signal_of_row
 
+REFUSED: Final = "refused"  # the kind of a row that is no signal
+SUPERSEDED: Final = "superseded"  # the kind of a target weight that came after a newer book of its source
 SKEW: Final = timedelta(seconds=5)  # how far a time may be ahead of ours
 _RAW_LENGTH_MAX: Final = 2000
 
@@ -99,18 +101,27 @@ def refused_row(row: Mapping[str, object], source: str, at: datetime, problem: s
     shown = _storable(symbol)[:40] if isinstance(symbol, str) else ""
     content_sha256 = sha256(canonical_json([source, raw]))
     return InboxRow(
-        0, receipt_id(signal_id, shown, content_sha256), signal_id, shown, source, "refused", stamp(at), stamp(at), 1,
+        0, receipt_id(signal_id, shown, content_sha256), signal_id, shown, source, REFUSED, stamp(at), stamp(at), 1,
         raw, content_sha256, _storable(problem),
     )  # fmt: skip
 
 
 def repeated_row(row: InboxRow) -> InboxRow:
     """A row whose id was used before for another signal, as a refused one."""
+    problem = f"id: {row.signal_id!r} stands for another signal (an id belongs to one signal; give it a new one)"
+    return _turned_away(row, REFUSED, problem)
+
+
+def superseded_row(row: InboxRow, problem: str) -> InboxRow:
+    """A target weight that came after a newer book of its source."""
+    return _turned_away(row, SUPERSEDED, problem)
+
+
+def _turned_away(row: InboxRow, kind: str, problem: str) -> InboxRow:
     raw = canonical_json({"signal": json.loads(row.content), "issued_at": "" if row.at_arrival else row.issued_at})
     content_sha256 = sha256(raw)
-    problem = f"id: {row.signal_id!r} stands for another signal (an id belongs to one signal; give it a new one)"
     return row._replace(
-        receipt=receipt_id(row.signal_id, row.symbol, content_sha256), kind="refused", content=raw,
+        receipt=receipt_id(row.signal_id, row.symbol, content_sha256), kind=kind, content=raw,
         content_sha256=content_sha256, problem=problem,
     )  # fmt: skip
 
