@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
 from rebalancer.cli.exit_codes import ExitCode
-from rebalancer.cli.progress import progress
+from rebalancer.cli.progress import AFTER_SECONDS, progress
 from rebalancer.cli.screen import shown_path, terminal_width, wants_colour, warn
 from rebalancer.core.documents import BadDocument
 
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from rebalancer.research.price_files import PriceHistory
     from rebalancer.session.setup import Setup
 
-EVERY_SECONDS: Final = 0.2
+EVERY_SECONDS: Final = {True: 0.2, False: 10.0}  # between two messages, on a terminal and elsewhere
 DAYS_BACK: Final = 730  # calendar days of a broker's closes, without --from
 OUTCOMES_SHOWN: Final = 8
+SIGINT_CODE: Final = 130
 
 
 class BacktestOptions(NamedTuple):
@@ -57,9 +58,13 @@ def show_backtest(options: BacktestOptions, *, as_json: bool, colour: bool) -> i
     from rebalancer.session.setup import load_setup
 
     setup = load_setup(options.config)
-    request = _request(options, setup)
-    with _profiled(options.profile_to), _counted("simulating") as heard:
-        run = run_backtest(request, progress=heard)
+    try:
+        request = _request(options, setup)
+        with _profiled(options.profile_to), _counted("backtest") as heard:
+            run = run_backtest(request, progress=heard)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted: nothing was written\n")
+        return SIGINT_CODE
     begun = time.perf_counter()
     written = [] if options.out is None else _write(run, options, setup.rules.reporting.benchmark)
     document = run.document()
@@ -250,23 +255,35 @@ def _write(run: Backtest, options: BacktestOptions, usual: str) -> list[Path]:
 
 @contextmanager
 def _counted(label: str) -> Iterator[Progress]:
-    """A line on a terminal after two seconds: how many bars are done and how long the rest may take, as far as the
-    engine tells."""
-    from rebalancer.report.numbers import span_text
-
-    begun = shown = time.monotonic()
+    """After two seconds how many bars are done and how long the rest may take: one line that changes on a terminal,
+    else a line now and then on stderr."""
+    begun, shown, what_now = time.monotonic(), 0.0, ""
+    is_terminal = sys.stderr.isatty()
     with progress(label) as said:
 
-        def heard(done: int, of: int) -> None:
-            nonlocal shown
+        def heard(what: str, done: int, of: int) -> None:
+            nonlocal begun, shown, what_now
             now = time.monotonic()
-            if now - shown < EVERY_SECONDS:
+            if what != what_now:
+                begun, shown, what_now = now, now + AFTER_SECONDS - EVERY_SECONDS[is_terminal], what
+            if now - shown < EVERY_SECONDS[is_terminal]:
                 return
             shown = now
-            left = (now - begun) / max(done, 1) * (of - done)
-            said(f"{done / of:.0%} of {of:,} bars, about {span_text(left)} left")
+            text = progress_text(what, done, of, now - begun)
+            if is_terminal:
+                said(text)
+            else:
+                sys.stderr.write(f"{text}\n")
+                sys.stderr.flush()
 
         yield heard
+
+
+def progress_text(what: str, done: int, of: int, seconds: float) -> str:
+    """How far a run is, and how long the rest takes at the pace so far. seconds: since its begin."""
+    from rebalancer.report.numbers import span_text
+
+    return f"{what}: {done / of:.0%} of {of:,} bars, about {span_text(seconds / max(done, 1) * (of - done))} left"
 
 
 @contextmanager

@@ -35,6 +35,7 @@ MEANING: Final[Mapping[ExitCode, str]] = {
     ExitCode.CONFIG: "bad configuration, input or journal",
 }
 AFTER_SIGNALS: Final[Mapping[int, str]] = {
-    130: "`run-now` that SIGINT ended early, in an orderly way; a cycle that halted keeps its own code",
+    130: "`run-now` that SIGINT ended early, in an orderly way; a cycle that halted keeps its own code; "
+    "and `backtest`, of which nothing is written then",
     143: "`run-now` that SIGTERM ended early, likewise; a `session` ends 0",
 }

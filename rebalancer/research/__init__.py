@@ -10,7 +10,8 @@
     compiled       a compiled copy of the numeric core, bit-equal to the interpreted one (extra `fast`)
     market         what a backtest is given and what it gives back
     simulate       the rules over history, with fills and costs
-    engine         its loop, written like the core
+    engine         its loop, written like the core: it may stop after any bar and go on
+    bar_columns, ledger, tape                 what the loop reads at a bar, its fills and costs, its records
 
 It imports planning, core, and what reads files and writes reports. Nothing that trades imports it, and so nothing that
 trades ever loads a compiler.

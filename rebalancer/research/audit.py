@@ -35,18 +35,21 @@ class AuditDifference(NamedTuple):
 
 
 def simulate(setup: SimulationSetup, progress: Progress | None = None) -> SimulatedRun:
-    """Simulate all bars and audit some. progress: told how many bars are done, and of how many. Raises BadDocument for
-    a rule that cannot be simulated, and OutOfRange for numbers that the core cannot hold."""
-    run = simulated(setup)
-    if progress is not None:
-        progress(len(setup.market.times), len(setup.market.times))
-    return run._replace(audit=audited(run))
+    """Simulate all bars and audit some. Raises BadDocument for a rule that cannot be simulated, and OutOfRange for
+    numbers that the core cannot hold."""
+    run = simulated(setup, progress)
+    return run._replace(audit=audited(run, progress=progress))
 
 
-def audited(run: SimulatedRun, most: int = BARS) -> AuditCount:
+def audited(run: SimulatedRun, most: int = BARS, progress: Progress | None = None) -> AuditCount:
     """How many bars were planned again, and how many of them differ."""
     bars = audited_bars(run, most)
-    return AuditCount(len(bars), sum(1 for bar in bars if difference_at(run, bar) is not None))
+    differences = 0
+    for done, bar in enumerate(bars, 1):
+        differences += difference_at(run, bar) is not None
+        if progress is not None:
+            progress("auditing", done, len(bars))
+    return AuditCount(len(bars), differences)
 
 
 def audited_bars(run: SimulatedRun, most: int = BARS) -> list[int]:

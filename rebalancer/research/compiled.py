@@ -31,7 +31,9 @@ from rebalancer.planning.core.columns import Decision, Names, Opinions, Orders, 
 from rebalancer.planning.to_columns import Columns
 
 PACKAGE: Final = "rebalancer.planning.core"
-BESIDE: Final = tuple(Path(__file__).with_name(name) for name in ("engine.py", "tape.py"))
+BESIDE: Final = tuple(
+    Path(__file__).with_name(name) for name in ("bar_columns.py", "engine.py", "ledger.py", "tape.py")
+)
 SEAMS: Final = Path(__file__).with_name("compiled_seams.py")
 
 
@@ -110,7 +112,10 @@ def _list(column: Any) -> list[Any]:
 
 def _moved(text: str, name: str) -> str:
     """A text that imports its neighbours from another package."""
-    return text.replace(PACKAGE, name).replace("rebalancer.research.tape", f"{name}.tape")
+    found = text.replace(PACKAGE, name)
+    for path in BESIDE:
+        found = found.replace(f"from rebalancer.research.{path.stem} import", f"from {name}.{path.stem} import")
+    return found
 
 
 def _write(folder: Path, texts: dict[str, str]) -> None:

@@ -185,5 +185,5 @@ class EngineRun(Protocol):
         """The account from which the cycle of a bar was decided."""
 
 
-Progress = Callable[[int, int], object]  # told how many bars are done, and of how many
+Progress = Callable[[str, int, int], object]  # told what is done now, at how many bars it is done, and of how many
 Simulator = Callable[[SimulationSetup, Progress | None], EngineRun]

@@ -36,6 +36,7 @@ from rebalancer.research.compiled import NotCompiled, compiled_engine
 from rebalancer.research.market import (
     AuditCount,
     FillColumns,
+    Progress,
     SimulatedAccount,
     SimulationCosts,
     SimulationResult,
@@ -43,6 +44,8 @@ from rebalancer.research.market import (
 )
 
 EQUITY_MOST: Final = 10**16  # micro-dollars
+FIRST_STEP: Final = 16  # bars
+STEP_SECONDS: Final = 0.1
 LATCHED: Final = "a loss limit was reached earlier on this day"
 
 
@@ -117,23 +120,51 @@ class SimulatedRun(NamedTuple):
         )
 
 
-def simulated(setup: SimulationSetup, *, interpreted: bool = False) -> SimulatedRun:
-    """The run of a setup, unaudited. interpreted: without the compiler, also where it is installed."""
+def simulated(
+    setup: SimulationSetup,
+    progress: Progress | None = None,
+    *,
+    interpreted: bool = False,
+    bars_at_once: int | None = None,
+) -> SimulatedRun:
+    """The run of a setup, unaudited. progress: told how many bars are done. interpreted: without the compiler, also
+    where it is installed. bars_at_once: between two calls of `progress`; None is as many as a tenth of a second takes.
+    The result does not depend on it."""
     begun = perf_counter()
     refuse_what_is_not_simulated(setup.rules)
     given, core = engine_input(setup), _engine(interpreted)
     is_compiled = core is not engine
-    found = core.simulate(
-        core.Tape(*given.tape),
-        core.Fixed(*(column if is_compiled else column.tolist() for column in given.fixed)),
-        core.Numbers(*numbers_of(setup.rules, setup.terms.venue)),
-        core.Conditions(*given.conditions),
-        micros_of(setup.equity),
-    )
-    history = tape_rows.History._make(np.asarray(column, np.int64) for column in found)
-    if max(found.equity, default=0) > EQUITY_MOST:
+    tape, conditions = core.Tape(*given.tape), core.Conditions(*given.conditions)
+    fixed = core.Fixed(*(column if is_compiled else column.tolist() for column in given.fixed))
+    numbers = core.Numbers(*numbers_of(setup.rules, setup.terms.venue))
+    state, done, bars = core.begin(tape, fixed, conditions, micros_of(setup.equity)), 0, len(setup.market.times)
+    step = bars_at_once or FIRST_STEP
+    while done < bars:
+        last, before = min(done + step, bars), perf_counter()
+        state = core.advance(tape, fixed, numbers, conditions, state, done, last)
+        done = last
+        if progress is not None:
+            progress("simulating", done, bars)
+        if bars_at_once is None:
+            took = perf_counter() - before
+            step = max(step * 2 if took < STEP_SECONDS / 2 else step // 2 if took > STEP_SECONDS * 2 else step, 1)
+    history = history_of(state)
+    if np.max(history.equity, initial=0) > EQUITY_MOST:
         raise OutOfRange("the equity rose above 10,000,000,000 USD, which cannot be counted")
     return SimulatedRun(setup, given, history, "compiled" if is_compiled else "interpreted", perf_counter() - begun)
+
+
+def history_of(state: tape_rows.State) -> tape_rows.History:
+    """What happened, as arrays without unused space."""
+    orders, fills = state.orders, state.fills
+    sent, filled = int(state.counts[tape_rows.ORDERS]), int(state.counts[tape_rows.FILLS])
+    found = tape_rows.History(
+        state.equity, state.cash, state.equity_decided, state.cash_decided,
+        orders.bar[:sent], orders.name[:sent], orders.more[:sent], orders.quantity[:sent],
+        fills.bar[:filled], fills.name[:filled], fills.quantity[:filled], fills.more[:filled],
+        state.counts, state.costs, state.halted,
+    )  # fmt: skip
+    return tape_rows.History._make(np.asarray(column, np.int64) for column in found)
 
 
 def micros_of(usd: float) -> int:

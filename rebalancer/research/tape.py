@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from rebalancer.planning.core.seams import Ints
+from rebalancer.planning.core.columns import Names
+from rebalancer.planning.core.seams import Floats, Ints
 
 SAME_CLOSE, NEXT_OPEN, NEXT_CLOSE = 0, 1, 2  # where orders fill
 ABSENT, UNTRADED, PLANNED, BARRED = 400, 300, 200, 100  # `code`: not in the plan; no price; ordered; + restriction
 SPREAD, IMPACT, FEES, INTEREST, BORROW = 0, 1, 2, 3, 4  # kinds of costs
 ORDERS, FILLS, CUT, UNFILLED, CYCLES, TURNOVER = 0, 1, 2, 3, 4, 5  # counts; turnover in micro-dollars
+CASH, WORTH_BEFORE, PEAK, LATCHED, ORDERS_LEFT, CAPITAL, WAITS = 0, 1, 2, 3, 4, 5, 6  # places of `account`
 TRADING_DAYS = 252.0
 CENT = 10_000
 
@@ -86,6 +88,51 @@ class Conditions(NamedTuple):
     drawdown_kept_rate: int
     flattens: int
     unusable_most: float  # of the names wanted; with more of them without a price nothing is decided
+
+
+class Rows(NamedTuple):
+    """One row an order or a fill, in order; there is space for more. quantity: signed base units. more: of an order its
+    phase (0 reduce, 1 increase), of a fill its costs in micro-dollars."""
+
+    bar: Ints
+    name: Ints
+    quantity: Ints
+    more: Ints
+
+
+class Waiting(NamedTuple):
+    """What the last cycle sent, and from what it decided; the orders fill at the next bar."""
+
+    names: Names
+    limits: Ints
+    own: Floats
+    reduce: Ints
+    increase: Ints
+    reduce_order: Ints
+    increase_order: Ints
+
+
+class State(NamedTuple):
+    """The run so far: the loop may stop after any bar and go on from here.
+
+    account: the places CASH to WAITS. held, price, sent: by name, the last known price and the orders of the day.
+    equity to halted: a row a bar. Columns are changed in place.
+    """
+
+    account: Ints
+    held: Ints
+    price: Ints
+    sent: Ints
+    waiting: Waiting
+    orders: Rows
+    fills: Rows
+    equity: Ints
+    cash: Ints
+    equity_decided: Ints
+    cash_decided: Ints
+    halted: Ints
+    counts: Ints
+    costs: Ints
 
 
 class History(NamedTuple):

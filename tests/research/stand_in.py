@@ -128,7 +128,7 @@ def replayed(setup: SimulationSetup, progress: Progress | None = None) -> tuple[
             last = run.equity(bar)
             sent.clear()
         if progress is not None:
-            progress(bar + 1, len(market.times))
+            progress("simulating", bar + 1, len(market.times))
     run.result = SimulationResult(
         np.array(equity), run.count, run.turnover, dict(sorted(run.outcomes.items())),
         SimulationCosts(spread=float(run.spread)), run.orders, AuditCount(), "interpreted", 0.0,

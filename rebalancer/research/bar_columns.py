@@ -1,0 +1,95 @@
+"""The columns of the numeric core at one bar, and how each name ended there.
+
+Written like the core, and compiled with it.
+"""
+
+from __future__ import annotations
+
+from rebalancer.planning.core import codes
+from rebalancer.planning.core.columns import Names, SignalRows
+from rebalancer.planning.core.seams import Ints, floats, integers, rule
+from rebalancer.planning.core.units import is_exact, part_of
+from rebalancer.research.tape import ABSENT, BARRED, PLANNED, UNTRADED, Conditions, Fixed, Tape
+
+
+@rule
+def is_blind(t: int, tape: Tape, given: Conditions, held: Ints) -> bool:
+    """Whether too many of the names that are wanted or held have no price at a bar."""
+    wanted, missing = 0, 0
+    for i in range(len(held)):
+        opinion = float(tape.opinion[t, i])
+        if held[i] != 0 or opinion == opinion:
+            wanted += 1
+            missing += int(tape.close[t, i]) <= 0
+    return float(missing) > given.unusable_most * float(wanted)
+
+
+@rule
+def code_of(is_ordered: bool, is_there: bool, is_tradable: bool, code: int, bar: int) -> int:
+    """How a name ended in a plan."""
+    if is_ordered:
+        return PLANNED
+    if not is_there:
+        return ABSENT
+    if not is_tradable:
+        return UNTRADED
+    return BARRED + bar if code == codes.RESTRICTED else code
+
+
+@rule
+def price_up(price: int, rate: int) -> int:
+    """A price increased by a rate of trillionths, rounded up."""
+    found = price + part_of(price, rate)
+    return found if is_exact(rate, price, codes.RATE) else found + 1
+
+
+@rule
+def columns_at(t: int, tape: Tape, fixed: Fixed, given: Conditions, price: Ints, held: Ints, sent: Ints) -> Names:
+    """The columns of the core at the close of a bar. price: the last known one of every name."""
+    count = len(held)
+    first, tradable, available, worst = integers(count + 1), integers(count), integers(count), integers(count)
+    volatility, reserve_buy, reserve_sell = floats(count), integers(count), integers(count)
+    zero, most, coin, paid = integers(count), integers(count), integers(count), integers(count)
+    now, orders, cluster = integers(count), integers(count), integers(count)
+    rows = 0
+    for i in range(count):
+        first[i] = rows
+        opinion, cluster[i] = float(tape.opinion[t, i]), int(tape.cluster[tape.day[t], i])
+        if int(tape.close[t, i]) > 0:
+            tradable[i] = 1
+            if opinion == opinion:
+                rows += 1
+        volatility[i] = float(tape.volatility[tape.day[t], i])
+        now[i], orders[i], worst[i], available[i], paid[i] = held[i], sent[i], held[i], abs(held[i]), price[i]
+        most[i] = codes.UNLIMITED
+        buy, sell = given.collar_high_rate, given.collar_short_rate
+        if fixed.coin[i] != 0:
+            coin[i] = codes.DEAR_COIN if price[i] > fixed.dear[i] else codes.COIN
+            buy, sell = given.collar_crypto_rate, given.collar_crypto_rate
+        elif price[i] < fixed.split[i]:
+            buy = given.collar_low_rate
+        reserve_buy[i], reserve_sell[i] = price_up(price[i], buy), price_up(price[i], sell)
+    first[count] = rows
+    return Names(
+        first, tradable, fixed.may_short, coin, zero, fixed.is_selected, fixed.sector, cluster, volatility, zero,
+        zero, paid, paid, paid, reserve_buy, reserve_sell, fixed.divisor, fixed.lot_long, fixed.lot_short,
+        fixed.closing_lot, now, zero, worst, available, zero, orders, most, most,
+    )  # fmt: skip
+
+
+@rule
+def signals_at(t: int, tape: Tape, given: Conditions, names: Names) -> SignalRows:
+    """The instructions in force at a bar, one row a name."""
+    rows = names.first[len(names.price)]
+    is_target, hold, target = integers(rows), integers(rows), floats(rows)
+    score, confidence, weight = floats(rows), floats(rows), floats(rows)
+    for i in range(len(names.price)):
+        row = names.first[i]
+        if row < names.first[i + 1]:
+            opinion = float(tape.opinion[t, i])
+            weight[row], is_target[row] = 1.0, given.is_target
+            if given.is_target == 1:
+                target[row], confidence[row] = opinion, 1.0
+            else:
+                score[row], confidence[row] = opinion, float(tape.confidence[t, i])
+    return SignalRows(is_target, target, score, confidence, weight, hold)

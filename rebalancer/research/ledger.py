@@ -1,0 +1,82 @@
+"""Fills and what they cost, what the account is worth, what it may borrow. Written like the core, and compiled with it.
+
+Every cost is rounded up.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+
+from rebalancer.planning.core.seams import Ints, rule
+from rebalancer.planning.core.units import part_of, signed, value_down, value_up
+from rebalancer.research.tape import CENT, FEES, IMPACT, SPREAD, TRADING_DAYS, UNFILLED, Conditions, Fixed, Tape
+
+
+@rule
+def net_worth(fixed: Fixed, price: Ints, held: Ints, cash: int) -> int:
+    """Cash and positions; longs rounded down, shorts up."""
+    total = cash
+    for i in range(len(held)):
+        if held[i] > 0:
+            total += value_down(held[i], price[i], fixed.divisor[i])
+        elif held[i] < 0:
+            total -= value_up(-held[i], price[i], fixed.divisor[i])
+    return total
+
+
+@rule
+def buying_power(fixed: Fixed, given: Conditions, price: Ints, held: Ints, equity: int) -> int:
+    """What the broker lends: the multiple of equity less all positions; never negative."""
+    total = part_of(max(equity, 0), given.multiplier_rate)
+    for i in range(len(held)):
+        if held[i] != 0:
+            total -= value_up(abs(held[i]), price[i], fixed.divisor[i])
+    return max(total, 0)
+
+
+@rule
+def carry(fixed: Fixed, given: Conditions, price: Ints, held: Ints, cash: int) -> tuple[int, int]:
+    """A night's interest on borrowed money, and the fee for borrowed shares."""
+    shorts = 0
+    for i in range(len(held)):
+        if held[i] < 0:
+            shorts += value_up(-held[i], price[i], fixed.divisor[i])
+    interest = part_of(max(-cash, 0), given.interest_rate)
+    return interest, part_of(shorts, given.borrow_rate)
+
+
+@rule
+def filled_quantity(t: int, tape: Tape, given: Conditions, i: int, wanted: int, price: int, counts: Ints) -> int:
+    """How much of an order a bar trades: nothing without a price, and no more than a part of its volume."""
+    size = abs(wanted)
+    if price <= 0:
+        size = 0
+    elif given.participation > 0 and int(tape.volume[t, i]) > 0:
+        size = min(size, int(given.participation * float(tape.volume[t, i])))
+    if size < abs(wanted):
+        counts[UNFILLED] += 1
+    return signed(size, wanted)
+
+
+@rule
+def trade_cost(
+    t: int, tape: Tape, fixed: Fixed, given: Conditions, i: int, quantity: int, money: int, costs: Ints
+) -> int:
+    """What a fill costs beyond its price, each kind rounded up; adds it to `costs`."""
+    spread, impact, fees = 0, 0, 0
+    if given.half_spread_rate > 0:
+        spread = part_of(money, given.half_spread_rate) + 1
+    if given.impact > 0 and int(tape.volume[t, i]) > 0:
+        daily = float(tape.volatility[tape.day[t], i]) / sqrt(TRADING_DAYS)
+        share = float(abs(quantity)) / (float(tape.volume[t, i]) * given.bars_a_day)
+        impact = int(float(money) * given.impact * daily * sqrt(share)) + 1
+    if quantity < 0 and fixed.coin[i] == 0:
+        if given.sale_fee_rate > 0:
+            fees = (part_of(money, given.sale_fee_rate) + CENT) // CENT * CENT
+        if given.share_fee_money > 0:
+            fee = value_up(-quantity, given.share_fee_money, fixed.divisor[i])
+            fees += min((fee + CENT - 1) // CENT * CENT, given.share_fee_most_money)
+    costs[SPREAD] += spread
+    costs[IMPACT] += impact
+    costs[FEES] += fees
+    return spread + impact + fees

@@ -1,0 +1,65 @@
+"""`rebalancer backtest` says how far it is, can be interrupted, and says where its time went."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rebalancer.cli import backtest as shown
+from tests.cli.conftest import Command
+
+
+def test_the_words_of_progress() -> None:
+    assert shown.progress_text("simulating", 2_000, 19_656, 4.0) == "simulating: 10% of 19,656 bars, about 35 s left"
+    assert shown.progress_text("auditing", 200, 200, 9.0) == "auditing: 100% of 200 bars, about 0.00 s left"
+
+
+def files(bars: int = 40) -> None:
+    draw = np.random.default_rng(5)
+    days = pd.bdate_range("2026-01-02", periods=bars)
+    for name, values in (("prices", 50 + draw.random((bars, 2))), ("targets", draw.dirichlet([1, 1], bars))):
+        pd.DataFrame(values.round(4), days, ["AAA", "BBB"]).to_csv(f"{name}.csv", index_label="date")
+
+
+WORDS = ("backtest", "--prices", "prices.csv", "--targets", "targets.csv", "--out", "out", "--json")
+
+
+def test_a_long_run_says_what_is_left(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shown, "AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(shown, "EVERY_SECONDS", {True: 0.0, False: 0.0})
+    files()
+    said = command(*WORDS)
+    assert said.code == 0, said.err
+    lines = said.err.splitlines()
+    assert lines[0].startswith("simulating: 40% of 40 bars, about ")
+    assert any(line.startswith("auditing: 100% of 40 bars") for line in lines)
+    assert json.loads(said.out)["bars"] == 40
+
+
+def test_interrupted_within_the_loop_it_writes_nothing(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> str:
+        os.kill(os.getpid(), signal.SIGINT)
+        return ""
+
+    monkeypatch.setattr(shown, "AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(shown, "EVERY_SECONDS", {True: 0.0, False: 0.0})
+    monkeypatch.setattr(shown, "progress_text", interrupt)
+    files()
+    said = command(*WORDS)
+    assert (said.code, said.out, said.err.strip()) == (130, "", "interrupted: nothing was written")
+    assert not Path("out").exists()
+
+
+def test_a_profile_says_where_the_time_went(command: Command) -> None:
+    import pstats
+
+    files()
+    assert command(*WORDS, "--profile-to", "run.prof").code == 0
+    names = {function for _, _, function in pstats.Stats("run.prof").stats}  # type: ignore[attr-defined]
+    assert {"run_backtest", "simulated", "audited"} <= names
