@@ -1,6 +1,7 @@
 #!/bin/sh
 # Start trading: today's session now, and one on every trading day from the systemd timer. Running it twice has the same
-# effect as running it once. Without systemd the session runs in the background until the end of the day.
+# effect as running it once. Without systemd the session runs in the background until the end of the day. The HTTP API
+# starts too, as a unit of its own, when `web.enabled` is true.
 #   ./start_execution_trading.sh                   the rules of config/execution.yaml
 #   ./start_execution_trading.sh --profile NAME    also the rules of config/profiles/NAME.yaml, with its own keys and state
 set -eu
@@ -31,7 +32,7 @@ if has_systemd; then
   if command -v loginctl >/dev/null 2>&1 && [ "$(loginctl show-user "$(id -un)" -p Linger --value 2>/dev/null)" != yes ]; then
     say "note: it stops when you log out; to go on without you: loginctl enable-linger $(id -un)"
   fi
-elif pid=$(background_pid); then
+elif pid=$(session_pid); then
   say "already running in the background, process $pid"
 else
   log=$state/session.log
@@ -43,9 +44,10 @@ else
   ) >>"$log" 2>&1 </dev/null &
   echo $! >"$pid_file"
   sleep 1
-  pid=$(background_pid) || {
+  pid=$(session_pid) || {
     if [ -s "$log" ] && tail -n 1 "$log" | grep -q '^session: \|"session_ended"'; then
       say "$(tail -n 1 "$log")"
+      start_web
       exit 0
     fi
     say "error: the session ended at once; its last words:"
@@ -55,4 +57,5 @@ else
   say "this machine has no systemd for you, so there is no timer: the session runs in the background until the end of"
   say "the day, process $pid, output in $log; start it again on the next trading day"
 fi
+start_web
 say "see how it goes: ./status_execution_trading.sh    stop: ./stop_execution_trading.sh"

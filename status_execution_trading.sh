@@ -22,8 +22,14 @@ if has_systemd && [ -f "$units/paper-trading-session.timer" ]; then
   [ -z "$text" ] || printf '   %s' "$text"
   next=$(is "$unit.timer" NextElapseUSecRealtime)
   printf '\n%-9s%s   next %s\n' timer "$(is "$unit.timer" ActiveState)" "${next:-none}"
-elif pid=$(background_pid); then
+  if systemctl --user --quiet is-enabled "$web_unit.service" 2>/dev/null; then
+    printf '%-9s%s   %s\n' web "$(is "$web_unit.service" ActiveState)" "$(is "$web_unit.service" StatusText)"
+  fi
+elif pid=$(session_pid); then
   printf '%-9sin the background, process %s (no systemd, no timer)\n' service "$pid"
 else
   printf '%-9snot running; start it with: ./start_execution_trading.sh\n' service
+fi
+if pid=$(background_pid "$web_pid_file" 'rebalancer .*web serve'); then
+  printf '%-9sin the background, process %s\n' web "$pid"
 fi

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Stop trading: the session ends in an orderly way (nothing new is sent, orders in flight are recorded) and the timer is
-# disabled. Lists what is still open.
+# disabled, as is the HTTP API. Lists what is still open.
 #   ./stop_execution_trading.sh              positions stay as they are
 #   ./stop_execution_trading.sh --flatten    also cancel our orders and close every position, and set the kill switch
 #   ./stop_execution_trading.sh --profile NAME
@@ -23,7 +23,7 @@ if has_systemd && [ -f "$units/paper-trading-session.timer" ]; then
   systemctl --user --quiet disable "$unit.timer" "$unit.service"
   say "stopped: $unit; the timer is off"
 fi
-if pid=$(background_pid); then
+if pid=$(session_pid); then
   kill -TERM "$pid"
   waited=0
   while kill -0 "$pid" 2>/dev/null; do
@@ -38,5 +38,6 @@ if [ -n "$flatten" ]; then
   # shellcheck disable=SC2046 # the options are words of their own
   rebalance kill --cancel --flatten --yes --reason "stopped with --flatten" $(config_options)
 fi
+stop_web
 say "what is left open:"
 PYTHONPATH=$PWD "$PYTHON" -m rebalancer status >&2

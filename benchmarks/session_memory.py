@@ -88,7 +88,7 @@ def run(days: int, *, trace: bool) -> None:
     from rebalancer.brokers.endpoints import Credentials, Endpoints
     from rebalancer.brokers.factory import Connection
     from rebalancer.core.rules import Rules
-    from rebalancer.session.notify import Notify
+    from rebalancer.ops.notify import Notify
     from rebalancer.session.setup import Setup
     from rebalancer.session.start import run_session
     from rebalancer.session.stop import Stop

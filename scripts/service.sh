@@ -9,7 +9,7 @@ service() {
   config_home=${XDG_CONFIG_HOME:-$HOME/.config}
   units=$config_home/systemd/user
   case $profile in
-    "") unit=paper-trading-session state=$base secrets=$config_home/paper-trading.env ;;
+    "") unit=paper-trading-session web_unit=rebalancer-web state=$base secrets=$config_home/paper-trading.env ;;
     *[!A-Za-z0-9_-]*)
       say "error: $profile is not a profile name: letters, digits, dash and underscore"
       return 2
@@ -20,12 +20,12 @@ service() {
         say "  hint: there are: $(cd config/profiles 2>/dev/null && ls | sed -n 's/[.]yaml$//p' | tr '\n' ' ')"
         return 78
       }
-      unit=paper-trading-session@$profile state=$base/profiles/$profile
+      unit=paper-trading-session@$profile web_unit=rebalancer-web@$profile state=$base/profiles/$profile
       secrets=$config_home/paper-trading@$profile.env
       export REBALANCER_PROFILE="$profile"
       ;;
   esac
-  pid_file=$state/session.pid
+  pid_file=$state/session.pid web_pid_file=$state/web.pid
 }
 
 # profile_of ARGUMENT...: remove `--profile NAME` from the arguments and set $profile; the others are left in $rest.
@@ -105,7 +105,7 @@ install_units() {
   for source in systemd/*.service systemd/*.timer; do
     sed -e "s#@PROJECT@#$PWD#g" -e "s#@PYTHON@#$PYTHON#g" "$source" >"$fresh/${source##*/}"
   done
-  found=$(systemd-analyze verify --user --man=no "$fresh"/paper-trading-session.* 2>&1) || true
+  found=$(systemd-analyze verify --user --man=no "$fresh"/paper-trading-session.* "$fresh"/rebalancer-web.service 2>&1) || true
   if [ -n "$found" ]; then
     say "error: systemd does not take the units as they are; nothing was installed"
     say "$found"
@@ -130,16 +130,87 @@ install_units() {
   fi
 }
 
-# background_pid: print the process id of the session that runs without systemd; fails when there is none.
+# has_web: whether `web.enabled` is true.
+has_web() {
+  # shellcheck disable=SC2046 # the options are words of their own
+  rebalance config show --json $(config_options) | "$PYTHON" -c \
+    'import json, sys; sys.exit(not json.load(sys.stdin)["rules"]["web"]["enabled"])'
+}
+
+# start_web: run the HTTP API when it is enabled, end it when it is not. It never fails: nothing of it may stop trading.
+start_web() {
+  if ! has_web; then
+    stop_web
+    return 0
+  fi
+  if ! environment requirements-web.txt; then
+    say "warning: the HTTP API was not started; trading goes on without it"
+  elif has_systemd; then
+    systemctl --user --quiet enable "$web_unit.service"
+    systemctl --user reset-failed "$web_unit.service" 2>/dev/null || true
+    if systemctl --user start "$web_unit.service"; then
+      say "started: $web_unit, $(systemctl --user show "$web_unit.service" -p StatusText --value)"
+    else
+      say "warning: the HTTP API did not start; trading goes on without it"
+      say "  hint: journalctl --user -u $web_unit -n 20"
+    fi
+  elif pid=$(background_pid "$web_pid_file" 'rebalancer .*web serve'); then
+    say "the HTTP API is already running in the background, process $pid"
+  else
+    log=$state/web.log
+    : >"$log"
+    # shellcheck disable=SC2046 # the options are words of their own
+    (
+      trap '' HUP
+      become $(config_options) web serve
+    ) >>"$log" 2>&1 </dev/null &
+    pid=$!
+    echo $pid >"$web_pid_file"
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+      sleep 1
+      if grep -q '^web: ' "$log"; then
+        say "the HTTP API runs in the background, process $pid, $(grep '^web: ' "$log")"
+        return 0
+      fi
+      kill -0 "$pid" 2>/dev/null || break
+    done
+    say "warning: the HTTP API did not start; trading goes on without it; see $log"
+  fi
+}
+
+# stop_web: end the HTTP API, and do not start it again at boot.
+stop_web() {
+  if has_systemd && [ -f "$units/rebalancer-web.service" ]; then
+    if systemctl --user --quiet is-enabled "$web_unit.service" 2>/dev/null ||
+      systemctl --user --quiet is-active "$web_unit.service"; then
+      systemctl --user stop "$web_unit.service"
+      systemctl --user --quiet disable "$web_unit.service"
+      say "stopped: $web_unit"
+    fi
+  fi
+  if pid=$(background_pid "$web_pid_file" 'rebalancer .*web serve'); then
+    kill -TERM "$pid"
+    say "stopped: the HTTP API, process $pid"
+  fi
+  rm -f "$web_pid_file"
+}
+
+# background_pid FILE PATTERN: print the process id in a file when that process runs, without systemd, and its command line
+# matches; fails when there is none.
 background_pid() {
-  pid=$(cat "$pid_file" 2>/dev/null) || return 1
+  pid=$(cat "$1" 2>/dev/null) || return 1
   case $pid in
     "" | *[!0-9]*) return 1 ;;
   esac
   kill -0 "$pid" 2>/dev/null || return 1
   # the process id may have been reused by another process
   if [ -r "/proc/$pid/cmdline" ]; then
-    tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q 'rebalancer session' || return 1
+    tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q "$2" || return 1
   fi
   printf '%s\n' "$pid"
+}
+
+# session_pid: print the process id of the session that runs without systemd; fails when there is none.
+session_pid() {
+  background_pid "$pid_file" 'rebalancer session'
 }

@@ -158,7 +158,7 @@ ALERT_CODES: Final[Mapping[str, AlertCode]] = {
     "unit_failed": AlertCode(
         "action",
         "A systemd unit of this program failed.",
-        "`journalctl --user -u paper-trading-session` shows why; `rebalancer doctor` checks the rest.",
+        "`journalctl --user -u` with the name of that unit shows why; `rebalancer doctor` checks the rest.",
     ),
     "day": AlertCode(
         "info",

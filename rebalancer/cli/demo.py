@@ -63,7 +63,7 @@ def run_demo(*, show: bool) -> int:
     from rebalancer.brokers.endpoints import Credentials, Endpoints
     from rebalancer.brokers.factory import Connection
     from rebalancer.cli.embedded import exchange_for_session
-    from rebalancer.session.notify import Notify
+    from rebalancer.ops.notify import Notify
     from rebalancer.session.start import run_session
     from rebalancer.session.stop import Stop
 

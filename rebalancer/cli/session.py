@@ -26,8 +26,8 @@ LOG: Final = logging.getLogger(__name__)
 
 def run_trading_day(config: Sequence[Path] | None, *, speed: float | None, day: str | None) -> int:
     """Run one session. Exit code 0 when the day is closed, when the market is closed, and after a stop by a signal."""
+    from rebalancer.ops.notify import Notify
     from rebalancer.session.names import refuse_strange_sectors
-    from rebalancer.session.notify import Notify
     from rebalancer.session.setup import banner, load_setup
     from rebalancer.session.start import run_session
     from rebalancer.session.stop import Stop

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,13 +20,12 @@ if TYPE_CHECKING:
 def serve_web(config: Sequence[Path] | None, *, host: str | None, port: int | None) -> int:
     """Serve the API until SIGTERM or SIGINT; then 0."""
     from rebalancer.cli.screen import log_to_stderr
-    from rebalancer.session.setup import load_setup
+    from rebalancer.ops.notify import Notify
 
     log_to_stderr()
-    setup = load_setup(config)
-    web = setup.rules.web
-    if not web.enabled and host is None and port is None:
-        raise BadDocument("web.enabled", "is false", "set it to true, or name --host and --port")
+    notify = Notify.from_environment(os.environ)
+    place = _served(config, asked=host is not None or port is not None)
+    web = place.rules.web
     _need_extra()
     from rebalancer.web.server import ListenAddress, serve
 
@@ -36,11 +36,25 @@ def serve_web(config: Sequence[Path] | None, *, host: str | None, port: int | No
     hooks = None if web.hooks_listen is None else ListenAddress.of(web.hooks_listen, "web.hooks_listen")
 
     def begun(url: str, hooks_url: str | None) -> None:
-        sys.stderr.write(f"web: {url}" + (f", hooks: {hooks_url}/hooks" if hooks_url else "") + f" ({setup.mode})\n")
+        said = url + (f", hooks: {hooks_url}/hooks" if hooks_url else "") + f" ({place.mode})"
+        sys.stderr.write(f"web: {said}\n")
         sys.stderr.flush()
+        notify.ready(said)
 
-    serve(_place(setup), listen, hooks, begun)
+    serve(place, listen, hooks, begun, notify.alive)
+    notify.stopping("stopped")
     return ExitCode.DONE
+
+
+def _served(config: Sequence[Path] | None, *, asked: bool) -> WebPlace:
+    """What is served. The secrets tell which account it is, as they do to the session, and are not kept."""
+    from rebalancer.session.setup import load_setup, refuse_unasked_exchange
+
+    setup = load_setup(config)
+    if not setup.rules.web.enabled and not asked:
+        raise BadDocument("web.enabled", "is false", "set it to true, or name --host and --port")
+    refuse_unasked_exchange(setup)
+    return _place(setup)
 
 
 def token_add(config: Sequence[Path] | None, name: str, scope: str, *, replace: bool) -> int:

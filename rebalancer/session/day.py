@@ -27,9 +27,9 @@ from rebalancer.core.rules import Rules
 from rebalancer.market_data.trading_calendar import Slot, TradingDay, midnight_after
 from rebalancer.ops.clock import Clock
 from rebalancer.ops.logs.context import LogEvent, note
+from rebalancer.ops.notify import Notify
 from rebalancer.ops.session_status import WAITING
 from rebalancer.session.hours import LOOK_BACK_DAYS, Hours
-from rebalancer.session.notify import Notify
 from rebalancer.session.scheduler import Alarm
 from rebalancer.session.slots import SlotBook
 from rebalancer.session.stop import Stop

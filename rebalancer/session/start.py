@@ -11,13 +11,13 @@ from rebalancer.journal import Journal
 from rebalancer.market_data.sectors import read_sectors
 from rebalancer.market_data.trading_calendar import published_hours
 from rebalancer.ops.clock import Clock, SystemClock
+from rebalancer.ops.notify import Notify
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.ops.session_status import SessionStatusFile
 from rebalancer.session.alert_delivery import alerting
 from rebalancer.session.alert_rules import ReportingSlotBook, report_day
 from rebalancer.session.day import TradingSession, Work
 from rebalancer.session.hours import Hours
-from rebalancer.session.notify import Notify
 from rebalancer.session.ownership import account_in_hand, owned
 from rebalancer.session.run_requests import RunRequests
 from rebalancer.session.scheduler import Alarm, ScheduledAlarm

@@ -21,6 +21,7 @@ from rebalancer.journal.backups import FOLDER, take
 from rebalancer.market_data.trading_calendar import Slot, TradingDay
 from rebalancer.ops.clock import Clock, SystemClock
 from rebalancer.ops.logs.context import LogEvent, note
+from rebalancer.ops.notify import Notify
 from rebalancer.ops.paths import LOCK_NAME
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.rebalance.recover import recover
@@ -30,7 +31,6 @@ from rebalancer.report.period.gather import period_report_of
 from rebalancer.session.end_of_day import Steps, cancel_leftovers, close_day
 from rebalancer.session.execute import execute, opened_world
 from rebalancer.session.monitor import Monitor
-from rebalancer.session.notify import Notify
 from rebalancer.session.preflight import clock_problem, preflight
 from rebalancer.session.run_requests import restricted
 from rebalancer.session.setup import Setup, report_mode

@@ -13,7 +13,7 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -66,10 +66,16 @@ class EventHub:
         self._problem = ""
         self.edition = 0  # counts replacements of the journal, after which row numbers mean something else
 
-    async def watch(self) -> None:
-        """Follow the journal until `stopping` is set. A journal that cannot be read is looked at again."""
+    async def watch(self, alive: Callable[[], None]) -> None:
+        """Follow the journal until `stopping` is set. A journal that cannot be read is looked at again. alive: called
+        after a look, every few seconds."""
+        monotonic = SystemClock().monotonic
+        called_at = -HEAD_SECONDS
         while not self.stopping.is_set():
             await self.look()
+            if monotonic() - called_at >= HEAD_SECONDS:
+                called_at = monotonic()
+                alive()
             try:
                 await asyncio.wait_for(self.stopping.wait(), LOOK_SECONDS)
             except TimeoutError:

@@ -79,9 +79,11 @@ def serve(
     listen: ListenAddress,
     hooks: ListenAddress | None,
     begun: Callable[[str, str | None], None] = lambda *_: None,
+    alive: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT. begun: called with the URLs of both listeners once they listen. Raises
-    BadDocument when an address is taken, and SignalsUnavailable when the state folder cannot be used."""
+    """Serve until SIGTERM or SIGINT. begun: called with the URLs of both listeners once they listen; alive: every few
+    seconds while requests can be answered. Raises BadDocument when an address is taken, and SignalsUnavailable when the
+    state folder cannot be used."""
     with ExitStack() as stack:
         answers = AnswerBook(place.state / ANSWERS_NAME)
         stack.callback(answers.close)
@@ -90,7 +92,7 @@ def serve(
             sockets.append(stack.enter_context(_listening(hooks)))
         inbox = KeptInbox(place.inbox)
         stack.callback(inbox.close)
-        asyncio.run(_serve(place, answers, inbox, sockets, begun))
+        asyncio.run(_serve(place, answers, inbox, sockets, begun, alive))
 
 
 async def _serve(
@@ -99,6 +101,7 @@ async def _serve(
     inbox: KeptInbox,
     sockets: Sequence[socket.socket],
     begun: Callable[[str, str | None], None],
+    alive: Callable[[], None],
 ) -> None:
     hub = EventHub(place.journal_file)
     tokens, web = TokenFile(place.state / TOKENS_NAME), place.rules.web
@@ -119,7 +122,7 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     await hub.look()
-    watching = asyncio.create_task(hub.watch())
+    watching = asyncio.create_task(hub.watch(alive))
     urls = [f"http://{ListenAddress(*listener.getsockname()[:2]).shown}" for listener in sockets]
     begun(urls[0], urls[1] if len(urls) > 1 else None)
     try:

@@ -18,9 +18,9 @@ from rebalancer.core.facts import Session as MarketSession
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Rules
 from rebalancer.market_data.trading_calendar import Slot, TradingDay, published_hours
+from rebalancer.ops.notify import Notify
 from rebalancer.session.day import TradingSession, Work
 from rebalancer.session.hours import Hours
-from rebalancer.session.notify import Notify
 from rebalancer.session.slots import SlotBook
 from rebalancer.session.stop import Stop
 

@@ -15,7 +15,7 @@ from rebalancer.brokers.factory import Connection
 from rebalancer.core.documents import plain
 from rebalancer.core.rules import Rules
 from rebalancer.market_data.trading_calendar import TradingDay
-from rebalancer.session.notify import Notify
+from rebalancer.ops.notify import Notify
 from rebalancer.session.setup import Setup
 from rebalancer.session.stop import Stop
 from rebalancer.session.work import AttentiveClock, SessionWork

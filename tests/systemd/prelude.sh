@@ -3,11 +3,13 @@ set -eu
 project=$HOME/project
 mkdir -p "$project/.venv/bin"
 cp -r "$SOURCE"/rebalancer "$SOURCE"/config "$SOURCE"/scripts "$SOURCE"/systemd "$SOURCE"/signals "$SOURCE"/*.sh \
-  "$SOURCE"/requirements.txt "$project"
+  "$SOURCE"/requirements.txt "$SOURCE"/requirements-web.txt "$project"
 cp "$ENVIRONMENT/pyvenv.cfg" "$project/.venv/"
 ln -s "$ENVIRONMENT/lib" "$project/.venv/lib"
 ln -s "$BASE_PYTHON" "$project/.venv/bin/python"
-cksum <"$project/requirements.txt" >"$project/.venv/stamp-requirements.txt"
+for lock in requirements.txt requirements-web.txt; do
+  cksum <"$project/$lock" >"$project/.venv/stamp-$lock"
+done
 mkdir -p "$project/reports" "$HOME/.ssh"
 echo key >"$HOME/.ssh/id"
 cd "$project"

@@ -77,15 +77,24 @@ def test_the_timer_fires_five_minutes_before_the_new_york_open(since: str, name:
     assert {"AccuracySec=1s", "Persistent=false"} <= set(lines)
 
 
-def test_the_unit_of_a_profile_differs_in_its_names_only() -> None:
-    plain = (UNITS / "paper-trading-session.service").read_text().splitlines()
-    profile = (UNITS / "paper-trading-session@.service").read_text().splitlines()
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [("paper-trading-session", ["EnvironmentFile", "ExecStartPre", "ExecStart"]), ("rebalancer-web", ["ExecStart"])],
+)
+def test_the_unit_of_a_profile_differs_in_its_names_only(name: str, own: list[str]) -> None:
+    plain = (UNITS / f"{name}.service").read_text().splitlines()
+    profile = (UNITS / f"{name}@.service").read_text().splitlines()
     ours = [line for line in plain if line not in profile and not line.startswith("#")]
     theirs = [line for line in profile if line not in plain and not line.startswith("#")]
-    assert [line.partition("=")[0] for line in ours] == ["Description", "EnvironmentFile", "ExecStartPre", "ExecStart"]
-    assert [line.partition("=")[0] for line in theirs] == [
-        "Description", "Environment", "EnvironmentFile", "ExecStartPre", "ExecStart",
-    ]  # fmt: skip
+    assert [line.partition("=")[0] for line in ours] == ["Description", *own]
+    assert [line.partition("=")[0] for line in theirs] == ["Description", "Environment", *own]
+
+
+def test_session_and_api_do_not_wait_for_each_other() -> None:
+    for name, other in (("paper-trading-session", "rebalancer-web"), ("rebalancer-web", "paper-trading-session")):
+        for unit in UNITS.glob(f"{name}*"):
+            lines = [line for line in unit.read_text().splitlines() if not line.startswith("#")]
+            assert not [line for line in lines if other in line], unit
 
 
 def test_what_switches_off_a_user_units_sandbox_is_not_in_ours() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +18,7 @@ from rebalancer.core.values import ZERO
 from rebalancer.ops.clock import SystemClock
 from rebalancer.signals.receipts.inbox import SignalInbox
 from rebalancer.web.tokens import add_token, remove_token
-from tests.web.conftest import ROOT, Server, command, project_in
+from tests.web.conftest import ROOT, Server, command, environment, project_in
 
 EXECUTE, SIGNALS = "/api/v1/trading/execute", "/api/v1/signals"
 
@@ -210,3 +212,15 @@ def test_the_commands(tmp_path: Path) -> None:
     config.write_text((ROOT / "config" / "execution.yaml").read_text())
     off = command(tmp_path, "web", "serve")
     assert (off.returncode, off.stderr.splitlines()[0]) == (78, "error: web.enabled: is false")
+
+
+def test_under_systemd_without_a_key_it_does_not_serve_another_account(tmp_path: Path) -> None:
+    project_in(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "rebalancer", "web", "serve"],
+        cwd=tmp_path / "project", env=environment(tmp_path) | {"INVOCATION_ID": "unit"}, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.splitlines()[0]) == (
+        78, "error: broker.kind: there is no key, and this is production (run by systemd (INVOCATION_ID is set))"
+    )  # fmt: skip

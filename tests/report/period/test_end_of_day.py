@@ -11,8 +11,8 @@ import pytest
 from rebalancer.brokers.endpoints import Endpoints
 from rebalancer.brokers.factory import Connection
 from rebalancer.market_data.trading_calendar import TradingDay
+from rebalancer.ops.notify import Notify
 from rebalancer.session.end_of_day import is_closed
-from rebalancer.session.notify import Notify
 from rebalancer.session.setup import Setup
 from rebalancer.session.stop import Stop
 from rebalancer.session.work import SessionWork

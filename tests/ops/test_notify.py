@@ -16,7 +16,7 @@ import pytest
 import time_machine
 
 from rebalancer.ops.clock import SystemClock
-from rebalancer.session.notify import Notify
+from rebalancer.ops.notify import Notify
 from rebalancer.session.scheduler import ScheduledAlarm
 from rebalancer.session.simulated_clock import SimulatedClock
 from rebalancer.session.stop import Bell, Stop

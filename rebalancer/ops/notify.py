@@ -1,6 +1,6 @@
-"""Report the state of the session to systemd: ready, one status line, alive, stopping (the sd_notify protocol).
+"""Report the state of a process to systemd: ready, one status line, alive, stopping (the sd_notify protocol).
 
-Without systemd nothing is sent. A problem with the socket never stops trading.
+Without systemd nothing is sent. A problem with the socket never stops the process.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Notify:
             self._send("WATCHDOG=1")
 
     def stopping(self, status: str) -> None:
-        """Report that the session is stopping."""
+        """Report that the process is stopping."""
         self._send(f"STOPPING=1\nSTATUS={_one_line(status)}")
 
     def _send(self, text: str) -> None:
@@ -59,7 +59,7 @@ class Notify:
                 connection.connect(self._address)
                 connection.send(text.encode())
         except OSError:
-            return  # nobody is listening any more; the session continues
+            return  # nobody is listening any more
 
 
 def _watchdog(environ: Mapping[str, str]) -> float | None:
