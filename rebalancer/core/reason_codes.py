@@ -116,6 +116,10 @@ class ReasonCode(Enum):
     NO_LONG = "score {score:signed} supports no long position"
     SOURCES_WITHOUT_WEIGHT = "none of its sources has a weight: no position is supported"
     SAYS_HOLD = "hold: nothing is opened and nothing closed"
+    NO_QUORUM = (
+        "{spoke:count} of at least {quorum:count} sources give a score (signals.consensus.quorum): "
+        "nothing is opened and nothing closed"
+    )
     SCORE_ZERO = "a score of 0 asks for no position"
     SCORES_CANCEL = "its signals cancel out to a score of 0, which asks for no position"
     CONFIDENCE_ZERO = "a confidence of 0 supports no position"
@@ -136,6 +140,10 @@ class ReasonCode(Enum):
     # what may not be opened
     CONFIDENCE_UNSURE = (
         "confidence {confidence:hundredths} is below {limit:hundredths} (position_sizing.confidence_scaling above_75)"
+    )
+    VETOED = (
+        "{source:text} says {strength:signed} against the consensus of {score:signed} (signals.consensus.veto): "
+        "nothing is opened or enlarged"
     )
     COOLS_OFF_SESSION = (
         "a stop closed it at {at:clock} UTC; nothing is opened until the next session (protection.cool_off)"

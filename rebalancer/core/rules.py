@@ -9,24 +9,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from rebalancer.core.rule_section import Count, Exposure, Fraction, Money, RuleSection, Seconds, Share
 from rebalancer.core.schedule import Schedule, schedule_of
+from rebalancer.core.signal_rules import Signals
 from rebalancer.core.values import symbol_of
 
-Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Exposure = Annotated[float, Field(gt=0, le=2, allow_inf_nan=False)]
-Money = Annotated[Decimal, Field(gt=0, le=10_000_000, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=0, le=10_000)]
-Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-class Execution(_Section):
+class Execution(RuleSection):
     """When and how orders are sent."""
 
     enabled: bool = Field(True, description="false: every cycle ends as SKIPPED_PAUSED")
@@ -71,7 +62,7 @@ class Execution(_Section):
         return self
 
 
-class NoTradeBand(_Section):
+class NoTradeBand(RuleSection):
     """How far a weight may drift before it is worth trading: the larger of both widths counts."""
 
     absolute: Share = Field(0.0025, description="fraction of capital")
@@ -79,7 +70,7 @@ class NoTradeBand(_Section):
     to: Literal["centre", "edge"] = Field("centre", description="trade to the target or only to the band's edge")
 
 
-class PositionSizing(_Section):
+class PositionSizing(RuleSection):
     """From a score to a weight and from a weight to a trade."""
 
     capital_scaling: float = Field(2.0, gt=0, le=4, description="capital = equity x this")
@@ -118,7 +109,7 @@ class PositionSizing(_Section):
         return self
 
 
-class Selection(_Section):
+class Selection(RuleSection):
     """What a person leaves out, for good here or for one run on the command line."""
 
     only: list[str] = Field([], description="trade these symbols and no others; empty: all")
@@ -140,7 +131,7 @@ class Selection(_Section):
         return [symbol_of(name) for name in names]
 
 
-class RiskManagement(_Section):
+class RiskManagement(RuleSection):
     """Limits. A limit whose data is missing denies."""
 
     max_daily_loss: Fraction = Field(0.02, description="fraction of yesterday's equity; beyond: reductions only")
@@ -180,7 +171,7 @@ class RiskManagement(_Section):
     )
 
 
-class Gate(_Section):
+class Gate(RuleSection):
     """The last check before every order leaves; it shares no code with the planner."""
 
     max_order_quantity: Decimal = Field(Decimal("100000"), gt=0, allow_inf_nan=False, description="shares or coins")
@@ -191,7 +182,7 @@ class Gate(_Section):
     max_price_move: Fraction = Field(0.05, description="quote now against the decision price; beyond: refused")
 
 
-class Protection(_Section):
+class Protection(RuleSection):
     """Stops and targets of open positions."""
 
     mode: Literal["broker", "monitor", "off"] = Field(
@@ -216,7 +207,7 @@ class Protection(_Section):
     )
 
 
-class SessionDay(_Section):
+class SessionDay(RuleSection):
     """The trading day that the timer starts."""
 
     start_lead_minutes: int = Field(5, ge=0, le=120, description="preflight begins this long before the open")
@@ -225,7 +216,7 @@ class SessionDay(_Section):
     end_of_day_minutes: int = Field(5, ge=0, le=120, description="end-of-day work begins this long after the close")
 
 
-class Alerts(_Section):
+class Alerts(RuleSection):
     """Who is told. Addresses with secrets in them are secrets: REBALANCER_ALERT_WEBHOOK, REBALANCER_SMTP_URL,
     REBALANCER_APPRISE_URLS, REBALANCER_HEARTBEAT_URL (docs/how-to/environments.md)."""
 
@@ -236,31 +227,7 @@ class Alerts(_Section):
     attempts: int = Field(8, ge=1, le=100, description="tries per message, with growing pauses")
 
 
-class Signals(_Section):
-    """Where signals come from and which ones count."""
-
-    path: str = Field("signals", description="file or folder of signals and target weights; relative to the project")
-    sample: Literal["auto", "always", "never"] = Field(
-        "auto", description="bundled sample signals: auto = on the embedded exchange while there are no others"
-    )
-    max_age_minutes: float = Field(60, gt=0, le=60 * 24 * 31, allow_inf_nan=False)
-    targets_max_age: Annotated[float, Field(gt=0, le=60 * 24 * 366, allow_inf_nan=False)] | None = Field(
-        None, description="minutes; an older target weight is stale; null: it holds until it is replaced"
-    )
-    weights_of: Literal["equity", "capital"] = Field(
-        "equity", description="what a target weight is a fraction of; capital = equity x capital_scaling"
-    )
-    min_confidence: Share = Field(0.0, description="a signal less confident than this is rejected")
-    mappings: dict[str, dict[str, str]] = Field(
-        {}, description="how to read other JSON files, by file name: field -> JSONPath; see docs/how-to/spreadsheet.md"
-    )
-    source_weights: dict[str, Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]] = Field(
-        {}, description="weight of each source in the consensus; a source not named weighs 1"
-    )
-    keep_days: int = Field(90, ge=1, le=36500, description="receipts of older signals are deleted")
-
-
-class Quotes(_Section):
+class Quotes(RuleSection):
     """Which prices count."""
 
     max_age_seconds: Seconds = Field(120, description="an older quote is no price")
@@ -268,7 +235,7 @@ class Quotes(_Section):
     max_unusable_fraction: Share = Field(0.5, description="more names than this without a price halt the cycle")
 
 
-class Broker(_Section):
+class Broker(RuleSection):
     """Which broker, and how patiently it is asked."""
 
     kind: Literal["auto", "embedded", "alpaca"] = Field(
@@ -283,14 +250,14 @@ class Broker(_Section):
     requests_per_minute: int = Field(180, ge=1, le=10_000, description="Alpaca allows 200 per account")
 
 
-class Simulation(_Section):
+class Simulation(RuleSection):
     """The embedded paper exchange."""
 
     seed: int = Field(7, ge=0, le=2**31)
     cash: Money = Decimal("100000")
 
 
-class Reporting(_Section):
+class Reporting(RuleSection):
     """Where pages go."""
 
     directory: str = Field("reports", description="relative to the project")
@@ -300,14 +267,14 @@ class Reporting(_Section):
     risk_free_rate: float = Field(0.0, ge=-0.05, le=0.5, allow_inf_nan=False, description="annual, for the ratios")
 
 
-class Export(_Section):
+class Export(RuleSection):
     """Copies of the trade journal elsewhere. The token stands in the environment: TRADERVUE_USERNAME, _PASSWORD."""
 
     tradervue: bool = Field(False, description="send executions to Tradervue at the end of the day")
     tradervue_url: str = Field("https://app.tradervue.com", description="its address")
 
 
-class Web(_Section):
+class Web(RuleSection):
     """The HTTP API, a process of its own: `rebalancer web serve`. Tokens: `rebalancer web token add`."""
 
     enabled: bool = Field(False, description="true: `web serve` may run")
@@ -319,7 +286,7 @@ class Web(_Section):
     requests_per_minute: int = Field(1200, ge=1, le=1_000_000, description="of each token; beyond: 429")
 
 
-class Model(_Section):
+class Model(RuleSection):
     """The optional model. Off: signals come from the sources above."""
 
     enabled: bool = Field(False, description="use the model's signals")
@@ -328,7 +295,7 @@ class Model(_Section):
     fallback_to_external_signals: bool = Field(True, description="use the other sources when the model cannot be")
 
 
-class Rules(_Section):
+class Rules(RuleSection):
     """All rules of one cycle. Stored whole with each plan, so that the plan can be recomputed."""
 
     execution: Execution = Execution()

@@ -23,7 +23,7 @@ OWN_CAP_RULES: Final = (
     "risk_management.max_trade_heat",
 )  # by the codes OWN_SIZE, OWN_RISK, OWN_HEAT
 
-KEEPS: Final = frozenset({codes.SAYS_HOLD, codes.BETWEEN})
+KEEPS: Final = frozenset({codes.SAYS_HOLD, codes.BETWEEN, codes.NO_QUORUM})
 NEUTRAL: Final = frozenset({codes.SAYS_NOTHING, codes.TOO_WEAK})
 
 HELD: Final = {
@@ -48,6 +48,7 @@ BARRED: Final = {
     codes.NO_PLACE: Outcome.HELD_BELOW_MINIMUM,
     codes.GROUP_FULL: Outcome.DENIED_CORRELATED_POSITIONS,
     codes.ACCOUNT_FULL: Outcome.DENIED_POSITIONS,
+    codes.VETOED: Outcome.HELD_NEUTRAL,
 }
 DENIED: Final = {
     codes.NOT_FREE: Outcome.DENIED_NOT_AVAILABLE,

@@ -9,7 +9,7 @@ from rebalancer.core.reasons import NOTHING, Reason, ReasonCode, Reasons, becaus
 from rebalancer.core.values import ZERO
 from rebalancer.planning.core import codes
 from rebalancer.planning.core.columns import Orders
-from rebalancer.planning.core.size import SURE, target_of
+from rebalancer.planning.core.size import SURE, speaking, target_of
 from rebalancer.planning.core.trades import is_at_own_cap, part_lot_of
 from rebalancer.planning.core.units import fraction
 from rebalancer.planning.decided import DENIED, NEUTRAL, OWN_CAP_RULES, Decided
@@ -252,6 +252,8 @@ def _barred(d: Decided, i: int) -> Reasons:
             return because(ReasonCode.STOP_FAR, distance=distance, limit=risk.max_stop_distance)
         case codes.UNSURE:
             return because(ReasonCode.CONFIDENCE_UNSURE, confidence=opinions.confidence[i], limit=SURE)
+        case codes.VETOED:
+            return _veto(d, i)
         case codes.NO_PLACE:
             return because(ReasonCode.TOO_SMALL_FOR_PLACE)
     opened = targets.opened[i]
@@ -268,6 +270,16 @@ def _barred(d: Decided, i: int) -> Reasons:
     return because(ReasonCode.GROUP_FULL, held=held, limit=limit, group=name).plus(larger)
 
 
+def _veto(d: Decided, i: int) -> Reasons:
+    """The source that speaks most strongly against the consensus."""
+    score, weight_of = d.decision.opinions.score[i], d.rules.signals.weight_of
+    against = [
+        s for s in d.signals[d.columns.symbols[i]] if s.score * score < 0 and not s.hold and weight_of(s.source) > 0
+    ]
+    most = max(against, key=lambda s: (abs(s.score * s.confidence), s.source))
+    return because(ReasonCode.VETOED, source=most.source, strength=most.score * most.confidence, score=score)
+
+
 def _stance(d: Decided, i: int) -> Reasons:
     opinions, execution, note = d.decision.opinions, d.rules.execution, d.decision.opinions.note[i]
     more = NOTHING
@@ -280,6 +292,10 @@ def _stance(d: Decided, i: int) -> Reasons:
             return because(ReasonCode.SOURCES_WITHOUT_WEIGHT).plus(more)
         case codes.SAYS_HOLD:
             return because(ReasonCode.SAYS_HOLD)
+        case codes.NO_QUORUM:
+            first, last = d.columns.names.first[i : i + 2]
+            spoke = speaking(d.columns.signals, first, last)
+            return because(ReasonCode.NO_QUORUM, spoke=spoke, quorum=d.rules.signals.consensus.quorum)
         case codes.SCORES_CANCEL:
             return because(ReasonCode.SCORES_CANCEL)
         case codes.SCORE_ZERO:

@@ -27,12 +27,15 @@ def numbers_of(rules: Rules, venue: VenueRules) -> Numbers:
     """Fractions as they are; money in micro-dollars and rates in trillionths, rounded to the safe side."""
     execution, sizing, risk = rules.execution, rules.position_sizing, rules.risk_management
     selection, band = rules.selection, rules.position_sizing.no_trade_band
-    threshold = execution.signal_threshold
+    threshold, consensus = execution.signal_threshold, rules.signals.consensus
     return Numbers(
         method=METHODS[sizing.method],
         above_75=int(sizing.confidence_scaling == "above_75"),
         neutral_holds=int(execution.neutral_signals == "hold"),
         silence_holds=int(execution.unsignalled_positions == "hold"),
+        quorum=consensus.quorum,
+        cancels_confidence=int(consensus.disagreement == "lower"),
+        veto=-1.0 if consensus.veto is None else consensus.veto,
         targets_of_equity=int(rules.signals.weights_of == "equity"),
         to_edge=int(band.to == "edge"),
         signal_threshold=threshold,

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from rebalancer.core.decisions import Target
+from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import Side
-from rebalancer.report.numbers import amount_of, day_text, fixed, hour_text, money, price, shares, span_text
+from rebalancer.report.allocation import target_of
+from rebalancer.report.numbers import (
+    amount_of,
+    day_text,
+    fixed,
+    hour_text,
+    money,
+    percent,
+    price,
+    shares,
+    span_text,
+)
 from rebalancer.report.records import OrderLine, RunRecord
 from rebalancer.report.visible import visible, visible_symbol
 from rebalancer.report.words import order_word
@@ -58,7 +70,20 @@ def consensus(symbol: str, record: RunRecord, weights: Mapping[str, float]) -> L
         for vote, weight in zip(votes, shares_of, strict=True)
     ]
     result = sum(v.score * v.confidence * w for v, w in zip(votes, shares_of, strict=True)) / total
-    return [("consensus", f"{' + '.join(parts)} = {fixed(result, 2, sign=True)}")]
+    said = f"{' + '.join(parts)} = {fixed(result, 2, sign=True)}"
+    if cancelled := disagreement(votes, weights):
+        target = target_of(record, symbol)
+        lowered = "" if target is None else f", confidence {fixed(target.confidence, 2)}"
+        said += f"; {percent(cancelled, 0)} of it cancels out{lowered}"
+    return [("consensus", said)]
+
+
+def disagreement(votes: Sequence[Signal], weights: Mapping[str, float]) -> float:
+    """The part of the weighted scores that cancels out: 0 when all sources point the same way, 1 when nothing is
+    left."""
+    strengths = [vote.score * vote.confidence * weights.get(vote.source, 1.0) for vote in votes]
+    spoken = sum(map(abs, strengths))
+    return max(0.0, 1 - abs(sum(strengths)) / spoken) if spoken > 0 else 0.0
 
 
 def checks(symbol: str, record: RunRecord, target: Target | None, known: SymbolHistory) -> Links:

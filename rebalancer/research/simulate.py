@@ -178,6 +178,8 @@ def refuse_what_is_not_simulated(rules: Rules) -> None:
         raise _not_simulated("risk_management.flat_by_minutes_before_close", "set it to null")
     if rules.selection.at_most or rules.selection.withdraw:
         raise _not_simulated("selection.at_most and selection.withdraw", "they belong to one run: leave them out")
+    if rules.signals.consensus.quorum > 1:
+        raise _not_simulated("signals.consensus.quorum above 1", "a file of scores is one source: set it to 1")
     if rules.execution.order_type != "market":
         raise _not_simulated("execution.order_type: limit", "set it to market")
     if rules.execution.timing.drift is not None:

@@ -18,6 +18,7 @@ from rebalancer.planning.trading_halt import check_trading_halt
 from rebalancer.planning.trading_hours import within_trading_hours
 from rebalancer.planning.validate_signals import usable_prices, validate_signals
 from rebalancer.research import compiled
+from tests.planning.test_consensus_laws import changed
 from tests.planning.test_targets import with_targets
 from tests.planning.worlds import limited, world
 
@@ -26,7 +27,10 @@ def decided(seed: int) -> Decided | None:
     """The decision about a world; None when the cycle may not trade."""
     seen = world(seed, calm=seed % 2 == 0)
     seen = limited(seen, seed) if seed % 3 == 0 else seen
-    snapshot, rules = with_targets(seen, seed) if seed % 4 == 1 else seen
+    seen = with_targets(seen, seed) if seed % 4 == 1 else seen
+    if seed % 5 < 2:
+        seen = changed(seen, quorum=1 + seed % 3, veto=(None, 0.2, 0.5)[seed % 7 % 3], disagreement="lower")
+    snapshot, rules = seen
     snapshot = within_trading_hours(snapshot, rules)
     book, prices = reconcile(snapshot), usable_prices(snapshot, rules.quotes)
     halt = check_trading_halt(snapshot, rules)

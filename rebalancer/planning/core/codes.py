@@ -25,6 +25,7 @@ TOO_WEAK: Final = 6  # neutral
 BETWEEN: Final = 7  # keep
 TARGETS_CANCEL: Final = 8  # flat
 TARGET_ZERO: Final = 9  # flat
+NO_QUORUM: Final = 10  # keep
 
 # Why a name may not be opened or enlarged; 0 where it may
 NO_SHORT: Final = 1
@@ -35,6 +36,7 @@ UNSURE: Final = 5
 NO_PLACE: Final = 6  # too small for a place among a limited number of positions
 GROUP_FULL: Final = 7
 ACCOUNT_FULL: Final = 8
+VETOED: Final = 9
 
 # How the comparison of target and position ends
 TRADE: Final = 0

@@ -69,6 +69,9 @@ class Numbers(NamedTuple):
     above_75: int
     neutral_holds: int
     silence_holds: int
+    quorum: int  # of sources with a score
+    cancels_confidence: int  # 1: what cancels out lowers the confidence
+    veto: float
     targets_of_equity: int
     to_edge: int
     signal_threshold: float
@@ -124,6 +127,7 @@ class Opinions(NamedTuple):
     scale: Floats
     note: Ints
     bar: Ints
+    vetoed: Ints  # 1: a source speaks strongly against the others
     raw: Floats
 
 

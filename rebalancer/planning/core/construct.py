@@ -57,7 +57,7 @@ def construct_targets(
 @rule
 def keeps(note: int, numbers: Numbers) -> bool:
     """Whether signals that open nothing leave an existing position unchanged."""
-    if note == codes.SAYS_HOLD or note == codes.BETWEEN:
+    if note == codes.SAYS_HOLD or note == codes.BETWEEN or note == codes.NO_QUORUM:
         return True
     return (note == codes.SAYS_NOTHING or note == codes.TOO_WEAK) and numbers.neutral_holds == 1
 
@@ -163,6 +163,8 @@ def restrict(
                 barred[i] = codes.COOLING
             if numbers.above_75 == 1 and opinions.confidence[i] < SURE:
                 barred[i] = codes.UNSURE
+            if opinions.vetoed[i] == 1:
+                barred[i] = codes.VETOED
     while True:
         for i in range(count):
             others[i] = codes.NO_PLACE if tiny[i] == 1 else barred[i]

@@ -16,7 +16,7 @@ def size_positions(names: Names, signals: SignalRows, numbers: Numbers, funds: F
     """Size every name that has signals; the others get a raw weight of 0. A target weight skips sizing."""
     count = len(names.price)
     score, confidence, scale, raw, target = floats(count), floats(count), floats(count), floats(count), floats(count)
-    note, bar = integers(count), integers(count)
+    note, bar, vetoed = integers(count), integers(count), integers(count)
     total = 0.0
     for i in range(count):
         scale[i] = 1.0
@@ -31,10 +31,11 @@ def size_positions(names: Names, signals: SignalRows, numbers: Numbers, funds: F
             if note[i] == 0 and target[i] < 0 and names.may_short[i] == 0:
                 bar[i] = codes.NO_SHORT
             continue
-        score[i], confidence[i] = consensus(signals, first, last)
+        score[i], confidence[i] = consensus(signals, first, last, numbers)
         note[i] = stance(signals, first, last, score[i], confidence[i], numbers)
         if note[i] == 0 and score[i] < 0 and names.may_short[i] == 0:
             bar[i] = codes.NO_SHORT
+        vetoed[i] = 1 if is_vetoed(signals, first, last, score[i], numbers) else 0
         if numbers.method != codes.FIXED_SIZE:
             wide = numbers.volatility_target / names.volatility[i]
             scale[i] = min(max(wide, numbers.volatility_scale_min), numbers.volatility_scale_max)
@@ -56,7 +57,7 @@ def size_positions(names: Names, signals: SignalRows, numbers: Numbers, funds: F
             raw[i] = 0.0 - raw[i]
         if note[i] == 0 and bar[i] == 0 and target[i] != 0:
             raw[i] = target[i]
-    return Opinions(score, confidence, scale, note, bar, raw)
+    return Opinions(score, confidence, scale, note, bar, vetoed, raw)
 
 
 @rule
@@ -112,11 +113,14 @@ def target_of(signals: SignalRows, first: int, last: int) -> tuple[int, float]:
 
 
 @rule
-def consensus(signals: SignalRows, first: int, last: int) -> tuple[float, float]:
+def consensus(signals: SignalRows, first: int, last: int, numbers: Numbers) -> tuple[float, float]:
     """Score and confidence over all sources: means weighted by source, the score also by confidence, so that their
     product is the weighted mean of score x confidence. Signals that say hold are ignored. If all weights are zero, both
-    are 0; if every confidence is zero, the score is the mean weighted by source alone."""
-    total, trust, view, unsure = 0.0, 0.0, 0.0, 0.0
+    are 0; if every confidence is zero, the score is the mean weighted by source alone.
+
+    With `cancels_confidence` the confidence is multiplied by |sum of the weighted scores| / sum of their sizes: by 1
+    less the part of them that cancels out. Strength, score x confidence, then still never falls when a score rises."""
+    total, trust, view, unsure, spoken = 0.0, 0.0, 0.0, 0.0, 0.0
     heard, only = 0, first
     for row in range(first, last):
         if signals.hold[row] == 0:
@@ -124,6 +128,7 @@ def consensus(signals: SignalRows, first: int, last: int) -> tuple[float, float]
             total += weight
             trust += weight * confidence
             view += weight * confidence * score
+            spoken += weight * confidence * abs(score)
             unsure += weight * score
             heard += 1
             only = row
@@ -133,7 +138,32 @@ def consensus(signals: SignalRows, first: int, last: int) -> tuple[float, float]
         if total > 0:
             return unsure / total, 0.0
         return 0.0, 0.0
-    return max(-1.0, min(1.0, view / trust)), trust / total
+    sure = trust / total
+    if numbers.cancels_confidence == 1 and spoken > 0:
+        sure = sure * min(1.0, abs(view) / spoken)
+    return max(-1.0, min(1.0, view / trust)), sure
+
+
+@rule
+def speaking(signals: SignalRows, first: int, last: int) -> int:
+    """How many sources give a score that counts."""
+    count = 0
+    for row in range(first, last):
+        if signals.hold[row] == 0 and signals.weight[row] > 0 and signals.confidence[row] > 0:
+            count += 1
+    return count
+
+
+@rule
+def is_vetoed(signals: SignalRows, first: int, last: int, score: float, numbers: Numbers) -> bool:
+    """Whether a source that has a weight speaks against the consensus as strongly as `veto` says."""
+    if numbers.veto < 0:
+        return False
+    for row in range(first, last):
+        against = signals.score[row] * score < 0 and signals.hold[row] == 0 and signals.weight[row] > 0
+        if against and abs(signals.score[row] * signals.confidence[row]) >= numbers.veto:
+            return True
+    return False
 
 
 @rule
@@ -151,6 +181,8 @@ def stance(signals: SignalRows, first: int, last: int, score: float, confidence:
         return codes.SAYS_NOTHING
     if heard == holds:
         return codes.SAYS_HOLD
+    if numbers.quorum > 1 and speaking(signals, first, last) < numbers.quorum:
+        return codes.NO_QUORUM
     if score == 0:
         return codes.SCORES_CANCEL if cancels else codes.SCORE_ZERO
     strong = abs(score * confidence)
