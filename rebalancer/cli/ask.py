@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import ExternalError
+from rebalancer.core.units import amount_of
 from rebalancer.core.values import ZERO, cents_toward_zero, text_of
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def held_now(setup: Setup) -> list[str]:
         price = side or (quote.last if quote is not None else None) or position.avg_entry_price
         total += abs(position.qty) * price
         lines.append(f"  {position.symbol:<8} {text_of(position.qty):>12} {_usd(position.qty * price):>18}")
-    return [f"{len(held)} positions worth {_usd(total)}, {len(working)} open orders", *lines]
+    return [f"{amount_of(len(held), 'position')} worth {_usd(total)}, {amount_of(len(working), 'open order')}", *lines]
 
 
 def next_purchases(setup: Setup) -> list[str]:

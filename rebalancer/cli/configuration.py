@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.screen import log_to_stderr, warn
+from rebalancer.core.units import amount_of
 
 
 def show_rules(config: Sequence[Path] | None, *, origin: bool, changed: bool = False, as_json: bool) -> int:
@@ -41,7 +42,10 @@ def check_rules(config: Sequence[Path] | None) -> int:
     signals = FileSignals(setup.root / path, required=path != DEFAULT_PATH).read(now)
     sectors = read_sectors(setup.root / setup.rules.sectors_file)
     refuse_strange_sectors(setup)
-    sys.stderr.write(f"configuration: ok ({len(signals)} signals, {len(sectors)} sectors)\n")
+    read = amount_of(len(signals), "signal")
+    if not signals and setup.rules.signals.sample != "never" and setup.mode == "simulated":
+        read = "no file of signals: the bundled sample is traded"
+    sys.stderr.write(f"configuration: ok ({read}; {amount_of(len(sectors), 'sector')})\n")
     return ExitCode.DONE
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rebalancer.cli.errors import said
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.core.errors import JournalBroken
+from rebalancer.core.units import amount_of
 
 if TYPE_CHECKING:
     from rebalancer.journal.backups import Checked
@@ -39,7 +40,7 @@ def back_up(config: Sequence[Path] | None, *, to: Path | None, keep: int, as_jso
         return ExitCode.DONE
     sys.stdout.write(f"{done.path}\n")
     gone = f"; {len(done.removed)} older copies removed" if done.removed else ""
-    sys.stderr.write(f"copied and verified: {done.rows:,} rows, {done.size / 1e6:,.1f} MB{gone}\n")
+    sys.stderr.write(f"copied and verified: {amount_of(done.rows, 'row')}, {done.size / 1e6:,.1f} MB{gone}\n")
     return ExitCode.DONE
 
 
@@ -80,7 +81,7 @@ def restore_file(config: Sequence[Path] | None, file: Path, *, reason: str) -> i
         except JournalBroken as error:
             return said(f"nothing was restored: {error}", ExitCode.CONFIG)
     until = "" if done.newest_at is None else f", up to {done.newest_at:%Y-%m-%d %H:%M:%S} UTC"
-    sys.stderr.write(f"restored and verified: {done.rows:,} rows{until}\n")
+    sys.stderr.write(f"restored and verified: {amount_of(done.rows, 'row')}{until}\n")
     for path in done.aside:
         sys.stderr.write(f"kept as it was: {path}\n")
     sys.stderr.write(
@@ -98,7 +99,7 @@ def _in_words(found: Checked) -> str:
     return (
         f"{found.path}\n"
         f"  SQLite      sound\n"
-        f"  hash chain  intact, {found.rows:,} rows\n"
+        f"  hash chain  intact, {amount_of(found.rows, 'row')}\n"
         f"  newest      {newest}\n"
         f"  size        {found.size / 1e6:,.1f} MB; {found.free / 1e9:,.1f} GB free beside it\n"
     )

@@ -7,7 +7,8 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from rebalancer.cli.exit_codes import ExitCode
@@ -26,6 +27,19 @@ from rebalancer.core.errors import (
 )
 
 
+class BadUsage(BadDocument):
+    """A word on the command line that no list of choices has."""
+
+
+def choice(where: str, word: str, known: Sequence[str]) -> str:
+    """The word, when it is one of the known ones; raises BadUsage, with the closest one, when it is not."""
+    if word in known:
+        return word
+    near = get_close_matches(word, known, 1)
+    guess = f"did you mean {near[0]}? " if near else ""
+    raise BadUsage(where, f"{word!r:.40} is not known", f"{guess}there are: {', '.join(known)}")
+
+
 def guarded(app: Callable[[], object]) -> int:
     """Run the command line and return its exit code. Only a message reaches the terminal; a traceback only with
     REBALANCER_TRACEBACK=1."""
@@ -37,6 +51,8 @@ def guarded(app: Callable[[], object]) -> int:
         sys.stdout.flush()
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else ExitCode.UNEXPECTED
+    except BadUsage as error:
+        return said(error, ExitCode.USAGE)
     except BadDocument as error:
         return said(_with_hint(error), ExitCode.CONFIG)
     except BrokerUnavailable as error:

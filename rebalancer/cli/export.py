@@ -10,10 +10,11 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rebalancer.cli.errors import said
+from rebalancer.cli.errors import choice, said
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.screen import warn
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.units import amount_of
 
 if TYPE_CHECKING:
     from rebalancer.core.rules import Rules
@@ -33,10 +34,8 @@ def export_table(
     from rebalancer.report.exports.tables import COLUMNS, table
     from rebalancer.session.setup import load_setup
 
-    if what not in COLUMNS:
-        raise BadDocument("export", f"{what!r:.40} is not known", f"{', '.join(COLUMNS)} or tradervue")
-    if form not in FORMATS:
-        raise BadDocument("export: --format", f"{form!r:.40} is not known", " or ".join(FORMATS))
+    choice("export", what, (*COLUMNS, "tradervue"))
+    choice("export: --format", form, FORMATS)
     first = None if since is None else day_of(since)
     setup = load_setup(config)
     if what == "positions":
@@ -159,7 +158,7 @@ def export_to_tradervue(config: Sequence[Path] | None, *, dry_run: bool) -> int:
                 sys.stdout.write(f"{fill.at.isoformat()}  {fill.symbol}  {fill.qty}  {fill.price}\n")
             return ExitCode.DONE
         done = copy_now(setup, journal, newest.account_id)
-    sys.stdout.write(f"{done.sent} executions sent, {len(done.refused)} refused, {done.left} left\n")
+    sys.stdout.write(f"{amount_of(done.sent, 'execution')} sent, {len(done.refused)} refused, {done.left} left\n")
     for name, words in done.refused:
         warn([f"{name}: {words}"])
     return said(done.because, ExitCode.UNAVAILABLE) if done.because else ExitCode.DONE

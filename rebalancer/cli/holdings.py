@@ -8,9 +8,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rebalancer.cli.errors import BadUsage
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.screen import log_to_stderr, terminal_width, wants_colour
-from rebalancer.core.documents import BadDocument
+from rebalancer.core.units import quantity_title
 
 if TYPE_CHECKING:
     from rebalancer.brokers.protocol import BrokerOrder
@@ -85,7 +86,16 @@ def positions_text(found: Holdings, *, width: int | None, colour: bool) -> str:
     total, gain = sum(values, Decimal(0)), sum(profits, Decimal(0))
     weight = fixed(float(total / found.equity) * 100, 2) if found.equity > 0 else "–"
     rows.append(TableRow(("total", "", "", "", fixed(total, 2), weight, fixed(gain, 2, sign=True), "")))
-    columns = ("symbol", "shares", "entry", "price", "value USD", "of equity %", "profit USD", "")
+    columns = (
+        "symbol",
+        quantity_title(one.symbol for one in found.positions),
+        "entry",
+        "price",
+        "value USD",
+        "of equity %",
+        "profit USD",
+        "",
+    )
     return "\n".join([*lines, *table(columns, "<>>>>>>>", rows, width=width, colour=colour)]) + "\n"
 
 
@@ -124,4 +134,4 @@ def _status(text: str) -> OrderStatus:
         case "open" | "closed" | "all":
             return text
         case _:
-            raise BadDocument("orders --status", f"{text!r:.40} is not known", "open, closed or all")
+            raise BadUsage("orders --status", f"{text!r:.40} is not known", "there are: open, closed, all")

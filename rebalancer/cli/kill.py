@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from rebalancer.cli.errors import said
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.screen import warn
+from rebalancer.core.units import amount_of
 
 if TYPE_CHECKING:
     from rebalancer.session.setup import Setup
@@ -138,7 +139,7 @@ def _cancel_all(config: Sequence[Path] | None) -> int:
                 sys.stdout.write(f"cancel asked: {order.symbol} {order.side} {order.client_order_id}\n")
         finally:
             broker.close()
-    sys.stderr.write(f"{len(ours)} open orders\n")
+    sys.stderr.write(f"{amount_of(len(ours), 'open order')}\n")
     return ExitCode.DONE
 
 

@@ -49,4 +49,4 @@ def _status(words: list[str], *, live: bool) -> None:
 def _parsed(words: list[str]) -> None:
     from rebalancer.cli.commands import app
 
-    app(words)
+    app(words, prog_name="rebalancer")  # also what completion is installed for, however the program was started

@@ -15,6 +15,14 @@ from rebalancer.settings.live_trading import COMMAND_LINE, CommandLine
 from rebalancer.settings.profile import ENVIRONMENT, PROFILE, environment_of, profile_file
 
 VALUED: Final = {"--profile": PROFILE, "--environment": ENVIRONMENT}
+COMMON: Final = {
+    "--profile NAME": "Also the rules of config/profiles/NAME.yaml, with its own state, reports and keys.",
+    "--environment NAME": "development or production.",
+    "--live": "One of the switches of live trading; with status: ask the broker too.",
+    "--yes": "Confirm without being asked.",
+    "-v, --verbose": "Log more.",
+    "-q, --quiet": "Log errors alone.",
+}  # the help of every command ends with them
 LEVELS: Final = {"-v": "info", "--verbose": "info", "-q": "error", "--quiet": "error"}
 
 

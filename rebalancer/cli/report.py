@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from rebalancer.cli.errors import said
+from rebalancer.cli.errors import choice, said
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.progress import progress
 from rebalancer.cli.screen import shown_path
@@ -29,10 +29,8 @@ def make_report(config: Sequence[Path] | None, *, period: str, day: str | None, 
     from rebalancer.report.period.page import redacted
     from rebalancer.session.setup import load_setup, report_mode
 
-    if period not in PERIODS or form not in FORMATS:
-        raise BadDocument(
-            "report", f"{period!r} or {form!r} is not known", f"{', '.join(PERIODS)}; {', '.join(FORMATS)}"
-        )
+    choice("report: --period", period, PERIODS)
+    choice("report: --format", form, FORMATS)
     setup = load_setup(config)
     if not setup.journal.exists():
         sys.stderr.write(f"error: nothing has been run yet in {setup.mode} mode\n  hint: rebalancer run-now\n")

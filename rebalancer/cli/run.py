@@ -16,6 +16,7 @@ from rebalancer.cli.screen import errors_first, log_to_stderr, shown_path, termi
 from rebalancer.cli.signals import say_stopping
 from rebalancer.core.errors import BrokerUnavailable, LockHeld
 from rebalancer.core.outcomes import CycleOutcome, OrderState
+from rebalancer.core.units import in_units, quantity_title
 
 if TYPE_CHECKING:
     from rebalancer.cli.selection import SelectionOptions
@@ -203,12 +204,11 @@ def _plan_lines(plan: Plan) -> str:
             TableRow((o.symbol, o.phase, o.side, text_of(o.qty), f"{o.price:,.2f}", f"{o.notional:,.2f}"), "")
             for o in plan.orders
         ]
-        lines += table(
-            ("symbol", "phase", "side", "shares", "price USD", "value USD"), "<<<>>>", rows, width=None, colour=False
-        )
+        head = ("symbol", "phase", "side", quantity_title(o.symbol for o in plan.orders), "price USD", "value USD")
+        lines += table(head, "<<<>>>", rows, width=None, colour=False)
         lines.append("")
     for verdict in (*plan.verdicts, *plan.unsignalled):
-        lines.append(f"{verdict.symbol:<8} {verdict.outcome:<26} {verdict.because}")
+        lines.append(f"{verdict.symbol:<8} {verdict.outcome:<26} {in_units(str(verdict.because), verdict.symbol)}")
     return "\n".join(lines) + "\n"
 
 

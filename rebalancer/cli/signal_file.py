@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rebalancer.cli.errors import said
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.units import amount_of
 from rebalancer.core.values import text_of, time_text
 from rebalancer.report.visible import visible, visible_symbol
 
@@ -84,7 +85,7 @@ def _rows(found: SignalFile) -> list[dict[str, Any]]:
 
 def _table(content: FileContent) -> str:
     found = content.found
-    head = f"{found.format}, {len(found.rows)} rows" + (", complete" if found.complete else "")
+    head = f"{found.format}, {amount_of(len(found.rows), 'row')}" + (", complete" if found.complete else "")
     lines = [head]
     for row in found.rows:
         value = "" if row.value is None else text_of(row.value)

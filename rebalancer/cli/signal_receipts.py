@@ -20,6 +20,7 @@ from rebalancer.cli.progress import progress
 from rebalancer.cli.screen import terminal_width, wants_colour, warn
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import ExternalError
+from rebalancer.core.units import amount_of, in_units
 from rebalancer.core.values import symbol_of, text_of, time_text, utc_of
 from rebalancer.report.columns import TableRow, table, wrap
 from rebalancer.report.visible import visible
@@ -76,7 +77,7 @@ def show_list(
     ]
     _print_table(("received", "source", "symbol", "receipt", "outcome"), "<<<<<", shown, colour)
     more = "" if page.next is None else f"; the next page: --after {page.next}"
-    sys.stderr.write(f"{len(page.rows)} of {page.total} signals{more}\n")
+    sys.stderr.write(f"{len(page.rows)} of {amount_of(page.total, 'signal')}{more}\n")
     return ExitCode.DONE
 
 
@@ -123,7 +124,10 @@ def show_why(name: str, config: Sequence[Path] | None, *, as_json: bool) -> int:
         content = {"content": json.loads(row.content)} if row.kind != "refused" else {"content": row.content}
         _print({**_row(row), "orders": list(found.orders), "fills": list(found.fills), **content})
         return ExitCode.DONE
-    lines = [f"{row.id}  {visible(row.symbol)}  {row.outcome}", *wrap(visible(row.because), terminal_width(), "  ")]
+    lines = [
+        f"{row.id}  {visible(row.symbol)}  {row.outcome}",
+        *wrap(visible(in_units(row.because, row.symbol)), terminal_width(), "  "),
+    ]
     lines.append(f"  received {row.received_at[:19]}Z from {visible(row.source)}; signal {visible(row.signal_id)}")
     if row.cycle_id is not None:
         lines.append(f"  decided in cycle {row.cycle_id}; rebalancer explain {row.symbol} --cycle {row.cycle_id}")
@@ -242,7 +246,7 @@ def _size(size: SizeForecast) -> dict[str, Any]:
 
 def _size_words(size: SizeForecast) -> str:
     kept = f"kept for {size.days} days at {size.per_day:,.0f} a day they need {size.expected / _MB:,.1f} MB"
-    return f"{size.receipts:,} receipts, {size.size / _MB:,.1f} MB; {kept}"
+    return f"{amount_of(size.receipts, 'receipt')}, {size.size / _MB:,.1f} MB; {kept}"
 
 
 def _counts(one: SourceFigures, name: str) -> tuple[str, ...]:

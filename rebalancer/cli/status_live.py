@@ -15,6 +15,7 @@ from rebalancer.cli.screen import terminal_width, wants_colour
 from rebalancer.cli.status import gathered, shown, written
 from rebalancer.core.documents import plain
 from rebalancer.core.facts import Account, Position
+from rebalancer.core.units import quantity_of
 from rebalancer.core.values import ZERO, text_of
 from rebalancer.journal.exit_order_records import PAIR_PREFIX
 from rebalancer.planning.build_order import ID_PREFIX
@@ -71,7 +72,9 @@ def compared(
     for symbol in sorted(expected.keys() | held.keys()):
         here, there = expected.get(symbol, ZERO), held.get(symbol, ZERO)
         if here != there:
-            said.append(f"{symbol}: {text_of(here)} shares in the journal, {text_of(there)} at the broker")
+            said.append(
+                f"{symbol}: {quantity_of(text_of(here), symbol)} in the journal, {text_of(there)} at the broker"
+            )
     known = view.open_orders + view.unknown_orders
     if cycles != known:
         said.append(f"orders of cycles: {known} open in the journal, {cycles} at the broker")

@@ -21,6 +21,7 @@ from rebalancer.brokers.protocol import BrokerOrder, TradingBroker
 from rebalancer.core.facts import Position
 from rebalancer.core.reasons import stated
 from rebalancer.core.rules import Rules
+from rebalancer.core.units import amount_of
 from rebalancer.core.values import ZERO, text_of
 from rebalancer.core.venue_rules import VenueRules
 from rebalancer.execution.await_final import await_final
@@ -65,10 +66,10 @@ class Flattened(NamedTuple):
     @property
     def lines(self) -> tuple[str, ...]:
         """The result in sentences."""
-        said = [f"{self.cancelled} open orders cancelled"]
+        said = [f"{amount_of(self.cancelled, 'open order')} cancelled"]
         said += [f"closed: {symbol} {text_of(abs(qty))}" for symbol, qty in self.closed]
         if self.still_open:
-            said.append(f"not confirmed as cancelled: {self.still_open} orders")
+            said.append(f"not confirmed as cancelled: {amount_of(self.still_open, 'order')}")
         said += [f"left open: {one.symbol} {text_of(one.qty)}: {one.why}" for one in self.left]
         return (*said, "nothing is held" if self.is_flat else "NOT FLAT: close what is left by hand, or run it again")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rebalancer.core.decisions import Target, Verdict
+from rebalancer.core.units import in_units, quantity_of
 from rebalancer.report.allocation import target_of
 from rebalancer.report.columns import paint, wrap
 from rebalancer.report.numbers import (
@@ -72,7 +73,7 @@ def _headline(name: str, target: Target | None, mine: list[TradeRow]) -> str:
             f"  drift {points(target.held_weight - target.weight, sign=True)}  {_width(target)}"
         )
     actions = [
-        f"{trade.line.side.upper()} {shares(trade.line.planned_qty)} sh"
+        f"{trade.line.side.upper()} {quantity_of(shares(trade.line.planned_qty), trade.line.symbol)}"
         f" ≈ {money(trade.line.planned_qty * trade.line.arrival_price)}"
         for trade in mine
     ]
@@ -118,7 +119,7 @@ def _sizing(target: Target, record: RunRecord) -> Links:
     ideal = NONE
     if target.price > 0:
         ideal = fixed(target.weight * float(record.plan.capital) / float(target.price), 2)
-    rounding = f"{ideal} → rounded {shares(target.qty)} sh at {price(target.price)}"
+    rounding = f"{ideal} → rounded {quantity_of(shares(target.qty), target.symbol)} at {price(target.price)}"
     pending = f", {shares(target.pending_qty, sign=True)} on the way" if target.pending_qty else ""
     links.append(
         (
@@ -152,7 +153,8 @@ def _order(trade: TradeRow) -> Links:
     line = trade.line
     cut = f", funded {shares(line.funded_qty)}" if line.funded_qty != line.planned_qty else ""
     sent = f", sent {clock_text(line.sent_at)} ET" if line.sent_at else ""
-    text = f"{line.phase}: {line.side} {shares(line.planned_qty)} at about {price(line.arrival_price)}{cut}{sent}"
+    planned = quantity_of(shares(line.planned_qty), line.symbol)
+    text = f"{line.phase}: {line.side} {planned} at about {price(line.arrival_price)}{cut}{sent}"
     links: Links = [("order", text)]
     if trade.because:
         links.append(("because", visible(trade.because)))
@@ -185,4 +187,5 @@ def _ends(symbol: str, record: RunRecord, *, with_order: bool) -> Links:
 
 
 def _with_reason(verdict: Verdict) -> str:
-    return f"{outcome_word(verdict.outcome)}" + (f": {visible(str(verdict.because))}" if verdict.because else "")
+    words = in_units(str(verdict.because), verdict.symbol)
+    return f"{outcome_word(verdict.outcome)}" + (f": {visible(words)}" if words else "")

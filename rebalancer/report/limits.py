@@ -80,4 +80,6 @@ def _word(limit: LimitUse) -> Word:
         return Word("✘", "over", "bad")
     if is_near(limit):
         return Word("!", "used up" if limit.after >= limit.limit else "near", "warn")
-    return Word("■", "binds", "") if limit.binds else Word("✔", "free", "ok")
+    if limit.binds:
+        return Word("■", "binds", "")
+    return Word("■", "used up", "") if (limit.share or 0.0) >= 1 else Word("✔", "free", "ok")

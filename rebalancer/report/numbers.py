@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from rebalancer.core.new_york import in_new_york
+from rebalancer.core.units import amount_of as amount_of  # for the filters of the pages too
 from rebalancer.core.values import utc
 
 NONE: Final = "–"
@@ -74,11 +75,6 @@ def price(value: Decimal | None) -> str:
     if value is None:
         return NONE
     return fixed(value, 2 if value == round(value, 2) else 4)
-
-
-def amount_of(count: int, one: str, many: str = "") -> str:
-    """A count with its noun: "1 order", "3 orders"."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def eastern(moment: datetime) -> datetime:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from rebalancer.core.units import quantity_title
 from rebalancer.report.attention import Attention, attention
 from rebalancer.report.columns import GAP, TableRow, cells_wide, clip, paint, table, wrap
 from rebalancer.report.explain import explain_text
@@ -44,7 +45,8 @@ def plan_table(record: RunRecord, *, width: int | None, colour: bool) -> str:
     record = redact(record)
     weights = {target.symbol: (target.held_weight, target.weight) for target in record.plan.targets}
     rows = [_planned(trade, weights.get(trade.line.symbol)) for trade in trades(record)]
-    head = ("symbol", "side", "shares", "price USD", "value USD", "now %", "target %")
+    quantity = quantity_title(line.symbol for line in record.orders)
+    head = ("symbol", "side", quantity, "price USD", "value USD", "now %", "target %")
     lines = _banner(record, width, colour)
     if rows:
         lines += ["", paint("Would trade, reductions first", "bold", colour)]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from rebalancer.core.decisions import Target, Verdict
 from rebalancer.core.outcomes import Outcome
+from rebalancer.core.units import in_units
 from rebalancer.core.values import ZERO
 from rebalancer.report.records import OrderLine, RunRecord
 from rebalancer.report.words import ORDER_OUTCOMES, Word, order_word, outcome_word
@@ -39,7 +40,7 @@ class NotTraded(NamedTuple):
 
 def trades(record: RunRecord) -> tuple[TradeRow, ...]:
     """Every order of the cycle, reductions first, in the order in which they were sent."""
-    reasons = {(order.phase, order.symbol): str(order.because) for order in record.plan.orders}
+    reasons = {(order.phase, order.symbol): in_units(str(order.because), order.symbol) for order in record.plan.orders}
     lines = sorted(record.orders, key=lambda line: line.phase == "increase")
     return tuple(
         TradeRow(line, order_word(line), reasons.get((line.phase, line.symbol), ""), _note(line)) for line in lines
@@ -61,9 +62,8 @@ def not_traded(record: RunRecord) -> tuple[NotTraded, ...]:
 
 
 def _idle(verdict: Verdict, source: str, target: Target | None) -> NotTraded:
-    return NotTraded(
-        verdict.symbol, verdict.outcome, outcome_word(verdict.outcome), str(verdict.because), source, target
-    )
+    because = in_units(str(verdict.because), verdict.symbol)
+    return NotTraded(verdict.symbol, verdict.outcome, outcome_word(verdict.outcome), because, source, target)
 
 
 def _family_rank(outcome: Outcome) -> int:

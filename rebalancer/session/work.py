@@ -14,6 +14,7 @@ from rebalancer.brokers.factory import Connection
 from rebalancer.brokers.protocol import TradingBroker
 from rebalancer.core.errors import LockHeld
 from rebalancer.core.outcomes import OrderState
+from rebalancer.core.units import amount_of
 from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.journal import Journal
 from rebalancer.journal.alert_row import AlertLevel, alert_row
@@ -109,7 +110,7 @@ class SessionWork:
             if record.orders or record.outcome.startswith(("HALTED", "ABANDONED")):
                 self._written(lambda: write_report(record, self._setup.reports))
         filled = sum(1 for order in record.orders if order.state is OrderState.FILLED)
-        said = f"{record.outcome} {filled} of {len(record.orders)} orders filled"
+        said = f"{record.outcome} {filled} of {amount_of(len(record.orders), 'order')} filled"
         note(LOG, LogEvent.SLOT_ENDED, f"cycle {slot.id}: {said}", cycle=slot.id)
         return said
 
@@ -123,7 +124,7 @@ class SessionWork:
             )
             if record.orders:
                 self._written(lambda: write_report(record, setup.reports))
-        return f"{record.outcome}, {len(record.orders)} orders"
+        return f"{record.outcome}, {amount_of(len(record.orders), 'order')}"
 
     def look(self, _: datetime) -> None:
         """Run the position monitor once. A run by hand that holds the lock protects its positions itself."""

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rebalancer.core.documents import BadDocument, sha256
 from rebalancer.core.facts import Signal
+from rebalancer.core.units import amount_of
 from rebalancer.core.values import ZERO, decimal_near, text_of
 from rebalancer.signals.formats.mapping import Mappings
 from rebalancer.signals.formats.read_file import ENDINGS, Context, FileContent, read_file
@@ -173,11 +174,11 @@ def _issued_at(content: FileContent, ahead: timedelta) -> datetime:
 def _doubtful(signals: tuple[Signal, ...], now: datetime) -> Iterator[str]:
     late = [s for s in signals if s.issued_at > now + _SKEW]
     if late:
-        yield f"{len(late)} signals are issued in the future, the first one {late[0].id} of {late[0].symbol}"
+        yield f"{amount_of(len(late), 'signal is', 'signals are')} issued in the future, the first one {late[0].id} of {late[0].symbol}"
     faint = [s for s in signals if abs(s.score) == 1 and 0 < s.confidence <= _FAINT]
     if faint:
         yield (
-            f"{len(faint)} signals have a confidence of at most 1 %, the first one of {faint[0].symbol}; "
+            f"{amount_of(len(faint), 'signal has', 'signals have')} a confidence of at most 1 %, the first one of {faint[0].symbol}; "
             "together with an action it is in percent: write 85, not 0.85"
         )
 

@@ -124,7 +124,7 @@ def test_without_any_channel_a_test_fails_and_says_so(
 def test_a_session_pings_after_each_slot(setup: Setup, web: WebServer) -> None:
     slot = Slot("2026-11-20T14:30Z", OPEN, False)
     ends: list[Any] = [
-        "COMPLETED 1 of 1 orders filled",
+        "COMPLETED 1 of 1 order filled",
         "HALTED_DRAWDOWN 0 of 0",
         LockHeld("x"),
         BrokerUnavailable("x"),

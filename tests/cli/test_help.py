@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from typer.main import get_command
 
 from rebalancer.cli.commands import app
-from tests.cli.conftest import Command
+from rebalancer.cli.options import COMMON
+from tests.cli.conftest import ROOT, Command
 
 NAMES = sorted(
     [name] if not hasattr(command, "commands") else [name, sub]
@@ -24,6 +29,11 @@ def test_examples_come_first_and_each_is_understood(words: list[str], command: C
     assert (done.code, done.err) == (0, "")
     lines = done.out.splitlines()
     assert max(map(len, lines)) <= 80
+    assert lines[0].startswith(f"Usage: rebalancer {' '.join(words)}".rstrip())
+    assert set(COMMON) <= {line.strip().partition("  ")[0] for line in lines}
+    assert not re.search(r"<\w|list\[|\.\.\.$|[{}]", done.out.replace("[ARGS]...", "").replace("volatility ...", "")), (
+        done.out
+    )
     if "Examples:" not in lines:
         return
     assert lines.index("Examples:") == 2
@@ -49,6 +59,30 @@ def test_help_lists_commands_by_what_people_do_first() -> None:
         "backtest kill resume arm-live doctor init logs config exchange alerts signals db web"
     )
     assert list(get_command(app).commands) == order.split()  # type: ignore[attr-defined]  # the root is a group
+
+
+def test_completion_is_installed_for_the_command_alone(tmp_path: Path) -> None:
+    environ = os.environ | {
+        "HOME": str(tmp_path),
+        "PYTHONPATH": str(ROOT),
+        "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1",
+    }
+    program = [sys.executable, "-m", "rebalancer"]
+    done = subprocess.run([*program, "--install-completion", "bash"], env=environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (file,) = (tmp_path / ".bash_completions").iterdir()
+    assert file.name == "rebalancer.sh"
+    assert re.findall(r"^complete .*$", file.read_text(), re.M) == [
+        "complete -o default -F _rebalancer_completion rebalancer"
+    ]
+    (tmp_path / "rebalancer").write_text(f'#!/bin/sh\nexec {sys.executable} -m rebalancer "$@"\n')
+    (tmp_path / "rebalancer").chmod(0o755)
+    typed = "COMP_WORDS=(rebalancer expo); COMP_CWORD=1; _rebalancer_completion rebalancer"
+    ask = f". {file}; {typed}; echo ${{COMPREPLY[*]}}"
+    offered = subprocess.run(
+        ["bash", "-c", ask], env=environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}, capture_output=True, text=True
+    )
+    assert (offered.stdout, offered.stderr) == ("export\n", "")
 
 
 def test_the_shell_is_offered_what_there_is(

@@ -109,8 +109,8 @@ def test_orders_are_the_brokers_newest_first(traded: Path, command: Command) -> 
     assert len(command("orders", "--limit", "3").out.splitlines()) == 4
     wrong = command("orders", "--status", "working")
     assert (wrong.code, wrong.err.splitlines()) == (
-        78,
-        ["error: orders --status: 'working' is not known", "  hint: open, closed or all"],
+        2,
+        ["error: orders --status: 'working' is not known", "  hint: there are: open, closed, all"],
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from rebalancer.core.decisions import LimitUse
 from rebalancer.core.limits import LimitKind, limit_kind
 from rebalancer.report.limits import limit_row, shown_limits
+from rebalancer.report.words import Word
 
 
 def test_what_stops_trading_comes_first_and_unused_groups_are_counted() -> None:
@@ -45,3 +46,8 @@ def test_a_plan_of_edition_1_states_no_kind_and_its_whole_name_decides() -> None
     names = ("gross", "sector:Glossy", "position:LOSS", "daily_loss", "drawdown", "orders_per_day", "positions")
     assert [limit_kind(None, name) for name in names] == ["weight"] * 3 + ["loss"] * 2 + ["orders", "positions"]
     assert limit_kind("loss", "sector:Glossy") is LimitKind.LOSS
+
+
+def test_a_limit_that_is_used_up_is_not_called_free() -> None:
+    rows = [limit_row(LimitUse("orders_per_execution", 10, 0, used, False, LimitKind.ORDERS)).word for used in (9, 10)]
+    assert rows == [Word("✔", "free", "ok"), Word("■", "used up", "")]

@@ -209,7 +209,7 @@ def test_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, monkeypat
 def test_a_fraction_beside_an_action_is_told(tmp_path: Path) -> None:
     path = write(tmp_path / "d.csv", "symbol,action,confidence\nA,BUY,0.85\nB,BUY,85\nC,HOLD,0.5\n")
     assert read_all(path, NOW).warnings == (
-        "1 signals have a confidence of at most 1 %, the first one of A; together with an action it is in percent: "
+        "1 signal has a confidence of at most 1 %, the first one of A; together with an action it is in percent: "
         "write 85, not 0.85",
     )
 
@@ -219,4 +219,4 @@ def test_times_in_the_future_are_told(tmp_path: Path) -> None:
     assert read_all(path, WRITTEN).warnings == ()
     found = read_all(path, WRITTEN - timedelta(minutes=1))
     assert len(found.signals) == 1
-    assert found.warnings == (f"1 signals are issued in the future, the first one {found.signals[0].id} of A",)
+    assert found.warnings == (f"1 signal is issued in the future, the first one {found.signals[0].id} of A",)

@@ -10,8 +10,13 @@ import typer
 
 from rebalancer.cli import complete
 from rebalancer.cli.commands.shared import Config, Json, NoColour, refuse
+from rebalancer.cli.help import Commands
 
-alerts_app = typer.Typer(help="Alerts that were sent, and a test of the channels.", rich_markup_mode=None)
+alerts_app = Commands(
+    help="Alerts that were sent, and a test of the channels. "
+    "Example: rebalancer alerts --limit 5 | rebalancer alerts test",
+    rich_markup_mode=None,
+)
 
 
 def status(
@@ -95,7 +100,8 @@ def explain(
 ) -> None:
     """Show why a symbol was or was not traded.
 
-    Example: rebalancer explain AAPL --cycle 2026-11-20T15:35Z | rebalancer explain AAPL --bar 2026-01-05 --run run
+    Example: rebalancer explain AAPL | rebalancer explain AAPL --cycle 2026-11-20T15:35Z |
+    rebalancer explain AAPL --bar 2026-01-05 --run run
     """
     if bar is not None:
         from rebalancer.cli.explain_bar import show_bar
@@ -115,7 +121,7 @@ def history(
     form: Annotated[str | None, typer.Option("--format", help="csv or json: cycles as a table, oldest first.")] = None,
     no_color: NoColour = False,
 ) -> None:
-    """List past cycles. Example: rebalancer history --limit 5 | rebalancer history --format csv"""
+    """List past cycles. Example: rebalancer history | rebalancer history --limit 5 | rebalancer history --format csv"""
     from rebalancer.cli.history import show_history
 
     if form is not None:
@@ -206,7 +212,7 @@ def alerts(
     json: Json = False,
     no_color: NoColour = False,
 ) -> None:
-    """List alerts and what became of each. Example: rebalancer alerts --limit 5; rebalancer alerts test"""
+    """List alerts and what became of each."""
     from rebalancer.cli.alerts import show_alerts
 
     if context.invoked_subcommand is None:

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from rebalancer.core.errors import JournalBroken
+from rebalancer.core.units import amount_of
 from rebalancer.execution.kill_switch import halt_reason
 from rebalancer.journal import Journal
 from rebalancer.ops.disk import fix_of, free_words
@@ -115,7 +116,7 @@ def _journal(setup: Setup) -> Iterator[CheckResult]:
     except JournalBroken as error:
         yield fail("journal", str(error).split("\n")[0], "restore the newest backup; trade nothing until then")
         return
-    yield ok("journal", f"{rows:,} rows, hash chain intact")
+    yield ok("journal", f"{amount_of(rows, 'row')}, hash chain intact")
     if unresolved:
         names = ", ".join(order.client_order_id for order in unresolved[:3])
         yield warn(

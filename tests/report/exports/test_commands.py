@@ -70,7 +70,13 @@ def test_what_cannot_be_exported_is_said(command: Command) -> None:
     assert (nothing.code, nothing.out) == (2, "")
     assert "nothing has been run yet" in nothing.err
     assert command("performance").code == 2
-    assert "trips, fills, orders" in command("export", "=trips").err
-    assert command("export", "trips", "--format", "xml").code == 78
+    assert command("export", "fils") == (
+        2,
+        "",
+        "error: export: 'fils' is not known\n  hint: did you mean fills? there are: trips, fills, orders, positions, "
+        "cycles, performance, tradervue\n",
+    )
+    assert command("export", "trips", "--format", "xml").code == 2
+    assert command("history", "--format", "xml").code == 2
     assert command("export", "trips", "--since", "yesterday").code == 78
     assert command("export", "trips", "--dry-run").code == 2
