@@ -174,11 +174,13 @@ def _issued_at(content: FileContent, ahead: timedelta) -> datetime:
 def _doubtful(signals: tuple[Signal, ...], now: datetime) -> Iterator[str]:
     late = [s for s in signals if s.issued_at > now + _SKEW]
     if late:
-        yield f"{amount_of(len(late), 'signal is', 'signals are')} issued in the future, the first one {late[0].id} of {late[0].symbol}"
+        many = amount_of(len(late), "signal is", "signals are")
+        yield f"{many} issued in the future, the first one {late[0].id} of {late[0].symbol}"
     faint = [s for s in signals if abs(s.score) == 1 and 0 < s.confidence <= _FAINT]
     if faint:
+        many = amount_of(len(faint), "signal has", "signals have")
         yield (
-            f"{amount_of(len(faint), 'signal has', 'signals have')} a confidence of at most 1 %, the first one of {faint[0].symbol}; "
+            f"{many} a confidence of at most 1 %, the first one of {faint[0].symbol}; "
             "together with an action it is in percent: write 85, not 0.85"
         )
 
