@@ -283,6 +283,7 @@ class Web(RuleSection):
     hosts: list[str] = Field([], description="further Host headers that are answered, such as desk.example:8443")
     metrics_public: bool = Field(False, description="true: /metrics needs no token")
     live_writes: bool = Field(False, description="true: live accounts take signals too, after a new arm-live")
+    repeat_seconds: int = Field(60, ge=0, le=3600, description="the same again without id, time or key: one signal")
     requests_per_minute: int = Field(1200, ge=1, le=1_000_000, description="of each token; beyond: 429")
 
 

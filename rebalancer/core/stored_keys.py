@@ -46,6 +46,7 @@ RULES_ADDED: Final[Mapping[str, object]] = {
     "web.listen": "127.0.0.1:8787",
     "web.live_writes": False,
     "web.metrics_public": False,
+    "web.repeat_seconds": 60,
     "web.requests_per_minute": 1200,
 }
 

@@ -56,10 +56,17 @@ class AnswerBook:
         self._database.close()
 
     async def once(
-        self, caller: str, key: str | None, body: object, at: datetime, do: Callable[[], Awaitable[WebAnswer]]
+        self,
+        caller: str,
+        key: str | None,
+        body: object,
+        at: datetime,
+        do: Callable[[], Awaitable[WebAnswer]],
+        keep: Callable[[WebAnswer], bool] = lambda _: True,
     ) -> WebAnswer:
-        """The answer of `do`, or the one that was given under this key before. caller: token and route. Raises
-        HttpProblem 422 when the key was used with another body, 400 for a key that is none, and what `do` raises."""
+        """The answer of `do`, or the one that was given under this key before. caller: token and route. keep: whether
+        an answer is kept; otherwise the same key does it again. Raises HttpProblem 422 when the key was used with
+        another body, 400 for a key that is none, and what `do` raises."""
         if key is None:
             return await do()
         if _KEY.fullmatch(key) is None:
@@ -76,7 +83,8 @@ class AnswerBook:
                         )
                     return known[1]
                 answer = await do()
-                await asyncio.to_thread(self._keep, name, digest, answer, at)
+                if keep(answer):
+                    await asyncio.to_thread(self._keep, name, digest, answer, at)
                 return answer
         finally:
             self._waiting[name] -= 1

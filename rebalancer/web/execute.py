@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NamedTuple
 
@@ -59,16 +60,30 @@ def is_known(place: WebPlace, symbol: str) -> bool:
 
 
 async def execute_signal(context: WebContext, row: Mapping[str, object], source: str, key: str | None) -> WebAnswer:
-    """Insert the signal, and return what became of it. Raises SignalsUnavailable when it cannot be stored."""
-    place, hub = context.place, context.hub
-    begun = (await hub.look()).seq
+    """Insert the signal, and return what became of it; a signal that has an order already has no second one. Raises
+    SignalsUnavailable when it cannot be stored."""
+    begun = (await context.hub.look()).seq
     clock = SystemClock()
-    until = clock.monotonic() + PATIENCE_SECONDS
-    receipt, is_asked = await asyncio.to_thread(_insert, context, row, source, key)
+    now, until = clock.wall(), clock.monotonic() + PATIENCE_SECONDS
+    receipt = await asyncio.to_thread(_insert, context, row, source, key, now)
     if receipt.problem:
         return refused(Outcome.REJECTED_INVALID, receipt.problem, receipt.signal_id)
-    if not is_asked:
+
+    async def do() -> WebAnswer:
+        return await _decided(context, receipt, begun, until)
+
+    return await context.answers.once("execute", receipt.id, None, now, do, keep=lambda answer: answer.status == 200)
+
+
+async def _decided(context: WebContext, receipt: Receipt, begun: int, until: float) -> WebAnswer:
+    """Ask for a run if a session is there to hear it, and wait for what becomes of the signal."""
+    place, hub, clock = context.place, context.hub, SystemClock()
+    if not receipt.is_new and (order := await asyncio.to_thread(_order_of, place, receipt)) is not None:
+        return order
+    if place.session() is None:
         return _later(receipt, "no session is running; the next cycle reads the signal")
+    if clock.monotonic() < until:
+        await asyncio.to_thread(context.inbox.get().ask_for_run, receipt.symbol, receipt.signal_id, clock.wall())
     watch = _Watch(place, receipt)
     position = begun
     while (left := until - clock.monotonic()) > 0 and not hub.stopping.is_set():
@@ -94,15 +109,35 @@ def refused(outcome: str, because: str, signal_id: str | None) -> WebAnswer:
     )  # fmt: skip
 
 
-def _insert(context: WebContext, row: Mapping[str, object], source: str, key: str | None) -> tuple[Receipt, bool]:
-    """Insert the signal, and ask for a run if a session is there to hear it."""
-    now = SystemClock().wall()
-    inserted = context.inbox.get()
-    (receipt,) = inserted.receive([row], source=source, at=now, key=key)
-    if receipt.problem or context.place.session() is None:
-        return receipt, False
-    inserted.ask_for_run(receipt.symbol, receipt.signal_id, now)
-    return receipt, True
+def _insert(context: WebContext, row: Mapping[str, object], source: str, key: str | None, now: datetime) -> Receipt:
+    within = context.place.repeat_within
+    (receipt,) = context.inbox.get().receive([row], source=source, at=now, key=key, repeat_within=within)
+    return receipt
+
+
+def _order_of(place: WebPlace, receipt: Receipt) -> WebAnswer | None:
+    """The answer when an earlier cycle has sent an order for this signal; None when none has."""
+    fate = facts.signal_fate(place, receipt.id)
+    names = [str(order["client_order_id"]) for order in fate["orders"]] if fate is not None else []
+    found = place.journal.orders(names) if names else {}
+    for name in names:
+        order = found.get(name)
+        if order is not None and order.broker_id:
+            return _sent(receipt, order.broker_id, name, order.qty)
+    return None
+
+
+def _sent(receipt: Receipt, order_id: str, client_order_id: str, qty: Decimal) -> WebAnswer:
+    return WebAnswer(
+        200,
+        {
+            "success": True,
+            "order_id": order_id,
+            "client_order_id": client_order_id,
+            "signal_id": receipt.signal_id,
+            "qty": text_of(qty),
+        },
+    )
 
 
 def _later(receipt: Receipt, because: str) -> WebAnswer:
@@ -135,7 +170,8 @@ class _Watch:
             case "order_intended" if event.cycle_id in self._cycles and body["symbol"] == receipt.symbol:
                 self._orders[event.key or ""] = _OrderSeen(event.key or "", str(body["qty"]))
             case "order_changed" | "order_ended" if event.key in self._orders and body.get("broker_id"):
-                return self._sent(str(body["broker_id"]), self._orders[event.key or ""])
+                order = self._orders[event.key or ""]
+                return _sent(receipt, str(body["broker_id"]), order.client_order_id, decimal_of(order.qty))
             case "cycle_verdicts" if event.cycle_id in self._cycles:
                 return self._skipped(event) or self._verdict(body)
             case "cycle_ended" if event.cycle_id not in self._cycles and self._is_skipped(event):
@@ -166,15 +202,3 @@ class _Watch:
                     return _later(receipt, f"{row['outcome']}: {row['because']}")
                 return refused(row["outcome"], row["because"], receipt.signal_id)
         return None
-
-    def _sent(self, order_id: str, order: _OrderSeen) -> WebAnswer:
-        return WebAnswer(
-            200,
-            {
-                "success": True,
-                "order_id": order_id,
-                "client_order_id": order.client_order_id,
-                "signal_id": self._receipt.signal_id,
-                "qty": text_of(decimal_of(order.qty)),
-            },
-        )

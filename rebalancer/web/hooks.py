@@ -1,8 +1,8 @@
 """Hooks, on a listener of their own: `POST /hooks/{name}/{token}` for senders that cannot set headers.
 
 TradingView's JSON, its line of words, or a row of signals. The answer comes once the signal is on disk. The same body
-from the same hook within `TWICE_SECONDS` is the same signal; an alert with an id of its own or a time (`{{timenow}}`)
-is recognised for a week.
+from the same hook within `web.repeat_seconds` is the same signal; an alert with an id of its own or a time
+(`{{timenow}}`) is recognised for a week.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ from rebalancer.web.tokens import TokenFile
 
 BYTES_MAX: Final = 64 * 1024
 ROWS_MAX: Final = 100
-TWICE_SECONDS: Final = 60
 _UNKNOWN: Final = "there is no such hook"
 
 
@@ -44,7 +43,7 @@ def hooks_app(place: WebPlace, inbox: KeptInbox, tokens: TokenFile) -> FastAPI:
     monotonic = SystemClock().monotonic
     rates = RateLimit(place.rules.web.requests_per_minute, monotonic)
     failures = RateLimit(FAILURES_PER_MINUTE, monotonic)
-    deliveries = _Deliveries(inbox)
+    deliveries = _Deliveries(inbox, place.repeat_within)
 
     @app.post("/hooks/{name}/{secret}")
     async def hook(request: Request, name: str, secret: str) -> Response:
@@ -110,8 +109,8 @@ def _row_of_alert(row: FileRow, item: object) -> dict[str, Any]:
 class _Deliveries:
     """Inserts alerts; the same one twice is the same signal."""
 
-    def __init__(self, inbox: KeptInbox) -> None:
-        self._inbox, self._lock = inbox, threading.Lock()
+    def __init__(self, inbox: KeptInbox, within: timedelta) -> None:
+        self._inbox, self._within, self._lock = inbox, within, threading.Lock()
 
     def receive(self, name: str, body: bytes) -> tuple[Receipt, ...]:
         now = SystemClock().wall()
@@ -122,12 +121,14 @@ class _Deliveries:
             return inserted.receive(rows, source=name, at=now, key=key, merge=True)
 
     def _key(self, inserted: SignalInbox, name: str, digest: str, now: datetime, *, is_dated: bool) -> str:
-        """What identifies the delivery: the body, and for one without a time also the minute in which it first came."""
+        """What identifies the delivery: the body, and for one without a time also when it first came."""
         if is_dated:
             return digest
-        minute = int(now.timestamp()) // TWICE_SECONDS
-        for key in (f"{digest}\n{minute}", f"{digest}\n{minute - 1}"):
+        if not self._within:
+            return f"{digest}\n{time_text(now)}"
+        period = int(now.timestamp() / self._within.total_seconds())
+        for key in (f"{digest}\n{period}", f"{digest}\n{period - 1}"):
             row = inserted.inserted(computed_row_id(name, key, 0))
-            if row is not None and now - utc_of(row.received_at) <= timedelta(seconds=TWICE_SECONDS):
+            if row is not None and now - utc_of(row.received_at) <= self._within:
                 return key
-        return f"{digest}\n{minute}"
+        return f"{digest}\n{period}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,6 +47,11 @@ class WebPlace(NamedTuple):
     def receipts(self) -> Path:
         """The receipts of signals."""
         return self.state / store.NAME
+
+    @property
+    def repeat_within(self) -> timedelta:
+        """How long a signal with neither id, time nor key is the one that said the same before."""
+        return timedelta(seconds=self.rules.web.repeat_seconds)
 
     def halted(self) -> str | None:
         """The kill switch's file: its text, None when it is not set."""

@@ -139,7 +139,9 @@ async def kill(context: Context, token: Killer, body: JsonBody) -> dict[str, Any
 def _receive(
     context: WebContext, rows: Sequence[Mapping[str, object]], source: str, key: str | None
 ) -> tuple[Receipt, ...]:
-    return context.inbox.get().receive(rows, source=source, at=SystemClock().wall(), key=key)
+    return context.inbox.get().receive(
+        rows, source=source, at=SystemClock().wall(), key=key, repeat_within=context.place.repeat_within
+    )
 
 
 def _put_book(context: WebContext, document: Mapping[str, object], source: str) -> dict[str, Any]:

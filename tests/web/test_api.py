@@ -144,6 +144,19 @@ def test_execute_without_a_session_answers_with_a_receipt(server: Server) -> Non
     assert (wrong["outcome"], wrong["status"]) == ("REJECTED_INVALID", 422)
 
 
+def test_a_request_that_comes_again_is_the_same_signal(server: Server) -> None:
+    """A proxy or an impatient client repeats it; neither id nor key says so."""
+    rows = [{"symbol": "HON", "score": 0.4, "confidence": 1}, {"symbol": "CAT", "score": 0.4, "confidence": 1}]
+    first, again = (server.ask("POST", SIGNALS, "signals", json=rows).json()["receipts"] for _ in range(2))
+    assert again == [{**receipt, "is_new": False} for receipt in first]
+    buy, sell = ({"symbol": "UNH", "action": action, "confidence": 0.8} for action in ("BUY", "SELL"))
+    asked = [server.ask("POST", EXECUTE, "execute", json=body).json()["receipt"] for body in (buy, buy, sell, buy)]
+    assert asked[0] == asked[1]
+    assert len(set(asked)) == 3  # after the opposite was said, it is a signal of its own
+    other = server.ask("POST", EXECUTE, "all", json=buy).json()["receipt"]  # of another token
+    assert other not in asked
+
+
 def test_the_client_pushes_frames(server: Server) -> None:
     client = ApiClient(server.url, server.tokens["all"])
     frame = pd.DataFrame({"symbol": ["KO", "PG"], "score": [0.3, None], "confidence": [0.9, 0.9]})

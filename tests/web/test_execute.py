@@ -63,6 +63,10 @@ def test_the_session_trades_what_is_asked_for(served: tuple[Path, Server]) -> No
         assert (answer.status_code, done["success"], done["signal_id"]) == (200, True, "exec-1")
         again = server.ask("POST", EXECUTE, "execute", json=body, headers={"Idempotency-Key": "k"})
         assert (again.status_code, again.json()) == (200, done)
+        plain = {"symbol": "AMD", "action": "BUY", "confidence": 0.9}
+        twice = [server.ask("POST", EXECUTE, "execute", json=plain) for _ in range(2)]
+        assert [a.status_code for a in twice] == [200, 200]
+        assert twice[0].json() == twice[1].json()
         short = {"symbol": "GE", "action": "SELL", "confidence": 0.9, "id": "exec-2"}
         refused = server.ask("POST", EXECUTE, "execute", json=short)
         assert (refused.status_code, refused.json()["signal_id"]) == (422, "exec-2")
@@ -80,6 +84,9 @@ def test_the_session_trades_what_is_asked_for(served: tuple[Path, Server]) -> No
     assert [c.mode for c in slots] == ["simulated"]
     assert len(order.cycle_id) == len("2026-11-23T14:37:38Z")  # a run by hand, not the slot 2026-11-23T14:35Z
     assert {o.symbol for o in journal.orders_of(order.cycle_id)} == {"NVDA"}
+    amd = [o for c in journal.cycles(None, 1000) for o in journal.orders_of(c.cycle_id) if o.symbol == "AMD"]
+    assert [o.client_order_id for o in amd if o.qty > 0][-1:] == [twice[0].json()["client_order_id"]]
+    assert len([o for o in amd if len(o.cycle_id) > len("2026-11-23T14:35Z")]) == 1  # one order for two requests
     replayed = command(folder, "replay", "--all")
     assert (replayed.returncode, replayed.stdout) == (0, "")
 

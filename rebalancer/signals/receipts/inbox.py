@@ -59,6 +59,7 @@ _TABLES: Final = (
     "CREATE UNIQUE INDEX IF NOT EXISTS uq_inbox_signal ON inbox (signal_id) WHERE problem = ''",
     "CREATE INDEX IF NOT EXISTS ix_inbox_issued ON inbox (issued_at)",
     "CREATE INDEX IF NOT EXISTS ix_inbox_received ON inbox (received_at)",
+    "CREATE INDEX IF NOT EXISTS ix_inbox_newest ON inbox (source, symbol, n)",
     books.TABLE,
     run_requests.TABLE,
 )
@@ -105,6 +106,7 @@ class SignalInbox:
         at: datetime,
         key: str | None = None,
         merge: bool = False,
+        repeat_within: timedelta = timedelta(0),
     ) -> tuple[Receipt, ...]:
         """Insert rows, and return one receipt for each, in their order. On disk when this returns.
 
@@ -113,20 +115,24 @@ class SignalInbox:
         a source in one delivery are its book and replace the one before. When all of them are older than it, by their
         `issued_at`, each is refused in its receipt. source: the source of rows without one. at: aware; when they were
         received, and the issue time of rows without `issued_at`. key: identifies this delivery, so that repeating it
-        gives the same receipts. Without it, a row with neither an id nor a time is a new signal each time. merge: for
-        single alerts; a target changes the book for its symbol alone, and a score takes its symbol out of the book.
+        gives the same receipts. Without it, a row with neither an id nor a time is a new signal each time, unless it
+        says what the newest row of its source for its symbol says, and that one was received within `repeat_within`:
+        then it is that signal. merge: for single alerts; a target changes the book for its symbol alone, and a score
+        takes its symbol out of the book.
 
         A row that is no signal is refused in its receipt, as is an id that was used for another signal; the other rows
         are inserted. Raises SignalsUnavailable, and then no row is inserted; ValueError for a source that is none.
         """
         read = self._read_all(rows, source, at, key)
+        unnamed = [key is None and row.get("id") is None and row.get("issued_at") is None for row in rows]
+        since = utc(at) - repeat_within if repeat_within else None
         with self._database.writing() as connection:
             older = {} if merge else _older(connection, read, utc(at))
             receipts = tuple(
                 _supersede(connection, row, older[signal.source])
                 if signal is not None and signal.target is not None and signal.source in older
-                else _insert(connection, row)
-                for row, signal in read
+                else (_said_before(connection, row, since) if is_unnamed else None) or _insert(connection, row)
+                for (row, signal), is_unnamed in zip(read, unnamed, strict=True)
             )
             given: dict[str, list[Signal]] = {}
             for receipt, (_, signal) in zip(receipts, read, strict=True):
@@ -291,6 +297,20 @@ def _supersede(connection: Connection, row: InboxRow, error: OlderBook) -> Recei
     if known is not None:
         return Receipt(row.receipt, row.signal_id, row.symbol, str(error), is_new=False)
     return _insert(connection, superseded_row(row, str(error)))
+
+
+def _said_before(connection: Connection, row: InboxRow, since: datetime | None) -> Receipt | None:
+    """The receipt of the newest row of this source and symbol, if it says the same and was received since then."""
+    if since is None or row.problem or row.kind == "target":
+        return None
+    newest = connection.execute(
+        "SELECT receipt, signal_id, content_sha256, at_arrival, received_at FROM inbox "
+        "WHERE source = ? AND symbol = ? AND problem = '' AND kind != 'target' ORDER BY n DESC LIMIT 1",
+        (row.source, row.symbol),
+    ).fetchone()
+    if newest is None or newest[2:4] != (row.content_sha256, 1) or newest[4] < stamp(since):
+        return None
+    return Receipt(newest[0], newest[1], row.symbol, "", is_new=False)
 
 
 def _insert(connection: Connection, row: InboxRow) -> Receipt:
