@@ -1,12 +1,18 @@
 #!/bin/sh
-# Start trading: today's session now, and one on every trading day from the systemd timer. Running it twice has the same
-# effect as running it once. Without systemd the session runs in the background until the end of the day. The HTTP API
-# starts too, as a unit of its own, when `web.enabled` is true.
-#   ./start_execution_trading.sh                   the rules of config/execution.yaml
-#   ./start_execution_trading.sh --profile NAME    also the rules of config/profiles/NAME.yaml, with its own keys and state
+# Start trading: today's session now, and one on every trading day from the
+# systemd timer. Running it twice has the same effect as running it once.
+#
+#   ./start_execution_trading.sh
+#   ./start_execution_trading.sh --profile NAME    also the rules of
+#       config/profiles/NAME.yaml, with its own keys, state and reports
+#
+# On a day without trading it says when the next session opens. Without systemd
+# the session runs in the background until the end of the day. The HTTP API starts
+# too, as a unit of its own, when web.enabled is true.
 set -eu
 cd "$(dirname "$0")"
 . scripts/environment.sh
+if help_of "$0" "$@"; then exit 0; fi
 . scripts/service.sh
 profile_of "$@"
 [ -z "$rest" ] || { say "error: unknown option:$rest"; exit 2; }
@@ -27,8 +33,7 @@ if has_systemd; then
   systemctl --user reset-failed "$unit.service" 2>/dev/null || true
   systemctl --user start --no-block "$unit.service"
   say "started: $unit"
-  next=$(systemctl --user show "$unit.timer" -p NextElapseUSecRealtime --value)
-  say "next session: ${next:-not planned}"
+  tell_service
   if command -v loginctl >/dev/null 2>&1 && [ "$(loginctl show-user "$(id -un)" -p Linger --value 2>/dev/null)" != yes ]; then
     say "note: it stops when you log out; to go on without you: loginctl enable-linger $(id -un)"
   fi
@@ -42,20 +47,22 @@ else
     export REBALANCER_LOG="${REBALANCER_LOG:-human}" # people read this file
     become session $(config_options)
   ) >>"$log" 2>&1 </dev/null &
-  echo $! >"$pid_file"
-  sleep 1
-  pid=$(session_pid) || {
-    if [ -s "$log" ] && tail -n 1 "$log" | grep -q '^session: \|"session_ended"'; then
-      say "$(tail -n 1 "$log")"
-      start_web
-      exit 0
-    fi
+  pid=$!
+  echo "$pid" >"$pid_file"
+  for _ in $(seq 60); do
+    if has_begun "$pid"; then break; fi
+    sleep 1
+  done
+  if pid=$(session_pid); then
+    say "the session runs in the background, process $pid, until the end of the day; output: $log"
+  elif ended=$(last_words "$log"); then
+    say "$ended"
+  else
     say "error: the session ended at once; its last words:"
     tail -n 5 "$log" >&2
     exit 1
-  }
-  say "this machine has no systemd for you, so there is no timer: the session runs in the background until the end of"
-  say "the day, process $pid, output in $log; start it again on the next trading day"
+  fi
+  say "this machine has no systemd for you, so there is no timer: start it again on the next trading day"
 fi
 start_web
-say "see how it goes: ./status_execution_trading.sh    stop: ./stop_execution_trading.sh"
+say "status: ./status_execution_trading.sh   stop: ./stop_execution_trading.sh"

@@ -1,12 +1,16 @@
 #!/bin/sh
-# Stop trading: the session ends in an orderly way (nothing new is sent, orders in flight are recorded) and the timer is
-# disabled, as is the HTTP API. Lists what is still open.
-#   ./stop_execution_trading.sh              positions stay as they are
-#   ./stop_execution_trading.sh --flatten    also cancel our orders and close every position, and set the kill switch
-#   ./stop_execution_trading.sh --profile NAME
+# Stop trading: the session ends in an orderly way (nothing new is sent, orders in
+# flight are recorded), and the timer and the HTTP API are disabled. Lists what is
+# still open.
+#
+#   ./stop_execution_trading.sh                 positions stay as they are
+#   ./stop_execution_trading.sh --flatten       also cancel our orders, close
+#       every position and set the kill switch
+#   ./stop_execution_trading.sh --profile NAME  that of a profile
 set -eu
 cd "$(dirname "$0")"
 . scripts/environment.sh
+if help_of "$0" "$@"; then exit 0; fi
 . scripts/service.sh
 profile_of "$@"
 flatten=""
@@ -31,7 +35,9 @@ if pid=$(session_pid); then
     sleep 1
     waited=$((waited + 1))
   done
-  say "stopped: process $pid"
+  say "stopped: the session, process $pid"
+elif ! has_systemd; then
+  say "no session was running"
 fi
 rm -f "$pid_file"
 if [ -n "$flatten" ]; then

@@ -3,7 +3,26 @@
 # Needs only Python 3.11 or newer, a shell and a package index. Uses uv when it is installed, otherwise venv and pip; both
 # install exactly the versions in the lock file, checked by hash. `environment LOCK` sets $PYTHON.
 
-say() { printf '%s\n' "$*" >&2; }
+# say TEXT: one message on stderr, folded at words when a person reads it on a terminal of 80 columns.
+say() {
+  if [ -t 2 ]; then printf '%s\n' "$*" | fold -s -w 80 >&2; else printf '%s\n' "$*" >&2; fi
+}
+
+# help_of SCRIPT ARGUMENT...: with -h or --help among the arguments, print the comment at the top of the script, which says
+# what it does and takes. Fails without one, so that it can be asked: `if help_of "$0" "$@"; then exit 0; fi`.
+help_of() {
+  script=${1##*/}
+  shift
+  for word in "$@"; do
+    case $word in
+      -h | --help)
+        sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$script"
+        return 0
+        ;;
+    esac
+  done
+  return 1
+}
 
 find_python() {
   for name in ${REBALANCER_PYTHON:-} python3 python3.13 python3.12 python3.11 python; do
@@ -36,6 +55,19 @@ with_pip() {
   "$PYTHON" -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r "$1" >&2
 }
 
+# write_command: put the command `rebalancer` beside the interpreter, for `. .venv/bin/activate`; one that is there stays.
+write_command() {
+  [ ! -e .venv/bin/rebalancer ] || return 0
+  cat >.venv/bin/.rebalancer.new <<'COMMAND'
+#!/bin/sh
+# Written by scripts/environment.sh: the program of the folder in which this environment is.
+project=$(cd "$(dirname "$0")/../.." && pwd)
+PYTHONPATH=$project${PYTHONPATH:+:$PYTHONPATH} exec "$project/.venv/bin/python" -m rebalancer "$@"
+COMMAND
+  chmod 755 .venv/bin/.rebalancer.new
+  mv .venv/bin/.rebalancer.new .venv/bin/rebalancer
+}
+
 # environment LOCK: install at least the packages of LOCK into .venv. A stamp file is written last, so that an interrupted
 # installation is repeated.
 environment() {
@@ -43,10 +75,11 @@ environment() {
   PYTHON=$PWD/.venv/bin/python
   sum=$(cksum <"$1")
   if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$sum" ] && "$PYTHON" -c '' >/dev/null 2>&1; then
+    write_command
     return 0
   fi
   base=$(find_python) || return 1
-  say "setting up Python packages from $1 (once) ..."
+  say "setting up Python packages from $1: once, less than a minute as a rule ..."
   if ! with_uv "$1" "$base"; then
     ! command -v uv >/dev/null 2>&1 || say "uv could not install them; trying pip ..."
     with_pip "$1" "$base" || {
@@ -55,5 +88,6 @@ environment() {
       return 1
     }
   fi
+  write_command
   printf '%s\n' "$sum" >"$stamp"
 }

@@ -38,6 +38,10 @@ profile_of() {
         profile=$2
         shift 2
         ;;
+      --profile=*)
+        profile=${1#*=}
+        shift
+        ;;
       *) rest="$rest $1"; shift ;;
     esac
   done
@@ -213,4 +217,38 @@ background_pid() {
 # session_pid: print the process id of the session that runs without systemd; fails when there is none.
 session_pid() {
   background_pid "$pid_file" 'rebalancer session'
+}
+
+# has_begun PID: whether a session that was started in the background has told what it does, or has ended.
+has_begun() {
+  if grep -qs "\"pid\": $1," "$state"/*/session.json; then return 0; fi
+  # until it has replaced the shell, the shell's own command line stands there
+  ! background_pid "$pid_file" 'rebalancer session\|start_execution_trading' >/dev/null
+}
+
+# last_words LOG: why a session has ended in an orderly way; fails when it has not.
+last_words() {
+  tail -n 1 "$1" | grep -q '^session: \|"session_ended"' || return 1
+  tail -n 1 "$1" | sed 's/^session: //'
+}
+
+# property UNIT NAME: one property of a unit of the user's systemd.
+property() { systemctl --user show "$1" -p "$2" --value; }
+
+# tell_service: wait until the session has told what it does or has ended, and say it, with the time of the next one.
+tell_service() {
+  for _ in $(seq 150); do
+    text=$(property "$unit.service" StatusText)
+    case $(property "$unit.service" ActiveState)/$(property "$unit.service" SubState)/$text in
+      active/*/ | active/*/preparing | activating/start*) sleep 0.2 ;;
+      active/*) say "session: $text"; break ;;
+      */auto-restart | failed/*)
+        say "warning: the session has failed ($(property "$unit.service" Result)); its log: journalctl --user -u $unit"
+        break
+        ;;
+      *) say "session: ${text:-it has ended}"; break ;;
+    esac
+  done
+  next=$(property "$unit.timer" NextElapseUSecRealtime)
+  say "timer: next start ${next:-not planned}"
 }

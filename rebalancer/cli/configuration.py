@@ -44,7 +44,7 @@ def check_rules(config: Sequence[Path] | None) -> int:
     refuse_strange_sectors(setup)
     read = amount_of(len(signals), "signal")
     if not signals and setup.rules.signals.sample != "never" and setup.mode == "simulated":
-        read = "no file of signals: the bundled sample is traded"
+        read = "no signals yet: the bundled sample is traded"
     sys.stderr.write(f"configuration: ok ({read}; {amount_of(len(sectors), 'sector')})\n")
     return ExitCode.DONE
 

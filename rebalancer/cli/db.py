@@ -66,16 +66,15 @@ def restore_file(config: Sequence[Path] | None, file: Path, *, reason: str) -> i
     """Replace the journal with a verified copy. Raises LockHeld (exit 75) while anything runs; exit 78 for a copy that
     is not valid, and then nothing has changed."""
     from rebalancer.journal.backups import restore
-    from rebalancer.ops.paths import LOCK_NAME
+    from rebalancer.ops.paths import LOCK_NAME, SESSION_LOCK_NAME
     from rebalancer.ops.run_lock import RunLock
     from rebalancer.session.setup import load_setup
-    from rebalancer.session.start import LOCK_NAME as SESSION_LOCK
 
     if not reason.strip():
         sys.stderr.write("error: --reason is empty\n  hint: say why; it is kept in the journal\n")
         return ExitCode.USAGE
     setup = load_setup(config)
-    with RunLock(setup.state / SESSION_LOCK, "db restore"), RunLock(setup.state / LOCK_NAME, "db restore"):
+    with RunLock(setup.state / SESSION_LOCK_NAME, "db restore"), RunLock(setup.state / LOCK_NAME, "db restore"):
         try:
             done = restore(file.absolute(), setup.journal, _now(), reason)
         except JournalBroken as error:

@@ -68,15 +68,19 @@ def show_history(limit: int, config: Sequence[Path] | None, *, as_json: bool, co
 
     from rebalancer.core.documents import plain
     from rebalancer.journal import Journal
+    from rebalancer.ops.paths import LOCK_NAME
+    from rebalancer.ops.run_lock import holder_of
     from rebalancer.report.archive import past_summaries
     from rebalancer.report.text import history_table
     from rebalancer.session.setup import load_setup
 
     setup = load_setup(config)
-    runs = []
+    runs, process = [], holder_of(setup.state / LOCK_NAME)
     if setup.journal.exists():
         with Journal.open(setup.journal) as journal:
-            runs = list(past_summaries(journal, limit))
+            runs = list(past_summaries(journal, limit, runs=process is not None))
+    if process is not None:
+        sys.stderr.write(f"a cycle runs now, process {process}; it is listed once it has ended\n")
     if as_json:
         document = {"schema": "rebalancer.history/1", "cycles": [plain(run) for run in runs]}
         sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")

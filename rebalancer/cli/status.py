@@ -27,13 +27,21 @@ from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.values import ZERO, decimal_of
 from rebalancer.execution.kill_switch import halt_reason
 from rebalancer.journal.filesystem import refuse_irregular_journal
-from rebalancer.journal.records import Event
+from rebalancer.journal.records import CycleRecord, Event
 from rebalancer.journal.status_query import JournalStatus, query_status
-from rebalancer.ops.paths import JOURNAL_NAME, home_directory, project_root, state_directory
+from rebalancer.ops.paths import (
+    JOURNAL_NAME,
+    LOCK_NAME,
+    SESSION_LOCK_NAME,
+    home_directory,
+    project_root,
+    state_directory,
+)
+from rebalancer.ops.run_lock import holder_of
 from rebalancer.ops.session_status import WAITING, SessionStatus, session_status
 from rebalancer.report.numbers import span_text
 from rebalancer.report.paths import REPORT_NAME
-from rebalancer.report.records import LimitStatus, Mode, RunSummary, StatusView
+from rebalancer.report.records import LimitStatus, Mode, RunningCycle, RunSummary, StatusView
 from rebalancer.report.status import status_text
 from rebalancer.settings.profile import PROFILE, environment_of
 
@@ -103,7 +111,10 @@ def written(view: StatusView, more: Mapping[str, object]) -> str:
 
 def view_of(look: JournalStatus, mode: Mode, path: Path, now: datetime) -> StatusView:
     """The status of an account from one read of its journal."""
-    end, cycle = look.last_end, look.last_cycle
+    end, cycle, filled = look.last_end, look.last_cycle, look.filled
+    running = running_cycle(cycle, path)
+    if running is not None:
+        cycle, filled = look.earlier_cycle, look.earlier_filled
     money = look.account.body if look.account is not None else {}
     last = None
     if cycle is not None:
@@ -114,7 +125,7 @@ def view_of(look: JournalStatus, mode: Mode, path: Path, now: datetime) -> Statu
             outcome=cycle.outcome or CycleOutcome.ABANDONED,
             because=cycle.because,
             orders=cycle.orders,
-            filled=look.filled,
+            filled=filled,
             turnover=ZERO,
             equity=cycle.equity or ZERO,
             needs=look.unresolved,
@@ -125,8 +136,8 @@ def view_of(look: JournalStatus, mode: Mode, path: Path, now: datetime) -> Statu
     drift, band, drift_of = _drift(plan)
     protection, unprotected = _protection(look, rules)
     clock = look.now or now
-    if cycle is not None:  # the clock of an accelerated session is not this machine's
-        clock = max(clock, cycle.started_at)
+    if look.last_cycle is not None:  # the clock of an accelerated session is not this machine's
+        clock = max(clock, look.last_cycle.started_at)
     return StatusView(
         mode=mode,
         account_id=look.account_id or "",
@@ -151,7 +162,16 @@ def view_of(look: JournalStatus, mode: Mode, path: Path, now: datetime) -> Statu
         limits=() if look.account_id is None else _limits(look, plan, rules),
         protection=protection,
         unprotected=unprotected,
+        running=running,
     )
+
+
+def running_cycle(newest: CycleRecord | None, journal: Path) -> RunningCycle | None:
+    """The newest cycle, when it has not ended and a process holds the run lock; else it was abandoned."""
+    if newest is None or newest.outcome is not None:
+        return None
+    process = holder_of(journal.parent / LOCK_NAME)
+    return None if process is None else RunningCycle(newest.cycle_id, newest.started_at, process)
 
 
 def nothing_yet(now: datetime) -> StatusView:
@@ -247,14 +267,17 @@ def with_next(view: StatusView, states: Mapping[Mode, Path]) -> StatusView:
     alive = {mode: found for mode, found in statuses.items() if found.is_alive}
     if view.mode in alive:
         return _running(view, alive[view.mode])
+    starting = holder_of(states[view.mode] / SESSION_LOCK_NAME) if view.mode in states else None
+    if starting is not None:
+        return view._replace(next_hint=f"a session is starting, process {starting}")
     for mode, found in alive.items():
         return view._replace(next_hint=f"a session of {mode} trading runs, process {found.pid}")
     gone = statuses.get(view.mode)
     ended = "" if gone is None else f"the session of {gone.day} ended before its day was closed (process {gone.pid}); "
     timer = installed_timer()
     if timer:
-        return view._replace(next_hint=f"{ended}{timer} is enabled; when: ./status_execution_trading.sh")
-    start = "start a session with ./start_execution_trading.sh, or run one cycle with: rebalancer run-now"
+        return view._replace(next_hint=f"{ended}{timer} is enabled")
+    start = "a session: ./start_execution_trading.sh, one cycle: ./run_execution_trading_now.sh"
     return view._replace(next_hint=f"{ended or 'no session runs, no timer is installed; '}{start}")
 
 

@@ -33,11 +33,12 @@ class JournalStatus(NamedTuple):
 
     `unresolved` counts orders that may still change, `unknown` those of them whose state at the broker is unknown,
     `filled` the orders of the last cycle that filled; `account` is the last recorded account value, with the machine's
-    time; `now` is the time by the account's clock: that of the embedded exchange pauses between runs. `alerts` are the
-    last five, newest first, `sent` and `failed` the channels of each by its number. `kill_switch` is the reason for the
-    stop, None when the account may trade; `latched` are the limits broken today, and throttles of any day, that nobody
-    has lifted since. `plan` and `rules` are the texts of the last planned cycle, None if there is none;
-    `protection` is the newest record of every symbol.
+    time; `earlier_cycle` is the one before the last, while the last has not ended; `now` is the time by the account's
+    clock: that of the embedded exchange pauses between runs. `alerts` are the last five, newest first, `sent` and
+    `failed` the channels of each by its number. `kill_switch` is the reason for the stop, None when the account may
+    trade; `latched` are the limits broken today, and throttles of any day, that nobody has lifted since. `plan` and
+    `rules` are the texts of the last planned cycle, None if there is none; `protection` is the newest record of every
+    symbol.
     """
 
     schema_ok: bool
@@ -45,6 +46,8 @@ class JournalStatus(NamedTuple):
     account_id: str | None = None
     now: datetime | None = None
     last_cycle: CycleRecord | None = None
+    earlier_cycle: CycleRecord | None = None
+    earlier_filled: int = 0
     last_end: CycleEnd | None = None
     unresolved: int = 0
     unknown: int = 0
@@ -90,13 +93,14 @@ def query_status(path: Path, *, now: datetime, account_id: str | None = None) ->
 
 def _of_account(ask: Ask, accounts: tuple[str, ...], account_id: str, now: datetime) -> JournalStatus:
     check_agreement(ask, sorted(GUARDED), account_id)
-    last = next(iter(reading.cycles(ask, account_id, 1)), None)
+    last, earlier, *_ = (*reading.cycles(ask, account_id, 2), None, None)
+    if last is not None and last.outcome is not None:
+        earlier = None
     money = reading.newest(ask, where(kind=("account", MONEY_AFTER_EXIT), account_id=account_id))
     if money is not None and "run_at" in money.body:  # the same moment by both clocks
         now = money.at + (now - utc_of(str(money.body["run_at"])))
     day_start = midnight_in_new_york(now)  # as planning and the pre-trade check count their days
     unresolved = reading.unresolved_orders(ask, account_id)
-    of_last = {} if last is None else reading.orders_where(ask, where(cycle_id=last.cycle_id, account_id=account_id))
     peak = reading.newest(ask, where(kind="cycle_ended", account_id=account_id))
     planned = reading.newest(ask, where(kind="cycle_planned", account_id=account_id))
     alerts = reading.recall(ask, account_id, "alert", last=_ALERTS)[::-1]
@@ -110,7 +114,9 @@ def _of_account(ask: Ask, accounts: tuple[str, ...], account_id: str, now: datet
         last_end=reading.last_end(ask, account_id, None),
         unresolved=len(unresolved),
         unknown=sum(order.state is OrderState.UNKNOWN for order in unresolved),
-        filled=sum(folded.order.state is OrderState.FILLED for folded in of_last.values()),
+        filled=_filled(ask, account_id, last),
+        earlier_cycle=earlier,
+        earlier_filled=_filled(ask, account_id, earlier),
         account=money,
         orders_today=reading.orders_sent(ask, account_id, day_start),
         peak_equity=None if peak is None else bodies.peak_of(peak),  # of the same moment as the equity of the last end
@@ -123,6 +129,13 @@ def _of_account(ask: Ask, accounts: tuple[str, ...], account_id: str, now: datet
         rules=None if planned is None else load_text(ask, planned.body["rules_sha256"]),
         protection=reading.newest_of_each(ask, "protection", account_id),
     )
+
+
+def _filled(ask: Ask, account_id: str, cycle: CycleRecord | None) -> int:
+    if cycle is None:
+        return 0
+    orders = reading.orders_where(ask, where(cycle_id=cycle.cycle_id, account_id=account_id))
+    return sum(folded.order.state is OrderState.FILLED for folded in orders.values())
 
 
 def _latched(ask: Ask, account_id: str, day_start: datetime) -> tuple[Event, ...]:

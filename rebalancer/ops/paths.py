@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 JOURNAL_NAME: Final = "journal.sqlite"
 LOCK_NAME: Final = "run.lock"
+SESSION_LOCK_NAME: Final = "session.lock"
 CONFIG_NAME: Final = Path("config", "execution.yaml")
 _PROFILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 

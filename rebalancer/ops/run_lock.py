@@ -63,6 +63,40 @@ class RunLock:
             self._handle = None
 
 
+def holder_of(path: Path) -> int | None:
+    """The process that holds this lock, None when nobody does. Takes no lock itself, so that no run can be refused
+    because somebody looked: the kernel lists the locks. Where it does not (`/proc/locks` is Linux's), the process that
+    signed the file counts while it runs."""
+    try:
+        found = path.lstat()
+        signed = path.read_text(encoding="utf-8", errors="replace").split("\n", 1)[0]
+        pid = int(signed) if signed.isascii() and signed.isdigit() else 0
+    except OSError:
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    try:
+        listed = Path("/proc/locks").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return pid if pid > 0 and is_running(pid) else None
+    for line in listed.splitlines():
+        words = line.split()  # 1: FLOCK ADVISORY WRITE 4711 fe:00:1234 0 EOF
+        if "FLOCK" in words[1:2] and "->" not in words and words[-3].rpartition(":")[2] == str(found.st_ino):
+            return int(words[-4]) if int(words[-4]) > 0 else pid or None
+    return None
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process of this number runs, also one of another user."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
 def open_lock(path: Path) -> int:
     """Open a lock file, creating it if needed; the caller closes it. Raises LockHeld if it is not a regular file, since
     its holder cannot be determined, and Unwritable when it cannot be opened or created."""

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from rebalancer.core.input_file import read_json_file
 from rebalancer.core.values import time_text, utc_of
 from rebalancer.ops.files import put_whole
+from rebalancer.ops.run_lock import is_running
 
 NAME: Final = "session.json"
 _SIZE_MAX: Final = 64 * 1024
@@ -62,20 +63,10 @@ def session_status(state: Path) -> SessionStatus | None:
     try:
         body = read_json_file(state / NAME, _SIZE_MAX)
         pid, when = int(body["pid"]), body["next_at"]
-        alive = pid > 0 and _began(pid) == body["began"] and _runs(pid)
+        alive = pid > 0 and _began(pid) == body["began"] and is_running(pid)
         return SessionStatus(pid, str(body["day"]), None if when is None else utc_of(when), str(body["doing"]), alive)
     except (OSError, ValueError, TypeError, KeyError):
         return None
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return True
 
 
 def _began(pid: int) -> str:

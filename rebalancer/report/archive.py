@@ -56,10 +56,12 @@ def past_record(journal: Journal, cycle_id: str | None) -> RunRecord | None:
     )
 
 
-def past_summaries(journal: Journal, limit: int) -> Iterator[RunSummary]:
+def past_summaries(journal: Journal, limit: int, *, runs: bool = False) -> Iterator[RunSummary]:
     """Past cycles in one line each, newest first; including those that planned nothing: exits, and halts before the
-    plan."""
-    for cycle in journal.cycles(None, limit):
+    plan. runs: a process is at work, so that a newest cycle without an end is not past yet and is left out."""
+    for number, cycle in enumerate(journal.cycles(None, limit)):
+        if runs and number == 0 and cycle.outcome is None:
+            continue
         record = past_record(journal, cycle.cycle_id)
         yield _unplanned(journal, cycle) if record is None else summary_of(record)
 

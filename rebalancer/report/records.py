@@ -137,6 +137,14 @@ class LimitStatus(NamedTuple):
     counts: bool = False
 
 
+class RunningCycle(NamedTuple):
+    """A cycle that has begun and whose process still holds the run lock."""
+
+    cycle_id: str
+    started_at: datetime
+    process: int
+
+
 class StatusView(NamedTuple):
     """What `status` shows, all from the local journal. USD; None is "not known", never zero.
 
@@ -144,6 +152,7 @@ class StatusView(NamedTuple):
     (kill switch, pause), empty when sending is allowed. `next_hint` is a whole sentence. `drift` is the largest weight
     that the last plan wanted to close and `band` that symbol's half band, both fractions of capital; `limits` lists the
     most used first; `protection` says how positions are protected, `unprotected` which have no exits at the broker.
+    `last` is the last cycle that has ended or was left behind; one that still runs is `running`.
     `drift_of` is the symbol of that largest drift; `next_here` is `next_at` by this machine's clock, such as "16:10".
     """
 
@@ -173,6 +182,7 @@ class StatusView(NamedTuple):
     profile: str = ""
     drift_of: str = ""
     next_here: str = ""
+    running: RunningCycle | None = None
 
 
 class AtTheBroker(NamedTuple):

@@ -18,7 +18,7 @@ from rebalancer.report.numbers import (
     percent,
     span_text,
 )
-from rebalancer.report.records import AtTheBroker, LimitStatus, StatusView
+from rebalancer.report.records import AtTheBroker, LimitStatus, RunningCycle, StatusView
 from rebalancer.report.visible import visible, visible_symbol
 from rebalancer.report.words import MODE_NAME, cycle_word, limit_name
 
@@ -29,6 +29,7 @@ def status_text(view: StatusView, *, width: int | None, colour: bool) -> str:
     lines = [
         *(paint(line, "bad" if view.stopped else "bold", colour) for line in head),
         *_wrapped("last", _last(view), width),
+        *([] if view.running is None else _wrapped("now", _running(view.running), width)),
         *_wrapped("equity", _money(view), width),
         *_wrapped("orders", _orders(view), width),
         *_more(view, width),
@@ -80,8 +81,12 @@ def _last(view: StatusView) -> str:
     age = span_text(max((view.now - view.last.started_at).total_seconds(), 0.0))
     took = "" if view.last_seconds is None else f"took {span_text(view.last_seconds)}, "
     when = f"{day_text(view.last.started_at)} {hour_text(view.last.started_at)} ET"
-    orders = f"{view.last.filled} of {amount_of(view.last.orders, 'order')} filled"
+    orders = f"{view.last.filled} of {amount_of(view.last.orders, 'order')} filled" if view.last.orders else "no orders"
     return f"{when} {cycle_word(view.last.outcome)}   {orders}   ({took}{age} ago)"
+
+
+def _running(cycle: RunningCycle) -> str:
+    return f"a cycle runs since {clock_text(cycle.started_at)} ET, process {cycle.process}"
 
 
 def _money(view: StatusView) -> str:

@@ -38,6 +38,7 @@ LOG: Final = logging.getLogger(__name__)
 QUIET_SECONDS: Final = 30.0  # longest wait when there is nothing to watch; below any reasonable watchdog interval
 JUMP_SECONDS: Final = 2.0  # if wall and monotonic clock differ by more, the wall clock was changed or the machine slept
 REQUEST_SECONDS: Final = 10.0  # a slot that is due so soon answers a request itself
+_DATED: Final = "%a %Y-%m-%d %H:%M ET"
 CLOSE_ATTEMPTS: Final = 10
 CLOSE_PAUSE: Final = timedelta(minutes=1)
 
@@ -118,8 +119,10 @@ class TradingSession:
             first_use_is_over = self._book.newest_day() is None and now >= today.ends and not self._always
             if (today.hours is None and not self._always) or first_use_is_over:
                 upcoming = self._hours.next_open(now)
-                opens = "" if upcoming is None else f"; the next session opens {_spoken(upcoming)}"
-                return f"the market is closed {'on ' if today.hours is None else 'for today, '}{today.day}{opens}"
+                opens = "" if upcoming is None else f"; the next session opens {in_new_york(upcoming):{_DATED}}"
+                closed = f"the market is closed {'on ' if today.hours is None else 'for today, '}{today.day}{opens}"
+                self._notify.stopping(closed)
+                return closed
             self._run_day(today)
             if not self._always:
                 break

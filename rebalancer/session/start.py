@@ -12,6 +12,7 @@ from rebalancer.market_data.sectors import read_sectors
 from rebalancer.market_data.trading_calendar import published_hours
 from rebalancer.ops.clock import Clock, SystemClock
 from rebalancer.ops.notify import Notify
+from rebalancer.ops.paths import SESSION_LOCK_NAME
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.ops.session_status import SessionStatusFile
 from rebalancer.session.alert_delivery import alerting
@@ -26,8 +27,6 @@ from rebalancer.session.simulated_clock import PRICE_SECONDS, MovableTime, Simul
 from rebalancer.session.stop import Stop
 from rebalancer.session.work import SessionWork
 from rebalancer.signals.receipts import inbox
-
-LOCK_NAME = "session.lock"
 
 
 def run_session(
@@ -47,7 +46,7 @@ def run_session(
     """
     rules = setup.rules
     with ExitStack() as stack:
-        stack.enter_context(RunLock(setup.state / LOCK_NAME, "session"))
+        stack.enter_context(RunLock(setup.state / SESSION_LOCK_NAME, "session"))
         journal = stack.enter_context(Journal.open(setup.journal))
         journal.check_pages()  # opening checks the pages of small journals only
         clock: Clock

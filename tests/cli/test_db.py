@@ -14,9 +14,9 @@ import pytest
 from rebalancer.journal import Journal
 from rebalancer.journal.backups import newest_first
 from rebalancer.ops.paths import LOCK_NAME
+from rebalancer.ops.paths import SESSION_LOCK_NAME as SESSION_LOCK
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.session.setup import load_setup
-from rebalancer.session.start import LOCK_NAME as SESSION_LOCK
 from rebalancer.session.work import SessionWork
 from tests.cli.conftest import Command
 

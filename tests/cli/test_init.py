@@ -40,7 +40,7 @@ def test_nothing_of_it_is_traded_and_the_scores_can_be_read(
     folder = tmp_path / "new"
     command("init", str(folder))
     monkeypatch.chdir(folder)
-    assert "configuration: ok (no file of signals: the bundled sample is traded; " in command("config", "check").err
+    assert "configuration: ok (no signals yet: the bundled sample is traded; " in command("config", "check").err
     for name, count in {"scores.csv": 3, "signals.json": 2}.items():
         copy = folder / "signals" / name
         copy.write_text((folder / "samples" / name).read_text())

@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from rebalancer.cli.status import newest_report
+from rebalancer.ops.paths import SESSION_LOCK_NAME
+from rebalancer.ops.run_lock import RunLock
 from rebalancer.ops.session_status import NAME, SessionStatusFile, session_status
 from tests.cli.conftest import ROOT, Command
 
-START = "start a session with ./start_execution_trading.sh, or run one cycle with: rebalancer run-now"
+START = "a session: ./start_execution_trading.sh, one cycle: ./run_execution_trading_now.sh"
 NEXT = datetime(2026, 11, 20, 15, 10, tzinfo=UTC)
 DAY = date(2026, 11, 20)
 
@@ -63,6 +65,13 @@ def test_a_running_session_tells_its_next_slot(command: Command, state: Path, mo
         time.tzset()
 
 
+def test_a_session_that_has_not_told_anything_yet_is_starting(command: Command, state: Path) -> None:
+    assert "no session runs" in next_line(command)
+    with RunLock(state / SESSION_LOCK_NAME, "session"):
+        assert without_slot(next_line(command)) == f"next     a session is starting, process {os.getpid()}"
+    assert "no session runs" in next_line(command)  # the file stays, signed by a process that runs
+
+
 def test_a_session_that_died_is_not_believed(command: Command, state: Path) -> None:
     code = f"from tests.cli.test_status_next import *; SessionStatusFile(Path({str(state)!r})).tell(DAY, NEXT, 'x')"
     done = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
@@ -89,7 +98,7 @@ def test_the_timer_counts_when_no_session_runs(command: Command, tmp_path: Path)
     wants.mkdir(parents=True)
     (wants / "paper-trading-session.timer").symlink_to("/nowhere")
     told = without_slot(next_line(command))
-    assert told == "next     paper-trading-session.timer is enabled; when: ./status_execution_trading.sh"
+    assert told == "next     paper-trading-session.timer is enabled"
 
 
 def test_a_session_of_another_mode_is_mentioned(command: Command, state: Path) -> None:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from rebalancer.core.outcomes import CycleOutcome
-from rebalancer.core.values import decimal_of
+from rebalancer.core.values import decimal_of, time_text
 from rebalancer.journal import Journal
+from rebalancer.journal.records import CycleStart
+from rebalancer.ops.run_lock import RunLock
 from rebalancer.report.columns import cells_wide
+from rebalancer.report.numbers import clock_text
 from rebalancer.report.records import LimitStatus, RunSummary, StatusView
 from rebalancer.report.status import status_text
 from tests.cli.conftest import Command
@@ -90,6 +95,37 @@ def test_status_tells_drift_limits_protection_page_and_where_it_runs(
     assert f"\nreport   {found['report']}\n" in said.out
     monkeypatch.setenv("REBALANCER_ENVIRONMENT", "production")
     assert "   production   " in command("status").out.splitlines()[0]
+
+
+def test_a_cycle_is_called_abandoned_only_when_no_process_runs_it(command: Command, tmp_path: Path) -> None:
+    assert command("run-now").code in (0, 4)
+    state = tmp_path / "state" / "rebalancer" / "simulated"
+    with Journal.open(state / "journal.sqlite") as journal:
+        done = journal.cycles(None, 1)[0]
+        at = done.started_at + timedelta(minutes=5)
+        rules = journal.rules_text(done.cycle_id)
+        assert rules is not None
+        begun = CycleStart(
+            done.account_id, "2026-11-20T15:10Z", "simulated", at, "0", sha256(rules.encode()).hexdigest()
+        )
+        assert journal.begin_cycle(begun)
+    with RunLock(state / "run.lock", "session"):
+        seen, shown = json.loads(command("status", "--json").out), command("status").out
+        listed = command("history")
+    now = f"a cycle runs since {clock_text(at)} ET, process {os.getpid()}"
+    running = {"cycle_id": "2026-11-20T15:10Z", "started_at": time_text(at), "process": os.getpid()}
+    assert (seen["running"], seen["last_cycle"]["cycle_id"]) == (running, done.cycle_id)
+    assert (seen["last_cycle"]["outcome"], seen["last_cycle"]["filled"]) == (done.outcome, done.orders)
+    assert f"\nnow      {now}\n" in shown
+    assert "abandoned" not in shown + listed.out
+    assert (len(listed.out.splitlines()), listed.err) == (
+        2, f"a cycle runs now, process {os.getpid()}; it is listed once it has ended\n",
+    )  # fmt: skip
+    seen, shown = json.loads(command("status", "--json").out), command("status").out
+    assert (seen["running"], seen["last_cycle"]["outcome"]) == (None, "ABANDONED")
+    assert "\nnow  " not in shown
+    assert "abandoned: ended before its orders did" in " ".join(shown.split())
+    assert "abandoned" in command("history").out
 
 
 def test_a_profile_is_named_on_the_first_line(command: Command, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

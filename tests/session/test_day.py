@@ -37,7 +37,9 @@ def test_a_whole_day_runs_every_slot_once_and_is_closed() -> None:
 
 def test_a_day_that_is_no_trading_day_ends_at_once() -> None:
     made = company("2026-11-26T13:00")
-    assert made.session().run() == ("the market is closed on 2026-11-26; the next session opens Fri 09:30 ET")
+    assert made.session().run() == (
+        "the market is closed on 2026-11-26; the next session opens Fri 2026-11-27 09:30 ET"
+    )
     assert not made.journal.claims
 
 
@@ -60,7 +62,9 @@ def test_a_start_after_the_close_only_does_the_books() -> None:
 
 def test_a_first_start_after_the_close_has_missed_nothing() -> None:
     made = company(f"{DAY}T22:00")
-    assert made.session().run() == (f"the market is closed for today, {DAY}; the next session opens Mon 09:30 ET")
+    assert made.session().run() == (
+        f"the market is closed for today, {DAY}; the next session opens Mon 2026-11-23 09:30 ET"
+    )
     assert not made.journal.claims
 
 

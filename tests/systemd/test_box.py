@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
+
 from tests.systemd.conftest import SIMULATED_DAY, Box, last_json
 
 ONCE = "'Restart=no' 'RestartSec=100ms'"
@@ -59,7 +61,7 @@ def test_the_scripts_are_idempotent_and_stop_turns_everything_off(box: Box) -> N
     assert "units installed" in first or "units installed" in said
     assert "are up to date" in said
     assert "enable-linger box" in said
-    assert "next session: Mon" in said or "next session: " in said
+    assert re.search(r"timer: next start (Mon|Tue|Wed|Thu|Fri) \d{4}-", said)
     assert "timer    active" in second + rest
     assert rest.count("disabled\n") == 2 or said.count("disabled\n") == 2
     assert said.count("inactive\n") >= 1
@@ -241,6 +243,60 @@ def test_without_systemd_the_session_runs_in_the_background(box: Box) -> None:
     assert "has no systemd for you" in said
     assert "already running in the background" in said
     assert "service  in the background, process" in said
-    assert "stopped: process" in said
+    assert "stopped: the session, process" in said
     assert "service  not running" in said
     assert "-rw-------" in said
+
+
+@pytest.mark.parametrize("has_systemd", [True, False], ids=["systemd", "background"])
+def test_a_start_on_a_closed_day_says_when_the_next_session_opens(box: Box, has_systemd: bool) -> None:
+    without = """
+        mkdir $HOME/bin
+        printf '#!/bin/sh\\nexit 1\\n' > $HOME/bin/systemctl
+        chmod +x $HOME/bin/systemctl
+        export PATH=$HOME/bin:$PATH
+    """
+    said = box(f"""
+        exec 2>&1
+        {"" if has_systemd else without}
+        PYTHONPATH=$project $python -m rebalancer exchange serve --port 8899 --start 2026-11-26T15:00:00Z \\
+          > $STATE/exchange.log 2>&1 &
+        exchange=$!
+        waits_for grep -q listening $STATE/exchange.log
+        umask 077
+        printf '%s\\n' APCA_API_BASE_URL=http://127.0.0.1:8899 APCA_API_DATA_URL=http://127.0.0.1:8899 \\
+          APCA_API_KEY_ID=PKBOX APCA_API_SECRET_KEY=canary-secret > $HOME/.config/paper-trading.env
+        ./start_execution_trading.sh
+        echo "=== exit $?"
+        ./status_execution_trading.sh
+        kill $exchange
+        wait $exchange || true
+    """)
+    started, _, status = said.partition("=== exit 0")
+    closed = "the market is closed on 2026-11-26; the next session opens Fri 2026-11-27 09:30 ET"
+    assert re.search(rf"^(session: )?{closed}$", said, re.MULTILINE)
+    assert started
+    if has_systemd:
+        assert re.search(r"^service  inactive   the market is closed", status, re.MULTILINE)
+        assert "no session runs" not in status
+    else:
+        assert "has no systemd for you, so there is no timer: start it again on the next trading day" in said
+        assert "service  not running, no timer" in status
+        assert "in the background" not in said
+
+
+def test_status_never_says_that_a_session_runs_and_does_not_run(box: Box) -> None:
+    said = box("""
+        mkdir $HOME/bin
+        printf '#!/bin/sh\\nexit 1\\n' > $HOME/bin/systemctl
+        chmod +x $HOME/bin/systemctl
+        export PATH=$HOME/bin:$PATH REBALANCER__SESSION__CRYPTO_AROUND_THE_CLOCK=true
+        ./start_execution_trading.sh
+        ./status_execution_trading.sh
+        ./stop_execution_trading.sh
+    """)
+    running = said.partition("stopped: the session")[0]
+    process = re.findall(r"session runs, process (\d+)", running)
+    assert process == re.findall(r"service  in the background, process (\d+)", running)
+    assert len(process) == 1
+    assert "no session runs" not in running
