@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.core.rules import Rules
 from tests.cli.conftest import Command, command, project  # noqa: F401 - fixtures
 
 ROOT = Path(__file__).parents[1]
@@ -48,6 +49,18 @@ def test_every_page_has_a_kind_and_stands_in_the_index() -> None:
     index = set(re.findall(r"\]\(([\w/.-]+\.md)\)", (docs / "README.md").read_text()))
     assert {str(page.relative_to(docs)) for kind in KINDS for page in (docs / kind).glob("*.md")} <= index
     assert sorted(path.name for path in docs.iterdir() if path.is_dir()) == sorted([*KINDS, "decisions", "pictures"])
+
+
+def test_the_readme_says_first_what_a_newcomer_gets_and_risks() -> None:
+    opening = " ".join((ROOT / "README.md").read_text().partition("## Trade your own")[0].split())
+    sizing = Rules().position_sizing
+    capital, most = sizing.capital_scaling, sizing.capital_scaling * sizing.max_total_exposure
+    assert "./run_execution_trading_now.sh" in opening[:700]
+    assert f"Capital is {capital:g} x equity and up to {sizing.max_total_exposure:.0%}".replace("%", " %") in opening
+    assert f"may reach {most:g} x equity" in opening
+    assert "`capital_scaling: 1.0` under `position_sizing` in `config/execution.yaml`" in opening
+    assert "**It trades on sample signals**" in opening
+    assert not re.search(r"python -m rebalancer\b", (ROOT / "README.md").read_text())
 
 
 @pytest.mark.parametrize("name", ["first-day", "own-signals"])

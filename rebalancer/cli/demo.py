@@ -1,4 +1,4 @@
-"""`demo`: a whole trading day on the embedded exchange in less than a minute, including typical problems.
+"""`demo`: a whole trading day on the embedded exchange in about a minute, including typical problems.
 
 Uses no account and no network, and touches none of the user's files: the day has a folder of its own, created anew
 every time. The same code runs as on a real day; only the time between cycles is skipped.
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rebalancer.cli.exit_codes import ExitCode
-from rebalancer.cli.screen import shown_path
+from rebalancer.cli.screen import shown_path, terminal_width
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.new_york import from_new_york, in_new_york
 from rebalancer.ops.files import put_whole
@@ -67,27 +67,29 @@ def run_demo(*, show: bool) -> int:
     from rebalancer.session.start import run_session
     from rebalancer.session.stop import Stop
 
-    say = sys.stdout.write
     setup = _setup()
-    say(f"A trading day, {DAY:%A %Y-%m-%d}, on the embedded exchange: generated prices, no account, no network.\n\n")
+    _say(f"A trading day, {DAY:%A %Y-%m-%d}, on the embedded exchange: generated prices, no account, no network.")
+    _say("It takes about a minute; Ctrl-C ends it early.\n")
     stop = Stop()
     lead = setup.rules.session.start_lead_minutes + 1
     with (
         stop.on_signals(),
         exchange_for_session(setup.rules.simulation, setup.state / "exchange.sqlite", True, DAY, lead) as running,
     ):
-        day = _Day(running.exchange, running.clock, setup, say)
+        day = _Day(running.exchange, running.clock, setup)
         connection = Connection(Credentials("embedded", "embedded"), Endpoints(running.url))
         with closing(day):
             run_session(setup, connection, stop, Notify.from_environment({}), exchange=day, speed=SPEED)
-    return _end(setup, say, show)
+    if stop.reason() is not None:
+        _say("\nthe demo was stopped; its report is of the day until then")
+    return _end(setup, show)
 
 
 class _Day:
     """The exchange's clock as the session advances it; the day's events are triggered along the way."""
 
-    def __init__(self, exchange: Exchange, clock: Any, setup: Setup, say: Callable[[str], object]) -> None:
-        self._exchange, self._clock, self._setup, self._say = exchange, clock, setup, say
+    def __init__(self, exchange: Exchange, clock: Any, setup: Setup) -> None:
+        self._exchange, self._clock, self._setup = exchange, clock, setup
         self._left = sorted(HAPPENINGS, key=lambda h: h.at)
         self._shown, self._halted = 0, ""
         self._journal: Journal | None = None
@@ -100,7 +102,7 @@ class _Day:
             self._clock.advance(max((at - self._now()).total_seconds(), 0.0))
             happening = self._left.pop(0)
             self._tell_cycles()
-            self._say(f"{happening.at:%H:%M}  * {happening.text}\n")
+            _say(f"{happening.at:%H:%M}  * {happening.text}", 9)
             happening.act(self._exchange, self._setup.root)
         self._clock.advance(max((end - self._now()).total_seconds(), 0.0))
         self._tell_cycles()
@@ -132,9 +134,20 @@ class _Day:
             halted = cycle.outcome if cycle.outcome is not None and cycle.outcome.startswith("HALTED") else ""
             if cycle.orders or halted != self._halted:  # the same halt is printed once
                 local = in_new_york(cycle.started_at)
-                self._say(f"{local:%H:%M}    {cycle.outcome}: {cycle.because}\n")
+                _say(f"{local:%H:%M}    {cycle.outcome}: {cycle.because}", 9)
             self._halted = halted
         self._shown = len(done)
+
+
+def _say(text: str, indent: int = 0) -> None:
+    """One message, wrapped at the width of the terminal."""
+    from rebalancer.report.columns import wrap
+
+    start = text[: len(text) - len(text.lstrip("\n"))]
+    end = text[len(text.rstrip("\n")) :]
+    lines = wrap(text.strip("\n"), terminal_width(), " " * indent, "")
+    sys.stdout.write(start + "\n".join(lines) + end + "\n")
+    sys.stdout.flush()
 
 
 def _moment(at: time) -> datetime:
@@ -211,7 +224,7 @@ HAPPENINGS: Final = (
 )
 
 
-def _end(setup: Setup, say: Callable[[str], object], show: bool) -> int:
+def _end(setup: Setup, show: bool) -> int:
     from rebalancer.journal import Journal
     from rebalancer.report.files import write_edition
     from rebalancer.report.period.gather import period_report_of
@@ -222,8 +235,8 @@ def _end(setup: Setup, say: Callable[[str], object], show: bool) -> int:
         made_at = newest.ended_at or newest.started_at
         edition = period_report_of(journal, newest.account_id, "simulated", setup.rules, "day", DAY, made_at)
     written = write_edition(edition, setup.reports)
-    say(f"\n{sentence_of(edition, attention_of(edition))}\n")
-    say(f"report: {shown_path(written.html_path)}\n")
+    _say(f"\n{sentence_of(edition, attention_of(edition))}")
+    sys.stdout.write(f"report: {shown_path(written.html_path)}\n")
     if show:
         import webbrowser
 

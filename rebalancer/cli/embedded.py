@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
@@ -203,4 +204,7 @@ def serve_exchange(
         rate_limit_reset=rate_limit_reset,
         allow_hosts=tuple(allow_host),
     )
-    return serve(options)
+    code = serve(options)
+    kept = "nothing of it is kept" if state is None else f"it goes on from {state} when it is started again"
+    sys.stderr.write(f"exchange stopped; {kept}\n")
+    return code

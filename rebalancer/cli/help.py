@@ -4,6 +4,7 @@ what the command takes, and the options that every command takes."""
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -26,6 +27,14 @@ class ExamplesFirst(TyperCommand):
     def format_help_text(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - the signature is the library's
         """Write the examples, then what the command does."""
         _write(self.help, formatter)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; Ctrl-C ends it with one line that names it, and the exit code of shells."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo(f"stopped by Ctrl-C: {ctx.command_path} has not finished", err=True)
+            raise typer.Exit(128 + signal.SIGINT) from None
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write what it takes."""

@@ -42,6 +42,7 @@ def serve_web(config: Sequence[Path] | None, *, host: str | None, port: int | No
         notify.ready(said)
 
     serve(place, listen, hooks, begun, notify.alive)
+    sys.stderr.write("web: stopped; the session is not affected\n")
     notify.stopping("stopped")
     return ExitCode.DONE
 

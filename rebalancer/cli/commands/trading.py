@@ -95,7 +95,7 @@ def plan(
 def demo(
     show: Annotated[bool, typer.Option("--open", help="Show the report in a browser at the end.")] = False,
 ) -> None:
-    """Play a whole trading day on the embedded exchange in under a minute.
+    """Play a whole trading day on the embedded exchange, in about a minute.
 
     Example: rebalancer demo | rebalancer demo --open
     """

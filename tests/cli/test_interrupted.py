@@ -1,0 +1,60 @@
+"""Ctrl-C says what was stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import ROOT, Command
+
+
+@pytest.mark.parametrize(
+    ("words", "called"),
+    [("plan", "run.run_and_show"), ("report", "report.make_report"), ("config show", "configuration.show_rules"),
+     ("replay --all", "history.replay_cycles"), ("doctor", "doctor.run_doctor")],
+)  # fmt: skip
+def test_a_command_that_is_interrupted_is_named(
+    command: Command, monkeypatch: pytest.MonkeyPatch, words: str, called: str
+) -> None:
+    def interrupted(*_: object, **__: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"rebalancer.cli.{called}", interrupted)
+    name = words.partition(" --")[0]
+    assert command(*words.split()) == (130, "", f"stopped by Ctrl-C: rebalancer {name} has not finished\n")
+
+
+def interrupted_after(line: str, folder: Path, *words: str) -> tuple[int, str]:
+    """The exit code and the messages of a command that gets SIGINT once it has written this line."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rebalancer", *words], cwd=folder, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, env=os.environ | {"PYTHONPATH": str(ROOT)}, start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    seen = ""
+    while line not in seen:
+        read = process.stdout.readline()
+        assert read, seen
+        seen += read
+    process.send_signal(signal.SIGINT)
+    rest = process.communicate(timeout=300)[0]
+    return process.returncode, rest
+
+
+def test_servers_say_that_they_have_stopped(project: Path) -> None:
+    alone = interrupted_after("listening", project, "exchange", "serve", "--port", "0")
+    assert alone == (0, "exchange stopped; nothing of it is kept\n")
+    kept = interrupted_after("listening", project, "exchange", "serve", "--port", "0", "--state", "x.sqlite")
+    assert kept == (0, "exchange stopped; it goes on from x.sqlite when it is started again\n")
+
+
+def test_a_demo_that_is_stopped_says_so_and_still_writes_its_page(project: Path) -> None:
+    code, rest = interrupted_after("09:30", project, "demo")
+    assert (code, "the demo was stopped; its report is of the day until then\n" in rest) == (0, True)
+    assert rest.splitlines()[-1] == "report: reports/demo/2026/2026-11-20_simulated_day.html"
+    assert "HALTED_DRAWDOWN" not in rest
