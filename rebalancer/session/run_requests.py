@@ -10,14 +10,15 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import BrokerUnavailable, LockHeld, SignalsUnavailable
 from rebalancer.core.rules import Rules
-from rebalancer.ops.clock import SystemClock
+from rebalancer.ops.clock import Clock
 from rebalancer.session.stop import Bell
 from rebalancer.signals.receipts.inbox import SignalInbox
 
@@ -27,20 +28,23 @@ _WAIT_SECONDS: Final = 0.5  # for a process that is inserting
 
 
 class RunRequests:
-    """The requests of one state folder. run: runs one extra cycle of these symbols."""
+    """The requests of one state folder. run: runs one extra cycle of these symbols; clock: the machine's."""
 
-    def __init__(self, inbox: Path, bell: Bell, run: Callable[[Sequence[str]], str]) -> None:
-        self._inbox, self._bell, self._run = inbox, bell, run
+    def __init__(self, inbox: Path, run: Callable[[Sequence[str]], str], clock: Clock) -> None:
+        self._inbox, self._run, self._clock = inbox, run, clock
         self._done, self._seen = 0, _stamp(inbox)
-        self._rung = self._seen
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._listen, name="run-requests", daemon=True)
-        self._thread.start()
 
-    def close(self) -> None:
-        """Stop looking."""
-        self._ending.set()
-        self._thread.join(5)
+    @contextmanager
+    def listening(self, bell: Bell) -> Iterator[None]:
+        """Ring the bell whenever the inbox changes, while the block runs."""
+        thread = threading.Thread(target=self._listen, args=(bell,), name="run-requests", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._ending.set()
+            thread.join(5)
 
     def serve(self) -> None:
         """Run what is asked for, all symbols in one cycle. Returns at once when the inbox has not changed. A broker
@@ -51,7 +55,7 @@ class RunRequests:
         self._seen = seen
         try:
             with SignalInbox.open(self._inbox, _WAIT_SECONDS) as inserted:
-                asked = inserted.run_requests(self._done, SystemClock().wall())
+                asked = inserted.run_requests(self._done, self._clock.wall())
             if not asked:
                 return
             self._done = asked[-1].n
@@ -60,12 +64,13 @@ class RunRequests:
         except (SignalsUnavailable, BrokerUnavailable, LockHeld, BadDocument) as error:
             LOG.warning("extra cycle: %s", str(error).partition("\n")[0])
 
-    def _listen(self) -> None:
+    def _listen(self, bell: Bell) -> None:
+        rung = self._seen
         while not self._ending.wait(LOOK_SECONDS):
             now = _stamp(self._inbox)
-            if now != self._rung:
-                self._rung = now
-                self._bell.ring()
+            if now != rung:
+                rung = now
+                bell.ring()
 
 
 def restricted(rules: Rules, symbols: Sequence[str]) -> Rules:

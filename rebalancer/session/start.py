@@ -70,8 +70,8 @@ def run_session(
             look_seconds=price_seconds,
         )  # fmt: skip
         stack.callback(work.close)
-        requests = RunRequests(setup.state / inbox.NAME, stop.bell, work.extra_cycle)
-        stack.callback(requests.close)
+        requests = RunRequests(setup.state / inbox.NAME, work.extra_cycle, SystemClock())
+        stack.enter_context(requests.listening(stop.bell))
         note = SessionStatusFile(setup.state)
         stack.callback(note.remove)
         session = TradingSession(

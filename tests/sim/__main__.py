@@ -8,10 +8,12 @@ import multiprocessing
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
-from tests.sim.history import Report, run_quietly, run_seed
+from tests.sim.history import Report, quietly, run_seed
+from tests.sim.scenario import EXECUTES
 from tests.sim.template import forget_template, template
 from tests.sim.venue import sessions
 
@@ -24,6 +26,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--cycles", type=int, default=0, help="stop after so many cycles")
     parser.add_argument("--seconds", type=float, default=0.0, help="stop after so many seconds")
+    parser.add_argument("--execute", action="store_true", help="requests by execute between all slots")
     parser.add_argument("-v", "--verbose", action="store_true", help="with --seed: tell the history")
     given = parser.parse_args()
     if given.seed is not None:
@@ -35,7 +38,7 @@ def main() -> int:
     figures: Counter[str] = Counter()
     wrong: dict[int, list[str]] = {}
     digest = ""
-    for report in _reports(seeds, given.jobs):
+    for report in _reports(seeds, given.jobs, partial(run_seed, executes=EXECUTES[-1] if given.execute else None)):
         figures += report.figures
         figures["histories"] += 1
         digest = report.digest
@@ -65,16 +68,15 @@ def main() -> int:
     return 1 if wrong else 0
 
 
-def _reports(seeds: range, jobs: int) -> Iterator[Report]:
+def _reports(seeds: range, jobs: int, run: Callable[[int], Report]) -> Iterator[Report]:
     if jobs == 1:
-        for seed in seeds:
-            yield run_seed(seed)
+        yield from map(run, seeds)
         forget_template()
         return
     sessions()  # made once, for all
     template()
     with multiprocessing.get_context("fork").Pool(jobs) as pool:
-        yield from pool.imap_unordered(run_quietly, seeds, chunksize=1)
+        yield from pool.imap_unordered(partial(quietly, run), seeds, chunksize=1)
     forget_template()
 
 

@@ -23,7 +23,6 @@ from unittest.mock import patch
 from rebalancer.accounting.acceptance import accept_books
 from rebalancer.accounting.loss_latches import rearm
 from rebalancer.brokers.alpaca import client
-from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.rules import Rules
 from rebalancer.exchange import orders as exchange_orders
@@ -36,10 +35,11 @@ from rebalancer.rebalance.cycle import CycleResult
 from rebalancer.testing import laws
 from rebalancer.testing.evidence import Evidence, read_journal
 from tests.sim.draws import Chances, stream
+from tests.sim.executing import Executing, MakeSignals
 from tests.sim.host import Host
 from tests.sim.lists import activities_of, intents_of, orders_of, signed_qty
 from tests.sim.meddling import Meddling
-from tests.sim.scenario import Scenario, scenario_of, signals_of
+from tests.sim.scenario import Scenario, scenario_of
 from tests.sim.straight import without_threads
 from tests.sim.template import MEMORY, template
 from tests.sim.venue import Venue, sessions
@@ -58,12 +58,15 @@ class Report(NamedTuple):
     lines: list[str]
 
 
-def run_seed(seed: int, scenario: Scenario | None = None) -> Report:
-    """Run one history from its seed."""
+def run_seed(seed: int, scenario: Scenario | None = None, executes: float | None = None) -> Report:
+    """Run one history from its seed. executes: instead of the scenario's own rate; two hosts take no requests."""
+    scenario = scenario or scenario_of(seed)
+    if executes is not None and not scenario.twin:
+        scenario = scenario._replace(executes=executes)
     folder = Path(tempfile.mkdtemp(prefix="sim-", dir=MEMORY if MEMORY.is_dir() else None))
     try:
         with without_threads(), patch.object(client, "secrets", Chances(seed)):
-            history = History(scenario or scenario_of(seed), folder)
+            history = History(scenario, folder)
             try:
                 history.run()
                 return history.report()
@@ -73,13 +76,13 @@ def run_seed(seed: int, scenario: Scenario | None = None) -> Report:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run_quietly(seed: int) -> Report:
+def quietly(run: Callable[[int], Report], seed: int) -> Report:
     """The same without the history's lines, which only people read, and without what the program logs."""
     logging.disable(logging.CRITICAL)
-    return run_seed(seed)._replace(lines=[])
+    return run(seed)._replace(lines=[])
 
 
-class History(Meddling):
+class History(Executing, Meddling):
     """The course of one history."""
 
     def __init__(self, scenario: Scenario, folder: Path) -> None:
@@ -92,8 +95,7 @@ class History(Meddling):
         self.twin = Host("h2", folder / "h2", self.venue, template()) if scenario.twin else None
         self.draws = stream(seed, "course")
         self.rules = scenario.rules
-        self.number = 0
-        self.last_signals: Callable[[datetime], tuple[Signal, ...]] | None = None
+        self.begin_executing()
         self.violations: list[str] = []
         self.digest = hashlib.sha256()
         self.kill_left = 0
@@ -127,6 +129,7 @@ class History(Meddling):
             if not self.kill_left:
                 self.host.lift_kill()
         self.batch()
+        self.execute_some()
 
     def batch(self) -> None:
         """The program runs once, or several instances of it at once."""
@@ -157,22 +160,25 @@ class History(Meddling):
         """Another process on the same machine, in the same folder."""
         return Host(f"h1.{number}", self.host.folder, self.venue, template())
 
-    def one(self, host: Host, slot: str | None, signals: Callable[[datetime], tuple[Signal, ...]], fresh: bool) -> None:
+    def one(
+        self, host: Host, slot: str | None, signals: MakeSignals, fresh: bool, rules: Rules | None = None
+    ) -> CycleResult | str:
         """One cycle of one process."""
         self.figures["cycles"] += 1
         host.at_boundary = {n: act for n, act in host.at_boundary.items() if n > host.boundaries}
-        found = host.cycle(slot, signals, self.rules, fresh=fresh)
+        found = host.cycle(slot, signals, rules or self.rules, fresh=fresh)
         if isinstance(found, CycleResult):
-            return
+            return found
         self.figures["cycles cut short"] += 1
         told = found.partition(":")[0]
         if host is self.twin or (self.scenario.twin and told == "JournalBroken"):
             if told == "JournalBroken":
                 self.twin_stopped = True
                 self.figures["twin refused"] += 1
-            return
+            return found
         if told == "JournalBroken" and not self._may_break(found):
             self.violations.append(f"I16: the journal refused without a reason of ours: {found[:300]}")
+        return found
 
     def _may_break(self, found: str) -> bool:
         """Whether something that we did explains that the journal refuses."""
@@ -190,21 +196,6 @@ class History(Meddling):
             return None
         now = self.venue.now()
         return now.replace(minute=now.minute - now.minute % 5).strftime("%Y-%m-%dT%H:%MZ")
-
-    def signals(self) -> Callable[[datetime], tuple[Signal, ...]]:
-        """The signals of this cycle; sometimes the same as before."""
-        if self.last_signals is not None and self.draws.random() < 0.3:
-            return self.last_signals
-        self.number += 1
-        number, odd = self.number, "odd_signals" in self.scenario.actions and self.draws.random() < 0.3
-        began = self.venue.now()
-
-        def make(_: datetime) -> tuple[Signal, ...]:
-            draws = stream(self.scenario.seed, f"signals {number}")
-            return signals_of(draws, self.scenario.symbols, began, number, odd=odd)
-
-        self.last_signals = make
-        return make
 
     def pass_time(self) -> None:
         """To the next slot as a rule; sometimes not at all, sometimes much longer; over nights in one step."""
@@ -319,6 +310,7 @@ class History(Meddling):
             self.violations = [v for v in self.violations if _counts_with_twin(v)]
         else:
             self.violations += [f"I17: {said}" for said in laws.unsettled(seen)]
+            self.violations += self.broken_requests(seen)
         self.figures["orders intended"] += len(intents)
         self.figures["orders at the broker"] += len(seen.ours())
         for intent in intents.values():
@@ -335,6 +327,7 @@ class History(Meddling):
 
     def close(self) -> None:
         """Let go of all files."""
+        self.end_executing()
         self.host.close()
         if self.twin is not None:
             self.twin.close()

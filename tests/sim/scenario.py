@@ -33,6 +33,9 @@ ACTIONS = (
 )  # fmt: skip
 
 
+EXECUTES = (0.0, 0.0, 0.2, 0.5)
+
+
 class Scenario(NamedTuple):
     """Everything that is decided before the first cycle."""
 
@@ -49,6 +52,7 @@ class Scenario(NamedTuple):
     rivals: int  # instances on one machine that start at once
     cash: Decimal
     limits: str
+    executes: float = 0.0  # how likely a further request comes by `execute` between two slots
 
 
 def scenario_of(seed: int) -> Scenario:
@@ -85,6 +89,7 @@ def scenario_of(seed: int) -> Scenario:
         rivals=1 if twin else d.choice((1, 1, 1, 1, 2, 3)),
         cash=Decimal(d.choice((5_000, 30_000, 100_000, 100_000, 1_000_000))),
         limits=limits,
+        executes=0.0 if twin else stream(seed, "how many executes").choice(EXECUTES),
     )
 
 

@@ -5,21 +5,27 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rebalancer.session.signal_receipts import update_receipts
+from rebalancer.signals.receipts.following import Followed
 from rebalancer.testing import laws
 from rebalancer.testing.evidence import Evidence
-from tests.sim import history
+from tests.sim import executing, history
 from tests.sim.history import run_seed
 from tests.sim.scenario import scenario_of
 from tests.sim.sometimes import missing
 from tests.sim.template import forget_template
+from tests.sim.venue import Wire
 
 ROOT = Path(__file__).parents[2]
 SHORT = range(1001, 1007)
@@ -174,3 +180,42 @@ def test_the_laws_import_nothing_of_the_program() -> None:
         assert set(re.findall(r"(?:import|from) (rebalancer[.\w]*)", text)) <= {
             "rebalancer.testing", "rebalancer.testing.evidence", "rebalancer.testing.record_laws",
         }  # fmt: skip
+
+
+# --- requests by execute
+
+
+@pytest.mark.parametrize("seed", [2004, 2006])
+@pytest.mark.timeout(300)
+def test_no_law_is_broken_by_extra_cycles(seed: int) -> None:
+    report = run_seed(seed, scenario_of(seed)._replace(cycles=6, executes=0.6, twin=False))
+    assert report.violations == []
+    assert report.figures["extra cycles"] > 0
+    assert report.figures["signals by execute"] > 0
+
+
+def lossy(state: Path, *rest: Any) -> Followed:
+    """Receipts of which one is lost and another never decided."""
+    done = update_receipts(state, *rest)
+    with closing(sqlite3.connect(state / "signals.sqlite")) as database, database:
+        database.execute("DELETE FROM receipts WHERE n = (SELECT min(n) FROM receipts WHERE source = 'api')")
+        database.execute(
+            "UPDATE receipts SET outcome = 'PENDING' WHERE n = (SELECT max(n) FROM receipts WHERE source = 'api')"
+        )
+    return done
+
+
+def test_the_laws_of_requests_notice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session that does not restrict its extra cycles, receipts that are lost, and a signal with several of them."""
+    base = scenario_of(3)._replace(actions={}, wire=Wire(), venue_faults=(), cycles=3, rivals=1, twin=False)
+    calm = base._replace(executes=0.6)
+    assert run_seed(3, calm).violations == []
+    with monkeypatch.context() as patch:
+        patch.setattr(executing, "restricted", lambda rules, _: rules)
+        assert {said[:2] for said in run_seed(3, calm).violations} == {"E3"}
+    with monkeypatch.context() as patch:
+        patch.setattr(executing, "update_receipts", lossy)
+        assert {said[:2] for said in run_seed(3, calm).violations} == {"E4", "E5"}
+    with monkeypatch.context() as patch:
+        patch.setattr(executing, "REPEAT_WITHIN", timedelta(0))
+        assert {said[:2] for said in run_seed(3, calm._replace(executes=0.85)).violations} == {"E1"}
