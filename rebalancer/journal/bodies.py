@@ -28,6 +28,7 @@ def cycle_end_of(event: Event) -> CycleEnd:
         equity=equity_of(event),
         positions_trusted=body["positions_trusted"],
         constrained=constrained_of(event),
+        opening_equity=None if (opening := body.get("opening_equity")) is None else decimal_of(opening),
     )
 
 

@@ -246,8 +246,8 @@ def newest_claim(ask: Ask, account_id: str) -> str | None:
 
 
 def peak_equity(ask: Ask, account_id: str) -> Decimal | None:
-    """The highest equity over all closed cycles, USD; each cycle end carries the maximum so far. Later `flow` events,
-    money in or out, adjust it; a later `books_accepted` event resets it."""
+    """The highest equity that any closed cycle began or ended with, USD; each cycle end carries the maximum so far.
+    Later `flow` events, money in or out, adjust it; a later `books_accepted` event resets it."""
     event = newest(ask, where(kind="cycle_ended", account_id=account_id))
     if event is None or recall(ask, account_id, "books_accepted", last=1, after=event.seq):
         return None

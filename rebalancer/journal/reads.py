@@ -102,8 +102,8 @@ class JournalReads(ABC):
             return reading.books_set_at(ask, account_id)
 
     def peak_equity(self, account_id: str) -> Decimal | None:
-        """The highest equity of all closed cycles, USD, adjusted for deposits and withdrawals since then. None when
-        there is none since a person last accepted the broker's positions as the new baseline."""
+        """The highest equity that any closed cycle began or ended with, USD, adjusted for deposits and withdrawals
+        since then. None when there is none since a person last accepted the broker's positions as the new baseline."""
         with self._asking() as ask:
             return reading.peak_equity(ask, account_id)
 

@@ -73,7 +73,8 @@ class CycleEnd(NamedTuple):
 
     `unexplained` are differences in quantity that could not be explained; `orders_after` is the watermark for the next
     read of orders; `fills_seen` maps the broker's order id to the cumulative filled quantity that is booked already;
-    `constrained` are the trades that the rules wanted and a limit on sending prevented.
+    `constrained` are the trades that the rules wanted and a limit on sending prevented. `equity` is that at the end,
+    `opening_equity` what the cycle read before it traded; both count towards the high-water mark.
     """
 
     account_id: str
@@ -88,6 +89,7 @@ class CycleEnd(NamedTuple):
     equity: Decimal | None
     positions_trusted: bool
     constrained: Constrained | None = None
+    opening_equity: Decimal | None = None
 
 
 class CycleRecord(NamedTuple):

@@ -157,9 +157,9 @@ def close_cycle(writing: Writing, end: CycleEnd, verdicts: Sequence[Verdict], ca
         twice = next(name for name in named if named.count(name) > 1)
         raise JournalBroken(f"cycle {end.cycle_id}: signal {twice[0]!r} of {twice[1]} has two verdicts")
     before = reading.peak_equity(writing.ask, end.account_id)
-    known = [equity for equity in (before, end.equity) if equity is not None]
+    known = [equity for equity in (before, end.opening_equity, end.equity) if equity is not None]
     body = end._asdict() | {"carried": sorted(carried), "peak_equity": max(known, default=None)}
-    without = () if end.constrained is not None else ("constrained",)
+    without = [name for name in ("constrained", "opening_equity") if body[name] is None]
     for column in ("account_id", "cycle_id", "at", *without):
         del body[column]
     writing.append(end.at, end.account_id, end.cycle_id, "cycle_verdicts", None, {"verdicts": tuple(verdicts)})

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from rebalancer.core.decisions import Constrained, Order, Plan
-from rebalancer.core.facts import Account, Position, coins
+from rebalancer.core.facts import Account, Position, Snapshot, coins
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.reasons import ReasonCode, Reasons, because
 from rebalancer.core.values import ZERO
@@ -47,7 +48,7 @@ def to_remember(
     """What the next cycle has to remember of this one. account: as read after it; None when the broker did not
     answer."""
     snapshot = seen.snapshot
-    book = seen.book
+    book, opening = seen.book, opening_equity(snapshot)
     expected = dict(book.held)
     for finding in book.findings:
         if finding.kind == "unexplained":
@@ -75,9 +76,16 @@ def to_remember(
         unexplained=book.unexplained,
         orders_after=seen.orders_after,
         fills_seen=fills,
-        equity=account.equity if account is not None else snapshot.account.equity,
+        equity=opening if account is None or opening is None else account.equity,
         positions_trusted=not book.unexplained,
+        opening_equity=opening,
     )
+
+
+def opening_equity(snapshot: Snapshot) -> Decimal | None:
+    """The equity that a cycle began with, USD; None where the reading is in doubt, as it must not set the high-water
+    mark."""
+    return None if snapshot.doubt else snapshot.account.equity
 
 
 def _denied(order: Order, ends: Mapping[str, OrderEnd]) -> bool:

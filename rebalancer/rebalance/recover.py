@@ -23,7 +23,7 @@ from rebalancer.accounting.adoption import (
 )
 from rebalancer.accounting.opening_balance import starting_books
 from rebalancer.brokers.protocol import BrokerOrder, TradingBroker
-from rebalancer.core.codec import read_plan, rules_text, sha256
+from rebalancer.core.codec import read_plan, rules_text, sha256, stored_snapshot
 from rebalancer.core.decisions import Verdict
 from rebalancer.core.errors import AnotherProgram, WrongAccount
 from rebalancer.core.outcomes import CycleOutcome, OrderState
@@ -35,6 +35,7 @@ from rebalancer.execution.order_alerts import report_another_program
 from rebalancer.execution.order_tracking import refuse_another
 from rebalancer.journal.records import CycleEnd, CycleRecord, CycleStart, OrderRecord
 from rebalancer.planning.verdicts import OrderEnd, final_verdicts
+from rebalancer.rebalance.cycle_end import opening_equity
 from rebalancer.rebalance.world import World
 
 
@@ -195,6 +196,7 @@ def _abandon(world: World, cycle: CycleRecord) -> None:
         if order.broker_id is not None:
             fills[order.broker_id] = order.filled_qty
     verdicts: tuple[Verdict, ...] = ()
+    seen = world.journal.snapshot_text(cycle.cycle_id, cycle.account_id)
     text = world.journal.plan_text(cycle.cycle_id, cycle.account_id)
     if text is not None:  # an exit outside the cycle has none
         verdicts, unsignalled = final_verdicts(read_plan(text), ends)
@@ -212,6 +214,7 @@ def _abandon(world: World, cycle: CycleRecord) -> None:
             fills_seen=fills,
             equity=cycle.equity,
             positions_trusted=False,
+            opening_equity=None if seen is None else opening_equity(stored_snapshot(seen)),
         ),
         verdicts,
         carried=[o.client_order_id for o in orders if not o.state.is_final],

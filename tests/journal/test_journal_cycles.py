@@ -4,6 +4,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from journal_kit import RULES, WRITER, at, end, intent, run_cycle, start, told, verdict
 
 from rebalancer.core.codec import sha256
@@ -11,6 +13,9 @@ from rebalancer.core.errors import JournalBroken
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.values import ZERO
 from rebalancer.journal import CycleRecord, Event, Journal, reading
+
+equities = st.none() | st.decimals(50_000, 150_000, places=2)
+flows = st.decimals(-9_000, 9_000, places=2)
 
 
 def test_a_cycle_reads_back_as_it_was_written(journal: Journal) -> None:
@@ -146,6 +151,24 @@ def test_peak_equity_is_the_maximum_so_far(path: Path) -> None:
             journal.close_cycle(end(f"c{number}", equity=equity), [])
             peaks.append(journal.peak_equity(WRITER))
     assert peaks == [None, Decimal(90000), *[Decimal("100000.01")] * 3]
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(equities, equities, flows), max_size=5))
+def test_the_high_water_mark_never_falls(tmp_path: Path, lives: list[tuple[Decimal | None, ...]]) -> None:
+    """It is the highest equity with which any cycle began or ended, moved by the money that came in or went out."""
+    (folder := tmp_path / str(len(list(tmp_path.iterdir())))).mkdir()
+    with Journal.open(folder / "journal.sqlite") as journal:
+        mark: Decimal | None = None
+        for number, (opened, ended, flow) in enumerate(lives):
+            journal.begin_cycle(start(f"c{number}"))
+            last = end(f"c{number}")._replace(opening_equity=opened, equity=ended)
+            journal.close_cycle(last, [])
+            mark = max((one for one in (mark, opened, ended) if one is not None), default=None)
+            assert (journal.peak_equity(WRITER), journal.last_end(WRITER)) == (mark, last)
+            journal.record_event(WRITER, None, at(10), "flow", None, {"amount": str(flow)})
+            mark = None if mark is None or flow is None else mark + flow
+            assert journal.peak_equity(WRITER) == mark
 
 
 def test_cycles_are_listed_newest_first(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
