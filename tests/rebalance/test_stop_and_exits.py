@@ -1,4 +1,5 @@
-"""A stop in the middle of a batch: no order leaves any more, but the exits of what has been traded are put up again."""
+"""A stop in the middle of a batch: no order leaves any more, but the exits of what has been traded are put up again,
+also when the throttle is what stops it."""
 
 from __future__ import annotations
 
@@ -37,10 +38,10 @@ def rig(make_rig: MakeRig) -> Rig:
     return make_rig()
 
 
-def guarded(rig: Rig) -> Setup:
+def guarded(rig: Rig, more: str = "") -> Setup:
     setup = setup_of(rig)
     config = rig.folder / "guarded.yaml"
-    config.write_text(GUARDED)
+    config.write_text(f"{GUARDED}{more}\n")
     return setup._replace(loaded=load_rules([config], {}))
 
 
@@ -138,8 +139,24 @@ def test_a_kill_just_before_a_batch_takes_nothing_down_for_it(rig: Rig, monkeypa
     assert resting(rig) == before == pairs("AAPL", "KO", of=held(rig))
 
 
+def test_a_throttle_that_latches_in_the_middle_of_a_phase_leaves_nothing_without_its_exits(rig: Rig) -> None:
+    """Both pairs were withdrawn for the phase; its second order is one too many for the minute."""
+    setup = guarded(rig, "gate: {max_orders_per_minute: 3}")
+    opinions(rig, {"AAPL": 1.0, "KO": 1.0})
+    execute(setup, connection(rig), dry_run=False)
+    opinions(rig, {"AAPL": 0.5, "KO": 0.4})
+    record = execute(setup, connection(rig), dry_run=False)
+    with Journal.open(setup.journal) as journal:
+        reasons = {o.symbol: o.reason for o in journal.orders_of(journal.cycles(limit=1)[0].cycle_id)}
+        gaps = {e.key: e.body["is_up"] for e in journal.events(kind="protection_gap")}
+    assert {o.symbol: o.state for o in record.orders} == {"AAPL": OrderState.FILLED, "KO": OrderState.NOT_SENT}
+    assert reasons["KO"] == "gate:orders_per_minute"
+    assert resting(rig) == pairs("AAPL", "KO", of=held(rig))
+    assert gaps == {"AAPL": True, "KO": True}
+
+
 def test_a_latched_throttle_leaves_the_exits_where_they_are(rig: Rig) -> None:
-    """Nothing is sent until a person lifts it, no exit either: one that is withdrawn for a trade would stay down."""
+    """No order is sent until a person lifts it, so no exit is withdrawn for one."""
     setup = guarded(rig)
     opinions(rig, {"AAPL": 0.5, "KO": 1.0})
     execute(setup, connection(rig), dry_run=False)

@@ -28,12 +28,13 @@ from rebalancer.execution.pretrade.resting import (
     PairAttempt,
     PairReading,
     held_now,
+    pairs_since,
     promised,
     read_account,
     read_pairs,
     recent_pairs,
 )
-from rebalancer.execution.pretrade.throttle import latch_throttle, latched_because
+from rebalancer.execution.pretrade.throttle import Latch, latch_of, latch_throttle
 from rebalancer.execution.pretrade.verdict import refuse
 from rebalancer.journal.journal import Journal
 
@@ -46,7 +47,11 @@ class _Ledger(NamedTuple):
     seq: int
     attempts: Mapping[str, Attempt]
     pairs: tuple[PairAttempt, ...]
-    latched: str | None
+    latch: Latch | None
+
+    @property
+    def latched(self) -> str | None:
+        return None if self.latch is None else self.latch.because
 
 
 class PreTradeCheck:
@@ -137,7 +142,7 @@ class PreTradeCheck:
 
         def allowed() -> bool:
             with self._lock:
-                late = self._pairs_stopped()
+                late = self._pairs_stopped(pair)
             refused.extend([late] if late is not None else [])
             return not refused
 
@@ -145,17 +150,22 @@ class PreTradeCheck:
         return _withheld(refused[0]) if refused else result
 
     def why_no_pairs(self) -> str | None:
-        """Why no exit pair at all may be sent now; None when pairs may be sent."""
+        """Why no exit pair may be replaced now; None when pairs may be. A latched throttle lets only few pairs pass:
+        those are for positions that have none."""
         with self._lock:
             refusal = self._pairs_stopped()
         return None if refusal is None else refusal.words
 
-    def _pairs_stopped(self) -> Refusal | None:
-        """Whether pairs are held back now. Makes no call to the broker: it runs inside a request to it."""
+    def _pairs_stopped(self, pair: ExitPair | None = None) -> Refusal | None:
+        """Whether this pair, or the replacement of any, is held back now. Makes no call to the broker: it runs inside a
+        request to it."""
         if self._unwritten:
             return Refusal("journal", self._unwritten)
         try:
-            return refuse_at_the_door(self._kill.reason(self._account_id), self._read_ledger().latched)
+            latched = self._read_ledger().latched
+            if pair is not None and self._since_latch(pair) < self._rules.protection.attempts:
+                latched = None
+            return refuse_at_the_door(self._kill.reason(self._account_id), latched)
         except JournalBroken as error:
             return Refusal("journal", f"the journal cannot be read: {error}")
 
@@ -172,6 +182,13 @@ class PreTradeCheck:
         if refusal is not None and refusal.limit == ORDERS_PER_MINUTE:
             self._latch(None, case.now, refusal)
         return refusal
+
+    def _since_latch(self, pair: ExitPair) -> int:
+        """How many other pairs of this symbol left, or may have, since the throttle latched; 0 while it has not."""
+        latch = self._read_ledger().latch
+        if latch is None:
+            return 0
+        return len(pairs_since(self._journal, self._account_id, pair.symbol, latch.seq) - {pair.client_order_id})
 
     def _latch(self, cycle_id: str | None, now: datetime, refusal: Refusal) -> None:
         """Journal the latch. If that fails this instance holds it in memory: an error here would propagate through the
@@ -197,6 +214,7 @@ class PreTradeCheck:
             mine=mine,
             is_second=pair.client_order_id in self._passed or (mine is not None and mine.seq <= self._born),
             others=tuple(pairs.values()),
+            since_latch=self._since_latch(pair),
             orders=len(counted(tuple(ledger.attempts.values()), now - MINUTE)),
             reading=PairReading(now),
         )
@@ -266,7 +284,7 @@ class PreTradeCheck:
             now = self._broker.now()
             attempts = read_attempts(self._journal, self._account_id, min(midnight_in_new_york(now), self._reach(now)))
             pairs = recent_pairs(self._journal, self._account_id, now - MINUTE)
-            self._ledger = _Ledger(seq, attempts, pairs, latched_because(self._journal, self._account_id))
+            self._ledger = _Ledger(seq, attempts, pairs, latch_of(self._journal, self._account_id))
         return self._ledger
 
     def _newest(self) -> int:

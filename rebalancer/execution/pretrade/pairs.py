@@ -23,7 +23,8 @@ from rebalancer.execution.pretrade.resting import PairAttempt, PairReading
 class PairCase(NamedTuple):
     """A pair under pre-trade check. `stopped` and `latched` as for an order; `mine` is its own record; `is_second`: it
     was sent before, or its intent is older than this instance; `others` are all other pairs that the journal knows;
-    `orders` counts the orders sent within the minute. From `reading` come the signed shares `held` and those `promised`
+    `since_latch` counts the other pairs of its symbol that left since the throttle latched; `orders` the orders sent
+    within the minute. From `reading` come the signed shares `held` and those `promised`
     to other orders."""
 
     pair: ExitPair
@@ -35,6 +36,7 @@ class PairCase(NamedTuple):
     mine: PairAttempt | None
     is_second: bool
     others: tuple[PairAttempt, ...]
+    since_latch: int
     orders: int
     reading: PairReading
     held: Decimal = ZERO
@@ -77,8 +79,9 @@ def kill_switch(case: PairCase) -> Refusal | None:
 
 
 def throttle_latched(case: PairCase) -> Refusal | None:
-    """Nothing is sent while the throttle is latched."""
-    return refuse_at_the_door(None, case.latched)
+    """While the throttle is latched a position may have its exits back, in as many tries as `protection.attempts`: it
+    may have latched after they were withdrawn for a trade. No more, since a runaway can also place pairs."""
+    return refuse_at_the_door(None, case.latched) if case.since_latch >= case.rules.protection.attempts else None
 
 
 def not_closing(case: PairCase) -> Refusal | None:
@@ -136,7 +139,10 @@ def duplicate(case: PairCase) -> Refusal | None:
 
 
 def pairs_per_minute(case: PairCase) -> Refusal | None:
-    """A runaway: orders and repeated pairs within a minute. The caller latches the throttle."""
+    """A runaway: orders and repeated pairs within a minute. The caller latches the throttle. Once it is latched, the
+    count since then is what limits pairs."""
+    if case.latched is not None:
+        return None
     most = case.rules.gate.max_orders_per_minute
     began = case.now - MINUTE
     mine = [one for one in case.others if one.symbol == case.pair.symbol and one.left and one.at >= began]

@@ -69,6 +69,13 @@ def recent_pairs(journal: Journal, account_id: str, since: datetime) -> tuple[Pa
     return tuple(_folded(journal.recall(account_id, KIND, since=since)).values())
 
 
+def pairs_since(journal: Journal, account_id: str, symbol: str, seq: int) -> frozenset[str]:
+    """The ids of the pairs of a symbol that were intended after a row of the journal and left, or may have."""
+    events = journal.recall(account_id, KIND, keys=[symbol], after=seq)
+    begun = {str(event.body["id"]) for event in events if event.body["state"] == "intended"}
+    return frozenset(one.client_order_id for one in _folded(events).values() if one.left) & begun
+
+
 def _folded(events: Sequence[Event]) -> dict[str, PairAttempt]:
     by_seq = {event.seq: event for event in events}
     found: dict[str, PairAttempt] = {}

@@ -251,7 +251,8 @@ def test_a_pair_that_could_not_be_replaced_stays_unless_it_is_of_no_use(
         assert (desk.resting(), len(desk.broker.posts)) == (PAIR, 1)
     assert desk.keeper().look(None).held == {"KO": D(10)}
     desk.keeper().place([changed._replace(qty=D(7))])
-    assert (desk.resting(), len(desk.broker.posts)) == ([], 1), "it would sell more than is held"
+    again = hold is throttled  # which lets a position have its exits back
+    assert (desk.resting(), len(desk.broker.posts)) == (PAIR if again else [], 1 + again), "it would sell too many"
 
 
 def test_the_kill_switch_lets_no_pair_out_but_takes_down_what_has_nothing_to_protect(desk: Desk) -> None:

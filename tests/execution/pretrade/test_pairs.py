@@ -19,7 +19,7 @@ from rebalancer.core.facts import Position
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.rules import Rules
 from rebalancer.execution.pretrade import PreTradeCheck
-from rebalancer.execution.pretrade.throttle import latch_throttle
+from rebalancer.execution.pretrade.throttle import latch_throttle, rearm_throttle
 from rebalancer.journal import Journal
 from rebalancer.journal.exit_order_records import ExitPairRecord, body_of
 from tests.execution.pretrade.hands import NOON, RULES, Post, Wire, order, quote, readings
@@ -176,16 +176,35 @@ def test_the_intent_stands_in_the_journal_and_leaves_once(exits: Make) -> None:
     assert third.post(kept) == "gate:intent"
 
 
-def test_kill_switch_throttle_and_flatten_stop_pairs(exits: Make) -> None:
+TRIES = RULES.protection.attempts
+
+
+def test_kill_switch_and_flatten_stop_pairs(exits: Make) -> None:
     desk = exits()
     desk.restart(closing_only=True)
     assert desk.protect(desk.pair("a")) == "gate:closing_only"
     desk.restart()
-    latch_throttle(desk.journal, desk.account_id, None, NOON, "too many")
-    assert desk.protect(desk.pair("b")) == "gate:throttle"
     desk.kill.engage(desk.account_id, NOON, "enough")
     assert desk.protect(desk.pair("c")) == "gate:kill_switch"
     assert desk.wire.calls == [], "a stopped gate asks nothing"
+
+
+def test_a_latched_throttle_lets_each_position_have_its_exits_back_and_stops_a_runaway(exits: Make) -> None:
+    """Every position has as many tries as `protection.attempts`, whatever else is sent in the minute; a try that never
+    left is none."""
+    desk = exits({"AAA": "10", "BBB": "10"}, max_orders_per_minute=1)
+    assert desk.protect(desk.pair("before", "1", "80")) == ""
+    latch_throttle(desk.journal, desk.account_id, None, NOON, "too many")
+    for symbol in ("AAA", "BBB"):
+        assert desk.protect(desk.pair(f"{symbol}-form", "1", "120", symbol=symbol)) == "gate:form"
+        said = [desk.protect(desk.pair(f"{symbol}-{n}", "1", str(90 - n), symbol=symbol)) for n in range(TRIES + 1)]
+        assert said == [*[""] * TRIES, "gate:throttle"]
+    desk.restart()
+    assert desk.protect(desk.pair("again", "1", "70")) == "gate:throttle", "a restart gives no more"
+    assert rearm_throttle(desk.journal, desk.account_id, NOON, "looked into it")
+    latch_throttle(desk.journal, desk.account_id, None, NOON, "too many again")
+    assert desk.protect(desk.pair("later", "1", "60")) == "", "another latch, another count"
+    assert len(desk.journal.events(kind="latched", account_id=desk.account_id)) == 2
 
 
 def test_what_happens_while_a_pair_waits_for_its_turn_still_stops_it(
@@ -196,7 +215,13 @@ def test_what_happens_while_a_pair_waits_for_its_turn_still_stops_it(
     assert desk.protect(desk.pair("a")) == "gate:kill_switch"
     desk.kill.lift(desk.account_id, NOON, "go on")
     asked = len(desk.wire.calls)
-    desk.wire.while_it_waits = lambda: latch_throttle(desk.journal, desk.account_id, None, NOON, "too many")
+
+    def runaway() -> None:
+        latch_throttle(desk.journal, desk.account_id, None, NOON, "too many")
+        for n in range(TRIES):
+            desk.write(desk.pair(f"r{n}"))
+
+    desk.wire.while_it_waits = runaway
     assert desk.protect(desk.pair("b")) == "gate:throttle"
     assert len(desk.wire.calls) == asked, "inside a request nothing is asked"
     other = exits()
@@ -272,7 +297,9 @@ def test_repeated_pairs_and_orders_share_the_minute_and_latch(exits: Make) -> No
     assert said == ["", "", ""], "the first pair of each symbol is not counted"
     again = [desk.protect(desk.pair(f"n{n}", "1", str(90 - n))) for n in range(4)]
     assert again == ["", "", "", "gate:orders_per_minute"]
-    assert desk.protect(desk.pair("late", "1", "70")) == "gate:throttle"
+    assert [desk.protect(desk.pair(f"late-{n}", "1", str(70 - n))) for n in range(TRIES + 1)] == [
+        *[""] * TRIES, "gate:throttle",
+    ]  # fmt: skip
     latched = desk.journal.events(kind="latched", account_id=desk.account_id)
     assert [e.key for e in latched] == ["throttle"]
     mixed = exits({"AAA": "10"}, max_orders_per_minute=3)
