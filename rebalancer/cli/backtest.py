@@ -82,6 +82,8 @@ def show_backtest(options: BacktestOptions, *, as_json: bool, colour: bool) -> i
     differences = run.result.audit.differences
     if differences:
         sys.stderr.write(f"error: the live planner decides otherwise at {differences} audited bars\n")
+    if run.result.audit.fault:
+        sys.stderr.write(f"error: {run.result.audit.fault}\n")
     return ExitCode.UNEXPECTED if differences else ExitCode.DONE
 
 

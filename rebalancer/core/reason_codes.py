@@ -23,6 +23,7 @@ class ReasonCode(Enum):
     ACCOUNT_RESTRICTED = "account: {restrictions:names}"
     EQUITY_IMPLAUSIBLE = "equity is {equity:number}"
     OUT_OF_RANGE = "the numbers of this account are too large to be counted exactly: {text:text}"
+    PLAN_EXCEEDS_CAP = "the plan failed its last check, a fault of this program, and is withheld: {text:text}"
     EQUITY_WITHDRAWN = "selection.withdraw takes all of the equity of {equity:number}"
     DAY_LOSS = "{loss:percent} lost today; the limit is {limit:percent}"
     DAY_LOSS_UNKNOWN = "yesterday's equity is unknown"

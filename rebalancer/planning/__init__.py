@@ -6,7 +6,7 @@
     liquidation            HaltDecision       whether to close every position: flat by the close, or after a loss
     to_columns             Columns            facts and rules as columns of integers
     core.decide            Decision           the numeric core: targets, trades, phases, funding, and a code a name
-    records                Order, Target      with ids and decimals; every cap is checked once more
+    records                Order, Target      with ids and decimals; every cap is checked once more (else HALTED_PLAN)
     explain                Reasons            the codes in words, when somebody asks
     verdicts               Verdict            one per signal (updated when the orders have ended)
     hold_within_drift      Plan               nothing is sent while no name is far off (execution.schedule: drift)
@@ -37,7 +37,7 @@ from rebalancer.planning.explain import denial_reasons, hold_reasons
 from rebalancer.planning.limit_usage import limit_usage
 from rebalancer.planning.liquidation import decide_liquidation
 from rebalancer.planning.reconcile import ReconciledBook, reconcile
-from rebalancer.planning.records import orders_of, refuse_exceeded_caps, targets_of
+from rebalancer.planning.records import CapExceeded, orders_of, refuse_exceeded_caps, targets_of
 from rebalancer.planning.to_columns import OutOfRange, to_columns
 from rebalancer.planning.trading_halt import HaltDecision, check_trading_halt
 from rebalancer.planning.trading_hours import within_trading_hours
@@ -67,12 +67,16 @@ def plan(snapshot: Snapshot, rules: Rules, book: ReconciledBook | None = None) -
     halt = decide_liquidation(halt, snapshot, book.held, prices.value, rules)
     try:
         decided = decide_cycle(snapshot, rules, book, prices, valid_signals.signals, halt, capital)
+        orders = orders_of(decided)
+        refuse_exceeded_caps(decided, orders)
     except OutOfRange as error:
         why = because(ReasonCode.OUT_OF_RANGE, text=str(error))
         halt = HaltDecision(CycleOutcome.HALTED_ACCOUNT, why, stop=True)
         return _stopped(snapshot, book, valid_signals, halt, capital)
-    orders = orders_of(decided)
-    refuse_exceeded_caps(decided, orders)
+    except CapExceeded as error:
+        why = because(ReasonCode.PLAN_EXCEEDS_CAP, text=str(error))
+        halt = HaltDecision(CycleOutcome.HALTED_PLAN, why, stop=True)
+        return _stopped(snapshot, book, valid_signals, halt, capital)
     endings = _endings(decided, orders)
     verdicts, unsignalled = first_verdicts(snapshot.signals, valid_signals, endings, book.held)
     kept_back = constrain(decided)

@@ -20,8 +20,9 @@ from rebalancer.planning.pricing import above_value, order_price
 GRAIN: Final = Decimal("1e-12")  # of capital: weights are decided in whole trillionths
 
 
-class CapExceeded(AssertionError):
-    """A plan whose increases would exceed a cap. It is a fault of the planner, and nothing of it is sent."""
+class CapExceeded(Exception):
+    """A plan whose increases would exceed a cap. It is a fault of the planner: the cycle halts, and nothing of the plan
+    is sent."""
 
 
 def orders_of(d: Decided) -> tuple[Order, ...]:

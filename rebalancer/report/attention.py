@@ -25,6 +25,7 @@ _CYCLE_COMMAND: Final[dict[CycleOutcome, tuple[str, str]]] = {
     CycleOutcome.HALTED_UNRECONCILED: ("Compare the positions with the broker's own page.", "rebalancer history"),
     CycleOutcome.HALTED_STALE_QUOTES: ("Check the data feed and its age.", "rebalancer config show"),
     CycleOutcome.HALTED_ACCOUNT: ("The broker has restricted the account.", "rebalancer status"),
+    CycleOutcome.HALTED_PLAN: ("A fault of this program: report it with the stored plan.", "rebalancer replay --all"),
     CycleOutcome.HALTED_BROKER_DOWN: ("Check the connection and the broker's status page.", "rebalancer status"),
     CycleOutcome.ABANDONED: ("The next cycle asks the broker about every open order.", "rebalancer run-now"),
 }

@@ -101,6 +101,12 @@ CYCLE_MEANING: Final[Mapping[CycleOutcome, tuple[str, str]]] = {
         "The broker restricts the account, refuses the keys, or reports no equity to trade with.",
         "Look at the account at the broker; the report has the restriction.",
     ),
+    CycleOutcome.HALTED_PLAN: (
+        "The plan would exceed a cap, which the last check before the journal found: a fault of this program. None of "
+        "its orders is sent, reductions included; protective exits stay.",
+        "Report it with the snapshot and the rules of the cycle (`rebalancer replay`). The next cycle plans afresh; "
+        "`kill --flatten` closes positions meanwhile.",
+    ),
     CycleOutcome.HALTED_BROKER_DOWN: (
         "The broker did not answer.",
         "Nothing, if it passes: the next cycle asks what became of every order. Else check network and status page.",

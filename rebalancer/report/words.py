@@ -108,6 +108,7 @@ _CYCLE: Final[dict[CycleOutcome, str]] = {
     CycleOutcome.HALTED_UNRECONCILED: "halted: positions not reconciled",
     CycleOutcome.HALTED_STALE_QUOTES: "halted: prices stale",
     CycleOutcome.HALTED_ACCOUNT: "halted: account restricted",
+    CycleOutcome.HALTED_PLAN: "halted: plan withheld",
     CycleOutcome.HALTED_BROKER_DOWN: "halted: broker unavailable",
     CycleOutcome.ABANDONED: "abandoned: ended before its orders did",
     CycleOutcome.MISSED: "missed",

@@ -14,7 +14,7 @@ import numpy as np
 
 from rebalancer.core.decisions import Plan
 from rebalancer.core.facts import Snapshot
-from rebalancer.core.outcomes import Outcome
+from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.planning import plan
 from rebalancer.research import tape as tape_rows
 from rebalancer.research.market import AuditCount, Progress, SimulationSetup
@@ -27,11 +27,13 @@ LOSSES: Final = frozenset({Outcome.DENIED_DAILY_LOSS, Outcome.DENIED_DRAWDOWN})
 
 
 class AuditDifference(NamedTuple):
-    """A bar at which the live planner decides otherwise; `simulated` and `live` say what, one entry a name."""
+    """A bar at which the live planner decides otherwise; `simulated` and `live` say what, one entry a name. `withheld`:
+    which live plan failed its own last check, and why; "" when none did."""
 
     bar: int
     simulated: Mapping[str, str]
     live: Mapping[str, str]
+    withheld: str = ""
 
 
 def simulate(setup: SimulationSetup, progress: Progress | None = None) -> SimulatedRun:
@@ -44,12 +46,13 @@ def simulate(setup: SimulationSetup, progress: Progress | None = None) -> Simula
 def audited(run: SimulatedRun, most: int = BARS, progress: Progress | None = None) -> AuditCount:
     """How many bars were planned again, and how many of them differ."""
     bars = audited_bars(run, most)
-    differences = 0
+    found = []
     for done, bar in enumerate(bars, 1):
-        differences += difference_at(run, bar) is not None
+        found.append(difference_at(run, bar))
         if progress is not None:
             progress("auditing", done, len(bars))
-    return AuditCount(len(bars), differences)
+    unlike = [one for one in found if one is not None]
+    return AuditCount(len(bars), len(unlike), next((one.withheld for one in unlike if one.withheld), ""))
 
 
 def audited_bars(run: SimulatedRun, most: int = BARS) -> list[int]:
@@ -69,10 +72,11 @@ def difference_at(run: SimulatedRun, bar: int) -> AuditDifference | None:
     """How the live planner differs at a bar; None when it does not."""
     live = plan(snapshot_of(run, bar), run.setup.rules)
     ours, theirs = _simulated(run, bar), _live(live)
-    if ours == theirs:
+    withheld = f"{live.cycle_id}: {live.because}" if live.outcome is CycleOutcome.HALTED_PLAN else ""
+    if ours == theirs and not withheld:
         return None
     names = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
-    return AuditDifference(bar, {n: ours.get(n, "") for n in names}, {n: theirs.get(n, "") for n in names})
+    return AuditDifference(bar, {n: ours.get(n, "") for n in names}, {n: theirs.get(n, "") for n in names}, withheld)
 
 
 def snapshot_of(run: SimulatedRun, bar: int) -> Snapshot:

@@ -117,7 +117,7 @@ class Backtest(NamedTuple):
             "orders": int(result.orders),
             "fills": int(result.fills),
             "outcomes": {str(code): int(count) for code, count in sorted(result.outcomes.items())},
-            "audit": {"bars": int(result.audit.bars), "differences": int(result.audit.differences)},
+            "audit": result.audit._asdict(),
             "engine": result.engine,
             "seconds": float(result.seconds),
             "phases": {name: round(seconds, 4) for name, seconds in self.phases.items()},

@@ -243,4 +243,5 @@ def audit_text(run: Backtest) -> str:
     if not audit.bars:
         return "not audited"
     unlike = f"{audit.differences} differences" if audit.differences != 1 else "1 difference"
-    return f"audited {fixed(audit.bars, 0)} of {fixed(bars, 0)} bars: {unlike}"
+    said = f"audited {fixed(audit.bars, 0)} of {fixed(bars, 0)} bars: {unlike}"
+    return f"{said}; {audit.fault}" if audit.fault else said

@@ -121,10 +121,12 @@ class SimulationCosts(NamedTuple):
 
 
 class AuditCount(NamedTuple):
-    """How many bars the live planner planned again, and at how many of them it decided otherwise."""
+    """How many bars the live planner planned again, and at how many of them it decided otherwise. `fault`: the first
+    bar at which its own last check withheld its plan, and why; "" when there is none."""
 
     bars: int = 0
     differences: int = 0
+    fault: str = ""
 
 
 class SimulationResult(NamedTuple):

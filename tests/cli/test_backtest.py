@@ -131,7 +131,7 @@ def test_the_page(command: Command) -> None:
 def test_a_difference_of_the_audit_marks_the_run(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     def differs(*given: Any) -> Replay:
         found = stand_in(*given)
-        found.result = found.result._replace(audit=AuditCount(5, 2))
+        found.result = found.result._replace(audit=AuditCount(5, 2, "b-7: the plan failed its last check"))
         return found
 
     monkeypatch.setattr(backtest, "load_engine", lambda: differs)
@@ -139,8 +139,11 @@ def test_a_difference_of_the_audit_marks_the_run(command: Command, monkeypatch: 
     said = command("backtest", "--prices", "prices.csv", "--targets", "targets.csv", *FREE, "--out", "out")
     assert said.code == 1
     assert "audited 5 of 30 bars: 2 differences" in said.out
-    assert "error: the live planner decides otherwise at 2 audited bars" in said.err
-    assert "audited 5 of 30 bars: 2 differences" in Path("out/backtest.html").read_text()
+    assert "error: the live planner decides otherwise at 2 audited bars\nerror: b-7: the plan failed" in said.err
+    assert (
+        "audited 5 of 30 bars: 2 differences; b-7: the plan failed its last check"
+        in Path("out/backtest.html").read_text()
+    )
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.planning import plan
 from rebalancer.planning.core.units import affordable, needed, part_of, scaled, trillionths, value_down, value_up
 from rebalancer.planning.numbers import rate
-from rebalancer.planning.records import CapExceeded
 from tests.planning.examples import ACCOUNT, HUGE, book, decided, instrument, quote, rules, signal, snapshot
 
 MOST = 2_000_000_000_000
@@ -140,5 +139,12 @@ def test_a_plan_that_would_exceed_a_cap_is_refused(monkeypatch: pytest.MonkeyPat
     together = tuple(instrument(s, sector="E") for s in "AB")
     facts = snapshot("AB", instruments=together, signals=(signal("A"), signal("B")))
     tight = rules(position_sizing=HUGE, risk_management={"max_sector_exposure": 0.12})
-    with pytest.raises(CapExceeded, match="sector:E would be 20"):
-        plan(facts, tight)
+    found = plan(facts, tight)
+    assert (found.outcome, found.orders, found.targets) == (CycleOutcome.HALTED_PLAN, (), ())
+    assert str(found.because) == (
+        "the plan failed its last check, a fault of this program, and is withheld: sector:E would be 20.000000% of "
+        "capital, its cap is 12%"
+    )
+    assert [(v.signal_id, v.outcome, v.because) for v in found.verdicts] == [
+        (s.id, Outcome.NOT_SENT, found.because) for s in facts.signals
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from fractions import Fraction
 from typing import Any, get_args
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.rules import Rules
+from rebalancer.planning.numbers import rate
 from rebalancer.research import tape as tape_rows
 from rebalancer.research.audit import audited, audited_bars, difference_at, simulate
 from rebalancer.research.market import (
@@ -196,6 +198,18 @@ def test_an_engine_that_decides_otherwise_is_caught() -> None:
     changed = run._replace(history=run.history._replace(order_quantity=quantity))
     assert audited(run).differences == 0
     assert audited(changed).differences == 1
+
+
+def test_a_live_plan_that_fails_its_own_last_check_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    tight = Rules.model_validate({"position_sizing": {"max_total_exposure": 0.02}})
+    of = market(rng, 10, 4)
+    run = simulated(setup_of(of, instructions(rng, of), tight))
+    assert audited(run).fault == ""
+    monkeypatch.setattr(sys.modules["rebalancer.planning.to_columns"], "rate", lambda fraction: rate(fraction) * 3)
+    found = audited(run)
+    assert found.differences > 0
+    assert ": the plan failed its last check, a fault of this program, and is withheld: gross would be" in found.fault
 
 
 def test_a_rule_that_cannot_be_simulated_is_refused() -> None:
