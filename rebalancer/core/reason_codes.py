@@ -55,6 +55,7 @@ class ReasonCode(Enum):
         "the largest a drift of {drift:points} pp: {largest:text}"
     )
     AT_TARGETS = "positions match their targets"
+    OFF_BUT_SMALL = "{names:count} name{names:s} off by less than one lot or the minimum trade"
     DRIFT_DUE = (
         "{symbol:text} is {drift:points} pp off its target, more than the {limit:points} pp of execution.schedule"
     )

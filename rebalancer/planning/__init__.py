@@ -223,9 +223,13 @@ def _outcome(
 
 
 def _match(endings: Mapping[str, SymbolOutcome]) -> Reasons:
-    """State that positions match their targets, naming the outcomes of frozen or untraded symbols, which may not."""
-    apart = sorted({e.outcome for e in endings.values() if e.outcome.startswith("FROZEN_") or e.outcome in UNTRADED})
-    return because(ReasonCode.AT_TARGETS_BUT, outcomes=apart) if apart else because(ReasonCode.AT_TARGETS)
+    """State that positions match their targets, naming the outcomes of frozen or untraded symbols, which may not, and
+    counting those that are off by too little to trade."""
+    found = [e.outcome for e in endings.values()]
+    apart = sorted({one for one in found if one.startswith("FROZEN_") or one in UNTRADED})
+    why = because(ReasonCode.AT_TARGETS_BUT, outcomes=apart) if apart else because(ReasonCode.AT_TARGETS)
+    small = found.count(Outcome.HELD_BELOW_MINIMUM)
+    return why.plus(because(ReasonCode.OFF_BUT_SMALL, names=small)) if small else why
 
 
 def _counted(orders: Sequence[Order]) -> Reasons:

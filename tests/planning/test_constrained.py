@@ -88,6 +88,27 @@ def test_a_match_that_leaves_names_out_says_which() -> None:
     assert str(decided.because) == "positions match their targets but for FROZEN_OPEN_ORDER"
 
 
+@pytest.mark.parametrize(
+    ("held", "sizing", "said"),
+    [
+        ({"A": "200"}, {}, "positions match their targets"),
+        ({"A": "199.5"}, {}, "positions match their targets; 1 name off by less than one lot or the minimum trade"),
+        ({"A": "197", "B": "203"}, {"min_trade_size": 1000},
+         "positions match their targets; 2 names off by less than one lot or the minimum trade"),
+    ],
+)  # fmt: skip
+def test_a_match_but_for_what_is_too_small_to_trade_says_so(
+    held: dict[str, str], sizing: dict[str, Any], said: str
+) -> None:
+    """Both names are to have 200 shares, 10 % of capital."""
+    facts = snapshot("AB", positions=book(**held), signals=tuple(signal(s) for s in held))
+    decided = plan(facts, rules(position_sizing=HUGE | {"no_trade_band": {"absolute": 0, "relative": 0}} | sizing))
+    assert [v.outcome for v in decided.verdicts if v.outcome is Outcome.HELD_BELOW_MINIMUM] == [
+        Outcome.HELD_BELOW_MINIMUM
+    ] * ("off" in said) * len(held)
+    assert (decided.outcome, str(decided.because)) == (CycleOutcome.HOLDING, said)
+
+
 def test_holding_and_constrained_are_told_apart_in_every_world() -> None:
     seen: dict[CycleOutcome, int] = {}
     for seed in range(500):
