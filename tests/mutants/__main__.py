@@ -1,7 +1,8 @@
 """Plant every bug, one at a time, in a copy of the project and see whether its tests notice: `python -m tests.mutants`.
 
 First the tests must pass without it (else there is NO PROOF). Prints one line a mutant and the sum; exit 1 when one
-survived. Give words to run only the mutants whose names hold them.
+survived. Give words to run only the mutants whose names hold them; a word that names none is refused with the list of
+all names and exit 2.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ SECONDS_MAX = 600
 
 def main(words: list[str]) -> int:
     """Run the chosen mutants."""
+    unknown = [word for word in words if not any(word in mutant.name for mutant in MUTANTS)]
+    if unknown:
+        names = "\n".join(f"  {mutant.name}" for mutant in MUTANTS)
+        sys.stderr.write(f"error: no mutant is named {', '.join(map(repr, unknown))}; there are:\n{names}\n")
+        return 2
     chosen = [m for m in MUTANTS if not words or any(word in m.name for word in words)]
     survived = []
     with tempfile.TemporaryDirectory() as name:

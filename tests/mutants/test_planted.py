@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.__main__ import planted
+from tests.mutants.__main__ import main, planted
 from tests.mutants.planted import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +33,16 @@ def test_there_are_enough_everywhere() -> None:
     assert rooms["journal"] >= 8
     assert rooms["rebalance"] >= 5
     assert rooms["brokers"] >= 5
+
+
+def test_words_that_name_no_mutant_are_refused_with_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["own caps", "no such mutant", "nor this"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "error: no mutant is named 'no such mutant', 'nor this'; there are:",
+        *(f"  {mutant.name}" for mutant in MUTANTS),
+    ]
 
 
 @pytest.mark.campaign
