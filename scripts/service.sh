@@ -68,6 +68,11 @@ has_keys() {
   grep -qsE 'APCA_|REBALANCER_AWS_SECRET|REBALANCER_ENVIRONMENT|LoadCredential|SetCredential|EnvironmentFile' "$@"
 }
 
+# has_account FILE: whether an env file is about an account; that of a newcomer who practises is not.
+has_account() {
+  grep -vsE '^ *(#|$|REBALANCER_ENVIRONMENT=development *$)' "$1" | grep -qE 'APCA_|REBALANCER_AWS_SECRET|REBALANCER_ENVIRONMENT'
+}
+
 # without_account: let the unit trade on the embedded exchange when no account has been configured, and say so. Needed only
 # with systemd: a unit counts as production and would refuse to start. Fails when there are keys that the unit cannot see.
 without_account() {
@@ -80,7 +85,7 @@ without_account() {
     say "  hint: write them to $secrets, one NAME=value a line, then chmod 600 $secrets"
     return 78
   fi
-  if [ -n "$profile" ] && has_keys "$config_home/paper-trading.env"; then
+  if [ -n "$profile" ] && has_account "$config_home/paper-trading.env"; then
     say "error: profile $profile has no keys of its own; those of other accounts are never used for it"
     say "  hint: write them to $secrets, then chmod 600 $secrets"
     return 78
@@ -238,9 +243,10 @@ property() { systemctl --user show "$1" -p "$2" --value; }
 # tell_service: wait until the session has told what it does or has ended, and say it, with the time of the next one.
 tell_service() {
   for _ in $(seq 150); do
-    text=$(property "$unit.service" StatusText)
-    case $(property "$unit.service" ActiveState)/$(property "$unit.service" SubState)/$text in
-      active/*/ | active/*/preparing | activating/start*) sleep 0.2 ;;
+    now=$(property "$unit.service" ActiveState)/$(property "$unit.service" SubState)
+    text=$(property "$unit.service" StatusText) # after the state: of a unit that has ended it is the last one
+    case $now/$text in
+      active/*/ | active/*/preparing | activating/start* | deactivating/*) sleep 0.2 ;;
       active/*) say "session: $text"; break ;;
       */auto-restart | failed/*)
         say "warning: the session has failed ($(property "$unit.service" Result)); its log: journalctl --user -u $unit"

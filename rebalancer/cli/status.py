@@ -86,7 +86,7 @@ def gathered(modes: Sequence[Mode]) -> tuple[StatusView, Mapping[str, Decimal]]:
             expected = dict(look.last_end.expected_positions) if look.last_end is not None else expected
     view = with_next(view, {mode: path.parent for mode, path in journals})
     if view.next_at is None:
-        at = next_cycle(view.now, rules)
+        at = next_cycle(max(view.now, now), rules)  # a session sets a played market's clock to this machine's
         view = view._replace(next_at=at, next_here="" if at is None else here_text(at))
     profile = os.environ.get(PROFILE, "").strip()
     return view._replace(environment=environment_of(os.environ).name, profile=profile), expected

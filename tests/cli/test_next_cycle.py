@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from rebalancer.cli.next_cycle import DEFAULTS, exchange_hours, next_cycle
 from rebalancer.core.codec import rules_text
 from rebalancer.core.rules import Rules
+from rebalancer.core.values import utc_of
 from rebalancer.market_data.trading_calendar import published_hours
 from rebalancer.session.hours import Hours
 from tests.cli.conftest import Command
@@ -136,7 +137,8 @@ def test_after_a_cycle_its_rules_say_it_until_the_files_change(command: Command,
     shipped = file.read_text()
     file.write_text(shipped.replace("  schedule: null  ", "  schedule: daily 15:45  "))
     assert command("run-now").code in (0, 4)
-    now = datetime.fromisoformat(json.loads(command("status", "--json").out)["now"])
+    played = datetime.fromisoformat(json.loads(command("status", "--json").out)["now"])
+    now = max(played, datetime.now(UTC))  # a session sets the played market to this machine's time
     daily = next_cycle(now, stored(execution={"schedule": "daily 15:45"}))
 
     def both() -> tuple[str | None, bool]:
@@ -156,3 +158,9 @@ def test_after_a_cycle_its_rules_say_it_until_the_files_change(command: Command,
     file.write_text(shipped)
     assert both()[1] is True
     assert told(command) == text(next_cycle(now, stored()))
+
+
+def test_the_next_cycle_after_a_run_by_hand_is_never_in_the_past(command: Command) -> None:
+    assert command("run-now").code in (0, 4)  # the played market stands on a day long gone
+    found = json.loads(command("status", "--json").out)
+    assert utc_of(found["next_cycle"]) > max(utc_of(found["now"]), datetime.now(UTC) - timedelta(minutes=1))

@@ -191,6 +191,9 @@ def test_a_newcomer_without_an_account_practises_and_is_told(box: Box) -> None:
         waits_for sh -c "journalctl --user -u $unit.service -o cat --no-pager | grep -q 'session: simulated'"
         ./stop_execution_trading.sh
         systemctl --user show $unit.service -p Result
+        ./start_execution_trading.sh --profile=weights  # practising is no account whose keys it could take
+        ./status_execution_trading.sh --profile weights
+        ./stop_execution_trading.sh --profile weights
         echo 'APCA_API_KEY_ID=' > $HOME/.config/paper-trading.env  # keys were meant, and there is none
         ./start_execution_trading.sh
         until_is $unit.service ActiveState failed
@@ -200,6 +203,9 @@ def test_a_newcomer_without_an_account_practises_and_is_told(box: Box) -> None:
     assert "no account is configured: practising on the embedded exchange" in said
     assert "mode 600" in said
     assert "Result=success" in said
+    assert "started: paper-trading-session@weights" in said
+    assert "session: preparing" not in said
+    assert "stopped: paper-trading-session@weights; the timer is off" in said
     assert "ExecMainStatus=78" in said
     assert "PKCANARY" not in said
 
