@@ -68,13 +68,16 @@ def backtest(
     fill: Literal["next_open", "next_close", "same_close"] = "next_open",
     rebalance: Literal["every_bar", "on_targets"] = "every_bar",
     equity: float = 100_000.0,
+    actions: Path | None = None,
+    delisted: Literal["last_price", "write_off"] = "last_price",
 ) -> Backtest:
     """Run the rules over history, as `rebalancer backtest` does.
 
     prices: a frame of closes (times by symbols) or of long rows, or a file. targets_or_signals: target weights or
     scores with their times, a frame or a file. rules: the built-in ones by default. costs: None for the usual ones,
-    "none" for none. Names have no sectors here. Its `document()` is what the command prints, `result.equity` the equity
-    at every bar. Raises BadDocument naming row and column of what cannot be used.
+    "none" for none. actions: a file of dividends and splits; prices are raw then, and adjusted without. delisted: what
+    a name is worth that stays without prices. Names have no sectors here. Its `document()` is what the command prints,
+    `result.equity` the equity at every bar. Raises BadDocument naming row and column of what cannot be used.
     """
     from rebalancer.research.backtest import BacktestRequest, run_backtest
     from rebalancer.research.market import NO_COSTS
@@ -83,7 +86,18 @@ def backtest(
     model = NO_COSTS if costs == "none" else costs or Usual()
     return run_backtest(
         BacktestRequest(
-            prices, targets_or_signals, rules or Rules(), preset, None, None, model, fill, rebalance, equity
+            prices,
+            targets_or_signals,
+            rules or Rules(),
+            preset,
+            None,
+            None,
+            model,
+            fill,
+            rebalance,
+            equity,
+            actions,
+            delisted,
         )
     )
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 EVERY_SECONDS: Final = {True: 0.2, False: 10.0}  # between two messages, on a terminal and elsewhere
 DAYS_BACK: Final = 730  # calendar days of a broker's closes, without --from
 OUTCOMES_SHOWN: Final = 8
+FILES: Final = ("prices", "instructions", "actions")  # options whose content a result rests on
 SIGINT_CODE: Final = 130
 
 
@@ -50,6 +51,9 @@ class BacktestOptions(NamedTuple):
     out: Path | None
     benchmark: str | None
     profile_to: Path | None
+    actions: Path | None = None
+    delisted: str = "last_price"
+    delisted_after: int = 10
 
 
 def show_backtest(options: BacktestOptions, *, as_json: bool, colour: bool) -> int:
@@ -99,7 +103,7 @@ def inputs_of(options: BacktestOptions) -> dict[str, Any]:
             found[name] = [str(path.absolute()) for path in value or ()]
         else:
             found[name] = value
-    return found | {"sha256": {name: _hash(Path(found[name])) for name in ("prices", "instructions")}}
+    return found | {"sha256": {name: _hash(Path(found[name])) for name in FILES if found[name] is not None}}
 
 
 def again(folder: Path) -> Backtest:
@@ -114,10 +118,10 @@ def again(folder: Path) -> Backtest:
         raise BadDocument(str(path), "does not say what it was made from", "run the backtest again with --out")
     inputs = document["inputs"]
     hashes = inputs.pop("sha256", {})
-    for name in ("prices", "instructions"):
-        if hashes.get(name) != _hash(Path(inputs[name])):
+    paths = {name: Path(inputs[name]) for name in FILES if inputs.get(name) is not None}
+    for name, file in paths.items():
+        if hashes.get(name) != _hash(file):
             raise BadDocument(inputs[name], "has changed since the backtest", "run it again with --out")
-    paths = {name: Path(inputs[name]) for name in ("prices", "instructions")}
     config = [Path(one) for one in inputs.pop("config")] or None
     options = BacktestOptions(**(inputs | paths), config=config, out=None, benchmark=None, profile_to=None)
     return run_backtest(_request(options, load_setup(config)))
@@ -167,11 +171,15 @@ def text_of(run: Backtest, *, colour: bool) -> list[str]:
 
 def _request(options: BacktestOptions, setup: Setup) -> BacktestRequest:
     from rebalancer.market_data.sectors import read_sectors
-    from rebalancer.research.backtest import BacktestRequest
+    from rebalancer.research.backtest import BacktestRequest, Delisted
     from rebalancer.research.cycles import Rebalance
     from rebalancer.research.market import Fill
 
-    for name, value, kind in (("--fill", options.fill, Fill), ("--rebalance", options.rebalance, Rebalance)):
+    choices = (
+        ("--fill", options.fill, Fill), ("--rebalance", options.rebalance, Rebalance),
+        ("--delisted", options.delisted, Delisted),
+    )  # fmt: skip
+    for name, value, kind in choices:
         if value not in get_args(kind):
             raise BadDocument(name, f"{value!r} is unknown", f"use one of {', '.join(get_args(kind))}")
     first = _day(options.first, "--from")
@@ -186,6 +194,9 @@ def _request(options: BacktestOptions, setup: Setup) -> BacktestRequest:
         fill=options.fill,  # type: ignore[arg-type] # checked above
         rebalance=options.rebalance,  # type: ignore[arg-type]
         equity=options.equity,
+        actions=options.actions,
+        delisted=options.delisted,  # type: ignore[arg-type]
+        delisted_after=options.delisted_after,
         sectors=read_sectors(setup.root / setup.rules.sectors_file),
     )
 

@@ -2,6 +2,7 @@
 
     market         what a simulation is given and gives back
     price_files, price_table, bar_times       prices as files hold them
+    corporate_actions, splits                 dividends, splits and delistings, and steps that look like splits
     instruction_files, alignment, cycles      what was said, from which bar on it counts, and where a cycle runs
     presets, reference_columns                rules without limits; volatilities and groups by day
     backtest, exposure                        one run, and what its fills come to

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -26,7 +26,9 @@ from rebalancer.core.documents import BadDocument
 from rebalancer.core.rules import Rules
 from rebalancer.market_data.sectors import SectorRow
 from rebalancer.planning.to_columns import OutOfRange
+from rebalancer.research.corporate_actions import CorporateEvent, align_actions, gone_names, read_actions
 from rebalancer.research.cycles import Rebalance, cycles_of
+from rebalancer.research.exposure import stale_marks
 from rebalancer.research.instruction_files import InstructionHistory, read_instructions
 from rebalancer.research.market import (
     NO_COSTS,
@@ -40,7 +42,7 @@ from rebalancer.research.market import (
     Simulator,
 )
 from rebalancer.research.presets import with_preset
-from rebalancer.research.price_files import PriceHistory, between, read_prices
+from rebalancer.research.price_files import PriceHistory, between, explained, read_prices
 from rebalancer.research.reference_columns import reference_columns
 
 if TYPE_CHECKING:
@@ -51,12 +53,15 @@ COMPILER: Final = "rebalancer.research.compiled"
 BACKTEST_SCHEMA: Final = "rebalancer.backtest/1"
 EQUITY: Final = 100_000.0
 DAYS_A_YEAR: Final = 252
+DELISTED_AFTER: Final = 10  # trading days
+Delisted = Literal["last_price", "write_off"]
 
 
 class BacktestRequest(NamedTuple):
     """What is to be simulated. prices, instructions: files or frames, or prices that were read. rules: in force below
     the preset. first, last: days in New York, both included. equity: USD in cash at the first bar. sectors: by symbol,
-    from the sectors file."""
+    from the sectors file. actions: a file of corporate actions; None where prices are adjusted. delisted: what a name
+    is worth that has been without prices for `delisted_after` trading days."""
 
     prices: Path | DataFrame | PriceHistory
     instructions: Path | DataFrame
@@ -68,6 +73,9 @@ class BacktestRequest(NamedTuple):
     fill: Fill = "next_open"
     rebalance: Rebalance = "every_bar"
     equity: float = EQUITY
+    actions: Path | None = None
+    delisted: Delisted = "last_price"
+    delisted_after: int = DELISTED_AFTER
     sectors: Mapping[str, SectorRow] = {}
 
 
@@ -82,6 +90,19 @@ class Backtest(NamedTuple):
     preset: str | None
     phases: Mapping[str, float]
     warnings: tuple[str, ...]
+    events: tuple[CorporateEvent, ...] | None = None
+
+    @property
+    def acted(self) -> dict[str, int]:
+        """What corporate actions and missing prices did to positions."""
+        acted = self.result.acted
+        return {
+            "positions_with_dividends": acted.get("dividends", 0),
+            "positions_split": acted.get("splits", 0),
+            "positions_delisted": acted.get("delistings", 0),
+            "orders_dropped_by_actions": acted.get("orders_dropped", 0),
+            "stale_marks": stale_marks(self.run.fills(), self.setup.market.close, self.run.events()),
+        }
 
     @property
     def total_return(self) -> float:
@@ -114,6 +135,7 @@ class Backtest(NamedTuple):
             "turnover": float(result.turnover),
             "turnover_a_year": float(result.turnover / self.years),
             "costs": costs,
+            "dividends": round(float(result.dividends), 6),
             "orders": int(result.orders),
             "fills": int(result.fills),
             "outcomes": {str(code): int(count) for code, count in sorted(result.outcomes.items())},
@@ -124,7 +146,8 @@ class Backtest(NamedTuple):
             "fill": self.setup.fill,
             "format": self.said.format,
             "preset": self.preset,
-            "policies": {**self.prices.counts, **self.said.counts},
+            "prices_are": "adjusted" if self.events is None else "raw",
+            "policies": {**self.prices.counts, **self.said.counts, **self.acted},
             "warnings": list(self.warnings),
         }
 
@@ -156,7 +179,7 @@ def run_backtest(
 ) -> Backtest:
     """Read, simulate and audit. Raises BadDocument for every input that cannot be used."""
     begun = time.perf_counter()
-    setup, prices, said, warnings = prepared(request)
+    setup, prices, said, warnings, events = prepared(request)
     read = time.perf_counter()
     engine = engine or load_engine()
     loaded = time.perf_counter()
@@ -168,16 +191,34 @@ def run_backtest(
     result = run.result
     phases = {"read": read - begun, "compile": loaded - read, "run": result.seconds or done - loaded}
     phases["audit"] = max(done - loaded - phases["run"], 0.0)
-    return Backtest(setup, run, result, prices, said, request.preset, phases, warnings)
+    return Backtest(setup, run, result, prices, said, request.preset, phases, warnings, events)
 
 
-def prepared(request: BacktestRequest) -> tuple[SimulationSetup, PriceHistory, InstructionHistory, tuple[str, ...]]:
-    """The setup of a run, its sources, and what its reader should know. Raises BadDocument."""
+class Prepared(NamedTuple):
+    """The setup of a run, its sources, and what its reader should know."""
+
+    setup: SimulationSetup
+    prices: PriceHistory
+    said: InstructionHistory
+    warnings: tuple[str, ...]
+    events: tuple[CorporateEvent, ...] | None
+
+
+def prepared(request: BacktestRequest) -> Prepared:
+    """Read what a run needs. Raises BadDocument."""
     if not 0 < request.equity < 1e12:
         raise BadDocument("--equity", f"{request.equity:g} USD is no equity", "give an amount above 0")
+    if request.delisted_after < 1:
+        raise BadDocument("--delisted-after", f"{request.delisted_after} days are too few", "give 1 or more")
     rules, terms = with_preset(request.rules, request.preset)
     prices = between(read_prices(request.prices), request.first, request.last)
     market = prices.market
+    events = None if request.actions is None else tuple(read_actions(request.actions))
+    if events is not None:
+        prices = explained(prices, {(e.day.toordinal(), e.symbol) for e in events if e.kind == "split"})
+    actions = align_actions(
+        market, events or (), gone_names(market, request.delisted_after), float(request.delisted == "last_price")
+    )
     said = read_instructions(request.instructions, market, rules)
     fill, notes = _fill(request, prices)
     warnings = (*prices.warnings, *said.warnings, *notes)
@@ -189,10 +230,11 @@ def prepared(request: BacktestRequest) -> tuple[SimulationSetup, PriceHistory, I
         equity=float(request.equity),
         fill=fill,
         cycles=cycles_of(market, rules, request.rebalance, said.aligned.changed),
-        reference=reference_columns(market, request.sectors, rules),
+        reference=reference_columns(market, request.sectors, rules, actions),
         terms=terms,
+        actions=actions,
     )
-    return setup, prices, said, warnings
+    return Prepared(setup, prices, said, warnings, events)
 
 
 def _fill(request: BacktestRequest, prices: PriceHistory) -> tuple[Fill, tuple[str, ...]]:

@@ -56,7 +56,9 @@ def engine_input(setup: SimulationSetup) -> EngineInput:
     decimals = np.array([0 if lot == lot.to_integral_value() else 6 for lot in lots], np.int64)
     close = _grains(market.close, decimals_of_prices)
     at_open = setup.fill == "next_open" and market.open is not None
-    fill_at = _grains(market.open, decimals_of_prices) if at_open and market.open is not None else close
+    fill_at = close
+    if at_open and market.open is not None:
+        fill_at = np.where(close > 0, _grains(market.open, decimals_of_prices), 0)
     volume = np.zeros((bars, count)) if market.volume is None else np.nan_to_num(market.volume)
     clusters, labels = _clusters(setup)
     groups = group(market.symbols, {i.symbol: i for i in members}, 1.0, rules)
@@ -79,6 +81,11 @@ def engine_input(setup: SimulationSetup) -> EngineInput:
         denies=np.zeros(bars, np.int64),
         code=np.full((bars, count), tape_rows.ABSENT, np.int16),
         denied=np.zeros((bars, count), np.int16),
+        action_bar=setup.actions.bar,
+        action_name=setup.actions.name,
+        action_new=setup.actions.new,
+        action_old=setup.actions.old,
+        action_cash=_grains(setup.actions.cash, decimals_of_prices[setup.actions.name]),
     )
     short = [_units(trade_lot(i, rules, is_long=False), int(d)) for i, d in zip(members, decimals, strict=True)]
     grains = 10**decimals_of_prices

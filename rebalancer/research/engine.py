@@ -19,7 +19,7 @@ from rebalancer.planning.core.decide import decide, refit
 from rebalancer.planning.core.seams import Ints, floats, integers, rule
 from rebalancer.planning.core.units import part_of, value_down, value_up
 from rebalancer.research.bar_columns import code_of, columns_at, is_blind, signals_at
-from rebalancer.research.ledger import buying_power, carry, filled_quantity, net_worth, trade_cost
+from rebalancer.research.ledger import apply_actions, buying_power, carry, filled_quantity, net_worth, trade_cost
 from rebalancer.research.tape import (
     BORROW,
     CAPITAL,
@@ -49,7 +49,7 @@ from rebalancer.research.tape import (
 def begin(tape: Tape, fixed: Fixed, given: Conditions, cash: int) -> State:
     """The state before the first bar. cash: micro-dollars."""
     bars, count = len(tape.day), len(fixed.divisor)
-    account, held, price, sent = integers(7), integers(count), integers(count), integers(count)
+    account, held, price, sent = integers(8), integers(count), integers(count), integers(count)
     account[CASH] = account[WORTH_BEFORE] = account[PEAK] = cash
     account[ORDERS_LEFT] = given.orders_a_day
     limits = integers(len(fixed.limits))
@@ -60,8 +60,8 @@ def begin(tape: Tape, fixed: Fixed, given: Conditions, cash: int) -> State:
         integers(0), integers(0),
     )  # fmt: skip
     return State(
-        account, held, price, sent, waiting, new_rows(), new_rows(), integers(bars), integers(bars), integers(bars),
-        integers(bars), integers(bars), integers(6), integers(5),
+        account, held, price, sent, waiting, new_rows(64), new_rows(64), new_rows(len(tape.action_bar)),
+        integers(bars), integers(bars), integers(bars), integers(bars), integers(bars), integers(8), integers(5),
     )  # fmt: skip
 
 
@@ -75,6 +75,7 @@ def advance(
     for t in range(first, last):
         if t == 0 or tape.day[t] != tape.day[t - 1]:
             begin_day(t, fixed, given, state)
+        apply_actions(t, tape, fixed, state, waiting)
         fills = with_space(fills, counts[FILLS], 2 * count)
         if account[WAITS] == 1:
             fill(t, tape, fixed, numbers, given, waiting, account, held, price, fills, counts, state.costs)
@@ -94,8 +95,8 @@ def advance(
                 state.equity[t] = net_worth(fixed, price, held, account[CASH])
         state.cash[t] = account[CASH]
     return State(
-        account, held, price, sent, waiting, orders, fills, state.equity, state.cash, state.equity_decided,
-        state.cash_decided, state.halted, counts, state.costs,
+        account, held, price, sent, waiting, orders, fills, state.events, state.equity, state.cash,
+        state.equity_decided, state.cash_decided, state.halted, counts, state.costs,
     )  # fmt: skip
 
 
@@ -227,9 +228,9 @@ def is_lost(equity: int, before: int, kept_rate: int) -> bool:
 
 
 @rule
-def new_rows() -> Rows:
-    """Space for some rows."""
-    return Rows(integers(64), integers(64), integers(64), integers(64))
+def new_rows(size: int) -> Rows:
+    """Space for so many rows."""
+    return Rows(integers(size), integers(size), integers(size), integers(size))
 
 
 @rule

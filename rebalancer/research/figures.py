@@ -18,7 +18,7 @@ from rebalancer.report.period.results import Ratio
 from rebalancer.research.backtest import Backtest
 from rebalancer.research.exposure import exposure_of
 from rebalancer.research.market import NO_COSTS, Floats
-from rebalancer.research.reference_columns import GROUP_DAYS
+from rebalancer.research.reference_columns import GROUP_DAYS, growth_of
 
 SHOWN: Final = 5  # best and worst names
 UNKNOWN: Final = "unknown"
@@ -83,7 +83,7 @@ def figures_of(run: Backtest, benchmark: str = "") -> BacktestFigures:
     days = tuple(date.fromordinal(int(day)) for day in market.day[ends])
     growth = run.result.equity[ends] / setup.equity
     returns = np.append(growth[0], growth[1:] / growth[:-1]) - 1
-    gross, net, traded, profit = exposure_of(run.run.fills(), market.close)
+    gross, net, traded, profit = exposure_of(run.run.fills(), market.close, run.run.events())
     equity = np.where(run.result.equity > 0, run.result.equity, np.nan)
     other = _benchmark(run, benchmark, ends)
     total = float(traded.sum())
@@ -133,6 +133,18 @@ def assumptions(run: Backtest) -> tuple[str, ...]:
         f"Volatilities and correlation groups are of earlier days, the groups computed anew every {GROUP_DAYS} days; a "
         "name with too little history, or without a sector, counts in the group unknown, as live."
     )
+    if run.events is None:
+        found.append("Prices are taken as adjusted: no dividend and no split is booked.")
+    else:
+        found.append(
+            "Prices are taken as raw: dividends are paid on the ex-date to who held the shares before, splits change "
+            f"the shares and drop their orders. Dividends came to {money(run.result.dividends)}."
+        )
+    found.append(
+        "A bar without a price of a name does not trade it and values it at its last one "
+        f"({run.acted['stale_marks']:,} marks); "
+        f"{run.acted['positions_delisted']:,} positions were closed as delisted."
+    )
     found.append("Stops and targets of single positions are not simulated.")
     return (*found, *(f"{warning[0].upper()}{warning[1:]}." for warning in run.warnings))
 
@@ -157,7 +169,11 @@ def _benchmark(run: Backtest, symbol: str, ends: Any) -> tuple[float | None, ...
     market = run.setup.market
     if symbol not in market.symbols:
         return ()
-    closes = market.close[ends, market.symbols.index(symbol)]
+    name, actions = market.symbols.index(symbol), run.setup.actions
+    held = np.ones(len(market.times))
+    mine = (actions.name == name) & (actions.new > 0)
+    np.multiply.at(held, actions.bar[mine], growth_of(market, actions)[mine])
+    closes = (market.close[:, name] * np.cumprod(held))[ends]
     known = np.flatnonzero(~np.isnan(closes))
     if not known.size:
         return ()

@@ -9,7 +9,24 @@ from math import sqrt
 
 from rebalancer.planning.core.seams import Ints, rule
 from rebalancer.planning.core.units import part_of, signed, value_down, value_up
-from rebalancer.research.tape import CENT, FEES, IMPACT, SPREAD, TRADING_DAYS, UNFILLED, Conditions, Fixed, Tape
+from rebalancer.research.tape import (
+    CASH,
+    CENT,
+    DROPPED,
+    EVENTS,
+    FEES,
+    IMPACT,
+    NEXT_ACTION,
+    SPREAD,
+    TRADING_DAYS,
+    UNFILLED,
+    WAITS,
+    Conditions,
+    Fixed,
+    State,
+    Tape,
+    Waiting,
+)
 
 
 @rule
@@ -43,6 +60,39 @@ def carry(fixed: Fixed, given: Conditions, price: Ints, held: Ints, cash: int) -
             shorts += value_up(-held[i], price[i], fixed.divisor[i])
     interest = part_of(max(-cash, 0), given.interest_rate)
     return interest, part_of(shorts, given.borrow_rate)
+
+
+@rule
+def apply_actions(t: int, tape: Tape, fixed: Fixed, state: State, waiting: Waiting) -> None:
+    """The corporate actions of a bar, before its fills. Positions and their prices are scaled; cash is paid to longs
+    and taken from shorts, also for the part of a base unit that a split leaves; the orders that wait are dropped."""
+    account, counts, rows = state.account, state.counts, state.events
+    while account[NEXT_ACTION] < len(tape.action_bar) and int(tape.action_bar[account[NEXT_ACTION]]) == t:
+        k = account[NEXT_ACTION]
+        account[NEXT_ACTION] += 1
+        i, new, old = int(tape.action_name[k]), int(tape.action_new[k]), int(tape.action_old[k])
+        before, cash, divisor = state.held[i], int(tape.action_cash[k]), fixed.divisor[i]
+        size = abs(before)
+        after, rest = size // old * new + size % old * new // old, size % old * new % old
+        if new != old:
+            if new > 0:
+                state.price[i] = max(state.price[i] * old // new, 1) if state.price[i] > 0 else 0
+            for phase in range(2):
+                column = waiting.reduce if phase == 0 else waiting.increase
+                if account[WAITS] == 1 and column[i] != 0:
+                    column[i] = 0
+                    counts[DROPPED] += 1
+        if before == 0:
+            continue
+        money = value_down(size, cash, divisor) + rest * state.price[i] // (old * divisor)
+        if before < 0:
+            money = -value_up(size, cash, divisor) - (rest * state.price[i] + old * divisor - 1) // (old * divisor)
+        row = counts[EVENTS]
+        rows.bar[row], rows.name[row], rows.more[row] = t, k, money
+        rows.quantity[row] = signed(after, before) - before
+        counts[EVENTS] += 1
+        state.held[i] = signed(after, before)
+        account[CASH] += money
 
 
 @rule

@@ -53,6 +53,21 @@ class Instructions(NamedTuple):
     confidence: Floats | None = None
 
 
+class ActionColumns(NamedTuple):
+    """Corporate actions, a row each, by bar: before the fills of the bar every share becomes new / old shares and is
+    paid `cash` USD. A dividend has new and old 1; `new` is 0 where a name is delisted."""
+
+    bar: Integers
+    name: Integers
+    new: Integers
+    old: Integers
+    cash: Floats
+
+
+_NONE: Final = np.zeros(0, np.int64)
+NO_ACTIONS: Final = ActionColumns(_NONE, _NONE, _NONE, _NONE, np.zeros(0))
+
+
 class CostModel(NamedTuple):
     """What trading and holding cost.
 
@@ -108,6 +123,7 @@ class SimulationSetup(NamedTuple):
     cycles: Flags
     reference: ReferenceColumns
     terms: AccountTerms = AccountTerms()
+    actions: ActionColumns = NO_ACTIONS
 
 
 class SimulationCosts(NamedTuple):
@@ -133,7 +149,8 @@ class SimulationResult(NamedTuple):
     """A run from the first to the last bar.
 
     equity: USD at every bar after its fills, shape (bars,). turnover: sum of |traded value| / equity over the run.
-    outcomes: final outcomes of names and bars by code.
+    outcomes: final outcomes of names and bars by code. dividends: received less paid, USD. acted: how many positions
+    had a dividend, a split, a delisting; and how many orders a split or a delisting dropped.
     """
 
     equity: Floats
@@ -145,6 +162,17 @@ class SimulationResult(NamedTuple):
     audit: AuditCount
     engine: Literal["compiled", "interpreted"]
     seconds: float
+    dividends: float = 0.0
+    acted: Mapping[str, int] = MappingProxyType({})
+
+
+class EventColumns(NamedTuple):
+    """What corporate actions did to positions: bar, place of the name, shares added, and USD paid to the account."""
+
+    bar: Integers
+    name: Integers
+    shares: Floats
+    cash: Floats
 
 
 class FillColumns(NamedTuple):
@@ -182,6 +210,9 @@ class EngineRun(Protocol):
 
     def fills(self) -> FillColumns:
         """Every fill."""
+
+    def events(self) -> EventColumns:
+        """Every corporate action of a position."""
 
     def account(self, bar: int) -> SimulatedAccount:
         """The account from which the cycle of a bar was decided."""

@@ -11,7 +11,7 @@ in the result. Unsorted or repeated times, and prices that are not above zero, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -23,6 +23,7 @@ from rebalancer.core.input_file import read_json_file
 from rebalancer.research.bar_times import BarTimes, read_times
 from rebalancer.research.market import Floats, Integers, Market
 from rebalancer.research.price_table import PriceTable, numbers_of_column, read_table_file, table_of_frame
+from rebalancer.research.splits import SplitStep, split_words, suspected_splits, unexplained
 from rebalancer.signals.formats.cells import cell_symbol
 from rebalancer.signals.formats.grid import plain_name
 from rebalancer.signals.formats.recognise import SYMBOL
@@ -37,19 +38,18 @@ ADJUSTED: Final = ("adj_close", "adjusted_close", "adjclose")
 OPEN: Final = ("open", "o")
 VOLUME: Final = ("volume", "v")
 SINGLE: Final = {"open", "high", "low", "close"}
-SPLITS: Final = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0)
-SPLIT_TOLERANCE: Final = 0.01
 
 
 class PriceHistory(NamedTuple):
     """A market, and what was said about its source. `is_daily`: its bars are days. `counts`: what a policy was applied
-    to, by its name. `warnings`: sentences."""
+    to, by its name. `warnings`: sentences. `steps`: what looks like splits."""
 
     market: Market
     is_daily: bool
     place: str
     counts: Mapping[str, int] = {}
     warnings: tuple[str, ...] = ()
+    steps: tuple[SplitStep, ...] = ()
 
 
 class _Rows(NamedTuple):
@@ -89,6 +89,14 @@ def between(history: PriceHistory, first: date | None, last: date | None) -> Pri
         known = f"{date.fromordinal(int(days[0]))} to {date.fromordinal(int(days[-1]))}"
         raise BadDocument("--from, --to", "leave no bar", f"{history.place} has {known}")
     return history._replace(market=rows_of(history.market, kept))
+
+
+def explained(history: PriceHistory, known: Collection[tuple[int, str]]) -> PriceHistory:
+    """The history without the suspicion about splits that are known, by day and symbol."""
+    left = unexplained(history.steps, known)
+    others = tuple(text for text in history.warnings if text not in split_words(history.steps))
+    counts = {**history.counts, "suspected_splits": len(left)}
+    return history._replace(counts=counts, warnings=(*others, *split_words(left)), steps=left)
 
 
 def rows_of(market: Market, kept: Any) -> Market:
@@ -310,27 +318,6 @@ def _finished(market: Market, times: BarTimes, place: str, where: Any, warnings:
         said.append("the times have no offset and are read as New York's")
     if times.offsets > 2:
         said.append(f"the times have {times.offsets} different offsets; all are converted to UTC")
-    splits = suspected_splits(market)
-    counts["suspected_splits"] = len(splits)
-    if splits:
-        at, split, ratio = splits[0]
-        said.append(
-            f"{len(splits)} steps look like unadjusted splits, the first {market.symbols[split]} "
-            f"{ratio} at {where(at)}: use adjusted prices"
-        )
-    return PriceHistory(market, times.is_daily, place, counts, tuple(said))
-
-
-def suspected_splits(market: Market) -> list[tuple[int, int, str]]:
-    """Bar, name and ratio of every step from one day to the next whose size is within one per cent of a usual split."""
-    found: list[tuple[int, int, str]] = []
-    starts = np.flatnonzero(np.append(False, market.day[1:] != market.day[:-1]))
-    if not starts.size:
-        return found
-    with np.errstate(invalid="ignore", divide="ignore"):
-        steps = market.close[starts - 1] / market.close[starts]
-    for ratio in SPLITS:
-        for value, text in ((ratio, f"{ratio:g}:1"), (1 / ratio, f"1:{ratio:g}")):
-            for row, name in np.argwhere(np.abs(steps / value - 1) < SPLIT_TOLERANCE).tolist():
-                found.append((int(starts[row]), name, text))
-    return sorted(found)
+    steps = suspected_splits(market, where)
+    counts["suspected_splits"] = len(steps)
+    return PriceHistory(market, times.is_daily, place, counts, (*said, *split_words(steps)), steps)

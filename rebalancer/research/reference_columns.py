@@ -14,18 +14,23 @@ import numpy as np
 from rebalancer.core.rules import Rules
 from rebalancer.market_data.sectors import SectorRow
 from rebalancer.market_data.statistics import RETURNS_MIN, RETURNS_USED, TRADING_DAYS_A_YEAR
-from rebalancer.research.market import Floats, Integers, Market, ReferenceColumns
+from rebalancer.research.market import NO_ACTIONS, ActionColumns, Floats, Integers, Market, ReferenceColumns
 
 GROUP_DAYS: Final = 21
 
 
-def reference_columns(market: Market, sectors: Mapping[str, SectorRow], rules: Rules) -> ReferenceColumns:
-    """What is known about every name on every trading day, before its first bar."""
+def reference_columns(
+    market: Market, sectors: Mapping[str, SectorRow], rules: Rules, actions: ActionColumns = NO_ACTIONS
+) -> ReferenceColumns:
+    """What is known about every name on every trading day, before its first bar. Returns are those of a holder: with
+    dividends, and whole across splits."""
     _, first, row = np.unique(market.day, return_index=True, return_inverse=True)
     closes = _daily_closes(market, first)
     known = [sectors.get(symbol) for symbol in market.symbols]
     with np.errstate(invalid="ignore", divide="ignore"):
         returns = np.diff(np.log(closes), axis=0)
+    grows = (actions.new > 0) & (row[actions.bar] > 0)
+    np.add.at(returns, (row[actions.bar[grows]] - 1, actions.name[grows]), np.log(growth_of(market, actions)[grows]))
     return ReferenceColumns(
         row.astype(np.int64),
         _volatility(returns, len(closes)),
@@ -33,6 +38,13 @@ def reference_columns(market: Market, sectors: Mapping[str, SectorRow], rules: R
         tuple(None if one is None else one.sector for one in known),
         tuple(None if one is None else one.correlation_group for one in known),
     )
+
+
+def growth_of(market: Market, actions: ActionColumns) -> Floats:
+    """What each action makes of a share at the close of its bar, as a factor; 0 where a name is delisted."""
+    close = market.close[actions.bar, actions.name]
+    paid = np.where(actions.new > 0, actions.cash / close, 0.0)
+    return np.asarray(actions.new / actions.old * (1 + paid))
 
 
 def _daily_closes(market: Market, first: Integers) -> Floats:

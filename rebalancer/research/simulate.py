@@ -4,7 +4,8 @@ What is simulated, and what is not:
 
 - every rule of planning: sizing, caps, bands, lots, phases, budgets, order limits, loss limits, the overnight ramp;
 - orders are market orders; a decision sees the close of its bar and no more;
-- prices are taken as adjusted; a name without a price keeps its last one and cannot be traded;
+- without corporate actions prices are taken as adjusted; with them (`research.corporate_actions`) as raw;
+- a name without a price keeps its last one and cannot be traded; one that stays without is closed as a delisting;
 - stops and targets of single positions are not simulated; `flat_by_minutes_before_close`, `drift` schedules, limit
   orders, `selection.at_most` and `selection.withdraw` are refused.
 
@@ -35,6 +36,7 @@ from rebalancer.research.columns_of import EngineInput, engine_input
 from rebalancer.research.compiled import NotCompiled, compiled_engine
 from rebalancer.research.market import (
     AuditCount,
+    EventColumns,
     FillColumns,
     Progress,
     SimulatedAccount,
@@ -78,6 +80,33 @@ class SimulatedRun(NamedTuple):
             audit=self.audit,
             engine=self.engine,
             seconds=self.seconds,
+            dividends=self._dividends(),
+            acted=self._acted(),
+        )
+
+    def _kinds(self) -> NDArray[np.int64]:
+        """Of every event: 0 a dividend, 1 a split, 2 a delisting."""
+        actions, row = self.setup.actions, np.asarray(self.history.event_action)
+        new, old = actions.new[row], actions.old[row]
+        return np.where(new == 0, 2, np.where(new == old, 0, 1)).astype(np.int64)
+
+    def _dividends(self) -> float:
+        return float(np.asarray(self.history.event_money)[self._kinds() == 0].sum()) / MICROS
+
+    def _acted(self) -> dict[str, int]:
+        found = np.bincount(self._kinds(), minlength=3).tolist()
+        dropped = int(self.history.counts[tape_rows.DROPPED])
+        return {**dict(zip(("dividends", "splits", "delistings"), found, strict=True)), "orders_dropped": dropped}
+
+    def events(self) -> EventColumns:
+        """Every corporate action of a position, in order."""
+        history = self.history
+        name = self.setup.actions.name[np.asarray(history.event_action)]
+        return EventColumns(
+            bar=np.asarray(history.event_bar),
+            name=name,
+            shares=np.asarray(history.event_quantity) / 10.0 ** self.given.decimals[name],
+            cash=np.asarray(history.event_money) / MICROS,
         )
 
     def fills(self) -> FillColumns:
@@ -101,6 +130,9 @@ class SimulatedRun(NamedTuple):
         early = np.asarray(history.fill_bar) <= last
         units = np.zeros(len(symbols), np.int64)
         np.add.at(units, np.asarray(history.fill_name)[early], np.asarray(history.fill_quantity)[early])
+        acted = np.asarray(history.event_bar) <= bar
+        name = self.setup.actions.name[np.asarray(history.event_action)[acted]]
+        np.add.at(units, name, np.asarray(history.event_quantity)[acted])
         at = np.asarray(history.order_bar)
         sent = np.bincount(np.asarray(history.order_name)[(at >= first) & (at < bar)], minlength=len(symbols))
         start = micros_of(self.setup.equity)
@@ -156,13 +188,15 @@ def simulated(
 
 def history_of(state: tape_rows.State) -> tape_rows.History:
     """What happened, as arrays without unused space."""
-    orders, fills = state.orders, state.fills
+    orders, fills, events = state.orders, state.fills, state.events
     sent, filled = int(state.counts[tape_rows.ORDERS]), int(state.counts[tape_rows.FILLS])
+    acted = int(state.counts[tape_rows.EVENTS])
     found = tape_rows.History(
         state.equity, state.cash, state.equity_decided, state.cash_decided,
         orders.bar[:sent], orders.name[:sent], orders.more[:sent], orders.quantity[:sent],
         fills.bar[:filled], fills.name[:filled], fills.quantity[:filled], fills.more[:filled],
         state.counts, state.costs, state.halted,
+        events.bar[:acted], events.name[:acted], events.quantity[:acted], events.more[:acted],
     )  # fmt: skip
     return tape_rows.History._make(np.asarray(column, np.int64) for column in found)
 

@@ -13,8 +13,8 @@ from rebalancer.planning.core.seams import Floats, Ints
 SAME_CLOSE, NEXT_OPEN, NEXT_CLOSE = 0, 1, 2  # where orders fill
 ABSENT, UNTRADED, PLANNED, BARRED = 400, 300, 200, 100  # `code`: not in the plan; no price; ordered; + restriction
 SPREAD, IMPACT, FEES, INTEREST, BORROW = 0, 1, 2, 3, 4  # kinds of costs
-ORDERS, FILLS, CUT, UNFILLED, CYCLES, TURNOVER = 0, 1, 2, 3, 4, 5  # counts; turnover in micro-dollars
-CASH, WORTH_BEFORE, PEAK, LATCHED, ORDERS_LEFT, CAPITAL, WAITS = 0, 1, 2, 3, 4, 5, 6  # places of `account`
+ORDERS, FILLS, CUT, UNFILLED, CYCLES, TURNOVER, DROPPED, EVENTS = 0, 1, 2, 3, 4, 5, 6, 7  # turnover in micro-dollars
+CASH, WORTH_BEFORE, PEAK, LATCHED, ORDERS_LEFT, CAPITAL, WAITS, NEXT_ACTION = 0, 1, 2, 3, 4, 5, 6, 7  # of `account`
 TRADING_DAYS = 252.0
 CENT = 10_000
 
@@ -27,6 +27,7 @@ class Tape(NamedTuple):
     row a day. cluster: the correlation group, a row a day. day: the row of a bar in both. gross: the limit on all names
     together, trillionths of capital. decides: whether a cycle runs at the close of a bar. leaves, denies: every
     position is being closed; nothing may be opened. code, denied: to be filled in with how each name ended.
+    action_bar to action_cash: a row a corporate action, as in `ActionColumns`; cash in grains.
     """
 
     close: Any
@@ -43,6 +44,11 @@ class Tape(NamedTuple):
     denies: Any
     code: Any
     denied: Any
+    action_bar: Any
+    action_name: Any
+    action_new: Any
+    action_old: Any
+    action_cash: Any
 
 
 class Fixed(NamedTuple):
@@ -91,8 +97,9 @@ class Conditions(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """One row an order or a fill, in order; there is space for more. quantity: signed base units. more: of an order its
-    phase (0 reduce, 1 increase), of a fill its costs in micro-dollars."""
+    """One row an order, a fill or an event, in order; there is space for more. quantity: signed base units. more: of an
+    order its phase (0 reduce, 1 increase), of a fill its costs and of an event what it paid, in micro-dollars. The name
+    of an event is its row in the corporate actions."""
 
     bar: Ints
     name: Ints
@@ -115,7 +122,7 @@ class Waiting(NamedTuple):
 class State(NamedTuple):
     """The run so far: the loop may stop after any bar and go on from here.
 
-    account: the places CASH to WAITS. held, price, sent: by name, the last known price and the orders of the day.
+    account: the places from CASH on. held, price, sent: by name, the last known price and the orders of the day.
     equity to halted: a row a bar. Columns are changed in place.
     """
 
@@ -126,6 +133,7 @@ class State(NamedTuple):
     waiting: Waiting
     orders: Rows
     fills: Rows
+    events: Rows
     equity: Ints
     cash: Ints
     equity_decided: Ints
@@ -153,3 +161,7 @@ class History(NamedTuple):
     counts: Ints
     costs: Ints
     halted: Ints  # bars at which a loss limit denied increases
+    event_bar: Ints
+    event_action: Ints
+    event_quantity: Ints  # added to the position
+    event_money: Ints  # paid to the account

@@ -19,8 +19,8 @@ from tests.research.stand_in import Replay, stand_in
 
 KEYS = [
     "schema", "bars", "names", "start_equity", "final_equity", "total_return", "max_drawdown", "turnover",
-    "turnover_a_year", "costs", "orders", "fills", "outcomes", "audit", "engine", "seconds", "phases", "fill", "format",
-    "preset", "policies", "warnings", "inputs",
+    "turnover_a_year", "costs", "dividends", "orders", "fills", "outcomes", "audit", "engine", "seconds", "phases",
+    "fill", "format", "preset", "prices_are", "policies", "warnings", "inputs",
 ]  # fmt: skip
 
 
@@ -68,7 +68,8 @@ def test_the_document_and_the_curve(command: Command) -> None:
     assert found["costs"] == {"spread": 0, "impact": 0, "fees": 0, "interest": 0, "borrow": 0}
     assert found["policies"] == {
         "missing_prices": 0, "bars_without_prices": 0, "suspected_splits": 0, "instructions_after_last_bar": 0,
-        "stale_scores": 0, "wanted_without_price": 0, "holds_without_score": 0,
+        "stale_scores": 0, "wanted_without_price": 0, "holds_without_score": 0, "positions_with_dividends": 0,
+        "positions_split": 0, "positions_delisted": 0, "orders_dropped_by_actions": 0, "stale_marks": 0,
     }  # fmt: skip
     assert set(found["phases"]) == {"read", "compile", "run", "audit", "write"}
     curve = pd.read_csv("out/equity.csv", index_col="timestamp", parse_dates=True)

@@ -16,6 +16,7 @@ from rebalancer.planning.reconcile import reconcile
 from rebalancer.planning.refit_increases import refit_increases
 from rebalancer.research.market import (
     AuditCount,
+    EventColumns,
     FillColumns,
     Progress,
     SimulatedAccount,
@@ -46,6 +47,10 @@ class Replay:
         bar, name, *rest = zip(*self.rows, strict=True) if self.rows else [()] * 5
         whole = (np.array(bar, dtype=np.int64), np.array(name, dtype=np.int64))
         return FillColumns(*whole, *(np.array(column, dtype=np.float64) for column in rest))
+
+    def events(self) -> EventColumns:
+        none = np.zeros(0, np.int64)
+        return EventColumns(none, none, np.zeros(0), np.zeros(0))
 
     def account(self, bar: int) -> SimulatedAccount:
         return self.accounts[bar]

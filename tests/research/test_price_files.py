@@ -166,5 +166,6 @@ def test_a_split_is_counted(tmp_path: Path) -> None:
     found = read(tmp_path, "date,NVDA\n2024-06-07,1208.88\n2024-06-10,121.79\n2024-06-11,120.91\n")
     assert found.counts["suspected_splits"] == 1
     assert found.warnings == (
-        f"1 steps look like unadjusted splits, the first NVDA 10:1 at {tmp_path / 'prices.csv'}:3: use adjusted prices",
+        f"1 steps look like unadjusted splits, the first NVDA 10:1 at {tmp_path / 'prices.csv'}:3: use "
+        "adjusted prices, or give the splits with --actions",
     )

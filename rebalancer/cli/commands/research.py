@@ -33,6 +33,11 @@ def backtest(
     participation: Annotated[float | None, typer.Option(help="Largest part of a bar's volume, such as 0.1.")] = None,
     interest: Annotated[float | None, typer.Option(help="A year on borrowed money, such as 0.065.")] = None,
     borrow: Annotated[float | None, typer.Option(help="A year on borrowed shares, such as 0.003.")] = None,
+    actions: Annotated[Path | None, typer.Option(help="Dividends, splits, delistings; prices are raw then.")] = None,
+    delisted: Annotated[
+        str, typer.Option(help="last_price or write_off: what a name without prices is worth.")
+    ] = "last_price",
+    delisted_after: Annotated[int, typer.Option(help="Trading days without a price that mean a delisting.")] = 10,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for equity.csv, backtest.html and backtest.json.")
     ] = None,
@@ -53,6 +58,6 @@ def backtest(
     assert instructions is not None
     options = BacktestOptions(
         prices, instructions, config, preset, first, last, no_costs, fill, rebalance, equity, half_spread, impact,
-        participation, interest, borrow, out, benchmark, profile_to,
+        participation, interest, borrow, out, benchmark, profile_to, actions, delisted, delisted_after,
     )  # fmt: skip
     raise typer.Exit(show_backtest(options, as_json=json, colour=not no_color))
