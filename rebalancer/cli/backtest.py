@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rebalancer.research.backtest import Backtest, BacktestRequest
     from rebalancer.research.market import CostModel, Progress
     from rebalancer.research.price_files import PriceHistory
+    from rebalancer.research.recorded_cycles import LiveRecord
     from rebalancer.session.setup import Setup
 
 EVERY_SECONDS: Final = {True: 0.2, False: 10.0}  # between two messages, on a terminal and elsewhere
@@ -33,8 +34,8 @@ SIGINT_CODE: Final = 130
 class BacktestOptions(NamedTuple):
     """The options of the command, as they were written."""
 
-    prices: Path
-    instructions: Path
+    prices: Path | None
+    instructions: Path | None
     config: Sequence[Path] | None
     preset: str | None
     first: str | None
@@ -54,6 +55,7 @@ class BacktestOptions(NamedTuple):
     actions: Path | None = None
     delisted: str = "last_price"
     delisted_after: int = 10
+    record: bool = False
 
 
 def show_backtest(options: BacktestOptions, *, as_json: bool, colour: bool) -> int:
@@ -155,6 +157,8 @@ def text_of(run: Backtest, *, colour: bool) -> list[str]:
         ("engine", f"{result.engine}, {fixed(result.seconds, 2)} s"),
         ("audit", audit_text(run)),
     ]
+    if run.live is not None:
+        rows.append(("plans equal to live", f"{fixed(run.live.equal, 0)} of {fixed(run.live.cycles, 0)}"))
     width = terminal_width()
     lines += table(("", ""), "<>", [TableRow(row) for row in rows], width=width, colour=colour)[1:]
     codes = sorted(result.outcomes.items(), key=lambda pair: (-pair[1], pair[0]))[:OUTCOMES_SHOWN]
@@ -182,14 +186,16 @@ def _request(options: BacktestOptions, setup: Setup) -> BacktestRequest:
     for name, value, kind in choices:
         if value not in get_args(kind):
             raise BadDocument(name, f"{value!r} is unknown", f"use one of {', '.join(get_args(kind))}")
-    first = _day(options.first, "--from")
+    first, last = _day(options.first, "--from"), _day(options.last, "--to")
+    record = _record(setup, first, last) if options.record else None
     return BacktestRequest(
-        prices=_prices(options, setup, first),
+        record=record,
+        prices=None if record is not None else _prices(options, setup, first),
         instructions=options.instructions,
         rules=setup.rules,
         preset=options.preset,
         first=first,
-        last=_day(options.last, "--to"),
+        last=last,
         costs=_costs(options),
         fill=options.fill,  # type: ignore[arg-type] # checked above
         rebalance=options.rebalance,  # type: ignore[arg-type]
@@ -203,6 +209,7 @@ def _request(options: BacktestOptions, setup: Setup) -> BacktestRequest:
 
 def _prices(options: BacktestOptions, setup: Setup, first: date | None) -> Path | PriceHistory:
     """The prices: a file, or `journal` or `broker` when no file is called so."""
+    assert options.prices is not None
     if options.prices.exists() or str(options.prices) not in ("journal", "broker"):
         return options.prices
     if str(options.prices) == "journal":
@@ -217,6 +224,7 @@ def _prices(options: BacktestOptions, setup: Setup, first: date | None) -> Path 
     from rebalancer.research.instruction_files import names_of
     from rebalancer.research.recorded_prices import prices_of_closes
 
+    assert options.instructions is not None
     with read_only(setup) as broker:
         now = broker.clock().now
         since = DAYS_BACK if first is None else max((now.date() - first).days, 1)
@@ -224,6 +232,17 @@ def _prices(options: BacktestOptions, setup: Setup, first: date | None) -> Path 
         known = {instrument.symbol for instrument in broker.instruments()}
         closes = broker.daily_closes([name for name in names if name in known], since * 5 // 7 + 5)
     return prices_of_closes(closes, "the broker")
+
+
+def _record(setup: Setup, first: date | None, last: date | None) -> LiveRecord:
+    """The recorded cycles of the journal."""
+    from rebalancer.journal import Journal
+    from rebalancer.research.recorded_cycles import live_record
+
+    if not setup.journal.exists():
+        raise BadDocument("--journal", f"nothing has been run yet in {setup.mode} mode", "rebalancer run-now")
+    with Journal.open(setup.journal) as journal:
+        return live_record(journal, first, last)
 
 
 def _costs(options: BacktestOptions) -> CostModel:

@@ -8,6 +8,7 @@
     backtest, exposure                        one run, and what its fills come to
     snapshots                                 the snapshot of a bar, for live planning
     figures, page                             what the page shows
+    recorded_cycles                           the cycles of a journal, beside what was really planned
     compiled       a compiled copy of the numeric core, bit-equal to the interpreted one (extra `fast`)
     market         what a backtest is given and what it gives back
     simulate       the rules over history, with fills and costs

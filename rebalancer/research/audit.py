@@ -71,7 +71,7 @@ def audited_bars(run: SimulatedRun, most: int = BARS) -> list[int]:
 def difference_at(run: SimulatedRun, bar: int) -> AuditDifference | None:
     """How the live planner differs at a bar; None when it does not."""
     live = plan(snapshot_of(run, bar), run.setup.rules)
-    ours, theirs = _simulated(run, bar), _live(live)
+    ours, theirs = decided_simulated(run, bar), decided_live(live)
     withheld = f"{live.cycle_id}: {live.because}" if live.outcome is CycleOutcome.HALTED_PLAN else ""
     if ours == theirs and not withheld:
         return None
@@ -84,7 +84,7 @@ def snapshot_of(run: SimulatedRun, bar: int) -> Snapshot:
     return snapshot_at(run.setup, bar, run.account(bar))
 
 
-def _simulated(run: SimulatedRun, bar: int) -> dict[str, str]:
+def decided_simulated(run: SimulatedRun, bar: int) -> dict[str, str]:
     """Orders and outcomes of a bar by symbol, as the simulation decided them."""
     symbols, tape, history = run.setup.market.symbols, run.given.tape, run.history
     found = {}
@@ -101,8 +101,8 @@ def _simulated(run: SimulatedRun, bar: int) -> dict[str, str]:
     return found
 
 
-def _live(found: Plan) -> dict[str, str]:
-    """The same of a live plan."""
+def decided_live(found: Plan) -> dict[str, str]:
+    """The same of a plan of the live planner."""
     said = {}
     for verdict in (*found.verdicts, *found.unsignalled):
         said[verdict.symbol] = "loss limit" if verdict.outcome in LOSSES else str(verdict.outcome)

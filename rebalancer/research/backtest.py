@@ -43,7 +43,9 @@ from rebalancer.research.market import (
 )
 from rebalancer.research.presets import with_preset
 from rebalancer.research.price_files import PriceHistory, between, explained, read_prices
+from rebalancer.research.recorded_cycles import LiveAgreement, LiveRecord, agreement, setup_of_record
 from rebalancer.research.reference_columns import reference_columns
+from rebalancer.research.simulate import SimulatedRun
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -61,10 +63,11 @@ class BacktestRequest(NamedTuple):
     """What is to be simulated. prices, instructions: files or frames, or prices that were read. rules: in force below
     the preset. first, last: days in New York, both included. equity: USD in cash at the first bar. sectors: by symbol,
     from the sectors file. actions: a file of corporate actions; None where prices are adjusted. delisted: what a name
-    is worth that has been without prices for `delisted_after` trading days."""
+    is worth that has been without prices for `delisted_after` trading days. record: cycles of a journal, instead of
+    prices, instructions and rules."""
 
-    prices: Path | DataFrame | PriceHistory
-    instructions: Path | DataFrame
+    prices: Path | DataFrame | PriceHistory | None
+    instructions: Path | DataFrame | None
     rules: Rules
     preset: str | None = None
     first: date | None = None
@@ -76,6 +79,7 @@ class BacktestRequest(NamedTuple):
     actions: Path | None = None
     delisted: Delisted = "last_price"
     delisted_after: int = DELISTED_AFTER
+    record: LiveRecord | None = None
     sectors: Mapping[str, SectorRow] = {}
 
 
@@ -91,6 +95,7 @@ class Backtest(NamedTuple):
     phases: Mapping[str, float]
     warnings: tuple[str, ...]
     events: tuple[CorporateEvent, ...] | None = None
+    live: LiveAgreement | None = None
 
     @property
     def acted(self) -> dict[str, int]:
@@ -149,7 +154,7 @@ class Backtest(NamedTuple):
             "prices_are": "adjusted" if self.events is None else "raw",
             "policies": {**self.prices.counts, **self.said.counts, **self.acted},
             "warnings": list(self.warnings),
-        }
+        } | ({} if self.live is None else {"live": {"cycles": self.live.cycles, "equal": self.live.equal}})
 
     def equity_csv(self) -> str:
         """Equity at every bar: `timestamp,equity`; the timestamp of a daily bar is its day."""
@@ -191,7 +196,10 @@ def run_backtest(
     result = run.result
     phases = {"read": read - begun, "compile": loaded - read, "run": result.seconds or done - loaded}
     phases["audit"] = max(done - loaded - phases["run"], 0.0)
-    return Backtest(setup, run, result, prices, said, request.preset, phases, warnings, events)
+    live = None
+    if request.record is not None and isinstance(run, SimulatedRun):
+        live = agreement(run, request.record)
+    return Backtest(setup, run, result, prices, said, request.preset, phases, warnings, events, live)
 
 
 class Prepared(NamedTuple):
@@ -206,6 +214,11 @@ class Prepared(NamedTuple):
 
 def prepared(request: BacktestRequest) -> Prepared:
     """Read what a run needs. Raises BadDocument."""
+    if request.record is not None:
+        setup, prices, said = setup_of_record(request.record)
+        return Prepared(setup, prices, said, said.warnings, None)
+    assert request.prices is not None
+    assert request.instructions is not None
     if not 0 < request.equity < 1e12:
         raise BadDocument("--equity", f"{request.equity:g} USD is no equity", "give an amount above 0")
     if request.delisted_after < 1:

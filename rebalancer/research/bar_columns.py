@@ -6,10 +6,12 @@ Written like the core, and compiled with it.
 from __future__ import annotations
 
 from rebalancer.planning.core import codes
-from rebalancer.planning.core.columns import Names, SignalRows
+from rebalancer.planning.core.columns import Decision, Names, Numbers, SignalRows
 from rebalancer.planning.core.seams import Ints, floats, integers, rule
-from rebalancer.planning.core.units import is_exact, part_of
+from rebalancer.planning.core.units import affordable, is_exact, part_of
 from rebalancer.research.tape import ABSENT, BARRED, PLANNED, UNTRADED, Conditions, Fixed, Tape
+
+DUST = 1e-9  # of a drift: rounding error, as in `core.decisions`
 
 
 @rule
@@ -34,6 +36,57 @@ def code_of(is_ordered: bool, is_there: bool, is_tradable: bool, code: int, bar:
     if not is_tradable:
         return UNTRADED
     return BARRED + bar if code == codes.RESTRICTED else code
+
+
+@rule
+def cycles_needed(fixed: Fixed, numbers: Numbers, price: Ints, held: Ints) -> int:
+    """The cycles needed to close everything: one order a name and cycle, of the largest trade or one lot each."""
+    total, longest = 0, 1
+    for i in range(len(held)):
+        if held[i] == 0:
+            continue
+        size, whole = abs(held[i]), fixed.closing_lot[i] if held[i] > 0 else fixed.lot_short[i]
+        lots = size if whole == 0 else size // whole * whole
+        part = whole if whole != 0 else fixed.lot_long[i]
+        most = max(affordable(numbers.largest_trade_money, price[i], fixed.divisor[i], part), part)
+        pieces = (lots + most - 1) // most + (1 if lots != size else 0)
+        total += pieces
+        longest = max(longest, pieces)
+    at_once = max(numbers.orders_at_once, 1)
+    return max(longest, (total + at_once - 1) // at_once)
+
+
+@rule
+def waits_for_drift(t: int, tape: Tape, names: Names, decision: Decision, most: float) -> bool:
+    """Whether there is something to trade, and no name that could be traded is farther off its target; what is left out
+    does not count."""
+    found = decision.orders
+    is_ordinary = len(found.reduce_order) + len(found.increase_order) > 0
+    for i in range(len(names.price)):
+        if is_wanted(0, found.denied[i]) and abs(decision.trades.drift[i]) > decision.trades.band[i]:
+            is_ordinary = True
+    if not is_ordinary:
+        return False
+    for i in range(len(names.price)):
+        opinion = float(tape.opinion[t, i])
+        code = decision.trades.code[i]
+        is_left_out = code == codes.NOT_IN_ONLY or code == codes.EXCLUDED or code == codes.SIDE_EXCLUDED
+        counts = names.tradable[i] == 1 and (names.held[i] != 0 or opinion == opinion) and not is_left_out
+        if counts and abs(decision.trades.drift[i]) > most * (1 + DUST):
+            return False
+    return True
+
+
+@rule
+def is_wanted(code: int, denied: int) -> bool:
+    """Whether a trade was sent, or one that an execution limit denied."""
+    if code != PLANNED and code < UNTRADED and denied != 0:
+        return (
+            denied == codes.NOT_FREE or denied == codes.NO_WHOLE_LOTS or denied == codes.AT_ONCE
+            or denied == codes.NOT_CLOSED or denied == codes.BUYING_POWER or denied == codes.TURNOVER
+            or denied == codes.PER_SYMBOL or denied == codes.PER_DAY or denied == codes.PER_EXECUTION
+        )  # fmt: skip
+    return code == PLANNED
 
 
 @rule

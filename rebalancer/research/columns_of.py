@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from decimal import Decimal
 from math import isfinite, isinf
 from typing import Any, Final, NamedTuple
@@ -57,6 +58,8 @@ def engine_input(setup: SimulationSetup) -> EngineInput:
     close = _grains(market.close, decimals_of_prices)
     at_open = setup.fill == "next_open" and market.open is not None
     fill_at = close
+    if setup.filled_at is not None:
+        fill_at = np.where(close > 0, _grains(setup.filled_at, decimals_of_prices), 0)
     if at_open and market.open is not None:
         fill_at = np.where(close > 0, _grains(market.open, decimals_of_prices), 0)
     volume = np.zeros((bars, count)) if market.volume is None else np.nan_to_num(market.volume)
@@ -77,8 +80,8 @@ def engine_input(setup: SimulationSetup) -> EngineInput:
         day=reference.row.astype(np.int64),
         gross=_gross(setup),
         decides=setup.cycles.astype(np.int64),
-        leaves=np.zeros(bars, np.int64),
-        denies=np.zeros(bars, np.int64),
+        worth=np.zeros(bars, np.int64) if setup.worth is None else setup.worth,
+        spare=_spare(setup),
         code=np.full((bars, count), tape_rows.ABSENT, np.int16),
         denied=np.zeros((bars, count), np.int16),
         action_bar=setup.actions.bar,
@@ -158,6 +161,23 @@ def _gross(setup: SimulationSetup) -> Integers:
     return np.array([rate(overnight_gross_limit(at, session_at(at, buffer), rules)) for at in moments], np.int64)
 
 
+def _spare(setup: SimulationSetup) -> Integers:
+    """How many cycles fit between every bar and the moment at which the account is to be flat; below zero after it."""
+    rules, times = setup.rules, setup.market.times
+    minutes = rules.risk_management.flat_by_minutes_before_close
+    if minutes is None:
+        return np.full(len(times), tape_rows.EVER, np.int64)
+    interval, buffer = (
+        timedelta(minutes=rules.execution.timing.minutes_until_next),
+        rules.execution.close_buffer_seconds,
+    )
+    found = []
+    for moment in (moment_at(int(stamp)) for stamp in times):
+        flat = session_at(moment, buffer).close - timedelta(minutes=minutes)
+        found.append((flat - moment) // interval)
+    return np.array(found, np.int64)
+
+
 def _conditions(setup: SimulationSetup) -> tape_rows.Conditions:
     """The conditions of fills and costs, in the engine's units."""
     costs, risk, venue, market = setup.costs, setup.rules.risk_management, setup.terms.venue, setup.market
@@ -186,6 +206,7 @@ def _conditions(setup: SimulationSetup) -> tape_rows.Conditions:
         scaling_rate=rate(setup.rules.position_sizing.capital_scaling),
         orders_a_day=risk.max_orders_per_day,
         daily_loss_kept_rate=_kept(risk.max_daily_loss),
+        drift_most=-1.0 if setup.rules.execution.timing.drift is None else setup.rules.execution.timing.drift,
         drawdown_kept_rate=_kept(risk.max_drawdown),
         flattens=int(risk.on_breach == "flatten"),
         unusable_most=float(setup.rules.quotes.max_unusable_fraction),

@@ -14,19 +14,31 @@ decides anew.
 
 from __future__ import annotations
 
+from rebalancer.planning.core import codes
 from rebalancer.planning.core.columns import Decision, Funds, Numbers
 from rebalancer.planning.core.decide import decide, refit
 from rebalancer.planning.core.seams import Ints, floats, integers, rule
 from rebalancer.planning.core.units import part_of, value_down, value_up
-from rebalancer.research.bar_columns import code_of, columns_at, is_blind, signals_at
+from rebalancer.research.bar_columns import (
+    code_of,
+    columns_at,
+    cycles_needed,
+    is_blind,
+    is_wanted,
+    signals_at,
+    waits_for_drift,
+)
 from rebalancer.research.ledger import apply_actions, buying_power, carry, filled_quantity, net_worth, trade_cost
 from rebalancer.research.tape import (
+    BARRED,
     BORROW,
     CAPITAL,
     CASH,
     CUT,
     CYCLES,
+    EVER,
     FILLS,
+    FLAT,
     INTEREST,
     LATCHED,
     ORDERS,
@@ -83,7 +95,9 @@ def advance(
             close = int(tape.close[t, i])
             if close > 0:
                 price[i] = close
-        equity = net_worth(fixed, price, held, account[CASH])
+        equity = int(tape.worth[t])
+        if equity == 0:
+            equity = net_worth(fixed, price, held, account[CASH])
         state.equity[t] = equity
         account[PEAK] = max(account[PEAK], equity)
         if tape.decides[t] == 1 and equity > 0 and not is_blind(t, tape, given, held):
@@ -92,7 +106,8 @@ def advance(
             send(t, waiting, account, sent, orders, counts)
             if given.fill == SAME_CLOSE:
                 fill(t, tape, fixed, numbers, given, waiting, account, held, price, fills, counts, state.costs)
-                state.equity[t] = net_worth(fixed, price, held, account[CASH])
+                if int(tape.worth[t]) == 0:
+                    state.equity[t] = net_worth(fixed, price, held, account[CASH])
         state.cash[t] = account[CASH]
     return State(
         account, held, price, sent, waiting, orders, fills, state.events, state.equity, state.cash,
@@ -131,8 +146,9 @@ def decide_at(
         account[LATCHED] = 1
     latched = account[LATCHED]
     state.halted[t] = latched
-    leaves = 1 if tape.leaves[t] == 1 or (latched == 1 and given.flattens == 1) else 0
-    denies = 1 if leaves == 1 or latched == 1 or tape.denies[t] == 1 else 0
+    spare = int(tape.spare[t]) - (cycles_needed(fixed, numbers, price, held) if tape.spare[t] < EVER else 0)
+    leaves = 1 if spare < 0 or (latched == 1 and given.flattens == 1) else 0
+    denies = 1 if leaves == 1 or latched == 1 or spare < 1 else 0
     account[CAPITAL] = part_of(equity, given.scaling_rate)
     funds = Funds(
         account[CAPITAL], buying_power(fixed, given, price, held, equity), account[CASH], account[ORDERS_LEFT], denies,
@@ -140,23 +156,40 @@ def decide_at(
     )  # fmt: skip
     decision = decide(names, signals, limits, numbers, funds)
     state.counts[CYCLES] += 1
-    record_codes(t, tape, held, names.tradable, decision)
     found = decision.orders
+    is_held_back = False
+    if given.drift_most >= 0 and leaves == 0 and latched == 0:
+        is_held_back = waits_for_drift(t, tape, names, decision, given.drift_most)
+    record_codes(t, tape, held, names.tradable, decision, denies == 1 and latched == 0, is_held_back)
+    if is_held_back:
+        return Waiting(
+            names, limits, decision.targets.own, found.reduce, found.increase, found.reduce_order[:0],
+            found.increase_order[:0],
+        )  # fmt: skip
     return Waiting(
         names, limits, decision.targets.own, found.reduce, found.increase, found.reduce_order, found.increase_order
     )
 
 
 @rule
-def record_codes(t: int, tape: Tape, held: Ints, tradable: Ints, decision: Decision) -> None:
-    """How each name ended in the plan of a bar."""
+def record_codes(
+    t: int, tape: Tape, held: Ints, tradable: Ints, decision: Decision, is_flat: bool, is_held_back: bool
+) -> None:
+    """How each name ended in the plan of a bar. is_flat: increases are denied for the close alone. is_held_back: the
+    schedule waits for a larger drift."""
     for i in range(len(held)):
         opinion = float(tape.opinion[t, i])
         is_there = held[i] != 0 or opinion == opinion
         is_ordered = decision.orders.reduce[i] != 0 or decision.orders.increase[i] != 0
-        code, bar = decision.trades.code[i], decision.targets.bar[i]
-        tape.code[t, i] = code_of(is_ordered, is_there, tradable[i] == 1, code, bar)
-        tape.denied[t, i] = decision.orders.denied[i]
+        bar, denied = decision.targets.bar[i], decision.orders.denied[i]
+        code = code_of(is_ordered, is_there, tradable[i] == 1, decision.trades.code[i], bar)
+        if is_flat and code == BARRED + codes.LEAVING:
+            code += FLAT
+        if is_flat and denied == codes.HALTED:
+            denied += FLAT
+        if is_held_back and is_wanted(code, denied):
+            code, denied = codes.WITHIN_BAND, 0
+        tape.code[t, i], tape.denied[t, i] = code, denied
 
 
 @rule
@@ -185,7 +218,7 @@ def fill(
     count = len(held)
     at, filled = integers(count), integers(count)
     for i in range(count):
-        at[i] = int(tape.close[t, i]) if given.fill == SAME_CLOSE else int(tape.fill[t, i])
+        at[i] = int(tape.fill[t, i])
     for k in range(len(waiting.reduce_order)):
         i = waiting.reduce_order[k]
         filled[i] = filled_quantity(t, tape, given, i, waiting.reduce[i], at[i], counts)

@@ -112,7 +112,9 @@ class AccountTerms(NamedTuple):
 
 class SimulationSetup(NamedTuple):
     """All that a simulation is given. equity: USD in cash at the first bar. cycles: at which bars a cycle runs, shape
-    (bars,). fill: at which price orders decided at the close of bar t are filled."""
+    (bars,). fill: at which price orders decided at the close of bar t are filled. Of a record of live cycles alone:
+    filled_at, USD a share that orders of the same bar got, shape (bars, names); worth, the equity that the broker
+    reported at each bar, micro-dollars."""
 
     market: Market
     instructions: Instructions
@@ -124,6 +126,8 @@ class SimulationSetup(NamedTuple):
     reference: ReferenceColumns
     terms: AccountTerms = AccountTerms()
     actions: ActionColumns = NO_ACTIONS
+    filled_at: Floats | None = None
+    worth: Integers | None = None
 
 
 class SimulationCosts(NamedTuple):

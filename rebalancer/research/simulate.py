@@ -6,8 +6,8 @@ What is simulated, and what is not:
 - orders are market orders; a decision sees the close of its bar and no more;
 - without corporate actions prices are taken as adjusted; with them (`research.corporate_actions`) as raw;
 - a name without a price keeps its last one and cannot be traded; one that stays without is closed as a delisting;
-- stops and targets of single positions are not simulated; `flat_by_minutes_before_close`, `drift` schedules, limit
-  orders, `selection.at_most` and `selection.withdraw` are refused.
+- stops and targets of single positions are not simulated; limit orders, `selection.at_most`, `selection.withdraw` and
+  a quorum of sources are refused.
 
 After each run the live planner plans some bars again (`research.audit`).
 """
@@ -113,12 +113,11 @@ class SimulatedRun(NamedTuple):
         """Every fill, in order."""
         history, tape = self.history, self.given.tape
         bar, name = np.asarray(history.fill_bar), np.asarray(history.fill_name)
-        price = tape.close if self.setup.fill == "same_close" else tape.fill
         return FillColumns(
             bar=bar,
             name=name,
             shares=np.asarray(history.fill_quantity) / 10.0 ** self.given.decimals[name],
-            price=price[bar, name] / 10.0 ** self.given.price_decimals[name],
+            price=tape.fill[bar, name] / 10.0 ** self.given.price_decimals[name],
             cost=np.asarray(history.fill_cost) / MICROS,
         )
 
@@ -208,16 +207,12 @@ def micros_of(usd: float) -> int:
 
 def refuse_what_is_not_simulated(rules: Rules) -> None:
     """Raise BadDocument for a rule that a simulation does not apply."""
-    if rules.risk_management.flat_by_minutes_before_close is not None:
-        raise _not_simulated("risk_management.flat_by_minutes_before_close", "set it to null")
     if rules.selection.at_most or rules.selection.withdraw:
         raise _not_simulated("selection.at_most and selection.withdraw", "they belong to one run: leave them out")
     if rules.signals.consensus.quorum > 1:
         raise _not_simulated("signals.consensus.quorum above 1", "a file of scores is one source: set it to 1")
     if rules.execution.order_type != "market":
         raise _not_simulated("execution.order_type: limit", "set it to market")
-    if rules.execution.timing.drift is not None:
-        raise _not_simulated("execution.schedule: drift", "use another schedule")
 
 
 def _not_simulated(what: str, instead: str) -> BadDocument:
@@ -252,6 +247,8 @@ def outcome_of(code: int, denied: int) -> Outcome | None:
         return Outcome.REJECTED_NO_PRICE
     if code == tape_rows.PLANNED:
         return Outcome.PLANNED
+    if denied == codes.HALTED + tape_rows.FLAT or code == tape_rows.BARRED + codes.LEAVING + tape_rows.FLAT:
+        return Outcome.DENIED_FLAT_BY
     if denied:
         return Outcome.DENIED_DAILY_LOSS if denied == codes.HALTED else DENIED[denied]
     if code >= tape_rows.BARRED:

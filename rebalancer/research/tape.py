@@ -12,6 +12,8 @@ from rebalancer.planning.core.seams import Floats, Ints
 
 SAME_CLOSE, NEXT_OPEN, NEXT_CLOSE = 0, 1, 2  # where orders fill
 ABSENT, UNTRADED, PLANNED, BARRED = 400, 300, 200, 100  # `code`: not in the plan; no price; ordered; + restriction
+EVER = 1_000_000  # `spare` of a bar before which no end is set
+FLAT = 90  # added to a restriction or a denial that comes from `flat_by_minutes_before_close` alone
 SPREAD, IMPACT, FEES, INTEREST, BORROW = 0, 1, 2, 3, 4  # kinds of costs
 ORDERS, FILLS, CUT, UNFILLED, CYCLES, TURNOVER, DROPPED, EVENTS = 0, 1, 2, 3, 4, 5, 6, 7  # turnover in micro-dollars
 CASH, WORTH_BEFORE, PEAK, LATCHED, ORDERS_LEFT, CAPITAL, WAITS, NEXT_ACTION = 0, 1, 2, 3, 4, 5, 6, 7  # of `account`
@@ -25,8 +27,9 @@ class Tape(NamedTuple):
     close, fill: prices in grains, 0 where there is none; `fill` is where the orders of the bar before fill. volume: in
     base units, 0 where it is not known. opinion: target weights or scores, NaN without one. volatility: annualised, a
     row a day. cluster: the correlation group, a row a day. day: the row of a bar in both. gross: the limit on all names
-    together, trillionths of capital. decides: whether a cycle runs at the close of a bar. leaves, denies: every
-    position is being closed; nothing may be opened. code, denied: to be filled in with how each name ended.
+    together, trillionths of capital. decides: whether a cycle runs at the close of a bar. worth: what the
+    broker said that the account is worth, micro-dollars; 0 where it is computed. spare: how many cycles fit before the
+    account is to be flat. code, denied: to be filled in with how each name ended.
     action_bar to action_cash: a row a corporate action, as in `ActionColumns`; cash in grains.
     """
 
@@ -40,8 +43,8 @@ class Tape(NamedTuple):
     day: Any
     gross: Any
     decides: Any
-    leaves: Any
-    denies: Any
+    worth: Any
+    spare: Any
     code: Any
     denied: Any
     action_bar: Any
@@ -93,6 +96,7 @@ class Conditions(NamedTuple):
     daily_loss_kept_rate: int
     drawdown_kept_rate: int
     flattens: int
+    drift_most: float  # of capital: nothing is sent while no name is farther off; negative: no such rule
     unusable_most: float  # of the names wanted; with more of them without a price nothing is decided
 
 

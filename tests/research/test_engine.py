@@ -65,7 +65,10 @@ def rules(rng: np.random.Generator) -> Rules:
     """Rules under which most limits bind now and then."""
     return Rules.model_validate(
         {
-            "execution": {"max_orders_per_execution": int(rng.choice([2, 5, 50]))},
+            "execution": {
+                "max_orders_per_execution": int(rng.choice([2, 5, 50])),
+                "schedule": [None, None, "drift 0.02", "drift 0.1"][int(rng.integers(0, 4))],
+            },
             "position_sizing": {
                 "capital_scaling": float(rng.choice([1.0, 2.0])),
                 "allow_short": bool(rng.random() < 0.5),
@@ -80,6 +83,7 @@ def rules(rng: np.random.Generator) -> Rules:
                 "on_breach": str(rng.choice(["reduce_only", "flatten"])),
                 "max_positions": [None, 3][int(rng.integers(0, 2))],
                 "max_overnight_leverage": float(rng.choice([0.5, 1.9])),
+                "flat_by_minutes_before_close": [None, None, 330, 345][int(rng.integers(0, 4))],
             },
         }
     )
@@ -216,9 +220,13 @@ def test_a_rule_that_cannot_be_simulated_is_refused() -> None:
     rng = np.random.default_rng(1)
     of = market(rng, 10, 2)
     told = instructions(rng, of)
-    flat = Rules.model_validate({"risk_management": {"flat_by_minutes_before_close": 10}})
-    with pytest.raises(BadDocument, match="flat_by_minutes_before_close cannot be simulated"):
-        simulated(setup_of(of, told, flat))
+    for section, key, value, problem in (
+        ("execution", "order_type", "limit", "execution.order_type: limit cannot be simulated"),
+        ("selection", "withdraw", "10", "selection.at_most and selection.withdraw cannot be simulated"),
+        ("signals", "consensus", {"quorum": 2}, "signals.consensus.quorum above 1 cannot be simulated"),
+    ):
+        with pytest.raises(BadDocument, match=problem):
+            simulated(setup_of(of, told, Rules.model_validate({section: {key: value}})))
 
 
 def test_half_of_the_money_in_each_of_two_names() -> None:

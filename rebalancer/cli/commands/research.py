@@ -12,12 +12,15 @@ from rebalancer.cli.commands.shared import Config, Json, NoColour, refuse
 
 def backtest(
     prices: Annotated[
-        Path, typer.Option("--prices", help="CSV, Parquet, Alpaca's JSON, a folder; or journal, or broker.")
-    ],
+        Path | None, typer.Option("--prices", help="CSV, Parquet, Alpaca's JSON, a folder; or journal, or broker.")
+    ] = None,
     targets: Annotated[
         Path | None, typer.Option("--targets", help="Target weights by date, in any format of signals.")
     ] = None,
     signals: Annotated[Path | None, typer.Option("--signals", help="Scores with their times, instead.")] = None,
+    journal: Annotated[
+        bool, typer.Option("--journal", help="The recorded cycles, beside what was really planned.")
+    ] = False,
     config: Config = None,
     preset: Annotated[str | None, typer.Option(help="bare: no limits, bands or minimum trades.")] = None,
     first: Annotated[str | None, typer.Option("--from", help="First day, New York, such as 2026-11-20.")] = None,
@@ -52,12 +55,15 @@ def backtest(
     """
     from rebalancer.cli.backtest import BacktestOptions, show_backtest
 
-    if (targets is None) == (signals is None):
+    if journal and (prices or targets or signals or actions or preset):
+        refuse("--journal has its own prices, signals and rules: leave --prices, --targets and their like out")
+    if not journal and (targets is None) == (signals is None):
         refuse("give either --targets or --signals")
+    if not journal and prices is None:
+        refuse("give --prices, or --journal")
     instructions = targets or signals
-    assert instructions is not None
     options = BacktestOptions(
         prices, instructions, config, preset, first, last, no_costs, fill, rebalance, equity, half_spread, impact,
-        participation, interest, borrow, out, benchmark, profile_to, actions, delisted, delisted_after,
+        participation, interest, borrow, out, benchmark, profile_to, actions, delisted, delisted_after, journal,
     )  # fmt: skip
     raise typer.Exit(show_backtest(options, as_json=json, colour=not no_color))

@@ -1,0 +1,89 @@
+"""A day traded live on the exchange, and the backtest of its journal: the same plans, at every cycle."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.facts import Signal
+from rebalancer.core.rules import Rules
+from rebalancer.core.values import decimal_near
+from rebalancer.journal import Journal
+from rebalancer.research.audit import audited
+from rebalancer.research.recorded_cycles import LiveRecord, agreement, live_record, setup_of_record
+from rebalancer.research.simulate import simulated
+from tests.support.rig import Rig, rules
+
+OPEN = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
+NAMES = ("AAPL", "MSFT", "NVDA", "JPM", "XOM", "KO", "JNJ", "CAT")
+RULES = rules(
+    protection__mode="off", execution__max_orders_per_execution=6, position_sizing__base_position_size=0.2,
+    risk_management__max_orders_per_day=150, position_sizing__allow_short=True,
+)  # fmt: skip
+
+
+def day(folder: Path, by: Rules, cycles: int, targets: bool = False) -> LiveRecord:
+    """Cycles from the open on, five minutes apart, with scores or weights that wander."""
+    draw = np.random.default_rng(3)
+    path = np.sin(np.cumsum(draw.normal(0, 0.25, (cycles, len(NAMES))), axis=0))
+    with Rig(folder, start=OPEN) as rig:
+        life = rig.process(rules=by)
+        for bar in range(cycles):
+            now = OPEN + timedelta(minutes=5 * bar)
+            before = now - timedelta(seconds=1)
+            said = {name: round(float(score), 3) for name, score in zip(NAMES, path[bar], strict=True)}
+            signals: object = said
+            if targets:
+                signals = [
+                    Signal.of_target(f"t{bar}-{name}", name, decimal_near(round(score / 8, 4)), "book", before)
+                    for name, score in said.items()
+                ]
+            rig.cycle(life, signals, by)  # type: ignore[arg-type]  # either form
+            left = now + timedelta(minutes=5) - life.broker.real.clock().now
+            rig.exchange.clock.advance(left.total_seconds())
+        rig.end()
+        with Journal.open(rig.journal_file) as journal:
+            return live_record(journal)
+
+
+@pytest.mark.parametrize(("cycles", "targets"), [(78, False), (12, True)])
+def test_every_plan_of_a_live_day_is_the_backtest_s(cycles: int, targets: bool, tmp_path: Path) -> None:
+    record = day(tmp_path, RULES, cycles, targets)
+    setup, _, said = setup_of_record(record)
+    run = simulated(setup, interpreted=True)
+    found = agreement(run, record)
+    outcomes = Counter(str(cycle.plan.outcome) for cycle in record.cycles)
+    orders = sum(len(cycle.plan.orders) for cycle in record.cycles)
+    print(f"{found.equal} of {found.cycles} plans equal, {orders} orders, {dict(outcomes)}")
+    assert (found.cycles, found.unequal) == (cycles, ())
+    assert orders > cycles
+    assert audited(run).differences == 0
+    assert said.format == ("recorded targets" if targets else "recorded scores")
+    last = record.cycles[-1].snapshot
+    assert run.account(cycles - 1).shares == {p.symbol: p.qty for p in last.positions}
+
+
+def test_a_plan_that_was_another_one_is_found(tmp_path: Path) -> None:
+    record = day(tmp_path, RULES, 3)
+    cycle = record.cycles[1]
+    changed = cycle._replace(plan=cycle.plan._replace(orders=cycle.plan.orders[:-1]))
+    run = simulated(setup_of_record(record)[0], interpreted=True)
+    found = agreement(run, record._replace(cycles=(record.cycles[0], changed, record.cycles[2])))
+    assert (found.cycles, found.equal, found.unequal) == (3, 2, (1,))
+
+
+def test_what_cannot_be_run_again(tmp_path: Path) -> None:
+    with Rig(tmp_path, start=OPEN) as rig:
+        rig.run({"AAPL": 0.5}, RULES)
+        rig.run({"AAPL": 0.5}, rules(protection__mode="off", execution__signal_threshold=0.2))
+        rig.end()
+        with Journal.open(rig.journal_file) as journal:
+            with pytest.raises(BadDocument, match="the rules changed at 2026-11-20T14:35"):
+                live_record(journal)
+            with pytest.raises(BadDocument, match="holds no planned cycle of these days"):
+                live_record(journal, first=(OPEN + timedelta(days=1)).date())
