@@ -68,7 +68,7 @@ def test_refusals(command: Command) -> None:
     for words, expected in (
         (("--actions", "a.csv"), "a.csv:2: AAA is split 4:1, and its price goes from 50 to 49"),
         (("--actions", "b.csv"), "b.csv"),
-        (("--delisted", "sold"), "--delisted: 'sold' is unknown: use one of last_price, write_off"),
+        (("--delisted", "sold"), "--delisted: 'sold' is unknown\n  hint: use one of last_price, write_off"),
         (("--delisted-after", "0"), "--delisted-after: 0 days are too few"),
     ):
         said = command("backtest", "--prices", "prices.csv", "--targets", "targets.csv", *words)
