@@ -6,8 +6,8 @@ return of the day plus noise (variance 0.02, shrunk by 0.024: forecasts of this 
 spread of 5 basis points and trades at the price from which the return is counted. Its findings: with more aversion
 turnover and costs fall; without aversion costs eat the forecasts; the dearer trading is, the more aversion pays.
 
-Here the prices are those that come with skfolio (20 stocks; DIR is an environment of its own with skfolio in it, nothing
-of which is kept), aversion is the no-trade band, and the costs are 0, 1, 2 and 4 times 5 basis points. The
+Here the prices are those that come with skfolio (20 stocks; DIR is an environment of its own with skfolio in it,
+nothing of which is kept), aversion is the no-trade band, and the costs are 0, 1, 2 and 4 times 5 basis points. The
 command exits 1 when the shape is another one.
 """
 

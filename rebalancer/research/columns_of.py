@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rebalancer.core.facts import Instrument
 from rebalancer.core.rules import Rules
-from rebalancer.core.values import FRACTIONAL_LOT
+from rebalancer.core.values import FRACTIONAL_LOT, ZERO
 from rebalancer.planning.core import codes
 from rebalancer.planning.groups import UNKNOWN, group
 from rebalancer.planning.lot_sizes import closing_lot, trade_lot
@@ -22,6 +22,7 @@ from rebalancer.planning.overnight_ramp import overnight_gross_limit
 from rebalancer.planning.to_columns import OutOfRange
 from rebalancer.research import tape as tape_rows
 from rebalancer.research.bar_times import moment_at
+from rebalancer.research.fee_rates import changes, fee_rates
 from rebalancer.research.market import Fill, Floats, Integers, SimulationSetup
 from rebalancer.research.snapshots import price_decimals, session_at
 
@@ -30,9 +31,6 @@ FILLS: Final[Mapping[Fill, int]] = {
     "next_open": tape_rows.NEXT_OPEN,
     "next_close": tape_rows.NEXT_CLOSE,
 }
-SEC_FEE_RATE: Final = 27.80e-6  # of the value of a sale
-TAF_FEE: Final = Decimal("0.000166")  # USD a share sold
-TAF_FEE_MOST: Final = Decimal("8.30")  # USD an order
 PRICE_MOST: Final = 2_000_000_000_000
 NIGHTS_A_YEAR: Final = 252
 
@@ -54,7 +52,14 @@ def engine_input(setup: SimulationSetup) -> EngineInput:
     members = [plain_instrument(setup, symbol) for symbol in market.symbols]
     decimals_of_prices = price_decimals(market)
     lots = [trade_lot(i, rules, is_long=True) for i in members]
-    decimals = np.array([0 if lot == lot.to_integral_value() else 6 for lot in lots], np.int64)
+    begun = {} if setup.start is None else setup.start.shares
+    decimals = np.array(
+        [
+            0 if _is_whole(lot) and _is_whole(begun.get(i.symbol, ZERO)) else 6
+            for i, lot in zip(members, lots, strict=True)
+        ],
+        np.int64,
+    )
     close = _grains(market.close, decimals_of_prices)
     at_open = setup.fill == "next_open" and market.open is not None
     fill_at = close
@@ -114,6 +119,10 @@ def plain_instrument(setup: SimulationSetup, symbol: str) -> Instrument:
     sector = setup.reference.sector[setup.market.symbols.index(symbol)]
     lot = FRACTIONAL_LOT if kind == "crypto" else Decimal(1)
     return Instrument(symbol, kind, True, True, kind == "us_equity", lot, Decimal("0.01"), sector)
+
+
+def _is_whole(number: Decimal) -> bool:
+    return number == number.to_integral_value()
 
 
 def _selected(symbol: str, rules: Rules) -> int:
@@ -193,9 +202,9 @@ def _conditions(setup: SimulationSetup) -> tape_rows.Conditions:
         impact=float(costs.impact_coefficient) if has_volume else 0.0,
         participation=float(cap) if isfinite(cap) and has_volume else 0.0,
         bars_a_day=max(len(market.times) / max(days, 1), 1.0),
-        sale_fee_rate=rate(SEC_FEE_RATE) if costs.fees else 0,
-        share_fee_money=int(TAF_FEE * MICROS) if costs.fees else 0,
-        share_fee_most_money=int(TAF_FEE_MOST * MICROS),
+        sale_fee_rate=0,
+        share_fee_money=0,
+        share_fee_most_money=0,
         interest_rate=rate(costs.interest_rate / NIGHTS_A_YEAR),
         borrow_rate=rate(costs.borrow_rate / NIGHTS_A_YEAR),
         collar_low_rate=low,
@@ -211,6 +220,22 @@ def _conditions(setup: SimulationSetup) -> tape_rows.Conditions:
         flattens=int(risk.on_breach == "flatten"),
         unusable_most=float(setup.rules.quotes.max_unusable_fraction),
     )
+
+
+def with_fees(conditions: tape_rows.Conditions, setup: SimulationSetup, bar: int) -> tuple[tape_rows.Conditions, int]:
+    """The conditions with the fees of a bar's day, and the first bar at which they are others."""
+    day = setup.market.day
+    if not setup.costs.fees:
+        return conditions, len(day)
+    later = [change for change in changes() if change > day[bar]]
+    until = int(np.searchsorted(day, later[0], "left")) if later else len(day)
+    rates = fee_rates(int(day[bar]))
+    found = conditions._replace(
+        sale_fee_rate=rate(float(rates.of_value)),
+        share_fee_money=int(rates.a_share * MICROS),
+        share_fee_most_money=int(rates.a_share_most * MICROS),
+    )
+    return found, until
 
 
 def _kept(most: float) -> int:

@@ -110,11 +110,21 @@ class AccountTerms(NamedTuple):
     venue: VenueRules = ALPACA
 
 
+class StartOfRun(NamedTuple):
+    """An account that does not begin in cash alone: USD, signed shares by symbol, and the equities from which losses
+    are measured."""
+
+    cash: Decimal
+    shares: Mapping[str, Decimal]
+    last_equity: Decimal
+    peak_equity: Decimal
+
+
 class SimulationSetup(NamedTuple):
-    """All that a simulation is given. equity: USD in cash at the first bar. cycles: at which bars a cycle runs, shape
-    (bars,). fill: at which price orders decided at the close of bar t are filled. Of a record of live cycles alone:
-    filled_at, USD a share that orders of the same bar got, shape (bars, names); worth, the equity that the broker
-    reported at each bar, micro-dollars."""
+    """All that a simulation is given. equity: USD at the first bar, in cash unless `start` says otherwise. cycles: at
+    which bars a cycle runs, shape (bars,). fill: at which price orders decided at the close of bar t are filled. Of a
+    record of live cycles alone: filled_at, USD a share that orders of the same bar got, shape (bars, names); worth, the
+    equity that the broker reported at each bar, micro-dollars."""
 
     market: Market
     instructions: Instructions
@@ -126,6 +136,7 @@ class SimulationSetup(NamedTuple):
     reference: ReferenceColumns
     terms: AccountTerms = AccountTerms()
     actions: ActionColumns = NO_ACTIONS
+    start: StartOfRun | None = None
     filled_at: Floats | None = None
     worth: Integers | None = None
 

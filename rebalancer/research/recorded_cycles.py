@@ -20,6 +20,7 @@ from rebalancer.core.documents import BadDocument
 from rebalancer.core.facts import Instrument, Signal, Snapshot
 from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.rules import Rules
+from rebalancer.core.values import ZERO
 from rebalancer.journal import Journal
 from rebalancer.planning.numbers import MICROS
 from rebalancer.planning.validate_signals import usable_prices, validate_signals
@@ -35,6 +36,7 @@ from rebalancer.research.market import (
     Market,
     ReferenceColumns,
     SimulationSetup,
+    StartOfRun,
 )
 from rebalancer.research.price_files import PriceHistory, last_of_day
 from rebalancer.research.recorded_prices import CYCLES_MOST, PLACE
@@ -71,7 +73,7 @@ class LiveAgreement(NamedTuple):
 
 def live_record(journal: Journal, first: date | None = None, last: date | None = None) -> LiveRecord:
     """The planned cycles of the latest account, on these days of New York. Raises BadDocument where there are none, the
-    rules changed among them, or the first one held positions."""
+    rules changed among them."""
     records = [c for c in reversed(journal.cycles(None, CYCLES_MOST)) if c.plan_sha256 and c.mode != "dry_run"]
     if records:
         records = [record for record in records if record.account_id == records[-1].account_id]
@@ -99,9 +101,6 @@ def live_record(journal: Journal, first: date | None = None, last: date | None =
     if len(known) > 1:
         changed = list(known.values())[1]
         raise BadDocument(PLACE, f"the rules changed at {changed}", "choose days of one set of rules: --from, --to")
-    if found[0].snapshot.positions:
-        problem = f"the account held positions at {found[0].snapshot.cycle_id}"
-        raise BadDocument(PLACE, problem, "begin with --from on a day that began in cash")
     rules = journal.rules_text(found[0].snapshot.cycle_id, records[-1].account_id)
     assert rules is not None
     return LiveRecord(tuple(found), read_rules(rules))
@@ -132,11 +131,14 @@ def setup_of_record(record: LiveRecord) -> tuple[SimulationSetup, PriceHistory, 
         instructions=said,
         rules=rules,
         costs=NO_COSTS,
-        equity=float(account.cash),
+        equity=float(account.equity),
         fill="same_close",
         cycles=np.ones(len(seen), dtype=bool),
         reference=_reference(seen, symbols, days),
         terms=AccountTerms(account.multiplier, seen[0].venue),
+        start=StartOfRun(
+            account.cash, {p.symbol: p.qty for p in seen[0].positions}, account.last_equity, account.peak_equity or ZERO
+        ),
         filled_at=np.where(np.isnan(filled), close, filled),
         worth=np.array([int(snapshot.account.equity * MICROS) for snapshot in seen], np.int64),
     )

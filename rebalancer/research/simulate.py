@@ -32,7 +32,7 @@ from rebalancer.planning.numbers import MICROS, numbers_of
 from rebalancer.planning.to_columns import OutOfRange
 from rebalancer.research import engine
 from rebalancer.research import tape as tape_rows
-from rebalancer.research.columns_of import EngineInput, engine_input
+from rebalancer.research.columns_of import EngineInput, engine_input, with_fees
 from rebalancer.research.compiled import NotCompiled, compiled_engine
 from rebalancer.research.market import (
     AuditCount,
@@ -99,14 +99,17 @@ class SimulatedRun(NamedTuple):
         return {**dict(zip(("dividends", "splits", "delistings"), found, strict=True)), "orders_dropped": dropped}
 
     def events(self) -> EventColumns:
-        """Every corporate action of a position, in order."""
-        history = self.history
-        name = self.setup.actions.name[np.asarray(history.event_action)]
+        """Every corporate action of a position, in order; before them what the account began with, at first prices."""
+        history, begun = self.history, start_units(self.setup, self.given)
+        name = np.append(np.array([*begun], np.int64), self.setup.actions.name[np.asarray(history.event_action)])
+        units = np.append(np.array([*begun.values()], np.int64), np.asarray(history.event_quantity))
+        shares = units / 10.0 ** self.given.decimals[name]
+        paid = [-shares[k] * _first_price(self.setup.market.close[:, i]) for k, i in enumerate(begun)]
         return EventColumns(
-            bar=np.asarray(history.event_bar),
+            bar=np.append(np.zeros(len(begun), np.int64), np.asarray(history.event_bar)),
             name=name,
-            shares=np.asarray(history.event_quantity) / 10.0 ** self.given.decimals[name],
-            cash=np.asarray(history.event_money) / MICROS,
+            shares=shares,
+            cash=np.append(np.array(paid), np.asarray(history.event_money) / MICROS),
         )
 
     def fills(self) -> FillColumns:
@@ -128,14 +131,18 @@ class SimulatedRun(NamedTuple):
         last = bar - 1 if self.setup.fill == "same_close" else bar
         early = np.asarray(history.fill_bar) <= last
         units = np.zeros(len(symbols), np.int64)
+        for i, quantity in start_units(self.setup, self.given).items():
+            units[i] = quantity
         np.add.at(units, np.asarray(history.fill_name)[early], np.asarray(history.fill_quantity)[early])
         acted = np.asarray(history.event_bar) <= bar
         name = self.setup.actions.name[np.asarray(history.event_action)[acted]]
         np.add.at(units, name, np.asarray(history.event_quantity)[acted])
         at = np.asarray(history.order_bar)
         sent = np.bincount(np.asarray(history.order_name)[(at >= first) & (at < bar)], minlength=len(symbols))
-        start = micros_of(self.setup.equity)
-        before = int(history.equity[first - 1]) if first else start
+        start = begun = micros_of(self.setup.equity)
+        if self.setup.start is not None:
+            begun, start = (int(part * MICROS) for part in self.setup.start[2:])
+        before = int(history.equity[first - 1]) if first else begun
         equity = np.asarray(history.equity_decided)
         return SimulatedAccount(
             cash=Decimal(int(history.cash_decided[bar])) / MICROS,
@@ -169,10 +176,12 @@ def simulated(
     fixed = core.Fixed(*(column if is_compiled else column.tolist() for column in given.fixed))
     numbers = core.Numbers(*numbers_of(setup.rules, setup.terms.venue))
     state, done, bars = core.begin(tape, fixed, conditions, micros_of(setup.equity)), 0, len(setup.market.times)
+    _begin_with_positions(setup, given, state)
     step = bars_at_once or FIRST_STEP
     while done < bars:
-        last, before = min(done + step, bars), perf_counter()
-        state = core.advance(tape, fixed, numbers, conditions, state, done, last)
+        priced, until = with_fees(given.conditions, setup, done)
+        last, before = min(done + step, bars, until), perf_counter()
+        state = core.advance(tape, fixed, numbers, core.Conditions(*priced), state, done, last)
         done = last
         if progress is not None:
             progress("simulating", done, bars)
@@ -183,6 +192,33 @@ def simulated(
     if np.max(history.equity, initial=0) > EQUITY_MOST:
         raise OutOfRange("the equity rose above 10,000,000,000 USD, which cannot be counted")
     return SimulatedRun(setup, given, history, "compiled" if is_compiled else "interpreted", perf_counter() - begun)
+
+
+def _begin_with_positions(setup: SimulationSetup, given: EngineInput, state: tape_rows.State) -> None:
+    """Put what an account begins with into the state before the first bar. Raises BadDocument for a position that
+    cannot be held exactly."""
+    if setup.start is None:
+        return
+    account = state.account
+    account[tape_rows.CASH] = int(setup.start.cash * MICROS)
+    account[tape_rows.WORTH_BEFORE] = int(setup.start.last_equity * MICROS)
+    account[tape_rows.PEAK] = int(setup.start.peak_equity * MICROS)
+    for i, units in start_units(setup, given).items():
+        state.held[i] = units
+
+
+def start_units(setup: SimulationSetup, given: EngineInput) -> dict[int, int]:
+    """The positions before the first bar: base units by place of the name."""
+    found = {}
+    for symbol, shares in ({} if setup.start is None else setup.start.shares).items():
+        i = setup.market.symbols.index(symbol)
+        exact = shares.scaleb(int(given.decimals[i]))
+        if exact != int(exact):
+            raise BadDocument(
+                "backtest", f"{shares} {symbol} have more than six decimals", "begin with other positions"
+            )
+        found[i] = int(exact)
+    return found
 
 
 def history_of(state: tape_rows.State) -> tape_rows.History:
@@ -198,6 +234,11 @@ def history_of(state: tape_rows.State) -> tape_rows.History:
         events.bar[:acted], events.name[:acted], events.quantity[:acted], events.more[:acted],
     )  # fmt: skip
     return tape_rows.History._make(np.asarray(column, np.int64) for column in found)
+
+
+def _first_price(close: NDArray[np.float64]) -> float:
+    known = close[~np.isnan(close)]
+    return float(known[0]) if known.size else 0.0
 
 
 def micros_of(usd: float) -> int:

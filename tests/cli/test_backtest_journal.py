@@ -16,8 +16,8 @@ def test_the_cycles_of_the_journal(command: Command) -> None:
     said = command("backtest", "--journal", "--json", "--out", "out")
     assert said.code == 0, said.err
     found = json.loads(said.out)
-    assert (found["live"], found["bars"], found["audit"]) == (
-        {"cycles": 1, "equal": 1}, 1, {"bars": 1, "differences": 0},
+    assert (found["live"], found["bars"], found["audit"]["differences"]) == (
+        {"cycles": 1, "equal": 1}, 1, 0,
     )  # fmt: skip
     assert "fills, equity and fees are those of the journal" in found["warnings"]
     said = command("backtest", "--journal")

@@ -15,6 +15,7 @@ from rebalancer.core.rules import Rules
 from rebalancer.core.values import decimal_near
 from rebalancer.journal import Journal
 from rebalancer.research.audit import audited
+from rebalancer.research.exposure import exposure_of
 from rebalancer.research.recorded_cycles import LiveRecord, agreement, live_record, setup_of_record
 from rebalancer.research.simulate import simulated
 from tests.support.rig import Rig, rules
@@ -66,6 +67,24 @@ def test_every_plan_of_a_live_day_is_the_backtest_s(cycles: int, targets: bool, 
     assert said.format == ("recorded targets" if targets else "recorded scores")
     last = record.cycles[-1].snapshot
     assert run.account(cycles - 1).shares == {p.symbol: p.qty for p in last.positions}
+
+
+def test_a_day_that_begins_with_positions(tmp_path: Path) -> None:
+    """The first cycles are left out, so that the first one left holds what they bought. Their orders count in no
+    budget, so that budgets are wide here."""
+    risk = {"max_orders_per_day": 5000, "max_orders_per_symbol_per_day": 1000}
+    record = day(
+        tmp_path, RULES.model_copy(update={"risk_management": RULES.risk_management.model_copy(update=risk)}), 12
+    )
+    later = record._replace(cycles=record.cycles[4:])
+    assert later.cycles[0].snapshot.positions
+    run = simulated(setup_of_record(later)[0], interpreted=True)
+    assert agreement(run, later).unequal == ()
+    assert audited(run).differences == 0
+    last = later.cycles[-1].snapshot
+    assert run.account(7).shares == {p.symbol: p.qty for p in last.positions}
+    profit = exposure_of(run.fills(), run.setup.market.close, run.events()).profit
+    assert profit.sum() == pytest.approx(run.result.equity[-1] - run.result.equity[0], abs=20)
 
 
 def test_a_plan_that_was_another_one_is_found(tmp_path: Path) -> None:
