@@ -1,9 +1,9 @@
 """The numeric core against the planner it replaced (`oracle`): the same plans, but for ties.
 
 A difference must be one of these: a target of one lot, where a weight lies within a trillionth of capital of a whole
-lot; two orders whose drifts differ by less than a trillionth, which the core sends in symbol order and the oracle by the
-last bit of a float; an order of a millionth of a share, cut to money in millionths of a dollar; a cap without any room,
-which the core names for every name in it; and what follows from any of these.
+lot; two orders whose drifts differ by less than a trillionth, which the core sends in symbol order and the oracle by
+the last bit of a float; an order of a millionth of a share, cut to money in millionths of a dollar; a cap without any
+room, which the core names for every name in it; and what follows from any of these.
 """
 
 from __future__ import annotations
