@@ -65,7 +65,7 @@ def backtest(
     *,
     preset: str | None = None,
     costs: CostModel | Literal["none"] | None = None,
-    fill: Literal["next_open", "next_close", "same_close"] = "next_open",
+    fill: Literal["next_open", "next_vwap", "next_close", "same_close"] = "next_open",
     rebalance: Literal["every_bar", "on_targets"] = "every_bar",
     equity: float = 100_000.0,
     actions: Path | None = None,

@@ -56,6 +56,7 @@ class BacktestOptions(NamedTuple):
     delisted: str = "last_price"
     delisted_after: int = 10
     record: bool = False
+    fills: bool = False
 
 
 def show_backtest(options: BacktestOptions, *, as_json: bool, colour: bool) -> int:
@@ -97,7 +98,7 @@ def inputs_of(options: BacktestOptions) -> dict[str, Any]:
     """The options as JSON, with absolute paths and the hashes of the files, for `explain --bar`."""
     found: dict[str, Any] = {}
     for name, value in options._asdict().items():
-        if name in ("out", "profile_to", "benchmark"):
+        if name in ("out", "profile_to", "benchmark", "fills"):
             continue
         if isinstance(value, Path):
             found[name] = str(value.absolute() if value.exists() else value)
@@ -282,7 +283,11 @@ def _write(run: Backtest, options: BacktestOptions, usual: str) -> list[Path]:
     if options.benchmark and options.benchmark not in run.setup.market.symbols:
         raise BadDocument("--benchmark", f"the prices do not have {options.benchmark}", "name one of their columns")
     page.write_text(backtest_html(run, benchmark))
-    return [curve, page, options.out / "backtest.json"]
+    written = [curve, page, options.out / "backtest.json"]
+    if options.fills:
+        written.append(options.out / "fills.csv")
+        written[-1].write_text(run.fills_csv())
+    return written
 
 
 @contextmanager

@@ -161,6 +161,13 @@ class Backtest(NamedTuple):
         lines = [f"{stamp},{value!r}" for stamp, value in zip(self.stamps(), self.result.equity.tolist(), strict=True)]
         return "\n".join(["timestamp,equity", *lines, ""])
 
+    def fills_csv(self) -> str:
+        """Every fill: time, symbol, signed shares, USD a share, and USD of costs."""
+        stamps, symbols, fills = self.stamps(), self.setup.market.symbols, self.run.fills()
+        rows = zip(*(column.tolist() for column in fills), strict=True)
+        lines = [f"{stamps[t]},{symbols[i]},{shares!r},{price!r},{cost!r}" for t, i, shares, price, cost in rows]
+        return "\n".join(["at,symbol,qty,price,costs", *lines, ""])
+
     def stamps(self) -> list[str]:
         """The times of all bars as text: days, or RFC 3339 in UTC."""
         market = self.setup.market
@@ -233,7 +240,7 @@ def prepared(request: BacktestRequest) -> Prepared:
         market, events or (), gone_names(market, request.delisted_after), float(request.delisted == "last_price")
     )
     said = read_instructions(request.instructions, market, rules)
-    fill, notes = _fill(request, prices)
+    fill, notes = _fill(request, prices, rules)
     warnings = (*prices.warnings, *said.warnings, *notes)
     setup = SimulationSetup(
         market=market,
@@ -250,10 +257,13 @@ def prepared(request: BacktestRequest) -> Prepared:
     return Prepared(setup, prices, said, warnings, events)
 
 
-def _fill(request: BacktestRequest, prices: PriceHistory) -> tuple[Fill, tuple[str, ...]]:
+def _fill(request: BacktestRequest, prices: PriceHistory, rules: Rules) -> tuple[Fill, tuple[str, ...]]:
     """At which price orders are filled, and what is to be said about it."""
     notes: list[str] = []
     fill = request.fill
+    if fill == "next_vwap" and prices.market.vwap is None:
+        hint = "give a column vwap, as Alpaca's bars have, or use next_open"
+        raise BadDocument("--fill", "next_vwap: the prices have no volume-weighted averages", hint)
     if fill == "next_open" and prices.market.open is None:
         fill = "next_close"
         notes.append("the prices have no opens: orders are filled at the close of the next bar")
@@ -263,4 +273,11 @@ def _fill(request: BacktestRequest, prices: PriceHistory) -> tuple[Fill, tuple[s
         notes.append("no costs: no spread, impact, fees, interest or borrowing")
     elif prices.market.volume is None:
         notes.append("the prices have no volumes: no market impact and no limit of participation")
+    if rules.protection.mode != "off":
+        notes.append(
+            f"stops and targets of single positions (protection.mode: {rules.protection.mode}) are not simulated, nor "
+            "are the cool-offs after stops"
+        )
+    if rules.risk_management.flat_by_minutes_before_close is not None and prices.is_daily:
+        notes.append("flat_by_minutes_before_close with daily bars, which are at the close: nothing is ever opened")
     return fill, tuple(notes)

@@ -29,6 +29,7 @@ from rebalancer.research.snapshots import price_decimals, session_at
 FILLS: Final[Mapping[Fill, int]] = {
     "same_close": tape_rows.SAME_CLOSE,
     "next_open": tape_rows.NEXT_OPEN,
+    "next_vwap": tape_rows.NEXT_OPEN,
     "next_close": tape_rows.NEXT_CLOSE,
 }
 PRICE_MOST: Final = 2_000_000_000_000
@@ -61,12 +62,12 @@ def engine_input(setup: SimulationSetup) -> EngineInput:
         np.int64,
     )
     close = _grains(market.close, decimals_of_prices)
-    at_open = setup.fill == "next_open" and market.open is not None
     fill_at = close
     if setup.filled_at is not None:
         fill_at = np.where(close > 0, _grains(setup.filled_at, decimals_of_prices), 0)
-    if at_open and market.open is not None:
-        fill_at = np.where(close > 0, _grains(market.open, decimals_of_prices), 0)
+    other = {"next_open": market.open, "next_vwap": market.vwap}.get(setup.fill)
+    if other is not None:
+        fill_at = np.where(close > 0, _grains(other, decimals_of_prices), 0)
     volume = np.zeros((bars, count)) if market.volume is None else np.nan_to_num(market.volume)
     clusters, labels = _clusters(setup)
     groups = group(market.symbols, {i.symbol: i for i in members}, 1.0, rules)

@@ -24,6 +24,7 @@ SHOWN: Final = 5  # best and worst names
 UNKNOWN: Final = "unknown"
 FILLS: Final = {
     "next_open": "at the open of the next bar",
+    "next_vwap": "at the volume-weighted average of the next bar",
     "next_close": "at the close of the next bar",
     "same_close": "at the close they were decided on",
 }

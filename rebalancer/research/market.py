@@ -20,14 +20,14 @@ from rebalancer.core.venue_rules import ALPACA, VenueRules
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-Fill = Literal["next_open", "next_close", "same_close"]
+Fill = Literal["next_open", "next_vwap", "next_close", "same_close"]
 
 
 class Market(NamedTuple):
     """Prices of all names at all bars.
 
-    close, open, volume: shape (bars, names); NaN where the name has no price at that bar (not yet listed, halted,
-    delisted, a gap). `open` and `volume` are None where the source has none. day: the trading day as the ordinal of the
+    close, open, volume, vwap: shape (bars, names); NaN where the name has no price at that bar (not yet listed, halted,
+    delisted, a gap). All but `close` are None where the source has none. day: the trading day as the ordinal of the
     date in New York. is_last_of_day: the bar after it belongs to another day, or there is none.
     """
 
@@ -38,6 +38,7 @@ class Market(NamedTuple):
     volume: Floats | None
     day: Integers
     is_last_of_day: Flags
+    vwap: Floats | None = None
 
 
 class Instructions(NamedTuple):

@@ -1,7 +1,7 @@
 """Read prices into a `Market`: CSV and Parquet, wide or long, frames of pandas, Alpaca's bars as JSON, whole folders.
 
 wide     a column of times, then one column of closes for each symbol; every row is a bar
-long     timestamp, symbol, close, and open and volume if there are any (also as Alpaca calls them: t, o, c, v)
+long     timestamp, symbol, close, and open, volume and vwap if there are any (also by Alpaca's names: t, c, o, v, vw)
 single   timestamp, open, high, low, close, volume: one symbol, called like the file
 JSON     {"bars": {"AAPL": [{"t": ..., "o": ..., "c": ..., "v": ...}]}}, as Alpaca's endpoint answers
 
@@ -37,6 +37,7 @@ CLOSE: Final = ("close", "c", "price")
 ADJUSTED: Final = ("adj_close", "adjusted_close", "adjclose")
 OPEN: Final = ("open", "o")
 VOLUME: Final = ("volume", "v")
+VWAP: Final = ("vwap", "vw")
 SINGLE: Final = {"open", "high", "low", "close"}
 
 
@@ -61,6 +62,7 @@ class _Rows(NamedTuple):
     open: Floats | None
     volume: Floats | None
     adjusted: Floats | None = None
+    vwap: Floats | None = None
 
 
 def read_prices(source: Path | DataFrame | PriceHistory) -> PriceHistory:
@@ -107,6 +109,7 @@ def rows_of(market: Market, kept: Any) -> Market:
         close=market.close[kept],
         open=None if market.open is None else market.open[kept],
         volume=None if market.volume is None else market.volume[kept],
+        vwap=None if market.vwap is None else market.vwap[kept],
         day=day,
         is_last_of_day=last_of_day(day),
     )
@@ -147,7 +150,14 @@ def _wide(table: PriceTable) -> PriceHistory:
 def _long(table: PriceTable, columns: Mapping[str, str], symbol: str | None, name: str = "") -> _Rows:
     at = {
         what: next((columns[word] for word in words if word in columns), None)
-        for what, words in (("time", TIMES), ("close", CLOSE), ("open", OPEN), ("volume", VOLUME), ("adj", ADJUSTED))
+        for what, words in (
+            ("time", TIMES),
+            ("close", CLOSE),
+            ("open", OPEN),
+            ("volume", VOLUME),
+            ("adj", ADJUSTED),
+            ("vwap", VWAP),
+        )
     }
     time, close = at["time"], at["close"] or at["adj"]
     if time is None or close is None:
@@ -175,6 +185,7 @@ def _long(table: PriceTable, columns: Mapping[str, str], symbol: str | None, nam
         None if at["open"] is None else _prices(table, at["open"]),
         None if at["volume"] is None else _volumes(table, at["volume"]),
         None if at["adj"] is None or at["adj"] == close else _prices(table, at["adj"]),
+        None if at["vwap"] is None else _prices(table, at["vwap"]),
     )
 
 
@@ -200,16 +211,16 @@ def _of_rows(rows: _Rows, table: PriceTable) -> PriceHistory:
         found[bars, names] = values
         return found
 
-    close, opened = rows.close, rows.open
+    close, opened, average = rows.close, rows.open, rows.vwap
     warnings: tuple[str, ...] = ()
     if rows.adjusted is not None:
         with np.errstate(invalid="ignore", divide="ignore"):
-            opened = None if opened is None else opened * rows.adjusted / close
+            opened, average = (None if p is None else p * rows.adjusted / close for p in (opened, average))
         close, warnings = rows.adjusted, ("adjusted closes are used, and opens on their scale",)
     wide = spread(close)
     assert wide is not None
     day = rows.times.day[first]
-    market = Market(symbols, ns, wide, spread(opened), spread(rows.volume), day, last_of_day(day))
+    market = Market(symbols, ns, wide, spread(opened), spread(rows.volume), day, last_of_day(day), spread(average))
     return _finished(market, rows.times, table.place, lambda bar: table.where(int(first[bar])), warnings)
 
 
@@ -228,13 +239,14 @@ def _of_folder(folder: Path) -> PriceHistory:
             columns = {"timestamp": market.times, "day": market.day, "close": market.close[:, i]}
             columns |= {} if market.open is None else {"open": market.open[:, i]}
             columns |= {} if market.volume is None else {"volume": market.volume[:, i]}
+            columns |= {} if market.vwap is None else {"vwap": market.vwap[:, i]}
             parts.append((pandas.DataFrame(columns).assign(symbol=symbol), history.is_daily, path))
     if len({is_daily for _, is_daily, _ in parts}) > 1:
         odd = next(path for _, is_daily, path in parts if is_daily != parts[0][1])
         raise BadDocument(str(odd), "holds days where other files hold times, or the reverse", "give one kind of bars")
     frame = pandas.concat([part for part, _, _ in parts], ignore_index=True)
     times = BarTimes(frame["timestamp"].to_numpy(np.int64), frame["day"].to_numpy(np.int64), parts[0][1])
-    extra = {name: frame[name].to_numpy(np.float64) if name in frame else None for name in ("open", "volume")}
+    extra = {name: frame[name].to_numpy(np.float64) if name in frame else None for name in ("open", "volume", "vwap")}
     rows = _Rows(times, frame["symbol"].tolist(), frame["close"].to_numpy(np.float64), **extra)
     return _of_rows(rows, PriceTable(frame, str(folder), 1, "row"))
 

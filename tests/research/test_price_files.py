@@ -155,6 +155,17 @@ def test_adjusted_closes_are_used(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.market.open, [[50], [52]])
 
 
+def test_volume_weighted_averages(tmp_path: Path) -> None:
+    text = "timestamp,symbol,close,vwap\n2026-01-02,AAA,100,99\n2026-01-05,AAA,102,101.5\n"
+    found = between(read(tmp_path, text), date(2026, 1, 5), None)
+    assert found.market.vwap is not None
+    np.testing.assert_array_equal(found.market.vwap, [[101.5]])
+    text = "date,open,high,low,close,adj close,vwap\n2026-01-02,100,110,90,100,50,98\n"
+    adjusted = read(tmp_path, text, "NVDA.csv").market
+    assert adjusted.vwap is not None
+    np.testing.assert_array_equal(adjusted.vwap, [[49]])
+
+
 def test_between_includes_both_days(tmp_path: Path) -> None:
     found = read(tmp_path, WIDE)
     assert times(between(found, date(2026, 1, 5), date(2026, 1, 5))) == ["2026-01-05T21:00:00+00:00"]

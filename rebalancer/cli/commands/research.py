@@ -26,7 +26,7 @@ def backtest(
     first: Annotated[str | None, typer.Option("--from", help="First day, New York, such as 2026-11-20.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last day, included.")] = None,
     no_costs: Annotated[bool, typer.Option("--no-costs", help="Trading and holding cost nothing.")] = False,
-    fill: Annotated[str, typer.Option(help="next_open, next_close or same_close.")] = "next_open",
+    fill: Annotated[str, typer.Option(help="next_open, next_vwap, next_close or same_close.")] = "next_open",
     rebalance: Annotated[
         str, typer.Option(help="every_bar, or on_targets: where something new is said.")
     ] = "every_bar",
@@ -44,6 +44,7 @@ def backtest(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for equity.csv, backtest.html and backtest.json.")
     ] = None,
+    fills: Annotated[bool, typer.Option("--fills", help="Write fills.csv too, into the folder of --out.")] = False,
     benchmark: Annotated[str | None, typer.Option(help="A symbol of the prices to compare with.")] = None,
     profile_to: Annotated[Path | None, typer.Option(help="Write where the time went, for python -m pstats.")] = None,
     json: Json = False,
@@ -59,11 +60,13 @@ def backtest(
         refuse("--journal has its own prices, signals and rules: leave --prices, --targets and their like out")
     if not journal and (targets is None) == (signals is None):
         refuse("give either --targets or --signals")
+    if fills and out is None:
+        refuse("--fills needs a folder: --out")
     if not journal and prices is None:
         refuse("give --prices, or --journal")
     instructions = targets or signals
     options = BacktestOptions(
         prices, instructions, config, preset, first, last, no_costs, fill, rebalance, equity, half_spread, impact,
-        participation, interest, borrow, out, benchmark, profile_to, actions, delisted, delisted_after, journal,
+        participation, interest, borrow, out, benchmark, profile_to, actions, delisted, delisted_after, journal, fills,
     )  # fmt: skip
     raise typer.Exit(show_backtest(options, as_json=json, colour=not no_color))
