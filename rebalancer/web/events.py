@@ -1,9 +1,9 @@
 """Server-sent events: the journal's rows as they are written, exactly once to each reader.
 
 An event's id is its row number, so `Last-Event-ID` resumes without gap or repetition, from the journal itself. No queue
-belongs to a reader: it holds its position, and what it has not taken yet waits in the journal. A reader that does not
-take anything for `SLOW_SECONDS`, or that falls `BEHIND_MAX` rows behind, is dropped (with the event `reload` where
-it still can be told); it connects again and resumes. A `head` event without id tells every five seconds that the stream
+belongs to a reader: it holds its position, and what it has not taken yet waits in the journal. A reader that falls
+`BEHIND_MAX` rows behind is sent away with the event `reload`, and the server ends the connection of one that takes
+nothing; both connect again and resume. A `head` event without id tells every five seconds that the stream
 lives.
 """
 
@@ -13,7 +13,7 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -31,10 +31,10 @@ from rebalancer.web.problems import HttpProblem
 LOG: Final = logging.getLogger(__name__)
 LOOK_SECONDS: Final = 0.2
 HEAD_SECONDS: Final = 5.0
-SLOW_SECONDS: Final = 10.0
 BEHIND_MAX: Final = 5000
 STREAMS_MAX: Final = 200
-_ROWS: Final = 200  # read and sent at once
+_ROWS: Final = 200  # read at once
+_PART_BYTES: Final = 64 * 1024  # sent at once
 _KEPT_ROWS, _KEPT_BYTES = 2000, 8 * 1024 * 1024
 
 
@@ -199,8 +199,11 @@ class EventStream(Response):
                 is_live = True
                 await hub.changed(sent_at + HEAD_SECONDS - monotonic())
                 continue
-            await _send(send, b"".join(row.text for row in rows))
-            self._position = rows[-1].seq
+            for part in _parts(rows):
+                await _send(send, b"".join(row.text for row in part))
+                self._position = part[-1].seq
+                if hub.stopping.is_set() or (is_live and hub.head.seq - self._position > BEHIND_MAX):
+                    break
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -214,10 +217,22 @@ def position_of(text: str | None, head: int) -> int:
     return min(int(text), head)
 
 
+def _parts(rows: Sequence[StreamRow]) -> Iterator[list[StreamRow]]:
+    """The rows in parts of about `_PART_BYTES`: no more waits in this process for a reader."""
+    part: list[StreamRow] = []
+    size = 0
+    for row in rows:
+        part.append(row)
+        size += len(row.text)
+        if size >= _PART_BYTES:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
+
+
 async def _send(send: Send, body: bytes) -> None:
-    """Send to a reader that takes it in time. Raises TimeoutError, which ends the connection."""
-    async with asyncio.timeout(SLOW_SECONDS):
-        await send({"type": "http.response.body", "body": body, "more_body": True})
+    await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -34,10 +34,12 @@ from rebalancer.web.tokens import TokenFile
 
 LOG: Final = logging.getLogger(__name__)
 REQUEST_SECONDS: Final = 10.0  # for the head of a request
+SLOW_SECONDS: Final = 10.0  # a reader that takes nothing of its answer for so long is dropped
 STUCK_MILLISECONDS: Final = 30_000  # a peer that acknowledges nothing for so long is gone
 GRACE_SECONDS: Final = 3
 CONNECTIONS_MAX: Final = 512
 _BACKLOG: Final = 1024
+_SEND_BYTES: Final = 128 * 1024  # kept by the kernel for one reader
 
 
 class ListenAddress(NamedTuple):
@@ -160,9 +162,11 @@ class _Server(uvicorn.Server):
 
 
 class _TimedProtocol(H11Protocol):
-    """Closes a connection that does not bring the head of its request in time."""
+    """Ends a connection that does not bring the head of its request in time, or does not take its answer. What waits
+    for it here is at most what one `send` has written beyond the high-water mark of its transport."""
 
     _late: asyncio.TimerHandle | None = None
+    _slow: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -178,8 +182,23 @@ class _TimedProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        if self._late is not None:
-            self._late.cancel()
+        for timer in (self._late, self._slow):
+            if timer is not None:
+                timer.cancel()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._slow = self.loop.call_later(SLOW_SECONDS, self._drop)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._slow is not None:
+            self._slow.cancel()
+            self._slow = None
+
+    def _drop(self) -> None:
+        LOG.info("a reader took nothing for %g s and was dropped", SLOW_SECONDS)
+        self.transport.abort()
 
     def _expect(self) -> None:
         if self._late is None:
@@ -192,6 +211,7 @@ def _listening(address: ListenAddress) -> Iterator[socket.socket]:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)  # accepted connections inherit it
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STUCK_MILLISECONDS)
         try:
             listener.bind((address.host, address.port))
