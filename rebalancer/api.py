@@ -24,9 +24,10 @@ from rebalancer.core.documents import BadDocument
 from rebalancer.core.facts import Account, Position, Snapshot
 from rebalancer.core.rules import Rules
 from rebalancer.journal import Journal
-from rebalancer.market_data.benchmarks import benchmark_of
+from rebalancer.market_data.benchmarks import benchmark_closes, benchmark_of
 from rebalancer.ops.clock import SystemClock
 from rebalancer.ops.run_lock import RunLock
+from rebalancer.performance.benchmark import Benchmark
 from rebalancer.performance.fees import with_fees
 from rebalancer.performance.records import AccountHistory, Fill
 from rebalancer.performance.summary import Summary, summary_of
@@ -167,7 +168,7 @@ def performance_summary(days: int | None = 30, config: Sequence[Path] | None = N
         rules.lot_method,
         risk_free_rate=rules.risk_free_rate,
         days=days,
-        benchmark=benchmark_of(setup.state, rules.benchmark),
+        benchmark=_benchmark(setup),
     )
 
 
@@ -196,6 +197,18 @@ def run_once(*, dry_run: bool = False, config: Sequence[Path] | None = None) -> 
     if not dry_run:
         deliver_now(setup, record.snapshot.account.id)
     return record
+
+
+def _benchmark(setup: Setup) -> Benchmark:
+    """The closes of the benchmark that the account which ran last knows."""
+    name = setup.rules.reporting.benchmark
+    if not setup.journal.exists():
+        return benchmark_of(setup.state, name)
+    with Journal.open(setup.journal) as journal:
+        newest = next(iter(journal.cycles(None, 1)), None)
+        if newest is None:
+            return benchmark_of(setup.state, name)
+        return benchmark_closes(journal, newest.account_id, name, setup.state)
 
 
 def _history(setup: Setup) -> AccountHistory:

@@ -7,16 +7,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from rebalancer.accounting.trade_causes import OF_EXITS, cause_of_planned
 from rebalancer.core.values import decimal_of
 from rebalancer.journal.chain import ORDER_KINDS
 from rebalancer.journal.exit_order_records import KIND as PROTECTION
 from rebalancer.journal.exit_order_records import exit_pair_of
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.orders import fold
-from rebalancer.journal.records import Event, OrderRecord
-from rebalancer.performance.records import UNKNOWN, Fill, OrderHistory
+from rebalancer.journal.records import EXIT_BEGUN, Event, OrderRecord
+from rebalancer.performance.records import UNKNOWN, Fill, OrderHistory, TradeCause
 
 PROTECTED: Final = "protection"  # the source of an exit that no signal asked for
 OUTSIDE: Final = "outside"  # the source of orders that are not ours
@@ -27,6 +28,11 @@ def orders_of(journal: Journal, account_id: str) -> tuple[OrderRecord, ...]:
     events: list[Event] = [event for kind in ORDER_KINDS for event in journal.recall(account_id, kind)]
     folded = fold(sorted(events, key=lambda event: event.seq))
     return tuple(order for order, _ in folded.values())
+
+
+def is_resting_exit(history: OrderHistory) -> bool:
+    """Whether this is an exit that rested at the broker: an order of ours that belongs to no cycle."""
+    return history.source == PROTECTED and not history.cycle_id
 
 
 def order_histories_of(
@@ -62,9 +68,28 @@ class _Cycle:
         return _document(self._journal.snapshot_text(self._cycle_id, self._account_id))
 
     @cached_property
+    def plan(self) -> Mapping[str, Any]:
+        return _document(self._journal.plan_text(self._cycle_id, self._account_id))
+
+    @cached_property
     def planned(self) -> Mapping[str, Mapping[str, Any]]:
-        plan = _document(self._journal.plan_text(self._cycle_id, self._account_id))
-        return {order["client_order_id"]: order for order in plan.get("orders", ())}
+        return {order["client_order_id"]: order for order in self.plan.get("orders", ())}
+
+    @cached_property
+    def rules(self) -> Mapping[str, Any]:
+        return _document(self._journal.rules_text(self._cycle_id, self._account_id))
+
+    @cached_property
+    def exits(self) -> Mapping[str, str]:
+        """The kind of exit by symbol, of a cycle that closed positions at once."""
+        begun = self._journal.events(self._cycle_id, kind=EXIT_BEGUN, account_id=self._account_id)
+        return {event.key or "": str(event.body["kind"]) for event in begun}
+
+    def cause(self, order: OrderRecord) -> TradeCause:
+        """The category of one of its orders; "" for an exit of which older journals have no kind."""
+        if order.client_order_id in self.planned:
+            return cause_of_planned(self.plan, self.rules, order.symbol, order.phase)
+        return OF_EXITS.get(self.exits.get(order.symbol, ""), "")
 
     @cached_property
     def quotes(self) -> Mapping[str, Mapping[str, Any]]:
@@ -111,19 +136,20 @@ def _history_of(order: OrderRecord, cycle: _Cycle, filled_at: datetime | None) -
         filled_at=filled_at if filled_at is not None else order.at if order.filled_qty else None,
         source=cycle.source(order.symbol),
         reason=str(planned.get("because") or cycle.because),
+        cause=cycle.cause(order),
     )
 
 
-def _of_fills(order_id: str, fills: Sequence[Fill], protects: str | None) -> OrderHistory:
+def _of_fills(order_id: str, fills: Sequence[Fill], protects: RestingExit | None) -> OrderHistory:
     qty = sum((abs(f.qty) for f in fills), Decimal(0))
     value = sum((abs(f.qty) * f.price for f in fills), Decimal(0))
     return OrderHistory(
         order_id=order_id,
-        client_order_id="",
+        client_order_id="" if protects is None else protects.client_order_id,
         cycle_id="",
         symbol=fills[0].symbol,
         side="buy" if fills[0].qty > 0 else "sell",
-        qty=qty,
+        qty=qty if protects is None else max(protects.qty, qty),
         filled_qty=qty,
         filled_avg_price=value / qty if qty else None,
         decision_price=None,
@@ -132,17 +158,29 @@ def _of_fills(order_id: str, fills: Sequence[Fill], protects: str | None) -> Ord
         sent_at=min(f.at for f in fills),
         filled_at=max(f.at for f in fills),
         source=OUTSIDE if protects is None else PROTECTED,
-        reason=OUTSIDE if protects is None else protects,
+        reason=OUTSIDE if protects is None else protects.words,
+        cause="hand" if protects is None else protects.cause,
     )
 
 
-def _resting(journal: Journal, account_id: str) -> dict[str, str]:
-    """The broker's ids of our exit orders resting there, and what each is for."""
-    found: dict[str, str] = {}
+class RestingExit(NamedTuple):
+    """One of the two orders of a pair of exits resting at the broker. `qty` is unsigned."""
+
+    client_order_id: str
+    qty: Decimal
+    words: str
+    cause: TradeCause
+
+
+def _resting(journal: Journal, account_id: str) -> dict[str, RestingExit]:
+    """Our exit orders resting at the broker, by the broker's id."""
+    found: dict[str, RestingExit] = {}
     for event in journal.recall(account_id, PROTECTION):
         kept = exit_pair_of(event)
         said = f"exit kept at the broker: stop {kept.stop}, target {kept.target}"
-        found |= dict.fromkeys(kept.ids, said)
+        for number, order_id in enumerate(kept.ids):  # the first of a pair is the target
+            cause: TradeCause = "stop" if number else "take-profit"
+            found[order_id] = RestingExit(kept.client_order_id, abs(kept.qty), said, cause)
     return found
 
 

@@ -19,11 +19,12 @@ from typing import Any, Final
 from rebalancer.accounting.account_movements import movements_of
 from rebalancer.accounting.activities import values_in_kind
 from rebalancer.accounting.daily_values import readings_of, values_of
+from rebalancer.accounting.mark_readings import mark_readings
 from rebalancer.accounting.order_history import order_histories_of, orders_of
 from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.values import ZERO, decimal_of, utc_of
 from rebalancer.journal.journal import Journal
-from rebalancer.journal.records import DRY_RUN, OrderRecord
+from rebalancer.journal.records import DRY_RUN, MONEY_AFTER_EXIT, OrderRecord
 from rebalancer.performance.records import AccountHistory, Fill
 
 TICK: Final = timedelta(microseconds=1)
@@ -46,10 +47,11 @@ def ledger_of(journal: Journal, account_id: str) -> AccountHistory:
     before = {event.cycle_id for event in journal.recall(account_id, "cycle_started") if event.seq < begun} - own
     orders = tuple(order for order in orders_of(journal, account_id) if order.cycle_id not in before)
     fills = tuple(sorted((*listed, *not_listed(orders, listed, begun_at)), key=lambda fill: (fill.at, fill.id)))
-    closed, accounts = (
-        [event for event in journal.recall(account_id, kind) if event.seq > begun] for kind in ("day_closed", "account")
+    closed, accounts, exits, ended, flows = (
+        [event for event in journal.recall(account_id, kind) if event.seq > begun]
+        for kind in ("day_closed", "account", MONEY_AFTER_EXIT, "cycle_ended", "flow")
     )
-    readings = readings_of(closed, accounts)
+    readings = readings_of(closed, sorted((*accounts, *exits), key=lambda event: event.seq))
     return AccountHistory(
         fills=fills,
         cash=cash,
@@ -60,6 +62,7 @@ def ledger_of(journal: Journal, account_id: str) -> AccountHistory:
         days=values_of(begun_at, readings, cash, shares),
         sectors=_sectors(journal, account_id),
         inherited=_inherited(first, begun_at),
+        readings=mark_readings(ended, (*closed, *exits), flows),
     )
 
 

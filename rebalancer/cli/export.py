@@ -12,35 +12,47 @@ from typing import TYPE_CHECKING, Final
 
 from rebalancer.cli.errors import choice, said
 from rebalancer.cli.exit_codes import ExitCode
+from rebalancer.cli.other_state import setup_of
 from rebalancer.cli.screen import warn
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.units import amount_of
 
 if TYPE_CHECKING:
+    from rebalancer.accounting.order_counts import OrderCounts
     from rebalancer.core.rules import Rules
     from rebalancer.journal import Journal
     from rebalancer.performance.records import AccountHistory
     from rebalancer.report.exports.tables import ExportDay, ExportTable
 
 FORMATS: Final = ("csv", "json")
+COUNTED: Final = ("fills", "orders")  # whose JSON has the counts of orders and fills
 CYCLES_MOST: Final = 10_000_000
 
 
 def export_table(
-    what: str, config: Sequence[Path] | None, *, form: str, since: str | None, to: Path | None, limit: int | None = None
+    what: str,
+    config: Sequence[Path] | None,
+    *,
+    form: str,
+    since: str | None,
+    to: Path | None,
+    limit: int | None = None,
+    state: Path | None = None,
 ) -> int:
-    """Write one table to stdout or atomically to a file. limit: at most the newest `limit` rows."""
+    """Write one table to stdout or atomically to a file. limit: at most the newest `limit` rows. state: read that
+    folder instead of the configured one."""
     from rebalancer.journal import Journal
     from rebalancer.report.exports.tables import COLUMNS, table
-    from rebalancer.session.setup import load_setup
 
     choice("export", what, (*COLUMNS, "tradervue"))
     choice("export: --format", form, FORMATS)
     first = None if since is None else day_of(since)
-    setup = load_setup(config)
+    setup = setup_of(config, state)
     if what == "positions":
         if since is not None:
             raise BadDocument("export: --since", "positions are those of now", "leave it out")
+        if state is not None:
+            raise BadDocument("export: --state", "positions are read from the broker", "leave it out")
         from rebalancer.cli.at_broker import holdings
 
         _write(table(what, holdings(setup).positions), form, to)
@@ -50,14 +62,17 @@ def export_table(
         return ExitCode.USAGE
     with Journal.open(setup.journal) as journal:
         records = list(_records(what, journal, setup.rules, first))
-    _write(table(what, records if limit is None else records[-limit:]), form, to)
+        counted = _counts(journal, first) if what in COUNTED and form == "json" else None
+    _write(table(what, records if limit is None else records[-limit:]), form, to, counted)
     return ExitCode.DONE
 
 
-def _write(found: ExportTable, form: str, to: Path | None) -> None:
+def _write(found: ExportTable, form: str, to: Path | None, counted: OrderCounts | None = None) -> None:
     from rebalancer.report.exports.writers import csv_text, json_text
 
-    content = (csv_text(found) if form == "csv" else json_text(found)).encode("utf-8", errors="backslashreplace")
+    content = (csv_text(found) if form == "csv" else json_text(found, counted)).encode(
+        "utf-8", errors="backslashreplace"
+    )
     if to is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
@@ -101,7 +116,7 @@ def _records(what: str, journal: Journal, rules: Rules, first: date | None) -> I
     from rebalancer.accounting.order_history import orders_of
     from rebalancer.accounting.trade_history import ledger_of
     from rebalancer.core.new_york import day_in_new_york
-    from rebalancer.market_data.benchmarks import benchmark_of
+    from rebalancer.market_data.benchmarks import benchmark_closes
     from rebalancer.performance.fees import with_fees
     from rebalancer.performance.round_trips import trips_of
 
@@ -121,16 +136,31 @@ def _records(what: str, journal: Journal, rules: Rules, first: date | None) -> I
         return [f for f in with_fees(ledger.fills, ledger.cash)[0] if recent(f.at)]
     if what == "trips":
         name, method = rules.reporting.benchmark, rules.reporting.lot_method
-        return [t for t in trips_of(ledger, method, benchmark_of(journal.path.parent, name)) if recent(t.closed_at)]
+        benchmark = benchmark_closes(journal, account_id, name, journal.path.parent)
+        return [t for t in trips_of(ledger, method, benchmark) if recent(t.closed_at)]
     return [d for d in _days(ledger) if first is None or d.day >= first]
 
 
+def _counts(journal: Journal, first: date | None) -> OrderCounts | None:
+    """The counts of the same rows, as the reports have them."""
+    from rebalancer.accounting.order_counts import order_counts
+    from rebalancer.accounting.order_history import orders_of
+    from rebalancer.accounting.trade_history import ledger_of
+    from rebalancer.core.new_york import day_in_new_york
+
+    newest = next(iter(journal.cycles(None, 1)), None)
+    if newest is None:
+        return None
+    orders, ledger = orders_of(journal, newest.account_id), ledger_of(journal, newest.account_id)
+    return order_counts(orders, ledger, lambda at: first is None or day_in_new_york(at) >= first)
+
+
 def _days(ledger: AccountHistory) -> list[ExportDay]:
-    from rebalancer.performance.returns import daily_returns, drawdowns, growth
+    from rebalancer.performance.summary import summary_of
     from rebalancer.report.exports.tables import ExportDay
 
-    returns = daily_returns(ledger.opening, ledger.days)
-    figures_by_day = list(zip(returns.tolist(), growth(returns)[1:].tolist(), drawdowns(returns).tolist(), strict=True))
+    curve = summary_of(ledger, "fifo").course  # the lots play no part in the course of the equity
+    figures_by_day = list(zip(curve.returns, curve.growth, curve.drawdown, strict=True))
     missing = [(None, None, None)] * (len(ledger.days) - len(figures_by_day))
     return [
         ExportDay(d.day, d.equity, d.cash, d.flow, d.exposure, *figures)

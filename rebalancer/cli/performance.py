@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rebalancer.cli.exit_codes import ExitCode
+from rebalancer.cli.other_state import setup_of
 from rebalancer.cli.profit_table import bridge_lines
 from rebalancer.cli.screen import terminal_width, wants_colour
 from rebalancer.report.columns import TableRow, clip, paint, table
-from rebalancer.report.numbers import NONE, fixed, money, percent, points, span_text
+from rebalancer.report.numbers import NONE
 from rebalancer.report.visible import visible, visible_symbol
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rebalancer.performance.records import AccountHistory
     from rebalancer.performance.stats import RoundTripStats
     from rebalancer.performance.summary import Summary
+    from rebalancer.report.figures.figure import Figures
 
 SYMBOLS_SHOWN: Final = 5
 TABLES: Final = {
@@ -33,17 +35,23 @@ TABLES: Final = {
 NAME_MAX: Final = 28
 
 
-def show_performance(config: Sequence[Path] | None, *, days: int | None, as_json: bool, colour: bool) -> int:
-    """Print the performance of the last `days` calendar days, None for everything since the records began."""
+def show_performance(
+    config: Sequence[Path] | None, *, days: int | None, as_json: bool, colour: bool, state: Path | None = None
+) -> int:
+    """Print the performance of the last `days` calendar days, None for everything since the records began. state: read
+    that folder instead of the configured one."""
     from rebalancer.accounting.closed_days import bridge_of
+    from rebalancer.accounting.order_counts import order_counts
+    from rebalancer.accounting.order_history import orders_of
     from rebalancer.accounting.trade_history import ledger_of
     from rebalancer.core.documents import plain
+    from rebalancer.core.new_york import day_in_new_york
     from rebalancer.journal import Journal
-    from rebalancer.market_data.benchmarks import benchmark_of
+    from rebalancer.market_data.benchmarks import benchmark_closes
     from rebalancer.performance.summary import summary_of
-    from rebalancer.session.setup import load_setup
+    from rebalancer.report.figures.of_performance import figures_of_performance
 
-    setup = load_setup(config)
+    setup = setup_of(config, state)
     if not setup.journal.exists():
         sys.stderr.write(f"error: nothing has been run yet in {setup.mode} mode\n  hint: rebalancer run-now\n")
         return ExitCode.USAGE
@@ -56,18 +64,23 @@ def show_performance(config: Sequence[Path] | None, *, days: int | None, as_json
         after, expected = _period(ledger, days)
         rules = setup.rules.reporting
         bridge = bridge_of(journal, newest.account_id, ledger, rules.lot_method, after, expected)
+        benchmark = benchmark_closes(journal, newest.account_id, rules.benchmark, setup.state)
+        orders = orders_of(journal, newest.account_id)
     summary = summary_of(
         ledger,
         rules.lot_method,
         risk_free_rate=rules.risk_free_rate,
         days=days,
-        benchmark=benchmark_of(setup.state, rules.benchmark),
+        benchmark=benchmark,
     )
+    counts = order_counts(orders, ledger, lambda at: after is None or day_in_new_york(at) > after)
+    figures = figures_of_performance(summary, bridge, counts, ledger.days[-1] if ledger.days else None)
     if as_json:
-        document = {**plain(summary), "bridge": plain(bridge), "mode": setup.mode}
+        known = {"counts": plain(counts), "figures": figures.document()}
+        document = {**plain(summary), "bridge": plain(bridge), "mode": setup.mode, **known}
         sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     else:
-        shown = screen(summary, bridge, setup.mode, width=terminal_width(), colour=colour and wants_colour())
+        shown = screen(summary, figures, bridge, setup.mode, width=terminal_width(), colour=colour and wants_colour())
         sys.stdout.write(shown)
     return ExitCode.DONE
 
@@ -84,93 +97,97 @@ def _period(ledger: AccountHistory, days: int | None) -> tuple[date | None, list
     return after, [hours.day for hours in published_hours(first, last)]
 
 
-def screen(summary: Summary, bridge: PeriodBridge | None, mode: str, *, width: int | None, colour: bool) -> str:
+def screen(
+    summary: Summary, figures: Figures, bridge: PeriodBridge | None, mode: str, *, width: int | None, colour: bool
+) -> str:
     """The whole screen: figures in pairs, the bridge, best and worst symbols, a table for each kind of group."""
     if summary.last is None:
         return "No day has a value yet. Start with: rebalancer run-now\n"
     lines = [clip(f"Performance {summary.first} to {summary.last}, {mode}, USD", width), ""]
-    lines += [clip(line, width) for line in _figures(summary)]
-    lines += [clip(line, width) for line in ("", *_benchmark(summary))]
+    lines += [clip(line, width) for line in _pairs(summary, figures)]
+    lines += [clip(line, width) for line in ("", *_benchmark(summary, figures))]
     lines += bridge_lines(bridge, width, colour)
-    lines += _symbols(summary.groups["symbol"], width, colour)
+    lines += _symbols(summary.groups["symbol"], figures, width, colour)
     for kind, title in TABLES.items():
-        lines += _groups(title, summary.groups[kind], width, colour)
+        lines += _groups(title, kind, summary.groups[kind], figures, width, colour)
     return "\n".join(lines) + "\n"
 
 
-def _figures(summary: Summary) -> list[str]:
-    from rebalancer.performance.period_ratios import DAYS_FOR_RATES
+def _pairs(summary: Summary, figures: Figures) -> list[str]:
+    from rebalancer.performance.ratios import DAYS_FOR_RATES
 
-    m, r, t = summary.money, summary.ratios, summary.trips
     few = f"{NONE} needs {DAYS_FOR_RATES} days" if len(summary.course.days) < DAYS_FOR_RATES else ""
+
+    def text(name: str) -> str:
+        return figures[name].text if name in figures else NONE
+
     pairs = [
-        ("equity", money(m.closing), "opening", money(m.opening)),
-        ("profit, without flows", money(m.profit, sign=True), "deposits less withdrawals", money(m.flows, sign=True)),
-        ("ROI", percent(m.roi, sign=True), "time-weighted (daily)", percent(summary.time_weighted, sign=True)),
+        ("equity", text("equity"), "opening", text("opening")),
+        ("profit, without flows", text("profit"), "deposits less withdrawals", text("flows")),
+        ("ROI", text("roi"), "time-weighted (daily)", text("return")),
+        ("volatility, a year", few or text("volatility"), "money-weighted (IRR)", text("money_weighted")),
+        ("Sharpe", few or text("sharpe"), "below high-water mark", text("below_mark")),
+        ("Sortino", few or text("sortino"), "lowest below the mark", text("worst_drawdown")),
+        ("Calmar", few or text("calmar"), "trips", f"{text('trips.trips')} ({summary.lot_method})"),
+        ("win rate", text("trips.win_rate"), "profit factor", text("trips.profit_factor")),
+        ("average win", text("trips.average_win"), "average loss", text("trips.average_loss")),
+        ("fees", text("fees"), "slippage, a cost is +", text("slippage")),
+        ("dividends", text("dividends"), "interest", text("interest")),
+        ("exposure, net", text("net_exposure"), "its mean by day", text("exposure_mean")),
         (
-            "volatility, a year",
-            few or percent(r.volatility),
-            "money-weighted (IRR)",
-            percent(summary.money_weighted, sign=True),
+            "average holding time",
+            text("trips.held_seconds"),
+            "days up / down",
+            f"{text('days_up')} / {text('days_down')}",
         ),
-        ("Sharpe", few or fixed(r.sharpe, 2), "drawdown now", percent(r.drawdown_now)),
-        ("Sortino", few or fixed(r.sortino, 2), "drawdown worst", percent(r.max_drawdown)),
-        ("Calmar", few or fixed(r.calmar, 2), "trips", f"{t.trips} ({summary.lot_method})"),
-        ("win rate", percent(t.win_rate, 1), "profit factor", fixed(t.profit_factor, 2)),
-        ("average win", money(t.average_win), "average loss", money(t.average_loss)),
-        ("fees", money(m.fees), "slippage, a cost is +", money(m.slippage, sign=True)),
-        ("dividends", money(m.dividends), "interest", money(m.interest, sign=True)),
-        ("turnover, times equity", fixed(m.turnover, 2), "exposure now / mean", _exposure(summary)),
-        ("average holding time", _held(t.held_seconds), "days up / down", f"{r.days_up} / {r.days_down}"),
+        ("orders filled", f"{text('orders_filled')} of {text('orders')}", "turnover of equity", text("turnover")),
+        ("fills", text("fills"), "fills by hand", text("fills_by_hand")),
     ]
     return [f"  {a:<22}{b:>15}   {c:<25}{d:>13}" for a, b, c, d in pairs]
 
 
-def _exposure(summary: Summary) -> str:
-    now, mean = summary.money.exposure_now, summary.money.exposure_mean
-    return f"{percent(now, 0)} / {percent(mean, 0)}"
+def _benchmark(summary: Summary, figures: Figures) -> list[str]:
+    from rebalancer.performance.ratios import DAYS_FOR_RATES
 
-
-def _held(seconds: float | None) -> str:
-    return NONE if seconds is None else span_text(seconds)
-
-
-def _benchmark(summary: Summary) -> list[str]:
     name, found = visible_symbol(summary.benchmark_name), summary.benchmark
     if not name:
         return ["  benchmark: none is set (reporting.benchmark)"]
     if found is None:
         return [f"  benchmark: no bars for {name} yet"]
-    return [
-        f"  benchmark {name} over {found.days} days: {percent(found.benchmark_return, sign=True)}, "
-        f"difference {points(found.excess, sign=True)}",
-        f"  alpha {percent(found.alpha, sign=True)}, beta {fixed(found.beta, 2)}, "
-        f"correlation {fixed(found.correlation, 2)}",
+
+    def text(figure: str) -> str:
+        return figures[f"benchmark.{figure}"].text
+
+    lines = [
+        f"  {name} from the close of {found.first} to that of {found.last}: {text('return')}",
+        f"  this account over these {text('days')} days: {text('own_return')}, difference {text('excess')}",
     ]
+    if found.beta is None:
+        return [*lines, f"  alpha, beta and correlation need {DAYS_FOR_RATES} days"]
+    statistics = f"alpha {text('alpha')}, beta {text('beta')}, correlation {text('correlation')}"
+    return [*lines, f"  {statistics}"]
 
 
-def _symbols(by_symbol: Mapping[str, RoundTripStats], width: int | None, colour: bool) -> list[str]:
+def _symbols(by_symbol: Mapping[str, RoundTripStats], figures: Figures, width: int | None, colour: bool) -> list[str]:
     ranked = sorted(by_symbol.items(), key=lambda pair: (-pair[1].profit, pair[0]))
-    best = {name: stats for name, stats in ranked[:SYMBOLS_SHOWN] if stats.profit > 0}
-    worst = {name: stats for name, stats in ranked[::-1][:SYMBOLS_SHOWN] if stats.profit < 0}
-    return [*_groups("Best symbols", best, width, colour), *_groups("Worst symbols", worst, width, colour)]
-
-
-def _groups(title: str, groups: Mapping[str, RoundTripStats], width: int | None, colour: bool) -> list[str]:
-    """A table with its title; nothing when there is no group."""
-    if not groups:
-        return []
-    rows = [
-        TableRow(
-            (
-                clip(visible(name) or NONE, None if width is None else NAME_MAX),
-                str(stats.trips),
-                percent(stats.win_rate, 1),
-                fixed(stats.profit, 2, sign=True),
-                percent(stats.roi, sign=True),
-            )
-        )
-        for name, stats in groups.items()
+    best = [name for name, stats in ranked[:SYMBOLS_SHOWN] if stats.profit > 0]
+    worst = [name for name, stats in ranked[::-1][:SYMBOLS_SHOWN] if stats.profit < 0]
+    return [
+        *_groups("Best symbols", "symbol", best, figures, width, colour),
+        *_groups("Worst symbols", "symbol", worst, figures, width, colour),
     ]
+
+
+def _groups(
+    title: str, kind: str, groups: Iterable[str], figures: Figures, width: int | None, colour: bool
+) -> list[str]:
+    """A table with its title; nothing when there is no group."""
+    rows = []
+    for name in groups:
+        cells = [figures[f"trips.{kind}[{name}].{field}"] for field in ("trips", "win_rate", "profit", "roi")]
+        texts = [one.bare if one.form == "usd_signed" else one.text for one in cells]
+        rows.append(TableRow((clip(visible(name) or NONE, None if width is None else NAME_MAX), *texts)))
+    if not rows:
+        return []
     head = ("name", "trips", "win rate", "profit USD", "ROI")
     return ["", paint(title, "bold", colour), *table(head, "<>>>>", rows, width=width, colour=colour)]

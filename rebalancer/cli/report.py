@@ -10,6 +10,7 @@ from typing import Final
 
 from rebalancer.cli.errors import choice, said
 from rebalancer.cli.exit_codes import ExitCode
+from rebalancer.cli.other_state import setup_of
 from rebalancer.cli.progress import progress
 from rebalancer.cli.screen import shown_path
 from rebalancer.core.documents import BadDocument
@@ -18,7 +19,15 @@ PERIODS: Final = ("day", "week", "month", "year", "all")
 FORMATS: Final = ("html", "json", "mail")
 
 
-def make_report(config: Sequence[Path] | None, *, period: str, day: str | None, form: str, show: bool) -> int:
+def make_report(
+    config: Sequence[Path] | None,
+    *,
+    period: str,
+    day: str | None,
+    form: str,
+    show: bool,
+    state: Path | None = None,
+) -> int:
     """Write the page and print its path, or print the JSON or the plain-text mail."""
     from rebalancer.core.new_york import day_in_new_york
     from rebalancer.journal import Journal
@@ -27,11 +36,11 @@ def make_report(config: Sequence[Path] | None, *, period: str, day: str | None, 
     from rebalancer.report.period.gather import period_report_of
     from rebalancer.report.period.mail import edition_mail
     from rebalancer.report.period.page import redacted
-    from rebalancer.session.setup import load_setup, report_mode
+    from rebalancer.session.setup import report_mode
 
     choice("report: --period", period, PERIODS)
     choice("report: --format", form, FORMATS)
-    setup = load_setup(config)
+    setup = setup_of(config, state)
     if not setup.journal.exists():
         sys.stderr.write(f"error: nothing has been run yet in {setup.mode} mode\n  hint: rebalancer run-now\n")
         return ExitCode.USAGE

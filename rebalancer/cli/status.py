@@ -17,8 +17,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from rebalancer.accounting.newest_day import newest_day
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.next_cycle import next_cycle
+from rebalancer.cli.other_state import journal_in
 from rebalancer.cli.screen import shown_path, terminal_width, wants_colour
 from rebalancer.core.decisions import LimitUse
 from rebalancer.core.documents import plain
@@ -39,6 +41,9 @@ from rebalancer.ops.paths import (
 )
 from rebalancer.ops.run_lock import holder_of
 from rebalancer.ops.session_status import WAITING, SessionStatus, session_status
+from rebalancer.performance.drawdown import below_mark
+from rebalancer.report.figures.figure import document_of
+from rebalancer.report.figures.of_status import figures_of_status
 from rebalancer.report.numbers import span_text
 from rebalancer.report.paths import REPORT_NAME
 from rebalancer.report.records import LimitStatus, Mode, RunningCycle, RunSummary, StatusView
@@ -58,6 +63,28 @@ def show_status(*, as_json: bool, colour: bool) -> int:
     view, _ = gathered(MODES)
     sys.stdout.write(written(view, {}) if as_json else shown(view, colour=colour))
     return ExitCode.DONE
+
+
+def status_of(state: Path, *, as_json: bool, colour: bool) -> int:
+    """Print the status of another state folder, such as the demo's: what ran last in it. Raises BadDocument."""
+    now = datetime.now(UTC)  # noqa: TID251 - as in `gathered`
+    path = journal_in(state)
+    refuse_irregular_journal(path)
+    look, view = query_status(path, now=now), nothing_yet(now)
+    if look is not None:
+        mode = next((name for name in MODES if name == path.parent.name), None) or _mode_of(look)
+        rules = None if look.rules is None else json.loads(look.rules)
+        view = with_next(view_of(look, mode, path, now), {mode: path.parent})
+        if view.next_at is None:
+            at = next_cycle(view.now, rules)
+            view = view._replace(next_at=at, next_here="" if at is None else here_text(at))
+    sys.stdout.write(written(view, {}) if as_json else shown(view, colour=colour))
+    return ExitCode.DONE
+
+
+def _mode_of(look: JournalStatus) -> Mode:
+    last = None if look.last_cycle is None else look.last_cycle.mode
+    return next((name for name in MODES if name == last), "simulated")
 
 
 def watch_status(*, colour: bool) -> int:
@@ -100,7 +127,7 @@ def shown(view: StatusView, *, colour: bool) -> str:
 def written(view: StatusView, more: Mapping[str, object]) -> str:
     """The status as a JSON document, with additional keys."""
     because = {"environment_because": environment_of(os.environ).because}
-    facts = plain(view)
+    facts = plain(view) | {"figures": document_of(view.figures)}
     same = {"last_cycle": facts["last"], "next_cycle": facts["next_at"]}
     document = {"schema": "rebalancer.status/1", **facts, **same, **because, **more}
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
@@ -131,7 +158,9 @@ def view_of(look: JournalStatus, mode: Mode, path: Path, now: datetime) -> Statu
             needs=look.unresolved,
             constrained=cycle.constrained,
         )
-    equity = _money(money, "equity") if end is None or end.equity is None else end.equity  # an exit reads no account
+    newest = newest_day(look.day)
+    equity = None if newest is None else newest.equity
+    below = None if newest is None else below_mark(newest.equity, newest.mark)
     plan, rules = (None if text is None else json.loads(text) for text in (look.plan, look.rules))
     drift, band, drift_of = _drift(plan)
     protection, unprotected = _protection(look, rules)
@@ -147,8 +176,8 @@ def view_of(look: JournalStatus, mode: Mode, path: Path, now: datetime) -> Statu
         now=clock,
         equity=equity,
         last_equity=_money(money, "last_equity"),
-        drawdown=_drawdown(equity, look.peak_equity),
-        cash=_money(money, "cash"),
+        drawdown=None if below is None else abs(below),
+        cash=None if newest is None else newest.cash,
         positions=len(end.expected_positions) if end is not None else None,
         open_orders=look.unresolved - look.unknown,
         unknown_orders=look.unknown,
@@ -163,6 +192,7 @@ def view_of(look: JournalStatus, mode: Mode, path: Path, now: datetime) -> Statu
         protection=protection,
         unprotected=unprotected,
         running=running,
+        figures=tuple(figures_of_status(newest, last)),
     )
 
 
@@ -207,10 +237,6 @@ def _latched(look: JournalStatus) -> str:
 
 def _money(body: Mapping[str, object], key: str) -> Decimal | None:
     return decimal_of(str(body[key])) if key in body else None
-
-
-def _drawdown(equity: Decimal | None, peak: Decimal | None) -> float | None:
-    return None if equity is None or not peak else float(max(1 - equity / peak, ZERO))
 
 
 def _drift(plan: Document | None) -> tuple[float | None, float | None, str]:

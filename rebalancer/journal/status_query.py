@@ -19,6 +19,7 @@ from rebalancer.core.values import utc_of
 from rebalancer.journal import bodies, reading
 from rebalancer.journal.agreement import CHEAP_BYTES_OF_STATUS, GUARDED, check_agreement, check_pages
 from rebalancer.journal.conditions import Ask, where
+from rebalancer.journal.day_events import DayEvents, query_day
 from rebalancer.journal.documents import load_text
 from rebalancer.journal.head_checkpoint import HeadCheckpoint
 from rebalancer.journal.read_only import read_only
@@ -38,7 +39,7 @@ class JournalStatus(NamedTuple):
     `failed` the channels of each by its number. `kill_switch` is the reason for the stop, None when the account may
     trade; `latched` are the limits broken today, and throttles of any day, that nobody has lifted since. `plan` and
     `rules` are the texts of the last planned cycle, None if there is none; `protection` is the newest record of every
-    symbol.
+    symbol. `day` has the newest value of the account and what its day began with.
     """
 
     schema_ok: bool
@@ -63,6 +64,7 @@ class JournalStatus(NamedTuple):
     plan: str | None = None
     rules: str | None = None
     protection: tuple[Event, ...] = ()
+    day: DayEvents = DayEvents()
 
 
 def query_status(path: Path, *, now: datetime, account_id: str | None = None) -> JournalStatus | None:
@@ -128,6 +130,7 @@ def _of_account(ask: Ask, accounts: tuple[str, ...], account_id: str, now: datet
         plan=None if planned is None else load_text(ask, planned.body["plan_sha256"]),
         rules=None if planned is None else load_text(ask, planned.body["rules_sha256"]),
         protection=reading.newest_of_each(ask, "protection", account_id),
+        day=query_day(ask, account_id),
     )
 
 

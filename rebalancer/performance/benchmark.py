@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
-from typing import NamedTuple
+from datetime import date, timedelta
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rebalancer.performance.finite import FLAT, finite, over
-from rebalancer.performance.ratios import DAYS, annual_return, volatility
-from rebalancer.performance.records import DayValue
+from rebalancer.performance.ratios import DAYS, DAYS_FOR_RATES, annual_return, volatility
 from rebalancer.performance.returns import Series, time_weighted
+
+ONE_DAY: Final = timedelta(days=1)
 
 
 class Benchmark(NamedTuple):
@@ -23,10 +24,22 @@ class Benchmark(NamedTuple):
     closes: tuple[float, ...] = ()
 
 
+class BenchmarkSpan(NamedTuple):
+    """The benchmark over the days of an account: `closes` has one value per day (None: no close). `base` is the close
+    with which the first day begins, that of `base_day`; None when the closes begin later."""
+
+    base_day: date | None
+    base: float | None
+    closes: tuple[float | None, ...]
+
+
 class AgainstBenchmark(NamedTuple):
-    """A return series compared with a benchmark over the same days. `alpha` and `tracking_error` are annualised,
-    `alpha` with compounding; `information` is daily; `up_capture` and `down_capture` compare annual returns over the
-    days on which the benchmark rose and fell; `excess` is the difference of the total returns."""
+    """A return series compared with a benchmark over the same days: from the close of `first` to that of `last`. Both
+    returns, `own_return` and `benchmark_return`, and their difference `excess` are of exactly these days.
+
+    `alpha` and `tracking_error` are annualised, `alpha` with compounding; `information` is daily; `up_capture` and
+    `down_capture` compare annual returns over the days on which the benchmark rose and fell. These statistics are None
+    for fewer than `DAYS_FOR_RATES` days."""
 
     days: int
     alpha: float | None
@@ -38,29 +51,66 @@ class AgainstBenchmark(NamedTuple):
     down_capture: float | None
     benchmark_return: float | None
     excess: float | None
+    own_return: float | None = None
+    first: date | None = None
+    last: date | None = None
 
 
-def compared(
-    has_opening: bool,
-    opened_on: date | None,
-    own: Sequence[DayValue],
-    returns: Series,
-    benchmark: Benchmark,
-    risk_free: float,
-) -> AgainstBenchmark | None:
-    """Both series, restricted to our days for which the benchmark has a close at the beginning and at the end."""
+def span_of_benchmark(benchmark: Benchmark, opened_on: date | None, days: Sequence[date]) -> BenchmarkSpan:
+    """The benchmark over these days of an account, whose first return begins with the value of `opened_on`: the one
+    window of charts, returns and statistics. A first day that began within the day counts from the close before it."""
     closes = dict(zip(benchmark.days, benchmark.closes, strict=True))
-    days = [day.day for day in own]
-    befores = [opened_on, *days] if has_opening else days
+    known = tuple(closes.get(day) for day in days)
+    if not days:
+        return BenchmarkSpan(None, None, ())
+    begins = opened_on if opened_on is not None and opened_on < days[0] else days[0] - ONE_DAY
+    base_day = next((day for day in reversed(benchmark.days) if day <= begins), None)
+    return BenchmarkSpan(base_day, None if base_day is None else closes[base_day], known)
+
+
+def scaled(span: BenchmarkSpan, growth: Sequence[float]) -> tuple[float | None, ...]:
+    """The benchmark on the scale of `growth`, one value per day. A benchmark whose closes begin later begins on the
+    line of the account, so that both start together."""
+    base, at = span.base, 1.0
+    if base is None:
+        first = next((i for i, close in enumerate(span.closes) if close is not None), None)
+        if first is None:
+            return (None,) * len(span.closes)
+        base, at = span.closes[first], growth[first]
+    assert base is not None
+    return tuple(None if close is None else close / base * at for close in span.closes)
+
+
+def compared(span: BenchmarkSpan, days: Sequence[date], returns: Series, risk_free: float) -> AgainstBenchmark | None:
+    """Both series, restricted to the days that have a close at their beginning and at their end; None without any."""
+    if not days:
+        return None
+    befores = [span.base, *span.closes[:-1]]
     pairs = [
-        (mine, closes[day] / closes[before] - 1.0)
-        for before, day, mine in zip(befores, days if has_opening else days[1:], returns, strict=False)
-        if before in closes and day in closes and before != day
+        (mine, after / before - 1.0, number)
+        for number, (mine, before, after) in enumerate(zip(returns, befores, span.closes, strict=True))
+        if before is not None and after is not None
     ]
     if not pairs:
         return None
-    mine, other = np.array(pairs).T
-    return against(mine, other, risk_free)
+    mine, other = (np.array([pair[side] for pair in pairs], dtype=np.float64) for side in (0, 1))
+    start, end = pairs[0][2], pairs[-1][2]
+    found = against(mine, other, risk_free)._replace(
+        own_return=time_weighted(mine),
+        first=days[start - 1] if start else span.base_day,
+        last=days[end],
+    )
+    if found.days >= DAYS_FOR_RATES:
+        return found
+    return found._replace(
+        alpha=None,
+        beta=None,
+        correlation=None,
+        tracking_error=None,
+        information=None,
+        up_capture=None,
+        down_capture=None,
+    )
 
 
 def against(returns: Series, benchmark: Series, risk_free: float = 0.0) -> AgainstBenchmark:

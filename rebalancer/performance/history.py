@@ -11,7 +11,6 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from rebalancer.performance.ratios import sharpe, volatility
-from rebalancer.performance.returns import drawdowns
 
 VOLATILITY_DAYS: Final = 20  # trading days: about a month
 SHARPE_DAYS: Final = 60
@@ -71,19 +70,30 @@ def rolling_sharpe(returns: Sequence[float], risk_free: float = 0.0) -> tuple[fl
     return tuple(sharpe(series[i - window : i], risk_free) if i >= window else None for i in range(1, series.size + 1))
 
 
-def worst_drawdowns(days: Sequence[date], returns: Sequence[float], most: int = DRAWDOWNS_MOST) -> tuple[Drawdown, ...]:
-    """The deepest drawdowns, deepest first."""
-    below = drawdowns(np.array(returns, dtype=np.float64)).tolist()
-    found = []
-    for under, own in groupby(range(len(below)), key=lambda i: below[i] < 0.0):
-        if not under:
-            continue
-        places = list(own)
-        lowest = min(places, key=lambda i: below[i])
-        after = places[-1] + 1
-        back = days[after] if after < len(below) else None
-        found.append(Drawdown(days[places[0]], days[lowest], back, below[lowest], len(places)))
+def worst_drawdowns(
+    days: Sequence[date],
+    below: Sequence[float],
+    at_mark: Sequence[bool] | None = None,
+    most: int = DRAWDOWNS_MOST,
+) -> tuple[Drawdown, ...]:
+    """The deepest drawdowns, deepest first. below: the lowest point of each day, zero or less. at_mark: whether a day
+    came back to its high after that point; None: it did when it was not below it at all."""
+    recovered = [low >= 0.0 for low in below] if at_mark is None else at_mark
+    found, places = list[Drawdown](), list[int]()
+    for number, (low, back) in enumerate(zip(below, recovered, strict=True)):
+        if low < 0.0:
+            places.append(number)
+        if places and back:
+            found.append(_drawdown(days, below, places, days[number]))
+            places = []
+    if places:
+        found.append(_drawdown(days, below, places, None))
     return tuple(sorted(found, key=lambda fall: (fall.depth, fall.first))[:most])
+
+
+def _drawdown(days: Sequence[date], below: Sequence[float], places: Sequence[int], back: date | None) -> Drawdown:
+    lowest = min(places, key=lambda i: below[i])
+    return Drawdown(days[places[0]], days[lowest], back, below[lowest], len(places))
 
 
 def distribution(returns: Sequence[float]) -> tuple[HistogramBar, ...]:

@@ -11,8 +11,8 @@ import numpy as np
 
 from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.values import ZERO
-from rebalancer.performance.records import AccountHistory, DayValue, Fill, OrderHistory
-from rebalancer.performance.shortfall import shortfall_of
+from rebalancer.performance.bridge import slippage_of
+from rebalancer.performance.records import AccountHistory, DayValue, Fill
 
 
 class PeriodMoney(NamedTuple):
@@ -40,11 +40,9 @@ def money_of(
     opening: Decimal | None,
     own: Sequence[DayValue],
     fills: Sequence[Fill],
-    histories: Sequence[OrderHistory],
 ) -> PeriodMoney:
-    """The figures of the days after `begin`; None for all days. `own` are these days; `fills` and `histories` belong to
-    them.
-    """
+    """The figures of the days after `begin`; None for all days. `own` are these days, `fills` the executions in
+    them."""
     cash = [event for event in ledger.cash if begin is None or day_in_new_york(event.at) > begin]
 
     def total(*kinds: str) -> Decimal:
@@ -57,7 +55,6 @@ def money_of(
     traded = sum((abs(fill.qty) * fill.price for fill in fills), ZERO)
     mean = sum((day.equity for day in own), ZERO) / len(own) if own else ZERO
     invested = [day.exposure for day in own if day.exposure is not None]
-    lost = [shortfall_of(history).decision for history in histories]
     return PeriodMoney(
         opening=opening,
         closing=closing,
@@ -67,7 +64,7 @@ def money_of(
         dividends=total("dividend"),
         interest=total("interest"),
         fees=-total("fee", "coin_fee"),
-        slippage=sum((cost for cost in lost if cost is not None), ZERO),
+        slippage=sum((slippage_of(fill, ledger.order_histories) for fill in fills), ZERO),
         traded=traded,
         turnover=float(traded / mean) if mean > 0 else None,
         exposure_now=invested[-1] if invested else None,

@@ -35,7 +35,7 @@ class PeriodBridge(NamedTuple):
 
     `other` is cash from splits, mergers and other corporate actions. `missing` are trading days that were never closed:
     those before `last` are counted with the next closed day, those after it are not included. `unpriced` are closed
-    days without prices.
+    days without prices. `slippage` is contained in realised and unrealised: lost (-) or gained (+) by the fills.
     """
 
     first: date
@@ -52,6 +52,7 @@ class PeriodBridge(NamedTuple):
     closing: Decimal
     missing: tuple[date, ...] = ()
     unpriced: tuple[date, ...] = ()
+    slippage: Decimal = ZERO
 
 
 def period_bridge(
@@ -84,4 +85,5 @@ def period_bridge(
         closing=whole.closing,
         missing=tuple(sorted(set(expected) - known)),
         unpriced=tuple(day.day for day in days if not day.priced),
+        slippage=whole.slippage,
     )

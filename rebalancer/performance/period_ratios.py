@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from rebalancer.performance import ratios
+from rebalancer.performance.ratios import DAYS_FOR_RATES
 from rebalancer.performance.returns import Series, growth
-
-DAYS_FOR_RATES: Final = 20  # daily returns; annualising fewer is meaningless
 
 
 class Ratios(NamedTuple):
-    """Ratios of the daily returns. Annual ones (the first five) are for 252 days, and None for fewer returns than
-    `DAYS_FOR_RATES`. None: not enough data."""
+    """Ratios of the daily returns. Annual ones (the first five) are for 252 days. All but the drawdown, the best and
+    worst day and the counts are None for fewer returns than `DAYS_FOR_RATES`. The drawdown here is of daily closes, as
+    the ratios built on it; what pages and screens show is `performance.drawdown`."""
 
     annual_return: float | None
     volatility: float | None
@@ -47,16 +47,16 @@ def ratios_of(returns: Series, risk_free: float) -> Ratios:
         sharpe=ratios.sharpe(returns, risk_free) if many else None,
         sortino=ratios.sortino(returns, risk_free) if many else None,
         calmar=ratios.calmar(returns) if many else None,
-        omega=ratios.omega(returns, risk_free),
+        omega=ratios.omega(returns, risk_free) if many else None,
         max_drawdown=ratios.max_drawdown(returns),
         drawdown_now=float(course[-1] / course.max() - 1.0) if returns.size else None,
         drawdown_days=ratios.drawdown_days(returns),
-        value_at_risk=ratios.value_at_risk(returns),
-        conditional_value_at_risk=ratios.conditional_value_at_risk(returns),
-        tail_ratio=ratios.tail_ratio(returns),
-        ulcer_index=ratios.ulcer_index(returns),
-        skew=ratios.skew(returns),
-        kurtosis=ratios.kurtosis(returns),
+        value_at_risk=ratios.value_at_risk(returns) if many else None,
+        conditional_value_at_risk=ratios.conditional_value_at_risk(returns) if many else None,
+        tail_ratio=ratios.tail_ratio(returns) if many else None,
+        ulcer_index=ratios.ulcer_index(returns) if many else None,
+        skew=ratios.skew(returns) if many else None,
+        kurtosis=ratios.kurtosis(returns) if many else None,
         best_day=float(returns.max()) if returns.size else None,
         worst_day=float(returns.min()) if returns.size else None,
         days_up=int(np.sum(returns > 0)),

@@ -16,6 +16,7 @@ from rebalancer.performance.finite import FLAT, finite, over
 from rebalancer.performance.returns import Series, drawdowns, time_weighted
 
 DAYS: Final = 252
+DAYS_FOR_RATES: Final = 20  # daily returns; a statistic of fewer is meaningless
 TAIL: Final = 0.05
 
 

@@ -13,10 +13,12 @@ from typing import Literal, NamedTuple
 
 from rebalancer.core.values import ZERO, Side
 from rebalancer.core.venue_rules import ALPACA, AssetClass
+from rebalancer.performance.drawdown import MarkReading
 
 CashKind = Literal["dividend", "interest", "fee", "coin_fee", "flow", "other"]
 ShareKind = Literal["corporate_action", "coin_fee", "in_kind"]
 LotMethod = Literal["fifo", "average"]
+TradeCause = Literal["target", "cap", "neutral", "flat-by", "kill", "stop", "take-profit", "hand", ""]
 UNKNOWN = "unknown"
 
 
@@ -59,7 +61,7 @@ class OrderHistory(NamedTuple):
 
     `decision_price` is the price used in the plan; `bid` and `ask` are the arrival quote, the newest that was read
     before the order was sent. None means "not known". `source` is the signal source of the trade, `reason` says why it
-    was sent. `end_price` values the unfilled part.
+    was sent and `cause` names its category. `end_price` values the unfilled part.
     """
 
     order_id: str
@@ -78,6 +80,7 @@ class OrderHistory(NamedTuple):
     source: str = UNKNOWN
     reason: str = ""
     end_price: Decimal | None = None
+    cause: TradeCause = ""
 
     @property
     def mid(self) -> Decimal | None:
@@ -104,7 +107,8 @@ class DayValue(NamedTuple):
 class AccountHistory(NamedTuple):
     """All records of an account. `opening` is the equity on `opened_on`, before the first of `days`; None when it was
     not recorded. `order_histories` are by the broker's order id, `sectors` by symbol. `inherited` are the positions
-    held when the records began, as if bought then at their average price."""
+    held when the records began, as if bought then at their average price. `readings` are the equity and the high-water
+    mark after every cycle and at every daily close, oldest first."""
 
     fills: tuple[Fill, ...] = ()
     cash: tuple[CashEvent, ...] = ()
@@ -115,6 +119,7 @@ class AccountHistory(NamedTuple):
     days: tuple[DayValue, ...] = ()
     sectors: Mapping[str, str] = {}
     inherited: tuple[Fill, ...] = ()
+    readings: tuple[MarkReading, ...] = ()
 
 
 def asset_class(symbol: str) -> AssetClass:

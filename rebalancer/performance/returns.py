@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from rebalancer.performance.day_return import day_return
 from rebalancer.performance.records import DayValue
 
 Series = NDArray[np.float64]
@@ -25,16 +26,14 @@ _GROWTH_MOST: Final = 1e9
 
 
 def daily_returns(opening: Decimal | None, days: Sequence[DayValue]) -> Series:
-    """Daily returns adjusted for flows: (equity - before - flow) / (before + weighted flow).
+    """Daily returns adjusted for flows, one `day_return` per day.
 
-    opening: the equity before the first day; None: the first day has no return and is left out. A day that began with
-    zero or negative capital has no meaningful return and counts as 0.
+    opening: the equity before the first day; None: the first day has no return and is left out.
     """
     before, found = opening, list[float]()
     for day in days:
         if before is not None:
-            base = before + day.weighted_flow
-            found.append(float((day.equity - before - day.flow) / base) if base > 0 else 0.0)
+            found.append(day_return(before, day))
         before = day.equity
     return np.array(found, dtype=np.float64)
 

@@ -18,7 +18,14 @@ from rebalancer.core.venue_rules import AssetClass
 from rebalancer.performance.benchmark import Benchmark
 from rebalancer.performance.fees import with_fees
 from rebalancer.performance.lots import Closing, match_lots
-from rebalancer.performance.records import UNKNOWN, AccountHistory, LotMethod, OrderHistory, asset_class
+from rebalancer.performance.records import (
+    UNKNOWN,
+    AccountHistory,
+    LotMethod,
+    OrderHistory,
+    TradeCause,
+    asset_class,
+)
 from rebalancer.performance.regimes import regimes
 
 INHERITED: Final = "inherited"  # source of shares without an opening order: held when records began, or transferred in
@@ -28,7 +35,8 @@ class RoundTrip(NamedTuple):
     """One round trip. `qty` is unsigned shares, `entry` and `exit` average prices, USD per share; `gross` is before and
     `profit` after fees; `slippage` is USD lost (+) or gained (-) against the decision prices of entry and exit, None
     when one is not known. `cost` is the value at entry. `source` is the signal source of the entry, `reason` the reason
-    for the exit. If the source is `INHERITED`, the opening time is at best when the records began."""
+    for the exit in words and `exit_cause` its category ("" when no order closed it). If the source is `INHERITED`, the
+    opening time is at best when the records began."""
 
     symbol: str
     side: Literal["long", "short"]
@@ -46,6 +54,7 @@ class RoundTrip(NamedTuple):
     asset_class: AssetClass
     regime: str
     reason: str
+    exit_cause: TradeCause = ""
 
     @property
     def profit(self) -> Decimal:
@@ -115,6 +124,7 @@ def _trip(
         asset_class=asset_class(first.symbol),
         regime=by_day.get(day_in_new_york(opened_at), UNKNOWN),
         reason="" if closing is None else closing.reason,
+        exit_cause="" if closing is None else closing.cause,
     )
 
 

@@ -12,12 +12,12 @@ from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
 from rebalancer.core.new_york import day_in_new_york, in_new_york
-from rebalancer.performance.benchmark import AgainstBenchmark, Benchmark, compared
+from rebalancer.performance.benchmark import AgainstBenchmark, Benchmark, compared, scaled, span_of_benchmark
+from rebalancer.performance.drawdown import drawdown_series
 from rebalancer.performance.money import PeriodMoney, money_of
 from rebalancer.performance.period_ratios import Ratios, ratios_of
 from rebalancer.performance.records import AccountHistory, DayValue, LotMethod
 from rebalancer.performance.returns import (
-    Series,
     annual,
     daily_returns,
     drawdowns,
@@ -42,23 +42,28 @@ KEYS: Final[Mapping[str, Callable[[RoundTrip], str]]] = {
     "asset_class": lambda trip: trip.asset_class,
     "regime": lambda trip: trip.regime,
     "side": lambda trip: trip.side,
-    "reason": lambda trip: trip.reason,
+    "reason": lambda trip: trip.exit_cause or "other",
     "hour": lambda trip: f"{in_new_york(trip.opened_at):%H}:00",
 }
 
 
 class EquityCurve(NamedTuple):
-    """The account by day: `growth` of one dollar and `drawdown` from its high, both at the end of the day."""
+    """The account by day: `growth` of one dollar at the end of the day, `drawdown` at its lowest point below the
+    high-water mark, `at_mark` whether it was back there by the end. `benchmark` is on the scale of `growth`, None for a
+    day without a close."""
 
     days: tuple[date, ...]
     returns: tuple[float, ...]
     growth: tuple[float, ...]
     drawdown: tuple[float, ...]
+    benchmark: tuple[float | None, ...] = ()
+    at_mark: tuple[bool, ...] = ()
 
 
 class Summary(NamedTuple):
     """One period. `time_weighted` and `money_weighted` are of the period, `annual_*` are annual rates, None for less
-    than a year. `benchmark` is None when there are no closes of the same days."""
+    than a year. `benchmark` is None when there are no closes of the same days. `drawdown_now` and `drawdown_worst` are
+    fractions below the high-water mark `mark`, USD, zero or less. `execution` is all orders of `by_symbol` together."""
 
     first: date | None
     last: date | None
@@ -77,6 +82,10 @@ class Summary(NamedTuple):
     benchmark_name: str
     benchmark: AgainstBenchmark | None
     course: EquityCurve
+    drawdown_now: float | None = None
+    drawdown_worst: float | None = None
+    mark: Decimal | None = None
+    execution: ExecutionQuality | None = None
     schema: Literal["rebalancer.performance/1"] = PERFORMANCE_SCHEMA
 
 
@@ -93,6 +102,11 @@ def summary_of(
     begin = None if days is None or last is None else last - timedelta(days=days)
     opening, opened_on, own = _window(ledger, begin)
     returns = daily_returns(opening, own)
+    course = list(own[-len(returns) :]) if len(returns) else []
+    days_known = [day.day for day in course]
+    span = span_of_benchmark(benchmark, opened_on, days_known)
+    readings = [r for r in ledger.readings if begin is None or day_in_new_york(r.at) > begin]
+    below = drawdown_series(days_known, readings, _by_close(ledger, course))
     trips = [t for t in trips_of(ledger, method, benchmark) if begin is None or day_in_new_york(t.closed_at) > begin]
     fills = [f for f in ledger.fills if begin is None or day_in_new_york(f.at) > begin]
     histories = [s for s in ledger.order_histories.values() if begin is None or day_in_new_york(s.sent_at) > begin]
@@ -105,7 +119,7 @@ def summary_of(
         last=last,
         lot_method=method,
         risk_free_rate=risk_free_rate,
-        money=money_of(ledger, begin, opening, own, fills, histories),
+        money=money_of(ledger, begin, opening, own, fills),
         time_weighted=weighted,
         money_weighted=rate,
         annual_time_weighted=None if opened_on is None or last is None else annual(weighted, opened_on, last),
@@ -116,8 +130,19 @@ def summary_of(
         by_symbol=quality(shortfalls, lambda one: one.symbol),
         by_hour=quality(shortfalls, lambda one: one.hour),
         benchmark_name=benchmark.name,
-        benchmark=compared(opening is not None, opened_on, own, returns, benchmark, risk_free_rate),
-        course=_course(own[-len(returns) :] if len(returns) else [], returns),
+        benchmark=compared(span, days_known, returns, risk_free_rate),
+        course=EquityCurve(
+            tuple(days_known),
+            tuple(returns.tolist()),
+            tuple(growth(returns)[1:].tolist()),
+            below.lows,
+            scaled(span, growth(returns)[1:].tolist()),
+            below.at_mark,
+        ),
+        drawdown_now=below.now,
+        drawdown_worst=below.worst,
+        mark=below.mark,
+        execution=next(iter(quality(shortfalls, lambda _: "All")), None),
     )
 
 
@@ -132,13 +157,11 @@ def _window(ledger: AccountHistory, begin: date | None) -> tuple[Decimal | None,
     return ledger.opening, ledger.opened_on, own
 
 
-def _course(own: Sequence[DayValue], returns: Series) -> EquityCurve:
-    return EquityCurve(
-        tuple(day.day for day in own),
-        tuple(returns.tolist()),
-        tuple(growth(returns)[1:].tolist()),
-        tuple(drawdowns(returns).tolist()),
-    )
+def _by_close(ledger: AccountHistory, course: Sequence[DayValue]) -> list[float]:
+    """The drawdown at the close of these days, the last of the history; the highest value so far counts, also one from
+    before them."""
+    whole: list[float] = drawdowns(daily_returns(ledger.opening, ledger.days)).tolist()
+    return whole[len(whole) - len(course) :]
 
 
 def grouped(trips: Sequence[RoundTrip], name: str) -> dict[str, RoundTripStats]:

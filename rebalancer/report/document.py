@@ -1,6 +1,7 @@
 """A report as a document: `rebalancer.report/1`, the JSON twin of the page.
 
-One object with the fields of `RunRecord` as keys, in their order, `schema` first. Quantities, prices and money are
+One object with the fields of `RunRecord` as keys, in their order, `schema` first, and `figures`, those of the page by
+their ids. Quantities, prices and money are
 strings, times RFC 3339 in UTC, weights, ratios and seconds numbers (null where not finite), account ids masked. The
 page embeds the same document; when that is too large for a page, it embeds a shorter one marked as `abridged`.
 """
@@ -17,6 +18,7 @@ from rebalancer.core.codec import BadDocument, plain, read_json
 from rebalancer.core.stored_keys import PLAN_ADDED, SNAPSHOT_ADDED, fill_in, leave_out
 from rebalancer.report.records import REPORT_SCHEMA, RunRecord
 from rebalancer.report.redact import redact
+from rebalancer.report.run_figures import figures_of_run
 from rebalancer.report.summary import sentence, summary_of
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ def embedded_json(record: RunRecord, bytes_max: int = EMBEDDED_MAX) -> str:
     }
     plan = {key: value for key, value in whole["plan"].items() if key not in ("targets", "orders", "verdicts")}
     shorter = whole | {"abridged": "market facts and targets", "snapshot": facts, "plan": plan}
+    del shorter["figures"]
     summary = finite(plain(summary_of(redact(record))))
     summary |= {"because": summary["because"][:1000], "cycle_id": summary["cycle_id"][:200]}
     shortest = {"schema": REPORT_SCHEMA, "abridged": "all but the summary", "summary": summary}
@@ -65,6 +68,7 @@ def read_report(text: str, source: str = "report") -> RunRecord:
     if not isinstance(document, dict) or document.get("schema") != REPORT_SCHEMA:
         raise BadDocument(f"{source}: schema", f"not a {REPORT_SCHEMA} document")
     document.pop("sentence", None)
+    document.pop("figures", None)
     if isinstance(document.get("plan"), dict):
         fill_in(document["plan"], PLAN_ADDED)
     if isinstance(document.get("snapshot"), dict):
@@ -91,7 +95,8 @@ def _adapter() -> TypeAdapter[RunRecord]:
 def _document(record: RunRecord) -> dict[str, Any]:
     document: dict[str, Any] = finite(plain(record))
     leave_out(document["snapshot"], SNAPSHOT_ADDED)  # as it is stored
-    return {"schema": document.pop("schema"), "sentence": sentence(record), **document}
+    figures = figures_of_run(record).document()
+    return {"schema": document.pop("schema"), "sentence": sentence(record), **document, "figures": figures}
 
 
 def finite(value: Any) -> Any:

@@ -122,3 +122,17 @@ def masked(account_id: str) -> str:
     """An account number that its owner recognises and others cannot use: at most the last three characters."""
     shown = min(3, len(account_id) // 3)
     return "••••" + (account_id[-shown:] if shown else "")
+
+
+def milliseconds_text(value: Number | None) -> str:
+    """Milliseconds with the digits that matter: "0.4 ms", "12 ms", "1,204 ms"."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    return f"{fixed(value, 1 if 0 < abs(float(value)) < 10 else 0)} ms"
+
+
+def bytes_text(value: Number | None) -> str:
+    """A size in megabytes of a million bytes, below one in kilobytes: "4.2 MB", "83 kB"."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    return f"{fixed(value / 1_000_000, 1)} MB" if value >= 1_000_000 else f"{fixed(value / 1000, 0)} kB"

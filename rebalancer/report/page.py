@@ -19,10 +19,12 @@ from rebalancer.report import numbers
 from rebalancer.report.allocation import bars, by_sector, by_symbol, known_prices, largest_drift
 from rebalancer.report.attention import attention
 from rebalancer.report.document import EMBEDDED_MAX, embedded_json
+from rebalancer.report.figures.markup import shown_in
 from rebalancer.report.limits import LIMIT_WARNING, shown_limits
 from rebalancer.report.paths import report_name
 from rebalancer.report.records import RunRecord, RunSummary
 from rebalancer.report.redact import redact
+from rebalancer.report.run_figures import figures_of_run
 from rebalancer.report.summary import needs_text, sentence, totals, turnover_text
 from rebalancer.report.trades import not_traded, trades
 from rebalancer.report.visible import TEXT_MAX, visible, visible_symbol
@@ -95,6 +97,7 @@ def context_of(record: RunRecord) -> dict[str, Any]:
         "sentence": sentence(record, items),
         "attention": fold(items),
         "totals": totals(record),
+        "fig": shown_in(figures_of_run(record)),
         "turnover": turnover_text(record),
         "drift": largest_drift(rows),
         "gross": _gross(record),

@@ -15,6 +15,7 @@ from rebalancer.core.decisions import Constrained, Phase, Plan, Verdict
 from rebalancer.core.facts import Account, Position, Snapshot
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.values import ZERO, Side
+from rebalancer.report.figures.figure import Figure
 
 REPORT_SCHEMA: Final = "rebalancer.report/1"
 
@@ -25,8 +26,9 @@ class OrderLine(NamedTuple):
     """One order from intent to end. Quantities are unsigned shares, prices USD per share.
 
     `planned_qty` is what the plan asked for, `funded_qty` what was left after the buying power was known;
-    `arrival_price` is the price of the decision, against which slippage is measured. `reason` is the classified cause
-    of the end ("buying_power", "timeout", empty when there is nothing to report), `message` the broker's own text.
+    `arrival_price` is the price of the decision, against which slippage is measured; zero when no plan decided on it.
+    `reason` is the classified cause of the end ("buying_power", "timeout", empty when there is nothing to report),
+    `message` the broker's own text.
     """
 
     client_order_id: str
@@ -45,6 +47,12 @@ class OrderLine(NamedTuple):
     ended_at: datetime | None = None
 
     @property
+    def was_intended(self) -> bool:
+        """Whether the journal has an intent of it. A planned order that the cycle never came to has none, and was not
+        an order."""
+        return self.state is not OrderState.NOT_SENT or self.sent_at is not None
+
+    @property
     def fill_value(self) -> Decimal:
         """USD that changed hands; an unknown fill price counts as the arrival price."""
         price = self.arrival_price if self.filled_avg_price is None else self.filled_avg_price
@@ -53,7 +61,7 @@ class OrderLine(NamedTuple):
     @property
     def slippage(self) -> Decimal | None:
         """USD lost (+) or gained (-) against the arrival price; None without a fill."""
-        if self.filled_avg_price is None or self.filled_qty == ZERO:
+        if self.filled_avg_price is None or self.filled_qty == ZERO or self.arrival_price == ZERO:
             return None
         worse = self.filled_avg_price - self.arrival_price
         return (worse if self.side == "buy" else -worse) * self.filled_qty
@@ -148,7 +156,8 @@ class RunningCycle(NamedTuple):
 class StatusView(NamedTuple):
     """What `status` shows, all from the local journal. USD; None is "not known", never zero.
 
-    `drawdown` is a fraction below the high-water mark, zero or more. `stopped` says in words why nothing may be sent
+    `drawdown` is a fraction below the high-water mark, zero or more; `figures` are those of the account's newest value,
+    with their ids. `stopped` says in words why nothing may be sent
     (kill switch, pause), empty when sending is allowed. `next_hint` is a whole sentence. `drift` is the largest weight
     that the last plan wanted to close and `band` that symbol's half band, both fractions of capital; `limits` lists the
     most used first; `protection` says how positions are protected, `unprotected` which have no exits at the broker.
@@ -183,6 +192,7 @@ class StatusView(NamedTuple):
     drift_of: str = ""
     next_here: str = ""
     running: RunningCycle | None = None
+    figures: tuple[Figure, ...] = ()
 
 
 class AtTheBroker(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 from rebalancer.report.columns import TableRow, paint, table, wrap
 from rebalancer.report.numbers import (
@@ -15,7 +14,6 @@ from rebalancer.report.numbers import (
     hour_text,
     masked,
     money,
-    percent,
     span_text,
 )
 from rebalancer.report.records import AtTheBroker, LimitStatus, RunningCycle, StatusView
@@ -90,13 +88,14 @@ def _running(cycle: RunningCycle) -> str:
 
 
 def _money(view: StatusView) -> str:
-    parts = [money(view.equity)]
-    if view.equity is not None and view.last_equity:
-        change = view.equity / view.last_equity - 1
-        arrow = "▲ " if change > 0 else "▼ " if change < 0 else ""
-        parts.append(f"today {arrow}{percent(change, sign=True)}")
-    parts.append(f"drawdown {percent(None if view.drawdown is None else -view.drawdown, 1)}")
-    parts.append(f"cash {_share(view.cash, view.equity)}")
+    known = {one.id.partition("@")[0]: one for one in view.figures}
+    parts = [known["equity"].text if "equity" in known else money(view.equity)]
+    today = known.get("return")
+    if today is not None and today.value is not None:
+        arrow = "▲ " if today.value > 0 else "▼ " if today.value < 0 else ""
+        parts.append(f"today {arrow}{today.text}")
+    parts.append(f"drawdown {known['below_mark'].text if 'below_mark' in known else NONE}")
+    parts.append(f"cash {known['cash_share'].text if 'cash_share' in known else NONE}")
     return "   ".join(parts)
 
 
@@ -104,10 +103,6 @@ def _orders(view: StatusView) -> str:
     held = NONE if view.positions is None else f"{view.positions:,}"
     unknown = f"{view.unknown_orders:,}" + (" ! ask again with: rebalancer run-now" if view.unknown_orders else "")
     return f"open {view.open_orders:,}   unknown {unknown}   positions {held}"
-
-
-def _share(part: Decimal | None, whole: Decimal | None) -> str:
-    return percent(None if part is None or not whole else part / whole, 1)
 
 
 def _wrapped(title: str, text: str, width: int | None) -> list[str]:

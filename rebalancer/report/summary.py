@@ -16,8 +16,9 @@ from rebalancer.report.words import cycle_word
 
 
 class Totals(NamedTuple):
-    """Sums over the orders of a cycle. USD, except counts; `planned` is the value of all funded orders at decision
-    prices; `slippage` is lost (+) or gained (-) against arrival prices on `traded`, None without a fill."""
+    """Sums over the orders of a cycle. USD, except counts; `not_sent` were planned and never became orders; `planned`
+    is the value of all funded orders at decision prices; `slippage` is lost (+) or gained (-) against arrival prices on
+    `traded`, None without a fill."""
 
     orders: int
     filled: int
@@ -26,19 +27,22 @@ class Totals(NamedTuple):
     planned: Decimal
     traded: Decimal
     slippage: Decimal | None
+    not_sent: int = 0
 
 
 def totals(record: RunRecord) -> Totals:
     """Add up the orders. An order counts as filled when all of its funded quantity was."""
     known = [cost for cost in (line.slippage for line in record.orders) if cost is not None]
+    own = [line for line in record.orders if line.was_intended]
     return Totals(
-        len(record.orders),
+        len(own),
         sum(line.state is OrderState.FILLED for line in record.orders),
-        sum(line.side == "sell" for line in record.orders),
-        sum(line.side == "buy" for line in record.orders),
+        sum(line.side == "sell" for line in own),
+        sum(line.side == "buy" for line in own),
         sum((line.funded_qty * line.arrival_price for line in record.orders), ZERO),
         sum((line.fill_value for line in record.orders), ZERO),
         sum(known, ZERO) if known else None,
+        len(record.orders) - len(own),
     )
 
 
@@ -93,13 +97,14 @@ def _what_happened(record: RunRecord) -> str:
             return f"No orders. Holding: {because}"  # the outcome's words are this reason
         start = f"{word[0].upper()}{word[1:]}"
         return f"No orders. {start}" + (f" ({because})" if because else "")
-    sides = _sides(record.orders)
+    sides = _sides(tuple(line for line in record.orders if line.was_intended))
     if record.mode == "dry_run":
         return f"{amount_of(total.orders, 'order')} would be sent ({sides}), none was"
     start = "" if record.outcome is CycleOutcome.COMPLETED else f"{cycle_word(record.outcome).text.capitalize()}. "
+    left = f", {total.not_sent} planned and not sent" if total.not_sent else ""
     if total.filled == total.orders:
-        return f"{start}{amount_of(total.orders, 'order')} placed and filled ({sides})"
-    return f"{start}{total.filled} of {amount_of(total.orders, 'order')} filled ({sides})"
+        return f"{start}{amount_of(total.orders, 'order')} placed and filled ({sides}){left}"
+    return f"{start}{total.filled} of {amount_of(total.orders, 'order')} filled ({sides}){left}"
 
 
 def _sides(orders: tuple[OrderLine, ...]) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from rebalancer.performance import ratios
 from rebalancer.performance.benchmark import AgainstBenchmark, against
 from rebalancer.performance.history import Drawdown, Year, worst_drawdowns, years_of
+from rebalancer.performance.returns import drawdowns
 from rebalancer.report.numbers import fixed, money, percent
 from rebalancer.report.period.results import Ratio
 from rebalancer.research.backtest import Backtest
@@ -96,7 +97,7 @@ def figures_of(run: Backtest, benchmark: str = "") -> BacktestFigures:
         benchmark=other,
         months=years_of(days, returns.tolist()),
         ratios=_ratios(run, returns, other),
-        falls=worst_drawdowns(days, returns.tolist()),
+        falls=worst_drawdowns(days, drawdowns(returns).tolist()),
         exposure=tuple((gross / equity)[ends].tolist()),
         net=tuple((net / equity)[ends].tolist()),
         turnover=_turnover(traded / equity, market.day),

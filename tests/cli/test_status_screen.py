@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.accounting.newest_day import NewestDay
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.values import decimal_of, time_text
 from rebalancer.journal import Journal
 from rebalancer.journal.records import CycleStart
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.report.columns import cells_wide
+from rebalancer.report.figures.of_status import figures_of_status
 from rebalancer.report.numbers import clock_text
 from rebalancer.report.records import LimitStatus, RunSummary, StatusView
 from rebalancer.report.status import status_text
@@ -36,12 +38,15 @@ VIEW = StatusView(
     protection="8 of 9 positions at the broker", unprotected=("AAPL",),
     report="reports/2026/2026-11-20_1005_paper_20261120T1505Z.html", environment="production", profile="growth",
     next_here="16:10",
+    figures=tuple(figures_of_status(
+        NewestDay(AT.date(), Decimal("344158.71"), Decimal("13766.35"), Decimal("378612.44"), 0.0113), None
+    )),
 )  # fmt: skip
 GOLDEN = """\
 PAPER ••••7Q2   production, profile growth   ✔ armed
 last     Fri 2026-11-20 10:05 ET ✔ completed   9 of 10 orders filled   (3 min
          ago)
-equity   $344,158.71   today ▲ +1.13 %   drawdown −9.1 %   cash 4.0 %
+equity   $344,158.71   today ▲ +1.13 %   drawdown −9.10 %   cash 4.0 %
 orders   open 1   unknown 0   positions 9
 drift    max 4.12 pp of ±0.25 (NVDA) at the last plan
 limits   gross 73.0 of 80.0 % after the last plan; orders today 10 of 100

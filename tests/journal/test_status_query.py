@@ -13,6 +13,7 @@ from rebalancer.core.new_york import midnight_in_new_york
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import time_text
 from rebalancer.journal import Journal
+from rebalancer.journal.day_events import VALUES, DayEvents
 from rebalancer.journal.status_query import JournalStatus, query_status
 
 
@@ -43,7 +44,20 @@ def told_by_the_journal(journal: Journal, account: str) -> JournalStatus:
         plan=journal.plan_text(planned[0], account) if planned else None,
         rules=journal.rules_text(planned[0], account) if planned else None,
         protection=journal.newest_of_each("protection", account),
+        day=day_by_the_journal(journal, account),
     )
+
+
+def day_by_the_journal(journal: Journal, account: str) -> DayEvents:
+    """The newest value of the account and the newest end of a cycle that was no dry run."""
+    values = [event for kind in VALUES for event in journal.recall(account, kind)]
+    ended = [event for event in journal.recall(account, "cycle_ended") if event.key != "dry_run"]
+    end = ended[-1] if ended else None
+    if not values:
+        return DayEvents(ended=end)
+    planned = journal.recall(account, "cycle_planned")
+    opening = journal.snapshot_text(planned[0].cycle_id or "", account) if planned else None
+    return DayEvents(max(values, key=lambda event: event.seq), None, opening, end, journal.recall(account, "flow"))
 
 
 def test_a_glance_equals_the_journals_own_answers_at_every_step(journal: Journal) -> None:
@@ -102,6 +116,23 @@ def test_a_cycle_that_has_no_account_yet_does_not_move_the_time(journal: Journal
     seen = query_status(journal.path, now=at(24 * 3600 + 60))
     assert seen is not None
     assert seen.now == at(24 * 3600 + 60)
+
+
+def test_the_day_begins_with_the_last_value_of_an_earlier_one(journal: Journal) -> None:
+    run_cycle(journal, "c1")
+    for hours in (1, 20, 30, 31):
+        journal.record_event(WRITER, None, at(hours * 3600), "account", None, {"equity": str(hours)})
+    journal.record_event(WRITER, None, at(30 * 3600), "flow", "f", {"amount": "5"})
+    seen = query_status(journal.path, now=at(32 * 3600))
+    assert seen is not None
+    assert seen.day.value is not None
+    assert seen.day.before is not None
+    assert (seen.day.value.body["equity"], seen.day.before.body["equity"], seen.day.opening) == ("31", "1", None)
+    assert [event.key for event in seen.day.flows] == ["f"]
+    journal.record_event(WRITER, None, at(31 * 3600), "books_accepted", None, {})
+    again = query_status(journal.path, now=at(32 * 3600))
+    assert again is not None
+    assert (again.day.value, again.day.before, again.day.flows) == (None, None, ())
 
 
 def test_no_journal_no_glance(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from rebalancer.performance.history import (
     years_of,
 )
 from rebalancer.performance.ratios import drawdown_days, max_drawdown, sharpe, volatility
+from rebalancer.performance.returns import drawdowns
 
 START = date(2024, 11, 25)
 returns_of = st.lists(st.floats(-0.2, 0.2).map(lambda r: round(r, 4)), min_size=1, max_size=120)
@@ -49,8 +50,8 @@ def test_a_month_without_a_day_is_not_zero() -> None:
 @given(returns_of)
 def test_the_worst_fall_is_the_largest_drawdown_and_all_days_below_are_in_one(returns: list[float]) -> None:
     days = days_of(returns)
-    falls = worst_drawdowns(days, returns, most=1000)
     series = np.array(returns)
+    falls = worst_drawdowns(days, drawdowns(series).tolist(), most=1000)
     assert min((f.depth for f in falls), default=0.0) == max_drawdown(series)
     assert max((f.days for f in falls), default=0) == drawdown_days(series)
     assert list(falls) == sorted(falls, key=lambda f: f.depth)
@@ -60,8 +61,17 @@ def test_the_worst_fall_is_the_largest_drawdown_and_all_days_below_are_in_one(re
 
 def test_one_fall() -> None:
     days = days_of([0.0] * 5)
-    assert worst_drawdowns(days, [0.1, -0.1, -0.1, 0.5, 0.1]) == (
-        Drawdown(days[1], days[2], days[3], pytest.approx(-0.19), 2),
+    below = drawdowns(np.array([0.1, -0.1, -0.1, 0.5, 0.1])).tolist()
+    assert worst_drawdowns(days, below) == (Drawdown(days[1], days[2], days[3], pytest.approx(-0.19), 2),)
+
+
+def test_a_day_that_comes_back_to_its_mark_ends_a_fall() -> None:
+    days = days_of([0.0] * 4)
+    below, back = [-0.01, -0.03, -0.02, -0.01], [True, False, True, False]
+    assert worst_drawdowns(days, below, back) == (
+        Drawdown(days[1], days[1], days[2], -0.03, 2),
+        Drawdown(days[0], days[0], days[0], -0.01, 1),
+        Drawdown(days[3], days[3], None, -0.01, 1),
     )
 
 

@@ -17,6 +17,7 @@ from rebalancer.performance.period_ratios import DAYS_FOR_RATES, Ratios
 from rebalancer.performance.records import AccountHistory, DayValue, Fill
 from rebalancer.performance.round_trips import trips_of
 from rebalancer.performance.summary import summary_of
+from rebalancer.report.figures.of_performance import figures_of_performance
 
 FIRST = date(2026, 9, 1)
 RATES = ("annual_return", "volatility", "sharpe", "sortino", "calmar")
@@ -34,7 +35,8 @@ def test_a_rate_a_year_needs_days(days: int) -> None:
     summary = summary_of(ledger(days), "fifo")
     known = {name for name in Ratios._fields if getattr(summary.ratios, name) is not None}
     assert known & set(RATES) == (set(RATES) if days == DAYS_FOR_RATES else set())
-    shown = screen(summary, None, "paper", width=80, colour=False)
+    figures = figures_of_performance(summary, None, None, None)
+    shown = screen(summary, figures, None, "paper", width=80, colour=False)
     assert shown.count("– needs 20 days") == (0 if days == DAYS_FOR_RATES else 4)
     assert max(len(line) for line in shown.splitlines()) <= 80
     assert "…" not in shown

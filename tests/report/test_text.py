@@ -10,8 +10,10 @@ from decimal import Decimal
 
 import pytest
 
+from rebalancer.accounting.newest_day import NewestDay
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.report.columns import TableRow, cells_wide, clip, table
+from rebalancer.report.figures.of_status import figures_of_status
 from rebalancer.report.records import RunRecord, RunSummary, StatusView
 from rebalancer.report.summary import summary_of
 from rebalancer.report.text import explain_text, history_table, plan_table, run_table, status_text
@@ -26,6 +28,9 @@ STATUS = StatusView(
     equity=Decimal("97498.07"), last_equity=Decimal("96420.10"), drawdown=0.0238, cash=Decimal("8204.18"), positions=15,
     open_orders=1, unknown_orders=1, alerts=("PLTR is frozen: rebalancer explain PLTR",),
     next_at=START + timedelta(minutes=5), next_hint="timer enabled",
+    figures=tuple(figures_of_status(
+        NewestDay(START.date(), Decimal("97498.07"), Decimal("8204.18"), Decimal("99875.09"), 0.01118), None
+    )),
 )  # fmt: skip
 
 
@@ -64,7 +69,7 @@ def test_unknown_facts_are_dashes() -> None:
     empty = STATUS._replace(
         last=None, last_seconds=None, equity=None, last_equity=None, drawdown=None, cash=None, positions=None,
         open_orders=0, unknown_orders=0, alerts=(), next_at=None, next_hint="run: rebalancer run-now",
-        stopped="kill switch",
+        stopped="kill switch", figures=(),
     )  # fmt: skip
     assert status_text(empty, width=80, colour=False) == (
         "PAPER ••••7Q2   ✘ stopped: kill switch\n"

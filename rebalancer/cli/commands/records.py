@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rebalancer.cli import complete
-from rebalancer.cli.commands.shared import Config, Json, NoColour, refuse
+from rebalancer.cli.commands.shared import Config, Json, NoColour, State, refuse
 from rebalancer.cli.help import Commands
 
 alerts_app = Commands(
@@ -23,12 +23,19 @@ def status(
     json: Json = False,
     live: Annotated[bool, typer.Option("--live", help="Ask the broker too, and show both.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Again every two seconds, until Ctrl-C.")] = False,
+    state: State = None,
     no_color: NoColour = False,
 ) -> None:
     """Show where things stand, from the local journal alone.
 
     Example: rebalancer status | rebalancer status --json | rebalancer status --live | rebalancer status --watch
     """
+    if state is not None:
+        if live or watch:
+            refuse("--state goes with neither --live nor --watch")
+        from rebalancer.cli.status import status_of
+
+        raise typer.Exit(status_of(state, as_json=json, colour=not no_color))
     if watch:
         if live or json:
             refuse("--watch goes with neither --live nor --json")
@@ -135,6 +142,7 @@ def performance(
     config: Config = None,
     days: Annotated[int, typer.Option(min=1, max=100_000, help="The last so many calendar days.")] = 30,
     everything: Annotated[bool, typer.Option("--all", help="Everything since the first daily close.")] = False,
+    state: State = None,
     json: Json = False,
     no_color: NoColour = False,
 ) -> None:
@@ -144,20 +152,24 @@ def performance(
     """
     from rebalancer.cli.performance import show_performance
 
-    raise typer.Exit(show_performance(config, days=None if everything else days, as_json=json, colour=not no_color))
+    raise typer.Exit(
+        show_performance(config, days=None if everything else days, as_json=json, colour=not no_color, state=state)
+    )
 
 
 def export(
     what: Annotated[str, typer.Argument(help="trips, fills, orders, positions, cycles, performance or tradervue.")],
     config: Config = None,
     form: Annotated[str, typer.Option("--format", help="csv or json.")] = "csv",
+    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     since: Annotated[str | None, typer.Option(help="From this day on, such as 2026-11-20.")] = None,
     to: Annotated[Path | None, typer.Option(help="A file, written whole; stdout when left out.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="tradervue: show what would be sent.")] = False,
+    state: State = None,
 ) -> None:
     """Write trips, fills, orders, positions, cycles or days for other programs, or copy executions to Tradervue.
 
-    Example: rebalancer export trips | rebalancer export fills --format json --since 2026-11-20 --to fills.json
+    Example: rebalancer export trips | rebalancer export fills --json --since 2026-11-20 --to fills.json
     """
     from rebalancer.cli.export import export_table, export_to_tradervue
 
@@ -165,7 +177,7 @@ def export(
         raise typer.Exit(export_to_tradervue(config, dry_run=dry_run))
     if dry_run:
         refuse("--dry-run can only be used with tradervue")
-    raise typer.Exit(export_table(what, config, form=form, since=since, to=to))
+    raise typer.Exit(export_table(what, config, form="json" if json else form, since=since, to=to, state=state))
 
 
 def report(
@@ -177,15 +189,18 @@ def report(
         str | None, typer.Option(help="A day in the period, such as 2026-11-20; the last one if not.")
     ] = None,
     form: Annotated[str, typer.Option("--format", help="html, json or mail.")] = "html",
+    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    state: State = None,
     show: Annotated[bool, typer.Option("--open", help="Show the page in a browser.")] = False,
 ) -> None:
     """Write the report of a day, a week, a month.
 
-    Example: rebalancer report --open | rebalancer report --period week | rebalancer report --day 2026-11-20
+    Example: rebalancer report --open | rebalancer report --period week | rebalancer report --day 2026-11-20 --json
     """
     from rebalancer.cli.report import make_report
 
-    raise typer.Exit(make_report(config, period=period, day=day, form=form, show=show))
+    form = "json" if json else form
+    raise typer.Exit(make_report(config, period=period, day=day, form=form, show=show, state=state))
 
 
 def replay(

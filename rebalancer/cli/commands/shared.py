@@ -11,6 +11,10 @@ from rebalancer.cli.exit_codes import ExitCode
 
 Config = Annotated[list[Path] | None, typer.Option("--config", help="Configuration file; repeat it, later ones win.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output, decimals as strings.")]
+State = Annotated[
+    Path | None,
+    typer.Option("--state", help="Read this state folder, such as the demo's, instead of the configured one."),
+]
 NoColour = Annotated[bool, typer.Option("--no-color", help="No colours (also: NO_COLOR).")]
 
 

@@ -11,7 +11,7 @@ Value = str | Decimal | float | int | date | datetime | None
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "trips": (
         "symbol", "side", "qty", "entry", "exit", "opened_at", "closed_at", "held_seconds", "cost", "gross", "fees",
-        "profit", "roi", "slippage", "source", "sector", "asset_class", "regime", "reason",
+        "profit", "roi", "slippage", "source", "sector", "asset_class", "regime", "reason", "exit_cause",
     ),
     "fills": ("id", "order_id", "at", "symbol", "qty", "price", "fee"),
     "orders": (

@@ -13,6 +13,7 @@ import json
 import re
 from typing import Final
 
+from rebalancer.accounting.order_counts import OrderCounts
 from rebalancer.core.documents import plain
 from rebalancer.report.exports.tables import ExportTable, Value
 
@@ -42,8 +43,11 @@ def cell(value: Value) -> str:
     return said
 
 
-def json_text(table: ExportTable) -> str:
-    """The whole document, ending with a line break. The same table gives the same text."""
+def json_text(table: ExportTable, counts: OrderCounts | None = None) -> str:
+    """The whole document, ending with a line break. The same table gives the same text. counts: of the orders and fills
+    of the same stretch of time."""
     rows = [dict(zip(table.columns, plain(row), strict=True)) for row in table.rows]
-    document = {"schema": EXPORT_SCHEMA, "export": table.name, "columns": list(table.columns), "rows": rows}
+    counted = {} if counts is None else {"counts": plain(counts)}
+    head = {"schema": EXPORT_SCHEMA, "export": table.name, **counted}
+    document = {**head, "columns": list(table.columns), "rows": rows}
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

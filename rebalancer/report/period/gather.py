@@ -12,9 +12,8 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from rebalancer.core.rules import Rules
-from rebalancer.core.values import ZERO
 from rebalancer.journal import Journal
-from rebalancer.report.period.parts import effort, execution, happenings, holdings, money, results, risk
+from rebalancer.report.period.parts import effort, execution, happenings, holdings, money, results, risk, trades
 from rebalancer.report.period.parts.source import Source
 from rebalancer.report.period.records import Period, PeriodReport
 from rebalancer.report.records import Mode
@@ -31,11 +30,13 @@ class Part(NamedTuple):
 
 PARTS: Final[dict[str, Part]] = {
     "slots": Part("the slots", happenings.slots),
-    "trades": Part("the trades", happenings.trades),
+    "trades": Part("the trades", trades.trades),
+    "counts": Part("the counts", trades.counts, None),
+    "days": Part("the days", trades.days),
     "idle": Part("what was not traded", happenings.idle),
     "alarms": Part("the alerts", happenings.alarms),
+    "is_followed": Part("the next cycles", happenings.is_followed, False),
     "next_run": Part("the next cycle", happenings.next_run, None),
-    "peak_equity": Part("the high-water mark", lambda s: s.journal.peak_equity(s.account_id), None),
     "books": Part("the closed books", money.closed_books),
     "bridge": Part("the bridge", money.bridge, None),
     "contributions": Part("the contributions", money.contributions),
@@ -44,6 +45,7 @@ PARTS: Final[dict[str, Part]] = {
     "trips": Part("the round trips", results.trips),
     "quality": Part("the execution by symbol", execution.quality_by_symbol),
     "quality_by_hour": Part("the execution by hour", execution.quality_by_hour),
+    "execution": Part("the execution", lambda s: None if s.summary is None else s.summary.execution, None),
     "gaps": Part("the drift ledger", execution.gaps),
     "guarded": Part("the protection of positions", holdings.guarded),
     "risk": Part("the risk of the book", risk.risk, None),
@@ -69,11 +71,14 @@ def period_report_of(
         made_at=made_at,
         equity=worth.equity,
         equity_before=worth.before,
-        peak_equity=None,
+        peak_equity=worth.mark,
         cash=worth.cash,
         capital=None if latest is None else latest.plan.capital,
-        flows=sum((books.flows for books in source.books), ZERO),
+        flows=worth.flows,
         latest=latest,
+        window=source.window,
+        summary=source.attempt("the performance", lambda: source.summary, None),
+        whole=source.attempt("the performance", lambda: source.whole, None),
     )
     filled = {
         field: source.attempt(part.words, partial(part.read, source), part.absent) for field, part in PARTS.items()

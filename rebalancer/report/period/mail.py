@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from rebalancer.report.attention import Attention
-from rebalancer.report.numbers import amount_of, fixed, hour_text, money, percent, price, shares
+from rebalancer.report.figures.markup import shown_in
+from rebalancer.report.numbers import amount_of, fixed, hour_text, money, price, shares
 from rebalancer.report.page import environment, fold, tidy
+from rebalancer.report.period.figures import counts_of, figures_of
 from rebalancer.report.period.names import edition_name
 from rebalancer.report.period.page import redacted
 from rebalancer.report.period.records import PeriodReport, TradeLine
-from rebalancer.report.period.words import attention_of, change_of, sentence_of, title_of, totals_of
+from rebalancer.report.period.words import attention_of, sentence_of, title_of
 from rebalancer.report.summary import needs_text
 from rebalancer.report.visible import TEXT_MAX, visible, visible_symbol
 from rebalancer.report.words import MODE_MEANING, MODE_NAME, order_word
@@ -44,9 +46,9 @@ def _subject(edition: PeriodReport, items: tuple[Attention, ...]) -> str:
     separate."""
     act = sum(item.level == "act" for item in items)
     state = f"{amount_of(act, 'thing needs', 'things need')} you" if act else "OK"
-    change = change_of(edition)
-    parts = [state, *([percent(change, sign=True)] if change is not None else [])]
-    parts.append(amount_of(len(edition.trades), "order"))
+    figures = figures_of(edition)
+    parts = [state, *([figures["return"].text] if figures.known("return") else [])]
+    parts.append(amount_of(counts_of(edition).orders, "order"))
     return f"[{MODE_NAME[edition.mode]}] {title_of(edition)}: {', '.join(parts)}"
 
 
@@ -90,8 +92,7 @@ def _html(edition: PeriodReport, items: tuple[Attention, ...]) -> str:
             "sentence": sentence_of(edition, items),
             "summary": needs_text(items),
             "attention": fold(items, max(most, 5)),
-            "totals": totals_of(edition),
-            "change": change_of(edition),
+            "fig": shown_in(figures_of(edition)),
             "deals": fold([(trade, order_word(trade.line)) for trade in edition.trades], most),
             "text_max": TEXT_MAX,
             "money": money,

@@ -3,38 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from statistics import median
 from typing import Any, Final, NamedTuple
 
+from rebalancer.accounting.trade_causes import CAUSE_WORDS
 from rebalancer.core.values import ZERO
 from rebalancer.performance.drift import PARTS
-from rebalancer.performance.shortfall import ExecutionQuality
 from rebalancer.report import numbers
+from rebalancer.report.figures.figure import Figures
+from rebalancer.report.figures.markup import shown_in
 from rebalancer.report.limits import LIMIT_WARNING
+from rebalancer.report.numbers import Number
 from rebalancer.report.page import DATA_PLACE, PAGE_BYTES_TARGET, ROWS_MAX, context_of, environment, fold, tidy
 from rebalancer.report.period.charts import chart, chart_of_moments
 from rebalancer.report.period.document import embedded_edition
+from rebalancer.report.period.figures import BRIDGE_NAMES, figures_of
 from rebalancer.report.period.names import edition_name
 from rebalancer.report.period.records import Idle, PeriodReport, SlotRow
 from rebalancer.report.period.results import Performance
 from rebalancer.report.period.words import (
     attention_of,
-    change_of,
     sentence_of,
     slot_counts,
     slot_runs,
     slot_word,
     title_of,
-    totals_of,
 )
 from rebalancer.report.redact import redact
 from rebalancer.report.summary import needs_text
 from rebalancer.report.words import MODE_MEANING, MODE_NAME, order_word, outcome_word
 
-TRADES_MAX: Final = 60
+TRADES_MAX: Final = 1000  # beyond that, the JSON file has the rest
 DEALS_FIRST: Final = 15  # orders shown at once; the rest can be unfolded
 BEST_MAX: Final = 5
+CAUSE_NAMES: Final[dict[str, str]] = {str(cause): words for cause, words in CAUSE_WORDS.items()} | {
+    "other": "not by an order"
+}
+EXIT_ORDER: Final = ("target", "neutral", "cap", "stop", "take-profit", "flat-by", "kill", "hand", "other")
 PART_SHOWN: Final = 0.000_05  # a part of the gap that is never larger would give a column of 0.00
 
 
@@ -68,8 +73,8 @@ def redacted(edition: PeriodReport) -> PeriodReport:
 
 
 def _context(edition: PeriodReport) -> dict[str, Any]:
-    items = attention_of(edition)
-    latest = {} if edition.latest is None else context_of(edition.latest)
+    items, figures = attention_of(edition), figures_of(edition)
+    latest: dict[str, Any] = {} if edition.latest is None else context_of(edition.latest)
     slots = [(slot, slot_word(slot)) for slot in edition.slots]
     own = {
         "e": edition,
@@ -80,8 +85,10 @@ def _context(edition: PeriodReport) -> dict[str, Any]:
         "summary": needs_text(items),
         "sentence": sentence_of(edition, items),
         "attention": fold(items),
-        "totals": totals_of(edition),
-        "change": change_of(edition),
+        "fig": shown_in(figures),
+        "known": figures.known,
+        "tone": _tone(figures["return"].value),
+        "own_window": figures["return"].id.partition("@")[2],
         "deals": fold([(trade, order_word(trade.line)) for trade in edition.trades], TRADES_MAX),
         "idle": fold([(one, outcome_word(one.outcome)) for one in edition.idle if not _is_quiet(one)]),
         "quiet": fold([(one, outcome_word(one.outcome)) for one in edition.idle if _is_quiet(one)]),
@@ -97,7 +104,6 @@ def _context(edition: PeriodReport) -> dict[str, Any]:
         "extreme": _extreme(edition),
         "quality": fold(edition.quality),
         "quality_by_hour": fold(edition.quality_by_hour),
-        "quality_all": _together(edition.quality),
         "gaps": fold(edition.gaps),
         "gap_parts": [
             name for name in PARTS if any(abs(gap.parts.get(name, 0.0)) >= PART_SHOWN for gap in edition.gaps)
@@ -106,9 +112,9 @@ def _context(edition: PeriodReport) -> dict[str, Any]:
         "tallest": max((bar.days for bar in edition.performance.distribution), default=1) if edition.performance else 1,
         "guarded": fold(edition.guarded),
         "trips": fold(sorted(edition.trips, key=lambda t: (t.closed_at, t.symbol), reverse=True)),
-        "trips_won": sum(trip.profit > ZERO for trip in edition.trips),
-        "trips_lost": sum(trip.profit < ZERO for trip in edition.trips),
-        "trips_profit": sum((trip.profit for trip in edition.trips), ZERO),
+        "bridge_ids": _bridge_ids(edition, figures),
+        "exits": [name for name in EXIT_ORDER if f"trips.reason[{name}].trips" in figures],
+        "cause_words": CAUSE_NAMES,
         "rules_diff": fold(sorted(edition.rules_changed.items())),
         "limit_warning": LIMIT_WARNING,
         "rows_max": ROWS_MAX,
@@ -148,6 +154,15 @@ def _through_the_day(edition: PeriodReport) -> Any:
     return chart_of_moments([p.at for p in points], [float(p.equity / before) for p in points])
 
 
+def _bridge_ids(edition: PeriodReport, figures: Figures) -> dict[str, str]:
+    lines = () if edition.bridge is None else edition.bridge.lines
+    return {line.label: figures[f"bridge.{BRIDGE_NAMES.get(line.label, line.label)}"].id for line in lines}
+
+
+def _tone(value: Number | None) -> str:
+    return "" if not value else "ok" if value > 0 else "bad"
+
+
 def _is_quiet(one: Idle) -> bool:
     """Nothing needed to be done: folded away unless somebody wants the details."""
     return one.outcome.startswith("HELD")
@@ -164,25 +179,3 @@ def _extreme(edition: PeriodReport) -> Extreme | None:
     best = [c for c in ranked if c.amount > ZERO][:BEST_MAX]
     worst = [c for c in reversed(ranked) if c.amount < ZERO][:BEST_MAX]
     return Extreme(best, worst) if best or worst else None
-
-
-def _together(rows: Sequence[ExecutionQuality]) -> ExecutionQuality | None:
-    """All symbols in one line, weighted by the value traded."""
-    if not rows:
-        return None
-
-    def mean(values: Sequence[tuple[Decimal, float | None]]) -> float | None:
-        known = [(float(weight), value) for weight, value in values if value is not None]
-        total = sum(weight for weight, _ in known)
-        return sum(weight * value for weight, value in known) / total if total else None
-
-    return ExecutionQuality(
-        "All",
-        sum(row.orders for row in rows),
-        sum((row.value for row in rows), ZERO),
-        mean([(row.value, row.arrival_bp) for row in rows]),
-        mean([(row.value, row.decision_bp) for row in rows]),
-        mean([(row.value, row.spread_bp) for row in rows]),
-        sum((row.missed for row in rows), ZERO),
-        mean([(Decimal(row.orders), row.seconds) for row in rows]),
-    )

@@ -12,10 +12,13 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
+from rebalancer.accounting.order_counts import OrderCounts
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.performance.drift import Drift
+from rebalancer.performance.records import TradeCause
 from rebalancer.performance.round_trips import RoundTrip
 from rebalancer.performance.shortfall import ExecutionQuality
+from rebalancer.performance.summary import Summary
 from rebalancer.report.period.book_risk import Risk
 from rebalancer.report.period.results import BridgeSection, ClosedBooks, Contribution, Performance, Point
 from rebalancer.report.period.run_health import Effort
@@ -41,12 +44,36 @@ class SlotRow(NamedTuple):
 
 
 class TradeLine(NamedTuple):
-    """One order of the period with the reason that its plan gave."""
+    """One order of the period with its reason in words and its category. A trade by hand has the broker's own order id
+    and no cycle."""
 
     at: datetime
     cycle_id: str
     line: OrderLine
     because: str
+    cause: TradeCause = "target"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is an order of this program."""
+        return self.cause != "hand"
+
+    @property
+    def was_intended(self) -> bool:
+        """Whether the journal has an intent of it; a planned order that the cycle never came to has none."""
+        return self.line.was_intended
+
+
+class DayLine(NamedTuple):
+    """One day of a longer period: the equity at its end, USD, its time-weighted return and that of the benchmark, its
+    lowest point below the high-water mark, and what was traded. None is "not known"."""
+
+    day: date
+    equity: Decimal | None
+    change: float | None
+    benchmark: float | None
+    low: float | None
+    counts: OrderCounts
 
 
 class Idle(NamedTuple):
@@ -59,13 +86,15 @@ class Idle(NamedTuple):
 
 
 class AlertRow(NamedTuple):
-    """One alert of the period. `code` is its kind and `name` what it is about, such as a symbol; "" when not given."""
+    """One alert of the period. `code` is its kind and `name` what it is about, such as a symbol; "" when not given.
+    `resolved` says what ended the matter; "" while it stands, and for alerts that only inform."""
 
     at: datetime
     level: Literal["info", "warning", "action"]
     text: str
     code: str = ""
     name: str = ""
+    resolved: str = ""
 
 
 class Guarded(NamedTuple):
@@ -92,7 +121,12 @@ class Expected(NamedTuple):
 
 class PeriodReport(NamedTuple):
     """Everything that the report of a period needs. `latest` is the last planned cycle: allocation, signals, limits and
-    configuration are shown as of that cycle. `next_run_here` is the next run on this machine's clock, in words."""
+    configuration are shown as of that cycle. `next_run_here` is the next run on this machine's clock, in words.
+
+    `summary` is the performance of the period, `whole` that since the records began; both are the source of `figures`
+    and not part of the document. `execution` is all orders of `quality` together; `is_followed` whether a cycle after
+    `latest` ran as planned, so that what it could not do is over. `window` are the first and the last day on record
+    within the period."""
 
     period: Period
     first: date
@@ -129,4 +163,11 @@ class PeriodReport(NamedTuple):
     next_run: datetime | None = None
     next_run_here: str = ""
     broken: tuple[str, ...] = ()
+    counts: OrderCounts | None = None
+    window: tuple[date, date] | None = None
+    days: tuple[DayLine, ...] = ()
+    execution: ExecutionQuality | None = None
+    is_followed: bool = False
+    summary: Summary | None = None
+    whole: Summary | None = None
     schema: Literal["rebalancer.edition/1"] = EDITION_SCHEMA

@@ -42,12 +42,13 @@ class Contribution(NamedTuple):
 
 class Ratio(NamedTuple):
     """One performance figure with its name; None when there is too little data. `unit`: "%" has a sign, "share" is a
-    fraction without one."""
+    fraction without one. `id` is that of the figure, "" when it stands nowhere else."""
 
     label: str
     value: float | None
     unit: Literal["%", "share", "", "USD", "days"]
     note: str = ""
+    id: str = ""
 
 
 class Point(NamedTuple):
@@ -58,9 +59,10 @@ class Point(NamedTuple):
 
 
 class Performance(NamedTuple):
-    """The time-weighted performance of the account: the value of one dollar after each day. `drawdown` is zero or less,
-    `benchmark` is on the scale of `growth`; one value per day. `total` (time-weighted) and `money_weighted` cover all
-    the time since the records began, `benchmark_change` the period of the edition."""
+    """The time-weighted performance of the account: the value of one dollar after each day. `drawdown` is the lowest
+    point of the day below the high-water mark, `benchmark` is on the scale of `growth`; one value per day. `total`
+    (time-weighted) and `money_weighted` cover all the time since the records began; `benchmark_change` covers the days
+    of the period that the account has, None when a close of them is missing."""
 
     days: tuple[date, ...]
     growth: tuple[float, ...]

@@ -10,7 +10,9 @@ from typing import Final, Literal, NamedTuple
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.values import ZERO
 from rebalancer.report.attention import Attention, attention, explain_command
-from rebalancer.report.numbers import amount_of, basis_points, clock_text, money, percent
+from rebalancer.report.figures.figure import Figures
+from rebalancer.report.numbers import Number, amount_of, clock_text, money
+from rebalancer.report.period.figures import figures_of
 from rebalancer.report.period.records import AlertRow, PeriodReport, SlotRow
 from rebalancer.report.summary import needs_text
 from rebalancer.report.visible import TEXT_MAX, visible, visible_symbol
@@ -27,17 +29,6 @@ APART_MAX: Final = 3  # up to this many alerts of one kind are listed one by one
 NAMES_MAX: Final = 12
 
 
-class PeriodTotals(NamedTuple):
-    """Sums over the orders of the period. USD; `slippage` is lost (+) against arrival prices, None without a fill."""
-
-    orders: int
-    filled: int
-    sells: int
-    buys: int
-    traded: Decimal
-    slippage: Decimal | None
-
-
 def title_of(edition: PeriodReport) -> str:
     """The title of the page: "Day of Fri 2026-11-20", "Week 2026-11-16 to 2026-11-20"."""
     if edition.period == "day":
@@ -50,34 +41,19 @@ def title_of(edition: PeriodReport) -> str:
     return f"{name} {edition.first.isoformat()} to {edition.last.isoformat()}"
 
 
-def totals_of(edition: PeriodReport) -> PeriodTotals:
-    """Add up the orders of the period."""
-    lines = [trade.line for trade in edition.trades]
-    known = [cost for cost in (line.slippage for line in lines) if cost is not None]
-    return PeriodTotals(
-        len(lines),
-        sum(line.state is OrderState.FILLED for line in lines),
-        sum(line.side == "sell" for line in lines),
-        sum(line.side == "buy" for line in lines),
-        sum((line.fill_value for line in lines), ZERO),
-        sum(known, ZERO) if known else None,
-    )
-
-
-def change_of(edition: PeriodReport) -> Decimal | None:
-    """The account's gain or loss in the period as a fraction, excluding deposits and withdrawals."""
-    if edition.equity is None or not edition.equity_before:
-        return None
-    return (edition.equity - edition.flows) / edition.equity_before - 1
+def change_of(edition: PeriodReport) -> Number | None:
+    """The account's gain or loss in the period as a fraction, excluding deposits and withdrawals: time-weighted, or
+    simple when no day of the period has a value yet."""
+    return figures_of(edition)["return"].value
 
 
 def sentence_of(edition: PeriodReport, items: Sequence[Attention]) -> str:
     """The period in one sentence."""
+    figures = figures_of(edition)
     parts = [_slots(edition.slots)] if edition.slots else []
-    parts.append(_orders(edition))
-    change = change_of(edition)
-    if change is not None:
-        parts.append(f"equity {percent(change, sign=True)}")
+    parts.append(_orders(figures))
+    if figures.known("return"):
+        parts.append(f"equity {figures['return'].text}")
     parts.append(needs_text(tuple(items)))
     text = "; ".join(parts) + "."
     return text[0].upper() + text[1:]
@@ -99,18 +75,27 @@ def attention_of(edition: PeriodReport) -> tuple[Attention, ...]:
         found.append(Attention("watch", amount_of(len(missed), "slot") + " missed", text, "rebalancer status"))
     halted = "" if edition.latest is None else edition.latest.because
     found += alerts_of(edition.alarms, halted)
-    mentioned = set() if edition.latest is None else {line.symbol for line in edition.latest.orders}
+    is_open = edition.latest is not None and not edition.is_followed
+    mentioned = {line.symbol for line in edition.latest.orders} if is_open and edition.latest is not None else set()
     unknown = {t.line.symbol for t in edition.trades if t.line.state is OrderState.UNKNOWN}
     for symbol in sorted(unknown - mentioned):
         text = "The broker has not reported the outcome of an order; the symbol is frozen until it does."
         found.append(
             Attention("act", f"Unknown at the broker: {visible_symbol(symbol)}", text, explain_command(symbol))
         )
-    if edition.latest is not None:
-        said = {item.title for item in found}
-        found += [item for item in attention(edition.latest) if item.title not in said]
+    said = {item.title for item in found}
+    found += [item for item in _of_the_last_cycle(edition) if item.title not in said]
     unique = list(dict.fromkeys(found))
     return tuple(sorted(unique, key=lambda item: item.level != "act"))
+
+
+def _of_the_last_cycle(edition: PeriodReport) -> list[Attention]:
+    """What the last cycle leaves to do; of one that later cycles followed, only what is worth a look."""
+    if edition.latest is None:
+        return []
+    if not edition.is_followed:
+        return list(attention(edition.latest))
+    return [item for item in attention(edition.latest._replace(orders=())) if item.level != "act"]
 
 
 def slot_word(slot: SlotRow) -> Word:
@@ -156,18 +141,22 @@ def _slots(slots: Sequence[SlotRow]) -> str:
     return f"{amount_of(len(slots), 'slot')} ({counts})"
 
 
-def _orders(edition: PeriodReport) -> str:
-    total = totals_of(edition)
-    if not total.orders:
-        return "no orders"
-    parts = [f"{total.filled} of {amount_of(total.orders, 'order')} filled ({total.sells} sells, {total.buys} buys)"]
-    if edition.capital:
-        parts.append(f"turnover {percent(float(total.traded / edition.capital), 1)} of capital")
-    if total.slippage:
-        side = "lost" if total.slippage > 0 else "gained"
-        parts.append(
-            f"{money(abs(total.slippage))} {side} to slippage ({basis_points(total.slippage, total.traded)} bp)"
-        )
+def _orders(figures: Figures) -> str:
+    orders, by_hand, left = (int(figures[name].value or 0) for name in ("orders", "fills_by_hand", "not_sent"))
+    parts = ["no orders"]
+    if orders:
+        sides = f"{figures['sells'].text} sells, {figures['buys'].text} buys"
+        parts = [f"{figures['orders_filled'].text} of {amount_of(orders, 'order')} filled ({sides})"]
+    if left:
+        parts.append(f"{left} planned and not sent")
+    if by_hand:
+        parts.append(f"{amount_of(by_hand, 'fill')} by hand")
+    if figures["traded"].value and figures.known("turnover_of_capital"):
+        parts.append(f"turnover {figures['turnover_of_capital'].text} of capital")
+    lost = figures["slippage"].value
+    if isinstance(lost, Decimal) and lost:
+        side = "lost" if lost > 0 else "gained"
+        parts.append(f"{money(abs(lost))} {side} to slippage ({figures['slippage_bp'].text})")
     return ", ".join(parts)
 
 
@@ -176,7 +165,7 @@ def alerts_of(alarms: Sequence[AlertRow], halted: str) -> list[Attention]:
     cycle halted, which is reported elsewhere. All texts are safe to show."""
     kinds: dict[tuple[str, str], list[AlertRow]] = {}
     for number, alarm in enumerate(alarms):
-        if alarm.level != "info" and not (alarm.text and alarm.text.split(": ")[0] in halted):
+        if alarm.level != "info" and not alarm.resolved and not (alarm.text and alarm.text.split(": ")[0] in halted):
             kinds.setdefault((alarm.level, alarm.code or f"#{number}"), []).append(alarm)
     found: list[Attention] = []
     for same in kinds.values():

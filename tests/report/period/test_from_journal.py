@@ -139,9 +139,11 @@ def test_gaps_are_their_parts(account: Account) -> None:
 
 def test_the_quality_is_that_of_the_orders(account: Account) -> None:
     found = account.edition("day", FRIDAY)
-    assert sum(q.orders for q in found.quality) == len(found.trades)
-    assert sum(q.value for q in found.quality) == sum(t.line.fill_value for t in found.trades)
-    assert sum(q.orders for q in found.quality_by_hour) == len(found.trades)
+    own = [t for t in found.trades if t.is_ours]
+    assert [t.line.symbol for t in found.trades if not t.is_ours] == ["UNH"]  # bought by hand
+    assert sum(q.orders for q in found.quality) == len(own)
+    assert sum(q.value for q in found.quality) == sum(t.line.fill_value for t in own)
+    assert sum(q.orders for q in found.quality_by_hour) == len(own)
     assert all(q.arrival_bp is not None and q.spread_bp is not None for q in found.quality)
 
 
@@ -285,7 +287,7 @@ def test_broken_rows_are_named(account: Account, tmp_path: Path) -> None:
         journal.record_event(account.account_id, None, at, "activity", "strange", {"type": "FILL"})
         found = period_report_of(journal, account.account_id, "simulated", rules(), "day", FRIDAY, at)
     assert sorted(found.broken) == ["the books of 2026-11-20: KeyError: 'opening_equity'", "the ledger: KeyError: 'at'"]
-    assert len(found.trades) == len(account.open_friday.trades)
+    assert found.trades == tuple(t for t in account.open_friday.trades if t.is_ours)  # no fills without the ledger
     assert "the books of 2026-11-20" in edition_html(found)
 
 

@@ -21,7 +21,7 @@ def test_golden_mail() -> None:
 
 
 SUBJECTS = [
-    (edition(), "[PAPER] Day of Fri 2026-11-20: 4 things need you, +0.40 %, 12 orders"),
+    (edition(), "[PAPER] Day of Fri 2026-11-20: 4 things need you, +0.40 %, 11 orders"),
     (bare(), "[PAPER] Day of Fri 2026-11-20: OK, +0.40 %, 0 orders"),
     (bare(period="month", mode="live", equity=None), "[LIVE] Month 2026-11: OK, 0 orders"),
 ]

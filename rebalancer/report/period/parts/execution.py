@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
 from rebalancer.core.decisions import Target
 from rebalancer.core.values import ZERO
 from rebalancer.performance.drift import Drift, DriftInputs, drift_of, in_floats
-from rebalancer.performance.shortfall import ExecutionQuality, Shortfall, quality, shortfall_of
+from rebalancer.performance.shortfall import ExecutionQuality
 from rebalancer.report.allocation import known_prices, target_of
 from rebalancer.report.period.parts.source import Source
 from rebalancer.report.records import RunRecord
@@ -19,22 +19,13 @@ SAME_WEIGHT: Final = 1e-9
 
 def quality_by_symbol(source: Source) -> tuple[ExecutionQuality, ...]:
     """The period's orders by symbol, the most traded first."""
-    return tuple(sorted(_quality(source, lambda one: one.symbol), key=lambda q: (-q.value, q.name)))
+    found = () if source.summary is None else source.summary.by_symbol
+    return tuple(sorted(found, key=lambda q: (-q.value, q.name)))
 
 
 def quality_by_hour(source: Source) -> tuple[ExecutionQuality, ...]:
     """The period's orders by the hour in New York in which they were sent."""
-    return _quality(source, lambda one: one.hour)
-
-
-def _quality(source: Source, key: Callable[[Shortfall], str]) -> tuple[ExecutionQuality, ...]:
-    """Only orders that a plan decided on: for external ones no decision is known."""
-    shortfalls = [
-        shortfall_of(history)
-        for history in source.ledger.order_histories.values()
-        if history.decision_price is not None and source.span.holds(history.sent_at)
-    ]
-    return quality(shortfalls, key)
+    return () if source.summary is None else source.summary.by_hour
 
 
 class Base(NamedTuple):

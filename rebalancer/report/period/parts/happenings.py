@@ -1,9 +1,10 @@
-"""Slots, trades, what was not traded, alerts, changes of the rules, and when the next cycle is due."""
+"""Slots, what was not traded, alerts, changes of the rules, and when the next cycle is due."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, Literal
 
 from rebalancer.core.codec import stored_rules
@@ -18,8 +19,9 @@ from rebalancer.market_data.trading_calendar import (
     scheduled_day,
 )
 from rebalancer.report.paths import report_name
+from rebalancer.report.period.parts.resolved import Resolutions
 from rebalancer.report.period.parts.source import Source
-from rebalancer.report.period.records import AlertRow, Idle, SlotRow, TradeLine
+from rebalancer.report.period.records import AlertRow, Idle, SlotRow
 from rebalancer.report.records import RuleChange
 from rebalancer.report.words import ORDER_OUTCOMES
 
@@ -59,17 +61,6 @@ def slots(source: Source) -> tuple[SlotRow, ...]:
     return tuple(found)
 
 
-def trades(source: Source) -> tuple[TradeLine, ...]:
-    """Every order of the period with the plan's reason, in the order in which they were sent."""
-    found = []
-    for record in source.records:
-        reasons = {(o.phase, o.symbol): str(o.because) for o in record.plan.orders}
-        for line in sorted(record.orders, key=lambda one: one.phase == "increase"):
-            at = line.sent_at or record.started_at
-            found.append(TradeLine(at, record.snapshot.cycle_id, line, reasons.get((line.phase, line.symbol), "")))
-    return tuple(found)
-
-
 def idle(source: Source) -> tuple[Idle, ...]:
     """What was not traded on the last day, by symbol and outcome: the newest text and the number of cycles."""
     last = day_in_new_york(source.own[-1].started_at) if source.own else None
@@ -89,8 +80,8 @@ def idle(source: Source) -> tuple[Idle, ...]:
 
 
 def alarms(source: Source) -> tuple[AlertRow, ...]:
-    """The alerts of the period, oldest first."""
-    found = []
+    """The alerts of the period, oldest first; each with what has resolved it since."""
+    found, resolutions = [], Resolutions(source)
     for event in source.journal.recall(source.account_id, "alert", since=source.span.begins):
         if event.at < source.span.ends:
             level: Literal["info", "warning", "action"] = "warning"
@@ -98,8 +89,14 @@ def alarms(source: Source) -> tuple[AlertRow, ...]:
                 case "info" | "action" as known:
                     level = known
             text, code = (str(event.body.get(key, "")) for key in ("text", "code"))
-            found.append(AlertRow(event.at, level, text, code, event.key or ""))
+            resolved = source.attempt("what became of an alert", partial(resolutions.of, event), "")
+            found.append(AlertRow(event.at, level, text, code, event.key or "", resolved))
     return tuple(found)
+
+
+def is_followed(source: Source) -> bool:
+    """Whether a later cycle, of this period or another, ran as planned after the last one that this report shows."""
+    return source.latest is not None and Resolutions(source).normal_cycle_after(source.latest.started_at)
 
 
 def next_run(source: Source) -> datetime | None:

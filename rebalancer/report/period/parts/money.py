@@ -31,18 +31,25 @@ LABELS: Final = {
 
 
 class Money(NamedTuple):
-    """USD; None is "not known"."""
+    """USD; None is "not known". `flows` are the deposits and withdrawals between `before` and `equity`, `mark` is the
+    high-water mark at the end."""
 
     equity: Decimal | None = None
     before: Decimal | None = None
     cash: Decimal | None = None
+    flows: Decimal = ZERO
+    mark: Decimal | None = None
 
 
 def money(source: Source) -> Money:
-    """From the closed day first; for a day that is still open, what its last cycle read."""
+    """As the performance of the period has it: closed days first; for a day that is still open, its last reading. When
+    the history cannot be read, from the closed days or the last cycle alone."""
+    if source.summary is not None and source.summary.last is not None:
+        own, last = source.summary.money, source.ledger.days[-1]
+        return Money(own.closing, own.opening, last.cash, own.flows, source.summary.mark)
     if source.books:
-        last = source.books[-1]
-        return Money(last.closing_equity, source.books[0].opening_equity, last.closing_cash)
+        closed, flows = source.books[-1], sum((books.flows for books in source.books), ZERO)
+        return Money(closed.closing_equity, source.books[0].opening_equity, closed.closing_cash, flows)
     if not source.own or source.latest is None:
         return Money()
     recorded = source.journal.events(source.own[-1].cycle_id, kind="account", account_id=source.account_id)

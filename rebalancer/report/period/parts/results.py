@@ -4,18 +4,17 @@ period."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
 from typing import Final
 
 from rebalancer.performance import history
-from rebalancer.performance.benchmark import Benchmark
+from rebalancer.performance.ratios import DAYS_FOR_RATES
 from rebalancer.performance.records import UNKNOWN
 from rebalancer.performance.round_trips import RoundTrip, trips_of
-from rebalancer.performance.summary import Summary, summary_of
+from rebalancer.performance.summary import Summary
+from rebalancer.report.figures.of_window import window_of
 from rebalancer.report.period.parts.source import Source
 from rebalancer.report.period.results import Performance, Point, Ratio
 
-DAYS_FOR_RATIOS: Final = 20  # with fewer days an annualised figure is meaningless
 HELD_BEFORE: Final = "held before"  # held when the records began: its entry is unknown
 DAY_SECONDS: Final = 86_400
 PERIOD_NAME: Final = {"day": "this day", "week": "this week", "month": "this month", "year": "this year"}
@@ -23,32 +22,28 @@ PERIOD_NAME: Final = {"day": "this day", "week": "this week", "month": "this mon
 
 def performance(source: Source) -> Performance | None:
     """The performance from the start of the records to the end of the period. None before the first recorded day."""
-    ledger, reporting = source.ledger, source.rules.reporting
-    if not ledger.days:
+    whole, reporting = source.whole, source.rules.reporting
+    if whole is None or not whole.course.days:
         return None
-    whole = summary_of(
-        ledger, reporting.lot_method, risk_free_rate=reporting.risk_free_rate, benchmark=source.benchmark
-    )
-    course = whole.course
-    if not course.days:
-        return None
-    compared = _scaled(source.benchmark, whole)
+    course, period = whole.course, source.summary
+    against = None if period is None else period.benchmark
+    same_days = period is not None and against is not None and against.days == len(period.course.days)
     return Performance(
         days=course.days,
         growth=course.growth,
         drawdown=course.drawdown,
-        benchmark_name=source.benchmark.name if any(v is not None for v in compared) else "",
-        benchmark=compared,
+        benchmark_name=source.benchmark.name if any(v is not None for v in course.benchmark) else "",
+        benchmark=course.benchmark,
         months=history.years_of(course.days, course.returns),
         ratios=tuple(_ratios(source, whole)),
         rolling_volatility=history.rolling_volatility(course.returns),
         rolling_sharpe=history.rolling_sharpe(course.returns, reporting.risk_free_rate),
-        falls=history.worst_drawdowns(course.days, course.returns),
+        falls=history.worst_drawdowns(course.days, course.drawdown, course.at_mark),
         distribution=history.distribution(course.returns),
         since=whole.first,
         total=whole.time_weighted,
         money_weighted=whole.money_weighted,
-        benchmark_change=_benchmark_return(source.benchmark, source.span.first, course.days[-1]),
+        benchmark_change=against.benchmark_return if same_days and against is not None else None,
     )
 
 
@@ -79,84 +74,87 @@ def trips(source: Source) -> tuple[RoundTrip, ...]:
     )
 
 
-def _scaled(benchmark: Benchmark, whole: Summary) -> tuple[float | None, ...]:
-    """The benchmark on the scale of growth: 1.0 at its close on the day on which the account's performance begins, or
-    at the last close before that."""
-    days = whole.course.days
-    closes = dict(zip(benchmark.days, benchmark.closes, strict=True))
-    start = whole.first if whole.first is not None and whole.first < days[0] else days[0] - timedelta(days=1)
-    base = next((closes[d] for d in reversed(benchmark.days) if d <= start), None)
-    if base is None:
-        base = next((closes[d] for d in days if d in closes), None)
-    return tuple(closes[d] / base if base and d in closes else None for d in days)
-
-
 def _ratios(source: Source, whole: Summary) -> Iterator[Ratio]:
-    """The rows of "in figures": returns always, annualised figures only when there are enough days."""
-    ledger, span, reporting = source.ledger, source.span, source.rules.reporting
-    assert whole.last is not None
-    own_days = (whole.last - span.first).days + 1
-    if span.period != "all" and own_days > 0:
-        period = summary_of(ledger, reporting.lot_method, days=own_days, benchmark=source.benchmark)
-        name = PERIOD_NAME[span.period]
-        yield Ratio(f"Return {name}", period.time_weighted, "%", "time-weighted: deposits and withdrawals left out")
-        against = _benchmark_return(source.benchmark, span.first, whole.last)
-        if against is not None:
-            yield Ratio(f"{source.benchmark.name} {name}", against, "%", "its close over its close before the period")
-    since = "" if whole.first is None else f" since {whole.first}"
-    yield Ratio(
-        f"Return{since}, time-weighted", whole.time_weighted, "%",
-        "daily returns by Modified Dietz, chained: how the money was run",
-    )  # fmt: skip
-    yield Ratio(
-        f"Return{since}, money-weighted", whole.money_weighted, "%",
-        "internal rate of all payments over that time: how your dollars did",
-    )  # fmt: skip
-    if len(whole.course.days) >= DAYS_FOR_RATIOS:
+    """The rows of "in figures": each with its window in its name. Statistics only when there are enough days."""
+    period, name = source.summary, PERIOD_NAME.get(source.span.period, "")
+    if period is not None and name and period.course.days != whole.course.days:
+        yield from _of_window(period, name)
+    yield from _of_window(whole, "" if whole.first is None else f"since {whole.first}")
+    if len(whole.course.days) >= DAYS_FOR_RATES:
         yield from _of_many_days(whole)
     yield from _of_trips(whole)
 
 
+def _of_window(summary: Summary, name: str) -> Iterator[Ratio]:
+    scope = window_of(summary)
+    yield Ratio(
+        f"Return {name}, time-weighted", summary.time_weighted, "%",
+        "daily returns by Modified Dietz, chained: how the money was run", f"return@{scope}",
+    )  # fmt: skip
+    yield Ratio(
+        f"Return {name}, money-weighted", summary.money_weighted, "%",
+        "internal rate of all payments over that time: how your dollars did", f"money_weighted@{scope}",
+    )  # fmt: skip
+    against = summary.benchmark
+    if against is not None and against.first is not None and against.last is not None:
+        days = f"close of {against.first} to close of {against.last}"
+        yield Ratio(
+            f"{summary.benchmark_name} {name}", against.benchmark_return, "%", days, f"benchmark.return@{scope}"
+        )
+        if against.days < len(summary.course.days):
+            yield Ratio(
+                f"This account from {against.first} to {against.last}", against.own_return, "%",
+                f"the days on which {summary.benchmark_name} has closes", f"benchmark.own_return@{scope}",
+            )  # fmt: skip
+    yield Ratio(
+        f"Worst drawdown {name}", summary.drawdown_worst, "%",
+        "deepest point below the high-water mark, at any reading", f"worst_drawdown@{scope}",
+    )  # fmt: skip
+
+
 def _of_many_days(whole: Summary) -> Iterator[Ratio]:
     r, free = whole.ratios, f"above {whole.risk_free_rate:.1%} a year, " if whole.risk_free_rate else ""
+    scope = window_of(whole)
     rows = [
-        Ratio("Return a year, time-weighted", whole.annual_time_weighted, "%", "of 365 days; only after a whole year"),
-        Ratio("Volatility", r.volatility, "share", "deviation of daily returns, × √252"),
-        Ratio("Sharpe", r.sharpe, "", f"{free}mean over deviation of daily returns, × √252"),
-        Ratio("Sortino", r.sortino, "", "as Sharpe, over downside deviation"),
-        Ratio("Calmar", r.calmar, "", "return a year over the worst drawdown"),
-        Ratio("Worst drawdown", r.max_drawdown, "%", "deepest fall below an earlier high"),
-        Ratio("Drawdown now", r.drawdown_now, "%", "below the highest day so far"),
-        Ratio("Value at risk, a day", r.value_at_risk, "%", "one day in twenty was worse"),
-        Ratio("Expected shortfall, a day", r.conditional_value_at_risk, "%", "mean of those days"),
-        Ratio("Best day", r.best_day, "%"),
-        Ratio("Worst day", r.worst_day, "%"),
-    ]
+        Ratio("Return a year, time-weighted", whole.annual_time_weighted, "%", "of 365 days; only after a whole year",
+              f"annual_return@{scope}"),
+        Ratio("Volatility", r.volatility, "share", "deviation of daily returns, × √252", f"volatility@{scope}"),
+        Ratio("Sharpe", r.sharpe, "", f"{free}mean over deviation of daily returns, × √252", f"sharpe@{scope}"),
+        Ratio("Sortino", r.sortino, "", "as Sharpe, over downside deviation", f"sortino@{scope}"),
+        Ratio("Calmar", r.calmar, "", "return a year over the worst drawdown of daily closes", f"calmar@{scope}"),
+        Ratio("Value at risk, a day", r.value_at_risk, "%", "one day in twenty was worse", f"value_at_risk@{scope}"),
+        Ratio("Expected shortfall, a day", r.conditional_value_at_risk, "%", "mean of those days",
+              f"conditional_value_at_risk@{scope}"),
+        Ratio("Best day", r.best_day, "%", "", f"best_day@{scope}"),
+        Ratio("Worst day", r.worst_day, "%", "", f"worst_day@{scope}"),
+    ]  # fmt: skip
     yield from (row for row in rows if row.value is not None)
     if whole.benchmark is not None:
         b, name = whole.benchmark, whole.benchmark_name
         against = [
-            Ratio(f"Beta to {name}", b.beta, "", "covariance over the benchmark's variance, same days"),
-            Ratio("Alpha", b.alpha, "%", "a year, of daily returns"),
-            Ratio("Tracking error", b.tracking_error, "share", "deviation of the difference of daily returns, × √252"),
-        ]
+            Ratio(f"Beta to {name}", b.beta, "", "covariance over the benchmark's variance, same days",
+                  f"benchmark.beta@{scope}"),
+            Ratio("Alpha", b.alpha, "%", "a year, of daily returns", f"benchmark.alpha@{scope}"),
+            Ratio("Tracking error", b.tracking_error, "share",
+                  "deviation of the difference of daily returns, × √252", f"benchmark.tracking_error@{scope}"),
+        ]  # fmt: skip
         yield from (row for row in against if row.value is not None)
 
 
 def _of_trips(whole: Summary) -> Iterator[Ratio]:
-    t = whole.trips
+    t, scope = whole.trips, window_of(whole)
     if not t.trips:
         return
-    yield Ratio("Round trips won", t.win_rate, "share", f"{t.won} won, {t.lost} lost; after fees, {whole.lot_method}")
+    since = "" if whole.first is None else f" since {whole.first}"
+    yield Ratio(
+        f"Round trips won{since}", t.win_rate, "share", f"{t.won} won, {t.lost} lost; after fees, {whole.lot_method}",
+        f"trips.win_rate@{scope}",
+    )  # fmt: skip
     if t.profit_factor is not None:
-        yield Ratio("Profit factor", t.profit_factor, "", "dollars won over dollars lost, of round trips")
+        note = "dollars won over dollars lost, of round trips"
+        yield Ratio("Profit factor", t.profit_factor, "", note, f"trips.profit_factor@{scope}")
     if t.expectancy is not None:
-        yield Ratio("Profit a round trip", float(t.expectancy), "USD", "mean, after fees")
+        yield Ratio("Profit a round trip", float(t.expectancy), "USD", "mean, after fees", f"trips.expectancy@{scope}")
     if t.held_seconds is not None and t.held_seconds >= DAY_SECONDS:
-        yield Ratio("Average holding time", t.held_seconds / DAY_SECONDS, "days", "of round trips")
-
-
-def _benchmark_return(benchmark: Benchmark, first: date, last: date) -> float | None:
-    before = [c for d, c in zip(benchmark.days, benchmark.closes, strict=True) if d < first]
-    own = [c for d, c in zip(benchmark.days, benchmark.closes, strict=True) if first <= d <= last]
-    return own[-1] / before[-1] - 1.0 if before and own else None
+        held = t.held_seconds / DAY_SECONDS
+        yield Ratio("Average holding time", held, "days", "of round trips")

@@ -101,7 +101,7 @@ def _with_closes(source: Source, book: Book, found: Risk) -> Risk:
             one._replace(opposite=book.values[one.first] * book.values[one.second] < 0)
             for one in closest_pairs(common.names, common.returns, PAIRS)
         ),
-        benchmark=source.benchmark.name,
+        benchmark=source.benchmark.name if source.benchmark.days else "",
         beta=against,
         beta_days=days,
         days=len(common.days),

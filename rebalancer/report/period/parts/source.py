@@ -5,23 +5,26 @@ A row that cannot be read is named in `broken` and left out: it must not prevent
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property, partial
 from typing import Final, NamedTuple, TypeVar
 
 from rebalancer.accounting.day_books import DayBooks, day_of_body
+from rebalancer.accounting.order_history import orders_of
+from rebalancer.accounting.trade_causes import OF_EXITS
 from rebalancer.accounting.trade_history import ledger_of
 from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.journal import CycleRecord, Journal
-from rebalancer.journal.records import DRY_RUN, Event
-from rebalancer.market_data.stored_closes import closes_of
+from rebalancer.journal.records import DRY_RUN, EXIT_BEGUN, Event, OrderRecord
+from rebalancer.market_data.benchmarks import benchmark_closes
 from rebalancer.market_data.trading_calendar import midnight_after
-from rebalancer.performance.benchmark import Benchmark
-from rebalancer.performance.records import AccountHistory
+from rebalancer.performance.benchmark import Benchmark, span_of_benchmark
+from rebalancer.performance.records import AccountHistory, OrderHistory, TradeCause
+from rebalancer.performance.summary import Summary, summary_of
 from rebalancer.report.archive import past_record
 from rebalancer.report.period.records import Period
 from rebalancer.report.records import RunRecord
@@ -129,18 +132,67 @@ class Source:
 
     @cached_property
     def benchmark(self) -> Benchmark:
-        """The closes of `reporting.benchmark` up to the end of the period; empty when none were requested."""
-        name = self.rules.reporting.benchmark
-        if not name:
-            return Benchmark()
-        closes = closes_of(self.journal.path.parent, name)
-        known = {} if closes is None else dict(zip(closes.days, closes.closes, strict=True))
-        newest = max(known, default=None)
-        for books in self.books:  # the history ends with the previous day; the closed day has its own close
-            if books.benchmark.symbol == name and (newest is None or books.day > newest):
-                known[books.day] = float(books.benchmark.price)
-        days = tuple(sorted(day for day in known if day <= self.span.last))
-        return Benchmark(name, days, tuple(known[day] for day in days)) if days else Benchmark()
+        """The closes of `reporting.benchmark` up to the end of the period; without days when none are known."""
+        name, folder = self.rules.reporting.benchmark, self.journal.path.parent
+        return benchmark_closes(self.journal, self.account_id, name, folder, self.span.last)
+
+    @cached_property
+    def orders(self) -> Sequence[OrderRecord]:
+        """Every order of the account with an intent, in the order of the intents."""
+        return self.attempt("the orders", lambda: orders_of(self.journal, self.account_id), ())
+
+    @cached_property
+    def histories(self) -> Mapping[str, OrderHistory]:
+        """The order histories by our own order id."""
+        return {one.client_order_id: one for one in self.ledger.order_histories.values() if one.client_order_id}
+
+    def exit_cause(self, order: OrderRecord) -> TradeCause:
+        """The category of an exit that the broker never had."""
+        begun = self.journal.events(order.cycle_id, kind=EXIT_BEGUN, account_id=self.account_id)
+        kinds = {event.key: str(event.body.get("kind", "")) for event in begun}
+        return OF_EXITS.get(kinds.get(order.symbol, ""), "")
+
+    @cached_property
+    def summary(self) -> Summary | None:
+        """The performance of the period; None when no day of it has a value."""
+        if not self.ledger.days or self.ledger.days[-1].day < self.span.first:
+            return None
+        days = (self.ledger.days[-1].day - self.span.first).days + 1
+        return self._summary(None if self.span.period == "all" else days)
+
+    @cached_property
+    def whole(self) -> Summary | None:
+        """The performance since the records began; None when no day has a value."""
+        return self._summary(None) if self.ledger.days else None
+
+    def _summary(self, days: int | None) -> Summary:
+        reporting = self.rules.reporting
+        return summary_of(
+            self.ledger,
+            reporting.lot_method,
+            risk_free_rate=reporting.risk_free_rate,
+            days=days,
+            benchmark=self.benchmark,
+        )
+
+    @cached_property
+    def window(self) -> tuple[date, date] | None:
+        """The first and the last day of the period on which anything is recorded."""
+        days = {day_in_new_york(c.started_at) for c in self.own} | {books.day for books in self.books}
+        days |= {day.day for day in self.ledger.days if self.span.first <= day.day <= self.span.last}
+        return (min(days), max(days)) if days else None
+
+    @cached_property
+    def closes(self) -> Mapping[date, float]:
+        """The benchmark's closes by day."""
+        return dict(zip(self.benchmark.days, self.benchmark.closes, strict=True))
+
+    @property
+    def benchmark_before(self) -> float | None:
+        """The benchmark's close with which the first day of the period begins."""
+        if self.summary is None:
+            return None
+        return span_of_benchmark(self.benchmark, self.summary.first, self.summary.course.days).base
 
     @property
     def closing(self) -> DayBooks | None:
@@ -184,4 +236,5 @@ def until(ledger: AccountHistory, span: Span) -> AccountHistory:
         shares=tuple(e for e in ledger.shares if e.at < end),
         order_histories={name: history for name, history in ledger.order_histories.items() if history.sent_at < end},
         days=tuple(d for d in ledger.days if d.day <= span.last),
+        readings=tuple(r for r in ledger.readings if r.at < end),
     )
