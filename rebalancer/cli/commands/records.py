@@ -33,7 +33,7 @@ def status(
     if state is not None:
         if live or watch:
             refuse("--state goes with neither --live nor --watch")
-        from rebalancer.cli.status import status_of
+        from rebalancer.cli.status_of_state import status_of
 
         raise typer.Exit(status_of(state, as_json=json, colour=not no_color))
     if watch:

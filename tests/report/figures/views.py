@@ -15,7 +15,7 @@ from typing import Any
 
 from rebalancer.cli.export import export_table
 from rebalancer.cli.performance import show_performance
-from rebalancer.cli.status import status_of
+from rebalancer.cli.status_of_state import status_of
 from rebalancer.report.archive import past_record
 from rebalancer.report.document import json_of
 from rebalancer.report.figures.figure import FORMS, Form
