@@ -7,10 +7,18 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from rebalancer.exchange import corporate
-from rebalancer.exchange.calendar import MICROS, SessionTable, build_sessions, micros_of, moment_of, new_york_day
+from rebalancer.exchange.calendar import (
+    MICROS,
+    OutsideCalendar,
+    SessionTable,
+    build_sessions,
+    micros_of,
+    moment_of,
+    new_york_day,
+)
 from rebalancer.exchange.clock import SimulatedClock, session_start_after
 from rebalancer.exchange.core import Exchange
-from rebalancer.exchange.damage import check_state, damaged
+from rebalancer.exchange.damage import HINT, check_state, damaged, reading
 from rebalancer.exchange.listing_file import keep_listing, stored_listing
 from rebalancer.exchange.market.listing import Listing
 from rebalancer.exchange.market.prices import Market
@@ -21,6 +29,7 @@ from rebalancer.exchange.options import DEFAULT_START, ExchangeOptions
 from rebalancer.exchange.schedule import Scheduled, apply_schedule
 from rebalancer.exchange.simulated_actions import simulated_actions
 from rebalancer.exchange.state import Behaviour
+from rebalancer.exchange.state_file import StateUnreadable
 from rebalancer.exchange.store import Store
 
 _SIMULATED: Final = "simulated_actions"  # the day from which on the state has them
@@ -40,7 +49,8 @@ def assemble(
     try:
         if not store.is_new:
             check_state(store)
-        sessions = SessionTable(build_sessions() if store.is_new else store.sessions())
+        with reading(store):
+            sessions = SessionTable(build_sessions() if store.is_new else store.sessions())
         replay = None if options.replay is None else Replay(*read_recordings(options.replay))
         seed = options.seed if store.is_new else int(store.meta("seed") or 0)
         listed = stored_listing(store, listing, options.state)
@@ -52,7 +62,12 @@ def assemble(
         at = _fresh_start(market, start) if store.is_new else _resumed(store, start, options.speed)
         if options.open_session:
             at = session_start_after(at, sessions)
-        sessions.require(at)
+        try:
+            sessions.require(at)
+        except OutsideCalendar as error:
+            if store.is_new or start is not None:
+                raise
+            raise StateUnreadable(store.where, f"cannot go on: {error}", HINT) from None
         behaviour = Behaviour(
             options.fill_latency_seconds,
             options.partial_fill_probability,
@@ -70,9 +85,10 @@ def assemble(
         if listing is not None:
             with store.transaction():
                 keep_listing(store, listing.values())
-        exchange = _opened(store, SimulatedClock(moment_of(at), options.speed), market, behaviour)
-        exchange.save_clock()
-        exchange.catch_up()
+        with reading(store):
+            exchange = Exchange(store, SimulatedClock(moment_of(at), options.speed), market, behaviour)
+            exchange.save_clock()
+            exchange.catch_up()
         if options.corporate_actions == "simulated" and replay is None:
             _simulate_actions(exchange)
         apply_schedule(exchange, scheduled, fresh=store.is_new)
@@ -83,22 +99,6 @@ def assemble(
         store.close()
         raise
     return exchange
-
-
-def _opened(store: Store, clock: SimulatedClock, market: Market, behaviour: Behaviour) -> Exchange:
-    """The exchange on its state. Raises StateUnreadable when the state holds what cannot be."""
-    try:
-        return Exchange(store, clock, market, behaviour)
-    except (
-        LookupError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        ArithmeticError,
-        AssertionError,
-        sqlite3.Error,
-    ) as error:
-        raise damaged(store, f"{type(error).__name__}: {error}") from error
 
 
 def _create(

@@ -17,6 +17,7 @@ from typing import Final
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.input_file import read_content, text_of_bytes
 from rebalancer.core.values import decimal_of, symbol_of
+from rebalancer.exchange.damage import reading
 from rebalancer.exchange.market.listing import Listing, listings, usual_listing
 from rebalancer.exchange.store import Store
 
@@ -60,10 +61,12 @@ def read_listing_file(path: Path) -> dict[str, Listing]:
 def stored_listing(store: Store, given: Mapping[str, Listing] | None, where: object) -> dict[str, Listing] | None:
     """The names of a state: those that it was made with and those that are given now; None for the built-in ones.
 
-    Raises ValueError when a name that the state knows would change, since its prices have been seen.
+    Raises ValueError when a name that the state knows would change, since its prices have been seen, and
+    StateUnreadable for stored names that cannot be read.
     """
     text = None if store.is_new else store.meta(_STORED)
-    before = {} if text is None else {row[0]: Listing(*row) for row in json.loads(text)}
+    with reading(store):
+        before = {} if text is None else {row[0]: Listing(*row) for row in json.loads(text)}
     if not store.is_new and given is not None:
         known = listings() | before
         changed = sorted(name for name, row in given.items() if name in known and known[name] != row)

@@ -100,10 +100,60 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
         "the balance of cash in USD is not the sum of its postings",
     ),
     "a cost": (changed("DELETE FROM basis WHERE symbol = 'KO'"), "positions and their costs differ: KO"),
+    "a cost that is no number": (
+        changed("UPDATE basis SET cost = '1x' WHERE symbol = 'KO'"),
+        "cannot be read: InvalidOperation",
+    ),
+    "a day's cost without end": (
+        changed("UPDATE basis SET day_cost = 'Infinity' WHERE symbol = 'KO'"),
+        "the cost of KO is no amount",
+    ),
+    "a balance that is no number": (
+        changed("UPDATE balance SET amount = 'x' WHERE account = 'cash'"),
+        "cannot be read: InvalidOperation",
+    ),
+    "a balance that is not a number": (
+        changed("UPDATE balance SET amount = 'NaN' WHERE account = 'cash'"),
+        "the balance of cash in USD is not the sum of its postings",
+    ),
+    "a balance that signals": (
+        changed("UPDATE balance SET amount = 'sNaN' WHERE account = 'cash'"),
+        "cannot be read: ValueError",
+    ),
+    "a session": (changed("UPDATE session SET opens = 1 << 62 WHERE day = 739575"), "session 739575 is not within"),
+    "an order's price": (
+        changed("UPDATE orders SET body = json_set(body, '$.limit_price', 'x') WHERE is_open = 1"),
+        "cannot be read",
+    ),
     "the clock": (changed("UPDATE meta SET value = 'noon' WHERE key = 'clock'"), "its clock is no number"),
+    "the clock's year": (
+        changed("UPDATE meta SET value = '7' WHERE key IN ('clock', 'caught_up')"),
+        "cannot go on: 1970",
+    ),
+    "the clock's length": (
+        changed("UPDATE meta SET value = value || value WHERE key = 'clock'"),
+        "its clock is no number",
+    ),
+    "an order's row": (
+        changed("UPDATE orders SET symbol = 'AAPL' WHERE seq = 7"),
+        "row 7 of orders: its document is of another order",
+    ),
+    "an activity's price": (
+        changed("UPDATE activity SET body = json_set(body, '$.price', 'x') WHERE seq = 5"),
+        "row 5 of activity: its quantity or price is none",
+    ),
+    "an activity's time": (
+        changed("UPDATE activity SET at = 1 << 62 WHERE seq = 5"),
+        "row 5 of activity: its time is none",
+    ),
+    "a list for a document": (
+        changed("UPDATE trade_event SET body = '[]' WHERE seq = 9"),
+        "row 9 of trade_event is no document",
+    ),
+    "a day's equity": (changed("UPDATE day_equity SET equity = char(0)"), "it has no amounts of a day"),
     "the seed": (changed("DELETE FROM meta WHERE key = 'seed'"), "its seed is no number"),
     "the sessions": (changed("DELETE FROM session"), "it has no sessions"),
-    "a table": (changed("DROP TABLE balance"), "cannot be read: no such table: balance"),
+    "a table": (changed("DROP TABLE balance"), "cannot be read: OperationalError: no such table: balance"),
     "the switches": (changed("INSERT INTO meta VALUES ('configuration', '[7]')"), "is damaged"),
 }
 
