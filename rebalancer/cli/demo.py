@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 DAY: Final = date(2026, 11, 20)
 MARK: Final = "demo.folder"  # only a folder with this file in it is removed
 SPEED: Final = 100_000.0
+_CYCLES_AT_ONCE: Final = 4  # read to find those that were not printed
 
 RULES: Final = """\
 signals: {path: signals, sample: never, max_age_minutes: 600}
@@ -91,7 +92,7 @@ class _Day:
     def __init__(self, exchange: Exchange, clock: Any, setup: Setup) -> None:
         self._exchange, self._clock, self._setup = exchange, clock, setup
         self._left = sorted(HAPPENINGS, key=lambda h: h.at)
-        self._shown, self._halted = 0, ""
+        self._printed, self._halted = set[str](), ""
         self._journal: Journal | None = None
         self._newest: CycleRecord | None = None
 
@@ -129,14 +130,24 @@ class _Day:
         if newest == self._newest:
             return
         self._newest = newest
-        done = [c for c in reversed(self._journal.cycles(None, 1000)) if c.ended_at is not None]
-        for cycle in done[self._shown :]:
+        for cycle in self._not_printed():
             halted = cycle.outcome if cycle.outcome is not None and cycle.outcome.startswith("HALTED") else ""
             if cycle.orders or halted != self._halted:  # the same halt is printed once
                 local = in_new_york(cycle.started_at)
                 _say(f"{local:%H:%M}    {cycle.outcome}: {cycle.because}", 9)
             self._halted = halted
-        self._shown = len(done)
+
+    def _not_printed(self) -> list[CycleRecord]:
+        """The cycles that have ended since those that were printed, oldest first."""
+        assert self._journal is not None
+        limit = _CYCLES_AT_ONCE
+        while True:
+            found = self._journal.cycles(None, limit)
+            new = [c for c in found if c.ended_at is not None and c.cycle_id not in self._printed]
+            if len(found) < limit or found[-1].cycle_id in self._printed:
+                self._printed |= {cycle.cycle_id for cycle in new}
+                return new[::-1]
+            limit *= 2
 
 
 def _say(text: str, indent: int = 0) -> None:

@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple, Union, get_args, get_origin, get_type
 
 Place = tuple[str | int, ...]
 ROWS_MAX: Final = 100_000  # per list; far more than any account or market needs
+_WORDS: Final = frozenset({bool, datetime, Decimal, float, int})  # what has a spelling
 _NUMBER: Final = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,4})?")
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.]+(?:[Zz]|[-+][0-9:]+)?")
 
@@ -33,53 +34,66 @@ class Misspelt(NamedTuple):
 def misspelt(kind: Any, value: Any, place: Place = ()) -> Iterator[Misspelt]:
     """Every value in plain JSON that is not spelled as `kind` requires. Values of an entirely wrong type are left for
     the model to report."""
-    origin = get_origin(kind)
-    if origin in (Union, UnionType):
+    shape, of = _shape(kind)
+    if shape == "one of":
         if value is not None:
-            for one in get_args(kind):
-                if one is not NoneType:
-                    yield from misspelt(one, value, place)
-    elif origin is tuple and isinstance(value, list):
+            for one in of:
+                yield from misspelt(one, value, place)
+    elif shape == "rows" and isinstance(value, list):
         if len(value) > ROWS_MAX:
             yield Misspelt(place, f"has {len(value)} rows", f"at most {ROWS_MAX}")
             return
         for number, item in enumerate(value):
-            yield from misspelt(get_args(kind)[0], item, (*place, number))
-    elif isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, dict):
+            yield from misspelt(of, item, (*place, number))
+    elif shape == "mapping" and isinstance(value, dict):
         for key, item in value.items():
-            yield from misspelt(get_args(kind)[1], item, (*place, key))
-    elif isinstance(kind, type) and hasattr(kind, "_fields") and isinstance(value, dict):
-        known = _hints(kind)
+            yield from misspelt(of, item, (*place, key))
+    elif shape == "record" and isinstance(value, dict):
         for key, item in value.items():
-            if key in known:
-                yield from misspelt(known[key], item, (*place, key))
+            if key in of:
+                yield from misspelt(of[key], item, (*place, key))
             else:
-                yield Misspelt((*place, key), "is not known here", _meant(key, list(known)))
-    else:
+                yield Misspelt((*place, key), "is not known here", _meant(key, list(of)))
+    elif kind in _WORDS:
         found = _of_word(kind, value)
         if found is not None:
             yield Misspelt(place, *found)
 
 
+@cache
+def _shape(kind: Any) -> tuple[str, Any]:
+    """How a type is made, and of what: the types of a union, of rows, of a mapping's values, of a record's fields."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return "one of", tuple(one for one in parts if one is not NoneType)
+    if origin is tuple:
+        return "rows", parts[0]
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return "mapping", parts[1]
+    if isinstance(kind, type) and hasattr(kind, "_fields"):
+        return "record", get_type_hints(kind)
+    return "word", None
+
+
 def _of_word(kind: Any, value: Any) -> tuple[str, str] | None:
     """What is wrong with one value, and how to fix it; None when nothing is."""
-    shown = repr(value)[:40]
-    if kind is bool and not isinstance(value, bool):
-        return f"{shown} is neither true nor false", "write true or false, without quotes"
-    if kind is datetime and not (isinstance(value, str) and _TIME.fullmatch(value)):
-        return f"{shown} is not a time", "write times as 2026-11-20T15:35:00Z"
-    if kind not in (Decimal, float, int):
-        return None
+    if kind is bool:
+        if isinstance(value, bool):
+            return None
+        return f"{_shown(value)} is neither true nor false", "write true or false, without quotes"
+    if kind is datetime:
+        if isinstance(value, str) and _TIME.fullmatch(value):
+            return None
+        return f"{_shown(value)} is not a time", "write times as 2026-11-20T15:35:00Z"
     if isinstance(value, bool) or (isinstance(value, str) and not _NUMBER.fullmatch(value)):
-        return f"{shown} is not a number", 'digits 0 to 9 with a point and no separators, such as "1000.50"'
+        return f"{_shown(value)} is not a number", 'digits 0 to 9 with a point and no separators, such as "1000.50"'
     if isinstance(value, float) and not math.isfinite(value):
-        return f"{shown} is not finite", "write a finite number"
+        return f"{_shown(value)} is not finite", "write a finite number"
     return None
 
 
-@cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _shown(value: object) -> str:
+    return repr(value)[:40]
 
 
 def _meant(word: str, known: list[str]) -> str:

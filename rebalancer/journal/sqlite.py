@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, TextClause, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from rebalancer.core.errors import JournalBroken
 from rebalancer.journal.conditions import Ask
@@ -74,17 +73,15 @@ def append_only(table: str, *key: str) -> tuple[str, str, str]:
 
 
 def asking(connection: Connection) -> Ask:
-    """A function that runs the statements of `reading` on this connection."""
+    """A function that runs the statements of `reading` on this connection, in its transaction. They go to the driver as
+    they are: that takes a third of the time."""
+    driver: Any = connection.connection.driver_connection
 
     def ask(statement: str, values: Mapping[str, object]) -> Sequence[Sequence[Any]]:
-        return connection.execute(_statement(statement), values).all()
+        found: Sequence[Sequence[Any]] = driver.execute(statement, values).fetchall()
+        return found
 
     return ask
-
-
-@lru_cache(256)
-def _statement(statement: str) -> TextClause:
-    return text(statement)
 
 
 def copy_into(engine: Engine, target: Path) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -60,14 +60,22 @@ class Reference:
 
     def read(self, symbols: Iterable[str], now: datetime) -> ReferenceSnapshot:
         """The reference data for these symbols at `now`. Raises BrokerUnavailable when it must be read but cannot."""
-        wanted = {*symbols}
-        snapshot = self._snapshot or self._stored()
-        if snapshot is None or not _serves(snapshot, now) or not wanted <= {*snapshot.asked}:
-            kept = {*snapshot.asked} if snapshot is not None and _serves(snapshot, now) else set()
-            snapshot = self._read(sorted(wanted | kept))
-            self._store(snapshot)
-        self._snapshot = snapshot
-        return snapshot
+        wanted, kept = {*symbols}, set[str]()
+        for found in self._found():
+            if found is None or not _serves(found, now):
+                continue
+            if wanted <= {*found.asked}:
+                self._snapshot = found
+                return found
+            kept |= {*found.asked}
+        self._snapshot = self._read(sorted(wanted | kept))
+        self._store(self._snapshot)
+        return self._snapshot
+
+    def _found(self) -> Iterator[ReferenceSnapshot | None]:
+        """What is in memory, then what is in the file: another reader may have stored more since."""
+        yield self._snapshot
+        yield self._stored()
 
     def _read(self, symbols: Sequence[str]) -> ReferenceSnapshot:
         clock = self._broker.clock()

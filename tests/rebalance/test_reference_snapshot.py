@@ -78,6 +78,21 @@ def test_the_sheet_survives_its_file_unchanged(settled: MakeRig) -> None:
     assert rig.requests() == []
 
 
+def test_what_another_reader_has_stored_is_not_asked_for_again(settled: MakeRig) -> None:
+    """The monitor and the cycle each have a reader of their own, and hold different symbols in memory."""
+    rig = settled()
+    now = rig.exchange.clock.now()
+    one, other = reference(rig), reference(rig)
+    one.read(["AAPL"], now)
+    wide = other.read(["AAPL", "NVR"], now)
+    rig.requests()
+    assert (one.read(["NVR"], now).asked, rig.requests()) == (wide.asked, [])
+    one.read(["VTI"], now)
+    assert ("GET", "/v2/stocks/bars") in rig.requests()
+    found = other.read(["NVR", "VTI"], now)
+    assert (rig.requests(), found.asked) == ([], tuple(sorted({*wide.asked, "VTI"})))
+
+
 def test_a_sheet_serves_one_day_and_one_set_of_rules(settled: MakeRig) -> None:
     rig = settled()
     now = rig.exchange.clock.now()
