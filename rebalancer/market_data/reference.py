@@ -55,8 +55,8 @@ class Reference:
 
     def symbols(self) -> tuple[str, ...]:
         """The symbols of the cached reference data, without a request to the broker; empty if nothing is cached."""
-        snapshot = self._snapshot or self._stored()
-        return () if snapshot is None else tuple(i.symbol for i in snapshot.instruments)
+        self._snapshot = self._snapshot or self._stored()  # a cycle that reads it next need not parse the file again
+        return () if self._snapshot is None else tuple(i.symbol for i in self._snapshot.instruments)
 
     def read(self, symbols: Iterable[str], now: datetime) -> ReferenceSnapshot:
         """The reference data for these symbols at `now`. Raises BrokerUnavailable when it must be read but cannot."""
