@@ -8,7 +8,8 @@
 #
 # On a day without trading it says when the next session opens. Without systemd
 # the session runs in the background until the end of the day. The HTTP API starts
-# too, as a unit of its own, when web.enabled is true.
+# too, as a unit of its own, when web.enabled is true, and so does the process
+# that asks the signal sources, when one is enabled.
 set -eu
 cd "$(dirname "$0")"
 . scripts/environment.sh
@@ -30,6 +31,7 @@ if has_systemd; then
   install_units
   systemctl --user --quiet enable "$unit.service" "$unit.timer"
   systemctl --user start "$unit.timer"
+  start_sources
   systemctl --user reset-failed "$unit.service" 2>/dev/null || true
   systemctl --user start --no-block "$unit.service"
   say "started: $unit"

@@ -32,6 +32,10 @@ if has_systemd && [ -f "$units/paper-trading-session.timer" ]; then
   if systemctl --user --quiet is-enabled "$web_unit.service" 2>/dev/null; then
     printf '%-9s%s   %s\n' web "$(property "$web_unit.service" ActiveState)" "$(property "$web_unit.service" StatusText)"
   fi
+  if systemctl --user --quiet is-enabled "$sources_unit.service" 2>/dev/null; then
+    printf '%-9s%s   %s\n' sources "$(property "$sources_unit.service" ActiveState)" \
+      "$(property "$sources_unit.service" StatusText)"
+  fi
 elif pid=$(session_pid); then
   printf '%-9sin the background, process %s (no systemd, no timer)\n' service "$pid"
 else

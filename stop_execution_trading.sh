@@ -1,7 +1,7 @@
 #!/bin/sh
 # Stop trading: the session ends in an orderly way (nothing new is sent, orders in
-# flight are recorded), and the timer and the HTTP API are disabled. Lists what is
-# still open.
+# flight are recorded), and the timer, the HTTP API and the signal sources are
+# disabled. Lists what is still open.
 #
 #   ./stop_execution_trading.sh                 positions stay as they are
 #   ./stop_execution_trading.sh --flatten       also cancel our orders, close
@@ -45,5 +45,6 @@ if [ -n "$flatten" ]; then
   rebalance kill --cancel --flatten --yes --reason "stopped with --flatten" $(config_options)
 fi
 stop_web
+stop_sources
 say "what is left open:"
 PYTHONPATH=$PWD "$PYTHON" -m rebalancer status >&2

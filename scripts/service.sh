@@ -9,7 +9,10 @@ service() {
   config_home=${XDG_CONFIG_HOME:-$HOME/.config}
   units=$config_home/systemd/user
   case $profile in
-    "") unit=paper-trading-session web_unit=rebalancer-web state=$base secrets=$config_home/paper-trading.env ;;
+    "")
+      unit=paper-trading-session web_unit=rebalancer-web sources_unit=rebalancer-sources
+      state=$base secrets=$config_home/paper-trading.env
+      ;;
     *[!A-Za-z0-9_-]*)
       say "error: $profile is not a profile name: letters, digits, dash and underscore"
       return 2
@@ -20,7 +23,8 @@ service() {
         say "  hint: there are: $(cd config/profiles 2>/dev/null && ls | sed -n 's/[.]yaml$//p' | tr '\n' ' ')"
         return 78
       }
-      unit=paper-trading-session@$profile web_unit=rebalancer-web@$profile state=$base/profiles/$profile
+      unit=paper-trading-session@$profile web_unit=rebalancer-web@$profile
+      sources_unit=rebalancer-sources@$profile state=$base/profiles/$profile
       secrets=$config_home/paper-trading@$profile.env
       export REBALANCER_PROFILE="$profile"
       ;;
@@ -114,7 +118,7 @@ install_units() {
   for source in systemd/*.service systemd/*.timer; do
     sed -e "s#@PROJECT@#$PWD#g" -e "s#@PYTHON@#$PYTHON#g" "$source" >"$fresh/${source##*/}"
   done
-  found=$(systemd-analyze verify --user --man=no "$fresh"/paper-trading-session.* "$fresh"/rebalancer-web.service 2>&1) || true
+  found=$(systemd-analyze verify --user --man=no "$fresh"/paper-trading-session.* "$fresh"/rebalancer-web.service "$fresh"/rebalancer-sources.service 2>&1) || true
   if [ -n "$found" ]; then
     say "error: systemd does not take the units as they are; nothing was installed"
     say "$found"
@@ -202,6 +206,38 @@ stop_web() {
     say "stopped: the HTTP API, process $pid"
   fi
   rm -f "$web_pid_file"
+}
+
+# start_sources: run the unit that asks the signal sources when any is enabled, end it when none is. It never fails: nothing
+# of it may stop trading. Without systemd the session starts that process itself.
+start_sources() {
+  has_systemd || return 0
+  # shellcheck disable=SC2046 # the options are words of their own
+  names=$(rebalance sources list --enabled $(config_options)) || names=""
+  if [ -z "$names" ]; then
+    stop_sources
+    return 0
+  fi
+  systemctl --user --quiet enable "$sources_unit.service"
+  systemctl --user reset-failed "$sources_unit.service" 2>/dev/null || true
+  if systemctl --user restart "$sources_unit.service"; then
+    say "started: $sources_unit, $(echo "$names" | tr '\n' ' ')"
+  else
+    say "warning: the signal sources did not start; trading goes on without their votes"
+    say "  hint: journalctl --user -u $sources_unit -n 20"
+  fi
+}
+
+# stop_sources: end that unit, and do not start it again at boot.
+stop_sources() {
+  if has_systemd && [ -f "$units/rebalancer-sources.service" ]; then
+    if systemctl --user --quiet is-enabled "$sources_unit.service" 2>/dev/null ||
+      systemctl --user --quiet is-active "$sources_unit.service"; then
+      systemctl --user stop "$sources_unit.service"
+      systemctl --user --quiet disable "$sources_unit.service"
+      say "stopped: $sources_unit"
+    fi
+  fi
 }
 
 # background_pid FILE PATTERN: print the process id in a file when that process runs, without systemd, and its command line

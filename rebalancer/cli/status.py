@@ -40,6 +40,7 @@ from rebalancer.ops.paths import (
 )
 from rebalancer.ops.run_lock import holder_of
 from rebalancer.ops.session_status import WAITING, SessionStatus, session_status
+from rebalancer.ops.source_status import SourceStatus, source_status
 from rebalancer.performance.drawdown import below_mark
 from rebalancer.report.figures.figure import document_of
 from rebalancer.report.figures.of_status import figures_of_status
@@ -170,6 +171,15 @@ def view_of(look: JournalStatus, mode: Mode, path: Path, now: datetime) -> Statu
         unprotected=unprotected,
         running=running,
         figures=tuple(figures_of_status(newest, last)),
+        sources=_sources(path.parent, rules),
+    )
+
+
+def _sources(state: Path, rules: Document | None) -> tuple[SourceStatus, ...]:
+    """What the process that asks the sources reported last, of those that the last plan's rules enable."""
+    enabled = None if rules is None else rules.get("signals", {}).get("sources", {})
+    return tuple(
+        row for row in source_status(state) if enabled is None or enabled.get(row.name, {}).get("enabled") is True
     )
 
 

@@ -19,7 +19,7 @@ def remembered(journal: Journal, account_id: str, cycle_id: str, symbol: str) ->
     """The symbol's settings in that cycle's rules, its current protection, and its last orders."""
     rules = read_rules(journal.rules_text(cycle_id) or "{}")
     return SymbolHistory(
-        weights=rules.signals.source_weights,
+        weights=rules.signals.weights,
         min_trade=rules.position_sizing.min_trade_size,
         orders_most=rules.risk_management.max_orders_per_symbol_per_day,
         protection=_protection(journal, account_id, symbol, rules),

@@ -94,6 +94,7 @@ class ReasonCode(Enum):
     TARGET_STANDS = "{source:text} gives a target weight, {target:text}, which stands above any score"
     TARGET_OLD = "issued {age:whole} minutes ago; signals.targets_max_age is {limit:short}"
     SIGNAL_OLD = "issued {age:whole} minutes ago; signals.max_age_minutes is {limit:short}"
+    VOTE_OLD = "issued {age:whole} minutes ago; a vote of {source:text} counts for {limit:short} minutes"
     CONFIDENCE_LOW = "confidence {confidence:hundredths} is below {limit:hundredths}"
     NOT_TRADABLE = "the broker does not trade it at the moment"
     CLOSED_BY_KILL = "closed by kill at {at:clock} UTC; only a newer signal opens it again"

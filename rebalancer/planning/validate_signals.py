@@ -108,10 +108,12 @@ def _subject(signal: Signal) -> tuple[str, str, bool]:
 def _too_old(signal: Signal, as_of: datetime, rules: Rules) -> Reasons | None:
     """Why a signal is stale; None when it is not."""
     is_score = signal.target is None
-    limit = rules.signals.max_age_minutes if is_score else rules.signals.targets_max_age
+    limit = rules.signals.max_age_of(signal.source) if is_score else rules.signals.targets_max_age
     if limit is None or as_of - signal.issued_at <= timedelta(minutes=limit):
         return None
     age = (as_of - signal.issued_at).total_seconds() / 60
+    if is_score and limit != rules.signals.max_age_minutes:
+        return because(ReasonCode.VOTE_OLD, age=age, source=signal.source, limit=limit)
     return because(ReasonCode.SIGNAL_OLD if is_score else ReasonCode.TARGET_OLD, age=age, limit=limit)
 
 

@@ -53,6 +53,7 @@ def past_record(journal: Journal, cycle_id: str | None) -> RunRecord | None:
         started_at=cycle.started_at,
         ended_at=cycle.ended_at or cycle.started_at,
         constrained=cycle.constrained,
+        weights=rules.signals.weights,
     )
 
 

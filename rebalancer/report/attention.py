@@ -42,7 +42,7 @@ class Attention(NamedTuple):
 
 def attention(record: RunRecord) -> tuple[Attention, ...]:
     """Everything that needs a person, things to do before things to watch. All texts are safe to show."""
-    found = [*_cycle(record), *_account(record), *_orders(record), *_books(record), *_limits(record)]
+    found = [*_cycle(record), *_account(record), *_orders(record), *_books(record), *_limits(record), *_sources(record)]
     return tuple(sorted(found, key=lambda item: item.level != "act"))
 
 
@@ -105,6 +105,15 @@ def _limits(record: RunRecord) -> Iterator[Attention]:
             yield Attention("act", f"Over the limit: {name}", text, "rebalancer config show")
         elif is_near(limit):
             yield Attention("watch", f"Near the limit: {name}", f"{share} of the limit is used.", "rebalancer status")
+
+
+def _sources(record: RunRecord) -> Iterator[Attention]:
+    """Trading goes on without a source that is off; only some causes end by themselves."""
+    for row in record.sources:
+        if row.state == "off":
+            level: Literal["act", "watch"] = "act" if row.kind in ("key", "gone") else "watch"
+            title = f"Source off: {visible(row.name, 40)}"
+            yield Attention(level, title, _sentences(row.because, row.hint), "rebalancer sources list")
 
 
 def explain_command(symbol: str) -> str:

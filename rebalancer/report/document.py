@@ -94,9 +94,18 @@ def _adapter() -> TypeAdapter[RunRecord]:
 
 def _document(record: RunRecord) -> dict[str, Any]:
     document: dict[str, Any] = finite(plain(record))
-    leave_out(document["snapshot"], SNAPSHOT_ADDED)  # as it is stored
+    without_unused(document)
     figures = figures_of_run(record).document()
     return {"schema": document.pop("schema"), "sentence": sentence(record), **document, "figures": figures}
+
+
+def without_unused(document: dict[str, Any]) -> None:
+    """Leave out, in place, what a report has only where it is used: keys of the snapshot as they are stored, and the
+    sources that are asked in the background."""
+    leave_out(document["snapshot"], SNAPSHOT_ADDED)
+    for name in ("weights", "sources"):
+        if not document[name]:
+            del document[name]
 
 
 def finite(value: Any) -> Any:

@@ -28,6 +28,7 @@ from rebalancer.report.run_figures import figures_of_run
 from rebalancer.report.summary import needs_text, sentence, totals, turnover_text
 from rebalancer.report.trades import not_traded, trades
 from rebalancer.report.visible import TEXT_MAX, visible, visible_symbol
+from rebalancer.report.votes import vote_rows
 from rebalancer.report.words import MODE_MEANING, MODE_NAME, cycle_word, limit_name, step_text
 
 if TYPE_CHECKING:
@@ -116,6 +117,8 @@ def context_of(record: RunRecord) -> dict[str, Any]:
         "holdings_value": _sum(h.value for h in held),
         "holdings_gain": _sum(h.gain for h in held),
         "findings": fold(record.reconciled),
+        "sources": fold(record.sources),
+        "votes": fold(vote_rows(record)),
         "calls": sum(record.broker_calls.values()),
         "rules": fold(sorted(record.rules_changed.items())),
         "json_name": report_name(record) + ".json",

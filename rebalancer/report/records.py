@@ -15,6 +15,7 @@ from rebalancer.core.decisions import Constrained, Phase, Plan, Verdict
 from rebalancer.core.facts import Account, Position, Snapshot
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.values import ZERO, Side
+from rebalancer.ops.source_status import SourceStatus
 from rebalancer.report.figures.figure import Figure
 
 REPORT_SCHEMA: Final = "rebalancer.report/1"
@@ -95,7 +96,9 @@ class RunRecord(NamedTuple):
 
     `verdicts` has the final verdict of every signal. `account_after` and `positions_after` are the broker's state after
     the last order; `account_after=None` means that it was not read, and then no section shows an "after".
-    `broker_calls` counts requests by name; `rules_changed` is keyed "section.key".
+    `broker_calls` counts requests by name; `rules_changed` is keyed "section.key". `weights` are those of sources in
+    the consensus, 1 for one that is not named; `sources` is the state of those that are asked in the background. Both
+    are left out of the document when empty.
     """
 
     snapshot: Snapshot
@@ -115,6 +118,8 @@ class RunRecord(NamedTuple):
     started_at: datetime
     ended_at: datetime
     constrained: Constrained | None = None
+    weights: Mapping[str, float] = {}
+    sources: tuple[SourceStatus, ...] = ()
     schema: Literal["rebalancer.report/1"] = REPORT_SCHEMA
 
 
@@ -163,6 +168,7 @@ class StatusView(NamedTuple):
     most used first; `protection` says how positions are protected, `unprotected` which have no exits at the broker.
     `last` is the last cycle that has ended or was left behind; one that still runs is `running`.
     `drift_of` is the symbol of that largest drift; `next_here` is `next_at` by this machine's clock, such as "16:10".
+    `sources` are those that are asked in the background.
     """
 
     mode: Mode
@@ -193,6 +199,7 @@ class StatusView(NamedTuple):
     next_here: str = ""
     running: RunningCycle | None = None
     figures: tuple[Figure, ...] = ()
+    sources: tuple[SourceStatus, ...] = ()
 
 
 class AtTheBroker(NamedTuple):

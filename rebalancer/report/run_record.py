@@ -12,6 +12,7 @@ from rebalancer.core.reasons import ReasonCode, because
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.journal import Journal
+from rebalancer.ops.source_status import SourceStatus
 from rebalancer.planning.verdicts import OrderEnd
 from rebalancer.rebalance.cycle import CycleResult
 from rebalancer.report.records import Mode, OrderLine, ReconciliationLine, RuleChange, RunRecord, Timing
@@ -26,6 +27,7 @@ def record_of(
     calls: Mapping[str, int],
     started: datetime,
     ended: datetime,
+    sources: tuple[SourceStatus, ...] = (),
 ) -> RunRecord:
     """The report's record of a cycle that has just run."""
     sent = {o.client_order_id: o for o in result.orders}
@@ -50,6 +52,8 @@ def record_of(
         started_at=result.snapshot.as_of,
         ended_at=result.snapshot.as_of + (ended - started),
         constrained=result.constrained,
+        weights=rules.signals.weights,
+        sources=sources,
     )
 
 

@@ -17,6 +17,7 @@ from rebalancer.report.numbers import (
     span_text,
 )
 from rebalancer.report.records import AtTheBroker, LimitStatus, RunningCycle, StatusView
+from rebalancer.report.sources import sources_line
 from rebalancer.report.visible import visible, visible_symbol
 from rebalancer.report.words import MODE_NAME, cycle_word, limit_name
 
@@ -119,6 +120,8 @@ def _more(view: StatusView, width: int | None) -> list[str]:
     if view.protection:
         none = ", ".join(visible(symbol, 20) for symbol in view.unprotected)
         lines += _wrapped("exits", view.protection + (f"   ! without: {none}" if none else ""), width)
+    if view.sources:
+        lines += _wrapped("sources", sources_line(view.sources), width)
     if view.report:
         lines += _wrapped("report", visible(view.report), width)
     return lines

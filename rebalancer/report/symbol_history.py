@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from rebalancer.core.decisions import Target
-from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import Side
 from rebalancer.report.allocation import target_of
@@ -25,6 +24,7 @@ from rebalancer.report.numbers import (
 )
 from rebalancer.report.records import OrderLine, RunRecord
 from rebalancer.report.visible import visible, visible_symbol
+from rebalancer.report.votes import counted_votes, disagreement
 from rebalancer.report.words import order_word
 
 Links = list[tuple[str, str]]
@@ -57,9 +57,7 @@ class SymbolHistory(NamedTuple):
 
 def consensus(symbol: str, record: RunRecord, weights: Mapping[str, float]) -> Links:
     """Every counted vote times its weight; nothing when no signal counted."""
-    rejected = {v.signal_id for v in record.verdicts if v.outcome.startswith("REJECTED")}
-    heard = [s for s in record.snapshot.signals if s.symbol == symbol and s.id not in rejected]
-    votes = [s for s in heard if not s.hold and s.target is None]
+    votes = counted_votes(symbol, record)
     shares_of = [weights.get(vote.source, 1.0) for vote in votes]
     total = sum(shares_of)
     if not votes or total <= 0:
@@ -76,14 +74,6 @@ def consensus(symbol: str, record: RunRecord, weights: Mapping[str, float]) -> L
         lowered = "" if target is None else f", confidence {fixed(target.confidence, 2)}"
         said += f"; {percent(cancelled, 0)} of it cancels out{lowered}"
     return [("consensus", said)]
-
-
-def disagreement(votes: Sequence[Signal], weights: Mapping[str, float]) -> float:
-    """The part of the weighted scores that cancels out: 0 when all sources point the same way, 1 when nothing is
-    left."""
-    strengths = [vote.score * vote.confidence * weights.get(vote.source, 1.0) for vote in votes]
-    spoken = sum(map(abs, strengths))
-    return max(0.0, 1 - abs(sum(strengths)) / spoken) if spoken > 0 else 0.0
 
 
 def checks(symbol: str, record: RunRecord, target: Target | None, known: SymbolHistory) -> Links:

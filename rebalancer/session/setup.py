@@ -38,6 +38,7 @@ class Setup(NamedTuple):
     profile: str = ""
     environment: Environment = Environment("development", "put together by hand")
     accounts: Path | None = None  # the folder of the account locks; None: no lock is taken
+    files: tuple[Path, ...] = ()  # what the rules were read from, without the profile's own
 
     @property
     def rules(self) -> Rules:
@@ -64,10 +65,10 @@ def load_setup(config: Sequence[Path] | None, environ: Mapping[str, str] | None 
     found = project_root(Path.cwd())
     root = found or Path.cwd()
     profile = environ.get(PROFILE, "").strip()
-    paths = list(config) if config else _first_config(found)
+    paths = named = list(config) if config else _first_config(found)
     if profile:
         own = profile_file(profile, root)
-        paths += [] if own in [path.absolute() for path in paths] else [own]
+        paths = paths if own in [path.absolute() for path in paths] else [*paths, own]
     gathered = surroundings(environ, profile)
     environment = environment_of(gathered)
     loaded = load_rules(paths, gathered)
@@ -78,7 +79,8 @@ def load_setup(config: Sequence[Path] | None, environ: Mapping[str, str] | None 
     mode = "live" if rules.execution.mode == "live" else "simulated" if uses_embedded(rules, gathered) else "paper"
     if mode == "live" and rules.broker.kind == "embedded":
         raise BadDocument(_place(loaded, "execution.mode"), "the embedded exchange is never live", "set it to paper")
-    return Setup(root, loaded, mode, state_directory(mode), gathered, profile, environment, accounts_directory())
+    state = state_directory(mode)
+    return Setup(root, loaded, mode, state, gathered, profile, environment, accounts_directory(), tuple(named))
 
 
 def refuse_unasked_exchange(setup: Setup) -> None:

@@ -72,6 +72,10 @@ def run_session(
         stack.callback(work.close)
         requests = RunRequests(setup.state / inbox.NAME, work.extra_cycle, SystemClock())
         stack.enter_context(requests.listening(stop.bell))
+        if rules.signals.enabled_sources:
+            from rebalancer.session.source_process import asked_beside
+
+            stack.enter_context(asked_beside(setup))
         note = SessionStatusFile(setup.state)
         stack.callback(note.remove)
         session = TradingSession(

@@ -18,7 +18,7 @@ from rebalancer.settings.profile import PROFILE
 
 MODES: Final = ("simulated", "paper", "live")
 DELIVER_SECONDS: Final = 40.0  # the unit itself has one minute
-WEB_UNIT: Final = "rebalancer-web"  # the HTTP API, which trades nothing
+BESIDE: Final = ("rebalancer-web", "rebalancer-sources")  # the HTTP API and the signal sources, which trade nothing
 PRIORITY: Final = "<2>"  # critical, in the words of syslog
 
 
@@ -26,7 +26,7 @@ def sentence(unit: str, environ: Mapping[str, str]) -> str:
     """What happened, as far as systemd reports it."""
     result, status = environ.get("MONITOR_SERVICE_RESULT", ""), environ.get("MONITOR_EXIT_STATUS", "")
     details = ", ".join(part for part in (result, f"status {status}" if status else "") if part)
-    meaning = "trading does not depend on it" if unit.startswith(WEB_UNIT) else "nothing is traded until it runs again"
+    meaning = "trading does not depend on it" if unit.startswith(BESIDE) else "nothing is traded until it runs again"
     return f"{unit} has failed{f' ({details})' if details else ''}; {meaning}"
 
 

@@ -53,6 +53,16 @@ def _place(name: str, below: Layer, problems: list[Problem]) -> tuple[tuple[str,
         under = item if isinstance(item, dict) else Layer()
         if kind.name != "section":
             break
+    if kind.name == "mapping" and len(segments) > 1 and kind.item is not None and kind.item.model is not None:
+        entry, key, rest = _spelling(segments[0].lower(), under), segments[1].lower(), segments[2:]
+        known = kinds_of(kind.item.model)
+        found = known.get(key)
+        if found is None or (rest and found.item is None):
+            problems.append(unknown_key(Origin("environment", name), ".".join((*path, entry)), key, known))
+            return None
+        return (
+            ((*path, entry, key, "__".join(rest)), found.item) if rest and found.item else ((*path, entry, key), found)
+        )
     if kind.name == "mapping" and segments and kind.item is not None:
         return (*path, _spelling("__".join(segments), under)), kind.item
     key = ".".join(path)

@@ -86,6 +86,10 @@ def _lines(section: BaseModel, parent: str, depth: int) -> Iterator[tuple[str, s
         elif isinstance(value, dict) and value:
             yield "", f"{indent}{name}:"
             for entry, item in value.items():
+                if isinstance(item, BaseModel):
+                    yield "", f"{indent}  {_quoted(entry)}:"
+                    yield from _lines(item, f"{key}.{entry}", depth + 2)
+                    continue
                 yield f"{key}.{entry}", f"{indent}  {_quoted(entry)}: {_word(item)}"
         else:
             yield key, f"{indent}{name}: {_word(value)}"

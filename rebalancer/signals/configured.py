@@ -16,6 +16,7 @@ from rebalancer.ops.clock import Clock
 from rebalancer.signals import CombinedSignals, FileSignals, InboxSignals, JournalSignals, sample_signals
 from rebalancer.signals.reading import WeightUnit
 from rebalancer.signals.receipts import inbox
+from rebalancer.signals.sources import SignalSource
 from rebalancer.signals.target_books import TargetBooks
 
 _log = logging.getLogger(__name__)
@@ -23,9 +24,9 @@ DEFAULT_PATH: Final = Rules().signals.path
 
 
 class ConfiguredSources:
-    """Signals from files, from the inbox, from the journal's table and, if the rules enable it, from the bundled
-    sample. A signal of the inbox whose id stands for another signal elsewhere is left out and logged: who may insert
-    signals must not be able to stop a cycle."""
+    """Signals from files, from the inbox, from the journal's table; if the rules enable them, also the votes of sources
+    that are asked in the background, and the bundled sample. A signal of the inbox or a vote whose id stands for
+    another signal elsewhere is left out and logged: who may insert signals must not be able to stop a cycle."""
 
     def __init__(
         self,
@@ -47,6 +48,12 @@ class ConfiguredSources:
         self._given = CombinedSignals([self._files, JournalSignals(journal, age)])
         self._books = books
         self._inbox = InboxSignals(state / inbox.NAME, clock.wall, age)
+        self._votes: SignalSource | None = None
+        if rules.signals.enabled_sources:  # nothing of it is loaded otherwise
+            from rebalancer.signals.sources.store import NAME as VOTES_NAME
+            from rebalancer.signals.sources.votes import SourceVotes
+
+            self._votes = SourceVotes(state / VOTES_NAME, rules.signals, clock.wall)
         self._reference, self._universe = reference, universe
         sample = rules.signals.sample
         self._sample = sample == "always" or (sample == "auto" and mode == "simulated")
@@ -59,6 +66,8 @@ class ConfiguredSources:
         found = (*found, *self._books.kept(found, self._files.files, now, self._files.dates))
         aimed = {signal.symbol for signal in found if signal.target is not None}
         found = (*found, *self._not_clashing(self._inbox.read(now, frozenset(held) - aimed), found))
+        if self._votes is not None:
+            found = (*found, *self._not_clashing(self._votes.read(now), found))
         if self._sample and not (self._alone and (found or self._inbox.was_used())):
             found = (*found, *sample_signals(self._reference.read(self._universe, now).closes, now))
         return tuple(sorted(found, key=lambda s: (s.symbol, s.source, s.id)))

@@ -17,7 +17,7 @@ from rebalancer.planning import plan
 from rebalancer.planning.core.columns import SignalRows
 from rebalancer.planning.core.size import consensus, is_vetoed, speaking
 from rebalancer.planning.numbers import numbers_of
-from rebalancer.report.symbol_history import disagreement
+from rebalancer.report.votes import disagreement
 from tests.planning.examples import book, instrument, signal, snapshot
 from tests.planning.examples import rules as rules_of
 from tests.planning.worlds import World, limited, world

@@ -42,6 +42,7 @@ def test_shipped_file_has_every_key_with_a_comment() -> None:
         "selection.at_most",
         "signals.mappings",
         "signals.source_weights",
+        "signals.sources",
     }
     assert {key for key, origin in loaded.origins.items() if origin.kind == "default"} == empty_mappings
     lines = SHIPPED.read_text().splitlines()

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,11 @@ def test_the_timer_fires_five_minutes_before_the_new_york_open(since: str, name:
 
 @pytest.mark.parametrize(
     ("name", "own"),
-    [("paper-trading-session", ["EnvironmentFile", "ExecStartPre", "ExecStart"]), ("rebalancer-web", ["ExecStart"])],
+    [
+        ("paper-trading-session", ["EnvironmentFile", "ExecStartPre", "ExecStart"]),
+        ("rebalancer-web", ["ExecStart"]),
+        ("rebalancer-sources", ["ExecStart"]),
+    ],
 )
 def test_the_unit_of_a_profile_differs_in_its_names_only(name: str, own: list[str]) -> None:
     plain = (UNITS / f"{name}.service").read_text().splitlines()
@@ -90,8 +95,9 @@ def test_the_unit_of_a_profile_differs_in_its_names_only(name: str, own: list[st
     assert [line.partition("=")[0] for line in theirs] == ["Description", "Environment", *own]
 
 
-def test_session_and_api_do_not_wait_for_each_other() -> None:
-    for name, other in (("paper-trading-session", "rebalancer-web"), ("rebalancer-web", "paper-trading-session")):
+def test_session_api_and_sources_do_not_wait_for_each_other() -> None:
+    units = ("paper-trading-session", "rebalancer-web", "rebalancer-sources")
+    for name, other in permutations(units, 2):
         for unit in UNITS.glob(f"{name}*"):
             lines = [line for line in unit.read_text().splitlines() if not line.startswith("#")]
             assert not [line for line in lines if other in line], unit

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from rebalancer.core.codec import plain
-from rebalancer.core.stored_keys import SNAPSHOT_ADDED, leave_out
 from rebalancer.performance.round_trips import RoundTrip
-from rebalancer.report.document import finite, inside_script, json_text
+from rebalancer.report.document import finite, inside_script, json_text, without_unused
 from rebalancer.report.period.figures import counts_of, figures_of
 from rebalancer.report.period.records import EDITION_SCHEMA, PeriodReport
 from rebalancer.report.period.words import attention_of, sentence_of
@@ -45,7 +44,7 @@ def _document(edition: PeriodReport) -> dict[str, Any]:
     document["counts"] = plain(counts_of(edition))
     document["figures"] = figures_of(edition).document()
     if edition.latest is not None:
-        leave_out(document["latest"]["snapshot"], SNAPSHOT_ADDED)  # as in its own report, but for the figures
+        without_unused(document["latest"])  # as in its own report, but for the figures
     document["trips"] = [{key: trip[key] for key in TRIP_KEYS} for trip in map(_with_profit, edition.trips)]
     for row in (*document["quality"], *document["quality_by_hour"]):
         del row["missed"]

@@ -18,6 +18,7 @@ from rebalancer.journal import Journal
 from rebalancer.ops.disk import fix_of, free_words
 from rebalancer.session.doctor.channels import check_channels
 from rebalancer.session.doctor.findings import CheckResult, fail, ok, warn
+from rebalancer.session.doctor.sources import check_sources
 from rebalancer.session.preflight import FREE_BYTES_MIN
 from rebalancer.session.selftest import limit_selftest
 from rebalancer.session.setup import Setup, banner
@@ -45,6 +46,7 @@ def check_here(
     yield _limits(setup)
     yield from _environment_file(setup.environ, setup.profile)
     yield from check_channels(setup)
+    yield from check_sources(setup)
     yield _timer(run)
 
 

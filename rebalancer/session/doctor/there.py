@@ -11,6 +11,7 @@ from rebalancer.core.new_york import day_in_new_york
 from rebalancer.market_data.trading_calendar import published_hours
 from rebalancer.session.doctor.channels import check_channels_there
 from rebalancer.session.doctor.findings import CheckResult, fail, ok, warn
+from rebalancer.session.doctor.sources import check_sources_there
 from rebalancer.session.preflight import clock_problem
 from rebalancer.session.setup import Setup
 
@@ -41,6 +42,7 @@ def check_there(setup: Setup, broker: ReadBroker, wall: datetime) -> Iterator[Ch
     except BrokerUnavailable as error:
         yield fail("broker", str(error), "check the connection and the broker's status page", UNAVAILABLE)
     yield from check_channels_there(setup)
+    yield from check_sources_there(setup)
 
 
 def _calendar(broker: ReadBroker, now: datetime) -> CheckResult:
