@@ -97,13 +97,27 @@ def price_up(price: int, rate: int) -> int:
 
 
 @rule
+def limit_price(price: int, rate: int, grain: int, is_coin: bool, is_buy: bool) -> int:
+    """The price that an order accepts at most (a sale: at least), on the tick of its side. grain: a dollar."""
+    if is_buy:
+        far = price + part_of(price, rate)
+        tick = grain // 100 if is_coin or far >= grain else grain // 10_000
+        return far // tick * tick
+    less = part_of(price, rate)
+    lowest = price - less - (0 if is_exact(rate, price, codes.RATE) else 1)
+    tick = grain // 100 if is_coin or lowest >= grain else grain // 10_000
+    return (price - less + tick - 1) // tick * tick
+
+
+@rule
 def columns_at(t: int, tape: Tape, fixed: Fixed, given: Conditions, price: Ints, held: Ints, sent: Ints) -> Names:
     """The columns of the core at the close of a bar. price: the last known one of every name."""
     count = len(held)
     first, tradable, available, worst = integers(count + 1), integers(count), integers(count), integers(count)
     volatility, reserve_buy, reserve_sell = floats(count), integers(count), integers(count)
     zero, most, coin, paid = integers(count), integers(count), integers(count), integers(count)
-    now, orders, cluster = integers(count), integers(count), integers(count)
+    now, orders, cluster, paid_sell = integers(count), integers(count), integers(count), integers(count)
+    known = integers(count)
     rows = 0
     for i in range(count):
         first[i] = rows
@@ -113,7 +127,11 @@ def columns_at(t: int, tape: Tape, fixed: Fixed, given: Conditions, price: Ints,
             if opinion == opinion:
                 rows += 1
         volatility[i] = float(tape.volatility[tape.day[t], i])
-        now[i], orders[i], worst[i], available[i], paid[i] = held[i], sent[i], held[i], abs(held[i]), price[i]
+        now[i], orders[i], worst[i], available[i], known[i] = held[i], sent[i], held[i], abs(held[i]), price[i]
+        paid[i] = paid_sell[i] = price[i]
+        if given.limit_rate >= 0 and price[i] > 0:
+            paid[i] = limit_price(price[i], given.limit_rate, fixed.split[i] // 50, fixed.coin[i] != 0, True)
+            paid_sell[i] = limit_price(price[i], given.limit_rate, fixed.split[i] // 50, fixed.coin[i] != 0, False)
         most[i] = codes.UNLIMITED
         buy, sell = given.collar_high_rate, given.collar_short_rate
         if fixed.coin[i] != 0:
@@ -121,11 +139,12 @@ def columns_at(t: int, tape: Tape, fixed: Fixed, given: Conditions, price: Ints,
             buy, sell = given.collar_crypto_rate, given.collar_crypto_rate
         elif price[i] < fixed.split[i]:
             buy = given.collar_low_rate
+        buy, sell = max(buy, given.limit_rate), max(sell, given.limit_rate)
         reserve_buy[i], reserve_sell[i] = price_up(price[i], buy), price_up(price[i], sell)
     first[count] = rows
     return Names(
         first, tradable, fixed.may_short, coin, zero, fixed.is_selected, fixed.sector, cluster, volatility, zero,
-        zero, paid, paid, paid, reserve_buy, reserve_sell, fixed.divisor, fixed.lot_long, fixed.lot_short,
+        zero, known, paid, paid_sell, reserve_buy, reserve_sell, fixed.divisor, fixed.lot_long, fixed.lot_short,
         fixed.closing_lot, now, zero, worst, available, zero, orders, most, most,
     )  # fmt: skip
 

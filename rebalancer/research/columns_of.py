@@ -216,6 +216,7 @@ def _conditions(setup: SimulationSetup) -> tape_rows.Conditions:
         scaling_rate=rate(setup.rules.position_sizing.capital_scaling),
         orders_a_day=risk.max_orders_per_day,
         daily_loss_kept_rate=_kept(risk.max_daily_loss),
+        limit_rate=_limit_rate(setup.rules),
         drift_most=-1.0 if setup.rules.execution.timing.drift is None else setup.rules.execution.timing.drift,
         drawdown_kept_rate=_kept(risk.max_drawdown),
         flattens=int(risk.on_breach == "flatten"),
@@ -237,6 +238,12 @@ def with_fees(conditions: tape_rows.Conditions, setup: SimulationSetup, bar: int
         share_fee_most_money=int(rates.a_share_most * MICROS),
     )
     return found, until
+
+
+def _limit_rate(rules: Rules) -> int:
+    if rules.execution.order_type == "market":
+        return -1
+    return rate(rules.execution.limit_offset_bps / 10_000)
 
 
 def _kept(most: float) -> int:

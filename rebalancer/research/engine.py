@@ -219,6 +219,13 @@ def fill(
     at, filled = integers(count), integers(count)
     for i in range(count):
         at[i] = int(tape.fill[t, i])
+    names, paid = waiting.names, integers(count)
+    for i in range(count):
+        is_buy = waiting.increase[i] > 0 or waiting.reduce[i] > 0
+        paid[i] = names.paid_sell[i] if waiting.increase[i] < 0 else names.paid_buy[i]
+        is_beyond = at[i] > names.paid_buy[i] if is_buy else at[i] < names.paid_sell[i]
+        if given.limit_rate >= 0 and is_beyond:
+            at[i] = 0  # a limit order does not fill there
     for k in range(len(waiting.reduce_order)):
         i = waiting.reduce_order[k]
         filled[i] = filled_quantity(t, tape, given, i, waiting.reduce[i], at[i], counts)
@@ -228,8 +235,7 @@ def fill(
             power = buying_power(fixed, given, price, held, net_worth(fixed, price, held, account[CASH]))
             funds = Funds(account[CAPITAL], power, account[CASH], account[ORDERS_LEFT], 0, 0)
             found = refit(
-                waiting.names, waiting.limits, numbers, funds, waiting.own, rows, waiting.increase,
-                waiting.names.paid_buy, filled,
+                names, waiting.limits, numbers, funds, waiting.own, rows, waiting.increase, paid, filled,
             )  # fmt: skip
             for i in range(count):
                 if waiting.increase[i] != found.increase[i]:

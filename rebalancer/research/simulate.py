@@ -3,11 +3,12 @@
 What is simulated, and what is not:
 
 - every rule of planning: sizing, caps, bands, lots, phases, budgets, order limits, loss limits, the overnight ramp;
-- orders are market orders; a decision sees the close of its bar and no more;
+- a decision sees the close of its bar and no more;
 - without corporate actions prices are taken as adjusted; with them (`research.corporate_actions`) as raw;
 - a name without a price keeps its last one and cannot be traded; one that stays without is closed as a delisting;
-- stops and targets of single positions are not simulated; limit orders, `selection.at_most`, `selection.withdraw` and
-  a quorum of sources are refused.
+- limit orders fill at the price of the fill where that is within their limit, and else not at all;
+- stops and targets of single positions are not simulated; `selection.at_most`, `selection.withdraw` and a quorum of
+  sources are refused.
 
 After each run the live planner plans some bars again (`research.audit`).
 """
@@ -252,8 +253,10 @@ def refuse_what_is_not_simulated(rules: Rules) -> None:
         raise _not_simulated("selection.at_most and selection.withdraw", "they belong to one run: leave them out")
     if rules.signals.consensus.quorum > 1:
         raise _not_simulated("signals.consensus.quorum above 1", "a file of scores is one source: set it to 1")
-    if rules.execution.order_type != "market":
-        raise _not_simulated("execution.order_type: limit", "set it to market")
+    flat, shorts = rules.risk_management.flat_by_minutes_before_close, rules.position_sizing.allow_short
+    if rules.execution.order_type == "limit" and flat is not None and shorts:
+        what = "flat_by_minutes_before_close with limit orders and short positions"
+        raise _not_simulated(what, "set order_type to market, or allow_short to false")
 
 
 def _not_simulated(what: str, instead: str) -> BadDocument:

@@ -96,6 +96,7 @@ class Conditions(NamedTuple):
     daily_loss_kept_rate: int
     drawdown_kept_rate: int
     flattens: int
+    limit_rate: int  # how far limits are beyond the price; negative: market orders
     drift_most: float  # of capital: nothing is sent while no name is farther off; negative: no such rule
     unusable_most: float  # of the names wanted; with more of them without a price nothing is decided
 

@@ -63,11 +63,14 @@ def instructions(rng: np.random.Generator, of: Market) -> Instructions:
 
 def rules(rng: np.random.Generator) -> Rules:
     """Rules under which most limits bind now and then."""
+    limits = bool(rng.random() < 0.4)
     return Rules.model_validate(
         {
             "execution": {
                 "max_orders_per_execution": int(rng.choice([2, 5, 50])),
                 "schedule": [None, None, "drift 0.02", "drift 0.1"][int(rng.integers(0, 4))],
+                "order_type": "limit" if limits else "market",
+                "limit_offset_bps": float(rng.choice([0, 2.5, 40])),
             },
             "position_sizing": {
                 "capital_scaling": float(rng.choice([1.0, 2.0])),
@@ -83,7 +86,7 @@ def rules(rng: np.random.Generator) -> Rules:
                 "on_breach": str(rng.choice(["reduce_only", "flatten"])),
                 "max_positions": [None, 3][int(rng.integers(0, 2))],
                 "max_overnight_leverage": float(rng.choice([0.5, 1.9])),
-                "flat_by_minutes_before_close": [None, None, 330, 345][int(rng.integers(0, 4))],
+                "flat_by_minutes_before_close": [None, None, 330, 345][0 if limits else int(rng.integers(0, 4))],
             },
         }
     )
@@ -221,7 +224,6 @@ def test_a_rule_that_cannot_be_simulated_is_refused() -> None:
     of = market(rng, 10, 2)
     told = instructions(rng, of)
     for section, key, value, problem in (
-        ("execution", "order_type", "limit", "execution.order_type: limit cannot be simulated"),
         ("selection", "withdraw", "10", "selection.at_most and selection.withdraw cannot be simulated"),
         ("signals", "consensus", {"quorum": 2}, "signals.consensus.quorum above 1 cannot be simulated"),
     ):
