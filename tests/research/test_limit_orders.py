@@ -59,7 +59,7 @@ def test_a_sale_fills_at_or_above_its_limit(opens: float, filled: bool) -> None:
 
 
 def test_the_account_is_flat_before_the_close() -> None:
-    """Flat 350 minutes before 16:00, at 10:10: the cycle of then closes everything, and its orders fill at the next bar;
+    """Flat 350 minutes before 16:00, at 10:10: the cycle of then closes everything, and its orders fill a bar later;
     nothing is opened from 10:05 on."""
     flat = {"flat_by_minutes_before_close": 350}
     found = run([100.0] * 12, [100.0] * 12, [0.5] * 12, risk_management=flat)
