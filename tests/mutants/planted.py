@@ -47,7 +47,7 @@ _REDIRECTS: Final = """kwargs["allow_redirects"] = False
 MUTANTS: Final = (
     # core
     Mutant("buying power is not looked at", "planning/core/fund.py", "size if value_up(size, reserve, divisor) <= money else affordable(money, reserve, divisor, lot)", "size", _LAWS),
-    Mutant("a cap has twice the room", "planning/core/usage.py", "return max(left, 0), tightest", "return max(left, 0) * 2, tightest", _LAWS),
+    Mutant("a cap has twice the room", "planning/core/usage.py", "Headroom(max(left, 0), tightest)", "Headroom(max(left, 0) * 2, tightest)", _LAWS),
     Mutant("one order too many per symbol", "planning/core/fund.py", "elif mine >= numbers.orders_per_symbol:", "elif mine > numbers.orders_per_symbol:", _DAY),
     Mutant("increases eat the reserve of reductions", "planning/core/fund.py", "elif day - numbers.orders_reserved <= 0:", "elif day <= 0:", _DAY),
     Mutant("sells more than is available", "planning/core/phases.py", "size = min(abs(asked), most, names.available[i])", "size = min(abs(asked), most)", _LAWS),

@@ -161,6 +161,39 @@ class Trades(NamedTuple):
     code: Ints
 
 
+class Usage(NamedTuple):
+    """What is used of every cap; changed in place as orders are counted.
+
+    `most`: money that each group may have. `used`: money that it has, counting the largest position of each name that
+    all orders may lead to (`position`, signed base units). `extra`: money by which those orders may cost more than the
+    position is worth.
+    """
+
+    most: Ints
+    used: Ints
+    position: Ints
+    extra: Ints
+
+
+class Headroom(NamedTuple):
+    """Money that the tightest cap of a name can still take, never negative, and which cap that is."""
+
+    money: int
+    cap: int
+
+
+class Cuts(NamedTuple):
+    """What is left of the increases; filled in by `fit_increases`, by name. `asked`: before, in signed base units;
+    `increase`: after, 0 when denied; `denied`: the limit that did; `cap`: the cap that cut or denied it; `detail`: the
+    number that goes with a denial."""
+
+    asked: Ints
+    increase: Ints
+    denied: Ints
+    cap: Ints
+    detail: Ints
+
+
 class Orders(NamedTuple):
     """What may be sent. `reduce_order` and `increase_order` are rows in the order of sending. `asked` is the increase
     before it was cut by what funds it; `detail` the number that goes with a denial."""

@@ -8,7 +8,7 @@ until the cap holds again.
 from __future__ import annotations
 
 from rebalancer.planning.core import codes
-from rebalancer.planning.core.columns import Funds, Names, Numbers, Targets, Trades
+from rebalancer.planning.core.columns import Funds, Names, Numbers, Targets, Trades, Usage
 from rebalancer.planning.core.seams import Ints, integers, ranked, rule
 from rebalancer.planning.core.trades import closing_lot_of, lot_of, order_min_of, part_lot_of
 from rebalancer.planning.core.units import affordable, needed, signed, value_down, value_up
@@ -61,16 +61,13 @@ def relieve(
     funds: Funds,
     targets: Targets,
     trades: Trades,
-    most: Ints,
-    used: Ints,
-    position: Ints,
-    extra: Ints,
+    usage: Usage,
     reduce: Ints,
     is_relief: Ints,
 ) -> None:
     """Reductions that an exceeded cap requires although band or minimum suppress them; each at least the minimum trade,
-    where lots, the largest trade and the free shares allow that much. `used` and `position` stand after all other
-    reductions, and are changed in place."""
+    where lots, the largest trade and the free shares allow that much. `usage` stands after all other reductions, and is
+    changed in place."""
     count = len(reduce)
     rows, found = integers(count), 0
     for i in range(count):
@@ -82,7 +79,7 @@ def relieve(
     order = ranked(rows, found, trades.urgency)
     for k in range(found):
         i = order[k]
-        if exceeded_cap(names, most, used, targets.own, funds.capital, position, extra, i) == codes.NO_CAP:
+        if exceeded_cap(names, usage, targets.own, funds.capital, i) == codes.NO_CAP:
             continue
         paid, divisor, wanted = trades.paid[i], names.divisor[i], trades.reduce[i]
         least = needed(numbers.min_trade_money, paid, divisor, lot_of(names, i, targets.weight[i] >= 0))
@@ -91,5 +88,5 @@ def relieve(
         order_min = order_min_of(names.coin[i], numbers, wanted > 0)
         if closing == 0 or value_down(abs(closing), paid, divisor) < order_min:
             continue
-        book(names, used, position, i, closing)
+        book(names, usage, i, closing)
         reduce[i], is_relief[i] = closing, 1

@@ -4,7 +4,7 @@ orders may still lead to."""
 from __future__ import annotations
 
 from rebalancer.planning.core import codes
-from rebalancer.planning.core.columns import Names
+from rebalancer.planning.core.columns import Headroom, Names, Usage
 from rebalancer.planning.core.construct import group_of
 from rebalancer.planning.core.project import FAMILIES
 from rebalancer.planning.core.seams import Floats, Ints, integers, rule
@@ -12,12 +12,28 @@ from rebalancer.planning.core.units import part_of, trillionths, value_up
 
 
 @rule
-def allowed(limits: Ints, capital: int) -> Ints:
-    """The money that each group may have, rounded down."""
-    money = integers(len(limits))
-    for g in range(len(limits)):
-        money[g] = codes.UNLIMITED if limits[g] == codes.NO_LIMIT else part_of(capital, limits[g])
-    return money
+def open_usage(names: Names, limits: Ints, capital: int) -> Usage:
+    """Count the worst case of all positions and orders. limits: trillionths of capital a group, rounded down."""
+    groups, count = len(limits), len(names.price)
+    usage = Usage(integers(groups), integers(groups), integers(count), integers(count))
+    for g in range(groups):
+        usage.most[g] = codes.UNLIMITED if limits[g] == codes.NO_LIMIT else part_of(capital, limits[g])
+    for i in range(count):
+        usage.position[i] = worst = names.worst[i]
+        if worst != 0:
+            usage.extra[i] = names.above[i]
+            money = value_up(abs(worst), names.price[i], names.divisor[i]) + usage.extra[i]
+            add(usage.used, names.sector[i], names.cluster[i], worst > 0, money)
+    return usage
+
+
+@rule
+def copied(column: Ints) -> Ints:
+    """The same numbers in a column of their own."""
+    found = integers(len(column))
+    for i in range(len(column)):
+        found[i] = column[i]
+    return found
 
 
 @rule
@@ -30,41 +46,31 @@ def add(used: Ints, sector: int, cluster: int, is_long: bool, money: int) -> Non
 
 
 @rule
-def open_usage(names: Names, used: Ints, position: Ints, extra: Ints) -> None:
-    """Count the worst case of all positions and orders. `extra`: money by name beyond the value of its position."""
-    for i in range(len(position)):
-        position[i] = worst = names.worst[i]
-        if worst != 0:
-            extra[i] = names.above[i]
-            money = value_up(abs(worst), names.price[i], names.divisor[i]) + extra[i]
-            add(used, names.sector[i], names.cluster[i], worst > 0, money)
-
-
-@rule
-def book(names: Names, used: Ints, position: Ints, i: int, quantity: int) -> None:
+def book(names: Names, usage: Usage, i: int, quantity: int) -> None:
     """Count a signed quantity as traded at the decision price."""
     price, divisor, sector, cluster = names.price[i], names.divisor[i], names.sector[i], names.cluster[i]
-    before = position[i]
+    before = usage.position[i]
     after = before + quantity
     if before != 0:
-        add(used, sector, cluster, before > 0, -value_up(abs(before), price, divisor))
+        add(usage.used, sector, cluster, before > 0, -value_up(abs(before), price, divisor))
     if after != 0:
-        add(used, sector, cluster, after > 0, value_up(abs(after), price, divisor))
-    position[i] = after
+        add(usage.used, sector, cluster, after > 0, value_up(abs(after), price, divisor))
+    usage.position[i] = after
 
 
 @rule
-def own_used(names: Names, position: Ints, extra: Ints, i: int) -> int:
+def own_used(names: Names, usage: Usage, i: int) -> int:
     """The money that counts against the name's own cap."""
-    return value_up(abs(position[i]), names.price[i], names.divisor[i]) + extra[i]
+    return value_up(abs(usage.position[i]), names.price[i], names.divisor[i]) + usage.extra[i]
 
 
 @rule
-def headroom(most: Ints, used: Ints, mine: int, sector: int, cluster: int, is_long: bool) -> tuple[int, int]:
-    """The money that the tightest cap of a name can still take, never negative, and which cap that is. Of equally tight
-    ones the first by name: correlation, gross, long, position, sector, short.
+def headroom(usage: Usage, mine: int, sector: int, cluster: int, is_long: bool) -> Headroom:
+    """The headroom under the tightest cap of a name; of equally tight ones the first by name: correlation, gross, long,
+    position, sector, short.
 
     mine: the money that the name's own cap can still take."""
+    most, used = usage.most, usage.used
     left, tightest = most[cluster] - used[cluster], cluster
     long_side, short_side = len(most) - 2, len(most) - 1
     if most[0] - used[0] < left:
@@ -77,18 +83,16 @@ def headroom(most: Ints, used: Ints, mine: int, sector: int, cluster: int, is_lo
         left, tightest = most[sector] - used[sector], sector
     if not is_long and most[short_side] - used[short_side] < left:
         left, tightest = most[short_side] - used[short_side], short_side
-    return max(left, 0), tightest
+    return Headroom(max(left, 0), tightest)
 
 
 @rule
-def exceeded_cap(
-    names: Names, most: Ints, used: Ints, own: Floats, capital: int, position: Ints, extra: Ints, i: int
-) -> int:
+def exceeded_cap(names: Names, usage: Usage, own: Floats, capital: int, i: int) -> int:
     """A cap that this name's position counts towards and that is exceeded; `codes.NO_CAP` when none is."""
-    if own_used(names, position, extra, i) > part_of(capital, trillionths(own[i])):
+    if own_used(names, usage, i) > part_of(capital, trillionths(own[i])):
         return codes.OWN_CAP
     for family in range(FAMILIES):
-        g = group_of(names, i, family, position[i] > 0, len(most))
-        if used[g] > most[g]:
+        g = group_of(names, i, family, usage.position[i] > 0, len(usage.most))
+        if usage.used[g] > usage.most[g]:
             return g
     return codes.NO_CAP
