@@ -4,8 +4,10 @@
     array part  the projection of edition 2 with every family (gross, sectors, correlation groups, sides) binding
     edition 2   the whole of its `plan(snapshot, rules)`, which is the oracle of the tests
     plan        the whole of `plan(snapshot, rules)`: every reason, id, verdict and number kept
+    border      facts to columns: reconciled positions, usable prices, valid signals, `to_columns`
     core        the numeric core alone, interpreted
     compiled    the same, compiled
+    on demand   border and compiled core: what research pays that asks for the records of few names or cycles
 
 The floor does less: one cap only, which it over-shrinks to, no reasons, no ids, no exact decimals, no checks.
 """
@@ -24,15 +26,16 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
 from rebalancer.core.facts import Account, Instrument, Position, Quote, Session, Signal, Snapshot
 from rebalancer.core.rules import Rules
-from rebalancer.planning import decide_cycle, plan
+from rebalancer.planning import plan
 from rebalancer.planning.core.decide import decide
 from rebalancer.planning.reconcile import reconcile
-from rebalancer.planning.trading_halt import MAY_TRADE
+from rebalancer.planning.to_columns import Columns, to_columns
 from rebalancer.planning.validate_signals import usable_prices, validate_signals
 from rebalancer.research.compiled import NotCompiled, compiled_core
 from rebalancer.research.compiled import arrays as as_arrays
@@ -154,7 +157,7 @@ def median_ms(work: Callable[[], object], seconds: float = 2.0) -> float:
 
 
 def main() -> None:
-    heads = ("floor", "array part", "edition 2", "plan", "core", "compiled")
+    heads = ("floor", "array part", "edition 2", "plan", "border", "core", "compiled", "on demand")
     print(f"{'N':>6} {'orders':>6}", *(f"{head:>10}" for head in heads), "(ms)")
     for count in [int(a) for a in sys.argv[1:]] or [10, 100, 3_000, 10_000]:
         snapshot = market(count)
@@ -171,22 +174,31 @@ def main() -> None:
 
 
 def cores(snapshot: Snapshot) -> list[Callable[[], object]]:
-    """The core alone, interpreted and, where the extra `fast` is installed, compiled; its columns stand ready."""
-    prices = usable_prices(snapshot, RULES.quotes)
-    signals = validate_signals(snapshot, prices, RULES).signals
-    capital = snapshot.account.equity * 2
-    columns = decide_cycle(snapshot, RULES, reconcile(snapshot), prices, signals, MAY_TRADE, capital).columns
+    """The border and the core, interpreted and, where the extra `fast` is installed, compiled. For the core alone its
+    columns stand ready."""
+    columns = border(snapshot)
     works: list[Callable[[], object]] = [
-        lambda: decide(columns.names, columns.signals, columns.limits, columns.numbers, columns.funds)
+        lambda: border(snapshot),
+        lambda: decide(columns.names, columns.signals, columns.limits, columns.numbers, columns.funds),
     ]
     with suppress(NotCompiled):
         core = compiled_core()
-        given = (
-            as_arrays(core.Names, columns.names), as_arrays(core.SignalRows, columns.signals), np.array(columns.limits),
-            core.Numbers(*columns.numbers), core.Funds(*columns.funds),
-        )  # fmt: skip
-        works.append(lambda: core.decide(*given))
+
+        def given(of: Columns) -> tuple[Any, ...]:
+            names, signals = as_arrays(core.Names, of.names), as_arrays(core.SignalRows, of.signals)
+            return names, signals, np.array(of.limits), core.Numbers(*of.numbers), core.Funds(*of.funds)
+
+        ready = given(columns)
+        works += [lambda: core.decide(*ready), lambda: core.decide(*given(border(snapshot)))]
     return works
+
+
+def border(snapshot: Snapshot) -> Columns:
+    """What `plan` does before the core decides."""
+    book, prices = reconcile(snapshot), usable_prices(snapshot, RULES.quotes)
+    signals = validate_signals(snapshot, prices, RULES).signals
+    capital = snapshot.account.equity * 2
+    return to_columns(snapshot, book, prices, signals, frozenset(), capital, RULES, denies=False, leaves=False)
 
 
 if __name__ == "__main__":
