@@ -96,9 +96,13 @@ def test_law_positions_are_fills_and_actions(seed: int) -> None:
     assert last == {symbol: quantity for symbol, quantity in zip(symbols, held, strict=True) if quantity}
 
 
-def held_at_the_start(market: Market, actions: ActionColumns, weight: float = 0.5) -> SimulatedRun:
+def held_at_the_start(
+    market: Market, actions: ActionColumns, weight: float = 0.5, *, fractional: bool = True
+) -> SimulatedRun:
     """Equal weights at the first bar, and nothing afterwards."""
     rules, terms = with_preset(Rules(), "bare")
+    sizing = rules.position_sizing.model_copy(update={"fractional": fractional})
+    rules = rules.model_copy(update={"position_sizing": sizing})
     setup = SimulationSetup(
         market, Instructions("targets", np.full(market.close.shape, weight)), rules, NO_COSTS, 100_000.0, "same_close",
         np.arange(len(market.times)) == 0, reference_columns(market, {}, rules, actions), terms, actions,
@@ -133,6 +137,17 @@ def test_a_split_changes_shares_and_not_the_value() -> None:
     assert run.result.equity.tolist() == [100_000.0] * 3
     assert run.events().shares.tolist() == [3000.0, -1250.0]
     assert {s: int(q) for s, q in run.account(2).shares.items()} == {"SAA": 4000, "SAB": 1250}
+
+
+@pytest.mark.parametrize("weight", [0.5, -0.5])
+def test_a_fraction_of_a_share_is_paid(weight: float) -> None:
+    """1005 shares become 100.5: half a share is paid at the price after the split, and owed by who is short."""
+    market = prices([49.75, 20], [497.5, 20])
+    run = held_at_the_start(market, columns((1, 0, 1, 10, 0.0)), weight, fractional=False)
+    side = 1 if weight > 0 else -1
+    assert run.account(1).shares["SAA"] == side * 100
+    assert run.events().cash.tolist() == [side * 0.5 * 497.5]
+    assert run.result.equity.tolist() == [100_000.0] * 2
 
 
 def test_splits_are_whole_in_volatilities() -> None:

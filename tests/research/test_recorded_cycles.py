@@ -67,6 +67,7 @@ def test_every_plan_of_a_live_day_is_the_backtest_s(cycles: int, targets: bool, 
     assert said.format == ("recorded targets" if targets else "recorded scores")
     last = record.cycles[-1].snapshot
     assert run.account(cycles - 1).shares == {p.symbol: p.qty for p in last.positions}
+    assert float(run.account(cycles - 1).cash) == pytest.approx(float(last.account.cash), abs=0.01 * orders)
 
 
 def test_a_day_that_begins_with_positions(tmp_path: Path) -> None:
