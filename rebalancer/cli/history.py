@@ -54,6 +54,7 @@ def show_explanation(
             "protection": known.protection,
             "last_orders": [plain(order) for order in known.orders],
             "source_weights": dict(known.weights),
+            "rests_on": dict(known.rests_on),
             "verdicts": [plain(v) for v in (*record.verdicts, *record.plan.unsignalled) if v.symbol == name],
         }
         sys.stdout.write(json.dumps(chain, indent=1, ensure_ascii=False) + "\n")

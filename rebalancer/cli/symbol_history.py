@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Final
 
 from rebalancer.core.codec import read_rules
+from rebalancer.core.errors import SignalsUnavailable
 from rebalancer.core.rules import Rules
 from rebalancer.journal import Journal
 from rebalancer.journal.exit_order_records import KIND, exit_pair_of
@@ -16,7 +19,8 @@ LOOKED_AT: Final = 5_000  # the newest intents of all symbols: more than a month
 
 
 def remembered(journal: Journal, account_id: str, cycle_id: str, symbol: str) -> SymbolHistory:
-    """The symbol's settings in that cycle's rules, its current protection, and its last orders."""
+    """The symbol's settings in that cycle's rules, its current protection, its last orders, and what its votes rest on
+    while they are the newest of their sources."""
     rules = read_rules(journal.rules_text(cycle_id) or "{}")
     return SymbolHistory(
         weights=rules.signals.weights,
@@ -24,7 +28,23 @@ def remembered(journal: Journal, account_id: str, cycle_id: str, symbol: str) ->
         orders_most=rules.risk_management.max_orders_per_symbol_per_day,
         protection=_protection(journal, account_id, symbol, rules),
         orders=_orders(journal, account_id, symbol),
+        rests_on=_grounds(journal.path.parent, symbol, rules) if rules.signals.enabled_sources else {},
     )
+
+
+def _grounds(state: Path, symbol: str, rules: Rules) -> dict[str, str]:
+    """What the votes on a symbol rest on, by their ids. Nothing when the store cannot be read: it explains, no more."""
+    from rebalancer.signals.sources.store import NAME, VoteStore
+
+    if not (state / NAME).is_file():
+        return {}
+    try:
+        with VoteStore.open(state / NAME) as store:
+            votes = [vote for vote in store.votes(rules.signals.enabled_sources) if vote.symbol == symbol]
+    except SignalsUnavailable:
+        return {}
+    said = {vote.signal_id: " ".join([vote.because, *json.loads(vote.citations)]).strip() for vote in votes}
+    return {name: text for name, text in said.items() if text}
 
 
 def _protection(journal: Journal, account_id: str, symbol: str, rules: Rules) -> str:

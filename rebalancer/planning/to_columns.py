@@ -291,14 +291,14 @@ def _signal_rows(
 ) -> tuple[SignalRows, list[int]]:
     """The signals as rows, and the first row of every name."""
     found = SignalRows([], [], [], [], [], [])
-    first = [0]
+    first, weights = [0], rules.signals.weights
     for symbol in symbols:
         for signal in signals.get(symbol, ()):
             found.is_target.append(int(signal.target is not None))
             found.target.append(float(signal.target or 0))
             found.score.append(signal.score)
             found.confidence.append(signal.confidence)
-            found.weight.append(rules.signals.weight_of(signal.source))
+            found.weight.append(weights.get(signal.source, 1.0))
             found.hold.append(int(signal.hold))
         first.append(len(found.score))
     return found, first

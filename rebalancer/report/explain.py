@@ -20,7 +20,7 @@ from rebalancer.report.numbers import (
 )
 from rebalancer.report.records import OrderLine, RunRecord
 from rebalancer.report.redact import redact
-from rebalancer.report.symbol_history import SymbolHistory, afterwards, checks, consensus
+from rebalancer.report.symbol_history import SymbolHistory, afterwards, checks, consensus, grounds
 from rebalancer.report.trades import TradeRow, trades
 from rebalancer.report.visible import visible, visible_symbol
 from rebalancer.report.words import ORDER_OUTCOMES, limit_name, outcome_word
@@ -45,6 +45,8 @@ def explain_text(
     target = target_of(record, symbol)
     mine = [trade for trade in trades(record) if trade.line.symbol == symbol]
     links = _signals(symbol, record)
+    if known is not None:
+        links += grounds(symbol, record, known.rests_on)
     if known is not None and target is not None and not target.implied:
         links += consensus(symbol, record, known.weights)
     if target is not None:

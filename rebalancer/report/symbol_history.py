@@ -45,14 +45,15 @@ class PastOrder(NamedTuple):
 
 class SymbolHistory(NamedTuple):
     """What journal and rules know about one symbol. `weights` are the sources' weights in the consensus, 1 for a source
-    that is not named; `protection` is a sentence; `orders` are the last ones, newest first. USD; counts are per trading
-    day."""
+    that is not named; `protection` is a sentence; `orders` are the last ones, newest first; `rests_on` says, by the id
+    of a vote, what its source gave as its reason and the addresses that it read. USD; counts are per trading day."""
 
     weights: Mapping[str, float]
     min_trade: Decimal
     orders_most: int
     protection: str
     orders: tuple[PastOrder, ...]
+    rests_on: Mapping[str, str] = {}
 
 
 def consensus(symbol: str, record: RunRecord, weights: Mapping[str, float]) -> Links:
@@ -74,6 +75,12 @@ def consensus(symbol: str, record: RunRecord, weights: Mapping[str, float]) -> L
         lowered = "" if target is None else f", confidence {fixed(target.confidence, 2)}"
         said += f"; {percent(cancelled, 0)} of it cancels out{lowered}"
     return [("consensus", said)]
+
+
+def grounds(symbol: str, record: RunRecord, rests_on: Mapping[str, str]) -> Links:
+    """What the votes on a symbol rest on, as far as their sources said."""
+    mine = [s for s in record.snapshot.signals if s.symbol == symbol and s.id in rests_on]
+    return [("vote", f"{visible_symbol(s.source)}: {visible(rests_on[s.id])}") for s in mine]
 
 
 def checks(symbol: str, record: RunRecord, target: Target | None, known: SymbolHistory) -> Links:

@@ -3,6 +3,7 @@ with the session, also when that is killed."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -241,3 +242,21 @@ def test_status_doctor_and_list_tell_the_same_of_a_refused_key(
     assert "Source off: xai" in page
     assert KEYS["XAI_API_KEY"] not in "".join([*texts, page, err.decode()])
     assert all(KEYS["XAI_API_KEY"].encode() not in file.read_bytes() for file in state_of(tmp_path).glob("sources*"))
+
+
+def test_explain_says_what_a_vote_rests_on(command: Command, project: Path, tmp_path: Path) -> None:  # noqa: F811
+    server = VendorServer(lambda _: Said(ANSWER))
+    with server.running():
+        path = sources(project, f"    xai: {{enabled: true, base_url: '{server.url}'}}\n")
+        process = subprocess.Popen(words(path, "sources", "run"), cwd=project, env=environ(), stderr=subprocess.DEVNULL)
+        until(lambda: (found := row(tmp_path, "xai")) is not None and found.covered == 1)
+        process.terminate()
+        process.wait(60)
+    both = ("--config", "config/execution.yaml", "--config", str(path))
+    assert command("run-now", *both).code in (0, 4)
+    said = command("explain", "AAPL", *both)
+    assert (said.code, "vote      xai: r https://a.example/" in said.out) == (0, True)
+    chain = json.loads(command("explain", "AAPL", "--json", *both).out)
+    (voted,) = [signal for signal in chain["signals"] if signal["source"] == "xai"]
+    assert chain["rests_on"] == {voted["id"]: "r https://a.example/"}
+    assert chain["source_weights"] == {"xai": 0.2}
