@@ -140,10 +140,13 @@ def index_html(runs: Sequence[RunSummary], unreadable: Sequence[str], older: int
 
 
 def _edition_words(page: str) -> tuple[str, str, str, str]:
-    """Page, period, time and mode of an edition, taken from its file name."""
+    """Page, period, name and mode of an edition, taken from its file name. No two periods have one name."""
     when, rest = page.rpartition("/")[2].removesuffix(".html").split("_", 1)
     mode, _, period = rest.rpartition("_")
-    return page, period, when, mode
+    name = {"day": when, "year": f"Year {when}", "all": f"All days to {when}"}.get(
+        period, f"{period.capitalize()} {when}"
+    )
+    return page, period, name, mode
 
 
 def fold(rows: Sequence[Any], most: int = ROWS_MAX) -> Folded:

@@ -236,3 +236,10 @@ def test_index_lists_runs_and_broken_files() -> None:
     html = index_html([run], ["2026/broken.html"], 3)
     assert_golden("index.html", html)
     assert [a.attributes["href"] for a in parse(html).all("a")] == [run.page]
+
+
+def test_every_period_of_the_index_has_a_name_of_its_own() -> None:
+    names = ["2026-11-20_paper_day", "2026-W47_paper_week", "2026-11_paper_month", "2026_paper_year", "2026_paper_all"]
+    tree = parse(index_html((), (), 0, [f"2026/{name}.html" for name in names]))
+    shown = [a.text for a in tree.all("a") if (a.attributes.get("href") or "").startswith("2026/")]
+    assert shown == ["2026-11-20", "Week 2026-W47", "Month 2026-11", "Year 2026", "All days to 2026"]

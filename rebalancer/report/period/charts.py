@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
-from rebalancer.report.numbers import eastern, fixed
+from rebalancer.report.charting.scale import Unit, scale_of
+from rebalancer.report.numbers import eastern
 
 POINTS_MAX: Final = 800
 WIDTH: Final = 1600  # units of the picture; it is stretched to the page
@@ -42,7 +43,7 @@ def chart(
     *,
     base: float = 0.0,
     plus: str = "+",
-    unit: Literal["%", ""] = "%",
+    unit: Unit = "%",
 ) -> Chart | None:
     """Draw lines of one value per day on a common scale; None when there are fewer than two days.
 
@@ -58,24 +59,18 @@ def chart_of_moments(moments: Sequence[datetime], values: Values) -> Chart | Non
 
 
 def _drawn(
-    lines: Sequence[Values], length: int, columns: Callable[[], tuple[Tick, ...]], base: float, plus: str, unit: str
+    lines: Sequence[Values], length: int, columns: Callable[[], tuple[Tick, ...]], base: float, plus: str, unit: Unit
 ) -> Chart | None:
     if length < 2 or any(len(line) != length for line in lines):
         return None
     known = [v for line in lines for v in line if v is not None and math.isfinite(v)]
     if not known:
         return None
-    ticks = _nice([*known, base])
-    low, high = ticks[0], ticks[-1]
-
-    def down(value: float) -> float:
-        return (high - value) / (high - low)
-
-    def text(value: float) -> str:
-        return _percent(value - base, high - low, plus) if unit else fixed(value, 1)
-
-    rows = tuple(Tick(text(t), round(down(t) * 100, 1)) for t in ticks)
-    return Chart(tuple(_path(line, down) for line in lines), rows, columns(), round(down(base) * HEIGHT, 1))
+    scale = scale_of(known, base=base, plus=plus, unit=unit)
+    places = [scale.from_top(float(tick)) for tick in scale.ticks]
+    rows = tuple(Tick(text, round(place * 100, 1)) for text, place in zip(scale.labels, places, strict=True))
+    paths = tuple(_path(line, scale.from_top) for line in lines)
+    return Chart(paths, rows, columns(), round(scale.from_top(base) * HEIGHT, 1))
 
 
 def thinned(line: Values) -> list[int]:
@@ -95,9 +90,8 @@ def thinned(line: Values) -> list[int]:
     return sorted(kept)
 
 
-def _path(line: Values, down: object) -> str:
+def _path(line: Values, down: Callable[[float], float]) -> str:
     """The line as one SVG path with whole numbers, each point relative to the last."""
-    assert callable(down)
     parts: list[str] = []
     at: tuple[int, int] | None = None
     for place in thinned(line):
@@ -109,16 +103,6 @@ def _path(line: Values, down: object) -> str:
         parts.append(f"M{x} {y}" if at is None else f"l{x - at[0]} {y - at[1]}")
         at = (x, y)
     return "".join(parts)
-
-
-def _nice(values: Sequence[float]) -> list[float]:
-    """Three to seven round numbers that cover all values."""
-    low, high = min(values), max(values)
-    span = (high - low) or max(abs(high), 1.0) * 0.01
-    step = 10.0 ** math.floor(math.log10(span / 3))
-    step = next(step * factor for factor in (1, 2, 2.5, 5, 10) if span / (step * factor) <= 5)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [i * step for i in range(first, max(last, first + 1) + 1)]
 
 
 def _columns(days: Sequence[date]) -> tuple[Tick, ...]:
@@ -144,11 +128,3 @@ def _hours(moments: Sequence[datetime]) -> tuple[Tick, ...]:
     hours = [i for i in range(1, len(moments)) if eastern(moments[i]).hour != eastern(moments[i - 1]).hour]
     hours = hours[:: max(1, math.ceil(len(hours) / 8))]
     return tuple(Tick(f"{eastern(moments[i]):%H}:00", round(i / last * 100, 1)) for i in hours)
-
-
-def _percent(value: float, span: float, plus: str) -> str:
-    digits = 0 if span >= 0.04 else 1 if span >= 0.004 else 2
-    text = f"{abs(value) * 100:.{digits}f}"
-    if not any(c in "123456789" for c in text):
-        return "0 %"
-    return f"{'−' if value < 0 else plus}{text} %"

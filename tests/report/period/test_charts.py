@@ -107,4 +107,4 @@ def test_a_day_is_drawn_by_its_hours() -> None:
 def test_plain_numbers_have_no_unit() -> None:
     drawn = chart([date(2026, 11, n) for n in (2, 3, 4)], [[-1.0, 0.5, 2.0]], unit="")
     assert drawn is not None
-    assert [t.text for t in drawn.rows] == ["−1.0", "0.0", "1.0", "2.0"]
+    assert [t.text for t in drawn.rows] == ["−1", "0", "1", "2"]
