@@ -33,6 +33,12 @@ TABLES: Final = {
     "reason": "By exit reason",
 }
 NAME_MAX: Final = 28
+LATENCIES: Final = {
+    "order": "order, to the broker's word",
+    "trade": "order, to its last fill",
+    "exit_pair": "pair of exits, until it rests",
+    "cycle": "cycle that sent orders",
+}
 
 
 def show_performance(
@@ -50,6 +56,7 @@ def show_performance(
     from rebalancer.market_data.benchmarks import benchmark_closes
     from rebalancer.performance.summary import summary_of
     from rebalancer.report.figures.of_performance import figures_of_performance
+    from rebalancer.report.operations import operations_of
 
     setup = setup_of(config, state)
     if not setup.journal.exists():
@@ -66,6 +73,7 @@ def show_performance(
         bridge = bridge_of(journal, newest.account_id, ledger, rules.lot_method, after, expected)
         benchmark = benchmark_closes(journal, newest.account_id, rules.benchmark, setup.state)
         orders = orders_of(journal, newest.account_id)
+        operations = operations_of(journal, newest.account_id, lambda at: after is None or day_in_new_york(at) > after)
     summary = summary_of(
         ledger,
         rules.lot_method,
@@ -74,7 +82,8 @@ def show_performance(
         benchmark=benchmark,
     )
     counts = order_counts(orders, ledger, lambda at: after is None or day_in_new_york(at) > after)
-    figures = figures_of_performance(summary, bridge, counts, ledger.days[-1] if ledger.days else None)
+    last = ledger.days[-1] if ledger.days else None
+    figures = figures_of_performance(summary, bridge, counts, last, operations)
     if as_json:
         known = {"counts": plain(counts), "figures": figures.document()}
         document = {**plain(summary), "bridge": plain(bridge), "mode": setup.mode, **known}
@@ -110,6 +119,7 @@ def screen(
     lines += _symbols(summary.groups["symbol"], figures, width, colour)
     for kind, title in TABLES.items():
         lines += _groups(title, kind, summary.groups[kind], figures, width, colour)
+    lines += _latency(figures, width, colour)
     return "\n".join(lines) + "\n"
 
 
@@ -144,6 +154,21 @@ def _pairs(summary: Summary, figures: Figures) -> list[str]:
         ("fills", text("fills"), "fills by hand", text("fills_by_hand")),
     ]
     return [f"  {a:<22}{b:>15}   {c:<25}{d:>13}" for a, b, c, d in pairs]
+
+
+def _latency(figures: Figures, width: int | None, colour: bool) -> list[str]:
+    """How long an order, a trade, a pair of exits and a cycle took; nothing when none was measured."""
+    rows = []
+    for name, words in LATENCIES.items():
+        key = f"latency.{name}."
+        if figures.known(f"{key}p50"):
+            rows.append(TableRow((words, *(figures[key + part].text for part in ("count", "p50", "p95", "longest")))))
+    if not rows:
+        return []
+    head = ("latency", "measured", "p50", "p95", "longest")
+    size = f"  journal {figures['journal_size'].text}" if figures.known("journal_size") else ""
+    lines = ["", paint("Latency", "bold", colour), *table(head, "<>>>>", rows, width=width, colour=colour)]
+    return [*lines, clip(size, width)] if size else lines
 
 
 def _benchmark(summary: Summary, figures: Figures) -> list[str]:

@@ -8,13 +8,19 @@ from rebalancer.performance.records import DayValue
 from rebalancer.performance.summary import Summary
 from rebalancer.report.figures.figure import Figures, scope_of
 from rebalancer.report.figures.of_account import Standing, add_standing
+from rebalancer.report.figures.of_operations import add_operations
 from rebalancer.report.figures.of_window import add_execution, add_money, add_returns, add_trips, window_of
+from rebalancer.report.operations import Operations
 
 COUNTS = ("orders", "orders_filled", "fills", "fills_by_hand")
 
 
 def figures_of_performance(
-    summary: Summary, bridge: PeriodBridge | None, counts: OrderCounts | None, last: DayValue | None
+    summary: Summary,
+    bridge: PeriodBridge | None,
+    counts: OrderCounts | None,
+    last: DayValue | None,
+    operations: Operations | None = None,
 ) -> Figures:
     """Every figure of a summary; none without a day. last: the value of its last day."""
     figures = Figures()
@@ -36,6 +42,8 @@ def figures_of_performance(
             figures.add(name, scope, getattr(counts, name), "count")
     if bridge is not None:
         _add_bridge(figures, bridge)
+    if operations is not None:
+        add_operations(figures, scope, operations)
     return figures
 
 

@@ -12,6 +12,7 @@ from rebalancer.performance.stats import round_trip_stats
 from rebalancer.report.allocation import by_symbol, largest_drift
 from rebalancer.report.figures.figure import Figures, scope_of
 from rebalancer.report.figures.of_account import Standing, add_standing
+from rebalancer.report.figures.of_operations import add_operations
 from rebalancer.report.figures.of_window import (
     add_execution,
     add_money,
@@ -68,6 +69,12 @@ def figures_of(edition: PeriodReport) -> Figures:
         figures.add(f"contribution[{one.symbol}]", scope, one.amount, "usd_signed")
     if edition.days:
         _add_days(figures, edition)
+    if edition.operations is not None:
+        add_operations(figures, scope_of(first, last), edition.operations)
+    if edition.gaps:
+        apart = [abs(gap.achieved - gap.target) for gap in edition.gaps]
+        figures.add("sizing.mean", end, sum(apart) / len(apart), "points")
+        figures.add("sizing.largest", end, max(apart), "points")
     return figures
 
 

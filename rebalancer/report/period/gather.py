@@ -50,6 +50,8 @@ PARTS: Final[dict[str, Part]] = {
     "guarded": Part("the protection of positions", holdings.guarded),
     "risk": Part("the risk of the book", risk.risk, None),
     "effort": Part("where the time went", effort.effort, None),
+    "operations": Part("the operations", effort.operations, None),
+    "operations_before": Part("the operations before", effort.operations_before, None),
     "rules_changed": Part("the change of rules", happenings.rules_changed, {}),
 }
 

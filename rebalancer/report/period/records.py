@@ -19,6 +19,7 @@ from rebalancer.performance.records import TradeCause
 from rebalancer.performance.round_trips import RoundTrip
 from rebalancer.performance.shortfall import ExecutionQuality
 from rebalancer.performance.summary import Summary
+from rebalancer.report.operations import Operations
 from rebalancer.report.period.book_risk import Risk
 from rebalancer.report.period.results import BridgeSection, ClosedBooks, Contribution, Performance, Point
 from rebalancer.report.period.run_health import Effort
@@ -125,8 +126,8 @@ class PeriodReport(NamedTuple):
 
     `summary` is the performance of the period, `whole` that since the records began; both are the source of `figures`
     and not part of the document. `execution` is all orders of `quality` together; `is_followed` whether a cycle after
-    `latest` ran as planned, so that what it could not do is over. `window` are the first and the last day on record
-    within the period."""
+    `latest` ran as planned, so that what it could not do is over. `operations_before` are those of the period before,
+    None when nothing ran in it. `window` are the first and the last day on record within the period."""
 
     period: Period
     first: date
@@ -168,6 +169,8 @@ class PeriodReport(NamedTuple):
     days: tuple[DayLine, ...] = ()
     execution: ExecutionQuality | None = None
     is_followed: bool = False
+    operations: Operations | None = None
+    operations_before: Operations | None = None
     summary: Summary | None = None
     whole: Summary | None = None
     schema: Literal["rebalancer.edition/1"] = EDITION_SCHEMA

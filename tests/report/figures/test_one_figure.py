@@ -104,3 +104,21 @@ def test_an_unknown_order_that_ended_is_no_alarm(month: Month) -> None:
     (row,) = (t for t in report.trades if t.line.state is OrderState.NOT_SENT and t.was_intended)
     assert row.line.symbol == alarm.name
     assert "✔ resolved" in edition_html(report)
+
+
+def test_the_operations_are_those_of_the_journal(month: Month) -> None:
+    found = month.report("month", last_day(month)).operations
+    assert found is not None
+    days = {day.isoformat() for day in trading_days()}
+    counted = journal_counts(month, days)
+    with sqlite3.connect(month.folder / "journal.sqlite") as db:
+        pairs = {json.loads(body)["id"] for (body,) in db.execute("SELECT body FROM events WHERE kind = 'protection'")}
+        (cycles,) = db.execute("SELECT count(*) FROM events WHERE kind = 'cycle_started'").fetchone()
+    assert found.trade.measured == sum(1 for t in month.report("month", last_day(month)).trades
+                                       if t.is_ours and t.cycle_id and t.line.state is OrderState.FILLED)  # fmt: skip
+    assert found.order.measured <= counted["orders"]
+    assert (found.pairs, found.cycles, found.abandoned) == (len(pairs), cycles, 0)
+    assert found.order.p50 is not None
+    assert found.trade.p95 is not None
+    assert found.order.p50 <= found.trade.p95
+    assert (found.journal_bytes or 0) > 100_000

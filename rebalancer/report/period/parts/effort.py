@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from statistics import median
 from typing import Final
 
+from rebalancer.core.new_york import day_in_new_york
 from rebalancer.journal.records import DRY_RUN
 from rebalancer.rebalance.cycle_stats import KIND, STEPS, Stats, stats_of
+from rebalancer.report.operations import Operations, operations_of
 from rebalancer.report.period.parts.source import Source
 from rebalancer.report.period.run_health import Effort, Requests, StepTime
 
@@ -31,6 +33,21 @@ def effort(source: Source) -> Effort | None:
         feeds=tuple(sorted({row.feed for row in rows})),
         oldest_quote_seconds=max(oldest, default=None),
     )
+
+
+def operations(source: Source) -> Operations | None:
+    """Latency, protection and errors of the period; None when nothing ran in it."""
+    return operations_of(source.journal, source.account_id, source.span.holds) if source.own else None
+
+
+def operations_before(source: Source) -> Operations | None:
+    """The same of the period before, of equal length: for the trend."""
+    length = source.span.last - source.span.first + timedelta(days=1)
+    if source.span.period not in ("week", "month", "year"):
+        return None
+    first, last = source.span.first - length, source.span.first - timedelta(days=1)
+    found = operations_of(source.journal, source.account_id, lambda at: first <= day_in_new_york(at) <= last)
+    return found if found.cycles else None
 
 
 def _rows(source: Source) -> Sequence[Stats]:
