@@ -1,19 +1,20 @@
 """The page: one self-contained HTML file of one cycle, readable offline, on a phone, on paper and without script.
 
 Every section is a template under `templates/`; what it shows is gathered here. A table longer than `ROWS_MAX` shows
-its first rows and says how many more the JSON file has.
+its first rows, and the rest folded below them: nothing is cut up to `ROWS_ALL` rows.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rebalancer.core.codec import plain
+from rebalancer.core.decisions import Target
 from rebalancer.core.values import ZERO
 from rebalancer.report import numbers
 from rebalancer.report.allocation import bars, by_sector, by_symbol, known_prices, largest_drift
@@ -34,17 +35,24 @@ from rebalancer.report.words import MODE_MEANING, MODE_NAME, cycle_word, limit_n
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-ROWS_MAX: Final = 30
+ROWS_MAX: Final = 30  # rows in sight
+ROWS_ALL: Final = 300  # rows in the page
 PAGE_BYTES_TARGET: Final = 98_000  # bytes; the embedded document gets what the tables leave of this
 DATA_PLACE: Final = 'id="report-data"></script>'  # quotes in texts are escaped, so it occurs only once
 _UNIT: Final = re.compile(r"(?<=\d) (?=(?:%|pp|bp)(?:\W|$))")
 
 
 class Folded(NamedTuple):
-    """The first rows of a table and the number of rows left out."""
+    """A table: its first rows, the `rest` that can be unfolded below them, and how many more the JSON file has."""
 
     rows: Sequence[Any]
     more: int
+    rest: Sequence[Any] = ()
+
+    @property
+    def parts(self) -> tuple[Sequence[Any], ...]:
+        """The first rows, then the rest if there is any."""
+        return (self.rows, self.rest) if self.rest else (self.rows,)
 
 
 class HoldingRow(NamedTuple):
@@ -83,7 +91,8 @@ def html_of(record: RunRecord) -> str:
 def context_of(record: RunRecord) -> dict[str, Any]:
     """The context for the templates of one cycle's sections. The record must be redacted."""
     items = attention(record)
-    rows = by_symbol(record)
+    traded = {line.symbol for line in record.orders}
+    rows = tuple(sorted(by_symbol(record), key=lambda row: row.name not in traded))  # stable: then by size
     sectors = by_sector(record, rows)
     held = holdings(record)
     limits = shown_limits(record.plan.limits)
@@ -102,18 +111,18 @@ def context_of(record: RunRecord) -> dict[str, Any]:
         "turnover": turnover_text(record),
         "drift": largest_drift(rows),
         "gross": _gross(record),
-        "trades": fold(trades(record)),
-        "not_traded": fold(not_traded(record)),
-        "weights": fold(rows),
-        "weight_bars": bars(rows[:ROWS_MAX]),
-        "sectors": fold(sectors),
-        "sector_bars": bars(sectors[:ROWS_MAX], limit=True),
-        "targets": fold([t for t in record.plan.targets if not t.implied or t.weight]),
-        "limits": fold(limits.first),
-        "limits_quiet": fold(limits.quiet),
+        "trades": unfold(trades(record)),
+        "not_traded": unfold(not_traded(record)),
+        "weights": unfold(rows),
+        "weight_bars": bars(rows[:ROWS_ALL]),
+        "sectors": unfold(sectors),
+        "sector_bars": bars(sectors[:ROWS_ALL], limit=True),
+        "targets": unfold(_targets(record, traded)),
+        "limits": fold(limits.first, ROWS_ALL),
+        "limits_quiet": fold(limits.quiet, ROWS_ALL),
         "limits_idle": limits.idle,
         "limit_warning": LIMIT_WARNING,
-        "holdings": fold(held),
+        "holdings": fold(held, ROWS_ALL),
         "holdings_value": _sum(h.value for h in held),
         "holdings_gain": _sum(h.gain for h in held),
         "findings": fold(record.reconciled),
@@ -152,6 +161,18 @@ def _edition_words(page: str) -> tuple[str, str, str, str]:
 def fold(rows: Sequence[Any], most: int = ROWS_MAX) -> Folded:
     """Keep the first rows of a table."""
     return Folded(rows[:most], max(len(rows) - most, 0))
+
+
+def unfold(rows: Sequence[Any], first: int = ROWS_MAX) -> Folded:
+    """Keep all rows of a table, the first of them in sight; of a very long one those that a page can hold."""
+    return Folded(rows[:first], max(len(rows) - ROWS_ALL, 0), rows[first:ROWS_ALL])
+
+
+def _targets(record: RunRecord, traded: Collection[str]) -> list[Target]:
+    """Traded names first, then those with a position, then the neutral ones; a name that nobody speaks of is left
+    out."""
+    known = [target for target in record.plan.targets if not target.implied or target.weight]
+    return sorted(known, key=lambda t: (t.symbol not in traded, not (t.weight or t.held_weight)))
 
 
 def holdings(record: RunRecord) -> tuple[HoldingRow, ...]:

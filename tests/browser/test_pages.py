@@ -21,7 +21,7 @@ from .pages import PAGES, history
 from .pdf import page_texts
 
 LIGHT, PHONE, PRINT = Mode("light", 1100, "light"), Mode("phone", 375, "light"), Mode("print", 696, "light", "print")
-NODES_MAX = 5_000
+NODES_MAX = 20_000  # a page of a hundred names with all its rows, most of them folded
 SAME_PARTS = {"rich": "day", "full_index": "index"}  # pages that differ in amounts only
 PRINTED = "h1, h2, .lead, .aside, caption:not(.hide), figcaption, .needs li, summary, footer p"
 

@@ -11,8 +11,9 @@ import pytest
 
 from rebalancer.core.decisions import Plan
 from rebalancer.core.outcomes import CycleOutcome
+from rebalancer.report.allocation import by_symbol
 from rebalancer.report.document import embedded_json
-from rebalancer.report.page import ROWS_MAX, html_of, index_html
+from rebalancer.report.page import ROWS_ALL, ROWS_MAX, html_of, index_html
 from rebalancer.report.records import RunRecord
 from rebalancer.report.summary import summary_of
 
@@ -152,7 +153,7 @@ def test_what_was_not_read_afterwards_is_not_shown() -> None:
     assert "Before any order." in html
 
 
-@pytest.mark.parametrize(("symbols", "bytes_max"), [(12, 100_000), (25, 100_000), (100, 200_000), (1000, 200_000)])
+@pytest.mark.parametrize(("symbols", "bytes_max"), [(12, 100_000), (25, 100_000), (100, 200_000), (1000, 400_000)])
 def test_size(symbols: int, bytes_max: int) -> None:
     assert len(html_of(sample_record(many_stories(symbols))).encode()) <= bytes_max
 
@@ -164,12 +165,26 @@ def test_embedded_document_takes_what_the_tables_leave(monkeypatch: pytest.Monke
     assert json.loads(next(parse(html).all("script")).own_text)["abridged"] == "market facts and targets"
 
 
-def test_long_tables_fold_and_say_so() -> None:
-    tree = parse(html_of(PAGES["wide"]))
-    allocation = next(t for t in tree.all("table") if next(t.all("caption")).text == "By symbol")
-    rows = [row.text for body in allocation.all("tbody") for row in body.all("tr")]
-    assert len(rows) == ROWS_MAX + 1
-    assert re.fullmatch(r"and \d+ more rows in the JSON file", rows[-1])
+def names_in(record: RunRecord) -> list[list[str]]:
+    """The rows of the tables of the allocation by symbol, and the last one's last row."""
+    tables = [t for t in parse(html_of(record)).all("table") if next(t.all("caption")).text == "By symbol"]
+    return [[next(row.all("th", "td")).text for row in next(t.all("tbody")).all("tr")] for t in tables]
+
+
+def test_a_long_table_shows_its_first_rows_and_unfolds_to_all_of_them() -> None:
+    record = sample_record(many_stories(100))
+    first, rest = names_in(record)
+    assert len(first) == ROWS_MAX
+    assert sorted(first + rest) == sorted(row.name for row in by_symbol(record))
+    traded = {line.symbol for line in record.orders}
+    both = first + rest
+    assert [name in traded for name in both] == sorted((name in traded for name in both), reverse=True)  # traded first
+
+
+def test_a_table_beyond_what_a_page_can_hold_says_so() -> None:
+    first, rest = names_in(sample_record(many_stories(1000)))
+    assert len(first) + len(rest) == ROWS_ALL + 1
+    assert re.fullmatch(r"and [\d,]+ more rows in the JSON file", rest[-1])
 
 
 def test_embedded_document_is_the_record() -> None:

@@ -73,8 +73,8 @@ def figures_of(edition: PeriodReport) -> Figures:
         add_operations(figures, scope_of(first, last), edition.operations)
     if edition.gaps:
         apart = [abs(gap.achieved - gap.target) for gap in edition.gaps]
-        figures.add("sizing.mean", end, sum(apart) / len(apart), "points")
-        figures.add("sizing.largest", end, max(apart), "points")
+        figures.add("sizing.mean", scope_of(first, last), sum(apart) / len(apart), "points")
+        figures.add("sizing.largest", scope_of(first, last), max(apart), "points")
     return figures
 
 

@@ -14,7 +14,17 @@ from rebalancer.report.figures.figure import Figures
 from rebalancer.report.figures.markup import shown_in
 from rebalancer.report.limits import LIMIT_WARNING
 from rebalancer.report.numbers import Number
-from rebalancer.report.page import DATA_PLACE, PAGE_BYTES_TARGET, ROWS_MAX, context_of, environment, fold, tidy
+from rebalancer.report.page import (
+    DATA_PLACE,
+    PAGE_BYTES_TARGET,
+    ROWS_ALL,
+    ROWS_MAX,
+    context_of,
+    environment,
+    fold,
+    tidy,
+    unfold,
+)
 from rebalancer.report.period.charts import chart, chart_of_moments
 from rebalancer.report.period.document import embedded_edition
 from rebalancer.report.period.figures import BRIDGE_NAMES, figures_of
@@ -90,8 +100,8 @@ def _context(edition: PeriodReport) -> dict[str, Any]:
         "tone": _tone(figures["return"].value),
         "own_window": figures["return"].id.partition("@")[2],
         "deals": fold([(trade, order_word(trade.line)) for trade in edition.trades], TRADES_MAX),
-        "idle": fold([(one, outcome_word(one.outcome)) for one in edition.idle if not _is_quiet(one)]),
-        "quiet": fold([(one, outcome_word(one.outcome)) for one in edition.idle if _is_quiet(one)]),
+        "idle": fold([(one, outcome_word(one.outcome)) for one in edition.idle if not _is_quiet(one)], ROWS_ALL),
+        "quiet": fold([(one, outcome_word(one.outcome)) for one in edition.idle if _is_quiet(one)], ROWS_ALL),
         "deals_first": DEALS_FIRST,
         "slots": slots,
         "unplanned": fold(slot_runs(edition.slots)),
@@ -102,16 +112,16 @@ def _context(edition: PeriodReport) -> dict[str, Any]:
         "drawdown_chart": _drawdown(edition.performance),
         "rolling_charts": _rolling(edition.performance),
         "extreme": _extreme(edition),
-        "quality": fold(edition.quality),
+        "quality": fold(edition.quality, ROWS_ALL),
         "quality_by_hour": fold(edition.quality_by_hour),
-        "gaps": fold(edition.gaps),
+        "gaps": unfold(edition.gaps),
         "gap_parts": [
             name for name in PARTS if any(abs(gap.parts.get(name, 0.0)) >= PART_SHOWN for gap in edition.gaps)
         ],
         "regimes": any(trip.regime for trip in edition.trips),
         "tallest": max((bar.days for bar in edition.performance.distribution), default=1) if edition.performance else 1,
-        "guarded": fold(edition.guarded),
-        "trips": fold(sorted(edition.trips, key=lambda t: (t.closed_at, t.symbol), reverse=True)),
+        "guarded": unfold(edition.guarded),
+        "trips": unfold(sorted(edition.trips, key=lambda t: (t.closed_at, t.symbol), reverse=True)),
         "bridge_ids": _bridge_ids(edition, figures),
         "exits": [name for name in EXIT_ORDER if f"trips.reason[{name}].trips" in figures],
         "cause_words": CAUSE_NAMES,
