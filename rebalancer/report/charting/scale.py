@@ -16,7 +16,7 @@ from rebalancer.report.numbers import MINUS
 Unit = Literal["%", ""]
 FACTORS: Final = (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10))
 INTERVALS_MOST: Final = 6
-SPAN_LEAST: Final = {"%": Decimal("0.00005"), "": Decimal("0.05")}  # a smaller span is noise, and its labels too long
+SPAN_LEAST: Final = {"%": Decimal("0.0005"), "": Decimal("0.05")}  # a smaller span is noise, and its labels too long
 LARGEST: Final = 1e12
 
 

@@ -170,8 +170,7 @@ def _add_days(figures: Figures, edition: PeriodReport) -> None:
         day = line.day.isoformat()
         for name, value in (("return", line.change), ("benchmark.return", line.benchmark)):
             figures.add(name, day, value, "percent_signed", f"{name}[{day}]")
-        if f"equity@{day}" != figures["equity"].id:
-            figures.add("equity", day, line.equity, "usd", f"equity[{day}]")
+        figures.add("equity", day, line.equity, "usd", f"equity[{day}]")
         figures.add("worst_drawdown", day, line.low, "percent", f"worst_drawdown[{day}]")
         for name in ("orders", "orders_filled", "fills", "fills_by_hand"):
             figures.add(name, day, getattr(line.counts, name), "count", f"{name}[{day}]")

@@ -146,6 +146,12 @@ class Source:
         """The order histories by our own order id."""
         return {one.client_order_id: one for one in self.ledger.order_histories.values() if one.client_order_id}
 
+    @cached_property
+    def exit_alerts(self) -> Sequence[Event]:
+        """What was reported of each exit: of one cycle that closes several positions, each has its own reason there."""
+        found = self.journal.recall(self.account_id, "alert", since=self.span.begins)
+        return [event for event in found if event.body.get("code") == "exit" and event.at < self.span.ends]
+
     def exit_cause(self, order: OrderRecord) -> TradeCause:
         """The category of an exit that the broker never had."""
         begun = self.journal.events(order.cycle_id, kind=EXIT_BEGUN, account_id=self.account_id)

@@ -59,6 +59,7 @@ def _without_plan(source: Source) -> Iterator[TradeLine]:
     """Orders of exits and flattens: they have an intent, and no plan."""
     planned = {line.client_order_id for record in source.records for line in record.orders}
     because = {cycle.cycle_id: cycle.because for cycle in source.own}
+    said = {(event.cycle_id, event.key): str(event.body.get("text", "")) for event in source.exit_alerts}
     for order in source.orders:
         if order.client_order_id in planned or not source.span.holds(order.intended_at):
             continue
@@ -66,7 +67,7 @@ def _without_plan(source: Source) -> Iterator[TradeLine]:
             continue
         history = source.histories.get(order.client_order_id)
         cause = source.exit_cause(order) if history is None else history.cause
-        words = because.get(order.cycle_id) or CAUSE_WORDS[cause]
+        words = said.get((order.cycle_id, order.symbol)) or because.get(order.cycle_id) or CAUSE_WORDS[cause]
         yield TradeLine(order.intended_at, order.cycle_id, _line_of(order), words, cause)
 
 
