@@ -25,7 +25,10 @@ def assign_phases(
             continue
         asked, opening, divisor = trades.reduce[i], trades.increase[i], names.divisor[i]
         if asked != 0:
-            reduce[i] = closable(names, numbers, trades, i, asked)
+            reduce[i] = closable(
+                numbers.largest_trade_money, trades.cost[i], divisor, closing_lot_of(names, i), part_lot_of(names, i),
+                names.available[i], asked, asked,
+            )  # fmt: skip
             if reduce[i] == 0:
                 denied[i] = codes.NOT_FREE
         if opening == 0 or reduce[i] != asked:
@@ -43,13 +46,13 @@ def assign_phases(
 
 
 @rule
-def closable(names: Names, numbers: Numbers, trades: Trades, i: int, asked: int) -> int:
+def closable(
+    largest: int, cost: int, divisor: int, lot: int, part: int, available: int, whole: int, asked: int
+) -> int:
     """The signed part of a reduction to trade now: as much as the largest trade allows, at least one part, in whole
-    lots. The full reduction is left unrounded: it is in whole lots already, or is the odd-lot remainder."""
-    lot, part = closing_lot_of(names, i), part_lot_of(names, i)
-    most = max(affordable(numbers.largest_trade_money, trades.cost[i], names.divisor[i], part), part)
-    size = min(abs(asked), most, names.available[i])
-    if lot != 0 and size != abs(trades.reduce[i]):
+    lots. `whole`, the full reduction, is left unrounded: it is in whole lots already, or is the odd-lot remainder."""
+    size = min(abs(asked), max(affordable(largest, cost, divisor, part), part), available)
+    if lot != 0 and size != abs(whole):
         size = size // lot * lot
     return signed(size, asked)
 
@@ -84,7 +87,10 @@ def relieve(
         paid, divisor, wanted = trades.paid[i], names.divisor[i], trades.reduce[i]
         least = needed(numbers.min_trade_money, paid, divisor, lot_of(names, i, targets.weight[i] >= 0))
         size = min(max(abs(wanted), least), abs(names.held[i]))
-        closing = closable(names, numbers, trades, i, signed(size, wanted))
+        closing = closable(
+            numbers.largest_trade_money, trades.cost[i], divisor, closing_lot_of(names, i), part_lot_of(names, i),
+            names.available[i], wanted, signed(size, wanted),
+        )  # fmt: skip
         order_min = order_min_of(names.coin[i], numbers, wanted > 0)
         if closing == 0 or value_down(abs(closing), paid, divisor) < order_min:
             continue

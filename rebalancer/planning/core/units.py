@@ -13,6 +13,7 @@ from rebalancer.planning.core.seams import rule
 NOISE: Final = 0.1  # of a trillionth: more than rounding leaves in a weight
 SMALL: Final = 1_000_000
 DIRECT: Final = 4_000_000  # up to here a product with 2e12 fits
+MONEY_DIRECT: Final = 9_000_000_000_000  # up to here a product with `SMALL` fits
 
 
 @rule
@@ -33,6 +34,8 @@ def value_down(quantity: int, price: int, divisor: int) -> int:
     """Micro-dollars of a quantity, rounded down."""
     if divisor == 1:
         return quantity * price
+    if divisor == SMALL:  # the usual fraction of a share: a divisor that the compiler knows is fast, and products fit
+        return quantity // SMALL * price + quantity % SMALL * price // SMALL
     return quantity // divisor * price + scaled(quantity % divisor, price, divisor)
 
 
@@ -41,6 +44,8 @@ def value_up(quantity: int, price: int, divisor: int) -> int:
     """Micro-dollars of a quantity, rounded up."""
     if divisor == 1:
         return quantity * price
+    if divisor == SMALL:
+        return quantity // SMALL * price + (quantity % SMALL * price + SMALL - 1) // SMALL
     part = quantity % divisor
     found = scaled(part, price, divisor)
     if not is_exact(part, price, divisor):
@@ -60,10 +65,13 @@ def is_exact(part: int, price: int, divisor: int) -> bool:
 @rule
 def affordable(money: int, price: int, divisor: int, lot: int) -> int:
     """The largest quantity that this much money pays for, in whole lots: rounded down."""
-    quantity = money // price * divisor
-    if divisor != 1:
-        quantity += scaled(money % price, divisor, price)
-    return quantity // lot * lot
+    if divisor == SMALL and money <= MONEY_DIRECT:
+        quantity = money * SMALL // price
+    else:
+        quantity = money // price * divisor
+        if divisor != 1:
+            quantity += scaled(money % price, divisor, price)
+    return quantity if lot == 1 else quantity // lot * lot
 
 
 @rule
