@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rebalancer.core.decisions import Plan
 from rebalancer.core.facts import Snapshot
@@ -18,11 +19,12 @@ from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.planning import plan
 from rebalancer.research import tape as tape_rows
 from rebalancer.research.market import AuditCount, Progress, SimulationSetup
-from rebalancer.research.simulate import SimulatedRun, outcome_of, simulated
+from rebalancer.research.simulate import DENIALS, SimulatedRun, outcome_of, pair_counts, simulated
 from rebalancer.research.snapshots import snapshot_at
 
 BARS: Final = 200  # chosen evenly
 EACH: Final = 5  # first bars of every outcome
+ROWS_AT_ONCE: Final = 256
 LOSSES: Final = frozenset({Outcome.DENIED_DAILY_LOSS, Outcome.DENIED_DRAWDOWN})
 
 
@@ -61,11 +63,23 @@ def audited_bars(run: SimulatedRun, most: int = BARS) -> list[int]:
     if not len(decided):
         return []
     found = set(decided[np.unique(np.linspace(0, len(decided) - 1, min(most, len(decided))).astype(int))].tolist())
-    both = run.given.tape.code.astype(np.int64) * 1000 + run.given.tape.denied
-    for pair in np.unique(both):
-        rows = np.flatnonzero((both == pair).any(axis=1))
-        found.update(rows[:EACH].tolist() if pair // 1000 != tape_rows.ABSENT else [])
+    code, denied = run.given.tape.code, run.given.tape.denied
+    for pair in np.flatnonzero(pair_counts(code, denied)).tolist():
+        if pair // DENIALS != tape_rows.ABSENT:
+            found.update(_first_bars(code, denied, *divmod(pair, DENIALS)))
     return sorted(found)
+
+
+def _first_bars(code: NDArray[np.uint8], denied: NDArray[np.uint8], this: int, that: int) -> list[int]:
+    """The first bars at which a name ended with a code and a denial."""
+    found: list[int] = []
+    for first in range(0, len(code), ROWS_AT_ONCE):
+        part = slice(first, first + ROWS_AT_ONCE)
+        rows = np.flatnonzero(((code[part] == this) & (denied[part] == that)).any(axis=1))
+        found += (first + rows[: EACH - len(found)]).tolist()
+        if len(found) >= EACH:
+            break
+    return found
 
 
 def difference_at(run: SimulatedRun, bar: int) -> AuditDifference | None:
@@ -81,22 +95,24 @@ def difference_at(run: SimulatedRun, bar: int) -> AuditDifference | None:
 
 def snapshot_of(run: SimulatedRun, bar: int) -> Snapshot:
     """The snapshot from which a bar's cycle decided."""
-    return snapshot_at(run.setup, bar, run.account(bar))
+    return snapshot_at(run.setup, bar, run.account(bar), run.given.price_decimals)
 
 
 def decided_simulated(run: SimulatedRun, bar: int) -> dict[str, str]:
     """Orders and outcomes of a bar by symbol, as the simulation decided them."""
-    symbols, tape, history = run.setup.market.symbols, run.given.tape, run.history
+    symbols, tape = run.setup.market.symbols, run.given.tape
     found = {}
     for i, symbol in enumerate(symbols):
         outcome = outcome_of(int(tape.code[bar, i]), int(tape.denied[bar, i]))
         if outcome is not None:
             found[symbol] = "loss limit" if outcome in LOSSES else str(outcome)
-    first, last = np.searchsorted(np.asarray(history.order_bar), [bar, bar + 1])
-    for row in range(int(first), int(last)):
-        i = int(history.order_name[row])
-        shares = Decimal(int(history.order_quantity[row])).scaleb(-int(run.given.decimals[i]))
-        phase = "increase" if history.order_phase[row] else "reduce"
+    orders = run.history.orders
+    rows = orders.rows(bar, bar + 1)
+    for i, quantity, phase_now in zip(
+        orders.name[rows].tolist(), orders.quantity[rows].tolist(), orders.more[rows].tolist(), strict=True
+    ):
+        shares = Decimal(quantity).scaleb(-int(run.given.decimals[i]))
+        phase = "increase" if phase_now else "reduce"
         found[symbols[i]] = found.get(symbols[i], "") + f" {phase} {shares.normalize():f}"
     return found
 

@@ -17,12 +17,12 @@ DUST = 1e-9  # of a drift: rounding error, as in `core.decisions`
 @rule
 def is_blind(t: int, tape: Tape, given: Conditions, held: Ints) -> bool:
     """Whether too many of the names that are wanted or held have no price at a bar."""
-    wanted, missing = 0, 0
+    wanted, missing, here = 0, 0, t - tape.first
     for i in range(len(held)):
-        opinion = float(tape.opinion[t, i])
+        opinion = float(tape.opinion[here, i])
         if held[i] != 0 or opinion == opinion:
             wanted += 1
-            missing += int(tape.close[t, i]) <= 0
+            missing += int(tape.close[here, i]) <= 0
     return float(missing) > given.unusable_most * float(wanted)
 
 
@@ -68,7 +68,7 @@ def waits_for_drift(t: int, tape: Tape, names: Names, decision: Decision, most: 
     if not is_ordinary:
         return False
     for i in range(len(names.price)):
-        opinion = float(tape.opinion[t, i])
+        opinion = float(tape.opinion[t - tape.first, i])
         code = decision.trades.code[i]
         is_left_out = code == codes.NOT_IN_ONLY or code == codes.EXCLUDED or code == codes.SIDE_EXCLUDED
         counts = names.tradable[i] == 1 and (names.held[i] != 0 or opinion == opinion) and not is_left_out
@@ -118,15 +118,15 @@ def columns_at(t: int, tape: Tape, fixed: Fixed, given: Conditions, price: Ints,
     zero, most, coin, paid = integers(count), integers(count), integers(count), integers(count)
     now, orders, cluster, paid_sell = integers(count), integers(count), integers(count), integers(count)
     known = integers(count)
-    rows = 0
+    rows, here, day = 0, t - tape.first, tape.day[t] - tape.first_day
     for i in range(count):
         first[i] = rows
-        opinion, cluster[i] = float(tape.opinion[t, i]), int(tape.cluster[tape.day[t], i])
-        if int(tape.close[t, i]) > 0:
+        opinion, cluster[i] = float(tape.opinion[here, i]), int(tape.cluster[day, i])
+        if int(tape.close[here, i]) > 0:
             tradable[i] = 1
             if opinion == opinion:
                 rows += 1
-        volatility[i] = float(tape.volatility[tape.day[t], i])
+        volatility[i] = float(tape.volatility[day, i])
         now[i], orders[i], worst[i], available[i], known[i] = held[i], sent[i], held[i], abs(held[i]), price[i]
         paid[i] = paid_sell[i] = price[i]
         if given.limit_rate >= 0 and price[i] > 0:
@@ -152,16 +152,16 @@ def columns_at(t: int, tape: Tape, fixed: Fixed, given: Conditions, price: Ints,
 @rule
 def signals_at(t: int, tape: Tape, given: Conditions, names: Names) -> SignalRows:
     """The instructions in force at a bar, one row a name."""
-    rows = names.first[len(names.price)]
+    rows, here = names.first[len(names.price)], t - tape.first
     is_target, hold, target = integers(rows), integers(rows), floats(rows)
     score, confidence, weight = floats(rows), floats(rows), floats(rows)
     for i in range(len(names.price)):
         row = names.first[i]
         if row < names.first[i + 1]:
-            opinion = float(tape.opinion[t, i])
+            opinion = float(tape.opinion[here, i])
             weight[row], is_target[row] = 1.0, given.is_target
             if given.is_target == 1:
                 target[row], confidence[row] = opinion, 1.0
             else:
-                score[row], confidence[row] = opinion, float(tape.confidence[t, i])
+                score[row], confidence[row] = opinion, float(tape.confidence[here, i])
     return SignalRows(is_target, target, score, confidence, weight, hold)

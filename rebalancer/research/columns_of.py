@@ -23,6 +23,7 @@ from rebalancer.planning.to_columns import OutOfRange
 from rebalancer.research import tape as tape_rows
 from rebalancer.research.bar_times import moment_at
 from rebalancer.research.fee_rates import changes, fee_rates
+from rebalancer.research.history import smallest
 from rebalancer.research.market import Fill, Floats, Integers, SimulationSetup
 from rebalancer.research.snapshots import price_decimals, session_at
 
@@ -37,13 +38,57 @@ NIGHTS_A_YEAR: Final = 252
 
 
 class EngineInput(NamedTuple):
-    """What the engine is given, and the decimals of each name's quantities and prices."""
+    """What the engine is given, and the decimals of each name's quantities and prices. tape: without the matrices of
+    prices, volumes, opinions, volatilities and groups, which `window` adds for some bars at a time. clusters: the
+    correlation group by day and name, from 0; `first_cluster` is the first one's place among all groups."""
 
     tape: tape_rows.Tape
     fixed: tuple[NDArray[Any], ...]
     conditions: tape_rows.Conditions
     decimals: Integers
     price_decimals: Integers
+    clusters: NDArray[Any]
+    first_cluster: int
+
+
+def window(setup: SimulationSetup, given: EngineInput, first: int, last: int) -> tape_rows.Tape:
+    """The tape with the matrices of the bars from `first` to the one before `last`. So no more than these bars of them
+    are ever in memory in the engine's units."""
+    market, said, at = setup.market, setup.instructions, slice(first, last)
+    shape = (last - first, len(market.symbols))
+    close = grains_of(market.close[at], given.price_decimals)
+    fills_at, fill = _filled_at(setup), close
+    if fills_at is not None:
+        fill = np.where(close > 0, grains_of(fills_at[at], given.price_decimals), 0)
+    volume = np.zeros(shape) if market.volume is None else np.nan_to_num(market.volume[at])
+    days = slice(int(given.tape.day[first]), int(given.tape.day[last - 1]) + 1)
+    volatility, assumed = setup.reference.volatility[days], setup.rules.risk_management.assumed_volatility
+    return given.tape._replace(
+        first=first,
+        close=close,
+        fill=fill,
+        volume=np.minimum(volume * 10.0**given.decimals, 4e18).astype(np.int64),
+        opinion=np.ascontiguousarray(said.value[at], np.float64),
+        confidence=np.ones(shape) if said.confidence is None else np.ascontiguousarray(said.confidence[at], np.float64),
+        first_day=days.start,
+        volatility=np.where(volatility > 0, volatility, assumed),
+        cluster=given.clusters[days].astype(np.int64) + given.first_cluster,
+        code=given.tape.code[at],
+        denied=given.tape.denied[at],
+    )
+
+
+def fill_prices(setup: SimulationSetup, given: EngineInput, bar: Integers, name: Integers) -> Floats:
+    """The price of fills at these bars and of these names, USD a share, as the engine rounds it."""
+    decimals, fills_at = given.price_decimals[name], _filled_at(setup)
+    prices = setup.market.close if fills_at is None else fills_at
+    return grains_of(prices[bar, name], decimals) / 10.0**decimals
+
+
+def _filled_at(setup: SimulationSetup) -> Floats | None:
+    """The prices at which orders fill; None where these are the closes."""
+    other = {"next_open": setup.market.open, "next_vwap": setup.market.vwap}.get(setup.fill)
+    return setup.filled_at if other is None else other
 
 
 def engine_input(setup: SimulationSetup) -> EngineInput:
@@ -61,40 +106,36 @@ def engine_input(setup: SimulationSetup) -> EngineInput:
         ],
         np.int64,
     )
-    close = _grains(market.close, decimals_of_prices)
-    fill_at = close
-    if setup.filled_at is not None:
-        fill_at = np.where(close > 0, _grains(setup.filled_at, decimals_of_prices), 0)
-    other = {"next_open": market.open, "next_vwap": market.vwap}.get(setup.fill)
-    if other is not None:
-        fill_at = np.where(close > 0, _grains(other, decimals_of_prices), 0)
-    volume = np.zeros((bars, count)) if market.volume is None else np.nan_to_num(market.volume)
+    for prices in (market.close, market.open, market.vwap, setup.filled_at):
+        if prices is not None:
+            refuse_too_high(prices, decimals_of_prices)
     clusters, labels = _clusters(setup)
     groups = group(market.symbols, {i.symbol: i for i in members}, 1.0, rules)
     sectors = [limit for label, limit in zip(groups.labels, groups.limits, strict=True) if label.startswith("sector:")]
     limits = [1.0, *sectors, *([rules.risk_management.max_correlation_exposure] * labels), *groups.limits[-2:]]
-    said, reference = setup.instructions, setup.reference
-    assumed = rules.risk_management.assumed_volatility
+    nothing, none = np.zeros((0, count), np.int64), np.zeros((0, count))
     tape = tape_rows.Tape(
-        close=close,
-        fill=fill_at,
-        volume=np.minimum(volume * 10.0**decimals, 4e18).astype(np.int64),
-        opinion=np.ascontiguousarray(said.value, np.float64),
-        confidence=np.ones((bars, count)) if said.confidence is None else np.ascontiguousarray(said.confidence),
-        volatility=np.ascontiguousarray(np.where(reference.volatility > 0, reference.volatility, assumed)),
-        cluster=clusters + 1 + len(sectors),
-        day=reference.row.astype(np.int64),
+        first=0,
+        close=nothing,
+        fill=nothing,
+        volume=nothing,
+        opinion=none,
+        confidence=none,
+        first_day=0,
+        volatility=none,
+        cluster=nothing,
+        day=setup.reference.row.astype(np.int64),
         gross=_gross(setup),
         decides=setup.cycles.astype(np.int64),
         worth=np.zeros(bars, np.int64) if setup.worth is None else setup.worth,
         spare=_spare(setup),
-        code=np.full((bars, count), tape_rows.ABSENT, np.int16),
-        denied=np.zeros((bars, count), np.int16),
+        code=np.full((bars, count), tape_rows.ABSENT, np.uint8),
+        denied=np.zeros((bars, count), np.uint8),
         action_bar=setup.actions.bar,
         action_name=setup.actions.name,
         action_new=setup.actions.new,
         action_old=setup.actions.old,
-        action_cash=_grains(setup.actions.cash, decimals_of_prices[setup.actions.name]),
+        action_cash=grains_of(setup.actions.cash, decimals_of_prices[setup.actions.name]),
     )
     short = [_units(trade_lot(i, rules, is_long=False), int(d)) for i, d in zip(members, decimals, strict=True)]
     grains = 10**decimals_of_prices
@@ -111,7 +152,7 @@ def engine_input(setup: SimulationSetup) -> EngineInput:
         10_000 * grains,
         np.array([codes.NO_LIMIT if isinf(limit) else rate(limit) for limit in limits], np.int64),
     )
-    return EngineInput(tape, fixed, _conditions(setup), decimals, decimals_of_prices)
+    return EngineInput(tape, fixed, _conditions(setup), decimals, decimals_of_prices, clusters, 1 + len(sectors))
 
 
 def plain_instrument(setup: SimulationSetup, symbol: str) -> Instrument:
@@ -136,28 +177,33 @@ def _units(lot: Decimal | None, decimals: int) -> int:
     return 0 if lot is None else max(int(lot.scaleb(decimals)), 1)
 
 
-def _grains(prices: Floats, decimals: Integers) -> Integers:
-    """Prices in grains; 0 where there is none."""
-    found: Floats = np.rint(np.nan_to_num(prices) * 10.0**decimals)
-    if found.size and found.max() > PRICE_MOST:
+def refuse_too_high(prices: Floats, decimals: Integers) -> None:
+    """Raise OutOfRange for a price that grains cannot count."""
+    most = np.fmax.reduce(prices, axis=0, initial=0.0)
+    if (np.rint(most * 10.0**decimals) > PRICE_MOST).any():
         raise OutOfRange("a price is too high to be counted beside the lowest one of its name")
-    grains: Integers = found.astype(np.int64)
-    return grains
 
 
-def _clusters(setup: SimulationSetup) -> tuple[Integers, int]:
+def grains_of(prices: Floats, decimals: Integers) -> Integers:
+    """Prices in grains; 0 where there is none."""
+    return np.rint(np.nan_to_num(prices) * 10.0**decimals).astype(np.int64)
+
+
+def _clusters(setup: SimulationSetup) -> tuple[NDArray[Any], int]:
     """The correlation group of every name on every day, numbered from 0, and how many there are."""
     reference, symbols = setup.reference, setup.market.symbols
     number: dict[str, int] = {UNKNOWN: 0}
     for name in [*(given for given in reference.given_cluster if given is not None), *symbols]:
         number.setdefault(name, len(number))
-    by_symbol = np.array([number[symbol] for symbol in symbols], np.int64)
-    found = np.where(reference.cluster >= 0, by_symbol[reference.cluster], 0)
+    by_symbol = smallest(np.array([*(number[symbol] for symbol in symbols), number[UNKNOWN]]))
+    found = by_symbol[reference.cluster]  # unknown is -1: the last one
     for i, given in enumerate(reference.given_cluster):
         if given is not None:
             found[:, i] = number[given]
     used = np.unique(found)
-    return np.searchsorted(used, found).astype(np.int64), len(used)
+    place = np.zeros(len(number), np.int64)
+    place[used] = np.arange(len(used))
+    return smallest(place)[found], len(used)
 
 
 def _gross(setup: SimulationSetup) -> Integers:

@@ -46,6 +46,7 @@ from rebalancer.research.tape import (
     PEAK,
     SAME_CLOSE,
     TURNOVER,
+    UNFILLED,
     WAITS,
     WORTH_BEFORE,
     Conditions,
@@ -92,7 +93,7 @@ def advance(
         if account[WAITS] == 1:
             fill(t, tape, fixed, numbers, given, waiting, account, held, price, fills, counts, state.costs)
         for i in range(count):
-            close = int(tape.close[t, i])
+            close = int(tape.close[t - tape.first, i])
             if close > 0:
                 price[i] = close
         equity = int(tape.worth[t])
@@ -177,8 +178,9 @@ def record_codes(
 ) -> None:
     """How each name ended in the plan of a bar. is_flat: increases are denied for the close alone. is_held_back: the
     schedule waits for a larger drift."""
+    here = t - tape.first
     for i in range(len(held)):
-        opinion = float(tape.opinion[t, i])
+        opinion = float(tape.opinion[here, i])
         is_there = held[i] != 0 or opinion == opinion
         is_ordered = decision.orders.reduce[i] != 0 or decision.orders.increase[i] != 0
         bar, denied = decision.targets.bar[i], decision.orders.denied[i]
@@ -189,7 +191,7 @@ def record_codes(
             denied += FLAT
         if is_held_back and is_wanted(code, denied):
             code, denied = codes.WITHIN_BAND, 0
-        tape.code[t, i], tape.denied[t, i] = code, denied
+        tape.code[here, i], tape.denied[here, i] = code, denied
 
 
 @rule
@@ -215,10 +217,10 @@ def fill(
 ) -> None:  # fmt: skip
     """Fill what waits at bar t, the reductions first; what they really left funds the increases, at the prices of the
     decision."""
-    count = len(held)
-    at, filled = integers(count), integers(count)
+    count, here, day = len(held), t - tape.first, tape.day[t] - tape.first_day
+    at, filled, volume = integers(count), integers(count), integers(count)
     for i in range(count):
-        at[i] = int(tape.fill[t, i])
+        at[i], volume[i] = int(tape.fill[here, i]), int(tape.volume[here, i])
     names, paid = waiting.names, integers(count)
     for i in range(count):
         is_buy = waiting.increase[i] > 0 or waiting.reduce[i] > 0
@@ -228,7 +230,8 @@ def fill(
             at[i] = 0  # a limit order does not fill there
     for k in range(len(waiting.reduce_order)):
         i = waiting.reduce_order[k]
-        filled[i] = filled_quantity(t, tape, given, i, waiting.reduce[i], at[i], counts)
+        filled[i] = filled_quantity(given.participation, volume[i], waiting.reduce[i], at[i])
+        counts[UNFILLED] += filled[i] != waiting.reduce[i]
     for phase in range(2):
         rows = waiting.reduce_order if phase == 0 else waiting.increase_order
         if phase == 1 and given.fill != SAME_CLOSE and len(waiting.reduce_order) > 0 and len(rows) > 0:
@@ -245,12 +248,14 @@ def fill(
             i = rows[k]
             quantity = filled[i]
             if phase == 1:
-                quantity = filled_quantity(t, tape, given, i, waiting.increase[i], at[i], counts)
+                quantity = filled_quantity(given.participation, volume[i], waiting.increase[i], at[i])
+                counts[UNFILLED] += quantity != waiting.increase[i]
             if quantity == 0:
                 continue
             size, divisor = abs(quantity), fixed.divisor[i]
             money = value_up(size, at[i], divisor) if quantity > 0 else value_down(size, at[i], divisor)
-            cost = trade_cost(t, tape, fixed, given, i, quantity, money, costs)
+            moves = float(tape.volatility[day, i])
+            cost = trade_cost(given, fixed.coin[i], divisor, moves, volume[i], quantity, money, costs)
             account[CASH] -= cost + (money if quantity > 0 else -money)
             held[i] += quantity
             counts[TURNOVER] += money

@@ -19,7 +19,6 @@ from rebalancer.research.tape import (
     NEXT_ACTION,
     SPREAD,
     TRADING_DAYS,
-    UNFILLED,
     WAITS,
     Conditions,
     Fixed,
@@ -96,35 +95,34 @@ def apply_actions(t: int, tape: Tape, fixed: Fixed, state: State, waiting: Waiti
 
 
 @rule
-def filled_quantity(t: int, tape: Tape, given: Conditions, i: int, wanted: int, price: int, counts: Ints) -> int:
+def filled_quantity(participation: float, volume: int, wanted: int, price: int) -> int:
     """How much of an order a bar trades: nothing without a price, and no more than a part of its volume."""
     size = abs(wanted)
     if price <= 0:
         size = 0
-    elif given.participation > 0 and int(tape.volume[t, i]) > 0:
-        size = min(size, int(given.participation * float(tape.volume[t, i])))
-    if size < abs(wanted):
-        counts[UNFILLED] += 1
+    elif participation > 0 and volume > 0:
+        size = min(size, int(participation * float(volume)))
     return signed(size, wanted)
 
 
 @rule
 def trade_cost(
-    t: int, tape: Tape, fixed: Fixed, given: Conditions, i: int, quantity: int, money: int, costs: Ints
+    given: Conditions, coin: int, divisor: int, volatility: float, volume: int, quantity: int, money: int, costs: Ints
 ) -> int:
-    """What a fill costs beyond its price, each kind rounded up; adds it to `costs`."""
+    """What a fill costs beyond its price, each kind rounded up; adds it to `costs`. It takes numbers and no columns:
+    handing over a column costs more than the rest."""
     spread, impact, fees = 0, 0, 0
     if given.half_spread_rate > 0:
         spread = part_of(money, given.half_spread_rate) + 1
-    if given.impact > 0 and int(tape.volume[t, i]) > 0:
-        daily = float(tape.volatility[tape.day[t], i]) / sqrt(TRADING_DAYS)
-        share = float(abs(quantity)) / (float(tape.volume[t, i]) * given.bars_a_day)
+    if given.impact > 0 and volume > 0:
+        daily = volatility / sqrt(TRADING_DAYS)
+        share = float(abs(quantity)) / (float(volume) * given.bars_a_day)
         impact = int(float(money) * given.impact * daily * sqrt(share)) + 1
-    if quantity < 0 and fixed.coin[i] == 0:
+    if quantity < 0 and coin == 0:
         if given.sale_fee_rate > 0:
             fees = (part_of(money, given.sale_fee_rate) + CENT) // CENT * CENT
         if given.share_fee_money > 0:
-            fee = value_up(-quantity, given.share_fee_money, fixed.divisor[i])
+            fee = value_up(-quantity, given.share_fee_money, divisor)
             fees += min((fee + CENT - 1) // CENT * CENT, given.share_fee_most_money)
     costs[SPREAD] += spread
     costs[IMPACT] += impact

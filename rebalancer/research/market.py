@@ -99,7 +99,7 @@ class ReferenceColumns(NamedTuple):
 
     row: Integers
     volatility: Floats
-    cluster: Integers
+    cluster: NDArray[np.int32]
     sector: tuple[str | None, ...]
     given_cluster: tuple[str | None, ...]
 

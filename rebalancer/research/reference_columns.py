@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rebalancer.core.rules import Rules
 from rebalancer.market_data.sectors import SectorRow
@@ -17,6 +18,7 @@ from rebalancer.market_data.statistics import RETURNS_MIN, RETURNS_USED, TRADING
 from rebalancer.research.market import NO_ACTIONS, ActionColumns, Floats, Integers, Market, ReferenceColumns
 
 GROUP_DAYS: Final = 21
+NAMES_AT_ONCE: Final = 32
 
 
 def reference_columns(
@@ -52,14 +54,25 @@ def _daily_closes(market: Market, first: Integers) -> Floats:
     ends = np.append(first[1:], len(market.times))
     if (ends - first == 1).all():
         return market.close
-    place = np.where(np.isnan(market.close), -1, np.arange(len(market.times))[:, None])
-    place = np.maximum.accumulate(place, axis=0)[ends - 1]
-    found = np.take_along_axis(market.close, np.maximum(place, 0), axis=0)
-    return np.where(place >= first[:, None], found, np.nan)
+    found = market.close[ends - 1]
+    for i in np.flatnonzero(np.isnan(found).any(axis=0)).tolist():
+        place = np.where(np.isnan(market.close[:, i]), -1, np.arange(len(market.times)))
+        place = np.maximum.accumulate(place)[ends - 1]
+        found[:, i] = np.where(place >= first, market.close[np.maximum(place, 0), i], np.nan)
+    return found
 
 
 def _volatility(returns: Floats, days: int) -> Floats:
-    """The annualised deviation of the last returns before each day, by sums that later days do not change."""
+    """The annualised deviation of the last returns before each day, some names at a time."""
+    found = np.empty((days, returns.shape[1]))
+    for at in range(0, returns.shape[1], NAMES_AT_ONCE):
+        some = slice(at, at + NAMES_AT_ONCE)
+        found[:, some] = _deviation(returns[:, some], days)
+    return found
+
+
+def _deviation(returns: Floats, days: int) -> Floats:
+    """The same of some names, by sums that later days do not change."""
     ok = np.isfinite(returns)
     filled = np.where(ok, returns, 0.0)
     zero = np.zeros((1, returns.shape[1]))
@@ -74,8 +87,8 @@ def _volatility(returns: Floats, days: int) -> Floats:
     return np.where((n >= RETURNS_MIN) & (found > 0), found, np.nan)
 
 
-def _clusters(returns: Floats, days: int, rules: Rules) -> Integers:
-    found = np.full((days, returns.shape[1]), -1, dtype=np.int64)
+def _clusters(returns: Floats, days: int, rules: Rules) -> NDArray[np.int32]:
+    found = np.full((days, returns.shape[1]), -1, dtype=np.int32)
     risk = rules.risk_management
     lifted = risk.max_correlation_exposure >= rules.position_sizing.max_total_exposure
     if lifted and risk.max_correlated_positions is None:

@@ -33,12 +33,15 @@ from rebalancer.planning.numbers import MICROS, numbers_of
 from rebalancer.planning.to_columns import OutOfRange
 from rebalancer.research import engine
 from rebalancer.research import tape as tape_rows
-from rebalancer.research.columns_of import EngineInput, engine_input, with_fees
+from rebalancer.research.columns_of import EngineInput, engine_input, fill_prices, window, with_fees
 from rebalancer.research.compiled import NotCompiled, compiled_engine
+from rebalancer.research.history import History, KeptRows, Recorder
 from rebalancer.research.market import (
     AuditCount,
     EventColumns,
     FillColumns,
+    Floats,
+    Integers,
     Progress,
     SimulatedAccount,
     SimulationCosts,
@@ -49,6 +52,9 @@ from rebalancer.research.market import (
 EQUITY_MOST: Final = 10**16  # micro-dollars
 FIRST_STEP: Final = 16  # bars
 STEP_SECONDS: Final = 0.1
+BARS_A_MARK: Final = 64
+CELLS_AT_ONCE: Final = 65_536  # bars x names in the engine's units at one time
+DENIALS: Final = 128  # more than there are codes of a denial
 LATCHED: Final = "a loss limit was reached earlier on this day"
 
 
@@ -58,7 +64,7 @@ class SimulatedRun(NamedTuple):
 
     setup: SimulationSetup
     given: EngineInput
-    history: tape_rows.History
+    history: History
     engine: Literal["compiled", "interpreted"]
     seconds: float
     audit: AuditCount = AuditCount()
@@ -66,18 +72,16 @@ class SimulatedRun(NamedTuple):
     @property
     def result(self) -> SimulationResult:
         """The figures."""
-        bar, equity = np.asarray(self.history.fill_bar), np.asarray(self.history.equity) / MICROS
-        fills = self.fills()
-        traded = np.bincount(bar, np.abs(fills.shares) * fills.price, len(equity))
+        history, equity = self.history, self.history.equity / MICROS
         with np.errstate(divide="ignore", invalid="ignore"):
-            turnover = float(np.nansum(np.where(equity > 0, traded / equity, 0.0)))
+            turnover = float(np.nansum(np.where(equity > 0, history.traded / equity, 0.0)))
         return SimulationResult(
             equity=equity,
-            fills=len(bar),
+            fills=len(history.fills.name),
             turnover=turnover,
             outcomes=outcomes_of(self.given.tape.code, self.given.tape.denied),
-            costs=SimulationCosts(*(float(cost) / MICROS for cost in self.history.costs)),
-            orders=len(self.history.order_bar),
+            costs=SimulationCosts(*(float(cost) / MICROS for cost in history.costs)),
+            orders=len(history.orders.name),
             audit=self.audit,
             engine=self.engine,
             seconds=self.seconds,
@@ -115,14 +119,14 @@ class SimulatedRun(NamedTuple):
 
     def fills(self) -> FillColumns:
         """Every fill, in order."""
-        history, tape = self.history, self.given.tape
-        bar, name = np.asarray(history.fill_bar), np.asarray(history.fill_name)
+        kept, given = self.history.fills, self.given
+        bar, name = kept.bars(), kept.name.astype(np.int64)
         return FillColumns(
             bar=bar,
             name=name,
-            shares=np.asarray(history.fill_quantity) / 10.0 ** self.given.decimals[name],
-            price=tape.fill[bar, name] / 10.0 ** self.given.price_decimals[name],
-            cost=np.asarray(history.fill_cost) / MICROS,
+            shares=kept.quantity / 10.0 ** given.decimals[name],
+            price=fill_prices(self.setup, given, bar, name),
+            cost=kept.more / MICROS,
         )
 
     def account(self, bar: int) -> SimulatedAccount:
@@ -130,21 +134,13 @@ class SimulatedRun(NamedTuple):
         history, symbols = self.history, self.setup.market.symbols
         first = int(np.searchsorted(self.given.tape.day, self.given.tape.day[bar], "left"))
         last = bar - 1 if self.setup.fill == "same_close" else bar
-        early = np.asarray(history.fill_bar) <= last
-        units = np.zeros(len(symbols), np.int64)
-        for i, quantity in start_units(self.setup, self.given).items():
-            units[i] = quantity
-        np.add.at(units, np.asarray(history.fill_name)[early], np.asarray(history.fill_quantity)[early])
-        acted = np.asarray(history.event_bar) <= bar
-        name = self.setup.actions.name[np.asarray(history.event_action)[acted]]
-        np.add.at(units, name, np.asarray(history.event_quantity)[acted])
-        at = np.asarray(history.order_bar)
-        sent = np.bincount(np.asarray(history.order_name)[(at >= first) & (at < bar)], minlength=len(symbols))
+        units = history.held(last, self.setup.actions.name, bar)
+        sent = np.bincount(history.orders.name[history.orders.rows(first, bar)], minlength=len(symbols))
         start = begun = micros_of(self.setup.equity)
         if self.setup.start is not None:
             begun, start = (int(part * MICROS) for part in self.setup.start[2:])
         before = int(history.equity[first - 1]) if first else begun
-        equity = np.asarray(history.equity_decided)
+        equity = history.equity_decided
         return SimulatedAccount(
             cash=Decimal(int(history.cash_decided[bar])) / MICROS,
             shares={
@@ -154,7 +150,7 @@ class SimulatedRun(NamedTuple):
             peak_equity=Decimal(max(start, int(equity[: bar + 1].max()))) / MICROS,
             orders_sent=int(sent.sum()),
             orders_sent_by_symbol={symbols[i]: int(sent[i]) for i in np.flatnonzero(sent)},
-            latched={"daily_loss": LATCHED} if np.asarray(history.halted)[first:bar].any() else {},
+            latched={"daily_loss": LATCHED} if history.halted[first:bar].any() else {},
             equity=Decimal(int(equity[bar])) / MICROS,
         )
 
@@ -173,23 +169,33 @@ def simulated(
     refuse_what_is_not_simulated(setup.rules)
     given, core = engine_input(setup), _engine(interpreted)
     is_compiled = core is not engine
-    tape, conditions = core.Tape(*given.tape), core.Conditions(*given.conditions)
+    conditions = core.Conditions(*given.conditions)
     fixed = core.Fixed(*(column if is_compiled else column.tolist() for column in given.fixed))
     numbers = core.Numbers(*numbers_of(setup.rules, setup.terms.venue))
-    state, done, bars = core.begin(tape, fixed, conditions, micros_of(setup.equity)), 0, len(setup.market.times)
+    bars, done = setup.market.close.shape[0], 0
+    state = core.begin(core.Tape(*window(setup, given, 0, 1)), fixed, conditions, micros_of(setup.equity))
     _begin_with_positions(setup, given, state)
+    orders, fills, traded, marks = Recorder(bars), Recorder(bars), np.zeros(bars), {}
+    most = max(CELLS_AT_ONCE // len(setup.market.symbols), 1)
     step = bars_at_once or FIRST_STEP
     while done < bars:
         priced, until = with_fees(given.conditions, setup, done)
-        last, before = min(done + step, bars, until), perf_counter()
+        last, before = min(done + min(step, most), bars, until), perf_counter()
+        if not done or done - max(marks) >= BARS_A_MARK:
+            marks[done] = np.array(state.held, np.int64)
+        tape = core.Tape(*window(setup, given, done, last))
         state = core.advance(tape, fixed, numbers, core.Conditions(*priced), state, done, last)
+        traded[done:last] = _traded(setup, given, state, done, last)
+        orders.add(state.orders, int(state.counts[tape_rows.ORDERS]), done, last)
+        fills.add(state.fills, int(state.counts[tape_rows.FILLS]), done, last)
+        state.counts[tape_rows.ORDERS] = state.counts[tape_rows.FILLS] = 0
         done = last
         if progress is not None:
             progress("simulating", done, bars)
         if bars_at_once is None:
             took = perf_counter() - before
             step = max(step * 2 if took < STEP_SECONDS / 2 else step // 2 if took > STEP_SECONDS * 2 else step, 1)
-    history = history_of(state)
+    history = _history(state, orders.kept(), fills.kept(), traded, marks)
     if np.max(history.equity, initial=0) > EQUITY_MOST:
         raise OutOfRange("the equity rose above 10,000,000,000 USD, which cannot be counted")
     return SimulatedRun(setup, given, history, "compiled" if is_compiled else "interpreted", perf_counter() - begun)
@@ -222,19 +228,28 @@ def start_units(setup: SimulationSetup, given: EngineInput) -> dict[int, int]:
     return found
 
 
-def history_of(state: tape_rows.State) -> tape_rows.History:
-    """What happened, as arrays without unused space."""
-    orders, fills, events = state.orders, state.fills, state.events
-    sent, filled = int(state.counts[tape_rows.ORDERS]), int(state.counts[tape_rows.FILLS])
-    acted = int(state.counts[tape_rows.EVENTS])
-    found = tape_rows.History(
-        state.equity, state.cash, state.equity_decided, state.cash_decided,
-        orders.bar[:sent], orders.name[:sent], orders.more[:sent], orders.quantity[:sent],
-        fills.bar[:filled], fills.name[:filled], fills.quantity[:filled], fills.more[:filled],
-        state.counts, state.costs, state.halted,
-        events.bar[:acted], events.name[:acted], events.quantity[:acted], events.more[:acted],
+def _history(
+    state: tape_rows.State, orders: KeptRows, fills: KeptRows, traded: Floats, marks: dict[int, Integers]
+) -> History:
+    """What happened, as arrays in both modes."""
+    state.counts[tape_rows.ORDERS], state.counts[tape_rows.FILLS] = len(orders.name), len(fills.name)
+    rows = (state.equity, state.cash, state.equity_decided, state.cash_decided, state.halted)
+    equity, cash, equity_decided, cash_decided, halted = (np.asarray(column, np.int64) for column in rows)
+    counts, costs = np.asarray(state.counts, np.int64), np.asarray(state.costs, np.int64)
+    acted, rows = int(counts[tape_rows.EVENTS]), state.events
+    events = (np.asarray(column[:acted], np.int64) for column in (rows.bar, rows.name, rows.quantity, rows.more))
+    return History(
+        equity, cash, equity_decided, cash_decided, halted, orders, fills, counts, costs, traded,
+        np.array(list(marks), np.int64), np.array(list(marks.values()), np.int64), *events,
     )  # fmt: skip
-    return tape_rows.History._make(np.asarray(column, np.int64) for column in found)
+
+
+def _traded(setup: SimulationSetup, given: EngineInput, state: tape_rows.State, first: int, last: int) -> Floats:
+    """The value of the fills at each bar, USD."""
+    rows, count = state.fills, int(state.counts[tape_rows.FILLS])
+    bar, name, quantity = (np.asarray(column[:count], np.int64) for column in (rows.bar, rows.name, rows.quantity))
+    worth = np.abs(quantity / 10.0 ** given.decimals[name]) * fill_prices(setup, given, bar, name)
+    return np.bincount(bar - first, worth, last - first)
 
 
 def _first_price(close: NDArray[np.float64]) -> float:
@@ -272,12 +287,22 @@ def _engine(interpreted: bool) -> ModuleType:
     return engine
 
 
-def outcomes_of(code: NDArray[np.int16], denied: NDArray[np.int16]) -> dict[str, int]:
+def pair_counts(code: NDArray[np.uint8], denied: NDArray[np.uint8]) -> Integers:
+    """How often each code goes with each denial: at place code x `DENIALS` + denial."""
+    found = np.zeros(256 * DENIALS, np.int64)
+    rows = max(CELLS_AT_ONCE // max(code.shape[1], 1), 1)
+    for first in range(0, len(code), rows):
+        part = slice(first, first + rows)
+        pairs = code[part].astype(np.int64) * DENIALS + denied[part]
+        found += np.bincount(pairs.reshape(-1), minlength=len(found))
+    return found
+
+
+def outcomes_of(code: NDArray[np.uint8], denied: NDArray[np.uint8]) -> dict[str, int]:
     """How often each outcome occurs, over all names of all plans."""
-    pairs, counts = np.unique(code.astype(np.int64) * 1000 + denied, return_counts=True)
     found: dict[str, int] = {}
-    for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
-        outcome = outcome_of(pair // 1000, pair % 1000)
+    for pair, count in enumerate(pair_counts(code, denied).tolist()):
+        outcome = outcome_of(*divmod(pair, DENIALS)) if count else None
         if outcome is not None:
             found[str(outcome)] = found.get(str(outcome), 0) + count
     return dict(sorted(found.items()))

@@ -35,15 +35,18 @@ CHEAP: Final = 0.01  # USD a share
 DEAR: Final = 1000.0
 
 
-def snapshot_at(setup: SimulationSetup, bar: int, account: SimulatedAccount) -> Snapshot:
-    """The snapshot of the cycle at the close of a bar. bar: from 0."""
+def snapshot_at(
+    setup: SimulationSetup, bar: int, account: SimulatedAccount, decimals: Integers | None = None
+) -> Snapshot:
+    """The snapshot of the cycle at the close of a bar. bar: from 0. decimals: `price_decimals`, if known already."""
     market, value = setup.market, setup.instructions.value[bar]
     as_of = moment_at(int(market.times[bar]))
     prices = last_prices(market, bar)
     wanted = [
         i for i, symbol in enumerate(market.symbols) if not np.isnan(value[i]) or account.shares.get(symbol, ZERO) != 0
     ]
-    decimals = price_decimals(market)
+    if decimals is None:
+        decimals = price_decimals(market)
     worth = {market.symbols[i]: price_of(float(prices[i]), int(decimals[i])) for i in wanted if not np.isnan(prices[i])}
     equity = account.equity
     if equity is None:

@@ -11,7 +11,7 @@ from rebalancer.planning.core.columns import Names
 from rebalancer.planning.core.seams import Floats, Ints
 
 SAME_CLOSE, NEXT_OPEN, NEXT_CLOSE = 0, 1, 2  # where orders fill
-ABSENT, UNTRADED, PLANNED, BARRED = 400, 300, 200, 100  # `code`: not in the plan; no price; ordered; + restriction
+ABSENT, UNTRADED, PLANNED, BARRED = 250, 240, 230, 100  # `code`: not in the plan; no price; ordered; + restriction
 EVER = 1_000_000  # `spare` of a bar before which no end is set
 FLAT = 90  # added to a restriction or a denial that comes from `flat_by_minutes_before_close` alone
 SPREAD, IMPACT, FEES, INTEREST, BORROW = 0, 1, 2, 3, 4  # kinds of costs
@@ -22,7 +22,8 @@ CENT = 10_000
 
 
 class Tape(NamedTuple):
-    """The history. Matrices have a row a bar and a column a name.
+    """The history, or some bars of it. Matrices have a row a bar, from the bar `first` on, or a row a day, from the day
+    `first_day` on, and a column a name; the columns `day` to `denies` always have a row for every bar.
 
     close, fill: prices in grains, 0 where there is none; `fill` is where the orders of the bar before fill. volume: in
     base units, 0 where it is not known. opinion: target weights or scores, NaN without one. volatility: annualised, a
@@ -33,11 +34,13 @@ class Tape(NamedTuple):
     action_bar to action_cash: a row a corporate action, as in `ActionColumns`; cash in grains.
     """
 
+    first: int
     close: Any
     fill: Any
     volume: Any
     opinion: Any
     confidence: Any
+    first_day: int
     volatility: Any
     cluster: Any
     day: Any
@@ -146,27 +149,3 @@ class State(NamedTuple):
     halted: Ints
     counts: Ints
     costs: Ints
-
-
-class History(NamedTuple):
-    """What happened: equity and cash at each close; one row an order and one a fill, in order; counts and costs."""
-
-    equity: Ints
-    cash: Ints
-    equity_decided: Ints  # when the bar's cycle decided; 0 where none did
-    cash_decided: Ints
-    order_bar: Ints
-    order_name: Ints
-    order_phase: Ints  # 0 reduce, 1 increase
-    order_quantity: Ints
-    fill_bar: Ints
-    fill_name: Ints
-    fill_quantity: Ints
-    fill_cost: Ints
-    counts: Ints
-    costs: Ints
-    halted: Ints  # bars at which a loss limit denied increases
-    event_bar: Ints
-    event_action: Ints
-    event_quantity: Ints  # added to the position
-    event_money: Ints  # paid to the account

@@ -50,7 +50,7 @@ MUTANTS: Final = (
     Mutant("a cap has twice the room", "planning/core/usage.py", "Headroom(max(left, 0), tightest)", "Headroom(max(left, 0) * 2, tightest)", _LAWS),
     Mutant("one order too many per symbol", "planning/core/fund.py", "elif mine >= numbers.orders_per_symbol:", "elif mine > numbers.orders_per_symbol:", _DAY),
     Mutant("increases eat the reserve of reductions", "planning/core/fund.py", "elif day - numbers.orders_reserved <= 0:", "elif day <= 0:", _DAY),
-    Mutant("sells more than is available", "planning/core/phases.py", "size = min(abs(asked), most, names.available[i])", "size = min(abs(asked), most)", _LAWS),
+    Mutant("sells more than is available", "planning/core/phases.py", "size = min(abs(asked), most, available)", "size = min(abs(asked), most)", _LAWS),
     Mutant("a crossed quote is a price", "planning/validate_signals.py", "if quote.bid > quote.ask:", "if False:", _EXAMPLES),
     Mutant("an old quote is a price", "planning/validate_signals.py", "if not age <= age_max_seconds:", "if not age <= age_max_seconds * 100:", _EXAMPLES),
     Mutant("the kill switch is ignored by the plan", "planning/trading_halt.py", "if snapshot.kill_switch:", "if False:", _LAWS),

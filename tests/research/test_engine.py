@@ -16,6 +16,7 @@ from rebalancer.core.rules import Rules
 from rebalancer.planning.numbers import rate
 from rebalancer.research import tape as tape_rows
 from rebalancer.research.audit import audited, audited_bars, difference_at, simulate
+from rebalancer.research.history import History
 from rebalancer.research.market import (
     NO_COSTS,
     AuditCount,
@@ -108,14 +109,19 @@ def drawn(seed: int) -> SimulationSetup:
     return setup_of(of, told, by, fill=fill, costs=CostModel() if rng.random() < 0.7 else NO_COSTS)
 
 
+def flat(history: History) -> list[Any]:
+    """Every column as a list."""
+    columns = (*history._replace(orders=None, fills=None), *history.orders, *history.fills)  # type: ignore[arg-type]
+    return [None if column is None else column.tolist() for column in columns]
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_law_compiled_and_interpreted_are_the_same_bits(seed: int) -> None:
     pytest.importorskip("numba")
     fast, slow = simulated(drawn(seed)), simulated(drawn(seed), interpreted=True)
     assert (fast.engine, slow.engine) == ("compiled", "interpreted")
-    for one, other in zip(fast.history, slow.history, strict=True):
-        assert one.tolist() == other.tolist()
+    assert flat(fast.history) == flat(slow.history)
     one, other = fast.given.tape, slow.given.tape
     assert (one.code.tolist(), one.denied.tolist()) == (other.code.tolist(), other.denied.tolist())
 
@@ -131,7 +137,9 @@ def test_law_the_ledger_adds_up(seed: int) -> None:
     at = of.open if run.setup.fill == "next_open" else of.close
     assert at is not None
     cash, held = Fraction(50_000), dict.fromkeys(range(len(of.symbols)), Fraction(0))
-    fills = list(zip(*(np.asarray(column).tolist() for column in found[8:12]), strict=True))
+    kept = found.fills
+    columns = (kept.bars(), kept.name, kept.quantity, kept.more)
+    fills = list(zip(*(column.tolist() for column in columns), strict=True))
     for bar, name, quantity, cost in fills:
         price = round(Fraction(float(at[bar, name])) / grains[name]) * grains[name]
         assert price > 0
@@ -141,7 +149,7 @@ def test_law_the_ledger_adds_up(seed: int) -> None:
     slack = Fraction(len(fills) + 2 * len(of.times) + 2, 10**6)
     assert abs(cash - carried - Fraction(int(found.cash[-1]), 10**6)) <= slack
     paid = sum(int(found.costs[kind]) for kind in (tape_rows.SPREAD, tape_rows.IMPACT, tape_rows.FEES))
-    assert paid == int(np.asarray(found.fill_cost).sum())
+    assert paid == int(found.fills.more.sum(dtype=np.int64))
     last = of.close.copy()
     for t in range(1, len(last)):
         last[t] = np.where(np.isnan(last[t]), last[t - 1], last[t])
@@ -170,9 +178,10 @@ def test_law_what_comes_later_changes_nothing_before(seed: int, part: float) -> 
     first, second = (
         simulated(setup_of(a, b, by, costs=costs, fill=whole.fill)).history for a, b in ((of, told), (shorter, less))
     )
-    early = np.asarray(first.order_bar) < cut
-    for one, other in zip(first[4:8], second[4:8], strict=True):
-        assert np.asarray(one)[early].tolist() == np.asarray(other).tolist()
+    early = first.orders.rows(0, cut)
+    for one, other in zip(first.orders[1:], second.orders[1:], strict=True):
+        assert one[early].tolist() == other.tolist()
+    assert first.orders.ends[:cut].tolist() == second.orders.ends.tolist()
     assert np.asarray(first.equity)[:cut].tolist() == np.asarray(second.equity).tolist()
 
 
@@ -200,9 +209,10 @@ def test_the_live_planner_decides_the_same_at_every_bar_of_500_runs() -> None:
 def test_an_engine_that_decides_otherwise_is_caught() -> None:
     """One order of the run is made a share larger: the audit finds that bar and no other."""
     run = simulated(drawn(3)._replace(fill="next_close", costs=NO_COSTS))
-    quantity = np.asarray(run.history.order_quantity).copy()
+    orders = run.history.orders
+    quantity = orders.quantity.astype(np.int64)
     quantity[-1] += 1
-    changed = run._replace(history=run.history._replace(order_quantity=quantity))
+    changed = run._replace(history=run.history._replace(orders=orders._replace(quantity=quantity)))
     assert audited(run).differences == 0
     assert audited(changed).differences == 1
 
@@ -254,7 +264,8 @@ def test_half_of_the_money_in_each_of_two_names() -> None:
     )  # fmt: skip
     run = simulate(setup_of(of, told, free, costs=NO_COSTS, fill="same_close", equity=100_000.0))
     assert run.result.equity.tolist() == [100_000.0, 100_000.0]
-    fills = [np.asarray(column).tolist() for column in run.history[8:11]]
+    kept = run.history.fills
+    fills = [column.tolist() for column in (kept.bars(), kept.name, kept.quantity)]
     # the second day 1000 x 55 + 500 x 90 = 100,000 USD: 90.909091 of A are sold, 55.555555 of B are bought
     assert fills == [[0, 0, 1, 1], [0, 1, 0, 1], [1_000_000_000, 500_000_000, -90_909_091, 55_555_555]]
     assert (run.result.outcomes, run.result.audit) == ({"PLANNED": 4}, AuditCount(2, 0))

@@ -51,7 +51,8 @@ def closable(
 ) -> int:
     """The signed part of a reduction to trade now: as much as the largest trade allows, at least one part, in whole
     lots. `whole`, the full reduction, is left unrounded: it is in whole lots already, or is the odd-lot remainder."""
-    size = min(abs(asked), max(affordable(largest, cost, divisor, part), part), available)
+    most = max(affordable(largest, cost, divisor, part), part)
+    size = min(abs(asked), most, available)
     if lot != 0 and size != abs(whole):
         size = size // lot * lot
     return signed(size, asked)
