@@ -3,7 +3,7 @@
 import json
 import resource
 import sys
-from time import perf_counter
+from time import perf_counter, process_time
 
 import bt
 import numpy as np
@@ -14,9 +14,9 @@ fee, repeats = float(sys.argv[2]), int(sys.argv[3])
 index = pd.DatetimeIndex(data["times"].view("datetime64[ns]"))
 close = pd.DataFrame(data["close"], index, [str(name) for name in data["symbols"]])
 weights = pd.DataFrame(data["weights"], index, close.columns)
-seconds = []
+seconds, cpu = [], []
 for _ in range(repeats):
-    begun = perf_counter()
+    begun, used = perf_counter(), process_time()
     algos = [bt.algos.RunEveryNPeriods(1), bt.algos.WeighTarget(weights), bt.algos.Rebalance()]
     strategy = bt.Strategy("peer", algos)
     test = bt.Backtest(
@@ -26,5 +26,7 @@ for _ in range(repeats):
     test.run()
     final = float(test.strategy.value)
     seconds.append(perf_counter() - begun)
+    cpu.append(process_time() - used)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps({"seconds": seconds, "final": final, "mb": peak / 1024, "version": bt.__version__}))
+found = {"seconds": seconds, "cpu": cpu, "final": final, "mb": peak / 1024, "version": bt.__version__}
+print(json.dumps(found))

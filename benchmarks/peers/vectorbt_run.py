@@ -3,7 +3,7 @@
 import json
 import resource
 import sys
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 import pandas as pd
@@ -13,14 +13,16 @@ data = np.load(sys.argv[1])
 fee, repeats = float(sys.argv[2]), int(sys.argv[3])
 close = pd.DataFrame(data["close"], columns=[str(name) for name in data["symbols"]])
 weights = pd.DataFrame(data["weights"], columns=close.columns)
-seconds = []
+seconds, cpu = [], []
 for _ in range(repeats):
-    begun = perf_counter()
+    begun, used = perf_counter(), process_time()
     portfolio = vbt.Portfolio.from_orders(
         close, weights, size_type="targetpercent", group_by=True, cash_sharing=True, call_seq="auto", fees=fee,
         init_cash=100_000.0, freq="1D",
     )  # fmt: skip
     final = float(portfolio.final_value())
     seconds.append(perf_counter() - begun)
+    cpu.append(process_time() - used)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps({"seconds": seconds, "final": final, "mb": peak / 1024, "version": vbt.__version__}))
+found = {"seconds": seconds, "cpu": cpu, "final": final, "mb": peak / 1024, "version": vbt.__version__}
+print(json.dumps(found))

@@ -32,7 +32,8 @@ class KeptRows(NamedTuple):
 
     def bars(self) -> Integers:
         """The bar of every row."""
-        return np.repeat(np.arange(len(self.ends)), np.diff(self.ends, prepend=0))
+        found: Integers = np.repeat(np.arange(len(self.ends)), np.diff(self.ends, prepend=0))
+        return found
 
 
 class History(NamedTuple):
@@ -65,7 +66,8 @@ class History(NamedTuple):
         units; bar -1 is before the first one. names: of each corporate action."""
         mark = int(np.searchsorted(self.mark_bar, bar + 1, "right")) - 1
         first = int(self.mark_bar[mark])
-        units, rows = self.mark_held[mark].copy(), self.fills.rows(first, bar + 1)
+        units: Integers = self.mark_held[mark].copy()
+        rows = self.fills.rows(first, bar + 1)
         np.add.at(units, self.fills.name[rows], self.fills.quantity[rows])
         since = (self.event_bar >= first) & (self.event_bar <= acted)
         np.add.at(units, names[self.event_action[since]], self.event_quantity[since])

@@ -190,7 +190,7 @@ def _reference(seen: Sequence[Snapshot], symbols: Sequence[str], days: Integers)
         for instrument in snapshot.instruments:
             known[day].setdefault(instrument.symbol, instrument)
     volatility = np.array([[_float(_of(day, s, "volatility")) for s in symbols] for day in known])
-    cluster = np.full(volatility.shape, -1, np.int64)
+    cluster = np.full(volatility.shape, -1, np.int32)
     for d, day in enumerate(known):
         first: dict[str, int] = {}
         for i, symbol in enumerate(symbols):

@@ -54,7 +54,7 @@ def _daily_closes(market: Market, first: Integers) -> Floats:
     ends = np.append(first[1:], len(market.times))
     if (ends - first == 1).all():
         return market.close
-    found = market.close[ends - 1]
+    found: Floats = market.close[ends - 1]
     for i in np.flatnonzero(np.isnan(found).any(axis=0)).tolist():
         place = np.where(np.isnan(market.close[:, i]), -1, np.arange(len(market.times)))
         place = np.maximum.accumulate(place)[ends - 1]

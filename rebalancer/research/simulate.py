@@ -175,7 +175,8 @@ def simulated(
     bars, done = setup.market.close.shape[0], 0
     state = core.begin(core.Tape(*window(setup, given, 0, 1)), fixed, conditions, micros_of(setup.equity))
     _begin_with_positions(setup, given, state)
-    orders, fills, traded, marks = Recorder(bars), Recorder(bars), np.zeros(bars), {}
+    orders, fills, traded = Recorder(bars), Recorder(bars), np.zeros(bars)
+    marks: dict[int, Integers] = {}
     most = max(CELLS_AT_ONCE // len(setup.market.symbols), 1)
     step = bars_at_once or FIRST_STEP
     while done < bars:
@@ -233,14 +234,14 @@ def _history(
 ) -> History:
     """What happened, as arrays in both modes."""
     state.counts[tape_rows.ORDERS], state.counts[tape_rows.FILLS] = len(orders.name), len(fills.name)
-    rows = (state.equity, state.cash, state.equity_decided, state.cash_decided, state.halted)
-    equity, cash, equity_decided, cash_decided, halted = (np.asarray(column, np.int64) for column in rows)
-    counts, costs = np.asarray(state.counts, np.int64), np.asarray(state.costs, np.int64)
-    acted, rows = int(counts[tape_rows.EVENTS]), state.events
-    events = (np.asarray(column[:acted], np.int64) for column in (rows.bar, rows.name, rows.quantity, rows.more))
+    by_bar = (state.equity, state.cash, state.equity_decided, state.cash_decided, state.halted)
+    equity, cash, equity_decided, cash_decided, halted = (np.asarray(column, np.int64) for column in by_bar)
+    events, acted = state.events, int(state.counts[tape_rows.EVENTS])
+    acts = (np.asarray(c[:acted], np.int64) for c in (events.bar, events.name, events.quantity, events.more))
     return History(
-        equity, cash, equity_decided, cash_decided, halted, orders, fills, counts, costs, traded,
-        np.array(list(marks), np.int64), np.array(list(marks.values()), np.int64), *events,
+        equity, cash, equity_decided, cash_decided, halted, orders, fills, np.asarray(state.counts, np.int64),
+        np.asarray(state.costs, np.int64), traded, np.array(list(marks), np.int64),
+        np.array(list(marks.values()), np.int64), *acts,
     )  # fmt: skip
 
 
@@ -249,7 +250,7 @@ def _traded(setup: SimulationSetup, given: EngineInput, state: tape_rows.State, 
     rows, count = state.fills, int(state.counts[tape_rows.FILLS])
     bar, name, quantity = (np.asarray(column[:count], np.int64) for column in (rows.bar, rows.name, rows.quantity))
     worth = np.abs(quantity / 10.0 ** given.decimals[name]) * fill_prices(setup, given, bar, name)
-    return np.bincount(bar - first, worth, last - first)
+    return np.bincount(bar - first, worth, last - first).astype(np.float64)
 
 
 def _first_price(close: NDArray[np.float64]) -> float:
