@@ -53,7 +53,7 @@ class EngineInput(NamedTuple):
 
 def window(setup: SimulationSetup, given: EngineInput, first: int, last: int) -> tape_rows.Tape:
     """The tape with the matrices of the bars from `first` to the one before `last`. So no more than these bars of them
-    are ever in memory in the engine's units."""
+    are ever in memory in the engine's units; and they are copies in one layout, for which the engine is compiled."""
     market, said, at = setup.market, setup.instructions, slice(first, last)
     shape = (last - first, len(market.symbols))
     close = grains_of(market.close[at], given.price_decimals)
@@ -65,14 +65,14 @@ def window(setup: SimulationSetup, given: EngineInput, first: int, last: int) ->
     volatility, assumed = setup.reference.volatility[days], setup.rules.risk_management.assumed_volatility
     return given.tape._replace(
         first=first,
-        close=close,
-        fill=fill,
-        volume=np.minimum(volume * 10.0**given.decimals, 4e18).astype(np.int64),
-        opinion=np.ascontiguousarray(said.value[at], np.float64),
-        confidence=np.ones(shape) if said.confidence is None else np.ascontiguousarray(said.confidence[at], np.float64),
+        close=np.array(close, np.int64, order="C"),
+        fill=np.array(fill, np.int64, order="C"),
+        volume=np.array(np.minimum(volume * 10.0**given.decimals, 4e18), np.int64, order="C"),
+        opinion=np.array(said.value[at], np.float64, order="C"),
+        confidence=np.ones(shape) if said.confidence is None else np.array(said.confidence[at], np.float64, order="C"),
         first_day=days.start,
-        volatility=np.where(volatility > 0, volatility, assumed),
-        cluster=given.clusters[days].astype(np.int64) + given.first_cluster,
+        volatility=np.array(np.where(volatility > 0, volatility, assumed), order="C"),
+        cluster=np.array(given.clusters[days], np.int64, order="C") + given.first_cluster,
         code=given.tape.code[at],
         denied=given.tape.denied[at],
     )

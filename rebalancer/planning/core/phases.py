@@ -46,9 +46,7 @@ def assign_phases(
 
 
 @rule
-def closable(
-    largest: int, cost: int, divisor: int, lot: int, part: int, available: int, whole: int, asked: int
-) -> int:
+def closable(largest: int, cost: int, divisor: int, lot: int, part: int, available: int, whole: int, asked: int) -> int:
     """The signed part of a reduction to trade now: as much as the largest trade allows, at least one part, in whole
     lots. `whole`, the full reduction, is left unrounded: it is in whole lots already, or is the odd-lot remainder."""
     most = max(affordable(largest, cost, divisor, part), part)
