@@ -106,7 +106,7 @@ def engine_input(setup: SimulationSetup) -> EngineInput:
         ],
         np.int64,
     )
-    for prices in (market.close, market.open, market.vwap, setup.filled_at):
+    for prices in (market.close, _filled_at(setup)):
         if prices is not None:
             refuse_too_high(prices, decimals_of_prices)
     clusters, labels = _clusters(setup)
