@@ -53,7 +53,7 @@ EQUITY_MOST: Final = 10**16  # micro-dollars
 FIRST_STEP: Final = 16  # bars
 STEP_SECONDS: Final = 0.1
 BARS_A_MARK: Final = 64
-CELLS_AT_ONCE: Final = 65_536  # bars x names in the engine's units at one time
+CELLS_AT_ONCE: Final = 32_768  # bars x names in the engine's units at one time
 DENIALS: Final = 128  # more than there are codes of a denial
 LATCHED: Final = "a loss limit was reached earlier on this day"
 

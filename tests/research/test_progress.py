@@ -16,6 +16,8 @@ def test_law_where_the_loop_stops_changes_no_bit(seed: int, bars: int, interpret
     whole = simulated(drawn(seed), interpreted=interpreted, bars_at_once=10**6)
     parts = simulated(drawn(seed), interpreted=interpreted, bars_at_once=bars)
     assert flat(whole.history) == flat(parts.history)
+    numbers = range(len(whole.setup.market.times))
+    assert [whole.account(bar) for bar in numbers] == [parts.account(bar) for bar in numbers]
     one, other = whole.given.tape, parts.given.tape
     assert (one.code.tolist(), one.denied.tolist()) == (other.code.tolist(), other.denied.tolist())
 
