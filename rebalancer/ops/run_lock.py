@@ -13,11 +13,15 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
+from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import LockHeld
+from rebalancer.core.input_file import read_content
 from rebalancer.core.values import time_text
 from rebalancer.ops.disk import unwritable
+
+_SIGNATURE_MAX: Final = 64 * 1024
 
 
 class RunLock:
@@ -68,12 +72,10 @@ def holder_of(path: Path) -> int | None:
     because somebody looked: the kernel lists the locks. Where it does not (`/proc/locks` is Linux's), the process that
     signed the file counts while it runs."""
     try:
-        found = path.lstat()
-        signed = path.read_text(encoding="utf-8", errors="replace").split("\n", 1)[0]
-        pid = int(signed) if signed.isascii() and signed.isdigit() else 0
-    except OSError:
-        return None
-    if not stat.S_ISREG(found.st_mode):
+        body, found, _ = read_content(path, _SIGNATURE_MAX, follow=False)
+        signed = body.split(b"\n", 1)[0]
+        pid = int(signed) if signed.isdigit() else 0
+    except BadDocument:
         return None
     try:
         listed = Path("/proc/locks").read_text(encoding="ascii", errors="replace")

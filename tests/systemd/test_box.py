@@ -17,7 +17,9 @@ def test_the_timer_fires_the_service_and_a_whole_simulated_day_runs_through_it(b
         drop_in $unit.service {SIMULATED_DAY}
         drop_in $unit.timer '[Timer]' 'OnCalendar=' 'OnActiveSec=2s'
         ./start_execution_trading.sh
-        systemctl --user stop $unit.service  # the timer shall do it
+        systemctl --user stop $unit.service  # the timer shall do it, and the whole day
+        rm -rf "$state/simulated"
+        systemctl --user restart $unit.timer
         until_is $unit.service SubState running
         until_is $unit.service StatusText 'next cycle*'
         ./status_execution_trading.sh

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rebalancer.core.documents import BadDocument, plain
+from rebalancer.core.input_file import read_json_file
 from rebalancer.core.values import text_of, time_text, utc_of
 from rebalancer.ops.files import put_whole
 from rebalancer.signals.formats.documents import TARGETS_SCHEMA
@@ -61,8 +62,8 @@ def write_frame(
 def _refuse_older(path: Path, found: SignalFile) -> None:
     """What is in the file and gives no time, or cannot be read, is replaced."""
     try:
-        before = utc_of(json.loads(path.read_bytes())["as_of"])
-    except (OSError, ValueError, LookupError, TypeError):
+        before = utc_of(read_json_file(path)["as_of"])
+    except (ValueError, LookupError, TypeError):
         return
     if found.as_of is not None and found.as_of < before:
         raise BadDocument(
