@@ -2,30 +2,28 @@
 milliseconds, for `status`.
 
 The last plan's rules are stored with it. The configuration files are only searched for values that differ from them;
-the YAML is read properly when there is one. The holidays are those of the embedded exchange, because the calendar
-library takes longer to load than `status` may take.
+the YAML is read properly when there is one. The holidays are always those of the table, because the calendar library
+takes longer to load than `status` may take.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from rebalancer.brokers.protocol import TradingHours
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.input_file import read_text
-from rebalancer.core.new_york import day_in_new_york, from_new_york
-from rebalancer.core.schedule import CLOSES, OPENS, schedule_of
-from rebalancer.exchange.holidays import CLOSED, UNTIL_ONE
+from rebalancer.core.new_york import day_in_new_york
+from rebalancer.core.schedule import schedule_of
+from rebalancer.market_data.hours_from_table import hours_from_table
 from rebalancer.market_data.trading_calendar import CALENDAR_AHEAD, CALENDAR_BACK, next_slot
 from rebalancer.ops.paths import config_directories, project_root
 from rebalancer.settings.profile import PROFILE
 
-EARLY_CLOSE: Final = time(13)
 DEFAULTS: Final = {
     "execution.schedule": "null",
     "execution.interval_minutes": "5",
@@ -45,25 +43,11 @@ def next_cycle(after: datetime, rules: Mapping[str, Any] | None) -> datetime | N
         text = None if schedule in ("null", "~") else schedule
         today = day_in_new_york(after)
         timing = schedule_of(text, int(minutes), float(buffer))
-        hours = exchange_hours(today - CALENDAR_BACK, today + CALENDAR_AHEAD)
+        hours = hours_from_table(today - CALENDAR_BACK, today + CALENDAR_AHEAD)
         found = next_slot(after, hours, timing, around_the_clock=around.lower() == "true")
     except (OSError, ValueError, BadDocument):
         return None
     return None if found is None else found.at
-
-
-def exchange_hours(first: date, last: date) -> tuple[TradingHours, ...]:
-    """The sessions of the New York exchange from `first` to `last`, both included, from 2018 to 2032."""
-    return tuple(_sessions(first, last))
-
-
-def _sessions(first: date, last: date) -> Iterator[TradingHours]:
-    for ahead in range((last - first).days + 1):
-        day = first + timedelta(days=ahead)
-        name = f"{day:%m-%d}"
-        if day.weekday() < 5 and day.year in CLOSED and name not in CLOSED[day.year].split():
-            close = EARLY_CLOSE if name in UNTIL_ONE[day.year].split() else CLOSES
-            yield TradingHours(day, from_new_york(day, OPENS), from_new_york(day, close))
 
 
 def _values(rules: Mapping[str, Any] | None) -> dict[str, str]:

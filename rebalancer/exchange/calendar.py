@@ -9,7 +9,7 @@ from functools import cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from rebalancer.exchange.holidays import CLOSED, UNTIL_ONE
+from rebalancer.core.holidays import CLOSED, UNTIL_ONE
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
 FIRST_DAY: Final = date(2018, 1, 2)

@@ -30,10 +30,8 @@ events: Final = Table(
 # A second safeguard behind the checks in `writing.py`: no id is intended twice, no cycle ends twice.
 _INTENDED: Final = text("kind = 'order_intended'")
 _ENDED: Final = text("kind = 'cycle_ended'")
-Index("uq_events_intent", events.c.key, unique=True, sqlite_where=_INTENDED, postgresql_where=_INTENDED)
-Index(
-    "uq_events_end", events.c.account_id, events.c.cycle_id, unique=True, sqlite_where=_ENDED, postgresql_where=_ENDED
-)
+Index("uq_events_intent", events.c.key, unique=True, sqlite_where=_INTENDED)
+Index("uq_events_end", events.c.account_id, events.c.cycle_id, unique=True, sqlite_where=_ENDED)
 
 documents: Final = Table(
     "documents",  # snapshots, rules and plans, stored in full; the `cycle_planned` event says which is which

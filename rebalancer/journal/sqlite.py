@@ -8,7 +8,8 @@ none did. It is a per-connection setting, so it is set, and read back, on every 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -75,8 +76,23 @@ def append_only(table: str, *key: str) -> tuple[str, str, str]:
 def asking(connection: Connection) -> Ask:
     """A function that runs the statements of `reading` on this connection, in its transaction. They go to the driver as
     they are: that takes a third of the time."""
-    driver: Any = connection.connection.driver_connection
+    return _asking(connection.connection.driver_connection)
 
+
+@contextmanager
+def reading_directly(engine: Engine) -> Iterator[Ask]:
+    """The same in a transaction of its own, begun at the driver: many reads take less time than its begin and end
+    through the engine's connection. Giving the connection back ends the transaction. Raises sqlite3.Error."""
+    pooled = engine.raw_connection()
+    try:
+        driver: Any = pooled.driver_connection
+        driver.execute("BEGIN")
+        yield _asking(driver)
+    finally:
+        pooled.close()
+
+
+def _asking(driver: Any) -> Ask:
     def ask(statement: str, values: Mapping[str, object]) -> Sequence[Sequence[Any]]:
         found: Sequence[Sequence[Any]] = driver.execute(statement, values).fetchall()
         return found

@@ -56,8 +56,8 @@ class Store:
     @contextmanager
     def asking(self) -> Iterator[Ask]:
         """A consistent view of the journal, for the queries of `reading`."""
-        with self.reading() as connection:
-            yield sqlite.asking(connection)
+        with self._translated(), sqlite.reading_directly(self.engine) as ask:
+            yield ask
 
     @contextmanager
     def locked(self) -> Iterator[Connection]:

@@ -13,12 +13,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from importlib.metadata import version
 from typing import Final, NamedTuple
 
 from rebalancer.brokers.protocol import TradingHours
+from rebalancer.core.holidays import CLOSED, COMPARED_WITH
 from rebalancer.core.new_york import day_in_new_york, from_new_york
 from rebalancer.core.schedule import CLOSES, Schedule
+from rebalancer.market_data.hours_from_table import hours_from_table
 
+_LIBRARY: Final = "pandas-market-calendars"
 _YEARS_KEPT: Final = 2
 MINUTE: Final = timedelta(minutes=1)
 CALENDAR_BACK: Final = timedelta(days=31)  # how much calendar a schedule needs before a day: the rest of its month
@@ -103,7 +107,8 @@ def narrowed(published: Iterable[TradingHours], brokers: Iterable[TradingHours])
 def published_hours(first: date, last: date) -> tuple[TradingHours, ...]:
     """The New York Stock Exchange's sessions from `first` to `last`, both included, with holidays and half days.
 
-    Imports pandas, which takes about half a second the first time. Whole years are kept: their holidays take long.
+    As pandas_market_calendars has them. Its years that were compared with our table come from there; for any other year
+    or edition it is loaded, which takes about half a second. Whole years are kept: their holidays take long.
     """
     if last.year - first.year > _YEARS_KEPT:
         return _published(first, last)
@@ -113,7 +118,8 @@ def published_hours(first: date, last: date) -> tuple[TradingHours, ...]:
 
 @lru_cache(2 * _YEARS_KEPT)
 def _published_year(year: int) -> tuple[TradingHours, ...]:
-    return _published(date(year, 1, 1), date(year, 12, 31))
+    hours = hours_from_table if year in CLOSED and version(_LIBRARY) == COMPARED_WITH else _published
+    return hours(date(year, 1, 1), date(year, 12, 31))
 
 
 def _published(first: date, last: date) -> tuple[TradingHours, ...]:

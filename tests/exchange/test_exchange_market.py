@@ -116,7 +116,7 @@ def test_quotes_are_uncrossed_fresh_and_agree_with_the_bars(symbol: str, at: int
 
 
 @settings(max_examples=100, deadline=None)
-@given(symbol=st.sampled_from(NAMES), at=MOMENTS, width=st.sampled_from(["1Min", "7Min", "1Hour", "23Hour"]))
+@given(symbol=st.sampled_from(NAMES), at=MOMENTS, width=st.sampled_from(["1Min", "7Min", "1Hour", "23Hour", "1Day"]))
 def test_the_latest_bar_is_the_last_of_its_session(symbol: str, at: int, width: str) -> None:
     listing, frame = MARKET.listings[symbol], frame_of(width)
     assert frame is not None

@@ -28,7 +28,7 @@ def latest_bar(market: Market, listing: Listing, frame: Frame, now: int) -> Bar:
     """The bar that the latest trade belongs to; of a frame that is at most a day."""
     assert frame.width or frame == DAY, frame
     session = market.session(listing, market.halts.priced_at(listing.symbol, now))
-    if frame.width and (newest := _newest(market, listing, frame.width, session, now)) is not None:
+    if (newest := _newest(market, listing, frame.width, session, now)) is not None:
         return newest
     found = run_bars(market, listing, frame, (session,), FIRST, now, now)
     if found:
@@ -40,22 +40,34 @@ def latest_bar(market: Market, listing: Listing, frame: Frame, now: int) -> Bar:
 
 
 def _newest(market: Market, listing: Listing, width: int, session: TradingSession, now: int) -> Bar | None:
-    """The last bar of a session without a halt, from its own nodes alone; None where all of them are needed."""
+    """The last bar of a session without a halt, from its own nodes alone; the day's when the width is 0. None where all
+    of them are needed."""
     if any(halt.start < session.close and halt.end > session.open for halt in market.halts.of(listing.symbol)):
         return None
+    is_whole_day = not width and session.close <= now
+    if is_whole_day and (kept := market.day_bar(listing, session)) is not None:
+        return kept
     path = market.path(listing, session)
     count = path.trade.shape[1]
     last = min((now - session.open) // STEP, count - 1)
     if last < 0:
         return None
-    start = session.open - session.open % DAY_MICROS  # as in `_inside`
-    at = min(session.open + last * STEP, session.close - 1)
-    begin = start + (at - start) // width * width
-    first = max(-((session.open - begin) // STEP), 0)
+    if width:
+        start = session.open - session.open % DAY_MICROS  # as in `_inside`
+        at = min(session.open + last * STEP, session.close - 1)
+        begin = start + (at - start) // width * width
+        first = max(-((session.open - begin) // STEP), 0)
+    else:
+        begin, first = _midnight(listing, session.day), 0
+    if begin < FIRST:
+        return None
     trade, volume = path.trade[0, first : last + 1], path.volume[0, first : last + 1]
     amount, close = int(volume.sum()), int(trade[-1])
     vwap = float((trade * volume).sum()) / float(amount) if amount > 0 else float(close)
-    return Bar(begin, int(trade[0]), int(trade.max()), int(trade.min()), close, amount, last + 1 - first, vwap)
+    found = Bar(begin, int(trade[0]), int(trade.max()), int(trade.min()), close, amount, last + 1 - first, vwap)
+    if is_whole_day:
+        market.keep_day_bar(listing, session, found)
+    return found
 
 
 def run_bars(
@@ -86,10 +98,11 @@ def _days(market: Market, listing: Listing, run: Run, now: int) -> list[tuple[Tr
     missing = tuple(session for session in run if session not in found)
     for some, path in paths_of(market, listing, missing):
         stamps = [_midnight(listing, session.day) for session in some]
-        for row, (session, bar) in enumerate(zip(some, _whole_days(path, stamps), strict=True)):
+        bars_of_whole = _whole_days(path, stamps) if any(session in whole for session in some) else []
+        for row, session in enumerate(some):
             if session in whole:
-                found[session] = bar
-                market.keep_day_bar(listing, session, bar)
+                found[session] = bars_of_whole[row]
+                market.keep_day_bar(listing, session, found[session])
             elif made := _inside(market, listing, 0, session, path, row, now):
                 found[session] = made[0]
     return [(session, found[session]) for session in run if session in found]

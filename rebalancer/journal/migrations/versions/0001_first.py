@@ -41,7 +41,7 @@ def upgrade() -> None:
         ("uq_events_end", ["account_id", "cycle_id"], "cycle_ended"),
     ):
         where = sa.text(f"kind = '{kind}'")
-        op.create_index(name, "events", columns, unique=True, sqlite_where=where, postgresql_where=where)
+        op.create_index(name, "events", columns, unique=True, sqlite_where=where)
     op.create_table(
         "documents",
         sa.Column("sha256", sa.Text, primary_key=True),

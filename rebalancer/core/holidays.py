@@ -1,14 +1,16 @@
 """The weekdays from 2018 to 2032 on which the New York exchange is closed, and those on which it closes at 13:00.
 
-A test compares them, day by day, with pandas_market_calendars, whose import takes longer than a whole cycle.
+Tests compare them, day by day, with pandas_market_calendars, whose import takes longer than a whole cycle.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+COMPARED_WITH: Final = "5.5.0"
+"""The edition of pandas_market_calendars that says the same for every day of these years."""
 CLOSED: Final = {
-    2018: "01-15 02-19 03-30 05-28 07-04 09-03 11-22 12-05 12-25",
+    2018: "01-01 01-15 02-19 03-30 05-28 07-04 09-03 11-22 12-05 12-25",
     2019: "01-01 01-21 02-18 04-19 05-27 07-04 09-02 11-28 12-25",
     2020: "01-01 01-20 02-17 04-10 05-25 07-03 09-07 11-26 12-25",
     2021: "01-01 01-18 02-15 04-02 05-31 07-05 09-06 11-25 12-24",
