@@ -1,7 +1,8 @@
 """The process: two listeners on loopback in one event loop, and an orderly end.
 
-SIGTERM and SIGINT end it with exit code 0: open streams are told to end, requests in flight get a few seconds. A
-connection that does not bring its request in time is closed; one whose peer stops reading is ended by the kernel.
+SIGTERM and SIGINT end it with exit code 0: open streams are told to end, requests in flight get a few seconds, and a
+reader that takes nothing of its answer half a second. A connection that does not bring its request in time is closed;
+one whose peer stops reading is ended by the kernel.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ LOG: Final = logging.getLogger(__name__)
 REQUEST_SECONDS: Final = 10.0  # for the head of a request
 SLOW_SECONDS: Final = 10.0  # a reader that takes nothing of its answer for so long is dropped
 STUCK_MILLISECONDS: Final = 30_000  # a peer that acknowledges nothing for so long is gone
-GRACE_SECONDS: Final = 3
+GRACE_SECONDS: Final = 2  # for requests in flight when the server stops
+LAST_SECONDS: Final = 0.5  # and for a reader that takes nothing
 CONNECTIONS_MAX: Final = 512
 _BACKLOG: Final = 1024
 _SEND_BYTES: Final = 128 * 1024  # kept by the kernel for one reader
@@ -167,6 +169,7 @@ class _TimedProtocol(H11Protocol):
 
     _late: asyncio.TimerHandle | None = None
     _slow: asyncio.TimerHandle | None = None
+    _patience = SLOW_SECONDS
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -188,7 +191,7 @@ class _TimedProtocol(H11Protocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._slow = self.loop.call_later(SLOW_SECONDS, self._drop)
+        self._slow = self.loop.call_later(self._patience, self._drop)
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -196,8 +199,15 @@ class _TimedProtocol(H11Protocol):
             self._slow.cancel()
             self._slow = None
 
+    def shutdown(self) -> None:
+        super().shutdown()
+        self._patience = LAST_SECONDS
+        if self._slow is not None:
+            self._slow.cancel()
+            self._slow = self.loop.call_later(self._patience, self._drop)
+
     def _drop(self) -> None:
-        LOG.info("a reader took nothing for %g s and was dropped", SLOW_SECONDS)
+        LOG.info("a reader took nothing for %g s and was dropped", self._patience)
         self.transport.abort()
 
     def _expect(self) -> None:
