@@ -36,5 +36,14 @@ class ReadOnlyJournal(JournalReads):
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    @property
+    def is_created(self) -> bool:
+        """Whether the journal is there with its tables, which are made in one transaction after the file. Raises
+        JournalBroken."""
+        if not self.path.exists() or self.path.stat().st_size == 0:
+            return False
+        with read_only(self.path) as ask:
+            return bool(ask("SELECT count(*) FROM sqlite_master", {})[0][0])
+
     def _asking(self) -> AbstractContextManager[Ask]:
         return read_only(self.path)

@@ -151,7 +151,7 @@ class EventHub:
             return JournalHead(0, "")
         found = HeadCheckpoint(self._path).read()
         if found is None:
-            latest = self._journal.latest_events(1)
+            latest = self._journal.latest_events(1) if self._journal.is_created else ()
             return JournalHead(latest[0].seq, "") if latest else JournalHead(0, "")
         return JournalHead(*found)
 

@@ -8,11 +8,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
+from rebalancer.accounting.newest_day import newest_day
 from rebalancer.core.documents import plain
 from rebalancer.core.values import ZERO, decimal_of, text_of, time_text, utc_of
-from rebalancer.journal.records import CycleRecord, OrderRecord
+from rebalancer.journal.records import CycleRecord, Event, OrderRecord
 from rebalancer.journal.status_query import JournalStatus, query_status
 from rebalancer.ops.clock import SystemClock
+from rebalancer.report.figures.figure import Figures
+from rebalancer.report.figures.of_status import figures_of_status
 from rebalancer.signals.receipts.following import Follower
 from rebalancer.signals.receipts.inbox import SignalInbox
 from rebalancer.signals.receipts.queries import ALL as EVERY_RECEIPT
@@ -40,7 +43,7 @@ def journal_status(place: WebPlace) -> JournalStatus | None:
 
 def last_plan(place: WebPlace, cycle_id: str | None = None) -> LastPlan | None:
     """A planned cycle, the newest when no id is given; None when there is none. Raises JournalBroken."""
-    if not place.journal_file.exists():
+    if not place.journal.is_created:
         return None
     journal = place.journal
     if cycle_id is None:
@@ -63,26 +66,29 @@ def trading_status(place: WebPlace) -> Document:
     """The account as the journal saw it last. A value that nobody has recorded is null, never zero."""
     status, last = journal_status(place), last_plan(place)
     account = {} if last is None else last.snapshot["account"]
-    money = {} if status is None or status.account is None else status.account.body
+    figures, value = _standing(status)
     end = None if status is None else status.last_end
-    equity = end.equity if end is not None and end.equity is not None else _decimal(money.get("equity"))
-    as_of = max(
-        (m for m in (end.at if end else None, status.account.at if status and status.account else None) if m),
-        default=None,
-    )
+    as_of = max((m for m in (end.at if end else None, value.at if value else None) if m), default=None)
     states = [
         str(word).partition(":")[2] for word in account.get("restrictions", ()) if str(word).startswith("status:")
     ]
     return {
-        "portfolio_value": _text(equity),
+        "portfolio_value": _figure(figures, "equity"),
         "buying_power": account.get("buying_power"),
-        "cash": money.get("cash", account.get("cash")),
+        "cash": _figure(figures, "cash"),
         "account_status": (states[0] if states else "ACTIVE") if account else None,
         "positions_count": None if end is None else len(end.expected_positions),
         "as_of": None if as_of is None else time_text(as_of),
         "mode": place.mode,
         "kill_switch": kill_reason(place, status),
     }
+
+
+def _standing(status: JournalStatus | None) -> tuple[Figures, Event | None]:
+    """The account's figures as `status` and the pages show them, and the event that stated them."""
+    if status is None:
+        return Figures(), None
+    return figures_of_status(newest_day(status.day), None), status.day.value
 
 
 def positions(place: WebPlace) -> Document:
@@ -125,7 +131,7 @@ def order_document(order: OrderRecord) -> Document:
 
 def cycles(place: WebPlace, limit: int) -> Document:
     """The newest cycles, newest first."""
-    if not place.journal_file.exists():
+    if not place.journal.is_created:
         return {"cycles": []}
     return {"cycles": [_cycle(cycle) for cycle in place.journal.cycles(None, limit)]}
 
@@ -133,7 +139,7 @@ def cycles(place: WebPlace, limit: int) -> Document:
 def cycle_detail(place: WebPlace, cycle_id: str) -> Document | None:
     """One cycle with its orders and verdicts; None when there is none. Raises ValueError when several accounts have
     it."""
-    if not place.journal_file.exists():
+    if not place.journal.is_created:
         return None
     journal = place.journal
     found = journal.cycle(cycle_id)
@@ -252,6 +258,11 @@ def receipt_document(row: ReceiptRow) -> Document:
 
 def _decimal(text: object) -> Decimal | None:
     return None if text is None else decimal_of(str(text))
+
+
+def _figure(figures: Figures, name: str) -> str | None:
+    value = figures[name].value if figures.known(name) else None
+    return None if value is None else text_of(decimal_of(str(value)))
 
 
 def _text(value: Decimal | None) -> str | None:

@@ -127,7 +127,7 @@ class _JournalCollector:
             self._seen = _Seen()
             self._seen.edition = self._hub.edition
         seen = self._seen
-        while self._place.journal_file.exists():
+        while self._place.journal.is_created:
             events = self._place.journal.events_after(seen.position, KINDS, _ROWS)
             for event in events:
                 seen.add(event)
@@ -160,7 +160,7 @@ class _JournalCollector:
             yield _gauge("orders_unknown", "Orders whose state the broker has not told.", status.unknown)
             equity = facts.trading_status(place)["portfolio_value"]
             if equity is not None:
-                yield _gauge("equity_dollars", "Equity after the last cycle.", float(Decimal(equity)))
+                yield _gauge("equity_dollars", "Newest equity, as status shows it.", float(Decimal(equity)))
             last = facts.last_plan(place)
             drifts = [] if last is None else [abs(float(row["drift"])) for row in last.plan["targets"]]
             if drifts:

@@ -18,7 +18,8 @@ from rebalancer.web.problems import HttpProblem, documented
 router: Final = APIRouter()
 metrics_for_readers: Final = APIRouter()
 metrics_for_all: Final = APIRouter()
-PUBLIC: Final = ("/", "/health", "/api/v1/health/", "/api/v1/health/readiness", "/api/v1/health/liveness")
+_HEALTH: Final = ("/health", "/api/v1/health", "/api/v1/health/")
+PUBLIC: Final = ("/", *_HEALTH, "/api/v1/health/readiness", "/api/v1/health/liveness")
 _PAGE: Final = (
     "<!doctype html><html lang=en><meta charset=utf-8><title>rebalancer</title>"
     "<p>The HTTP API of a rebalancer. Its routes stand in /api/v1/openapi.json, for who has a token.</p></html>"
@@ -32,6 +33,7 @@ def start() -> HTMLResponse:
 
 
 @router.get("/health", responses=documented())
+@router.get("/api/v1/health", responses=documented(), include_in_schema=False)
 @router.get("/api/v1/health/", responses=documented())
 def health(context: Context, request: Request) -> dict[str, Any]:
     """`{"status": "ok"}`; with the scope read also what is known."""

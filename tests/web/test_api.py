@@ -24,9 +24,10 @@ EXECUTE, SIGNALS = "/api/v1/trading/execute", "/api/v1/signals"
 
 
 def test_health_tells_nothing_without_a_token(server: Server) -> None:
-    for path in ("/health", "/api/v1/health/", "/api/v1/health/liveness", "/api/v1/health/readiness"):
+    for path in ("/health", "/api/v1/health", "/api/v1/health/", "/api/v1/health/liveness", "/api/v1/health/readiness"):
         answer = server.ask("GET", path, None)
         assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert server.ask("GET", "/api/v1/health", "read").json() == server.ask("GET", "/api/v1/health/", "read").json()
     assert server.ask("GET", "/health", "kill").json() == {"status": "ok"}
     known = server.ask("GET", "/health", "read").json()
     assert (known["mode"], known["session"], known["last_cycle"]["outcome"]) == ("simulated", None, "COMPLETED")
