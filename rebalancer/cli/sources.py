@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from rebalancer.cli.errors import said
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.core.documents import BadDocument
 
@@ -97,13 +98,11 @@ def ask_source(config: Sequence[Path] | None, name: str, symbols: str, *, as_jso
     try:
         asked = [symbol_of(symbol) for symbol in symbols.split(",")]
     except ValueError as error:
-        sys.stderr.write(f"error: {error}\n  hint: write it as AAPL, BRK.B or BTC/USD\n")
-        return ExitCode.USAGE
+        return said(f"{error}\n  hint: write it as AAPL, BRK.B or BTC/USD", ExitCode.USAGE)
     try:
         found = ask_once(setup.rules.signals, setup.state, name, asked, keys_now(setup), SystemClock())
     except SourceProblem as error:
-        sys.stderr.write(f"error: {error}\n" + (f"  hint: {error.hint}\n" if error.hint else ""))
-        return ExitCode.UNAVAILABLE
+        return said(f"{error}" + (f"\n  hint: {error.hint}" if error.hint else ""), ExitCode.UNAVAILABLE)
     if as_json:
         votes = [{**vote._asdict(), "citations": list(vote.citations)} for vote in found.answered]
         document = {"schema": "rebalancer.source-test/1", "source": name, "votes": votes, "silent": dict(found.silent)}

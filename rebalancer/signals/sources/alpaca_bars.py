@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from rebalancer.core.new_york import in_new_york
 from rebalancer.signals.sources.alpaca_data import alpaca_http, pages
-from rebalancer.signals.sources.contract import SourceBudget, SourceContext, SourceUnavailable, Vote, Votes
+from rebalancer.signals.sources.contract import SourceBudget, SourceContext, SourceUnavailable, Vote, Votes, is_crypto
 from rebalancer.signals.sources.price_votes import price_vote
 
 CALENDAR_DAYS: Final = 400  # hold a year of trading days
@@ -25,7 +25,7 @@ class AlpacaBars:
     def fetch(self, symbols: Sequence[str], now: datetime, budget: SourceBudget) -> Votes:
         """Votes on these symbols. Raises SourceProblem."""
         today = in_new_york(now).date()
-        stocks = [symbol for symbol in symbols if "/" not in symbol]
+        stocks = [symbol for symbol in symbols if not is_crypto(symbol)]
         closes: dict[str, dict[str, float]] = {symbol: {} for symbol in stocks}
         params = {
             "symbols": ",".join(stocks), "timeframe": "1Day",
@@ -39,7 +39,7 @@ class AlpacaBars:
                     if symbol in closes and day < today.isoformat():
                         closes[symbol][day] = close
         found = {s: price_vote(s, [rows[day] for day in sorted(rows)]) for s, rows in closes.items()}
-        silent = {symbol: "this source has no crypto pairs" for symbol in symbols if "/" in symbol}
+        silent = {symbol: "this source has no crypto pairs" for symbol in symbols if is_crypto(symbol)}
         silent |= {symbol: why for symbol, why in found.items() if isinstance(why, str)}
         return Votes(tuple(vote for vote in found.values() if isinstance(vote, Vote)), silent)
 

@@ -21,6 +21,7 @@ from rebalancer.signals.sources.contract import (
     VendorRefused,
     Vote,
     Votes,
+    is_crypto,
 )
 from rebalancer.signals.sources.vendor_http import one_line
 from rebalancer.signals.sources.vendor_key import vendor_http, vendor_key
@@ -53,7 +54,7 @@ class AlphaVantage:
         http = vendor_http(self._context, budget, URL, KEY, {})
         found: dict[str, Vote | str] = {}
         for symbol in symbols:
-            name = f"CRYPTO:{symbol.partition('/')[0]}" if "/" in symbol else symbol
+            name = f"CRYPTO:{symbol.partition('/')[0]}" if is_crypto(symbol) else symbol
             params = {
                 "function": "NEWS_SENTIMENT", "tickers": name, "limit": str(ARTICLES),
                 "time_from": (now - timedelta(days=DAYS)).strftime("%Y%m%dT%H%M"), "apikey": key,

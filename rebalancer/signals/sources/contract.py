@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 
 from rebalancer.core.errors import ExternalError
 from rebalancer.core.signal_rules import SourceRules
+from rebalancer.core.venue_rules import ALPACA
 from rebalancer.ops.clock import Clock
 
 ENTRY_POINTS = "rebalancer.sources"
@@ -122,3 +123,8 @@ class SourceUnavailable(SourceProblem):
 
 class VendorRefused(SourceProblem):
     """The vendor does not take this request, and will not take it again: a plan without this data, an unknown model."""
+
+
+def is_crypto(symbol: str) -> bool:
+    """Whether a symbol, as the rules spell it, is a crypto pair. The sources are asked about symbols alone."""
+    return ALPACA.asset_class(symbol) == "crypto"

@@ -22,6 +22,7 @@ from rebalancer.signals.sources.contract import (
     VendorRefused,
     Vote,
     Votes,
+    is_crypto,
 )
 from rebalancer.signals.sources.price_votes import price_vote
 from rebalancer.signals.sources.vendor_http import VendorHttp, words_of
@@ -57,7 +58,7 @@ class Massive:
         silent: dict[str, str] = {}
         age = timedelta(0)
         for symbol in symbols:
-            if "/" in symbol:
+            if is_crypto(symbol):
                 silent[symbol] = "this source has no crypto pairs"
                 continue
             parts: list[Vote | str] = []

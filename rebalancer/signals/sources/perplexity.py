@@ -46,13 +46,14 @@ class Perplexity:
 
     def _agent(self, http: VendorHttp, text: str) -> tuple[Any, ModelText]:
         model = self._context.rules.model or PRESETS[1]
-        if model not in PRESETS and "/" not in model:
+        is_named = bool(model.partition("/")[1])  # provider/name
+        if model not in PRESETS and not is_named:
             said = f"{self._context.name}: model {model[:40]!r} is neither a preset nor provider/name"
             raise VendorRefused(said, f"write one of {', '.join(PRESETS)}, or set api: sonar")
         body = http.post(
             "/v1/agent",
             {
-                ("model" if "/" in model else "preset"): model,
+                ("model" if is_named else "preset"): model,
                 "input": text,
                 "instructions": INSTRUCTIONS,
                 "max_output_tokens": TOKENS_MAX,
