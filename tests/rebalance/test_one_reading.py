@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
@@ -23,13 +23,18 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Counts transactions that read the journal, within `observe` and elsewhere, and computations of the book."""
     found: Counter[str] = Counter()
     where = ["elsewhere"]
-    reading, observe = Store.reading, cycle.observe
+    observe = cycle.observe
 
-    @contextmanager
-    def counted(store: Store) -> Iterator[Any]:
-        found[f"journal {where[-1]}"] += 1
-        with reading(store) as connection:
-            yield connection
+    def counting(
+        view: Callable[[Store], AbstractContextManager[Any]],
+    ) -> Callable[[Store], AbstractContextManager[Any]]:
+        @contextmanager
+        def counted(store: Store) -> Iterator[Any]:
+            found[f"journal {where[-1]}"] += 1
+            with view(store) as given:
+                yield given
+
+        return counted
 
     def observed(*args: Any, **kwargs: Any) -> Any:
         where.append("observe")
@@ -42,7 +47,8 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         found["reconcile"] += 1
         return reconcile(*args, **kwargs)
 
-    monkeypatch.setattr(Store, "reading", counted)
+    for name in ("reading", "asking"):  # the two ways to a consistent view
+        monkeypatch.setattr(Store, name, counting(getattr(Store, name)))
     monkeypatch.setattr(cycle, "observe", observed)
     for name, module in list(sys.modules.items()):
         if name.startswith("rebalancer.") and getattr(module, "reconcile", None) is reconcile:
