@@ -6,15 +6,15 @@ them: a budget is never exceeded by starting again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
 from rebalancer.core.new_york import day_in_new_york, midnight_in_new_york
 from rebalancer.core.signal_rules import SourceRules
-from rebalancer.signals.sources.contract import BudgetSpent
-from rebalancer.signals.sources.store import VoteStore
+from rebalancer.signals.sources.contract import BudgetSpent, Votes, VoteSource
+from rebalancer.signals.sources.store import VoteStore, calls_used
 
 HELD_URGENCY: Final = 2.0  # a vote on what is held ages twice as fast
 SLACK: Final = 1.02  # of the pause between two calls, since the vendor's clock is not ours
@@ -73,21 +73,42 @@ class DayBudget:
         most = self._rules.usd_per_day
         return None if most is None else max(most - self._today()[1], Decimal(0))
 
+    def fetch(self, source: VoteSource, symbols: Sequence[str], now: datetime) -> Votes:
+        """Ask a source. One that counts none of its calls has the fetch counted as one call afterwards, whatever it
+        cost, and is not asked once nothing is left. Raises BudgetSpent and what the source raises."""
+        rules, (calls, usd) = self._rules, self._today()
+        if rules.calls_per_day is not None and calls >= rules.calls_per_day:
+            raise BudgetSpent(calls_used(rules.calls_per_day))
+        if rules.usd_per_day is not None and usd >= rules.usd_per_day:
+            raise BudgetSpent(f"{usd:.2f} of {rules.usd_per_day:.2f} USD a day are spent")
+        before = self.calls
+        found = source.fetch(tuple(symbols), now, self)
+        if self.calls == before:
+            cost = found.cost if found.cost > 0 else rules.usd_per_call
+            self._store.spend(self._name, self._day(), cost, None, None)
+            self._counted()
+        return found
+
     def spend(self, usd: Decimal | None = None) -> None:
         """Count one call, and wait for its turn. Raises BudgetSpent."""
         cost = self._rules.usd_per_call if usd is None else usd
-        day = day_in_new_york(self._wall()).isoformat()
-        problem = self._store.spend(self._name, day, cost, self._rules.calls_per_day, self._rules.usd_per_day)
+        problem = self._store.spend(self._name, self._day(), cost, self._rules.calls_per_day, self._rules.usd_per_day)
         if problem:
             raise BudgetSpent(problem)
+        self._counted()
+
+    def correct(self, usd: Decimal) -> None:
+        """Add to what the last call cost, or take from it."""
+        self._store.add_cost(self._name, self._day(), usd)
+
+    def _counted(self) -> None:
         self.calls += 1
         if self._rules.calls_per_minute is not None:
             self._wait(max(self._next_call - self._monotonic(), 0.0))
             self._next_call = self._monotonic() + 60.0 / self._rules.calls_per_minute * SLACK
 
-    def correct(self, usd: Decimal) -> None:
-        """Add to what the last call cost, or take from it."""
-        self._store.add_cost(self._name, day_in_new_york(self._wall()).isoformat(), usd)
+    def _day(self) -> str:
+        return day_in_new_york(self._wall()).isoformat()
 
     def _today(self) -> tuple[int, Decimal]:
-        return self._store.spent(self._name, day_in_new_york(self._wall()).isoformat())
+        return self._store.spent(self._name, self._day())

@@ -34,10 +34,8 @@ def ask_once(
         answered: list[Vote] = []
         silent: dict[str, str] = {}
         for start in range(0, len(symbols), size):
-            batch, before = symbols[start : start + size], budget.calls
-            found = source.fetch(tuple(batch), clock.wall(), budget)
-            if budget.calls == before:
-                budget.spend(found.cost or None)
+            batch = symbols[start : start + size]
+            found = budget.fetch(source, batch, clock.wall())
             votes = [vote for one in found.answered if (vote := clean(one, batch)) is not None]
             answered += votes
             known = {vote.symbol for vote in votes}

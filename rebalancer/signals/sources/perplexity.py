@@ -6,7 +6,7 @@ stands for the Sonar model that was like it. The answer says what it cost.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -37,20 +37,21 @@ class Perplexity:
         """Votes on these symbols. Raises SourceProblem."""
         rules = self._context.rules
         http = vendor_http(self._context, budget, URL, KEY, bearer(vendor_key(self._context, KEY)))
-        ask = self._sonar if rules.api == "sonar" else self._agent
-        body, found = ask(http, question(symbols, now))
+        ask, read = (self._sonar, self._of_sonar) if rules.api == "sonar" else (self._agent, self._of_agent)
+        body = ask(http, question(symbols, now))
         cost = cost_of(body)
-        if cost is not None:
+        if cost is not None:  # before it is read: an answer of no use was paid for too
             budget.correct(cost - rules.usd_per_call)
+        found = read(body)
         return votes_of(found.text, symbols, found.read)
 
-    def _agent(self, http: VendorHttp, text: str) -> tuple[Any, ModelText]:
+    def _agent(self, http: VendorHttp, text: str) -> Any:
         model = self._context.rules.model or PRESETS[1]
         is_named = bool(model.partition("/")[1])  # provider/name
         if model not in PRESETS and not is_named:
             said = f"{self._context.name}: model {model[:40]!r} is neither a preset nor provider/name"
             raise VendorRefused(said, f"write one of {', '.join(PRESETS)}, or set api: sonar")
-        body = http.post(
+        return http.post(
             "/v1/agent",
             {
                 ("model" if is_named else "preset"): model,
@@ -61,11 +62,13 @@ class Perplexity:
                 "tools": [{"type": "web_search", "filters": {"search_recency_filter": RECENCY}}],
             },
         )
-        return body, model_text(self._context.name, body)
 
-    def _sonar(self, http: VendorHttp, text: str) -> tuple[Any, ModelText]:
+    def _of_agent(self, body: Any) -> ModelText:
+        return model_text(self._context.name, body)
+
+    def _sonar(self, http: VendorHttp, text: str) -> Any:
         model = self._context.rules.model or PRESETS[1]
-        body = http.post(
+        return http.post(
             "/chat/completions",
             {
                 "model": SONAR.get(model, model),
@@ -75,6 +78,8 @@ class Perplexity:
                 "search_recency_filter": RECENCY,
             },
         )
+
+    def _of_sonar(self, body: Any) -> ModelText:
         try:
             said = body["choices"][0]["message"]["content"]
             results = body.get("search_results") or ()
@@ -84,12 +89,12 @@ class Perplexity:
             raise SourceUnavailable(f"{self._context.name}: the answer cannot be read") from None
         if not isinstance(said, str):
             raise SourceUnavailable(f"{self._context.name}: the answer has no text")
-        return body, ModelText(said, tuple(dict.fromkeys(read)))
+        return ModelText(said, tuple(dict.fromkeys(read)))
 
 
-def cost_of(body: Mapping[str, Any]) -> Decimal | None:
+def cost_of(body: Any) -> Decimal | None:
     """What an answer cost, USD; None when it does not say."""
-    usage = body.get("usage")
+    usage = body.get("usage") if isinstance(body, dict) else None
     cost = usage.get("cost") if isinstance(usage, dict) else None
     total = cost.get("total_cost") if isinstance(cost, dict) else None
     try:

@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import ExternalError
 from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.signal_rules import Signals
@@ -27,7 +28,8 @@ from rebalancer.signals.sources.store import NAME, VoteStore
 
 LOG: Final = logging.getLogger(__name__)
 LOCK_NAME: Final = "sources.lock"
-END_SECONDS: Final = 2.0  # how long a round may take to end
+WAIT_SECONDS: Final = 60.0  # after something that has nothing to do with the vendor
+END_SECONDS: Final = 2.0  # how long the rounds may take to end, all together
 
 
 class _EndingClock(SystemClock):
@@ -74,8 +76,10 @@ def run_sources(
             wait()
         finally:
             ending.set()
+            clock = SystemClock()
+            until = clock.monotonic() + END_SECONDS
             for thread in threads:
-                thread.join(END_SECONDS)
+                thread.join(max(until - clock.monotonic(), 0.0))
 
 
 def _work(
@@ -88,13 +92,17 @@ def _work(
     pause = 0.0
     while not ending.wait(pause):
         try:
+            store.follow()
             symbols = wanted()
             found = one.round(symbols)
             status.tell(status_of(one, store, found, symbols))
             pause = found.pause
-        except ExternalError as error:  # the journal or the store cannot be read now
+        except (ExternalError, BadDocument) as error:  # the journal, the store or the file of keys cannot be read now
             LOG.warning("%s waits: %s", one.name, str(error).partition("\n")[0])
-            pause = 60.0
+            pause = WAIT_SECONDS
+        except Exception as error:  # noqa: BLE001 - a thread that ends would be missed by nobody until votes are stale
+            LOG.warning("%s waits: %s: %s", one.name, type(error).__name__, error)
+            pause = WAIT_SECONDS
 
 
 def status_of(one: SourceRefresher, store: VoteStore, found: RoundResult, wanted: SymbolsWanted) -> SourceStatus:

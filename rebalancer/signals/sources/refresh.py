@@ -99,10 +99,8 @@ class SourceRefresher:
                 for start in range(0, len(due), size):
                     if not self._alive():
                         break
-                    batch, before = due[start : start + size], self.budget.calls
-                    votes = source.fetch(tuple(batch), self._clock.wall(), self.budget)
-                    if self.budget.calls == before:  # a source that does not count
-                        self.budget.spend(votes.cost or None)
+                    batch = due[start : start + size]
+                    votes = self.budget.fetch(source, batch, self._clock.wall())
                     answered += self._keep(batch, votes)
                     asked += len(batch)
         except BudgetSpent as spent:
@@ -127,7 +125,7 @@ class SourceRefresher:
 
     def _keep(self, batch: Sequence[str], found: Votes) -> int:
         """Keep what a batch answered: clipped, and only what was asked. Returns how many votes it gave."""
-        votes = {vote.symbol: cleaned for vote in found.answered if (cleaned := clean(vote, batch)) is not None}
+        votes = {cleaned.symbol: cleaned for vote in found.answered if (cleaned := clean(vote, batch)) is not None}
         silent = {s: one_line(str(found.silent.get(s, NO_ANSWER))) for s in batch if s not in votes}
         at = self._clock.wall()
         self._store.put(self.name, tuple(votes.values()), silent, at - max(found.age, timedelta(0)), at)

@@ -7,6 +7,7 @@ are texts that sort like times, by this machine's clock.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -69,16 +70,42 @@ class SourceOff(NamedTuple):
     failures: int
 
 
+def calls_used(most: int) -> str:
+    """What is said when no call is left."""
+    return f"all {most} calls of the day are used"
+
+
 class VoteStore:
     """One open store. Safe to share between threads."""
 
-    def __init__(self, database: SignalDatabase) -> None:
-        self._database = database
+    def __init__(self, path: Path, wait_seconds: float) -> None:
+        self._path, self._wait_seconds, self._lock = path, wait_seconds, threading.Lock()
+        self._database = self._opened()
+        self._seen = self._place()
 
     @classmethod
     def open(cls, path: Path, wait_seconds: float = WAIT_SECONDS) -> Self:
         """Open the store, creating it when missing. Raises SignalsUnavailable."""
-        return cls(SignalDatabase(path, _TABLES, _EDITION, wait_seconds, durable=True))
+        return cls(path, wait_seconds)
+
+    def follow(self) -> None:
+        """Open the file anew when it was deleted or replaced: what is written to the old one would be read by nobody.
+        Raises SignalsUnavailable."""
+        with self._lock:
+            if self._place() != self._seen:
+                before, self._database = self._database, self._opened()
+                self._seen = self._place()
+                before.close()
+
+    def _opened(self) -> SignalDatabase:
+        return SignalDatabase(self._path, _TABLES, _EDITION, self._wait_seconds, durable=True)
+
+    def _place(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def close(self) -> None:
         """Close the file."""
@@ -137,7 +164,7 @@ class VoteStore:
             ).fetchone()
             calls, money = (0, Decimal(0)) if row is None else (int(row[0]), decimal_of(row[1]))
             if calls_most is not None and calls >= calls_most:
-                return f"all {calls_most} calls of the day are used"
+                return calls_used(calls_most)
             if usd_most is not None and money + usd > usd_most:
                 return f"{money:.2f} of {usd_most:.2f} USD a day are spent, and a call costs about {usd:.2f}"
             values = (source, day, calls + 1, text_of(money + usd))

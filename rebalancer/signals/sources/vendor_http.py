@@ -46,6 +46,7 @@ _QUOTA_WORDS: Final = re.compile(
     r"(?i)\bquota\b|\bcredits?\b|\bbilling\b|\bper day\b|\bdaily\b|spending limit|insufficient (?:funds|balance)"
 )
 _RETRIED: Final = frozenset({413, 429, 499, 500, 502, 503, 504, 529})
+_NOT_TAKEN: Final = frozenset({429, 503, 529})  # the vendor has not begun with it; after others it may have been paid
 _CONTROL: Final = re.compile(r"[^\x20-\x7e\xa0-\uffff]+")
 
 
@@ -105,7 +106,8 @@ class VendorHttp:
                     raise SourceUnavailable(f"{self._name}: {error}") from None
                 self._pause(attempt, 0.0)
                 continue
-            if answer.status not in _RETRIED or attempt == ATTEMPTS or self._is_quota(answer):
+            again = _RETRIED if method == "GET" else _NOT_TAKEN
+            if answer.status not in again or attempt == ATTEMPTS or self._is_quota(answer):
                 break
             if answer.retry_seconds > PAUSE_MOST:
                 break

@@ -12,6 +12,7 @@ from rebalancer.core.facts import Signal
 from rebalancer.core.signal_rules import Signals
 from rebalancer.core.values import utc_of
 from rebalancer.ops.files import is_absent
+from rebalancer.signals.signal_row import computed_id
 from rebalancer.signals.sources.store import StoredVote, VoteStore
 
 
@@ -33,11 +34,14 @@ class SourceVotes:
             problem, _, hint = str(error).removeprefix(f"{self._path}: ").partition("\n  hint: ")
             raise BadDocument(str(self._path), problem, hint) from None
         ahead = now - self._wall()
-        signals = (_signal_of(vote, ahead) for vote in votes)
+        signals = [self._signal_of(vote, ahead) for vote in votes]
         return tuple(s for s in signals if now - s.issued_at <= timedelta(minutes=self._rules.max_age_of(s.source)))
 
-
-def _signal_of(vote: StoredVote, ahead: timedelta) -> Signal:
-    """ahead: how far the broker's clock is ahead of ours."""
-    issued_at = utc_of(vote.issued_at) + ahead
-    return Signal(vote.signal_id, vote.symbol, vote.score, vote.confidence, vote.source, issued_at)
+    def _signal_of(self, vote: StoredVote, ahead: timedelta) -> Signal:
+        """ahead: how far the broker's clock is ahead of ours. Raises BadDocument for a vote that was altered or damaged
+        since it was stored."""
+        if vote.signal_id != computed_id(vote.source, vote.symbol, vote.issued_at, vote.score, vote.confidence):
+            problem = f"the vote of {vote.source} on {vote.symbol} was altered since it was stored"
+            raise BadDocument(str(self._path), problem, "move the file away: the sources are asked again")
+        issued_at = utc_of(vote.issued_at) + ahead
+        return Signal(vote.signal_id, vote.symbol, vote.score, vote.confidence, vote.source, issued_at)
