@@ -159,7 +159,7 @@ def _unknown_rows(one: Activity) -> list[tuple[str, str, Mapping[str, object]]]:
     frozen = f"; {about} is not traded until the books of the next day are closed" if one.symbol else ""
     return [
         (UNKNOWN_ACTIVITY, one.id, {"type": one.type, "symbol": one.symbol}),
-        alert_row(f"{about} {one.id}", "action", UNKNOWN_WORD, f"{about}: {said}{frozen}"),
+        alert_row(f"{about} {one.id}", "action", UNKNOWN_WORD, f"{about}: {said}{frozen}", symbol=one.symbol or ""),
     ]
 
 

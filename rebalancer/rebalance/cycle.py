@@ -204,6 +204,7 @@ def _unknown_status_rows(world: World, seen: Observation) -> list[tuple[str, str
             about, "action", UNKNOWN_WORD,
             f'{one.symbol}: order {one.client_order_id} has the status "{one.status}", which this program does not '
             "know: it is taken to be working, and the symbol is not traded until it ends",
+            symbol=one.symbol,
         )
         for about, one in said.items() if about not in known
     ]  # fmt: skip

@@ -26,11 +26,16 @@ def sentence(unit: str, environ: Mapping[str, str]) -> str:
     """What happened, as far as systemd reports it."""
     result, status = environ.get("MONITOR_SERVICE_RESULT", ""), environ.get("MONITOR_EXIT_STATUS", "")
     details = ", ".join(part for part in (result, f"status {status}" if status else "") if part)
-    meaning = "trading does not depend on it" if unit.startswith(BESIDE) else "nothing is traded until it runs again"
+    meaning = "nothing is traded until it runs again" if trades(unit) else "trading does not depend on it"
     return f"{unit} has failed{f' ({details})' if details else ''}; {meaning}"
 
 
-def write_alert(folder: Path, text: str) -> bool:
+def trades(unit: str) -> bool:
+    """Whether trading depends on a unit."""
+    return not unit.startswith(BESIDE)
+
+
+def write_alert(folder: Path, unit: str, text: str) -> bool:
     """Record the alert in the journal that was written last; False when there is none that knows an account."""
     from rebalancer.journal import Journal
     from rebalancer.journal.alert_row import alert_row
@@ -42,7 +47,7 @@ def write_alert(folder: Path, text: str) -> bool:
         latest = journal.latest_events(1)
         if not latest:
             return False
-        row = alert_row("unit_failed", "action", "unit_failed", text)
+        row = alert_row("unit_failed", "action", "unit_failed", text, trades=trades(unit))
         journal.record_event(latest[0].account_id, None, SystemClock().wall(), *row)
     return True
 
@@ -54,7 +59,7 @@ def main() -> int:
     sys.stdout.write(f"{PRIORITY}{text}\n")
     folder = _state_of(unit)
     try:
-        written = write_alert(folder, text)
+        written = write_alert(folder, unit, text)
     except ExternalError as error:
         sys.stdout.write(f"{PRIORITY}the alert could not be written to the journal: {error}\n")
         return 1

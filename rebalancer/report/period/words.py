@@ -165,13 +165,19 @@ def alerts_of(alarms: Sequence[AlertRow], halted: str) -> list[Attention]:
     cycle halted, which is reported elsewhere. All texts are safe to show."""
     kinds: dict[tuple[str, str], list[AlertRow]] = {}
     for number, alarm in enumerate(alarms):
-        if alarm.level != "info" and not alarm.resolved and not (alarm.text and alarm.text.split(": ")[0] in halted):
+        if alarm.level != "info" and not alarm.resolved and not _is_said(alarm, halted):
             kinds.setdefault((alarm.level, alarm.code or f"#{number}"), []).append(alarm)
     found: list[Attention] = []
     for same in kinds.values():
         found += [_many(same)] if len(same) > APART_MAX else [_one(alarm) for alarm in same]
     found.sort(key=lambda item: item.level != "act")
     return found[:SHOWN_MAX]
+
+
+def _is_said(alarm: AlertRow, halted: str) -> bool:
+    """Whether it is the loss for which the last cycle halted. Other alerts begin with a symbol, which may occur in any
+    reason."""
+    return alarm.code == "latched" and bool(alarm.text) and alarm.text.split(": ")[0] in halted
 
 
 def _one(alarm: AlertRow) -> Attention:

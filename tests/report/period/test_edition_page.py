@@ -259,7 +259,10 @@ def test_slots_in_a_row_that_ended_alike_are_one_line() -> None:
 def test_a_halt_that_the_cycle_tells_is_not_told_again_by_its_alert() -> None:
     words = "3.00% lost today; the limit is 2.00%"
     day = edition(
-        alarms=(AlertRow(OPEN, "action", f"{words}: reductions only"), AlertRow(OPEN, "action", "something else"))
+        alarms=(
+            AlertRow(OPEN, "action", f"{words}: reductions only", "latched", "daily_loss"),
+            AlertRow(OPEN, "action", "something else"),
+        )
     )
     assert day.latest is not None
     halted = day._replace(
@@ -269,6 +272,13 @@ def test_a_halt_that_the_cycle_tells_is_not_told_again_by_its_alert() -> None:
     assert "Something else" in titles
     assert not any(title.startswith("3.00%") for title in titles)
     assert any(item.title.startswith("3.00%") for item in attention_of(day))
+
+
+def test_a_reason_of_the_last_cycle_hides_no_alarm_of_a_symbol_that_occurs_in_it() -> None:
+    alarm = AlertRow(OPEN, "action", "T: without stop and target for 400 s", "unprotected", "T")
+    latest = sample_record()._replace(because="1 trade beyond the band denied: DENIED_ORDERS_PER_EXECUTION")
+    shown = attention_of(edition(alarms=(alarm,), latest=latest))
+    assert "T: without stop and target for 400 s" in [item.title for item in shown if item.level == "act"]
 
 
 def test_many_alerts_of_one_kind_are_one_thing_and_never_hide_one_that_needs_a_person() -> None:
