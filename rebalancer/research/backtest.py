@@ -26,7 +26,13 @@ from rebalancer.core.documents import BadDocument
 from rebalancer.core.rules import Rules
 from rebalancer.market_data.sectors import SectorRow
 from rebalancer.planning.to_columns import OutOfRange
-from rebalancer.research.corporate_actions import CorporateEvent, align_actions, gone_names, read_actions
+from rebalancer.research.corporate_actions import (
+    CorporateEvent,
+    align_actions,
+    gone_names,
+    read_actions,
+    without_effect,
+)
 from rebalancer.research.cycles import Rebalance, cycles_of
 from rebalancer.research.exposure import stale_marks
 from rebalancer.research.instruction_files import InstructionHistory, read_instructions
@@ -106,6 +112,7 @@ class Backtest(NamedTuple):
             "positions_split": acted.get("splits", 0),
             "positions_delisted": acted.get("delistings", 0),
             "orders_dropped_by_actions": acted.get("orders_dropped", 0),
+            "actions_without_effect": without_effect(self.setup.market, self.events or ()),
             "stale_marks": stale_marks(self.run.fills(), self.setup.market.close, self.run.events()),
         }
 

@@ -5,7 +5,7 @@ CSV      symbol, ex_date, kind, value: `dividend` USD a share, `split` new share
 JSON     {"corporate_actions": {"cash_dividends": [...], ...}}, as Alpaca's endpoint answers
 JSON     {"dividends": [...], "splits": [...]}, the schedule of the embedded exchange
 
-An action of a name whose ex-date is before the first bar, or that has no price afterwards, does nothing and is counted.
+An action on the first day or before it does nothing. One that no price of its name follows does nothing and is counted.
 """
 
 from __future__ import annotations
@@ -65,34 +65,42 @@ def read_actions(path: Path) -> list[CorporateEvent]:
 def align_actions(
     market: Market, events: Sequence[CorporateEvent], gone: Sequence[tuple[int, int]], gone_for: float
 ) -> ActionColumns:
-    """The actions by bar: each takes effect at the first bar from its ex-date on at which the name has a price, a
-    delisting at the first bar. Dividends are paid on the shares before a split of the same day.
+    """The actions by bar: each takes effect at the first bar from its ex-date on at which the name has a price, and no
+    later than its delisting, which takes effect at the first bar. Actions of one bar are applied by ex-date; dividends
+    are paid on the shares before a split of the same day.
 
     gone: bars and names at which a name has been without prices for too long; gone_for: the part of its last price that
-    is paid then. Raises BadDocument for a split that the prices do not show.
+    is paid then, unless a delisting says what is paid while the name is without prices. Raises BadDocument for a split
+    that the prices do not show.
     """
-    place = {symbol: i for i, symbol in enumerate(market.symbols)}
-    rows: list[tuple[int, int, int, int, int, float]] = []
-    for event in events:
-        i = place.get(event.symbol)
-        bar = len(market.times) if i is None else _effective(market, i, event)
-        if i is None or not 0 < bar < len(market.times):
+    rows: list[tuple[int, int, int, int, int, int, float]] = []
+    for event, i, bar in _placed(market, events):
+        if not 0 < bar < len(market.times):
             continue
-        value = event.value
+        value, day = event.value, event.day.toordinal()
         if event.kind == "split":
             _refuse_adjusted(market, bar, i, event)
-            rows.append((bar, i, 1, value.numerator, value.denominator, 0.0))
+            rows.append((bar, i, day, 1, value.numerator, value.denominator, 0.0))
         else:
-            rows.append((bar, i, 0 if event.kind == "dividend" else 2, int(event.kind == "dividend"), 1, float(value)))
-    known = {(bar, i) for bar, i, order, *_ in rows if order == 2}
+            order = 0 if event.kind == "dividend" else 2
+            rows.append((bar, i, day, order, int(event.kind == "dividend"), 1, float(value)))
     for bar, i in gone:
-        if not any(b <= bar and name == i for b, name in known):
-            last = market.close[:bar, i]
-            rows.append((bar, i, 2, 0, 1, float(last[~np.isnan(last)][-1]) * gone_for))
+        known = np.flatnonzero(~np.isnan(market.close[:, i]))
+        after = int(np.searchsorted(known, bar))
+        last, back = int(known[after - 1]), int(known[after]) if after < known.size else len(market.times)
+        if not any(last < row[0] < back for row in rows if row[1] == i and row[3] == 2):
+            rows.append((bar, i, int(market.day[bar]), 2, 0, 1, float(market.close[last, i]) * gone_for))
     rows.sort()
-    columns = list(zip(*rows, strict=True)) or [()] * 6
-    whole = [np.array(columns[k], np.int64) for k in (0, 1, 3, 4)]
-    return ActionColumns(whole[0], whole[1], whole[2], whole[3], np.array(columns[5], np.float64))
+    columns = list(zip(*rows, strict=True)) or [()] * 7
+    whole = [np.array(columns[k], np.int64) for k in (0, 1, 4, 5)]
+    return ActionColumns(whole[0], whole[1], whole[2], whole[3], np.array(columns[6], np.float64))
+
+
+def without_effect(market: Market, events: Sequence[CorporateEvent]) -> int:
+    """How many actions of these names and days never count, since no price of the name follows."""
+    return sum(
+        bar == len(market.times) and e.day.toordinal() <= market.day[-1] for e, _, bar in _placed(market, events)
+    )
 
 
 def gone_names(market: Market, days: int) -> list[tuple[int, int]]:
@@ -110,13 +118,21 @@ def gone_names(market: Market, days: int) -> list[tuple[int, int]]:
     return sorted(found)
 
 
-def _effective(market: Market, i: int, event: CorporateEvent) -> int:
-    """The first bar at which an action counts; 0 when that is the first of all."""
-    bar = int(np.searchsorted(market.day, event.day.toordinal(), "left"))
-    if event.kind == "delisting" or bar == 0:
-        return bar
-    known = np.flatnonzero(~np.isnan(market.close[bar:, i]))
-    return bar + int(known[0]) if known.size else len(market.times)
+def _placed(market: Market, events: Sequence[CorporateEvent]) -> Iterator[tuple[CorporateEvent, int, int]]:
+    """The actions of names of the market, the place of each name, and the first bar at which each counts: 0 is the
+    first of all, the number of bars is never."""
+    place = {symbol: i for i, symbol in enumerate(market.symbols)}
+    mine = [event for event in events if event.symbol in place]
+    ex_bars = np.searchsorted(market.day, [event.day.toordinal() for event in mine], "left").tolist()
+    ends = [(event.symbol, bar) for event, bar in zip(mine, ex_bars, strict=True) if event.kind == "delisting"]
+    for event, bar in zip(mine, ex_bars, strict=True):
+        i = place[event.symbol]
+        if event.kind == "delisting" or bar == 0:
+            yield event, i, bar
+            continue
+        known = np.flatnonzero(~np.isnan(market.close[bar:, i]))
+        counts = bar + int(known[0]) if known.size else len(market.times)
+        yield event, i, min([counts, *(end for symbol, end in ends if symbol == event.symbol and end >= bar)])
 
 
 def _refuse_adjusted(market: Market, bar: int, i: int, event: CorporateEvent) -> None:

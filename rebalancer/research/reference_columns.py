@@ -43,9 +43,10 @@ def reference_columns(
 
 
 def growth_of(market: Market, actions: ActionColumns) -> Floats:
-    """What each action makes of a share at the close of its bar, as a factor; 0 where a name is delisted."""
+    """What each action makes of a share at the close of its bar, as a factor; 0 where a name is delisted. What is paid
+    at a bar without a price is left out: the name is delisted there."""
     close = market.close[actions.bar, actions.name]
-    paid = np.where(actions.new > 0, actions.cash / close, 0.0)
+    paid = np.where((actions.new > 0) & (close > 0), actions.cash / close, 0.0)
     return np.asarray(actions.new / actions.old * (1 + paid))
 
 

@@ -69,7 +69,8 @@ def test_the_document_and_the_curve(command: Command) -> None:
     assert found["policies"] == {
         "missing_prices": 0, "bars_without_prices": 0, "suspected_splits": 0, "instructions_after_last_bar": 0,
         "stale_scores": 0, "wanted_without_price": 0, "holds_without_score": 0, "positions_with_dividends": 0,
-        "positions_split": 0, "positions_delisted": 0, "orders_dropped_by_actions": 0, "stale_marks": 0,
+        "positions_split": 0, "positions_delisted": 0, "orders_dropped_by_actions": 0,
+        "actions_without_effect": 0, "stale_marks": 0,
     }  # fmt: skip
     assert set(found["phases"]) == {"read", "compile", "run", "audit", "write"}
     curve = pd.read_csv("out/equity.csv", index_col="timestamp", parse_dates=True)

@@ -11,7 +11,13 @@ import numpy as np
 import pytest
 
 from rebalancer.core.documents import BadDocument
-from rebalancer.research.corporate_actions import CorporateEvent, align_actions, gone_names, read_actions
+from rebalancer.research.corporate_actions import (
+    CorporateEvent,
+    align_actions,
+    gone_names,
+    read_actions,
+    without_effect,
+)
 from rebalancer.research.market import Market
 from rebalancer.research.price_files import explained, read_prices
 from tests.research.setups import random_market
@@ -116,6 +122,7 @@ def test_from_which_bar_on_an_action_counts() -> None:
     market = random_market(8, 2)
     market.close[3:5, 0] = NAN
     market.close[5:, 0] /= 4
+    market.close[6:, 1] = NAN
     events = [
         event(market, 3, 0, "split", Fraction(4)),
         event(market, 2, 1, "dividend", Fraction(1, 2)),
@@ -128,6 +135,61 @@ def test_from_which_bar_on_an_action_counts() -> None:
     assert [column.tolist() for column in found] == [
         [2, 5, 6, 7], [1, 0, 1, 0], [1, 4, 0, 0], [1, 1, 1, 1], [0.5, 0.0, 3.0, price],
     ]  # fmt: skip
+
+
+def closes(*prices: float) -> Market:
+    market = random_market(len(prices), 1)
+    return market._replace(close=np.array(prices)[:, None])
+
+
+def kinds(market: Market, events: list[CorporateEvent], days: int = 3) -> list[tuple[int, str, float]]:
+    """Bar, kind, and what is paid or the ratio."""
+    found = align_actions(market, events, gone_names(market, days), 1.0)
+    rows = zip(*(column.tolist() for column in found), strict=True)
+    return [
+        (
+            bar,
+            "delisting" if new == 0 else "dividend" if new == old else "split",
+            cash if new in (0, old) else new / old,
+        )
+        for bar, _, new, old, cash in rows
+    ]
+
+
+def test_actions_during_a_halt_count_in_the_order_of_their_days() -> None:
+    """The dividend is one of new shares, although both count at the bar of the next price."""
+    market = closes(50, 50, NAN, 12, 12)
+    events = [event(market, 2, 0, "split", Fraction(4)), event(market, 3, 0, "dividend", Fraction(1))]
+    assert kinds(market, events) == [(3, "split", 4.0), (3, "dividend", 1.0)]
+    events = [event(market, 2, 0, "dividend", Fraction(1)), event(market, 2, 0, "split", Fraction(4))]
+    assert kinds(market, events) == [(3, "dividend", 1.0), (3, "split", 4.0)]
+
+
+def test_what_a_delisting_pays_counts_and_not_the_last_price() -> None:
+    """Worthless long after the last price; and a name that comes back under its symbol and stays away again."""
+    market = closes(50, 50, *[NAN] * 8)
+    worthless = [event(market, 8, 0, "delisting", Fraction(0))]
+    assert kinds(market, worthless) == [(8, "delisting", 0.0)]
+    assert kinds(market, []) == [(5, "delisting", 50.0)]
+    market = closes(50, 50, NAN, NAN, 30, 30, *[NAN] * 4)
+    merger = [event(market, 2, 0, "delisting", Fraction(54))]
+    assert kinds(market, merger) == [(2, "delisting", 54.0), (9, "delisting", 30.0)]
+    market = closes(50, 50, 50, *[NAN] * 4)  # it trades on the day of its delisting, and may be bought there
+    assert kinds(market, [event(market, 2, 0, "delisting", Fraction(54))]) == [
+        (2, "delisting", 54.0), (6, "delisting", 50.0),
+    ]  # fmt: skip
+
+
+def test_actions_between_the_last_price_and_the_delisting_count_at_it() -> None:
+    market = closes(50, 50, *[NAN] * 8)
+    events = [
+        event(market, 3, 0, "dividend", Fraction(1)), event(market, 4, 0, "split", Fraction(4)),
+        event(market, 5, 0, "delisting", Fraction(12)), event(market, 7, 0, "dividend", Fraction(1)),
+    ]  # fmt: skip
+    assert kinds(market, events) == [(5, "dividend", 1.0), (5, "split", 4.0), (5, "delisting", 12.0)]
+    assert without_effect(market, events) == 1
+    later = event(market, 9, 0, "dividend", Fraction(1))
+    assert without_effect(market, [later._replace(day=date(2030, 1, 2))]) == 0
 
 
 def test_a_split_that_the_prices_do_not_show_is_refused() -> None:
