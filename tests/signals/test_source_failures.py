@@ -6,25 +6,40 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.signal_rules import Signals
 from rebalancer.ops.clock import SystemClock
 from rebalancer.ops.source_status import source_status
-from rebalancer.signals.sources import process, refresh
+from rebalancer.signals.sources import price_votes, process, refresh
 from rebalancer.signals.sources.contract import SourceBudget, SourceUnavailable, Vote, Votes
 from rebalancer.signals.sources.process import run_sources
 from rebalancer.signals.sources.refresh import SymbolsWanted
 from rebalancer.signals.sources.store import VoteStore
 from rebalancer.signals.sources.votes import SourceVotes
 from tests.signals.test_source_refresh import Kit, Scripted, all_vote
-from tests.signals.test_source_vendors import MODEL_VOTE, SPEAKS, VENDORS, by_path
+from tests.signals.test_source_vendors import (
+    ARTICLES,
+    MODEL_VOTE,
+    SPEAKS,
+    VENDORS,
+    aggregates,
+    asked,
+    by_path,
+    feed,
+    massive_news,
+)
+from tests.signals.test_source_vendors import (
+    closes as daily_bars,
+)
 from tests.signals.vendors import NOW, Asked, Said, VendorServer, bench, spent
 
 WANTED = SymbolsWanted(frozenset("A"), frozenset())
@@ -200,3 +215,46 @@ def test_an_answer_of_no_use_was_paid_for_all_the_same(name: str, votes: object,
         with pytest.raises(SourceUnavailable):
             one.source.fetch(("AAPL",), NOW, one.budget)
         assert spent(one, "perplexity") == (1, Decimal("0.75"))
+
+
+def test_prices_that_end_long_ago_are_no_vote(tmp_path: Path) -> None:
+    """The name was delisted, or the feed stands still: asked now, the vote would count as fresh."""
+    week = date(2026, 11, 20) - price_votes.QUIET
+    closes = {week - timedelta(days=n): 100.0 + n % 7 for n in range(300)}
+    assert isinstance(price_votes.price_vote("A", closes, date(2026, 11, 20)), Vote)
+    assert price_votes.price_vote("A", closes, date(2026, 11, 21)) == "its newest close is of 2026-11-13"
+    later = {**closes, date(2026, 11, 21): 1.0}  # the day itself and those to come never count
+    assert price_votes.price_vote("A", later, date(2026, 11, 21)) == "its newest close is of 2026-11-13"
+    old = timedelta(days=60)
+    bars = [{**row, "t": f"{datetime.fromisoformat(str(row['t'])) - old:%Y-%m-%dT%H:%M:%SZ}"} for row in daily_bars()]
+    found, _, _ = asked("alpaca_bars", by_path(any={"bars": {"AAPL": bars}}), tmp_path)
+    assert found == Votes((), {"AAPL": "its newest close is of 2026-09-20"})
+    late = aggregates()
+    rows: Any = late["results"]
+    late["results"] = [{**row, "t": row["t"] - old // timedelta(milliseconds=1)} for row in rows]
+    found, _, _ = asked("massive", by_path(bars=late), tmp_path, options={"data": "bars"})
+    assert found == Votes((), {"AAPL": "its newest close is of 2026-09-20"})
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.floats(5e-324, 1.7e308), min_size=60, max_size=70))
+def test_whatever_prices_are_the_others_of_their_batch_have_votes(prices: list[float]) -> None:
+    closes = {date(2026, 11, 19) - timedelta(days=n): price for n, price in enumerate(prices)}
+    found = price_votes.price_vote("A", closes, date(2026, 11, 20))
+    assert isinstance(found, str) or (-1 <= found.score <= 1 and 0 <= found.confidence <= 1)
+
+
+@pytest.mark.parametrize("when", ["2026-11-17T15:34:00Z", "2026-11-20T15:36:00Z"])
+@pytest.mark.parametrize("name", ["massive", "alpha_vantage", "alpaca_news"])
+def test_news_of_another_time_are_no_vote(name: str, when: str, tmp_path: Path) -> None:
+    """A vendor that does not keep to the time that was asked: too old, or not yet."""
+    news, articles = massive_news("negative"), feed()
+    for row in news["results"]:  # type: ignore[attr-defined]
+        row["published_utc"] = when
+    for row in articles["feed"]:  # type: ignore[attr-defined]
+        row["time_published"] = f"{datetime.fromisoformat(when):%Y%m%dT%H%M%S}"
+    bodies = {"massive": news, "alpha_vantage": articles,
+              "alpaca_news": {"news": [{**ARTICLES["news"][0], "created_at": when}]}}  # fmt: skip
+    changes: dict[str, Any] = {"options": {"data": "news"}} if name == "massive" else {}
+    found, _, _ = asked(name, by_path(any=bodies[name], news=bodies[name]), tmp_path, **changes)
+    assert (found.answered, list(found.silent)) == ((), ["AAPL"])

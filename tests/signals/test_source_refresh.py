@@ -119,7 +119,17 @@ def test_a_simulated_day_of_alpha_vantage_keeps_its_budget(tmp_path: Path) -> No
     """100 names, 25 calls a day and one a second: over four days every name is asked once, and what is held first."""
     article = {"relevance_score": "0.9", "ticker_sentiment_score": "0.2"}
     server = VendorServer(
-        lambda one: Said({"feed": [{"url": "u", "ticker_sentiment": [{"ticker": one.params["tickers"], **article}]}]})
+        lambda one: Said(
+            {
+                "feed": [
+                    {
+                        "url": "u",
+                        "time_published": one.params["time_from"] + "00",
+                        "ticker_sentiment": [{"ticker": one.params["tickers"], **article}],
+                    }
+                ]
+            }
+        )
     )
     with server.running():
         kit = Kit(tmp_path, name="alpha_vantage", base_url=server.url)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from rebalancer.core.new_york import in_new_york
@@ -26,7 +26,7 @@ class AlpacaBars:
         """Votes on these symbols. Raises SourceProblem."""
         today = in_new_york(now).date()
         stocks = [symbol for symbol in symbols if not is_crypto(symbol)]
-        closes: dict[str, dict[str, float]] = {symbol: {} for symbol in stocks}
+        closes: dict[str, dict[date, float]] = {symbol: {} for symbol in stocks}
         params = {
             "symbols": ",".join(stocks), "timeframe": "1Day",
             "start": (today - timedelta(days=CALENDAR_DAYS)).isoformat(), "end": today.isoformat(),
@@ -36,19 +36,23 @@ class AlpacaBars:
         if stocks:
             for page in pages(alpaca_http(self._context, budget), "/v2/stocks/bars", params):
                 for symbol, day, close in _rows(page):
-                    if symbol in closes and day < today.isoformat():
+                    if symbol in closes:
                         closes[symbol][day] = close
-        found = {s: price_vote(s, [rows[day] for day in sorted(rows)]) for s, rows in closes.items()}
+        found = {symbol: price_vote(symbol, rows, today) for symbol, rows in closes.items()}
         silent = {symbol: "this source has no crypto pairs" for symbol in symbols if is_crypto(symbol)}
         silent |= {symbol: why for symbol, why in found.items() if isinstance(why, str)}
         return Votes(tuple(vote for vote in found.values() if isinstance(vote, Vote)), silent)
 
 
-def _rows(page: Mapping[str, Any]) -> list[tuple[str, str, float]]:
+def _rows(page: Mapping[str, Any]) -> list[tuple[str, date, float]]:
     bars = page.get("bars")
     if bars is None:
         return []
     try:
-        return [(symbol, str(bar["t"])[:10], float(bar["c"])) for symbol, rows in bars.items() for bar in rows]
+        return [
+            (symbol, date.fromisoformat(str(bar["t"])[:10]), float(bar["c"]))
+            for symbol, rows in bars.items()
+            for bar in rows
+        ]
     except (AttributeError, KeyError, TypeError, ValueError):
         raise SourceUnavailable("alpaca_bars: a bar cannot be read") from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from rebalancer.signals.sources.contract import (
@@ -52,19 +52,21 @@ class AlphaVantage:
         """Votes on these symbols. Raises SourceProblem."""
         key = vendor_key(self._context, KEY)
         http = vendor_http(self._context, budget, URL, KEY, {})
+        since = (now - timedelta(days=DAYS)).replace(second=0, microsecond=0)  # it is asked in minutes
         found: dict[str, Vote | str] = {}
         for symbol in symbols:
             name = f"CRYPTO:{symbol.partition('/')[0]}" if is_crypto(symbol) else symbol
             params = {
                 "function": "NEWS_SENTIMENT", "tickers": name, "limit": str(ARTICLES),
-                "time_from": (now - timedelta(days=DAYS)).strftime("%Y%m%dT%H%M"), "apikey": key,
+                "time_from": since.strftime("%Y%m%dT%H%M"), "apikey": key,
             }  # fmt: skip
             body = http.get("/query", params)
-            found[symbol] = self._vote(symbol, name, body)
+            found[symbol] = self._vote(symbol, name, body, (since, now))
         silent = {symbol: why for symbol, why in found.items() if isinstance(why, str)}
         return Votes(tuple(vote for vote in found.values() if isinstance(vote, Vote)), silent)
 
-    def _vote(self, symbol: str, name: str, body: Any) -> Vote | str:
+    def _vote(self, symbol: str, name: str, body: Any, window: tuple[datetime, datetime]) -> Vote | str:
+        """The vote on the articles of this time alone, whatever was sent."""
         if not isinstance(body, dict):
             raise SourceUnavailable("alpha_vantage: the answer is no object")
         feed = body.get("feed")
@@ -74,6 +76,9 @@ class AlphaVantage:
         count, urls = 0, []
         try:
             for article in feed:
+                at = datetime.strptime(article["time_published"], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+                if not window[0] <= at <= window[1]:
+                    continue
                 for one in article.get("ticker_sentiment") or ():
                     relevance, tone = float(one["relevance_score"]), float(one["ticker_sentiment_score"])
                     if one["ticker"] == name and RELEVANT <= relevance <= 1 and -1 <= tone <= 1:

@@ -8,7 +8,7 @@ older name of the same API.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -63,9 +63,10 @@ class Massive:
                 continue
             parts: list[Vote | str] = []
             if wants_bars:
-                closes, is_delayed = self._closes(http, symbol, now)
+                today = in_new_york(now).date()
+                closes, is_delayed = self._closes(http, symbol, today)
                 age = max(age, DELAYED if is_delayed else timedelta(0))
-                parts.append(price_vote(symbol, closes))
+                parts.append(price_vote(symbol, closes, today))
             if wants_news:
                 parts.append(self._news(http, symbol, now))
             votes = [part for part in parts if isinstance(part, Vote)]
@@ -75,26 +76,22 @@ class Massive:
                 silent[symbol] = "; ".join(str(part) for part in parts)
         return Votes(tuple(answered), silent, age=age)
 
-    def _closes(self, http: VendorHttp, symbol: str, now: datetime) -> tuple[list[float], bool]:
-        """The closes of completed days, and whether they are delayed."""
-        today = in_new_york(now).date()
+    def _closes(self, http: VendorHttp, symbol: str, today: date) -> tuple[dict[date, float], bool]:
+        """The closes by day, and whether they are delayed."""
         first = (today - timedelta(days=CALENDAR_DAYS)).isoformat()
         path = f"/v2/aggs/ticker/{quote(symbol, safe='')}/range/1/day/{first}/{today.isoformat()}"
         body = _checked(http.get(path, {"adjusted": "true", "sort": "asc", "limit": "50000"}))
         try:
-            rows = [(in_new_york(datetime.fromtimestamp(row["t"] / 1000, UTC)).date(), float(row["c"]))
-                    for row in body.get("results") or ()]  # fmt: skip
+            closes = {in_new_york(datetime.fromtimestamp(row["t"] / 1000, UTC)).date(): float(row["c"])
+                      for row in body.get("results") or ()}  # fmt: skip
         except (KeyError, TypeError, ValueError, OverflowError, OSError):
             raise SourceUnavailable("massive: a bar cannot be read") from None
-        return [close for day, close in sorted(rows) if day < today], body.get("status") == "DELAYED"
+        return closes, body.get("status") == "DELAYED"
 
     def _news(self, http: VendorHttp, symbol: str, now: datetime) -> Vote | str:
         """The mean sentiment of the articles that say something about this symbol."""
-        params = {
-            "ticker": symbol,
-            "published_utc.gte": time_text(now - timedelta(days=NEWS_DAYS)),
-            "limit": str(NEWS_MOST),
-        }
+        since = now - timedelta(days=NEWS_DAYS)
+        params = {"ticker": symbol, "published_utc.gte": time_text(since), "limit": str(NEWS_MOST)}
         body = _checked(http.get("/v2/reference/news", params))
         scores, urls = [], []
         try:
@@ -105,7 +102,7 @@ class Massive:
                     if (
                         insight.get("ticker") == symbol
                         and known is not None
-                        and utc_of(article["published_utc"]) <= now
+                        and since <= utc_of(article["published_utc"]) <= now
                     ):
                         scores.append(known)
                         urls.append(str(article.get("article_url", "")))
