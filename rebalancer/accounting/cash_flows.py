@@ -9,10 +9,13 @@ from typing import Final, NamedTuple
 
 from rebalancer.accounting.activities import ActivitiesRead, flow_of, moment_of
 from rebalancer.brokers.protocol import BrokerOrder
+from rebalancer.core.decisions import Order
 from rebalancer.core.facts import Account
 from rebalancer.core.new_york import NEW_YORK, day_in_new_york
 from rebalancer.core.values import ZERO, decimal_of, utc_of
+from rebalancer.core.venue_rules import VenueRules
 from rebalancer.journal.reads import JournalReads
+from rebalancer.planning.verdicts import OrderEnd
 
 CASH_APART_MOST: Final = Decimal(1)  # USD; tolerance, because average fill prices are rounded
 LAST_CLOSE: Final = time(16)  # the broker records the last equity at 16:00 in New York
@@ -76,7 +79,8 @@ def cash_has_jumped(
     noted = journal.recall(account.id, "account", last=1)
     if not noted:
         return False
-    moved = account.cash - decimal_of(noted[0].body["cash"])
+    body = noted[0].body
+    moved = account.cash - decimal_of(body["cash"]) + decimal_of(body.get("unexplained", ZERO))
     allowed = CASH_APART_MOST
     for order in orders:
         more = order.filled_qty - fills_seen.get(order.id, ZERO)
@@ -88,3 +92,21 @@ def cash_has_jumped(
         moved += value if order.side == "buy" else -value
         allowed += abs(value) * coin_fee_max if order.asset_class == "crypto" else ZERO
     return abs(moved) > allowed
+
+
+def unexplained_cash(
+    before: Decimal, after: Decimal, orders: Sequence[Order], ends: Mapping[str, OrderEnd], venue: VenueRules
+) -> Decimal:
+    """USD by which cash changed within a cycle beyond what its orders paid and brought; 0 within the tolerance.
+
+    It may be a deposit or a withdrawal, whose activity is not read within a cycle: the next cycle asks for it.
+    """
+    moved, allowed = after - before, CASH_APART_MOST
+    for order in orders:
+        end = ends[order.client_order_id]
+        if end.filled_avg_price is None:
+            continue
+        value = end.filled_qty * end.filled_avg_price
+        moved += value if order.side == "buy" else -value
+        allowed += value * venue.crypto_fee_max if venue.asset_class(order.symbol) == "crypto" else ZERO
+    return moved if abs(moved) > allowed else ZERO

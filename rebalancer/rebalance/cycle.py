@@ -20,6 +20,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from rebalancer.accounting.activities import UNKNOWN_WORD, note_activities
+from rebalancer.accounting.cash_flows import unexplained_cash
 from rebalancer.accounting.loss_latches import latch
 from rebalancer.accounting.opening_balance import note_opening_balance
 from rebalancer.core.codec import rules_text, seal, snapshot_text
@@ -132,9 +133,11 @@ def _run(world: World, rules: Rules, cycle_id: str | None, narrow: Narrow | None
     outcome, why = outcome_of(decided, ends, kept_back)
     if outcome.startswith("HALTED"):
         note(LOG, LogEvent.HALTED, f"{outcome}: {why}", cycle=snapshot.cycle_id)
-    end = to_remember(world, seen, orders, ends, outcome, str(why), account, positions)
+    latest = account or snapshot.account
+    unexplained = unexplained_cash(snapshot.account.cash, latest.cash, orders if account else (), ends, snapshot.venue)
+    end = to_remember(world, seen, orders, ends, outcome, str(why), account, positions, unexplained)
     end = end._replace(constrained=kept_back)
-    _note_account(world, snapshot, account or snapshot.account, stats.rows(outcome, "look_after"))
+    _note_account(world, snapshot, latest, unexplained, stats.rows(outcome, "look_after"))
     carried = [name for name, e in ends.items() if not e.state.is_final]
     world.journal.close_cycle(end, (*verdicts, *unsignalled), carried=carried)
     return CycleResult(
@@ -302,13 +305,18 @@ def _afterwards(
     return account._replace(last_equity=account.last_equity + seen.paid_in, peak_equity=peak), positions
 
 
-def _note_account(world: World, snapshot: Snapshot, account: Account, beside: Sequence[Row]) -> None:
-    """Record the account's money with the cycle, for `status`, and write other events in the same transaction."""
+def _note_account(
+    world: World, snapshot: Snapshot, account: Account, unexplained: Decimal, beside: Sequence[Row]
+) -> None:
+    """Record the account's money with the cycle, for `status`, and write other events in the same transaction. With
+    `unexplained` the next cycle compares its cash with what the orders explain, and so asks for the cause."""
     body = {
         "equity": text_of(account.equity),
         "last_equity": text_of(account.last_equity),
         "cash": text_of(account.cash),
         "run_at": time_text(world.clock.wall()),
     }
+    if unexplained:
+        body["unexplained"] = text_of(unexplained)
     rows = [("account", None, body), *beside]
     world.journal.record_events(snapshot.account.id, snapshot.cycle_id, world.broker.now(), rows)

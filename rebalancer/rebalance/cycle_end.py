@@ -44,9 +44,13 @@ def to_remember(
     said: str,
     account: Account | None,
     positions: Sequence[Position],
+    unexplained: Decimal,
 ) -> CycleEnd:
-    """What the next cycle has to remember of this one. account: as read after it; None when the broker did not
-    answer."""
+    """What the next cycle has to remember of this one.
+
+    account: as read after it; None when the broker did not answer. unexplained: USD of cash in it that no order
+    explains; its equity is not recorded then, since money paid in must not count as a gain.
+    """
     snapshot = seen.snapshot
     book, opening = seen.book, opening_equity(snapshot)
     expected = dict(book.held)
@@ -76,7 +80,7 @@ def to_remember(
         unexplained=book.unexplained,
         orders_after=seen.orders_after,
         fills_seen=fills,
-        equity=opening if account is None or opening is None else account.equity,
+        equity=opening if account is None or opening is None or unexplained else account.equity,
         positions_trusted=not book.unexplained,
         opening_equity=opening,
     )

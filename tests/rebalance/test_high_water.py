@@ -9,6 +9,7 @@ import pytest
 
 from rebalancer.core.outcomes import CycleOutcome
 from tests.rebalance.conftest import BASE, NEXT, MakeRig
+from tests.rebalance.hands import MONDAY, pay_in, until
 from tests.support.faults import Crash
 from tests.support.rig import Rig, rules
 
@@ -54,3 +55,27 @@ def test_a_reading_in_doubt_does_not(settled: MakeRig) -> None:
     after = rig.run(BASE, STRICT)
     assert after.outcome is CycleOutcome.HOLDING
     assert after.snapshot.account.peak_equity < before.peak_equity * Decimal("1.1")
+
+
+@pytest.mark.parametrize("amount", ["30000", "-30000"])
+def test_money_that_moves_within_a_cycle_is_counted_once(settled: MakeRig, amount: str) -> None:
+    """It is in the account that the cycle reads at its end, and its activity is known to the next cycle alone."""
+    rig = settled()
+    before = rig.run(BASE, rules()).snapshot.account
+
+    def paying(real: Any, order: Any, **rest: Any) -> Any:
+        if not rig.posts:
+            pay_in(rig, amount)
+        return real(order, **rest)
+
+    moved = rig.run(NEXT, rules(), faults={"submit": paying})
+    assert moved.account_after is not None
+    assert abs(moved.account_after.equity - moved.snapshot.account.equity - Decimal(amount)) < 1000
+    after = rig.run(NEXT, STRICT)
+    until(rig, MONDAY)
+    later = rig.run(NEXT, STRICT)
+    assert {after.outcome, later.outcome} <= {CycleOutcome.COMPLETED, CycleOutcome.HOLDING}
+    today = after.snapshot.account
+    assert today.last_equity - before.last_equity == Decimal(amount), "no profit and no loss of the day"
+    marks = [now.snapshot.account.peak_equity - before.peak_equity - Decimal(amount) for now in (after, later)]
+    assert max(map(abs, marks)) < 1500, "but for what the market did"
