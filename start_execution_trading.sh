@@ -31,7 +31,7 @@ if has_systemd; then
   install_units
   systemctl --user --quiet enable "$unit.service" "$unit.timer"
   systemctl --user start "$unit.timer"
-  start_sources
+  start_sources || say "warning: the signal sources were not started; trading goes on without their votes"
   systemctl --user reset-failed "$unit.service" 2>/dev/null || true
   systemctl --user start --no-block "$unit.service"
   say "started: $unit"
@@ -66,5 +66,5 @@ else
   fi
   say "this machine has no systemd for you, so there is no timer: start it again on the next trading day"
 fi
-start_web
+start_web || say "warning: the HTTP API was not started; trading goes on without it"
 say "status: ./status_execution_trading.sh   stop: ./stop_execution_trading.sh"

@@ -13,7 +13,7 @@ cd "$(dirname "$0")"
 if help_of "$0" "$@"; then exit 0; fi
 . scripts/service.sh
 profile_of "$@"
-flatten=""
+flatten="" code=0
 case $rest in
   "") ;;
   " --flatten") flatten=yes ;;
@@ -42,9 +42,10 @@ fi
 rm -f "$pid_file"
 if [ -n "$flatten" ]; then
   # shellcheck disable=SC2046 # the options are words of their own
-  rebalance kill --cancel --flatten --yes --reason "stopped with --flatten" $(config_options)
+  rebalance kill --cancel --flatten --yes --reason "stopped with --flatten" $(config_options) || code=$?
 fi
-stop_web
-stop_sources
+stop_web || say "warning: the HTTP API may still be running"
+stop_sources || say "warning: the signal sources may still be asked"
 say "what is left open:"
-PYTHONPATH=$PWD "$PYTHON" -m rebalancer status >&2
+PYTHONPATH=$PWD "$PYTHON" -m rebalancer status >&2 || [ "$code" -ne 0 ] || code=$?
+exit "$code"

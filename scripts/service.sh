@@ -94,6 +94,7 @@ without_account() {
     say "  hint: write them to $secrets, then chmod 600 $secrets"
     return 78
   fi
+  mkdir -p "$config_home"
   printf '%s\n' '# Practise on the embedded exchange. Remove this line when you write your keys here.' \
     'REBALANCER_ENVIRONMENT=development' >"$secrets"
   say "no account is configured: practising on the embedded exchange (REBALANCER_ENVIRONMENT=development in $secrets)"
@@ -150,7 +151,7 @@ has_web() {
     'import json, sys; sys.exit(not json.load(sys.stdin)["rules"]["web"]["enabled"])'
 }
 
-# start_web: run the HTTP API when it is enabled, end it when it is not. It never fails: nothing of it may stop trading.
+# start_web: run the HTTP API when it is enabled, end it when it is not. Called with `||`: nothing of it may stop trading.
 start_web() {
   if ! has_web; then
     stop_web
@@ -208,8 +209,8 @@ stop_web() {
   rm -f "$web_pid_file"
 }
 
-# start_sources: run the unit that asks the signal sources when any is enabled, end it when none is. It never fails: nothing
-# of it may stop trading. Without systemd the session starts that process itself.
+# start_sources: run the unit that asks the signal sources when any is enabled, end it when none is. Called with `||`:
+# nothing of it may stop trading. Without systemd the session starts that process itself.
 start_sources() {
   has_systemd || return 0
   # shellcheck disable=SC2046 # the options are words of their own

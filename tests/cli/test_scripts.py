@@ -54,3 +54,66 @@ def test_the_environment_has_the_command_for_people(tmp_path: Path) -> None:
         ["sh", "-c", ask], cwd=tmp_path, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{tmp_path} -m rebalancer status --json\n", "")
+
+
+PYTHON = """#!/bin/sh
+echo "python $*" >>"$HOME/log"
+case "$*" in
+  *kill*) exit 69 ;;
+  *"sources list"*) echo xai ;;
+esac
+"""
+SYSTEMCTL = """#!/bin/sh
+echo "systemctl $*" >>"$HOME/log"
+case "$*" in
+  *REFUSED*) exit 1 ;;
+  *show-environment*) exit 0 ;;
+  *ActiveState*) echo inactive ;;
+  *StatusText*) echo "the market is closed" ;;
+esac
+"""
+
+
+def scripts_in(folder: Path, refused: str) -> dict[str, str]:
+    """A project whose programs only write down what they are asked; systemd refuses what matches. Returns its
+    environment."""
+    for name in ("scripts", "systemd", "config"):
+        shutil.copytree(ROOT / name, folder / name)
+    programs = folder / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    for script in SCRIPTS:
+        shutil.copy(ROOT / script, folder)
+    for lock in ("requirements.txt", "requirements-web.txt"):
+        shutil.copy(ROOT / lock, folder)
+        text = subprocess.run(["cksum"], input=(ROOT / lock).read_bytes(), capture_output=True, check=True).stdout
+        (folder / ".venv" / f"stamp-{lock}").write_bytes(text)
+    stubs = {"python": PYTHON, "systemctl": SYSTEMCTL.replace("REFUSED", refused), "systemd-analyze": "#!/bin/sh\n",
+             "loginctl": "#!/bin/sh\necho yes\n"}  # fmt: skip
+    for name, text in stubs.items():
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    return {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(folder)}
+
+
+def ran(folder: Path, environ: dict[str, str], script: str, *options: str) -> tuple[int, str, list[str]]:
+    done = subprocess.run(
+        [folder / script, *options], env=environ, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120
+    )
+    return done.returncode, done.stderr, (folder / "log").read_text().splitlines()
+
+
+@pytest.mark.parametrize("refused", ["enable*rebalancer-sources", "start*rebalancer-sources", "enable*rebalancer-web"])
+def test_what_stands_beside_trading_never_stops_its_start(refused: str, tmp_path: Path) -> None:
+    environ = scripts_in(tmp_path, refused)
+    code, said, log = ran(tmp_path, environ, "start_execution_trading.sh")
+    assert "systemctl --user start --no-block paper-trading-session.service" in log, said
+    assert (code, said.splitlines()[-1][:7]) == (0, "status:")
+
+
+def test_a_flatten_that_fails_leaves_nothing_running_and_says_so(tmp_path: Path) -> None:
+    environ = scripts_in(tmp_path, "nothing")
+    ran(tmp_path, environ, "start_execution_trading.sh")
+    code, said, log = ran(tmp_path, environ, "stop_execution_trading.sh", "--flatten")
+    stopped = [line.rpartition(" ")[2] for line in log if line.startswith("systemctl --user stop ")]
+    assert stopped == ["paper-trading-session.service", "rebalancer-web.service", "rebalancer-sources.service"], said
+    assert (code, log[-1]) == (69, "python -m rebalancer status")
