@@ -37,7 +37,7 @@ class Row(NamedTuple):
     body: dict[str, Any]
 
 
-class Intent(NamedTuple):
+class IntendedOrder(NamedTuple):
     """One intended order and all that the journal ever said of it, as (row, state, filled)."""
 
     id: str
@@ -93,7 +93,7 @@ class Evidence(NamedTuple):
 
     rows: list[Row]
     cycles: dict[str, Cycle]
-    intents: dict[str, Intent]
+    intents: dict[str, IntendedOrder]
     orders: list[dict[str, Any]]
     fills: list[dict[str, Any]]
     positions: dict[str, Decimal]
@@ -104,9 +104,9 @@ class Evidence(NamedTuple):
         """The broker's orders that this journal intended."""
         return [order for order in self.orders if order["client_order_id"] in self.intents]
 
-    def by_cycle(self) -> dict[str, list[Intent]]:
+    def by_cycle(self) -> dict[str, list[IntendedOrder]]:
         """The intents of each cycle, in their order."""
-        found: dict[str, list[Intent]] = defaultdict(list)
+        found: dict[str, list[IntendedOrder]] = defaultdict(list)
         for intent in self.intents.values():
             found[intent.cycle].append(intent)
         return found
@@ -127,7 +127,7 @@ def evidence_of(url: str, journal: Path) -> Evidence:
     return Evidence(rows, cycles, intents, orders, fills, positions)
 
 
-def read_journal(path: Path) -> tuple[list[Row], dict[str, Cycle], dict[str, Intent], list[str]]:
+def read_journal(path: Path) -> tuple[list[Row], dict[str, Cycle], dict[str, IntendedOrder], list[str]]:
     """Read the file, and say what is wrong with its chain."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
         raw = db.execute("SELECT * FROM events ORDER BY seq").fetchall()
@@ -155,9 +155,9 @@ def pair_of(symbol: str) -> str:
     return "BTC/USD" if symbol == "BTCUSD" else symbol
 
 
-def _folded(rows: list[Row], texts: dict[str, bytes]) -> tuple[dict[str, Cycle], dict[str, Intent]]:
+def _folded(rows: list[Row], texts: dict[str, bytes]) -> tuple[dict[str, Cycle], dict[str, IntendedOrder]]:
     cycles: dict[str, Cycle] = {}
-    intents: dict[str, Intent] = {}
+    intents: dict[str, IntendedOrder] = {}
     for row in rows:
         body = row.body
         if row.kind == "cycle_started":
@@ -171,7 +171,7 @@ def _folded(rows: list[Row], texts: dict[str, bytes]) -> tuple[dict[str, Cycle],
         elif row.kind == "cycle_ended":
             cycles[row.cycle] = cycles[row.cycle]._replace(end=body)
         elif row.kind == "order_intended":
-            intents[row.key] = Intent(
+            intents[row.key] = IntendedOrder(
                 row.key, row.cycle, body["phase"], body["symbol"], body["side"], Decimal(body["qty"]),
                 body["body_sha256"], json.loads(body["body"]), row.seq, [],
             )  # fmt: skip

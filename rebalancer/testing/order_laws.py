@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from rebalancer.testing.evidence import ADOPTED, WORDS, Cycle, Evidence, Intent, pair_of, signed
+from rebalancer.testing.evidence import ADOPTED, WORDS, Cycle, Evidence, IntendedOrder, pair_of, signed
 
 NEVER_ARRIVED: Final = {"not_sent", "outage", "429"}  # the program has proof of it
 CENTS: Final = Decimal("0.01")
@@ -107,7 +107,7 @@ def caps_hold(seen: Evidence) -> Iterator[str]:
 
 
 def _oversized(
-    facts: dict[str, Any], rules: dict[str, Any], intents: list[Intent], price: dict[str, Decimal]
+    facts: dict[str, Any], rules: dict[str, Any], intents: list[IntendedOrder], price: dict[str, Decimal]
 ) -> Iterator[str]:
     sizing = rules["position_sizing"]
     most = min(Decimal(sizing["max_order_value"]), Decimal(sizing["max_trade_size"]))
@@ -120,7 +120,7 @@ def _oversized(
 
 
 def _above_caps(
-    facts: dict[str, Any], rules: dict[str, Any], fills: list[tuple[Intent, dict[str, Any]]], price: dict[str, Decimal]
+    facts: dict[str, Any], rules: dict[str, Any], fills: list[tuple[IntendedOrder, dict[str, Any]]], price: dict[str, Decimal]
 ) -> Iterator[str]:
     sizing, risk = rules["position_sizing"], rules["risk_management"]
     capital = Decimal(facts["account"]["equity"]) * Decimal(str(sizing["capital_scaling"]))
@@ -156,9 +156,9 @@ def _worst_case(facts: dict[str, Any]) -> dict[str, Decimal]:
     return shares
 
 
-def _fills_by_cycle(seen: Evidence) -> dict[str, list[tuple[Intent, dict[str, Any]]]]:
+def _fills_by_cycle(seen: Evidence) -> dict[str, list[tuple[IntendedOrder, dict[str, Any]]]]:
     intents = {order["id"]: seen.intents[order["client_order_id"]] for order in seen.ours()}
-    found: dict[str, list[tuple[Intent, dict[str, Any]]]] = defaultdict(list)
+    found: dict[str, list[tuple[IntendedOrder, dict[str, Any]]]] = defaultdict(list)
     for fill in seen.fills:
         intent = intents.get(fill.get("order_id", ""))
         if intent is not None:

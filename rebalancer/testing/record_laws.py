@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
-from rebalancer.testing.evidence import ADOPTED, PREFIX, WORDS, Evidence, Intent
+from rebalancer.testing.evidence import ADOPTED, PREFIX, WORDS, Evidence, IntendedOrder
 
 ENDED: Final = {"FILLED", "CANCELED", "EXPIRED", "REPLACED", "REFUSED", "NOT_SENT", "WITHHELD"}
 NEXT: Final = {
@@ -144,7 +144,7 @@ def outcomes_are_the_brokers(seen: Evidence) -> Iterator[str]:
 
 def unknown_is_frozen(seen: Evidence) -> Iterator[str]:
     """I5: no new order for a symbol while an earlier one may still do something."""
-    by_symbol: dict[str, list[Intent]] = defaultdict(list)
+    by_symbol: dict[str, list[IntendedOrder]] = defaultdict(list)
     for intent in seen.intents.values():
         by_symbol[intent.symbol].append(intent)
     for symbol, intents in by_symbol.items():
