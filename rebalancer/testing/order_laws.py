@@ -120,7 +120,10 @@ def _oversized(
 
 
 def _above_caps(
-    facts: dict[str, Any], rules: dict[str, Any], fills: list[tuple[IntendedOrder, dict[str, Any]]], price: dict[str, Decimal]
+    facts: dict[str, Any],
+    rules: dict[str, Any],
+    fills: list[tuple[IntendedOrder, dict[str, Any]]],
+    price: dict[str, Decimal],
 ) -> Iterator[str]:
     sizing, risk = rules["position_sizing"], rules["risk_management"]
     capital = Decimal(facts["account"]["equity"]) * Decimal(str(sizing["capital_scaling"]))
