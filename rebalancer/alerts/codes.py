@@ -155,6 +155,11 @@ ALERT_CODES: Final[Mapping[str, AlertCode]] = {
         "The copy to Tradervue did not succeed, or not entirely.",
         "Check the credentials and run `rebalancer export tradervue`; nothing is sent twice.",
     ),
+    "evidence": AlertCode(
+        "warning",
+        "The signed file of the day was not written.",
+        "Mend what the message names and run `rebalancer evidence write --day DAY`.",
+    ),
     "unit_failed": AlertCode(
         "action",
         "A systemd unit of this program failed.",

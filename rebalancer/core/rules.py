@@ -265,6 +265,7 @@ class Reporting(RuleSection):
     benchmark: str = Field("SPY", description="compared with when its bars exist; empty: none")
     lot_method: Literal["fifo", "average"] = Field("fifo", description="which shares a sale closes")
     risk_free_rate: float = Field(0.0, ge=-0.05, le=0.5, allow_inf_nan=False, description="annual, for the ratios")
+    evidence: bool = Field(False, description="write a signed file of the day at its end")
 
 
 class Export(RuleSection):

@@ -30,6 +30,7 @@ RULES_ADDED: Final[Mapping[str, object]] = {
     "position_sizing.confidence_scaling": "proportional",
     "position_sizing.crypto_floor": None,
     "position_sizing.volatility_measure": "returns",
+    "reporting.evidence": False,
     "risk_management.max_correlated_positions": None,
     "signals.consensus": {},
     "signals.consensus.disagreement": "ignore",

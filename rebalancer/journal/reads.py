@@ -13,6 +13,7 @@ from rebalancer.core.decisions import Verdict
 from rebalancer.core.facts import Day
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.journal import reading
+from rebalancer.journal.chain import stamp
 from rebalancer.journal.conditions import Ask, where
 from rebalancer.journal.documents import load_text
 from rebalancer.journal.records import CycleEnd, CycleRecord, Event, OrderRecord
@@ -171,6 +172,21 @@ class JournalReads(ABC):
         """The next events of these kinds (None: any) after a row number, of all accounts, at most so many."""
         with self._asking() as ask:
             return reading.select_events(ask, where("seq > :after", after=seq, kind=kinds), limit=limit)
+
+    def events_between(
+        self, account_id: str, since: datetime, until: datetime, last_row: int | None = None
+    ) -> tuple[Event, ...]:
+        """The events of an account dated from `since` up to, not including, `until`, oldest first; with `last_row`
+        only those up to that row number."""
+        within = ["at >= :since", "at < :until", *([] if last_row is None else ["seq <= :last_row"])]
+        condition = where(*within, account_id=account_id, since=stamp(since), until=stamp(until), last_row=last_row)
+        with self._asking() as ask:
+            return reading.select_events(ask, condition)
+
+    def document(self, name: str) -> str:
+        """The stored text with this SHA-256. Raises JournalBroken when it is missing or altered."""
+        with self._asking() as ask:
+            return load_text(ask, name)
 
     def row_hash(self, seq: int) -> str:
         """The hash of one row, by which it is recognised; "" when there is no such row."""

@@ -169,7 +169,21 @@ class SessionWork:
             close_day(self._journal, self._account_id, day, slot_counts, steps, self._broker.now())
         if said := copy_at_end_of_day(self._setup, self._journal, self._account_id, clock=self._attentive):
             self._alert(said, "warning", "tradervue")
+        if self._setup.rules.reporting.evidence:
+            self._write_evidence(day.day)
         self._back_up()
+
+    def _write_evidence(self, day: date) -> None:
+        """Write the signed file of the day; the day is closed even without it."""
+        from rebalancer.report.evidence.day_file import write_day
+
+        try:
+            path = write_day(self._journal, self._account_id, day, self._setup.state)
+        except Exception as error:  # noqa: BLE001 - a file for auditors must never end a trading day
+            LOG.warning("evidence: %s", error)
+            self._alert(f"the signed file of the day was not written: {error}", "warning", "evidence")
+            return
+        LOG.info("signed file of the day: %s", path)
 
     def _back_up(self) -> None:
         """Copy the journal of the day that has just been closed; the day is closed even without a copy."""
