@@ -7,7 +7,7 @@ quantity. Times are aware UTC. This module makes no decisions.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
@@ -15,6 +15,9 @@ from rebalancer.core.values import ZERO, Side
 from rebalancer.core.venue_rules import ALPACA, AssetClass, VenueRules
 
 SNAPSHOT_SCHEMA: Final = "rebalancer.snapshot/1"
+
+RegimeName = Literal["BULL", "CHOP", "BEAR", "CRISIS"]
+BY_CAUTION: Final[tuple[RegimeName, ...]] = ("BULL", "CHOP", "BEAR", "CRISIS")  # the later, the more careful
 
 
 class Session(NamedTuple):
@@ -152,6 +155,27 @@ class Explanation(NamedTuple):
     qty: Decimal
     kind: Literal["late_fill", "external_trade", "corporate_action"]
     reference: str
+
+
+class Regime(NamedTuple):
+    """The market's regime at the end of the session `as_of`.
+
+    since: the session at whose end it began; sessions: how many it has lasted, that one included. missing: sessions in
+    a row, up to `as_of`, on which the benchmark had no close. measured_on: the session of the measures (`regimes.
+    measures.Measures`); None before the first ones.
+    """
+
+    name: RegimeName
+    since: date
+    sessions: int
+    as_of: date
+    missing: int = 0
+    measured_on: date | None = None
+    trend: float | None = None
+    slope: float | None = None
+    volatility: float | None = None
+    drawdown: float | None = None
+    breadth: float | None = None
 
 
 class Snapshot(NamedTuple):
