@@ -28,7 +28,7 @@ NEXT = (OPEN + timedelta(days=3), OPEN + timedelta(days=3, hours=6, minutes=30))
 
 
 def weekdays(first: date, count: int) -> list[date]:
-    found = []
+    found: list[date] = []
     while len(found) < count:
         if first.weekday() < 5:
             found.append(first)

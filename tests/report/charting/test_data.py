@@ -86,8 +86,8 @@ def test_orders_are_marked_on_the_line_and_stand_in_the_table() -> None:
     marks = Marks([0, 3, 0], [1, 0, 0])
     page = seen(line_chart("Day", days_axis(days(3)), [Lines([Line("Return", [0.0, 0.01, 0.02])])], marks=marks))
     up = page.up()
-    assert [(p[0][0], up.value(p[0][1])) for p in page.shapes("buy")] == [(800, pytest.approx(0.01))]
-    assert [(p[0][0], up.value(p[0][1])) for p in page.shapes("sell")] == [(0, pytest.approx(0.0))]
+    assert [(p[0][0], round(up.value(p[0][1]), 6)) for p in page.shapes("buy")] == [(800, 0.01)]
+    assert [(p[0][0], round(up.value(p[0][1]), 6)) for p in page.shapes("sell")] == [(0, 0.0)]
     assert [row[2:] for row in page.rows()] == [["–", "1"], ["3", "–"], ["–", "–"]]
     assert page.head() == ["Day", "Return%", "Buys", "Sells"]
 
