@@ -1,4 +1,4 @@
-"""The site: built strictly from the pages as they stand, whole, linked without a gap, searchable, and loading nothing from
+"""The site: built strictly from the pages as they stand, whole, linked without a gap, searchable, loading nothing from
 elsewhere."""
 
 from __future__ import annotations
