@@ -71,21 +71,25 @@ def backtest(
     equity: float = 100_000.0,
     actions: Path | None = None,
     delisted: Literal["last_price", "write_off"] = "last_price",
+    ledger: Path | None = None,
 ) -> Backtest:
     """Run the rules over history, as `rebalancer backtest` does.
 
     prices: a frame of closes (times by symbols) or of long rows, or a file. targets_or_signals: target weights or
     scores with their times, a frame or a file. rules: the built-in ones by default. costs: None for the usual ones,
     "none" for none. actions: a file of dividends and splits; prices are raw then, and adjusted without. delisted: what
-    a name is worth that stays without prices. Names have no sectors here. Its `document()` is what the command prints,
+    a name is worth that stays without prices. ledger: the file that every trial is appended to; None: that of the
+    command. Names have no sectors here. Its `document()` is what the command prints,
     `result.equity` the equity at every bar. Raises BadDocument naming row and column of what cannot be used.
     """
-    from rebalancer.research.backtest import BacktestRequest, run_backtest
+    from rebalancer.research.backtest import BacktestRequest
     from rebalancer.research.market import NO_COSTS
     from rebalancer.research.market import CostModel as Usual
+    from rebalancer.research.recorded_trials import recorded
+    from rebalancer.research.trial_ledger import ledger_path
 
     model = NO_COSTS if costs == "none" else costs or Usual()
-    return run_backtest(
+    return recorded(
         BacktestRequest(
             prices,
             targets_or_signals,
@@ -99,7 +103,9 @@ def backtest(
             equity,
             actions,
             delisted,
-        )
+        ),
+        ledger_path(ledger),
+        SystemClock(),
     )
 
 

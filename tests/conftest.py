@@ -1,5 +1,5 @@
-"""No test takes a lock in the folder that this user's own programs share, leaves a signal handler behind, or is judged
-by its speed."""
+"""No test takes a lock in the folder that this user's own programs share, writes into this user's ledger of trials,
+leaves a signal handler behind, or is judged by its speed."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def own_runtime_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     """A runtime folder for every test process: all embedded exchanges have the same account."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        patched.setenv("REBALANCER_TRIALS", str(tmp_path_factory.mktemp("research") / "trials.jsonl"))
         yield
 
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.progress import AFTER_SECONDS, progress
-from rebalancer.cli.screen import shown_path, terminal_width, wants_colour, warn
+from rebalancer.cli.screen import shown_path, wants_colour, warn
 from rebalancer.core.documents import BadDocument
+from rebalancer.ops.clock import SystemClock
 
 if TYPE_CHECKING:
     from rebalancer.research.backtest import Backtest, BacktestRequest
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 EVERY_SECONDS: Final = {True: 0.2, False: 10.0}  # between two messages, on a terminal and elsewhere
 DAYS_BACK: Final = 730  # calendar days of a broker's closes, without --from
-OUTCOMES_SHOWN: Final = 8
 FILES: Final = ("prices", "instructions", "actions")  # options whose content a result rests on
 SIGINT_CODE: Final = 130
 
@@ -57,18 +57,20 @@ class BacktestOptions(NamedTuple):
     delisted_after: int = 10
     record: bool = False
     fills: bool = False
+    ledger: Path | None = None
 
 
 def show_backtest(options: BacktestOptions, *, as_json: bool, colour: bool) -> int:
     """Run it, write its files, print its result. Exits 1 when the live planner decided otherwise at an audited bar."""
-    from rebalancer.research.backtest import run_backtest
+    from rebalancer.research.recorded_trials import recorded
+    from rebalancer.research.trial_ledger import ledger_path
     from rebalancer.session.setup import load_setup
 
     setup = load_setup(options.config)
     try:
         request = _request(options, setup)
         with _profiled(options.profile_to), _counted("backtest") as heard:
-            run = run_backtest(request, progress=heard)
+            run = recorded(request, ledger_path(options.ledger, setup.state), SystemClock(), progress=heard)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: nothing was written\n")
         return SIGINT_CODE
@@ -82,6 +84,8 @@ def show_backtest(options: BacktestOptions, *, as_json: bool, colour: bool) -> i
     if as_json:
         sys.stdout.write(json.dumps(document, indent=1, allow_nan=False) + "\n")
     else:
+        from rebalancer.cli.backtest_text import text_of
+
         sys.stdout.write("\n".join(text_of(run, colour=colour and wants_colour())) + "\n")
     warn(run.warnings)
     for path in written:
@@ -98,7 +102,7 @@ def inputs_of(options: BacktestOptions) -> dict[str, Any]:
     """The options as JSON, with absolute paths and the hashes of the files, for `explain --bar`."""
     found: dict[str, Any] = {}
     for name, value in options._asdict().items():
-        if name in ("out", "profile_to", "benchmark", "fills"):
+        if name in ("out", "profile_to", "benchmark", "fills", "ledger"):
             continue
         if isinstance(value, Path):
             found[name] = str(value.absolute() if value.exists() else value)
@@ -139,39 +143,6 @@ def _hash(path: Path) -> str:
         return hashlib.sha256(json.dumps(names).encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def text_of(run: Backtest, *, colour: bool) -> list[str]:
-    """The result for people, in lines."""
-    from rebalancer.report.columns import TableRow, paint, table
-    from rebalancer.report.numbers import fixed, money, percent
-    from rebalancer.research.figures import audit_text, sentence
-
-    result = run.result
-    lines = [sentence(run), ""]
-    rows = [
-        ("bars, names", f"{fixed(len(run.setup.market.times), 0)}, {fixed(len(run.setup.market.symbols), 0)}"),
-        ("orders, fills", f"{fixed(result.orders, 0)}, {fixed(result.fills, 0)}"),
-        ("turnover a year", fixed(result.turnover / run.years, 2)),
-        ("deepest fall", percent(float(run.drawdown.min()), 2)),
-        *((f"cost: {kind}", money(float(amount))) for kind, amount in result.costs._asdict().items()),
-        ("engine", f"{result.engine}, {fixed(result.seconds, 2)} s"),
-        ("audit", audit_text(run)),
-    ]
-    if run.live is not None:
-        rows.append(("plans equal to live", f"{fixed(run.live.equal, 0)} of {fixed(run.live.cycles, 0)}"))
-    width = terminal_width()
-    lines += table(("", ""), "<>", [TableRow(row) for row in rows], width=width, colour=colour)[1:]
-    codes = sorted(result.outcomes.items(), key=lambda pair: (-pair[1], pair[0]))[:OUTCOMES_SHOWN]
-    if codes:
-        counted = [TableRow((str(code), fixed(count, 0))) for code, count in codes]
-        lines += ["", *table(("outcome", "names x plans"), "<>", counted, width=width, colour=colour)]
-    if sum(result.costs) == 0:
-        lines += [
-            "",
-            paint("NO COSTS: nothing that trading and holding would have cost is in this result", "bad", colour),
-        ]
-    return lines
 
 
 def _request(options: BacktestOptions, setup: Setup) -> BacktestRequest:

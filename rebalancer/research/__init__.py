@@ -9,6 +9,8 @@
     snapshots                                 the snapshot of a bar, for live planning
     figures, page                             what the page shows
     recorded_cycles                           the cycles of a journal, beside what was really planned
+    overfitting                               deflated Sharpe ratio, backtest overfitting, minimum length: pure
+    trial_key, trial_ledger, trial_figures    every trial ever run, and a Sharpe ratio beside their number
     compiled       a compiled copy of the numeric core, bit-equal to the interpreted one (extra `fast`)
     market         what a backtest is given and what it gives back
     simulate       the rules over history, with fills and costs
@@ -18,3 +20,33 @@
 It imports planning, core, and what reads files and writes reports. Nothing that trades imports it, and so nothing that
 trades ever loads a compiler.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rebalancer.research.overfitting import (
+        cscv,
+        deflated_sharpe,
+        expected_max_sharpe,
+        min_backtest_years,
+        pbo,
+        probabilistic_sharpe,
+    )
+
+__all__ = [
+    "cscv",
+    "deflated_sharpe",
+    "expected_max_sharpe",
+    "min_backtest_years",
+    "pbo",
+    "probabilistic_sharpe",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("rebalancer.research.overfitting"), name)

@@ -52,6 +52,7 @@ from rebalancer.research.price_files import PriceHistory, between, explained, re
 from rebalancer.research.recorded_cycles import LiveAgreement, LiveRecord, agreement, setup_of_record
 from rebalancer.research.reference_columns import reference_columns
 from rebalancer.research.simulate import SimulatedRun
+from rebalancer.research.trial_figures import TrialFigures
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -90,7 +91,8 @@ class BacktestRequest(NamedTuple):
 
 
 class Backtest(NamedTuple):
-    """A finished run. `phases`: seconds by name. `warnings`: what its reader should know, in sentences."""
+    """A finished run. `phases`: seconds by name. `warnings`: what its reader should know, in sentences. `overfitting`:
+    its Sharpe ratio among all trials, once it is in the ledger."""
 
     setup: SimulationSetup
     run: EngineRun
@@ -102,6 +104,7 @@ class Backtest(NamedTuple):
     warnings: tuple[str, ...]
     events: tuple[CorporateEvent, ...] | None = None
     live: LiveAgreement | None = None
+    overfitting: TrialFigures | None = None
 
     @property
     def acted(self) -> dict[str, int]:
@@ -161,6 +164,7 @@ class Backtest(NamedTuple):
             "prices_are": "adjusted" if self.events is None else "raw",
             "policies": {**self.prices.counts, **self.said.counts, **self.acted},
             "warnings": list(self.warnings),
+            "overfitting": None if self.overfitting is None else self.overfitting.document(),
         } | ({} if self.live is None else {"live": {"cycles": self.live.cycles, "equal": self.live.equal}})
 
     def equity_csv(self) -> str:

@@ -20,6 +20,7 @@ from rebalancer.research.backtest import Backtest
 from rebalancer.research.exposure import exposure_of
 from rebalancer.research.market import NO_COSTS, Floats
 from rebalancer.research.reference_columns import GROUP_DAYS, growth_of
+from rebalancer.research.trial_figures import daily_returns
 
 SHOWN: Final = 5  # best and worst names
 UNKNOWN: Final = "unknown"
@@ -84,7 +85,7 @@ def figures_of(run: Backtest, benchmark: str = "") -> BacktestFigures:
     ends = np.flatnonzero(market.is_last_of_day)
     days = tuple(date.fromordinal(int(day)) for day in market.day[ends])
     growth = run.result.equity[ends] / setup.equity
-    returns = np.append(growth[0], growth[1:] / growth[:-1]) - 1
+    returns = daily_returns(setup, run.result.equity)[1]
     gross, net, traded, profit = exposure_of(run.run.fills(), market.close, run.run.events())
     equity = np.where(run.result.equity > 0, run.result.equity, np.nan)
     other = _benchmark(run, benchmark, ends)
@@ -192,6 +193,7 @@ def _ratios(run: Backtest, returns: Floats, other: Sequence[float | None]) -> tu
             Ratio("Return a year", ratios.annual_return(returns), "%", "compounded, 252 days a year"),
             Ratio("Volatility", ratios.volatility(returns), "share", "of daily returns, a year"),
             Ratio("Sharpe ratio", ratios.sharpe(returns), "", "mean over deviation of daily returns, a year"),
+            *_among_trials(run),
             Ratio("Sortino ratio", ratios.sortino(returns), "", "the same with the deviation of losses"),
             Ratio("Calmar ratio", ratios.calmar(returns), "", "return a year over the deepest fall"),
             Ratio("Value at risk", ratios.value_at_risk(returns), "%", "one day in twenty was below it"),
@@ -206,6 +208,22 @@ def _ratios(run: Backtest, returns: Floats, other: Sequence[float | None]) -> tu
             Ratio("Alpha", known.alpha, "%", "a year, compounded"),
         ]
     return tuple(found)
+
+
+def _among_trials(run: Backtest) -> list[Ratio]:
+    """What the number of trials leaves of the Sharpe ratio."""
+    found = run.overfitting
+    if found is None:
+        return []
+    tried = "1 setting was tried" if found.trials == 1 else f"{found.trials:,} settings were tried"
+    rows = [
+        Ratio("Deflated Sharpe ratio", found.deflated_sharpe, "", f"probability that it is no luck; {tried}"),
+        Ratio("Years that so many trials need", found.min_backtest_years, "", found.note),
+    ]
+    if found.pbo is not None:
+        how = f"of {found.pbo_trials:,} settings over the same days, the best of one half fails in the other"
+        rows.append(Ratio("Probability of overfitting", found.pbo, "share", how))
+    return rows
 
 
 def _compared(returns: Floats, other: Sequence[float | None]) -> AgainstBenchmark | None:

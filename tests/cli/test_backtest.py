@@ -20,7 +20,7 @@ from tests.research.stand_in import Replay, stand_in
 KEYS = [
     "schema", "bars", "names", "start_equity", "final_equity", "total_return", "max_drawdown", "turnover",
     "turnover_a_year", "costs", "dividends", "orders", "fills", "outcomes", "audit", "engine", "seconds", "phases",
-    "fill", "format", "preset", "prices_are", "policies", "warnings", "inputs",
+    "fill", "format", "preset", "prices_are", "policies", "warnings", "overfitting", "inputs",
 ]  # fmt: skip
 
 
@@ -114,6 +114,26 @@ def test_for_people(command: Command) -> None:
     assert "warning: orders are filled at the close they were decided on, which nobody can trade at" in said.err
 
 
+def test_the_sharpe_ratio_stands_beside_the_number_of_trials(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    files()
+    monkeypatch.setenv("REBALANCER_TRIALS", "trials.jsonl")
+    run(command, *FREE)
+    run(command, *FREE, "--from", "2026-01-05")
+    found = run(command, *FREE, "--out", "out")["overfitting"]
+    assert list(found) == [
+        "sharpe", "trials", "deflated_sharpe", "min_backtest_years", "years", "settings_carried", "pbo", "pbo_trials",
+    ]  # fmt: skip
+    assert (found["trials"], found["years"], found["settings_carried"], found["pbo_trials"]) == (2, 30 / 252, 1, 1)
+    page = Path("out/backtest.html").read_text()
+    assert "Deflated Sharpe ratio" in page
+    assert "0.1 years can carry 1 setting; 2 were tried, which need 0.3 years" in page
+    text = command("backtest", "--prices", "prices.csv", "--targets", "targets.csv", *FREE).out
+    assert "the probability that it is no luck" in text
+    said = command("backtest", "--prices", "prices.csv", "--targets", "targets.csv", *FREE, "--ledger", "/dev/null")
+    assert (said.code, said.out) == (78, "")
+    assert "/dev/null: is not a regular file" in said.err
+
+
 def test_the_page(command: Command) -> None:
     files(300)
     found = run(command, "--preset", "bare", "--out", "out", "--benchmark", "AAA")
@@ -184,7 +204,7 @@ def test_from_python_it_is_the_same(command: Command) -> None:
     close, weights = files()
     printed = run(command, *FREE)
     found = rebalancer.backtest(close, weights, preset="bare", costs="none", fill="same_close").document()
-    timed = ("seconds", "phases", "inputs")
+    timed = ("seconds", "phases", "inputs", "overfitting")  # a frame and a file are two data sets
     assert {k: v for k, v in found.items() if k not in timed} == {k: v for k, v in printed.items() if k not in timed}
 
 

@@ -32,6 +32,8 @@ ALLOWED: Final[dict[str, tuple[set[str], str]]] = {
     "read_only.py": ({"sqlite3.connect"}, "after refuse_irregular_journal"),
     "database.py": ({"os.open", "sqlite3.connect"}, "receipts and inbox: made O_EXCL, no link is followed"),
     "backtest.py": ({"open", "write_text"}, "hashes what was read; results in the folder that a person named"),
+    "trial_key.py": ({"open"}, "hashes what is read elsewhere, after refuse_irregular, and the program's own texts"),
+    "trial_ledger.py": ({"os.open"}, "appends under a lock: not blocking, refused when it is no regular file"),
     "logs.py": ({"open"}, "the session's log, after refuse_irregular"),
     "compiled.py": ({"read_text", "write_text"}, "the program's own texts, and their copy in the user's cache"),
     "complete.py": ({"sqlite3.connect"}, "after refuse_irregular_journal"),

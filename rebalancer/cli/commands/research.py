@@ -9,6 +9,10 @@ import typer
 
 from rebalancer.cli.commands.shared import Config, Json, NoColour, refuse
 
+Ledger = Annotated[
+    Path | None, typer.Option("--ledger", help="The ledger of all trials; by default in the state folder.")
+]
+
 
 def backtest(
     prices: Annotated[
@@ -47,6 +51,7 @@ def backtest(
     fills: Annotated[bool, typer.Option("--fills", help="Write fills.csv too, into the folder of --out.")] = False,
     benchmark: Annotated[str | None, typer.Option(help="A symbol of the prices to compare with.")] = None,
     profile_to: Annotated[Path | None, typer.Option(help="Write where the time went, for python -m pstats.")] = None,
+    ledger: Ledger = None,
     json: Json = False,
     no_color: NoColour = False,
 ) -> None:
@@ -68,5 +73,6 @@ def backtest(
     options = BacktestOptions(
         prices, instructions, config, preset, first, last, no_costs, fill, rebalance, equity, half_spread, impact,
         participation, interest, borrow, out, benchmark, profile_to, actions, delisted, delisted_after, journal, fills,
+        ledger,
     )  # fmt: skip
     raise typer.Exit(show_backtest(options, as_json=json, colour=not no_color))
