@@ -68,7 +68,7 @@ def show_backtest(options: BacktestOptions, *, as_json: bool, colour: bool) -> i
 
     setup = load_setup(options.config)
     try:
-        request = _request(options, setup)
+        request = request_of(options, setup)
         with _profiled(options.profile_to), _counted("backtest") as heard:
             run = recorded(request, ledger_path(options.ledger, setup.state), SystemClock(), progress=heard)
     except KeyboardInterrupt:
@@ -131,7 +131,7 @@ def again(folder: Path) -> Backtest:
             raise BadDocument(inputs[name], "has changed since the backtest", "run it again with --out")
     config = [Path(one) for one in inputs.pop("config")] or None
     options = BacktestOptions(**(inputs | paths), config=config, out=None, benchmark=None, profile_to=None)
-    return run_backtest(_request(options, load_setup(config)))
+    return run_backtest(request_of(options, load_setup(config)))
 
 
 def _hash(path: Path) -> str:
@@ -145,7 +145,8 @@ def _hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _request(options: BacktestOptions, setup: Setup) -> BacktestRequest:
+def request_of(options: BacktestOptions, setup: Setup) -> BacktestRequest:
+    """What the options ask for. Raises BadDocument."""
     from rebalancer.market_data.sectors import read_sectors
     from rebalancer.research.backtest import BacktestRequest, Delisted
     from rebalancer.research.cycles import Rebalance

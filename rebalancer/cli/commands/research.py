@@ -1,4 +1,4 @@
-"""The commands that look at history: `backtest`."""
+"""The commands that look at history: `backtest`, `grid`, `search`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ from rebalancer.cli.commands.shared import Config, Json, NoColour, refuse
 Ledger = Annotated[
     Path | None, typer.Option("--ledger", help="The ledger of all trials; by default in the state folder.")
 ]
+Grid = Annotated[Path, typer.Option("--grid", help="The keys and their values, and options of the backtest.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder of the results; what is there is not computed again.")]
+Prices = Annotated[Path | None, typer.Option("--prices", help="CSV, Parquet, Alpaca's JSON, or a folder.")]
+Targets = Annotated[Path | None, typer.Option("--targets", help="Target weights by date.")]
+Signals = Annotated[Path | None, typer.Option("--signals", help="Scores with their times, instead.")]
+Workers = Annotated[int, typer.Option("--workers", help="Processes on this machine.")]
+Scheduler = Annotated[str, typer.Option("--scheduler", help="Address of a Dask scheduler: its workers compute.")]
+RankBy = Annotated[str, typer.Option("--by", help="sharpe, return_a_year, total_return or max_drawdown.")]
 
 
 def backtest(
@@ -76,3 +84,57 @@ def backtest(
         ledger,
     )  # fmt: skip
     raise typer.Exit(show_backtest(options, as_json=json, colour=not no_color))
+
+
+def grid(
+    grid_file: Grid,
+    out: Out,
+    prices: Prices = None,
+    targets: Targets = None,
+    signals: Signals = None,
+    config: Config = None,
+    workers: Workers = 1,
+    scheduler: Scheduler = "",
+    by: RankBy = "sharpe",
+    ledger: Ledger = None,
+    json: Json = False,
+    no_color: NoColour = False,
+) -> None:
+    """Run every combination of the values of a file; what the folder has already is not computed again.
+
+    Example: rebalancer grid --grid grid.yaml --workers 2 --out sweep
+    """
+    from rebalancer.cli.sweep import SweepOptions, show_sweep
+
+    options = SweepOptions(grid_file, out, prices, targets, signals, config, workers, scheduler, by, ledger)
+    raise typer.Exit(show_sweep(options, as_json=json, colour=not no_color))
+
+
+def search(
+    grid_file: Grid,
+    out: Out,
+    trials: Annotated[int, typer.Option("--trials", help="How many points are proposed.")],
+    prices: Prices = None,
+    targets: Targets = None,
+    signals: Signals = None,
+    config: Config = None,
+    batch: Annotated[int, typer.Option("--batch", help="Points proposed at a time, before their results.")] = 8,
+    workers: Workers = 1,
+    scheduler: Scheduler = "",
+    by: RankBy = "sharpe",
+    ledger: Ledger = None,
+    json: Json = False,
+    no_color: NoColour = False,
+) -> None:
+    """Let Optuna propose points between the values of a file (extra `search`).
+
+    Example: rebalancer search --grid grid.yaml --trials 60 --out sweep
+    """
+    from rebalancer.cli.sweep import SweepOptions, show_sweep
+
+    if trials < 1 or batch < 1:
+        refuse("--trials and --batch are 1 or more")
+    options = SweepOptions(
+        grid_file, out, prices, targets, signals, config, workers, scheduler, by, ledger, trials, batch
+    )
+    raise typer.Exit(show_sweep(options, as_json=json, colour=not no_color))
