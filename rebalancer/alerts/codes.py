@@ -90,6 +90,28 @@ ALERT_CODES: Final[Mapping[str, AlertCode]] = {
         "All signals of a source are older than `signals.max_age_minutes`; nothing is traded on them.",
         "Check whatever writes the signal files.",
     ),
+    "source_off": AlertCode(
+        "warning",
+        "A source that is asked in the background is not asked any more: its key is missing or refused, its quota is "
+        "used up, the vendor has withdrawn the interface or does not take the request, or it has not answered for a "
+        "quarter of an hour. Its last votes count until they are stale; then the other sources share its weight.",
+        "Do what the text says: set the key it names, wait for the quota, or disable the source "
+        "([sources](../how-to/sources.md#when-it-is-off)). `rebalancer sources test NAME SYMBOL` tries it at once.",
+    ),
+    "source_on": AlertCode(
+        "info",
+        "A source that was reported as off is asked again.",
+        "Nothing.",
+    ),
+    "model_off": AlertCode(
+        "warning",
+        "The model is enabled and cannot be used: its files are missing, damaged or of other features, its prices are "
+        "too old, the extra `model` is not installed, or its key is refused. Its votes are withdrawn. The other "
+        "signals are traded, unless `model.fallback_to_external_signals` is false: then every cycle ends with an error "
+        "and nothing is sent.",
+        "`rebalancer model card` says why. Train it again (`rebalancer model train`), install the extra, or set "
+        "`model.enabled: false` ([the model](../how-to/model.md)).",
+    ),
     "another_program": AlertCode(
         "action",
         "Another program trades this account with our order ids: a second installation, or a restored copy.",

@@ -8,20 +8,18 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import BrokerUnavailable, LockHeld
-from rebalancer.core.input_file import read_text
 from rebalancer.core.rules import Simulation
 from rebalancer.core.values import decimal_of, utc_of
+from rebalancer.ops.exchange_address import ADDRESS_NAME, served_address
 from rebalancer.ops.files import put_whole
 
 if TYPE_CHECKING:
     from rebalancer.exchange.options import ExchangeOptions, ResetClock
     from rebalancer.exchange.starter import RunningExchange
-
-ADDRESS_NAME: Final = "exchange.url"  # file beside the exchange's state, while a session serves it
 
 
 @contextmanager
@@ -43,7 +41,7 @@ def embedded_exchange(rules: Simulation, state: Path) -> Iterator[str]:
     try:
         running = _started(options)
     except BrokerUnavailable:
-        served = _served_by_session(state)
+        served = served_address(state.parent)
         if served is None:
             raise
         yield served
@@ -135,15 +133,6 @@ def _started(options: ExchangeOptions) -> RunningExchange:
         raise LockHeld(str(error)) from None
     except ExchangeUnavailable as error:
         raise BrokerUnavailable(str(error)) from None
-
-
-def _served_by_session(state: Path) -> str | None:
-    """The address at which a running session serves the exchange, as it recorded it; None when there is none."""
-    try:
-        text = read_text(state.with_name(ADDRESS_NAME), 1000).strip()
-    except BadDocument:
-        return None
-    return text if text.startswith("http://127.0.0.1:") else None
 
 
 def serve_exchange(

@@ -8,10 +8,14 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rebalancer.cli.errors import said
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.core.documents import BadDocument
+
+if TYPE_CHECKING:
+    from rebalancer.signals.sources.contract import Votes
 
 
 def run_process(config: Sequence[Path] | None, *, with_parent: bool) -> int:
@@ -53,7 +57,8 @@ def list_sources(config: Sequence[Path] | None, *, enabled: bool, as_json: bool)
     """Every source with its state; with `enabled` the names of those that are, one a line."""
     from rebalancer.ops.source_status import source_status
     from rebalancer.session.setup import load_setup
-    from rebalancer.signals.sources.catalog import BUILT_IN, keys_of
+    from rebalancer.session.source_process import missing_keys
+    from rebalancer.signals.sources.catalog import BUILT_IN
 
     setup = load_setup(config)
     rules = setup.rules.signals
@@ -67,7 +72,7 @@ def list_sources(config: Sequence[Path] | None, *, enabled: bool, as_json: bool)
         row = reported.get(name)
         is_enabled = name in rules.enabled_sources
         if is_enabled or not enabled:
-            missing = [key for key in keys_of(name) if not setup.environ.get(key)]
+            missing = missing_keys(setup, name)
             status = row._asdict() if row is not None and is_enabled else None
             rows.append({"name": name, "enabled": is_enabled, "weight": rules.weight_of(name) if is_enabled else None,
                          "keys_missing": missing, "status": status})  # fmt: skip
@@ -78,7 +83,8 @@ def list_sources(config: Sequence[Path] | None, *, enabled: bool, as_json: bool)
     from rebalancer.report.sources import source_line
 
     for one in rows:
-        name, missing = str(one["name"]), [key for key in keys_of(str(one["name"])) if not setup.environ.get(key)]
+        name = str(one["name"])
+        missing = missing_keys(setup, name)
         row = reported.get(name) if one["enabled"] else None
         said = source_line(row) if row is not None else "enabled, not asked yet" if one["enabled"] else "off"
         sys.stdout.write(f"{name:<14} {said}" + (f"   needs {', '.join(missing)}" if missing else "") + "\n")
@@ -90,7 +96,7 @@ def ask_source(config: Sequence[Path] | None, name: str, symbols: str, *, as_jso
     from rebalancer.core.values import symbol_of
     from rebalancer.ops.clock import SystemClock
     from rebalancer.session.setup import load_setup
-    from rebalancer.session.source_process import keys_now
+    from rebalancer.session.source_process import asked_signals, keys_now
     from rebalancer.signals.sources.contract import SourceProblem
     from rebalancer.signals.sources.one_question import ask_once
 
@@ -100,14 +106,20 @@ def ask_source(config: Sequence[Path] | None, name: str, symbols: str, *, as_jso
     except ValueError as error:
         return said(f"{error}\n  hint: write it as AAPL, BRK.B or BTC/USD", ExitCode.USAGE)
     try:
-        found = ask_once(setup.rules.signals, setup.state, name, asked, keys_now(setup), SystemClock())
+        found = ask_once(asked_signals(setup), setup.state, name, asked, keys_now(setup), SystemClock())
     except SourceProblem as error:
         return said(f"{error}" + (f"\n  hint: {error.hint}" if error.hint else ""), ExitCode.UNAVAILABLE)
+    print_votes(name, found, as_json=as_json)
+    return ExitCode.DONE
+
+
+def print_votes(name: str, found: Votes, *, as_json: bool) -> None:
+    """What a source said, for people or as JSON."""
     if as_json:
         votes = [{**vote._asdict(), "citations": list(vote.citations)} for vote in found.answered]
         document = {"schema": "rebalancer.source-test/1", "source": name, "votes": votes, "silent": dict(found.silent)}
         sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-        return ExitCode.DONE
+        return
     from rebalancer.report.visible import visible
 
     for vote in found.answered:
@@ -116,4 +128,3 @@ def ask_source(config: Sequence[Path] | None, name: str, symbols: str, *, as_jso
         )
         sys.stdout.write("".join(f"{'':<11}{visible(url)}\n" for url in vote.citations))
     sys.stdout.write("".join(f"{symbol:<10} silent: {visible(why)}\n" for symbol, why in found.silent.items()))
-    return ExitCode.DONE

@@ -25,6 +25,7 @@ KNOWN_SOURCES: Final[Mapping[str, Mapping[str, Any]]] = {
         "weight": 0.15, "ttl_seconds": DAY / 4, "timeout_seconds": 120.0, "calls_per_minute": 10,
         "usd_per_day": "1.00", "usd_per_call": "0.05", "api": "agent", "model": "low",
     },
+    "model": {"weight": 0.40, "ttl_seconds": 3600.0, "calls_per_minute": 60},
 }  # fmt: skip
 
 

@@ -6,8 +6,9 @@ ceilings: no configuration can exceed them. Unknown keys are errors.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -289,12 +290,21 @@ class Web(RuleSection):
 
 
 class Model(RuleSection):
-    """The optional model. Off: signals come from the sources above."""
+    """The optional model, one more source of signals. Off: signals come from the sources above, and nothing of it is
+    loaded."""
 
     enabled: bool = Field(False, description="use the model's signals")
-    model_path: str = Field("", description="file of the trained model")
-    features_path: str = Field("", description="file of its feature list")
-    fallback_to_external_signals: bool = Field(True, description="use the other sources when the model cannot be")
+    model_path: str = Field(
+        "",
+        description="file of the trained model, relative to the project; empty: model/model.json in the state folder",
+    )
+    features_path: str = Field("", description="file that describes it; empty: model/features.json there")
+    fallback_to_external_signals: bool = Field(
+        True, description="use the other signals when the model cannot be used; false: nothing is traded then"
+    )
+    max_age_days: Annotated[int, Field(ge=1, le=36500)] | None = Field(
+        180, description="a model whose newest prices are older is not used; null: no limit"
+    )
 
 
 class Rules(RuleSection):
@@ -317,3 +327,19 @@ class Rules(RuleSection):
     web: Web = Web()
     model: Model = Model()
     sectors_file: str = Field("config/sectors.csv", description="symbol,sector,correlation_group,source,as_of")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_the_model_as_a_source(cls, given: Any) -> Any:
+        """`model.enabled` enables the source `model`, whose weight and the like stand under `signals.sources.model`."""
+        model = given.get("model") if isinstance(given, Mapping) else None
+        if not isinstance(model, Mapping) or model.get("enabled") is not True:
+            return given
+        signals = given.get("signals") or {}
+        sources = signals.get("sources") if isinstance(signals, Mapping) else None
+        if not isinstance(signals, Mapping) or not isinstance(sources or {}, Mapping):
+            return given  # refused where it stands
+        own = (sources or {}).get("model") or {}
+        if not isinstance(own, Mapping):
+            return given
+        return {**given, "signals": {**signals, "sources": {**(sources or {}), "model": {**own, "enabled": True}}}}

@@ -22,6 +22,7 @@ from rebalancer.core.venue_rules import ALPACA
 
 RULES_ADDED: Final[Mapping[str, object]] = {
     "execution.exit_threshold": None,
+    "model.max_age_days": 180,
     "execution.schedule": None,
     "protection.stop_type": "stop",
     "protection.stop_limit_offset_bps": 50.0,

@@ -20,10 +20,12 @@ _SIZE_MAX: Final = 256 * 1024
 
 
 class SourceStatus(NamedTuple):
-    """One source after its last round. `state`: on, off, or spent (no calls or money left today); `kind` of being off:
-    key, quota, gone, refused or failed. `names`: how many symbols it is asked about, `covered` of them have a vote,
-    `fresh` were asked within its `ttl_seconds`, `silent` had no vote the last time. `calls` and `usd` of today, with
-    their limits; None: no limit. `at`, `until`: RFC 3339, by this machine's clock."""
+    """One source after its last round.
+
+    `state`: on, off, or spent (no calls or money left today); `kind` of being off: key, quota, gone, refused, missing
+    or failed (`failures` in a row). `names`: how many symbols it is asked about, `covered` of them have a vote, `fresh`
+    were asked within its `ttl_seconds`, `silent` had no vote the last time. `calls` and `usd` of today, with their
+    limits; None: no limit. `at`, `until`: RFC 3339, by this machine's clock."""
 
     name: str
     state: str
@@ -41,6 +43,7 @@ class SourceStatus(NamedTuple):
     usd: str
     usd_per_day: str | None
     at: str
+    failures: int = 0
 
     @property
     def is_ok(self) -> bool:

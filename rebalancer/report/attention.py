@@ -111,7 +111,7 @@ def _sources(record: RunRecord) -> Iterator[Attention]:
     """Trading goes on without a source that is off; only some causes end by themselves."""
     for row in record.sources:
         if row.state == "off":
-            level: Literal["act", "watch"] = "act" if row.kind in ("key", "gone") else "watch"
+            level: Literal["act", "watch"] = "act" if row.kind in ("key", "gone", "missing") else "watch"
             title = f"Source off: {visible(row.name, 40)}"
             yield Attention(level, title, _sentences(row.because, row.hint), "rebalancer sources list")
 

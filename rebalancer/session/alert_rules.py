@@ -19,6 +19,7 @@ from rebalancer.journal.alert_row import AlertLevel, alert_row
 from rebalancer.market_data.trading_calendar import Slot
 from rebalancer.report.records import RunRecord
 from rebalancer.session.slots import NOBODY_WAS_THERE, SlotBook
+from rebalancer.session.source_alerts import source_alerts
 
 Row = tuple[str, str, dict[str, object]]
 LOSSES: Final = frozenset({CycleOutcome.HALTED_DAILY_LOSS, CycleOutcome.HALTED_DRAWDOWN})  # reported when latched
@@ -27,11 +28,12 @@ QUIET: Final = frozenset({CycleOutcome.SKIPPED_MARKET_CLOSED, CycleOutcome.SKIPP
 _OLD: Final = frozenset({Outcome.REJECTED_STALE, Outcome.REJECTED_SUPERSEDED})
 
 
-def report_cycle(journal: Journal, record: RunRecord) -> None:
+def report_cycle(journal: Journal, record: RunRecord, *, has_substitute: bool = True) -> None:
     """Write the alerts of a cycle that has just ended: halted, constrained, orders in an unknown state, late fills,
-    stale signals."""
+    stale signals, sources that went off."""
     account_id, cycle_id = record.snapshot.account.id, record.snapshot.cycle_id
     rows = [*_halted(journal, record), *_constrained(journal, record), *_orders(record), *_old_signals(journal, record)]
+    rows += source_alerts(journal, account_id, record.sources, has_substitute=has_substitute)
     if rows:
         journal.record_events(account_id, cycle_id, record.ended_at, rows)
 

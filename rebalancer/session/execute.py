@@ -76,7 +76,7 @@ def execute(
             source_status(setup.state) if rules.signals.enabled_sources else (),
         )
         if not dry_run:
-            report_cycle(world.journal, record)
+            report_cycle(world.journal, record, has_substitute=rules.model.fallback_to_external_signals)
             keep_receipts(setup, world, record.snapshot)
         return record
 

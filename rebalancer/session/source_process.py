@@ -18,14 +18,18 @@ from pathlib import Path
 from typing import IO, Final
 
 from rebalancer.core.errors import LockHeld
+from rebalancer.core.signal_rules import Signals
 from rebalancer.journal.status_query import query_status
 from rebalancer.ops.clock import SystemClock
+from rebalancer.ops.exchange_address import served_address
 from rebalancer.ops.logs.redact import redact
 from rebalancer.ops.paths import home_directory
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.session.setup import Setup
 from rebalancer.settings.profile import PROFILE
 from rebalancer.settings.secrets import surroundings
+from rebalancer.signals.model.paths import model_files
+from rebalancer.signals.sources.catalog import keys_of
 from rebalancer.signals.sources.process import LOCK_NAME, run_sources
 from rebalancer.signals.sources.refresh import SymbolsWanted
 
@@ -38,9 +42,8 @@ NOT_AGAIN: Final = frozenset({0, 2, 75, 78})  # ended, wrong usage, another one 
 
 def ask_sources(setup: Setup, wait: threading.Event) -> None:
     """Ask the enabled sources of a setup until the event is set. Raises LockHeld, BadDocument, SignalsUnavailable."""
-    run_sources(
-        setup.rules.signals, setup.state, lambda: keys_now(setup), lambda: symbols_now(setup), lambda: _wait(wait)
-    )
+    signals = asked_signals(setup)
+    run_sources(signals, setup.state, lambda: keys_now(setup), lambda: symbols_now(setup), lambda: _wait(wait))
 
 
 def _wait(event: threading.Event) -> None:
@@ -49,8 +52,38 @@ def _wait(event: threading.Event) -> None:
 
 
 def keys_now(setup: Setup) -> Mapping[str, str]:
-    """The variables and secrets of this profile as they are now: a key may have been changed in its file."""
-    return surroundings(os.environ, setup.profile)
+    """The variables and secrets of this profile as they are now: a key may have been changed in its file. With the
+    embedded exchange Alpaca's sources ask that one while a session serves it."""
+    found = surroundings(os.environ, setup.profile)
+    served = served_address(setup.state) if setup.mode == "simulated" else None
+    return found if served is None else {**found, **embedded_keys(served)}
+
+
+def embedded_keys(url: str) -> dict[str, str]:
+    """The variables for an embedded exchange, which takes any key."""
+    return {
+        "APCA_API_BASE_URL": url, "APCA_API_DATA_URL": url,
+        "APCA_API_KEY_ID": "embedded", "APCA_API_SECRET_KEY": "embedded",
+    }  # fmt: skip
+
+
+def missing_keys(setup: Setup, name: str) -> list[str]:
+    """The variables of a source that are not set. The embedded exchange needs none of Alpaca's."""
+    embedded = embedded_keys("") if setup.mode == "simulated" else {}
+    return [key for key in keys_of(name) if key not in embedded and not setup.environ.get(key)]
+
+
+def asked_signals(setup: Setup) -> Signals:
+    """The rules of the signals as the sources get them: the model's files stand in the options of the source `model`,
+    which is there whether it is enabled or not."""
+    signals, model = setup.rules.signals, setup.rules.model
+    one = signals.sources.get("model") or Signals.model_validate({"sources": {"model": {}}}).sources["model"]
+    files = model_files(model, setup.root, setup.state)
+    options = {**one.options, "model_path": str(files.model), "features_path": str(files.features)}
+    if model.max_age_days is not None:
+        options["max_age_days"] = str(model.max_age_days)
+    changed = one.model_copy(update={"options": options})
+    return signals.model_copy(update={"sources": {**signals.sources, "model": changed}})
 
 
 def symbols_now(setup: Setup) -> SymbolsWanted:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -95,9 +96,9 @@ def _beyond_the_model(rules: Rules, origins: Mapping[str, Origin]) -> list[Probl
     found += [
         (key, "must not be empty", "remove the line to get the default") for key, text in texts.items() if not text
     ]
-    if rules.model.enabled and not rules.model.fallback_to_external_signals:
-        problem = "the model is an optional extra that is not installed, and no substitute is allowed"
-        found.append(("model.enabled", problem, "set model.enabled: false or fallback_to_external_signals: true"))
+    if "model" in rules.signals.enabled_sources and not rules.model.enabled:
+        key = "signals.sources.model.enabled"
+        found.append((key, "the model is enabled by model.enabled", "write model: {enabled: true}"))
     flat_by, timing = "risk_management.flat_by_minutes_before_close", rules.execution.timing
     if rules.risk_management.flat_by_minutes_before_close is not None and timing.minutes is None:
         problem = (
@@ -111,10 +112,9 @@ def _warnings(rules: Rules, paths: Sequence[Path]) -> tuple[str, ...]:
     found = []
     if not paths:
         found.append("no configuration file: the built-in defaults are used")
-    if rules.model.enabled:
-        found.append(
-            "model.enabled: the model is an optional extra that is not installed; external signals are used instead"
-        )
+    if rules.model.enabled and find_spec("xgboost") is None:
+        instead = "other signals are used instead" if rules.model.fallback_to_external_signals else "nothing is traded"
+        found.append(f"model.enabled: the extra `model` is not installed (pip install xgboost-cpu); {instead}")
     return tuple(found)
 
 

@@ -53,7 +53,8 @@ class ConfiguredSources:
             from rebalancer.signals.sources.store import NAME as VOTES_NAME
             from rebalancer.signals.sources.votes import SourceVotes
 
-            self._votes = SourceVotes(state / VOTES_NAME, rules.signals, clock.wall)
+            needed = "model" if rules.model.enabled and not rules.model.fallback_to_external_signals else ""
+            self._votes = SourceVotes(state / VOTES_NAME, rules.signals, clock.wall, needed)
         self._reference, self._universe = reference, universe
         sample = rules.signals.sample
         self._sample = sample == "always" or (sample == "auto" and mode == "simulated")

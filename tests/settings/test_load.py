@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rebalancer.core.codec import read_rules, rules_text
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.rules import Rules
 from rebalancer.settings.kinds import every_key, kind_of
 from rebalancer.settings.load import load_rules
 from rebalancer.settings.origin import BadConfiguration, Origin
+from rebalancer.settings.show import show_text
 from tests.settings.writing import load, refusal
 
 
@@ -101,9 +103,9 @@ def test_notes_are_allowed_at_every_level_but_not_among_names(tmp_path: Path) ->
             "c.yaml:2: execution: exit_threshold must not be above signal_threshold",
         ),
         (
-            "model: {enabled: true, fallback_to_external_signals: false}",
-            "c.yaml:1: model.enabled: the model is an optional extra that is not installed, and no substitute "
-            "is allowed\n  hint: set model.enabled: false or fallback_to_external_signals: true",
+            "signals: {sources: {model: {enabled: true}}}",
+            "c.yaml:1: signals.sources.model.enabled: the model is enabled by model.enabled"
+            "\n  hint: write model: {enabled: true}",
         ),
         (
             "execution: {signal_threshold: 0,5}",
@@ -159,12 +161,30 @@ def test_pipe_and_folder_are_refused(tmp_path: Path) -> None:
             load_rules([path], {})
 
 
-def test_model_with_fallback_is_a_warning(tmp_path: Path) -> None:
-    loaded = load(tmp_path, "model: {enabled: true}")
+@pytest.mark.parametrize(
+    ("has_substitute", "instead"), [("true", "other signals are used instead"), ("false", "nothing is traded")]
+)
+def test_a_model_without_its_extra_is_a_warning(
+    has_substitute: str, instead: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f"model: {{enabled: true, fallback_to_external_signals: {has_substitute}}}"
+    loaded = load(tmp_path, text)
     assert loaded.rules.model.enabled
-    assert loaded.warnings == (
-        "model.enabled: the model is an optional extra that is not installed; external signals are used instead",
-    )
+    assert loaded.warnings == ()
+    monkeypatch.setattr("rebalancer.settings.load.find_spec", lambda _: None)
+    expected = f"model.enabled: the extra `model` is not installed (pip install xgboost-cpu); {instead}"
+    assert load(tmp_path, text).warnings == (expected,)
+
+
+def test_an_enabled_model_is_a_source_with_its_own_weight(tmp_path: Path) -> None:
+    signals = load(tmp_path, "model: {enabled: true}").rules.signals
+    assert {name: one.weight for name, one in signals.enabled_sources.items()} == {"model": 0.4}
+    assert signals.max_age_of("model") == 120
+    text = "{signals: {sources: {model: {weight: 2, enabled: false}, xai: {enabled: true}}}, model: {enabled: true}}"
+    loaded = load(tmp_path, text)
+    assert {name: one.weight for name, one in loaded.rules.signals.enabled_sources.items()} == {"model": 2, "xai": 0.2}
+    assert read_rules(rules_text(loaded.rules)) == loaded.rules
+    assert load(tmp_path, show_text(loaded, origin=True)).rules == loaded.rules
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def test_a_known_source_begins_with_its_own_values(tmp_path: Path) -> None:
     plain, changed = signals.sources["alpha_vantage"], signals.sources["xai"]
     assert (plain.weight, plain.calls_per_day, plain.ttl_seconds) == (0.25, 25, 43_200)
     assert (changed.weight, changed.usd_per_day, changed.timeout_seconds) == (3, Decimal(2), 180)
-    assert [one["weight"] for one in KNOWN_SOURCES.values()] == [0.40, 0.25, 0.40, 0.25, 0.20, 0.15]
+    assert [one["weight"] for one in KNOWN_SOURCES.values()] == [0.40, 0.25, 0.40, 0.25, 0.20, 0.15, 0.40]
     assert (signals.weight_of("xai"), signals.weight_of("anybody")) == (3, 1)
     assert (signals.max_age_of("alpha_vantage"), signals.max_age_of("anybody")) == (1440, 60)
 

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from rebalancer.cli.commands import evidence, records, research, safety, signals, sources, system, trading, web
+from rebalancer.cli.commands import evidence, model, records, research, safety, signals, sources, system, trading, web
 from rebalancer.cli.help import Commands
 from rebalancer.version import __version__
 
@@ -68,6 +68,7 @@ app.add_typer(system.exchange_app, name="exchange")
 app.add_typer(records.alerts_app, name="alerts")
 app.add_typer(signals.signals_app, name="signals")
 app.add_typer(sources.sources_app, name="sources")
+app.add_typer(model.model_app, name="model")
 app.add_typer(system.db_app, name="db")
 app.add_typer(evidence.evidence_app, name="evidence")
 app.add_typer(web.web_app, name="web")

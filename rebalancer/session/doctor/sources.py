@@ -18,7 +18,8 @@ def check_sources(setup: Setup) -> Iterator[CheckResult]:
     enabled = setup.rules.signals.enabled_sources
     if not enabled:
         return
-    from rebalancer.signals.sources.catalog import factory_of, keys_of
+    from rebalancer.session.source_process import missing_keys
+    from rebalancer.signals.sources.catalog import factory_of
 
     reported = {row.name: row for row in source_status(setup.state)}
     for name in enabled:
@@ -27,7 +28,7 @@ def check_sources(setup: Setup) -> Iterator[CheckResult]:
         except BadDocument as error:
             yield fail(WHAT, f"{name}: {error.problem}", error.hint, 78)
             continue
-        missing = [key for key in keys_of(name) if not setup.environ.get(key)]
+        missing = missing_keys(setup, name)
         row = reported.get(name)
         if missing:
             yield warn(

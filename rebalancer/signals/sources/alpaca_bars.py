@@ -25,26 +25,34 @@ class AlpacaBars:
     def fetch(self, symbols: Sequence[str], now: datetime, budget: SourceBudget) -> Votes:
         """Votes on these symbols. Raises SourceProblem."""
         today = in_new_york(now).date()
-        stocks = [symbol for symbol in symbols if not is_crypto(symbol)]
-        closes: dict[str, dict[date, float]] = {symbol: {} for symbol in stocks}
-        params = {
-            "symbols": ",".join(stocks), "timeframe": "1Day",
-            "start": (today - timedelta(days=CALENDAR_DAYS)).isoformat(), "end": today.isoformat(),
-            "limit": "10000", "adjustment": "all",
-            "feed": self._context.rules.options.get("feed", "iex"),
-        }  # fmt: skip
-        if stocks:
-            for page in pages(alpaca_http(self._context, budget), "/v2/stocks/bars", params):
-                for symbol, day, close in _rows(page):
-                    if symbol in closes:
-                        closes[symbol][day] = close
+        closes = daily_closes(self._context, symbols, today, budget)
         found = {symbol: price_vote(symbol, rows, today) for symbol, rows in closes.items()}
         silent = {symbol: "this source has no crypto pairs" for symbol in symbols if is_crypto(symbol)}
         silent |= {symbol: why for symbol, why in found.items() if isinstance(why, str)}
         return Votes(tuple(vote for vote in found.values() if isinstance(vote, Vote)), silent)
 
 
-def _rows(page: Mapping[str, Any]) -> list[tuple[str, date, float]]:
+def daily_closes(
+    context: SourceContext, symbols: Sequence[str], today: date, budget: SourceBudget
+) -> dict[str, dict[date, float]]:
+    """The closes of the last year of each stock, by day of New York, adjusted; the day of `today` may be among them.
+    Crypto pairs are left out. Raises SourceProblem."""
+    stocks = [symbol for symbol in symbols if not is_crypto(symbol)]
+    closes: dict[str, dict[date, float]] = {symbol: {} for symbol in stocks}
+    params = {
+        "symbols": ",".join(stocks), "timeframe": "1Day",
+        "start": (today - timedelta(days=CALENDAR_DAYS)).isoformat(), "end": today.isoformat(),
+        "limit": "10000", "adjustment": "all", "feed": context.rules.options.get("feed", "iex"),
+    }  # fmt: skip
+    if stocks:
+        for page in pages(alpaca_http(context, budget), "/v2/stocks/bars", params):
+            for symbol, day, close in _rows(page, context.name):
+                if symbol in closes:
+                    closes[symbol][day] = close
+    return closes
+
+
+def _rows(page: Mapping[str, Any], name: str) -> list[tuple[str, date, float]]:
     bars = page.get("bars")
     if bars is None:
         return []
@@ -55,4 +63,4 @@ def _rows(page: Mapping[str, Any]) -> list[tuple[str, date, float]]:
             for bar in rows
         ]
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise SourceUnavailable("alpaca_bars: a bar cannot be read") from None
+        raise SourceUnavailable(f"{name}: a bar cannot be read") from None

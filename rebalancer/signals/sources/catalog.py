@@ -15,11 +15,13 @@ from rebalancer.signals.sources.contract import ENTRY_POINTS, SourceFactory
 
 
 class SourceEntry(NamedTuple):
-    """One source: where its factory is, the variables that hold its keys, and its vendor for people."""
+    """One source: where its factory is, the variables that hold its keys, and its vendor for people. `is_local`: it is
+    made every round, to look whether it can still be used."""
 
     factory: str
     keys: tuple[str, ...]
     vendor: str
+    is_local: bool = False
 
 
 ALPACA_KEYS: Final = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
@@ -31,6 +33,7 @@ BUILT_IN: Final[Mapping[str, SourceEntry]] = {
     "alpha_vantage": SourceEntry(f"{_HERE}.alpha_vantage:AlphaVantage", ("ALPHAVANTAGE_API_KEY",), "Alpha Vantage"),
     "xai": SourceEntry(f"{_HERE}.xai:Xai", ("XAI_API_KEY",), "xAI, search on X"),
     "perplexity": SourceEntry(f"{_HERE}.perplexity:Perplexity", ("PERPLEXITY_API_KEY",), "Perplexity, web search"),
+    "model": SourceEntry(f"{_HERE}.trained_model:TrainedModel", ALPACA_KEYS, "your trained model", is_local=True),
 }
 
 
@@ -62,6 +65,12 @@ def keys_of(name: str) -> tuple[str, ...]:
     """The variables that hold a source's keys; none for a source of somebody's own."""
     entry = BUILT_IN.get(name)
     return () if entry is None else entry.keys
+
+
+def is_local(name: str) -> bool:
+    """Whether a source is made every round."""
+    entry = BUILT_IN.get(name)
+    return entry is not None and entry.is_local
 
 
 def mark_of(name: str, rules: SourceRules, keys: Mapping[str, str]) -> str:

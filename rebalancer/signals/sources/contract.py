@@ -22,13 +22,15 @@ ENTRY_POINTS = "rebalancer.sources"
 
 class Vote(NamedTuple):
     """An opinion about one symbol: score in [-1, 1], confidence in [0, 1], and in words what it rests on. `citations`
-    are the addresses of what was read."""
+    are the addresses of what was read. `revision`: of what computed it, such as a model's version; letters, digits and
+    dots, and part of the signal's id."""
 
     symbol: str
     score: float
     confidence: float
     because: str = ""
     citations: tuple[str, ...] = ()
+    revision: str = ""
 
 
 class Votes(NamedTuple):
@@ -62,7 +64,9 @@ class SourceBudget(Protocol):
 
 
 class VoteSource(Protocol):
-    """One source. A class attribute `batch_size` says how many symbols one fetch takes, 50 without it."""
+    """One source. A class attribute `batch_size` says how many symbols one fetch takes, 50 without it. A local
+    one of the program may have a method `revision(now) -> str`, which is called every round: votes of another revision
+    are withdrawn, and all symbols are asked about again."""
 
     def fetch(self, symbols: Sequence[str], now: datetime, budget: SourceBudget) -> Votes:
         """Votes on these symbols, the most urgent first. Raises SourceProblem."""
@@ -111,6 +115,11 @@ class QuotaUsed(SourceProblem):
 
 class SourceGone(SourceProblem):
     """The vendor has taken this interface away (410): nothing is asked until the configuration changes."""
+
+
+class SourceNotReady(SourceProblem):
+    """What the source needs on this machine is missing or cannot be used: its votes are withdrawn, and it is looked at
+    again in a minute."""
 
 
 class SourceUnavailable(SourceProblem):

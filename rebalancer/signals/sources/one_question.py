@@ -1,8 +1,9 @@
-"""Ask one source once, by hand: under its budget, and without keeping its votes."""
+"""Ask one source once, by hand, under its budget."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from rebalancer.core.known_sources import known_name
@@ -16,10 +17,20 @@ from rebalancer.signals.sources.store import NAME, VoteStore
 
 
 def ask_once(
-    signals: Signals, state: Path, name: str, symbols: Sequence[str], keys: Mapping[str, str], clock: Clock
+    signals: Signals,
+    state: Path,
+    name: str,
+    symbols: Sequence[str],
+    keys: Mapping[str, str],
+    clock: Clock,
+    *,
+    now: datetime | None = None,
+    keeps: bool = False,
 ) -> Votes:
-    """The votes of one source on these symbols, whether or not it is enabled. Calls and money count. Raises
-    SourceProblem, BadDocument for an unknown source, SignalsUnavailable."""
+    """The votes of one source on these symbols, whether or not it is enabled. Calls and money count. now: the time that
+    it is asked for, by default this machine's. keeps: the votes
+    are stored, as those of a round are, so cycles trade on them. Raises SourceProblem, BadDocument for an unknown
+    source, SignalsUnavailable."""
     name = known_name(name) or name
     rules = signals.sources.get(name) or Signals.model_validate({"sources": {name: {}}}).sources[name]
     factory = factory_of(name)
@@ -35,9 +46,13 @@ def ask_once(
         silent: dict[str, str] = {}
         for start in range(0, len(symbols), size):
             batch = symbols[start : start + size]
-            found = budget.fetch(source, batch, clock.wall())
+            found = budget.fetch(source, batch, now or clock.wall())
             votes = [vote for one in found.answered if (vote := clean(one, batch)) is not None]
             answered += votes
             known = {vote.symbol for vote in votes}
-            silent |= {symbol: str(found.silent.get(symbol, NO_ANSWER)) for symbol in batch if symbol not in known}
+            unsaid = {symbol: str(found.silent.get(symbol, NO_ANSWER)) for symbol in batch if symbol not in known}
+            if keeps:
+                at = clock.wall()
+                store.put(name, votes, unsaid, at - max(found.age, timedelta(0)), at)
+            silent |= unsaid
     return Votes(tuple(answered), silent)

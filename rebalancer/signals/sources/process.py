@@ -131,4 +131,5 @@ def status_of(one: SourceRefresher, store: VoteStore, found: RoundResult, wanted
         usd=text_of(usd),
         usd_per_day=None if rules.usd_per_day is None else text_of(rules.usd_per_day),
         at=time_text(now),
+        failures=0 if off is None else off.failures,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple
@@ -13,7 +14,7 @@ from rebalancer.core.signal_rules import SourceRules
 from rebalancer.core.values import symbol_of
 from rebalancer.ops.clock import Clock
 from rebalancer.ops.logs.redact import redact
-from rebalancer.signals.sources.catalog import factory_of, mark_of
+from rebalancer.signals.sources.catalog import factory_of, is_local, mark_of
 from rebalancer.signals.sources.contract import (
     BudgetSpent,
     KeyRefused,
@@ -21,10 +22,12 @@ from rebalancer.signals.sources.contract import (
     SourceContext,
     SourceFactory,
     SourceGone,
+    SourceNotReady,
     SourceProblem,
     VendorRefused,
     Vote,
     Votes,
+    VoteSource,
 )
 from rebalancer.signals.sources.day_budget import DayBudget, next_midnight, whom_to_ask
 from rebalancer.signals.sources.store import SourceOff, VoteStore
@@ -37,9 +40,11 @@ CADENCE_MOST: Final = 60.0  # so that a new position or a new key is noticed
 FAILED_SECONDS: Final = 30.0  # after the first failure; doubled for each further one
 FAILED_MOST: Final = 3600.0
 REFUSED_SECONDS: Final = 3600.0
+NOT_READY_SECONDS: Final = 60.0
 CITATIONS_MAX: Final = 10
 TEXT_MAX: Final = 500
 NO_ANSWER: Final = "no answer for it"
+REVISION: Final = re.compile(r"[A-Za-z0-9.]{0,40}")
 
 
 class SymbolsWanted(NamedTuple):
@@ -87,14 +92,16 @@ class SourceRefresher:
             left = math.inf if off.until is None else (off.until - now).total_seconds()
             return RoundResult(0, 0, off, "", max(min(left, CADENCE_MOST), CADENCE_LEAST))
         failures = 0 if off is None or off.key_mark != mark else off.failures
-        asked_at = {symbol: at for symbol, (at, _) in self._store.asked(self.name).items()}
         ttl = timedelta(seconds=self.rules.ttl_seconds)
-        due = whom_to_ask(wanted.symbols, wanted.held, asked_at, now, ttl)
         asked = answered = 0
         try:
+            source = self._made(keys) if is_local(self.name) else None
+            if source is not None and hasattr(source, "revision"):
+                self._store.withdraw(self.name, str(source.revision(now)))
+            asked_at = {symbol: at for symbol, (at, _) in self._store.asked(self.name).items()}
+            due = whom_to_ask(wanted.symbols, wanted.held, asked_at, now, ttl)
             if due:
-                context = SourceContext(self.name, self.rules, keys, self._clock, self._kept, self._alive)
-                source = (self._factory or factory_of(self.name))(context)
+                source = source or self._made(keys)
                 size = max(int(getattr(source, "batch_size", BATCH)), 1)
                 for start in range(0, len(due), size):
                     if not self._alive():
@@ -110,12 +117,18 @@ class SourceRefresher:
             if not self._alive():  # because the process ends
                 return RoundResult(asked, answered, off, "", CADENCE_LEAST)
             failed = self._failure(error, mark, failures)
+            if failed.kind == "missing":
+                self._store.withdraw(self.name)
             LOG.warning("%s: %s", self.name, failed.because)
             self._store.set_off(self.name, failed)
             return RoundResult(asked, answered, failed, "", CADENCE_LEAST)
         if off is not None:
             self._store.set_off(self.name, None)
         return RoundResult(asked, answered, None, "", self._pause(wanted, ttl))
+
+    def _made(self, keys: Mapping[str, str]) -> VoteSource:
+        context = SourceContext(self.name, self.rules, keys, self._clock, self._kept, self._alive)
+        return (self._factory or factory_of(self.name))(context)
 
     def _pause(self, wanted: SymbolsWanted, ttl: timedelta) -> float:
         asked, now = self._store.asked(self.name), self._clock.wall()
@@ -149,6 +162,8 @@ class SourceRefresher:
             case QuotaUsed():
                 reset = next_midnight(now) if error.seconds is None else now + timedelta(seconds=error.seconds)
                 return SourceOff("quota", said, hint, reset, mark, failures + 1)
+            case SourceNotReady():
+                return SourceOff("missing", said, hint, now + timedelta(seconds=NOT_READY_SECONDS), mark, failures + 1)
             case VendorRefused():
                 return SourceOff("refused", said, hint, now + timedelta(seconds=REFUSED_SECONDS), mark, failures + 1)
         seconds = max(min(FAILED_SECONDS * 2.0 ** min(failures, 20), FAILED_MOST), getattr(error, "seconds", 0.0))
@@ -166,4 +181,8 @@ def clean(vote: Vote, asked: Collection[str]) -> Vote | None:
         return None
     because = one_line(str(vote.because), TEXT_MAX)
     citations = tuple(one_line(str(one), TEXT_MAX) for one in tuple(vote.citations)[:CITATIONS_MAX])
-    return Vote(symbol, max(-1.0, min(1.0, score)) + 0.0, max(0.0, min(1.0, confidence)) + 0.0, because, citations)
+    revision = str(vote.revision)
+    if not REVISION.fullmatch(revision):
+        return None
+    sure = max(0.0, min(1.0, confidence)) + 0.0
+    return Vote(symbol, max(-1.0, min(1.0, score)) + 0.0, sure, because, citations, revision)

@@ -59,8 +59,8 @@ class StoredVote(NamedTuple):
 
 
 class SourceOff(NamedTuple):
-    """Why a source is not asked. `kind`: key, quota, gone, refused or failed; `until`: when it is asked again, None:
-    not by itself; `key_mark`: of the key that was refused; `failures`: in a row."""
+    """Why a source is not asked. `kind`: key, quota, gone, refused, missing or failed; `until`: when it is asked again,
+    None: not by itself; `key_mark`: of the key that was refused; `failures`: in a row."""
 
     kind: str
     because: str
@@ -68,6 +68,11 @@ class SourceOff(NamedTuple):
     until: datetime | None
     key_mark: str
     failures: int
+
+
+def id_prefix(source: str, revision: str) -> str:
+    """What the id of a vote begins with: its source, and the revision of what computed it, if it has one."""
+    return f"{source}/{revision}" if revision else source
 
 
 def calls_used(most: int) -> str:
@@ -132,7 +137,8 @@ class VoteStore:
         """Keep one round: the votes replace those before on their symbols, and silence leaves an older vote to age."""
         when = stamp(issued)
         rows = [
-            (source, v.symbol, computed_id(source, v.symbol, when, v.score, v.confidence), v.score, v.confidence, when,
+            (source, v.symbol, computed_id(id_prefix(source, v.revision), v.symbol, when, v.score, v.confidence),
+             v.score, v.confidence, when,
              v.because, json.dumps(list(v.citations)))
             for v in votes
         ]  # fmt: skip
@@ -141,6 +147,17 @@ class VoteStore:
             asked = [(source, v.symbol, stamp(at), "") for v in votes]
             asked += [(source, symbol, stamp(at), because) for symbol, because in silent.items()]
             connection.executemany("INSERT OR REPLACE INTO asked VALUES (?, ?, ?, ?)", asked)
+
+    def withdraw(self, source: str, all_but: str | None = None) -> None:
+        """Forget the votes of a source, and that it was asked; those of the revision `all_but` stay, when it says one
+        and no other has a vote."""
+        with self._database.writing() as connection:
+            if all_but is not None:
+                rows = connection.execute("SELECT signal_id FROM votes WHERE source = ?", (source,))
+                if all(str(name).rpartition("-")[0] == id_prefix(source, all_but) for (name,) in rows):
+                    return
+            connection.execute("DELETE FROM votes WHERE source = ?", (source,))
+            connection.execute("DELETE FROM asked WHERE source = ?", (source,))
 
     def asked(self, source: str) -> dict[str, tuple[datetime, str]]:
         """When each symbol was last asked, and why it was silent then ("" when it was not)."""
