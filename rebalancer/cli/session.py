@@ -24,8 +24,14 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger(__name__)
 
 
-def run_trading_day(config: Sequence[Path] | None, *, speed: float | None, day: str | None) -> int:
-    """Run one session. Exit code 0 when the day is closed, when the market is closed, and after a stop by a signal."""
+def run_trading_day(
+    config: Sequence[Path] | None, *, speed: float | None, day: str | None, with_parent: bool = False
+) -> int:
+    """Run one session. Exit code 0 when the day is closed, when the market is closed, and after a stop by a signal.
+
+    with_parent: stop as after SIGTERM when standard input closes.
+    """
+    from rebalancer.cli.parent import when_parent_ends
     from rebalancer.ops.notify import Notify
     from rebalancer.session.names import refuse_strange_sectors
     from rebalancer.session.setup import banner, load_setup
@@ -44,6 +50,8 @@ def run_trading_day(config: Sequence[Path] | None, *, speed: float | None, day: 
         )
     stop = Stop()
     with stop.on_signals(), _connected(setup, simulated, wanted) as (connection, time):
+        if with_parent:
+            when_parent_ends(lambda: stop.ask("the session is being stopped (its desk has ended)"))
 
         def begun() -> None:
             for warning in setup.loaded.warnings:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def run_process(config: Sequence[Path] | None, *, with_parent: bool) -> int:
     """Ask the enabled sources until SIGTERM or SIGINT; then 0."""
+    from rebalancer.cli.parent import when_parent_ends
     from rebalancer.cli.screen import log_to_stderr
     from rebalancer.ops.notify import Notify
     from rebalancer.session.setup import load_setup, refuse_unasked_exchange
@@ -36,7 +37,7 @@ def run_process(config: Sequence[Path] | None, *, with_parent: bool) -> int:
     ending = threading.Event()
     stop = Stop("sources", lambda _: ending.set())
     if with_parent:
-        threading.Thread(target=_end_with_parent, args=(ending,), daemon=True).start()
+        when_parent_ends(ending.set)
     notify = Notify.from_environment(os.environ)
     with stop.on_signals():
         sys.stderr.write(f"sources: {names} ({setup.mode})\n")
@@ -44,13 +45,6 @@ def run_process(config: Sequence[Path] | None, *, with_parent: bool) -> int:
         notify.ready(names)
         ask_sources(setup, ending)
     return ExitCode.DONE
-
-
-def _end_with_parent(ending: threading.Event) -> None:
-    """Set the event once standard input ends: the process that started this one is gone."""
-    while os.read(0, 4096):
-        pass
-    ending.set()
 
 
 def list_sources(config: Sequence[Path] | None, *, enabled: bool, as_json: bool) -> int:

@@ -13,24 +13,30 @@ from rebalancer.cli.other_state import journal_in
 from rebalancer.cli.status import MODES, here_text, nothing_yet, shown, view_of, with_next, written
 from rebalancer.journal.filesystem import refuse_irregular_journal
 from rebalancer.journal.status_query import JournalStatus, query_status
-from rebalancer.report.records import Mode
+from rebalancer.report.records import Mode, StatusView
 
 
 def status_of(state: Path, *, as_json: bool, colour: bool) -> int:
     """Print the status of another state folder, such as the demo's: what ran last in it. Raises BadDocument."""
-    now = datetime.now(UTC)  # noqa: TID251 - as in `gathered`
-    path = journal_in(state)
-    refuse_irregular_journal(path)
-    look, view = query_status(path, now=now), nothing_yet(now)
-    if look is not None:
-        mode = next((name for name in MODES if name == path.parent.name), None) or _mode_of(look)
-        rules = None if look.rules is None else json.loads(look.rules)
-        view = with_next(view_of(look, mode, path, now), {mode: path.parent})
-        if view.next_at is None:
-            at = next_cycle(view.now, rules)
-            view = view._replace(next_at=at, next_here="" if at is None else here_text(at))
+    view = view_at(journal_in(state))
     sys.stdout.write(written(view, {}) if as_json else shown(view, colour=colour))
     return ExitCode.DONE
+
+
+def view_at(path: Path) -> StatusView:
+    """What the journal at a path says of its account, and when the next cycle is due. Raises BadDocument."""
+    now = datetime.now(UTC)  # noqa: TID251 - as in `gathered`
+    refuse_irregular_journal(path)
+    look, view = query_status(path, now=now), nothing_yet(now)
+    if look is None:
+        return view
+    mode = next((name for name in MODES if name == path.parent.name), None) or _mode_of(look)
+    rules = None if look.rules is None else json.loads(look.rules)
+    view = with_next(view_of(look, mode, path, now), {mode: path.parent})
+    if view.next_at is None:
+        at = next_cycle(view.now, rules)
+        view = view._replace(next_at=at, next_here="" if at is None else here_text(at))
+    return view
 
 
 def _mode_of(look: JournalStatus) -> Mode:

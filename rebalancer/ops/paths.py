@@ -22,6 +22,7 @@ JOURNAL_NAME: Final = "journal.sqlite"
 LOCK_NAME: Final = "run.lock"
 SESSION_LOCK_NAME: Final = "session.lock"
 CONFIG_NAME: Final = Path("config", "execution.yaml")
+PROFILES: Final = "profiles"  # below the state folder, and below config/
 _PROFILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -46,7 +47,7 @@ def state_directory(profile: str | None = None) -> Path:
     if chosen:  # each profile has its own journal and lock
         if _PROFILE.fullmatch(chosen) is None:
             raise ValueError(f"{chosen!r} is not a profile name: letters, digits, dot, dash and underscore")
-        base = base / "profiles" / chosen
+        base = base / PROFILES / chosen
     if profile is not None and _PROFILE.fullmatch(profile) is None:
         raise ValueError(f"{profile!r} is not a profile name: letters, digits, dot, dash and underscore")
     path = base if profile is None else base / profile
@@ -72,7 +73,7 @@ def accounts_directory() -> Path:
 
 def has_state(profile: str) -> bool:
     """Whether a profile of this name has a state folder. Creates nothing."""
-    return _PROFILE.fullmatch(profile) is not None and (_state_base() / "profiles" / profile).is_dir()
+    return _PROFILE.fullmatch(profile) is not None and (_state_base() / PROFILES / profile).is_dir()
 
 
 def config_directories(root: Path | None = None) -> tuple[Path, ...]:

@@ -202,6 +202,29 @@ class StatusView(NamedTuple):
     sources: tuple[SourceStatus, ...] = ()
 
 
+class AccountRow(NamedTuple):
+    """One account among several: its profile, the process of its session and what its journal says. `process` is a key
+    of `report.accounts.STATE_WORDS`; `view` is None when its state cannot be read, and `problem` says why."""
+
+    name: str
+    environment: str
+    process: str
+    pid: int | None
+    exit_code: int | None
+    again_at: datetime | None
+    view: StatusView | None
+    problem: str = ""
+
+
+class ModeTotal(NamedTuple):
+    """The accounts of one mode and environment. `equity` in USD is None when one of them does not state it."""
+
+    mode: Mode
+    environment: str
+    accounts: int
+    equity: Decimal | None
+
+
 class AtTheBroker(NamedTuple):
     """The broker's own state at `asked_at`, beside what the journal knows: `differences` has a line for each position
     and order on which they disagree. Of the open orders, `open_orders` belong to cycles, `exit_orders` are the exits

@@ -13,7 +13,19 @@ from typing import Annotated
 
 import typer
 
-from rebalancer.cli.commands import evidence, model, records, research, safety, signals, sources, system, trading, web
+from rebalancer.cli.commands import (
+    accounts,
+    evidence,
+    model,
+    records,
+    research,
+    safety,
+    signals,
+    sources,
+    system,
+    trading,
+    web,
+)
 from rebalancer.cli.help import Commands
 from rebalancer.version import __version__
 
@@ -70,5 +82,6 @@ app.add_typer(signals.signals_app, name="signals")
 app.add_typer(sources.sources_app, name="sources")
 app.add_typer(model.model_app, name="model")
 app.add_typer(system.db_app, name="db")
+app.add_typer(accounts.accounts_app, name="desk")
 app.add_typer(evidence.evidence_app, name="evidence")
 app.add_typer(web.web_app, name="web")

@@ -110,6 +110,9 @@ def session(
         float | None, typer.Option(min=1, max=100_000, help="Embedded exchange: play the next day this fast.")
     ] = None,
     day: Annotated[str | None, typer.Option(help="Embedded exchange: the day to play, such as 2026-11-20.")] = None,
+    with_parent: Annotated[
+        bool, typer.Option("--with-parent", help="End when standard input closes, as under a desk.")
+    ] = False,
 ) -> None:
     """Run the trading day: a cycle every five minutes from open to close.
 
@@ -117,4 +120,4 @@ def session(
     """
     from rebalancer.cli.session import run_trading_day
 
-    raise typer.Exit(run_trading_day(config, speed=speed, day=day))
+    raise typer.Exit(run_trading_day(config, speed=speed, day=day, with_parent=with_parent))

@@ -1,0 +1,46 @@
+"""The commands of several accounts on one host: `desk run`, `desk status`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rebalancer.cli.commands.shared import Config, Json, NoColour
+from rebalancer.cli.help import Commands
+
+accounts_app = Commands(
+    help="Several accounts on one host: one profile each, listed in config/desk.yaml.\n\n"
+    "Example: rebalancer desk run | rebalancer desk status",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+Names = Annotated[list[str] | None, typer.Argument(help="The profiles; those of config/desk.yaml if none is named.")]
+
+
+@accounts_app.command("run")
+def run(names: Names = None, config: Config = None) -> None:
+    """Run the sessions of these accounts until stopped, each in a process of its own.
+
+    Example: rebalancer desk run | rebalancer desk run growth income
+    """
+    from rebalancer.cli.desk import run_accounts
+
+    raise typer.Exit(run_accounts(names or (), config))
+
+
+@accounts_app.command("status")
+def status(
+    names: Names = None,
+    page: Annotated[Path | None, typer.Option("--page", help="Write it to this file as a page.")] = None,
+    json: Json = False,
+    no_color: NoColour = False,
+) -> None:
+    """Show the accounts side by side: process, last cycle, equity, and what needs you.
+
+    Example: rebalancer desk status | rebalancer desk status --page accounts.html
+    """
+    from rebalancer.cli.desk import show_accounts
+
+    raise typer.Exit(show_accounts(names or (), page, as_json=json, colour=not no_color))

@@ -1,0 +1,189 @@
+"""The sessions of several accounts: each in a real process, none touching another, started again by how it ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rebalancer.core.new_york import in_new_york
+from rebalancer.session.account_sessions import AccountProcess, AccountSessions, next_start
+from rebalancer.session.stop import Bell, Stop
+
+SPEED = 100.0  # the seconds of these tests, so that a retry takes 0.3 s
+MONDAY = datetime(2026, 11, 23, 15, tzinfo=UTC)
+CHILD = """
+import os, pathlib, signal, sys, time
+name = os.environ["REBALANCER_PROFILE"]
+kind = name.split("-")[0]
+signal.signal(signal.SIGTERM, signal.SIG_IGN if kind == "deaf" else lambda *_: sys.exit(0))
+mark = pathlib.Path(sys.argv[1], name)
+mark.write_text(mark.read_text() + "x" if mark.exists() else "x")
+print("begun", flush=True)
+if kind == "runs":
+    sys.stdin.read()
+elif kind == "deaf":
+    while True:
+        time.sleep(1)
+else:
+    sys.exit(int(name.split("-")[1]))
+"""
+
+
+class FastClock:
+    """The machine's clock, `SPEED` times as fast, from a Monday morning on."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def monotonic(self) -> float:
+        return (time.monotonic() - self._began) * SPEED
+
+    def wall(self) -> datetime:
+        return MONDAY + timedelta(seconds=self.monotonic())
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds / SPEED)
+
+
+class FastBell(Bell):
+    def wait(self, seconds: float) -> bool:
+        return super().wait(seconds / SPEED)
+
+
+class Watched:
+    """Sessions of these accounts in a thread of their own, and everything that they tell."""
+
+    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+        self.stop, self.alerts, self.folder = Stop("sessions"), list[tuple[str, int]](), folder
+        self.stop.bell = FastBell()
+        self.stands: dict[str, AccountProcess] = {}
+        self.lines: list[tuple[str, str]] = []
+        self.seen: dict[str, list[str]] = {name: [] for name in names}
+        self._sessions = AccountSessions(
+            names,
+            FastClock(),
+            self.stop.bell,
+            say=lambda name, line: self.lines.append((name, line)),
+            tell=self._told,
+            alert=lambda name, code: self.alerts.append((name, code)),
+            command=(sys.executable, "-c", CHILD, str(folder)),
+        )
+        self._thread = threading.Thread(target=self._sessions.run, args=(self.stop,))
+        self._thread.start()
+
+    def _told(self, stands: Sequence[AccountProcess]) -> None:
+        self.stands = {one.name: one for one in stands}
+        for one in stands:
+            if self.seen[one.name][-1:] != [one.state]:
+                self.seen[one.name].append(one.state)
+
+    def until(self, holds: Callable[[], Any]) -> None:
+        """Wait for it; the time allowed is that of a hang, not of a slow machine."""
+        end = time.monotonic() + 120
+        while not holds():
+            assert time.monotonic() < end, (self.stands, self.lines)
+            time.sleep(0.02)
+
+    def starts(self, name: str) -> int:
+        mark = self.folder / name
+        return len(mark.read_text()) if mark.exists() else 0
+
+    def end(self) -> None:
+        self.stop.ask("the test is over")
+        self._thread.join(120)
+        assert not self._thread.is_alive()
+
+
+def test_how_each_ends_decides_when_it_starts_again_and_touches_no_other(tmp_path: Path) -> None:
+    watched = Watched(tmp_path, ["runs-a", "ends-0", "ends-75", "ends-78", "ends-1"])
+    try:
+        watched.until(lambda: watched.starts("ends-75") >= 5)
+        watched.until(lambda: watched.stands["ends-1"].state == "failed")
+        first = watched.stands["runs-a"]
+    finally:
+        watched.end()
+    assert (first.state, first.starts, watched.starts("runs-a")) == ("running", 1, 1)
+    assert sorted(watched.alerts) == [("ends-1", 1), ("ends-78", 78)]
+    assert watched.seen["ends-0"][:3] == ["starting", "running", "waiting"]
+    assert watched.seen["ends-75"][:5] == ["starting", "running", "locked", "running", "locked"]
+    assert watched.seen["ends-78"][:3] == ["starting", "running", "failed"]
+    assert watched.seen["ends-1"][:7] == ["starting", *["running", "retrying"] * 2, "running", "failed"]
+    assert [watched.starts(name) for name in ("ends-0", "ends-78", "ends-1")] == [1, 1, 3]
+    assert {one.state for one in watched.stands.values()} == {"ended"}
+    assert ("runs-a", "begun") in watched.lines
+    assert watched.stands["runs-a"].exit_code == 0
+
+
+def test_a_killed_one_starts_again_and_a_deaf_one_is_killed_at_last(tmp_path: Path) -> None:
+    watched = Watched(tmp_path, ["runs-a", "runs-b", "deaf-c"])
+    try:
+        watched.until(lambda: [watched.starts(name) for name in ("runs-a", "runs-b", "deaf-c")] == [1, 1, 1])
+        first, other = watched.stands["runs-a"].pid, watched.stands["runs-b"].pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        watched.until(lambda: watched.starts("runs-a") == 2)
+        assert watched.stands["runs-a"].exit_code == -signal.SIGKILL
+        assert watched.stands["runs-b"].pid == other
+    finally:
+        watched.end()
+    assert watched.stands["deaf-c"].exit_code == -signal.SIGKILL
+    assert [watched.stands[name].exit_code for name in ("runs-a", "runs-b")] == [0, 0]
+
+
+def test_a_program_that_is_not_there_fails_like_one_that_ends(tmp_path: Path) -> None:
+    alerts: list[tuple[str, int]] = []
+    stop = Stop("sessions")
+    stop.bell = FastBell()
+    sessions = AccountSessions(
+        ["a"],
+        FastClock(),
+        stop.bell,
+        say=lambda *_: None,
+        tell=lambda stands: stop.ask("seen") if stands[0].state == "failed" else None,
+        alert=lambda name, code: alerts.append((name, code)),
+        command=(str(tmp_path / "nothing"),),
+    )
+    sessions.run(stop)
+    assert alerts == [("a", 1)]
+
+
+@given(st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC)))
+def test_the_next_start_is_the_first_one_after_the_moment(moment: datetime) -> None:
+    found = in_new_york(next_start(moment))
+    assert (found.hour, found.minute, found.second) == (9, 25, 0)
+    assert found.weekday() < 5
+    assert moment < found <= moment + timedelta(days=3, hours=1)
+    assert next_start(next_start(moment) - timedelta(seconds=1)) == next_start(moment)
+
+
+def test_a_session_stops_when_whoever_started_it_is_gone(project: Path) -> None:
+    words = [sys.executable, "-m", "rebalancer", "session", "--with-parent", "--speed", "30", "--day", "2026-11-20"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=project) as child:
+        assert child.stdin is not None
+        assert child.stderr is not None
+        while "session: simulated" not in (line := child.stderr.readline()):
+            assert line, "it ended before it began"
+        child.stdin.close()
+        rest = child.stderr.read()
+        assert (child.wait(300), "its desk has ended" in rest) == (0, True)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    return folder
