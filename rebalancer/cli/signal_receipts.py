@@ -166,16 +166,15 @@ def show_sources(config: Sequence[Path] | None, *, as_json: bool, colour: bool) 
                 visible(one.source),
                 f"{one.received:,}",
                 _rate(one),
-                one.last_received_at[:19] + "Z",
-                "never" if one.last_executed_at is None else one.last_executed_at[:19] + "Z",
-                _main_reason(one.outcomes),
+                one.last_received_at[:16] + "Z",
+                "never" if one.last_executed_at is None else one.last_executed_at[:16] + "Z",
             ),
-            "",
+            below=_main_reason(one.outcomes),
         )
         for one in sources
     ]
-    head = ("source", "received", "rate", "last received", "last executed", "most often not executed")
-    _print_table(head, "<>><<<", shown, colour)
+    head = ("source", "received", "rate", "last received", "last executed")
+    _print_table(head, "<>><<", shown, colour)
     return ExitCode.DONE
 
 
@@ -258,10 +257,13 @@ def _rate(one: SourceFigures) -> str:
     return "" if rate is None else f"{rate:.1%}"
 
 
-def _main_reason(outcomes: Mapping[str, int]) -> str:
-    """The most frequent outcome that is no execution."""
+def _main_reason(outcomes: Mapping[str, int]) -> tuple[str, ...]:
+    """The most frequent outcome that is no execution, as a line of its own."""
     others = [(-count, name) for name, count in outcomes.items() if name not in EXECUTED and name != PENDING]
-    return min(others)[1] if others else ""
+    if not others:
+        return ()
+    count, name = min(others)
+    return (f"most often not executed: {name} ({-count:,})",)
 
 
 def _tone(row: ReceiptRow) -> str:

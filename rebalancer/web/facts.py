@@ -14,6 +14,7 @@ from rebalancer.core.values import ZERO, decimal_of, text_of, time_text, utc_of
 from rebalancer.journal.records import CycleRecord, Event, OrderRecord
 from rebalancer.journal.status_query import JournalStatus, query_status
 from rebalancer.ops.clock import SystemClock
+from rebalancer.ops.source_status import source_status
 from rebalancer.report.figures.figure import Figures
 from rebalancer.report.figures.of_status import figures_of_status
 from rebalancer.signals.receipts.following import Follower
@@ -219,6 +220,23 @@ def signal_figures(place: WebPlace) -> Document:
             for one in sources
         },
         "by_outcome": dict(whole.outcomes),
+    }
+
+
+def source_health(place: WebPlace) -> Document:
+    """The enabled sources that are asked in the background, by name; `status` is None for one not asked yet."""
+    enabled = place.rules.signals.enabled_sources
+    reported = {row.name: row for row in source_status(place.state)}
+    return {
+        "sources": [
+            {
+                "name": name,
+                "weight": place.rules.signals.weight_of(name),
+                "is_ok": name in reported and reported[name].is_ok,
+                "status": reported[name]._asdict() if name in reported else None,
+            }
+            for name in sorted(enabled)
+        ]
     }
 
 

@@ -122,6 +122,12 @@ def signal_figures(context: Context, _: Reader) -> dict[str, Any]:
     return facts.signal_figures(context.place)
 
 
+@router.get("/api/v1/sources", responses=documented())
+def sources(context: Context, _: Reader) -> dict[str, Any]:
+    """The sources that are asked in the background: on, off and why, coverage, calls and money of today."""
+    return facts.source_health(context.place)
+
+
 @router.get(
     "/api/v1/events",
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, **documented(422)},

@@ -45,7 +45,11 @@ def sent(command: Command) -> list[tuple[str, ...]]:  # noqa: F811
     return sorted((row["symbol"], row["qty"], row["filled_qty"]) for row in rows)
 
 
-def test_from_signals_to_fills(command: Command, state: Path) -> None:  # noqa: F811
+def test_from_signals_to_fills(
+    command: Command,  # noqa: F811
+    state: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert command("run-now").code == 0
     listed = answer(command, "signals", "list")
     assert (listed["schema"], listed["total"], listed["next"]) == ("rebalancer.signals/1", 4, None)
@@ -80,6 +84,11 @@ def test_from_signals_to_fills(command: Command, state: Path) -> None:  # noqa: 
     for words in (["list"], ["stats"], ["sources"], ["why", "s-1"], ["why", "s-4"]):
         said = command("signals", *words)
         assert (said.code, said.out != "") == (0, True)
+    monkeypatch.setattr("rebalancer.cli.signal_receipts.terminal_width", lambda: 80)
+    lines = command("signals", "sources").out.splitlines()
+    assert lines[0].split("  ")[-1] == "last executed"
+    assert max(map(len, lines)) <= 80
+    assert lines[2] == "    most often not executed: HELD_NEUTRAL (1)"
 
 
 def test_pages(command: Command, state: Path) -> None:  # noqa: F811

@@ -54,6 +54,7 @@ def test_status_positions_and_orders_agree_with_the_journal(server: Server) -> N
     assert (why["symbol"], why["cycle_id"], why["orders"]) == (symbol, cycle["cycle_id"], [orders[0]])
     assert why["verdicts"][0]["outcome"] == "FILLED"
     assert server.ask("GET", "/api/v1/cycles/none").status_code == 404
+    assert server.ask("GET", "/api/v1/sources").json() == {"sources": []}
 
 
 def test_reports_are_shown_without_scripts(server: Server) -> None:
