@@ -1,4 +1,4 @@
-"""The commands that look at history: `backtest`, `grid`, `search`."""
+"""The commands that look at history: `backtest`, `grid`, `search`, `walk-forward`."""
 
 from __future__ import annotations
 
@@ -138,3 +138,33 @@ def search(
         grid_file, out, prices, targets, signals, config, workers, scheduler, by, ledger, trials, batch
     )
     raise typer.Exit(show_sweep(options, as_json=json, colour=not no_color))
+
+
+def walk_forward(
+    grid_file: Grid,
+    out: Out,
+    train: Annotated[int, typer.Option("--train", help="Trading days of a training window.")],
+    test: Annotated[int, typer.Option("--test", help="Trading days of the window after it.")],
+    purge: Annotated[int, typer.Option("--purge", help="Days left out between the two.")] = 1,
+    embargo: Annotated[int, typer.Option("--embargo", help="Days after a test window that no training uses.")] = 0,
+    anchored: Annotated[bool, typer.Option("--anchored", help="Training always begins with the first day.")] = False,
+    prices: Prices = None,
+    targets: Targets = None,
+    signals: Signals = None,
+    config: Config = None,
+    workers: Workers = 1,
+    scheduler: Scheduler = "",
+    ledger: Ledger = None,
+    json: Json = False,
+    no_color: NoColour = False,
+) -> None:
+    """Choose settings on training days, and look at them on the days after.
+
+    Example: rebalancer walk-forward --grid g.yaml --train 504 --test 63 --out w
+    """
+    from rebalancer.cli.sweep import SweepOptions
+    from rebalancer.cli.walk_forward import WalkOptions, show_walk_forward
+
+    options = SweepOptions(grid_file, out, prices, targets, signals, config, workers, scheduler, "sharpe", ledger)
+    walk = WalkOptions(train, test, purge, embargo, anchored)
+    raise typer.Exit(show_walk_forward(options, walk, as_json=json, colour=not no_color))

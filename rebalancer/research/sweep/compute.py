@@ -19,7 +19,7 @@ from rebalancer.research.audit import difference_at
 from rebalancer.research.backtest import DAYS_A_YEAR, BacktestRequest, prepared
 from rebalancer.research.price_files import PriceHistory, read_prices
 from rebalancer.research.simulate import SimulatedRun, simulated
-from rebalancer.research.sweep.points import SweepPoint, PointResult, write_result
+from rebalancer.research.sweep.points import PointResult, SweepPoint, write_result
 from rebalancer.research.trial_figures import daily_returns
 
 AUDITED: Final = 3  # bars of every point that the live planner plans again

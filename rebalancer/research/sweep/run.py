@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rebalancer.research.sweep.points import SweepPoint, PointResult, read_result
+from rebalancer.research.sweep.points import PointResult, SweepPoint, read_result
 from rebalancer.research.sweep.workers import computed_by_dask, computed_here
 from rebalancer.research.trial_ledger import TrialLedger, append_trials, read_trials
 

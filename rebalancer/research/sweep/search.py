@@ -15,7 +15,7 @@ from typing import Any
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.rules import Rules
 from rebalancer.research.sweep.grid_file import GridAxis, GridFile
-from rebalancer.research.sweep.points import SweepPoint, PointMaker
+from rebalancer.research.sweep.points import PointMaker, SweepPoint
 from rebalancer.research.sweep.run import Heard, Sweep, SweepPlan, run_sweep
 from rebalancer.research.sweep.summary import RankBy
 from rebalancer.settings.kinds import Kind, kinds_of

@@ -9,7 +9,7 @@ import numpy as np
 
 from rebalancer.research.market import Floats
 from rebalancer.research.overfitting import BLOCKS, Overfitting, cscv
-from rebalancer.research.sweep.points import Keys, SweepPoint, PointResult, shown
+from rebalancer.research.sweep.points import Keys, PointResult, SweepPoint, shown
 from rebalancer.research.sweep.run import Sweep
 from rebalancer.research.trial_figures import TrialFigures, figures_of_trial
 

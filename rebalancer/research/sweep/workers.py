@@ -18,16 +18,16 @@ from typing import Any, Final
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import ExternalError
 from rebalancer.research.sweep.compute import compute_point, end_with_parent
-from rebalancer.research.sweep.points import SweepPoint, PointResult
+from rebalancer.research.sweep.points import PointResult, SweepPoint
 
 Compute = Callable[[Path, SweepPoint], PointResult]
 ROUNDS: Final = 3
 DIED: Final = "the process that computed it died: too little memory?"
 
 
-def computed_here(folder: Path, points: Sequence[SweepPoint], workers: int, compute: Compute = compute_point) -> Iterator[
-    tuple[SweepPoint, PointResult | str]
-]:  # fmt: skip
+def computed_here(
+    folder: Path, points: Sequence[SweepPoint], workers: int, compute: Compute = compute_point
+) -> Iterator[tuple[SweepPoint, PointResult | str]]:
     """Compute points in so many processes, as they are done. What could not be computed comes with its reason."""
     if workers == 1 and compute is compute_point:
         for point in points:

@@ -20,7 +20,7 @@ from rebalancer.core.rules import Rules
 from rebalancer.research.backtest import BacktestRequest
 from rebalancer.research.sweep.compute import compute_point
 from rebalancer.research.sweep.grid_file import read_grid
-from rebalancer.research.sweep.points import FOLDER, SweepPoint, PointMaker, PointResult, every_setting
+from rebalancer.research.sweep.points import FOLDER, PointMaker, PointResult, SweepPoint, every_setting
 from rebalancer.research.sweep.run import SweepPlan, run_sweep
 from rebalancer.research.sweep.summary import summary_of
 from rebalancer.research.sweep.workers import DIED, computed_here
