@@ -35,7 +35,7 @@ def box() -> Box:
         }  # fmt: skip
         text = f". {ROOT}/tests/systemd/prelude.sh\n{script}"
         done = subprocess.run(
-            ["bash", BOX, "bash", "-c", text], env=environ, capture_output=True, text=True, timeout=110
+            ["bash", BOX, "bash", "-c", text], env=environ, capture_output=True, text=True, timeout=800
         )
         if done.returncode == CANNOT:
             if os.environ.get("REBALANCER_TESTS_NEED_SYSTEMD"):
