@@ -48,7 +48,9 @@ def test_every_page_has_a_kind_and_stands_in_the_index() -> None:
     assert sorted(path.name for path in docs.glob("*.md")) == ["README.md"]
     index = set(re.findall(r"\]\(([\w/.-]+\.md)\)", (docs / "README.md").read_text()))
     assert {str(page.relative_to(docs)) for kind in KINDS for page in (docs / kind).glob("*.md")} <= index
-    assert sorted(path.name for path in docs.iterdir() if path.is_dir()) == sorted([*KINDS, "decisions", "pictures"])
+    assert sorted(path.name for path in docs.iterdir() if path.is_dir()) == sorted(
+        [*KINDS, "decisions", "pictures", "site"]
+    )
 
 
 def test_the_readme_says_first_what_a_newcomer_gets_and_risks() -> None:

@@ -44,7 +44,7 @@ def newest_day(events: DayEvents) -> NewestDay | None:
 
 
 def _change(events: DayEvents, now: Reading) -> float | None:
-    before = _before(events)
+    before = day_began(events)
     if before is None:
         return None
     begins, equity = before
@@ -56,7 +56,7 @@ def _change(events: DayEvents, now: Reading) -> float | None:
     return day_return(equity, value)
 
 
-def _before(events: DayEvents) -> tuple[datetime, Decimal] | None:
+def day_began(events: DayEvents) -> tuple[datetime, Decimal] | None:
     """The moment and the equity with which the day begins."""
     earlier = _reading(events.before)
     if earlier is not None:

@@ -23,7 +23,7 @@ DISAGREEMENT_SCHEMA = "rebalancer.disagreement/1"
 def save_plan(path: Path, decided: Plan) -> None:
     """Write a plan with the hashes of its snapshot and rules, atomically. Raises BadDocument."""
     from rebalancer.cli.export import write_whole
-    from rebalancer.cli.screen import shown_path
+    from rebalancer.report.paths import shown_path
 
     write_whole(path, (decided.to_json() + "\n").encode())
     sys.stderr.write(f"plan: {shown_path(path)}; carry it out with: rebalancer run-now --plan {shown_path(path)}\n")

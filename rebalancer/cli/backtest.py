@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.progress import AFTER_SECONDS, progress
-from rebalancer.cli.screen import shown_path, wants_colour, warn
+from rebalancer.cli.screen import wants_colour, warn
 from rebalancer.core.documents import BadDocument
 from rebalancer.ops.clock import SystemClock
+from rebalancer.report.paths import shown_path
 
 if TYPE_CHECKING:
     from rebalancer.research.backtest import Backtest, BacktestRequest

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rebalancer.cli.exit_codes import ExitCode
-from rebalancer.cli.screen import shown_path, terminal_width
+from rebalancer.cli.screen import terminal_width
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.new_york import from_new_york, in_new_york
 from rebalancer.ops.files import put_whole
+from rebalancer.report.paths import shown_path
 
 if TYPE_CHECKING:
     from rebalancer.exchange.core import Exchange

@@ -21,11 +21,11 @@ def show_explanation(
     """Print the chain of one symbol: signal, weight, caps, target, band, rounding, order, fill."""
     import json
 
-    from rebalancer.cli.symbol_history import remembered
     from rebalancer.core.documents import BadDocument, plain
     from rebalancer.core.values import symbol_of
     from rebalancer.journal import Journal
     from rebalancer.report.archive import past_record
+    from rebalancer.report.symbol_lookup import remembered
     from rebalancer.report.text import explain_text
     from rebalancer.session.setup import load_setup
 
@@ -39,7 +39,7 @@ def show_explanation(
     with Journal.open(setup.journal) as journal:
         record = past_record(journal, cycle_id)
         account_id = "" if record is None else record.snapshot.account.id
-        known = None if record is None else remembered(journal, account_id, record.plan.cycle_id, name)
+        known = None if record is None else remembered(journal, setup.state, account_id, record.plan.cycle_id, name)
     if record is None or known is None:
         sys.stderr.write(f"error: there is no {'planned cycle' if cycle_id is None else f'cycle {cycle_id}'}\n")
         return ExitCode.USAGE

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from rebalancer.cli.exit_codes import ExitCode
-from rebalancer.cli.status import UNIT, installed_timer
 from rebalancer.core.input_file import refuse_irregular
 from rebalancer.ops.paths import state_directory
+from rebalancer.report.status_view import UNIT, installed_timer
 from rebalancer.settings.profile import PROFILE
 
 NAME: Final = "session.log"  # written by start_execution_trading.sh

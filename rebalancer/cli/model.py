@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rebalancer.cli.errors import said
 from rebalancer.cli.exit_codes import ExitCode
-from rebalancer.cli.screen import shown_path, terminal_width, warn
+from rebalancer.cli.screen import terminal_width, warn
 from rebalancer.core.documents import BadDocument
+from rebalancer.report.paths import shown_path
 
 if TYPE_CHECKING:
     from rebalancer.research.price_files import PriceHistory

@@ -12,8 +12,8 @@ from rebalancer.cli.errors import choice, said
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.other_state import setup_of
 from rebalancer.cli.progress import progress
-from rebalancer.cli.screen import shown_path
 from rebalancer.core.documents import BadDocument
+from rebalancer.report.paths import shown_path
 
 PERIODS: Final = ("day", "week", "month", "year", "all")
 FORMATS: Final = ("html", "json", "mail")

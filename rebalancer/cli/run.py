@@ -12,11 +12,12 @@ from rebalancer.cli.connection import connected
 from rebalancer.cli.errors import said
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.progress import progress
-from rebalancer.cli.screen import errors_first, log_to_stderr, shown_path, terminal_width, wants_colour, warn
+from rebalancer.cli.screen import errors_first, log_to_stderr, terminal_width, wants_colour, warn
 from rebalancer.cli.signals import say_stopping
 from rebalancer.core.errors import BrokerUnavailable, LockHeld
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.units import in_units, quantity_title
+from rebalancer.report.paths import shown_path
 
 if TYPE_CHECKING:
     from rebalancer.cli.selection import SelectionOptions

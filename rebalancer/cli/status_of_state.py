@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rebalancer.cli.exit_codes import ExitCode
-from rebalancer.cli.next_cycle import next_cycle
 from rebalancer.cli.other_state import journal_in
-from rebalancer.cli.status import MODES, here_text, nothing_yet, shown, view_of, with_next, written
+from rebalancer.cli.status import MODES, shown, written
 from rebalancer.journal.filesystem import refuse_irregular_journal
 from rebalancer.journal.status_query import JournalStatus, query_status
 from rebalancer.report.records import Mode, StatusView
+from rebalancer.report.status_view import nothing_yet, view_of, with_schedule
 
 
 def status_of(state: Path, *, as_json: bool, colour: bool) -> int:
@@ -32,11 +32,8 @@ def view_at(path: Path) -> StatusView:
         return view
     mode = next((name for name in MODES if name == path.parent.name), None) or _mode_of(look)
     rules = None if look.rules is None else json.loads(look.rules)
-    view = with_next(view_of(look, mode, path, now), {mode: path.parent})
-    if view.next_at is None:
-        at = next_cycle(view.now, rules)
-        view = view._replace(next_at=at, next_here="" if at is None else here_text(at))
-    return view
+    view = view_of(look, mode, path, now)
+    return with_schedule(view, {mode: path.parent}, rules, view.now)
 
 
 def _mode_of(look: JournalStatus) -> Mode:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 from rebalancer.cli.backtest import EVERY_SECONDS, SIGINT_CODE, BacktestOptions, request_of
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.progress import progress
-from rebalancer.cli.screen import shown_path, terminal_width, wants_colour
+from rebalancer.cli.screen import terminal_width, wants_colour
 from rebalancer.core.documents import BadDocument
 from rebalancer.ops.files import put_whole
+from rebalancer.report.paths import shown_path
 
 if TYPE_CHECKING:
     from rebalancer.research.backtest import BacktestRequest

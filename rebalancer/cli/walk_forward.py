@@ -11,11 +11,12 @@ import numpy as np
 
 from rebalancer.cli.backtest import SIGINT_CODE
 from rebalancer.cli.exit_codes import ExitCode
-from rebalancer.cli.screen import shown_path, terminal_width, wants_colour
+from rebalancer.cli.screen import terminal_width, wants_colour
 from rebalancer.cli.sweep import PreparedSweep, SweepOptions, heard_by_person, prepared_sweep
 from rebalancer.core.documents import BadDocument, canonical_json, sha256
 from rebalancer.ops.clock import SystemClock
 from rebalancer.ops.files import put_whole
+from rebalancer.report.paths import shown_path
 
 if TYPE_CHECKING:
     from rebalancer.research.sweep.run import Sweep

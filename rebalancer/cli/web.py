@@ -1,4 +1,4 @@
-"""`web serve` and `web token`."""
+"""`web serve`, `web login` and `web token`."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def serve_web(config: Sequence[Path] | None, *, host: str | None, port: int | No
     place = _served(config, asked=host is not None or port is not None)
     web = place.rules.web
     _need_extra()
+    from rebalancer.web.served import forget_address, tell_address
     from rebalancer.web.server import ListenAddress, serve
 
     listen = ListenAddress.of(web.listen, "web.listen")
@@ -36,12 +37,17 @@ def serve_web(config: Sequence[Path] | None, *, host: str | None, port: int | No
     hooks = None if web.hooks_listen is None else ListenAddress.of(web.hooks_listen, "web.hooks_listen")
 
     def begun(url: str, hooks_url: str | None) -> None:
+        tell_address(place.state, url)
         said = url + (f", hooks: {hooks_url}/hooks" if hooks_url else "") + f" ({place.mode})"
         sys.stderr.write(f"web: {said}\n")
+        sys.stderr.write("web: rebalancer web login prints a link for a browser\n")
         sys.stderr.flush()
         notify.ready(said)
 
-    serve(place, listen, hooks, begun, notify.alive)
+    try:
+        serve(place, listen, hooks, begun, notify.alive)
+    finally:
+        forget_address(place.state)
     sys.stderr.write("web: stopped; the session is not affected\n")
     notify.stopping("stopped")
     return ExitCode.DONE
@@ -81,6 +87,8 @@ def token_list(config: Sequence[Path] | None, *, as_json: bool) -> int:
     if as_json:
         rows = [{"name": t.name, "scopes": list(t.scopes), "created_at": t.created_at} for t in tokens]
         sys.stdout.write(json.dumps({"schema": "rebalancer.web-tokens/1", "tokens": rows}, indent=1) + "\n")
+    elif not tokens:
+        sys.stdout.write("there is no token yet: rebalancer web token add NAME --scope read\n")
     else:
         sys.stdout.write("".join(f"{t.name}  {','.join(t.scopes)}  {t.created_at}\n" for t in tokens))
     return ExitCode.DONE
@@ -95,6 +103,37 @@ def token_remove(config: Sequence[Path] | None, name: str) -> int:
         return ExitCode.DONE
     sys.stderr.write(f"error: there is no token {name!r}\n  hint: rebalancer web token list\n")
     return ExitCode.USAGE
+
+
+def login(config: Sequence[Path] | None, *, host: str | None, port: int | None) -> int:
+    """Print a link that logs a browser in, once. Its code stands behind #, which no server is told."""
+    from rebalancer.ops.clock import SystemClock
+    from rebalancer.web.logins import LOGINS_NAME, add_code
+    from rebalancer.web.served import served_at
+
+    setup = _setup(config)
+    url = served_at(setup.state)
+    if url is None or host is not None or port is not None:
+        if url is None and host is None and port is None:
+            sys.stderr.write("no server runs here yet: rebalancer web serve\n")
+        text = setup.rules.web.listen
+        given = text.rpartition(":")
+        url = f"http://{host or given[0]}:{given[2] if port is None else port}"
+    code = add_code(setup.state / LOGINS_NAME, SystemClock().wall())
+    sys.stdout.write(f"{url}/login#{code}\n")
+    sys.stderr.write("it works once, within ten minutes; whoever opens it may read and set the kill switch\n")
+    return ExitCode.DONE
+
+
+def logout(config: Sequence[Path] | None) -> int:
+    """End every browser's session and every link that is not used yet."""
+    from rebalancer.core.units import amount_of
+    from rebalancer.ops.clock import SystemClock
+    from rebalancer.web.logins import LOGINS_NAME, end_sessions
+
+    ended = end_sessions(_setup(config).state / LOGINS_NAME, SystemClock().wall())
+    sys.stdout.write(f"{amount_of(ended, 'browser session')} ended\n")
+    return ExitCode.DONE
 
 
 def _setup(config: Sequence[Path] | None) -> Setup:
@@ -112,6 +151,6 @@ def _place(setup: Setup) -> WebPlace:
 def _need_extra() -> None:
     from importlib.util import find_spec
 
-    lacking = [name for name in ("fastapi", "prometheus_client") if find_spec(name) is None]
+    lacking = [name for name in ("fastapi", "prometheus_client", "jinja2") if find_spec(name) is None]
     if lacking:
         raise BadDocument("web", f"{', '.join(lacking)} is not installed", "pip install 'rebalancer[web]'")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -26,7 +26,7 @@ from rebalancer.journal.conditions import Ask
 from rebalancer.journal.filesystem import path_of, prepare_file, refuse_remote
 from rebalancer.journal.orders import Change
 from rebalancer.journal.other_events import EventRow, write_events
-from rebalancer.journal.reads import JournalReads
+from rebalancer.journal.reads import JournalReads, OneState
 from rebalancer.journal.records import CycleEnd, CycleStart, Intent
 from rebalancer.journal.store import Store
 from rebalancer.journal.upgrade import upgrade
@@ -192,7 +192,7 @@ class Journal(JournalReads):
         """One consistent state of the journal, asked several times: every read within the block sees the same rows,
         whatever is written meanwhile."""
         with self._store.asking() as ask:
-            yield _View(ask)
+            yield OneState(ask)
 
     def _asking(self) -> AbstractContextManager[Ask]:
         return self._store.asking()
@@ -218,13 +218,3 @@ class Journal(JournalReads):
         self._store.copy_into(target)
         with Journal.open(target, create=False, any_file_system=True) as copy:
             return copy.verify()
-
-
-class _View(JournalReads):
-    """The reads of one transaction."""
-
-    def __init__(self, ask: Ask) -> None:
-        self._ask = ask
-
-    def _asking(self) -> AbstractContextManager[Ask]:
-        return nullcontext(self._ask)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from decimal import Decimal
 
@@ -198,3 +198,13 @@ class JournalReads(ABC):
         """Why the account is stopped; None when it may trade."""
         with self._asking() as ask:
             return reading.kill_switch(ask, account_id)
+
+
+class OneState(JournalReads):
+    """The reads of one transaction."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+
+    def _asking(self) -> AbstractContextManager[Ask]:
+        return nullcontext(self._ask)

@@ -5,7 +5,8 @@ The rows are read by the queries of `reading`, all in one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,11 +19,13 @@ from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import utc_of
 from rebalancer.journal import bodies, reading
 from rebalancer.journal.agreement import CHEAP_BYTES_OF_STATUS, GUARDED, check_agreement, check_pages
+from rebalancer.journal.chain import event_of
 from rebalancer.journal.conditions import Ask, where
 from rebalancer.journal.day_events import DayEvents, query_day
 from rebalancer.journal.documents import load_text
 from rebalancer.journal.head_checkpoint import HeadCheckpoint
 from rebalancer.journal.read_only import read_only
+from rebalancer.journal.reads import OneState
 from rebalancer.journal.records import DRY_RUN, MONEY_AFTER_EXIT, CycleEnd, CycleRecord, Event
 
 SCHEMA: Final = "0001"  # a test keeps it equal to `upgrade.NEWEST`, whose import would load SQLAlchemy
@@ -67,30 +70,55 @@ class JournalStatus(NamedTuple):
     day: DayEvents = DayEvents()
 
 
+class StatusReads(NamedTuple):
+    """The state of one account, the newest row's number, hash and time, and further reads of the same moment: nothing
+    that is written meanwhile is seen."""
+
+    status: JournalStatus
+    seq: int
+    hash: str
+    written_at: datetime | None
+    reads: OneState
+
+
 def query_status(path: Path, *, now: datetime, account_id: str | None = None) -> JournalStatus | None:
     """Query the journal; None when there is none yet. Raises JournalBroken when it cannot be read.
 
     now: the time by this machine's clock. account_id: None means the account of the latest cycle.
     """
+    with status_reads(path, now=now, account_id=account_id) as found:
+        return None if found is None else found.status
+
+
+@contextmanager
+def status_reads(path: Path, *, now: datetime, account_id: str | None = None) -> Iterator[StatusReads | None]:
+    """The same as `query_status`, with the transaction left open for further reads."""
     if not path.exists() or path.stat().st_size == 0:
-        return None
+        yield None
+        return
     head = HeadCheckpoint(path)
     checkpoint = head.read()
     with read_only(path) as ask:
         if ask("SELECT count(*) FROM sqlite_master", {})[0][0] == 0:
-            return None  # it is being created
+            yield None  # it is being created
+            return
         version = ask("SELECT version_num FROM alembic_version", {})
         if not version or version[0][0] != SCHEMA:
-            return JournalStatus(schema_ok=False)
-        reading.check_tail(ask, head, checkpoint)
+            yield StatusReads(JournalStatus(schema_ok=False), 0, "", None, OneState(ask))
+            return
+        tail = reading.check_tail(ask, head, checkpoint)
         check_pages(ask, str(path), CHEAP_BYTES_OF_STATUS)
         accounts = tuple(row[0] for row in ask("SELECT DISTINCT account_id FROM claims ORDER BY 1", {}))
         if account_id is None:
             latest = reading.newest(ask, where(kind="cycle_started"))
-            if latest is None:
-                return JournalStatus(schema_ok=True, account_ids=accounts)
-            account_id = latest.account_id
-        return _of_account(ask, accounts, account_id, now)
+            account_id = None if latest is None else latest.account_id
+        status = JournalStatus(schema_ok=True, account_ids=accounts)
+        if account_id is not None:
+            status = _of_account(ask, accounts, account_id, now)
+        if tail is None:
+            yield StatusReads(status, 0, "", None, OneState(ask))
+        else:
+            yield StatusReads(status, tail.seq, tail.hash, event_of(tail).at, OneState(ask))
 
 
 def _of_account(ask: Ask, accounts: tuple[str, ...], account_id: str, now: datetime) -> JournalStatus:

@@ -7,20 +7,32 @@ from typing import NamedTuple
 
 from rebalancer.core.codec import read_plan, read_rules, rules_text, seal, snapshot_text, stored_snapshot
 from rebalancer.core.decisions import PLANNER_EDITION, Plan
+from rebalancer.core.facts import Snapshot
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.reasons import ReasonCode, because, stated
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
-from rebalancer.journal import CycleRecord, Journal
+from rebalancer.journal import CycleRecord
+from rebalancer.journal.reads import JournalReads
 from rebalancer.planning import plan
 from rebalancer.planning.reconcile import reconcile
 from rebalancer.planning.verdicts import OrderEnd
 from rebalancer.report.records import Mode, OrderLine, ReconciliationLine, RunRecord, RunSummary
 from rebalancer.report.run_record import changed_rules, order_line
 from rebalancer.report.summary import summary_of
+from rebalancer.version import __version__
 
 
-def past_record(journal: Journal, cycle_id: str | None) -> RunRecord | None:
+class PlannedCycle(NamedTuple):
+    """What a cycle was planned from, and the plan: none of it changes afterwards."""
+
+    snapshot: Snapshot
+    rules: Rules
+    plan: Plan
+    findings: tuple[ReconciliationLine, ...]
+
+
+def past_record(journal: JournalReads, cycle_id: str | None) -> RunRecord | None:
     """The record of a planned cycle, the newest when no id is given; None when there is none. What the journal does not
     keep (timings, the account afterwards) is left out."""
     if cycle_id is None:
@@ -29,10 +41,22 @@ def past_record(journal: Journal, cycle_id: str | None) -> RunRecord | None:
         cycle = journal.cycle(cycle_id)
     if cycle is None or cycle.plan_sha256 is None:
         return None
-    snapshot = stored_snapshot(_text(journal.snapshot_text(cycle.cycle_id)))
-    rules = _rules(journal, cycle.cycle_id)
-    decided = read_plan(_text(journal.plan_text(cycle.cycle_id)))
-    verdicts = journal.verdicts(cycle.cycle_id)
+    return record_of_cycle(journal, cycle, planned_cycle(journal, cycle))
+
+
+def planned_cycle(journal: JournalReads, cycle: CycleRecord) -> PlannedCycle:
+    """Read what a planned cycle keeps."""
+    name, account_id = cycle.cycle_id, cycle.account_id
+    snapshot = stored_snapshot(_text(journal.snapshot_text(name, account_id)))
+    findings = tuple(ReconciliationLine(f.symbol, f.kind, str(f.why)) for f in reconcile(snapshot).findings)
+    rules = read_rules(_text(journal.rules_text(name, account_id)))
+    return PlannedCycle(snapshot, rules, read_plan(_text(journal.plan_text(name, account_id))), findings)
+
+
+def record_of_cycle(journal: JournalReads, cycle: CycleRecord, planned: PlannedCycle) -> RunRecord:
+    """The record of a planned cycle as far as it has come: its orders as the journal knows them now."""
+    snapshot, rules, decided, findings = planned
+    verdicts = journal.verdicts(cycle.cycle_id, cycle.account_id)
     spoken = tuple(v for v in verdicts if v.signal_id)
     silent = tuple(v for v in verdicts if not v.signal_id)
     return RunRecord(
@@ -45,7 +69,7 @@ def past_record(journal: Journal, cycle_id: str | None) -> RunRecord | None:
         mode=_mode(cycle.mode),
         account_after=None,
         positions_after=(),
-        reconciled=tuple(ReconciliationLine(f.symbol, f.kind, str(f.why)) for f in reconcile(snapshot).findings),
+        reconciled=findings,
         broker_calls={},
         timings=(),
         version="",
@@ -57,7 +81,51 @@ def past_record(journal: Journal, cycle_id: str | None) -> RunRecord | None:
     )
 
 
-def past_summaries(journal: Journal, limit: int, *, runs: bool = False) -> Iterator[RunSummary]:
+def planned_anew(journal: JournalReads, cycle: CycleRecord, rules: Rules) -> RunRecord:
+    """The record of a dry run on the snapshot of a planned cycle, with other rules: nothing is read and nothing is
+    sent."""
+    text = _text(journal.snapshot_text(cycle.cycle_id, cycle.account_id))
+    snapshot = stored_snapshot(text)
+    decided = seal(plan(snapshot, rules), text, rules_text(rules))
+    withheld = str(because(ReasonCode.DRY_RUN))
+    lines = [
+        OrderLine(
+            client_order_id=order.client_order_id,
+            phase=order.phase,
+            symbol=order.symbol,
+            side=order.side,
+            planned_qty=order.qty,
+            funded_qty=order.qty,
+            filled_qty=ZERO,
+            filled_avg_price=None,
+            state=OrderState.WITHHELD,
+            arrival_price=order.price,
+            message=withheld,
+        )
+        for order in decided.orders
+    ]
+    return RunRecord(
+        snapshot=snapshot,
+        plan=decided,
+        orders=tuple(lines),
+        verdicts=decided.verdicts,
+        outcome=decided.outcome,
+        because=str(decided.because),
+        mode="dry_run",
+        account_after=None,
+        positions_after=(),
+        reconciled=tuple(ReconciliationLine(f.symbol, f.kind, str(f.why)) for f in reconcile(snapshot).findings),
+        broker_calls={},
+        timings=(),
+        version=__version__,
+        rules_changed=changed_rules(rules),
+        started_at=snapshot.as_of,
+        ended_at=snapshot.as_of,
+        weights=rules.signals.weights,
+    )
+
+
+def past_summaries(journal: JournalReads, limit: int, *, runs: bool = False) -> Iterator[RunSummary]:
     """Past cycles in one line each, newest first; including those that planned nothing: exits, and halts before the
     plan. runs: a process is at work, so that a newest cycle without an end is not past yet and is left out."""
     for number, cycle in enumerate(journal.cycles(None, limit)):
@@ -67,7 +135,7 @@ def past_summaries(journal: Journal, limit: int, *, runs: bool = False) -> Itera
         yield _unplanned(journal, cycle) if record is None else summary_of(record)
 
 
-def _unplanned(journal: Journal, cycle: CycleRecord) -> RunSummary:
+def _unplanned(journal: JournalReads, cycle: CycleRecord) -> RunSummary:
     orders = journal.orders_of(cycle.cycle_id)
     return RunSummary(
         cycle_id=cycle.cycle_id,
@@ -93,7 +161,7 @@ class Replayed(NamedTuple):
     changed: tuple[str, ...]
 
 
-def replayed(journal: Journal, cycle_id: str) -> Replayed:
+def replayed(journal: JournalReads, cycle_id: str) -> Replayed:
     """Plan a stored cycle again with today's planner and compare it with the stored plan, byte for byte."""
     seen_text, said = _text(journal.snapshot_text(cycle_id)), _text(journal.rules_text(cycle_id))
     stored = _text(journal.plan_text(cycle_id))
@@ -129,7 +197,7 @@ def _differences(stored: str, again: str) -> Iterator[str]:
         yield f"the plan had {len(old)} lines, now {len(new)}"
 
 
-def _lines(journal: Journal, decided: Plan, cycle: CycleRecord) -> tuple[OrderLine, ...]:
+def _lines(journal: JournalReads, decided: Plan, cycle: CycleRecord) -> tuple[OrderLine, ...]:
     records = {o.client_order_id: o for o in journal.orders_of(cycle.cycle_id)}
     lines = []
     for planned in decided.orders:
@@ -146,10 +214,6 @@ def _lines(journal: Journal, decided: Plan, cycle: CycleRecord) -> tuple[OrderLi
             )
         lines.append(order_line(planned, sent, end, journal))
     return tuple(lines)
-
-
-def _rules(journal: Journal, cycle_id: str) -> Rules:
-    return read_rules(_text(journal.rules_text(cycle_id)))
 
 
 def _text(found: str | None) -> str:

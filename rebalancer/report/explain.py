@@ -41,6 +41,17 @@ def explain_text(
     Links that do not exist are left out. A symbol that the cycle did not cover gets one sentence. known: what rules and
     journal know in addition; its texts must not contain an account number.
     """
+    headline, links = explained(symbol, record, known)
+    if not links:
+        return f"{headline}\n"
+    lines = [paint(line, "bold", colour) for line in wrap(headline, width, "  ", "")]
+    for title, text in links:
+        lines += wrap(text, width, " " * 12, f"  {title:<9} ")
+    return "\n".join(lines) + "\n"
+
+
+def explained(symbol: str, record: RunRecord, known: SymbolHistory | None = None) -> tuple[str, Links]:
+    """The headline, and the chain link by link: title and text. No link when the cycle did not cover the symbol."""
     record = redact(record)
     target = target_of(record, symbol)
     mine = [trade for trade in trades(record) if trade.line.symbol == symbol]
@@ -60,11 +71,8 @@ def explain_text(
         links += afterwards(known)
     name = visible_symbol(symbol)
     if not links:
-        return f"{name}: no signal, no position and no order in cycle {visible_symbol(record.snapshot.cycle_id)}\n"
-    lines = [paint(line, "bold", colour) for line in wrap(_headline(name, target, mine), width, "  ", "")]
-    for title, text in links:
-        lines += wrap(text, width, " " * 12, f"  {title:<9} ")
-    return "\n".join(lines) + "\n"
+        return f"{name}: no signal, no position and no order in cycle {visible_symbol(record.snapshot.cycle_id)}", []
+    return _headline(name, target, mine), links
 
 
 def _headline(name: str, target: Target | None, mine: list[TradeRow]) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from rebalancer.report.numbers import eastern
@@ -33,13 +35,26 @@ def run_name(cycle_id: str) -> str:
 
 def report_name(record: RunRecord) -> str:
     """The file name of a report without its extension."""
-    local = eastern(record.started_at)
-    name = f"{local.year:04d}-{local:%m-%d_%H%M}_{record.mode}_{run_name(record.snapshot.cycle_id)}"
+    name = report_name_of(record.started_at, record.mode, record.snapshot.cycle_id)
     if REPORT_NAME.fullmatch(name) is None:
         raise ValueError(f"{record.mode!r} is not a mode")
     return name
 
 
+def report_name_of(started_at: datetime, mode: str, cycle_id: str) -> str:
+    """The same from what names a cycle."""
+    local = eastern(started_at)
+    return f"{local.year:04d}-{local:%m-%d_%H%M}_{mode}_{run_name(cycle_id)}"
+
+
 def report_year(record: RunRecord) -> str:
     """The folder of a report: the year in New York, four digits."""
     return f"{eastern(record.started_at).year:04d}"
+
+
+def shown_path(path: Path) -> str:
+    """A path, as short as possible relative to the current directory."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from rebalancer.core.decisions import Order
 from rebalancer.core.documents import plain
@@ -11,17 +12,19 @@ from rebalancer.core.outcomes import OrderState
 from rebalancer.core.reasons import ReasonCode, because
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
-from rebalancer.journal import Journal
+from rebalancer.journal.reads import JournalReads
 from rebalancer.ops.source_status import SourceStatus
 from rebalancer.planning.verdicts import OrderEnd
-from rebalancer.rebalance.cycle import CycleResult
 from rebalancer.report.records import Mode, OrderLine, ReconciliationLine, RuleChange, RunRecord, Timing
 from rebalancer.version import __version__
+
+if TYPE_CHECKING:
+    from rebalancer.rebalance.cycle import CycleResult
 
 
 def record_of(
     result: CycleResult,
-    journal: Journal,
+    journal: JournalReads,
     rules: Rules,
     mode: Mode,
     calls: Mapping[str, int],
@@ -57,7 +60,7 @@ def record_of(
     )
 
 
-def order_line(planned: Order, sent: Order | None, end: OrderEnd | None, journal: Journal) -> OrderLine:
+def order_line(planned: Order, sent: Order | None, end: OrderEnd | None, journal: JournalReads) -> OrderLine:
     """One order from plan to end."""
     record = journal.order(planned.client_order_id)
     return OrderLine(

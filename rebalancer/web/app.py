@@ -15,9 +15,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import ExternalError
 from rebalancer.version import __version__
-from rebalancer.web import route_health, route_reads, route_writes
+from rebalancer.web import route_health, route_pages, route_reads, route_writes
 from rebalancer.web.context import Reader, WebContext
 from rebalancer.web.gate import RequestGate
+from rebalancer.web.logins import LoginFile
 from rebalancer.web.metrics import WebMetrics
 from rebalancer.web.problems import HttpProblem, documented, problem_response
 from rebalancer.web.tokens import TokenFile
@@ -36,6 +37,8 @@ def api_app(context: WebContext, tokens: TokenFile, hosts: Collection[str]) -> A
     app.include_router(route_health.metrics_for_all if web.metrics_public else route_health.metrics_for_readers)
     app.include_router(route_writes.router)
     app.include_router(route_reads.router)
+    app.include_router(route_pages.api)
+    app.include_router(route_pages.router)
 
     @app.get("/api/v1/openapi.json", responses=documented())
     async def openapi(_: Reader) -> JSONResponse:
@@ -43,8 +46,9 @@ def api_app(context: WebContext, tokens: TokenFile, hosts: Collection[str]) -> A
         return JSONResponse(app.openapi())
 
     answer_errors(app)
-    public = {*route_health.PUBLIC, *(["/metrics"] if web.metrics_public else [])}
-    return Counted(RequestGate(app, hosts, tokens, public, web.requests_per_minute), context.metrics)
+    public = {*route_health.PUBLIC, *route_pages.PUBLIC, *(["/metrics"] if web.metrics_public else [])}
+    logins = LoginFile(context.logins)
+    return Counted(RequestGate(app, hosts, tokens, public, web.requests_per_minute, logins), context.metrics)
 
 
 class Counted:

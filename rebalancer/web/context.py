@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 from fastapi import Depends, Header, Request, Security
@@ -11,6 +12,7 @@ from rebalancer.web.answers import AnswerBook
 from rebalancer.web.bodies import read_json_body
 from rebalancer.web.events import EventHub
 from rebalancer.web.kept_inbox import KeptInbox
+from rebalancer.web.live_board import LiveBoard
 from rebalancer.web.metrics import WebMetrics
 from rebalancer.web.place import WebPlace
 from rebalancer.web.problems import HttpProblem
@@ -20,13 +22,21 @@ _BEARER = HTTPBearer(auto_error=False, description="rebalancer web token add NAM
 
 
 class WebContext(NamedTuple):
-    """The state of one server."""
+    """The state of one server. `places`: the accounts that its page shows, the first of them that of the API; `logins`:
+    the file of browsers that are logged in."""
 
-    place: WebPlace
+    places: tuple[WebPlace, ...]
     hub: EventHub
     answers: AnswerBook
     metrics: WebMetrics
     inbox: KeptInbox
+    board: LiveBoard
+    logins: Path
+
+    @property
+    def place(self) -> WebPlace:
+        """The account of the API."""
+        return self.places[0]
 
 
 def context_of(request: Request) -> WebContext:

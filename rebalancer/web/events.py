@@ -44,6 +44,12 @@ class StreamRow(NamedTuple):
     seq: int
     text: bytes
 
+    @property
+    def untyped(self) -> bytes:
+        """The same without its type, which stands in the data too."""
+        start = self.text.index(b"\nevent: ")
+        return self.text[:start] + self.text[self.text.index(b"\n", start + 1) :]
+
 
 class JournalHead(NamedTuple):
     """The newest row of the journal; 0 and "" for one without rows."""
@@ -86,8 +92,8 @@ class EventHub:
         try:
             found = await asyncio.to_thread(self._newest)
             if found != self.head:
-                if found.seq < self.head.seq or (found.seq == self.head.seq and self.head.seq):
-                    self._replaced()
+                if found.seq < self.head.seq or (found.seq == self.head.seq and self.head.hash and found.hash):
+                    self._replaced()  # a hash that was not written yet when the row was is no other row
                 await self._take(found)
             self._problem = ""
         except (ExternalError, OSError) as error:
@@ -157,13 +163,14 @@ class EventHub:
 
 
 class EventStream(Response):
-    """The answer to one reader. position: the last row it has."""
+    """The answer to one reader. position: the last row it has. untyped: every row is a plain message, since a browser
+    drops types that it does not listen to."""
 
     media_type = "text/event-stream"
 
-    def __init__(self, hub: EventHub, position: int) -> None:
+    def __init__(self, hub: EventHub, position: int, *, untyped: bool = False) -> None:
         super().__init__(headers={"X-Accel-Buffering": "no"})
-        self._hub, self._position = hub, position
+        self._hub, self._position, self._untyped = hub, position, untyped
         del self.headers["content-length"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - required by ASGI
@@ -200,7 +207,7 @@ class EventStream(Response):
                 await hub.changed(sent_at + HEAD_SECONDS - monotonic())
                 continue
             for part in _parts(rows):
-                await _send(send, b"".join(row.text for row in part))
+                await _send(send, b"".join(row.untyped if self._untyped else row.text for row in part))
                 self._position = part[-1].seq
                 if hub.stopping.is_set() or (is_live and hub.head.seq - self._position > BEHIND_MAX):
                     break

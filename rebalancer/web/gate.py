@@ -2,7 +2,8 @@
 
     1. Host      exactly one of the names and ports that this server answers to, else 421 (DNS rebinding)
     2. origin    a write of another site's page is refused, with a token too: 403 (Sec-Fetch-Site, else Origin)
-    3. token     Authorization: Bearer; 401 without, except on the few public paths
+    3. token     Authorization: Bearer, or the cookie of a browser that has logged in; 401 without, except on the few
+                 public paths. With the cookie a write must come from a page of this server
     4. rate      429 with Retry-After
 
 Answers are never stored by anybody and never shown inside another page. No CORS header is ever sent.
@@ -14,14 +15,17 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rebalancer.core.documents import BadDocument
 from rebalancer.ops.clock import SystemClock
+from rebalancer.web.logins import LoginFile, cookie_name
 from rebalancer.web.problems import HttpProblem, problem_response
 from rebalancer.web.rates import RateLimit
 from rebalancer.web.tokens import TokenFile, WebToken
 
+STATIC: Final = "/static/"  # style and script of the page
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 FAILURES_PER_MINUTE: Final = 120  # wrong tokens from one address; right ones are not counted
 HEADERS: Final[Mapping[str, str]] = {
@@ -44,9 +48,11 @@ class RequestGate:
         tokens: TokenFile | None,
         public: Collection[str],
         per_minute: int,
+        logins: LoginFile | None = None,
     ) -> None:
         self._app, self._hosts, self._tokens, self._public = app, frozenset(hosts), tokens, frozenset(public)
-        monotonic = SystemClock().monotonic
+        self._logins, self._clock = logins, SystemClock()
+        monotonic = self._clock.monotonic
         self._rates, self._failures = RateLimit(per_minute, monotonic), RateLimit(FAILURES_PER_MINUTE, monotonic)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,12 +87,33 @@ class RequestGate:
         if b"token=" in scope.get("query_string", b"").lower():
             raise HttpProblem(400, "a token belongs in the Authorization header; an address ends up in logs")
         token = self._token(headers, scope)
-        if token is None and scope["path"] not in self._public:
+        if token is None:
+            token = self._logged_in(headers, host)
+            if token is not None and scope["method"] not in SAFE:
+                need_own_page(headers, host)
+        if token is None and not self._is_public(scope["path"]):
             raise HttpProblem(401, "give a token: Authorization: Bearer ...", {"WWW-Authenticate": "Bearer"})
         wait = self._rates.take("" if token is None else token.name)
         if wait:
             raise HttpProblem(429, f"too many requests; again in {wait} s", {"Retry-After": str(wait)})
         scope.setdefault("state", {})["token"] = token
+
+    def _is_public(self, path: str) -> bool:
+        return path in self._public or path.startswith(STATIC)
+
+    def _logged_in(self, headers: Headers, host: str) -> WebToken | None:
+        """The session of the browser's cookie."""
+        if self._logins is None or "cookie" not in headers:
+            return None
+        given = cookie_parser("; ".join(headers.getlist("cookie")))
+        for is_secure in (True, False):
+            text = given.get(cookie_name(host, is_secure=is_secure))
+            if text:
+                try:
+                    return self._logins.find(text, self._clock.wall())
+                except BadDocument as error:
+                    raise HttpProblem(503, f"the logins cannot be read: {error.problem}") from None
+        return None
 
     def _host(self, headers: Headers) -> str:
         given = headers.getlist("host")
@@ -122,3 +149,13 @@ def refuse_cross_site(headers: Headers, host: str) -> None:
         return
     if any(origin.lower() not in (f"http://{host}", f"https://{host}") for origin in origins):
         raise HttpProblem(403, "a page of another origin may not write here")
+
+
+def need_own_page(headers: Headers, host: str) -> None:
+    """Raise HttpProblem 403 unless a write comes from a page of this server: a browser sends the cookie by itself."""
+    sites, origins = headers.getlist("sec-fetch-site"), headers.getlist("origin")
+    if sites and all(site == "same-origin" for site in sites):
+        return
+    if not sites and origins and all(origin.lower() in (f"http://{host}", f"https://{host}") for origin in origins):
+        return
+    raise HttpProblem(403, "with a cookie only a page of this server may write here")

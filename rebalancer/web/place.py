@@ -11,6 +11,7 @@ from rebalancer.execution.kill_switch import halt_reason
 from rebalancer.journal.read_only import ReadOnlyJournal
 from rebalancer.ops.clock import SystemClock
 from rebalancer.ops.session_status import SessionStatus, session_status
+from rebalancer.report.records import Mode
 from rebalancer.settings.arm_token import is_armed
 from rebalancer.signals.receipts import inbox, store
 
@@ -52,6 +53,15 @@ class WebPlace(NamedTuple):
     def repeat_within(self) -> timedelta:
         """How long a signal with neither id, time nor key is the one that said the same before."""
         return timedelta(seconds=self.rules.web.repeat_seconds)
+
+    @property
+    def report_mode(self) -> Mode:
+        """The mode as reports call it."""
+        match self.mode:
+            case "simulated" | "paper" | "live":
+                return self.mode
+            case other:
+                raise ValueError(f"unknown mode {other!r}")
 
     def halted(self) -> str | None:
         """The kill switch's file: its text, None when it is not set."""

@@ -1,11 +1,11 @@
-"""Health, metrics and the plain start page. Without a token they tell nothing but that the process lives."""
+"""Health and metrics. Without a token they tell nothing but that the process lives."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from rebalancer.core.errors import ExternalError
 from rebalancer.core.values import time_text
@@ -19,17 +19,7 @@ router: Final = APIRouter()
 metrics_for_readers: Final = APIRouter()
 metrics_for_all: Final = APIRouter()
 _HEALTH: Final = ("/health", "/api/v1/health", "/api/v1/health/")
-PUBLIC: Final = ("/", *_HEALTH, "/api/v1/health/readiness", "/api/v1/health/liveness")
-_PAGE: Final = (
-    "<!doctype html><html lang=en><meta charset=utf-8><title>rebalancer</title>"
-    "<p>The HTTP API of a rebalancer. Its routes stand in /api/v1/openapi.json, for who has a token.</p></html>"
-)
-
-
-@router.get("/", include_in_schema=False)
-def start() -> HTMLResponse:
-    """A plain page."""
-    return HTMLResponse(_PAGE)
+PUBLIC: Final = (*_HEALTH, "/api/v1/health/readiness", "/api/v1/health/liveness")
 
 
 @router.get("/health", responses=documented())

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query
 from fastapi import Path as InPath
 from starlette.responses import Response
 
-from rebalancer.core.documents import BadDocument
-from rebalancer.core.input_file import read_content
 from rebalancer.core.values import symbol_of
 from rebalancer.web import facts
 from rebalancer.web.context import Context, Reader
 from rebalancer.web.events import STREAMS_MAX, EventStream, position_of
 from rebalancer.web.problems import HttpProblem, documented
+from rebalancer.web.reports import NAME as REPORT
+from rebalancer.web.reports import report_response
 
 router: Final = APIRouter()
 Limit = Annotated[int, Query(ge=1, le=1000)]
-_REPORT: Final = re.compile(r"(?:[0-9]{4}/)?[A-Za-z0-9][A-Za-z0-9_.:+-]{0,120}\.(?:html|json)", re.ASCII)
-_REPORT_BYTES: Final = 32 * 1024 * 1024
-_PAGE_POLICY: Final = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox allow-popups; frame-ancestors 'none'"
-)
 
 
 @router.get("/api/v1/trading/status", responses=documented())
@@ -83,22 +76,13 @@ def reports(context: Context, _: Reader) -> dict[str, Any]:
     """The report pages, newest name first."""
     folder = context.place.reports
     names = [str(path.relative_to(folder)) for path in folder.glob("**/*.html") if not path.is_symlink()]
-    return {"reports": sorted((name for name in names if _REPORT.fullmatch(name)), reverse=True)}
+    return {"reports": sorted((name for name in names if REPORT.fullmatch(name)), reverse=True)}
 
 
 @router.get("/api/v1/reports/{name:path}", responses=documented(404, 422), response_class=Response)
 def report(context: Context, _: Reader, name: Annotated[str, InPath(max_length=130)]) -> Response:
     """One report: a page, or its JSON."""
-    path = context.place.reports / name
-    if _REPORT.fullmatch(name) is None or not path.is_file() or _leaves(path, context.place.reports):
-        raise HttpProblem(404, "there is no such report")
-    try:
-        body = read_content(path, _REPORT_BYTES).body
-    except BadDocument as error:
-        raise HttpProblem(404, f"the report cannot be read: {error.problem}") from None
-    if name.endswith(".json"):
-        return Response(body, media_type="application/json")
-    return Response(body, media_type="text/html; charset=utf-8", headers={"Content-Security-Policy": _PAGE_POLICY})
+    return report_response(context.place.reports, name, sandbox=True)
 
 
 @router.get("/api/v1/signals/{name}", responses=documented(404, 422))
@@ -134,15 +118,17 @@ def sources(context: Context, _: Reader) -> dict[str, Any]:
     response_class=Response,
 )
 async def events(
-    context: Context, _: Reader, last_event_id: Annotated[str | None, Header(max_length=100)] = None
+    context: Context,
+    _: Reader,
+    last_event_id: Annotated[str | None, Header(max_length=100)] = None,
+    after: Annotated[str | None, Query(max_length=100)] = None,
+    untyped: Annotated[bool, Query()] = False,
 ) -> Response:
     """The journal's rows as server-sent events; an event's id is its row number. Last-Event-ID resumes after that row,
-    0 replays everything; without it the stream starts at the head."""
+    0 replays everything; without it the stream starts after the row `after`, else at the head. untyped: every row is an
+    event of the type message, whatever its kind."""
     if context.hub.streams >= STREAMS_MAX or context.hub.stopping.is_set():
         raise HttpProblem(503, "too many streams are open", {"Retry-After": "5"})
     head = await context.hub.look()
-    return EventStream(context.hub, position_of(last_event_id, head.seq))
-
-
-def _leaves(path: Path, folder: Path) -> bool:
-    return not path.resolve().is_relative_to(folder.resolve())
+    position = position_of(after if last_event_id is None else last_event_id, head.seq)
+    return EventStream(context.hub, position, untyped=untyped)

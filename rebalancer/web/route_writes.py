@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 from rebalancer.core.documents import BadDocument, canonical_json, sha256
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.values import symbol_of, text_of, time_text
-from rebalancer.execution.kill_switch import REASON_LENGTH_MAX, write_halt
+from rebalancer.execution.kill_switch import REASON_LENGTH_MAX
 from rebalancer.ops.clock import SystemClock
 from rebalancer.signals.formats.documents import TARGETS_SCHEMA, read_document
 from rebalancer.signals.formats.signal_file import SignalFile
@@ -34,6 +34,7 @@ from rebalancer.web.context import (
     takes_writes,
 )
 from rebalancer.web.execute import execute_signal, is_known, refused, row_of
+from rebalancer.web.kill import set_kill_switch
 from rebalancer.web.problems import MEDIA_TYPE, HttpProblem, documented
 
 router: Final = APIRouter()
@@ -126,14 +127,10 @@ async def targets(context: Context, token: Signaller, body: JsonBody, key: Idemp
 async def kill(context: Context, token: Killer, body: JsonBody) -> dict[str, Any]:
     """Set the kill switch. It can only be lifted on the machine itself: rebalancer resume --reason ..."""
     reason = body.get("reason") if isinstance(body, dict) and set(body) <= {"reason"} else None
-    if not isinstance(reason, str) or not reason.strip() or len(reason) > REASON_LENGTH_MAX:
+    if not isinstance(reason, str):
         raise HttpProblem(422, f'say why: {{"reason": "..."}}, at most {REASON_LENGTH_MAX} characters')
-    place = context.place
-    before = place.halted()
-    if before is None:
-        plain_reason = " ".join(reason.split())
-        await asyncio.to_thread(write_halt, place.state, f"{plain_reason} (over HTTP, token {token.name})")
-    return {"kill_switch": place.halted(), "was_set_before": before is not None}
+    was_set = await asyncio.to_thread(set_kill_switch, context.place, reason, token)
+    return {"kill_switch": context.place.halted(), "was_set_before": was_set}
 
 
 def _receive(

@@ -29,6 +29,8 @@ from rebalancer.web.events import EventHub
 from rebalancer.web.gate import RequestGate
 from rebalancer.web.hooks import hooks_app
 from rebalancer.web.kept_inbox import KeptInbox
+from rebalancer.web.live_board import LiveBoard
+from rebalancer.web.logins import LOGINS_NAME
 from rebalancer.web.metrics import WebMetrics
 from rebalancer.web.place import ANSWERS_NAME, TOKENS_NAME, WebPlace
 from rebalancer.web.tokens import TokenFile
@@ -109,7 +111,8 @@ async def _serve(
 ) -> None:
     hub = EventHub(place.journal_file)
     tokens, web = TokenFile(place.state / TOKENS_NAME), place.rules.web
-    context = WebContext(place, hub, answers, WebMetrics(place, hub), inbox)
+    logins = place.state / LOGINS_NAME
+    context = WebContext((place,), hub, answers, WebMetrics(place, hub), inbox, LiveBoard([place]), logins)
     ports = [listener.getsockname()[1] for listener in sockets]
     apps: list[ASGIApp] = [api_app(context, tokens, hosts_of(ports[0], web.hosts))]
     if len(sockets) > 1:

@@ -49,7 +49,7 @@ class TokenFile:
 
     def find(self, presented: str) -> WebToken | None:
         """The token with this text; None when there is none. Raises BadDocument for a file that others may read."""
-        digest = _digest(presented)
+        digest = digest_of(presented)
         found = None
         for token in self.tokens():
             if hmac.compare_digest(token.sha256, digest):
@@ -59,7 +59,7 @@ class TokenFile:
     def tokens(self) -> tuple[WebToken, ...]:
         """All tokens, by name."""
         with self._lock:
-            seen = _stamp_of(self._path)
+            seen = stamp_of(self._path)
             if seen != self._seen or seen is None:
                 self._tokens = read_tokens(self._path)
                 self._seen = seen
@@ -99,7 +99,7 @@ def add_token(path: Path, name: str, scopes: Iterable[str], at: datetime, *, rep
         if not replace and any(token.name == name for token in before):
             raise BadDocument("NAME", f"there is a token {name!r} already", "--replace gives it a new text")
         kept = [token for token in before if token.name != name]
-        _write(path, [*kept, WebToken(name, wanted, _digest(text), time_text(at))])
+        _write(path, [*kept, WebToken(name, wanted, digest_of(text), time_text(at))])
     return text
 
 
@@ -129,11 +129,13 @@ def _token(row: dict[str, Any]) -> WebToken:
     return token
 
 
-def _digest(text: str) -> str:
+def digest_of(text: str) -> str:
+    """The SHA-256 of a secret text, in hex."""
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _stamp_of(path: Path) -> tuple[int, int, int] | None:
+def stamp_of(path: Path) -> tuple[int, int, int] | None:
+    """What changes when a file is replaced; None when it is missing."""
     try:
         found = os.lstat(path)
     except FileNotFoundError:

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rebalancer.cli.next_cycle import DEFAULTS, next_cycle
 from rebalancer.core.codec import rules_text
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import utc_of
 from rebalancer.market_data.hours_from_table import hours_from_table
 from rebalancer.market_data.trading_calendar import published_hours
+from rebalancer.report.next_cycle import DEFAULTS, next_cycle
 from rebalancer.session.hours import Hours
 from tests.cli.conftest import Command
 from tests.session.simulated import PUBLISHED, Machine

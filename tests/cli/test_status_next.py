@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.cli.status import newest_report
 from rebalancer.ops.paths import SESSION_LOCK_NAME
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.ops.session_status import NAME, SessionStatusFile, session_status
+from rebalancer.report.status_view import newest_report
 from tests.cli.conftest import ROOT, Command
 
 START = "a session: ./start_execution_trading.sh, one cycle: ./run_execution_trading_now.sh"

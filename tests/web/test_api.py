@@ -216,6 +216,7 @@ def test_kill_can_only_be_set(server: Server) -> None:
 
 def test_the_commands(tmp_path: Path) -> None:
     project_in(tmp_path)
+    assert command(tmp_path, "web", "token", "list").stdout.startswith("there is no token yet: ")
     made = command(tmp_path, "web", "token", "add", "me", "--scope", "read, signals")
     assert (made.returncode, len(made.stdout.split()), made.stdout[:4]) == (0, 1, "rbt_")
     assert command(tmp_path, "api", "token", "list").stdout.startswith("me  read,signals  20")

@@ -1,4 +1,5 @@
-"""The commands of the HTTP API: `web serve`, `web token`; `api` is another name for `web`."""
+"""The commands of the live page and the HTTP API: `web serve`, `web login`, `web token`; `api` is another name for
+`web`."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ Port = Annotated[
 ]
 
 web_app = Commands(
-    help="The HTTP API: status, reasons, signals, events, hooks. It trades nothing.\n\n"
-    "Example: rebalancer web serve | rebalancer web token add notebook --scope read,signals",
+    help="The live page and the HTTP API: state, reasons, signals, events, hooks. It trades nothing.\n\n"
+    "Example: rebalancer web serve | rebalancer web login | rebalancer web token add notebook --scope read,signals",
     rich_markup_mode=None,
     invoke_without_command=True,
 )
@@ -29,9 +30,9 @@ token_app = Commands(
 
 @web_app.callback(invoke_without_command=True)
 def web(context: typer.Context, host: Host = None, port: Port = None, config: Config = None) -> None:
-    """The HTTP API: status, reasons, signals, events, hooks. It trades nothing.
+    """The live page and the HTTP API: state, reasons, signals, events, hooks. It trades nothing.
 
-    Example: rebalancer web serve | rebalancer web token add notebook --scope read,signals
+    Example: rebalancer web serve | rebalancer web login | rebalancer web token add notebook --scope read,signals
     """
     if context.invoked_subcommand is None:
         from rebalancer.cli.web import serve_web
@@ -41,13 +42,35 @@ def web(context: typer.Context, host: Host = None, port: Port = None, config: Co
 
 @web_app.command("serve")
 def serve(host: Host = None, port: Port = None, config: Config = None) -> None:
-    """Serve the HTTP API until it is stopped. Needs web.enabled: true, or --host or --port.
+    """Serve the live page and the HTTP API until it is stopped. Needs web.enabled: true, or --host or --port.
 
     Example: rebalancer web serve | rebalancer web serve --port 8787
     """
     from rebalancer.cli.web import serve_web
 
     raise typer.Exit(serve_web(config, host=host, port=port))
+
+
+@web_app.command("login")
+def log_in(host: Host = None, port: Port = None, config: Config = None) -> None:
+    """Print a link that logs a browser in: once, within ten minutes, for twelve hours.
+
+    Example: rebalancer web login | rebalancer web login --port 8787
+    """
+    from rebalancer.cli.web import login
+
+    raise typer.Exit(login(config, host=host, port=port))
+
+
+@web_app.command("logout")
+def log_out(config: Config = None) -> None:
+    """End the session of every browser at once.
+
+    Example: rebalancer web logout
+    """
+    from rebalancer.cli.web import logout
+
+    raise typer.Exit(logout(config))
 
 
 @token_app.command("add")

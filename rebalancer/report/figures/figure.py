@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Any, Final, Literal, NamedTuple
 
 from rebalancer.core.documents import plain
@@ -17,12 +18,15 @@ from rebalancer.report.numbers import (
     money,
     percent,
     points,
+    price,
+    shares,
     span_text,
 )
 
 Form = Literal[
     "usd", "usd_signed", "percent", "percent_signed", "share", "points", "points_signed", "ratio", "count", "bp",
-    "cost_bp", "times", "seconds", "span", "milliseconds", "bytes", "days",
+    "cost_bp", "times", "seconds", "span", "milliseconds", "bytes", "days", "shares", "price", "percent_whole",
+    "ratio_signed",
 ]  # fmt: skip
 
 
@@ -43,6 +47,10 @@ def _written(digits: int, unit: str, *, sign: bool = False) -> Callable[[Number 
     return text
 
 
+def _exact(value: Number | None) -> Decimal | None:
+    return value if value is None or isinstance(value, Decimal) else Decimal(str(value))
+
+
 FORMS: Final[Mapping[Form, Shape]] = {
     "usd": Shape("USD", money, "$"),
     "usd_signed": Shape("USD", lambda value: money(value, sign=True), "$"),
@@ -52,6 +60,7 @@ FORMS: Final[Mapping[Form, Shape]] = {
     "points": Shape("fraction", points, " pp"),
     "points_signed": Shape("fraction", lambda value: points(value, sign=True), " pp"),
     "ratio": Shape("", _written(2, "")),
+    "ratio_signed": Shape("", _written(2, "", sign=True)),
     "count": Shape("", _written(0, "")),
     "bp": Shape("bp", _written(1, " bp"), " bp"),
     "cost_bp": Shape("bp", _written(1, " bp", sign=True), " bp"),
@@ -60,6 +69,9 @@ FORMS: Final[Mapping[Form, Shape]] = {
     "span": Shape("s", lambda value: NONE if value is None else span_text(float(value))),
     "milliseconds": Shape("ms", milliseconds_text),
     "bytes": Shape("bytes", bytes_text),
+    "shares": Shape("shares", lambda value: shares(_exact(value))),
+    "price": Shape("USD", lambda value: price(_exact(value))),
+    "percent_whole": Shape("fraction", lambda value: percent(value, 0), " %"),
     "days": Shape("days", _written(1, " d"), " d"),
 }
 

@@ -9,8 +9,8 @@ from typing import Final
 from rebalancer.core.codec import read_rules
 from rebalancer.core.errors import SignalsUnavailable
 from rebalancer.core.rules import Rules
-from rebalancer.journal import Journal
 from rebalancer.journal.exit_order_records import KIND, exit_pair_of
+from rebalancer.journal.reads import JournalReads
 from rebalancer.report.numbers import percent, price, shares
 from rebalancer.report.symbol_history import PastOrder, SymbolHistory
 
@@ -18,7 +18,7 @@ ORDERS_SHOWN: Final = 5
 LOOKED_AT: Final = 5_000  # the newest intents of all symbols: more than a month of full days
 
 
-def remembered(journal: Journal, account_id: str, cycle_id: str, symbol: str) -> SymbolHistory:
+def remembered(journal: JournalReads, state: Path, account_id: str, cycle_id: str, symbol: str) -> SymbolHistory:
     """The symbol's settings in that cycle's rules, its current protection, its last orders, and what its votes rest on
     while they are the newest of their sources."""
     rules = read_rules(journal.rules_text(cycle_id) or "{}")
@@ -28,7 +28,7 @@ def remembered(journal: Journal, account_id: str, cycle_id: str, symbol: str) ->
         orders_most=rules.risk_management.max_orders_per_symbol_per_day,
         protection=_protection(journal, account_id, symbol, rules),
         orders=_orders(journal, account_id, symbol),
-        rests_on=_grounds(journal.path.parent, symbol, rules) if rules.signals.enabled_sources else {},
+        rests_on=_grounds(state, symbol, rules) if rules.signals.enabled_sources else {},
     )
 
 
@@ -47,7 +47,7 @@ def _grounds(state: Path, symbol: str, rules: Rules) -> dict[str, str]:
     return {name: text for name, text in said.items() if text}
 
 
-def _protection(journal: Journal, account_id: str, symbol: str, rules: Rules) -> str:
+def _protection(journal: JournalReads, account_id: str, symbol: str, rules: Rules) -> str:
     end = journal.last_end(account_id)
     held = end is not None and bool(end.expected_positions.get(symbol))
     if not held:
@@ -72,7 +72,7 @@ def _protection(journal: Journal, account_id: str, symbol: str, rules: Rules) ->
     return f"! {kept.state}: {pair}{because}  {kept.client_order_id}"
 
 
-def _orders(journal: Journal, account_id: str, symbol: str) -> tuple[PastOrder, ...]:
+def _orders(journal: JournalReads, account_id: str, symbol: str) -> tuple[PastOrder, ...]:
     intents = journal.recall(account_id, "order_intended", last=LOOKED_AT)
     ids = [event.key for event in intents if event.key and event.body["symbol"] == symbol][-ORDERS_SHOWN:]
     found = journal.orders(ids)
