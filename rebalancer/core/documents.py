@@ -31,8 +31,23 @@ class BadDocument(ValueError):
 
 def plain(value: object) -> Any:
     """Turn facts and decisions into plain JSON values. Keys stay in their declared order, None is kept."""
-    if isinstance(value, Decimal):
-        return text_of(value)
+    kind = type(value)
+    if kind in _PLAIN_ALREADY:
+        return value
+    if kind is Decimal:
+        return text_of(value)  # type: ignore[arg-type]  # its type has just been compared
+    names = _ORDERED.get(kind)
+    if names is None:
+        return _plain_of_any(value)
+    return {name: plain(getattr(value, name)) for name in names}
+
+
+_PLAIN_ALREADY: Final = frozenset({str, int, float, bool, type(None)})
+_ORDERED: Final[dict[type, tuple[str, ...]]] = {}  # of the named tuples seen so far: their names in the order of output
+
+
+def _plain_of_any(value: object) -> Any:
+    """`plain` for what is not told by its exact type."""
     if isinstance(value, datetime):
         return time_text(value)
     if isinstance(value, date):
@@ -48,11 +63,11 @@ def plain(value: object) -> Any:
         if names is None:
             return [plain(item) for item in value]
         first = [n for n in ("schema", "cycle_id", "snapshot_sha256", "rules_sha256") if n in names]
-        ordered = (*first, *[n for n in names if n not in first]) if "schema" in names else names
-        return {name: plain(getattr(value, name)) for name in ordered}
+        _ORDERED[type(value)] = (*first, *[n for n in names if n not in first]) if "schema" in names else names
+        return plain(value)
     if isinstance(value, list):
         return [plain(item) for item in value]
-    return value
+    return text_of(value) if isinstance(value, Decimal) else value
 
 
 def canonical(value: object) -> str:

@@ -47,7 +47,7 @@ def assemble(
     replaced. Raises StateUnreadable, ValueError."""
     store = Store(options.state)
     try:
-        if not store.is_new:
+        if not store.is_new and not store.is_as_closed:
             check_state(store)
         with reading(store):
             sessions = SessionTable(build_sessions() if store.is_new else store.sessions())

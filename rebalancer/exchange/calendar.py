@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -143,6 +143,7 @@ def _in_new_york(day: int, at: time) -> int:
     return micros_of(datetime.combine(date.fromordinal(day), at, NEW_YORK).astimezone(UTC))
 
 
+@lru_cache(maxsize=1024)
 def midnight_new_york(day: int) -> int:
     """Midnight in New York of a day ordinal, in microseconds: the time stamp of a daily stock bar."""
     local = datetime.combine(date.fromordinal(min(day, date.max.toordinal())), datetime.min.time(), NEW_YORK)

@@ -1,8 +1,9 @@
 """Whether a state file is whole. A damaged one is refused at start: half an account would look like a real one.
 
 SQLite's own check finds torn and lost pages. What it cannot see is looked at here: documents that are no documents any
-more, balances that are not the sum of their postings, and costs that are no amounts. Everything is read once; a file
-of 100 MB takes 0.3 s. What the exchange itself trips over when it starts is damage too: `reading`.
+more, balances that are not the sum of their postings, and costs that are no amounts. Everything is read; 50 000 orders
+take 1.7 s. After an orderly end the file's digest shows as much in an eighth of the time (`state_file`). What the
+exchange itself trips over when it starts is damage too: `reading`.
 """
 
 from __future__ import annotations

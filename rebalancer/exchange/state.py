@@ -148,7 +148,7 @@ class State(ABC):
             with self.store.transaction():
                 self.store.set_meta("clock", str(now))
                 self.store.set_meta("running", "0")
-            self.store.close()
+            self.store.close(is_whole=True)
 
     # --- orders ------------------------------------------------------------------------------------------------------
 

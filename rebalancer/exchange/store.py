@@ -17,7 +17,7 @@ from typing import Final
 from rebalancer.exchange.calendar import TradingSession
 from rebalancer.exchange.market.halts import Halt
 from rebalancer.exchange.order import Order, order_from
-from rebalancer.exchange.state_file import StateUnreadable, keep_private, make_private
+from rebalancer.exchange.state_file import StateUnreadable, is_sealed, keep_private, make_private, seal
 
 LAYOUT: Final = 2
 _SCHEMA: Final = """
@@ -64,6 +64,8 @@ class Store:
 
     def __init__(self, path: Path | None) -> None:
         self.where = where = ":memory:" if path is None else str(path)
+        self._path = path
+        self.is_as_closed = path is not None and is_sealed(path)  # asked before SQLite touches the file
         if path is not None:
             make_private(path)
         try:
@@ -118,9 +120,12 @@ class Store:
         """Run a statement of a part that keeps a table of its own."""
         return self._db.execute(statement, values)
 
-    def close(self) -> None:
-        """Close the file."""
+    def close(self, *, is_whole: bool = False) -> None:
+        """Close the file. is_whole: its digest is kept, and a next start that finds it unchanged need not look through
+        it."""
         self._db.close()
+        if is_whole and self._path is not None:
+            seal(self._path)
 
     # --- settings and sessions -------------------------------------------------------------------------------------
 

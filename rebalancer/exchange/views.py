@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 
 from rebalancer.core.values import CENT, ZERO, cents_toward_zero, text_of, time_text
 from rebalancer.exchange.books import Position, computed_id
@@ -175,6 +176,7 @@ def calendar_view(session: TradingSession, settlement: TradingSession) -> dict[s
     }
 
 
+@lru_cache(maxsize=4096)
 def asset_id(symbol: str) -> str:
     """The id of an asset: the same on every exchange, whatever its seed."""
     return computed_id(0, "asset", symbol)

@@ -14,13 +14,14 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from rebalancer.brokers.protocol import DailyCloses, ReadBroker
-from rebalancer.core.documents import BadDocument, plain, sha256
+from rebalancer.core.documents import BadDocument, plain, read_json, sha256
 from rebalancer.core.facts import Instrument, Session, coins
-from rebalancer.core.input_file import read_json_file
+from rebalancer.core.input_file import read_text
 from rebalancer.core.new_york import midnight_in_new_york
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import decimal_of, utc_of
@@ -123,10 +124,8 @@ class Reference:
 
     def _stored(self) -> ReferenceSnapshot | None:
         try:
-            found = read_json_file(self._path)
-            if found["schema"] != REFERENCE_SCHEMA or found["sectors"] != self._fingerprint():
-                return None
-            return _snapshot_of(found)
+            document = _document_of(read_text(self._path), str(self._path))
+            return document.snapshot if document.sectors == self._fingerprint() else None
         except (OSError, BadDocument, AssertionError, AttributeError, KeyError, TypeError, ValueError):
             return None  # only a cache: if it is unusable, the data is read from the broker
 
@@ -218,6 +217,21 @@ def _closes_of(found: Mapping[str, object]) -> DailyCloses:
         tuple(date.fromisoformat(day) for day in days),
         {s: tuple(float("nan") if c is None else float(c) for c in row) for s, row in closes.items()},
     )
+
+
+class _Document(NamedTuple):
+    """The cached file, and what its snapshot depends on besides the broker."""
+
+    sectors: str
+    snapshot: ReferenceSnapshot
+
+
+@lru_cache(maxsize=1)
+def _document_of(text: str, source: str) -> _Document:
+    """Read the cached file; every cycle of a day finds the same text, which is read once."""
+    found = read_json(text, source)
+    assert found["schema"] == REFERENCE_SCHEMA
+    return _Document(found["sectors"], _snapshot_of(found))
 
 
 def open_session(session: Session, now: datetime) -> Session:

@@ -23,6 +23,8 @@ from typing import Any, Final
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 IDLE_SECONDS_MAX: Final = 20.0  # a longer idle connection may be dead; reconnecting costs less than an unknown order
@@ -128,8 +130,13 @@ class _Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
 
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        """As `requests` builds it, without its cookies, of which nobody here keeps any."""
         response = _ExactResponse()
-        response.__dict__.update(super().build_response(req, resp).__dict__)
+        response.status_code, response.reason, response.raw = resp.status, resp.reason, resp
+        response.headers = CaseInsensitiveDict(resp.headers)
+        response.encoding = get_encoding_from_headers(response.headers)
+        response.url, response.request = req.url or "", req
+        response.connection = self  # as requests does
         return response
 
 

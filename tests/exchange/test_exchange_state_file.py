@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import sqlite3
@@ -14,8 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rebalancer.exchange.damage import check_state
 from rebalancer.exchange.options import ExchangeOptions
 from rebalancer.exchange.starter import StateRefused, open_exchange
+from rebalancer.exchange.store import Store
 
 OPTIONS = ExchangeOptions(speed=0, partial_fill_probability=0, corporate_actions="simulated")
 
@@ -211,3 +214,44 @@ def test_the_command_says_where_and_what_to_do(lived: Path, tmp_path: Path) -> N
     assert (done.returncode, done.stdout) == (78, "")
     assert lines[0].startswith(f"error: {path}: is damaged: ")
     assert lines[1].strip().startswith("hint: put back a copy of the file")
+
+
+def test_only_a_state_that_may_have_changed_is_looked_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+
+    def look(store: Store) -> None:
+        looked.append(store.where)
+        check_state(store)
+
+    monkeypatch.setattr("rebalancer.exchange.assembly.check_state", look)
+    path = tmp_path / "state.sqlite"
+    options = OPTIONS._replace(state=path)
+    order = {"symbol": "KO", "side": "buy", "type": "market", "time_in_force": "day", "qty": "1"}
+
+    exchange = open_exchange(options)
+    exchange.submit(order)
+    exchange.close()
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (tmp_path / "state.sqlite.sha256").read_text() == f"{digest}  state.sqlite\n"
+
+    exchange = open_exchange(options)
+    assert looked == []  # not one byte has changed since the orderly end
+    exchange.submit(order)
+    copy = tmp_path / "killed"
+    shutil.copytree(tmp_path, copy, ignore=shutil.ignore_patterns("killed"))  # what a kill would leave
+    exchange.close()
+
+    exchange = open_exchange(options._replace(state=copy / path.name))
+    assert looked == [str(copy / path.name)]
+    exchange.close()
+
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE meta SET value = '8' WHERE key = 'seed'")
+    db.close()
+    exchange = open_exchange(options)
+    assert looked[1:] == [str(path)]
+    exchange.close()
+    (tmp_path / "state.sqlite.sha256").unlink()
+    exchange = open_exchange(options)
+    assert looked[2:] == [str(path)]
+    exchange.close()

@@ -18,6 +18,7 @@ from rebalancer.exchange.errors import ApiError, internal
 from rebalancer.exchange.faults.gate import FaultGate
 from rebalancer.exchange.http.account import account_routes
 from rebalancer.exchange.http.data import data_routes
+from rebalancer.exchange.http.exact_routes import ExactRoutes
 from rebalancer.exchange.http.gate import Gate, GateRules
 from rebalancer.exchange.http.history import history_routes
 from rebalancer.exchange.http.locates import locate_routes
@@ -61,7 +62,7 @@ def build_app(exchange: Exchange, rules: GateRules, hub: Hub) -> Gate:
         *openapi_routes(),
     ]
     app = Starlette(
-        routes=routes,
+        routes=[ExactRoutes(routes), *routes],
         lifespan=lifespan,
         exception_handlers={HTTPException: _http_error, ApiError: _api_error, Exception: _fault},
     )

@@ -1,11 +1,15 @@
 """Market data: /v2/stocks, /v1beta3/crypto/{location}, and /v1beta1/crypto with its joined names; codes, announced
 corporate actions, what has moved most, and news, of which there are none.
 
-Calls run outside of the event loop, so that a long page keeps no order waiting.
+Pages run outside of the event loop, so that a long one keeps no order waiting; so do the latest values of many symbols.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -17,10 +21,12 @@ from rebalancer.exchange.data_parameters import LOCATIONS, location
 from rebalancer.exchange.http.body import parameters
 from rebalancer.exchange.market_data import Names
 from rebalancer.exchange.market_reference import VENUES, conditions
+from rebalancer.exchange.market_rows import Row
 
 _STOCKS, _CRYPTO, _OLD_CRYPTO = "/v2/stocks", "/v1beta3/crypto/{loc}", "/v1beta1/crypto"
 _KINDS = ("quotes", "trades", "bars")
 _LATEST_KINDS = (*_KINDS, "orderbooks")
+_FEW: Final = 30  # symbols whose latest values are computed faster than a thread is woken
 
 
 def data_routes(exchange: Exchange) -> list[Route]:
@@ -48,14 +54,15 @@ def _routes(
         location(request.path_params.get("loc", LOCATIONS[0]))
         return parameters(request)
 
-    def latest(request: Request) -> JSONResponse:
+    async def latest(request: Request) -> JSONResponse:
         kind = next(part for part in request.scope["path"].split("/") if part in _LATEST_KINDS)
         wanted = asked(request)
-        rows = market_data.latest(exchange, kind, wanted, names)
+        rows = await _rows(lambda: market_data.latest(exchange, kind, wanted, names), wanted)
         return JSONResponse({kind: rows, **market_data.currency(wanted, names)})
 
-    def snapshots(request: Request) -> JSONResponse:
-        found = market_data.snapshots(exchange, asked(request), names)
+    async def snapshots(request: Request) -> JSONResponse:
+        wanted = asked(request)
+        found = await _rows(lambda: market_data.snapshots(exchange, wanted, names), wanted)
         return JSONResponse({"snapshots": found} if wrapped else found)
 
     def page(request: Request) -> JSONResponse:
@@ -68,6 +75,13 @@ def _routes(
         Route(f"{root}/snapshots", snapshots, methods=["GET"]),
         *(Route(f"{root}/{kind}", page, methods=["GET"]) for kind in pages),
     ]
+
+
+async def _rows(compute: Callable[[], dict[str, Row]], wanted: dict[str, str]) -> dict[str, Row]:
+    """Latest values: of few symbols at once, of many beside the event loop."""
+    if wanted.get("symbols", "").count(",") < _FEW:
+        return compute()
+    return await run_in_threadpool(compute)
 
 
 def _single_routes(exchange: Exchange, root: str, names: Names, pages: tuple[str, ...]) -> list[Route]:
