@@ -93,7 +93,12 @@ def _depth(place: str) -> int:
     return place.count(".")
 
 
+_WORDS: Final = frozenset({str, int, bool, type(None)})
+
+
 def _same(value: object, old: object) -> bool:
+    if type(value) in _WORDS and type(old) in _WORDS:
+        return type(value) is type(old) and value == old
     return canonical_json(value) == canonical_json(old)  # compared as JSON text, since False == 0 in Python
 
 
