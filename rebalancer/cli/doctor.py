@@ -17,8 +17,11 @@ MARKS: Final = {"ok": "✔", "warn": "!", "fail": "✘"}
 COLOURS: Final = {"ok": "32", "warn": "33", "fail": "31"}
 
 
-def run_doctor(config: Sequence[Path] | None, *, offline: bool, sandbox: bool, as_json: bool, colour: bool) -> int:
-    """Run the checks. An invalid configuration ends the command before them, with exit code 78."""
+def run_doctor(
+    config: Sequence[Path] | None, *, offline: bool, sandbox: bool, soak: bool = False, as_json: bool, colour: bool
+) -> int:
+    """Run the checks. soak: also look back over the first days on a paper account. An invalid configuration ends the
+    command before them, with exit code 78."""
     from rebalancer.cli.connection import connected
     from rebalancer.core.errors import BrokerUnavailable, CredentialsRefused
     from rebalancer.ops.clock import SystemClock
@@ -47,6 +50,10 @@ def run_doctor(config: Sequence[Path] | None, *, offline: bool, sandbox: bool, a
             found.append(
                 CheckResult("fail", "broker", str(error), "end the session that serves it, or look at its log", 69)
             )
+    if soak:
+        from rebalancer.session.doctor.soak import check_soak
+
+        found += check_soak(setup, SystemClock().wall())
     if as_json:
         rows = [one._asdict() for one in found]
         sys.stdout.write(

@@ -19,16 +19,17 @@ def doctor(
     config: Config = None,
     offline: Annotated[bool, typer.Option("--offline", help="Do not contact the broker: this machine only.")] = False,
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Also try what a systemd unit must forbid.")] = False,
+    soak: Annotated[bool, typer.Option("--soak", help="Also look back over the first days on an account.")] = False,
     json: Json = False,
     no_color: NoColour = False,
 ) -> None:
     """Look at everything that a trading day needs, each with its fix.
 
-    Example: rebalancer doctor | rebalancer doctor --offline --json
+    Example: rebalancer doctor | rebalancer doctor --offline --json | rebalancer doctor --soak
     """
     from rebalancer.cli.doctor import run_doctor
 
-    raise typer.Exit(run_doctor(config, offline=offline, sandbox=sandbox, as_json=json, colour=not no_color))
+    raise typer.Exit(run_doctor(config, offline=offline, sandbox=sandbox, soak=soak, as_json=json, colour=not no_color))
 
 
 def init(
