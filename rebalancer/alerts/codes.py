@@ -45,6 +45,13 @@ ALERT_CODES: Final[Mapping[str, AlertCode]] = {
         "Slots of the trading calendar had no cycle: missed, too late, or the cycle before still ran.",
         "Check that the session was running (`./status_execution_trading.sh`) and how long cycles take.",
     ),
+    "regime": AlertCode(
+        "warning towards caution, info towards risk",
+        "The market's regime has changed (docs/how-to/regimes.md): by the closes of the last session, or because the "
+        "benchmark has had no close for some sessions.",
+        "Nothing, when the closes changed it. When the benchmark is missing, check that the broker has bars of it "
+        "(`regime.benchmark`): until then the regime only becomes more careful.",
+    ),
     "latched": AlertCode(
         "action",
         "A loss limit was reached, or too many orders went out within a minute. Only reductions are sent, or nothing "

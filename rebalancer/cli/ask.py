@@ -68,7 +68,7 @@ def next_purchases(setup: Setup) -> list[str]:
     from rebalancer.session.execute import opened_world
 
     with connected(setup) as connection, opened_world(setup, connection, dry_run=True) as (world, _):
-        seen = observe(world, None).snapshot
+        seen = observe(world, setup.rules, None).snapshot
         decided = plan(seen._replace(kill_switch=False, latched={}), setup.rules)
     opened = [order for order in decided.orders if order.phase == "increase"]
     if not opened:

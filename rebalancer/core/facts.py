@@ -189,7 +189,7 @@ class Snapshot(NamedTuple):
     `stop_exits` is the time of the last exit by a stop (None: `stopped_out` does not distinguish stops from targets).
     `doubt` says why the reading as a whole is implausible, "" when it is not. `venue` holds the rules of the broker
     that was read. `unknown_words` maps symbols to what the broker said of them in a word that this program does not
-    know.
+    know. `regime` is the market's; None where nobody judges it.
     """
 
     cycle_id: str
@@ -213,6 +213,7 @@ class Snapshot(NamedTuple):
     stop_exits: Mapping[str, datetime] | None = None
     unknown_words: Mapping[str, str] = {}
     venue: VenueRules = ALPACA
+    regime: Regime | None = None
     schema: Literal["rebalancer.snapshot/1"] = SNAPSHOT_SCHEMA
 
 

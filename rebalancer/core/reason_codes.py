@@ -112,6 +112,9 @@ class ReasonCode(Enum):
 
     # what a signal supports
     SCORE = "score {score:signed} x confidence {confidence:hundredths}"
+    REGIME = "{regime:text}: confidence x {confidence:hundredths}, gross x {gross:hundredths}"
+    REGIME_OF_TARGET = "{regime:text}: x {gross:hundredths}"
+    REGIME_CLOSED = "{regime:text}: nothing is held in this regime"
     TARGET_OF_EQUITY = "target {target:weight} of equity = {weight:weight} of capital"
     TARGET_OF_CAPITAL = "target {target:weight} of capital"
     TARGET_ZERO = "a target weight of 0 asks for no position"

@@ -114,3 +114,7 @@ class RegimeRules(RuleSection):
     @classmethod
     def _is_a_symbol(cls, name: str) -> str:
         return symbol_of(name) if name else name
+
+    def judged_by(self, otherwise: str) -> str:
+        """The symbol by which the regime is judged; "" while nobody judges it. otherwise: where none is named."""
+        return (self.benchmark or otherwise) if self.enabled else ""

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from rebalancer.core.regime_rules import RegimeRules
 from rebalancer.core.rule_section import Count, Exposure, Fraction, Money, RuleSection, Seconds, Share
 from rebalancer.core.schedule import Schedule, schedule_of
 from rebalancer.core.signal_rules import Signals
@@ -314,6 +315,7 @@ class Rules(RuleSection):
     position_sizing: PositionSizing = PositionSizing()
     selection: Selection = Selection()
     risk_management: RiskManagement = RiskManagement()
+    regime: RegimeRules = RegimeRules()
     gate: Gate = Gate()
     protection: Protection = Protection()
     session: SessionDay = SessionDay()

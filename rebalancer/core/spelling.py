@@ -10,7 +10,7 @@ import difflib
 import math
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from types import NoneType, UnionType
@@ -18,8 +18,9 @@ from typing import Any, Final, NamedTuple, Union, get_args, get_origin, get_type
 
 Place = tuple[str | int, ...]
 ROWS_MAX: Final = 100_000  # per list; far more than any account or market needs
-_WORDS: Final = frozenset({bool, datetime, Decimal, float, int})  # what has a spelling
+_WORDS: Final = frozenset({bool, date, datetime, Decimal, float, int})  # what has a spelling
 _NUMBER: Final = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,4})?")
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.]+(?:[Zz]|[-+][0-9:]+)?")
 
 
@@ -85,6 +86,10 @@ def _of_word(kind: Any, value: Any) -> tuple[str, str] | None:
         if isinstance(value, str) and _TIME.fullmatch(value):
             return None
         return f"{_shown(value)} is not a time", "write times as 2026-11-20T15:35:00Z"
+    if kind is date:
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            return None
+        return f"{_shown(value)} is not a date", "write dates as 2026-11-20"
     if isinstance(value, bool) or (isinstance(value, str) and not _NUMBER.fullmatch(value)):
         return f"{_shown(value)} is not a number", 'digits 0 to 9 with a point and no separators, such as "1000.50"'
     if isinstance(value, float) and not math.isfinite(value):

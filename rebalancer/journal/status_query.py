@@ -27,6 +27,7 @@ from rebalancer.journal.head_checkpoint import HeadCheckpoint
 from rebalancer.journal.read_only import read_only
 from rebalancer.journal.reads import OneState
 from rebalancer.journal.records import DRY_RUN, MONEY_AFTER_EXIT, CycleEnd, CycleRecord, Event
+from rebalancer.journal.regime_row import REGIME
 
 SCHEMA: Final = "0001"  # a test keeps it equal to `upgrade.NEWEST`, whose import would load SQLAlchemy
 _ALERTS: Final = 5
@@ -42,7 +43,7 @@ class JournalStatus(NamedTuple):
     `failed` the channels of each by its number. `kill_switch` is the reason for the stop, None when the account may
     trade; `latched` are the limits broken today, and throttles of any day, that nobody has lifted since. `plan` and
     `rules` are the texts of the last planned cycle, None if there is none; `protection` is the newest record of every
-    symbol. `day` has the newest value of the account and what its day began with.
+    symbol. `day` has the newest value of the account and what its day began with. `regime` is the market's newest one.
     """
 
     schema_ok: bool
@@ -68,6 +69,7 @@ class JournalStatus(NamedTuple):
     rules: str | None = None
     protection: tuple[Event, ...] = ()
     day: DayEvents = DayEvents()
+    regime: Event | None = None
 
 
 class StatusReads(NamedTuple):
@@ -159,6 +161,7 @@ def _of_account(ask: Ask, accounts: tuple[str, ...], account_id: str, now: datet
         rules=None if planned is None else load_text(ask, planned.body["rules_sha256"]),
         protection=reading.newest_of_each(ask, "protection", account_id),
         day=query_day(ask, account_id),
+        regime=reading.newest(ask, where(kind=REGIME, account_id=account_id)),
     )
 
 

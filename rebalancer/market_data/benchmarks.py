@@ -6,7 +6,9 @@ from datetime import date
 from pathlib import Path
 
 from rebalancer.accounting.day_books import day_of_body
+from rebalancer.core.new_york import day_in_new_york
 from rebalancer.journal.reads import JournalReads
+from rebalancer.journal.regime_row import REGIME
 from rebalancer.market_data.stored_closes import closes_of
 from rebalancer.performance.benchmark import Benchmark
 
@@ -20,9 +22,9 @@ def benchmark_of(folder: Path, symbol: str) -> Benchmark:
 def benchmark_closes(
     journal: JournalReads, account_id: str, symbol: str, folder: Path, until: date | None = None
 ) -> Benchmark:
-    """All known closes of a symbol up to a day. The stored history ends with the day before; a day that was closed
-    since has its own close in its books. Books that cannot be read are left out here: the report of their period names
-    them.
+    """All known closes of a symbol up to a day, and the market's regimes of the days on which it was judged. The stored
+    history ends with the day before; a day that was closed since has its own close in its books. Books that cannot be
+    read are left out here: the report of their period names them.
 
     folder: of the stored closes.
     """
@@ -41,4 +43,11 @@ def benchmark_closes(
         if books.benchmark.symbol == symbol:
             known[books.day] = float(books.benchmark.price)
     days = tuple(sorted(day for day in known if until is None or day <= until))
-    return Benchmark(symbol, days, tuple(known[day] for day in days))
+    return Benchmark(symbol, days, tuple(known[day] for day in days), _regimes(journal, account_id, until))
+
+
+def _regimes(journal: JournalReads, account_id: str, until: date | None) -> dict[date, str]:
+    """The regime that was in force on each day, by name."""
+    events = journal.recall(account_id, REGIME)
+    found = {day_in_new_york(event.at): str(event.body.get("name", "")) for event in events}
+    return {day: name for day, name in found.items() if name and (until is None or day <= until)}

@@ -4,7 +4,7 @@ It is cached in a file beside the journal for one trading day, so that an ordina
 broker. It is read again when the day is over, when an unknown symbol appears, or when the file cannot be read.
 
 The benchmark's closes come with the same request. They are kept separate, so that no signal, correlation group or plan
-ever depends on them.
+ever depends on them. While the market's regime is judged, four years of closes of its benchmark are read as well.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from rebalancer.core.values import decimal_of, utc_of
 from rebalancer.market_data.sectors import SectorRow
 from rebalancer.market_data.statistics import correlation_groups, true_ranges, volatilities
 from rebalancer.ops.files import put_whole
+from rebalancer.regimes.measures import HISTORY_SESSIONS
 
 CLOSES_DAYS: Final = 260  # a year of daily closes: enough for the volatility and for the sample signals
 REFERENCE_SCHEMA: Final = "rebalancer.sheet/1"
@@ -37,13 +38,15 @@ _log = logging.getLogger("rebalancer.world.reference")
 
 class ReferenceSnapshot(NamedTuple):
     """One day's reference data. `asked` are all symbols that were requested, known to the broker or not. `benchmark`
-    has the closes of `reporting.benchmark` if they were received and it is not among the instruments."""
+    has the closes of `reporting.benchmark` if they were received and it is not among the instruments; `judged` those by
+    which the market's regime is judged."""
 
     session: Session
     asked: tuple[str, ...]
     instruments: tuple[Instrument, ...]
     closes: DailyCloses
     benchmark: DailyCloses = NO_CLOSES
+    judged: DailyCloses = NO_CLOSES
 
 
 class Reference:
@@ -95,7 +98,13 @@ class Reference:
             tuple(self._described(i, volatility, ranges, groups) for i in found),
             closes,
             benchmark,
+            self._judged(known),
         )
+
+    def _judged(self, known: Mapping[str, Instrument]) -> DailyCloses:
+        """The long history of the benchmark by which the regime is judged; none while nobody does."""
+        name = self._rules.regime.judged_by(self._rules.reporting.benchmark)
+        return self._broker.daily_closes([name], HISTORY_SESSIONS) if name in known else NO_CLOSES
 
     def _benchmark(self, traded: Sequence[str], known: Mapping[str, Instrument]) -> list[str]:
         """The benchmark, if the same request can return it: the broker knows it, and some traded symbol has the same
@@ -143,6 +152,10 @@ class Reference:
                 "days": [day.isoformat() for day in snapshot.benchmark.days],
                 "closes": _plain_closes(snapshot.benchmark),
             },
+            "judged": {
+                "days": [day.isoformat() for day in snapshot.judged.days],
+                "closes": _plain_closes(snapshot.judged),
+            },
         }
         try:
             put_whole(self._path, json.dumps(document).encode())
@@ -154,7 +167,10 @@ class Reference:
         rows = sorted((s, r.sector, r.correlation_group or "") for s, r in self._sectors.items())
         threshold, benchmark = self._rules.risk_management.correlation_threshold, self._rules.reporting.benchmark
         measure = self._rules.position_sizing.volatility_measure
-        return f"{sha256(json.dumps(rows))[:16]}:{threshold}:{benchmark}:{measure}"
+        judged = (
+            f":{self._rules.regime.judged_by(self._rules.reporting.benchmark)}" if self._rules.regime.enabled else ""
+        )
+        return f"{sha256(json.dumps(rows))[:16]}:{threshold}:{benchmark}:{measure}{judged}"
 
 
 def apart(closes: DailyCloses, extra: Sequence[str], pairs: Set[str]) -> tuple[DailyCloses, DailyCloses]:
@@ -199,6 +215,7 @@ def _snapshot_of(found: Mapping[str, object]) -> ReferenceSnapshot:
         tuple(_instrument_of(row) for row in instruments),
         _closes_of(found),
         _closes_of(benchmark),
+        _closes_of(found.get("judged") or {"days": [], "closes": {}}),  # a file of an older version has none
     )
 
 
@@ -208,7 +225,7 @@ def _instrument_of(row: Mapping[str, Any]) -> Instrument:
     return Instrument(**{**row, **numbers, "atr": None if atr is None else decimal_of(atr)})
 
 
-def _closes_of(found: Mapping[str, object]) -> DailyCloses:
+def _closes_of(found: Any) -> DailyCloses:
     closes, days = found["closes"], found["days"]
     assert isinstance(closes, dict)
     assert isinstance(days, list)

@@ -41,8 +41,8 @@ def stored_closes(folder: Path, symbols: Iterable[str]) -> Mapping[str, Closes]:
 
 def _row(snapshot: Mapping[str, Any], symbol: str) -> Closes | None:
     try:
-        beside = snapshot.get("benchmark") or {"closes": {}}
-        part = beside if symbol in beside["closes"] else snapshot
+        parts = [snapshot.get(name) or {"closes": {}} for name in ("judged", "benchmark")]
+        part = next((one for one in parts if symbol in one["closes"]), snapshot)
         rows = zip(part["days"], part["closes"][symbol], strict=True)
         known = [(date.fromisoformat(day), float(c)) for day, c in rows if c is not None and 0 < c < math.inf]
     except (ValueError, KeyError, TypeError, AttributeError):

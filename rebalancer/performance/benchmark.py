@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
@@ -17,11 +17,12 @@ ONE_DAY: Final = timedelta(days=1)
 
 
 class Benchmark(NamedTuple):
-    """Daily closes, oldest first."""
+    """Daily closes, oldest first. regimes: of the market on days on which it was judged, by name."""
 
     name: str = ""
     days: tuple[date, ...] = ()
     closes: tuple[float, ...] = ()
+    regimes: Mapping[date, str] = {}
 
 
 class BenchmarkSpan(NamedTuple):

@@ -1,36 +1,22 @@
-"""The market regime on each day, from a benchmark's closes: calm or rough, rising or falling.
+"""The market's regime on each day: BULL, CHOP, BEAR or CRISIS, for the table of round trips.
 
-Rising: the close is at or above its mean over `TREND_DAYS`. Rough: the standard deviation of the last `ROUGH_DAYS`
-returns is above its own median so far. Only earlier closes are used for a day, so there is no look-ahead.
+It is the one that was in force, as the journal recorded it; on days before that, what the default rules of `regimes`
+make of the benchmark's closes. On a day counts the regime at the end of the session before: there is no look-ahead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
-from typing import Final
 
-import numpy as np
+from rebalancer.core.regime_rules import RegimeRules
+from rebalancer.performance.benchmark import Benchmark
+from rebalancer.regimes.machine import regimes_through
+from rebalancer.regimes.measures import measure_sessions
 
-TREND_DAYS: Final = 50
-ROUGH_DAYS: Final = 20
 
-
-def regimes(days: Sequence[date], closes: Sequence[float]) -> dict[date, str]:
-    """The regime of every day that is preceded by at least `TREND_DAYS` closes, such as "calm, rising". Days with a NaN
-    close are left out."""
-    known = [(day, close) for day, close in zip(days, closes, strict=True) if np.isfinite(close) and close > 0]
-    prices = np.array([close for _, close in known])
-    found: dict[date, str] = {}
-    if prices.size <= TREND_DAYS:
-        return found
-    returns = np.diff(np.log(prices))
-    windows = np.lib.stride_tricks.sliding_window_view(returns, ROUGH_DAYS)
-    deviations = windows.std(axis=1, ddof=1)
-    for i in range(TREND_DAYS, len(known)):
-        before = prices[i - TREND_DAYS : i]
-        rising = before[-1] >= before.mean()
-        so_far = deviations[: i - ROUGH_DAYS]  # the last of them ends with the close before this day
-        rough = so_far[-1] > np.median(so_far)
-        found[known[i][0]] = f"{'rough' if rough else 'calm'}, {'rising' if rising else 'falling'}"
-    return found
+def regimes_by_day(benchmark: Benchmark) -> dict[date, str]:
+    """The regime of every day that is known; a day before the first measure is left out."""
+    sessions = measure_sessions(benchmark.days, benchmark.closes)
+    before = regimes_through(None, sessions, RegimeRules())
+    computed = {day: one.name for day, one in zip(benchmark.days[1:], before, strict=False) if one.measured_on}
+    return {**computed, **benchmark.regimes}

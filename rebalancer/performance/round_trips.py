@@ -26,7 +26,7 @@ from rebalancer.performance.records import (
     TradeCause,
     asset_class,
 )
-from rebalancer.performance.regimes import regimes
+from rebalancer.performance.regimes import regimes_by_day
 
 INHERITED: Final = "inherited"  # source of shares without an opening order: held when records began, or transferred in
 
@@ -76,9 +76,7 @@ def trips_of(ledger: AccountHistory, method: LotMethod, benchmark: Benchmark = B
     """Every round trip of a ledger, oldest first."""
     fills, _ = with_fees(ledger.fills, ledger.cash)
     matched = match_lots((*ledger.inherited, *fills), ledger.shares, method)
-    return round_trips(
-        matched.closings, ledger.order_histories, ledger.sectors, regimes(benchmark.days, benchmark.closes)
-    )
+    return round_trips(matched.closings, ledger.order_histories, ledger.sectors, regimes_by_day(benchmark))
 
 
 def round_trips(

@@ -17,6 +17,7 @@ from rebalancer.planning.entry_restrictions import losing_side_stop
 from rebalancer.planning.lot_sizes import largest_trade
 from rebalancer.planning.numbers import MICROS
 from rebalancer.planning.pricing import order_price
+from rebalancer.planning.regime_factors import regime_factors, regime_words
 from rebalancer.planning.short_selling import why_not_short
 from rebalancer.planning.to_columns import Columns
 
@@ -202,8 +203,22 @@ def _why_target(d: Decided, i: int) -> Reasons:
         why = because(ReasonCode.NO_SIGNAL)
     else:
         score = because(ReasonCode.SCORE, score=opinions.score[i], confidence=opinions.confidence[i])
-        why = _basis(d, i) or score
+        why = (_basis(d, i) or score).plus(_regime(d, i))
     return why.plus(_caps(d, i))
+
+
+def _regime(d: Decided, i: int) -> Reasons:
+    """What the regime does to a target; nothing where it leaves it alone."""
+    rules, names = d.rules.regime, d.columns.names
+    factors = regime_factors(d.snapshot.regime, rules)
+    if factors.changes_nothing:
+        return NOTHING
+    regime = regime_words(d.snapshot.regime)
+    if not d.columns.signals.is_target[names.first[i]]:
+        return because(ReasonCode.REGIME, regime=regime, confidence=factors.confidence, gross=factors.gross)
+    if rules.targets and factors.gross != 1:
+        return because(ReasonCode.REGIME_OF_TARGET, regime=regime, gross=factors.gross)
+    return NOTHING
 
 
 def _basis(d: Decided, i: int) -> Reasons:
@@ -251,7 +266,8 @@ def _barred(d: Decided, i: int) -> Reasons:
             distance = risk.default_stop_distance if stop is None else abs(price - stop) / price
             return because(ReasonCode.STOP_FAR, distance=distance, limit=risk.max_stop_distance)
         case codes.UNSURE:
-            return because(ReasonCode.CONFIDENCE_UNSURE, confidence=opinions.confidence[i], limit=SURE)
+            unsure = because(ReasonCode.CONFIDENCE_UNSURE, confidence=opinions.confidence[i], limit=SURE)
+            return unsure.plus(_regime(d, i))
         case codes.VETOED:
             return _veto(d, i)
         case codes.NO_PLACE:
@@ -305,10 +321,13 @@ def _stance(d: Decided, i: int) -> Reasons:
         case codes.TARGET_ZERO:
             return because(ReasonCode.TARGET_ZERO)
         case codes.CONFIDENCE_ZERO:
-            return because(ReasonCode.CONFIDENCE_ZERO)
+            return because(ReasonCode.CONFIDENCE_ZERO).plus(_regime(d, i))
         case codes.TOO_WEAK:
-            return because(ReasonCode.TOO_WEAK, strength=(strength, keeps)).plus(more)
+            return because(ReasonCode.TOO_WEAK, strength=(strength, keeps)).plus(_regime(d, i)).plus(more)
         case codes.BETWEEN:
-            return because(ReasonCode.BETWEEN_THRESHOLDS, strength=(strength, opens), exit=keeps)
+            weak = because(ReasonCode.BETWEEN_THRESHOLDS, strength=(strength, opens), exit=keeps)
+            return weak.plus(_regime(d, i))
+        case codes.REGIME_CLOSED:
+            return because(ReasonCode.REGIME_CLOSED, regime=regime_words(d.snapshot.regime))
         case _:
             return NOTHING

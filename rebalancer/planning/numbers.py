@@ -37,6 +37,7 @@ def numbers_of(rules: Rules, venue: VenueRules) -> Numbers:
         cancels_confidence=int(consensus.disagreement == "lower"),
         veto=-1.0 if consensus.veto is None else consensus.veto,
         targets_of_equity=int(rules.signals.weights_of == "equity"),
+        regime_scales_targets=int(rules.regime.targets),
         to_edge=int(band.to == "edge"),
         signal_threshold=threshold,
         exit_threshold=threshold if execution.exit_threshold is None else execution.exit_threshold,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rebalancer.core.decisions import Order, Plan
 from rebalancer.core.facts import Account, Snapshot
@@ -24,6 +24,8 @@ from rebalancer.planning.reconcile import ReconciledBook
 from rebalancer.planning.to_columns import Columns, to_columns
 from rebalancer.planning.trading_halt import check_trading_halt
 from rebalancer.planning.validate_signals import usable_prices
+
+GROSS: Final = "gross"
 
 
 class RefittedIncreases(NamedTuple):
@@ -55,6 +57,7 @@ def refit_increases(
     columns = to_columns(
         snapshot._replace(account=account), book, prices, {o.symbol: () for o in increases}, frozenset(), plan.capital,
         rules, denies=False, leaves=False,
+        gross=next((use.limit for use in plan.limits if use.name == GROSS), None),
     )  # fmt: skip
     instruments = {i.symbol: i for i in snapshot.instruments}
     caps = {t.symbol: t.own_cap for t in plan.targets}

@@ -17,12 +17,14 @@ from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, Side
 from rebalancer.planning.core import codes
 from rebalancer.planning.core.columns import Funds, Names, Numbers, SignalRows
+from rebalancer.planning.core.size import gross_limit
 from rebalancer.planning.groups import Groups, group
 from rebalancer.planning.lot_sizes import closing_lot, trade_lot
 from rebalancer.planning.numbers import MICROS, money_down, money_up, numbers_of, rate
 from rebalancer.planning.overnight_ramp import overnight_gross_limit
 from rebalancer.planning.pricing import above_value, order_price, reserve_per_share
 from rebalancer.planning.reconcile import ReconciledBook
+from rebalancer.planning.regime_factors import regime_factors
 from rebalancer.planning.short_selling import may_be_shorted
 from rebalancer.planning.validate_signals import Prices
 from rebalancer.planning.volatility import volatility_of
@@ -108,15 +110,18 @@ def to_columns(
     *,
     denies: bool,
     leaves: bool,
+    gross: float | None = None,
 ) -> Columns:
     """The columns of a snapshot, the names in symbol order.
 
     signals: the valid ones by symbol, newest first. cooling: the symbols in their cool-off. denies: whether increases
-    are not allowed. leaves: whether every position is being closed. Raises OutOfRange.
+    are not allowed. leaves: whether every position is being closed. gross: the limit on all names together, where it is
+    known already; a fraction of capital. Raises OutOfRange.
     """
     instruments = {i.symbol: i for i in snapshot.instruments}
     symbols = tuple(sorted({*signals, *book.held, *book.worst_case}))
-    groups = group(symbols, instruments, overnight_gross_limit(snapshot.as_of, snapshot.session, rules), rules)
+    regime, numbers = regime_factors(snapshot.regime, rules.regime), numbers_of(rules, prices.venue)
+    confidence_rate, gross_rate = regime.rates
     funds = Funds(
         capital=money_down(capital),
         buying_power=_money(snapshot.account.buying_power),
@@ -124,7 +129,15 @@ def to_columns(
         orders_left=rules.risk_management.max_orders_per_day - snapshot.day.orders_sent,
         denies=int(denies),
         leaves=int(leaves),
+        confidence_rate=confidence_rate,
+        gross_rate=gross_rate,
     )
+    rows_of_signals, first = _signal_rows(symbols, signals, rules)
+    if gross is None:
+        gross = overnight_gross_limit(snapshot.as_of, snapshot.session, rules)
+        if regime.gross != 1:
+            gross = gross_limit(rows_of_signals, first, rate(gross), numbers, funds) / codes.RATE
+    groups = group(symbols, instruments, gross, rules)
     if not 1 <= funds.capital <= codes.UNLIMITED:
         raise OutOfRange(f"a capital of {capital} USD is not between 0.000001 and 4,000,000,000,000 USD")
     above = above_value(snapshot.open_orders, book.worst_case, prices.value)
@@ -153,14 +166,13 @@ def to_columns(
         )
     columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(len(_ORDER))]
     by_name = dict(zip(_ORDER, columns, strict=True))
-    rows_of_signals, first = _signal_rows(symbols, signals, rules)
     return Columns(
         symbols=symbols,
         at={symbol: i for i, symbol in enumerate(symbols)},
         names=Names(first=first, volatility=volatility, **by_name),
         signals=rows_of_signals,
         limits=[codes.NO_LIMIT if isinf(limit) else rate(limit) for limit in groups.limits],
-        numbers=numbers_of(rules, prices.venue),
+        numbers=numbers,
         funds=funds,
         groups=groups,
         decimals=tuple(scale.quantity for scale in scales),

@@ -45,6 +45,7 @@ from rebalancer.planning.verdicts import OrderEnd, final_verdicts
 from rebalancer.rebalance.cycle_end import outcome_of, to_remember
 from rebalancer.rebalance.cycle_stats import CycleStats, Row, measured
 from rebalancer.rebalance.exits_around_trades import place_exits, report_unprotected, withdraw_exits
+from rebalancer.rebalance.market_regime import regime_rows
 from rebalancer.rebalance.observe import Observation, observe
 from rebalancer.rebalance.recover import alert_on_another_program
 from rebalancer.rebalance.world import World
@@ -97,7 +98,7 @@ def run(world: World, rules: Rules, cycle_id: str | None = None, narrow: Narrow 
 
 
 def _run(world: World, rules: Rules, cycle_id: str | None, narrow: Narrow | None, stats: CycleStats) -> CycleResult:
-    seen = observe(world, cycle_id)
+    seen = observe(world, rules, cycle_id)
     snapshot = seen.snapshot
     stats.cycle_id = snapshot.cycle_id
     stats.lap("read")
@@ -172,7 +173,7 @@ def _record(world: World, seen: Observation, rules: Rules, decided: Plan) -> Pla
         note_opening_balance(
             world.journal, account_id, snapshot.cycle_id, snapshot.as_of, held, seen.fills_seen, seen.orders_after
         )
-    _note_findings(world, seen)
+    _note_findings(world, seen, rules)
     if decided.outcome in LOSS_OUTCOMES:
         broken = [b for b in breaches(snapshot.account, rules) if b.limit not in snapshot.latched]
         latch(world.journal, snapshot.cycle_id, snapshot.as_of, snapshot.session, snapshot.account, broken)
@@ -181,8 +182,9 @@ def _record(world: World, seen: Observation, rules: Rules, decided: Plan) -> Pla
     return sealed
 
 
-def _note_findings(world: World, seen: Observation) -> None:
-    """Record how positions differ from the expected ones, and report what nothing explains: each once."""
+def _note_findings(world: World, seen: Observation, rules: Rules) -> None:
+    """Record how positions differ from the expected ones, and report what nothing explains, each once; and the market's
+    regime after a new session."""
     snapshot = seen.snapshot
     rows: list[tuple[str, str, dict[str, object]]] = []
     for finding in seen.book.findings:
@@ -194,6 +196,9 @@ def _note_findings(world: World, seen: Observation) -> None:
     if snapshot.doubt and (before is None or before.outcome is not CycleOutcome.HALTED_UNRECONCILED):
         rows.append(alert_row("doubt", "action", "doubt", snapshot.doubt))
     rows += _unknown_status_rows(world, seen)
+    rows += regime_rows(
+        snapshot.regime, seen.regime_before, rules.regime.judged_by(rules.reporting.benchmark), rules.regime
+    )
     if rows:
         world.journal.record_events(snapshot.account.id, snapshot.cycle_id, snapshot.as_of, rows)
 

@@ -26,7 +26,8 @@ from rebalancer.accounting.activities import (
 from rebalancer.accounting.cash_flows import new_flows, with_flows
 from rebalancer.accounting.explanations import activity_explanations
 from rebalancer.brokers.protocol import BrokerOrder
-from rebalancer.core.facts import Position, Snapshot
+from rebalancer.core.facts import Position, Regime, Snapshot
+from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.core.venue_rules import VenueRules
 from rebalancer.execution.exit_orders import ExitOrdersSeen
@@ -34,6 +35,7 @@ from rebalancer.journal.records import CycleEnd
 from rebalancer.planning.account_sanity import implausible_reading
 from rebalancer.planning.reconcile import ReconciledBook, differences, reconcile
 from rebalancer.rebalance.broker_orders import ended_orders, open_orders, unknown_statuses
+from rebalancer.rebalance.market_regime import current_regime
 from rebalancer.rebalance.read_broker import BrokerReading, LastTime, read_broker
 from rebalancer.rebalance.read_journal import JournalReading, read_journal, read_last_time
 from rebalancer.rebalance.world import World
@@ -45,7 +47,7 @@ class Observation(NamedTuple):
     were given up as never placed but exist after all, `ended` those whose end the journal does not know yet.
     `activities` are the account activities read, if any; `prices` are USD by symbol; `paid_in` is the net amount of
     deposits since the last close that the snapshot's last equity includes. `not_understood` are orders in a status that
-    the adapter does not know."""
+    the adapter does not know. `regime_before` is the market's regime as the journal has it."""
 
     snapshot: Snapshot
     book: ReconciledBook
@@ -58,9 +60,10 @@ class Observation(NamedTuple):
     prices: Mapping[str, Decimal]
     paid_in: Decimal
     not_understood: tuple[BrokerOrder, ...]
+    regime_before: Regime | None = None
 
 
-def observe(world: World, cycle_id: str | None, *, again: bool = False) -> Observation:
+def observe(world: World, rules: Rules, cycle_id: str | None, *, again: bool = False) -> Observation:
     """Gather one snapshot. Without a cycle id (a run by hand) the id is made from the broker's time.
 
     A reading that contradicts itself is repeated once (`again`) before it is reported as a doubt. Raises
@@ -69,13 +72,17 @@ def observe(world: World, cycle_id: str | None, *, again: bool = False) -> Obser
     venue = world.broker.venue
     last = read_last_time(world.journal, world.account_id)
     read = read_broker(world, last)
-    kept = read_journal(world.journal, read, last, cycle_id, venue.crypto_fee_max)
+    kept = read_journal(
+        world.journal, read, last, cycle_id, venue.crypto_fee_max, rules.regime.judged_by(rules.reporting.benchmark)
+    )
     is_stopped = world.kill.reason(read.account.id) is not None
     snapshot = assemble(last, read, kept, venue, is_stopped=is_stopped)
     snapshot, activities = _with_activities(world, snapshot, last, read, kept)
+    if rules.regime.enabled:
+        snapshot = snapshot._replace(regime=current_regime(kept.regime, read.reference, rules.regime))
     snapshot = snapshot._replace(doubt=str(implausible_reading(snapshot)))
     if snapshot.doubt and not again:
-        return observe(world, cycle_id, again=True)
+        return observe(world, rules, cycle_id, again=True)
     return Observation(
         snapshot=snapshot,
         book=reconcile(snapshot),
@@ -88,6 +95,7 @@ def observe(world: World, cycle_id: str | None, *, again: bool = False) -> Obser
         prices=read.prices,
         paid_in=snapshot.account.last_equity - read.account.last_equity,
         not_understood=tuple(order for order in read.orders if not order.is_understood),
+        regime_before=kept.regime,
     )
 
 

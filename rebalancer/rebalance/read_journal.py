@@ -16,13 +16,14 @@ from rebalancer.accounting.activities import last_read, unknown_activities
 from rebalancer.accounting.cash_flows import CashFlow, cash_has_jumped, close_before, known_flows
 from rebalancer.accounting.loss_latches import latched_since
 from rebalancer.brokers.protocol import BrokerOrder
-from rebalancer.core.facts import Day, Explanation
+from rebalancer.core.facts import Day, Explanation, Regime
 from rebalancer.core.values import ZERO
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.reads import JournalReads
 from rebalancer.journal.records import EXIT_BEGUN
 from rebalancer.market_data.reference import day_start
 from rebalancer.rebalance.broker_orders import explanations, late_orders
+from rebalancer.rebalance.market_regime import stored_regime
 from rebalancer.rebalance.read_broker import BrokerReading, LastTime
 
 SIGNALS_AT_MOST: Final = timedelta(days=31)  # the largest value that signals.max_age_minutes may have
@@ -40,7 +41,8 @@ class ExitsSeen(NamedTuple):
 class JournalReading(NamedTuple):
     """What the journal says about what the broker has answered. `closed`: the close that the account's last equity is
     of; `flows`: money in or out since then; `are_activities_due`: they are read once a day, or when cash has changed by
-    more than orders explain; `unknown_words`: symbols frozen by activities of unknown types."""
+    more than orders explain; `unknown_words`: symbols frozen by activities of unknown types; `regime`: the newest one,
+    where the market is judged."""
 
     cycle_id: str
     day: Day
@@ -54,6 +56,7 @@ class JournalReading(NamedTuple):
     peak: Decimal | None
     are_activities_due: bool
     unknown_words: Mapping[str, str]
+    regime: Regime | None = None
 
 
 def read_last_time(journal: Journal, account_id: str) -> LastTime:
@@ -65,10 +68,16 @@ def read_last_time(journal: Journal, account_id: str) -> LastTime:
 
 
 def read_journal(
-    journal: Journal, read: BrokerReading, last: LastTime, cycle_id: str | None, coin_fee_max: Decimal
+    journal: Journal,
+    read: BrokerReading,
+    last: LastTime,
+    cycle_id: str | None,
+    coin_fee_max: Decimal,
+    judged_by: str = "",
 ) -> JournalReading:
     """What has to be known once the broker has answered. Without a cycle id (a run by hand) one is made from the
-    broker's time. Raises UnknownOrders for orders with our prefix that the journal lacks."""
+    broker's time. judged_by: the benchmark by which the market's regime is judged, "" for none. Raises UnknownOrders
+    for orders with our prefix that the journal lacks."""
     account, now, end = read.account, read.now, last.end
     start, closed = day_start(read.session, now), close_before(now, read.reference.closes.days)
     with journal.view() as view:
@@ -96,6 +105,7 @@ def read_journal(
             or before < start
             or cash_has_jumped(view, account, read.orders, seen, coin_fee_max),
             unknown_words=unknown_activities(view, account.id, now),
+            regime=stored_regime(view, account.id, judged_by) if judged_by else None,
         )
 
 

@@ -24,7 +24,7 @@ START: Final[RegimeName] = "CHOP"  # before anything has been measured
 def next_regime(before: Regime | None, session: SessionMeasures, rules: RegimeRules) -> Regime:
     """The regime at the end of a session. before: at the end of the session before; None at the first one."""
     if before is None:
-        before = Regime(START, session.day, 0, session.day)
+        before = start_regime(session.day)
     now = before._replace(sessions=before.sessions + 1, as_of=session.day)
     is_young = session.has_close and before.measured_on is None  # its history begins
     if session.values is None and not is_young:
@@ -35,6 +35,11 @@ def next_regime(before: Regime | None, session: SessionMeasures, rules: RegimeRu
     now = now._replace(measured_on=session.day, **session.values._asdict())
     name = _allowed(before, session.values, rules)
     return now if name == before.name else now._replace(name=name, since=session.day, sessions=1)
+
+
+def start_regime(day: date) -> Regime:
+    """What is assumed before anything has been measured; it has lasted no session yet."""
+    return Regime(START, day, 0, day)
 
 
 def regimes_through(before: Regime | None, sessions: Iterable[SessionMeasures], rules: RegimeRules) -> Iterator[Regime]:

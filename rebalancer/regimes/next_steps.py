@@ -5,30 +5,11 @@ A price is compared with the mean of its 200 sessions as it is today; the next c
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
-
 from rebalancer.core.facts import BY_CAUTION, Regime, RegimeName
 from rebalancer.core.regime_rules import RegimeRules
 from rebalancer.regimes.machine import stay_of, wanted_regime
 from rebalancer.regimes.measures import Measures
-
-NeedKind = Literal["price", "volatility", "breadth", "slope", "drawdown", "sessions"]
-
-
-class Need(NamedTuple):
-    """One thing that has to move. now, level: fractions; of a price `level` is the change that is needed (0.012: 1.2 %
-    higher) and now is 0; of sessions a number of them."""
-
-    kind: NeedKind
-    now: float
-    level: float
-
-
-class NextStep(NamedTuple):
-    """Another regime and everything that it still needs; nothing when it comes at the next session."""
-
-    name: RegimeName
-    needs: tuple[Need, ...]
+from rebalancer.regimes.steps import Need, NextStep
 
 
 def measures_of(regime: Regime) -> Measures | None:

@@ -18,6 +18,7 @@ from rebalancer.planning import plan
 from rebalancer.planning.reconcile import reconcile
 from rebalancer.planning.verdicts import OrderEnd
 from rebalancer.report.records import Mode, OrderLine, ReconciliationLine, RunRecord, RunSummary
+from rebalancer.report.regime import regime_view
 from rebalancer.report.run_record import changed_rules, order_line
 from rebalancer.report.summary import summary_of
 from rebalancer.version import __version__
@@ -78,6 +79,7 @@ def record_of_cycle(journal: JournalReads, cycle: CycleRecord, planned: PlannedC
         ended_at=cycle.ended_at or cycle.started_at,
         constrained=cycle.constrained,
         weights=rules.signals.weights,
+        regime=regime_view(snapshot.regime, rules),
     )
 
 

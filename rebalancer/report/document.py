@@ -100,10 +100,10 @@ def _document(record: RunRecord) -> dict[str, Any]:
 
 
 def without_unused(document: dict[str, Any]) -> None:
-    """Leave out, in place, what a report has only where it is used: keys of the snapshot as they are stored, and the
-    sources that are asked in the background."""
+    """Leave out, in place, what a report has only where it is used: keys of the snapshot as they are stored, the
+    sources that are asked in the background, and the market's regime."""
     leave_out(document["snapshot"], SNAPSHOT_ADDED)
-    for name in ("weights", "sources"):
+    for name in ("weights", "sources", "regime"):
         if not document[name]:
             del document[name]
 

@@ -60,6 +60,10 @@ def explained(symbol: str, record: RunRecord, known: SymbolHistory | None = None
         links += grounds(symbol, record, known.rests_on)
     if known is not None and target is not None and not target.implied:
         links += consensus(symbol, record, known.weights)
+    if target is not None and not target.implied and record.regime is not None:
+        is_left = _is_given(symbol, record) and not record.regime.targets
+        said = f"{record.regime.name}: a target weight stays as it is (regime.targets is false)"
+        links.append(("regime", said if is_left else record.regime.text))
     if target is not None:
         links += [*_sizing(target, record), _band(target)]
     if known is not None and links:

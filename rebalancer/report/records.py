@@ -17,6 +17,7 @@ from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.values import ZERO, Side
 from rebalancer.ops.source_status import SourceStatus
 from rebalancer.report.figures.figure import Figure
+from rebalancer.report.regime import RegimeView
 
 REPORT_SCHEMA: Final = "rebalancer.report/1"
 
@@ -98,7 +99,7 @@ class RunRecord(NamedTuple):
     the last order; `account_after=None` means that it was not read, and then no section shows an "after".
     `broker_calls` counts requests by name; `rules_changed` is keyed "section.key". `weights` are those of sources in
     the consensus, 1 for one that is not named; `sources` is the state of those that are asked in the background. Both
-    are left out of the document when empty.
+    are left out of the document when empty, and so is `regime`, the market's.
     """
 
     snapshot: Snapshot
@@ -120,6 +121,7 @@ class RunRecord(NamedTuple):
     constrained: Constrained | None = None
     weights: Mapping[str, float] = {}
     sources: tuple[SourceStatus, ...] = ()
+    regime: RegimeView | None = None
     schema: Literal["rebalancer.report/1"] = REPORT_SCHEMA
 
 
@@ -168,7 +170,7 @@ class StatusView(NamedTuple):
     most used first; `protection` says how positions are protected, `unprotected` which have no exits at the broker.
     `last` is the last cycle that has ended or was left behind; one that still runs is `running`.
     `drift_of` is the symbol of that largest drift; `next_here` is `next_at` by this machine's clock, such as "16:10".
-    `sources` are those that are asked in the background.
+    `sources` are those that are asked in the background; `regime` is the market's, where it is judged.
     """
 
     mode: Mode
@@ -200,6 +202,7 @@ class StatusView(NamedTuple):
     running: RunningCycle | None = None
     figures: tuple[Figure, ...] = ()
     sources: tuple[SourceStatus, ...] = ()
+    regime: RegimeView | None = None
 
 
 class AccountRow(NamedTuple):

@@ -16,6 +16,7 @@ from rebalancer.journal.reads import JournalReads
 from rebalancer.ops.source_status import SourceStatus
 from rebalancer.planning.verdicts import OrderEnd
 from rebalancer.report.records import Mode, OrderLine, ReconciliationLine, RuleChange, RunRecord, Timing
+from rebalancer.report.regime import regime_view
 from rebalancer.version import __version__
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def record_of(
         constrained=result.constrained,
         weights=rules.signals.weights,
         sources=sources,
+        regime=regime_view(result.snapshot.regime, rules),
     )
 
 

@@ -120,6 +120,8 @@ def _more(view: StatusView, width: int | None) -> list[str]:
     if view.protection:
         none = ", ".join(visible(symbol, 20) for symbol in view.unprotected)
         lines += _wrapped("exits", view.protection + (f"   ! without: {none}" if none else ""), width)
+    if view.regime is not None:
+        lines += _wrapped("regime", view.regime.text, width)
     if view.sources:
         lines += _wrapped("sources", sources_line(view.sources), width)
     if view.report:

@@ -33,6 +33,7 @@ from rebalancer.report.next_cycle import next_cycle
 from rebalancer.report.numbers import span_text
 from rebalancer.report.paths import REPORT_NAME, shown_path
 from rebalancer.report.records import LimitStatus, Mode, RunningCycle, RunSummary, StatusView
+from rebalancer.report.regime import RegimeView, regime_of_event
 from rebalancer.settings.profile import PROFILE
 
 ALERTS_SHOWN: Final = 3
@@ -112,7 +113,15 @@ def view_of(look: JournalStatus, mode: Mode, path: Path, now: datetime, process:
         running=running,
         figures=tuple(figures_of_status(newest, last)),
         sources=_sources(path.parent, rules),
+        regime=_regime(look, rules),
     )
+
+
+def _regime(look: JournalStatus, rules: Document | None) -> RegimeView | None:
+    """The market's newest regime, as long as the last plan was made under rules that judge it."""
+    if look.regime is None or rules is None or not rules.get("regime", {}).get("enabled"):
+        return None
+    return regime_of_event(look.regime.body)
 
 
 def _sources(state: Path, rules: Document | None) -> tuple[SourceStatus, ...]:

@@ -19,6 +19,7 @@ from rebalancer.planning.groups import UNKNOWN, group
 from rebalancer.planning.lot_sizes import closing_lot, trade_lot
 from rebalancer.planning.numbers import MICROS, rate
 from rebalancer.planning.overnight_ramp import overnight_gross_limit
+from rebalancer.planning.regime_factors import regime_factors
 from rebalancer.planning.to_columns import OutOfRange
 from rebalancer.research import tape as tape_rows
 from rebalancer.research.bar_times import moment_at
@@ -113,6 +114,7 @@ def engine_input(setup: SimulationSetup) -> EngineInput:
     groups = group(market.symbols, {i.symbol: i for i in members}, 1.0, rules)
     sectors = [limit for label, limit in zip(groups.labels, groups.limits, strict=True) if label.startswith("sector:")]
     limits = [1.0, *sectors, *([rules.risk_management.max_correlation_exposure] * labels), *groups.limits[-2:]]
+    confidence_rate, gross_rate = _regime_rates(setup)
     nothing, none = np.zeros((0, count), np.int64), np.zeros((0, count))
     tape = tape_rows.Tape(
         first=0,
@@ -126,6 +128,8 @@ def engine_input(setup: SimulationSetup) -> EngineInput:
         cluster=nothing,
         day=setup.reference.row.astype(np.int64),
         gross=_gross(setup),
+        confidence_rate=confidence_rate,
+        gross_rate=gross_rate,
         decides=setup.cycles.astype(np.int64),
         worth=np.zeros(bars, np.int64) if setup.worth is None else setup.worth,
         spare=_spare(setup),
@@ -215,6 +219,15 @@ def _gross(setup: SimulationSetup) -> Integers:
     buffer = rules.execution.close_buffer_seconds
     moments = [moment_at(int(stamp)) for stamp in times]
     return np.array([rate(overnight_gross_limit(at, session_at(at, buffer), rules)) for at in moments], np.int64)
+
+
+def _regime_rates(setup: SimulationSetup) -> tuple[Integers, Integers]:
+    """What the regime leaves of confidence and of exposure at every bar, trillionths."""
+    reference, rules = setup.reference, setup.rules.regime
+    days = int(reference.row[-1]) + 1
+    by_day = [regime_factors(regime, rules) for regime in reference.regime or (None,) * days]
+    rates = np.array([factors.rates for factors in by_day], np.int64)[reference.row]
+    return rates[:, 0].copy(), rates[:, 1].copy()
 
 
 def _spare(setup: SimulationSetup) -> Integers:

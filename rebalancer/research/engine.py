@@ -18,6 +18,7 @@ from rebalancer.planning.core import codes
 from rebalancer.planning.core.columns import Decision, Funds, Numbers
 from rebalancer.planning.core.decide import decide, refit
 from rebalancer.planning.core.seams import Ints, floats, integers, rule
+from rebalancer.planning.core.size import gross_limit
 from rebalancer.planning.core.units import part_of, value_down, value_up
 from rebalancer.research.bar_columns import (
     code_of,
@@ -140,7 +141,6 @@ def decide_at(
     state.equity_decided[t], state.cash_decided[t] = equity, account[CASH]
     names = columns_at(t, tape, fixed, given, price, held, state.sent)
     signals = signals_at(t, tape, given, names)
-    limits[0] = tape.gross[t]
     if is_lost(equity, max(account[WORTH_BEFORE], 0), given.daily_loss_kept_rate):
         account[LATCHED] = 1
     if is_lost(equity, account[PEAK], given.drawdown_kept_rate):
@@ -153,8 +153,9 @@ def decide_at(
     account[CAPITAL] = part_of(equity, given.scaling_rate)
     funds = Funds(
         account[CAPITAL], buying_power(fixed, given, price, held, equity), account[CASH], account[ORDERS_LEFT], denies,
-        leaves,
+        leaves, int(tape.confidence_rate[t]), int(tape.gross_rate[t]),
     )  # fmt: skip
+    limits[0] = gross_limit(signals, names.first, int(tape.gross[t]), numbers, funds)
     decision = decide(names, signals, limits, numbers, funds)
     state.counts[CYCLES] += 1
     found = decision.orders
@@ -236,7 +237,7 @@ def fill(
         rows = waiting.reduce_order if phase == 0 else waiting.increase_order
         if phase == 1 and given.fill != SAME_CLOSE and len(waiting.reduce_order) > 0 and len(rows) > 0:
             power = buying_power(fixed, given, price, held, net_worth(fixed, price, held, account[CASH]))
-            funds = Funds(account[CAPITAL], power, account[CASH], account[ORDERS_LEFT], 0, 0)
+            funds = Funds(account[CAPITAL], power, account[CASH], account[ORDERS_LEFT], 0, 0, codes.RATE, codes.RATE)
             found = refit(
                 names, waiting.limits, numbers, funds, waiting.own, rows, waiting.increase, paid, filled,
             )  # fmt: skip

@@ -136,6 +136,12 @@ def assumptions(run: Backtest) -> tuple[str, ...]:
         f"Volatilities and correlation groups are of earlier days, the groups computed anew every {GROUP_DAYS} days; a "
         "name with too little history, or without a sector, counts in the group unknown, as live."
     )
+    if setup.reference.regime:
+        names = [regime.name for regime in setup.reference.regime if regime is not None]
+        found.append(
+            f"The market's regime of each day, from closes of earlier days, scales confidence and exposure; it changed "
+            f"{sum(one != two for one, two in pairwise(names))} times."
+        )
     if run.events is None:
         found.append("Prices are taken as adjusted: no dividend and no split is booked.")
     else:

@@ -13,6 +13,7 @@ from typing import Final, Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from rebalancer.core.facts import Regime
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.core.venue_rules import ALPACA, VenueRules
@@ -94,7 +95,8 @@ class ReferenceColumns(NamedTuple):
     row: of a bar's day in the two arrays, shape (bars,). volatility: annualised, from the closes of earlier days alone,
     NaN where they are too few, shape (days, names). cluster: the place in `symbols` of the name that its correlation
     group is called after, -1 where unknown, shape (days, names). sector, given_cluster: by name, as the sectors file
-    says, None where it does not; a given cluster counts instead of a computed one.
+    says, None where it does not; a given cluster counts instead of a computed one. regime: of every day, from the
+    closes of earlier days alone; empty where nobody judges it.
     """
 
     row: Integers
@@ -102,6 +104,7 @@ class ReferenceColumns(NamedTuple):
     cluster: NDArray[np.int32]
     sector: tuple[str | None, ...]
     given_cluster: tuple[str | None, ...]
+    regime: tuple[Regime | None, ...] = ()
 
 
 class AccountTerms(NamedTuple):

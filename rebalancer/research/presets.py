@@ -2,7 +2,8 @@
 
 `bare` is what simple backtests assume: capital is equity, fractions of a share with six decimals, no bands, no minimum
 trade; every cap, budget, buffer and size limit is lifted, and so are heat, position risk, the overnight limit and the
-loss limits. The venue asks for no collar and no least order. What stays is what the rules say about signals.
+loss limits. The market's regime changes nothing. The venue asks for no collar and no least order. What stays is what
+the rules say about signals.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ _BARE: Final[dict[str, dict[str, Any]]] = {
         "max_correlated_positions": None, "max_stop_distance": None, "max_overnight_leverage": GROSS,
         "overnight_glide_minutes": 0, "flat_by_minutes_before_close": None,
     },
+    "regime": {"enabled": False},
     "gate": {"max_order_quantity": MONEY, "max_orders_per_minute": COUNT, "max_price_move": 1.0},
     "protection": {"mode": "off"},
     "quotes": {"max_unusable_fraction": 1.0},

@@ -198,7 +198,9 @@ def _reference(seen: Sequence[Snapshot], symbols: Sequence[str], days: Integers)
                 cluster[d, i] = first.setdefault(str(group), i)
     latest = {symbol: instrument for day in known for symbol, instrument in day.items()}
     sectors = tuple(latest[s].sector if s in latest else None for s in symbols)
-    return ReferenceColumns(row.astype(np.int64), volatility, cluster, sectors, (None,) * len(symbols))
+    judged = tuple(seen[int(np.argmax(row == d))].regime for d in range(len(distinct)))
+    regime = judged if any(one is not None for one in judged) else ()
+    return ReferenceColumns(row.astype(np.int64), volatility, cluster, sectors, (None,) * len(symbols), regime)
 
 
 def _of(day: Mapping[str, Instrument], symbol: str, field: str) -> object:

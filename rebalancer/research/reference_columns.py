@@ -7,14 +7,19 @@ anew every `GROUP_DAYS` trading days, and only for rules under which they can ma
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.facts import Regime
 from rebalancer.core.rules import Rules
 from rebalancer.market_data.sectors import SectorRow
 from rebalancer.market_data.statistics import RETURNS_MIN, RETURNS_USED, TRADING_DAYS_A_YEAR
+from rebalancer.regimes.machine import regimes_through, start_regime
+from rebalancer.regimes.measures import measure_sessions
 from rebalancer.research.market import NO_ACTIONS, ActionColumns, Floats, Integers, Market, ReferenceColumns
 
 GROUP_DAYS: Final = 21
@@ -39,7 +44,28 @@ def reference_columns(
         _clusters(returns, len(closes), rules),
         tuple(None if one is None else one.sector for one in known),
         tuple(None if one is None else one.correlation_group for one in known),
+        _regimes(market, closes, row, rules, actions) if rules.regime.enabled else (),
     )
+
+
+def _regimes(market: Market, closes: Floats, row: Integers, rules: Rules, actions: ActionColumns) -> tuple[Regime, ...]:
+    """The regime of every trading day, from the closes of earlier days. Raises BadDocument where the benchmark is not
+    among the names."""
+    name = rules.regime.judged_by(rules.reporting.benchmark)
+    if name not in market.symbols:
+        raise BadDocument(
+            "backtest", f"regime.enabled: the prices have no column of the benchmark, {name}",
+            "add its prices (it need not be traded), name another regime.benchmark, or set regime.enabled to false",
+        )  # fmt: skip
+    growth = np.ones_like(closes)
+    grows = actions.new > 0
+    np.multiply.at(growth, (row[actions.bar[grows]], actions.name[grows]), growth_of(market, actions)[grows])
+    held = closes * np.cumprod(growth, axis=0)  # what a share of the first day is worth
+    days = [date.fromordinal(day) for day in np.unique(market.day).tolist()]
+    at = market.symbols.index(name)
+    sessions = measure_sessions(days, held[:, at], np.delete(held, at, axis=1), rules.regime.breadth_names)
+    start = start_regime(days[0] - timedelta(days=1))
+    return (start, *regimes_through(start, sessions[:-1], rules.regime))
 
 
 def growth_of(market: Market, actions: ActionColumns) -> Floats:

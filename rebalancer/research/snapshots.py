@@ -79,6 +79,7 @@ def snapshot_at(
         day=Day(account.orders_sent, dict(sorted(account.orders_sent_by_symbol.items()))),
         latched=dict(account.latched),
         venue=setup.terms.venue,
+        regime=setup.reference.regime[int(setup.reference.row[bar])] if setup.reference.regime else None,
     )
 
 

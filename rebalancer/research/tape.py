@@ -28,9 +28,10 @@ class Tape(NamedTuple):
     close, fill: prices in grains, 0 where there is none; `fill` is where the orders of the bar before fill. volume: in
     base units, 0 where it is not known. opinion: target weights or scores, NaN without one. volatility: annualised, a
     row a day. cluster: the correlation group, a row a day. day: the row of a bar in both. gross: the limit on all names
-    together, trillionths of capital. decides: whether a cycle runs at the close of a bar. worth: what the
-    broker said that the account is worth, micro-dollars; 0 where it is computed. spare: how many cycles fit before the
-    account is to be flat. code, denied: to be filled in with how each name ended.
+    together, trillionths of capital; confidence_rate, gross_rate: what the regime leaves, trillionths. decides: whether
+    a cycle runs at the close of a bar. worth: what the broker said that the account is worth, micro-dollars; 0 where it
+    is computed. spare: how many cycles fit before the account is to be flat. code, denied: filled in with how each
+    name ended.
     action_bar to action_cash: a row a corporate action, as in `ActionColumns`; cash in grains.
     """
 
@@ -45,6 +46,8 @@ class Tape(NamedTuple):
     cluster: Any
     day: Any
     gross: Any
+    confidence_rate: Any
+    gross_rate: Any
     decides: Any
     worth: Any
     spare: Any

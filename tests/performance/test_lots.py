@@ -177,12 +177,12 @@ def test_a_round_trip_tells_all_about_itself() -> None:
         "out": told("out", "sell", "11", "11.05", reason="stop reached", cause="stop"),
     }
     matched = match_lots(fills, (), "fifo")
-    (trip,) = round_trips(matched.closings, stories, {"KO": "Consumer"}, {date(2026, 1, 5): "calm, rising"})
+    (trip,) = round_trips(matched.closings, stories, {"KO": "Consumer"}, {date(2026, 1, 5): "BULL"})
     assert trip._asdict() == {
         "symbol": "KO", "side": "long", "qty": D(10), "entry": D("10.02"), "exit": D(11), "opened_at": START,
         "closed_at": START + timedelta(days=1), "cost": D("100.2"), "gross": D("9.8"), "fees": D("0.02"),
         "slippage": D("0.7"), "source": "momentum", "sector": "Consumer", "asset_class": "us_equity",
-        "regime": "calm, rising", "reason": "stop reached", "exit_cause": "stop",
+        "regime": "BULL", "reason": "stop reached", "exit_cause": "stop",
     }  # fmt: skip
     assert (trip.profit, trip.held_seconds, round(trip.roi or 0, 6)) == (D("9.78"), 86_400.0, 0.097605)
     (without,) = round_trips(matched.closings, {"in": told("in", "buy", "10.02", None)}, {}, {})

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rebalancer.performance.benchmark import Benchmark
 from rebalancer.performance.records import DayValue
-from rebalancer.performance.regimes import ROUGH_DAYS, TREND_DAYS, regimes
+from rebalancer.performance.regimes import regimes_by_day
 from rebalancer.performance.returns import annual, daily_returns, drawdowns, growth, money_weighted, time_weighted
+from rebalancer.regimes.measures import CLOSES_MIN
 
 D = Decimal
 FIRST = date(2026, 1, 5)
@@ -106,16 +108,16 @@ def test_only_a_whole_year_has_a_yearly_rate() -> None:
 
 
 def test_regimes_know_nothing_of_their_own_day() -> None:
-    wild = np.random.default_rng(3).normal(0, 0.04, 60)
-    steps = np.concatenate((np.full(80, 0.001), wild, np.full(80, -0.002)))
+    draw = np.random.default_rng(3)
+    steps = np.concatenate((draw.normal(0.001, 0.002, 240), draw.normal(-0.03, 0.03, 40)))
     closes = (100 * np.exp(np.cumsum(steps))).tolist()
     days = [FIRST + timedelta(days=i) for i in range(len(closes))]
-    found = regimes(days, closes)
-    assert list(found) == days[TREND_DAYS:]
-    assert found[days[TREND_DAYS + 5]].endswith("rising")
-    assert found[days[139]].startswith("rough")
-    assert found[days[-1]] == "calm, falling"
-    assert set(found.values()) <= {f"{a}, {b}" for a in ("calm", "rough") for b in ("rising", "falling")}
-    assert regimes(days, [*closes[:-1], 1e9]) == found  # the last close is of the last day itself
-    assert regimes(days[:ROUGH_DAYS], closes[:ROUGH_DAYS]) == {}
-    assert days[60] not in regimes(days, [*closes[:60], float("nan"), *closes[61:]])
+    found = regimes_by_day(Benchmark("SPY", tuple(days), tuple(closes)))
+    assert list(found) == days[CLOSES_MIN:]
+    assert (found[days[240]], found[days[-1]]) == ("BULL", "CRISIS")
+    lower = (*closes[:-1], 1e-9)  # the last close is of the last day itself
+    assert regimes_by_day(Benchmark("SPY", tuple(days), lower)) == found
+    short = Benchmark("SPY", tuple(days[:CLOSES_MIN]), tuple(closes[:CLOSES_MIN]))
+    assert regimes_by_day(short) == {}
+    judged = {days[3]: "BEAR", days[-1]: "CHOP"}
+    assert regimes_by_day(Benchmark("SPY", tuple(days), tuple(closes), judged)) == {**found, **judged}

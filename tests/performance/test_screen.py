@@ -43,12 +43,12 @@ def test_a_rate_a_year_needs_days(days: int) -> None:
 
 
 def test_a_trip_gets_its_regime_from_the_stored_closes(tmp_path: Path) -> None:
-    days = [FIRST + timedelta(days=n) for n in range(70)]
-    closes = [100 + n + n % 3 for n in range(70)]
+    days = [FIRST + timedelta(days=n) for n in range(240)]
+    closes = [100 + n + n % 3 for n in range(240)]
     part = {"days": [day.isoformat() for day in days], "closes": {"SPY": closes}}
     sheet = {"schema": REFERENCE_SCHEMA, "days": [], "closes": {}, "benchmark": part}
     (tmp_path / REFERENCE_FILE).write_text(json.dumps(sheet))
-    early, late = (datetime(d.year, d.month, d.day, 15, tzinfo=UTC) for d in (days[20], days[65]))
+    early, late = (datetime(d.year, d.month, d.day, 15, tzinfo=UTC) for d in (days[20], days[235]))
     fills = tuple(
         Fill(f"{at}{qty}", f"{at}{qty}", at + timedelta(hours=hours), "KO", Decimal(qty), Decimal(70))
         for at in (early, late)

@@ -26,6 +26,7 @@ BETWEEN: Final = 7  # keep
 TARGETS_CANCEL: Final = 8  # flat
 TARGET_ZERO: Final = 9  # flat
 NO_QUORUM: Final = 10  # keep
+REGIME_CLOSED: Final = 11  # flat: in this regime nothing is held
 
 # Why a name may not be opened or enlarged; 0 where it may
 NO_SHORT: Final = 1

@@ -73,6 +73,7 @@ class Numbers(NamedTuple):
     cancels_confidence: int  # 1: what cancels out lowers the confidence
     veto: float
     targets_of_equity: int
+    regime_scales_targets: int
     to_edge: int
     signal_threshold: float
     exit_threshold: float
@@ -109,7 +110,8 @@ class Numbers(NamedTuple):
 
 class Funds(NamedTuple):
     """The account in micro-dollars, and what this cycle may do. `denies`: increases are not allowed; `leaves`: every
-    position is being closed."""
+    position is being closed. What the market's regime leaves of confidence, of raw weights and of the limit on all of
+    them together: trillionths, `codes.RATE` where there is none."""
 
     capital: int
     buying_power: int
@@ -117,6 +119,8 @@ class Funds(NamedTuple):
     orders_left: int
     denies: int
     leaves: int
+    confidence_rate: int
+    gross_rate: int
 
 
 class Opinions(NamedTuple):

@@ -6,14 +6,16 @@ from typing import Final
 
 from rebalancer.planning.core import codes
 from rebalancer.planning.core.columns import Funds, Names, Numbers, Opinions, SignalRows
-from rebalancer.planning.core.seams import floats, integers, rule
+from rebalancer.planning.core.seams import Ints, floats, integers, rule
+from rebalancer.planning.core.units import part_of, trillionths
 
 SURE: Final = 0.75  # the confidence from which `above_75` opens a position
 
 
 @rule
 def size_positions(names: Names, signals: SignalRows, numbers: Numbers, funds: Funds) -> Opinions:
-    """Size every name that has signals; the others get a raw weight of 0. A target weight skips sizing."""
+    """Size every name that has signals; the others get a raw weight of 0. A target weight skips sizing. The regime
+    scales the confidence of scores, before it is compared with any threshold, and at the end the raw weights."""
     count = len(names.price)
     score, confidence, scale, raw, target = floats(count), floats(count), floats(count), floats(count), floats(count)
     note, bar, vetoed = integers(count), integers(count), integers(count)
@@ -32,6 +34,8 @@ def size_positions(names: Names, signals: SignalRows, numbers: Numbers, funds: F
                 bar[i] = codes.NO_SHORT
             continue
         score[i], confidence[i] = consensus(signals, first, last, numbers)
+        if funds.confidence_rate != codes.RATE:
+            confidence[i] = confidence[i] * (float(funds.confidence_rate) / 1e12)
         note[i] = stance(signals, first, last, score[i], confidence[i], numbers)
         if note[i] == 0 and score[i] < 0 and names.may_short[i] == 0:
             bar[i] = codes.NO_SHORT
@@ -57,7 +61,30 @@ def size_positions(names: Names, signals: SignalRows, numbers: Numbers, funds: F
             raw[i] = 0.0 - raw[i]
         if note[i] == 0 and bar[i] == 0 and target[i] != 0:
             raw[i] = target[i]
+        is_scaled = target[i] == 0 or numbers.regime_scales_targets == 1
+        if funds.gross_rate != codes.RATE and raw[i] != 0 and is_scaled:
+            raw[i] = raw[i] * (float(funds.gross_rate) / 1e12)
+            if funds.gross_rate == 0:
+                raw[i], note[i] = 0.0, codes.REGIME_CLOSED
     return Opinions(score, confidence, scale, note, bar, vetoed, raw)
+
+
+@rule
+def gross_limit(signals: SignalRows, first: Ints, limit: int, numbers: Numbers, funds: Funds) -> int:
+    """The limit on all names together in a regime: target weights that it does not scale keep their room, and of the
+    rest it leaves its part. first: as in `Names`. limit: without the regime; both trillionths of capital."""
+    if funds.gross_rate == codes.RATE:
+        return limit
+    kept = 0
+    if numbers.regime_scales_targets == 0:
+        for i in range(len(first) - 1):
+            if first[i] < first[i + 1] and signals.is_target[first[i]] == 1:
+                target = target_of(signals, first[i], first[i + 1])[1]
+                if numbers.targets_of_equity == 1:
+                    target = target / numbers.capital_scaling
+                kept += trillionths(min(abs(target), numbers.max_position_size))
+    kept = min(kept, limit)
+    return kept + part_of(limit - kept, funds.gross_rate)
 
 
 @rule

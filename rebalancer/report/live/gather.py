@@ -25,7 +25,15 @@ from rebalancer.ops.session_status import session_status
 from rebalancer.report.allocation import by_symbol, largest_drift
 from rebalancer.report.archive import PlannedCycle, planned_cycle, record_of_cycle
 from rebalancer.report.figures.figure import Figure, Form
-from rebalancer.report.live.records import LiveAccount, LiveAlarm, LiveEquity, LiveFigure, LiveHead, LiveOrder
+from rebalancer.report.live.records import (
+    LiveAccount,
+    LiveAlarm,
+    LiveEquity,
+    LiveFigure,
+    LiveHead,
+    LiveOrder,
+    LiveRegime,
+)
 from rebalancer.report.live.rows import (
     alarm_rows,
     counted_limit,
@@ -135,7 +143,7 @@ class LiveReader:
             signals=() if record is None else signal_rows(record),
             limits=(*counted, *limits),
             sources=view.sources,
-            regimes=(),
+            regimes=_regimes(view, look),
             alarms=alarms,
             report=view.report,
         )
@@ -270,3 +278,10 @@ def _figures(
 def _attended(state: Path) -> bool:
     session = session_status(state)
     return (session is not None and session.is_alive) or bool(installed_timer())
+
+
+def _regimes(view: StatusView, look: JournalStatus) -> tuple[LiveRegime, ...]:
+    """The market's regime, where it is judged, with the time since which it is known."""
+    if view.regime is None or look.regime is None:
+        return ()
+    return (LiveRegime("market", view.regime.text, look.regime.at),)

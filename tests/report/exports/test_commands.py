@@ -42,7 +42,7 @@ def test_every_field_of_a_round_trip_comes_from_the_journal(command: Command, pr
         assert Decimal(trip["gross"]) - Decimal(trip["fees"]) == Decimal(trip["profit"])
         assert float(trip["held_seconds"]) > 0
         assert trip["source"].startswith("mine")
-        assert "regime" in trip  # of a run without 50 closes of the benchmark: unknown
+        assert "regime" in trip  # of a run without 220 closes of the benchmark: unknown
     orders, fills = rows(command("export", "orders")), rows(command("export", "fills"))
     assert {o["broker_id"] for o in orders if Decimal(o["filled_qty"])} == {f["order_id"] for f in fills}
     assert [c["outcome"] for c in rows(command("history", "--format", "csv"))] == ["COMPLETED", "COMPLETED"]
