@@ -11,7 +11,7 @@ set -eu
 cd "$(dirname "$0")"
 . scripts/environment.sh
 if help_of "$0" "$@"; then
-  [ -x .venv/bin/python ] || exit 0
+  [ -x .venv/bin/python ] || exit 0 # nothing is installed for a help
   echo
   PYTHONPATH=$PWD exec .venv/bin/python -m rebalancer run-now --help
 fi

@@ -68,9 +68,17 @@ COMMAND
   mv .venv/bin/.rebalancer.new .venv/bin/rebalancer
 }
 
-# environment LOCK: install at least the packages of LOCK into .venv. A stamp file is written last, so that an interrupted
+# environment LOCK: install at least the packages of LOCK into .venv; in a project that `rebalancer init` has made there is
+# no LOCK, and the Python that made it is used. A stamp file is written last, so that an interrupted
 # installation is repeated.
 environment() {
+  if [ ! -f "$1" ] && [ -f .interpreter ]; then # made by `rebalancer init`: the program is installed elsewhere
+    PYTHON=$(cat .interpreter)
+    "$PYTHON" -c 'import rebalancer' >/dev/null 2>&1 && return 0
+    say "error: $PYTHON, which .interpreter names, has no rebalancer"
+    say "  hint: install it there, or run \`rebalancer init .\` where it is installed"
+    return 1
+  fi
   stamp=.venv/stamp-$1
   PYTHON=$PWD/.venv/bin/python
   sum=$(cksum <"$1")

@@ -8,6 +8,7 @@ from typing import Any, Final
 from rebalancer.alerts.address import BadAddress
 from rebalancer.alerts.channel import NotDelivered
 from rebalancer.alerts.message import Message
+from rebalancer.core.extras import install_hint
 
 NAME: Final = "REBALANCER_APPRISE_URLS"
 _KINDS: Final = {"info": "info", "warning": "warning", "action": "failure"}
@@ -46,7 +47,7 @@ class ThroughApprise:
         try:
             import apprise
         except ImportError:
-            raise BadAddress(f"{NAME} is set, but Apprise is not installed: pip install 'rebalancer[alerts]'") from None
+            raise BadAddress(f"{NAME} is set, but Apprise is not installed: {install_hint('alerts')}") from None
         logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # its log messages contain addresses
         asset = apprise.AppriseAsset(app_id="rebalancer", app_desc="rebalancer", async_mode=False, secure_logging=True)
         service = apprise.Apprise(asset=asset)

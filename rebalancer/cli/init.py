@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from importlib import resources
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from rebalancer.cli.exit_codes import ExitCode
+from rebalancer.cli.project_files import PROJECT_FILES, mode_of, shipped, write_interpreter
 from rebalancer.cli.screen import warn
 
-SHIPPED: Final = ("execution.yaml", "execution.schema.json", "sectors.csv")
-RULES: Final = "execution.yaml"
+RULES: Final = "config/execution.yaml"
 ATTEMPTS: Final = 3  # wrong answers before the default is taken
 
 
@@ -28,25 +27,29 @@ class Question(NamedTuple):
 
 
 def write_project(directory: Path) -> int:
-    """Write config/, signals/, samples/ and reports/ below the folder. Existing files are left unchanged.
+    """Write config/, signals/, samples/, reports/, the scripts and their units below the folder. Files that are there
+    stay as they are.
 
     At a terminal, and without --yes, at most six questions set keys of a new config/execution.yaml.
     """
     from rebalancer.cli.sample_files import SAMPLES
 
-    config, samples = directory / "config", directory / "samples"
-    for folder in (config, directory / "signals", directory / "reports", samples):
-        folder.mkdir(parents=True, exist_ok=True)
-    files = {config / name: shipped(name) for name in SHIPPED}
-    if not (config / RULES).exists():
-        files[config / RULES] = with_answers(files[config / RULES], asked())
-    for target, text in (files | {samples / name: text for name, text in SAMPLES.items()}).items():
+    for folder in ("signals", "reports", "samples"):
+        (directory / folder).mkdir(parents=True, exist_ok=True)
+    files = {name: shipped(name) for name in PROJECT_FILES}
+    if not (directory / RULES).exists():
+        files[RULES] = with_answers(files[RULES], asked())
+    for name, text in (files | {f"samples/{name}": text for name, text in SAMPLES.items()}).items():
+        target = directory / name
         if target.exists():
             sys.stderr.write(f"kept:    {target}\n")
             continue
+        target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("x", encoding="utf-8") as file:
             file.write(text)
+        target.chmod(mode_of(name))
         sys.stdout.write(f"written: {target}\n")
+    write_interpreter(directory)
     sys.stderr.write(
         "next:\n"
         "  rebalancer run-now --dry-run    see what it would do, on the embedded paper exchange\n"
@@ -90,14 +93,6 @@ def with_answers(text: str, answers: dict[str, str]) -> str:
         text, changed = re.subn(pattern, put, text, count=1)
         assert changed, f"{key} is not in the shipped rules"
     return text
-
-
-def shipped(name: str) -> str:
-    """A default file: from the installed package, or from the source tree."""
-    packaged = resources.files("rebalancer") / "defaults" / name
-    if packaged.is_file():
-        return packaged.read_text(encoding="utf-8")
-    return (Path(__file__).parents[2] / "config" / name).read_text(encoding="utf-8")
 
 
 def _answer(question: Question) -> str | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.extras import install_hint
 
 if TYPE_CHECKING:
     from rebalancer.session.setup import Setup
@@ -153,4 +154,4 @@ def _need_extra() -> None:
 
     lacking = [name for name in ("fastapi", "prometheus_client", "jinja2") if find_spec(name) is None]
     if lacking:
-        raise BadDocument("web", f"{', '.join(lacking)} is not installed", "pip install 'rebalancer[web]'")
+        raise BadDocument("web", f"{', '.join(lacking)} is not installed", install_hint("web"))

@@ -38,7 +38,7 @@ SEAMS: Final = Path(__file__).with_name("compiled_seams.py")
 
 
 class NotCompiled(RuntimeError):
-    """The compiler is not installed: `pip install 'rebalancer[fast]'` brings it."""
+    """The compiler is not installed: `pip install numba` brings it, which is the extra `fast`."""
 
 
 def cache_folder() -> Path:

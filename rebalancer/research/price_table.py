@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.extras import install_hint
 from rebalancer.core.input_file import text_of_bytes
 from rebalancer.ops.files import read_settled_bytes
 from rebalancer.research.market import Floats
@@ -114,8 +115,7 @@ def _parquet(path: Path) -> DataFrame:
         import pandas
         import pyarrow  # type: ignore[import-untyped]
     except ImportError:
-        hint = "install the extra: pip install 'rebalancer[replay]'"
-        raise BadDocument(str(path), "needs pyarrow to be read", hint) from None
+        raise BadDocument(str(path), "needs pyarrow to be read", install_hint("replay")) from None
     try:
         return pandas.read_parquet(io.BytesIO(body), engine="pyarrow")
     except (pyarrow.ArrowException, OSError, ValueError, TypeError, KeyError) as error:

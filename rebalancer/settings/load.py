@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.extras import install_hint
 from rebalancer.core.rules import Rules
 from rebalancer.settings.convert import Layer, Leaf, layer_of, merged
 from rebalancer.settings.document import read_file
@@ -114,7 +115,7 @@ def _warnings(rules: Rules, paths: Sequence[Path]) -> tuple[str, ...]:
         found.append("no configuration file: the built-in defaults are used")
     if rules.model.enabled and find_spec("xgboost") is None:
         instead = "other signals are used instead" if rules.model.fallback_to_external_signals else "nothing is traded"
-        found.append(f"model.enabled: the extra `model` is not installed (pip install xgboost-cpu); {instead}")
+        found.append(f"model.enabled: the extra `model` is not installed ({install_hint('model')}); {instead}")
     return tuple(found)
 
 

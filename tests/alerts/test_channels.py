@@ -165,7 +165,7 @@ def test_apprise_that_is_missing_or_does_not_understand(monkeypatch: pytest.Monk
         channel.send(MESSAGE)
     assert CANARY not in str(failed.value)
     monkeypatch.setitem(sys.modules, "apprise", None)
-    with pytest.raises(NotDelivered, match=r"pip install 'rebalancer\[alerts\]'"):
+    with pytest.raises(NotDelivered, match=r"pip install 'apprise>=1.9'"):
         channel.send(MESSAGE)
 
 

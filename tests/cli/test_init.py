@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.cli.init import QUESTIONS, shipped, with_answers
+from rebalancer.cli.init import QUESTIONS, with_answers
+from rebalancer.cli.project_files import PROJECT_FILES, shipped
 from rebalancer.cli.sample_files import SAMPLES
 from rebalancer.core.rules import Rules
 from rebalancer.settings.load import load_rules
@@ -24,14 +25,14 @@ def test_it_writes_the_shipped_rules_and_one_sample_of_every_form_and_asks_nobod
     done = command("init", str(folder))
     assert done.code == 0
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-    config = ["config/execution.schema.json", "config/execution.yaml", "config/sectors.csv"]
-    assert names == [*config, *sorted(f"samples/{name}" for name in SAMPLES)]
-    assert (folder / RULES).read_text() == shipped("execution.yaml")
+    written = sorted([*PROJECT_FILES, *(f"samples/{name}" for name in SAMPLES)])
+    assert names == sorted([".interpreter", *written])
+    assert (folder / RULES).read_text() == shipped("config/execution.yaml")
     assert "[" not in done.err
-    assert {f"written: {folder / name}" for name in names} == set(done.out.splitlines())
+    assert {f"written: {folder / name}" for name in written} == set(done.out.splitlines())
     again = command("init", str(folder))
     assert (again.code, again.out) == (0, "")
-    assert again.err.count("kept:    ") == len(names)
+    assert again.err.count("kept:    ") == len(written)
 
 
 def test_nothing_of_it_is_traded_and_the_scores_can_be_read(
@@ -81,7 +82,9 @@ def test_a_person_is_asked_six_questions_and_the_answers_stand_in_the_rules(tmp_
     changed = [
         (before, after)
         for before, after in zip(
-            shipped("execution.yaml").splitlines(), (tmp_path / "new" / RULES).read_text().splitlines(), strict=True
+            shipped("config/execution.yaml").splitlines(),
+            (tmp_path / "new" / RULES).read_text().splitlines(),
+            strict=True,
         )
         if before != after
     ]
@@ -93,7 +96,7 @@ def test_enter_and_the_end_of_input_take_the_defaults(tmp_path: Path) -> None:
     for folder, typed in (("enter", "\n" * 6), ("end", "\n\x04"), ("wrong", "nowhere\n" * 3 + "\x04")):
         seen = at_a_terminal(tmp_path, typed, "init", folder)
         assert seen.code == 0
-        assert (tmp_path / folder / RULES).read_text() == shipped("execution.yaml")
+        assert (tmp_path / folder / RULES).read_text() == shipped("config/execution.yaml")
         assert ("write auto or embedded or alpaca" in seen.text) is (folder == "wrong")
     assert load_rules([tmp_path / "enter" / RULES], {}).rules == Rules()
 
@@ -116,5 +119,5 @@ def test_yes_and_rules_that_are_there_ask_nothing(tmp_path: Path) -> None:
 def test_every_question_has_a_default_that_it_accepts() -> None:
     for question in QUESTIONS:
         value = question.value_of(question.default)
-        text = with_answers(shipped("execution.yaml"), {question.key: value})
+        text = with_answers(shipped("config/execution.yaml"), {question.key: value})
         assert f"{question.key.partition('.')[2]}: {value}" in text

@@ -85,7 +85,9 @@ def test_bad_input_is_one_error_and_leaves_no_model(
 def test_without_the_extra_nothing_is_trained(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rebalancer.signals.model.booster.find_spec", lambda _: None)
     said = command("model", "train", "--prices", "prices.csv")
-    error = "error: the extra `model` is not installed\n  hint: install the extra `model`: pip install xgboost-cpu\n"
+    error = (
+        "error: the extra `model` is not installed\n  hint: pip install 'xgboost-cpu>=3', which is the extra `model`\n"
+    )
     assert said == (78, "", error)
 
 

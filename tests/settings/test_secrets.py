@@ -150,5 +150,5 @@ def test_no_answer_and_no_boto3_have_their_own_words(aws: dict[str, str], monkey
     with pytest.raises(BrokerUnavailable, match="did not answer"):
         surroundings(silent, "").get(NAME)
     monkeypatch.setitem(sys.modules, "boto3", None)
-    with pytest.raises(BadDocument, match=r"pip install 'rebalancer\[aws\]'"):
+    with pytest.raises(BadDocument, match=r"pip install 'boto3>=1.40'"):
         surroundings(silent, "").get(NAME)

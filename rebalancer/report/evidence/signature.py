@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rebalancer.core.documents import BadDocument, read_json
+from rebalancer.core.extras import install_hint
 from rebalancer.ops.disk import unwritable
 from rebalancer.settings.secrets.private_file import read_private
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 KEY_NAME: Final = "evidence.key"
 KEY_BYTES: Final = 32
-HINT: Final = "pip install 'cryptography>=44', which is the extra `evidence`"
+HINT: Final = install_hint("evidence")
 
 
 def private_key(state: Path, *, create: bool) -> Ed25519PrivateKey | None:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.extras import install_hint
 from rebalancer.core.rules import Rules
 from rebalancer.research.sweep.grid_file import GridAxis, GridFile
 from rebalancer.research.sweep.points import PointMaker, SweepPoint
@@ -56,7 +57,7 @@ def _study(grid: GridFile) -> Any:
     try:
         optuna = importlib.import_module("optuna")
     except ImportError:
-        raise BadDocument("search", "Optuna is not installed", "pip install 'rebalancer[search]' brings it") from None
+        raise BadDocument("search", "Optuna is not installed", install_hint("search")) from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     seed = int.from_bytes(hashlib.sha256(repr(grid.axes).encode()).digest()[:4], "big")
     sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)

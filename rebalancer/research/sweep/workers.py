@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import ExternalError
+from rebalancer.core.extras import install_hint
 from rebalancer.research.sweep.compute import compute_point, end_with_parent
 from rebalancer.research.sweep.points import PointResult, SweepPoint
 
@@ -99,8 +100,7 @@ def _client(scheduler: str) -> Iterator[Any]:
     try:
         distributed = importlib.import_module("distributed")
     except ImportError:
-        hint = "pip install 'rebalancer[sweep]' brings it"
-        raise BadDocument("--scheduler", "Dask is not installed", hint) from None
+        raise BadDocument("--scheduler", "Dask is not installed", install_hint("sweep")) from None
     client = None
     try:
         client = distributed.Client(scheduler, timeout=10)

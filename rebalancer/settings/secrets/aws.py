@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import BrokerUnavailable
+from rebalancer.core.extras import install_hint
 from rebalancer.settings.secrets.secret import SECRET_NAMES
 
 VARIABLE: Final = "REBALANCER_AWS_SECRET"
@@ -29,7 +30,7 @@ def read_aws(secret_id: str, environ: Mapping[str, str]) -> dict[str, str]:
         import botocore.exceptions as problems  # type: ignore[import-untyped]  # boto3 ships no types
         from botocore.config import Config  # type: ignore[import-untyped]  # boto3 ships no types
     except ImportError:
-        raise BadDocument(VARIABLE, "needs boto3, which is not installed", "pip install 'rebalancer[aws]'") from None
+        raise BadDocument(VARIABLE, "needs boto3, which is not installed", install_hint("aws")) from None
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     try:
         client = boto3.client(

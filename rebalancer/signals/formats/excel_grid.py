@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.extras import install_hint
 from rebalancer.core.values import decimal_near, text_of
 from rebalancer.signals.formats.cells import Cell
 from rebalancer.signals.formats.grid import Grid, GridRow
@@ -29,9 +30,7 @@ def excel_grid(body: bytes, place: str) -> Grid:
     try:
         import openpyxl  # type: ignore[import-untyped]
     except ImportError:
-        raise BadDocument(
-            place, "needs openpyxl to be read", "install the extra: pip install 'rebalancer[excel]'"
-        ) from None
+        raise BadDocument(place, "needs openpyxl to be read", install_hint("excel")) from None
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             unpacked = sum(part.file_size for part in archive.infolist())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.extras import install_hint
 from rebalancer.signals.formats.frames import grid_of_frame
 from rebalancer.signals.formats.grid import Grid
 
@@ -15,9 +16,7 @@ def parquet_grid(body: bytes, place: str) -> Grid:
         import pandas
         import pyarrow  # type: ignore[import-untyped]
     except ImportError:
-        raise BadDocument(
-            place, "needs pyarrow to be read", "install the extra: pip install 'rebalancer[replay]'"
-        ) from None
+        raise BadDocument(place, "needs pyarrow to be read", install_hint("replay")) from None
     try:
         frame = pandas.read_parquet(io.BytesIO(body), engine="pyarrow")
     except (pyarrow.ArrowException, OSError, ValueError, TypeError, KeyError) as error:

@@ -12,10 +12,11 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from rebalancer.core.extras import install_hint
 from rebalancer.signals.model.features import Floats
 from rebalancer.signals.sources.contract import SourceNotReady
 
-HINT: Final = "install the extra `model`: pip install xgboost-cpu"
+HINT: Final = install_hint("model")
 
 
 class BoosterSettings(NamedTuple):
