@@ -115,7 +115,7 @@ def _warnings(rules: Rules, paths: Sequence[Path]) -> tuple[str, ...]:
         found.append("no configuration file: the built-in defaults are used")
     if rules.model.enabled and find_spec("xgboost") is None:
         instead = "other signals are used instead" if rules.model.fallback_to_external_signals else "nothing is traded"
-        found.append(f"model.enabled: the extra `model` is not installed ({install_hint('model')}); {instead}")
+        found.append(f"model.enabled: XGBoost is not installed ({install_hint('model')}); {instead}")
     return tuple(found)
 
 

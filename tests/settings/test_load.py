@@ -172,7 +172,7 @@ def test_a_model_without_its_extra_is_a_warning(
     assert loaded.rules.model.enabled
     assert loaded.warnings == ()
     monkeypatch.setattr("rebalancer.settings.load.find_spec", lambda _: None)
-    need = "the extra `model` is not installed (pip install 'xgboost-cpu>=3', which is the extra `model`)"
+    need = "XGBoost is not installed (pip install 'xgboost-cpu>=3', which is the extra `model`)"
     expected = f"model.enabled: {need}; {instead}"
     assert load(tmp_path, text).warnings == (expected,)
 
