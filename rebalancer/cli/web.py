@@ -46,7 +46,7 @@ def serve_web(config: Sequence[Path] | None, *, host: str | None, port: int | No
         notify.ready(said)
 
     try:
-        serve(place, listen, hooks, begun, notify.alive)
+        serve(place, listen, hooks, begun, notify.alive, _others(config))
     finally:
         forget_address(place.state)
     sys.stderr.write("web: stopped; the session is not affected\n")
@@ -147,6 +147,25 @@ def _place(setup: Setup) -> WebPlace:
     from rebalancer.web.place import WebPlace
 
     return WebPlace(setup.state, setup.reports, setup.root, setup.mode, setup.rules)
+
+
+def _others(config: Sequence[Path] | None) -> list[WebPlace]:
+    """The accounts of config/desk.yaml, for the page: each a profile with its own state and rules. None when the server
+    was asked for one profile."""
+    from rebalancer.cli.desk import known_accounts
+    from rebalancer.ops.paths import PROFILES, state_directory
+    from rebalancer.session.setup import load_setup
+    from rebalancer.settings.profile import PROFILE
+    from rebalancer.web.place import WebPlace
+
+    if os.environ.get(PROFILE, "").strip():
+        return []
+    found = []
+    for name in known_accounts(()):
+        setup = load_setup(config, {**os.environ, PROFILE: name})
+        state = state_directory() / PROFILES / name / setup.mode
+        found.append(WebPlace(state, setup.reports, setup.root, setup.mode, setup.rules, name))
+    return found
 
 
 def _need_extra() -> None:

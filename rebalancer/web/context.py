@@ -22,21 +22,17 @@ _BEARER = HTTPBearer(auto_error=False, description="rebalancer web token add NAM
 
 
 class WebContext(NamedTuple):
-    """The state of one server. `places`: the accounts that its page shows, the first of them that of the API; `logins`:
-    the file of browsers that are logged in."""
+    """The state of one server. `place`: the account of the API; `shown`: those of the page; `logins`: the file of
+    browsers that are logged in."""
 
-    places: tuple[WebPlace, ...]
+    place: WebPlace
+    shown: tuple[WebPlace, ...]
     hub: EventHub
     answers: AnswerBook
     metrics: WebMetrics
     inbox: KeptInbox
     board: LiveBoard
     logins: Path
-
-    @property
-    def place(self) -> WebPlace:
-        """The account of the API."""
-        return self.places[0]
 
 
 def context_of(request: Request) -> WebContext:

@@ -70,7 +70,7 @@ class LiveBoard:
 
 
 def _place(place: WebPlace) -> LivePlace:
-    return LivePlace(place.state, place.report_mode, place.journal_file)
+    return LivePlace(place.state, place.report_mode, place.journal_file, place.name)
 
 
 def _watched(place: WebPlace) -> tuple[Path, ...]:

@@ -21,13 +21,14 @@ ANSWERS_NAME = "web.sqlite"
 
 class WebPlace(NamedTuple):
     """One configured rebalancer as the web process sees it. `mode`: simulated, paper or live; `root`: the folder of
-    relative paths in the rules."""
+    relative paths in the rules; `name`: the profile among several accounts."""
 
     state: Path
     reports: Path
     root: Path
     mode: str
     rules: Rules
+    name: str = ""
 
     @property
     def journal_file(self) -> Path:

@@ -57,7 +57,8 @@ async def start(context: Context, request: Request) -> Response:
     if token is None or "read" not in token.scopes:
         return _html(login_page())
     view = await context.board.view()
-    return _html(await asyncio.to_thread(live_page, view))
+    follows = context.shown[0] is context.place
+    return _html(await asyncio.to_thread(live_page, view, follows=follows))
 
 
 @router.api_route("/live/parts", methods=["GET", "HEAD"])
@@ -85,11 +86,11 @@ async def live(context: Context, _: Reader) -> JSONResponse:
 
 
 @router.get("/history")
-def history(context: Context, _: Reader) -> Response:
-    """The newest cycles, with their reports."""
-    place = context.place
+def history(context: Context, _: Reader, account: Annotated[int, Query(ge=0)] = 0) -> Response:
+    """The newest cycles, with the reports that this server shows."""
+    place = _shown(context, account)
     cycles = place.journal.cycles(None, CYCLES_SHOWN) if place.journal.is_created else ()
-    return _html(history_page(cycles, lambda page: (place.reports / page).is_file()))
+    return _html(history_page(cycles, lambda page: place is context.place and (place.reports / page).is_file()))
 
 
 @router.get("/explain/{symbol:path}")
@@ -98,17 +99,19 @@ def explain(
     _: Reader,
     symbol: Annotated[str, InPath(max_length=40)],
     cycle: Annotated[str | None, Query(max_length=120)] = None,
+    account: Annotated[int, Query(ge=0)] = 0,
 ) -> Response:
     """The reasons for one symbol in one cycle, the newest planned one by default."""
+    place = _shown(context, account)
     try:
         name = symbol_of(symbol)
     except ValueError as error:
         raise HttpProblem(422, str(error)) from None
-    journal = context.place.journal
+    journal = place.journal
     record = past_record(journal, cycle) if journal.is_created else None
     if record is None:
         raise HttpProblem(404, "there is no such planned cycle")
-    known = remembered(journal, context.place.state, record.snapshot.account.id, record.plan.cycle_id, name)
+    known = remembered(journal, place.state, record.snapshot.account.id, record.plan.cycle_id, name)
     return _html(explain_page(name, record, known))
 
 
@@ -198,9 +201,14 @@ def _planned(place: WebPlace) -> str:
 
 def _place(context: WebContext, form: dict[str, str]) -> WebPlace:
     number = form.get("account", "0")
-    if number not in (str(i) for i in range(len(context.places))):
-        raise HttpProblem(422, "there is no such account")
-    return context.places[int(number)]
+    return _shown(context, int(number) if number.isascii() and number.isdigit() and len(number) < 5 else -1)
+
+
+def _shown(context: WebContext, number: int) -> WebPlace:
+    """One of the accounts of the page. Raises HttpProblem 404."""
+    if not 0 <= number < len(context.shown):
+        raise HttpProblem(404, "there is no such account")
+    return context.shown[number]
 
 
 async def _form(request: Request) -> dict[str, str]:

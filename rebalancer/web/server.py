@@ -86,10 +86,11 @@ def serve(
     hooks: ListenAddress | None,
     begun: Callable[[str, str | None], None] = lambda *_: None,
     alive: Callable[[], None] = lambda: None,
+    others: Sequence[WebPlace] = (),
 ) -> None:
-    """Serve until SIGTERM or SIGINT. begun: called with the URLs of both listeners once they listen; alive: every few
-    seconds while requests can be answered. Raises BadDocument when an address is taken, and SignalsUnavailable when the
-    state folder cannot be used."""
+    """Serve until SIGTERM or SIGINT. others: further accounts for the page. begun: called with the URLs of both
+    listeners once they listen; alive: every few seconds while requests can be answered. Raises BadDocument when an
+    address is taken, and SignalsUnavailable when the state folder cannot be used."""
     with ExitStack() as stack:
         answers = AnswerBook(place.state / ANSWERS_NAME)
         stack.callback(answers.close)
@@ -98,11 +99,12 @@ def serve(
             sockets.append(stack.enter_context(_listening(hooks)))
         inbox = KeptInbox(place.inbox)
         stack.callback(inbox.close)
-        asyncio.run(_serve(place, answers, inbox, sockets, begun, alive))
+        asyncio.run(_serve(place, others, answers, inbox, sockets, begun, alive))
 
 
 async def _serve(
     place: WebPlace,
+    others: Sequence[WebPlace],
     answers: AnswerBook,
     inbox: KeptInbox,
     sockets: Sequence[socket.socket],
@@ -112,7 +114,8 @@ async def _serve(
     hub = EventHub(place.journal_file)
     tokens, web = TokenFile(place.state / TOKENS_NAME), place.rules.web
     logins = place.state / LOGINS_NAME
-    context = WebContext((place,), hub, answers, WebMetrics(place, hub), inbox, LiveBoard([place]), logins)
+    shown = (place, *others) if place.journal_file.exists() or not others else tuple(others)
+    context = WebContext(place, shown, hub, answers, WebMetrics(place, hub), inbox, LiveBoard(shown), logins)
     ports = [listener.getsockname()[1] for listener in sockets]
     apps: list[ASGIApp] = [api_app(context, tokens, hosts_of(ports[0], web.hosts))]
     if len(sockets) > 1:

@@ -29,7 +29,7 @@ from tests.web.live_browser import Shown, differences, logged_in, outside, shown
 from tests.web.live_oracle import Oracle
 
 ROOT = Path(__file__).parents[2]
-MEAN_SECONDS = 0.35  # between two moments
+MEAN_SECONDS = 0.12  # between two moments
 MOMENTS_LEAST = 100
 
 
@@ -107,7 +107,7 @@ def day(folder: Path, shots: Path | None) -> int:
 
 
 def watch(tab: Page, demo: subprocess.Popen[bytes], shots: Path | None) -> list[Shown]:
-    """Read the page at random moments until the demo has ended."""
+    """Read the page at random moments until the demo has ended, and at least `MOMENTS_LEAST` times."""
     draw, seen, done = random.Random(), list[Shown](), set[str]()
     while demo.poll() is None or len(seen) < MOMENTS_LEAST:
         time.sleep(draw.expovariate(1 / MEAN_SECONDS))

@@ -283,6 +283,44 @@ def test_the_page_of_a_stranger_tells_nothing(served: Desk) -> None:
     assert "set-cookie" not in answer.headers
 
 
+def test_the_accounts_of_the_desk_stand_below_each_other(traded: Path, tmp_path: Path) -> None:
+    source = traded / "state" / "rebalancer" / "simulated" / "journal.sqlite"
+    state = project_in(tmp_path)
+    config = tmp_path / "project" / "config"
+    (config / "desk.yaml").write_text("accounts: [first, second]\n")
+    folders = {}
+    for name in ("first", "second"):
+        (config / "profiles" / f"{name}.yaml").write_text("signals: {sample: never}\n")
+        folders[name] = state.parent / "profiles" / name / "simulated"
+        folders[name].mkdir(parents=True, mode=0o700)
+    journal = ReplayedJournal(source, folders["second"] / "journal.sqlite")
+    journal.go_to(journal.last)
+    running = start(tmp_path, state)
+    try:
+        accounts = running.ask("GET", "/api/v1/live").json()["accounts"]
+        assert [(a["name"], a["state"], a["head"]["seq"]) for a in accounts] == [
+            ("first", "nothing_yet", 0), ("second", "unattended", journal.last),
+        ]  # fmt: skip
+        code = command(tmp_path, "web", "login").stdout.strip().partition("#")[2]
+        session, own = requests.Session(), {"Origin": running.url}
+        session.trust_env = False
+        assert session.post(f"{running.url}/login", data={"code": code}, headers=own, timeout=60).ok
+        page = session.get(f"{running.url}/", timeout=60).text
+        assert re.findall(r"<h1>(\w+) ", page) == ["first", "second"]
+        assert session.get(f"{running.url}/explain/AAPL?account=1", timeout=60).status_code == 200
+        assert session.get(f"{running.url}/explain/AAPL?account=0", timeout=60).status_code == 404
+        assert session.get(f"{running.url}/history?account=2", timeout=60).status_code == 404
+        for number, status in (("2", 404), ("-1", 404), ("x", 404), ("1", 200)):
+            form = {"account": number, "reason": "look"}
+            answer = session.post(f"{running.url}/actions/kill", data=form, headers=own, timeout=60)
+            assert answer.status_code == status, number
+        halted = {name: (folder / "HALT").exists() for name, folder in folders.items()}
+        assert halted == {"first": False, "second": True}
+        assert not (state / "HALT").exists()
+    finally:
+        assert running.stop() == 0
+
+
 def test_the_document_is_what_the_page_shows(served: Desk) -> None:
     served.journal.go_to(served.journal.last)
     waited(lambda: served.server.ask("GET", "/api/v1/live").json()["accounts"][0]["head"]["seq"], "the head")

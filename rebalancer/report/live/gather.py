@@ -145,7 +145,7 @@ class LiveReader:
             sources=view.sources,
             regimes=_regimes(view, look),
             alarms=alarms,
-            report=view.report,
+            report=_below_reports(view.report),
         )
 
     def _decoded(self, reads: JournalReads, cycle: CycleRecord) -> PlannedCycle:
@@ -285,3 +285,8 @@ def _regimes(view: StatusView, look: JournalStatus) -> tuple[LiveRegime, ...]:
     if view.regime is None or look.regime is None:
         return ()
     return (LiveRegime("market", view.regime.text, look.regime.at),)
+
+
+def _below_reports(page: str) -> str:
+    """The place of a page below the report folder, whatever the folder: its year and its name."""
+    return "/".join(page.split("/")[-2:]) if page else ""

@@ -71,15 +71,16 @@ class _Shown(NamedTuple):
     html: Markup
 
 
-def live_page(view: LiveView) -> str:
-    """The whole page."""
+def live_page(view: LiveView, *, follows: bool = True) -> str:
+    """The whole page. follows: the first account is the one whose rows the server sends."""
     accounts = [_Shown(account, _account(account, number, ages=True)) for number, account in enumerate(view.accounts)]
     words = [STATE_WORD[account.state] for account in view.accounts]
     context = {
         "accounts": accounts,
         "made_at": view.made_at,
         "mode": view.accounts[0].mode,
-        "head": view.accounts[0].head.seq,
+        "follows": follows,
+        "head": view.accounts[0].head.seq if follows else 0,
         "edition": edition(),
         "title": " · ".join(
             f"{mark} {word} {MODE_NAME[account.mode]}"
@@ -158,7 +159,7 @@ def _account(account: LiveAccount, number: int, *, ages: bool) -> Markup:
         "limits_quiet": [limit for limit in account.limits if limit.is_quiet],
         "rows_first": ROWS_FIRST,
         "rows_max": ROWS_MAX,
-        "report_href": f"/reports/{quote(account.report)}" if account.report else "",
+        "report_href": f"/reports/{quote(account.report)}" if account.report and not number else "",
         "fig": figure_span,
         "tone": _tone,
         "age": _ages(account.now, written=ages),
