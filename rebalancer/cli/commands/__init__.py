@@ -20,6 +20,7 @@ from rebalancer.cli.commands import (
     records,
     research,
     safety,
+    sectors,
     signals,
     sources,
     system,
@@ -81,6 +82,7 @@ app.add_typer(system.exchange_app, name="exchange")
 app.add_typer(records.alerts_app, name="alerts")
 app.add_typer(signals.signals_app, name="signals")
 app.add_typer(sources.sources_app, name="sources")
+app.add_typer(sectors.sectors_app, name="sectors")
 app.add_typer(model.model_app, name="model")
 app.add_typer(system.db_app, name="db")
 app.add_typer(accounts.accounts_app, name="desk")
