@@ -208,7 +208,7 @@ def run_once(*, dry_run: bool = False, config: Sequence[Path] | None = None) -> 
 def _benchmark(setup: Setup) -> Benchmark:
     """The closes of the benchmark that the account which ran last knows."""
     name = setup.rules.reporting.benchmark
-    if not setup.journal.exists():
+    if not setup.has_journal:
         return benchmark_of(setup.state, name)
     with Journal.open(setup.journal) as journal:
         newest = next(iter(journal.cycles(None, 1)), None)
@@ -219,7 +219,7 @@ def _benchmark(setup: Setup) -> Benchmark:
 
 def _history(setup: Setup) -> AccountHistory:
     """The trading history of the account that ran last; empty before the first cycle."""
-    if not setup.journal.exists():
+    if not setup.has_journal:
         return AccountHistory()
     with Journal.open(setup.journal) as journal:
         newest = next(iter(journal.cycles(None, 1)), None)

@@ -26,7 +26,7 @@ def show_alerts(config: Sequence[Path] | None, *, limit: int, as_json: bool, col
     setup = load_setup(config)
     found = configured(setup.rules.alerts, setup.environ)
     rows: list[dict[str, Any]] = []
-    if setup.journal.exists():
+    if setup.has_journal:
         with Journal.open(setup.journal) as journal:
             rows = delivery_states(journal, setup.rules.alerts, [channel.name for channel in found.channels], limit)
     if as_json:

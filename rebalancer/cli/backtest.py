@@ -190,7 +190,7 @@ def _prices(options: BacktestOptions, setup: Setup, first: date | None) -> Path 
         from rebalancer.journal import Journal
         from rebalancer.research.recorded_prices import prices_of_journal
 
-        if not setup.journal.exists():
+        if not setup.has_journal:
             raise BadDocument("--prices", f"nothing has been run yet in {setup.mode} mode", "rebalancer run-now")
         with Journal.open(setup.journal) as journal:
             return prices_of_journal(journal)
@@ -213,7 +213,7 @@ def _record(setup: Setup, first: date | None, last: date | None) -> LiveRecord:
     from rebalancer.journal import Journal
     from rebalancer.research.recorded_cycles import live_record
 
-    if not setup.journal.exists():
+    if not setup.has_journal:
         raise BadDocument("--journal", f"nothing has been run yet in {setup.mode} mode", "rebalancer run-now")
     with Journal.open(setup.journal) as journal:
         return live_record(journal, first, last)

@@ -24,7 +24,7 @@ def back_up(config: Sequence[Path] | None, *, to: Path | None, keep: int, as_jso
     from rebalancer.session.setup import load_setup
 
     setup = load_setup(config)
-    if not setup.journal.exists():
+    if not setup.has_journal:
         return _nothing_yet(setup.mode)
     done = take(setup.journal, (to or setup.state / FOLDER).absolute(), _now(), keep)
     if as_json:
@@ -50,10 +50,12 @@ def check_file(config: Sequence[Path] | None, file: Path | None, *, as_json: boo
     from rebalancer.session.setup import load_setup
 
     setup = load_setup(config)
-    path = setup.journal if file is None else file.absolute()
-    if file is None and not path.exists():
+    if file is None and not setup.has_journal:
         return _nothing_yet(setup.mode)
-    live = path.exists() and setup.journal.exists() and path.samefile(setup.journal)
+    path = setup.journal if file is None else file.absolute()
+    live = path == setup.journal or (
+        isinstance(path, Path) and isinstance(setup.journal, Path) and _is_same(path, setup.journal)
+    )
     found = check(setup.journal if live else path, live=live)
     if as_json:
         _print_json("check", _as_json(found) | {"in_use": live})
@@ -91,16 +93,50 @@ def restore_file(config: Sequence[Path] | None, file: Path, *, reason: str) -> i
     return ExitCode.DONE
 
 
+def _is_same(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.samefile(other)
+
+
+def copy_between(config: Sequence[Path] | None, source: str, target: str, *, as_json: bool) -> int:
+    """Copy a journal into an empty one and compare them row by row. Raises JournalBroken, and then the target holds
+    nothing."""
+    from rebalancer.journal.copying import copy_rows
+    from rebalancer.journal.opening import open_store
+    from rebalancer.journal.place import place_of, schema_name
+    from rebalancer.session.setup import load_setup
+    from rebalancer.settings.secrets.gather import JOURNAL_PASSWORD
+
+    setup = load_setup(config)
+    schema, password = schema_name(setup.mode, setup.profile), setup.environ.get(JOURNAL_PASSWORD, "")
+    places = [place_of(text, schema=schema, password=password) for text in (source, target)]
+    read = open_store(places[0], create=False)
+    try:
+        written = open_store(places[1])
+        try:
+            rows = copy_rows(read, written)
+        finally:
+            written.database.close()
+    finally:
+        read.database.close()
+    if as_json:
+        _print_json("copy", {"from": str(places[0]), "to": str(places[1]), "rows": rows})
+        return ExitCode.DONE
+    sys.stderr.write(f"copied and compared: {amount_of(rows, 'row')}\n  from {places[0]}\n  to   {places[1]}\n")
+    return ExitCode.DONE
+
+
 def _in_words(found: Checked) -> str:
     newest = "nothing in it yet"
     if found.newest_at is not None:
         newest = f"row {found.newest_seq:,}, {found.newest_kind}, {found.newest_at:%Y-%m-%d %H:%M:%S} UTC"
+    database = "SQLite" if isinstance(found.path, Path) else "PostgreSQL"
+    free = "" if found.free is None else f"; {found.free / 1e9:,.1f} GB free beside it"
     return (
         f"{found.path}\n"
-        f"  SQLite      sound\n"
+        f"  {database:<11} sound\n"
         f"  hash chain  intact, {amount_of(found.rows, 'row')}\n"
         f"  newest      {newest}\n"
-        f"  size        {found.size / 1e6:,.1f} MB; {found.free / 1e9:,.1f} GB free beside it\n"
+        f"  size        {found.size / 1e6:,.1f} MB{free}\n"
     )
 
 

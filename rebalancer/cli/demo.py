@@ -124,7 +124,7 @@ class _Day:
         from rebalancer.journal import Journal
 
         if self._journal is None:
-            if not self._setup.journal.exists():
+            if not self._setup.has_journal:
                 return
             self._journal = Journal.open(self._setup.journal)
         newest = next(iter(self._journal.cycles(None, 1)), None)

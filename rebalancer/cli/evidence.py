@@ -22,7 +22,7 @@ def write_file(config: Sequence[Path] | None, day: str | None, to: Path | None) 
     """Write the file of a day; its path goes to stdout. Exit 2 when there is nothing of that day."""
     setup = load_setup(config)
     given = None if day is None else _day_of(day)
-    if not setup.journal.exists():
+    if not setup.has_journal:
         return _nothing(f"nothing has been run yet in {setup.mode} mode", "rebalancer run-now")
     with Journal.open(setup.journal, create=False) as journal:
         latest = journal.latest_events(1)
@@ -97,7 +97,7 @@ def _check_key(found: SignedFile, file: Path, known: str | None) -> None:
 
 
 def _check_journal(setup: Setup, found: SignedFile, file: Path) -> None:
-    if not setup.journal.exists():
+    if not setup.has_journal:
         raise BadDocument(str(file), f"there is no journal in {setup.state}", "run it where the journal is")
     with Journal.open(setup.journal, create=False) as journal:
         wrong = differences(journal, found.statement)

@@ -57,7 +57,7 @@ def export_table(
 
         _write(table(what, holdings(setup).positions), form, to)
         return ExitCode.DONE
-    if not setup.journal.exists():
+    if not setup.has_journal:
         sys.stderr.write(f"error: nothing has been run yet in {setup.mode} mode\n  hint: rebalancer run-now\n")
         return ExitCode.USAGE
     with Journal.open(setup.journal) as journal:
@@ -136,7 +136,7 @@ def _records(what: str, journal: Journal, rules: Rules, first: date | None) -> I
         return [f for f in with_fees(ledger.fills, ledger.cash)[0] if recent(f.at)]
     if what == "trips":
         name, method = rules.reporting.benchmark, rules.reporting.lot_method
-        benchmark = benchmark_closes(journal, account_id, name, journal.path.parent)
+        benchmark = benchmark_closes(journal, account_id, name, journal.state)
         return [t for t in trips_of(ledger, method, benchmark) if recent(t.closed_at)]
     return [d for d in _days(ledger) if first is None or d.day >= first]
 
@@ -175,7 +175,7 @@ def export_to_tradervue(config: Sequence[Path] | None, *, dry_run: bool) -> int:
     from rebalancer.session.tradervue import copy_now, waiting_fills
 
     setup = load_setup(config)
-    if not setup.journal.exists():
+    if not setup.has_journal:
         sys.stderr.write(f"error: nothing has been run yet in {setup.mode} mode\n  hint: rebalancer run-now\n")
         return ExitCode.USAGE
     with Journal.open(setup.journal) as journal:

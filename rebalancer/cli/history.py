@@ -77,7 +77,7 @@ def show_history(limit: int, config: Sequence[Path] | None, *, as_json: bool, co
 
     setup = load_setup(config)
     runs, process = [], holder_of(setup.state / LOCK_NAME)
-    if setup.journal.exists():
+    if setup.has_journal:
         with Journal.open(setup.journal) as journal:
             runs = list(past_summaries(journal, limit, runs=process is not None))
     if process is not None:
@@ -124,7 +124,7 @@ def replay_cycles(cycle_id: str | None, config: Sequence[Path] | None) -> int:
 
 
 def _has_journal(setup: Setup) -> bool:
-    if setup.journal.exists():
+    if setup.has_journal:
         return True
     sys.stderr.write(f"error: nothing has been run yet in {setup.mode} mode\n  hint: rebalancer run-now\n")
     return False

@@ -77,12 +77,16 @@ def lift(config: Sequence[Path] | None, *, reason: str) -> int:
     from rebalancer.execution.kill_switch import KillSwitch
     from rebalancer.execution.pretrade import rearm_throttle
     from rebalancer.journal import Journal
+    from rebalancer.journal.set_back import accept_set_back
     from rebalancer.session.setup import load_setup
 
     setup = load_setup(config)
     if not agrees(lambda: next_purchases(setup), "Lift the kill switch and the latched limits?"):
         sys.stderr.write("nothing was lifted: everything stays stopped\n")
         return ExitCode.HALTED
+    accepted = accept_set_back(setup.journal, _now(), reason)
+    if accepted is not None:
+        sys.stderr.write(f"accepted as it is: {accepted}\n")
     with Journal.open(setup.journal) as journal:
         latest = journal.cycles(None, 1)
         account_id = latest[0].account_id if latest else ""

@@ -8,12 +8,12 @@ from datetime import timedelta
 from typing import Final
 
 from rebalancer.cli.exit_codes import ExitCode
+from rebalancer.cli.journal_places import journal_places
 from rebalancer.cli.screen import terminal_width, wants_colour
 from rebalancer.cli.status import MODES, gathered
 from rebalancer.cli.watch import watch
 from rebalancer.core.documents import plain
 from rebalancer.journal.status_query import RecentCycle, query_recent_cycles
-from rebalancer.ops.paths import JOURNAL_NAME, state_directory
 from rebalancer.report.monitor import SignalActivity, activity_of, activity_text
 from rebalancer.report.numbers import masked
 from rebalancer.report.records import StatusView
@@ -45,9 +45,8 @@ def _activity(minutes: int) -> tuple[StatusView, SignalActivity]:
     """The account that ran last, and its signals up to now by its own clock."""
     view, _ = gathered(MODES)
     since = view.now - timedelta(minutes=minutes)
-    path = state_directory() / view.mode / JOURNAL_NAME
     cycles: tuple[RecentCycle, ...] = ()
     if view.account_id:
-        cycles = query_recent_cycles(path, view.account_id, since, minutes + MORE)
+        cycles = query_recent_cycles(journal_places()[view.mode], view.account_id, since, minutes + MORE)
     last = cycles[0].cycle if cycles else None
     return view, activity_of(cycles, since, view.now, last)

@@ -49,4 +49,4 @@ def setup_of(config: Sequence[Path] | None, state: Path | None) -> Setup:
     loaded = configured.loaded
     if text is not None:
         loaded = loaded._replace(rules=read_rules(text))
-    return Setup(configured.root, loaded, mode, path.parent, os.environ)
+    return Setup(configured.root, loaded, mode, path.parent, os.environ).with_file(mode, path.parent)

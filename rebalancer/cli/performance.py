@@ -59,7 +59,7 @@ def show_performance(
     from rebalancer.report.operations import operations_of
 
     setup = setup_of(config, state)
-    if not setup.journal.exists():
+    if not setup.has_journal:
         sys.stderr.write(f"error: nothing has been run yet in {setup.mode} mode\n  hint: rebalancer run-now\n")
         return ExitCode.USAGE
     with Journal.open(setup.journal) as journal:

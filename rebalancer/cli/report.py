@@ -41,7 +41,7 @@ def make_report(
     choice("report: --period", period, PERIODS)
     choice("report: --format", form, FORMATS)
     setup = setup_of(config, state)
-    if not setup.journal.exists():
+    if not setup.has_journal:
         sys.stderr.write(f"error: nothing has been run yet in {setup.mode} mode\n  hint: rebalancer run-now\n")
         return ExitCode.USAGE
     with Journal.open(setup.journal) as journal, progress("reading the journal"):

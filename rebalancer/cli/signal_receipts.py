@@ -196,7 +196,7 @@ def _update(setup: Setup) -> None:
 
     try:
         with progress("reading the journal"), ExitStack() as stack:
-            has_journal = setup.journal.exists()
+            has_journal = setup.has_journal
             journal = stack.enter_context(Journal.open(setup.journal, create=False)) if has_journal else None
             read_new(setup.state, journal, setup.rules, WAIT_SECONDS)
     except ExternalError as error:

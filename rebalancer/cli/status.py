@@ -16,11 +16,12 @@ from decimal import Decimal
 from typing import Final
 
 from rebalancer.cli.exit_codes import ExitCode
+from rebalancer.cli.journal_places import journal_places
 from rebalancer.cli.screen import terminal_width, wants_colour
 from rebalancer.core.documents import plain
-from rebalancer.journal.filesystem import refuse_irregular_journal
+from rebalancer.journal.newest import newest_journal
 from rebalancer.journal.status_query import query_status
-from rebalancer.ops.paths import JOURNAL_NAME, state_directory
+from rebalancer.ops.paths import state_directory
 from rebalancer.report.figures.figure import document_of
 from rebalancer.report.records import Mode, StatusView
 from rebalancer.report.status import status_text
@@ -45,8 +46,8 @@ def watch_status(*, colour: bool) -> int:
     from rebalancer.report.live.screen import live_text
 
     readers = {
-        mode: LiveReader(LivePlace(path.parent, mode, path))
-        for mode, path in ((mode, state_directory() / mode / JOURNAL_NAME) for mode in MODES)
+        mode: LiveReader(LivePlace(place.parent, mode, place))
+        for mode, place in ((mode, journal_places()[mode]) for mode in MODES)
     }
 
     def screen() -> str:
@@ -61,11 +62,9 @@ def watch_status(*, colour: bool) -> int:
 
 def newest_mode(modes: Sequence[Mode]) -> Mode | None:
     """The mode whose journal was written last; None when there is no journal."""
-    journals = [(mode, state_directory() / mode / JOURNAL_NAME) for mode in modes]
-    for _, path in journals:
-        refuse_irregular_journal(path)
-    there = [(path.stat().st_mtime, mode) for mode, path in journals if path.exists()]
-    return max(there)[1] if there else None
+    places = journal_places()
+    found = newest_journal([(mode, places[mode]) for mode in modes])
+    return None if found is None else found[0]
 
 
 def gathered(modes: Sequence[Mode]) -> tuple[StatusView, Mapping[str, Decimal]]:
@@ -75,10 +74,10 @@ def gathered(modes: Sequence[Mode]) -> tuple[StatusView, Mapping[str, Decimal]]:
     view, expected, rules = nothing_yet(now)._replace(mode=modes[0]), dict[str, Decimal](), None
     mode = newest_mode(modes)
     if mode is not None:
-        path = state_directory() / mode / JOURNAL_NAME
-        look = query_status(path, now=now)
+        place = journal_places()[mode]
+        look = query_status(place, now=now)
         if look is not None:
-            view = view_of(look, mode, path, now)
+            view = view_of(look, mode, place, now)
             rules = None if look.rules is None else json.loads(look.rules)
             expected = dict(look.last_end.expected_positions) if look.last_end is not None else expected
     view = with_schedule(view, {mode: state_directory() / mode for mode in modes}, rules, now)

@@ -144,9 +144,11 @@ def _setup(config: Sequence[Path] | None) -> Setup:
 
 
 def _place(setup: Setup) -> WebPlace:
+    from rebalancer.journal.read_only import ReadOnlyJournal
     from rebalancer.web.place import WebPlace
 
-    return WebPlace(setup.state, setup.reports, setup.root, setup.mode, setup.rules)
+    shared = None if isinstance(setup.journal, Path) else ReadOnlyJournal(setup.journal)
+    return WebPlace(setup.state, setup.reports, setup.root, setup.mode, setup.rules, shared=shared)
 
 
 def _others(config: Sequence[Path] | None) -> list[WebPlace]:

@@ -8,6 +8,7 @@ ExternalError
 +-- Unwritable              a directory or disk cannot be written to                            exit 78
 +-- SignalsUnavailable      a file of received signals cannot be read or written                exit 78
 +-- JournalBroken           the journal cannot be trusted or written                            exit 78
+    +-- JournalSetBack      its newest rows are missing, or others stand in their place     exit 78
     +-- JournalLocked       another program has kept it locked longer than we wait              exit 69
     +-- AnotherProgram      orders with our prefix are not in this journal                      exit 5
 """
@@ -49,6 +50,10 @@ class JournalBroken(ExternalError):
 
 class JournalLocked(JournalBroken):
     """Another program holds a lock on the journal's database. Temporary: it is worth retrying later."""
+
+
+class JournalSetBack(JournalBroken):
+    """The journal holds less than this host has written or seen, or something else: an old copy, a failover."""
 
 
 class AnotherProgram(JournalBroken):

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from rebalancer.core.journal_rules import JournalStorage
 from rebalancer.core.regime_rules import RegimeRules
 from rebalancer.core.rule_section import Count, Exposure, Fraction, Money, RuleSection, Seconds, Share
 from rebalancer.core.schedule import Schedule, schedule_of
@@ -327,6 +328,7 @@ class Rules(RuleSection):
     reporting: Reporting = Reporting()
     export: Export = Export()
     web: Web = Web()
+    journal: JournalStorage = JournalStorage()
     model: Model = Model()
     sectors_file: str = Field("config/sectors.csv", description="symbol,sector,correlation_group,source,as_of")
 

@@ -74,6 +74,8 @@ RULES_ADDED: Final[Mapping[str, object]] = {
     "signals.targets_max_age": None,
     "signals.universe": [],
     "signals.weights_of": "equity",
+    "journal": {},
+    "journal.url": None,
     "web": {},
     "web.enabled": False,
     "web.hooks_listen": None,

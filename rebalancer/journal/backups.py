@@ -1,8 +1,8 @@
 """Take verified copies of the journal, and restore them.
 
-A copy is `journal-20261120T210500Z.sqlite` with its head checkpoint (`.head`) beside it. A backup only succeeds once
-the copy itself has been read and verified. A restore verifies exactly the bytes that it puts in place, and keeps the
-previous files.
+A copy is `journal-20261120T210500Z.sqlite` with its head checkpoint (`.head`) beside it, also of a journal in
+PostgreSQL. A backup only succeeds once the copy itself has been read and verified. A restore verifies exactly what it
+puts in place, and keeps what was there before: files, or the schema under another name.
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ from typing import Final, NamedTuple
 from rebalancer.core.errors import JournalBroken, LockHeld
 from rebalancer.core.input_file import read_start
 from rebalancer.core.values import utc
+from rebalancer.journal.copying import copy_rows
 from rebalancer.journal.filesystem import refuse_irregular_journal
-from rebalancer.journal.head_checkpoint import HeadCheckpoint
+from rebalancer.journal.head_checkpoint import HeadCheckpoint, checkpoint_of
 from rebalancer.journal.journal import Journal
+from rebalancer.journal.place import Place, PostgresPlace
+from rebalancer.journal.postgres_database import PostgresDatabase
 from rebalancer.ops.disk import free_bytes, free_words
 
 FOLDER: Final = "backups"  # beside the journal
@@ -44,26 +47,28 @@ class Copy(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """The result of checking a whole journal. The newest event's time is None in an empty one; sizes in bytes."""
+    """The result of checking a whole journal. The newest event's time is None in an empty one; sizes in bytes, None for
+    the free space of a database."""
 
-    path: Path
+    path: Place
     rows: int
     newest_seq: int
     newest_at: datetime | None
     newest_kind: str
     size: int
-    free: int
+    free: int | None
 
 
 class Restored(NamedTuple):
-    """What a restore did: the rows of the copy, its newest event's time, and where the previous files are now."""
+    """What a restore did: the rows of the copy, its newest event's time, and where the previous files, or the schema,
+    are now."""
 
     rows: int
     newest_at: datetime | None
-    aside: tuple[Path, ...]
+    aside: tuple[Path | str, ...]
 
 
-def take(journal: Path, folder: Path, at: datetime, keep: int = KEEP) -> Copy:
+def take(journal: Place, folder: Path, at: datetime, keep: int = KEEP) -> Copy:
     """Copy the journal while others write to it, verify the copy, and keep the newest `keep`. Raises JournalBroken.
 
     The journal is opened separately for this: a failure of the copy's disk must not invalidate the handle that trading
@@ -107,24 +112,27 @@ def prune(folder: Path, keep: int) -> tuple[Path, ...]:
     return old
 
 
-def check(path: Path, *, live: bool) -> Checked:
-    """Read a whole journal: SQLite's own check, every hash, every reference. Raises JournalBroken.
+def check(path: Place, *, live: bool) -> Checked:
+    """Read a whole journal: the database's own check, every hash, every reference. Raises JournalBroken.
 
     live: it is the journal in use, which is opened in place. A backup is never opened in place: that could upgrade its
     schema and create files beside it.
     """
-    if live:
+    if live or isinstance(path, PostgresPlace):
         return _checked(path, path)
     with tempfile.TemporaryDirectory(prefix="rebalancer-check-") as folder:
         return _checked(_fetch(path, Path(folder) / path.name), path)
 
 
-def restore(source: Path, journal: Path, at: datetime, reason: str) -> Restored:
+def restore(source: Path, journal: Place, at: datetime, reason: str) -> Restored:
     """Replace the journal with a verified copy; the caller holds the locks. Raises JournalBroken, and then nothing has
     changed.
 
     The head checkpoint is replaced last: opening the journal in between, or after a crash, is refused.
     """
+    if isinstance(journal, PostgresPlace):
+        with tempfile.TemporaryDirectory(prefix="rebalancer-restore-") as folder:
+            return _restore_into_database(_fetch(source, Path(folder) / source.name), source, journal, at, reason)
     if source.exists() and journal.exists() and source.samefile(journal):
         raise JournalBroken(f"{source}: is the journal itself\n  hint: name a copy; `rebalancer db check` checks this")
     stamp = f"before-restore-{utc(at):%Y%m%dT%H%M%SZ}"
@@ -137,10 +145,7 @@ def restore(source: Path, journal: Path, at: datetime, reason: str) -> Restored:
             _clear(part)
             found = _checked(_fetch(source, part), source)
             with Journal.open(part, create=False) as copy:
-                latest = copy.cycles(None, 1)
-                account_id = latest[0].account_id if latest else ""
-                body = {"reason": reason, "from": source.name, "rows": found.rows, "aside": kept.name}
-                copy.record_event(account_id, None, at, RESTORED, None, body)
+                _note(copy, at, reason, source, found.rows, kept.name)
             _write_checkpoint(part)
             _sync(part)
             _sync(_head_of(part))
@@ -156,6 +161,38 @@ def restore(source: Path, journal: Path, at: datetime, reason: str) -> Restored:
         finally:
             _clear(part)
     return Restored(found.rows, found.newest_at, tuple(aside))
+
+
+def _restore_into_database(copy: Path, source: Path, journal: PostgresPlace, at: datetime, reason: str) -> Restored:
+    """Build the schema beside the one in use, then exchange their names in one transaction."""
+    found = _checked(copy, source)
+    stamp = f"{utc(at):%Y%m%d%H%M%S}"
+    part = PostgresPlace(journal.url, f"{journal.schema[:40]}_new_{stamp}", None, journal.password)
+    kept = f"{journal.schema[:40]}_before_{stamp}"
+    with Journal.open(part) as target, Journal.open(copy, create=False) as read:
+        exchange = target.store.database
+        assert isinstance(exchange, PostgresDatabase)
+        try:
+            copy_rows(read.store, target.store)
+            _note(target, at, reason, source, found.rows, kept)
+            with target.store.translated():
+                was_there = exchange.take_the_place_of(journal.schema, kept)
+        finally:
+            with target.store.translated():
+                exchange.drop()  # nothing, once it has the other name
+    head = checkpoint_of(journal)
+    head.forget()
+    with Journal.open(journal, create=False) as restored:
+        newest = restored.latest_events(1)
+        head.advance(newest[0].seq, restored.row_hash(newest[0].seq))
+    return Restored(found.rows, found.newest_at, (f"schema {kept}",) if was_there else ())
+
+
+def _note(journal: Journal, at: datetime, reason: str, source: Path, rows: int, aside: str) -> None:
+    latest = journal.cycles(None, 1)
+    account_id = latest[0].account_id if latest else ""
+    body = {"reason": reason, "from": source.name, "rows": rows, "aside": aside}
+    journal.record_event(account_id, None, at, RESTORED, None, body)
 
 
 def refuse_while_open(journal: Path) -> None:
@@ -179,14 +216,17 @@ def refuse_while_open(journal: Path) -> None:
             ) from None
 
 
-def _checked(opened: Path, named: Path) -> Checked:
+def _checked(opened: Place, named: Place) -> Checked:
     """Verify the journal at `opened`, and report it under the name `named`."""
     try:
         with Journal.open(opened, create=False) as journal:
             rows = journal.verify()
             newest = journal.latest_events(1)
+            size = journal.size()
     except JournalBroken as error:
-        said = str(error).replace(str(opened), str(named)).replace(opened.name, named.name)
+        said = str(error).replace(str(opened), str(named))
+        if isinstance(opened, Path) and isinstance(named, Path):
+            said = said.replace(opened.name, named.name)
         raise JournalBroken(said if str(named) in said else f"{named}: {said}") from None
     last = newest[0] if newest else None
     return Checked(
@@ -195,8 +235,8 @@ def _checked(opened: Path, named: Path) -> Checked:
         last.seq if last else 0,
         last.at if last else None,
         last.kind if last else "",
-        named.stat().st_size,
-        shutil.disk_usage(named.parent).free,
+        size,
+        shutil.disk_usage(named.parent).free if isinstance(named, Path) else None,
     )
 
 

@@ -1,17 +1,30 @@
 """Conditions of the reader, as SQL text with named values.
 
-The same statements are run by SQLAlchemy for an open journal and by plain sqlite3 for `status`, which has no time to
-import SQLAlchemy.
+The same statements are run on SQLite and on PostgreSQL, by SQLAlchemy's connections for an open journal and by the
+plain driver for `status`, which has no time to import SQLAlchemy.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-# Runs a statement that returns rows, with its named values (`:name`), and returns all of them.
-Ask = Callable[[str, Mapping[str, object]], Sequence[Sequence[Any]]]
+Rows = Sequence[Sequence[Any]]
+Dialect = Literal["sqlite", "postgresql"]
+
+
+class Ask:
+    """Runs statements that return rows, with their named values (`:name`), in one transaction of a database."""
+
+    __slots__ = ("_run", "dialect")
+
+    def __init__(self, run: Callable[[str, Mapping[str, object]], Rows], dialect: Dialect) -> None:
+        self._run, self.dialect = run, dialect
+
+    def __call__(self, statement: str, values: Mapping[str, object]) -> Rows:
+        """All rows of the answer."""
+        return self._run(statement, values)
 
 
 class Where(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from pathlib import Path
 from typing import Final
@@ -16,7 +15,6 @@ _REMOTE: Final = frozenset(
 )
 BESIDE: Final = ("-wal", "-shm", "-journal", ".head")
 _MOUNTS: Final = Path("/proc/self/mountinfo")
-_SCHEME: Final = re.compile(r"([a-z][a-z0-9+]+)://(.*)", re.DOTALL)
 
 
 def refuse_remote(path: Path, mounts: Path = _MOUNTS) -> None:
@@ -113,17 +111,3 @@ def _unescaped(text: str) -> str:
     for code in ("040", "011", "012"):
         text = text.replace(f"\\{code}", chr(int(code, 8)))
     return text.replace("\\134", "\\")
-
-
-def path_of(place: str | Path) -> Path:
-    """The file named by a path or a `sqlite:///` URL. Raises JournalBroken for any other URL."""
-    match = _SCHEME.match(str(place))
-    if match is None:
-        path = str(place)
-    elif match[1] == "sqlite" and match[2].startswith("/"):
-        path = match[2][1:]
-    else:
-        raise JournalBroken(f"{match[1]}: only SQLite journals are supported\n  hint: use a path or sqlite:///path")
-    if path in ("", ":memory:"):
-        raise JournalBroken("a journal in memory would forget what was sent\n  hint: use a path")
-    return Path(path).absolute()

@@ -15,65 +15,52 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from rebalancer.core.decisions import Verdict
 from rebalancer.core.facts import Signal
 from rebalancer.core.outcomes import CycleOutcome, OrderState
-from rebalancer.journal import signal_rows, sqlite, writing
-from rebalancer.journal.agreement import CHEAP_BYTES, check_pages
+from rebalancer.journal import signal_rows, writing
 from rebalancer.journal.conditions import Ask
-from rebalancer.journal.filesystem import path_of, prepare_file, refuse_remote
+from rebalancer.journal.copying import back_up
+from rebalancer.journal.opening import BUSY_TIMEOUT_MS, open_store
 from rebalancer.journal.orders import Change
 from rebalancer.journal.other_events import EventRow, write_events
+from rebalancer.journal.place import Place, place_of
 from rebalancer.journal.reads import JournalReads, OneState
 from rebalancer.journal.records import CycleEnd, CycleStart, Intent
 from rebalancer.journal.store import Store
-from rebalancer.journal.upgrade import upgrade
 from rebalancer.journal.verify import verify
-
-BUSY_TIMEOUT_MS: Final = 5000
 
 
 class Journal(JournalReads):
     """One open journal. Safe to share between threads, and between processes that each open it."""
 
-    def __init__(self, store: Store, holder: str) -> None:
-        self._store, self._holder = store, holder
+    def __init__(self, store: Store, place: Place, holder: str) -> None:
+        self._store, self.place, self._holder = store, place, holder
 
     @classmethod
     def open(
         cls,
-        place: str | Path,
+        place: str | Place,
         *,
         create: bool = True,
         busy_timeout_ms: int = BUSY_TIMEOUT_MS,
         any_file_system: bool = False,
         holder: str | None = None,
     ) -> Journal:
-        """Open a journal file, upgrading its schema if needed; a new file is created unless `create` is False.
+        """Open a journal, upgrading its schema if needed; a new one is created unless `create` is False.
 
-        place: a path or a `sqlite:///` URL. `any_file_system` allows a network file system, at the user's risk;
-        `holder` names this process in the claims, by default host and process id.
+        place: a path, a place in PostgreSQL, or the URL of either. `any_file_system` allows a network file system, at
+        the user's risk; `holder` names this process in the claims, by default host and process id.
         """
-        path = path_of(place)
-        if not any_file_system:
-            refuse_remote(path)
-        prepare_file(path, create=create)
-        store = Store(path, sqlite.engine_of(path, busy_timeout_ms))
-        try:
-            upgrade(store)
-            with store.reading() as c:
-                store.check_tail(c)
-                check_pages(sqlite.asking(c), str(path), CHEAP_BYTES)
-        except BaseException:
-            store.engine.dispose()
-            raise
-        return cls(store, holder or f"{socket.gethostname()}:{os.getpid()}")
+        where = place_of(place)
+        store = open_store(where, create=create, busy_timeout_ms=busy_timeout_ms, any_file_system=any_file_system)
+        return cls(store, where, holder or f"{socket.gethostname()}:{os.getpid()}")
 
     def close(self) -> None:
-        """Close the file."""
-        self._store.engine.dispose()
+        """Close the file, or the connections."""
+        self._store.database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -84,9 +71,19 @@ class Journal(JournalReads):
         self.close()
 
     @property
-    def path(self) -> Path:
-        """The journal's path."""
-        return self._store.path
+    def store(self) -> Store:
+        """Its transactions, for copies of it."""
+        return self._store
+
+    @property
+    def state(self) -> Path:
+        """The state folder that the journal belongs to: of a file the folder that it is in."""
+        return self.place.parent
+
+    def size(self) -> int:
+        """The bytes that it takes."""
+        with self._store.translated():
+            return self._store.database.size()
 
     # --- writing
 
@@ -206,15 +203,15 @@ class Journal(JournalReads):
         """Check everything and return the number of rows. Raises JournalBroken naming the first bad row."""
         with self._store.reading() as c:
             self._store.check_tail(c)
-            return verify(c, str(self.path))
+            self._store.database.check_storage(self._store.database.ask_on(c), None)
+            return verify(c)
 
     def check_pages(self) -> None:
-        """Run SQLite's integrity check of all pages and indexes, whatever the size of the file."""
-        with self._store.reading() as c:
-            check_pages(sqlite.asking(c), str(self.path), None)
+        """Run the database's own check of pages and indexes, whatever its size."""
+        self._store.check_storage(None)
 
     def backup(self, target: Path) -> int:
         """Write a complete copy to a new file, open and verify it, and return the number of its rows."""
-        self._store.copy_into(target)
+        back_up(self._store, target)
         with Journal.open(target, create=False, any_file_system=True) as copy:
             return copy.verify()

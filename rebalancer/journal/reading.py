@@ -42,8 +42,7 @@ def select_events(
 def check_tail(ask: Ask, head: HeadCheckpoint, checkpoint: tuple[int, str] | None) -> ChainRow | None:
     """The newest row, None in an empty journal. Raises JournalBroken when it does not fit the head checkpoint, which
     must have been read before the rows, since they can only grow in between."""
-    found = ask(f"{_ROWS} ORDER BY seq DESC LIMIT 1", {})
-    last = checked(ChainRow._make(found[0])) if found else None
+    last = newest_row(ask)
 
     def hash_at(seq: int) -> object:
         row = ask("SELECT hash FROM events WHERE seq = :seq", {"seq": seq})
@@ -51,6 +50,12 @@ def check_tail(ask: Ask, head: HeadCheckpoint, checkpoint: tuple[int, str] | Non
 
     head.check(checkpoint, last.seq if last else 0, hash_at)
     return last
+
+
+def newest_row(ask: Ask) -> ChainRow | None:
+    """The newest row, None in an empty journal. Raises JournalBroken when it was altered."""
+    found = ask(f"{_ROWS} ORDER BY seq DESC LIMIT 1", {})
+    return checked(ChainRow._make(found[0])) if found else None
 
 
 def recall(

@@ -1,12 +1,19 @@
-"""The journal's tables after the newest migration. Three are append-only; users may write to `signals`."""
+"""The journal's tables after the newest migration, the same in SQLite and in PostgreSQL. Three are append-only; users
+may write to `signals`. PostgreSQL has two more, for what a file and its locks do for SQLite: `heads`, whose only row
+every writer locks, and `leases`, which say what host trades an account."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text, text
+from sqlalchemy import BigInteger, Column, DateTime, Float, Index, Integer, LargeBinary, MetaData, Table, text
+from sqlalchemy import Text as AnyText
 
 metadata: Final = MetaData()
+postgres_metadata: Final = MetaData()  # what PostgreSQL has beside that
+# Sorted by code point, as SQLite sorts: stamps and ids are compared, and an index that sorts by a language breaks when
+# the operating system's rules of that language change.
+Text: Final = AnyText().with_variant(AnyText(collation="C"), "postgresql")
 
 events: Final = Table(
     "events",
@@ -30,8 +37,15 @@ events: Final = Table(
 # A second safeguard behind the checks in `writing.py`: no id is intended twice, no cycle ends twice.
 _INTENDED: Final = text("kind = 'order_intended'")
 _ENDED: Final = text("kind = 'cycle_ended'")
-Index("uq_events_intent", events.c.key, unique=True, sqlite_where=_INTENDED)
-Index("uq_events_end", events.c.account_id, events.c.cycle_id, unique=True, sqlite_where=_ENDED)
+Index("uq_events_intent", events.c.key, unique=True, sqlite_where=_INTENDED, postgresql_where=_INTENDED)
+Index(
+    "uq_events_end",
+    events.c.account_id,
+    events.c.cycle_id,
+    unique=True,
+    sqlite_where=_ENDED,
+    postgresql_where=_ENDED,
+)
 
 documents: Final = Table(
     "documents",  # snapshots, rules and plans, stored in full; the `cycle_planned` event says which is which
@@ -64,4 +78,26 @@ signals: Final = Table(
     Column("target_price", Text),
     Column("inserted_at", Text),
     Index("ix_signals_issued_at", "issued_at"),
+)
+
+heads: Final = Table(
+    "heads",  # one row: the number and hash of the newest event, 0 and GENESIS before the first
+    postgres_metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", Integer, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("written_at", DateTime(timezone=True), nullable=False),  # by the database's clock
+)
+
+leases: Final = Table(
+    "leases",
+    postgres_metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("token", BigInteger, nullable=False),  # grows with every holder; every transaction of a holder checks it
+    Column("holder", Text, nullable=False),  # a state folder of a host, until it restarts
+    Column("host", Text, nullable=False),  # its name, for people
+    Column("version", Text, nullable=False),  # of the program
+    Column("acquired_at", DateTime(timezone=True), nullable=False),  # these three by the database's clock
+    Column("renewed_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
 )

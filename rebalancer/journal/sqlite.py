@@ -1,5 +1,4 @@
-"""Everything specific to SQLite: pragmas, locks, triggers, integrity check and copies. Another database would need its
-own version of this file.
+"""Everything specific to SQLite: pragmas, locks, triggers, integrity check and copies.
 
 `synchronous=FULL` is required: with WAL and NORMAL, 1137 of 5000 simulated power cuts lost committed rows; with FULL
 none did. It is a per-connection setting, so it is set, and read back, on every connection.
@@ -8,17 +7,100 @@ none did. It is a per-connection setting, so it is set, and read back, on every 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
 
 from rebalancer.core.errors import JournalBroken
-from rebalancer.journal.conditions import Ask
+from rebalancer.journal.agreement import check_pages
+from rebalancer.journal.chain import ChainRow
+from rebalancer.journal.conditions import Ask, Rows
+from rebalancer.journal.database import Purpose
+from rebalancer.journal.errors import broken, handle_is_lost
+from rebalancer.journal.head_checkpoint import HeadCheckpoint
 
 _BEGIN: Final = "journal_begin"  # the execution option that says how a transaction begins
+_STATEMENTS: Final[Mapping[Purpose, str]] = {
+    "read": "BEGIN",
+    # A deferred transaction that reads and then writes fails at once when another connection wrote in between.
+    "append": "BEGIN IMMEDIATE",
+    "migrate": "BEGIN IMMEDIATE",
+}
+
+
+class SqliteDatabase:
+    """A journal file."""
+
+    def __init__(self, path: Path, busy_timeout_ms: int) -> None:
+        self.path, self.head = path, HeadCheckpoint(path)
+        self.engine = engine_of(path, busy_timeout_ms)
+
+    @property
+    def place(self) -> str:
+        return str(self.path)
+
+    @contextmanager
+    def transaction(self, purpose: Purpose) -> Iterator[Connection]:
+        with self.engine.connect() as plain:
+            connection = plain if purpose == "read" else plain.execution_options(**{_BEGIN: _STATEMENTS[purpose]})
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def asking(self) -> Iterator[Ask]:
+        # Begun at the driver: many reads take less time than begin and end through the engine's connection. Giving the
+        # connection back ends the transaction.
+        pooled = self.engine.raw_connection()
+        try:
+            driver: Any = pooled.driver_connection
+            driver.execute("BEGIN")
+            yield _asking(driver)
+        finally:
+            pooled.close()
+
+    def ask_on(self, connection: Connection) -> Ask:
+        # The statements go to the driver as they are: that takes a third of the time.
+        return _asking(connection.connection.driver_connection)
+
+    def end_with(self, connection: Connection, before: ChainRow | None, last: ChainRow) -> None:
+        """Nothing: the newest row is the head."""
+
+    def has_stored(self, last: ChainRow, error: BaseException) -> bool:  # noqa: ARG002  another database needs them
+        return False  # a commit to a file that fails has not happened
+
+    def tables(self, connection: Connection) -> set[str]:
+        return set(inspect(connection).get_table_names())
+
+    def check_storage(self, ask: Ask, bytes_max: int | None) -> None:
+        check_pages(ask, self.place, bytes_max)
+
+    def keep_before_upgrade(self, version: str) -> None:
+        target = self.path.with_name(f"{self.path.name}.schema-{version}")
+        if target.exists():  # from an earlier attempt; its copy is at most older, and just as good
+            return
+        self.copy_into(target)
+
+    def copy_into(self, target: Path) -> None:
+        """Write a complete copy, readable only by its owner, and sync it. The file must not exist."""
+        try:
+            copy_into(self.engine, target)
+        except OSError as error:
+            raise JournalBroken(f"{target}: the copy cannot be written: {error.strerror}") from None
+
+    def size(self) -> int:
+        return self.path.stat().st_size
+
+    def failure(self, error: BaseException) -> JournalBroken:
+        return broken(error, self.place)
+
+    def is_lost(self, error: BaseException) -> bool:
+        return handle_is_lost(error)
+
+    def close(self) -> None:
+        self.engine.dispose()
 
 
 def engine_of(path: Path, busy_timeout_ms: int) -> Engine:
@@ -45,19 +127,13 @@ def engine_of(path: Path, busy_timeout_ms: int) -> Engine:
                 raise JournalBroken(f"{path}: the database would not set {pragma} to {value}; it stays at {found}")
 
     def begin(connection: Connection) -> None:
-        # A deferred transaction that reads and then writes fails at once when another connection wrote in between.
-        statement = connection.get_execution_options().get(_BEGIN, "BEGIN")
+        statement = connection.get_execution_options().get(_BEGIN, _STATEMENTS["read"])
         if statement:
             connection.exec_driver_sql(statement)
 
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", begin)
     return engine
-
-
-def for_writing(connection: Connection) -> Connection:
-    """Make the next transaction on this connection take the write lock when it begins."""
-    return connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
 
 
 def append_only(table: str, *key: str) -> tuple[str, str, str]:
@@ -73,31 +149,12 @@ def append_only(table: str, *key: str) -> tuple[str, str, str]:
     )
 
 
-def asking(connection: Connection) -> Ask:
-    """A function that runs the statements of `reading` on this connection, in its transaction. They go to the driver as
-    they are: that takes a third of the time."""
-    return _asking(connection.connection.driver_connection)
-
-
-@contextmanager
-def reading_directly(engine: Engine) -> Iterator[Ask]:
-    """The same in a transaction of its own, begun at the driver: many reads take less time than its begin and end
-    through the engine's connection. Giving the connection back ends the transaction. Raises sqlite3.Error."""
-    pooled = engine.raw_connection()
-    try:
-        driver: Any = pooled.driver_connection
-        driver.execute("BEGIN")
-        yield _asking(driver)
-    finally:
-        pooled.close()
-
-
 def _asking(driver: Any) -> Ask:
-    def ask(statement: str, values: Mapping[str, object]) -> Sequence[Sequence[Any]]:
-        found: Sequence[Sequence[Any]] = driver.execute(statement, values).fetchall()
+    def run(statement: str, values: Mapping[str, object]) -> Rows:
+        found: Rows = driver.execute(statement, values).fetchall()
         return found
 
-    return ask
+    return Ask(run, "sqlite")
 
 
 def copy_into(engine: Engine, target: Path) -> None:

@@ -1,4 +1,4 @@
-"""Read what `status` shows from the journal, in milliseconds: read-only sqlite3, no SQLAlchemy, no write lock.
+"""Read what `status` shows from the journal, in milliseconds: a read-only handle, no SQLAlchemy, no write lock.
 
 The rows are read by the queries of `reading`, all in one transaction.
 """
@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from rebalancer.core.decisions import Verdict
@@ -23,8 +22,9 @@ from rebalancer.journal.chain import event_of
 from rebalancer.journal.conditions import Ask, where
 from rebalancer.journal.day_events import DayEvents, query_day
 from rebalancer.journal.documents import load_text
-from rebalancer.journal.head_checkpoint import HeadCheckpoint
-from rebalancer.journal.read_only import read_only
+from rebalancer.journal.head_checkpoint import checkpoint_of
+from rebalancer.journal.place import Place
+from rebalancer.journal.read_only import has_tables, may_exist, read_only
 from rebalancer.journal.reads import OneState
 from rebalancer.journal.records import DRY_RUN, MONEY_AFTER_EXIT, CycleEnd, CycleRecord, Event
 from rebalancer.journal.regime_row import REGIME
@@ -83,25 +83,25 @@ class StatusReads(NamedTuple):
     reads: OneState
 
 
-def query_status(path: Path, *, now: datetime, account_id: str | None = None) -> JournalStatus | None:
+def query_status(place: Place, *, now: datetime, account_id: str | None = None) -> JournalStatus | None:
     """Query the journal; None when there is none yet. Raises JournalBroken when it cannot be read.
 
     now: the time by this machine's clock. account_id: None means the account of the latest cycle.
     """
-    with status_reads(path, now=now, account_id=account_id) as found:
+    with status_reads(place, now=now, account_id=account_id) as found:
         return None if found is None else found.status
 
 
 @contextmanager
-def status_reads(path: Path, *, now: datetime, account_id: str | None = None) -> Iterator[StatusReads | None]:
+def status_reads(place: Place, *, now: datetime, account_id: str | None = None) -> Iterator[StatusReads | None]:
     """The same as `query_status`, with the transaction left open for further reads."""
-    if not path.exists() or path.stat().st_size == 0:
+    if not may_exist(place):
         yield None
         return
-    head = HeadCheckpoint(path)
+    head = checkpoint_of(place)
     checkpoint = head.read()
-    with read_only(path) as ask:
-        if ask("SELECT count(*) FROM sqlite_master", {})[0][0] == 0:
+    with read_only(place) as ask:
+        if not has_tables(ask):
             yield None  # it is being created
             return
         version = ask("SELECT version_num FROM alembic_version", {})
@@ -109,7 +109,8 @@ def status_reads(path: Path, *, now: datetime, account_id: str | None = None) ->
             yield StatusReads(JournalStatus(schema_ok=False), 0, "", None, OneState(ask))
             return
         tail = reading.check_tail(ask, head, checkpoint)
-        check_pages(ask, str(path), CHEAP_BYTES_OF_STATUS)
+        if ask.dialect == "sqlite":
+            check_pages(ask, str(place), CHEAP_BYTES_OF_STATUS)
         accounts = tuple(row[0] for row in ask("SELECT DISTINCT account_id FROM claims ORDER BY 1", {}))
         if account_id is None:
             latest = reading.newest(ask, where(kind="cycle_started"))
@@ -196,9 +197,9 @@ class RecentCycle(NamedTuple):
     verdicts: tuple[Verdict, ...]
 
 
-def query_recent_cycles(path: Path, account_id: str, since: datetime, most: int) -> tuple[RecentCycle, ...]:
+def query_recent_cycles(place: Place, account_id: str, since: datetime, most: int) -> tuple[RecentCycle, ...]:
     """The cycles of an account that traded or could have, from a moment on, newest first, at most `most`; dry runs are
     left out. Raises JournalBroken when the journal cannot be read."""
-    with read_only(path) as ask:
+    with read_only(place) as ask:
         found = [c for c in reading.cycles(ask, account_id, most) if c.started_at >= since and c.mode != DRY_RUN]
         return tuple(RecentCycle(cycle, reading.verdicts(ask, cycle.cycle_id, account_id)) for cycle in found)

@@ -1,6 +1,6 @@
 """Check the whole journal: pages, chain, orders, documents, claims.
 
-1. The database's own integrity check covers pages and indexes.
+1. The database's own check of what lies below the rows (pages and indexes) is the caller's.
 2. Every event in turn: number, predecessor and hash; the order events must fold into order records.
 3. Every document that a plan refers to exists and is unaltered, and there are no others.
 4. Every claim has its `cycle_started` or `slot` event, and vice versa.
@@ -8,13 +8,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Result, Select, select
 
 from rebalancer.core.errors import JournalBroken
-from rebalancer.journal import sqlite
-from rebalancer.journal.agreement import check_pages
 from rebalancer.journal.chain import GENESIS, ORDER_KINDS, ChainRow, event_of, stamp
 from rebalancer.journal.documents import text_of_row
 from rebalancer.journal.orders import fold
@@ -35,9 +33,8 @@ class _Expected(NamedTuple):
     claims: dict[_Claim, int]
 
 
-def verify(connection: Connection, place: str) -> int:
-    """Check everything and return the number of rows. Raises JournalBroken naming the first bad row."""
-    check_pages(sqlite.asking(connection), place, None)
+def verify(connection: Connection) -> int:
+    """Check every row and return the number of rows. Raises JournalBroken naming the first bad row."""
     expected = _events(connection)
     return expected.rows + _documents(connection, expected.documents) + _claims(connection, expected.claims)
 
@@ -47,32 +44,37 @@ def _events(connection: Connection) -> _Expected:
     claimed: dict[_Claim, int] = {}
     of_orders: list[Event] = []
     seq, row_hash = 0, GENESIS
-    rows = connection.execution_options(yield_per=_BATCH).execute(select(events).order_by(events.c.seq))
-    for found in rows:
-        row = ChainRow._make(found)
-        if row.seq != seq + 1:
-            raise JournalBroken(f"journal row {seq + 1} is missing: row {seq} is followed by {row.seq}")
-        event = event_of(row)
-        if row.prev_hash != row_hash:
-            raise JournalBroken(f"journal row {row.seq} does not follow row {seq}: the chain is broken between them")
-        seq, row_hash = row.seq, row.hash
-        if event.kind in ORDER_KINDS:
-            of_orders.append(event)
-        elif event.kind == "cycle_planned":
-            named |= {str(event.body[name]): seq for name in _DOCUMENTS}
-        elif event.kind in ("cycle_started", "slot"):
-            claimed[(event.account_id, event.cycle_id, stamp(event.at), _mode_of(event), event.body["holder"])] = seq
+    with _rows(connection, select(events).order_by(events.c.seq)) as rows:
+        for found in rows:
+            row = ChainRow._make(found)
+            if row.seq != seq + 1:
+                raise JournalBroken(f"journal row {seq + 1} is missing: row {seq} is followed by {row.seq}")
+            event = event_of(row)
+            if row.prev_hash != row_hash:
+                raise JournalBroken(
+                    f"journal row {row.seq} does not follow row {seq}: the chain is broken between them"
+                )
+            seq, row_hash = row.seq, row.hash
+            if event.kind in ORDER_KINDS:
+                of_orders.append(event)
+            elif event.kind == "cycle_planned":
+                named |= {str(event.body[name]): seq for name in _DOCUMENTS}
+            elif event.kind in ("cycle_started", "slot"):
+                claimed[(event.account_id, event.cycle_id, stamp(event.at), _mode_of(event), event.body["holder"])] = (
+                    seq
+                )
     fold(of_orders)
     return _Expected(seq, named, claimed)
 
 
 def _documents(connection: Connection, wanted: dict[str, int]) -> int:
     count = 0
-    for row in connection.execution_options(yield_per=_BATCH).execute(select(documents)):
-        text_of_row(*row)
-        if wanted.pop(row.sha256, None) is None:
-            raise JournalBroken(f"the document {row.sha256} belongs to no cycle")
-        count += 1
+    with _rows(connection, select(documents)) as rows:
+        for row in rows:
+            text_of_row(*tuple(row))
+            if wanted.pop(row.sha256, None) is None:
+                raise JournalBroken(f"the document {row.sha256} belongs to no cycle")
+            count += 1
     for name, seq in wanted.items():
         raise JournalBroken(f"journal row {seq} names the document {name}, which is missing")
     return count
@@ -80,13 +82,21 @@ def _documents(connection: Connection, wanted: dict[str, int]) -> int:
 
 def _claims(connection: Connection, wanted: dict[_Claim, int]) -> int:
     count = 0
-    for row in connection.execute(select(claims)):
-        if wanted.pop(tuple(row), None) is None:
-            raise JournalBroken(f"the claim of cycle {row.cycle_id} by {row.account_id} fits no event of the journal")
-        count += 1
+    with _rows(connection, select(claims)) as rows:
+        for row in rows:
+            if wanted.pop(tuple(row), None) is None:
+                raise JournalBroken(
+                    f"the claim of cycle {row.cycle_id} by {row.account_id} fits no event of the journal"
+                )
+            count += 1
     for claim, seq in wanted.items():
         raise JournalBroken(f"journal row {seq} starts the cycle {claim[1]}, whose claim is missing")
     return count
+
+
+def _rows(connection: Connection, query: Select[Any]) -> Result[Any]:
+    """The rows as they come, without holding all of them."""
+    return connection.execution_options(yield_per=_BATCH).execute(query)
 
 
 def _mode_of(event: Event) -> str | None:

@@ -80,7 +80,7 @@ def operations_of(journal: Journal, account_id: str, holds: Holds) -> Operations
         failed=len(failed),
         abandoned=sum(c.outcome is CycleOutcome.ABANDONED for c in failed),
         alarms=sum(event.body.get("level") == "action" for event in alerts),
-        journal_bytes=journal.path.stat().st_size if journal.path.exists() else None,
+        journal_bytes=journal.size(),
     )
 
 

@@ -21,6 +21,7 @@ from rebalancer.core.limits import LimitKind
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.values import ZERO, decimal_of
 from rebalancer.execution.kill_switch import halt_reason
+from rebalancer.journal.place import Place
 from rebalancer.journal.records import CycleRecord, Event
 from rebalancer.journal.status_query import JournalStatus
 from rebalancer.ops.paths import LOCK_NAME, SESSION_LOCK_NAME, home_directory, project_root
@@ -55,7 +56,7 @@ def with_schedule(view: StatusView, states: Mapping[Mode, Path], rules: Document
 # what the journal knows
 
 
-def view_of(look: JournalStatus, mode: Mode, path: Path, now: datetime, process: int | None = None) -> StatusView:
+def view_of(look: JournalStatus, mode: Mode, path: Place, now: datetime, process: int | None = None) -> StatusView:
     """The status of an account from one read of its journal. process: who held the run lock before the read."""
     end, cycle, filled = look.last_end, look.last_cycle, look.filled
     running = running_cycle(cycle, path, process)
@@ -132,7 +133,7 @@ def _sources(state: Path, rules: Document | None) -> tuple[SourceStatus, ...]:
     )
 
 
-def running_cycle(newest: CycleRecord | None, journal: Path, process: int | None) -> RunningCycle | None:
+def running_cycle(newest: CycleRecord | None, journal: Place, process: int | None) -> RunningCycle | None:
     """The newest cycle, when it has not ended and a process holds the run lock; else it was abandoned."""
     if newest is None or newest.outcome is not None:
         return None

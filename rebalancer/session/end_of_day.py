@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from rebalancer.brokers.protocol import BrokerOrder, TradingBroker
@@ -17,6 +16,8 @@ from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.new_york import day_in_new_york
 from rebalancer.execution.await_final import await_final
 from rebalancer.journal import Journal
+from rebalancer.journal.place import Place
+from rebalancer.journal.read_only import exists
 from rebalancer.market_data.trading_calendar import TradingDay
 from rebalancer.ops.clock import Clock
 from rebalancer.planning.build_order import ID_PREFIX
@@ -61,12 +62,12 @@ def is_closed(journal: Journal, account_id: str, day: date) -> bool:
     return any(event.key == day.isoformat() for event in journal.newest_of_each(KIND, account_id))
 
 
-def is_unfinished(path: Path, day: date, *, begun: bool) -> bool:
-    """Whether no session has closed this day, according to the journal at `path`, if there is one. begun: only a day on
+def is_unfinished(place: Place, day: date, *, begun: bool) -> bool:
+    """Whether no session has closed this day, according to the journal, if there is one. begun: only a day on
     which a session has run a slot counts."""
-    if not path.exists():
+    if not exists(place):
         return not begun
-    with Journal.open(path, create=False) as journal:
+    with Journal.open(place, create=False) as journal:
         latest = journal.latest_events(1)
         if not latest:
             return not begun

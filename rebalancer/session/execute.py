@@ -173,7 +173,7 @@ def refuse_older(journal: Journal, account_id: str, version: str) -> None:
     ours, before = _numbers(version), _numbers(theirs)
     if ours is not None and before is not None and ours < before:
         raise JournalBroken(
-            f"{journal.path}: its newest cycle was run by rebalancer {theirs}, this is {version}\n"
+            f"{journal.place}: its newest cycle was run by rebalancer {theirs}, this is {version}\n"
             "  hint: two versions are installed; start the newer one"
         )
 

@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.journal_rules import JournalStorage
 from rebalancer.core.rules import Rules
+from rebalancer.journal.place import Place, PostgresPlace, schema_name
+from rebalancer.journal.read_only import exists
 from rebalancer.ops.paths import (
+    JOURNAL_NAME,
     accounts_directory,
     config_directories,
     project_root,
@@ -22,6 +26,7 @@ from rebalancer.settings.load import LoadedRules, load_rules
 from rebalancer.settings.profile import PROFILE, Environment, environment_of, profile_file
 from rebalancer.settings.secrets import Surroundings, surroundings
 from rebalancer.settings.secrets.aws import VARIABLE as AWS_SECRET
+from rebalancer.settings.secrets.gather import JOURNAL_PASSWORD
 
 CONFIG_NAME = "execution.yaml"
 
@@ -46,9 +51,26 @@ class Setup(NamedTuple):
         return self.loaded.rules
 
     @property
-    def journal(self) -> Path:
-        """The journal's file."""
-        return self.state / "journal.sqlite"
+    def journal(self) -> Place:
+        """The journal: a file in the state folder, or a schema of the configured database."""
+        return self.journal_of(self.mode, self.state)
+
+    @property
+    def has_journal(self) -> bool:
+        """Whether the journal is there. Raises JournalBroken when its database cannot be reached."""
+        return exists(self.journal)
+
+    def journal_of(self, mode: str, state: Path) -> Place:
+        """The journal of another mode, whose state folder is given."""
+        url = self.rules.journal.url
+        if url is None:
+            return state / JOURNAL_NAME
+        return PostgresPlace(url, schema_name(mode, self.profile), state, self.environ.get(JOURNAL_PASSWORD, ""))
+
+    def with_file(self, mode: str, state: Path) -> Setup:
+        """The same with the journal in another folder, whatever is configured."""
+        rules = self.rules.model_copy(update={"journal": JournalStorage()})
+        return self._replace(mode=mode, state=state, loaded=self.loaded._replace(rules=rules))
 
     @property
     def reports(self) -> Path:

@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import Final
 
 from rebalancer.core.errors import ExternalError
+from rebalancer.journal.newest import newest_journal
+from rebalancer.journal.place import Place
 from rebalancer.ops.clock import SystemClock
 from rebalancer.ops.paths import JOURNAL_NAME, state_directory
+from rebalancer.settings.journal_address import names_database
 from rebalancer.settings.profile import PROFILE
 
 MODES: Final = ("simulated", "paper", "live")
+
 DELIVER_SECONDS: Final = 40.0  # the unit itself has one minute
 BESIDE: Final = ("rebalancer-web", "rebalancer-sources")  # the HTTP API and the signal sources, which trade nothing
 PRIORITY: Final = "<2>"  # critical, in the words of syslog
@@ -43,7 +47,7 @@ def write_alert(folder: Path, unit: str, text: str) -> bool:
     there = _newest_journal(folder)
     if there is None:
         return False
-    with Journal.open(there, create=False) as journal:
+    with Journal.open(there[1], create=False) as journal:
         latest = journal.latest_events(1)
         if not latest:
             return False
@@ -85,12 +89,14 @@ def tell(folder: Path, text: str) -> None:
     except (BadDocument, ExternalError) as error:
         sys.stdout.write(f"{PRIORITY}alerts are sent by the built-in rules: {str(error).partition(chr(10))[0]}\n")
         setup = Setup(Path.cwd(), LoadedRules(Rules(), {}, ()), "paper", folder / "paper", _variables())
-    journal = _newest_journal(folder)
-    if journal is None:
+    there = _newest_journal(folder)
+    if there is None:
         return
+    mode, journal = there
     with Journal.open(journal, create=False) as kept:
         latest = kept.latest_events(1)
-    at = setup._replace(mode=journal.parent.name, state=journal.parent)
+    is_configured = journal == setup.journal_of(mode, folder / mode)
+    at = setup._replace(mode=mode, state=folder / mode) if is_configured else setup.with_file(mode, folder / mode)
     deliver_now(at, latest[0].account_id, seconds=DELIVER_SECONDS, failure=text)
 
 
@@ -105,11 +111,21 @@ def _variables() -> Mapping[str, str]:
         return os.environ
 
 
-def _newest_journal(folder: Path) -> Path | None:
-    """The journal of a state folder that was written last."""
-    journals = [folder / mode / JOURNAL_NAME for mode in MODES]
-    there = sorted((path for path in journals if path.exists()), key=lambda path: path.stat().st_mtime)
-    return there[-1] if there else None
+def _newest_journal(folder: Path) -> tuple[str, Place] | None:
+    """The mode and the journal of a state folder that was written last. With a configuration that cannot be read it is
+    that of the files alone."""
+    from rebalancer.core.documents import BadDocument
+    from rebalancer.session.setup import load_setup
+
+    try:
+        setup = load_setup(None) if names_database(os.environ) else None
+    except (BadDocument, ExternalError):
+        setup = None
+    places: list[tuple[str, Place]] = [
+        (mode, folder / mode / JOURNAL_NAME if setup is None else setup.journal_of(mode, folder / mode))
+        for mode in MODES
+    ]
+    return newest_journal(places)
 
 
 def _state_of(unit: str) -> Path:

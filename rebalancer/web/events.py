@@ -14,7 +14,6 @@ import json
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from starlette.responses import Response
@@ -22,7 +21,6 @@ from starlette.types import Receive, Scope, Send
 
 from rebalancer.core.errors import ExternalError
 from rebalancer.core.values import time_text
-from rebalancer.journal.head_checkpoint import HeadCheckpoint
 from rebalancer.journal.read_only import ReadOnlyJournal
 from rebalancer.journal.records import Event
 from rebalancer.ops.clock import SystemClock
@@ -61,8 +59,8 @@ class JournalHead(NamedTuple):
 class EventHub:
     """Watches one journal for all readers. Belongs to one event loop."""
 
-    def __init__(self, journal: Path) -> None:
-        self._path, self._journal = journal, ReadOnlyJournal(journal)
+    def __init__(self, journal: ReadOnlyJournal) -> None:
+        self._journal = journal
         self.head = JournalHead(0, "")
         self.streams = 0
         self.stopping = asyncio.Event()
@@ -153,13 +151,7 @@ class EventHub:
         self._bytes = 0
 
     def _newest(self) -> JournalHead:
-        if not self._path.exists():
-            return JournalHead(0, "")
-        found = HeadCheckpoint(self._path).read()
-        if found is None:
-            latest = self._journal.latest_events(1) if self._journal.is_created else ()
-            return JournalHead(latest[0].seq, "") if latest else JournalHead(0, "")
-        return JournalHead(*found)
+        return JournalHead(*self._journal.newest())
 
 
 class EventStream(Response):

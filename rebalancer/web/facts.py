@@ -39,7 +39,7 @@ class LastPlan(NamedTuple):
 
 def journal_status(place: WebPlace) -> JournalStatus | None:
     """The state of the account; None before anything was recorded. Raises JournalBroken."""
-    return query_status(place.journal_file, now=SystemClock().wall())
+    return query_status(place.journal.place, now=SystemClock().wall())
 
 
 def last_plan(place: WebPlace, cycle_id: str | None = None) -> LastPlan | None:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from rebalancer.core.documents import sha256
 from rebalancer.execution.kill_switch import FILE_NAME
-from rebalancer.journal.head_checkpoint import HeadCheckpoint
+from rebalancer.journal.head_checkpoint import checkpoint_of
 from rebalancer.ops import session_status, source_status
 from rebalancer.ops.clock import SystemClock
 from rebalancer.ops.paths import LOCK_NAME
@@ -70,12 +70,14 @@ class LiveBoard:
 
 
 def _place(place: WebPlace) -> LivePlace:
-    return LivePlace(place.state, place.report_mode, place.journal_file, place.name)
+    return LivePlace(place.state, place.report_mode, place.journal.place, place.name)
 
 
 def _watched(place: WebPlace) -> tuple[Path, ...]:
     names = (FILE_NAME, session_status.NAME, source_status.NAME, LOCK_NAME)
-    return (HeadCheckpoint(place.journal_file).path, place.journal_file, *(place.state / name for name in names))
+    journal = place.journal.place
+    file = (journal,) if isinstance(journal, Path) else ()  # what a database holds is looked at every two seconds
+    return (checkpoint_of(journal).path, *file, *(place.state / name for name in names))
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

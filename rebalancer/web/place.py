@@ -29,16 +29,12 @@ class WebPlace(NamedTuple):
     mode: str
     rules: Rules
     name: str = ""
-
-    @property
-    def journal_file(self) -> Path:
-        """The journal; it may not exist yet."""
-        return self.state / "journal.sqlite"
+    shared: ReadOnlyJournal | None = None  # the journal, when it is not a file in the state folder
 
     @property
     def journal(self) -> ReadOnlyJournal:
-        """The journal, to read."""
-        return ReadOnlyJournal(self.journal_file)
+        """The journal, to read; it may not exist yet."""
+        return self.shared or ReadOnlyJournal(self.state / "journal.sqlite")
 
     @property
     def inbox(self) -> Path:

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from rebalancer.core.documents import BadDocument
+from rebalancer.journal.read_only import exists
 from rebalancer.web.answers import AnswerBook
 from rebalancer.web.app import api_app
 from rebalancer.web.context import WebContext
@@ -111,10 +112,10 @@ async def _serve(
     begun: Callable[[str, str | None], None],
     alive: Callable[[], None],
 ) -> None:
-    hub = EventHub(place.journal_file)
+    hub = EventHub(place.journal)
     tokens, web = TokenFile(place.state / TOKENS_NAME), place.rules.web
     logins = place.state / LOGINS_NAME
-    shown = (place, *others) if place.journal_file.exists() or not others else tuple(others)
+    shown = (place, *others) if exists(place.journal.place) or not others else tuple(others)
     context = WebContext(place, shown, hub, answers, WebMetrics(place, hub), inbox, LiveBoard(shown), logins)
     ports = [listener.getsockname()[1] for listener in sockets]
     apps: list[ASGIApp] = [api_app(context, tokens, hosts_of(ports[0], web.hosts))]

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from rebalancer.core.codec import canonical, sha256
 from rebalancer.core.decisions import Verdict
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.core.reasons import stated
-from rebalancer.journal import CycleEnd, CycleStart, Intent, Journal
+from rebalancer.journal import CycleEnd, CycleStart, Intent, Journal, postgres
+from rebalancer.journal.place import Place, PostgresPlace
 
 OPENING = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
 RULES = "{}"
@@ -93,6 +95,38 @@ def steps_of_a_cycle(journal: Journal, cycle_id: str, *, when: float = 0) -> lis
 def run_cycle(journal: Journal, cycle_id: str, *, when: float = 0) -> None:
     for step in steps_of_a_cycle(journal, cycle_id, when=when):
         step()
+
+
+class Raw:
+    """A database without the journal: every statement is committed at once. `?` stands for a value."""
+
+    def __init__(self, connection: Any, mark: str) -> None:
+        self.connection, self._mark = connection, mark
+
+    def execute(self, statement: str, values: tuple[object, ...] = ()) -> Any:
+        return self.connection.execute(statement.replace("?", self._mark), values)
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def plain(place: Place) -> Raw:
+    """The database as a user in a shell has it."""
+    if not isinstance(place, PostgresPlace):
+        return Raw(sqlite3.connect(place, isolation_level=None), "?")
+    connection = postgres.connect(place)
+    connection.execute(f'SET search_path TO "{place.schema}"')
+    return Raw(connection, "%s")
+
+
+def unguarded(place: Place) -> Raw:
+    """The same with its triggers dropped: an attacker or a bad disk."""
+    if not isinstance(place, PostgresPlace):
+        return Raw(raw(place), "?")
+    found = plain(place)
+    for table in ("events", "documents", "claims"):
+        found.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+    return found
 
 
 def raw(path: Path) -> sqlite3.Connection:

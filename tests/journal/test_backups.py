@@ -14,7 +14,8 @@ from journal_kit import at, in_a_child, raw, run_cycle
 from rebalancer.core.errors import JournalBroken, LockHeld
 from rebalancer.journal import Journal
 from rebalancer.journal.backups import RESTORED, check, newest_first, prune, restore, take
-from rebalancer.journal.head_checkpoint import HeadCheckpoint
+from rebalancer.journal.head_checkpoint import HeadCheckpoint, checkpoint_of
+from rebalancer.journal.place import Place
 
 NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
@@ -24,14 +25,14 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def test_a_copy_is_the_journal_with_its_witness(three_cycles: Path, tmp_path: Path) -> None:
+def test_a_copy_is_the_journal_with_its_witness(three: Place, tmp_path: Path) -> None:
     folder = tmp_path / "copies"
-    done = take(three_cycles, folder, NOON)
+    done = take(three, folder, NOON)
     assert done.path.name == "journal-20261120T120000Z.sqlite"
     assert sorted(p.name for p in folder.iterdir()) == [done.path.name, f"{done.path.name}.head"]
-    assert HeadCheckpoint(done.path).read() == HeadCheckpoint(three_cycles).read()
+    assert HeadCheckpoint(done.path).read() == checkpoint_of(three).read()
     assert (folder.stat().st_mode & 0o777, done.path.stat().st_mode & 0o777) == (0o700, 0o600)
-    with Journal.open(three_cycles) as journal:
+    with Journal.open(three) as journal:
         assert done.rows == journal.verify()
     before = contents(folder)
     found = check(done.path, live=False)
@@ -39,12 +40,12 @@ def test_a_copy_is_the_journal_with_its_witness(three_cycles: Path, tmp_path: Pa
     assert contents(folder) == before, "a copy that is looked at stays as it is"
 
 
-def test_a_copy_while_a_writer_writes(three_cycles: Path, tmp_path: Path) -> None:
+def test_a_copy_while_a_writer_writes(three: Place, tmp_path: Path) -> None:
     began, stop = threading.Event(), threading.Event()
     written: list[int] = []
 
     def write() -> None:
-        with Journal.open(three_cycles) as journal:
+        with Journal.open(three) as journal:
             while not stop.is_set():
                 run_cycle(journal, f"w{len(written)}", when=1000 + 300 * len(written))
                 written.append(1)
@@ -54,20 +55,20 @@ def test_a_copy_while_a_writer_writes(three_cycles: Path, tmp_path: Path) -> Non
     writer.start()
     assert began.wait(300)
     try:
-        copies = [take(three_cycles, tmp_path / "copies", NOON + timedelta(seconds=n)) for n in range(4)]
+        copies = [take(three, tmp_path / "copies", NOON + timedelta(seconds=n)) for n in range(4)]
     finally:
         stop.set()
         writer.join()
     rows = [check(copy.path, live=False).rows for copy in copies]
     assert rows == [copy.rows for copy in copies] == sorted(rows)
     assert rows[0] < rows[-1], "it was written meanwhile"
-    with Journal.open(three_cycles) as journal:
+    with Journal.open(three) as journal:
         assert journal.verify() >= rows[-1]
         assert len(journal.cycles(None, 10_000)) == 3 + len(written)
 
 
 @pytest.mark.parametrize("kind", ["a file", "open to others", "read-only"])
-def test_a_target_that_cannot_be_used(three_cycles: Path, tmp_path: Path, kind: str) -> None:
+def test_a_target_that_cannot_be_used(three: Place, tmp_path: Path, kind: str) -> None:
     folder = tmp_path / "copies"
     if kind == "a file":
         folder.write_text("not a folder")
@@ -78,7 +79,7 @@ def test_a_target_that_cannot_be_used(three_cycles: Path, tmp_path: Path, kind: 
         folder = Path("/proc/copies")
     before = contents(tmp_path)
     with pytest.raises(JournalBroken, match=str(folder)):
-        take(three_cycles, folder, NOON)
+        take(three, folder, NOON)
     assert contents(tmp_path) == before
 
 
@@ -104,7 +105,7 @@ def test_a_full_disk_leaves_nothing_and_keeps_the_older_copies(three_cycles: Pat
         assert [e.body["text"] for e in journal.events(kind="note")] == ["trading goes on"]
 
 
-def test_only_the_newest_copies_stay_and_nothing_else_is_removed(three_cycles: Path, tmp_path: Path) -> None:
+def test_only_the_newest_copies_stay_and_nothing_else_is_removed(three: Place, tmp_path: Path) -> None:
     folder = tmp_path / "copies"
     folder.mkdir(mode=0o700)
     others = [
@@ -114,14 +115,14 @@ def test_only_the_newest_copies_stay_and_nothing_else_is_removed(three_cycles: P
     ]
     for path in others:
         path.write_text("mine")
-    copies = [take(three_cycles, folder, NOON + timedelta(days=n), keep=2) for n in range(4)]
+    copies = [take(three, folder, NOON + timedelta(days=n), keep=2) for n in range(4)]
     assert [copy.removed for copy in copies] == [(), (), (copies[0].path,), (copies[1].path,)]
     left = [copies[3].path, copies[2].path]
     assert newest_first(folder) == left
     assert sorted(folder.iterdir()) == sorted([*others, *left, *(p.with_name(p.name + ".head") for p in left)])
     assert prune(folder, 1) == (copies[2].path,)
     with pytest.raises(ValueError, match="at least one"):
-        take(three_cycles, folder, LATER, keep=0)
+        take(three, folder, LATER, keep=0)
 
 
 def cut(path: Path) -> None:
@@ -173,14 +174,14 @@ def text(path: Path) -> None:
     ],
 )
 def test_a_copy_that_is_not_good_is_refused_and_nothing_changes(
-    three_cycles: Path, tmp_path: Path, damage: object, said: str
+    three: Place, tmp_path: Path, damage: object, said: str
 ) -> None:
-    with Journal.open(three_cycles) as journal:
+    with Journal.open(three) as journal:
         journal.record_event("alpha", None, at(2000), "note", None, {"text": "trading went on"})
-    copy = take(three_cycles, tmp_path / "copies", NOON).path
+    copy = take(three, tmp_path / "copies", NOON).path
     damage(copy)  # type: ignore[operator]  # one of the functions above
     before = contents(tmp_path)
-    for attempt in (lambda: check(copy, live=False), lambda: restore(copy, three_cycles, LATER, "a try")):
+    for attempt in (lambda: check(copy, live=False), lambda: restore(copy, three, LATER, "a try")):
         with pytest.raises(JournalBroken, match=said) as refused:
             attempt()
         assert str(copy) in str(refused.value)

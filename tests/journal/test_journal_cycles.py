@@ -13,6 +13,7 @@ from rebalancer.core.errors import JournalBroken
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.values import ZERO
 from rebalancer.journal import CycleRecord, Event, Journal, reading
+from rebalancer.journal.place import Place
 
 equities = st.none() | st.decimals(50_000, 150_000, places=2)
 flows = st.decimals(-9_000, 9_000, places=2)
@@ -59,12 +60,12 @@ def test_nothing_is_known_of_what_never_was(journal: Journal) -> None:
     assert journal.verify() == 0
 
 
-def test_a_slot_is_claimed_once_for_ever_and_per_account(path: Path) -> None:
-    with Journal.open(path) as journal:
+def test_a_slot_is_claimed_once_for_ever_and_per_account(place: Place) -> None:
+    with Journal.open(place) as journal:
         assert journal.begin_cycle(start("c1")) is True
         assert journal.begin_cycle(start("c1", mode="dry_run", when=5)) is False
         assert journal.begin_cycle(start("c1", account="beta")) is True
-    with Journal.open(path) as again:
+    with Journal.open(place) as again:
         assert again.begin_cycle(start("c1")) is False
         assert [record.account_id for record in again.cycles()] == ["beta", WRITER]
         with pytest.raises(ValueError, match="the accounts alpha, beta all have a cycle c1: say which one"):
@@ -143,10 +144,10 @@ def test_the_last_end_ignores_dry_runs(journal: Journal) -> None:
     assert journal.last_end("beta") is None
 
 
-def test_peak_equity_is_the_maximum_so_far(path: Path) -> None:
+def test_peak_equity_is_the_maximum_so_far(place: Place) -> None:
     peaks = []
     for number, equity in enumerate((None, "90000", "100000.01", None, "99999.99")):
-        with Journal.open(path) as journal:
+        with Journal.open(place) as journal:
             journal.begin_cycle(start(f"c{number}"))
             journal.close_cycle(end(f"c{number}", equity=equity), [])
             peaks.append(journal.peak_equity(WRITER))
@@ -182,11 +183,11 @@ def test_cycles_are_listed_newest_first(journal: Journal, monkeypatch: pytest.Mo
     assert listed == tuple(journal.cycle(record.cycle_id) for record in listed)
 
 
-def test_the_kill_switch_holds_until_it_is_cleared(path: Path) -> None:
-    with Journal.open(path) as journal:
+def test_the_kill_switch_holds_until_it_is_cleared(place: Place) -> None:
+    with Journal.open(place) as journal:
         journal.set_kill(WRITER, at(0), "by hand")
         journal.set_kill("beta", at(1), "other")
-    with Journal.open(path) as journal:
+    with Journal.open(place) as journal:
         assert journal.kill_switch(WRITER) == "by hand"
         journal.clear_kill(WRITER, at(2), "looked at it")
         assert (journal.kill_switch(WRITER), journal.kill_switch("beta")) == (None, "other")

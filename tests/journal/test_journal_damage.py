@@ -9,24 +9,26 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from journal_kit import WRITER, at, raw, run_cycle
+from journal_kit import WRITER, at, plain, raw, run_cycle, unguarded
 
 from rebalancer.core.errors import JournalBroken
 from rebalancer.journal import Journal
 from rebalancer.journal.agreement import CHEAP_BYTES
 from rebalancer.journal.backups import check
 from rebalancer.journal.chain import ChainRow, row_hash
-from rebalancer.journal.head_checkpoint import HeadCheckpoint
+from rebalancer.journal.head_checkpoint import checkpoint_of
+from rebalancer.journal.place import Place, PostgresPlace
 from rebalancer.journal.status_query import query_status
 
 CHAINED = ("events", "documents", "claims")
 
 
-def verified(path: Path) -> int:
-    with Journal.open(path) as journal:
+def verified(place: Place) -> int:
+    with Journal.open(place) as journal:
         return journal.verify()
 
 
@@ -57,8 +59,8 @@ def cells(three_cycles: Path) -> Iterator[list[tuple[str, int, str]]]:
     connection.close()
 
 
-def test_an_untouched_journal_verifies(three_cycles: Path) -> None:
-    assert verified(three_cycles) == 3 * 11 + (3 * 2 + 1) + 3
+def test_an_untouched_journal_verifies(three: Place) -> None:
+    assert verified(three) == 3 * 11 + (3 * 2 + 1) + 3
 
 
 def test_any_flipped_byte_of_any_row_is_noticed(
@@ -123,7 +125,7 @@ def test_no_flipped_bit_of_an_index_hides_the_kill_switch(
         journal.record_event(WRITER, None, at(300), "latched", "max_daily_loss", {"because": "lost 3 %"})
     with sqlite3.connect(three_cycles) as base:
         base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    monkeypatch.setattr("rebalancer.journal.journal.CHEAP_BYTES", cheap)
+    monkeypatch.setattr("rebalancer.journal.opening.CHEAP_BYTES", cheap)
     monkeypatch.setattr("rebalancer.journal.status_query.CHEAP_BYTES_OF_STATUS", cheap)
     whole, heads = three_cycles.read_bytes(), [*tmp_path.glob(f"{three_cycles.name}.head")]
     places = [m.start() + i for m in re.finditer(b"kill_set|latched", whole) for i in (0, 5)]
@@ -169,26 +171,26 @@ def test_garbage_is_not_a_journal(tmp_path: Path) -> None:
         Journal.open(path)
 
 
-def test_a_missing_row_is_named(three_cycles: Path) -> None:
-    connection = raw(three_cycles)
+def test_a_missing_row_is_named(three: Place) -> None:
+    connection = unguarded(three)
     connection.execute("DELETE FROM events WHERE seq = 7")
     connection.close()
     with pytest.raises(JournalBroken, match="journal row 7 is missing: row 6 is followed by 8"):
-        verified(three_cycles)
+        verified(three)
 
 
-def test_an_altered_row_is_named_and_never_answers(three_cycles: Path) -> None:
-    connection = raw(three_cycles)
+def test_an_altered_row_is_named_and_never_answers(three: Place) -> None:
+    connection = unguarded(three)
     connection.execute("UPDATE events SET body = replace(body, 'BRK.B', 'BRK.A') WHERE seq = 33")
     connection.close()
     with pytest.raises(JournalBroken, match=r"journal row 33 \('cycle_ended'\) was altered"):
-        Journal.open(three_cycles)
+        Journal.open(three)
     with pytest.raises(JournalBroken, match="journal row 33 "):
-        query_status(three_cycles, now=at(0))
+        query_status(three, now=at(0))
 
 
-def test_a_rewritten_row_with_a_hash_of_its_own_cuts_the_chain(three_cycles: Path) -> None:
-    connection = raw(three_cycles)
+def test_a_rewritten_row_with_a_hash_of_its_own_cuts_the_chain(three: Place) -> None:
+    connection = unguarded(three)
     row = ChainRow._make(connection.execute("SELECT * FROM events WHERE seq = 9").fetchone())
     forged = row._replace(body=row.body.replace("partly", "wholly"))
     forged_hash = row_hash(forged)
@@ -196,11 +198,11 @@ def test_a_rewritten_row_with_a_hash_of_its_own_cuts_the_chain(three_cycles: Pat
     connection.close()
     assert forged_hash != row.hash
     with pytest.raises(JournalBroken, match="journal row 10 does not follow row 9: the chain is broken between them"):
-        verified(three_cycles)
+        verified(three)
 
 
-def test_the_witness_never_goes_back(three_cycles: Path) -> None:
-    head = HeadCheckpoint(three_cycles)
+def test_the_witness_never_goes_back(three: Place) -> None:
+    head = checkpoint_of(three)
     now = head.read()
     assert now is not None
     head.advance(3, "0" * 64)
@@ -209,33 +211,33 @@ def test_the_witness_never_goes_back(three_cycles: Path) -> None:
     assert head.read() == (34, "f" * 64)
 
 
-def test_missing_and_foreign_documents_and_claims(three_cycles: Path) -> None:
-    with sqlite3.connect(three_cycles) as connection:
-        connection.execute("INSERT INTO claims VALUES ('alpha', 'c9', 'x', 'paper', 'me')")
+def test_missing_and_foreign_documents_and_claims(three: Place) -> None:
+    connection = plain(three)
+    connection.execute("INSERT INTO claims VALUES ('alpha', 'c9', 'x', 'paper', 'me')")
     connection.close()
     with pytest.raises(JournalBroken, match="the claim of cycle c9 by alpha fits no event"):
-        verified(three_cycles)
-    connection = raw(three_cycles)
+        verified(three)
+    connection = unguarded(three)
     connection.execute("DELETE FROM claims")
     with pytest.raises(JournalBroken, match="row 1 starts the cycle c0, whose claim is missing"):
-        verified(three_cycles)
+        verified(three)
     connection.execute("DELETE FROM documents")
     with pytest.raises(JournalBroken, match=r"row 2 names the document [0-9a-f]{64}, which is missing"):
-        verified(three_cycles)
-    with Journal.open(three_cycles) as journal, pytest.raises(JournalBroken, match=r"the document .* is missing"):
+        verified(three)
+    with Journal.open(three) as journal, pytest.raises(JournalBroken, match=r"the document .* is missing"):
         journal.plan_text("c0")
     connection.close()
 
 
-def test_a_missing_tail_is_noticed_by_everyone(three_cycles: Path) -> None:
-    connection = raw(three_cycles)
+def test_a_missing_tail_is_noticed_by_everyone(three: Place) -> None:
+    connection = unguarded(three)
     connection.execute("DELETE FROM events WHERE seq > 31")
     connection.close()
     words = "33 rows were written, but only 31 are there"
     with pytest.raises(JournalBroken, match=words):
-        Journal.open(three_cycles)
+        Journal.open(three)
     with pytest.raises(JournalBroken, match=words):
-        query_status(three_cycles, now=at(0))
+        query_status(three, now=at(0))
 
 
 def test_an_old_copy_in_place_of_the_journal(three_cycles: Path) -> None:
@@ -266,21 +268,23 @@ def test_a_journal_that_vanished_is_not_begun_anew(three_cycles: Path) -> None:
         Journal.open(three_cycles)
 
 
-def test_a_damaged_witness_is_an_error(three_cycles: Path) -> None:
-    Path(f"{three_cycles}.head").write_text("33 rows or so")
-    with pytest.raises(JournalBroken, match=r"journal\.sqlite\.head: is damaged"):
-        Journal.open(three_cycles)
-    Path(f"{three_cycles}.head").write_text("")  # what a crash at its very creation leaves
-    assert verified(three_cycles) == 43
+def test_a_damaged_witness_is_an_error(three: Place) -> None:
+    checkpoint_of(three).path.write_text("33 rows or so")
+    with pytest.raises(JournalBroken, match=r"journal\.\w+\.head: is damaged"):
+        Journal.open(three)
+    checkpoint_of(three).path.write_text("")  # what a crash at its very creation leaves
+    assert verified(three) == 43
 
 
 @pytest.mark.parametrize("table", CHAINED)
 @pytest.mark.parametrize("verb", ["UPDATE {} SET {} = 1", "DELETE FROM {}", "REPLACE INTO {} SELECT * FROM {}"])
-def test_rows_can_only_be_added(three_cycles: Path, table: str, verb: str) -> None:
+def test_rows_can_only_be_added(three: Place, table: str, verb: str) -> None:
     column = {"events": "body", "documents": "body", "claims": "mode"}[table]
     places = (table, table) if verb.startswith("REPLACE") else (table, column)
-    connection = sqlite3.connect(three_cycles)
-    with pytest.raises(sqlite3.IntegrityError, match=f"{table} is append-only"):
+    if isinstance(three, PostgresPlace):
+        verb = verb.replace("REPLACE INTO {} SELECT * FROM {}", "TRUNCATE {}, signals").replace("= 1", "= NULL")
+    connection = plain(three)
+    with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError), match=f"{table} is append-only"):
         connection.execute(verb.format(*places))
     connection.close()
-    assert verified(three_cycles) == 43
+    assert verified(three) == 43

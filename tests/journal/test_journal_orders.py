@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 from itertools import product
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +16,7 @@ from rebalancer.core.outcomes import OrderState
 from rebalancer.core.values import ZERO
 from rebalancer.journal import Journal, OrderRecord
 from rebalancer.journal.orders import Change, changed
+from rebalancer.journal.place import Place
 
 S = OrderState
 STATES = list(OrderState)
@@ -181,7 +181,7 @@ def test_a_late_order_is_unresolved_again(journal: Journal) -> None:
     assert journal.unresolved_orders(WRITER) == ()
 
 
-def test_attempts_are_counted_over_restarts(path: Path) -> None:
+def test_attempts_are_counted_over_restarts(place: Place) -> None:
     endings = {
         "sent": S.FILLED,
         "refused": S.REFUSED,
@@ -190,15 +190,15 @@ def test_attempts_are_counted_over_restarts(path: Path) -> None:
         "unsent": S.NOT_SENT,
         "yesterday": S.CANCELED,
     }
-    with Journal.open(path) as journal:
+    with Journal.open(place) as journal:
         journal.begin_cycle(start("c1"))
     for name, state in endings.items():
-        with Journal.open(path) as journal:
+        with Journal.open(place) as journal:
             symbol = "MSFT" if name == "refused" else "AAPL"
             when = -86400 if name == "yesterday" else 0.5
             journal.record_intents(WRITER, [intent(name, "c1", symbol=symbol, when=when)])
             told(journal, name, state, "5" if state is S.FILLED else "0")
-    with Journal.open(path) as journal:
+    with Journal.open(place) as journal:
         journal.record_intents(WRITER, [intent("intended", "c1", when=0)])
         assert journal.orders_sent(WRITER, at(0)) == Day(4, {"AAPL": 3, "MSFT": 1})
         told(journal, "unknown", S.NOT_SENT)  # given up, but it was tried

@@ -13,18 +13,24 @@ from journal_kit import FORK, WRITER, at, in_a_child, run_cycle, start, steps_of
 
 from rebalancer.core.errors import JournalBroken
 from rebalancer.journal import Journal
+from rebalancer.journal.place import Place, PostgresPlace
 from rebalancer.journal.store import Writing
 
 
-def test_killed_after_any_number_of_rows(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_after_any_number_of_rows(
+    place: Place, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """For N = 1, 2, ... kill -9 at the Nth row: what was acknowledged is there, the rest is not, the chain holds."""
     whole = 11
     for row in range(1, whole + 2):
-        copy = path.with_name(f"{row}.sqlite")
-        shutil.copy(path, copy)
+        if isinstance(place, PostgresPlace):
+            copy: Place = request.getfixturevalue("new_place")()
+        else:
+            copy = place.with_name(f"{row}.sqlite")
+            shutil.copy(place, copy)
         receiver, sender = FORK.Pipe(duplex=False)
 
-        def work(copy: Path = copy, row: int = row, sender: Connection = sender) -> None:
+        def work(copy: Place = copy, row: int = row, sender: Connection = sender) -> None:
             append, left = Writing.append, [row]
 
             def dying(self: Writing, *event: object) -> None:
@@ -55,11 +61,11 @@ def test_killed_after_any_number_of_rows(path: Path, monkeypatch: pytest.MonkeyP
             assert open_cycles == (["c1"] if 0 < acknowledged < whole else [])
 
 
-def test_killed_at_a_moment_of_its_own(path: Path) -> None:
+def test_killed_at_a_moment_of_its_own(place: Place) -> None:
     receiver, sender = FORK.Pipe(duplex=False)
 
     def work() -> None:
-        with Journal.open(path) as journal:
+        with Journal.open(place) as journal:
             for number in range(100_000):
                 journal.record_event(WRITER, None, at(number), "alert", str(number), {})
                 sender.send(number)
@@ -71,7 +77,7 @@ def test_killed_at_a_moment_of_its_own(path: Path) -> None:
     child.join(300)
     while receiver.poll():
         seen.append(receiver.recv())
-    with Journal.open(path) as journal:
+    with Journal.open(place) as journal:
         kept = [int(event.key or "") for event in journal.events()]
         assert kept[: len(seen)] == seen
         assert len(kept) - len(seen) in (0, 1)  # one more may have been committed and not acknowledged
@@ -91,13 +97,13 @@ def test_a_deleted_write_ahead_log_is_noticed(path: Path) -> None:
         Journal.open(path)
 
 
-def test_many_processes_one_winner_per_slot(path: Path) -> None:
+def test_many_processes_one_winner_per_slot(place: Place) -> None:
     slots, racers = 15, 4
     receiver, sender = FORK.Pipe(duplex=False)
     barrier = FORK.Barrier(racers)
 
     def race(name: int) -> None:
-        with Journal.open(path, holder=f"racer {name}") as journal:
+        with Journal.open(place, holder=f"racer {name}") as journal:
             barrier.wait(300)
             for slot in range(slots):
                 if journal.begin_cycle(start(f"c{slot}")):
@@ -113,14 +119,17 @@ def test_many_processes_one_winner_per_slot(path: Path) -> None:
     while receiver.poll():
         wins.append(receiver.recv())
     assert sorted(slot for slot, _ in wins) == list(range(slots))
-    with Journal.open(path) as journal:
+    with Journal.open(place) as journal:
         holders = {e.cycle_id: e.body["holder"] for e in journal.events(kind="cycle_started")}
         assert holders == {f"c{slot}": f"racer {name}" for slot, name in wins}
         assert journal.verify() == 2 * slots
 
 
-def test_many_processes_make_one_new_journal(tmp_path: Path) -> None:
-    path = tmp_path / "journal.sqlite"
+def test_many_processes_make_one_new_journal(place: Place) -> None:
+    if isinstance(place, PostgresPlace):
+        path: Place = PostgresPlace(place.url, f"{place.schema}_new", place.state)
+    else:
+        path = place.with_name("new.sqlite")
 
     def work() -> None:
         with Journal.open(path) as journal:

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
-import sqlite3
 from decimal import Decimal
 
 import pytest
-from journal_kit import at
+from journal_kit import at, plain
 
 from rebalancer.core.codec import BadDocument
 from rebalancer.core.facts import Signal
 from rebalancer.journal import Journal
+from rebalancer.journal.place import PostgresPlace
 
 
 def signal(name: str, when: float, **more: object) -> Signal:
@@ -17,12 +17,12 @@ def signal(name: str, when: float, **more: object) -> Signal:
 
 def by_hand(journal: Journal, *values: object) -> None:
     """Insert a row as a user would, in a shell."""
-    with sqlite3.connect(journal.path) as connection:
-        connection.execute(
-            "INSERT INTO signals (id, symbol, score, confidence, source, issued_at, stop_price) "
-            f"VALUES ({', '.join('?' * len(values))})",
-            values,
-        )
+    connection = plain(journal.place)
+    connection.execute(
+        "INSERT INTO signals (id, symbol, score, confidence, source, issued_at, stop_price) "
+        f"VALUES ({', '.join('?' * len(values))})",
+        values,
+    )
     connection.close()
 
 
@@ -64,6 +64,8 @@ def test_users_insert_with_their_own_offsets_and_numbers(journal: Journal) -> No
     ],
 )
 def test_a_row_that_cannot_be_read_is_named(journal: Journal, column: str, values: tuple[object, ...]) -> None:
+    if column == "score" and isinstance(journal.place, PostgresPlace):
+        return  # the column takes nothing but numbers there
     by_hand(journal, *values)
     with pytest.raises(BadDocument, match=f"signals table, id s-1: {column}: "):
         journal.signals(at(0))

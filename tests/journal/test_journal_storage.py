@@ -17,7 +17,8 @@ from rebalancer.journal import Journal, sqlite
 from rebalancer.journal.filesystem import file_system_of, refuse_remote
 
 
-def test_every_connection_is_durable_and_a_refused_pragma_stops(journal: Journal) -> None:
+def test_every_connection_is_durable_and_a_refused_pragma_stops(path: Path) -> None:
+    journal = Journal.open(path)
     wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000}
     with journal._store.reading() as one, journal._store.reading() as two:
         for connection in (one, two):
@@ -25,6 +26,7 @@ def test_every_connection_is_durable_and_a_refused_pragma_stops(journal: Journal
     in_memory = sqlite.engine_of(Path(":memory:"), 10)
     with pytest.raises(JournalBroken, match="would not set journal_mode to wal; it stays at memory"):
         in_memory.connect()
+    journal.close()
 
 
 def test_a_file_that_another_program_holds_alone_is_refused(path: Path) -> None:
@@ -59,7 +61,8 @@ def test_places_that_are_refused(tmp_path: Path) -> None:
         Journal.open(tmp_path / "none.sqlite", create=False)
     assert list(tmp_path.iterdir()) == []
     for place, problem in (
-        ("postgresql://u:secret@h/db", "postgresql: only SQLite"),
+        ("mysql://u:secret@h/db", "mysql: a journal cannot be kept there"),
+        ("postgresql://u:secret@h/", "names no database"),
         (":memory:", "in memory"),
         ("sqlite:///:memory:", "in memory"),
     ):
@@ -76,7 +79,7 @@ def test_places_that_are_refused(tmp_path: Path) -> None:
 
 def test_a_url_is_a_path(path: Path) -> None:
     with Journal.open(f"sqlite:///{path}", create=False) as journal:
-        assert journal.path == path
+        assert journal.place == path
 
 
 def test_remote_file_systems_are_refused(tmp_path: Path) -> None:
@@ -106,7 +109,7 @@ def test_a_full_disk_at_every_page(path: Path) -> None:
         copy = path.with_name(f"{spare}.sqlite")
         shutil.copy(path, copy)
         with Journal.open(copy) as journal:
-            engine = journal._store.engine
+            engine = journal._store.database.engine
             pages = sqlite3.connect(copy).execute("PRAGMA page_count").fetchone()[0]
             limit = [pages + spare]
             event.listen(
@@ -171,12 +174,15 @@ def test_a_read_only_file(empty_file: bytes) -> None:
         shutil.rmtree(folder)
 
 
-def test_after_a_failing_disk_nothing_more_is_written(journal: Journal) -> None:
+def test_after_a_failing_disk_nothing_more_is_written(path: Path) -> None:
+    journal = Journal.open(path)
     failure = sqlite3.OperationalError("disk I/O error")
     failure.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
     with pytest.raises(JournalBroken, match="the disk failed"), journal._store.writing():
         raise failure
     with pytest.raises(JournalBroken, match="the disk failed earlier in this run; nothing more is written"):
         journal.begin_cycle(start("c1"))
-    with Journal.open(journal.path) as again:
+    with Journal.open(journal.place) as again:
         assert again.begin_cycle(start("c1")) is True
+
+    journal.close()

@@ -63,8 +63,8 @@ def day_by_the_journal(journal: Journal, account: str) -> DayEvents:
 def test_a_glance_equals_the_journals_own_answers_at_every_step(journal: Journal) -> None:
     def both_agree() -> JournalStatus | None:
         for account in (WRITER, "beta"):
-            assert query_status(journal.path, now=at(200), account_id=account) == told_by_the_journal(journal, account)
-        return query_status(journal.path, now=at(200))
+            assert query_status(journal.place, now=at(200), account_id=account) == told_by_the_journal(journal, account)
+        return query_status(journal.place, now=at(200))
 
     empty = both_agree()
     assert empty is not None
@@ -102,7 +102,7 @@ def test_a_day_ends_at_midnight_in_new_york(journal: Journal) -> None:
     run_cycle(journal, "c1", when=before_the_close)
     for limit in ("daily_loss", "throttle"):
         journal.record_event(WRITER, "c1", at(before_the_close), "latched", limit, {"because": limit})
-    seen = [query_status(journal.path, now=at(when)) for when in (before_the_close + 60, next_open)]
+    seen = [query_status(journal.place, now=at(when)) for when in (before_the_close + 60, next_open)]
     evening, morning = ((s.orders_today, [e.key for e in s.latched]) for s in seen if s is not None)
     assert evening == (Day(2, {"AAPL": 1, "MSFT": 1}), ["daily_loss", "throttle"])
     assert morning == (Day(), ["throttle"])
@@ -113,7 +113,7 @@ def test_a_cycle_that_has_no_account_yet_does_not_move_the_time(journal: Journal
     run_cycle(journal, "c1")
     journal.record_event(WRITER, "c1", at(8), "account", None, {"cash": "1", "run_at": time_text(at(8))})
     journal.begin_cycle(start("c2", when=24 * 3600))
-    seen = query_status(journal.path, now=at(24 * 3600 + 60))
+    seen = query_status(journal.place, now=at(24 * 3600 + 60))
     assert seen is not None
     assert seen.now == at(24 * 3600 + 60)
 
@@ -123,14 +123,14 @@ def test_the_day_begins_with_the_last_value_of_an_earlier_one(journal: Journal) 
     for hours in (1, 20, 30, 31):
         journal.record_event(WRITER, None, at(hours * 3600), "account", None, {"equity": str(hours)})
     journal.record_event(WRITER, None, at(30 * 3600), "flow", "f", {"amount": "5"})
-    seen = query_status(journal.path, now=at(32 * 3600))
+    seen = query_status(journal.place, now=at(32 * 3600))
     assert seen is not None
     assert seen.day.value is not None
     assert seen.day.before is not None
     assert (seen.day.value.body["equity"], seen.day.before.body["equity"], seen.day.opening) == ("31", "1", None)
     assert [event.key for event in seen.day.flows] == ["f"]
     journal.record_event(WRITER, None, at(31 * 3600), "books_accepted", None, {})
-    again = query_status(journal.path, now=at(32 * 3600))
+    again = query_status(journal.place, now=at(32 * 3600))
     assert again is not None
     assert (again.day.value, again.day.before, again.day.flows) == (None, None, ())
 

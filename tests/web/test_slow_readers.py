@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from starlette.types import Message
 
 from rebalancer.journal import Journal
+from rebalancer.journal.read_only import ReadOnlyJournal
 from rebalancer.web.events import BEHIND_MAX, EventHub, EventStream
 from tests.web.conftest import Server
 from tests.web.test_events import fresh as fresh
@@ -122,7 +123,7 @@ async def silence() -> Message:
 
 def test_a_live_reader_that_falls_behind_is_told_to_reload(tmp_path: Path) -> None:
     async def course(journal: Journal) -> list[bytes]:
-        hub, tap = EventHub(tmp_path / "j.sqlite"), Tap()
+        hub, tap = EventHub(ReadOnlyJournal(tmp_path / "j.sqlite")), Tap()
         head = (await hub.look()).seq
         tap.open.set()
         stream = asyncio.create_task(EventStream(hub, head)({}, silence, tap.send))

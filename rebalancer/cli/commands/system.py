@@ -128,6 +128,22 @@ def db_restore(
     raise typer.Exit(restore_file(config, file, reason=reason))
 
 
+@db_app.command("copy")
+def db_copy(
+    source: Annotated[str, typer.Option("--from", metavar="URL", help="A journal's file or address.")],
+    target: Annotated[str, typer.Option("--to", metavar="URL", help="An empty or new one.")],
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Copy a journal from one database into another, and compare every row.
+
+    Example: rebalancer db copy --from journal.sqlite --to postgresql://me@db/desk
+    """
+    from rebalancer.cli.db import copy_between
+
+    raise typer.Exit(copy_between(config, source, target, as_json=json))
+
+
 @exchange_app.command("serve")
 def exchange_serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",

@@ -16,6 +16,7 @@ from rebalancer.core.units import in_units
 from rebalancer.core.values import ZERO, decimal_of
 from rebalancer.execution.kill_switch import halt_reason
 from rebalancer.journal.day_events import VALUES
+from rebalancer.journal.place import Place
 from rebalancer.journal.reads import JournalReads
 from rebalancer.journal.records import CycleRecord, OrderRecord
 from rebalancer.journal.status_query import JournalStatus, StatusReads, status_reads
@@ -69,7 +70,7 @@ class LivePlace(NamedTuple):
 
     state: Path
     mode: Mode
-    journal: Path
+    journal: Place
     name: str = ""
 
 

@@ -106,7 +106,7 @@ def _folders(setup: Setup) -> Iterator[CheckResult]:
 
 
 def _journal(setup: Setup) -> Iterator[CheckResult]:
-    if not setup.journal.exists():
+    if not setup.has_journal:
         yield ok("journal", "none yet")
         return
     try:

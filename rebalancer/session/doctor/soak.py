@@ -36,7 +36,7 @@ def check_soak(setup: Setup, now: datetime) -> Iterator[CheckResult]:
     """Every check of the soak, in the order of the guide. now: this machine's time, aware UTC."""
     if setup.mode != "paper":
         yield warn("soak: account", f"this is {setup.mode} trading", f"the soak is for a paper account: {GUIDE}")
-    if not setup.journal.exists():
+    if not setup.has_journal:
         yield fail("soak: journal", f"nothing has been run yet in {setup.mode} mode", f"begin with {GUIDE}")
         return
     try:

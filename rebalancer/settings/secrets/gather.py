@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from rebalancer.core.database_url import split_password
 from rebalancer.core.documents import BadDocument
 from rebalancer.ops.logs.redact import learn, secrets_among
 from rebalancer.settings.secrets.aws import VARIABLE, read_aws
@@ -15,6 +16,8 @@ from rebalancer.settings.secrets.secret import SECRET_NAMES, Secret
 
 ENVIRONMENT: Final = "environment"
 CREDENTIALS: Final = "systemd credential"
+JOURNAL_URL: Final = "REBALANCER__JOURNAL__URL"
+JOURNAL_PASSWORD: Final = "REBALANCER_JOURNAL_PASSWORD"  # noqa: S105  its name
 
 
 class Surroundings(Mapping[str, str]):
@@ -78,7 +81,19 @@ def surroundings(environ: Mapping[str, str], profile: str) -> Surroundings:
         for name, value in layer.items():
             if name not in kept or (name in SECRET_NAMES and not kept[name].reveal()):
                 kept[name] = Secret(value, origin)
+    _without_passwords(kept)
     return Surroundings({name: one for name, one in kept.items() if one.reveal() or name not in SECRET_NAMES})
+
+
+def _without_passwords(kept: dict[str, Secret]) -> None:
+    """Take the password out of the journal's address, which is shown and stored, and keep it as the secret that it
+    is."""
+    for name in [name for name in kept if name.upper() == JOURNAL_URL]:
+        url, password = split_password(kept[name].reveal())
+        if password is not None:
+            _learn({JOURNAL_PASSWORD: password})
+            kept[JOURNAL_PASSWORD] = Secret(password, kept[name].origin)
+            kept[name] = Secret(url, kept[name].origin)
 
 
 def _learn(values: Mapping[str, str]) -> None:

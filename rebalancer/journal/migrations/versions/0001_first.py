@@ -1,4 +1,4 @@
-"""The first schema: events, documents, claims, signals.
+"""The first schema: events, documents, claims, signals; in PostgreSQL also heads and leases.
 
 There is no downgrade: a journal only grows. An older program refuses a newer schema; to go back, restore the copy that
 was kept before the upgrade.
@@ -9,12 +9,14 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from rebalancer.journal.sqlite import append_only
+from rebalancer.journal import postgres, sqlite
+from rebalancer.journal.chain import GENESIS
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
@@ -22,14 +24,14 @@ def upgrade() -> None:
     op.create_table(
         "events",
         sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("at", sa.Text, nullable=False),
-        sa.Column("account_id", sa.Text, nullable=False),
-        sa.Column("cycle_id", sa.Text),
-        sa.Column("kind", sa.Text, nullable=False),
-        sa.Column("key", sa.Text),
-        sa.Column("body", sa.Text, nullable=False),
-        sa.Column("prev_hash", sa.Text, nullable=False),
-        sa.Column("hash", sa.Text, nullable=False),
+        sa.Column("at", TEXT, nullable=False),
+        sa.Column("account_id", TEXT, nullable=False),
+        sa.Column("cycle_id", TEXT),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("key", TEXT),
+        sa.Column("body", TEXT, nullable=False),
+        sa.Column("prev_hash", TEXT, nullable=False),
+        sa.Column("hash", TEXT, nullable=False),
     )
     op.create_index("ix_events_kind_account_seq", "events", ["kind", "account_id", "seq"])
     op.create_index("ix_events_kind_account_at", "events", ["kind", "account_id", "at"])
@@ -41,34 +43,61 @@ def upgrade() -> None:
         ("uq_events_end", ["account_id", "cycle_id"], "cycle_ended"),
     ):
         where = sa.text(f"kind = '{kind}'")
-        op.create_index(name, "events", columns, unique=True, sqlite_where=where)
+        op.create_index(name, "events", columns, unique=True, sqlite_where=where, postgresql_where=where)
     op.create_table(
         "documents",
-        sa.Column("sha256", sa.Text, primary_key=True),
+        sa.Column("sha256", TEXT, primary_key=True),
         sa.Column("body", sa.LargeBinary, nullable=False),
-        sa.Column("body_sha256", sa.Text, nullable=False),
+        sa.Column("body_sha256", TEXT, nullable=False),
     )
     op.create_table(
         "claims",
-        sa.Column("account_id", sa.Text, primary_key=True),
-        sa.Column("cycle_id", sa.Text, primary_key=True),
-        sa.Column("at", sa.Text, nullable=False),
-        sa.Column("mode", sa.Text, nullable=False),
-        sa.Column("holder", sa.Text, nullable=False),
+        sa.Column("account_id", TEXT, primary_key=True),
+        sa.Column("cycle_id", TEXT, primary_key=True),
+        sa.Column("at", TEXT, nullable=False),
+        sa.Column("mode", TEXT, nullable=False),
+        sa.Column("holder", TEXT, nullable=False),
     )
     op.create_table(
         "signals",
-        sa.Column("id", sa.Text, primary_key=True),
-        sa.Column("symbol", sa.Text, nullable=False),
+        sa.Column("id", TEXT, primary_key=True),
+        sa.Column("symbol", TEXT, nullable=False),
         sa.Column("score", sa.Float, nullable=False),
         sa.Column("confidence", sa.Float, nullable=False),
-        sa.Column("source", sa.Text, nullable=False),
-        sa.Column("issued_at", sa.Text, nullable=False),
-        sa.Column("stop_price", sa.Text),
-        sa.Column("target_price", sa.Text),
-        sa.Column("inserted_at", sa.Text),
+        sa.Column("source", TEXT, nullable=False),
+        sa.Column("issued_at", TEXT, nullable=False),
+        sa.Column("stop_price", TEXT),
+        sa.Column("target_price", TEXT),
+        sa.Column("inserted_at", TEXT),
     )
     op.create_index("ix_signals_issued_at", "signals", ["issued_at"])
+    is_postgres = op.get_bind().dialect.name == "postgresql"
+    if is_postgres:
+        _create_what_files_do()
     for table, key in (("events", ["seq"]), ("documents", ["sha256"]), ("claims", ["account_id", "cycle_id"])):
-        for statement in append_only(table, *key):
+        for statement in postgres.append_only(table) if is_postgres else sqlite.append_only(table, *key):
             op.execute(statement)
+
+
+def _create_what_files_do() -> None:
+    """The tables that PostgreSQL has alone: for SQLite the file and its locks do the same."""
+    heads = op.create_table(
+        "heads",
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("seq", sa.Integer, nullable=False),
+        sa.Column("hash", TEXT, nullable=False),
+        sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.execute(heads.insert().values(id=1, seq=0, hash=GENESIS, written_at=sa.func.clock_timestamp()))
+    op.create_table(
+        "leases",
+        sa.Column("account_id", TEXT, primary_key=True),
+        sa.Column("token", sa.BigInteger, nullable=False),
+        sa.Column("holder", TEXT, nullable=False),
+        sa.Column("host", TEXT, nullable=False),
+        sa.Column("version", TEXT, nullable=False),
+        sa.Column("acquired_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("renewed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.execute(postgres.REFUSE_CHANGE)

@@ -114,7 +114,7 @@ def _with_closes(source: Source, book: Book, found: Risk) -> Risk:
 
 def _courses(source: Source, book: Book) -> dict[str, Course]:
     """Closes up to the period's end; a name without any has an empty series."""
-    stored = stored_closes(source.journal.path.parent, book.values)
+    stored = stored_closes(source.journal.state, book.values)
     found: dict[str, Course] = {name: {} for name in book.values}
     for name, closes in stored.items():
         pairs = zip(closes.days, closes.closes, strict=True)

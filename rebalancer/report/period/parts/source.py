@@ -133,7 +133,7 @@ class Source:
     @cached_property
     def benchmark(self) -> Benchmark:
         """The closes of `reporting.benchmark` up to the end of the period; without days when none are known."""
-        name, folder = self.rules.reporting.benchmark, self.journal.path.parent
+        name, folder = self.rules.reporting.benchmark, self.journal.state
         return benchmark_closes(self.journal, self.account_id, name, folder, self.span.last)
 
     @cached_property

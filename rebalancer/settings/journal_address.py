@@ -1,0 +1,43 @@
+"""Whether the journal may be in a database, without reading the configuration: for commands that have no time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from rebalancer.ops.paths import config_directories, project_root
+from rebalancer.settings.profile import PROFILE
+
+_VARIABLE: Final = "REBALANCER__JOURNAL__URL"
+_NAMED: Final = re.compile(r"""(?im)^\s*(export\s+)?(url|\w*JOURNAL__URL)\s*[:=]\s*['"]?postgres""")
+_SIZE_MAX: Final = 1_000_000
+
+
+def names_database(environ: Mapping[str, str]) -> bool:
+    """Whether the environment, or one of the files that may configure the journal, names a database; whether that one
+    is in force, the configuration says."""
+    return bool(environ.get(_VARIABLE, "").strip()) or any(_is_named_in(path) for path in _files(environ))
+
+
+def _files(environ: Mapping[str, str]) -> list[Path]:
+    """Configuration, profile, env file."""
+    from rebalancer.settings.secrets.env_file import env_file_path
+
+    root, profile = project_root(Path.cwd()), environ.get(PROFILE, "").strip()
+    found = [folder / "execution.yaml" for folder in config_directories(root)]
+    if profile:
+        found.append((root or Path.cwd()) / "config" / "profiles" / f"{profile}.yaml")
+    env_file = env_file_path(environ, profile)
+    return found if env_file is None else [*found, env_file]
+
+
+def _is_named_in(path: Path) -> bool:
+    try:
+        if not path.is_file():
+            return False
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return _NAMED.search(file.read(_SIZE_MAX)) is not None
+    except OSError:
+        return False
