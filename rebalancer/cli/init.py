@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from rebalancer.cli.exit_codes import ExitCode
-from rebalancer.cli.project_files import PROJECT_FILES, mode_of, shipped, write_interpreter
+from rebalancer.cli.project_files import KEYS, PROJECT_FILES, WRITTEN, mode_of, shipped, write_interpreter
 from rebalancer.cli.screen import warn
 
 RULES: Final = "config/execution.yaml"
+NEXT: Final = f"""\
+  rebalancer run-now --dry-run    what it would do
+  rebalancer run-now              do it, and write reports/latest.html
+  ./start_execution_trading.sh    from now on every trading day
+  samples/README.md               the forms of signals and target weights
+Your Alpaca paper account: write its keys into {KEYS}, then
+  mv {KEYS} ~/.config/
+"""
 ATTEMPTS: Final = 3  # wrong answers before the default is taken
 
 
@@ -30,7 +40,7 @@ def write_project(directory: Path) -> int:
     """Write config/, signals/, samples/, reports/, the scripts and their units below the folder. Files that are there
     stay as they are.
 
-    At a terminal, and without --yes, at most six questions set keys of a new config/execution.yaml.
+    At a terminal, and without --yes, at most eight questions set keys of a new config/execution.yaml.
     """
     from rebalancer.cli.sample_files import SAMPLES
 
@@ -39,24 +49,19 @@ def write_project(directory: Path) -> int:
     files = {name: shipped(name) for name in PROJECT_FILES}
     if not (directory / RULES).exists():
         files[RULES] = with_answers(files[RULES], asked())
-    for name, text in (files | {f"samples/{name}": text for name, text in SAMPLES.items()}).items():
+    for name, text in (files | WRITTEN | {f"samples/{name}": text for name, text in SAMPLES.items()}).items():
         target = directory / name
-        if target.exists():
+        if os.path.lexists(target):
             sys.stderr.write(f"kept:    {target}\n")
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("x", encoding="utf-8") as file:
+        with open(target, "x", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             file.write(text)
         target.chmod(mode_of(name))
         sys.stdout.write(f"written: {target}\n")
     write_interpreter(directory)
-    sys.stderr.write(
-        "next:\n"
-        "  rebalancer run-now --dry-run    see what it would do, on the embedded paper exchange\n"
-        "  rebalancer run-now              do it there\n"
-        "  samples/README.md               the forms in which your signals or target weights may come\n"
-        "  export APCA_API_KEY_ID=... APCA_API_SECRET_KEY=...   use your Alpaca paper account instead\n"
-    )
+    go = "" if directory == Path() else f"  cd {shlex.quote(str(directory))}\n"
+    sys.stderr.write(f"next:\n{go}{NEXT}")
     return ExitCode.DONE
 
 
@@ -68,7 +73,7 @@ def asked() -> dict[str, str]:
     said = COMMAND_LINE.get()
     if (said is not None and said.yes) or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return {}
-    sys.stderr.write("Enter takes the value in brackets; everything can be changed later in config/execution.yaml.\n")
+    sys.stderr.write("Enter takes the value in brackets. Everything can be changed later:\nconfig/execution.yaml.\n")
     answers = {}
     for question in QUESTIONS:
         answer = _answer(question)
@@ -98,7 +103,7 @@ def with_answers(text: str, answers: dict[str, str]) -> str:
 def _answer(question: Question) -> str | None:
     """The value for one question; None at the end of the input."""
     for _ in range(ATTEMPTS):
-        sys.stderr.write(f"{question.text} [{question.default}] ")
+        sys.stderr.write(f"\n{question.text}\n[{question.default}] ")
         sys.stderr.flush()
         line = sys.stdin.readline()
         if not line:
@@ -144,20 +149,53 @@ def _address(answer: str) -> str:
     return answer
 
 
+def _symbols(answer: str) -> str:
+    from rebalancer.core.values import symbol_of
+
+    if answer == "none":
+        return "[]"
+    try:
+        names = [symbol_of(name.strip()) for name in answer.split(",")]
+    except ValueError as error:
+        raise ValueError(f"{error}; write AAPL,MSFT or none") from None
+    return "[" + ", ".join(f'"{name}"' for name in dict.fromkeys(names)) + "]"
+
+
 QUESTIONS: Final = (
     Question(
-        "Where does it trade: embedded (paper exchange on this machine), alpaca, or auto (Alpaca once a key is set)?",
+        "Where does it trade? embedded: a paper exchange on this machine, no account\n"
+        "needed; alpaca: your Alpaca paper account; auto: there once a key is set.",
         "broker.kind", "auto", _choice(auto="auto", embedded="embedded", alpaca="alpaca"),
     ),
-    Question("Capital is equity times? 1 is without leverage.", "position_sizing.capital_scaling", "2.0", _leverage),
     Question(
-        "When? every 5m, daily 15:45, weekly last 15:45, monthly first 10:00 (New York), drift 0.05",
+        "On what? sample: bundled signals, on the embedded exchange and until there are\n"
+        "files of yours in signals/; own: on your files alone.",
+        "signals.sample", "sample", _choice(sample="auto", own="never"),
+    ),
+    Question(
+        "Which symbols may vendors and a model be asked about? AAPL,MSFT or none; what is\n"
+        "held or signalled is asked about anyway.",
+        "signals.universe", "none", _symbols,
+    ),
+    Question(
+        "Leverage: capital is equity times this, and up to 80 % of it is invested.\n"
+        "2.0: positions up to 1.6 x equity, on borrowed money, so losses grow as well.\n"
+        "1.0: up to 0.8 x equity, nothing borrowed.",
+        "position_sizing.capital_scaling", "2.0", _leverage,
+    ),
+    Question(
+        "When, in New York? every 5m, daily 15:45, weekly last 15:45,\n"
+        "monthly first 10:00, drift 0.05 (when weights are off by that much).",
         "execution.schedule", "every 5m", _schedule,
     ),
     Question("Fractions of shares: yes or no?", "position_sizing.fractional", "no", _choice(yes="true", no="false")),
     Question(
-        "Stops at 3 % and targets at 5 %: monitor (this program watches), broker (orders there) or off?",
+        "Stops at 3 % and targets at 5 % from the entry? monitor: this program watches\n"
+        "and sells; broker: orders that rest there; off.",
         "protection.mode", "monitor", _choice(monitor="monitor", broker="broker", off="off"),
     ),
-    Question("Who gets the daily message by e-mail?", "alerts.email_to", "nobody", _address),
+    Question(
+        "Who gets the daily message and the alerts by e-mail? An address, or nobody.",
+        "alerts.email_to", "nobody", _address,
+    ),
 )  # fmt: skip

@@ -35,6 +35,27 @@ SCRIPTS: Final = (
     "systemd/rebalancer-web@.service",
 )
 PROJECT_FILES: Final = (*CONFIGURATION, *SCRIPTS, "signals/README.md")
+KEYS: Final = "paper-trading.env"
+KEYS_TEMPLATE: Final = f"""\
+# Keys and passwords of this account, one NAME=value a line; a line that begins with # does not count.
+# Nothing reads this file here. Move it to where it is read, and keep it readable by you alone (mode 0600):
+#     mv {KEYS} ~/.config/{KEYS}           for a profile NAME: ~/.config/paper-trading@NAME.env
+
+# Your Alpaca paper account: https://app.alpaca.markets, "API keys"
+#APCA_API_KEY_ID=
+#APCA_API_SECRET_KEY=
+
+# Where alerts and the daily message go
+#REBALANCER_SMTP_URL=smtps://user:password@mail.example.com
+#REBALANCER_ALERT_WEBHOOK=
+
+# Vendors of signals
+#MASSIVE_API_KEY=
+#ALPHAVANTAGE_API_KEY=
+#XAI_API_KEY=
+#PERPLEXITY_API_KEY=
+"""
+WRITTEN: Final = {KEYS: KEYS_TEMPLATE, ".gitignore": f"{KEYS}\n.interpreter\n/reports/*\n"}
 INTERPRETER: Final = ".interpreter"  # in a project without the source: the Python that has the program
 
 
@@ -47,7 +68,9 @@ def shipped(name: str) -> str:
 
 
 def mode_of(name: str) -> int:
-    """The permissions of one of these files: scripts in the folder itself can be run."""
+    """The permissions of a file of a project: scripts in the folder itself can be run, keys are private."""
+    if name == KEYS:
+        return 0o600
     return 0o755 if name.endswith(".sh") and "/" not in name else 0o644
 
 

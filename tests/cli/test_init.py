@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from rebalancer.cli.init import QUESTIONS, with_answers
-from rebalancer.cli.project_files import PROJECT_FILES, shipped
+from rebalancer.cli.project_files import KEYS, PROJECT_FILES, WRITTEN, shipped
 from rebalancer.cli.sample_files import SAMPLES
 from rebalancer.core.rules import Rules
 from rebalancer.settings.load import load_rules
+from rebalancer.settings.secrets.env_file import read_env_file
+from rebalancer.settings.secrets.secret import SECRET_NAMES
 from tests.cli.conftest import Command
 from tests.cli.terminal import at_a_terminal
 
@@ -25,7 +28,7 @@ def test_it_writes_the_shipped_rules_and_one_sample_of_every_form_and_asks_nobod
     done = command("init", str(folder))
     assert done.code == 0
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-    written = sorted([*PROJECT_FILES, *(f"samples/{name}" for name in SAMPLES)])
+    written = sorted([*PROJECT_FILES, *WRITTEN, *(f"samples/{name}" for name in SAMPLES)])
     assert names == sorted([".interpreter", *written])
     assert (folder / RULES).read_text() == shipped("config/execution.yaml")
     assert "[" not in done.err
@@ -61,6 +64,8 @@ def test_every_sample_is_whole_and_named_in_the_readme() -> None:
 
 ANSWERS = {
     "broker.kind": ("embedded", "embedded"),
+    "signals.sample": ("own", "never"),
+    "signals.universe": ("AAPL, brk.b,ON", ["AAPL", "BRK.B", "ON"]),
     "position_sizing.capital_scaling": ("1", 1.0),
     "execution.schedule": ("weekly last 15:45", "weekly last 15:45"),
     "position_sizing.fractional": ("yes", True),
@@ -69,9 +74,9 @@ ANSWERS = {
 }
 
 
-def test_a_person_is_asked_six_questions_and_the_answers_stand_in_the_rules(tmp_path: Path) -> None:
+def test_a_person_is_asked_eight_questions_and_the_answers_stand_in_the_rules(tmp_path: Path) -> None:
     assert [question.key for question in QUESTIONS] == list(ANSWERS)
-    assert len(QUESTIONS) == 6
+    assert len(QUESTIONS) == 8
     seen = at_a_terminal(tmp_path, "".join(f"{typed}\n" for typed, _ in ANSWERS.values()), "init", "new")
     assert seen.code == 0
     assert all(question.text in seen.text.replace("\r\n", "\n") for question in QUESTIONS)
@@ -88,12 +93,40 @@ def test_a_person_is_asked_six_questions_and_the_answers_stand_in_the_rules(tmp_
         )
         if before != after
     ]
-    assert len(changed) == 6
+    assert len(changed) == 8
     assert all(before.partition("#")[2] == after.partition("#")[2] for before, after in changed)
 
 
+def test_a_person_at_80_columns_sees_every_line_whole(tmp_path: Path) -> None:
+    seen = at_a_terminal(tmp_path, "".join(f"{typed}\n" for typed, _ in ANSWERS.values()), "init", "new")
+    lines = [line for line in seen.text.replace("\r\n", "\n").splitlines() if not line.startswith("written: ")]
+    assert max(map(len, lines)) <= 80
+    assert f"  mv {KEYS} ~/.config/" in lines
+    assert "  cd new" in lines
+
+
+def test_the_template_of_keys_is_private_and_reads_as_an_empty_file_of_keys(command: Command, tmp_path: Path) -> None:
+    command("init", str(tmp_path / "new"))
+    path = tmp_path / "new" / KEYS
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert read_env_file(path) == {}
+    named = set(re.findall(r"^#([A-Z_]+)=", path.read_text(), re.M))
+    assert {"APCA_API_KEY_ID", "APCA_API_SECRET_KEY"} <= named <= set(SECRET_NAMES)
+    path.write_text("APCA_API_KEY_ID=mine\n")
+    command("init", str(tmp_path / "new"))
+    assert path.read_text() == "APCA_API_KEY_ID=mine\n"
+    assert KEYS in (tmp_path / "new" / ".gitignore").read_text().splitlines()
+
+
+def test_a_link_is_left_alone(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / KEYS).symlink_to(tmp_path / "elsewhere")
+    assert command("init", str(tmp_path / "new")).code == 0
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_enter_and_the_end_of_input_take_the_defaults(tmp_path: Path) -> None:
-    for folder, typed in (("enter", "\n" * 6), ("end", "\n\x04"), ("wrong", "nowhere\n" * 3 + "\x04")):
+    for folder, typed in (("enter", "\n" * 8), ("end", "\n\x04"), ("wrong", "nowhere\n" * 3 + "\x04")):
         seen = at_a_terminal(tmp_path, typed, "init", folder)
         assert seen.code == 0
         assert (tmp_path / folder / RULES).read_text() == shipped("config/execution.yaml")
@@ -102,7 +135,7 @@ def test_enter_and_the_end_of_input_take_the_defaults(tmp_path: Path) -> None:
 
 
 def test_a_wrong_answer_is_asked_again_with_what_to_write(tmp_path: Path) -> None:
-    typed = "\n9\n1.5\ndaily 9:30\ndaily 09:30\n\n\nme\nnobody\n"
+    typed = "\n\n?\n\n9\n1.5\ndaily 9:30\ndaily 09:30\n\n\nme\nnobody\n"
     seen = at_a_terminal(tmp_path, typed, "init", "new")
     assert "a number above 0, at most 4, such as 1 or 2.0" in seen.text
     assert "daily 9:30: hours have two digits: write it as: daily 09:30" in seen.text
@@ -112,8 +145,8 @@ def test_a_wrong_answer_is_asked_again_with_what_to_write(tmp_path: Path) -> Non
 
 
 def test_yes_and_rules_that_are_there_ask_nothing(tmp_path: Path) -> None:
-    assert "Capital is" not in at_a_terminal(tmp_path, "", "init", "new", "--yes").text
-    assert "Capital is" not in at_a_terminal(tmp_path, "", "init", "new").text
+    assert "Leverage:" not in at_a_terminal(tmp_path, "", "init", "new", "--yes").text
+    assert "Leverage:" not in at_a_terminal(tmp_path, "", "init", "new").text
 
 
 def test_every_question_has_a_default_that_it_accepts() -> None:

@@ -37,7 +37,7 @@ def init(
 ) -> None:
     """Write a configuration, a sector file, samples of signal files and the folders that a new project needs.
 
-    Nothing is overwritten. On a terminal, and without --yes, six questions are asked.
+    Nothing is overwritten. On a terminal, and without --yes, eight questions are asked.
 
     Example: rebalancer init | rebalancer init my-project
     """
