@@ -22,13 +22,16 @@ from rebalancer.performance.records import CashEvent
 
 
 class NewestDay(NamedTuple):
-    """USD; None is "not known". `change` is the time-weighted return of the day."""
+    """USD; None is "not known". `change` is the time-weighted return since `since`, the last value of an earlier day or
+    the first of all; `from_close`: that value is of closed books."""
 
     day: date
     equity: Decimal
     cash: Decimal | None
     mark: Decimal | None
     change: float | None
+    since: datetime | None = None
+    from_close: bool = False
 
 
 def newest_day(events: DayEvents) -> NewestDay | None:
@@ -40,7 +43,11 @@ def newest_day(events: DayEvents) -> NewestDay | None:
     after = 0 if events.ended is None else events.ended.seq
     flows = [flow for flow in events.flows if flow.seq > after and flow.at <= now.at]
     mark = mark_now(now.equity, peak, flows)
-    return NewestDay(now.day, now.equity, now.cash, mark, _change(events, now))
+    before = _before(events)
+    closed = events.before is not None and events.before.kind == "day_closed"
+    return NewestDay(
+        now.day, now.equity, now.cash, mark, _change(events, now), None if before is None else before[0], closed
+    )
 
 
 def _change(events: DayEvents, now: Reading) -> float | None:

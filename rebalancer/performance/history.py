@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from rebalancer.performance.benchmark import beta
 from rebalancer.performance.ratios import sharpe, volatility
 
 VOLATILITY_DAYS: Final = 20  # trading days: about a month
@@ -68,6 +69,23 @@ def rolling_sharpe(returns: Sequence[float], risk_free: float = 0.0) -> tuple[fl
     window = SHARPE_DAYS
     series = np.array(returns, dtype=np.float64)
     return tuple(sharpe(series[i - window : i], risk_free) if i >= window else None for i in range(1, series.size + 1))
+
+
+def rolling_beta(returns: Sequence[float], benchmark: Sequence[float | None]) -> tuple[float | None, ...]:
+    """The beta of the last `SHARPE_DAYS` days; None until there are that many with a close at both ends.
+
+    benchmark: its value at the end of each day, on any scale.
+    """
+    window = SHARPE_DAYS
+    mine = np.array(returns, dtype=np.float64)
+    levels = np.array([np.nan if level is None else level for level in benchmark], dtype=np.float64)
+    other = np.append(np.nan, levels[1:] / levels[:-1] - 1.0)
+    found = list[float | None]()
+    for end in range(1, mine.size + 1):
+        theirs = other[max(end - window, 0) : end]
+        known = theirs.size == window and not np.isnan(theirs).any()
+        found.append(beta(mine[end - window : end], theirs) if known else None)
+    return tuple(found)
 
 
 def worst_drawdowns(

@@ -49,7 +49,8 @@ def embedded_json(record: RunRecord, bytes_max: int = EMBEDDED_MAX) -> str:
     }
     plan = {key: value for key, value in whole["plan"].items() if key not in ("targets", "orders", "verdicts")}
     shorter = whole | {"abridged": "market facts and targets", "snapshot": facts, "plan": plan}
-    del shorter["figures"]
+    for key in ("figures", "through_the_day"):
+        shorter.pop(key, None)
     summary = finite(plain(summary_of(redact(record))))
     summary |= {"because": summary["because"][:1000], "cycle_id": summary["cycle_id"][:200]}
     shortest = {"schema": REPORT_SCHEMA, "abridged": "all but the summary", "summary": summary}
@@ -101,9 +102,9 @@ def _document(record: RunRecord) -> dict[str, Any]:
 
 def without_unused(document: dict[str, Any]) -> None:
     """Leave out, in place, what a report has only where it is used: keys of the snapshot as they are stored, the
-    sources that are asked in the background, and the market's regime."""
+    sources that are asked in the background, the market's regime, and the course of the day."""
     leave_out(document["snapshot"], SNAPSHOT_ADDED)
-    for name in ("weights", "sources", "regime"):
+    for name in ("weights", "sources", "regime", "through_the_day"):
         if not document[name]:
             del document[name]
 

@@ -1,6 +1,7 @@
 """Write reports where people find them, in a way that a crash, a symbolic link or a hostile name can do no harm.
 
     reports/YYYY/<name>.html and .json    one pair per run, one per edition (day, week, month)
+    reports/YYYY/<name>_data.html         the tables of its charts for which the page of an edition has no room
     reports/latest.html                   a copy of the newest page
     reports/index.html and index.json     one line per run
 
@@ -10,20 +11,23 @@ Files are 0600, new folders 0700.
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from rebalancer.report.document import json_of
 from rebalancer.report.index import index_files, outdated
+from rebalancer.report.index_days import DaySummary, day_summary
 from rebalancer.report.page import html_of
 from rebalancer.report.paths import report_name, report_year
 from rebalancer.report.period.document import edition_json
-from rebalancer.report.period.names import edition_name, edition_year
-from rebalancer.report.period.page import edition_html, redacted
+from rebalancer.report.period.names import data_name, edition_name, edition_year
+from rebalancer.report.period.page import edition_pages, redacted
 from rebalancer.report.period.records import PeriodReport
 from rebalancer.report.records import RunRecord, RunSummary
 from rebalancer.report.redact import redact
@@ -57,8 +61,11 @@ def write_edition(edition: PeriodReport, directory: Path) -> WrittenReport:
     """Write the page and the JSON of an edition, then `latest.html` and the index. As `write_report`."""
     edition = redacted(edition)
     name, year = edition_name(edition), edition_year(edition)
-    latest = edition_html(edition, f"{year}/")
-    return _write(directory, year, name, edition_html(edition), latest, edition_json(edition), None)
+    pages, latest = edition_pages(edition), edition_pages(edition, f"{year}/").page
+    more = {f"{data_name(edition)}.html": pages.data} if pages.data else {}
+    text = edition_json(edition)
+    day = day_summary(edition, json.loads(text)["figures"]) if edition.period == "day" else None
+    return _write(directory, year, name, pages.page, latest, text, None, more, day)
 
 
 def remove_outdated(directory: Path, today: date, keep_days: int) -> int:
@@ -70,7 +77,7 @@ def remove_outdated(directory: Path, today: date, keep_days: int) -> int:
         with _folder(base) as top:
             for year, name in pages:
                 with _subfolder(top, year) as folder:
-                    for ending in (".html", ".json"):
+                    for ending in (".html", ".json", "_data.html"):
                         with suppress(FileNotFoundError):
                             os.unlink(name + ending, dir_fd=folder)
     except FileNotFoundError:
@@ -81,16 +88,26 @@ def remove_outdated(directory: Path, today: date, keep_days: int) -> int:
 
 
 def _write(
-    directory: Path, year: str, name: str, html: str, latest: str, text: str, summary: RunSummary | None
+    directory: Path,
+    year: str,
+    name: str,
+    html: str,
+    latest: str,
+    text: str,
+    summary: RunSummary | None,
+    more: Mapping[str, str] = MappingProxyType({}),
+    day: DaySummary | None = None,
 ) -> WrittenReport:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         base = directory.resolve(strict=True)
         with _folder(base) as top, _subfolder(top, year) as folder:
             _replace(folder, f"{name}.json", text)
+            for other, content in more.items():
+                _replace(folder, other, content)
             _replace(folder, f"{name}.html", html)
             _replace(top, "latest.html", latest)
-            for file_name, content in index_files(base, summary).items():
+            for file_name, content in index_files(base, summary, day).items():
                 _replace(top, file_name, content)
     except OSError as error:
         raise ReportNotWritten(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from rebalancer.core.codec import BadDocument, plain
 from rebalancer.core.input_file import read_json_file, read_text
 from rebalancer.report.document import read_report
+from rebalancer.report.index_days import DaySummary, days_of, with_day
 from rebalancer.report.page import index_html
 from rebalancer.report.paths import REPORT_NAME
 from rebalancer.report.period.names import EDITION_NAME
@@ -34,17 +35,21 @@ INDEX_SIZE_MAX: Final = 4 * 1024 * 1024
 REPORT_SIZE_MAX: Final = 16 * 1024 * 1024
 
 
-def index_files(base: Path, run: RunSummary | None) -> dict[str, str]:
-    """The new contents of `index.html` and `index.json` after one more run, or after an edition, by file name."""
+def index_files(base: Path, run: RunSummary | None, day: DaySummary | None = None) -> dict[str, str]:
+    """The new contents of `index.html` and `index.json` after one more run, or after an edition, by file name. day: of
+    the edition of a day."""
     known = read_index(base)
+    days = with_day(days_of(_stored_days(base), base), day)
     runs, unreadable = scan(base) if known is None else (known, ())
     if run is not None:
         runs = _newest([run, *(other for other in runs if other.page != run.page)])
     pages = {*unreadable, *(listed.page for listed in runs)}
     older = sum(1 for path in _pages(base) if path not in pages)
-    text = json.dumps({"schema": INDEX_SCHEMA, "runs": plain(runs)}, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(
+        {"schema": INDEX_SCHEMA, "runs": plain(runs), "days": plain(days)}, separators=(",", ":"), ensure_ascii=False
+    )
     safe_text = text.encode("utf-8", "backslashreplace").decode() + "\n"
-    return {"index.html": index_html(runs, unreadable, older, editions(base)), "index.json": safe_text}
+    return {"index.html": index_html(runs, unreadable, older, editions(base), days), "index.json": safe_text}
 
 
 def read_index(base: Path) -> list[RunSummary] | None:
@@ -62,6 +67,15 @@ def read_index(base: Path) -> list[RunSummary] | None:
     except (BadDocument, ValidationError, KeyError, ValueError):
         return None
     return [run for run in runs if _is_page(run.page) and (base / run.page).is_file()]
+
+
+def _stored_days(base: Path) -> object:
+    """The days of `index.json`; None when it is missing or damaged."""
+    try:
+        document = read_json_file(base / "index.json", INDEX_SIZE_MAX)
+    except BadDocument:
+        return None
+    return document.get("days") if isinstance(document, dict) else None
 
 
 def scan(base: Path) -> tuple[list[RunSummary], tuple[str, ...]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -17,12 +17,17 @@ from rebalancer.core.codec import plain
 from rebalancer.core.decisions import Target
 from rebalancer.core.values import ZERO
 from rebalancer.report import numbers
-from rebalancer.report.allocation import bars, by_sector, by_symbol, known_prices, largest_drift
+from rebalancer.report.allocation import by_symbol, known_prices, largest_drift
 from rebalancer.report.attention import attention
+from rebalancer.report.charting.lines import sparkline
+from rebalancer.report.charting.markup import Plots
+from rebalancer.report.charting.records import Charted
 from rebalancer.report.document import EMBEDDED_MAX, embedded_json
 from rebalancer.report.figures.markup import shown_in
+from rebalancer.report.index_days import DaySummary, calendars
 from rebalancer.report.limits import LIMIT_WARNING, shown_limits
 from rebalancer.report.paths import report_name
+from rebalancer.report.pictures import charts_of_run
 from rebalancer.report.records import RunRecord, RunSummary
 from rebalancer.report.redact import redact
 from rebalancer.report.run_figures import figures_of_run
@@ -37,7 +42,7 @@ if TYPE_CHECKING:
 
 ROWS_MAX: Final = 30  # rows in sight
 ROWS_ALL: Final = 300  # rows in the page
-PAGE_BYTES_TARGET: Final = 98_000  # bytes; the embedded document gets what the tables leave of this
+PAGE_BYTES_TARGET: Final = 150_000  # bytes; the embedded document gets what the tables leave of this
 DATA_PLACE: Final = 'id="report-data"></script>'  # quotes in texts are escaped, so it occurs only once
 _UNIT: Final = re.compile(r"(?<=\d) (?=(?:%|pp|bp)(?:\W|$))")
 
@@ -88,12 +93,14 @@ def html_of(record: RunRecord) -> str:
     return page.replace(DATA_PLACE, f'id="report-data">{data}</script>')
 
 
-def context_of(record: RunRecord) -> dict[str, Any]:
-    """The context for the templates of one cycle's sections. The record must be redacted."""
+def context_of(record: RunRecord, charts: Mapping[str, Charted] | None = None, link: str = "") -> dict[str, Any]:
+    """The context for the templates of one cycle's sections. The record must be redacted.
+
+    charts: those of the page, else those of the cycle; link: the page that has the tables for which this one has no
+    room."""
     items = attention(record)
     traded = {line.symbol for line in record.orders}
     rows = tuple(sorted(by_symbol(record), key=lambda row: row.name not in traded))  # stable: then by size
-    sectors = by_sector(record, rows)
     held = holdings(record)
     limits = shown_limits(record.plan.limits)
     return {
@@ -113,10 +120,7 @@ def context_of(record: RunRecord) -> dict[str, Any]:
         "gross": _gross(record),
         "trades": unfold(trades(record)),
         "not_traded": unfold(not_traded(record)),
-        "weights": unfold(rows),
-        "weight_bars": bars(rows[:ROWS_ALL]),
-        "sectors": unfold(sectors),
-        "sector_bars": bars(sectors[:ROWS_ALL], limit=True),
+        "plot": Plots(charts_of_run(record) if charts is None else charts, link),
         "targets": unfold(_targets(record, traded)),
         "limits": fold(limits.first, ROWS_ALL),
         "limits_quiet": fold(limits.quiet, ROWS_ALL),
@@ -134,8 +138,16 @@ def context_of(record: RunRecord) -> dict[str, Any]:
     }
 
 
-def index_html(runs: Sequence[RunSummary], unreadable: Sequence[str], older: int, editions: Sequence[str] = ()) -> str:
-    """Render the list of runs and of editions, newest first. `unreadable` names files that should have been reports."""
+def index_html(
+    runs: Sequence[RunSummary],
+    unreadable: Sequence[str],
+    older: int,
+    editions: Sequence[str] = (),
+    days: Sequence[DaySummary] = (),
+) -> str:
+    """Render the list of runs and of editions, newest first, and a calendar of the days. `unreadable` names files that
+    should have been reports."""
+    shown = calendars(days)
     words = {run.page: cycle_word(run.outcome) for run in runs}
     context = {
         "runs": runs,
@@ -144,8 +156,22 @@ def index_html(runs: Sequence[RunSummary], unreadable: Sequence[str], older: int
         "unreadable": unreadable,
         "older": older,
         "editions": [_edition_words(page) for page in editions],
+        "calendars": shown,
+        "plot": Plots({one.name: one.chart for one in shown}),
+        "days": {one.page: one for one in days},
+        "standing": [one for one in days if one.standing],
+        "sparks": _sparks(days),
     }
     return tidy(environment().get_template("index.html.j2").render(context))
+
+
+def _sparks(days: Sequence[DaySummary]) -> dict[tuple[str, str], str]:
+    """A small line of the equity of every month, by mode and by month as it stands in the names of pages."""
+    found: dict[tuple[str, str], list[float | None]] = {}
+    for one in reversed(days):
+        equity = None if one.equity is None else float(one.equity)
+        found.setdefault((MODE_NAME[one.mode], f"{one.day:%Y-%m}"), []).append(equity)
+    return {key: sparkline(values) for key, values in found.items()}
 
 
 def _edition_words(page: str) -> tuple[str, str, str, str]:

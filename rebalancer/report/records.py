@@ -69,6 +69,15 @@ class OrderLine(NamedTuple):
         return (worse if self.side == "buy" else -worse) * self.filled_qty
 
 
+class Point(NamedTuple):
+    """The equity at one moment, USD, excluding deposits and withdrawals since the period began, and how far it was
+    below the high-water mark, a fraction, zero or less; None when not known."""
+
+    at: datetime
+    equity: Decimal
+    below: float | None = None
+
+
 class ReconciliationLine(NamedTuple):
     """One difference between expected and actual positions, as reconciled. `kind`: late_fill, external_trade,
     corporate_action, adopted or unexplained."""
@@ -98,8 +107,9 @@ class RunRecord(NamedTuple):
     `verdicts` has the final verdict of every signal. `account_after` and `positions_after` are the broker's state after
     the last order; `account_after=None` means that it was not read, and then no section shows an "after".
     `broker_calls` counts requests by name; `rules_changed` is keyed "section.key". `weights` are those of sources in
-    the consensus, 1 for one that is not named; `sources` is the state of those that are asked in the background. Both
-    are left out of the document when empty, and so is `regime`, the market's.
+    the consensus, 1 for one that is not named; `sources` is the state of those that are asked in the background.
+    `through_the_day` is the equity after every cycle of the day so far, this one the last. These three are left out of
+    the document when empty, and so is `regime`, the market's.
     """
 
     snapshot: Snapshot
@@ -122,6 +132,7 @@ class RunRecord(NamedTuple):
     weights: Mapping[str, float] = {}
     sources: tuple[SourceStatus, ...] = ()
     regime: RegimeView | None = None
+    through_the_day: tuple[Point, ...] = ()
     schema: Literal["rebalancer.report/1"] = REPORT_SCHEMA
 
 
@@ -170,7 +181,8 @@ class StatusView(NamedTuple):
     most used first; `protection` says how positions are protected, `unprotected` which have no exits at the broker.
     `last` is the last cycle that has ended or was left behind; one that still runs is `running`.
     `drift_of` is the symbol of that largest drift; `next_here` is `next_at` by this machine's clock, such as "16:10".
-    `sources` are those that are asked in the background; `regime` is the market's, where it is judged.
+    `sources` are those that are asked in the background; `regime` is the market's, where it is judged. `since` is the
+    moment with which the return of today begins, `from_close` whether that was the closing of a day.
     """
 
     mode: Mode
@@ -203,6 +215,8 @@ class StatusView(NamedTuple):
     figures: tuple[Figure, ...] = ()
     sources: tuple[SourceStatus, ...] = ()
     regime: RegimeView | None = None
+    since: datetime | None = None
+    from_close: bool = False
 
 
 class AccountRow(NamedTuple):

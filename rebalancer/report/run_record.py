@@ -6,16 +6,20 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from rebalancer.accounting.mark_readings import mark_readings
 from rebalancer.core.decisions import Order
 from rebalancer.core.documents import plain
+from rebalancer.core.new_york import midnight_in_new_york
 from rebalancer.core.outcomes import OrderState
 from rebalancer.core.reasons import ReasonCode, because
 from rebalancer.core.rules import Rules
-from rebalancer.core.values import ZERO
+from rebalancer.core.values import ZERO, decimal_of
 from rebalancer.journal.reads import JournalReads
+from rebalancer.journal.records import DRY_RUN
 from rebalancer.ops.source_status import SourceStatus
+from rebalancer.performance.drawdown import below_mark
 from rebalancer.planning.verdicts import OrderEnd
-from rebalancer.report.records import Mode, OrderLine, ReconciliationLine, RuleChange, RunRecord, Timing
+from rebalancer.report.records import Mode, OrderLine, Point, ReconciliationLine, RuleChange, RunRecord, Timing
 from rebalancer.report.regime import regime_view
 from rebalancer.version import __version__
 
@@ -59,6 +63,23 @@ def record_of(
         weights=rules.signals.weights,
         sources=sources,
         regime=regime_view(result.snapshot.regime, rules),
+        through_the_day=points_of_day(journal, result.snapshot.account.id, result.snapshot.as_of),
+    )
+
+
+def points_of_day(journal: JournalReads, account_id: str, moment: datetime) -> tuple[Point, ...]:
+    """The equity after every cycle of the day of a moment in New York, without the deposits and withdrawals since its
+    beginning."""
+    begins = midnight_in_new_york(moment)
+    ended = [event for event in journal.recall(account_id, "cycle_ended", since=begins) if event.key != DRY_RUN]
+    flows = journal.recall(account_id, "flow", since=begins)
+    return tuple(
+        Point(
+            one.at,
+            one.equity - sum((decimal_of(flow.body["amount"]) for flow in flows if flow.at <= one.at), ZERO),
+            below_mark(one.equity, one.mark),
+        )
+        for one in mark_readings(ended, (), flows)
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Final
 
 from rebalancer.report.columns import TableRow, paint, table, wrap
 from rebalancer.report.numbers import (
@@ -10,6 +12,7 @@ from rebalancer.report.numbers import (
     amount_of,
     clock_text,
     day_text,
+    eastern,
     fixed,
     hour_text,
     masked,
@@ -20,6 +23,8 @@ from rebalancer.report.records import AtTheBroker, LimitStatus, RunningCycle, St
 from rebalancer.report.sources import sources_line
 from rebalancer.report.visible import visible, visible_symbol
 from rebalancer.report.words import MODE_NAME, cycle_word, limit_name
+
+SATURDAY: Final = 5
 
 
 def status_text(view: StatusView, *, width: int | None, colour: bool) -> str:
@@ -94,10 +99,24 @@ def _money(view: StatusView) -> str:
     today = known.get("return")
     if today is not None and today.value is not None:
         arrow = "▲ " if today.value > 0 else "▼ " if today.value < 0 else ""
-        parts.append(f"today {arrow}{today.text}")
+        parts.append(f"{_since(view, today.id.partition('@')[2])} {arrow}{today.text}")
     parts.append(f"drawdown {known['below_mark'].text if 'below_mark' in known else NONE}")
     parts.append(f"cash {known['cash_share'].text if 'cash_share' in known else NONE}")
     return "   ".join(parts)
+
+
+def _since(view: StatusView, day: str) -> str:
+    """What the return of a day is counted from: "today" from the close of the trading day before, else the moment."""
+    if view.since is None:
+        return "today"
+    on = eastern(view.since).date()
+    if on.isoformat() == day:
+        return f"since {hour_text(view.since)} ET"
+    if not view.from_close:
+        return f"since {day_text(view.since)} {hour_text(view.since)} ET"
+    between = (on + timedelta(days=n) for n in range(1, (date.fromisoformat(day) - on).days))
+    skipped = any(one.weekday() < SATURDAY for one in between)
+    return f"since the close of {day_text(view.since)}" if skipped else "today"
 
 
 def _orders(view: StatusView) -> str:

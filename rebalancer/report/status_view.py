@@ -115,6 +115,8 @@ def view_of(look: JournalStatus, mode: Mode, path: Place, now: datetime, process
         figures=tuple(figures_of_status(newest, last)),
         sources=_sources(path.parent, rules),
         regime=_regime(look, rules),
+        since=None if newest is None else newest.since,
+        from_close=newest is not None and newest.from_close,
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from rebalancer.core.outcomes import CycleOutcome
+from rebalancer.report.index_days import DaySummary
 from rebalancer.report.page import html_of, index_html
-from rebalancer.report.period.page import edition_html
+from rebalancer.report.period.page import edition_pages
 from rebalancer.report.period.records import PeriodReport
 from rebalancer.report.records import RunSummary
 from rebalancer.report.summary import summary_of
@@ -67,17 +69,33 @@ def index(runs: int, editions: int) -> str:
     pages = [
         f"{day:%Y}/{day}_paper_day.html" for day in (date(2026, 11, 20) - timedelta(days=n) for n in range(editions))
     ]
-    return index_html(listed, ["2026/broken.html"], 3, [*pages, "2026/2026-11_paper_month.html"])
+    return index_html(listed, ["2026/broken.html"], 3, [*pages, "2026/2026-11_paper_month.html"], days(editions))
+
+
+def days(count: int) -> list[DaySummary]:
+    """So many weekdays of a paper account, newest first, some with alerts, and two of a live one."""
+    found, day = [], date(2026, 11, 20)
+    while len(found) < count:
+        if day.weekday() < 5:
+            number = len(found)
+            change = None if number == 7 else math.sin(number * 1.7) / 60
+            page = f"{day:%Y}/{day}_paper_day.html"
+            equity = D(98404) + round(D(900 * math.sin(number / 9)), 2)
+            found.append(DaySummary(page, day, "paper", change, equity, number % 4, int(number % 17 == 3)))
+        day -= timedelta(days=1)
+    live = [one._replace(mode="live", page=one.page.replace("paper", "live")) for one in found[:2]]
+    return [*found, *live]
 
 
 PAGES = {
     "cycle": lambda: html_of(sample_record()),
     "dry_run": lambda: html_of(dry(sample_record())),
-    "day": lambda: edition_html(edition()),
-    "month": lambda: edition_html(month()),
-    "bare": lambda: edition_html(bare()),
-    "wide": lambda: edition_html(wide()),
-    "rich": lambda: edition_html(rich()),
+    "day": lambda: edition_pages(edition()).page,
+    "data": lambda: edition_pages(edition()).data,
+    "month": lambda: edition_pages(month()).page,
+    "bare": lambda: edition_pages(bare()).page,
+    "wide": lambda: edition_pages(wide()).page,
+    "rich": lambda: edition_pages(rich()).page,
     "index": lambda: index(12, 5),
     "full_index": lambda: index(500, 400),
 }

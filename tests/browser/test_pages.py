@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from rebalancer.report.period.page import edition_html
+from rebalancer.report.period.page import edition_pages
 from tests.report.html_tree import parse
 
 from .devtools import MODES, Mode, Page
@@ -36,7 +36,9 @@ WIDER_THAN_ITS_PLACE = """(() => {
   const found = document.documentElement.scrollWidth > wide ? ['the document'] : [];
   for (const e of document.querySelectorAll('body *')) {
     const scroll = e.closest('.scroll'), box = e.getBoundingClientRect(), style = getComputedStyle(e);
-    if (e.closest('.hide, .skip, svg, .bar, .key') || !box.width || style.display === 'inline') continue;
+    const head = e.closest('thead');
+    if (e.closest('.hide, .skip, svg, .pic, .key, .need') || !box.width || style.display === 'inline') continue;
+    if (head && getComputedStyle(head).position === 'absolute') continue;  // the labels stand in the cells
     const name = `${e.tagName} ${e.className}: ${e.textContent.slice(0, 60)}`;
     if (!scroll && box.right > wide + 0.5) found.push('out of the window: ' + name);
     if (e !== scroll && style.overflowX === 'visible' && e.scrollWidth > e.clientWidth + 1 && e.clientWidth
@@ -55,15 +57,19 @@ TABLES_WIDER_THAN_PAPER = """[...document.querySelectorAll('.scroll')]
   .filter(s => s.scrollWidth > s.clientWidth + 1 || s.getBoundingClientRect().right > innerWidth + 1)
   .map(s => s.getAttribute('aria-label'))"""
 
-LABELS_THAT_TOUCH = """[...document.querySelectorAll('.chart .x, .chart .y')].flatMap(axis => {
+LABELS_THAT_TOUCH = """[...document.querySelectorAll('.pic .x, .pic .y, .pic .e')].flatMap(axis => {
   const box = e => e.getBoundingClientRect(), wide = document.documentElement.clientWidth;
-  const shown = [...axis.children].filter(e => getComputedStyle(e).visibility === 'visible');
+  const shown = [...axis.querySelectorAll('span')].filter(e => box(e).width);
   const touching = shown.flatMap((a, i) => shown.slice(i + 1).filter(b =>
     box(a).right > box(b).left && box(b).right > box(a).left
     && box(a).bottom > box(b).top + 1 && box(b).bottom > box(a).top + 1).map(b => [a, b]));
   const outside = shown.filter(e => box(e).left < 0 || box(e).right > wide).map(e => [e, e]);
   return [...touching, ...outside].map(([a, b]) => `${a.textContent} and ${b.textContent}`);
 })"""
+
+WIDE_TABLES_WITH_REASONS = """[...document.querySelectorAll('.scroll')]
+  .filter(s => s.querySelector('td.w, .meter') && s.scrollWidth > s.clientWidth + 1)
+  .map(s => s.getAttribute('aria-label'))"""
 
 COLOURED = """[...document.querySelectorAll('.ok, .warn, .bad')].map(e => e.textContent.trim()).filter(t => t)"""
 
@@ -119,12 +125,37 @@ def test_nothing_is_wider_than_its_place(tab: Page, files: dict[str, Path], name
 @pytest.mark.parametrize("days", [2, 5, 40, 90, 150, 180, 250, 500, 756, 2000, 2600])
 def test_labels_of_the_axes_stay_apart(tab: Page, tmp_path: Path, days: int) -> None:
     path = tmp_path / "history.html"
-    path.write_text(edition_html(history(days)))
+    path.write_text(edition_pages(history(days)).page)
     tab.show(path, LIGHT)
     for mode in (LIGHT, PHONE, PRINT):
         tab.look(mode)
         assert tab.evaluate(LABELS_THAT_TOUCH) == [], mode.name
-    assert tab.evaluate("document.querySelectorAll('.chart .x span').length") >= 4
+    assert tab.evaluate("document.querySelectorAll('.pic .x span').length") >= 4
+
+
+@pytest.mark.parametrize("name", ["cycle", "day", "month", "wide", "rich"])
+def test_labels_of_every_chart_stay_apart(tab: Page, files: dict[str, Path], name: str) -> None:
+    tab.show(files[name], LIGHT)
+    for mode in (LIGHT, Mode("", 861, "light"), PHONE, Mode("", 320, "light"), PRINT):
+        tab.look(mode)
+        tab.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        assert tab.evaluate(LABELS_THAT_TOUCH) == [], mode
+
+
+@pytest.mark.parametrize("name", ["cycle", "day"])
+def test_verdict_alarms_and_chart_are_on_the_first_screen_of_a_phone(
+    tab: Page, files: dict[str, Path], name: str
+) -> None:
+    tab.show(files[name], PHONE)
+    for place in (".status", ".lead", "#attention summary", "#plot-equity .p"):
+        assert tab.evaluate(f"document.querySelector('{place}').getBoundingClientRect().bottom") <= 812, place
+
+
+@pytest.mark.parametrize("name", ["cycle", "dry_run", "day", "month", "wide", "rich"])
+def test_reasons_and_bars_need_no_sideways_search(tab: Page, files: dict[str, Path], name: str) -> None:
+    tab.show(files[name], PHONE)
+    tab.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert tab.evaluate(WIDE_TABLES_WITH_REASONS) == []
 
 
 def squeezed(text: str) -> str:
@@ -163,7 +194,7 @@ BROKEN = """<!doctype html><html lang="en"><meta name="viewport" content="width=
 <body style="margin:0"><img src="http://127.0.0.1:9/x.png"><p class="bad" style="color:#ccc">alone</p>
 <script>document.body.append('script')</script>
 <table><caption>wide</caption><tr><td><p style="width:900px">x</p></table>
-<div class="chart"><div class="x"><span style="position:absolute">2024</span><span style="position:absolute">2025</span>
+<div class="pic"><div class="x"><span style="position:absolute">2024</span><span style="position:absolute">2025</span>
 </div></div></body></html>"""
 
 

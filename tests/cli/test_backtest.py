@@ -142,12 +142,12 @@ def test_the_page(command: Command) -> None:
     assert json.loads(data)["final_equity"] == found["final_equity"]
     for text in (
         "Return since the start", "Below the highest equity before", "Returns by month", "a share of equity",
-        "Value traded over equity", "What was paid", "half the spread", "Lost most", "By sector", "PLANNED",
+        "Value traded over equity", "What was paid", "half the spread", "Best and worst names", "By sector", "PLANNED",
         "Assumptions", "orders are filled at the close of the next bar", "not audited",
     ):  # fmt: skip
         assert text in page
-    assert page.count("<svg") == 4
-    assert page.count('class="second"') == 2  # benchmark and net exposure
+    assert page.count('class="plot"') == 9
+    assert page.count('<path class="second"') == 2  # benchmark and net exposure
 
 
 def test_a_difference_of_the_audit_marks_the_run(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from rebalancer.core.limits import LimitKind
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.core.reasons import stated
 from rebalancer.core.values import ZERO, shares_toward_zero
-from rebalancer.report.records import OrderLine, ReconciliationLine, RuleChange, RunRecord, Timing
+from rebalancer.report.records import OrderLine, Point, ReconciliationLine, RuleChange, RunRecord, Timing
 
 START = datetime(2026, 11, 20, 15, 35, 0, 412000, tzinfo=UTC)
 EQUITY = Decimal("97512.34")
@@ -156,6 +156,9 @@ def sample_record(stories: tuple[Story, ...] = STORIES, *, mode: str = "paper") 
         },
         started_at=START,
         ended_at=START + timedelta(seconds=37.95),
+        through_the_day=tuple(
+            Point(START + timedelta(minutes=5 * n - 65, seconds=30), EQUITY + 31 * n - 4 * n * n, -0.024 - n / 9000) for n in range(14)
+        ),
     )  # fmt: skip
 
 

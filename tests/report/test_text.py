@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -97,3 +97,22 @@ def test_wide_letters_line_up() -> None:
     lines = table(("name", "n"), "<>", rows, width=None, colour=False)
     assert lines == ["  name   n", "  漢字   1", "  ab    22"]
     assert clip("漢字漢字", 5) == "漢字…"
+
+
+MONDAY_11 = datetime(2026, 11, 16, 16, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("since", "from_close", "words"),
+    [
+        (None, False, "today"),
+        (datetime(2026, 11, 20, 15, 5, tzinfo=UTC), False, "since 10:05 ET"),  # the first reading of the account
+        (datetime(2026, 11, 19, 21, 5, tzinfo=UTC), True, "today"),
+        (datetime(2026, 11, 18, 21, 5, tzinfo=UTC), True, "since the close of Wed 2026-11-18"),
+        (MONDAY_11, False, "since Mon 2026-11-16 11:00 ET"),  # no day was closed since
+    ],
+)
+def test_the_return_says_what_it_is_counted_from(since: datetime | None, from_close: bool, words: str) -> None:
+    text = status_text(STATUS._replace(since=since, from_close=from_close), width=None, colour=False)
+    (line,) = [line for line in text.splitlines() if line.startswith("equity")]
+    assert line == f"equity   $97,498.07   {words} ▲ +1.12 %   drawdown −2.38 %   cash 8.4 %"

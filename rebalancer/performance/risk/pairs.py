@@ -22,6 +22,23 @@ class CorrelatedPair(NamedTuple):
     opposite: bool = False
 
 
+def correlations(names: Sequence[str], returns: Matrix, order: Sequence[str]) -> tuple[tuple[float | None, ...], ...]:
+    """The correlation of every name with those before it and with itself, in the given order of names; None where a
+    name has constant returns.
+
+    returns: daily, shape (days, names).
+    """
+    pairs = {(pair.first, pair.second): pair.correlation for pair in closest_pairs(names, returns, len(names) ** 2)}
+    moving = {name for pair in pairs for name in pair}
+
+    def between(one: str, other: str) -> float | None:
+        if one == other:
+            return 1.0 if one in moving else None
+        return pairs.get((one, other), pairs.get((other, one)))
+
+    return tuple(tuple(between(name, other) for other in order[: number + 1]) for number, name in enumerate(order))
+
+
 def closest_pairs(names: Sequence[str], returns: Matrix, most: int) -> tuple[CorrelatedPair, ...]:
     """The pairs with the highest correlation, highest first. Names with constant returns are excluded.
 

@@ -17,7 +17,7 @@ from typing import Final, Literal, NamedTuple
 from rebalancer.report.charting.records import Tick
 from rebalancer.report.numbers import day_text, eastern, hour_text
 
-CHARACTER: Final = 0.62  # em; digits of the fonts of the page are narrower
+CHARACTER: Final = 0.66  # em; the mean of a label in the widest font of the page is narrower
 GAP: Final = 0.8  # em between two labels
 NARROW: Final = 24.0  # em: a picture on a phone of 320 px
 WIDE: Final = 48.0  # em: a picture in a window of 861 px
@@ -95,7 +95,7 @@ def gutter_of(labels: Sequence[str]) -> float:
 
 def ending_of(texts: Sequence[str]) -> float:
     """The em that texts at the right of a plot take up."""
-    return max(len(text) for text in texts) * CHARACTER + 0.6 if texts else 0.0
+    return max(len(text) for text in texts) * CHARACTER + 0.8 if texts else 0.0
 
 
 def shortened(text: str) -> str:

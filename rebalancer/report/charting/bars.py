@@ -15,6 +15,7 @@ from rebalancer.report.charting.records import (
     Charted,
     DataTable,
     DrawnChart,
+    Extra,
     KeyEntry,
     NoChart,
     Panel,
@@ -30,7 +31,8 @@ THICK, SLIM, MARK = 0.62, 0.36, 0.78  # of the height of a row
 
 class RowBar(NamedTuple):
     """One row: a bar from zero to its value, and where known a mark at the value `before` and at the `target`, with
-    half the width of the `band` around it. `figure` is the id of the figure that the value is."""
+    half the width of the `band` around it, or a background from zero to the `limit`. `figure` is the id of the figure
+    that the value is."""
 
     name: str
     value: float | None
@@ -38,6 +40,7 @@ class RowBar(NamedTuple):
     target: float | None = None
     band: float | None = None
     figure: str = ""
+    limit: float | None = None
 
 
 class Heads(NamedTuple):
@@ -48,6 +51,7 @@ class Heads(NamedTuple):
     before: str = ""
     target: str = ""
     band: str = ""
+    limit: str = ""
 
 
 class Bin(NamedTuple):
@@ -58,7 +62,15 @@ class Bin(NamedTuple):
     total: int
 
 
-def row_chart(title: str, rows: Sequence[RowBar], form: Form, heads: Heads, *, signed: bool = False) -> Charted:
+def row_chart(
+    title: str,
+    rows: Sequence[RowBar],
+    form: Form,
+    heads: Heads,
+    *,
+    signed: bool = False,
+    extra: Extra | None = None,
+) -> Charted:
     """One horizontal bar per name, in the given order. signed: gains and losses have colours of their own."""
     if not any(known([row.value]) for row in rows):
         return NoChart(title, "There is nothing to show.")
@@ -68,6 +80,8 @@ def row_chart(title: str, rows: Sequence[RowBar], form: Form, heads: Heads, *, s
         middle = (number + 0.5) / len(rows)
         if row.target is not None and row.band:
             bars["band"].append(_bar(scale, row.target - row.band, row.target + row.band, middle, THICK, len(rows)))
+        if row.limit:
+            bars["band"].append(_bar(scale, 0.0, row.limit, middle, THICK, len(rows)))
         if row.value is not None:
             kind = ("gain" if row.value >= 0 else "loss") if signed else "bar"
             thick = SLIM if heads.target or heads.before else THICK
@@ -76,7 +90,7 @@ def row_chart(title: str, rows: Sequence[RowBar], form: Form, heads: Heads, *, s
             bars["was"].append(dot(_left(scale, row.before), middle))
         if row.target is not None:
             bars["goal"].append(_upright(scale, row.target, middle, len(rows)))
-    bars["hole"] = bars["was"]
+    bars["inner"] = bars["was"]
     paths = tuple(Path(kind, "".join(parts)) for kind, parts in bars.items() if parts)
     texts = [FORMS[form].text(row.value) for row in rows]
     return DrawnChart(
@@ -84,7 +98,7 @@ def row_chart(title: str, rows: Sequence[RowBar], form: Form, heads: Heads, *, s
         text=_rows_in_words(rows, texts, heads),
         panels=(_rows_panel([row.name for row in rows], texts, paths),),
         columns=_value_ticks(scale, [row.name for row in rows], texts),
-        table=_row_table(rows, form, heads),
+        table=_row_table(rows, form, heads, extra),
         key=_row_key(rows, heads),
         zero=round(_left(scale, 0.0) * 100, 2),
     )
@@ -148,7 +162,7 @@ def histogram(title: str, bins: Sequence[Bin], form: Form, heads: Heads, *, cost
 
 
 def _ends(row: RowBar) -> list[float]:
-    found = known([row.value, row.before, row.target])
+    found = known([row.value, row.before, row.target, row.limit])
     return found + ([row.target - row.band, row.target + row.band] if row.target is not None and row.band else [])
 
 
@@ -192,26 +206,26 @@ def _row_key(rows: Sequence[RowBar], heads: Heads) -> tuple[KeyEntry, ...]:
         found.append(KeyEntry("was", heads.before))
     if heads.target:
         found.append(KeyEntry("goal", heads.target))
-    if heads.band and any(row.band for row in rows):
-        found.append(KeyEntry("band", heads.band))
+    for word, there in ((heads.band, any(row.band for row in rows)), (heads.limit, any(row.limit for row in rows))):
+        if word and there:
+            found.append(KeyEntry("band", word))
     return tuple(found)
 
 
-def _row_table(rows: Sequence[RowBar], form: Form, heads: Heads) -> DataTable:
+def _row_table(rows: Sequence[RowBar], form: Form, heads: Heads, extra: Extra | None = None) -> DataTable:
     unit = mark_of(form)
-    fields = ("value", "before", "target", "band")
-    named = [(name, field) for name, field in zip(heads[1:], fields, strict=True) if name]
-    head = ((heads.name, ""), *((name, unit) for name, _ in named))
-    return DataTable(
-        head,
-        tuple(
-            (
-                Cell(row.name),
-                *(Cell(bare(getattr(row, field), form), row.figure if field == "value" else "") for _, field in named),
-            )
-            for row in rows
-        ),
-    )
+    named = [(name, field) for name, field in zip(heads[1:], Heads._fields[1:], strict=True) if name]
+    head = [(heads.name, ""), *((name, unit) for name, _ in named)]
+    if extra is not None:
+        head.append((extra.head, extra.unit))
+    cells = []
+    for number, row in enumerate(rows):
+        own = [Cell(row.name)]
+        own += [Cell(bare(getattr(row, field), form), row.figure if field == "value" else "") for _, field in named]
+        if extra is not None:
+            own.append(Cell(extra.texts[number]))
+        cells.append(tuple(own))
+    return DataTable(tuple(head), tuple(cells))
 
 
 def _rows_in_words(rows: Sequence[RowBar], texts: Sequence[str], heads: Heads) -> str:

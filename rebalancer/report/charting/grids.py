@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
-from rebalancer.report.charting.axis import gutter_of, spaced
+from rebalancer.report.charting.axis import ending_of, gutter_of, spaced
 from rebalancer.report.charting.drawing import Values, box, known
 from rebalancer.report.charting.lines import bare, mark_of
 from rebalancer.report.charting.records import (
@@ -17,6 +17,7 @@ from rebalancer.report.charting.records import (
     Charted,
     DataTable,
     DrawnChart,
+    Extra,
     KeyEntry,
     Note,
     Panel,
@@ -43,9 +44,11 @@ def heat_chart(
     least: int = 1,
     unit: str = "day",
     figures: Sequence[Sequence[str]] = (),
+    total: Extra | None = None,
 ) -> Charted:
     """Draw a grid, shape (rows, columns); None is an empty cell. most: the value of the strongest colour, from the
-    values themselves if not given. figures: the ids of the figures that the values are, in the same shape."""
+    values themselves if not given. figures: the ids of the figures that the values are, in the same shape.
+    total: a last column of the table, which also stands at the right of the rows."""
     there = [value for row in values for value in known(row)]
     if len(there) < max(least, 1):
         return needs(title, least, len(there), unit)
@@ -71,16 +74,24 @@ def heat_chart(
         text=f"{len(there)} values, lowest {text(min(there))}, highest {text(max(there))}.",
         panels=(
             Panel(
-                tuple(Tick(name, round((i + 0.5) / len(rows) * 100, 2)) for i, name in enumerate(rows)),
+                _at_rows(rows),
                 tuple(Path(kind, "".join(kinds[kind])) for kind in ordered),
                 size="grid",
                 notes=tuple(notes),
+                ends=() if total is None else _at_rows(total.texts),
             ),
         ),
-        columns=spaced([(name, (j + 0.5) / len(columns)) for j, name in enumerate(columns)], gutter_of(rows)),
-        table=_table(rows, columns, values, form, head, figures),
+        columns=spaced(
+            [(name, (j + 0.5) / len(columns)) for j, name in enumerate(columns)],
+            gutter_of(rows) + ending_of(() if total is None else total.texts),
+        ),
+        table=_table(rows, columns, values, form, head, figures, total),
         key=(KeyEntry(f"l{STRENGTHS}", f"{text(-top)} or less"), KeyEntry(f"h{STRENGTHS}", f"{text(top)} or more")),
     )
+
+
+def _at_rows(texts: Sequence[str]) -> tuple[Tick, ...]:
+    return tuple(Tick(text, round((i + 0.5) / len(texts) * 100, 2)) for i, text in enumerate(texts))
 
 
 def strongest(values: Sequence[float]) -> float:
@@ -108,10 +119,11 @@ def _table(
     form: Form,
     head: str,
     figures: Sequence[Sequence[str]],
+    total: Extra | None,
 ) -> DataTable:
     unit = mark_of(form)
     return DataTable(
-        ((head, unit), *((name, "") for name in columns)),
+        ((head, unit), *((name, "") for name in columns), *([] if total is None else [(total.head, total.unit)])),
         tuple(
             (
                 Cell(name),
@@ -119,6 +131,7 @@ def _table(
                     Cell("" if value is None else bare(value, form), figures[i][j] if figures else "")
                     for j, value in enumerate(values[i])
                 ),
+                *([] if total is None else [Cell(total.texts[i])]),
             )
             for i, name in enumerate(rows)
         ),

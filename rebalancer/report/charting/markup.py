@@ -6,6 +6,7 @@ Every text is escaped here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from rebalancer.report.charting.axis import ending_of, gutter_of, shortened
@@ -25,22 +26,45 @@ from rebalancer.report.visible import TEXT_MAX, visible
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+TABLES_MAX: Final = 24_000  # bytes of all tables of charts in one page
 LONG: Final = 12  # characters of a name that is broken on a phone
 
 
-def figure_html(chart: Charted, name: str, *, folded: bool = True, link: str = "", level: str = "") -> Markup:
+class Plots:
+    """The charts of one page. A table follows its chart behind a fold until all tables together would exceed
+    `bytes_max`; the later ones are linked instead, and `elsewhere` has them."""
+
+    def __init__(self, charts: Mapping[str, Charted], link: str = "", bytes_max: int = TABLES_MAX) -> None:
+        self._shown: dict[str, Markup] = {}
+        self.elsewhere: dict[str, DrawnChart] = {}
+        left = bytes_max
+        for name, chart in charts.items():
+            size = len(folded_table(chart, name).encode()) if isinstance(chart, DrawnChart) else 0
+            if size > left and link and isinstance(chart, DrawnChart):
+                self.elsewhere[name] = chart
+                self._shown[name] = figure_html(chart, name, folded=False, link=f"{link}#plot-{name}")
+            else:
+                left -= size
+                self._shown[name] = figure_html(chart, name)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._shown
+
+    def __call__(self, name: str) -> Markup:
+        """The figure of one chart."""
+        return self._shown[name]
+
+
+def figure_html(chart: Charted, name: str, *, folded: bool = True, link: str = "") -> Markup:
     """The whole figure. name: unique on the page, letters and digits. folded: its table follows behind a fold; else
-    `link` leads to it. level: further classes of the figure."""
+    `link` leads to it."""
     from markupsafe import Markup
 
+    head = f'<figure class="plot" id="plot-{name}"><figcaption>{_safe(chart.title)}</figcaption>'
     if isinstance(chart, NoChart):
-        said = f'<p class="note need">{_safe(chart.because)}</p>'
-        return Markup(f'<figure class="plot {level}"><figcaption>{_safe(chart.title)}</figcaption>{said}</figure>')  # noqa: S704 - every text is escaped above
+        return Markup(f'{head}<p class="note need">{_safe(chart.because)}</p></figure>')  # noqa: S704 - escaped
     data = folded_table(chart, name) if folded else _linked(chart, link)
-    return Markup(  # noqa: S704 - every text is escaped where it is written
-        f'<figure class="plot {level}" id="{name}"><figcaption>{_safe(chart.title)}</figcaption>'
-        f"{_key(chart)}{_picture(chart, name)}{data}</figure>"
-    )
+    return Markup(f"{head}{_key(chart)}{_picture(chart, name)}{data}</figure>")  # noqa: S704 - escaped where written
 
 
 def folded_table(chart: DrawnChart, name: str) -> str:
@@ -52,6 +76,14 @@ def folded_table(chart: DrawnChart, name: str) -> str:
     )
 
 
+def tables_html(chart: DrawnChart, name: str) -> Markup:
+    """The table of a chart under its title, for a page of tables."""
+    from markupsafe import Markup
+
+    table = table_html(chart.table, chart.title, name)
+    return Markup(f'<section id="plot-{name}"><h2>{_safe(chart.title)}</h2>{table}</section>')  # noqa: S704 - escaped
+
+
 def table_html(table: DataTable, title: str, name: str) -> str:
     """A table with its caption, in a region that scrolls."""
     head = "".join(_head(text, unit, first=not number) for number, (text, unit) in enumerate(table.head))
@@ -60,7 +92,7 @@ def table_html(table: DataTable, title: str, name: str) -> str:
     )
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="Data of {_safe(title)}, scrollable">'
-        f'<table data-of="{name}"><caption class="hide">{_safe(title)}</caption>'
+        f'<table data-of="plot-{name}"><caption class="hide">{_safe(title)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
@@ -117,8 +149,9 @@ def _svg(chart: DrawnChart, panel: Panel, name: str, number: int) -> str:
     shapes = "".join(f'<path class="{path.kind}" d="{path.data}"/>' for path in panel.paths)
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img"'
-        f' aria-labelledby="{name}-t {name}-d"><title id="{name}-t">{_safe(title)}</title>'
-        f'<desc id="{name}-d">{_safe(said)}</desc>{_lines(chart, panel)}{shapes}</svg>'
+        f' aria-labelledby="plot-{name}-t" aria-describedby="plot-{name}-d">'
+        f'<title id="plot-{name}-t">{_safe(title)}</title><desc id="plot-{name}-d">{_safe(said)}</desc>'
+        f"{_lines(chart, panel)}{shapes}</svg>"
     )
 
 

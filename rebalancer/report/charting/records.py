@@ -67,6 +67,14 @@ class Cell(NamedTuple):
     figure: str = ""
 
 
+class Extra(NamedTuple):
+    """One more column of the table: its head, its unit, and one text per row."""
+
+    head: str
+    unit: str
+    texts: tuple[str, ...]
+
+
 class DataTable(NamedTuple):
     """The data of a chart: the head of each column with its unit, and the rows; the first cell of a row names it."""
 

@@ -15,7 +15,8 @@ class Risk(NamedTuple):
 
     `volatility`, `pairs` and `beta` refer to `covered`, over `days` daily returns from `first` to `last`; `beta_days`
     are those that the benchmark has too. Names without enough closes are `left_out`; those without a price are
-    `unpriced` and not included in any figure. `because` says why the volatility is not known.
+    `unpriced` and not included in any figure. `because` says why the volatility is not known. `correlations` has one
+    row for each of the names `correlated`, the largest holding first: its correlation with every name up to itself.
     """
 
     names: int
@@ -37,5 +38,7 @@ class Risk(NamedTuple):
     last: date | None = None
     covered: float | None = None
     left_out: tuple[str, ...] = ()
+    correlated: tuple[str, ...] = ()
+    correlations: tuple[tuple[float | None, ...], ...] = ()
     unpriced: tuple[str, ...] = ()
     because: str = ""

@@ -31,6 +31,11 @@ def edition_name(edition: PeriodReport) -> str:
     return name
 
 
+def data_name(edition: PeriodReport) -> str:
+    """The name of the page that has the tables for which the edition's page has no room."""
+    return f"{edition_name(edition)}_data"
+
+
 def edition_year(edition: PeriodReport) -> str:
     """The folder of an edition: the year of its first day, four digits."""
     return f"{edition.first.year:04d}"

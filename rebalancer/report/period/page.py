@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from statistics import median
 from typing import Any, Final, NamedTuple
 
 from rebalancer.accounting.trade_causes import CAUSE_WORDS
-from rebalancer.core.values import ZERO
 from rebalancer.performance.drift import PARTS
 from rebalancer.report import numbers
+from rebalancer.report.charting.markup import Plots, tables_html
 from rebalancer.report.figures.figure import Figures
 from rebalancer.report.figures.markup import shown_in
 from rebalancer.report.limits import LIMIT_WARNING
@@ -25,12 +26,11 @@ from rebalancer.report.page import (
     tidy,
     unfold,
 )
-from rebalancer.report.period.charts import chart, chart_of_moments
 from rebalancer.report.period.document import embedded_edition
 from rebalancer.report.period.figures import BRIDGE_NAMES, figures_of
-from rebalancer.report.period.names import edition_name
+from rebalancer.report.period.names import data_name, edition_name
+from rebalancer.report.period.pictures import charts_of
 from rebalancer.report.period.records import Idle, PeriodReport, SlotRow
-from rebalancer.report.period.results import Performance
 from rebalancer.report.period.words import (
     attention_of,
     sentence_of,
@@ -43,9 +43,10 @@ from rebalancer.report.redact import redact
 from rebalancer.report.summary import needs_text
 from rebalancer.report.words import MODE_MEANING, MODE_NAME, order_word, outcome_word
 
-TRADES_MAX: Final = 1000  # beyond that, the JSON file has the rest
+TRADES_MAX: Final = 5000  # beyond that, the JSON file has the rest
+ORDERS_HERE: Final = 60  # more than these have a page of their own, beside the first
+TRIPS_HERE: Final = 30
 DEALS_FIRST: Final = 15  # orders shown at once; the rest can be unfolded
-BEST_MAX: Final = 5
 CAUSE_NAMES: Final[dict[str, str]] = {str(cause): words for cause, words in CAUSE_WORDS.items()} | {
     "other": "not by an order"
 }
@@ -53,24 +54,37 @@ EXIT_ORDER: Final = ("target", "neutral", "cap", "stop", "take-profit", "flat-by
 PART_SHOWN: Final = 0.000_05  # a part of the gap that is never larger would give a column of 0.00
 
 
-class Extreme(NamedTuple):
-    """The symbols that gained most and lost most."""
+class EditionPages(NamedTuple):
+    """The page of a period, and the one of the tables for which it has no room; "" when it has room for all."""
 
-    best: Sequence[Any]
-    worst: Sequence[Any]
+    page: str
+    data: str
 
 
 def edition_html(edition: PeriodReport, folder: str = "") -> str:
-    """Render the page. The same edition gives the same bytes.
+    """Render the page with all tables, however heavy, for a copy that stands alone. As `edition_pages`."""
+    return _page(redacted(edition), folder, linked=False).page
 
-    folder: put before the links to the pages of single cycles, for a copy that lies outside their folder.
+
+def edition_pages(edition: PeriodReport, folder: str = "") -> EditionPages:
+    """Render the page, and a second one where its tables are too heavy. The same edition gives the same
+    bytes.
+
+    folder: put before the links to other pages, for a copy that lies outside their folder.
     """
-    edition = redacted(edition)
-    context = _context(edition) | {"folder": folder}
+    return _page(redacted(edition), folder, linked=True)
+
+
+def _page(edition: PeriodReport, folder: str, *, linked: bool) -> EditionPages:
+    context = _context(edition, folder, linked=linked)
+    plot: Plots = context["plot"]
     page = tidy(environment().get_template("edition/edition.html.j2").render(context))
-    return page.replace(
-        DATA_PLACE, f'id="report-data">{embedded_edition(edition, PAGE_BYTES_TARGET - len(page.encode()))}</script>'
-    )
+    data = ""
+    if plot.elsewhere or context["orders_elsewhere"] or context["trips_elsewhere"]:
+        context |= {"tables": [tables_html(chart, name) for name, chart in plot.elsewhere.items()]}
+        data = tidy(environment().get_template("edition/data.html.j2").render(context))
+    embedded = embedded_edition(edition, PAGE_BYTES_TARGET - len(page.encode()))
+    return EditionPages(page.replace(DATA_PLACE, f'id="report-data">{embedded}</script>'), data)
 
 
 def redacted(edition: PeriodReport) -> PeriodReport:
@@ -82,12 +96,15 @@ def redacted(edition: PeriodReport) -> PeriodReport:
     )
 
 
-def _context(edition: PeriodReport) -> dict[str, Any]:
+def _context(edition: PeriodReport, folder: str, *, linked: bool) -> dict[str, Any]:
     items, figures = attention_of(edition), figures_of(edition)
-    latest: dict[str, Any] = {} if edition.latest is None else context_of(edition.latest)
+    charts, link = charts_of(edition, figures), f"{folder}{data_name(edition)}.html" if linked else ""
+    plot = Plots(charts, link) if linked else Plots(charts, bytes_max=sys.maxsize)
+    latest: dict[str, Any] = {} if edition.latest is None else context_of(edition.latest, {})
     slots = [(slot, slot_word(slot)) for slot in edition.slots]
     own = {
         "e": edition,
+        "folder": folder,
         "title": title_of(edition),
         "mode_name": MODE_NAME[edition.mode],
         "mode_meaning": MODE_MEANING[edition.mode],
@@ -103,15 +120,14 @@ def _context(edition: PeriodReport) -> dict[str, Any]:
         "idle": fold([(one, outcome_word(one.outcome)) for one in edition.idle if not _is_quiet(one)], ROWS_ALL),
         "quiet": fold([(one, outcome_word(one.outcome)) for one in edition.idle if _is_quiet(one)], ROWS_ALL),
         "deals_first": DEALS_FIRST,
+        "data_page": link,
+        "orders_elsewhere": linked and len(edition.trades) > ORDERS_HERE,
+        "trips_elsewhere": linked and len(edition.trips) > TRIPS_HERE,
         "slots": slots,
         "unplanned": fold(slot_runs(edition.slots)),
         "cycle_seconds": _cycle_seconds(edition.slots),
         "slot_counts": slot_counts(edition.slots),
-        "day_chart": _through_the_day(edition),
-        "growth_chart": _growth(edition.performance),
-        "drawdown_chart": _drawdown(edition.performance),
-        "rolling_charts": _rolling(edition.performance),
-        "extreme": _extreme(edition),
+        "plot": plot,
         "quality": fold(edition.quality, ROWS_ALL),
         "quality_by_hour": fold(edition.quality_by_hour),
         "gaps": unfold(edition.gaps),
@@ -119,7 +135,6 @@ def _context(edition: PeriodReport) -> dict[str, Any]:
             name for name in PARTS if any(abs(gap.parts.get(name, 0.0)) >= PART_SHOWN for gap in edition.gaps)
         ],
         "regimes": any(trip.regime for trip in edition.trips),
-        "tallest": max((bar.days for bar in edition.performance.distribution), default=1) if edition.performance else 1,
         "guarded": unfold(edition.guarded),
         "trips": unfold(sorted(edition.trips, key=lambda t: (t.closed_at, t.symbol), reverse=True)),
         "bridge_ids": _bridge_ids(edition, figures),
@@ -131,37 +146,6 @@ def _context(edition: PeriodReport) -> dict[str, Any]:
         "edition_json": edition_name(edition) + ".json",
     }
     return latest | own
-
-
-def _growth(performance: Performance | None) -> Any:
-    if performance is None:
-        return None
-    lines: list[Sequence[float | None]] = [performance.growth]
-    if any(value is not None for value in performance.benchmark):
-        lines.append(performance.benchmark)
-    return chart(performance.days, lines, base=1.0)
-
-
-def _drawdown(performance: Performance | None) -> Any:
-    return None if performance is None else chart(performance.days, [performance.drawdown])
-
-
-def _rolling(performance: Performance | None) -> list[tuple[str, Any]]:
-    if performance is None:
-        return []
-    drawn = [
-        ("Volatility of the last 20 days, a year", chart(performance.days, [performance.rolling_volatility], plus="")),
-        ("Sharpe ratio of the last 60 days", chart(performance.days, [performance.rolling_sharpe], unit="")),
-    ]
-    return [(name, picture) for name, picture in drawn if picture is not None]
-
-
-def _through_the_day(edition: PeriodReport) -> Any:
-    """The equity after each cycle relative to the equity before the day."""
-    points, before = edition.through_the_day, edition.equity_before
-    if not before or before <= ZERO:
-        return None
-    return chart_of_moments([p.at for p in points], [float(p.equity / before) for p in points])
 
 
 def _bridge_ids(edition: PeriodReport, figures: Figures) -> dict[str, str]:
@@ -182,10 +166,3 @@ def _cycle_seconds(slots: Sequence[SlotRow]) -> tuple[float, float] | None:
     """The median and the longest duration of a cycle."""
     took = sorted(slot.seconds for slot in slots if slot.seconds is not None)
     return (median(took), took[-1]) if took else None
-
-
-def _extreme(edition: PeriodReport) -> Extreme | None:
-    ranked = sorted(edition.contributions, key=lambda c: (-c.amount, c.symbol))
-    best = [c for c in ranked if c.amount > ZERO][:BEST_MAX]
-    worst = [c for c in reversed(ranked) if c.amount < ZERO][:BEST_MAX]
-    return Extreme(best, worst) if best or worst else None

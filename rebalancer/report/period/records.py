@@ -21,9 +21,9 @@ from rebalancer.performance.shortfall import ExecutionQuality
 from rebalancer.performance.summary import Summary
 from rebalancer.report.operations import Operations
 from rebalancer.report.period.book_risk import Risk
-from rebalancer.report.period.results import BridgeSection, ClosedBooks, Contribution, Performance, Point
+from rebalancer.report.period.results import BookDay, BridgeSection, ClosedBooks, Contribution, Performance
 from rebalancer.report.period.run_health import Effort
-from rebalancer.report.records import Mode, OrderLine, RuleChange, RunRecord
+from rebalancer.report.records import Mode, OrderLine, Point, RuleChange, RunRecord
 
 EDITION_SCHEMA: Final = "rebalancer.edition/1"
 
@@ -127,7 +127,10 @@ class PeriodReport(NamedTuple):
     `summary` is the performance of the period, `whole` that since the records began; both are the source of `figures`
     and not part of the document. `execution` is all orders of `quality` together; `is_followed` whether a cycle after
     `latest` ran as planned, so that what it could not do is over. `operations_before` are those of the period before,
-    None when nothing ran in it. `window` are the first and the last day on record within the period."""
+    None when nothing ran in it. `through_the_day` has the equity through a day or a week, in whose market hours
+    `sessions` lie; `book` are the closed days of the period, of a short one some days before. `window` are the first
+    and the last day on record within the period; `counted_from` is the first reading of the account, when it lies
+    within the period: before it nothing is known, not even the broker's last close."""
 
     period: Period
     first: date
@@ -151,6 +154,8 @@ class PeriodReport(NamedTuple):
     contributions: tuple[Contribution, ...] = ()
     performance: Performance | None = None
     through_the_day: tuple[Point, ...] = ()
+    book: tuple[BookDay, ...] = ()
+    sessions: tuple[tuple[datetime, datetime], ...] = ()
     quality: tuple[ExecutionQuality, ...] = ()
     quality_by_hour: tuple[ExecutionQuality, ...] = ()
     gaps: tuple[Drift[float], ...] = ()
@@ -167,6 +172,7 @@ class PeriodReport(NamedTuple):
     counts: OrderCounts | None = None
     window: tuple[date, date] | None = None
     days: tuple[DayLine, ...] = ()
+    counted_from: datetime | None = None
     execution: ExecutionQuality | None = None
     is_followed: bool = False
     operations: Operations | None = None

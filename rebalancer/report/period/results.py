@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, NamedTuple
@@ -51,11 +52,16 @@ class Ratio(NamedTuple):
     id: str = ""
 
 
-class Point(NamedTuple):
-    """The equity at one moment of a day, USD, excluding deposits and withdrawals since the day began."""
+class BookDay(NamedTuple):
+    """The book at the end of one day, USD at its closing prices: `long` and `short` are the values of all positions,
+    zero or more, and `sectors` the sums of absolute values by sector."""
 
-    at: datetime
+    day: date
     equity: Decimal
+    cash: Decimal
+    long: Decimal
+    short: Decimal
+    sectors: Mapping[str, Decimal]
 
 
 class Performance(NamedTuple):
@@ -79,6 +85,7 @@ class Performance(NamedTuple):
     total: float | None = None
     money_weighted: float | None = None
     benchmark_change: float | None = None
+    rolling_beta: tuple[float | None, ...] = ()
 
 
 class ClosedBooks(NamedTuple):

@@ -18,7 +18,7 @@ def test_an_image_with_a_title_and_a_description() -> None:
     (svg,) = root.all("svg")
     assert svg.attributes["role"] == "img"
     by_id = {e.attributes.get("id"): e for e in root.all()}
-    named = [by_id[name] for name in str(svg.attributes["aria-labelledby"]).split()]
+    named = [by_id[svg.attributes[name]] for name in ("aria-labelledby", "aria-describedby")]
     assert [e.text for e in named] == [
         "Equity",
         "Account: 0.00 % on a, lowest −1.23 % on b, highest 0.00 % on a, −1.23 % on b.",

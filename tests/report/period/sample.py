@@ -26,16 +26,16 @@ from rebalancer.report.period.records import (
     TradeLine,
 )
 from rebalancer.report.period.results import (
+    BookDay,
     BridgeLine,
     BridgeSection,
     ClosedBooks,
     Contribution,
     Performance,
-    Point,
     Ratio,
 )
 from rebalancer.report.period.run_health import Effort, Requests, StepTime
-from rebalancer.report.records import RuleChange
+from rebalancer.report.records import Point, RuleChange
 from tests.report.sample import sample_record
 
 D = Decimal
@@ -101,7 +101,24 @@ def performance(days: int = 756) -> Performance:
         ),
         tuple(HistogramBar(n * 0.005, (n + 1) * 0.005, round(240 * math.exp(-(n + 0.5) ** 2 / 4))) for n in range(-5, 5)),
         date(2023, 12, 29), float(growth[-1] - 1), 0.2831, 0.0021,
+        tuple(None if i < 80 else 0.9 + 0.2 * math.sin(i / 50) for i in range(days)),
     )  # fmt: skip
+
+
+def book(days: int = 60) -> tuple[BookDay, ...]:
+    """The book at the end of so many weekdays: long 80 to 110 % of equity, a short position on some, three sectors."""
+    found, day = [], DAY
+    while len(found) < days:
+        if day.weekday() < 5:
+            number = len(found)
+            equity = D("98404.11") - 37 * number
+            long = equity * (D("0.95") + D(number % 30) / 200)
+            short = D("2417.19") if number % 20 > 14 else D(0)
+            sectors = {"Energy": long * D("0.2") + short, "Health care": long * D("0.3"), "Technology": long * D("0.5")}
+            cents = {name: value.quantize(D("0.01")) for name, value in sectors.items()}
+            found.append(BookDay(day, equity, equity - long + short, long.quantize(D("0.01")), short, cents))
+        day -= timedelta(days=1)
+    return tuple(reversed(found))
 
 
 def edition(**changes: object) -> PeriodReport:
@@ -172,8 +189,11 @@ def edition(**changes: object) -> PeriodReport:
                  D("0.02"), None, "held before", "", "us_equity", "", "score -0.20 x confidence 0.80"),
         ),
         through_the_day=tuple(
-            Point(OPEN + timedelta(minutes=5 * n), D("97512.34") + round(D(400 * math.sin(n / 25)), 2)) for n in range(78)
+            Point(OPEN + timedelta(minutes=5 * n, seconds=9), D("97512.34") + round(D(400 * math.sin(n / 25)), 2), -0.0364 + 0.004 * math.sin(n / 25))
+            for n in range(78)
         ),
+        book=book(),
+        sessions=((OPEN, OPEN + timedelta(hours=6, minutes=30)),),
         books=(ClosedBooks(DAY, datetime(2026, 11, 20, 21, 2, tzinfo=UTC), 14, ()),),
         effort=Effort(
             cycles=75,
@@ -211,6 +231,8 @@ def edition(**changes: object) -> PeriodReport:
             last=date(2026, 11, 19),
             covered=0.9712,
             left_out=("ARM", "RDDT"),
+            correlated=("AAPL", "MSFT", "NVDA", "CVX", "XOM"),
+            correlations=((1.0,), (0.7421, 1.0), (0.6918, 0.8312, 1.0), (0.1204, 0.0731, -0.0512, 1.0), (0.0988, None, -0.1033, 0.7105, 1.0)),
         ),
         rules_changed={"risk_management.max_daily_loss": RuleChange(0.02, 0.015)},
         next_run=datetime(2026, 11, 23, 14, 30, tzinfo=UTC),

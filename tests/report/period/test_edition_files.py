@@ -27,6 +27,7 @@ def test_an_edition_stands_beside_the_runs_and_in_the_index(tmp_path: Path) -> N
         "2026/2026-11-20_1035_paper_20261120T1535Z.json",
         "2026/2026-11-20_paper_day.html",
         "2026/2026-11-20_paper_day.json",
+        "2026/2026-11-20_paper_day_data.html",
         "index.html",
         "index.json",
         "latest.html",
@@ -34,7 +35,11 @@ def test_an_edition_stands_beside_the_runs_and_in_the_index(tmp_path: Path) -> N
     slots = [s for s in edition().slots if s.page]
     for path, folder in ((written.html_path, ""), (tmp_path / "latest.html", "2026/")):
         linked = [a.attributes["href"] for a in parse(path.read_text()).all("a") if a.attributes["href"] != "#trades"]
-        assert linked == [folder + slot.page for slot in slots]
+        data = folder + "2026-11-20_paper_day_data.html#plot-"
+        assert [link for link in linked if link is not None and not link.startswith(data)] == [
+            folder + slot.page for slot in slots
+        ]
+        assert len(linked) > len(slots)
     links = [a.attributes["href"] for a in parse((tmp_path / "index.html").read_text()).all("a")]
     assert links == ["2026/2026-11-20_paper_day.html", "2026/2026-11-20_1035_paper_20261120T1535Z.html"]
     assert json.loads(written.json_path.read_text())["schema"] == "rebalancer.edition/1"
@@ -53,6 +58,7 @@ def test_old_pages_of_runs_and_days_go_and_longer_editions_stay(tmp_path: Path) 
         "2026/2020-01-01_mine.html",
         "2026/2026-11_paper_month.html",
         "2026/2026-11_paper_month.json",
+        "2026/2026-11_paper_month_data.html",
     ]
 
 

@@ -13,7 +13,7 @@ from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.report.document import json_of, read_report
 from rebalancer.report.period.document import EMBEDDED_MAX, edition_json, embedded_edition
 from rebalancer.report.period.names import EDITION_NAME, edition_name, edition_year
-from rebalancer.report.period.page import edition_html, redacted
+from rebalancer.report.period.page import edition_html, edition_pages, redacted
 from rebalancer.report.period.records import AlertRow, Idle, PeriodReport
 from rebalancer.report.period.results import BridgeLine, BridgeSection
 from rebalancer.report.period.words import attention_of, change_of, sentence_of, slot_runs, title_of
@@ -102,15 +102,15 @@ def sections(one: PeriodReport) -> list[str | None]:
 
 def test_sections_and_their_order() -> None:
     assert sections(edition()) == [
-        "attention", "figures", "trades", "allocation", "performance", "bridge", "trips", "signals", "limits",
-        "positions", "quality", "health", "config",
+        "attention", "equity", "figures", "trades", "allocation", "exposure", "bridge", "performance", "trips",
+        "signals", "limits", "positions", "quality", "health", "config",
     ]  # fmt: skip
-    assert sections(bare()) == ["figures", "health", "config"]
+    assert sections(bare()) == ["equity", "figures", "exposure", "health", "config"]
 
 
-@pytest.mark.parametrize(("name", "bytes_max"), [("day", 100_000), ("bare", 30_000), ("wide", 400_000)])
+@pytest.mark.parametrize(("name", "bytes_max"), [("day", 150_000), ("bare", 60_000), ("wide", 400_000)])
 def test_size(name: str, bytes_max: int) -> None:
-    assert len(edition_html(PAGES[name]).encode()) <= bytes_max
+    assert len(edition_pages(PAGES[name]).page.encode()) <= bytes_max
 
 
 def test_every_slot_is_in_the_strip() -> None:

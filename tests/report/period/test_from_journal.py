@@ -85,8 +85,8 @@ def test_everything_that_is_known_has_its_section(account: Account, day: date) -
     assert found.broken == ()
     sections = [s.attributes["id"] for s in parse(edition_html(found)).all("section")]
     assert [s for s in sections if s != "attention"] == [
-        "figures", "trades", "allocation", "performance", "bridge", "trips", "signals", "limits", "positions",
-        "quality", "health", "config",
+        "equity", "figures", "trades", "allocation", "exposure", "bridge", "performance", "trips", "signals", "limits",
+        "positions", "quality", "health", "config",
     ]  # fmt: skip
 
 

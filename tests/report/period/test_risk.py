@@ -91,7 +91,7 @@ def test_the_whole_of_a_book(journal: Journal) -> None:
         pairs=(CorrelatedPair("LONG", "SHORT", pytest.approx(1.0), True),),
         benchmark="SPY", beta=pytest.approx(2 * net), beta_days=120,
         days=120, first=WEEKDAYS[-120], last=WEEKDAYS[-1], covered=pytest.approx(0.5), left_out=("YOUNG",),
-        unpriced=("DARK",),
+        correlated=("LONG", "SHORT"), correlations=((1.0,), (pytest.approx(1.0), 1.0)), unpriced=("DARK",),
     )  # fmt: skip
 
 
@@ -104,7 +104,7 @@ def test_forty_returns_are_enough(journal: Journal) -> None:
     store(journal, {"A": course(0.01, -0.01, days=40)})
     assert of(journal) == found._replace(
         volatility=None, estimator="", days=0, first=None, last=None, covered=None, left_out=("A",),
-        because="no holding has 40 daily returns up to this day",
+        correlated=(), correlations=(), because="no holding has 40 daily returns up to this day",
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import Final, Literal
 from rebalancer.core.codec import stored_rules
 from rebalancer.core.new_york import day_in_new_york, in_new_york
 from rebalancer.core.outcomes import CycleOutcome, Outcome
+from rebalancer.core.units import in_units
 from rebalancer.market_data.trading_calendar import (
     CALENDAR_AHEAD,
     CALENDAR_BACK,
@@ -61,6 +62,13 @@ def slots(source: Source) -> tuple[SlotRow, ...]:
     return tuple(found)
 
 
+def sessions(source: Source) -> tuple[tuple[datetime, datetime], ...]:
+    """The hours in which the market was open, of a day or a week; none where cycles run around the clock."""
+    if source.span.period not in ("day", "week") or source.rules.session.crypto_around_the_clock:
+        return ()
+    return tuple((hours.open, hours.close) for hours in published_hours(source.span.first, source.span.last))
+
+
 def idle(source: Source) -> tuple[Idle, ...]:
     """What was not traded on the last day, by symbol and outcome: the newest text and the number of cycles."""
     last = day_in_new_york(source.own[-1].started_at) if source.own else None
@@ -75,7 +83,8 @@ def idle(source: Source) -> tuple[Idle, ...]:
                 continue
             seen.add(key)
             before = found.get(key)
-            found[key] = Idle(*key, str(verdict.because), 1 if before is None else before.cycles + 1)
+            words = in_units(str(verdict.because), verdict.symbol)
+            found[key] = Idle(*key, words, 1 if before is None else before.cycles + 1)
     return tuple(sorted(found.values(), key=lambda i: (RANK.get(i.outcome.split("_")[0], 2), i.symbol, i.outcome)))
 
 

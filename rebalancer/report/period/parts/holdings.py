@@ -1,21 +1,44 @@
-"""The positions at the end of the period, each with its stop and target and where the two are kept."""
+"""The positions at the end of the period, each with its stop and target and where the two are kept; and the book at
+the end of every day."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from decimal import Decimal
 
+from rebalancer.accounting.day_books import DayBooks
 from rebalancer.core.facts import Position
-from rebalancer.core.values import ZERO
+from rebalancer.core.values import CENT, ZERO
 from rebalancer.execution.exit_orders.signal_exits import signal_exits
 from rebalancer.journal.exit_order_records import KIND, ExitPairRecord, exit_pair_of
 from rebalancer.planning.exit_levels import ExitLevel, exit_levels
-from rebalancer.report.allocation import known_prices
+from rebalancer.report.allocation import UNKNOWN_SECTOR, known_prices
 from rebalancer.report.numbers import hour_text, shares
 from rebalancer.report.period.parts.execution import shares_now
 from rebalancer.report.period.parts.source import Source
 from rebalancer.report.period.records import Guarded
+from rebalancer.report.period.results import BookDay
 from rebalancer.report.records import RunRecord
+
+
+def book_by_day(source: Source) -> tuple[BookDay, ...]:
+    """The book at the end of each closed day; a day on which a position has no price is left out."""
+    return tuple(
+        _book_of(one, source.ledger.sectors) for one in source.books_before if one.positions.keys() <= one.prices.keys()
+    )
+
+
+def _book_of(books: DayBooks, sectors: Mapping[str, str]) -> BookDay:
+    values = {symbol: held.qty * books.prices[symbol] for symbol, held in books.positions.items()}
+    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for symbol, value in values.items():
+        sums[sectors.get(symbol, UNKNOWN_SECTOR)] += abs(value)
+    long = sum((value for value in values.values() if value > ZERO), ZERO)
+    short = sum((-value for value in values.values() if value < ZERO), ZERO)
+    by_sector = {name: sums[name].quantize(CENT) for name in sorted(sums) if sums[name]}
+    equity, cash = books.closing_equity, books.closing_cash
+    return BookDay(books.day, equity, cash, long.quantize(CENT), short.quantize(CENT), by_sector)
 
 
 def guarded(source: Source) -> tuple[Guarded, ...]:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from rebalancer.accounting.closed_days import closed_day, day_parts
+from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.values import CENT, ZERO, decimal_of
 from rebalancer.performance.bridge import Bridge, Valuation, bridge_by_remainder, sum_of
 from rebalancer.performance.bridge import contributions as moves_of
@@ -58,6 +59,15 @@ def money(source: Source) -> Money:
         return Money(first.equity, first.last_equity, first.cash)
     body = recorded[-1].body
     return Money(decimal_of(body["equity"]), decimal_of(body["last_equity"]), decimal_of(body["cash"]))
+
+
+def counted_from(source: Source) -> datetime | None:
+    """The moment with which the records began, when it lies within the period."""
+    opened = source.ledger.opened_on
+    if opened is None or not source.span.first <= opened <= source.span.last:
+        return None
+    planned = (cycle.started_at for cycle in reversed(source.cycles) if cycle.plan_sha256)
+    return next((at for at in planned if day_in_new_york(at) == opened), None)
 
 
 def bridge(source: Source) -> BridgeSection | None:

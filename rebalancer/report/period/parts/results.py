@@ -6,14 +6,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from rebalancer.core.units import in_units
 from rebalancer.performance import history
+from rebalancer.performance.drawdown import below_mark
 from rebalancer.performance.ratios import DAYS_FOR_RATES
 from rebalancer.performance.records import UNKNOWN
 from rebalancer.performance.round_trips import RoundTrip, trips_of
 from rebalancer.performance.summary import Summary
 from rebalancer.report.figures.of_window import window_of
 from rebalancer.report.period.parts.source import Source
-from rebalancer.report.period.results import Performance, Point, Ratio
+from rebalancer.report.period.results import Performance, Ratio
+from rebalancer.report.records import Point
 
 HELD_BEFORE: Final = "held before"  # held when the records began: its entry is unknown
 DAY_SECONDS: Final = 86_400
@@ -38,6 +41,7 @@ def performance(source: Source) -> Performance | None:
         ratios=tuple(_ratios(source, whole)),
         rolling_volatility=history.rolling_volatility(course.returns),
         rolling_sharpe=history.rolling_sharpe(course.returns, reporting.risk_free_rate),
+        rolling_beta=history.rolling_beta(course.returns, course.benchmark),
         falls=history.worst_drawdowns(course.days, course.drawdown, course.at_mark),
         distribution=history.distribution(course.returns),
         since=whole.first,
@@ -48,14 +52,15 @@ def performance(source: Source) -> Performance | None:
 
 
 def through_the_day(source: Source) -> tuple[Point, ...]:
-    """The equity after every cycle of a day, excluding deposits and withdrawals since the day began."""
-    if source.span.period != "day":
+    """The equity after every cycle of a day or a week, after every exit and at every daily close, excluding deposits
+    and withdrawals since the period began."""
+    if source.span.period not in ("day", "week"):
         return ()
     begins = source.span.begins
     return tuple(
-        Point(c.ended_at or c.started_at, c.equity - source.flow_between(begins, c.ended_at or c.started_at))
-        for c in source.own
-        if c.equity is not None
+        Point(one.at, one.equity - source.flow_between(begins, one.at), below_mark(one.equity, one.mark))
+        for one in source.ledger.readings
+        if begins <= one.at < source.span.ends
     )
 
 
@@ -68,6 +73,7 @@ def trips(source: Source) -> tuple[RoundTrip, ...]:
         t._replace(
             source=HELD_BEFORE if (t.symbol, t.opened_at) in inherited else t.source,
             regime="" if t.regime == UNKNOWN else t.regime,
+            reason=in_units(t.reason, t.symbol),
         )
         for t in found
         if source.span.holds(t.closed_at)

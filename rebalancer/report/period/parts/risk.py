@@ -19,7 +19,7 @@ from rebalancer.performance.benchmark import beta
 from rebalancer.performance.returns import Series
 from rebalancer.performance.risk.common import Common, Course, common_returns
 from rebalancer.performance.risk.concentration import concentration
-from rebalancer.performance.risk.pairs import closest_pairs
+from rebalancer.performance.risk.pairs import closest_pairs, correlations
 from rebalancer.performance.risk.volatility import book_volatility
 from rebalancer.report.allocation import known_prices
 from rebalancer.report.period.book_risk import Risk
@@ -93,6 +93,7 @@ def _with_closes(source: Source, book: Book, found: Risk) -> Risk:
         few = f"no holding has {RETURNS_MIN} daily returns up to this day"
         return found._replace(because=few, left_out=common.left_out)
     gross = sum(map(abs, book.values.values()))
+    ranked = tuple(sorted(common.names, key=lambda name: (-abs(book.values[name]), name)))
     against, days = _beta(source, book, courses, common)
     return found._replace(
         volatility=book_volatility(_weights(book, common.names), common.returns),
@@ -107,6 +108,8 @@ def _with_closes(source: Source, book: Book, found: Risk) -> Risk:
         days=len(common.days),
         first=common.days[0],
         last=common.days[-1],
+        correlated=ranked,
+        correlations=correlations(common.names, common.returns, ranked),
         covered=sum(abs(book.values[name]) for name in common.names) / gross,
         left_out=common.left_out,
     )

@@ -30,6 +30,7 @@ from rebalancer.report.period.records import Period
 from rebalancer.report.records import RunRecord
 
 CYCLES_MAX: Final = 1_000_000
+BOOKS_LEAST: Final = 60  # days
 
 Found = TypeVar("Found")
 
@@ -122,6 +123,21 @@ class Source:
             "the books", lambda: self.journal.recall(self.account_id, "day_closed", keys=keys), ()
         )
         found = (self.attempt(f"the books of {event.key}", partial(day_of_body, event.body), None) for event in events)
+        return [books for books in found if books is not None]
+
+    @cached_property
+    def books_before(self) -> Sequence[DayBooks]:
+        """The closed days up to the end of the period, oldest first: those of the period, and at least the last
+        `BOOKS_LEAST`."""
+        events: tuple[Event, ...] = self.attempt(
+            "the books", lambda: self.journal.recall(self.account_id, "day_closed"), ()
+        )
+        dated = [event for event in events if event.key is not None and event.key <= self.span.last.isoformat()]
+        own = sum(event.key >= self.span.first.isoformat() for event in dated if event.key is not None)
+        found = (
+            self.attempt(f"the books of {event.key}", partial(day_of_body, event.body), None)
+            for event in dated[-max(own, BOOKS_LEAST) :]
+        )
         return [books for books in found if books is not None]
 
     @cached_property

@@ -9,6 +9,7 @@ from rebalancer.accounting.order_history import OUTSIDE, is_resting_exit
 from rebalancer.accounting.trade_causes import CAUSE_WORDS
 from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.outcomes import OrderState
+from rebalancer.core.units import in_units
 from rebalancer.core.values import ZERO
 from rebalancer.journal.records import OrderRecord
 from rebalancer.performance.records import OrderHistory
@@ -51,7 +52,7 @@ def _of_cycles(source: Source) -> Iterator[TradeLine]:
             history = source.histories.get(line.client_order_id)
             cause = "target" if history is None else history.cause
             at = line.sent_at or record.started_at
-            because = reasons.get(line.client_order_id, "")
+            because = in_units(reasons.get(line.client_order_id, ""), line.symbol)
             yield TradeLine(at, record.snapshot.cycle_id, line, because, cause or "target")
 
 
@@ -68,7 +69,7 @@ def _without_plan(source: Source) -> Iterator[TradeLine]:
         history = source.histories.get(order.client_order_id)
         cause = source.exit_cause(order) if history is None else history.cause
         words = said.get((order.cycle_id, order.symbol)) or because.get(order.cycle_id) or CAUSE_WORDS[cause]
-        yield TradeLine(order.intended_at, order.cycle_id, _line_of(order), words, cause)
+        yield TradeLine(order.intended_at, order.cycle_id, _line_of(order), in_units(words, order.symbol), cause)
 
 
 def _line_of(order: OrderRecord) -> OrderLine:
@@ -96,7 +97,7 @@ def _without_intent(source: Source) -> Iterator[TradeLine]:
         by_hand = history.source == OUTSIDE
         if not (by_hand or is_resting_exit(history)) or not source.span.holds(history.sent_at):
             continue
-        words = "not an order of this program" if by_hand else history.reason
+        words = "not an order of this program" if by_hand else in_units(history.reason, history.symbol)
         yield TradeLine(history.sent_at, "", _line_of_history(history), words, history.cause)
 
 
