@@ -246,17 +246,21 @@ def _day(text: str | None, option: str) -> date | None:
 
 
 def _write(run: Backtest, options: BacktestOptions, usual: str) -> list[Path]:
-    from rebalancer.research.page import backtest_html
+    from rebalancer.research.page import DATA_PAGE, PAGE, backtest_pages
 
     assert options.out is not None
     options.out.mkdir(parents=True, exist_ok=True)
-    page, curve = options.out / "backtest.html", options.out / "equity.csv"
+    page, curve = options.out / PAGE, options.out / "equity.csv"
     curve.write_text(run.equity_csv())
     benchmark = usual if options.benchmark is None else options.benchmark
     if options.benchmark and options.benchmark not in run.setup.market.symbols:
         raise BadDocument("--benchmark", f"the prices do not have {options.benchmark}", "name one of their columns")
-    page.write_text(backtest_html(run, benchmark))
+    pages = backtest_pages(run, benchmark)
+    page.write_text(pages.page)
     written = [curve, page, options.out / "backtest.json"]
+    if pages.data:
+        written.append(options.out / DATA_PAGE)
+        written[-1].write_text(pages.data)
     if options.fills:
         written.append(options.out / "fills.csv")
         written[-1].write_text(run.fills_csv())

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from rebalancer.performance.history import (
     SHARPE_DAYS,
@@ -19,7 +18,7 @@ from rebalancer.report.charting.axis import days_axis
 from rebalancer.report.charting.bars import Bin, Heads, RowBar, histogram, row_chart
 from rebalancer.report.charting.grids import heat_chart
 from rebalancer.report.charting.lines import Line, Lines, line_chart
-from rebalancer.report.charting.markup import Plots
+from rebalancer.report.charting.markup import Plots, tables_html
 from rebalancer.report.charting.records import Charted, Extra, needs
 from rebalancer.report.numbers import fixed
 from rebalancer.report.page import DATA_PLACE, environment, tidy
@@ -31,23 +30,39 @@ from rebalancer.research.market import NO_COSTS
 
 BELOW: Final = "Below the highest equity before"
 HISTOGRAM_LEAST: Final = 20  # days
+PAGE, DATA_PAGE = "backtest.html", "backtest_data.html"
 
 
-def backtest_html(run: Backtest, benchmark: str = "") -> str:
-    """Render the page. The same run gives the same bytes, but for its seconds."""
+class BacktestPages(NamedTuple):
+    """The page, and the one of the tables for which it has no room; "" when it has room for all."""
+
+    page: str
+    data: str
+
+
+def backtest_pages(run: Backtest, benchmark: str = "") -> BacktestPages:
+    """Render the page, to be stored as `backtest.html`, and a second one, `backtest_data.html`, where the tables of its
+    charts are too heavy. The same run gives the same bytes, but for its seconds."""
     figures = figures_of(run, benchmark)
+    plot = Plots(charts_of(figures), DATA_PAGE)
     context = {
         "run": run,
         "f": figures,
         "sentence": sentence(run),
         "audit": audit_text(run),
         "differs": run.result.audit.differences > 0,
-        "plot": Plots(charts_of(figures), bytes_max=sys.maxsize),
+        "plot": plot,
         "free": run.setup.costs == NO_COSTS,
     }
     page = tidy(environment().get_template("backtest.html.j2").render(context))
     data = json.dumps(run.document(), ensure_ascii=False).replace("<", "\\u003c")
-    return page.replace(DATA_PLACE, f'id="report-data">{data}</script>')
+    tables = [tables_html(chart, name) for name, chart in plot.elsewhere.items()]
+    more = {
+        "mode": "simulated", "mode_name": "BACKTEST", "mode_meaning": "", "back": PAGE, "tables": tables,
+        "title": f"{figures.days[0]} to {figures.days[-1]}", "orders_elsewhere": False, "trips_elsewhere": False,
+    }  # fmt: skip
+    beside = tidy(environment().get_template("tables.html.j2").render(more)) if tables else ""
+    return BacktestPages(page.replace(DATA_PLACE, f'id="report-data">{data}</script>'), beside)
 
 
 def charts_of(figures: BacktestFigures) -> dict[str, Charted]:

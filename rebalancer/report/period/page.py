@@ -81,8 +81,9 @@ def _page(edition: PeriodReport, folder: str, *, linked: bool) -> EditionPages:
     page = tidy(environment().get_template("edition/edition.html.j2").render(context))
     data = ""
     if plot.elsewhere or context["orders_elsewhere"] or context["trips_elsewhere"]:
-        context |= {"tables": [tables_html(chart, name) for name, chart in plot.elsewhere.items()]}
-        data = tidy(environment().get_template("edition/data.html.j2").render(context))
+        tables = [tables_html(chart, name) for name, chart in plot.elsewhere.items()]
+        context |= {"tables": tables, "back": f"{edition_name(edition)}.html", "mode": edition.mode}
+        data = tidy(environment().get_template("tables.html.j2").render(context))
     embedded = embedded_edition(edition, PAGE_BYTES_TARGET - len(page.encode()))
     return EditionPages(page.replace(DATA_PLACE, f'id="report-data">{embedded}</script>'), data)
 

@@ -41,7 +41,8 @@ def test_an_edition_stands_beside_the_runs_and_in_the_index(tmp_path: Path) -> N
         ]
         assert len(linked) > len(slots)
     links = [a.attributes["href"] for a in parse((tmp_path / "index.html").read_text()).all("a")]
-    assert links == ["2026/2026-11-20_paper_day.html", "2026/2026-11-20_1035_paper_20261120T1535Z.html"]
+    day = "2026/2026-11-20_paper_day.html"  # of the alert that stands, above the calendar, and in the list
+    assert links == [day, day, day, "2026/2026-11-20_1035_paper_20261120T1535Z.html"]
     assert json.loads(written.json_path.read_text())["schema"] == "rebalancer.edition/1"
     assert "PA3ABCDEF7Q2" not in written.json_path.read_text() + written.html_path.read_text()
 
