@@ -23,6 +23,7 @@ NARROW: Final = 24.0  # em: a picture on a phone of 320 px
 WIDE: Final = 48.0  # em: a picture in a window of 861 px
 BESIDE: Final = 4.4  # em: labels of values at the left of a plot
 PLOT_LEAST: Final = 4.0  # em
+BROKEN: Final = 9.0  # em: names beside a row of a narrow picture, on two lines
 NAME_MOST: Final = 24  # characters of a name beside a row; the table has all of it
 OVERHANG: Final = 0.9  # em that a label may stand out beyond the plot
 STRIDES: Final = (1, 2, 3, 4, 6, 12, 24, 60, 120, 240, 600, 1200)
@@ -103,10 +104,13 @@ def shortened(text: str) -> str:
     return text if len(text) <= NAME_MOST else text[: NAME_MOST - 1] + "…"
 
 
-def spaced(candidates: Sequence[tuple[str, float]], beside: float = BESIDE) -> tuple[Tick, ...]:
+def spaced(
+    candidates: Sequence[tuple[str, float]], beside: float = BESIDE, beside_narrow: float | None = None
+) -> tuple[Tick, ...]:
     """Ticks at a regular stride of candidates, so that no two labels touch: in a wide picture all of them, in a narrow
-    one those that are not minor. beside: em that the picture needs beside the plot."""
-    small = max(NARROW - beside, PLOT_LEAST)
+    one those that are not minor. beside: em that the picture needs beside the plot; beside_narrow: in a narrow one,
+    where long names are broken."""
+    small = max(NARROW - (beside if beside_narrow is None else beside_narrow), PLOT_LEAST)
     ticks = [Tick(text, round(at * 100, 2), False, _side(text, at, small)) for text, at in candidates]
     wide = _stride(ticks, max(WIDE - beside, PLOT_LEAST), STRIDES)
     narrow = _stride(ticks, small, [s for s in STRIDES if s % wide == 0])

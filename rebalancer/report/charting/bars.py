@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from rebalancer.report.charting.axis import ending_of, gutter_of, spaced
+from rebalancer.report.charting.axis import BROKEN, ending_of, gutter_of, spaced
 from rebalancer.report.charting.drawing import box, dot, known
 from rebalancer.report.charting.lines import bare, mark_of, ticks_of
 from rebalancer.report.charting.records import (
@@ -188,7 +188,8 @@ def _upright(scale: Scale, value: float, middle: float, count: int) -> str:
 
 def _value_ticks(scale: Scale, names: Sequence[str], texts: Sequence[str]) -> tuple[Tick, ...]:
     ticks = [(text, _left(scale, float(tick))) for text, tick in zip(scale.labels, scale.ticks, strict=True)]
-    return spaced(ticks, gutter_of(names) + ending_of(texts))
+    gutter, ending = gutter_of(names), ending_of(texts)
+    return spaced(ticks, gutter + ending, min(gutter, BROKEN) + ending)
 
 
 def _rows_panel(names: Sequence[str], texts: Sequence[str], paths: tuple[Path, ...]) -> Panel:
