@@ -43,7 +43,7 @@ def newest_day(events: DayEvents) -> NewestDay | None:
     after = 0 if events.ended is None else events.ended.seq
     flows = [flow for flow in events.flows if flow.seq > after and flow.at <= now.at]
     mark = mark_now(now.equity, peak, flows)
-    before = _before(events)
+    before = day_began(events)
     closed = events.before is not None and events.before.kind == "day_closed"
     return NewestDay(
         now.day, now.equity, now.cash, mark, _change(events, now), None if before is None else before[0], closed
