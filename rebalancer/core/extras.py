@@ -16,6 +16,7 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
     "excel": ("openpyxl>=3.1",),
     "fast": ("numba>=0.62",),
     "model": ("xgboost-cpu>=3",),
+    "postgres": ("psycopg[binary]>=3.2",),
     "replay": ("pyarrow>=21",),
     "search": ("optuna>=5",),
     "sweep": ("distributed>=2026.7",),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rebalancer.core.database_url import is_local, shown
 from rebalancer.core.errors import ExternalError, JournalBroken, JournalLocked
+from rebalancer.core.extras import install_hint
 from rebalancer.journal.conditions import Ask, Rows
 from rebalancer.journal.place import PostgresPlace
 from rebalancer.ops.logs.redact import learn
@@ -58,7 +59,7 @@ def connect(place: PostgresPlace) -> psycopg.Connection[Any]:
         import psycopg
     except ImportError:
         raise JournalBroken(
-            f"{place}: the driver of PostgreSQL is not installed\n  hint: pip install 'psycopg[binary]>=3.2'"
+            f"{place}: the driver of PostgreSQL is not installed\n  hint: {install_hint('postgres')}"
         ) from None
     more: dict[str, Any] = {}
     if place.password:
