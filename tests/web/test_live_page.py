@@ -31,6 +31,7 @@ from tests.web.live_browser import (
     violations,
     waited,
 )
+from tests.web.live_day import day
 from tests.web.live_oracle import Oracle
 from tests.web.replayed_journal import ReplayedJournal
 
@@ -105,6 +106,12 @@ def test_its_figures_are_those_of_the_journal_at_every_moment(served: Desk, tab:
     assert tab.evaluate("document.title") == "○ No session · SIMULATED"
     assert outside(tab, served.server.url) == []
     assert violations(tab) == []
+
+
+@pytest.mark.campaign
+def test_a_whole_simulated_day(tmp_path: Path) -> None:
+    """As `python -m tests.web.live_day`: the demo's day, a hundred random moments at least."""
+    assert day(tmp_path, None) == 0
 
 
 def test_a_server_that_is_gone_greys_it_and_nothing_is_lost(served: Desk, tab: Page) -> None:
