@@ -20,6 +20,7 @@ from rebalancer.core.errors import (
     ExternalError,
     JournalBroken,
     JournalLocked,
+    LeaseLost,
     LockHeld,
     SignalsUnavailable,
     Unwritable,
@@ -63,6 +64,8 @@ def guarded(app: Callable[[], object]) -> int:
         return said(error, ExitCode.REFUSED)
     except Unwritable as error:
         return said(_with_hint(error), ExitCode.CONFIG)
+    except LeaseLost as error:
+        return said(error, ExitCode.LOCKED)
     except AnotherProgram as error:  # a halt that a person must look at; a restart does not help
         return said(error, ExitCode.HALTED)
     except JournalLocked as error:

@@ -25,11 +25,16 @@ LOG: Final = logging.getLogger(__name__)
 
 
 def run_trading_day(
-    config: Sequence[Path] | None, *, speed: float | None, day: str | None, with_parent: bool = False
+    config: Sequence[Path] | None,
+    *,
+    speed: float | None,
+    day: str | None,
+    with_parent: bool = False,
+    standby: bool = False,
 ) -> int:
     """Run one session. Exit code 0 when the day is closed, when the market is closed, and after a stop by a signal.
 
-    with_parent: stop as after SIGTERM when standard input closes.
+    with_parent: stop as after SIGTERM when standard input closes. standby: wait while another host trades the account.
     """
     from rebalancer.cli.parent import when_parent_ends
     from rebalancer.ops.notify import Notify
@@ -59,7 +64,9 @@ def run_trading_day(
             _say(form, LogEvent.SESSION_BEGAN, f"session: {setup.mode}, journal {setup.journal}")
             _say(form, None, f"environment: {banner(setup)}")
 
-        said = run_session(setup, connection, stop, notify, exchange=time, speed=speed or 1.0, begun=begun)
+        said = run_session(
+            setup, connection, stop, notify, exchange=time, speed=speed or 1.0, begun=begun, standby=standby
+        )
     _say(form, LogEvent.SESSION_ENDED, f"session: {said}")
     return ExitCode.DONE
 

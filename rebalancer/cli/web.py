@@ -155,6 +155,7 @@ def _others(config: Sequence[Path] | None) -> list[WebPlace]:
     """The accounts of config/desk.yaml, for the page: each a profile with its own state and rules. None when the server
     was asked for one profile."""
     from rebalancer.cli.desk import known_accounts
+    from rebalancer.journal.read_only import ReadOnlyJournal
     from rebalancer.ops.paths import PROFILES, state_directory
     from rebalancer.session.setup import load_setup
     from rebalancer.settings.profile import PROFILE
@@ -166,7 +167,9 @@ def _others(config: Sequence[Path] | None) -> list[WebPlace]:
     for name in known_accounts(()):
         setup = load_setup(config, {**os.environ, PROFILE: name})
         state = state_directory() / PROFILES / name / setup.mode
-        found.append(WebPlace(state, setup.reports, setup.root, setup.mode, setup.rules, name))
+        journal = setup.journal_of(setup.mode, state)
+        shared = None if isinstance(journal, Path) else ReadOnlyJournal(journal)
+        found.append(WebPlace(state, setup.reports, setup.root, setup.mode, setup.rules, name, shared))
     return found
 
 

@@ -5,10 +5,12 @@ ExternalError
 +-- CredentialsRefused      401, or a 403 that is not about an order                            exit 77
 +-- WrongAccount            the broker's account is not the configured one                      exit 77
 +-- LockHeld                another run holds the lock                                          exit 75
+    +-- AccountLeased       another host trades the account                                 exit 75
 +-- Unwritable              a directory or disk cannot be written to                            exit 78
 +-- SignalsUnavailable      a file of received signals cannot be read or written                exit 78
 +-- JournalBroken           the journal cannot be trusted or written                            exit 78
     +-- JournalSetBack      its newest rows are missing, or others stand in their place     exit 78
+    +-- LeaseLost           another host has taken over the account                         exit 75
     +-- JournalLocked       another program has kept it locked longer than we wait              exit 69
     +-- AnotherProgram      orders with our prefix are not in this journal                      exit 5
 """
@@ -36,6 +38,10 @@ class LockHeld(ExternalError):
     """Another run holds the lock; the message names its process."""
 
 
+class AccountLeased(LockHeld):
+    """Another host trades the account; the message names it."""
+
+
 class Unwritable(ExternalError):
     """One of our files cannot be created or written; the message gives the path, the free space and the fix."""
 
@@ -54,6 +60,10 @@ class JournalLocked(JournalBroken):
 
 class JournalSetBack(JournalBroken):
     """The journal holds less than this host has written or seen, or something else: an old copy, a failover."""
+
+
+class LeaseLost(JournalBroken):
+    """Another host has taken over the account; this one must not write or send anything more."""
 
 
 class AnotherProgram(JournalBroken):

@@ -15,6 +15,10 @@ class JournalStorage(RuleSection):
         None, description="postgresql://user@host/database, without password; null: a file in the state folder"
     )
 
+    lease_seconds: int | None = Field(
+        None, ge=4, le=3600, description="a host that is gone is replaced after this; null: twice the longest cycle"
+    )
+
     @field_validator("url")
     @classmethod
     def _is_an_address(cls, url: str | None) -> str | None:

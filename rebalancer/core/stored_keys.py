@@ -75,6 +75,7 @@ RULES_ADDED: Final[Mapping[str, object]] = {
     "signals.universe": [],
     "signals.weights_of": "equity",
     "journal": {},
+    "journal.lease_seconds": None,
     "journal.url": None,
     "web": {},
     "web.enabled": False,

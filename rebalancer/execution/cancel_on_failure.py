@@ -15,7 +15,7 @@ from typing import Final, Protocol, TypeVar
 
 from rebalancer.brokers.protocol import SendResult, TradingBroker
 from rebalancer.core.decisions import Order
-from rebalancer.core.errors import AnotherProgram
+from rebalancer.core.errors import AnotherProgram, LeaseLost
 from rebalancer.execution.order_tracking import DUPLICATE, refuse_another
 from rebalancer.ops.clock import Clock
 
@@ -42,10 +42,11 @@ class CanCancelPosted(Protocol):
 @contextmanager
 def cancelling_on_failure(orders: CanCancelPosted) -> Iterator[None]:
     """Cancel the posted orders when the block fails; the error of the block is re-raised. When another program trades
-    under our ids nothing is cancelled: the orders under those ids may be its own."""
+    under our ids nothing is cancelled: the orders under those ids may be its own; nor when another host has taken over:
+    they are its own now."""
     try:
         yield
-    except AnotherProgram:
+    except (AnotherProgram, LeaseLost):
         raise
     except Exception:
         orders.cancel_posted()

@@ -26,7 +26,7 @@ from rebalancer.journal.copying import back_up
 from rebalancer.journal.opening import BUSY_TIMEOUT_MS, open_store
 from rebalancer.journal.orders import Change
 from rebalancer.journal.other_events import EventRow, write_events
-from rebalancer.journal.place import Place, place_of
+from rebalancer.journal.place import Place, PostgresPlace, place_of
 from rebalancer.journal.reads import JournalReads, OneState
 from rebalancer.journal.records import CycleEnd, CycleStart, Intent
 from rebalancer.journal.store import Store
@@ -79,6 +79,18 @@ class Journal(JournalReads):
     def state(self) -> Path:
         """The state folder that the journal belongs to: of a file the folder that it is in."""
         return self.place.parent
+
+    @property
+    def has_leases(self) -> bool:
+        """Whether several hosts may share it."""
+        return isinstance(self.place, PostgresPlace)
+
+    def note_head(self) -> None:
+        """Remember the newest row as one that this host has seen. Raises JournalSetBack when there was a newer one."""
+        with self._store.reading() as c:
+            last = self._store.check_tail(c)
+        if last is not None:
+            self._store.head.advance(last.seq, last.hash)
 
     def size(self) -> int:
         """The bytes that it takes."""

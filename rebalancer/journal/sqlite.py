@@ -28,6 +28,7 @@ _STATEMENTS: Final[Mapping[Purpose, str]] = {
     # A deferred transaction that reads and then writes fails at once when another connection wrote in between.
     "append": "BEGIN IMMEDIATE",
     "migrate": "BEGIN IMMEDIATE",
+    "lease": "BEGIN IMMEDIATE",
 }
 
 

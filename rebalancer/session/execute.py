@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from rebalancer.brokers.counted import CountedBroker
 from rebalancer.brokers.factory import Connection
+from rebalancer.brokers.fenced import Fence
 from rebalancer.brokers.read_only import ReadOnlyBroker
 from rebalancer.core.errors import JournalBroken
 from rebalancer.core.venue_rules import VenueRules
@@ -29,7 +30,7 @@ from rebalancer.rebalance.world import World
 from rebalancer.report.records import Mode, RunRecord
 from rebalancer.report.run_record import record_of
 from rebalancer.session.alert_rules import report_cycle
-from rebalancer.session.ownership import account_in_hand, owned
+from rebalancer.session.ownership import account_in_hand, fenced, owned
 from rebalancer.session.setup import Setup
 from rebalancer.session.signal_receipts import keep_receipts
 from rebalancer.session.stop import NEVER, Stopping
@@ -102,7 +103,8 @@ def opened_world(
         journal = stack.enter_context(Journal.open(setup.journal))
         real = connection.connect(rules.broker, monotonic=clock.monotonic)
         stack.callback(real.close)
-        broker = CountedBroker(real, heard)
+        fence: list[Fence] = []
+        broker = CountedBroker(fenced(setup, real, lambda: fence[0] if fence else None), heard)
         together = Together(rules.broker.max_concurrent_calls)
         stack.callback(together.close)
         sectors = read_sectors(setup.root / rules.sectors_file)
@@ -110,7 +112,7 @@ def opened_world(
         account_id = account_in_hand(journal, broker)
         refuse_older(journal, account_id, __version__)
         if not dry_run:
-            stack.enter_context(owned(setup, journal, account_id))
+            fence.append(stack.enter_context(owned(setup, journal, account_id)))
         kill = KillSwitch(setup.state, journal)
         gate = PreTradeCheck(account_id, broker, journal, kill, rules, stopping=stopping.reason)
         order_manager = LiveOrderManager(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from rebalancer.brokers.factory import Connection
+from rebalancer.core.errors import AccountLeased
 from rebalancer.journal import Journal
 from rebalancer.market_data.sectors import read_sectors
 from rebalancer.market_data.trading_calendar import published_hours
@@ -19,11 +20,12 @@ from rebalancer.session.alert_delivery import alerting
 from rebalancer.session.alert_rules import ReportingSlotBook, report_day
 from rebalancer.session.day import TradingSession, Work
 from rebalancer.session.hours import Hours
-from rebalancer.session.ownership import account_in_hand, owned
+from rebalancer.session.ownership import account_in_hand, fenced, owned
 from rebalancer.session.run_requests import RunRequests
 from rebalancer.session.scheduler import Alarm, ScheduledAlarm
 from rebalancer.session.setup import Setup
 from rebalancer.session.simulated_clock import PRICE_SECONDS, MovableTime, SimulatedClock
+from rebalancer.session.standby import wait_for_lease
 from rebalancer.session.stop import Stop
 from rebalancer.session.work import SessionWork
 from rebalancer.signals.receipts import inbox
@@ -38,8 +40,10 @@ def run_session(
     exchange: MovableTime | None = None,
     speed: float = 1.0,
     begun: Callable[[], None] = lambda: None,
+    standby: bool = False,
 ) -> str:
-    """Run one session; returns in a sentence how it ended. Raises LockHeld when one is running already.
+    """Run one session; returns in a sentence how it ended. Raises LockHeld when one is running already, also on another
+    host; with standby it waits until that one is gone, and takes over.
 
     begun: called once locks, journal and account are in hand, so that nothing is logged before an error in one of them.
     exchange: the embedded exchange's clock, which is advanced during waits when `speed` is not 1.
@@ -59,10 +63,21 @@ def run_session(
             clock = SystemClock()
             alarm = scheduled = ScheduledAlarm(stop.bell, clock, rules.protection.poll_seconds)
             stack.callback(scheduled.close)
-        broker = connection.connect(rules.broker, monotonic=clock.monotonic)
-        stack.callback(broker.close)
-        account_id = account_in_hand(journal, broker)
-        stack.enter_context(owned(setup, journal, account_id))
+        real = connection.connect(rules.broker, monotonic=clock.monotonic)
+        stack.callback(real.close)
+        account_id = account_in_hand(journal, real)
+        fence = None
+        while fence is None:
+            if standby:
+                wait_for_lease(setup, journal, account_id, stop, notify)
+                if (why := stop.reason()) is not None:
+                    return f"ended while standing by: {why}"
+            try:
+                fence = stack.enter_context(owned(setup, journal, account_id))
+            except AccountLeased:  # a third host was faster
+                if not standby:
+                    raise
+        broker = fenced(setup, real, lambda: fence)
         tells = stack.enter_context(alerting(setup, journal, account_id, is_real=isinstance(clock, SystemClock)))
         work = SessionWork(
             setup, connection, journal, account_id, broker, stop, notify, clock,

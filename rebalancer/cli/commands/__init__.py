@@ -16,6 +16,7 @@ import typer
 from rebalancer.cli.commands import (
     accounts,
     evidence,
+    hosts,
     model,
     records,
     research,
@@ -87,4 +88,5 @@ app.add_typer(model.model_app, name="model")
 app.add_typer(system.db_app, name="db")
 app.add_typer(accounts.accounts_app, name="desk")
 app.add_typer(evidence.evidence_app, name="evidence")
+app.add_typer(hosts.lease_app, name="lease")
 app.add_typer(web.web_app, name="web")

@@ -113,6 +113,9 @@ def session(
     with_parent: Annotated[
         bool, typer.Option("--with-parent", help="End when standard input closes, as under a desk.")
     ] = False,
+    standby: Annotated[
+        bool, typer.Option("--standby", help="While another host trades the account, wait, and take over.")
+    ] = False,
 ) -> None:
     """Run the trading day: a cycle every five minutes from open to close.
 
@@ -120,4 +123,4 @@ def session(
     """
     from rebalancer.cli.session import run_trading_day
 
-    raise typer.Exit(run_trading_day(config, speed=speed, day=day, with_parent=with_parent))
+    raise typer.Exit(run_trading_day(config, speed=speed, day=day, with_parent=with_parent, standby=standby))
