@@ -32,6 +32,7 @@ if has_systemd; then
   systemctl --user --quiet enable "$unit.service" "$unit.timer"
   systemctl --user start "$unit.timer"
   start_sources || say "warning: the signal sources were not started; trading goes on without their votes"
+  start_drill || say "warning: backups are not restored for a try every week; by hand: rebalancer db drill"
   systemctl --user reset-failed "$unit.service" 2>/dev/null || true
   systemctl --user start --no-block "$unit.service"
   say "started: $unit"

@@ -45,6 +45,7 @@ if [ -n "$flatten" ]; then
   rebalance kill --cancel --flatten --yes --reason "stopped with --flatten" $(config_options) || code=$?
 fi
 stop_web || say "warning: the HTTP API may still be running"
+stop_drill || true
 stop_sources || say "warning: the signal sources may still be asked"
 say "what is left open:"
 PYTHONPATH=$PWD "$PYTHON" -m rebalancer status >&2 || [ "$code" -ne 0 ] || code=$?

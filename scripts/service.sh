@@ -10,7 +10,7 @@ service() {
   units=$config_home/systemd/user
   case $profile in
     "")
-      unit=paper-trading-session web_unit=rebalancer-web sources_unit=rebalancer-sources
+      unit=paper-trading-session web_unit=rebalancer-web sources_unit=rebalancer-sources drill_unit=rebalancer-drill
       state=$base secrets=$config_home/paper-trading.env
       ;;
     *[!A-Za-z0-9_-]*)
@@ -24,7 +24,7 @@ service() {
         return 78
       }
       unit=paper-trading-session@$profile web_unit=rebalancer-web@$profile
-      sources_unit=rebalancer-sources@$profile state=$base/profiles/$profile
+      sources_unit=rebalancer-sources@$profile drill_unit=rebalancer-drill@$profile state=$base/profiles/$profile
       secrets=$config_home/paper-trading@$profile.env
       export REBALANCER_PROFILE="$profile"
       ;;
@@ -119,7 +119,7 @@ install_units() {
   for source in systemd/*.service systemd/*.timer; do
     sed -e "s#@PROJECT@#$PWD#g" -e "s#@PYTHON@#$PYTHON#g" "$source" >"$fresh/${source##*/}"
   done
-  found=$(systemd-analyze verify --user --man=no "$fresh"/paper-trading-session.* "$fresh"/rebalancer-web.service "$fresh"/rebalancer-sources.service 2>&1) || true
+  found=$(systemd-analyze verify --user --man=no "$fresh"/paper-trading-session.* "$fresh"/rebalancer-web.service "$fresh"/rebalancer-sources.service "$fresh"/rebalancer-drill.* 2>&1) || true
   if [ -n "$found" ]; then
     say "error: systemd does not take the units as they are; nothing was installed"
     say "$found"
@@ -238,6 +238,19 @@ stop_sources() {
       systemctl --user --quiet disable "$sources_unit.service"
       say "stopped: $sources_unit"
     fi
+  fi
+}
+
+# start_drill: have the newest backup restored into a temporary folder every week. Called with `||`.
+start_drill() {
+  systemctl --user --quiet enable "$drill_unit.timer" && systemctl --user start "$drill_unit.timer"
+}
+
+# stop_drill: no more of that.
+stop_drill() {
+  if has_systemd && [ -f "$units/rebalancer-drill.timer" ]; then
+    systemctl --user stop "$drill_unit.timer"
+    systemctl --user --quiet disable "$drill_unit.timer"
   fi
 }
 

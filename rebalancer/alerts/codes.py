@@ -179,6 +179,11 @@ ALERT_CODES: Final[Mapping[str, AlertCode]] = {
         "The journal was not copied at the end of the day.",
         "Free disk space and run `rebalancer db backup`.",
     ),
+    "restore_drill": AlertCode(
+        "action",
+        "The newest backup could not be restored for a try.",
+        "Take a new one with `rebalancer db backup`, then `rebalancer db drill`; look at the disk of the backups.",
+    ),
     "tradervue": AlertCode(
         "warning",
         "The copy to Tradervue did not succeed, or not entirely.",

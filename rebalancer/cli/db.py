@@ -64,6 +64,29 @@ def check_file(config: Sequence[Path] | None, file: Path | None, *, as_json: boo
     return ExitCode.DONE
 
 
+def drill(config: Sequence[Path] | None, *, as_json: bool) -> int:
+    """Restore the newest copy into a temporary folder and check it there. Raises JournalBroken with what is wrong, and
+    then there is an alert in the journal."""
+    from rebalancer.journal import Journal
+    from rebalancer.session.restore_drill import restore_drill
+    from rebalancer.session.setup import load_setup
+
+    setup = load_setup(config)
+    if not setup.journal.exists():
+        return _nothing_yet(setup.mode)
+    with Journal.open(setup.journal, create=False) as journal:
+        done = restore_drill(journal, setup.state, _now())
+    until = None if done.newest_at is None else done.newest_at.isoformat()
+    if as_json:
+        body = {"file": str(done.file), "rows": done.rows, "newest_at": until, "plans_equal": done.plans}
+        _print_json("drill", body)
+        return ExitCode.DONE
+    sys.stdout.write(f"{done.file}\n")
+    rows, plans = amount_of(done.rows, "row"), amount_of(done.plans, "plan")
+    sys.stderr.write(f"restored for a try: {rows} intact, {plans} the same again, up to {until}\n")
+    return ExitCode.DONE
+
+
 def restore_file(config: Sequence[Path] | None, file: Path, *, reason: str) -> int:
     """Replace the journal with a verified copy. Raises LockHeld (exit 75) while anything runs; exit 78 for a copy that
     is not valid, and then nothing has changed."""

@@ -29,7 +29,7 @@ drop_in() {
 
 # until_is UNIT PROPERTY VALUE: wait until a unit's property has a value; say what it has when it never does.
 until_is() {
-  for _ in $(seq 600); do
+  for _ in $(seq 6000); do
     found=$(systemctl --user show "$1" -p "$2" --value)
     case $found in
       $3) return 0 ;;
@@ -43,7 +43,7 @@ until_is() {
 
 # waits_for COMMAND...: wait until a command succeeds.
 waits_for() {
-  for _ in $(seq 600); do
+  for _ in $(seq 6000); do
     if "$@" >/dev/null 2>&1; then return 0; fi
     sleep 0.1
   done

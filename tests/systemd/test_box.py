@@ -29,9 +29,18 @@ def test_the_timer_fires_the_service_and_a_whole_simulated_day_runs_through_it(b
         journalctl --user -t rebalancer -o cat --no-pager
         journalctl --user -o json --no-pager CYCLE=2026-11-20T20:55Z EVENT=slot_ended | sed 's/^/FIELDS /'
         ls reports/latest.html
+        echo DRILL $(systemctl --user is-enabled rebalancer-drill.timer)
+        systemctl --user start rebalancer-drill.service
+        systemctl --user show rebalancer-drill.service -p ExecMainStatus
+        waits_for sh -c "journalctl --user -t rebalancer-drill -o cat --no-pager | grep 'restored for a try'"
+        journalctl --user -t rebalancer-drill -o cat --no-pager
     """)
     assert "Result=success" in said
     assert "NRestarts=0" in said
+    assert "DRILL enabled" in said
+    (drilled,) = [line for line in said.splitlines() if "restored for a try" in line]
+    assert re.search(r": \d+ rows intact, \d+ plans the same again", drilled)
+    assert "ExecMainStatus=0" in said
     assert re.search(r"service  active   (next|running the) cycle", said)
     assert "session: the trading day 2026-11-20 is closed" in said
     assert "cycle 2026-11-20T20:55Z: HOLDING" in said

@@ -84,6 +84,7 @@ def test_the_timer_fires_five_minutes_before_the_new_york_open(since: str, name:
         ("paper-trading-session", ["EnvironmentFile", "ExecStartPre", "ExecStart"]),
         ("rebalancer-web", ["ExecStart"]),
         ("rebalancer-sources", ["ExecStart"]),
+        ("rebalancer-drill", ["ExecStart"]),
     ],
 )
 def test_the_unit_of_a_profile_differs_in_its_names_only(name: str, own: list[str]) -> None:

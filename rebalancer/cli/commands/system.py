@@ -113,6 +113,14 @@ def db_check(
     raise typer.Exit(check_file(config, file, as_json=json))
 
 
+@db_app.command("drill")
+def db_drill(config: Config = None, json: Json = False) -> None:
+    """Restore the newest backup into a temporary folder, and check it there. Example: rebalancer db drill"""
+    from rebalancer.cli.db import drill
+
+    raise typer.Exit(drill(config, as_json=json))
+
+
 @db_app.command("restore")
 def db_restore(
     file: Annotated[Path, typer.Argument(help="The copy.")],
