@@ -72,7 +72,7 @@ def drill(config: Sequence[Path] | None, *, as_json: bool) -> int:
     from rebalancer.session.setup import load_setup
 
     setup = load_setup(config)
-    if not setup.journal.exists():
+    if not setup.has_journal:
         return _nothing_yet(setup.mode)
     with Journal.open(setup.journal, create=False) as journal:
         done = restore_drill(journal, setup.state, _now())

@@ -50,7 +50,7 @@ def test_a_real_backup_of_a_real_run(command: Command, project: Path) -> None:
 def test_what_would_make_a_restore_fail(tmp_path: Path) -> None:
     with Journal.open(tmp_path / "journal.sqlite") as journal:
         closed_cycle(journal, "c1")
-        take(journal.path, tmp_path / FOLDER, FRIDAY)
+        take(tmp_path / "journal.sqlite", tmp_path / FOLDER, FRIDAY)
         assert restore_drill(journal, tmp_path, FRIDAY).rows == 4
         later = FRIDAY + timedelta(days=30)
         restore_drill(journal, tmp_path, later - timedelta(days=27))
@@ -69,7 +69,7 @@ def test_a_copy_of_another_journal(tmp_path: Path) -> None:
     other.mkdir()
     with Journal.open(other / "journal.sqlite") as journal:
         journal.begin_cycle(start("c9"))
-        take(journal.path, other / FOLDER, FRIDAY)
+        take(other / "journal.sqlite", other / FOLDER, FRIDAY)
     shutil.copytree(other / FOLDER, tmp_path / FOLDER)
     with Journal.open(tmp_path / "journal.sqlite") as journal:
         closed_cycle(journal, "c1")
