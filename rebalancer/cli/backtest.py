@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
+from rebalancer.cli.errors import choice
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.progress import AFTER_SECONDS, progress
 from rebalancer.cli.screen import wants_colour, warn
@@ -152,14 +153,16 @@ def request_of(options: BacktestOptions, setup: Setup) -> BacktestRequest:
     from rebalancer.research.backtest import BacktestRequest, Delisted
     from rebalancer.research.cycles import Rebalance
     from rebalancer.research.market import Fill
+    from rebalancer.research.presets import PRESETS
 
-    choices = (
-        ("--fill", options.fill, Fill), ("--rebalance", options.rebalance, Rebalance),
-        ("--delisted", options.delisted, Delisted),
-    )  # fmt: skip
-    for name, value, kind in choices:
-        if value not in get_args(kind):
-            raise BadDocument(name, f"{value!r} is unknown", f"use one of {', '.join(get_args(kind))}")
+    for name, value, known in (
+        ("--fill", options.fill, get_args(Fill)),
+        ("--rebalance", options.rebalance, get_args(Rebalance)),
+        ("--delisted", options.delisted, get_args(Delisted)),
+        ("--preset", options.preset, PRESETS),
+    ):
+        if value is not None:
+            choice(name, value, known)
     first, last = _day(options.first, "--from"), _day(options.last, "--to")
     record = _record(setup, first, last) if options.record else None
     return BacktestRequest(

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from rebalancer.accounting.order_counts import OrderCounts
     from rebalancer.core.rules import Rules
     from rebalancer.journal import Journal
-    from rebalancer.performance.records import AccountHistory
+    from rebalancer.performance.benchmark import Benchmark
+    from rebalancer.performance.records import AccountHistory, LotMethod
     from rebalancer.report.exports.tables import ExportDay, ExportTable
 
 FORMATS: Final = ("csv", "json")
@@ -38,15 +39,18 @@ def export_table(
     to: Path | None,
     limit: int | None = None,
     state: Path | None = None,
+    backtest: Path | None = None,
 ) -> int:
     """Write one table to stdout or atomically to a file. limit: at most the newest `limit` rows. state: read that
-    folder instead of the configured one."""
+    folder instead of the configured one. backtest: the folder that a backtest has written, instead."""
     from rebalancer.journal import Journal
     from rebalancer.report.exports.tables import COLUMNS, table
 
     choice("export", what, (*COLUMNS, "tradervue"))
     choice("export: --format", form, FORMATS)
     first = None if since is None else day_of(since)
+    if backtest is not None:
+        return _export_backtest(what, backtest, form=form, first=first, to=to)
     setup = setup_of(config, state)
     if what == "positions":
         if since is not None:
@@ -64,6 +68,37 @@ def export_table(
         records = list(_records(what, journal, setup.rules, first))
         counted = _counts(journal, first) if what in COUNTED and form == "json" else None
     _write(table(what, records if limit is None else records[-limit:]), form, to, counted)
+    return ExitCode.DONE
+
+
+def _export_backtest(what: str, folder: Path, *, form: str, first: date | None, to: Path | None) -> int:
+    """The same tables of a backtest, which is run again from the inputs that it noted."""
+    from rebalancer.accounting.order_counts import order_counts
+    from rebalancer.cli.backtest import again
+    from rebalancer.core.new_york import day_in_new_york
+    from rebalancer.report.exports.tables import table
+    from rebalancer.research.account_records import held_at_the_end, records_of
+
+    if what == "cycles":
+        raise BadDocument("export cycles", "a backtest stores no cycles", "rebalancer explain SYMBOL --bar T --run DIR")
+    run = again(folder)
+    if what == "positions":
+        if first is not None:
+            raise BadDocument("export: --since", "positions are those after the last bar", "leave it out")
+        _write(table(what, held_at_the_end(run)), form, to)
+        return ExitCode.DONE
+    rules = run.setup.rules.reporting
+    found = records_of(run, rules.benchmark)
+
+    def recent(at: datetime) -> bool:
+        return first is None or day_in_new_york(at) >= first
+
+    if what == "orders":
+        records: Iterable[object] = [order for order in found.orders if recent(order.intended_at)]
+    else:
+        records = _of_ledger(what, found.account, rules.lot_method, found.benchmark, first)
+    counted = order_counts(found.orders, found.account, recent) if what in COUNTED and form == "json" else None
+    _write(table(what, records), form, to, counted)
     return ExitCode.DONE
 
 
@@ -117,8 +152,6 @@ def _records(what: str, journal: Journal, rules: Rules, first: date | None) -> I
     from rebalancer.accounting.trade_history import ledger_of
     from rebalancer.core.new_york import day_in_new_york
     from rebalancer.market_data.benchmarks import benchmark_closes
-    from rebalancer.performance.fees import with_fees
-    from rebalancer.performance.round_trips import trips_of
 
     def recent(at: datetime) -> bool:
         return first is None or day_in_new_york(at) >= first
@@ -131,14 +164,27 @@ def _records(what: str, journal: Journal, rules: Rules, first: date | None) -> I
         return [c for c in reversed(journal.cycles(account_id, CYCLES_MOST)) if recent(c.started_at)]
     if what == "orders":
         return [o for o in orders_of(journal, account_id) if recent(o.intended_at)]
-    ledger = ledger_of(journal, account_id)
-    if what == "fills":
-        return [f for f in with_fees(ledger.fills, ledger.cash)[0] if recent(f.at)]
+    benchmark = None
     if what == "trips":
-        name, method = rules.reporting.benchmark, rules.reporting.lot_method
-        benchmark = benchmark_closes(journal, account_id, name, journal.state)
-        return [t for t in trips_of(ledger, method, benchmark) if recent(t.closed_at)]
-    return [d for d in _days(ledger) if first is None or d.day >= first]
+        benchmark = benchmark_closes(journal, account_id, rules.reporting.benchmark, journal.state)
+    return _of_ledger(what, ledger_of(journal, account_id), rules.reporting.lot_method, benchmark, first)
+
+
+def _of_ledger(
+    what: str, ledger: AccountHistory, method: LotMethod, benchmark: Benchmark | None, first: date | None
+) -> Iterable[object]:
+    """The fills, round trips or days of an account, from a day on."""
+    from rebalancer.core.new_york import day_in_new_york
+    from rebalancer.performance.benchmark import Benchmark
+    from rebalancer.performance.fees import with_fees
+    from rebalancer.performance.round_trips import trips_of
+
+    if what == "performance":
+        return [d for d in _days(ledger) if first is None or d.day >= first]
+    if what == "fills":
+        return [f for f in with_fees(ledger.fills, ledger.cash)[0] if first is None or day_in_new_york(f.at) >= first]
+    trips = trips_of(ledger, method, benchmark or Benchmark())
+    return [t for t in trips if first is None or day_in_new_york(t.closed_at) >= first]
 
 
 def _counts(journal: Journal, first: date | None) -> OrderCounts | None:

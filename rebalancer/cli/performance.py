@@ -18,6 +18,7 @@ from rebalancer.report.numbers import NONE
 from rebalancer.report.visible import visible, visible_symbol
 
 if TYPE_CHECKING:
+    from rebalancer.accounting.order_counts import OrderCounts
     from rebalancer.performance.period_bridge import PeriodBridge
     from rebalancer.performance.records import AccountHistory
     from rebalancer.performance.stats import RoundTripStats
@@ -42,15 +43,20 @@ LATENCIES: Final = {
 
 
 def show_performance(
-    config: Sequence[Path] | None, *, days: int | None, as_json: bool, colour: bool, state: Path | None = None
+    config: Sequence[Path] | None,
+    *,
+    days: int | None,
+    as_json: bool,
+    colour: bool,
+    state: Path | None = None,
+    backtest: Path | None = None,
 ) -> int:
     """Print the performance of the last `days` calendar days, None for everything since the records began. state: read
-    that folder instead of the configured one."""
+    that folder instead of the configured one. backtest: the folder that a backtest has written, instead."""
     from rebalancer.accounting.closed_days import bridge_of
     from rebalancer.accounting.order_counts import order_counts
     from rebalancer.accounting.order_history import orders_of
     from rebalancer.accounting.trade_history import ledger_of
-    from rebalancer.core.documents import plain
     from rebalancer.core.new_york import day_in_new_york
     from rebalancer.journal import Journal
     from rebalancer.market_data.benchmarks import benchmark_closes
@@ -58,6 +64,8 @@ def show_performance(
     from rebalancer.report.figures.of_performance import figures_of_performance
     from rebalancer.report.operations import operations_of
 
+    if backtest is not None:
+        return _of_backtest(backtest, days, as_json=as_json, colour=colour)
     setup = setup_of(config, state)
     if not setup.has_journal:
         sys.stderr.write(f"error: nothing has been run yet in {setup.mode} mode\n  hint: rebalancer run-now\n")
@@ -84,14 +92,54 @@ def show_performance(
     counts = order_counts(orders, ledger, lambda at: after is None or day_in_new_york(at) > after)
     last = ledger.days[-1] if ledger.days else None
     figures = figures_of_performance(summary, bridge, counts, last, operations)
+    return _print(summary, figures, bridge, counts, setup.mode, as_json=as_json, colour=colour)
+
+
+def _print(
+    summary: Summary,
+    figures: Figures,
+    bridge: PeriodBridge | None,
+    counts: OrderCounts,
+    mode: str,
+    *,
+    as_json: bool,
+    colour: bool,
+) -> int:
+    from rebalancer.core.documents import plain
+
     if as_json:
         known = {"counts": plain(counts), "figures": figures.document()}
-        document = {**plain(summary), "bridge": plain(bridge), "mode": setup.mode, **known}
+        document = {**plain(summary), "bridge": plain(bridge), "mode": mode, **known}
         sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     else:
-        shown = screen(summary, figures, bridge, setup.mode, width=terminal_width(), colour=colour and wants_colour())
+        shown = screen(summary, figures, bridge, mode, width=terminal_width(), colour=colour and wants_colour())
         sys.stdout.write(shown)
     return ExitCode.DONE
+
+
+def _of_backtest(folder: Path, days: int | None, *, as_json: bool, colour: bool) -> int:
+    """The same of a backtest, which is run again from the inputs that it noted. It has no books, so no bridge."""
+    from rebalancer.accounting.order_counts import order_counts
+    from rebalancer.cli.backtest import again
+    from rebalancer.core.new_york import day_in_new_york
+    from rebalancer.performance.summary import summary_of
+    from rebalancer.report.figures.of_performance import figures_of_performance
+    from rebalancer.research.account_records import records_of
+
+    run = again(folder)
+    rules = run.setup.rules.reporting
+    found = records_of(run, rules.benchmark)
+    after, _ = _period(found.account, days)
+    summary = summary_of(
+        found.account,
+        rules.lot_method,
+        risk_free_rate=rules.risk_free_rate,
+        days=days,
+        benchmark=found.benchmark,
+    )
+    counts = order_counts(found.orders, found.account, lambda at: after is None or day_in_new_york(at) > after)
+    figures = figures_of_performance(summary, None, counts, found.account.days[-1])
+    return _print(summary, figures, None, counts, "backtest", as_json=as_json, colour=colour)
 
 
 def _period(ledger: AccountHistory, days: int | None) -> tuple[date | None, list[date]]:

@@ -15,6 +15,7 @@ from rebalancer.core.documents import BadDocument
 from rebalancer.research.market import Flags, Floats, Instructions, Integers, Market
 
 MINUTE: Final = 60 * 1_000_000_000  # nanoseconds
+MICROSECOND: Final = 1_000  # nanoseconds
 NAMES_SHOWN: Final = 5
 
 
@@ -28,7 +29,7 @@ class Books(NamedTuple):
 
 class Events(NamedTuple):
     """Scores, one each: time, place in `symbols`, score, confidence. `is_day`: the time is the end of a day, and the
-    score counts as issued at the bar where it arrives."""
+    score counts as issued at the bar where it arrives. stop, goal: the prices that it names, NaN for none."""
 
     ns: Integers
     symbols: tuple[str, ...]
@@ -36,11 +37,13 @@ class Events(NamedTuple):
     score: Floats
     confidence: Floats
     is_day: bool = False
+    stop: Floats | None = None
+    goal: Floats | None = None
 
 
 class Aligned(NamedTuple):
     """`changed`: the bars at which something new begins to count. `unused`: instructions after the last bar. `stale`:
-    bars and names at which a score had become too old."""
+    bars and names at which what was said had become too old."""
 
     instructions: Instructions
     changed: Flags
@@ -53,8 +56,9 @@ def availability(market: Market, ns: Integers) -> Integers:
     return np.searchsorted(market.times, ns, side="left").astype(np.int64)
 
 
-def align_books(market: Market, books: Books, place: str) -> Aligned:
-    """Align target weights. Raises BadDocument when none begins to count, or a name has no prices."""
+def align_books(market: Market, books: Books, place: str, max_age_minutes: float | None = None) -> Aligned:
+    """Align target weights. max_age_minutes: after which they no longer count; None never. Raises BadDocument when none
+    begins to count, or a name has no prices."""
     columns = _columns(market, books.symbols, np.nansum(np.abs(books.weights), axis=0) > 0, place)
     bars = availability(market, books.ns)
     usable = bars < len(market.times)
@@ -66,7 +70,13 @@ def align_books(market: Market, books: Books, place: str) -> Aligned:
     value = np.full(market.close.shape, np.nan)
     known, kept = at >= 0, columns >= 0
     value[np.ix_(known, columns[kept])] = books.weights[at[known]][:, kept]
-    return Aligned(Instructions("targets", value), changed, int((~usable).sum()))
+    said = whole_microseconds(books.ns[np.maximum(at, 0)])
+    stale = 0
+    if max_age_minutes is not None:
+        old = known & (market.times - said > max_age_minutes * MINUTE)
+        stale = int((~np.isnan(value[old])).sum())
+        value[old] = np.nan
+    return Aligned(Instructions("targets", value, said=said), changed, int((~usable).sum()), stale)
 
 
 def align_events(market: Market, events: Events, max_age_minutes: float, place: str) -> Aligned:
@@ -89,8 +99,18 @@ def align_events(market: Market, events: Events, max_age_minutes: float, place: 
     fresh = known & (market.times[:, None] - issued <= max_age_minutes * MINUTE)
     value, confidence = np.full(shape, np.nan), np.full(shape, np.nan)
     value[fresh], confidence[fresh] = events.score[source[fresh]], events.confidence[source[fresh]]
-    found = Instructions("scores", value, confidence)
+    named: list[Floats | None] = [None, None]
+    for k, prices in enumerate((events.stop, events.goal)):
+        if prices is not None:
+            named[k] = np.full(shape, np.nan)
+            named[k][fresh] = prices[source[fresh]]  # type: ignore[index]  # made above
+    found = Instructions("scores", value, confidence, whole_microseconds(issued), *named)
     return Aligned(found, changed, int((~usable).sum()), int((known & ~fresh).sum()))
+
+
+def whole_microseconds(ns: Integers) -> Integers:
+    """Times without what a datetime cannot hold."""
+    return ns - ns % MICROSECOND
 
 
 def _columns(market: Market, symbols: Sequence[str], matters: Flags, place: str) -> Integers:

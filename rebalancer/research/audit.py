@@ -1,7 +1,8 @@
 """The audit of a backtest: the live planner plans bars again from their rebuilt snapshots.
 
-Planned again are bars chosen evenly, and the first bars of every outcome that is rare. Orders must be the same, by
-symbol, phase and signed quantity, and so must be the outcome of every name.
+Planned again are bars chosen evenly, the first bars of every outcome that is rare, and the first ones with a stop and
+with a target. Orders must be the same, by symbol, phase and signed quantity, and so must be the outcome of every name
+and the positions that a stop or a target closed within the bar (`research.exit_audit`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from rebalancer.core.facts import Snapshot
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.planning import plan
 from rebalancer.research import tape as tape_rows
+from rebalancer.research.exit_audit import exits_live, exits_simulated
 from rebalancer.research.market import AuditCount, Progress, SimulationSetup
 from rebalancer.research.simulate import DENIALS, SimulatedRun, outcome_of, pair_counts, simulated
 from rebalancer.research.snapshots import snapshot_at
@@ -67,6 +69,10 @@ def audited_bars(run: SimulatedRun, most: int = BARS) -> list[int]:
     for pair in np.flatnonzero(pair_counts(code, denied)).tolist():
         if pair // DENIALS != tape_rows.ABSENT:
             found.update(_first_bars(code, denied, *divmod(pair, DENIALS)))
+    exits = run.history.exits
+    closing = exits.bar[np.isin(exits.bar, decided)]
+    for kind in np.unique(exits.kind).tolist():
+        found.update(np.unique(closing[exits.kind[np.isin(exits.bar, decided)] == kind])[:EACH].tolist())
     return sorted(found)
 
 
@@ -86,6 +92,8 @@ def difference_at(run: SimulatedRun, bar: int) -> AuditDifference | None:
     """How the live planner differs at a bar; None when it does not."""
     live = plan(snapshot_of(run, bar), run.setup.rules)
     ours, theirs = decided_simulated(run, bar), decided_live(live)
+    for said, exits in ((ours, exits_simulated(run, bar)), (theirs, exits_live(run, bar))):
+        said |= {symbol: f"{said.get(symbol, '')} ({text})" for symbol, text in exits.items()}
     withheld = f"{live.cycle_id}: {live.because}" if live.outcome is CycleOutcome.HALTED_PLAN else ""
     if ours == theirs and not withheld:
         return None

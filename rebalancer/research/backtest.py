@@ -63,6 +63,7 @@ BACKTEST_SCHEMA: Final = "rebalancer.backtest/1"
 EQUITY: Final = 100_000.0
 DAYS_A_YEAR: Final = 252
 DELISTED_AFTER: Final = 10  # trading days
+FILL_KINDS: Final = ("plan", "stop", "target")
 Delisted = Literal["last_price", "write_off"]
 
 
@@ -153,6 +154,7 @@ class Backtest(NamedTuple):
             "dividends": round(float(result.dividends), 6),
             "orders": int(result.orders),
             "fills": int(result.fills),
+            "exits": dict(result.exits),
             "outcomes": {str(code): int(count) for code, count in sorted(result.outcomes.items())},
             "audit": result.audit._asdict(),
             "engine": result.engine,
@@ -173,11 +175,14 @@ class Backtest(NamedTuple):
         return "\n".join(["timestamp,equity", *lines, ""])
 
     def fills_csv(self) -> str:
-        """Every fill: time, symbol, signed shares, USD a share, and USD of costs."""
+        """Every fill: time, symbol, signed shares, USD a share, USD of costs, and why: plan, stop or target."""
         stamps, symbols, fills = self.stamps(), self.setup.market.symbols, self.run.fills()
         rows = zip(*(column.tolist() for column in fills), strict=True)
-        lines = [f"{stamps[t]},{symbols[i]},{shares!r},{price!r},{cost!r}" for t, i, shares, price, cost in rows]
-        return "\n".join(["at,symbol,qty,price,costs", *lines, ""])
+        lines = [
+            f"{stamps[t]},{symbols[i]},{shares!r},{price!r},{cost!r},{FILL_KINDS[kind]}"
+            for t, i, shares, price, cost, kind in rows
+        ]
+        return "\n".join(["at,symbol,qty,price,costs,why", *lines, ""])
 
     def stamps(self) -> list[str]:
         """The times of all bars as text: days, or RFC 3339 in UTC."""
@@ -284,10 +289,10 @@ def _fill(request: BacktestRequest, prices: PriceHistory, rules: Rules) -> tuple
         notes.append("no costs: no spread, impact, fees, interest or borrowing")
     elif prices.market.volume is None:
         notes.append("the prices have no volumes: no market impact and no limit of participation")
-    if rules.protection.mode != "off":
+    if rules.protection.mode != "off" and not prices.market.is_ranged:
         notes.append(
-            f"stops and targets of single positions (protection.mode: {rules.protection.mode}) are not simulated, nor "
-            "are the cool-offs after stops"
+            "the prices have no open, high and low: stops and targets are looked for at the close of each bar, and "
+            "trade there"
         )
     if rules.risk_management.flat_by_minutes_before_close is not None and prices.is_daily:
         notes.append("flat_by_minutes_before_close with daily bars, which are at the close: nothing is ever opened")

@@ -27,12 +27,14 @@ def is_blind(t: int, tape: Tape, given: Conditions, held: Ints) -> bool:
 
 
 @rule
-def code_of(is_ordered: bool, is_there: bool, is_tradable: bool, code: int, bar: int) -> int:
-    """How a name ended in a plan."""
+def code_of(is_ordered: bool, is_there: bool, is_tradable: bool, refused: int, code: int, bar: int) -> int:
+    """How a name ended in a plan. refused: why its signal does not count, where it is not held; else 0."""
     if is_ordered:
         return PLANNED
     if not is_there:
         return ABSENT
+    if refused != 0:
+        return refused
     if not is_tradable:
         return UNTRADED
     return BARRED + bar if code == codes.RESTRICTED else code
@@ -57,7 +59,7 @@ def cycles_needed(fixed: Fixed, numbers: Numbers, price: Ints, held: Ints) -> in
 
 
 @rule
-def waits_for_drift(t: int, tape: Tape, names: Names, decision: Decision, most: float) -> bool:
+def waits_for_drift(names: Names, decision: Decision, most: float) -> bool:
     """Whether there is something to trade, and no name that could be traded is farther off its target; what is left out
     does not count."""
     found = decision.orders
@@ -68,10 +70,10 @@ def waits_for_drift(t: int, tape: Tape, names: Names, decision: Decision, most: 
     if not is_ordinary:
         return False
     for i in range(len(names.price)):
-        opinion = float(tape.opinion[t - tape.first, i])
         code = decision.trades.code[i]
         is_left_out = code == codes.NOT_IN_ONLY or code == codes.EXCLUDED or code == codes.SIDE_EXCLUDED
-        counts = names.tradable[i] == 1 and (names.held[i] != 0 or opinion == opinion) and not is_left_out
+        is_signalled = names.first[i + 1] > names.first[i]
+        counts = names.tradable[i] == 1 and (names.held[i] != 0 or is_signalled) and not is_left_out
         if counts and abs(decision.trades.drift[i]) > most * (1 + DUST):
             return False
     return True
@@ -110,22 +112,30 @@ def limit_price(price: int, rate: int, grain: int, is_coin: bool, is_buy: bool) 
 
 
 @rule
-def columns_at(t: int, tape: Tape, fixed: Fixed, given: Conditions, price: Ints, held: Ints, sent: Ints) -> Names:
-    """The columns of the core at the close of a bar. price: the last known one of every name."""
+def columns_at(
+    t: int, tape: Tape, fixed: Fixed, given: Conditions, price: Ints, held: Ints, sent: Ints, refused: Ints, cools: Ints
+) -> Names:
+    """The columns of the core at the close of a bar. price: the last known one of every name. refused, cools: as
+    `position_exits` finds them."""
     count = len(held)
     first, tradable, available, worst = integers(count + 1), integers(count), integers(count), integers(count)
     volatility, reserve_buy, reserve_sell = floats(count), integers(count), integers(count)
     zero, most, coin, paid = integers(count), integers(count), integers(count), integers(count)
     now, orders, cluster, paid_sell = integers(count), integers(count), integers(count), integers(count)
-    known = integers(count)
+    known, below, above = integers(count), integers(count), integers(count)
     rows, here, day = 0, t - tape.first, tape.day[t] - tape.first_day
     for i in range(count):
         first[i] = rows
         opinion, cluster[i] = float(tape.opinion[here, i]), int(tape.cluster[day, i])
         if int(tape.close[here, i]) > 0:
             tradable[i] = 1
-            if opinion == opinion:
+            if opinion == opinion and refused[i] == 0:
                 rows += 1
+                stop = int(tape.stop[here, i]) if given.names_exits == 1 else 0
+                if 0 < stop < price[i]:
+                    below[i] = max(stop, 1)
+                elif stop > price[i]:
+                    above[i] = stop
         volatility[i] = float(tape.volatility[day, i])
         now[i], orders[i], worst[i], available[i], known[i] = held[i], sent[i], held[i], abs(held[i]), price[i]
         paid[i] = paid_sell[i] = price[i]
@@ -143,8 +153,8 @@ def columns_at(t: int, tape: Tape, fixed: Fixed, given: Conditions, price: Ints,
         reserve_buy[i], reserve_sell[i] = price_up(price[i], buy), price_up(price[i], sell)
     first[count] = rows
     return Names(
-        first, tradable, fixed.may_short, coin, zero, fixed.is_selected, fixed.sector, cluster, volatility, zero,
-        zero, known, paid, paid_sell, reserve_buy, reserve_sell, fixed.divisor, fixed.lot_long, fixed.lot_short,
+        first, tradable, fixed.may_short, coin, cools, fixed.is_selected, fixed.sector, cluster, volatility, below,
+        above, known, paid, paid_sell, reserve_buy, reserve_sell, fixed.divisor, fixed.lot_long, fixed.lot_short,
         fixed.closing_lot, now, zero, worst, available, zero, orders, most, most,
     )  # fmt: skip
 

@@ -22,10 +22,11 @@ from rebalancer.planning.overnight_ramp import overnight_gross_limit
 from rebalancer.planning.regime_factors import regime_factors
 from rebalancer.planning.to_columns import OutOfRange
 from rebalancer.research import tape as tape_rows
-from rebalancer.research.bar_times import moment_at
+from rebalancer.research.alignment import MICROSECOND, MINUTE, whole_microseconds
+from rebalancer.research.bar_times import SECOND, moment_at, nanoseconds
 from rebalancer.research.fee_rates import changes, fee_rates
 from rebalancer.research.history import smallest
-from rebalancer.research.market import Fill, Floats, Integers, SimulationSetup
+from rebalancer.research.market import Fill, Floats, Integers, Market, SimulationSetup
 from rebalancer.research.snapshots import price_decimals, session_at
 
 FILLS: Final[Mapping[Fill, int]] = {
@@ -36,6 +37,7 @@ FILLS: Final[Mapping[Fill, int]] = {
 }
 PRICE_MOST: Final = 2_000_000_000_000
 NIGHTS_A_YEAR: Final = 252
+BASIS_POINTS: Final = 10_000
 
 
 class EngineInput(NamedTuple):
@@ -62,6 +64,9 @@ def window(setup: SimulationSetup, given: EngineInput, first: int, last: int) ->
     if fills_at is not None:
         fill = np.where(close > 0, grains_of(fills_at[at], given.price_decimals), 0)
     volume = np.zeros(shape) if market.volume is None else np.nan_to_num(market.volume[at])
+    named, exits = said.stop is not None or said.goal is not None, given.conditions.exits != tape_rows.NO_EXITS
+    nothing = np.zeros((0, shape[1]), np.int64)
+    opened, high, low = _ranges(market, given, at, close) if given.conditions.is_ranged else (nothing,) * 3
     days = slice(int(given.tape.day[first]), int(given.tape.day[last - 1]) + 1)
     volatility, assumed = setup.reference.volatility[days], setup.rules.risk_management.assumed_volatility
     return given.tape._replace(
@@ -76,7 +81,40 @@ def window(setup: SimulationSetup, given: EngineInput, first: int, last: int) ->
         cluster=np.array(given.clusters[days], np.int64, order="C") + given.first_cluster,
         code=given.tape.code[at],
         denied=given.tape.denied[at],
+        open=opened,
+        high=high,
+        low=low,
+        said=_said(setup, at, shape) if exits else nothing,
+        stop=_named(said.stop, at, given) if named else nothing,
+        goal=_named(said.goal, at, given) if named else nothing,
     )
+
+
+def _ranges(market: Market, given: EngineInput, at: slice, close: Integers) -> list[NDArray[Any]]:
+    """Open, high and low of some bars in grains. What is missing is the close; a range holds its open and close."""
+    assert market.open is not None
+    assert market.high is not None
+    assert market.low is not None
+    opened, high, low = (
+        np.where(grains > 0, grains, close)
+        for grains in (grains_of(p[at], given.price_decimals) for p in (market.open, market.high, market.low))
+    )
+    found = (opened, np.maximum(high, np.maximum(opened, close)), np.minimum(low, np.minimum(opened, close)))
+    return [np.array(column, np.int64, order="C") for column in found]
+
+
+def _said(setup: SimulationSetup, at: slice, shape: tuple[int, int]) -> Integers:
+    """When each opinion was said, for some bars; at its bar where nobody knows."""
+    said = setup.instructions.said
+    found = whole_microseconds(setup.market.times[at]) if said is None else said[at]
+    return np.array(np.broadcast_to(found if found.ndim == 2 else found[:, None], shape), np.int64, order="C")
+
+
+def _named(prices: Floats | None, at: slice, given: EngineInput) -> Integers:
+    """Prices that signals name, in grains; 0 where they name none."""
+    if prices is None:
+        return np.zeros((at.stop - at.start, len(given.decimals)), np.int64)
+    return np.array(grains_of(prices[at], given.price_decimals), np.int64, order="C")
 
 
 def fill_prices(setup: SimulationSetup, given: EngineInput, bar: Integers, name: Integers) -> Floats:
@@ -107,7 +145,7 @@ def engine_input(setup: SimulationSetup) -> EngineInput:
         ],
         np.int64,
     )
-    for prices in (market.close, _filled_at(setup)):
+    for prices in (market.close, _filled_at(setup), market.high, setup.instructions.stop, setup.instructions.goal):
         if prices is not None:
             refuse_too_high(prices, decimals_of_prices)
     clusters, labels = _clusters(setup)
@@ -116,6 +154,7 @@ def engine_input(setup: SimulationSetup) -> EngineInput:
     limits = [1.0, *sectors, *([rules.risk_management.max_correlation_exposure] * labels), *groups.limits[-2:]]
     confidence_rate, gross_rate = _regime_rates(setup)
     nothing, none = np.zeros((0, count), np.int64), np.zeros((0, count))
+    opens, exited = _exit_times(setup)
     tape = tape_rows.Tape(
         first=0,
         close=nothing,
@@ -135,6 +174,15 @@ def engine_input(setup: SimulationSetup) -> EngineInput:
         spare=_spare(setup),
         code=np.full((bars, count), tape_rows.ABSENT, np.uint8),
         denied=np.zeros((bars, count), np.uint8),
+        open=nothing,
+        high=nothing,
+        low=nothing,
+        said=nothing,
+        stop=nothing,
+        goal=nothing,
+        now=whole_microseconds(market.times).astype(np.int64),
+        opens=opens,
+        exited=exited,
         action_bar=setup.actions.bar,
         action_name=setup.actions.name,
         action_new=setup.actions.new,
@@ -280,7 +328,42 @@ def _conditions(setup: SimulationSetup) -> tape_rows.Conditions:
         drawdown_kept_rate=_kept(risk.max_drawdown),
         flattens=int(risk.on_breach == "flatten"),
         unusable_most=float(setup.rules.quotes.max_unusable_fraction),
+        least_confidence=float(setup.rules.signals.min_confidence),
+        **_exit_conditions(setup),
     )
+
+
+EXIT_MODES: Final = {"off": tape_rows.NO_EXITS, "monitor": tape_rows.WATCHED, "broker": tape_rows.RESTING}
+
+
+def _exit_conditions(setup: SimulationSetup) -> dict[str, int]:
+    """What `protection` says about stops and targets."""
+    protection, length = setup.rules.protection, setup.rules.protection.cool_off
+    limited = protection.mode == "broker" and protection.stop_type == "stop_limit"
+    exits = tape_rows.NO_EXITS if setup.worth is not None else EXIT_MODES[protection.mode]
+    return {
+        "exits": exits,
+        "is_ranged": int(exits != tape_rows.NO_EXITS and setup.market.is_ranged),
+        "is_exit_first": int(setup.fill != "next_open"),
+        "stop_loss_rate": rate(protection.stop_loss),
+        "take_profit_rate": rate(protection.take_profit),
+        "stop_limit_rate": rate(protection.stop_limit_offset_bps / BASIS_POINTS) if limited else -1,
+        "cool_off": -1 if length == "none" else 0 if length == "session" else length * MINUTE,
+        "is_lifted": int(protection.cool_off_lifted_by_newer_signal),
+        "names_exits": int(setup.instructions.stop is not None or setup.instructions.goal is not None),
+    }
+
+
+def _exit_times(setup: SimulationSetup) -> tuple[Integers, Integers]:
+    """By bar when its session opened, and the time that an exit within it is given: a second before the bar, but after
+    the bar before it and within the session. Nothing where there are no exits."""
+    times = whole_microseconds(setup.market.times).astype(np.int64)
+    if setup.rules.protection.mode == "off" or setup.worth is not None:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    buffer = setup.rules.execution.close_buffer_seconds
+    opens = np.array([nanoseconds(session_at(moment_at(int(t)), buffer).open) for t in times], np.int64)
+    before = np.append(times[:1] - 2 * SECOND, times[:-1])
+    return opens, np.maximum(np.maximum(times - SECOND, before + MICROSECOND), np.minimum(opens, times))
 
 
 def with_fees(conditions: tape_rows.Conditions, setup: SimulationSetup, bar: int) -> tuple[tape_rows.Conditions, int]:

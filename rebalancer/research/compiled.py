@@ -32,7 +32,8 @@ from rebalancer.planning.to_columns import Columns
 
 PACKAGE: Final = "rebalancer.planning.core"
 BESIDE: Final = tuple(
-    Path(__file__).with_name(name) for name in ("bar_columns.py", "engine.py", "ledger.py", "tape.py")
+    Path(__file__).with_name(name)
+    for name in ("bar_columns.py", "engine.py", "ledger.py", "position_exits.py", "tape.py")
 )
 SEAMS: Final = Path(__file__).with_name("compiled_seams.py")
 

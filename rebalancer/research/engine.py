@@ -30,18 +30,22 @@ from rebalancer.research.bar_columns import (
     waits_for_drift,
 )
 from rebalancer.research.ledger import apply_actions, buying_power, carry, filled_quantity, net_worth, trade_cost
+from rebalancer.research.position_exits import close_at_levels, cooling, entry_after, refusals
 from rebalancer.research.tape import (
     BARRED,
     BORROW,
     CAPITAL,
     CASH,
+    COUNTS,
     CUT,
     CYCLES,
     EVER,
+    EXITS,
     FILLS,
     FLAT,
     INTEREST,
     LATCHED,
+    NO_EXITS,
     ORDERS,
     ORDERS_LEFT,
     PEAK,
@@ -64,18 +68,20 @@ def begin(tape: Tape, fixed: Fixed, given: Conditions, cash: int) -> State:
     """The state before the first bar. cash: micro-dollars."""
     bars, count = len(tape.day), len(fixed.divisor)
     account, held, price, sent = integers(8), integers(count), integers(count), integers(count)
+    none = integers(count)
     account[CASH] = account[WORTH_BEFORE] = account[PEAK] = cash
     account[ORDERS_LEFT] = given.orders_a_day
     limits = integers(len(fixed.limits))
     for g in range(len(limits)):
         limits[g] = fixed.limits[g]
     waiting = Waiting(
-        columns_at(0, tape, fixed, given, price, held, sent), limits, floats(count), integers(count), integers(count),
-        integers(0), integers(0),
+        columns_at(0, tape, fixed, given, price, held, sent, none, none), limits, floats(count), integers(count),
+        integers(count), integers(0), integers(0),
     )  # fmt: skip
     return State(
-        account, held, price, sent, waiting, new_rows(64), new_rows(64), new_rows(len(tape.action_bar)),
-        integers(bars), integers(bars), integers(bars), integers(bars), integers(bars), integers(8), integers(5),
+        account, held, price, integers(count), sent, integers(count), integers(count), integers(count), integers(count),
+        waiting, new_rows(64), new_rows(64), new_rows(len(tape.action_bar)), new_rows(8), integers(bars),
+        integers(bars), integers(bars), integers(bars), integers(bars), integers(bars), integers(COUNTS), integers(5),
     )  # fmt: skip
 
 
@@ -84,15 +90,21 @@ def advance(
     tape: Tape, fixed: Fixed, numbers: Numbers, given: Conditions, state: State, first: int, last: int
 ) -> State:
     """Run the bars from `first` to the one before `last`."""
-    account, held, price, sent, waiting = state.account, state.held, state.price, state.sent, state.waiting
-    orders, fills, counts, count = state.orders, state.fills, state.counts, len(state.held)
+    account, held, price, waiting = state.account, state.held, state.price, state.waiting
+    orders, fills, exits, counts, count = state.orders, state.fills, state.exits, state.counts, len(state.held)
     for t in range(first, last):
         if t == 0 or tape.day[t] != tape.day[t - 1]:
             begin_day(t, fixed, given, state)
         apply_actions(t, tape, fixed, state, waiting)
         fills = with_space(fills, counts[FILLS], 2 * count)
+        if given.exits != NO_EXITS:
+            exits = with_space(exits, counts[EXITS], count)
+            if given.is_exit_first == 1:
+                close_at_levels(t, tape, fixed, given, state, waiting, fills, exits)
         if account[WAITS] == 1:
-            fill(t, tape, fixed, numbers, given, waiting, account, held, price, fills, counts, state.costs)
+            fill(t, tape, fixed, numbers, given, waiting, state, fills)
+        if given.exits != NO_EXITS and given.is_exit_first == 0:
+            close_at_levels(t, tape, fixed, given, state, waiting, fills, exits)
         for i in range(count):
             close = int(tape.close[t - tape.first, i])
             if close > 0:
@@ -105,15 +117,16 @@ def advance(
         if tape.decides[t] == 1 and equity > 0 and not is_blind(t, tape, given, held):
             orders = with_space(orders, counts[ORDERS], 2 * count)
             waiting = decide_at(t, tape, fixed, numbers, given, state, waiting.limits, equity)
-            send(t, waiting, account, sent, orders, counts)
+            send(t, tape, given, waiting, state, orders)
             if given.fill == SAME_CLOSE:
-                fill(t, tape, fixed, numbers, given, waiting, account, held, price, fills, counts, state.costs)
+                fill(t, tape, fixed, numbers, given, waiting, state, fills)
                 if int(tape.worth[t]) == 0:
                     state.equity[t] = net_worth(fixed, price, held, account[CASH])
         state.cash[t] = account[CASH]
     return State(
-        account, held, price, sent, waiting, orders, fills, state.events, state.equity, state.cash,
-        state.equity_decided, state.cash_decided, state.halted, counts, state.costs,
+        account, held, price, state.entry, state.sent, state.exited, state.stopped, state.stop, state.goal, waiting,
+        orders, fills, state.events, exits, state.equity, state.cash, state.equity_decided, state.cash_decided,
+        state.halted, state.carried, counts, state.costs,
     )  # fmt: skip
 
 
@@ -127,6 +140,7 @@ def begin_day(t: int, fixed: Fixed, given: Conditions, state: State) -> None:
         account[CASH] -= interest + borrowed
         state.costs[INTEREST] += interest
         state.costs[BORROW] += borrowed
+        state.carried[t] = interest + borrowed
     account[ORDERS_LEFT] = given.orders_a_day
     for i in range(len(sent)):
         sent[i] = 0
@@ -139,7 +153,8 @@ def decide_at(
     """The decision at the close of a bar, and how each name ended."""
     account, held, price = state.account, state.held, state.price
     state.equity_decided[t], state.cash_decided[t] = equity, account[CASH]
-    names = columns_at(t, tape, fixed, given, price, held, state.sent)
+    refused, cools = refusals(t, tape, given, price, state.exited), cooling(t, tape, fixed, given, state.stopped)
+    names = columns_at(t, tape, fixed, given, price, held, state.sent, refused, cools)
     signals = signals_at(t, tape, given, names)
     if is_lost(equity, max(account[WORTH_BEFORE], 0), given.daily_loss_kept_rate):
         account[LATCHED] = 1
@@ -161,8 +176,8 @@ def decide_at(
     found = decision.orders
     is_held_back = False
     if given.drift_most >= 0 and leaves == 0 and latched == 0:
-        is_held_back = waits_for_drift(t, tape, names, decision, given.drift_most)
-    record_codes(t, tape, held, names.tradable, decision, denies == 1 and latched == 0, is_held_back)
+        is_held_back = waits_for_drift(names, decision, given.drift_most)
+    record_codes(t, tape, held, names.tradable, refused, decision, denies == 1 and latched == 0, is_held_back)
     if is_held_back:
         return Waiting(
             names, limits, decision.targets.own, found.reduce, found.increase, found.reduce_order[:0],
@@ -175,7 +190,7 @@ def decide_at(
 
 @rule
 def record_codes(
-    t: int, tape: Tape, held: Ints, tradable: Ints, decision: Decision, is_flat: bool, is_held_back: bool
+    t: int, tape: Tape, held: Ints, tradable: Ints, refused: Ints, decision: Decision, is_flat: bool, is_held_back: bool
 ) -> None:
     """How each name ended in the plan of a bar. is_flat: increases are denied for the close alone. is_held_back: the
     schedule waits for a larger drift."""
@@ -185,7 +200,8 @@ def record_codes(
         is_there = held[i] != 0 or opinion == opinion
         is_ordered = decision.orders.reduce[i] != 0 or decision.orders.increase[i] != 0
         bar, denied = decision.targets.bar[i], decision.orders.denied[i]
-        code = code_of(is_ordered, is_there, tradable[i] == 1, decision.trades.code[i], bar)
+        why = refused[i] if held[i] == 0 else 0
+        code = code_of(is_ordered, is_there, tradable[i] == 1, why, decision.trades.code[i], bar)
         if is_flat and code == BARRED + codes.LEAVING:
             code += FLAT
         if is_flat and denied == codes.HALTED:
@@ -196,8 +212,10 @@ def record_codes(
 
 
 @rule
-def send(t: int, waiting: Waiting, account: Ints, sent: Ints, orders: Rows, counts: Ints) -> None:
-    """Record the orders of a cycle; they wait for their fills."""
+def send(t: int, tape: Tape, given: Conditions, waiting: Waiting, state: State, orders: Rows) -> None:
+    """Record the orders of a cycle, and the exits that the signals behind its increases name; the orders wait for their
+    fills."""
+    account, counts, here = state.account, state.counts, t - tape.first
     for phase in range(2):
         rows = waiting.reduce_order if phase == 0 else waiting.increase_order
         for k in range(len(rows)):
@@ -205,7 +223,11 @@ def send(t: int, waiting: Waiting, account: Ints, sent: Ints, orders: Rows, coun
             orders.bar[row], orders.name[row], orders.more[row] = t, i, phase
             orders.quantity[row] = waiting.reduce[i] if phase == 0 else waiting.increase[i]
             counts[ORDERS] += 1
-            sent[i] += 1
+            state.sent[i] += 1
+            if phase == 1 and given.names_exits == 1:
+                opinion = float(tape.opinion[here, i])
+                if opinion > 0 if waiting.increase[i] > 0 else opinion < 0:
+                    state.stop[i], state.goal[i] = int(tape.stop[here, i]), int(tape.goal[here, i])
     total = len(waiting.reduce_order) + len(waiting.increase_order)
     account[ORDERS_LEFT] -= total
     account[WAITS] = 1 if total > 0 else 0
@@ -213,11 +235,11 @@ def send(t: int, waiting: Waiting, account: Ints, sent: Ints, orders: Rows, coun
 
 @rule
 def fill(
-    t: int, tape: Tape, fixed: Fixed, numbers: Numbers, given: Conditions, waiting: Waiting, account: Ints, held: Ints,
-    price: Ints, fills: Rows, counts: Ints, costs: Ints,
-) -> None:  # fmt: skip
+    t: int, tape: Tape, fixed: Fixed, numbers: Numbers, given: Conditions, waiting: Waiting, state: State, fills: Rows
+) -> None:
     """Fill what waits at bar t, the reductions first; what they really left funds the increases, at the prices of the
     decision."""
+    account, held, price, counts = state.account, state.held, state.price, state.counts
     count, here, day = len(held), t - tape.first, tape.day[t] - tape.first_day
     at, filled, volume = integers(count), integers(count), integers(count)
     for i in range(count):
@@ -256,12 +278,14 @@ def fill(
             size, divisor = abs(quantity), fixed.divisor[i]
             money = value_up(size, at[i], divisor) if quantity > 0 else value_down(size, at[i], divisor)
             moves = float(tape.volatility[day, i])
-            cost = trade_cost(given, fixed.coin[i], divisor, moves, volume[i], quantity, money, costs)
+            cost = trade_cost(given, fixed.coin[i], divisor, moves, volume[i], quantity, money, state.costs)
             account[CASH] -= cost + (money if quantity > 0 else -money)
+            state.entry[i] = entry_after(state.entry[i], held[i], quantity, at[i])
             held[i] += quantity
             counts[TURNOVER] += money
             row = counts[FILLS]
             fills.bar[row], fills.name[row], fills.quantity[row], fills.more[row] = t, i, quantity, cost
+            fills.price[row] = state.entry[i]
             counts[FILLS] += 1
     account[WAITS] = 0
 
@@ -275,7 +299,7 @@ def is_lost(equity: int, before: int, kept_rate: int) -> bool:
 @rule
 def new_rows(size: int) -> Rows:
     """Space for so many rows."""
-    return Rows(integers(size), integers(size), integers(size), integers(size))
+    return Rows(integers(size), integers(size), integers(size), integers(size), integers(size), integers(size))
 
 
 @rule
@@ -284,7 +308,10 @@ def with_space(rows: Rows, used: int, more: int) -> Rows:
     if used + more <= len(rows.bar):
         return rows
     size = 2 * (used + more)
-    return Rows(longer(rows.bar, size), longer(rows.name, size), longer(rows.quantity, size), longer(rows.more, size))
+    return Rows(
+        longer(rows.bar, size), longer(rows.name, size), longer(rows.quantity, size), longer(rows.more, size),
+        longer(rows.price, size), longer(rows.kind, size),
+    )  # fmt: skip
 
 
 @rule

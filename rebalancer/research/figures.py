@@ -154,8 +154,27 @@ def assumptions(run: Backtest) -> tuple[str, ...]:
         f"({run.acted['stale_marks']:,} marks); "
         f"{run.acted['positions_delisted']:,} positions were closed as delisted."
     )
-    found.append("Stops and targets of single positions are not simulated.")
+    found.append(_exits(run))
     return (*found, *(f"{warning[0].upper()}{warning[1:]}." for warning in run.warnings))
+
+
+def _exits(run: Backtest) -> str:
+    """How stops and targets of single positions are simulated."""
+    rules = run.setup.rules.protection
+    if rules.mode == "off" or run.setup.worth is not None:
+        return "Single positions have no stops and no targets."
+    counts = run.result.exits
+    where = (
+        "reached by the low or the high of a bar; they trade at their level, or at the open where the price has jumped "
+        f"over it, and the stop counts where a bar reached both ({counts.get('both_reached', 0):,} bars)"
+        if run.setup.market.is_ranged
+        else "looked for at the close of a bar, and trade there"
+    )
+    return (
+        f"Stops {rules.stop_loss:.1%} and targets {rules.take_profit:.1%} from the entry, or those that a signal "
+        f"names, are {where}: {counts.get('stop', 0):,} stops, {counts.get('target', 0):,} targets. Cool-off: "
+        f"{rules.cool_off}."
+    )
 
 
 def _by_day(values: Floats, day: Any) -> Floats:

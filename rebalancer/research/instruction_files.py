@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -81,13 +82,14 @@ def read_instructions(source: Path | DataFrame, market: Market, rules: Rules) ->
     warnings = list(raw.warnings)
     if isinstance(raw.content, Books):
         books = _in_rules_unit(_completed(raw.content) if raw.complete else raw.content, raw.unit, rules)
-        aligned = align_books(market, books, place)
+        aligned = align_books(market, books, place, rules.signals.targets_max_age)
     else:
         aligned = align_events(market, raw.content, rules.signals.max_age_minutes, place)
     wanted = np.nan_to_num(aligned.instructions.value) != 0
     counts = {
         "instructions_after_last_bar": aligned.unused,
-        "stale_scores": aligned.stale,
+        "stale_scores": 0 if isinstance(raw.content, Books) else aligned.stale,
+        "stale_targets": aligned.stale if isinstance(raw.content, Books) else 0,
         "wanted_without_price": int((wanted & np.isnan(market.close)).sum()),
         "holds_without_score": raw.holds,
     }
@@ -321,8 +323,7 @@ def _of_files(files: Sequence[tuple[datetime | None, SignalFile]], market: Marke
         rows = [(moment, row.signal) for moment, found in files for row in found.rows if row.signal is not None]
         kept = [(moment, signal) for moment, signal in rows if not signal.hold]
         times = [nanoseconds(moment if is_day and moment is not None else s.issued_at) for moment, s in kept]
-        if any(s.stop_price is not None or s.target_price is not None for _, s in kept):
-            warnings.append("stop and target prices of signals are not simulated")
+        stops, goals = (_named_prices([getattr(s, name) for _, s in kept]) for name in ("stop_price", "target_price"))
         events = Events(
             np.array(times, dtype=np.int64),
             symbols,
@@ -330,6 +331,8 @@ def _of_files(files: Sequence[tuple[datetime | None, SignalFile]], market: Marke
             np.array([s.score for _, s in kept]),
             np.array([s.confidence for _, s in kept]),
             is_day,
+            stops,
+            goals,
         )
         return _Raw(first.format, events, warnings=tuple(warnings), holds=len(rows) - len(kept))
     weights = np.full((len(files), len(symbols)), np.nan)
@@ -341,3 +344,10 @@ def _of_files(files: Sequence[tuple[datetime | None, SignalFile]], market: Marke
         warnings.append("the weights have no date: they count from the first bar")
     books = Books(ns, symbols, weights)
     return _Raw(first.format, books, first.complete, first.weights_of, tuple(warnings))
+
+
+def _named_prices(prices: Sequence[Decimal | None]) -> Floats | None:
+    """Prices that signals name, NaN for none; None when none names any."""
+    if all(price is None for price in prices):
+        return None
+    return np.array([np.nan if price is None else float(price) for price in prices])

@@ -76,6 +76,7 @@ def apply_actions(t: int, tape: Tape, fixed: Fixed, state: State, waiting: Waiti
         if new != old:
             if new > 0:
                 state.price[i] = max(state.price[i] * old // new, 1) if state.price[i] > 0 else 0
+                state.entry[i] = max(state.entry[i] * old // new, 1) if state.entry[i] > 0 else 0
             for phase in range(2):
                 column = waiting.reduce if phase == 0 else waiting.increase
                 if account[WAITS] == 1 and column[i] != 0:
@@ -91,6 +92,9 @@ def apply_actions(t: int, tape: Tape, fixed: Fixed, state: State, waiting: Waiti
         rows.quantity[row] = signed(after, before) - before
         counts[EVENTS] += 1
         state.held[i] = signed(after, before)
+        if after == 0:
+            state.entry[i] = 0
+        rows.price[row] = state.entry[i]
         account[CASH] += money
 
 

@@ -6,6 +6,7 @@ Times are int64 nanoseconds since 1970 in UTC, strictly ascending. Symbols are s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, Protocol
@@ -27,9 +28,9 @@ Fill = Literal["next_open", "next_vwap", "next_close", "same_close"]
 class Market(NamedTuple):
     """Prices of all names at all bars.
 
-    close, open, volume, vwap: shape (bars, names); NaN where the name has no price at that bar (not yet listed, halted,
-    delisted, a gap). All but `close` are None where the source has none. day: the trading day as the ordinal of the
-    date in New York. is_last_of_day: the bar after it belongs to another day, or there is none.
+    close, open, volume, vwap, low, high: shape (bars, names); NaN where the name has no price at that bar (not yet
+    listed, halted, delisted, a gap). All but `close` are None where the source has none. day: the trading day as the
+    ordinal of the date in New York. is_last_of_day: the bar after it belongs to another day, or there is none.
     """
 
     symbols: tuple[str, ...]
@@ -40,6 +41,13 @@ class Market(NamedTuple):
     day: Integers
     is_last_of_day: Flags
     vwap: Floats | None = None
+    low: Floats | None = None
+    high: Floats | None = None
+
+    @property
+    def is_ranged(self) -> bool:
+        """Whether bars have an open, a low and a high."""
+        return self.open is not None and self.low is not None and self.high is not None
 
 
 class Instructions(NamedTuple):
@@ -47,12 +55,17 @@ class Instructions(NamedTuple):
 
     kind: `targets` (signed weights of what `signals.weights_of` says) or `scores` (-1 to 1). value: shape (bars,
     names), already forward-filled as the format says; NaN is no opinion. confidence: the same shape, 0 to 1, or None
-    for 1 everywhere.
+    for 1 everywhere. said: when each was said, nanoseconds in whole microseconds, shape (bars,) or (bars, names); None:
+    at its bar. stop, goal: the stop and target prices that a signal names, NaN where it names none, shape (bars,
+    names).
     """
 
     kind: Literal["targets", "scores"]
     value: Floats
     confidence: Floats | None = None
+    said: Integers | None = None
+    stop: Floats | None = None
+    goal: Floats | None = None
 
 
 class ActionColumns(NamedTuple):
@@ -169,7 +182,9 @@ class SimulationResult(NamedTuple):
 
     equity: USD at every bar after its fills, shape (bars,). turnover: sum of |traded value| / equity over the run.
     outcomes: final outcomes of names and bars by code. dividends: received less paid, USD. acted: how many positions
-    had a dividend, a split, a delisting; and how many orders a split or a delisting dropped.
+    had a dividend, a split, a delisting; and how many orders a split or a delisting dropped. exits: how many positions
+    a stop or a target closed, how many of their bars had reached both, and how many orders waited for them. `fills` and
+    `orders` count exits too.
     """
 
     equity: Floats
@@ -183,6 +198,7 @@ class SimulationResult(NamedTuple):
     seconds: float
     dividends: float = 0.0
     acted: Mapping[str, int] = MappingProxyType({})
+    exits: Mapping[str, int] = MappingProxyType({})
 
 
 class EventColumns(NamedTuple):
@@ -195,19 +211,22 @@ class EventColumns(NamedTuple):
 
 
 class FillColumns(NamedTuple):
-    """All fills in their order: bar, place of the name, signed shares, USD a share, and USD of costs."""
+    """All fills by bar: bar, place of the name, signed shares, USD a share, USD of costs, and why: 0 for the plan, 1 a
+    stop, 2 a target."""
 
     bar: Integers
     name: Integers
     shares: Floats
     price: Floats
     cost: Floats
+    kind: NDArray[np.int8] = np.zeros(0, np.int8)
 
 
 class SimulatedAccount(NamedTuple):
     """The account just before the cycle of a bar. shares: signed, by symbol, without zeros. last_equity: at the end of
     the day before; peak_equity: the highest so far. latched: as in `Snapshot`. equity, buying_power: as the engine
-    rounds them; None is computed exactly."""
+    rounds them; None is computed exactly. entry: average entry prices, USD; a position without one is taken at its
+    price. stopped_out, stop_exits: as in `Snapshot`."""
 
     cash: Decimal
     shares: Mapping[str, Decimal] = MappingProxyType({})
@@ -218,6 +237,9 @@ class SimulatedAccount(NamedTuple):
     latched: Mapping[str, str] = MappingProxyType({})
     equity: Decimal | None = None
     buying_power: Decimal | None = None
+    entry: Mapping[str, Decimal] = MappingProxyType({})
+    stopped_out: Mapping[str, datetime] = MappingProxyType({})
+    stop_exits: Mapping[str, datetime] = MappingProxyType({})
 
 
 class EngineRun(Protocol):

@@ -38,6 +38,9 @@ ADJUSTED: Final = ("adj_close", "adjusted_close", "adjclose")
 OPEN: Final = ("open", "o")
 VOLUME: Final = ("volume", "v")
 VWAP: Final = ("vwap", "vw")
+LOW: Final = ("low", "l")
+HIGH: Final = ("high", "h")
+EXTRA: Final = ("open", "volume", "vwap", "low", "high")  # columns of a market beside the closes
 SINGLE: Final = {"open", "high", "low", "close"}
 
 
@@ -63,6 +66,8 @@ class _Rows(NamedTuple):
     volume: Floats | None
     adjusted: Floats | None = None
     vwap: Floats | None = None
+    low: Floats | None = None
+    high: Floats | None = None
 
 
 def read_prices(source: Path | DataFrame | PriceHistory) -> PriceHistory:
@@ -110,6 +115,8 @@ def rows_of(market: Market, kept: Any) -> Market:
         open=None if market.open is None else market.open[kept],
         volume=None if market.volume is None else market.volume[kept],
         vwap=None if market.vwap is None else market.vwap[kept],
+        low=None if market.low is None else market.low[kept],
+        high=None if market.high is None else market.high[kept],
         day=day,
         is_last_of_day=last_of_day(day),
     )
@@ -157,6 +164,8 @@ def _long(table: PriceTable, columns: Mapping[str, str], symbol: str | None, nam
             ("volume", VOLUME),
             ("adj", ADJUSTED),
             ("vwap", VWAP),
+            ("low", LOW),
+            ("high", HIGH),
         )
     }
     time, close = at["time"], at["close"] or at["adj"]
@@ -186,7 +195,21 @@ def _long(table: PriceTable, columns: Mapping[str, str], symbol: str | None, nam
         None if at["volume"] is None else _volumes(table, at["volume"]),
         None if at["adj"] is None or at["adj"] == close else _prices(table, at["adj"]),
         None if at["vwap"] is None else _prices(table, at["vwap"]),
+        *_range(table, at["low"], at["high"]),
     )
+
+
+def _range(table: PriceTable, low: str | None, high: str | None) -> tuple[Floats | None, Floats | None]:
+    """Lows and highs; None where one of them is missing. Raises BadDocument for a low above its high."""
+    if low is None or high is None:
+        return None, None
+    lows, highs = _prices(table, low), _prices(table, high)
+    wrong = lows > highs
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        problem = f"{lows[row]:g} is above the high of the row, {highs[row]:g}"
+        raise BadDocument(table.where(row, low), problem, "were the columns mixed up?")
+    return lows, highs
 
 
 def _of_rows(rows: _Rows, table: PriceTable) -> PriceHistory:
@@ -211,16 +234,19 @@ def _of_rows(rows: _Rows, table: PriceTable) -> PriceHistory:
         found[bars, names] = values
         return found
 
-    close, opened, average = rows.close, rows.open, rows.vwap
+    close, others = rows.close, {name: getattr(rows, name) for name in ("open", "vwap", "low", "high")}
     warnings: tuple[str, ...] = ()
     if rows.adjusted is not None:
         with np.errstate(invalid="ignore", divide="ignore"):
-            opened, average = (None if p is None else p * rows.adjusted / close for p in (opened, average))
-        close, warnings = rows.adjusted, ("adjusted closes are used, and opens on their scale",)
+            others = {name: None if p is None else p * rows.adjusted / close for name, p in others.items()}
+        close, warnings = rows.adjusted, ("adjusted closes are used, and opens, highs and lows on their scale",)
     wide = spread(close)
     assert wide is not None
     day = rows.times.day[first]
-    market = Market(symbols, ns, wide, spread(opened), spread(rows.volume), day, last_of_day(day), spread(average))
+    market = Market(
+        symbols=symbols, times=ns, close=wide, volume=spread(rows.volume), day=day, is_last_of_day=last_of_day(day),
+        **{name: spread(prices) for name, prices in others.items()},
+    )  # fmt: skip
     return _finished(market, rows.times, table.place, lambda bar: table.where(int(first[bar])), warnings)
 
 
@@ -237,16 +263,14 @@ def _of_folder(folder: Path) -> PriceHistory:
         market = history.market
         for i, symbol in enumerate(market.symbols):
             columns = {"timestamp": market.times, "day": market.day, "close": market.close[:, i]}
-            columns |= {} if market.open is None else {"open": market.open[:, i]}
-            columns |= {} if market.volume is None else {"volume": market.volume[:, i]}
-            columns |= {} if market.vwap is None else {"vwap": market.vwap[:, i]}
+            columns |= {name: column[:, i] for name in EXTRA if (column := getattr(market, name)) is not None}
             parts.append((pandas.DataFrame(columns).assign(symbol=symbol), history.is_daily, path))
     if len({is_daily for _, is_daily, _ in parts}) > 1:
         odd = next(path for _, is_daily, path in parts if is_daily != parts[0][1])
         raise BadDocument(str(odd), "holds days where other files hold times, or the reverse", "give one kind of bars")
     frame = pandas.concat([part for part, _, _ in parts], ignore_index=True)
     times = BarTimes(frame["timestamp"].to_numpy(np.int64), frame["day"].to_numpy(np.int64), parts[0][1])
-    extra = {name: frame[name].to_numpy(np.float64) if name in frame else None for name in ("open", "volume", "vwap")}
+    extra = {name: frame[name].to_numpy(np.float64) if name in frame else None for name in EXTRA}
     rows = _Rows(times, frame["symbol"].tolist(), frame["close"].to_numpy(np.float64), **extra)
     return _of_rows(rows, PriceTable(frame, str(folder), 1, "row"))
 
@@ -330,6 +354,9 @@ def _finished(market: Market, times: BarTimes, place: str, where: Any, warnings:
         said.append("the times have no offset and are read as New York's")
     if times.offsets > 2:
         said.append(f"the times have {times.offsets} different offsets; all are converted to UTC")
+    if market.open is not None and market.low is not None and market.high is not None:
+        out = market.low > np.fmin(market.open, market.close), market.high < np.fmax(market.open, market.close)
+        counts["ranges_widened"] = int((out[0] | out[1]).sum())
     steps = suspected_splits(market, where)
     counts["suspected_splits"] = len(steps)
     return PriceHistory(market, times.is_daily, place, counts, (*said, *split_words(steps)), steps)

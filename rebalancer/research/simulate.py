@@ -7,8 +7,8 @@ What is simulated, and what is not:
 - without corporate actions prices are taken as adjusted; with them (`research.corporate_actions`) as raw;
 - a name without a price keeps its last one and cannot be traded; one that stays without is closed as a delisting;
 - limit orders fill at the price of the fill where that is within their limit, and else not at all;
-- stops and targets of single positions are not simulated; `selection.at_most`, `selection.withdraw` and a quorum of
-  sources are refused.
+- stops and targets of single positions close them within a bar (`research.position_exits`), and the cool-off follows;
+- `selection.at_most`, `selection.withdraw` and a quorum of sources are refused.
 
 After each run the live planner plans some bars again (`research.audit`).
 """
@@ -16,6 +16,8 @@ After each run the live planner plans some bars again (`research.audit`).
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from time import perf_counter
 from types import ModuleType
@@ -33,9 +35,10 @@ from rebalancer.planning.numbers import MICROS, numbers_of
 from rebalancer.planning.to_columns import OutOfRange
 from rebalancer.research import engine
 from rebalancer.research import tape as tape_rows
-from rebalancer.research.columns_of import EngineInput, engine_input, fill_prices, window, with_fees
+from rebalancer.research.bar_times import moment_at
+from rebalancer.research.columns_of import EngineInput, engine_input, fill_prices, grains_of, window, with_fees
 from rebalancer.research.compiled import NotCompiled, compiled_engine
-from rebalancer.research.history import History, KeptRows, Recorder
+from rebalancer.research.history import History, KeptExits, KeptRows, Recorder
 from rebalancer.research.market import (
     AuditCount,
     EventColumns,
@@ -55,6 +58,11 @@ STEP_SECONDS: Final = 0.1
 BARS_A_MARK: Final = 64
 CELLS_AT_ONCE: Final = 32_768  # bars x names in the engine's units at one time
 DENIALS: Final = 128  # more than there are codes of a denial
+REFUSED: Final = {
+    tape_rows.INVALID: Outcome.REJECTED_INVALID,
+    tape_rows.UNSURE: Outcome.REJECTED_LOW_CONFIDENCE,
+    tape_rows.EXITED: Outcome.DENIED_STOPPED_OUT,
+}
 LATCHED: Final = "a loss limit was reached earlier on this day"
 
 
@@ -77,17 +85,27 @@ class SimulatedRun(NamedTuple):
             turnover = float(np.nansum(np.where(equity > 0, history.traded / equity, 0.0)))
         return SimulationResult(
             equity=equity,
-            fills=len(history.fills.name),
+            fills=len(history.fills.name) + len(history.exits.bar),
             turnover=turnover,
             outcomes=outcomes_of(self.given.tape.code, self.given.tape.denied),
             costs=SimulationCosts(*(float(cost) / MICROS for cost in history.costs)),
-            orders=len(history.orders.name),
+            orders=len(history.orders.name) + len(history.exits.bar),
             audit=self.audit,
             engine=self.engine,
             seconds=self.seconds,
             dividends=self._dividends(),
             acted=self._acted(),
+            exits=self._exits(),
         )
+
+    def _exits(self) -> dict[str, int]:
+        counts, kinds = self.history.counts, np.asarray(self.history.exits.kind) % tape_rows.COUNTED
+        return {
+            "stop": int((kinds == tape_rows.STOP).sum()),
+            "target": int((kinds == tape_rows.TARGET).sum()),
+            "both_reached": int(counts[tape_rows.BOTH]),
+            "orders_dropped": int(counts[tape_rows.WITHDRAWN]),
+        }
 
     def _kinds(self) -> NDArray[np.int64]:
         """Of every event: 0 a dividend, 1 a split, 2 a delisting."""
@@ -118,24 +136,39 @@ class SimulatedRun(NamedTuple):
         )
 
     def fills(self) -> FillColumns:
-        """Every fill, in order."""
-        kept, given = self.history.fills, self.given
+        """Every fill by bar, exits after the orders of a plan."""
+        kept, given, exits = self.history.fills, self.given, self.history.exits
         bar, name = kept.bars(), kept.name.astype(np.int64)
-        return FillColumns(
+        gone = 10.0 ** given.decimals[exits.name], 10.0 ** given.price_decimals[exits.name]
+        planned = FillColumns(
             bar=bar,
             name=name,
             shares=kept.quantity / 10.0 ** given.decimals[name],
             price=fill_prices(self.setup, given, bar, name),
             cost=kept.more / MICROS,
+            kind=np.zeros(len(bar), np.int8),
         )
+        if not len(exits.bar):
+            return planned
+        kind = (exits.kind % tape_rows.COUNTED + 1).astype(np.int8)
+        shares, prices = exits.quantity / gone[0], exits.price / gone[1]
+        closed = FillColumns(exits.bar, exits.name, shares, prices, exits.more / MICROS, kind)
+        order = np.argsort(np.concatenate((bar, exits.bar)), kind="stable")
+        pairs = (np.concatenate([getattr(one, name) for one in (planned, closed)]) for name in FillColumns._fields)
+        return FillColumns._make(column[order] for column in pairs)
 
     def account(self, bar: int) -> SimulatedAccount:
         """The account when the cycle of a bar decided."""
         history, symbols = self.history, self.setup.market.symbols
         first = int(np.searchsorted(self.given.tape.day, self.given.tape.day[bar], "left"))
         last = bar - 1 if self.setup.fill == "same_close" else bar
-        units = history.held(last, self.setup.actions.name, bar)
-        sent = np.bincount(history.orders.name[history.orders.rows(first, bar)], minlength=len(symbols))
+        units = history.held(last, self.setup.actions.name, bar, bar)
+        exits, gone = history.exits, history.exits.rows(first, bar + 1)
+        ordered = exits.name[gone][exits.kind[gone] >= tape_rows.COUNTED]
+        sent = np.bincount(
+            np.append(history.orders.name[history.orders.rows(first, bar)].astype(np.int64), ordered),
+            minlength=len(symbols),
+        )
         start = begun = micros_of(self.setup.equity)
         if self.setup.start is not None:
             begun, start = (int(part * MICROS) for part in self.setup.start[2:])
@@ -152,7 +185,29 @@ class SimulatedRun(NamedTuple):
             orders_sent_by_symbol={symbols[i]: int(sent[i]) for i in np.flatnonzero(sent)},
             latched={"daily_loss": LATCHED} if history.halted[first:bar].any() else {},
             equity=Decimal(int(equity[bar])) / MICROS,
+            entry=self.entry_prices(last, bar, units),
+            stopped_out=self._last_exits(bar, stops_alone=False),
+            stop_exits=self._last_exits(bar, stops_alone=True),
         )
+
+    def entry_prices(self, last: int, bar: int, units: Integers) -> dict[str, Decimal]:
+        """The average prices of positions, after the fills of the bar `last` and the actions of `bar`. units: the
+        positions. Nothing where exits are off: they are not kept then."""
+        if self.given.conditions.exits == tape_rows.NO_EXITS:
+            return {}
+        grains = self.history.entry(last, self.setup.actions.name, bar)
+        symbols, decimals = self.setup.market.symbols, self.given.price_decimals
+        return {symbols[i]: Decimal(int(grains[i])).scaleb(-int(decimals[i])) for i in np.flatnonzero(units)}
+
+    def _last_exits(self, bar: int, *, stops_alone: bool) -> dict[str, datetime]:
+        """When each name was last closed by a stop or a target, as far back as the live program looks."""
+        exits, tape, found = self.history.exits, self.given.tape, dict[str, datetime]()
+        for row in range(exits.rows(0, bar + 1).stop):
+            is_stop = exits.kind[row] % tape_rows.COUNTED == tape_rows.STOP
+            at = int(tape.exited[exits.bar[row]])
+            if at >= int(tape.now[bar]) - tape_rows.EXIT_LASTS and (is_stop or not stops_alone):
+                found[self.setup.market.symbols[exits.name[row]]] = moment_at(at)
+        return dict(sorted(found.items()))
 
 
 def simulated(
@@ -175,28 +230,31 @@ def simulated(
     bars, done = setup.market.close.shape[0], 0
     state = core.begin(core.Tape(*window(setup, given, 0, 1)), fixed, conditions, micros_of(setup.equity))
     _begin_with_positions(setup, given, state)
-    orders, fills, traded = Recorder(bars), Recorder(bars), np.zeros(bars)
-    marks: dict[int, Integers] = {}
+    watches = given.conditions.exits != tape_rows.NO_EXITS
+    orders, fills, traded = Recorder(bars), Recorder(bars, keeps_prices=watches), np.zeros(bars)
+    exits: list[KeptExits] = []
+    marks: dict[int, tuple[Integers, Integers]] = {}
     most = max(CELLS_AT_ONCE // len(setup.market.symbols), 1)
     step = bars_at_once or FIRST_STEP
     while done < bars:
         priced, until = with_fees(given.conditions, setup, done)
         last, before = min(done + min(step, most), bars, until), perf_counter()
         if not done or done - max(marks) >= BARS_A_MARK:
-            marks[done] = np.array(state.held, np.int64)
+            marks[done] = np.array(state.held, np.int64), np.array(state.entry, np.int64)
         tape = core.Tape(*window(setup, given, done, last))
         state = core.advance(tape, fixed, numbers, core.Conditions(*priced), state, done, last)
         traded[done:last] = _traded(setup, given, state, done, last)
         orders.add(state.orders, int(state.counts[tape_rows.ORDERS]), done, last)
         fills.add(state.fills, int(state.counts[tape_rows.FILLS]), done, last)
-        state.counts[tape_rows.ORDERS] = state.counts[tape_rows.FILLS] = 0
+        exits.append(_exits_so_far(state))
+        state.counts[tape_rows.ORDERS] = state.counts[tape_rows.FILLS] = state.counts[tape_rows.EXITS] = 0
         done = last
         if progress is not None:
             progress("simulating", done, bars)
         if bars_at_once is None:
             took = perf_counter() - before
             step = max(step * 2 if took < STEP_SECONDS / 2 else step // 2 if took > STEP_SECONDS * 2 else step, 1)
-    history = _history(state, orders.kept(), fills.kept(), traded, marks)
+    history = _history(state, orders.kept(), fills.kept(), exits, traded, marks)
     if np.max(history.equity, initial=0) > EQUITY_MOST:
         raise OutOfRange("the equity rose above 10,000,000,000 USD, which cannot be counted")
     return SimulatedRun(setup, given, history, "compiled" if is_compiled else "interpreted", perf_counter() - begun)
@@ -213,6 +271,7 @@ def _begin_with_positions(setup: SimulationSetup, given: EngineInput, state: tap
     account[tape_rows.PEAK] = int(setup.start.peak_equity * MICROS)
     for i, units in start_units(setup, given).items():
         state.held[i] = units
+        state.entry[i] = int(grains_of(np.array(_first_price(setup.market.close[:, i])), given.price_decimals[i]))
 
 
 def start_units(setup: SimulationSetup, given: EngineInput) -> dict[int, int]:
@@ -230,19 +289,34 @@ def start_units(setup: SimulationSetup, given: EngineInput) -> dict[int, int]:
 
 
 def _history(
-    state: tape_rows.State, orders: KeptRows, fills: KeptRows, traded: Floats, marks: dict[int, Integers]
+    state: tape_rows.State,
+    orders: KeptRows,
+    fills: KeptRows,
+    exits: Sequence[KeptExits],
+    traded: Floats,
+    marks: Mapping[int, tuple[Integers, Integers]],
 ) -> History:
     """What happened, as arrays in both modes."""
     state.counts[tape_rows.ORDERS], state.counts[tape_rows.FILLS] = len(orders.name), len(fills.name)
     by_bar = (state.equity, state.cash, state.equity_decided, state.cash_decided, state.halted)
     equity, cash, equity_decided, cash_decided, halted = (np.asarray(column, np.int64) for column in by_bar)
     events, acted = state.events, int(state.counts[tape_rows.EVENTS])
-    acts = (np.asarray(c[:acted], np.int64) for c in (events.bar, events.name, events.quantity, events.more))
+    columns = (events.bar, events.name, events.quantity, events.more, events.price)
+    acts = [np.asarray(column[:acted], np.int64) for column in columns]
+    held, entry = (np.array(column, np.int64) for column in zip(*marks.values(), strict=True))
+    gone = KeptExits._make(np.concatenate(column) for column in zip(*exits, strict=True))
     return History(
         equity, cash, equity_decided, cash_decided, halted, orders, fills, np.asarray(state.counts, np.int64),
-        np.asarray(state.costs, np.int64), traded, np.array(list(marks), np.int64),
-        np.array(list(marks.values()), np.int64), *acts,
+        np.asarray(state.costs, np.int64), np.asarray(state.carried, np.int64), traded,
+        np.array(list(marks), np.int64), held, entry, acts[0], acts[1],
+        acts[2], acts[3], acts[4], gone,
     )  # fmt: skip
+
+
+def _exits_so_far(state: tape_rows.State) -> KeptExits:
+    rows, count = state.exits, int(state.counts[tape_rows.EXITS])
+    columns = (rows.bar, rows.name, rows.quantity, rows.more, rows.price, rows.kind)
+    return KeptExits(*(np.array(column[:count], np.int64) for column in columns))
 
 
 def _traded(setup: SimulationSetup, given: EngineInput, state: tape_rows.State, first: int, last: int) -> Floats:
@@ -250,7 +324,11 @@ def _traded(setup: SimulationSetup, given: EngineInput, state: tape_rows.State, 
     rows, count = state.fills, int(state.counts[tape_rows.FILLS])
     bar, name, quantity = (np.asarray(column[:count], np.int64) for column in (rows.bar, rows.name, rows.quantity))
     worth = np.abs(quantity / 10.0 ** given.decimals[name]) * fill_prices(setup, given, bar, name)
-    return np.bincount(bar - first, worth, last - first).astype(np.float64)
+    gone = _exits_so_far(state)
+    prices = gone.price / 10.0 ** given.price_decimals[gone.name]
+    closed = np.abs(gone.quantity / 10.0 ** given.decimals[gone.name]) * prices
+    bars, values = np.append(bar, gone.bar) - first, np.append(worth, closed)
+    return np.bincount(bars, values, last - first).astype(np.float64)
 
 
 def _first_price(close: NDArray[np.float64]) -> float:
@@ -317,6 +395,8 @@ def outcome_of(code: int, denied: int) -> Outcome | None:
         return Outcome.REJECTED_NO_PRICE
     if code == tape_rows.PLANNED:
         return Outcome.PLANNED
+    if code in REFUSED:
+        return REFUSED[code]
     if denied == codes.HALTED + tape_rows.FLAT or code == tape_rows.BARRED + codes.LEAVING + tape_rows.FLAT:
         return Outcome.DENIED_FLAT_BY
     if denied:

@@ -68,16 +68,20 @@ def snapshot_at(
             multiplier=setup.terms.multiplier,
             shorting_enabled=True,
         ),
-        positions=tuple(Position(s, q, q, worth[s]) for s, q in sorted(account.shares.items()) if q != 0),
+        positions=tuple(
+            Position(s, q, q, account.entry.get(s, worth[s])) for s, q in sorted(account.shares.items()) if q != 0
+        ),
         instruments=tuple(_instrument(setup, bar, i) for i in wanted),
         quotes=tuple(
             _quote(symbol, worth[symbol], as_of, is_traded=not np.isnan(market.close[bar, i]))
             for i in wanted
             if (symbol := market.symbols[i]) in worth
         ),
-        signals=tuple(_signal(setup, bar, i, as_of) for i in wanted if not np.isnan(value[i])),
+        signals=tuple(_signal(setup, bar, i, as_of, int(decimals[i])) for i in wanted if not np.isnan(value[i])),
         day=Day(account.orders_sent, dict(sorted(account.orders_sent_by_symbol.items()))),
         latched=dict(account.latched),
+        stopped_out=dict(account.stopped_out),
+        stop_exits=None if account.stop_exits == account.stopped_out else dict(account.stop_exits),
         venue=setup.terms.venue,
         regime=setup.reference.regime[int(setup.reference.row[bar])] if setup.reference.regime else None,
     )
@@ -149,10 +153,17 @@ def _quote(symbol: str, price: Decimal, as_of: datetime, *, is_traded: bool) -> 
     return Quote(symbol, price, price, price, as_of) if is_traded else Quote(symbol, None, None, price, as_of)
 
 
-def _signal(setup: SimulationSetup, bar: int, i: int, as_of: datetime) -> Signal:
+def _signal(setup: SimulationSetup, bar: int, i: int, as_of: datetime, decimals: int) -> Signal:
     symbol, said = setup.market.symbols[i], setup.instructions
     value = float(said.value[bar, i])
+    issued = (
+        as_of if said.said is None else moment_at(int(said.said[bar] if said.said.ndim == 1 else said.said[bar, i]))
+    )
+    stop, goal = (
+        None if column is None or np.isnan(column[bar, i]) else price_of(float(column[bar, i]), decimals)
+        for column in (said.stop, said.goal)
+    )
     if said.kind == "targets":
-        return Signal.of_target(f"{SOURCE}-{symbol}", symbol, decimal_near(value), SOURCE, as_of)
+        return Signal.of_target(f"{SOURCE}-{symbol}", symbol, decimal_near(value), SOURCE, issued, stop, goal)
     confidence = 1.0 if said.confidence is None else float(said.confidence[bar, i])
-    return Signal(f"{SOURCE}-{symbol}", symbol, value, confidence, SOURCE, as_of)
+    return Signal(f"{SOURCE}-{symbol}", symbol, value, confidence, SOURCE, issued, stop, goal)

@@ -19,8 +19,8 @@ from tests.research.stand_in import Replay, stand_in
 
 KEYS = [
     "schema", "bars", "names", "start_equity", "final_equity", "total_return", "max_drawdown", "turnover",
-    "turnover_a_year", "costs", "dividends", "orders", "fills", "outcomes", "audit", "engine", "seconds", "phases",
-    "fill", "format", "preset", "prices_are", "policies", "warnings", "overfitting", "inputs",
+    "turnover_a_year", "costs", "dividends", "orders", "fills", "exits", "outcomes", "audit", "engine", "seconds",
+    "phases", "fill", "format", "preset", "prices_are", "policies", "warnings", "overfitting", "inputs",
 ]  # fmt: skip
 
 
@@ -68,8 +68,8 @@ def test_the_document_and_the_curve(command: Command) -> None:
     assert found["costs"] == {"spread": 0, "impact": 0, "fees": 0, "interest": 0, "borrow": 0}
     assert found["policies"] == {
         "missing_prices": 0, "bars_without_prices": 0, "suspected_splits": 0, "instructions_after_last_bar": 0,
-        "stale_scores": 0, "wanted_without_price": 0, "holds_without_score": 0, "positions_with_dividends": 0,
-        "positions_split": 0, "positions_delisted": 0, "orders_dropped_by_actions": 0,
+        "stale_scores": 0, "stale_targets": 0, "wanted_without_price": 0, "holds_without_score": 0,
+        "positions_with_dividends": 0, "positions_split": 0, "positions_delisted": 0, "orders_dropped_by_actions": 0,
         "actions_without_effect": 0, "stale_marks": 0,
     }  # fmt: skip
     assert set(found["phases"]) == {"read", "compile", "run", "audit", "write"}
@@ -173,8 +173,8 @@ def test_a_difference_of_the_audit_marks_the_run(command: Command, monkeypatch: 
     [
         (("--targets", "t.csv", "--signals", "s.csv"), 2, "give either --targets or --signals"),
         ((), 2, "give either --targets or --signals"),
-        (("--targets", "targets.csv", "--preset", "naked"), 78, "there is no preset 'naked'"),
-        (("--targets", "targets.csv", "--fill", "now"), 78, "--fill: 'now' is unknown"),
+        (("--targets", "targets.csv", "--preset", "naked"), 2, "--preset: 'naked' is not known"),
+        (("--targets", "targets.csv", "--fill", "now"), 2, "--fill: 'now' is not known"),
         (("--targets", "targets.csv", "--from", "yesterday"), 78, "--from: 'yesterday' is not a day"),
         (("--targets", "targets.csv", "--from", "2030-01-01"), 78, "--from, --to: leave no bar"),
         (("--targets", "targets.csv", "--equity", "0"), 78, "--equity: 0 USD is no equity"),

@@ -68,8 +68,10 @@ def test_refusals(command: Command) -> None:
     for words, expected in (
         (("--actions", "a.csv"), "a.csv:2: AAA is split 4:1, and its price goes from 50 to 49"),
         (("--actions", "b.csv"), "b.csv"),
-        (("--delisted", "sold"), "--delisted: 'sold' is unknown\n  hint: use one of last_price, write_off"),
         (("--delisted-after", "0"), "--delisted-after: 0 days are too few"),
     ):
         said = command("backtest", "--prices", "prices.csv", "--targets", "targets.csv", *words)
         assert (said.code, expected in said.err) == (78, True), said.err
+    said = command("backtest", "--prices", "prices.csv", "--targets", "targets.csv", "--delisted", "sold")
+    hint = "--delisted: 'sold' is not known\n  hint: there are: last_price, write_off"
+    assert (said.code, hint in said.err) == (2, True), said.err

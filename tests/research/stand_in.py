@@ -46,7 +46,8 @@ class Replay:
     def fills(self) -> FillColumns:
         bar, name, *rest = zip(*self.rows, strict=True) if self.rows else [()] * 5
         whole = (np.array(bar, dtype=np.int64), np.array(name, dtype=np.int64))
-        return FillColumns(*whole, *(np.array(column, dtype=np.float64) for column in rest))
+        columns = (np.array(column, dtype=np.float64) for column in rest)
+        return FillColumns(*whole, *columns, kind=np.zeros(len(bar), np.int8))
 
     def events(self) -> EventColumns:
         none = np.zeros(0, np.int64)

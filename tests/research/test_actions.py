@@ -18,8 +18,9 @@ from rebalancer.research.market import NO_COSTS, ActionColumns, Instructions, Ma
 from rebalancer.research.presets import with_preset
 from rebalancer.research.reference_columns import reference_columns
 from rebalancer.research.simulate import SimulatedRun, simulated
+from tests.research.drawn_setups import drawn
 from tests.research.setups import random_market, random_weights, setup_of
-from tests.research.test_engine import drawn, flat
+from tests.research.test_engine import flat
 
 NAN = float("nan")
 RATIOS = ((4, 1), (1, 10), (3, 2), (21, 20), (1, 1), (1, 1), (0, 1))
@@ -36,7 +37,9 @@ def with_actions(setup: SimulationSetup, seed: int) -> SimulationSetup:
     """Random actions at priced bars; the prices after a split follow it."""
     rng = np.random.default_rng(seed + 1)
     of, rows = setup.market, []
-    close, opened = of.close.copy(), None if of.open is None else of.open.copy()
+    known = {name: getattr(of, name) for name in ("close", "open", "low", "high", "vwap")}
+    columns_of_prices = {name: column.copy() for name, column in known.items() if column is not None}
+    close = columns_of_prices["close"]
     for _ in range(int(rng.integers(1, 8))):
         bar, i = int(rng.integers(1, len(of.times))), int(rng.integers(0, len(of.symbols)))
         new, old = RATIOS[int(rng.integers(0, len(RATIOS)))]
@@ -44,11 +47,10 @@ def with_actions(setup: SimulationSetup, seed: int) -> SimulationSetup:
             continue
         cash = round(float(rng.uniform(0, 1)), 2) if new in (0, old) else 0.0
         if new not in (0, old):
-            for prices in (close, opened):
-                if prices is not None:
-                    prices[bar:, i] = np.maximum(np.rint(prices[bar:, i] * old / new * 100), 1) / 100
+            for prices in columns_of_prices.values():
+                prices[bar:, i] = np.maximum(np.rint(prices[bar:, i] * old / new * 100), 1) / 100
         rows.append((bar, i, new, old, cash))
-    of, actions = of._replace(close=close, open=opened), columns(*rows)
+    of, actions = of._replace(**columns_of_prices), columns(*rows)
     return setup._replace(market=of, actions=actions, reference=reference_columns(of, {}, setup.rules, actions))
 
 
@@ -91,6 +93,9 @@ def test_law_positions_are_fills_and_actions(seed: int) -> None:
         if t < bars - 1 or run.setup.fill != "same_close":
             for _, i, quantity in (row for row in fills if row[0] == t):
                 held[i] += int(quantity) * units[i]
+        gone = found.exits.rows(t, t + 1)
+        for i, quantity in zip(found.exits.name[gone].tolist(), found.exits.quantity[gone].tolist(), strict=True):
+            held[i] += quantity * units[i]
     last = {symbol: Fraction(quantity) for symbol, quantity in run.account(bars - 1).shares.items()}
     assert last == {symbol: quantity for symbol, quantity in zip(symbols, held, strict=True) if quantity}
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rebalancer.core.rules import Rules
 from rebalancer.research.market import CostModel, Fill
 from tests.research.setups import random_market, random_weights, setup_of
 from tests.research.stand_in import replayed
 
 pytest.importorskip("rebalancer.research.simulate", reason="the engine is not here yet")
+UNPROTECTED = Rules.model_validate({"protection": {"mode": "off"}})
 COSTS = CostModel(half_spread_bps=2, fees=False, interest_rate=0, borrow_rate=0)
 
 
@@ -24,7 +26,7 @@ def test_the_engine_decides_as_live(seed: int, preset: str | None, fill: Fill, g
     weights = random_weights(market, seed=seed + 9, gross=(1.0, 0.5, 1.6)[seed % 3])
     if seed % 2:
         weights[::3] = np.nan  # silence
-    setup = setup_of(market, weights, preset=preset, fill=fill, costs=COSTS)
+    setup = setup_of(market, weights, preset=preset, rules=UNPROTECTED, fill=fill, costs=COSTS)
     found = load_engine()(setup, None).result
     expected, _ = replayed(setup)
     np.testing.assert_allclose(found.equity, expected.equity, rtol=1e-7)

@@ -51,6 +51,7 @@ def test_wide_weights_hold_until_the_next_row(tmp_path: Path) -> None:
     assert found.counts == {
         "instructions_after_last_bar": 1,
         "stale_scores": 0,
+        "stale_targets": 0,
         "wanted_without_price": 0,
         "holds_without_score": 0,
     }

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from rebalancer.research.audit import audited_bars, simulate
 from rebalancer.research.simulate import simulated
-from tests.research.test_engine import drawn, flat
+from tests.research.drawn_setups import drawn
+from tests.research.test_engine import flat
 
 
 @settings(max_examples=15, deadline=None)

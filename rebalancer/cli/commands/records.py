@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rebalancer.cli import complete
-from rebalancer.cli.commands.shared import Config, Json, NoColour, State, refuse
+from rebalancer.cli.commands.shared import Config, Json, NoColour, RunFolder, State, refuse
 from rebalancer.cli.help import Commands
 
 alerts_app = Commands(
@@ -143,6 +143,7 @@ def performance(
     days: Annotated[int, typer.Option(min=1, max=100_000, help="The last so many calendar days.")] = 30,
     everything: Annotated[bool, typer.Option("--all", help="Everything since the first daily close.")] = False,
     state: State = None,
+    backtest: RunFolder = None,
     json: Json = False,
     no_color: NoColour = False,
 ) -> None:
@@ -152,8 +153,10 @@ def performance(
     """
     from rebalancer.cli.performance import show_performance
 
+    _one_of(state, backtest)
+    period = None if everything else days
     raise typer.Exit(
-        show_performance(config, days=None if everything else days, as_json=json, colour=not no_color, state=state)
+        show_performance(config, days=period, as_json=json, colour=not no_color, state=state, backtest=backtest)
     )
 
 
@@ -166,6 +169,7 @@ def export(
     to: Annotated[Path | None, typer.Option(help="A file, written whole; stdout when left out.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="tradervue: show what would be sent.")] = False,
     state: State = None,
+    backtest: RunFolder = None,
 ) -> None:
     """Write trips, fills, orders, positions, cycles or days for other programs, or copy executions to Tradervue.
 
@@ -177,7 +181,14 @@ def export(
         raise typer.Exit(export_to_tradervue(config, dry_run=dry_run))
     if dry_run:
         refuse("--dry-run can only be used with tradervue")
-    raise typer.Exit(export_table(what, config, form="json" if json else form, since=since, to=to, state=state))
+    _one_of(state, backtest)
+    form = "json" if json else form
+    raise typer.Exit(export_table(what, config, form=form, since=since, to=to, state=state, backtest=backtest))
+
+
+def _one_of(state: Path | None, backtest: Path | None) -> None:
+    if state is not None and backtest is not None:
+        refuse("give --state or --backtest, not both")
 
 
 def report(

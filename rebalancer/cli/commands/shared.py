@@ -15,6 +15,9 @@ State = Annotated[
     Path | None,
     typer.Option("--state", help="Read this state folder, such as the demo's, instead of the configured one."),
 ]
+RunFolder = Annotated[
+    Path | None, typer.Option("--backtest", help="The folder that backtest --out has written, instead of an account.")
+]
 NoColour = Annotated[bool, typer.Option("--no-color", help="No colours (also: NO_COLOR).")]
 
 
