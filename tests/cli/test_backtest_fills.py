@@ -57,9 +57,29 @@ def test_refusals(words: tuple[str, ...], code: int, expected: str, command: Com
     assert (said.code, expected in said.err) == (code, True), said.err
 
 
-def test_rules_with_stops_say_that_they_are_not_simulated(command: Command) -> None:
+def test_closes_alone_say_where_stops_are_looked_for(command: Command) -> None:
     Path("p.csv").write_text(PRICES)
     Path("t.csv").write_text("date,AAA\n2026-01-02,0.05\n")
+    said = "the prices have no open, high and low: stops and targets are looked for at the close of each bar"
     found = json.loads(command(*WORDS[:5], "--json").out)
-    assert any(w.startswith("stops and targets of single positions (protection.mode: ") for w in found["warnings"])
-    assert not any("protection" in w for w in json.loads(command(*WORDS, "--json").out)["warnings"])
+    assert any(w.startswith(said) for w in found["warnings"])
+    assert found["exits"] == {"stop": 0, "target": 0, "both_reached": 0, "orders_dropped": 0}
+    assert not any("stops" in w for w in json.loads(command(*WORDS, "--json").out)["warnings"])
+
+
+def test_exits_are_in_the_fills_with_their_reason(command: Command) -> None:
+    rows = ((50, 51, 49, 50), (50, 51, 49.5, 50), (50, 60, 49.5, 55), (55, 55, 55, 55))
+    days = ("2026-01-02", "2026-01-05", "2026-01-06", "2026-01-07")
+    lines = [f"{day},AAA,{','.join(map(str, row))}" for day, row in zip(days, rows, strict=True)]
+    Path("p.csv").write_text("\n".join(["date,symbol,open,high,low,close", *lines, ""]))
+    Path("t.csv").write_text("date,AAA\n2026-01-02,0.05\n")
+    said = command(*WORDS[:5], "--rebalance", "on_targets", "--out", "out", "--fills", "--json")
+    assert said.code == 0, said.err
+    found = json.loads(said.out)
+    assert (found["exits"]["target"], found["audit"]["differences"]) == (1, 0)
+    fills = pd.read_csv("out/fills.csv")
+    assert fills[["at", "price", "why"]].to_numpy().tolist() == [
+        ["2026-01-05", 50.0, "plan"],
+        ["2026-01-06", 52.5, "target"],
+    ]
+    assert "Stops 3.0% and targets 5.0% from the entry" in Path("out/backtest.html").read_text()
