@@ -7,6 +7,7 @@ events: each replaces the one before it of its name, and holds for `signals.max_
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -106,6 +107,13 @@ def align_events(market: Market, events: Events, max_age_minutes: float, place: 
             named[k][fresh] = prices[source[fresh]]  # type: ignore[index]  # made above
     found = Instructions("scores", value, confidence, whole_microseconds(issued), *named)
     return Aligned(found, changed, int((~usable).sum()), int((known & ~fresh).sum()))
+
+
+def named_prices(prices: Sequence[Decimal | None]) -> Floats | None:
+    """Prices that signals name, NaN for none; None when none names any."""
+    if all(price is None for price in prices):
+        return None
+    return np.array([np.nan if price is None else float(price) for price in prices])
 
 
 def whole_microseconds(ns: Integers) -> Integers:

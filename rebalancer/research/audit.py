@@ -21,7 +21,8 @@ from rebalancer.planning import plan
 from rebalancer.research import tape as tape_rows
 from rebalancer.research.exit_audit import exits_live, exits_simulated
 from rebalancer.research.market import AuditCount, Progress, SimulationSetup
-from rebalancer.research.simulate import DENIALS, SimulatedRun, outcome_of, pair_counts, simulated
+from rebalancer.research.outcome_counts import DENIALS, outcome_of, pair_counts
+from rebalancer.research.simulate import SimulatedRun, simulated
 from rebalancer.research.snapshots import snapshot_at
 
 BARS: Final = 200  # chosen evenly

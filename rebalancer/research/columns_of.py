@@ -22,8 +22,9 @@ from rebalancer.planning.overnight_ramp import overnight_gross_limit
 from rebalancer.planning.regime_factors import regime_factors
 from rebalancer.planning.to_columns import OutOfRange
 from rebalancer.research import tape as tape_rows
-from rebalancer.research.alignment import MICROSECOND, MINUTE, whole_microseconds
-from rebalancer.research.bar_times import SECOND, moment_at, nanoseconds
+from rebalancer.research.alignment import whole_microseconds
+from rebalancer.research.bar_times import moment_at
+from rebalancer.research.exit_columns import exit_conditions, exit_times
 from rebalancer.research.fee_rates import changes, fee_rates
 from rebalancer.research.history import smallest
 from rebalancer.research.market import Fill, Floats, Integers, Market, SimulationSetup
@@ -37,7 +38,6 @@ FILLS: Final[Mapping[Fill, int]] = {
 }
 PRICE_MOST: Final = 2_000_000_000_000
 NIGHTS_A_YEAR: Final = 252
-BASIS_POINTS: Final = 10_000
 
 
 class EngineInput(NamedTuple):
@@ -154,7 +154,7 @@ def engine_input(setup: SimulationSetup) -> EngineInput:
     limits = [1.0, *sectors, *([rules.risk_management.max_correlation_exposure] * labels), *groups.limits[-2:]]
     confidence_rate, gross_rate = _regime_rates(setup)
     nothing, none = np.zeros((0, count), np.int64), np.zeros((0, count))
-    opens, exited = _exit_times(setup)
+    opens, exited = exit_times(setup)
     tape = tape_rows.Tape(
         first=0,
         close=nothing,
@@ -329,41 +329,8 @@ def _conditions(setup: SimulationSetup) -> tape_rows.Conditions:
         flattens=int(risk.on_breach == "flatten"),
         unusable_most=float(setup.rules.quotes.max_unusable_fraction),
         least_confidence=float(setup.rules.signals.min_confidence),
-        **_exit_conditions(setup),
+        **exit_conditions(setup),
     )
-
-
-EXIT_MODES: Final = {"off": tape_rows.NO_EXITS, "monitor": tape_rows.WATCHED, "broker": tape_rows.RESTING}
-
-
-def _exit_conditions(setup: SimulationSetup) -> dict[str, int]:
-    """What `protection` says about stops and targets."""
-    protection, length = setup.rules.protection, setup.rules.protection.cool_off
-    limited = protection.mode == "broker" and protection.stop_type == "stop_limit"
-    exits = tape_rows.NO_EXITS if setup.worth is not None else EXIT_MODES[protection.mode]
-    return {
-        "exits": exits,
-        "is_ranged": int(exits != tape_rows.NO_EXITS and setup.market.is_ranged),
-        "is_exit_first": int(setup.fill != "next_open"),
-        "stop_loss_rate": rate(protection.stop_loss),
-        "take_profit_rate": rate(protection.take_profit),
-        "stop_limit_rate": rate(protection.stop_limit_offset_bps / BASIS_POINTS) if limited else -1,
-        "cool_off": -1 if length == "none" else 0 if length == "session" else length * MINUTE,
-        "is_lifted": int(protection.cool_off_lifted_by_newer_signal),
-        "names_exits": int(setup.instructions.stop is not None or setup.instructions.goal is not None),
-    }
-
-
-def _exit_times(setup: SimulationSetup) -> tuple[Integers, Integers]:
-    """By bar when its session opened, and the time that an exit within it is given: a second before the bar, but after
-    the bar before it and within the session. Nothing where there are no exits."""
-    times = whole_microseconds(setup.market.times).astype(np.int64)
-    if setup.rules.protection.mode == "off" or setup.worth is not None:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    buffer = setup.rules.execution.close_buffer_seconds
-    opens = np.array([nanoseconds(session_at(moment_at(int(t)), buffer).open) for t in times], np.int64)
-    before = np.append(times[:1] - 2 * SECOND, times[:-1])
-    return opens, np.maximum(np.maximum(times - SECOND, before + MICROSECOND), np.minimum(opens, times))
 
 
 def with_fees(conditions: tape_rows.Conditions, setup: SimulationSetup, bar: int) -> tuple[tape_rows.Conditions, int]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -20,7 +19,7 @@ from rebalancer.core.new_york import from_new_york, in_new_york
 from rebalancer.core.rules import Rules
 from rebalancer.core.schedule import CLOSES
 from rebalancer.ops.files import read_settled_bytes
-from rebalancer.research.alignment import Aligned, Books, Events, align_books, align_events
+from rebalancer.research.alignment import Aligned, Books, Events, align_books, align_events, named_prices
 from rebalancer.research.bar_times import moment_at, nanoseconds, read_times
 from rebalancer.research.market import Floats, Integers, Market
 from rebalancer.research.price_files import TIMES, refuse_disorder
@@ -323,7 +322,7 @@ def _of_files(files: Sequence[tuple[datetime | None, SignalFile]], market: Marke
         rows = [(moment, row.signal) for moment, found in files for row in found.rows if row.signal is not None]
         kept = [(moment, signal) for moment, signal in rows if not signal.hold]
         times = [nanoseconds(moment if is_day and moment is not None else s.issued_at) for moment, s in kept]
-        stops, goals = (_named_prices([getattr(s, name) for _, s in kept]) for name in ("stop_price", "target_price"))
+        stops, goals = (named_prices([getattr(s, name) for _, s in kept]) for name in ("stop_price", "target_price"))
         events = Events(
             np.array(times, dtype=np.int64),
             symbols,
@@ -344,10 +343,3 @@ def _of_files(files: Sequence[tuple[datetime | None, SignalFile]], market: Marke
         warnings.append("the weights have no date: they count from the first bar")
     books = Books(ns, symbols, weights)
     return _Raw(first.format, books, first.complete, first.weights_of, tuple(warnings))
-
-
-def _named_prices(prices: Sequence[Decimal | None]) -> Floats | None:
-    """Prices that signals name, NaN for none; None when none names any."""
-    if all(price is None for price in prices):
-        return None
-    return np.array([np.nan if price is None else float(price) for price in prices])

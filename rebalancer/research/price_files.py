@@ -22,7 +22,14 @@ from rebalancer.core.documents import BadDocument
 from rebalancer.core.input_file import read_json_file
 from rebalancer.research.bar_times import BarTimes, read_times
 from rebalancer.research.market import Floats, Integers, Market
-from rebalancer.research.price_table import PriceTable, numbers_of_column, read_table_file, table_of_frame
+from rebalancer.research.price_table import (
+    PriceTable,
+    prices_of_column,
+    range_of_columns,
+    read_table_file,
+    table_of_frame,
+    volumes_of_column,
+)
 from rebalancer.research.splits import SplitStep, split_words, suspected_splits, unexplained
 from rebalancer.signals.formats.cells import cell_symbol
 from rebalancer.signals.formats.grid import plain_name
@@ -145,7 +152,7 @@ def _wide(table: PriceTable) -> PriceHistory:
     times = read_times(table.frame[first].tolist(), lambda i: table.where(i, first))
     refuse_disorder(times.ns, lambda i: table.where(i, first), table.frame[first].tolist())
     symbols = _symbols(others, table.place)
-    close = np.column_stack([_prices(table, column) for column in others])
+    close = np.column_stack([prices_of_column(table, column) for column in others])
     order = sorted(range(len(symbols)), key=lambda i: symbols[i])
     market = Market(
         tuple(symbols[i] for i in order), times.ns, np.ascontiguousarray(close[:, order]), None, None, times.day,
@@ -190,26 +197,13 @@ def _long(table: PriceTable, columns: Mapping[str, str], symbol: str | None, nam
     return _Rows(
         times,
         [known[cell] for cell in named],
-        _prices(table, close),
-        None if at["open"] is None else _prices(table, at["open"]),
-        None if at["volume"] is None else _volumes(table, at["volume"]),
-        None if at["adj"] is None or at["adj"] == close else _prices(table, at["adj"]),
-        None if at["vwap"] is None else _prices(table, at["vwap"]),
-        *_range(table, at["low"], at["high"]),
+        prices_of_column(table, close),
+        None if at["open"] is None else prices_of_column(table, at["open"]),
+        None if at["volume"] is None else volumes_of_column(table, at["volume"]),
+        None if at["adj"] is None or at["adj"] == close else prices_of_column(table, at["adj"]),
+        None if at["vwap"] is None else prices_of_column(table, at["vwap"]),
+        *range_of_columns(table, at["low"], at["high"]),
     )
-
-
-def _range(table: PriceTable, low: str | None, high: str | None) -> tuple[Floats | None, Floats | None]:
-    """Lows and highs; None where one of them is missing. Raises BadDocument for a low above its high."""
-    if low is None or high is None:
-        return None, None
-    lows, highs = _prices(table, low), _prices(table, high)
-    wrong = lows > highs
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        problem = f"{lows[row]:g} is above the high of the row, {highs[row]:g}"
-        raise BadDocument(table.where(row, low), problem, "were the columns mixed up?")
-    return lows, highs
 
 
 def _of_rows(rows: _Rows, table: PriceTable) -> PriceHistory:
@@ -316,25 +310,6 @@ def refuse_disorder(ns: Integers, where: Any, cells: Sequence[object]) -> None:
         if ns[i] == ns[i - 1]:
             raise BadDocument(where(i), f"{cells[i]} stands twice", "keep one row for each time")
         raise BadDocument(where(i), f"{cells[i]} is earlier than the row before it", "sort the rows by time")
-
-
-def _prices(table: PriceTable, column: str) -> Floats:
-    found = numbers_of_column(table, column, "a price")
-    wrong = found <= 0
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        hint = "leave the cell empty where there is no price"
-        raise BadDocument(table.where(row, column), f"{found[row]:g} is not a price above 0", hint)
-    return found
-
-
-def _volumes(table: PriceTable, column: str) -> Floats:
-    found = numbers_of_column(table, column, "a volume")
-    wrong = found < 0
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise BadDocument(table.where(row, column), f"{found[row]:g} is below 0", "a volume is 0 or more")
-    return found
 
 
 def _finished(market: Market, times: BarTimes, place: str, where: Any, warnings: tuple[str, ...] = ()) -> PriceHistory:

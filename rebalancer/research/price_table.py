@@ -93,6 +93,40 @@ def numbers_of_column(table: PriceTable, column: str, what: str) -> Floats:
     return found
 
 
+def prices_of_column(table: PriceTable, column: str) -> Floats:
+    """A column of prices, NaN where it is empty. Raises BadDocument for one that is not above 0."""
+    found = numbers_of_column(table, column, "a price")
+    wrong = found <= 0
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        hint = "leave the cell empty where there is no price"
+        raise BadDocument(table.where(row, column), f"{found[row]:g} is not a price above 0", hint)
+    return found
+
+
+def volumes_of_column(table: PriceTable, column: str) -> Floats:
+    """A column of volumes, NaN where it is empty. Raises BadDocument for one below 0."""
+    found = numbers_of_column(table, column, "a volume")
+    wrong = found < 0
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise BadDocument(table.where(row, column), f"{found[row]:g} is below 0", "a volume is 0 or more")
+    return found
+
+
+def range_of_columns(table: PriceTable, low: str | None, high: str | None) -> tuple[Floats | None, Floats | None]:
+    """Lows and highs; None where one of them is missing. Raises BadDocument for a low above its high."""
+    if low is None or high is None:
+        return None, None
+    lows, highs = prices_of_column(table, low), prices_of_column(table, high)
+    wrong = lows > highs
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        problem = f"{lows[row]:g} is above the high of the row, {highs[row]:g}"
+        raise BadDocument(table.where(row, low), problem, "were the columns mixed up?")
+    return lows, highs
+
+
 def _texts(table: PriceTable, cells: Sequence[Any], column: str) -> Floats:
     found = np.full(len(cells), np.nan)
     known = [(i, cell) for i, cell in enumerate(cells) if cell is not None and cell == cell and str(cell).strip()]

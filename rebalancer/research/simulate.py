@@ -27,10 +27,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebalancer.core.documents import BadDocument
-from rebalancer.core.outcomes import Outcome
-from rebalancer.core.rules import Rules
-from rebalancer.planning.core import codes
-from rebalancer.planning.decided import BARRED, DENIED, HELD
 from rebalancer.planning.numbers import MICROS, numbers_of
 from rebalancer.planning.to_columns import OutOfRange
 from rebalancer.research import engine
@@ -51,18 +47,13 @@ from rebalancer.research.market import (
     SimulationResult,
     SimulationSetup,
 )
+from rebalancer.research.outcome_counts import CELLS_AT_ONCE, outcomes_of
+from rebalancer.research.refused_rules import refuse_what_is_not_simulated
 
 EQUITY_MOST: Final = 10**16  # micro-dollars
 FIRST_STEP: Final = 16  # bars
 STEP_SECONDS: Final = 0.1
 BARS_A_MARK: Final = 64
-CELLS_AT_ONCE: Final = 32_768  # bars x names in the engine's units at one time
-DENIALS: Final = 128  # more than there are codes of a denial
-REFUSED: Final = {
-    tape_rows.INVALID: Outcome.REJECTED_INVALID,
-    tape_rows.UNSURE: Outcome.REJECTED_LOW_CONFIDENCE,
-    tape_rows.EXITED: Outcome.DENIED_STOPPED_OUT,
-}
 LATCHED: Final = "a loss limit was reached earlier on this day"
 
 
@@ -341,22 +332,6 @@ def micros_of(usd: float) -> int:
     return round(Decimal(repr(float(usd))) * MICROS)
 
 
-def refuse_what_is_not_simulated(rules: Rules) -> None:
-    """Raise BadDocument for a rule that a simulation does not apply."""
-    if rules.selection.at_most or rules.selection.withdraw:
-        raise _not_simulated("selection.at_most and selection.withdraw", "they belong to one run: leave them out")
-    if rules.signals.consensus.quorum > 1:
-        raise _not_simulated("signals.consensus.quorum above 1", "a file of scores is one source: set it to 1")
-    flat, shorts = rules.risk_management.flat_by_minutes_before_close, rules.position_sizing.allow_short
-    if rules.execution.order_type == "limit" and flat is not None and shorts:
-        what = "flat_by_minutes_before_close with limit orders and short positions"
-        raise _not_simulated(what, "set order_type to market, or allow_short to false")
-
-
-def _not_simulated(what: str, instead: str) -> BadDocument:
-    return BadDocument("backtest", f"{what} cannot be simulated yet", instead)
-
-
 def _engine(interpreted: bool) -> ModuleType:
     if not interpreted:
         try:
@@ -364,44 +339,3 @@ def _engine(interpreted: bool) -> ModuleType:
         except NotCompiled:
             pass
     return engine
-
-
-def pair_counts(code: NDArray[np.uint8], denied: NDArray[np.uint8]) -> Integers:
-    """How often each code goes with each denial: at place code x `DENIALS` + denial."""
-    found = np.zeros(256 * DENIALS, np.int64)
-    rows = max(CELLS_AT_ONCE // max(code.shape[1], 1), 1)
-    for first in range(0, len(code), rows):
-        part = slice(first, first + rows)
-        pairs = code[part].astype(np.int64) * DENIALS + denied[part]
-        found += np.bincount(pairs.reshape(-1), minlength=len(found))
-    return found
-
-
-def outcomes_of(code: NDArray[np.uint8], denied: NDArray[np.uint8]) -> dict[str, int]:
-    """How often each outcome occurs, over all names of all plans."""
-    found: dict[str, int] = {}
-    for pair, count in enumerate(pair_counts(code, denied).tolist()):
-        outcome = outcome_of(*divmod(pair, DENIALS)) if count else None
-        if outcome is not None:
-            found[str(outcome)] = found.get(str(outcome), 0) + count
-    return dict(sorted(found.items()))
-
-
-def outcome_of(code: int, denied: int) -> Outcome | None:
-    """The outcome of a name in one plan; None where it was not in it. A loss limit counts as DENIED_DAILY_LOSS."""
-    if code == tape_rows.ABSENT:
-        return None
-    if code == tape_rows.UNTRADED:
-        return Outcome.REJECTED_NO_PRICE
-    if code == tape_rows.PLANNED:
-        return Outcome.PLANNED
-    if code in REFUSED:
-        return REFUSED[code]
-    if denied == codes.HALTED + tape_rows.FLAT or code == tape_rows.BARRED + codes.LEAVING + tape_rows.FLAT:
-        return Outcome.DENIED_FLAT_BY
-    if denied:
-        return Outcome.DENIED_DAILY_LOSS if denied == codes.HALTED else DENIED[denied]
-    if code >= tape_rows.BARRED:
-        bar = code - tape_rows.BARRED
-        return Outcome.DENIED_DAILY_LOSS if bar == codes.LEAVING else BARRED[bar]
-    return HELD[code]
