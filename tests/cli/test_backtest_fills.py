@@ -63,7 +63,7 @@ def test_closes_alone_say_where_stops_are_looked_for(command: Command) -> None:
     said = "the prices have no open, high and low: stops and targets are looked for at the close of each bar"
     found = json.loads(command(*WORDS[:5], "--json").out)
     assert any(w.startswith(said) for w in found["warnings"])
-    assert found["exits"] == {"stop": 0, "target": 0, "both_reached": 0, "orders_dropped": 0}
+    assert found["exits"] == {"stop": 0, "target": 1, "both_reached": 0, "orders_dropped": 0}
     assert not any("stops" in w for w in json.loads(command(*WORDS, "--json").out)["warnings"])
 
 
