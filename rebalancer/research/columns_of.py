@@ -20,14 +20,14 @@ from rebalancer.planning.lot_sizes import closing_lot, trade_lot
 from rebalancer.planning.numbers import MICROS, rate
 from rebalancer.planning.overnight_ramp import overnight_gross_limit
 from rebalancer.planning.regime_factors import regime_factors
-from rebalancer.planning.to_columns import OutOfRange
 from rebalancer.research import tape as tape_rows
 from rebalancer.research.alignment import whole_microseconds
 from rebalancer.research.bar_times import moment_at
-from rebalancer.research.exit_columns import exit_conditions, exit_times
+from rebalancer.research.exit_columns import exit_conditions, exit_times, named_grains, ranges, said_at
 from rebalancer.research.fee_rates import changes, fee_rates
+from rebalancer.research.grains import grains_of, refuse_too_high
 from rebalancer.research.history import smallest
-from rebalancer.research.market import Fill, Floats, Integers, Market, SimulationSetup
+from rebalancer.research.market import Fill, Floats, Integers, SimulationSetup
 from rebalancer.research.snapshots import price_decimals, session_at
 
 FILLS: Final[Mapping[Fill, int]] = {
@@ -36,7 +36,6 @@ FILLS: Final[Mapping[Fill, int]] = {
     "next_vwap": tape_rows.NEXT_OPEN,
     "next_close": tape_rows.NEXT_CLOSE,
 }
-PRICE_MOST: Final = 2_000_000_000_000
 NIGHTS_A_YEAR: Final = 252
 
 
@@ -66,7 +65,9 @@ def window(setup: SimulationSetup, given: EngineInput, first: int, last: int) ->
     volume = np.zeros(shape) if market.volume is None else np.nan_to_num(market.volume[at])
     named, exits = said.stop is not None or said.goal is not None, given.conditions.exits != tape_rows.NO_EXITS
     nothing = np.zeros((0, shape[1]), np.int64)
-    opened, high, low = _ranges(market, given, at, close) if given.conditions.is_ranged else (nothing,) * 3
+    opened, high, low = (
+        ranges(market, given.price_decimals, at, close) if given.conditions.is_ranged else (nothing,) * 3
+    )
     days = slice(int(given.tape.day[first]), int(given.tape.day[last - 1]) + 1)
     volatility, assumed = setup.reference.volatility[days], setup.rules.risk_management.assumed_volatility
     return given.tape._replace(
@@ -84,37 +85,10 @@ def window(setup: SimulationSetup, given: EngineInput, first: int, last: int) ->
         open=opened,
         high=high,
         low=low,
-        said=_said(setup, at, shape) if exits else nothing,
-        stop=_named(said.stop, at, given) if named else nothing,
-        goal=_named(said.goal, at, given) if named else nothing,
+        said=said_at(setup, at, shape) if exits else nothing,
+        stop=named_grains(said.stop, at, given.price_decimals) if named else nothing,
+        goal=named_grains(said.goal, at, given.price_decimals) if named else nothing,
     )
-
-
-def _ranges(market: Market, given: EngineInput, at: slice, close: Integers) -> list[NDArray[Any]]:
-    """Open, high and low of some bars in grains. What is missing is the close; a range holds its open and close."""
-    assert market.open is not None
-    assert market.high is not None
-    assert market.low is not None
-    opened, high, low = (
-        np.where(grains > 0, grains, close)
-        for grains in (grains_of(p[at], given.price_decimals) for p in (market.open, market.high, market.low))
-    )
-    found = (opened, np.maximum(high, np.maximum(opened, close)), np.minimum(low, np.minimum(opened, close)))
-    return [np.array(column, np.int64, order="C") for column in found]
-
-
-def _said(setup: SimulationSetup, at: slice, shape: tuple[int, int]) -> Integers:
-    """When each opinion was said, for some bars; at its bar where nobody knows."""
-    said = setup.instructions.said
-    found = whole_microseconds(setup.market.times[at]) if said is None else said[at]
-    return np.array(np.broadcast_to(found if found.ndim == 2 else found[:, None], shape), np.int64, order="C")
-
-
-def _named(prices: Floats | None, at: slice, given: EngineInput) -> Integers:
-    """Prices that signals name, in grains; 0 where they name none."""
-    if prices is None:
-        return np.zeros((at.stop - at.start, len(given.decimals)), np.int64)
-    return np.array(grains_of(prices[at], given.price_decimals), np.int64, order="C")
 
 
 def fill_prices(setup: SimulationSetup, given: EngineInput, bar: Integers, name: Integers) -> Floats:
@@ -227,18 +201,6 @@ def _selected(symbol: str, rules: Rules) -> int:
 def _units(lot: Decimal | None, decimals: int) -> int:
     """A lot in base units; 0 for none."""
     return 0 if lot is None else max(int(lot.scaleb(decimals)), 1)
-
-
-def refuse_too_high(prices: Floats, decimals: Integers) -> None:
-    """Raise OutOfRange for a price that grains cannot count."""
-    most = np.fmax.reduce(prices, axis=0, initial=0.0)
-    if (np.rint(most * 10.0**decimals) > PRICE_MOST).any():
-        raise OutOfRange("a price is too high to be counted beside the lowest one of its name")
-
-
-def grains_of(prices: Floats, decimals: Integers) -> Integers:
-    """Prices in grains; 0 where there is none."""
-    return np.rint(np.nan_to_num(prices) * 10.0**decimals).astype(np.int64)
 
 
 def _clusters(setup: SimulationSetup) -> tuple[NDArray[Any], int]:

@@ -17,7 +17,8 @@ from rebalancer.planning.exit_levels import ExitLevel, SignalExits, exit_levels
 from rebalancer.planning.stop_triggers import StopTrigger, stop_triggers
 from rebalancer.research import tape as tape_rows
 from rebalancer.research.bar_times import moment_at
-from rebalancer.research.columns_of import grains_of, plain_instrument
+from rebalancer.research.columns_of import plain_instrument
+from rebalancer.research.grains import grains_of
 from rebalancer.research.market import Floats, Integers
 from rebalancer.research.simulate import SimulatedRun
 

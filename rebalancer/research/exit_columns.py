@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rebalancer.planning.numbers import rate
 from rebalancer.research import tape as tape_rows
 from rebalancer.research.alignment import MICROSECOND, MINUTE, whole_microseconds
 from rebalancer.research.bar_times import SECOND, moment_at, nanoseconds
-from rebalancer.research.market import Integers, SimulationSetup
+from rebalancer.research.grains import grains_of
+from rebalancer.research.market import Floats, Integers, Market, SimulationSetup
 from rebalancer.research.snapshots import session_at
 
 BASIS_POINTS: Final = 10_000
@@ -45,3 +47,30 @@ def exit_times(setup: SimulationSetup) -> tuple[Integers, Integers]:
     opens = np.array([nanoseconds(session_at(moment_at(int(t)), buffer).open) for t in times], np.int64)
     before = np.append(times[:1] - 2 * SECOND, times[:-1])
     return opens, np.maximum(np.maximum(times - SECOND, before + MICROSECOND), np.minimum(opens, times))
+
+
+def ranges(market: Market, decimals: Integers, at: slice, close: Integers) -> list[NDArray[Any]]:
+    """Open, high and low of some bars in grains. What is missing is the close; a range holds its open and close."""
+    assert market.open is not None
+    assert market.high is not None
+    assert market.low is not None
+    opened, high, low = (
+        np.where(grains > 0, grains, close)
+        for grains in (grains_of(p[at], decimals) for p in (market.open, market.high, market.low))
+    )
+    found = (opened, np.maximum(high, np.maximum(opened, close)), np.minimum(low, np.minimum(opened, close)))
+    return [np.array(column, np.int64, order="C") for column in found]
+
+
+def said_at(setup: SimulationSetup, at: slice, shape: tuple[int, int]) -> Integers:
+    """When each opinion was said, for some bars; at its bar where nobody knows."""
+    said = setup.instructions.said
+    found = whole_microseconds(setup.market.times[at]) if said is None else said[at]
+    return np.array(np.broadcast_to(found if found.ndim == 2 else found[:, None], shape), np.int64, order="C")
+
+
+def named_grains(prices: Floats | None, at: slice, decimals: Integers) -> Integers:
+    """Prices that signals name, in grains; 0 where they name none."""
+    if prices is None:
+        return np.zeros((at.stop - at.start, len(decimals)), np.int64)
+    return np.array(grains_of(prices[at], decimals), np.int64, order="C")

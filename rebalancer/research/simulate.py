@@ -32,8 +32,9 @@ from rebalancer.planning.to_columns import OutOfRange
 from rebalancer.research import engine
 from rebalancer.research import tape as tape_rows
 from rebalancer.research.bar_times import moment_at
-from rebalancer.research.columns_of import EngineInput, engine_input, fill_prices, grains_of, window, with_fees
+from rebalancer.research.columns_of import EngineInput, engine_input, fill_prices, window, with_fees
 from rebalancer.research.compiled import NotCompiled, compiled_engine
+from rebalancer.research.grains import grains_of
 from rebalancer.research.history import History, KeptExits, KeptRows, Recorder
 from rebalancer.research.market import (
     AuditCount,
