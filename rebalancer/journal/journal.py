@@ -8,7 +8,6 @@ Every method raises JournalBroken when the database fails, or when its arguments
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
@@ -31,6 +30,7 @@ from rebalancer.journal.reads import JournalReads, OneState
 from rebalancer.journal.records import CycleEnd, CycleStart, Intent
 from rebalancer.journal.store import Store
 from rebalancer.journal.verify import verify
+from rebalancer.ops.host_identity import host_name
 
 
 class Journal(JournalReads):
@@ -56,7 +56,7 @@ class Journal(JournalReads):
         """
         where = place_of(place)
         store = open_store(where, create=create, busy_timeout_ms=busy_timeout_ms, any_file_system=any_file_system)
-        return cls(store, where, holder or f"{socket.gethostname()}:{os.getpid()}")
+        return cls(store, where, holder or f"{host_name()}:{os.getpid()}")
 
     def close(self) -> None:
         """Close the file, or the connections."""

@@ -44,3 +44,19 @@ def status(
     from rebalancer.cli.desk import show_accounts
 
     raise typer.Exit(show_accounts(names or (), page, as_json=json, colour=not no_color))
+
+
+@accounts_app.command("drill")
+def drill(
+    url: Annotated[str, typer.Option("--url", metavar="URL", help="An empty PostgreSQL database.")],
+    runs: Annotated[int, typer.Option("--runs", min=2, max=10_000, help="Cycles of both hosts.")] = 20,
+    seed: Annotated[int, typer.Option("--seed", help="Of the faults.")] = 1,
+    json: Json = False,
+) -> None:
+    """Let two hosts trade one embedded account while they are killed and paused.
+
+    Example: rebalancer desk drill --url postgresql://me@localhost/drill
+    """
+    from rebalancer.cli.drill import run_drill
+
+    raise typer.Exit(run_drill(url, runs=runs, seed=seed, as_json=json))
