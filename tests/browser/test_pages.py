@@ -187,7 +187,7 @@ def test_small_enough_to_open_at_once(tab: Page, files: dict[str, Path], name: s
 def test_colour_is_never_alone(tab: Page, files: dict[str, Path], name: str) -> None:
     tab.show(files[name], LIGHT)
     texts = tab.evaluate(COLOURED)
-    assert len(texts) >= 2
+    assert len(texts) >= 2 or name == "data"  # numbers alone
     assert [text for text in texts if text[0] not in "✔✘▲▼■○◐?!=+−"] == []
 
 
