@@ -269,6 +269,8 @@ class Reporting(RuleSection):
     lot_method: Literal["fifo", "average"] = Field("fifo", description="which shares a sale closes")
     risk_free_rate: float = Field(0.0, ge=-0.05, le=0.5, allow_inf_nan=False, description="annual, for the ratios")
     evidence: bool = Field(False, description="write a signed file of the day at its end")
+    parity: bool = Field(True, description="after the close plan the day again and compare it with the model's fills")
+    shadow_books: list[str] = Field([], description="other configurations, planned each evening on the live snapshots")
 
 
 class Export(RuleSection):

@@ -63,6 +63,8 @@ RULES_ADDED: Final[Mapping[str, object]] = {
     "regime.min_sessions": 5,
     "regime.missing_sessions": 2,
     "regime.targets": False,
+    "reporting.parity": False,
+    "reporting.shadow_books": [],
     "risk_management.max_correlated_positions": None,
     "signals.consensus": {},
     "signals.consensus.disagreement": "ignore",

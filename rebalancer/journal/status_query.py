@@ -43,7 +43,8 @@ class JournalStatus(NamedTuple):
     `failed` the channels of each by its number. `kill_switch` is the reason for the stop, None when the account may
     trade; `latched` are the limits broken today, and throttles of any day, that nobody has lifted since. `plan` and
     `rules` are the texts of the last planned cycle, None if there is none; `protection` is the newest record of every
-    symbol. `day` has the newest value of the account and what its day began with. `regime` is the market's newest one.
+    symbol. `day` has the newest value of the account and what its day began with. `regime` is the market's newest one,
+    `parity` the measurement of the newest evening.
     """
 
     schema_ok: bool
@@ -70,6 +71,7 @@ class JournalStatus(NamedTuple):
     protection: tuple[Event, ...] = ()
     day: DayEvents = DayEvents()
     regime: Event | None = None
+    parity: Event | None = None
 
 
 class StatusReads(NamedTuple):
@@ -146,6 +148,7 @@ def _of_account(ask: Ask, accounts: tuple[str, ...], account_id: str, now: datet
         last_cycle=last,
         last_end=reading.last_end(ask, account_id, None),
         unresolved=len(unresolved),
+        parity=next(iter(reading.recall(ask, account_id, "parity", last=1)), None),
         unknown=sum(order.state is OrderState.UNKNOWN for order in unresolved),
         filled=_filled(ask, account_id, last),
         earlier_cycle=earlier,

@@ -217,6 +217,7 @@ class StatusView(NamedTuple):
     regime: RegimeView | None = None
     since: datetime | None = None
     from_close: bool = False
+    parity: str = ""
 
 
 class AccountRow(NamedTuple):

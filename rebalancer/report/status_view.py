@@ -35,6 +35,7 @@ from rebalancer.report.numbers import span_text
 from rebalancer.report.paths import REPORT_NAME, shown_path
 from rebalancer.report.records import LimitStatus, Mode, RunningCycle, RunSummary, StatusView
 from rebalancer.report.regime import RegimeView, regime_of_event
+from rebalancer.report.words import parity_text
 from rebalancer.settings.profile import PROFILE
 
 ALERTS_SHOWN: Final = 3
@@ -114,6 +115,7 @@ def view_of(look: JournalStatus, mode: Mode, path: Place, now: datetime, process
         running=running,
         figures=tuple(figures_of_status(newest, last)),
         sources=_sources(path.parent, rules),
+        parity="" if look.parity is None else parity_text(look.parity.key or "", look.parity.body),
         regime=_regime(look, rules),
         since=None if newest is None else newest.since,
         from_close=newest is not None and newest.from_close,

@@ -3,7 +3,8 @@ colour."""
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.core.values import ZERO
@@ -128,6 +129,17 @@ _STEP: Final = {
     "failed": "What failed",
     "all": "Whole cycle",
 }
+
+
+def parity_text(day: str, body: Mapping[str, Any]) -> str:
+    """The measurement of an evening in one line; "" for one that cannot be read."""
+    try:
+        parts = ", ".join(f"{part} {float(body['divergence_bp'][part]):+.1f}" for part in ("fills", "prices", "cash"))
+        books = "".join(f"; {one['name']} {one['return'] - one['live_return']:+.2%} beside live"
+                        for one in body["shadow_books"])  # fmt: skip
+        return f"{day}: {body['plans_equal']} of {body['cycles']} plans equal, live less model in bp: {parts}{books}"
+    except (KeyError, TypeError, ValueError):
+        return ""
 
 
 def cycle_word(outcome: CycleOutcome) -> Word:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rebalancer.core.planning_keys import planning_hash
 from rebalancer.ops.clock import Clock
 from rebalancer.research.backtest import Backtest, BacktestRequest, run_backtest
 from rebalancer.research.market import Progress, Simulator
@@ -28,5 +29,6 @@ def recorded(
     key = trial_key(request)
     run = run_backtest(request, engine, progress)
     trial = trial_of(run.setup, run.result.equity, key, "backtest", clock.wall())
+    trial = trial._replace(rules=planning_hash(request.rules))
     append_trials(ledger, [trial])
     return run._replace(overfitting=figures_of_trial(trial, before))

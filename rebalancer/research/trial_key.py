@@ -1,8 +1,8 @@
 """What a trial is known by: hashes of its configuration, of its data, and of the program's code.
 
-The configuration is everything that was chosen: rules, preset, days, costs, fills. The data are prices, instructions,
-corporate actions and sectors, by content and never by name. The same configuration on the same data is the same trial,
-whoever runs it and wherever the files are.
+The configuration is everything that was chosen: the keys that planning reads, preset, days, costs, fills. The data are
+prices, instructions, corporate actions and sectors, by content and never by name. The same configuration on the same
+data is the same trial, whoever runs it and wherever the files are.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from rebalancer.core.codec import rules_text
 from rebalancer.core.documents import canonical, sha256
 from rebalancer.core.input_file import refuse_irregular
+from rebalancer.core.planning_keys import planning_hash
 from rebalancer.research.backtest import BacktestRequest
 from rebalancer.research.price_files import PriceHistory
 from rebalancer.research.trial_ledger import TrialKey
@@ -39,7 +39,7 @@ def config_hash(request: BacktestRequest) -> str:
     chosen: dict[str, Any] = {name: getattr(request, name) for name in CHOSEN}
     chosen["costs"] = [repr(part) for part in request.costs]
     chosen["equity"] = repr(float(request.equity))
-    return sha256(f"{rules_text(request.rules)}\n{canonical(chosen)}")
+    return sha256(f"{planning_hash(request.rules)}\n{canonical(chosen)}")
 
 
 def data_hash(request: BacktestRequest) -> str:

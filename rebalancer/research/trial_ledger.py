@@ -54,13 +54,15 @@ class TrialKey(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """One result. days: first and last trading day, and their number. returns: of every day, shape (days,)."""
+    """One result. days: first and last trading day, and their number. returns: of every day, shape (days,). rules: the
+    hash of the keys that planning reads; "" where it is not known."""
 
     at: datetime
     kind: str
     key: TrialKey
     days: tuple[date, date, int]
     returns: Floats
+    rules: str = ""
 
     @property
     def sharpe(self) -> float:
@@ -150,6 +152,7 @@ def _row(trial: Trial) -> dict[str, Any]:
         "last": last.isoformat(),
         "days": count,
         "sharpe": trial.sharpe,
+        **({"rules": trial.rules} if trial.rules else {}),
         "returns": packed(trial.returns),
     }
 
@@ -163,6 +166,7 @@ def _trial(row: dict[str, Any]) -> Trial:
         key=TrialKey(str(row["config"]), str(row["data"]), str(row["code"])),
         days=(date.fromisoformat(row["first"]), date.fromisoformat(row["last"]), int(row["days"])),
         returns=unpacked(row["returns"]),
+        rules=str(row.get("rules", "")),
     )
 
 

@@ -84,9 +84,24 @@ def _signals_end_the_process() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def arm(setup: Setup, last4: str, hours: int, now: datetime) -> datetime:
-    """Write the token that replaces --live and the confirmation until it expires; returns its expiry. Raises
+def arm(setup: Setup, last4: str, hours: int, now: datetime, reason: str = "") -> datetime:
+    """Write the token that replaces --live and the confirmation until it expires; returns its expiry. reason: why,
+    where nothing is behind the configuration. Raises
     BadDocument when the configuration is not live or names another account."""
+    refuse_to_arm(setup, last4, hours)
+    until = now + timedelta(hours=hours)
+    path = setup.state / FILE_NAME
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        web, why = setup.rules.web.live_writes, {"reason": reason} if reason else {}
+        json.dump({"account": last4, "from": time_text(now), "until": time_text(until), "web": web} | why, file)
+    fresh.replace(path)
+    return until
+
+
+def refuse_to_arm(setup: Setup, last4: str, hours: int) -> None:
+    """Raise BadDocument when the configuration is not live or names another account, and for too many hours."""
     account_id = setup.rules.broker.account_id
     if setup.rules.execution.mode != "live" or account_id is None:
         raise BadDocument("arm-live", "the configuration is not live", "set execution.mode: live and broker.account_id")
@@ -94,12 +109,3 @@ def arm(setup: Setup, last4: str, hours: int, now: datetime) -> datetime:
         raise BadDocument("arm-live --account", "these are not the last four characters of broker.account_id")
     if not 0 < hours <= HOURS_MAX:
         raise BadDocument("arm-live --hours", f"{hours} is not between 1 and {HOURS_MAX}")
-    until = now + timedelta(hours=hours)
-    path = setup.state / FILE_NAME
-    fresh = path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        web = setup.rules.web.live_writes
-        json.dump({"account": last4, "from": time_text(now), "until": time_text(until), "web": web}, file)
-    fresh.replace(path)
-    return until

@@ -30,6 +30,7 @@ from rebalancer.rebalance.world import World
 from rebalancer.report.files import ReportNotWritten, WrittenReport, remove_outdated, write_edition, write_report
 from rebalancer.report.period.gather import period_report_of
 from rebalancer.session.end_of_day import Steps, cancel_leftovers, close_day
+from rebalancer.session.evening import PARITY, measured_day
 from rebalancer.session.execute import execute, opened_world
 from rebalancer.session.monitor import Monitor
 from rebalancer.session.preflight import clock_problem, preflight
@@ -172,6 +173,21 @@ class SessionWork:
         if self._setup.rules.reporting.evidence:
             self._write_evidence(day.day)
         self._back_up()
+        if self._setup.rules.reporting.parity:
+            self._measure(day.day)
+
+    def _measure(self, day: date) -> None:
+        """Plan the day again in a process of its own, and write its page once more; the day is closed without it."""
+        if not self._journal.cycles(self._account_id, 1):
+            return
+        found = measured_day(self._setup, day)
+        if found is None:
+            return
+        try:
+            self._journal.record_event(self._account_id, None, self._broker.now(), PARITY, day.isoformat(), found)
+            self._report(day)
+        except Exception as error:  # noqa: BLE001 - a measurement must never end a trading day
+            LOG.warning("parity: %s", error)
 
     def _write_evidence(self, day: date) -> None:
         """Write the signed file of the day; the day is closed even without it."""

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import subprocess
 import sys
+from datetime import UTC, date, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from rebalancer import load_rules
+from rebalancer.core.planning_keys import planning_hash
+from rebalancer.research.trial_ledger import Trial, TrialKey, append_trials
 from rebalancer.session.live import typed
 from tests.cli.conftest import Command, command, project
 
@@ -44,8 +50,55 @@ def test_arm_live_writes_a_token_only_when_the_configuration_is_live(
     assert command("arm-live", "--account", "9999").code == 78
     token = tmp_path / "state" / "rebalancer" / "live" / "live.armed"
     assert not token.exists()
-    assert command("arm-live", "--account", "1234", "--hours", "1").code == 0
+    said = command("arm-live", "--account", "1234", "--hours", "1")
+    assert (said.code, token.exists()) == (78, False)
+    assert "nothing is behind this configuration" in said.err
+    assert "has 0 backtests, 0 days as a shadow book, 0 days on paper and 0 on the simulated exchange" in said.err
+    assert command("arm-live", "--account", "1234", "--hours", "1", "--reason", "a small account").code == 0
     assert token.stat().st_mode & 0o777 == 0o600
+    assert json.loads(token.read_text())["reason"] == "a small account"
+
+
+def test_days_on_paper_and_backtests_of_the_same_keys_are_behind_it(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert command("run-now").code in (0, 4)
+    rules = load_rules([Path("config/execution.yaml")])
+    returns = np.zeros(30)
+    days = (date(2026, 1, 2), date(2026, 2, 12), 30)
+    key = TrialKey("c", "d", "e")
+    one = Trial(datetime(2026, 3, 1, tzinfo=UTC), "backtest", key, days, returns, planning_hash(rules))
+    monkeypatch.setenv("REBALANCER_TRIALS", str(tmp_path / "own.jsonl"))
+    append_trials(tmp_path / "own.jsonl", [one, one, one._replace(rules="other")])
+    for name, value in {"EXECUTION__MODE": "live", "BROKER__ACCOUNT_ID": "account-1234"}.items():
+        monkeypatch.setenv(f"REBALANCER__{name}", value)
+    monkeypatch.setenv("APCA_API_KEY_ID", "AKX")
+    said = command("arm-live", "--account", "1234", "--hours", "1")
+    assert said.code == 0, said.err
+    assert "has 1 backtests, 0 days as a shadow book, 0 days on paper and 1 on the simulated exchange" in said.err
+    monkeypatch.setenv("REBALANCER__POSITION_SIZING__MAX_POSITION_SIZE", "0.07")
+    assert command("arm-live", "--account", "1234", "--hours", "1").code == 78
+    monkeypatch.delenv("REBALANCER__POSITION_SIZING__MAX_POSITION_SIZE")
+    monkeypatch.setenv("REBALANCER__REPORTING__KEEP_DAYS", "7")  # planning does not read it
+    assert command("arm-live", "--account", "1234", "--hours", "1").code == 0
+
+
+def test_what_other_rules_would_have_decided(command: Command) -> None:
+    assert command("run-now").code in (0, 4)
+    (cycle,) = json.loads(command("history", "--json").out)["cycles"]
+    same = command("replay", cycle["cycle_id"], "--config", "config/execution.yaml", "--json")
+    assert (same.code, json.loads(same.out)["changed"]) == (0, 0)
+    Path("other.yaml").write_text("position_sizing: {max_position_size: 0.02}\n")
+    words = ("--config", "config/execution.yaml", "--config", "other.yaml")
+    found = json.loads(command("replay", cycle["cycle_id"], *words, "--json").out)
+    assert (found["schema"], found["cycles"], found["changed"]) == ("rebalancer.what_if/1", 1, 1)
+    rows = found["differences"][0]["symbols"]
+    assert rows
+    assert all(abs(row["then"]["weight"]) <= 0.02 + 1e-9 for row in rows)
+    said = command("replay", "--since", "2026-01-02", *words, "--no-color")
+    assert (said.code, "1 of 1 cycles would have been decided otherwise." in said.out) == (0, True)
+    assert command("replay", "--since", "2036-01-02", *words).code == 2
+    assert command("replay", "--since", "2026-01-02").code == 2
 
 
 @pytest.mark.parametrize(("answer", "agreed"), [("1234\n", True), ("9999\n", False), ("\n", False), ("\x04", False)])

@@ -217,14 +217,28 @@ def report(
 def replay(
     cycle: Annotated[str | None, typer.Argument(help="The cycle's id.", autocompletion=complete.cycles)] = None,
     all_cycles: Annotated[bool, typer.Option("--all", help="Every stored cycle.")] = False,
-    config: Config = None,
+    since: Annotated[str | None, typer.Option("--since", help="The cycles from this day on, with --config.")] = None,
+    config: Annotated[
+        list[Path] | None, typer.Option("--config", help="With a cycle or --since: what these rules would decide.")
+    ] = None,
+    json: Json = False,
+    no_color: NoColour = False,
 ) -> None:
-    """Plan stored cycles again; silent when every plan comes out the same.
+    """Plan stored cycles again; silent when every plan comes out the same. With the rules of another configuration:
+    what they would have decided otherwise.
 
-    Example: rebalancer replay --all | rebalancer replay 2026-11-20T15:35Z
+    Example: rebalancer replay --all | rebalancer replay --since 2026-11-20 --config other.yaml
     """
+    if config and not all_cycles:
+        from rebalancer.cli.what_if import replay_with
+
+        if (cycle is None) == (since is None):
+            refuse("name one cycle, or --since")
+        raise typer.Exit(replay_with(config, cycle, since, as_json=json, colour=not no_color))
     from rebalancer.cli.history import replay_cycles
 
+    if since is not None or json:
+        refuse("--since and --json go with --config OTHER")
     if (cycle is None) == (not all_cycles):
         refuse("name one cycle, or --all")
     raise typer.Exit(replay_cycles(cycle, config))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rebalancer.cli.commands.shared import Config, Json, NoColour, refuse
+from rebalancer.cli.commands.shared import Config, Json, NoColour, State, refuse
 
 Ledger = Annotated[
     Path | None, typer.Option("--ledger", help="The ledger of all trials; by default in the state folder.")
@@ -168,3 +168,22 @@ def walk_forward(
     options = SweepOptions(grid_file, out, prices, targets, signals, config, workers, scheduler, "sharpe", ledger)
     walk = WalkOptions(train, test, purge, embargo, anchored)
     raise typer.Exit(show_walk_forward(options, walk, as_json=json, colour=not no_color))
+
+
+def parity(
+    since: Annotated[str | None, typer.Option("--since", help="First day, New York, such as 2026-11-20.")] = None,
+    volumes: Annotated[
+        Path | None, typer.Option("--volumes", help="Prices with volumes, by which market impact is seen.")
+    ] = None,
+    state: State = None,
+    config: Config = None,
+    json: Json = False,
+    no_color: NoColour = False,
+) -> None:
+    """Plan stored cycles again, and compare what was filled with the model.
+
+    Example: rebalancer parity --since 2026-11-20
+    """
+    from rebalancer.cli.parity import show_parity
+
+    raise typer.Exit(show_parity(config, since, volumes, as_json=json, colour=not no_color, state=state))

@@ -41,15 +41,16 @@ def resume(
 def arm_live(
     account: Annotated[str, typer.Option(help="The last four characters of the account that may be traded.")],
     hours: Annotated[int, typer.Option(min=1, max=168, help="How long, in hours.")] = 12,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Why, where no backtest and no day on paper is behind it.")
+    ] = None,
     config: Config = None,
 ) -> None:
-    """Stand in for --live until it expires; the other switches must be on too.
+    """Stand in for --live until it expires; the other switches must be on too. Shows the backtests, shadow books and
+    days on paper of this configuration.
 
     Example: rebalancer arm-live --account 1234 --hours 12
     """
-    from rebalancer.ops.clock import SystemClock
-    from rebalancer.session.live import arm
-    from rebalancer.session.setup import load_setup
+    from rebalancer.cli.arm_live import show_arm_live
 
-    until = arm(load_setup(config), account, hours, SystemClock().wall())
-    typer.echo(f"live trading is armed until {until:%Y-%m-%d %H:%M} UTC, if all other switches are on", err=True)
+    raise typer.Exit(show_arm_live(config, account, hours, reason))

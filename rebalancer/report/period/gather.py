@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from rebalancer.core.rules import Rules
 from rebalancer.journal import Journal
-from rebalancer.report.period.parts import effort, execution, happenings, holdings, money, results, risk, trades
+from rebalancer.report.period.parts import effort, execution, happenings, holdings, money, parity, results, risk, trades
 from rebalancer.report.period.parts.source import Source
 from rebalancer.report.period.records import Period, PeriodReport
 from rebalancer.report.records import Mode
@@ -38,6 +38,7 @@ PARTS: Final[dict[str, Part]] = {
     "is_followed": Part("the next cycles", happenings.is_followed, False),
     "next_run": Part("the next cycle", happenings.next_run, None),
     "books": Part("the closed books", money.closed_books),
+    "parity": Part("the parity", parity.measured),
     "bridge": Part("the bridge", money.bridge, None),
     "contributions": Part("the contributions", money.contributions),
     "performance": Part("the performance", results.performance, None),

@@ -120,6 +120,29 @@ class Expected(NamedTuple):
     unit: Literal["%", "bp"]
 
 
+class ShadowRow(NamedTuple):
+    """A shadow book: its return and the live one since it began, as fractions."""
+
+    name: str
+    since: str
+    orders: int
+    total_return: float
+    live_return: float
+
+
+class ParityRow(NamedTuple):
+    """The measurement of one evening: plans that came out equal, live less model in basis points, and the costs."""
+
+    day: date
+    cycles: int
+    plans_equal: int
+    fills: float
+    prices: float
+    cash: float
+    costs: str
+    books: tuple[ShadowRow, ...] = ()
+
+
 class PeriodReport(NamedTuple):
     """Everything that the report of a period needs. `latest` is the last planned cycle: allocation, signals, limits and
     configuration are shown as of that cycle. `next_run_here` is the next run on this machine's clock, in words.
@@ -164,6 +187,7 @@ class PeriodReport(NamedTuple):
     expected: tuple[Expected, ...] = ()
     rules_changed: Mapping[str, RuleChange] = {}
     books: tuple[ClosedBooks, ...] = ()
+    parity: tuple[ParityRow, ...] = ()
     effort: Effort | None = None
     risk: Risk | None = None
     next_run: datetime | None = None

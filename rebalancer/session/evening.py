@@ -1,0 +1,46 @@
+"""The measurement of the evening: `rebalancer parity`, in a process of its own after the day is closed.
+
+Whatever happens to that process, the day is closed and stays so: its answer is one more event in the journal and a line
+in the page, and without an answer there is a line in the log.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Final
+
+from rebalancer.session.setup import Setup
+from rebalancer.settings.profile import PROFILE
+
+LOG: Final = logging.getLogger(__name__)
+PARITY: Final = "parity"  # the kind of its event in the journal; its key is the day
+SECONDS_MAX: Final = 300.0
+BYTES_MAX: Final = 256 * 1024
+SCHEMA: Final = "rebalancer.parity/1"
+KEPT: Final = ("cycles", "plans_equal", "divergence_bp", "costs", "shadow_books", "shadow_problems", "unequal")
+
+
+def measured_day(setup: Setup, day: date, seconds_max: float = SECONDS_MAX) -> Mapping[str, Any] | None:
+    """What the process says about a day; None, with a warning in the log, when it says nothing usable."""
+    files = [option for path in setup.files for option in ("--config", str(path))]
+    words = [sys.executable, "-m", "rebalancer", "parity", "--since", day.isoformat(), "--json", *files]
+    if setup.rules.journal.url is None:
+        words += ["--state", str(setup.state)]
+    environ = {**os.environ, PROFILE: setup.profile} if setup.profile else dict(os.environ)
+    try:
+        done = subprocess.run(  # noqa: S603 - our own program with our own arguments
+            words, env=environ, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds_max, check=False
+        )
+        found = json.loads(done.stdout[:BYTES_MAX])
+        if not isinstance(found, dict) or found.get("schema") != SCHEMA:
+            raise ValueError(f"it ended with code {done.returncode}")
+        return {name: found[name] for name in KEPT}
+    except (OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
+        LOG.warning("parity of %s was not measured: %s", day, str(error).partition("\n")[0][:200])
+        return None
