@@ -10,6 +10,9 @@
     figures, page                             what the page shows
     recorded_cycles                           the cycles of a journal, beside what was really planned
     overfitting                               deflated Sharpe ratio, backtest overfitting, minimum length: pure
+    sweep/                                    grid and search: a point is a hash and a file
+    purged_splits, walk_forward               training and test windows over finished runs
+    model_fills, parity, learned_costs, shadow_books    stored cycles beside the fills of the model
     trial_key, trial_ledger, trial_figures    every trial ever run, and a Sharpe ratio beside their number
     compiled       a compiled copy of the numeric core, bit-equal to the interpreted one (extra `fast`)
     market         what a backtest is given and what it gives back
