@@ -97,7 +97,7 @@ def track_record(setup: Setup) -> TrackRecord:
         except BadDocument as error:
             unread.append(str(error).splitlines()[0])
     books = [read_book(path) for folder in folders for path in sorted((folder / FOLDER).glob("*.json"))]
-    days = {mode: _days(setup.journal_of(mode, setup.state.parent / mode), config, unread) for mode in PRACTICE}
+    days = {mode: practice_days(setup.journal_of(mode, setup.state.parent / mode), config, unread) for mode in PRACTICE}
     return TrackRecord(
         config,
         len(backtests),
@@ -108,7 +108,7 @@ def track_record(setup: Setup) -> TrackRecord:
     )
 
 
-def _days(place: Place, config: str, unread: list[str]) -> int:
+def practice_days(place: Place, config: str, unread: list[str]) -> int:
     """On how many days a journal has planned cycles with a configuration."""
     known: dict[str, bool] = {}
     found = set()

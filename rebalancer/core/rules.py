@@ -24,9 +24,7 @@ class Execution(RuleSection):
     """When and how orders are sent."""
 
     enabled: bool = Field(True, description="false: every cycle ends as SKIPPED_PAUSED")
-    mode: Literal["paper", "live"] = Field(
-        "paper", description="live needs more than this: docs/how-to/environments.md"
-    )
+    mode: Literal["paper", "live"] = Field("paper", description="live needs more: docs/how-to/environments.md")
     signal_threshold: Share = Field(0.1, description="a signal with |score x confidence| below this is neutral")
     max_orders_per_execution: Count = Field(10, description="orders per cycle, reductions first")
     interval_minutes: int = Field(5, ge=1, le=390, description="minutes between cycles")

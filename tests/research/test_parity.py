@@ -15,13 +15,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rebalancer.cli.arm_live import practice_days
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.planning_keys import planning_hash
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.journal import Journal
 from rebalancer.performance.records import AccountHistory, OrderHistory
 from rebalancer.report import archive
 from rebalancer.report.period.parts.parity import row_of
+from rebalancer.report.what_if import what_if
 from rebalancer.report.words import parity_text
 from rebalancer.research.learned_costs import FilledOrder, filled_orders, learned_costs
 from rebalancer.research.market import NO_COSTS, CostModel
@@ -38,7 +41,7 @@ DAY = date(2026, 11, 20)
 
 
 @pytest.fixture(scope="module")
-def journal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journal]:
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Journal, Path]]:
     """The journal of some cycles with scores that wander."""
     draw = np.random.default_rng(3)
     path = np.sin(np.cumsum(draw.normal(0, 0.25, (CYCLES, len(NAMES))), axis=0))
@@ -51,7 +54,12 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journal]:
             rig.exchange.clock.advance(left.total_seconds())
         rig.end()
         with Journal.open(rig.journal_file) as opened:
-            yield opened
+            yield opened, rig.journal_file
+
+
+@pytest.fixture(scope="module")
+def journal(kept: tuple[Journal, Path]) -> Journal:
+    return kept[0]
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +200,32 @@ def test_shadow_books_go_on_where_they_were(cycles: tuple[StoredCycle, ...], tmp
     (tmp_path / "shadow" / "parts.json").write_text("{")
     assert shadow_of("parts", half, cycles, AccountHistory(), CostModel(), tmp_path) == again
     assert list(again.row()) == ["name", "since", "cycles", "orders", "equity", "return", "live_return", "days"]
+
+
+def test_days_of_a_journal_are_behind_its_configuration(
+    kept: tuple[Journal, Path], cycles: tuple[StoredCycle, ...]
+) -> None:
+    place = kept[1]
+    config, unread = planning_hash(cycles[0].rules), list[str]()
+    assert practice_days(place, config, unread) == 1
+    assert practice_days(place, "another", unread) == 0
+    assert practice_days(place.with_name("none.sqlite"), config, unread) == 0
+    assert unread == []
+
+
+def test_what_other_rules_would_have_decided(journal: Journal, cycles: tuple[StoredCycle, ...]) -> None:
+    records = [cycle.record for cycle in cycles]
+    assert [one.differs for one in what_if(journal, records, RULES)] == [False] * CYCLES
+    small = rules(
+        protection__mode="off", execution__max_orders_per_execution=6, position_sizing__base_position_size=0.2,
+        risk_management__max_orders_per_day=150, position_sizing__allow_short=True,
+        position_sizing__max_position_size=0.02,
+    )  # fmt: skip
+    found = what_if(journal, records, small)
+    assert any(one.differs for one in found)
+    rows = found[0].rows
+    assert all(abs(row.then.weight) <= 0.02 + 1e-9 for row in rows)
+    assert all(row.was[:3] != row.then[:3] for row in rows)
 
 
 BODY: dict[str, Any] = {
