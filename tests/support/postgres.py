@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
 import functools
 import os
 import pwd
@@ -73,7 +74,7 @@ class Cluster:
                 *(part for setting in settings for part in ("-c", setting)),
             ],
             user=self.user, cwd=self.folder, stdin=subprocess.DEVNULL,
-            stdout=log, stderr=log, start_new_session=True,
+            stdout=log, stderr=log, start_new_session=True, preexec_fn=_end_with_parent,
             env={"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"},
         )  # fmt: skip
         os.close(log)
@@ -132,6 +133,11 @@ class Cluster:
 def shared_cluster() -> Cluster:
     """One server for all tests of this process. Skips the test where PostgreSQL is not installed."""
     return Cluster().create()
+
+
+def _end_with_parent() -> None:
+    """A test run that is killed must leave no server behind: SIGQUIT when the process that started it dies."""
+    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
 
 
 def _free_port() -> int:
