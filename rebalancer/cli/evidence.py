@@ -11,9 +11,10 @@ from pathlib import Path
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.export import write_whole
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.input_file import read_content
 from rebalancer.core.new_york import day_in_new_york
 from rebalancer.journal import Journal
-from rebalancer.report.evidence.day_file import SignedFile, differences, read_file, write_day
+from rebalancer.report.evidence.day_file import BYTES_MAX, SignedFile, differences, read_file, write_day
 from rebalancer.report.evidence.signature import private_key, public_text
 from rebalancer.session.setup import Setup, load_setup
 
@@ -34,7 +35,7 @@ def write_file(config: Sequence[Path] | None, day: str | None, to: Path | None) 
         return _nothing(f"the journal has nothing of {wanted}", "rebalancer history lists what there is")
     sys.stdout.write(f"{path}\n")
     if to is not None:
-        write_whole(to, path.read_bytes())
+        write_whole(to, read_content(path, BYTES_MAX).body)
     return ExitCode.DONE
 
 

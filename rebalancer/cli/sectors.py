@@ -10,6 +10,7 @@ from typing import Final
 
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.screen import log_to_stderr
+from rebalancer.core.input_file import read_text
 from rebalancer.core.units import amount_of
 
 HEADER: Final = "symbol,sector,correlation_group,source,as_of"
@@ -37,7 +38,7 @@ def import_sectors(config: Sequence[Path] | None, file: Path, *, write: bool, as
     setup = load_setup(config)
     path = setup.root / setup.rules.sectors_file
     known = read_sectors(path)
-    text = path.read_text(encoding="utf-8") if path.exists() else HEADER + "\n"
+    text = read_text(path) if path.exists() else HEADER + "\n"
     lines = sector_lines([one for one in found if one.symbol not in known], as_of or today)
     header = next(line for line in text.splitlines() if not line.startswith("#")).replace(" ", "").lower()
     if lines:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from rebalancer.core.documents import BadDocument
+from rebalancer.core.input_file import read_content
 from rebalancer.ops.paths import config_directories, project_root
 from rebalancer.settings.profile import PROFILE
 
@@ -35,9 +37,6 @@ def _files(environ: Mapping[str, str]) -> list[Path]:
 
 def _is_named_in(path: Path) -> bool:
     try:
-        if not path.is_file():
-            return False
-        with path.open(encoding="utf-8", errors="replace") as file:
-            return _NAMED.search(file.read(_SIZE_MAX)) is not None
-    except OSError:
+        return path.is_file() and _NAMED.search(read_content(path, _SIZE_MAX).body.decode(errors="replace")) is not None
+    except (OSError, BadDocument):
         return False

@@ -38,7 +38,10 @@ ALLOWED: Final[dict[str, tuple[set[str], str]]] = {
     "compiled.py": ({"read_text", "write_text"}, "the program's own texts, and their copy in the user's cache"),
     "complete.py": ({"sqlite3.connect"}, "after refuse_irregular_journal"),
     "store.py": ({"sqlite3.connect"}, "after refuse_irregular"),
-    "state_file.py": ({"os.open"}, "makes the exchange's state with mode 0600, after refuse_irregular"),
+    "state_file.py": (
+        {"open", "os.open", "read_bytes"},
+        "makes the exchange's state with mode 0600, its digest, both after refuse_irregular",
+    ),
     "starter.py": ({"open", "os.open"}, "the exchange's lock: not blocking, after refuse_irregular"),
     "session_status.py": ({"read_text"}, "the kernel's /proc"),
     "sandbox_probe.py": ({"os.open", "read_text"}, "makes probes O_EXCL; reads the kernel's /proc"),
@@ -46,7 +49,10 @@ ALLOWED: Final[dict[str, tuple[set[str], str]]] = {
     "errors.py": ({"open", "os.open"}, "/dev/null"),
     "export.py": ({"os.open"}, "syncs a folder"),
     "evidence.py": ({"open", "sqlite3.connect"}, "for tests alone: a loopback address, and the journal of a run"),
-    "init.py": ({"open", "read_text"}, "writes with mode x; reads what is part of the program"),
+    "init.py": ({"open", "os.open"}, "writes with mode x, and permissions of its own"),
+    "project_files.py": ({"read_text", "write_text"}, "what is part of the program; one line in a folder just made"),
+    "signature.py": ({"os.open"}, "makes the key O_EXCL, no link is followed"),
+    "host_identity.py": ({"read_text"}, "the kernel's /proc, and the machine's id"),
 }
 FORBIDDEN: Final = {"read_text", "read_bytes", "write_text", "write_bytes"}
 

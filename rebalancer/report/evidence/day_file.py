@@ -75,4 +75,7 @@ def _before(folder: Path, day: date) -> dict[str, str] | None:
     earlier = [name for name in names if name < f"{day.isoformat()}.json"]
     if not earlier:
         return None
-    return {"file": earlier[-1], "sha256": hashlib.sha256((folder / earlier[-1]).read_bytes()).hexdigest()}
+    return {
+        "file": earlier[-1],
+        "sha256": hashlib.sha256(read_content(folder / earlier[-1], BYTES_MAX).body).hexdigest(),
+    }
