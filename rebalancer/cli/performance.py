@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,11 +19,15 @@ from rebalancer.report.visible import visible, visible_symbol
 
 if TYPE_CHECKING:
     from rebalancer.accounting.order_counts import OrderCounts
+    from rebalancer.core.rules import Rules
+    from rebalancer.journal import Journal
     from rebalancer.performance.period_bridge import PeriodBridge
     from rebalancer.performance.records import AccountHistory
+    from rebalancer.performance.risk.factors import Bet
     from rebalancer.performance.stats import RoundTripStats
     from rebalancer.performance.summary import Summary
     from rebalancer.report.figures.figure import Figures
+    from rebalancer.report.period.book_risk import Risk
 
 SYMBOLS_SHOWN: Final = 5
 TABLES: Final = {
@@ -82,6 +86,7 @@ def show_performance(
         benchmark = benchmark_closes(journal, newest.account_id, rules.benchmark, setup.state)
         orders = orders_of(journal, newest.account_id)
         operations = operations_of(journal, newest.account_id, lambda at: after is None or day_in_new_york(at) > after)
+        risk = _risk(journal, newest.account_id, setup.rules, ledger, newest.started_at)
     summary = summary_of(
         ledger,
         rules.lot_method,
@@ -91,8 +96,20 @@ def show_performance(
     )
     counts = order_counts(orders, ledger, lambda at: after is None or day_in_new_york(at) > after)
     last = ledger.days[-1] if ledger.days else None
-    figures = figures_of_performance(summary, bridge, counts, last, operations)
-    return _print(summary, figures, bridge, counts, setup.mode, as_json=as_json, colour=colour)
+    bets = () if risk is None else risk.bets
+    figures = figures_of_performance(summary, bridge, counts, last, operations, bets)
+    return _print(summary, figures, bridge, counts, setup.mode, bets, as_json=as_json, colour=colour)
+
+
+def _risk(journal: Journal, account_id: str, rules: Rules, ledger: AccountHistory, made_at: datetime) -> Risk | None:
+    """The risk of the book at the end of the last day, as the report of that day has it."""
+    from rebalancer.report.period.parts.risk import risk
+    from rebalancer.report.period.parts.source import Source
+
+    if not ledger.days:
+        return None
+    source = Source(journal, account_id, rules, "day", ledger.days[-1].day, made_at)
+    return source.attempt("the risk of the book", lambda: risk(source), None)
 
 
 def _print(
@@ -101,6 +118,7 @@ def _print(
     bridge: PeriodBridge | None,
     counts: OrderCounts,
     mode: str,
+    bets: Sequence[Bet] = (),
     *,
     as_json: bool,
     colour: bool,
@@ -108,11 +126,11 @@ def _print(
     from rebalancer.core.documents import plain
 
     if as_json:
-        known = {"counts": plain(counts), "figures": figures.document()}
+        known = {"counts": plain(counts), "bets": plain(bets), "figures": figures.document()}
         document = {**plain(summary), "bridge": plain(bridge), "mode": mode, **known}
         sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     else:
-        shown = screen(summary, figures, bridge, mode, width=terminal_width(), colour=colour and wants_colour())
+        shown = screen(summary, figures, bridge, mode, bets, width=terminal_width(), colour=colour and wants_colour())
         sys.stdout.write(shown)
     return ExitCode.DONE
 
@@ -155,15 +173,24 @@ def _period(ledger: AccountHistory, days: int | None) -> tuple[date | None, list
 
 
 def screen(
-    summary: Summary, figures: Figures, bridge: PeriodBridge | None, mode: str, *, width: int | None, colour: bool
+    summary: Summary,
+    figures: Figures,
+    bridge: PeriodBridge | None,
+    mode: str,
+    bets: Sequence[Bet] = (),
+    *,
+    width: int | None,
+    colour: bool,
 ) -> str:
-    """The whole screen: figures in pairs, the bridge, best and worst symbols, a table for each kind of group."""
+    """The whole screen: figures in pairs, the bridge, what the book bets on, best and worst symbols, a table for each
+    kind of group."""
     if summary.last is None:
         return "No day has a value yet. Start with: rebalancer run-now\n"
     lines = [clip(f"Performance {summary.first} to {summary.last}, {mode}, USD", width), ""]
     lines += [clip(line, width) for line in _pairs(summary, figures)]
     lines += [clip(line, width) for line in ("", *_benchmark(summary, figures))]
     lines += bridge_lines(bridge, width, colour)
+    lines += _bets(bets, figures, summary.benchmark_name, width, colour)
     lines += _symbols(summary.groups["symbol"], figures, width, colour)
     for kind, title in TABLES.items():
         lines += _groups(title, kind, summary.groups[kind], figures, width, colour)
@@ -239,6 +266,25 @@ def _benchmark(summary: Summary, figures: Figures) -> list[str]:
         return [*lines, f"  alpha, beta and correlation need {DAYS_FOR_RATES} days"]
     statistics = f"alpha {text('alpha')}, beta {text('beta')}, correlation {text('correlation')}"
     return [*lines, f"  {statistics}"]
+
+
+def _bets(bets: Sequence[Bet], figures: Figures, benchmark: str, width: int | None, colour: bool) -> list[str]:
+    """The betas of the book; nothing when nothing is held."""
+    from rebalancer.report.figures.of_book import bet_name, bet_words
+
+    rows = []
+    for bet in bets:
+        name = bet_name(bet)
+        cells = [figures[f"{name}{part}"].text for part in ("", ".error", ".days")]
+        rows.append(TableRow((bet_words(bet, benchmark), *cells, visible(bet.because))))
+    if not rows:
+        return []
+    head = ("factor", "beta", "error", "days", "")
+    return [
+        "",
+        paint("What this book bets on", "bold", colour),
+        *table(head, "<>>><", rows, width=width, colour=colour),
+    ]
 
 
 def _symbols(by_symbol: Mapping[str, RoundTripStats], figures: Figures, width: int | None, colour: bool) -> list[str]:

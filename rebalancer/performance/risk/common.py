@@ -16,12 +16,14 @@ STRETCH_MAX: Final = timedelta(days=4)  # a long weekend; a return over a longer
 
 
 class Common(NamedTuple):
-    """Simple returns, shape (days, names), dated by their later close. `left_out`: names with too little history."""
+    """Simple returns, shape (days, names), dated by their later close; `starts` has the days of the earlier ones.
+    `left_out`: names with too little history."""
 
     names: tuple[str, ...]
     days: tuple[date, ...]
     returns: Matrix
     left_out: tuple[str, ...]
+    starts: tuple[date, ...] = ()
 
 
 def common_returns(courses: Mapping[str, Course], least: int, most: int) -> Common:
@@ -42,6 +44,7 @@ def common_returns(courses: Mapping[str, Course], least: int, most: int) -> Comm
         tuple(day for _, day in steps),
         np.array(rows, dtype=np.float64).reshape(len(steps), len(names)),
         tuple(sorted({*courses} - {*names})),
+        tuple(before for before, _ in steps),
     )
 
 

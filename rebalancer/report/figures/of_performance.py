@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rebalancer.accounting.order_counts import OrderCounts
 from rebalancer.performance.period_bridge import PeriodBridge
 from rebalancer.performance.records import DayValue
+from rebalancer.performance.risk.factors import Bet
 from rebalancer.performance.summary import Summary
 from rebalancer.report.figures.figure import Figures, scope_of
 from rebalancer.report.figures.of_account import Standing, add_standing
+from rebalancer.report.figures.of_book import add_bets
 from rebalancer.report.figures.of_operations import add_operations
 from rebalancer.report.figures.of_window import add_execution, add_money, add_returns, add_trips, window_of
 from rebalancer.report.operations import Operations
@@ -21,8 +25,9 @@ def figures_of_performance(
     counts: OrderCounts | None,
     last: DayValue | None,
     operations: Operations | None = None,
+    bets: Iterable[Bet] = (),
 ) -> Figures:
-    """Every figure of a summary; none without a day. last: the value of its last day."""
+    """Every figure of a summary; none without a day. last: the value of its last day. bets: of the book at its end."""
     figures = Figures()
     scope = window_of(summary)
     if not scope or summary.last is None:
@@ -44,6 +49,7 @@ def figures_of_performance(
         _add_bridge(figures, bridge)
     if operations is not None:
         add_operations(figures, scope, operations)
+    add_bets(figures, end, bets)
     return figures
 
 

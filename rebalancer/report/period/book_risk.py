@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import NamedTuple
 
+from rebalancer.performance.risk.factors import Bet
 from rebalancer.performance.risk.pairs import CorrelatedPair
 
 
@@ -17,6 +18,7 @@ class Risk(NamedTuple):
     are those that the benchmark has too. Names without enough closes are `left_out`; those without a price are
     `unpriced` and not included in any figure. `because` says why the volatility is not known. `correlations` has one
     row for each of the names `correlated`, the largest holding first: its correlation with every name up to itself.
+    `bets` are the betas of the covered positions to the market and other factors; the first one is `beta`.
     """
 
     names: int
@@ -42,3 +44,4 @@ class Risk(NamedTuple):
     correlations: tuple[tuple[float | None, ...], ...] = ()
     unpriced: tuple[str, ...] = ()
     because: str = ""
+    bets: tuple[Bet, ...] = ()

@@ -12,6 +12,7 @@ from rebalancer.performance.stats import round_trip_stats
 from rebalancer.report.allocation import by_symbol, largest_drift
 from rebalancer.report.figures.figure import Figures, scope_of
 from rebalancer.report.figures.of_account import Standing, add_standing
+from rebalancer.report.figures.of_book import add_bets
 from rebalancer.report.figures.of_operations import add_operations
 from rebalancer.report.figures.of_window import (
     add_execution,
@@ -61,6 +62,8 @@ def figures_of(edition: PeriodReport) -> Figures:
         _add_whole(figures, edition)
     _add_orders(figures, edition, scope_of(first, last))
     _add_exposure(figures, edition, end)
+    if edition.risk is not None:
+        add_bets(figures, end, edition.risk.bets)
     add_execution(figures, scope, {row.name: row for row in (*edition.quality, *edition.quality_by_hour)})
     if edition.execution is not None:
         add_execution(figures, scope, {"All": edition.execution})

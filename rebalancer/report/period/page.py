@@ -13,6 +13,7 @@ from rebalancer.report import numbers
 from rebalancer.report.charting.markup import Plots, tables_html
 from rebalancer.report.figures.figure import Figures
 from rebalancer.report.figures.markup import shown_in
+from rebalancer.report.figures.of_book import BASKETS, bet_name, bet_words
 from rebalancer.report.limits import LIMIT_WARNING
 from rebalancer.report.numbers import Number
 from rebalancer.report.page import (
@@ -115,6 +116,9 @@ def _context(edition: PeriodReport, folder: str, *, linked: bool) -> dict[str, A
         "attention": fold(items),
         "fig": shown_in(figures),
         "known": figures.known,
+        "bet_name": bet_name,
+        "bet_words": bet_words,
+        "bet_baskets": BASKETS,
         "tone": _tone(figures["return"].value),
         "own_window": figures["return"].id.partition("@")[2],
         "deals": fold([(trade, order_word(trade.line)) for trade in edition.trades], TRADES_MAX),

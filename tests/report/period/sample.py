@@ -13,6 +13,7 @@ import numpy as np
 from rebalancer.core.outcomes import CycleOutcome, Outcome
 from rebalancer.performance.drift import Drift
 from rebalancer.performance.history import Drawdown, HistogramBar, Year
+from rebalancer.performance.risk.factors import NO_SIZES, Bet
 from rebalancer.performance.risk.pairs import CorrelatedPair
 from rebalancer.performance.round_trips import RoundTrip
 from rebalancer.performance.shortfall import ExecutionQuality
@@ -226,6 +227,11 @@ def edition(**changes: object) -> PeriodReport:
             benchmark="SPY",
             beta=0.9312,
             beta_days=118,
+            bets=(
+                Bet("market", "", 0.9312, 0.0411, 118), Bet("sector", "Technology", 0.4125, 0.0631, 118),
+                Bet("momentum", "", 0.2218, 0.0524, 118), Bet("low_volatility", "", days=31, because="needs 40 days, has 31"),
+                Bet("size", because=NO_SIZES),
+            ),
             days=120,
             first=date(2026, 6, 1),
             last=date(2026, 11, 19),

@@ -201,7 +201,7 @@ def test_the_course_leaves_the_deposit_out(account: Account) -> None:
 
 
 def test_a_benchmark_is_drawn_when_its_closes_are_there(account: Account) -> None:
-    sheet = account.journal.path.parent / "day-sheet.json"
+    sheet = account.journal.state / "day-sheet.json"
     before = sheet.read_text()
     try:
         days = ["2026-11-18", "2026-11-19", "2026-11-20", "2026-11-23", "2026-11-24"]

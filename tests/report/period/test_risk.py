@@ -18,6 +18,7 @@ from rebalancer.core.values import ZERO
 from rebalancer.journal import Journal
 from rebalancer.market_data.reference import REFERENCE_SCHEMA
 from rebalancer.market_data.stored_closes import REFERENCE_FILE
+from rebalancer.performance.risk.factors import NO_SIZES, Bet, unknown_bets
 from rebalancer.performance.risk.pairs import CorrelatedPair
 from rebalancer.report.period.book_risk import Risk
 from rebalancer.report.period.document import edition_json
@@ -62,7 +63,7 @@ def store(journal: Journal, rows: Mapping[str, Sequence[float]], benchmark: Sequ
     beside = {"days": days[len(days) - len(benchmark) :], "closes": {"SPY": benchmark}} if benchmark else None
     closes = {name: [*[None] * (130 - len(row)), *row] for name, row in rows.items()}
     sheet = {"schema": REFERENCE_SCHEMA, "days": days, "closes": closes, "benchmark": beside}
-    (journal.path.parent / REFERENCE_FILE).write_text(json.dumps(sheet))
+    (journal.state / REFERENCE_FILE).write_text(json.dumps(sheet))
 
 
 def of(journal: Journal, day: date = DAY) -> Risk | None:
@@ -92,6 +93,12 @@ def test_the_whole_of_a_book(journal: Journal) -> None:
         benchmark="SPY", beta=pytest.approx(2 * net), beta_days=120,
         days=120, first=WEEKDAYS[-120], last=WEEKDAYS[-1], covered=pytest.approx(0.5), left_out=("YOUNG",),
         correlated=("LONG", "SHORT"), correlations=((1.0,), (pytest.approx(1.0), 1.0)), unpriced=("DARK",),
+        bets=(
+            Bet("market", "", pytest.approx(2 * net), pytest.approx(0, abs=1e-9), 120),
+            Bet("momentum", days=0, because="needs 9 names, has 0"),
+            Bet("low_volatility", days=0, because="needs 9 names, has 0"),
+            Bet("size", because=NO_SIZES),
+        ),
     )  # fmt: skip
 
 
@@ -104,7 +111,9 @@ def test_forty_returns_are_enough(journal: Journal) -> None:
     store(journal, {"A": course(0.01, -0.01, days=40)})
     assert of(journal) == found._replace(
         volatility=None, estimator="", days=0, first=None, last=None, covered=None, left_out=("A",),
-        correlated=(), correlations=(), because="no holding has 40 daily returns up to this day",
+        correlated=(), correlations=(),
+        bets=unknown_bets("no holding has 40 daily returns up to this day"),
+        because="no holding has 40 daily returns up to this day",
     )  # fmt: skip
 
 
@@ -116,6 +125,14 @@ def test_a_benchmark_that_is_held(journal: Journal) -> None:
     assert (found.beta, found.beta_days, found.pairs) == (pytest.approx(0.5), 120, ())
     store(journal, {"SPY": course(0.01, -0.02)})  # traded, so it is among the names
     assert of(journal) == found
+
+
+def test_an_unknown_benchmark_says_so(journal: Journal) -> None:
+    close_books(journal, {"A": (500, 100)})
+    store(journal, {"A": course(0.01, -0.02)})
+    found = of(journal)
+    assert found is not None
+    assert {bet.because for bet in found.bets} == {"no closes of a benchmark are known", NO_SIZES}
 
 
 def test_a_young_benchmark_says_no_beta(journal: Journal) -> None:
@@ -130,7 +147,7 @@ def test_closes_after_the_day_do_not_count(journal: Journal) -> None:
     close_books(journal, {"A": (1, 100)})
     days = [d.isoformat() for d in WEEKDAYS[-60:]] + ["2026-11-23", "2026-11-24"]
     sheet = {"schema": REFERENCE_SCHEMA, "days": days, "closes": {"A": [*course(0.01, -0.01, days=60), 900.0, 1.0]}}
-    (journal.path.parent / REFERENCE_FILE).write_text(json.dumps(sheet))
+    (journal.state / REFERENCE_FILE).write_text(json.dumps(sheet))
     found = of(journal)
     assert found is not None
     assert (found.days, found.last) == (59, WEEKDAYS[-1])
@@ -154,13 +171,14 @@ def test_not_known_and_why(journal: Journal, held: dict[str, tuple[int, int]], e
     assert (found.volatility, found.days, found.because) == (None, 0, because)
     assert block(edition(risk=found)).count("not known") == 1
     assert because in block(edition(risk=found))
+    assert found.bets == (unknown_bets(because) if "closes" in because else ())
 
 
 def test_a_sheet_that_cannot_be_read_is_none(journal: Journal) -> None:
     close_books(journal, {"A": (1, 100), "B": (1, 100)})
     bad_day = json.dumps({"schema": REFERENCE_SCHEMA, "days": ["x"], "closes": {"A": [1.0]}})
     for text in ("{", "[]", '{"schema": 1}', bad_day):
-        (journal.path.parent / REFERENCE_FILE).write_text(text)
+        (journal.state / REFERENCE_FILE).write_text(text)
         found = of(journal)
         assert found is not None
         assert found.because == "no closes of the holdings are stored up to this day"
@@ -182,7 +200,18 @@ def test_the_page_and_the_json_have_it() -> None:
     assert "Volatility15.3 %of equity, a year: 120 daily returns to 2026-11-19, sample deviation × √252" in shown
     assert "cover 97.1 % of gross. Too few closes: ARM, RDDT." in shown
     assert "held on opposite sides" in shown
+    assert "Market (SPY)+0.930.04118alone" in shown
+    assert "Sector Technology+0.410.06118the mean of its names less the market" in shown
+    assert "Low volatility––31needs 40 days, has 31" in shown
+    assert "Size––0no data: trading volumes are not stored" in shown
+    figures = json.loads(edition_json(redacted(whole)))["figures"]
+    assert figures["bets.momentum@2026-11-20"] == {"value": 0.2218, "unit": "", "text": "+0.22"}
+    assert figures["bets.sector[Technology].error@2026-11-20"]["text"] == "0.06"
+    assert figures["bets.low_volatility@2026-11-20"]["value"] is None
     document = json.loads(edition_json(redacted(whole)))["risk"]
+    assert document["bets"][0] == {
+        "kind": "market", "name": "", "beta": 0.9312, "error": 0.0411, "days": 118, "because": "",
+    }  # fmt: skip
     assert document["pairs"][2] == {"first": "CVX", "second": "XOM", "correlation": 0.7105, "opposite": True}
     assert (document["volatility"], document["days"], document["last"]) == (0.1534, 120, "2026-11-19")
 

@@ -1,4 +1,4 @@
-"""The risk of the positions held at the end of the period: exposure, concentration, ex-ante volatility, pairs and beta.
+"""The risk of the positions held at the end of the period: exposure, concentration, volatility, pairs, betas.
 
 The closes are those of the daily history that the plan was made with. Nothing after the period counts, and no request
 is made to the broker.
@@ -6,7 +6,7 @@ is made to the broker.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -15,10 +15,9 @@ import numpy as np
 from rebalancer.core.values import ZERO
 from rebalancer.market_data.statistics import RETURNS_MIN, RETURNS_USED
 from rebalancer.market_data.stored_closes import stored_closes
-from rebalancer.performance.benchmark import beta
-from rebalancer.performance.returns import Series
 from rebalancer.performance.risk.common import Common, Course, common_returns
 from rebalancer.performance.risk.concentration import concentration
+from rebalancer.performance.risk.factors import Bet, Universe, bets, unknown_bets
 from rebalancer.performance.risk.pairs import closest_pairs, correlations
 from rebalancer.performance.risk.volatility import book_volatility
 from rebalancer.report.allocation import known_prices
@@ -85,26 +84,29 @@ def _with_closes(source: Source, book: Book, found: Risk) -> Risk:
         return found._replace(because="no holding has a price" if book.unpriced else "nothing is held")
     if book.equity is None:
         return found._replace(because="the equity is not above zero")
-    courses = _courses(source, book)
+    courses = _courses(source, book.values)
     if not any(courses.values()):
-        return found._replace(because="no closes of the holdings are stored up to this day")
+        none = "no closes of the holdings are stored up to this day"
+        return found._replace(because=none, bets=unknown_bets(none))
     common = common_returns(courses, RETURNS_MIN, RETURNS_USED)
     if not common.names:
         few = f"no holding has {RETURNS_MIN} daily returns up to this day"
-        return found._replace(because=few, left_out=common.left_out)
+        return found._replace(because=few, left_out=common.left_out, bets=unknown_bets(few))
     gross = sum(map(abs, book.values.values()))
     ranked = tuple(sorted(common.names, key=lambda name: (-abs(book.values[name]), name)))
-    against, days = _beta(source, book, courses, common)
+    rows = _bets(source, book, courses, common)
     return found._replace(
-        volatility=book_volatility(_weights(book, common.names), common.returns),
+        volatility=book_volatility(
+            np.array([*_weights(book, common.names).values()], dtype=np.float64), common.returns
+        ),
         estimator=ESTIMATOR,
         pairs=tuple(
             one._replace(opposite=book.values[one.first] * book.values[one.second] < 0)
             for one in closest_pairs(common.names, common.returns, PAIRS)
         ),
         benchmark=source.benchmark.name if source.benchmark.days else "",
-        beta=against,
-        beta_days=days,
+        beta=rows[0].beta,
+        beta_days=rows[0].days,
         days=len(common.days),
         first=common.days[0],
         last=common.days[-1],
@@ -112,33 +114,38 @@ def _with_closes(source: Source, book: Book, found: Risk) -> Risk:
         correlations=correlations(common.names, common.returns, ranked),
         covered=sum(abs(book.values[name]) for name in common.names) / gross,
         left_out=common.left_out,
+        bets=rows,
     )
 
 
-def _courses(source: Source, book: Book) -> dict[str, Course]:
-    """Closes up to the period's end; a name without any has an empty series."""
-    stored = stored_closes(source.journal.state, book.values)
-    found: dict[str, Course] = {name: {} for name in book.values}
-    for name, closes in stored.items():
+def _courses(source: Source, names: Iterable[str]) -> dict[str, Course]:
+    """Closes up to the last day on record; a name without any has an empty series."""
+    last = source.span.last if source.window is None else source.window[1]
+    found: dict[str, Course] = {name: {} for name in names}
+    for name, closes in stored_closes(source.journal.state, found).items():
         pairs = zip(closes.days, closes.closes, strict=True)
-        found[name] = {day: close for day, close in pairs if day <= source.span.last}
+        found[name] = {day: close for day, close in pairs if day <= last}
     return found
 
 
-def _weights(book: Book, names: Sequence[str]) -> Series:
+def _weights(book: Book, names: Iterable[str]) -> dict[str, float]:
     """Signed fractions of equity."""
     assert book.equity is not None
-    return np.array([book.values[name] / book.equity for name in names], dtype=np.float64)
+    return {name: book.values[name] / book.equity for name in names}
 
 
-def _beta(source: Source, book: Book, courses: Mapping[str, Course], common: Common) -> tuple[float | None, int]:
-    """The beta of the covered positions over the days that the benchmark has too, and the number of these days."""
+def _bets(source: Source, book: Book, courses: Mapping[str, Course], common: Common) -> tuple[Bet, ...]:
+    """The bets of the covered positions over the days that the benchmark has too; the market's is the first."""
+    if not source.benchmark.days:
+        return unknown_bets("no closes of a benchmark are known")
     own = dict(zip(source.benchmark.days, source.benchmark.closes, strict=True))
     beside = "benchmark beside the book"  # not a symbol: the benchmark itself may be held
     together = common_returns({name: courses[name] for name in common.names} | {beside: own}, RETURNS_MIN, RETURNS_USED)
     if together.left_out:
-        return None, 0
-    at = together.names.index(beside)
-    names = [name for name in together.names if name != beside]
-    series = np.delete(together.returns, at, axis=1) @ _weights(book, names)
-    return beta(series, together.returns[:, at]), len(together.days)
+        return unknown_bets(f"needs {RETURNS_MIN} days that the benchmark has too")
+    latest = source.latest_known
+    instruments = () if latest is None else latest.snapshot.instruments
+    sectors = {one.symbol: one.sector for one in instruments if one.sector is not None}
+    shares = sorted(one.symbol for one in instruments if one.asset_class == "us_equity")
+    universe = Universe(_courses(source, shares), sectors)
+    return bets(_weights(book, common.names), together, beside, source.benchmark.days, universe, RETURNS_MIN)

@@ -115,6 +115,12 @@ class Source:
         return next(self._read(c for c in reversed(self.own) if c.plan_sha256), None)
 
     @cached_property
+    def latest_known(self) -> RunRecord | None:
+        """The last planned cycle up to the end of the period."""
+        planned = (c for c in self.cycles if c.plan_sha256 and c.started_at < self.span.ends)
+        return self.latest or next(self._read(planned), None)
+
+    @cached_property
     def books(self) -> Sequence[DayBooks]:
         """The closed days of the period, oldest first."""
         days = (self.span.last - self.span.first).days + 1
