@@ -9,13 +9,16 @@ from datetime import date, datetime
 
 from rebalancer.brokers.protocol import (
     Activity,
+    Adjustment,
     Allowed,
     BrokerClock,
     BrokerFill,
     BrokerOrder,
     DailyCloses,
     ExitPair,
+    PriceBar,
     SendResult,
+    Timeframe,
     TradingBroker,
     TradingHours,
 )
@@ -75,6 +78,12 @@ class CountedBroker:
     def daily_closes(self, symbols: Sequence[str], days: int) -> DailyCloses:
         self._count("daily_closes")
         return self._broker.daily_closes(symbols, days)
+
+    def bars(
+        self, symbols: Sequence[str], timeframe: Timeframe, first: datetime, last: datetime, adjustment: Adjustment
+    ) -> Mapping[str, Sequence[PriceBar]]:
+        self._count("bars")
+        return self._broker.bars(symbols, timeframe, first, last, adjustment)
 
     def find_order(self, client_order_id: str) -> BrokerOrder | None:
         self._count("find_order")

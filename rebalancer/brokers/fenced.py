@@ -3,18 +3,21 @@ leaves, whether this process still may."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 
 from rebalancer.brokers.protocol import (
     Activity,
+    Adjustment,
     Allowed,
     BrokerClock,
     BrokerFill,
     BrokerOrder,
     DailyCloses,
     ExitPair,
+    PriceBar,
     SendResult,
+    Timeframe,
     TradingBroker,
     TradingHours,
 )
@@ -61,6 +64,11 @@ class FencedBroker:
 
     def daily_closes(self, symbols: Sequence[str], days: int) -> DailyCloses:
         return self._broker.daily_closes(symbols, days)
+
+    def bars(
+        self, symbols: Sequence[str], timeframe: Timeframe, first: datetime, last: datetime, adjustment: Adjustment
+    ) -> Mapping[str, Sequence[PriceBar]]:
+        return self._broker.bars(symbols, timeframe, first, last, adjustment)
 
     def find_order(self, client_order_id: str) -> BrokerOrder | None:
         return self._broker.find_order(client_order_id)

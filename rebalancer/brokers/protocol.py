@@ -101,6 +101,23 @@ class DayBar(NamedTuple):
     low: float
 
 
+class PriceBar(NamedTuple):
+    """One bar of a stock, USD a share. begins: the time that it is stamped with; a day begins at midnight in New York.
+    vwap: the volume-weighted average, NaN where it is missing."""
+
+    begins: datetime
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    vwap: float
+
+
+Timeframe = Literal["1Min", "5Min", "15Min", "1Hour", "1Day"]
+Adjustment = Literal["all", "raw"]
+
+
 class DailyCloses(NamedTuple):
     """Daily closing prices, oldest first, one row per symbol; a day without a bar is NaN. `bars` has the completed days
     of each symbol with their highs and lows, oldest first, as received."""
@@ -155,6 +172,13 @@ class ReadBroker(Protocol):
         ...
 
     def daily_closes(self, symbols: Sequence[str], days: int) -> DailyCloses: ...
+    def bars(
+        self, symbols: Sequence[str], timeframe: Timeframe, first: datetime, last: datetime, adjustment: Adjustment
+    ) -> Mapping[str, Sequence[PriceBar]]:
+        """The bars of stocks that begin between two times, both included, by symbol and oldest first; no entry without
+        any. adjustment: `all` for splits and dividends. The last bar may not be complete yet."""
+        ...
+
     def find_order(self, client_order_id: str) -> BrokerOrder | None:
         """Look up one order by our own id. None means that the broker did not find it, which does not yet prove that
         it was not placed."""

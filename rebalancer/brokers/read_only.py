@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 from rebalancer.brokers.protocol import (
     Activity,
+    Adjustment,
     BrokerClock,
     BrokerFill,
     BrokerOrder,
     DailyCloses,
+    PriceBar,
     ReadBroker,
+    Timeframe,
     TradingHours,
 )
 from rebalancer.core.facts import Account, Instrument, Position, Quote
@@ -53,6 +56,11 @@ class ReadOnlyBroker:
 
     def daily_closes(self, symbols: Sequence[str], days: int) -> DailyCloses:
         return self._reads.daily_closes(symbols, days)
+
+    def bars(
+        self, symbols: Sequence[str], timeframe: Timeframe, first: datetime, last: datetime, adjustment: Adjustment
+    ) -> Mapping[str, Sequence[PriceBar]]:
+        return self._reads.bars(symbols, timeframe, first, last, adjustment)
 
     def find_order(self, client_order_id: str) -> BrokerOrder | None:
         return self._reads.find_order(client_order_id)

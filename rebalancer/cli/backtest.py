@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from rebalancer.session.setup import Setup
 
 EVERY_SECONDS: Final = {True: 0.2, False: 10.0}  # between two messages, on a terminal and elsewhere
-DAYS_BACK: Final = 730  # calendar days of a broker's closes, without --from
 FILES: Final = ("prices", "instructions", "actions")  # options whose content a result rests on
 SIGINT_CODE: Final = 130
 
@@ -60,6 +59,7 @@ class BacktestOptions(NamedTuple):
     record: bool = False
     fills: bool = False
     ledger: Path | None = None
+    symbols: str | None = None
 
 
 def show_backtest(options: BacktestOptions, *, as_json: bool, colour: bool) -> int:
@@ -167,7 +167,7 @@ def request_of(options: BacktestOptions, setup: Setup) -> BacktestRequest:
     record = _record(setup, first, last) if options.record else None
     return BacktestRequest(
         record=record,
-        prices=None if record is not None else _prices(options, setup, first),
+        prices=None if record is not None else _prices(options, setup, first, last),
         instructions=options.instructions,
         rules=setup.rules,
         preset=options.preset,
@@ -184,31 +184,15 @@ def request_of(options: BacktestOptions, setup: Setup) -> BacktestRequest:
     )
 
 
-def _prices(options: BacktestOptions, setup: Setup, first: date | None) -> Path | PriceHistory:
-    """The prices: a file, or `journal` or `broker` when no file is called so."""
+def _prices(options: BacktestOptions, setup: Setup, first: date | None, last: date | None) -> Path | PriceHistory:
+    from rebalancer.cli.price_sources import PriceOptions, prices_given
+
     assert options.prices is not None
-    if options.prices.exists() or str(options.prices) not in ("journal", "broker"):
-        return options.prices
-    if str(options.prices) == "journal":
-        from rebalancer.journal import Journal
-        from rebalancer.research.recorded_prices import prices_of_journal
-
-        if not setup.has_journal:
-            raise BadDocument("--prices", f"nothing has been run yet in {setup.mode} mode", "rebalancer run-now")
-        with Journal.open(setup.journal) as journal:
-            return prices_of_journal(journal)
-    from rebalancer.cli.at_broker import read_only
-    from rebalancer.research.instruction_files import names_of
-    from rebalancer.research.recorded_prices import prices_of_closes
-
     assert options.instructions is not None
-    with read_only(setup) as broker:
-        now = broker.clock().now
-        since = DAYS_BACK if first is None else max((now.date() - first).days, 1)
-        names = names_of(options.instructions, setup.rules, now)
-        known = {instrument.symbol for instrument in broker.instruments()}
-        closes = broker.daily_closes([name for name in names if name in known], since * 5 // 7 + 5)
-    return prices_of_closes(closes, "the broker")
+    asked = PriceOptions(
+        options.prices, options.instructions, options.symbols, first, last, is_raw=options.actions is not None
+    )
+    return prices_given(asked, setup)
 
 
 def _record(setup: Setup, first: date | None, last: date | None) -> LiveRecord:

@@ -13,13 +13,16 @@ from typing import Final
 
 from rebalancer.brokers.protocol import (
     Activity,
+    Adjustment,
     Allowed,
     BrokerClock,
     BrokerFill,
     BrokerOrder,
     DailyCloses,
     ExitPair,
+    PriceBar,
     SendResult,
+    Timeframe,
     TradingHours,
 )
 from rebalancer.brokers.request_metrics import RequestMetrics
@@ -124,6 +127,18 @@ class MemoryBroker:
             for rank, s in enumerate(sorted(symbols))
         }
         return DailyCloses(tuple(rows), dates, rows)
+
+    def bars(
+        self,
+        symbols: Sequence[str],  # noqa: ARG002 - the signature is the protocol's
+        timeframe: Timeframe,  # noqa: ARG002
+        first: datetime,  # noqa: ARG002
+        last: datetime,  # noqa: ARG002
+        adjustment: Adjustment,  # noqa: ARG002
+    ) -> Mapping[str, Sequence[PriceBar]]:
+        """None: it keeps no bars."""
+        self.calls.append("bars")
+        return {}
 
     def find_order(self, client_order_id: str) -> BrokerOrder | None:
         self.calls.append("find_order")

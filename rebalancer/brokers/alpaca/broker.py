@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Final
 
 from rebalancer.brokers.alpaca.account_reading import read_account, read_calendar, read_clock, read_positions
 from rebalancer.brokers.alpaca.answers import Refused
+from rebalancer.brokers.alpaca.bar_history import ask_bars
 from rebalancer.brokers.alpaca.client import Client
 from rebalancer.brokers.alpaca.fields import UnreadableField, table, understood
 from rebalancer.brokers.alpaca.market_client import ask_daily_closes, ask_quotes
@@ -20,13 +21,16 @@ from rebalancer.brokers.alpaca.submit import send_order, send_pair
 from rebalancer.brokers.endpoints import Credentials, Endpoints, refuse_live
 from rebalancer.brokers.protocol import (
     Activity,
+    Adjustment,
     Allowed,
     BrokerClock,
     BrokerFill,
     BrokerOrder,
     DailyCloses,
     ExitPair,
+    PriceBar,
     SendResult,
+    Timeframe,
     TradingHours,
 )
 from rebalancer.core.decisions import Order
@@ -115,6 +119,12 @@ class AlpacaBroker:
     def daily_closes(self, symbols: Sequence[str], days: int) -> DailyCloses:
         with understood("daily bars"):
             return ask_daily_closes(self._asking, symbols, days, self._rules.data_feed, self.now())
+
+    def bars(
+        self, symbols: Sequence[str], timeframe: Timeframe, first: datetime, last: datetime, adjustment: Adjustment
+    ) -> Mapping[str, Sequence[PriceBar]]:
+        with understood("bars"):
+            return ask_bars(self._asking, symbols, timeframe, first, last, adjustment, self._rules.data_feed)
 
     def find_order(self, client_order_id: str) -> BrokerOrder | None:
         try:

@@ -26,9 +26,9 @@ _INVALID_SYMBOL: Final = re.compile(r"invalid symbol:? ([A-Z0-9./-]+)")
 _DROPPED_MAX: Final = 10
 _CALENDAR_DAYS_PER_TRADING_DAY: Final = 1.5  # 365 / 252, rounded up
 _HOLIDAYS: Final = 7
-_STOCKS: Final = "/stocks"
+STOCKS: Final = "/stocks"
 _CRYPTO: Final = "/crypto/us"
-_VERSIONS: Final = {_STOCKS: "v2", _CRYPTO: "v1beta3"}
+_VERSIONS: Final = {STOCKS: "v2", _CRYPTO: "v1beta3"}
 
 
 def ask_quotes(asking: Client, symbols: Sequence[str], feed: str) -> tuple[Quote, ...]:
@@ -55,7 +55,7 @@ def ask_daily_closes(asking: Client, symbols: Sequence[str], days: int, feed: st
     found: dict[str, dict[date, DayBar]] = {}
     axis: set[date] = set()
     for side, names in _by_side(symbols):
-        today = (in_new_york(now) if side == _STOCKS else now).date()
+        today = (in_new_york(now) if side == STOCKS else now).date()
         start = today - timedelta(days=math.ceil(days * _CALENDAR_DAYS_PER_TRADING_DAY) + _HOLIDAYS)
         got: dict[str, dict[date, DayBar]] = {}
         for some in url_parts(names):
@@ -63,7 +63,7 @@ def ask_daily_closes(asking: Client, symbols: Sequence[str], days: int, feed: st
                 for name, bars in page.items():
                     got.setdefault(name, {}).update({day: bar for day, bar in bars.items() if day < today})
         found |= got
-        if side == _STOCKS or not axis:
+        if side == STOCKS or not axis:
             axis = {day for bars in got.values() for day in bars}
     rows = tuple(sorted(axis))[-days:]
     names_in_order = tuple(sorted(set(symbols)))
@@ -97,34 +97,34 @@ def url_parts(symbols: Sequence[str]) -> Iterator[list[str]]:
 def _by_side(symbols: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     """Symbols by endpoint, stocks first. Names that are not symbols, such as the CUSIP of an old right, are left out:
     they have no price."""
-    sides: dict[str, list[str]] = {_STOCKS: [], _CRYPTO: []}
+    sides: dict[str, list[str]] = {STOCKS: [], _CRYPTO: []}
     for name in sorted(set(symbols)):
         try:
             known = symbol_of(name) == name
         except ValueError:
             known = False
         if known:
-            sides[_CRYPTO if ALPACA.asset_class(name) == "crypto" else _STOCKS].append(name)
+            sides[_CRYPTO if ALPACA.asset_class(name) == "crypto" else STOCKS].append(name)
     return ((side, names) for side, names in sides.items() if names)
 
 
 def _snapshots(asking: Client, side: str, names: list[str], feed: str) -> dict[str, Any]:
-    params = {"feed": feed} if side == _STOCKS else {}
-    body = _ask(asking, side, "/snapshots", names, params)
+    params = {"feed": feed} if side == STOCKS else {}
+    body = ask_by_symbol(asking, side, "/snapshots", names, params)
     answer = dict(table(body, "snapshots"))
-    return answer if side == _STOCKS else dict(table(answer.get("snapshots"), "snapshots"))
+    return answer if side == STOCKS else dict(table(answer.get("snapshots"), "snapshots"))
 
 
 def _bar_pages(
     asking: Client, side: str, names: list[str], feed: str, start: date, end: date
 ) -> Iterator[dict[str, dict[date, DayBar]]]:
-    kind: AssetClass = "us_equity" if side == _STOCKS else "crypto"
+    kind: AssetClass = "us_equity" if side == STOCKS else "crypto"
     params = {"timeframe": "1Day", "start": start.isoformat(), "end": end.isoformat(), "limit": str(BARS_A_PAGE)}
-    if side == _STOCKS:
+    if side == STOCKS:
         params |= {"adjustment": "all", "feed": feed}
     seen: set[str] = set()
     while True:
-        page, token = read_bars(_ask(asking, side, "/bars", names, params), kind)
+        page, token = read_bars(ask_by_symbol(asking, side, "/bars", names, params), kind)
         yield page
         if token is None:
             return
@@ -134,7 +134,7 @@ def _bar_pages(
         params["page_token"] = token
 
 
-def _ask(asking: Client, side: str, path: str, names: list[str], params: dict[str, str]) -> Any:
+def ask_by_symbol(asking: Client, side: str, path: str, names: list[str], params: dict[str, str]) -> Any:
     """Read one page. A symbol that the data host rejects by name is dropped, so that the others still get prices."""
     left = list(names)
     for _ in range(_DROPPED_MAX + 1):

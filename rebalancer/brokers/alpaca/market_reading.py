@@ -14,11 +14,12 @@ from rebalancer.brokers.alpaca.fields import (
     maybe_moment,
     maybe_number,
     moment,
+    number,
     rows,
     table,
     words,
 )
-from rebalancer.brokers.protocol import DayBar
+from rebalancer.brokers.protocol import DayBar, PriceBar
 from rebalancer.core.facts import Instrument, Quote
 from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.values import CENT, symbol_of
@@ -74,6 +75,36 @@ def read_bars(body: Any, kind: AssetClass) -> tuple[dict[str, dict[date, DayBar]
     for name, bars in table(page.get("bars") or {}, "bars").items():
         found[name] = {_day(moment(bar, "t"), kind): _bar(bar) for bar in rows(bars or [], f"bars of {name}")}
     return found, words(page, "next_page_token") or None
+
+
+def read_price_bars(body: Any) -> tuple[dict[str, list[PriceBar]], str | None]:
+    """One page of bars by symbol, and the token of the next page. Raises UnreadableField for a bar without a time, four
+    prices above 0 and a volume, and for a low above its high."""
+    page = table(body, "bars")
+    found: dict[str, list[PriceBar]] = {}
+    for name, bars in table(page.get("bars") or {}, "bars").items():
+        where = f"bars of {name:.20}"
+        listed = rows(bars or [], where)
+        try:
+            found[name] = []
+            for bar in listed:
+                found[name].append(_price_bar(bar))
+        except UnreadableField as error:
+            raise UnreadableField(f"{where}[{len(found[name])}]: {error}") from None
+    return found, words(page, "next_page_token") or None
+
+
+def _price_bar(bar: Mapping[str, Any]) -> PriceBar:
+    begins, volume = moment(bar, "t"), float(number(bar, "v"))
+    prices = {key: float(number(bar, key)) for key in "ohlc"}
+    wrong = next((key for key, price in prices.items() if not 0 < price < math.inf), None)
+    if wrong is not None:
+        raise UnreadableField(f"{wrong} is {prices[wrong]:g}, not a price above 0")
+    if not 0 <= volume < math.inf:
+        raise UnreadableField(f"v is {volume:g}")
+    if prices["l"] > prices["h"]:
+        raise UnreadableField(f"the low {prices['l']:g} is above the high {prices['h']:g}")
+    return PriceBar(begins, prices["o"], prices["h"], prices["l"], prices["c"], volume, _number(bar, "vw"))
 
 
 def _equity(row: Mapping[str, Any]) -> Instrument:

@@ -24,7 +24,11 @@ RankBy = Annotated[str, typer.Option("--by", help="sharpe, return_a_year, total_
 
 def backtest(
     prices: Annotated[
-        Path | None, typer.Option("--prices", help="CSV, Parquet, Alpaca's JSON, a folder; or journal, or broker.")
+        Path | None,
+        typer.Option("--prices", help="CSV, Parquet, Alpaca's JSON, a folder; journal; broker, broker:5Min."),
+    ] = None,
+    symbols: Annotated[
+        str | None, typer.Option("--symbols", help="What a broker is asked for, such as AAPL,MSFT.")
     ] = None,
     targets: Annotated[
         Path | None, typer.Option("--targets", help="Target weights by date, in any format of signals.")
@@ -69,7 +73,7 @@ def backtest(
     """
     from rebalancer.cli.backtest import BacktestOptions, show_backtest
 
-    if journal and (prices or targets or signals or actions or preset):
+    if journal and (prices or symbols or targets or signals or actions or preset):
         refuse("--journal has its own prices, signals and rules: leave --prices, --targets and their like out")
     if not journal and (targets is None) == (signals is None):
         refuse("give either --targets or --signals")
@@ -77,11 +81,13 @@ def backtest(
         refuse("--fills needs a folder: --out")
     if not journal and prices is None:
         refuse("give --prices, or --journal")
+    if symbols is not None and not str(prices).startswith("broker:"):
+        refuse("--symbols goes with --prices broker:5Min and its like: other prices have their own names")
     instructions = targets or signals
     options = BacktestOptions(
         prices, instructions, config, preset, first, last, no_costs, fill, rebalance, equity, half_spread, impact,
         participation, interest, borrow, out, benchmark, profile_to, actions, delisted, delisted_after, journal, fills,
-        ledger,
+        ledger, symbols,
     )  # fmt: skip
     raise typer.Exit(show_backtest(options, as_json=json, colour=not no_color))
 
