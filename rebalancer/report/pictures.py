@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -15,13 +15,14 @@ from rebalancer.report.charting.bars import Bin, Heads, RowBar, histogram, row_c
 from rebalancer.report.charting.lines import Line, Lines, Marks, line_chart
 from rebalancer.report.charting.points import Spot, scatter_chart
 from rebalancer.report.charting.records import Charted, Extra, NoChart
-from rebalancer.report.numbers import clock_text, day_text, fixed
+from rebalancer.report.numbers import clock_text, day_text, fixed, span_text
 from rebalancer.report.records import OrderLine, Point, RunRecord
 from rebalancer.report.visible import visible_symbol
 
 BELOW: Final = "Below the high-water mark"
 SLIPPAGE_STEPS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 SLIPPAGE_LEAST: Final = 3  # filled orders
+SPAN_LEAST: Final = timedelta(minutes=10)  # of a day's readings; closer together, the line is a dot
 BINS_MOST: Final = 16
 ROWS_SHOWN: Final = 30  # rows of one picture; the others are in a second one behind a fold
 
@@ -48,8 +49,13 @@ def charts_of_run(record: RunRecord) -> dict[str, Charted]:
 
 
 def return_by_hour(title: str, points: Sequence[Point], before: Decimal, hours: Hours, orders: Orders) -> Charted:
-    """The equity at every point against that before them, and how far it was below its mark; orders on the line."""
+    """The equity at every point against that before them, and how far it was below its mark; orders on the line. Points
+    that are so close together that no line could be seen are no chart."""
     moments = [point.at for point in points]
+    apart = moments[-1] - moments[0]
+    if apart < SPAN_LEAST:
+        least, span = span_text(SPAN_LEAST.total_seconds()), span_text(apart.total_seconds())
+        return NoChart(title, f"Needs readings {least} apart; these {len(points)} are {span} apart.")
     below = Line(BELOW, [point.below for point in points], "percent", filled=True)
     return line_chart(
         title,
