@@ -71,7 +71,7 @@ def mode_of(name: str) -> int:
     """The permissions of a file of a project: scripts in the folder itself can be run, keys are private."""
     if name == KEYS:
         return 0o600
-    return 0o755 if name.endswith(".sh") and "/" not in name else 0o644
+    return 0o755 if name.endswith(".sh") and len(Path(name).parts) == 1 else 0o644
 
 
 def write_interpreter(directory: Path) -> None:
