@@ -27,7 +27,7 @@ WEDNESDAY = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
 def back_up(rig: Rig) -> Path:
     """A copy while the program lives."""
-    return take(rig.process().journal.path, rig.folder / "copies", WEDNESDAY).path
+    return take(rig.process().journal.place, rig.folder / "copies", WEDNESDAY).path
 
 
 def lose_and_restore(rig: Rig, copy: Path) -> None:

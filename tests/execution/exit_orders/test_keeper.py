@@ -110,7 +110,7 @@ def test_a_filled_exit_is_told_once_although_the_process_dies_over_it(desk: Desk
 def test_no_id_is_given_twice_though_an_older_copy_of_the_journal_takes_its_place(desk: Desk) -> None:
     """Put back with `cp`, together with its witness: nothing tells that it is an older one."""
     desk.keeper().place([desk.guard()])
-    copy = take(desk.journal.path, desk.folder / "copies", desk.broker.now()).path
+    copy = take(desk.folder / "journal.sqlite", desk.folder / "copies", desk.broker.now()).path
     desk.keeper().place([desk.guard("0.96")])
     desk.broker.script = ["refused"]
     desk.keeper().place([desk.guard("0.95")])
@@ -121,9 +121,9 @@ def test_no_id_is_given_twice_though_an_older_copy_of_the_journal_takes_its_plac
     desk.journal.close()
     for path in desk.folder.glob("journal.sqlite*"):
         path.unlink()
-    shutil.copy(copy, desk.journal.path)
-    shutil.copy(f"{copy}.head", f"{desk.journal.path}.head")
-    with Journal.open(desk.journal.path) as older:
+    shutil.copy(copy, desk.folder / "journal.sqlite")
+    shutil.copy(f"{copy}.head", desk.folder / "journal.sqlite.head")
+    with Journal.open(desk.folder / "journal.sqlite") as older:
         desk = desk._replace(journal=older)
         desk.keeper().look(None)
         desk.keeper().place([desk.guard("0.93")])
