@@ -146,6 +146,7 @@ class RiskManagement(RuleSection):
     )
     max_correlation_exposure: Fraction = Field(0.4, description="sum of absolute weights of one correlation group")
     correlation_threshold: Share = Field(0.7, description="daily returns correlated above this share a group")
+    correlation_groups: Literal["daily", "stable"] = Field("daily", description="stable: move only after two weeks")
     max_orders_per_day: Count = Field(100, description="orders per trading day, counted by attempts")
     max_orders_per_symbol_per_day: Count = Field(10, description="the same for each symbol")
     reserved_order_fraction: Share = Field(0.2, description="part of the daily orders that only reductions may use")

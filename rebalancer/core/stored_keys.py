@@ -65,6 +65,7 @@ RULES_ADDED: Final[Mapping[str, object]] = {
     "regime.targets": False,
     "reporting.parity": False,
     "reporting.shadow_books": [],
+    "risk_management.correlation_groups": "daily",
     "risk_management.max_correlated_positions": None,
     "signals.consensus": {},
     "signals.consensus.disagreement": "ignore",

@@ -25,6 +25,7 @@ from rebalancer.core.input_file import read_text
 from rebalancer.core.new_york import midnight_in_new_york
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import decimal_of, utc_of
+from rebalancer.market_data.group_history import GroupHistory
 from rebalancer.market_data.sectors import SectorRow
 from rebalancer.market_data.statistics import correlation_groups, true_ranges, volatilities
 from rebalancer.ops.files import put_whole
@@ -55,6 +56,7 @@ class Reference:
     def __init__(self, broker: ReadBroker, folder: Path, sectors: Mapping[str, SectorRow], rules: Rules) -> None:
         self._broker, self._path = broker, folder / "day-sheet.json"
         self._sectors, self._rules = sectors, rules
+        self._weekly = GroupHistory(folder)
         self._snapshot: ReferenceSnapshot | None = None
 
     def symbols(self) -> tuple[str, ...]:
@@ -91,7 +93,7 @@ class Reference:
         closes, benchmark = apart(together, extra, coins(known.values()))
         volatility = volatilities(closes)
         ranges = true_ranges(closes) if self._rules.position_sizing.volatility_measure == "atr" else {}
-        groups = correlation_groups(closes, self._rules.risk_management.correlation_threshold)
+        groups = self._groups(closes, clock.session.open.date())
         return ReferenceSnapshot(
             clock.session,
             tuple(symbols),
@@ -100,6 +102,13 @@ class Reference:
             benchmark,
             self._judged(known),
         )
+
+    def _groups(self, closes: DailyCloses, today: date) -> Mapping[str, str]:
+        """The correlation groups by the configured rule."""
+        risk = self._rules.risk_management
+        if risk.correlation_groups == "stable":
+            return self._weekly.groups(closes, today, risk.correlation_threshold)
+        return correlation_groups(closes, risk.correlation_threshold)
 
     def _judged(self, known: Mapping[str, Instrument]) -> DailyCloses:
         """The long history of the benchmark by which the regime is judged; none while nobody does."""
@@ -170,7 +179,8 @@ class Reference:
         judged = (
             f":{self._rules.regime.judged_by(self._rules.reporting.benchmark)}" if self._rules.regime.enabled else ""
         )
-        return f"{sha256(json.dumps(rows))[:16]}:{threshold}:{benchmark}:{measure}{judged}"
+        stable = ":stable" if self._rules.risk_management.correlation_groups == "stable" else ""
+        return f"{sha256(json.dumps(rows))[:16]}:{threshold}:{benchmark}:{measure}{judged}{stable}"
 
 
 def apart(closes: DailyCloses, extra: Sequence[str], pairs: Set[str]) -> tuple[DailyCloses, DailyCloses]:
