@@ -185,7 +185,7 @@ class SessionWork:
             return
         try:
             self._journal.record_event(self._account_id, None, self._broker.now(), PARITY, day.isoformat(), found)
-            self._report(day)
+            self._page(day)
         except Exception as error:  # noqa: BLE001 - a measurement must never end a trading day
             LOG.warning("parity: %s", error)
 
@@ -219,12 +219,16 @@ class SessionWork:
         return check_day(self._broker, self._journal, self._account_id, day, benchmark=benchmark).sentences
 
     def _report(self, day: date) -> str:
-        """Write the day's page."""
-        setup, now = self._setup, self._broker.now()
-        edition = period_report_of(self._journal, self._account_id, report_mode(setup), setup.rules, "day", day, now)
-        page = self._written(lambda: write_edition(edition, setup.reports))
+        """Write the day's page, and remove those that are too old."""
+        page = self._page(day)
         self._remove_old_pages(day)
         return page
+
+    def _page(self, day: date) -> str:
+        """Write the day's page; returns its path, "" when it could not be written."""
+        setup, now = self._setup, self._broker.now()
+        edition = period_report_of(self._journal, self._account_id, report_mode(setup), setup.rules, "day", day, now)
+        return self._written(lambda: write_edition(edition, setup.reports))
 
     def _remove_old_pages(self, day: date) -> None:
         """Remove the pages of runs and days that are older than `reporting.keep_days`."""
