@@ -286,7 +286,7 @@ class _Trouble:
             self._host.venue.figures[f"disk {self._kind}"] += 1
 
     def _limit(self, pages: int) -> None:
-        engine = self._journal._store.engine
+        engine = self._journal._store.database.engine
         with engine.connect().execution_options(journal_begin="") as connection:
             connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
 

@@ -73,7 +73,7 @@ def statements_of(path: Path, act: Callable[[Journal], None]) -> tuple[list[Stat
     """What the journal says to its database while `act` runs, and how it has set the pragmas that decide durability."""
     found: list[Statement] = []
     with Journal.open(path) as journal:
-        engine = journal._store.engine
+        engine = journal._store.database.engine
 
         def heard(_c: Any, _cursor: Any, sql: str, values: Any, _context: Any, _many: bool) -> None:
             if not sql.lstrip().upper().startswith(("SELECT", "PRAGMA")):
