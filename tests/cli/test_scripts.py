@@ -115,5 +115,6 @@ def test_a_flatten_that_fails_leaves_nothing_running_and_says_so(tmp_path: Path)
     ran(tmp_path, environ, "start_execution_trading.sh")
     code, said, log = ran(tmp_path, environ, "stop_execution_trading.sh", "--flatten")
     stopped = [line.rpartition(" ")[2] for line in log if line.startswith("systemctl --user stop ")]
-    assert stopped == ["paper-trading-session.service", "rebalancer-web.service", "rebalancer-sources.service"], said
+    beside = ["rebalancer-web.service", "rebalancer-drill.timer", "rebalancer-sources.service"]
+    assert stopped == ["paper-trading-session.service", *beside], said
     assert (code, log[-1]) == (69, "python -m rebalancer status")
