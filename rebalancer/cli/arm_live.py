@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from rebalancer.cli.screen import warn
 from rebalancer.core.codec import read_rules
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.new_york import day_in_new_york
@@ -59,8 +60,7 @@ def show_arm_live(config: Sequence[Path] | None, last4: str, hours: int, reason:
     refuse_to_arm(setup, last4, hours)
     found = track_record(setup)
     sys.stderr.write(f"{found.sentence}\n")
-    for problem in found.unread:
-        sys.stderr.write(f"warning: {problem}\n")
+    warn(found.unread)
     given = (reason or "").strip()
     if found.is_empty and not given:
         given = _typed()

@@ -114,6 +114,6 @@ def _day_of(text: str) -> date:
         raise BadDocument("evidence: --day", f"{text!r:.40} is not a day", "write it as 2026-11-20") from None
 
 
-def _nothing(problem: str, hint: str) -> int:
-    sys.stderr.write(f"error: {problem}\n  hint: {hint}\n")
+def _nothing(what: str, hint: str) -> int:
+    sys.stderr.write(f"error: {what}\n  hint: {hint}\n")
     return ExitCode.USAGE

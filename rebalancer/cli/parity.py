@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rebalancer.cli.exit_codes import ExitCode
-from rebalancer.cli.screen import terminal_width, wants_colour
+from rebalancer.cli.screen import terminal_width, wants_colour, warn
 from rebalancer.core.documents import BadDocument
 
 if TYPE_CHECKING:
@@ -62,10 +62,9 @@ def show_parity(
         lines = [f"{parity_sentence(found)}.", f"{costs.sentence}.", ""]
         lines += _tables(document, colour=colour and wants_colour())
         sys.stdout.write("\n".join(lines) + "\n")
-    for cycle, problem in found.unequal:
-        sys.stderr.write(f"error: {cycle}: {problem}\n")
-    for problem in problems:
-        sys.stderr.write(f"warning: {problem}\n")
+    for cycle, difference in found.unequal:
+        sys.stderr.write(f"error: {cycle}: {difference}\n")
+    warn(problems)
     return ExitCode.UNEXPECTED if found.unequal else ExitCode.DONE
 
 

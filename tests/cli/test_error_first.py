@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -89,9 +90,10 @@ def test_an_error_comes_first(
     assert "\n  hint: " in err
 
 
-def test_the_warnings_of_a_run_follow_its_error(project: Path) -> None:
-    config = project / "config" / "execution.yaml"
-    config.write_text("model: {enabled: true}\n")
+def test_the_warnings_of_a_run_follow_its_error(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "config" / "execution.yaml").write_text("model: {enabled: true}\n")
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['xgboost'] = None\n")  # it is not installed
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
     broken_signals(project, project)
     _, err = said(project, "run-now")
     assert err.index("error: ") < err.index("  hint: ") < err.index("warning: model.enabled: ")

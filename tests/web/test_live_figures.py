@@ -94,7 +94,7 @@ def test_a_running_cycle_is_trading_and_needs_nobody(grown: Grown) -> None:
     account = grown.at(25)  # half of its orders are intended
     assert account.state is LiveState.TRADING
     assert account.needs == ()
-    assert account.sentence.startswith("Trading: a cycle runs since 10:05:1")
+    assert account.sentence.startswith("Trading: a cycle runs since 10:0")
     assert "3 of 7 orders filled; nothing needs you." in account.sentence
     assert os.getpid()  # this process holds the lock
 
