@@ -120,7 +120,10 @@ def refuse_shared_keys(accounts: Sequence[str]) -> None:
     requests. Accounts without a key trade on an embedded exchange of their own."""
     owners: dict[str, str] = {}
     for name in accounts:
-        key = _variables(name).get(KEY)
+        try:
+            key = _variables(name).get(KEY)
+        except BadDocument:
+            continue  # its own session says so and ends; the others are none the worse
         if not key:
             continue
         if key in owners:

@@ -112,13 +112,14 @@ class AccountSessions:
     def _end(self, stop: Stopping) -> None:
         for account in self._accounts:
             account.end()
-        deadline = self._clock.monotonic() + END_SECONDS
+        is_urged, deadline = False, self._clock.monotonic() + END_SECONDS
         while any(account.is_running for account in self._accounts):
             self._report()
-            if stop.is_urgent() or self._clock.monotonic() >= deadline:
+            late = self._clock.monotonic() >= deadline
+            if late or (stop.is_urgent() and not is_urged):
                 for account in self._accounts:
-                    account.interrupt()
-                deadline = self._clock.monotonic() + END_SECONDS
+                    account.urge(kill=is_urged)
+                is_urged, deadline = True, self._clock.monotonic() + END_SECONDS
             self._bell.wait(1.0)
             for account in self._accounts:
                 account.reap()
@@ -153,7 +154,6 @@ class _Account:
         self._code: int | None = None
         self._again: datetime | None = None
         self._is_ending = False
-        self._interrupted = 0
 
     @property
     def is_running(self) -> bool:
@@ -215,15 +215,14 @@ class _Account:
         else:
             self._process.terminate()
 
-    def interrupt(self) -> None:
-        """Ask once more, which cancels working orders; after that, kill."""
+    def urge(self, *, kill: bool) -> None:
+        """Ask once more, which makes the session cancel its working orders; or kill it, which cancels nothing."""
         if self._process is None:
             return
-        self._interrupted += 1
-        if self._interrupted == 1:
-            self._process.terminate()
-        else:
+        if kill:
             self._process.kill()
+        else:
+            self._process.terminate()
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None

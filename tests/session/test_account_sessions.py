@@ -36,6 +36,14 @@ if kind == "runs":
 elif kind == "deaf":
     while True:
         time.sleep(1)
+elif kind == "slow":  # stops after the second request, and takes its time for it
+    asked = []
+    signal.signal(signal.SIGTERM, lambda *_: asked.append(1))
+    print("deaf once", flush=True)
+    while len(asked) < 2:
+        time.sleep(0.01)
+    time.sleep(3)
+    sys.exit(7)
 else:
     sys.exit(int(name.split("-")[1]))
 """
@@ -44,17 +52,17 @@ else:
 class FastClock:
     """The machine's clock, `SPEED` times as fast, from a Monday morning on."""
 
-    def __init__(self) -> None:
-        self._began = time.monotonic()
+    def __init__(self, speed: float = SPEED) -> None:
+        self._began, self._speed = time.monotonic(), speed
 
     def monotonic(self) -> float:
-        return (time.monotonic() - self._began) * SPEED
+        return (time.monotonic() - self._began) * self._speed
 
     def wall(self) -> datetime:
         return MONDAY + timedelta(seconds=self.monotonic())
 
     def wait(self, seconds: float) -> None:
-        time.sleep(seconds / SPEED)
+        time.sleep(seconds / self._speed)
 
 
 class FastBell(Bell):
@@ -65,15 +73,15 @@ class FastBell(Bell):
 class Watched:
     """Sessions of these accounts in a thread of their own, and everything that they tell."""
 
-    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+    def __init__(self, folder: Path, names: Sequence[str], speed: float = SPEED) -> None:
         self.stop, self.alerts, self.folder = Stop("sessions"), list[tuple[str, int]](), folder
-        self.stop.bell = FastBell()
+        self.stop.bell = FastBell() if speed == SPEED else Bell()
         self.stands: dict[str, AccountProcess] = {}
         self.lines: list[tuple[str, str]] = []
         self.seen: dict[str, list[str]] = {name: [] for name in names}
         self._sessions = AccountSessions(
             names,
-            FastClock(),
+            FastClock(speed),
             self.stop.bell,
             say=lambda name, line: self.lines.append((name, line)),
             tell=self._told,
@@ -140,6 +148,14 @@ def test_a_killed_one_starts_again_and_a_deaf_one_is_killed_at_last(tmp_path: Pa
         watched.end()
     assert watched.stands["deaf-c"].exit_code == -signal.SIGKILL
     assert [watched.stands[name].exit_code for name in ("runs-a", "runs-b")] == [0, 0]
+
+
+def test_a_second_request_lets_a_session_cancel_its_orders_before_anybody_kills_it(tmp_path: Path) -> None:
+    watched = Watched(tmp_path, ["slow-a"], speed=1)
+    watched.until(lambda: ("slow-a", "deaf once") in watched.lines)
+    watched.stop.is_urgent = lambda: watched.stop.reason() is not None  # type: ignore[method-assign]
+    watched.end()
+    assert watched.stands["slow-a"].exit_code == 7
 
 
 def test_a_program_that_is_not_there_fails_like_one_that_ends(tmp_path: Path) -> None:
