@@ -116,10 +116,11 @@ class AccountSessions:
         while any(account.is_running for account in self._accounts):
             self._report()
             late = self._clock.monotonic() >= deadline
-            if late or (stop.is_urgent() and not is_urged):
+            if late or stop.is_urgent():
                 for account in self._accounts:
-                    account.urge(kill=is_urged)
-                is_urged, deadline = True, self._clock.monotonic() + END_SECONDS
+                    account.urge(kill=late and is_urged)  # asked every second: two signals at once are one
+                if late or not is_urged:
+                    is_urged, deadline = True, self._clock.monotonic() + END_SECONDS
             self._bell.wait(1.0)
             for account in self._accounts:
                 account.reap()
