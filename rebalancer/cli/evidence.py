@@ -14,7 +14,7 @@ from rebalancer.core.documents import BadDocument
 from rebalancer.core.input_file import read_content
 from rebalancer.core.new_york import day_in_new_york
 from rebalancer.journal import Journal
-from rebalancer.report.evidence.day_file import BYTES_MAX, SignedFile, differences, read_file, write_day
+from rebalancer.report.evidence.day_file import BYTES_MAX, SignedFile, differences, is_linked, read_file, write_day
 from rebalancer.report.evidence.signature import private_key, public_text
 from rebalancer.session.setup import Setup, load_setup
 
@@ -47,6 +47,12 @@ def verify_file(
     found = read_file(file)
     setup = load_setup(config) if key is None or against_journal else None
     _check_key(found, file, key if setup is None or key is not None else _own_key(setup))
+    linked = is_linked(file, found.statement)
+    if linked is False:
+        hint = "one of the two was written again or replaced: ask for both, from the machine that wrote them"
+        raise BadDocument(
+            str(file), f"names another {found.statement['previous']['file']} than the one beside it", hint
+        )
     if against_journal:
         assert setup is not None
         _check_journal(setup, found, file)
@@ -58,6 +64,7 @@ def verify_file(
         "day": stated["day"],
         "key": found.key,
         "previous": stated["previous"],
+        "previous_is_here": linked,
         "cycles": len(stated["cycles"]),
         "orders": len(stated["orders"]),
         "journal": stated["journal"],
@@ -71,6 +78,7 @@ def verify_file(
         f"signed by  {found.key}\n"
         f"journal    rows {stated['journal']['first_row']} to {stated['journal']['last_row']}"
         f"{', and this journal states the same' if against_journal else ''}\n"
+        f"{_day_before(stated['previous'], linked)}"
         f"sha256     {found.sha256}\n"
     )
     return ExitCode.DONE
@@ -82,6 +90,12 @@ def print_key(config: Sequence[Path] | None) -> int:
     assert key is not None
     sys.stdout.write(f"{public_text(key)}\n")
     return ExitCode.DONE
+
+
+def _day_before(named: dict[str, str] | None, linked: bool | None) -> str:
+    if named is None:
+        return "before     no earlier day\n"
+    return f"before     {named['file']}, {'beside it and unchanged' if linked else 'not here to compare'}\n"
 
 
 def _own_key(setup: Setup) -> str | None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.new_york import day_in_new_york
 from rebalancer.journal import Journal
-from rebalancer.report.evidence.day_file import differences, read_file, write_day
+from rebalancer.report.evidence.day_file import differences, is_linked, read_file, write_day
 from rebalancer.report.evidence.document import evidence_of
 from rebalancer.report.evidence.signature import KEY_NAME, private_key, public_text, signed
 from rebalancer.session.setup import load_setup
@@ -127,6 +127,21 @@ def test_each_file_names_the_one_before_it_and_another_journal_is_noticed(tmp_pa
         before = {"file": "2026-11-20.json", "sha256": hashlib.sha256(first.read_bytes()).hexdigest()}
         assert read_file(second).statement["previous"] == before
         assert differences(journal, read_file(first).statement) == ()
+        assert is_linked(second, read_file(second).statement) is True
+        assert is_linked(first, read_file(first).statement) is None
+        with pytest.raises(BadDocument, match=r"is named by 2026-11-21\.json, and stays as it is"):
+            write_day(journal, WRITER, DAY, tmp_path)
+        assert write_day(journal, WRITER, DAY + timedelta(days=1), tmp_path) == second, (
+            "the newest may be written again"
+        )
+    kept = first.read_bytes()
+    first.unlink()
+    assert is_linked(second, read_file(second).statement) is None
+    with journalled(tmp_path / "again.sqlite") as again:
+        write_day(again, WRITER, DAY, tmp_path / "elsewhere")
+    first.write_bytes((tmp_path / "elsewhere" / "evidence" / first.name).read_bytes())
+    assert is_linked(second, read_file(second).statement) is False
+    first.write_bytes(kept)
     with Journal.open(tmp_path / "other.sqlite") as other:
         other.begin_cycle(start("c1"))
         wrong = differences(other, read_file(first).statement)
