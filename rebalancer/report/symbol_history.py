@@ -22,7 +22,7 @@ from rebalancer.report.numbers import (
     shares,
     span_text,
 )
-from rebalancer.report.records import OrderLine, RunRecord
+from rebalancer.report.records import RunRecord
 from rebalancer.report.visible import visible, visible_symbol
 from rebalancer.report.votes import counted_votes, disagreement
 from rebalancer.report.words import order_word
@@ -113,15 +113,12 @@ def afterwards(known: SymbolHistory) -> Links:
 
 
 def _past(order: PastOrder) -> str:
-    line = OrderLine(
-        order.client_order_id, "increase", "", order.side, order.qty, order.qty, order.filled_qty,
-        order.filled_avg_price, order.state, order.filled_avg_price or Decimal(0),
-    )  # fmt: skip
     at = f" at {price(order.filled_avg_price)}" if order.filled_avg_price is not None else ""
     said = f": {visible(order.message)}" if order.message else ""
     when = f"{day_text(order.at)} {hour_text(order.at)} ET"
     done = f"{shares(order.filled_qty)} of {shares(order.qty)}{at}"
-    return f"{when} {order.side} {done} {order_word(line)}{said}  {visible(order.client_order_id)}"
+    word = order_word(order.state, order.filled_qty)
+    return f"{when} {order.side} {done} {word}{said}  {visible(order.client_order_id)}"
 
 
 def _mark(good: bool, text: str) -> str:

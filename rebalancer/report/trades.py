@@ -43,7 +43,13 @@ def trades(record: RunRecord) -> tuple[TradeRow, ...]:
     reasons = {(order.phase, order.symbol): in_units(str(order.because), order.symbol) for order in record.plan.orders}
     lines = sorted(record.orders, key=lambda line: line.phase == "increase")
     return tuple(
-        TradeRow(line, order_word(line), reasons.get((line.phase, line.symbol), ""), _note(line)) for line in lines
+        TradeRow(
+            line,
+            order_word(line.state, line.filled_qty),
+            reasons.get((line.phase, line.symbol), ""),
+            _note(line),
+        )
+        for line in lines
     )
 
 

@@ -4,11 +4,12 @@ colour."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from rebalancer.core.outcomes import CycleOutcome, OrderState, Outcome
 from rebalancer.core.values import ZERO
-from rebalancer.report.records import Mode, OrderLine
+from rebalancer.report.records import Mode
 from rebalancer.report.visible import visible
 
 
@@ -166,16 +167,16 @@ def outcome_word(outcome: Outcome) -> Word:
     return Word(mark, OUTCOME_WORD[outcome], tone)
 
 
-def order_word(line: OrderLine) -> Word:
+def order_word(state: OrderState, filled_qty: Decimal) -> Word:
     """The state of one order in words; the filled quantity takes precedence over how it ended."""
-    if line.state is OrderState.UNKNOWN:
+    if state is OrderState.UNKNOWN:
         return Word("?", "unknown", "bad")
-    if line.state is OrderState.REFUSED:
+    if state is OrderState.REFUSED:
         return Word("✘", "refused", "bad")
-    if line.state is OrderState.FILLED:
+    if state is OrderState.FILLED:
         return Word("✔", "filled", "ok")
-    if line.filled_qty > ZERO:
-        return Word("◐", "partly filled" + (", still open" if not line.state.is_final else ""), "warn")
+    if filled_qty > ZERO:
+        return Word("◐", "partly filled" + (", still open" if not state.is_final else ""), "warn")
     return {
         OrderState.WITHHELD: Word("○", "withheld", "idle"),
         OrderState.NOT_SENT: Word("○", "not sent", "warn"),
@@ -184,7 +185,7 @@ def order_word(line: OrderLine) -> Word:
         OrderState.CANCELED: Word("○", "not filled", "warn"),
         OrderState.EXPIRED: Word("○", "expired", "warn"),
         OrderState.REPLACED: Word("○", "replaced", "warn"),
-    }[line.state]
+    }[state]
 
 
 def step_text(step: str) -> str:

@@ -126,8 +126,7 @@ def test_every_outcome_has_words_and_a_mark(outcome: Outcome) -> None:
 
 
 def test_every_state_has_words() -> None:
-    line = sample_record().orders[0]
-    words = [order_word(line._replace(state=state, filled_qty=ZERO)) for state in OrderState]
+    words = [order_word(state, ZERO) for state in OrderState]
     assert len({str(word) for word in words}) == len(OrderState)
     assert len({str(cycle_word(outcome)) for outcome in CycleOutcome}) == len(CycleOutcome)
 

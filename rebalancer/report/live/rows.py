@@ -21,7 +21,7 @@ from rebalancer.report.figures.figure import Figure, Form
 from rebalancer.report.limits import limit_row, shown_limits
 from rebalancer.report.live.records import LiveAlarm, LiveLimit, LiveOrder, LivePosition, LiveSignal
 from rebalancer.report.numbers import masked, percent
-from rebalancer.report.records import LimitStatus, OrderLine, RunRecord
+from rebalancer.report.records import LimitStatus, RunRecord
 from rebalancer.report.redact import QUOTED_LENGTH_MIN
 from rebalancer.report.visible import visible
 from rebalancer.report.words import ORDER_OUTCOMES, order_word, outcome_word
@@ -80,7 +80,7 @@ def order_rows(orders: Iterable[OrderRecord], reasons: Mapping[str, str], accoun
                 cycle_id=order.cycle_id,
                 symbol=order.symbol,
                 side=order.side,
-                word=order_word(_line(order)),
+                word=order_word(order.state, order.filled_qty),
                 filled=Figure(f"filled@{scope}", order.filled_qty, "shares"),
                 planned=Figure(f"planned@{scope}", order.qty, "shares"),
                 fill_price=Figure(f"fill_price@{scope}", order.filled_avg_price, "price"),
@@ -153,22 +153,6 @@ def _shown(text: str, account_id: str) -> str:
     """A text from outside as it may be shown: without the account's number, and cut."""
     clean = text.replace(account_id, masked(account_id)) if len(account_id) >= QUOTED_LENGTH_MIN else text
     return visible(clean, REASON_MAX)
-
-
-def _line(order: OrderRecord) -> OrderLine:
-    """The order as far as its words need it."""
-    return OrderLine(
-        client_order_id=order.client_order_id,
-        phase=order.phase,
-        symbol=order.symbol,
-        side=order.side,
-        planned_qty=order.qty,
-        funded_qty=order.qty,
-        filled_qty=order.filled_qty,
-        filled_avg_price=order.filled_avg_price,
-        state=order.state,
-        arrival_price=ZERO,
-    )
 
 
 def _signal(signal: Signal, verdict: Verdict | None) -> LiveSignal:

@@ -78,7 +78,8 @@ def _text(edition: PeriodReport, items: tuple[Attention, ...]) -> str:
 def _trade_text(trade: TradeLine) -> str:
     line = trade.line
     done = f"{shares(line.filled_qty)} of {shares(line.planned_qty)} at {price(line.filled_avg_price)}"
-    return f"{hour_text(trade.at)} {line.side:<4} {visible_symbol(line.symbol):<8} {done}: {order_word(line).text}"
+    word = order_word(line.state, line.filled_qty).text
+    return f"{hour_text(trade.at)} {line.side:<4} {visible_symbol(line.symbol):<8} {done}: {word}"
 
 
 def _html(edition: PeriodReport, items: tuple[Attention, ...]) -> str:
@@ -93,7 +94,7 @@ def _html(edition: PeriodReport, items: tuple[Attention, ...]) -> str:
             "summary": needs_text(items),
             "attention": fold(items, max(most, 5)),
             "fig": shown_in(figures_of(edition)),
-            "deals": fold([(trade, order_word(trade.line)) for trade in edition.trades], most),
+            "deals": fold([(t, order_word(t.line.state, t.line.filled_qty)) for t in edition.trades], most),
             "text_max": TEXT_MAX,
             "money": money,
         }

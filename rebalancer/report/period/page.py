@@ -121,7 +121,7 @@ def _context(edition: PeriodReport, folder: str, *, linked: bool) -> dict[str, A
         "bet_baskets": BASKETS,
         "tone": _tone(figures["return"].value),
         "own_window": figures["return"].id.partition("@")[2],
-        "deals": fold([(trade, order_word(trade.line)) for trade in edition.trades], TRADES_MAX),
+        "deals": fold([(t, order_word(t.line.state, t.line.filled_qty)) for t in edition.trades], TRADES_MAX),
         "idle": fold([(one, outcome_word(one.outcome)) for one in edition.idle if not _is_quiet(one)], ROWS_ALL),
         "quiet": fold([(one, outcome_word(one.outcome)) for one in edition.idle if _is_quiet(one)], ROWS_ALL),
         "deals_first": DEALS_FIRST,
