@@ -49,13 +49,11 @@ def charts_of_run(record: RunRecord) -> dict[str, Charted]:
 
 
 def return_by_hour(title: str, points: Sequence[Point], before: Decimal, hours: Hours, orders: Orders) -> Charted:
-    """The equity at every point against that before them, and how far it was below its mark; orders on the line. Points
-    that are so close together that no line could be seen are no chart."""
+    """The equity at every point against that before them, and how far it was below its mark; orders on the line."""
     moments = [point.at for point in points]
-    apart = moments[-1] - moments[0]
-    if apart < SPAN_LEAST:
-        least, span = span_text(SPAN_LEAST.total_seconds()), span_text(apart.total_seconds())
-        return NoChart(title, f"Needs readings {least} apart; these {len(points)} are {span} apart.")
+    dot = one_dot(title, moments)
+    if dot is not None:
+        return dot
     below = Line(BELOW, [point.below for point in points], "percent", filled=True)
     return line_chart(
         title,
@@ -67,6 +65,15 @@ def return_by_hour(title: str, points: Sequence[Point], before: Decimal, hours: 
         marks=_marks(orders, moments),
         unit="reading",
     )
+
+
+def one_dot(title: str, moments: Sequence[datetime]) -> NoChart | None:
+    """What is said in place of a chart of a day whose readings are so close together that no line could be seen; None
+    when they are not."""
+    if len(moments) < 2 or moments[-1] - moments[0] >= SPAN_LEAST:
+        return None
+    least, span = (span_text(apart.total_seconds()) for apart in (SPAN_LEAST, moments[-1] - moments[0]))
+    return NoChart(title, f"Needs readings {least} apart; these {len(moments)} are {span} apart.")
 
 
 def _marks(orders: Orders, moments: Sequence[datetime]) -> Marks:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from rebalancer.ops.run_lock import RunLock
 from rebalancer.report.live.document import figures_in, live_document
 from rebalancer.report.live.gather import LivePlace, LiveReader
 from rebalancer.report.live.page import live_page, live_parts
-from rebalancer.report.live.records import LiveAccount, LiveState, LiveView
+from rebalancer.report.live.records import LiveAccount, LiveEquity, LiveState, LiveView
 from rebalancer.report.live.screen import live_text
 from tests.web.live_oracle import Oracle
 from tests.web.replayed_journal import ReplayedJournal
@@ -43,7 +42,7 @@ class Grown:
 
 @pytest.fixture
 def grown(source: Path, tmp_path: Path) -> Iterator[Grown]:
-    with RunLock(tmp_path / "run.lock", "a cycle"):
+    with RunLock(tmp_path / "run.lock", "a cycle"):  # held by this process
         yield Grown(source, tmp_path)
 
 
@@ -96,7 +95,6 @@ def test_a_running_cycle_is_trading_and_needs_nobody(grown: Grown) -> None:
     assert account.needs == ()
     assert account.sentence.startswith("Trading: a cycle runs since 10:0")
     assert "3 of 7 orders filled; nothing needs you." in account.sentence
-    assert os.getpid()  # this process holds the lock
 
 
 def test_a_cycle_that_nobody_runs_was_abandoned(source: Path, tmp_path: Path) -> None:
@@ -123,6 +121,18 @@ def test_before_anything_every_figure_is_a_dash(tmp_path: Path) -> None:
     html = live_page(LiveView((account,), NOW))
     assert "No cycle has run yet; " in html
     assert "$0" not in html
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"), [(0.05, "Needs readings 10 min apart; these 2 are 3.00 s apart."), (10, None)]
+)
+def test_values_within_seconds_are_words_and_no_dot(grown: Grown, minutes: float, said: str | None) -> None:
+    account = grown.at(grown.journal.last)
+    equity = account.equity_today[-1].equity
+    values = tuple(LiveEquity(NOW - timedelta(minutes=left), equity, 0, 0) for left in (minutes, 0))
+    html = live_page(LiveView((account._replace(equity_today=values),), NOW))
+    figure = html[html.index('id="plot-today-0"') :].partition("</figure>")[0]
+    assert ("<svg" in figure, re.findall("Needs [^<]*", figure)) == (said is None, [said] if said else [])
 
 
 def test_accounts_stand_side_by_side_and_are_never_added(grown: Grown, tmp_path: Path) -> None:

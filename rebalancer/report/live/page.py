@@ -28,6 +28,7 @@ from rebalancer.report.live.screen import STATE_WORD, age_text, until_text
 from rebalancer.report.numbers import clock_text, day_text
 from rebalancer.report.page import environment, tidy
 from rebalancer.report.paths import report_name_of
+from rebalancer.report.pictures import one_dot
 from rebalancer.report.records import RunRecord
 from rebalancer.report.sources import source_line
 from rebalancer.report.summary import needs_text
@@ -178,7 +179,8 @@ def _chart(account: LiveAccount, number: int) -> Markup | None:
     axis = hours_axis(moments, market_hours(moments, [account.session] if account.session else []))
     line = Line("Return today", [float(point.equity / began - 1) for point in points])
     marks = Marks([point.buys for point in points], [point.sells for point in points])
-    chart = line_chart("Return today, and when orders were sent", axis, [Lines([line])], marks=marks, unit="value")
+    title = "Return today, and when orders were sent"
+    chart = one_dot(title, moments) or line_chart(title, axis, [Lines([line])], marks=marks, unit="value")
     return figure_html(chart, f"today-{number}")
 
 
