@@ -43,6 +43,7 @@ def test_live_alone_names_what_is_missing(
 def test_arm_live_writes_a_token_only_when_the_configuration_is_live(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("REBALANCER_TRIALS", str(tmp_path / "none.jsonl"))  # not that of the other tests
     assert command("arm-live", "--account", "1234").code == 78
     for name, value in {"EXECUTION__MODE": "live", "BROKER__ACCOUNT_ID": "account-1234"}.items():
         monkeypatch.setenv(f"REBALANCER__{name}", value)
