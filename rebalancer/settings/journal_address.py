@@ -13,13 +13,13 @@ from rebalancer.ops.paths import config_directories, project_root
 from rebalancer.settings.profile import PROFILE
 
 _VARIABLE: Final = "REBALANCER__JOURNAL__URL"
-_NAMED: Final = re.compile(r"""(?im)^\s*(export\s+)?(url|\w*JOURNAL__URL)\s*[:=]\s*['"]?postgres""")
+_NAMED: Final = re.compile(r"(?im)^([^#\n]|(?<=\S)#)*postgres(ql)?://")  # not in a comment, however it is written
 _SIZE_MAX: Final = 1_000_000
 
 
 def names_database(environ: Mapping[str, str]) -> bool:
-    """Whether the environment, or one of the files that may configure the journal, names a database; whether that one
-    is in force, the configuration says."""
+    """Whether the environment, or one of the files that may configure the journal, names a database or cannot be read;
+    whether that one is in force, the configuration says."""
     return bool(environ.get(_VARIABLE, "").strip()) or any(_is_named_in(path) for path in _files(environ))
 
 
@@ -39,4 +39,4 @@ def _is_named_in(path: Path) -> bool:
     try:
         return path.is_file() and _NAMED.search(read_content(path, _SIZE_MAX).body.decode(errors="replace")) is not None
     except (OSError, BadDocument):
-        return False
+        return True  # whoever reads the configuration then says why it cannot be read
