@@ -17,6 +17,7 @@ from rebalancer.session.stop import Stop
 
 LOG: Final = logging.getLogger(__name__)
 _LOOKS: Final = 10  # in the time of a lease
+_LOOK_SECONDS_MAX: Final = 20.0  # far below any reasonable watchdog interval
 
 
 def wait_for_lease(setup: Setup, journal: Journal, account_id: str, stop: Stop, notify: Notify) -> None:
@@ -28,6 +29,8 @@ def wait_for_lease(setup: Setup, journal: Journal, account_id: str, stop: Stop, 
     if not journal.has_leases:
         return
     mine, said = holder_of_state(setup.state), ""
+    pause = min(lease_seconds(setup.rules) / _LOOKS, _LOOK_SECONDS_MAX)
+    notify.ready("standing by")  # it may take days; a start may not
     while stop.reason() is None:
         try:
             found = _others(journal, account_id, mine)
@@ -44,7 +47,7 @@ def wait_for_lease(setup: Setup, journal: Journal, account_id: str, stop: Stop, 
             LOG.info("%s", words)
             said = words
         notify.alive()
-        stop.bell.wait(lease_seconds(setup.rules) / _LOOKS)
+        stop.bell.wait(pause)
 
 
 def _others(journal: Journal, account_id: str, mine: str) -> LeaseRow | None:
