@@ -11,36 +11,63 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
+from rebalancer.ops.clock import SystemClock
 from rebalancer.session.setup import Setup
 from rebalancer.settings.profile import PROFILE
 
 LOG: Final = logging.getLogger(__name__)
 PARITY: Final = "parity"  # the kind of its event in the journal; its key is the day
 SECONDS_MAX: Final = 300.0
+TICK_SECONDS: Final = 5.0
 BYTES_MAX: Final = 256 * 1024
 SCHEMA: Final = "rebalancer.parity/1"
 KEPT: Final = ("cycles", "plans_equal", "divergence_bp", "costs", "shadow_books", "shadow_problems", "unequal")
 
 
-def measured_day(setup: Setup, day: date, seconds_max: float = SECONDS_MAX) -> Mapping[str, Any] | None:
-    """What the process says about a day; None, with a warning in the log, when it says nothing usable."""
+def measured_day(
+    setup: Setup, day: date, seconds_max: float = SECONDS_MAX, *, goes_on: Callable[[], bool] = lambda: True
+) -> Mapping[str, Any] | None:
+    """What the process says about a day; None, with a warning in the log, when it says nothing usable. goes_on: asked
+    every few seconds meanwhile, which the watchdog needs; the process is killed once the answer is False."""
     files = [option for path in setup.files for option in ("--config", str(path))]
     words = [sys.executable, "-m", "rebalancer", "parity", "--since", day.isoformat(), "--json", *files]
     if setup.rules.journal.url is None:
         words += ["--state", str(setup.state)]
     environ = {**os.environ, PROFILE: setup.profile} if setup.profile else dict(os.environ)
     try:
-        done = subprocess.run(  # noqa: S603 - our own program with our own arguments
-            words, env=environ, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds_max, check=False
-        )
-        found = json.loads(done.stdout[:BYTES_MAX])
+        code, said = _ran(words, environ, seconds_max, goes_on)
+        found = json.loads(said[:BYTES_MAX])
         if not isinstance(found, dict) or found.get("schema") != SCHEMA:
-            raise ValueError(f"it ended with code {done.returncode}")
+            raise ValueError(f"it ended with code {code}")
         return {name: found[name] for name in KEPT}
     except (OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
         LOG.warning("parity of %s was not measured: %s", day, str(error).partition("\n")[0][:200])
         return None
+
+
+def _ran(
+    words: Sequence[str], environ: Mapping[str, str], seconds_max: float, goes_on: Callable[[], bool]
+) -> tuple[int, bytes]:
+    """The exit code and the output of a process, which is killed when it takes too long or we end."""
+    clock = SystemClock()
+    deadline = clock.monotonic() + seconds_max
+    with subprocess.Popen(  # noqa: S603 - our own program with our own arguments
+        words, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            while goes_on():
+                left = deadline - clock.monotonic()
+                try:
+                    said, _ = process.communicate(timeout=max(min(left, TICK_SECONDS), 0.0))
+                    return process.returncode, said
+                except subprocess.TimeoutExpired:
+                    if left <= TICK_SECONDS:
+                        raise
+            raise ValueError("the session is being stopped")
+        except BaseException:
+            process.kill()
+            raise

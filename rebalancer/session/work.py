@@ -65,6 +65,7 @@ class SessionWork:
         alert in the journal. look_seconds: how far looks are apart at least."""
         self._setup, self._connection, self._journal, self._account_id = setup, connection, journal, account_id
         self._heard: Callable[[str], None] = lambda _: notify.alive()  # a call to the broker is progress
+        self._notify = notify
         self._broker, self._stop, self._clock = CountedBroker(broker, self._heard), stop, clock
         self._attentive = AttentiveClock(notify, clock)
         self._tell = tell or self._note
@@ -180,7 +181,7 @@ class SessionWork:
         """Plan the day again in a process of its own, and write its page once more; the day is closed without it."""
         if not self._journal.cycles(self._account_id, 1):
             return
-        found = measured_day(self._setup, day)
+        found = measured_day(self._setup, day, goes_on=self._goes_on)
         if found is None:
             return
         try:
@@ -188,6 +189,10 @@ class SessionWork:
             self._page(day)
         except Exception as error:  # noqa: BLE001 - a measurement must never end a trading day
             LOG.warning("parity: %s", error)
+
+    def _goes_on(self) -> bool:
+        self._notify.alive()
+        return self._stop.reason() is None
 
     def _write_evidence(self, day: date) -> None:
         """Write the signed file of the day; the day is closed even without it."""

@@ -269,3 +269,28 @@ def test_whatever_the_process_does_the_evening_goes_on(
     else:
         assert found is None
         assert "parity of 2026-11-20 was not measured" in caplog.text
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_a_long_measurement_ticks_and_ends_with_the_session(
+    stops: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """The watchdog waits 180 seconds, the measurement may take 300."""
+    script, ticks = tmp_path / "python", list[int]()
+    script.write_text(
+        f"#!/bin/sh\nwhile [ ! -e {tmp_path}/go ]; do sleep 0.05; done\ncat <<'E'\n{json.dumps(BODY)}\nE\n"
+    )
+    script.chmod(0o755)
+    monkeypatch.setattr(evening.sys, "executable", str(script))
+    monkeypatch.setattr(evening, "TICK_SECONDS", 0.05)
+
+    def goes_on() -> bool:
+        ticks.append(1)
+        if len(ticks) == 3 and not stops:
+            (tmp_path / "go").touch()
+        return not (stops and len(ticks) == 3)
+
+    setup: Any = SimpleNamespace(files=(), profile="", rules=Rules(), state=tmp_path)
+    found = measured_day(setup, DAY, goes_on=goes_on)
+    assert (found is None, len(ticks) >= 3) == (stops, True)
+    assert ("the session is being stopped" in caplog.text) is stops
