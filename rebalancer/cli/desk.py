@@ -19,6 +19,7 @@ from rebalancer.ops.paths import JOURNAL_NAME, PROFILES, project_root, state_dir
 from rebalancer.settings.profile import PROFILE, profile_file
 
 if TYPE_CHECKING:
+    from rebalancer.journal.place import Place
     from rebalancer.report.accounts import AccountsOverview
     from rebalancer.report.records import AccountRow
     from rebalancer.session.account_sessions import AccountProcess
@@ -156,6 +157,7 @@ def _row(name: str, stands: Mapping[str, object] | None) -> AccountRow:
     from rebalancer.cli.status_of_state import view_at
     from rebalancer.core.errors import ExternalError
     from rebalancer.core.values import utc_of
+    from rebalancer.journal.newest import newest_journal
     from rebalancer.report.records import AccountRow
     from rebalancer.settings.profile import environment_of
 
@@ -171,14 +173,25 @@ def _row(name: str, stands: Mapping[str, object] | None) -> AccountRow:
     )
     try:
         row = row._replace(environment=environment_of(_variables(name)).name)
-        folder = _base() / PROFILES / name
-        journals = [path for path in folder.glob(f"*/{JOURNAL_NAME}") if path.parent.name in MODES]
-        if journals:
-            newest = max(journals, key=lambda path: path.stat().st_mtime)
-            row = row._replace(view=view_at(newest)._replace(profile=name, environment=row.environment))
+        newest = newest_journal(_journals(name).items())
+        if newest is not None:
+            row = row._replace(view=view_at(newest[1])._replace(profile=name, environment=row.environment))
     except (BadDocument, ExternalError, OSError, ValueError) as error:
         return row._replace(problem=f"its state cannot be read: {str(error).partition(chr(10))[0]}")
     return row
+
+
+def _journals(name: str) -> Mapping[str, Place]:
+    """The journal of every mode of an account, whether it exists or not. Raises BadDocument."""
+    from rebalancer.settings.journal_address import names_database
+
+    folder, environ = _base() / PROFILES / name, {**os.environ, PROFILE: name}
+    if not names_database(environ):
+        return {mode: folder / mode / JOURNAL_NAME for mode in MODES}
+    from rebalancer.session.setup import load_setup
+
+    setup = load_setup(None, environ)
+    return {mode: setup.journal_of(mode, folder / mode) for mode in MODES}
 
 
 def _write(file: Path, stands: Sequence[AccountProcess]) -> None:

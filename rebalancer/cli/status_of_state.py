@@ -11,6 +11,7 @@ from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.other_state import journal_in
 from rebalancer.cli.status import MODES, shown, written
 from rebalancer.journal.filesystem import refuse_irregular_journal
+from rebalancer.journal.place import Place
 from rebalancer.journal.status_query import JournalStatus, query_status
 from rebalancer.report.records import Mode, StatusView
 from rebalancer.report.status_view import nothing_yet, view_of, with_schedule
@@ -23,10 +24,11 @@ def status_of(state: Path, *, as_json: bool, colour: bool) -> int:
     return ExitCode.DONE
 
 
-def view_at(path: Path) -> StatusView:
-    """What the journal at a path says of its account, and when the next cycle is due. Raises BadDocument."""
+def view_at(path: Place) -> StatusView:
+    """What the journal at a place says of its account, and when the next cycle is due. Raises BadDocument."""
     now = datetime.now(UTC)  # noqa: TID251 - as in `gathered`
-    refuse_irregular_journal(path)
+    if isinstance(path, Path):
+        refuse_irregular_journal(path)
     look, view = query_status(path, now=now), nothing_yet(now)
     if look is None:
         return view

@@ -25,6 +25,7 @@ from rebalancer.ops.run_lock import RunLock
 from rebalancer.report.accounts import AccountsOverview, overview_document, overview_page, overview_text, totals
 from rebalancer.report.records import AccountRow
 from tests.cli.conftest import ROOT, Command
+from tests.support.postgres import shared_cluster
 
 NOON = datetime(2026, 11, 20, 17, tzinfo=UTC)
 SECRETS = {"APCA_API_KEY_ID": "PKONE", "APCA_API_SECRET_KEY": "s"}
@@ -198,3 +199,19 @@ def test_page_text_and_json_say_the_same() -> None:
         for word in ("LIVE", "PAPER", "running, process 7", "needs you", need, "$100,000.00", "$5.50"):
             assert word in written, word
     assert "100,005" not in text + page
+
+
+def test_an_account_whose_journal_is_in_a_database(command: Command, project: Path) -> None:
+    profiles(project, "growth", "income")
+    url = shared_cluster().database("desk_status")
+    file = project / "config" / "profiles" / "growth.yaml"
+    file.write_text(f"journal: {{url: '{url}'}}\n")
+    assert command("--profile", "growth", "run-now").code == 0
+    os.environ.pop("REBALANCER_PROFILE")
+    growth, income = json.loads(command("desk", "status", "--json").out)["accounts"]
+    assert (growth["status"]["mode"], growth["problem"], income["status"]) == ("simulated", "", None)
+    assert growth["status"]["equity"] is not None
+    file.write_text("journal: {url: 'postgresql://nobody@127.0.0.1:1/none'}\n")
+    growth, income = json.loads(command("desk", "status", "--json").out)["accounts"]
+    assert growth["status"] is None
+    assert growth["problem"].startswith("its state cannot be read: postgresql://nobody@127.0.0.1:1/none (schema ")
