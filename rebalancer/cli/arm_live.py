@@ -125,5 +125,5 @@ def practice_days(place: Place, config: str, unread: list[str]) -> int:
                 if known[cycle.rules_sha256]:
                     found.add(day_in_new_york(cycle.started_at))
     except Exception as error:  # noqa: BLE001 - a journal of practice that cannot be read must not keep anybody from trading
-        unread.append(f"{place}: {str(error).splitlines()[0]}")
+        unread.append(f"{place}: {(str(error) or type(error).__name__).splitlines()[0]}")
     return len(found)
