@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,6 +54,15 @@ def wait_for_cycles(server: Server, count: int) -> None:
         time.sleep(0.2)
 
 
+def followed(server: Server, name: str) -> dict[str, Any]:
+    """What became of a signal, once its order stands beside it."""
+    deadline = time.monotonic() + 300
+    while not (found := server.ask("GET", f"/api/v1/signals/{name}").json())["orders"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return dict(found)
+
+
 def test_the_session_trades_what_is_asked_for(served: tuple[Path, Server]) -> None:
     folder, server = served
     with session(folder, 60):
@@ -71,8 +81,7 @@ def test_the_session_trades_what_is_asked_for(served: tuple[Path, Server]) -> No
         refused = server.ask("POST", EXECUTE, "execute", json=short)
         assert (refused.status_code, refused.json()["signal_id"]) == (422, "exec-2")
         assert refused.json()["outcome"] in ("DENIED_SHORT", "HELD_AT_TARGET")
-        time.sleep(2)
-        fate = server.ask("GET", "/api/v1/signals/exec-1").json()
+        fate = followed(server, "exec-1")
         server.ask("POST", "/api/v1/kill", "kill", json={"reason": "enough"})
         assert server.ask("POST", EXECUTE, "execute", json={**body, "id": "exec-3"}).status_code == 409
     journal = ReadOnlyJournal(server.state / "journal.sqlite")
@@ -96,28 +105,30 @@ def test_fifty_streams_and_a_slow_reader_delay_no_cycle(served: tuple[Path, Serv
     folder, server = served
     slow = Reader(server, "0")
     stop = threading.Event()
-    found: list[int] = []
+    reached = [0] * 50
 
-    def read() -> None:
-        count, last = 0, "0"
+    def read(number: int) -> None:
+        last = "0"
         while not stop.is_set():
             reader = Reader(server, last)
             for event in reader.events():
                 if "id" in event:
                     assert int(event["id"]) == int(last) + 1
-                    last, count = event["id"], count + 1
+                    last = event["id"]
+                    reached[number] = int(last)
                 if stop.is_set():
                     break
             reader.drop()
-        found.append(int(last))
 
-    threads = [threading.Thread(target=read) for _ in range(50)]
+    threads = [threading.Thread(target=read, args=(number,)) for number in range(len(reached))]
     for thread in threads:
         thread.start()
     with session(folder, 600) as process:
         assert process.wait(900) == 0
     head = server.ask("GET", "/health", "read").json()["head"]
-    time.sleep(6)
+    deadline = time.monotonic() + 300
+    while min(reached) < head and time.monotonic() < deadline:
+        time.sleep(0.2)
     stop.set()
     for thread in threads:
         thread.join(60)
@@ -125,8 +136,8 @@ def test_fifty_streams_and_a_slow_reader_delay_no_cycle(served: tuple[Path, Serv
     journal = ReadOnlyJournal(server.state / "journal.sqlite")
     outcomes = Counter(c.outcome for c in journal.cycles(None, 1000) if c.cycle_id.startswith(DAY))
     ends = Counter(str(e.body["outcome"]) for e in journal.events(kind="slot") if str(e.cycle_id).startswith(DAY))
-    print(f"cycles {dict(outcomes)}, slots without a cycle {dict(ends)}, rows {head}, readers at {set(found)}")
+    print(f"cycles {dict(outcomes)}, slots without a cycle {dict(ends)}, rows {head}, readers at {set(reached)}")
     assert sum(outcomes.values()) == 78
     assert ends == {}
-    assert set(found) == {head}
+    assert set(reached) == {head}
     assert read_on(server, head, random.Random(1), 0)[0] == list(range(1, head + 1))
