@@ -104,6 +104,12 @@ def test_session_api_and_sources_do_not_wait_for_each_other() -> None:
             assert not [line for line in lines if other in line], unit
 
 
+def test_whatever_opens_a_journal_reaches_a_database_over_the_network() -> None:
+    for unit in (*UNITS.glob("paper-trading-session*.service"), *UNITS.glob("rebalancer-*.service")):
+        (families,) = [line for line in unit.read_text().splitlines() if line.startswith("RestrictAddressFamilies=")]
+        assert families == "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX", unit
+
+
 def test_what_switches_off_a_user_units_sandbox_is_not_in_ours() -> None:
     harmful = {
         "ProtectProc", "ProcSubset", "ProtectKernelTunables", "ProtectControlGroups", "PrivateIPC", "PrivateDevices",
