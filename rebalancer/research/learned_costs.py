@@ -61,7 +61,9 @@ class LearnedCosts(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """Model and truth in one line."""
+        """Model and truth in one line; without an order nothing is known of the truth."""
+        if not self.orders:
+            return f"model {self.model:.1f} bp, no order to compare with"
         live = f"{self.live.value:.1f} ± {self.live.plus_minus:.1f}"
         return f"model {self.model:.1f} bp, live {live} bp over {self.orders:,} orders"
 

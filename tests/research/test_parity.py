@@ -236,6 +236,10 @@ BODY: dict[str, Any] = {
 }  # fmt: skip
 
 
+def test_without_an_order_no_figure_is_called_live() -> None:
+    assert learned_costs(()).sentence == "model 2.0 bp, no order to compare with"
+
+
 def test_the_line_of_the_page_and_of_status() -> None:
     row = row_of(DAY, BODY)
     assert (row.plans_equal, row.prices, row.books[0].name, row.costs) == (78, -0.8, "calm", BODY["costs"]["sentence"])
