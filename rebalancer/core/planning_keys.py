@@ -1,7 +1,8 @@
 """The configuration as planning sees it: the keys that decide what is traded, and no others.
 
 Paper and live, another page or another alert channel are the same configuration. So are files and sources that signals
-come from: what they said is data.
+come from: what they said is data. What is off by default is left out while it is off: its other keys decide nothing,
+and a configuration without it keeps the hash that it had before it was there.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ def planning_keys(rules: Rules) -> dict[str, Any]:
     for section in SECTIONS:
         left_out = NOT_READ.get(section, set())
         found[section] = {key: value for key, value in whole.get(section, {}).items() if key not in left_out}
+    if rules.regime.enabled:
+        found["regime"] = whole["regime"] | {"benchmark": rules.regime.judged_by(rules.reporting.benchmark)}
+    if rules.session.crypto_around_the_clock:
+        found["session"] = {"crypto_around_the_clock": True}
     return found
 
 
