@@ -23,7 +23,7 @@ from rebalancer.research.price_files import PriceHistory
 from rebalancer.research.trial_ledger import TrialKey
 
 PACKAGE: Final = Path(__file__).parents[1]
-ROOMS: Final = ("core", "market_data", "planning", "research", "signals/formats")  # what a result is computed by
+ROOMS: Final = ("core", "market_data", "performance", "planning", "regimes", "research", "signals")  # that compute
 CHOSEN: Final = (
     "preset", "first", "last", "costs", "fill", "rebalance", "equity", "delisted", "delisted_after",
 )  # fmt: skip

@@ -21,20 +21,41 @@ from rebalancer.research.price_files import PriceHistory, read_prices
 from rebalancer.research.simulate import SimulatedRun, simulated
 from rebalancer.research.sweep.points import PointResult, SweepPoint, write_result
 from rebalancer.research.trial_figures import daily_returns
+from rebalancer.research.trial_key import trial_key
 
 AUDITED: Final = 3  # bars of every point that the live planner plans again
 
 
+class OtherInputs(Exception):
+    """What was computed is not the point: the files changed since the sweep began, or this worker has none, other ones
+    or another version of the program."""
+
+
 def compute_point(folder: Path, point: SweepPoint) -> PointResult:
-    """Run a point and write its result. A point that cannot be run has a result too, which says why. Raises OSError
-    where the result cannot be written."""
+    """Run a point and write its result. A point that cannot be run has a result too, which says why. Raises OtherInputs
+    before anything is written, and OSError where the result cannot be written."""
     at = SystemClock().wall()
     try:
         result = _run(point)._replace(at=at)
     except (BadDocument, OutOfRange) as error:
         result = PointResult(point.keys, point.key, at, problem=str(error).splitlines()[0])
+    except OSError as error:
+        raise OtherInputs(f"its files cannot be read: {error}") from None
+    _refuse_other_inputs(point)
     write_result(folder, result)
     return result
+
+
+def _refuse_other_inputs(point: SweepPoint) -> None:
+    if point.request is None:
+        return
+    try:
+        here = trial_key(point.request)
+    except (BadDocument, OSError) as error:
+        raise OtherInputs(f"its files cannot be read: {str(error).splitlines()[0]}") from None
+    if here != point.key:
+        what = "program" if here.code != point.key.code else "data"
+        raise OtherInputs(f"computed with other {what} than the sweep began with: begin it again")
 
 
 def _run(point: SweepPoint) -> PointResult:

@@ -18,7 +18,7 @@ from typing import Any, Final
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import ExternalError
 from rebalancer.core.extras import install_hint
-from rebalancer.research.sweep.compute import compute_point, end_with_parent
+from rebalancer.research.sweep.compute import OtherInputs, compute_point, end_with_parent
 from rebalancer.research.sweep.points import PointResult, SweepPoint
 
 Compute = Callable[[Path, SweepPoint], PointResult]
@@ -32,7 +32,11 @@ def computed_here(
     """Compute points in so many processes, as they are done. What could not be computed comes with its reason."""
     if workers == 1 and compute is compute_point:
         for point in points:
-            yield point, compute(folder, point)
+            try:
+                what: PointResult | str = compute(folder, point)
+            except OtherInputs as error:
+                what = str(error)
+            yield point, what
         return
     left = list(points)
     for number in range(ROUNDS):
@@ -79,6 +83,8 @@ def _results(executor: Executor, folder: Path, points: Sequence[SweepPoint], com
             yield point, future.result()
         except BrokenProcessPool:
             yield point, None
+        except OtherInputs as error:
+            yield point, str(error)
         except Exception as error:  # noqa: BLE001 - a worker's error is the result of its point
             yield point, f"{type(error).__name__}: {error}"
     for point in broken:

@@ -18,12 +18,13 @@ import pytest
 
 from rebalancer.core.rules import Rules
 from rebalancer.research.backtest import BacktestRequest
-from rebalancer.research.sweep.compute import compute_point
+from rebalancer.research.sweep.compute import OtherInputs, compute_point
 from rebalancer.research.sweep.grid_file import read_grid
 from rebalancer.research.sweep.points import FOLDER, PointMaker, PointResult, SweepPoint, every_setting
 from rebalancer.research.sweep.run import SweepPlan, run_sweep
 from rebalancer.research.sweep.summary import summary_of
 from rebalancer.research.sweep.workers import DIED, computed_here
+from rebalancer.research.trial_key import ROOMS
 from rebalancer.research.trial_ledger import read_trials
 from tests.cli.conftest import Command, command, project  # noqa: F401
 
@@ -187,6 +188,44 @@ def test_results_of_another_machine_are_counted_once(tmp_path: Path) -> None:
     (tmp_path / "targets.csv").write_text((tmp_path / "targets.csv").read_text().replace("0.1", "0.2"))
     assert run_sweep(points(tmp_path), SweepPlan(tmp_path / "shared", tmp_path / "trials.jsonl")).computed == 12
     assert len(read_trials(tmp_path / "trials.jsonl").settings) == 24
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_data_that_change_during_a_sweep_leave_no_result(tmp_path: Path, workers: int) -> None:
+    files(tmp_path)
+    every, whole = points(tmp_path)[:3], (tmp_path / "prices.csv").read_text()
+    plan = SweepPlan(tmp_path / "out", tmp_path / "trials.jsonl", workers)
+    (tmp_path / "prices.csv").write_text(whole.rpartition("\n2026")[0] + "\n")
+    found = run_sweep(every, plan)
+    assert {why for _, why in found.lost} == {"computed with other data than the sweep began with: begin it again"}
+    assert (len(found.lost), found.results, found.ledger.trials) == (3, (), ())
+    (tmp_path / "prices.csv").unlink()  # as on a machine that does not have it
+    assert len(run_sweep(every[:1], plan).lost) == 1
+    (tmp_path / "prices.csv").write_text(whole)
+    assert run_sweep(every, plan).computed == 3
+
+
+def test_a_worker_with_another_version_of_the_program_leaves_no_result(tmp_path: Path) -> None:
+    files(tmp_path)
+    point = points(tmp_path)[0]
+    with pytest.raises(OtherInputs, match="other program"):
+        compute_point(tmp_path, point._replace(key=point.key._replace(code="0" * 64)))
+    assert not (tmp_path / FOLDER).exists()
+
+
+def test_every_room_that_computes_is_in_the_hash_of_the_code() -> None:
+    """The others read files, keep records, or hold types."""
+    words = (
+        "import sys, rebalancer.research.sweep.compute\n"
+        "print(*{name.split('.')[1] for name in sys.modules if name.startswith('rebalancer.')})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", words], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True,
+        text=True, check=True,
+    )  # fmt: skip
+    rooms = set(done.stdout.split())
+    assert {"core", "planning", "regimes", "performance"} <= rooms
+    assert rooms - set(ROOMS) == {"brokers", "journal", "ops", "settings", "version"}
 
 
 def test_a_search_that_was_killed_proposes_the_same_again(command: Command) -> None:  # noqa: F811
