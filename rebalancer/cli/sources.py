@@ -49,7 +49,7 @@ def run_process(config: Sequence[Path] | None, *, with_parent: bool) -> int:
 
 def list_sources(config: Sequence[Path] | None, *, enabled: bool, as_json: bool) -> int:
     """Every source with its state; with `enabled` the names of those that are, one a line."""
-    from rebalancer.ops.source_status import source_status
+    from rebalancer.ops.source_status import current_sources
     from rebalancer.session.setup import load_setup
     from rebalancer.session.source_process import missing_keys
     from rebalancer.signals.sources.catalog import BUILT_IN
@@ -59,7 +59,7 @@ def list_sources(config: Sequence[Path] | None, *, enabled: bool, as_json: bool)
     if enabled and not as_json:
         sys.stdout.write("".join(f"{name}\n" for name in rules.enabled_sources))
         return ExitCode.DONE
-    reported = {row.name: row for row in source_status(setup.state)}
+    reported = {row.name: row for row in current_sources(setup.state)}
     names = [*BUILT_IN, *(name for name in rules.sources if name not in BUILT_IN)]
     rows = []
     for name in names:

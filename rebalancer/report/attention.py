@@ -114,6 +114,9 @@ def _sources(record: RunRecord) -> Iterator[Attention]:
             level: Literal["act", "watch"] = "act" if row.kind in ("key", "gone", "missing") else "watch"
             title = f"Source off: {visible(row.name, 40)}"
             yield Attention(level, title, _sentences(row.because, row.hint), "rebalancer sources list")
+        elif row.state == "stopped":
+            title = f"Source not asked: {visible(row.name, 40)}"
+            yield Attention("watch", title, _sentences(row.because, row.hint), "rebalancer sources list")
 
 
 def explain_command(symbol: str) -> str:

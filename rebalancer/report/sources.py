@@ -17,7 +17,7 @@ def source_line(row: SourceStatus) -> str:
     said = f"{mark} {', '.join(parts)}"
     if row.is_ok:
         return said
-    word = "off" if row.state == "off" else "no more today"
+    word = {"off": "off", "stopped": "not asked now"}.get(row.state, "no more today")
     until = f", again at {row.until[:16].replace('T', ' ')} UTC" if row.until else ""
     fix = f"; {visible(row.hint)}" if row.hint else ""
     return f"{said}: {word}{until}: {visible(row.because)}{fix}"

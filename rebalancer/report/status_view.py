@@ -27,7 +27,7 @@ from rebalancer.journal.status_query import JournalStatus
 from rebalancer.ops.paths import LOCK_NAME, SESSION_LOCK_NAME, home_directory, project_root
 from rebalancer.ops.run_lock import holder_of
 from rebalancer.ops.session_status import WAITING, SessionStatus, session_status
-from rebalancer.ops.source_status import SourceStatus, source_status
+from rebalancer.ops.source_status import SourceStatus, current_sources
 from rebalancer.performance.drawdown import below_mark
 from rebalancer.report.figures.of_status import figures_of_status
 from rebalancer.report.next_cycle import next_cycle
@@ -133,7 +133,7 @@ def _sources(state: Path, rules: Document | None) -> tuple[SourceStatus, ...]:
     """What the process that asks the sources reported last, of those that the last plan's rules enable."""
     enabled = None if rules is None else rules.get("signals", {}).get("sources", {})
     return tuple(
-        row for row in source_status(state) if enabled is None or enabled.get(row.name, {}).get("enabled") is True
+        row for row in current_sources(state) if enabled is None or enabled.get(row.name, {}).get("enabled") is True
     )
 
 

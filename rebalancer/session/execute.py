@@ -23,7 +23,7 @@ from rebalancer.journal.records import DRY_RUN
 from rebalancer.market_data.reference import Reference
 from rebalancer.market_data.sectors import SectorRow, read_sectors
 from rebalancer.ops.clock import Clock, SystemClock, Together
-from rebalancer.ops.source_status import source_status
+from rebalancer.ops.source_status import current_sources
 from rebalancer.rebalance.cycle import Narrow, run
 from rebalancer.rebalance.recover import recover
 from rebalancer.rebalance.world import World
@@ -74,7 +74,7 @@ def execute(
             broker.calls(),
             started,
             world.clock.wall(),
-            source_status(setup.state) if rules.signals.enabled_sources else (),
+            current_sources(setup.state) if rules.signals.enabled_sources else (),
         )
         if not dry_run:
             report_cycle(world.journal, record, has_substitute=rules.model.fallback_to_external_signals)

@@ -25,7 +25,7 @@ def source_alerts(
         earlier = journal.recall(account_id, ALERT, keys=[about], last=1)
         reported = str(earlier[0].body.get("kind", "")) if earlier else ""
         if row.state != "off":
-            if reported:
+            if reported and row.state != "stopped":
                 yield alert_row(about, "info", "source_on", f"the source {row.name} is asked again", kind="")
             continue
         lasts = row.kind in LASTING or (row.kind == "failed" and row.failures >= FAILURES)

@@ -25,12 +25,13 @@ from rebalancer.ops.exchange_address import served_address
 from rebalancer.ops.logs.redact import redact
 from rebalancer.ops.paths import home_directory
 from rebalancer.ops.run_lock import RunLock
+from rebalancer.ops.source_status import LOCK_NAME
 from rebalancer.session.setup import Setup
 from rebalancer.settings.profile import PROFILE
 from rebalancer.settings.secrets import surroundings
 from rebalancer.signals.model.paths import model_files
 from rebalancer.signals.sources.catalog import keys_of
-from rebalancer.signals.sources.process import LOCK_NAME, run_sources
+from rebalancer.signals.sources.process import run_sources
 from rebalancer.signals.sources.refresh import SymbolsWanted
 
 LOG: Final = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from rebalancer.core.values import ZERO, decimal_of, text_of, time_text, utc_of
 from rebalancer.journal.records import CycleRecord, Event, OrderRecord
 from rebalancer.journal.status_query import JournalStatus, query_status
 from rebalancer.ops.clock import SystemClock
-from rebalancer.ops.source_status import source_status
+from rebalancer.ops.source_status import current_sources
 from rebalancer.report.figures.figure import Figures
 from rebalancer.report.figures.of_status import figures_of_status
 from rebalancer.signals.receipts.following import Follower
@@ -226,7 +226,7 @@ def signal_figures(place: WebPlace) -> Document:
 def source_health(place: WebPlace) -> Document:
     """The enabled sources that are asked in the background, by name; `status` is None for one not asked yet."""
     enabled = place.rules.signals.enabled_sources
-    reported = {row.name: row for row in source_status(place.state)}
+    reported = {row.name: row for row in current_sources(place.state)}
     return {
         "sources": [
             {

@@ -16,8 +16,8 @@ QUOTA = ON._replace(state="off", kind="quota", because="used", until="2026-11-21
 FAILED = ON._replace(state="off", kind="failed", because="no answer", until="2026-11-20T15:36:00Z", failures=1)
 
 ROUNDS = (
-    ON, KEY, KEY, ON, ON, KEY, QUOTA, QUOTA, ON._replace(state="spent"), FAILED, FAILED._replace(failures=FAILURES),
-    FAILED, FAILED._replace(failures=FAILURES + 1), ON,
+    ON, KEY, KEY, ON._replace(state="stopped"), KEY, ON, ON, KEY, QUOTA, QUOTA, ON._replace(state="spent"), FAILED,
+    FAILED._replace(failures=FAILURES), FAILED, FAILED._replace(failures=FAILURES + 1), ON,
 )  # fmt: skip
 
 

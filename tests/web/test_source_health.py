@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from rebalancer.core.rules import Rules
-from rebalancer.ops.source_status import SourceStatus, SourceStatusFile
+from rebalancer.core.values import time_text
+from rebalancer.ops.clock import SystemClock
+from rebalancer.ops.run_lock import RunLock
+from rebalancer.ops.source_status import LOCK_NAME, SourceStatus, SourceStatusFile
 from rebalancer.web.facts import source_health
 from rebalancer.web.place import WebPlace
 
@@ -20,10 +23,13 @@ def test_enabled_sources_with_what_they_reported(tmp_path: Path) -> None:
     place = WebPlace(tmp_path, tmp_path, tmp_path, "simulated", rules)
     silent = {"name": "massive", "weight": 0.4, "is_ok": False, "status": None}
     assert source_health(place) == {"sources": [silent, {"name": "xai", "weight": 0.2, "is_ok": False, "status": None}]}
-    file = SourceStatusFile(tmp_path)
-    file.tell(OFF)
-    file.tell(OFF._replace(name="gone_one"))
-    xai = {"name": "xai", "weight": 0.2, "is_ok": False, "status": OFF._asdict()}
-    assert source_health(place) == {"sources": [silent, xai]}
-    file.tell(OFF._replace(state="on", kind=""))
-    assert source_health(place)["sources"][1]["is_ok"]
+    file, off = SourceStatusFile(tmp_path), OFF._replace(at=time_text(SystemClock().wall()))
+    with RunLock(tmp_path / LOCK_NAME, "sources"):
+        file.tell(off)
+        file.tell(off._replace(name="gone_one"))
+        xai = {"name": "xai", "weight": 0.2, "is_ok": False, "status": off._asdict()}
+        assert source_health(place) == {"sources": [silent, xai]}
+        file.tell(off._replace(state="on", kind=""))
+        assert source_health(place)["sources"][1]["is_ok"]
+    stopped = source_health(place)["sources"][1]
+    assert (stopped["is_ok"], stopped["status"]["state"]) == (False, "stopped")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rebalancer.core.documents import BadDocument
-from rebalancer.ops.source_status import source_status
+from rebalancer.ops.source_status import current_sources
 from rebalancer.report.sources import source_line
 from rebalancer.session.doctor.findings import CheckResult, fail, ok, warn
 from rebalancer.session.setup import Setup
@@ -21,7 +21,7 @@ def check_sources(setup: Setup) -> Iterator[CheckResult]:
     from rebalancer.session.source_process import missing_keys
     from rebalancer.signals.sources.catalog import factory_of
 
-    reported = {row.name: row for row in source_status(setup.state)}
+    reported = {row.name: row for row in current_sources(setup.state)}
     for name in enabled:
         try:
             factory_of(name)

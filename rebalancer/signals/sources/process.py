@@ -20,14 +20,13 @@ from rebalancer.core.signal_rules import Signals
 from rebalancer.core.values import text_of, time_text
 from rebalancer.ops.clock import SystemClock
 from rebalancer.ops.run_lock import RunLock
-from rebalancer.ops.source_status import SourceStatus, SourceStatusFile
+from rebalancer.ops.source_status import LOCK_NAME, SourceStatus, SourceStatusFile
 from rebalancer.signals.sources.catalog import factory_of
 from rebalancer.signals.sources.contract import SourceUnavailable
 from rebalancer.signals.sources.refresh import RoundResult, SourceRefresher, SymbolsWanted
 from rebalancer.signals.sources.store import NAME, VoteStore
 
 LOG: Final = logging.getLogger(__name__)
-LOCK_NAME: Final = "sources.lock"
 WAIT_SECONDS: Final = 60.0  # after something that has nothing to do with the vendor
 END_SECONDS: Final = 2.0  # how long the rounds may take to end, all together
 
