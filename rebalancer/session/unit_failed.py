@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rebalancer.core.errors import ExternalError
 from rebalancer.journal.newest import newest_journal
@@ -18,6 +18,9 @@ from rebalancer.ops.clock import SystemClock
 from rebalancer.ops.paths import JOURNAL_NAME, state_directory
 from rebalancer.settings.journal_address import names_database
 from rebalancer.settings.profile import PROFILE
+
+if TYPE_CHECKING:
+    from rebalancer.session.setup import Setup
 
 MODES: Final = ("simulated", "paper", "live")
 
@@ -66,6 +69,7 @@ def main() -> int:
         written = write_alert(folder, unit, text)
     except ExternalError as error:
         sys.stdout.write(f"{PRIORITY}the alert could not be written to the journal: {error}\n")
+        beat(folder, text)
         return 1
     try:
         tell(folder, text)
@@ -74,22 +78,26 @@ def main() -> int:
     return 0 if written else 1
 
 
+def beat(folder: Path, text: str) -> None:
+    """Notify the heartbeat alone: it needs no journal, as when the database is what has failed."""
+    from rebalancer.alerts import configured
+
+    try:
+        setup = _setup(folder)
+        heartbeat = configured(setup.rules.alerts, setup.environ).heartbeat
+        if heartbeat is not None:
+            heartbeat.beat(text)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the exit code already says that nobody was told
+        sys.stdout.write(f"{PRIORITY}the heartbeat was not notified: {type(error).__name__}\n")
+
+
 def tell(folder: Path, text: str) -> None:
     """Deliver what is waiting in the journal that was written last, and notify the heartbeat; what is not sent in time
     is delivered by the next session."""
-    from rebalancer.core.documents import BadDocument
-    from rebalancer.core.rules import Rules
     from rebalancer.journal import Journal
     from rebalancer.session.alert_delivery import deliver_now
-    from rebalancer.session.setup import Setup, load_setup
-    from rebalancer.settings.load import LoadedRules
 
-    try:
-        setup = load_setup(None)
-    except (BadDocument, ExternalError) as error:
-        sys.stdout.write(f"{PRIORITY}alerts are sent by the built-in rules: {str(error).partition(chr(10))[0]}\n")
-        setup = Setup(Path.cwd(), LoadedRules(Rules(), {}, ()), "paper", folder / "paper", _variables())
-    there = _newest_journal(folder)
+    setup, there = _setup(folder), _newest_journal(folder)
     if there is None:
         return
     mode, journal = there
@@ -98,6 +106,20 @@ def tell(folder: Path, text: str) -> None:
     is_configured = journal == setup.journal_of(mode, folder / mode)
     at = setup._replace(mode=mode, state=folder / mode) if is_configured else setup.with_file(mode, folder / mode)
     deliver_now(at, latest[0].account_id, seconds=DELIVER_SECONDS, failure=text)
+
+
+def _setup(folder: Path) -> Setup:
+    """The configured setup; with the built-in rules when it cannot be read."""
+    from rebalancer.core.documents import BadDocument
+    from rebalancer.core.rules import Rules
+    from rebalancer.session.setup import Setup, load_setup
+    from rebalancer.settings.load import LoadedRules
+
+    try:
+        return load_setup(None)
+    except (BadDocument, ExternalError) as error:
+        sys.stdout.write(f"{PRIORITY}alerts are sent by the built-in rules: {str(error).partition(chr(10))[0]}\n")
+        return Setup(Path.cwd(), LoadedRules(Rules(), {}, ()), "paper", folder / "paper", _variables())
 
 
 def _variables() -> Mapping[str, str]:

@@ -179,6 +179,15 @@ def test_a_failed_unit_is_told_at_once(setup: Setup, web: WebServer, monkeypatch
     assert [path for method, path, _, _ in web.requests if "beat" in path] == [f"/beat/{CANARY}/fail"]
 
 
+def test_a_database_that_is_away_leaves_the_heartbeat(
+    setup: Setup, web: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REBALANCER__JOURNAL__URL", "postgresql://nobody@127.0.0.1:1/none")
+    monkeypatch.setattr("sys.argv", ["unit_failed", "paper-trading-session.service"])
+    assert unit_failed.main() == 1
+    assert [path for _, path, _, _ in web.requests] == [f"/beat/{CANARY}/fail"]
+
+
 def test_missed_slots_are_told_in_one_sentence(setup: Setup) -> None:
     slots = [Slot(f"2026-11-20T14:{30 + 5 * n}Z", OPEN + timedelta(minutes=5 * n), False) for n in range(4)]
     with Journal.open(setup.journal) as journal:
