@@ -16,6 +16,7 @@ from rebalancer.core.units import amount_of
 
 if TYPE_CHECKING:
     from rebalancer.journal.backups import Checked
+    from rebalancer.session.setup import Setup
 
 
 def back_up(config: Sequence[Path] | None, *, to: Path | None, keep: int, as_json: bool) -> int:
@@ -88,7 +89,8 @@ def drill(config: Sequence[Path] | None, *, as_json: bool) -> int:
 
 
 def restore_file(config: Sequence[Path] | None, file: Path, *, reason: str) -> int:
-    """Replace the journal with a verified copy. Raises LockHeld (exit 75) while anything runs; exit 78 for a copy that
+    """Replace the journal with a verified copy. Raises LockHeld (exit 75) while anything runs, also on another host
+    that shares the database; exit 78 for a copy that
     is not valid, and then nothing has changed."""
     from rebalancer.journal.backups import restore
     from rebalancer.ops.paths import LOCK_NAME, SESSION_LOCK_NAME
@@ -100,6 +102,7 @@ def restore_file(config: Sequence[Path] | None, file: Path, *, reason: str) -> i
         return ExitCode.USAGE
     setup = load_setup(config)
     with RunLock(setup.state / SESSION_LOCK_NAME, "db restore"), RunLock(setup.state / LOCK_NAME, "db restore"):
+        _refuse_while_another_host_trades(setup)
         try:
             done = restore(file.absolute(), setup.journal, _now(), reason)
         except JournalBroken as error:
@@ -114,6 +117,16 @@ def restore_file(config: Sequence[Path] | None, file: Path, *, reason: str) -> i
         "  when nobody else trades it, accept them: rebalancer resume --reason 'why'\n"
     )
     return ExitCode.DONE
+
+
+def _refuse_while_another_host_trades(setup: Setup) -> None:
+    from rebalancer.journal.place import PostgresPlace
+
+    if isinstance(setup.journal, PostgresPlace):
+        from rebalancer.journal.lease import refuse_while_held
+        from rebalancer.ops.host_identity import holder_of_state
+
+        refuse_while_held(setup.journal, holder_of_state(setup.state))
 
 
 def _is_same(one: Path, other: Path) -> bool:

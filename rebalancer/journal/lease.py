@@ -24,7 +24,9 @@ from rebalancer.core.errors import AccountLeased, JournalBroken, LeaseLost
 from rebalancer.core.values import time_text, utc
 from rebalancer.journal.conditions import Ask
 from rebalancer.journal.journal import Journal
+from rebalancer.journal.place import PostgresPlace
 from rebalancer.journal.postgres_database import PostgresDatabase
+from rebalancer.journal.read_only import has_tables, read_only
 from rebalancer.ops.clock import Clock
 
 LOG: Final = logging.getLogger(__name__)
@@ -73,6 +75,19 @@ class Holder(NamedTuple):
 def read_leases(ask: Ask) -> tuple[LeaseRow, ...]:
     """All leases of a journal."""
     return tuple(_row(found) for found in ask(f"{_SELECT} ORDER BY account_id", {}))
+
+
+def refuse_while_held(place: PostgresPlace, mine: str) -> None:
+    """Raise AccountLeased while a host other than `mine` holds an account of this journal. A journal that cannot be
+    read refuses nothing: whoever asks is about to put another one in its place."""
+    try:
+        with read_only(place) as ask:
+            rows = read_leases(ask) if has_tables(ask) else ()
+    except JournalBroken:
+        return
+    for row in rows:
+        if row.is_valid and row.holder != mine:
+            raise _is_leased(row)
 
 
 class Lease:
@@ -160,10 +175,7 @@ def _acquired(
         before = _row(found[0]) if found else None
         if before is not None and before.is_valid:
             if before.holder != holder.id:
-                raise AccountLeased(
-                    f"account {account_id} is traded by {before.host}, until {time_text(before.expires_at)} or longer\n"
-                    "  hint: stop the session there, or wait: the lease ends when that host is gone"
-                )
+                raise _is_leased(before)
             token = before.token  # another process of this state folder holds it already
         else:
             asked = {"account_id": account_id, "seconds": seconds, **_named(holder)}
@@ -197,6 +209,13 @@ def _keep(lease: Lease, journal: Journal, stop: threading.Event) -> None:
             if str(error) != said:
                 LOG.warning("the lease could not be renewed: %s", error)
             said = str(error)
+
+
+def _is_leased(row: LeaseRow) -> AccountLeased:
+    return AccountLeased(
+        f"account {row.account_id} is traded by {row.host}, until {time_text(row.expires_at)} or longer\n"
+        "  hint: stop the session there, or wait: the lease ends when that host is gone"
+    )
 
 
 def _named(holder: Holder) -> dict[str, str]:

@@ -13,12 +13,15 @@ import pytest
 
 from rebalancer.journal import Journal
 from rebalancer.journal.backups import newest_first
+from rebalancer.journal.lease import Holder, held_lease
+from rebalancer.ops.clock import SystemClock
 from rebalancer.ops.paths import LOCK_NAME
 from rebalancer.ops.paths import SESSION_LOCK_NAME as SESSION_LOCK
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.session.setup import load_setup
 from rebalancer.session.work import SessionWork
 from tests.cli.conftest import Command
+from tests.support.postgres import shared_cluster
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -78,3 +81,17 @@ def test_the_end_of_a_day_copies_and_never_fails(project: Path, broken: bool) ->
         journal.record_event("a", None, NOON, "note", None, {"text": "and on"})
     names = [copy.name for copy in newest_first(setup.state / "backups")]
     assert (alerts, names) == (([("backup", "warning")], []) if broken else ([], ["journal-20261120T120000Z.sqlite"]))
+
+
+def test_no_restore_under_another_host(
+    command: Command, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REBALANCER__JOURNAL__URL", shared_cluster().database("restored"))
+    with Journal.open(load_setup(None).journal) as journal:
+        journal.record_event("a", None, NOON, "note", None, {"text": "trading went on"})
+        copy = json.loads(command("db", "backup", "--to", str(tmp_path / "usb"), "--json").out)["file"]
+        with held_lease(journal, "a", Holder("bbbb", "beta", "1"), 60, NOON, SystemClock()) as lease:
+            held = command("db", "restore", copy, "--reason", "too early")
+            lease.release()
+    assert (held.code, "is traded by beta, until" in held.err) == (75, True)
+    assert command("db", "restore", copy, "--reason", "nobody trades").code == 0

@@ -15,7 +15,7 @@ from rebalancer.brokers.fenced import FencedBroker
 from rebalancer.brokers.protocol import SendResult
 from rebalancer.core.errors import AccountLeased, BrokerUnavailable, JournalLocked, LeaseLost
 from rebalancer.journal import Journal
-from rebalancer.journal.lease import KIND, Holder, Lease, held_lease, read_leases
+from rebalancer.journal.lease import KIND, Holder, Lease, held_lease, read_leases, refuse_while_held
 from rebalancer.journal.place import PostgresPlace
 from rebalancer.ops.clock import SystemClock
 
@@ -202,3 +202,15 @@ def test_a_paused_process_finds_itself_replaced(shared: PostgresPlace) -> None:
         assert token == 2
         assert journal.latest_events(10_000) == before
         journal.verify()
+
+
+def test_nothing_is_put_in_the_place_of_a_journal_that_another_host_uses(shared: PostgresPlace) -> None:
+    refuse_while_held(PostgresPlace(shared.url, "rebalancer_never"), "bbbb")
+    with ExitStack() as stack, Journal.open(shared) as one:
+        hold(stack, one, A)
+        refuse_while_held(shared, "aaaa")
+        with pytest.raises(AccountLeased, match="is traded by alpha, until"):
+            refuse_while_held(shared, "bbbb")
+        expire(shared)
+        refuse_while_held(shared, "bbbb")
+    refuse_while_held(PostgresPlace("postgresql://nobody@127.0.0.1:1/none", "rebalancer_x"), "bbbb")
