@@ -124,6 +124,7 @@ def planned_anew(journal: JournalReads, cycle: CycleRecord, rules: Rules) -> Run
         started_at=snapshot.as_of,
         ended_at=snapshot.as_of,
         weights=rules.signals.weights,
+        regime=regime_view(snapshot.regime, rules),
     )
 
 

@@ -22,6 +22,8 @@ from rebalancer.market_data.stored_closes import closes_of
 from rebalancer.planning import plan
 from rebalancer.rebalance.market_regime import current_regime, regime_rows
 from rebalancer.regimes.measures import HISTORY_SESSIONS
+from rebalancer.report.archive import planned_anew
+from rebalancer.report.regime import regime_view
 from tests.rebalance.conftest import NEXT, MakeRig
 from tests.rebalance.test_reference_snapshot import SESSION
 from tests.support.rig import Rig, rules
@@ -56,9 +58,15 @@ def test_it_is_judged_once_a_session_and_stands_in_journal_and_snapshot(settled:
     assert regime_of_body(row) == regime
     assert (row["benchmark"], row["was"]) == ("SPY", None)
     assert {step["name"] for step in row["next"]} <= {"BULL", "CHOP", "BEAR", "CRISIS"}
-    stored = rig.process().journal.snapshot_text(second.snapshot.cycle_id)
+    journal = rig.process().journal
+    stored = journal.snapshot_text(second.snapshot.cycle_id)
     assert stored is not None
     assert plan(stored_snapshot(stored), judging()) == second.plan._replace(snapshot_sha256="", rules_sha256="")
+    cycle = journal.cycle(second.snapshot.cycle_id)
+    assert cycle is not None
+    shown = planned_anew(journal, cycle, judging()).regime
+    assert shown is not None
+    assert shown == regime_view(regime, judging())
 
 
 def test_nobody_judges_it_by_default(settled: MakeRig) -> None:
