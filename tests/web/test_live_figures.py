@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.journal.read_only import ReadOnlyJournal
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.report.live.document import figures_in, live_document
 from rebalancer.report.live.gather import LivePlace, LiveReader
-from rebalancer.report.live.page import live_page, live_parts
+from rebalancer.report.live.page import history_page, live_page, live_parts
 from rebalancer.report.live.records import LiveAccount, LiveEquity, LiveState, LiveView
 from rebalancer.report.live.screen import live_text
+from rebalancer.report.numbers import masked
 from tests.web.live_oracle import Oracle
 from tests.web.replayed_journal import ReplayedJournal
 
@@ -133,6 +135,13 @@ def test_values_within_seconds_are_words_and_no_dot(grown: Grown, minutes: float
     html = live_page(LiveView((account._replace(equity_today=values),), NOW))
     figure = html[html.index('id="plot-today-0"') :].partition("</figure>")[0]
     assert ("<svg" in figure, re.findall("Needs [^<]*", figure)) == (said is None, [said] if said else [])
+
+
+def test_the_history_names_no_account_number(source: Path) -> None:
+    cycle = ReadOnlyJournal(source).cycles(None, 1)[0]
+    said = f"the broker has blocked {cycle.account_id}"
+    html = history_page([cycle._replace(because=said)], lambda _: False)
+    assert (cycle.account_id in html, f"the broker has blocked {masked(cycle.account_id)}" in html) == (False, True)
 
 
 def test_accounts_stand_side_by_side_and_are_never_added(grown: Grown, tmp_path: Path) -> None:

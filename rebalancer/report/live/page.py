@@ -24,6 +24,7 @@ from rebalancer.report.explain import explained
 from rebalancer.report.figures.figure import Figure
 from rebalancer.report.figures.markup import figure_span
 from rebalancer.report.live.records import LiveAccount, LiveView
+from rebalancer.report.live.rows import without_account
 from rebalancer.report.live.screen import STATE_WORD, age_text, until_text
 from rebalancer.report.numbers import clock_text, day_text
 from rebalancer.report.page import environment, tidy
@@ -33,7 +34,6 @@ from rebalancer.report.records import RunRecord
 from rebalancer.report.sources import source_line
 from rebalancer.report.summary import needs_text
 from rebalancer.report.symbol_history import SymbolHistory
-from rebalancer.report.visible import visible
 from rebalancer.report.words import MODE_MEANING, MODE_NAME, Word, cycle_word
 from rebalancer.version import __version__
 
@@ -222,7 +222,7 @@ def _past(cycle: CycleRecord, pages: Callable[[str], bool]) -> HistoryRow:
     name = report_name_of(cycle.started_at, cycle.mode, cycle.cycle_id)
     page = f"{name[:4]}/{name}.html"
     word = None if cycle.outcome is None else cycle_word(CycleOutcome(cycle.outcome))
-    because = visible(cycle.because)
+    because = without_account(cycle.because, cycle.account_id)
     return HistoryRow(
         cycle.started_at, word, cycle.mode, cycle.orders, cycle.equity, because, page if pages(page) else ""
     )

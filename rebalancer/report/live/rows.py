@@ -73,7 +73,7 @@ def order_rows(orders: Iterable[OrderRecord], reasons: Mapping[str, str], accoun
     found = []
     for order in sorted(orders, key=lambda order: (order.intended_at, order.client_order_id), reverse=True):
         scope = order.client_order_id
-        because = [_shown(text, account_id) for text in (reasons.get(scope, ""), order.message)]
+        because = [without_account(text, account_id) for text in (reasons.get(scope, ""), order.message)]
         found.append(
             LiveOrder(
                 client_order_id=scope,
@@ -141,7 +141,7 @@ def alarm_rows(
                 at=event.at,
                 level=level if level in ("info", "warning", "action") else "warning",
                 code=code,
-                text=_shown(str(event.body.get("text", "")), account_id),
+                text=without_account(str(event.body.get("text", "")), account_id),
                 delivery="; ".join(parts) or "not sent",
                 runbook=ALERT_CODES.get(code, LIMIT),
             )
@@ -149,7 +149,7 @@ def alarm_rows(
     return tuple(found)
 
 
-def _shown(text: str, account_id: str) -> str:
+def without_account(text: str, account_id: str) -> str:
     """A text from outside as it may be shown: without the account's number, and cut."""
     clean = text.replace(account_id, masked(account_id)) if len(account_id) >= QUOTED_LENGTH_MIN else text
     return visible(clean, REASON_MAX)
