@@ -16,6 +16,7 @@ from rebalancer.core.codec import read_rules
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.planning_keys import planning_hash
+from rebalancer.core.units import amount_of
 from rebalancer.journal import Journal
 from rebalancer.journal.place import Place
 from rebalancer.journal.read_only import exists
@@ -47,9 +48,9 @@ class TrackRecord(NamedTuple):
     def sentence(self) -> str:
         """In one line."""
         return (
-            f"this configuration ({self.config[:12]}) has {self.backtests} backtests, {self.shadow_days} days as a "
-            f"shadow book, {self.paper_days} days on paper and {self.simulated_days} on the simulated exchange "
-            "behind it"
+            f"this configuration ({self.config[:12]}) has {amount_of(self.backtests, 'backtest')}, "
+            f"{amount_of(self.shadow_days, 'day')} as a shadow book, {amount_of(self.paper_days, 'day')} on paper and "
+            f"{self.simulated_days} on the simulated exchange behind it"
         )
 
 

@@ -75,7 +75,7 @@ def test_backtests_of_the_same_keys_are_behind_it(
     monkeypatch.setenv("APCA_API_KEY_ID", "AKX")
     said = command("arm-live", "--account", "1234", "--hours", "1")
     assert said.code == 0, said.err
-    assert "has 1 backtests, 0 days as a shadow book, 0 days on paper and 0 on the simulated exchange" in said.err
+    assert "has 1 backtest, 0 days as a shadow book, 0 days on paper and 0 on the simulated exchange" in said.err
     monkeypatch.setenv("REBALANCER__POSITION_SIZING__MAX_POSITION_SIZE", "0.07")
     assert command("arm-live", "--account", "1234", "--hours", "1").code == 78
     monkeypatch.delenv("REBALANCER__POSITION_SIZING__MAX_POSITION_SIZE")
