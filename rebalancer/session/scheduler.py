@@ -20,7 +20,8 @@ class Alarm(Protocol):
     """What wakes the session."""
 
     def plan(self, moments: Sequence[datetime], now: datetime) -> None:
-        """Ring at these moments of the broker's time, which is `now` at this moment. Replaces what was planned."""
+        """Ring at these moments of the broker's time, which is `now` at this moment. Replaces what was planned.
+        A moment may be named more than once."""
         ...
 
     def wait(self, seconds: float) -> None:
@@ -49,7 +50,7 @@ class ScheduledAlarm:
         for job in self._scheduler.get_jobs():
             if job.id != "look":
                 job.remove()
-        for moment in moments:
+        for moment in dict.fromkeys(moments):
             if moment > now:
                 self._scheduler.add_job(self._bell.ring, "date", run_date=moment + ahead, id=moment.isoformat())
 

@@ -13,8 +13,9 @@ from journal_kit import FORK, WRITER, at, intent, plain, start
 
 from rebalancer.brokers.fenced import FencedBroker
 from rebalancer.brokers.protocol import SendResult
-from rebalancer.core.errors import AccountLeased, BrokerUnavailable, JournalLocked, LeaseLost
+from rebalancer.core.errors import AccountLeased, BrokerUnavailable, JournalBroken, JournalLocked, LeaseLost
 from rebalancer.journal import Journal
+from rebalancer.journal.conditions import Ask
 from rebalancer.journal.lease import KIND, Holder, Lease, held_lease, read_leases, refuse_while_held
 from rebalancer.journal.place import PostgresPlace
 from rebalancer.ops.clock import SystemClock
@@ -164,7 +165,8 @@ def test_the_fence_is_asked_last_and_for_everything_that_changes_something() -> 
     assert len(broker.calls) == 3
 
 
-def test_a_paused_process_finds_itself_replaced(shared: PostgresPlace) -> None:
+@pytest.mark.parametrize("is_writing", [False, True], ids=["anywhere", "in the middle of a transaction"])
+def test_a_paused_process_finds_itself_replaced(shared: PostgresPlace, is_writing: bool) -> None:
     """SIGSTOP beyond its lease, then SIGCONT: another process trades, and the first one writes nothing more."""
     receiver, sender = FORK.Pipe(duplex=False)
     seconds = 2.0
@@ -172,19 +174,32 @@ def test_a_paused_process_finds_itself_replaced(shared: PostgresPlace) -> None:
     def work() -> None:
         with Journal.open(shared) as journal, held_lease(journal, WRITER, A, seconds, at(0), SystemClock()) as lease:
             number = 0
+
+            def paused(ask: Ask) -> None:
+                journal.store.fence = lease.fence
+                lease.fence(ask)
+                os.kill(os.getpid(), signal.SIGSTOP)
+
             while True:
                 number += 1
+                if is_writing and number == 2:
+                    journal.store.fence = paused
                 try:
                     journal.record_event(WRITER, None, at(number), "note", str(number), {})
                 except LeaseLost:
                     sender.send(("lost", lease.why_not()))
                     return
+                except JournalBroken:  # paused in the middle of a transaction, which the server has ended since
+                    continue
                 sender.send(("wrote", number))
 
     child = FORK.Process(target=work)
     child.start()
+    sender.close()  # so that a child that dies is an end of the pipe
     assert receiver.recv()[0] == "wrote"
-    os.kill(child.pid or 0, signal.SIGSTOP)
+    if not is_writing:
+        os.kill(child.pid or 0, signal.SIGSTOP)
+    os.waitpid(child.pid or 0, os.WUNTRACED)
     with Journal.open(shared) as journal, ExitStack() as stack:
         while True:  # until the database says that the lease has ended
             try:

@@ -72,7 +72,7 @@ MUTANTS: Final = (
     Mutant("a refusal of a second attempt is final", "journal/orders.py", "if order.state is _S.UNKNOWN and change.state is _S.REFUSED and after.broker_id is None:", "if False:", _ORDERS),
     Mutant("fills may shrink", "journal/orders.py", "if change.filled_qty < order.filled_qty:", "if False:", _ORDERS),
     Mutant("a cycle closes over working orders", "journal/writing.py", "    _refuse_unended(writing, end, carried)\n    named", "    named", _ORDERS),
-    Mutant("writing transactions begin as readers", "journal/sqlite.py", '{_BEGIN: "BEGIN IMMEDIATE"}', '{_BEGIN: "BEGIN"}', "tests/journal/test_journal_processes.py " + _DAMAGE),
+    Mutant("writing transactions begin as readers", "journal/sqlite.py", '"append": "BEGIN IMMEDIATE"', '"append": "BEGIN"', "tests/journal/test_journal_processes.py " + _DAMAGE),
     Mutant("a missing row is not missed", "journal/verify.py", "if row.seq != seq + 1:", "if False:", _DAMAGE),
     # cycle, recovery, order manager
     Mutant("a slot runs although it is taken", "rebalance/cycle.py", "if not world.journal.begin_cycle(start):", "if world.journal.begin_cycle(start) is None:", "tests/rebalance/test_calls.py tests/rebalance/test_execute.py tests/rebalance/test_whole_cycle.py sim 1-6"),

@@ -10,12 +10,13 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import time_machine
 
+from rebalancer.market_data.trading_calendar import hours_of, published_hours, trading_day
 from rebalancer.ops.clock import SystemClock
 from rebalancer.ops.notify import Notify
 from rebalancer.session.scheduler import ScheduledAlarm
@@ -129,6 +130,23 @@ def test_the_scheduler_rings_at_its_moments_and_a_clock_set_back_only_costs_the_
         assert alarm.planned() == []
         with time_machine.travel(datetime.now(UTC) - timedelta(hours=1)):
             alarm.wait(0.1)  # and returns, instead of waiting the hour out
+    finally:
+        alarm.close()
+        bell.close()
+
+
+@pytest.mark.parametrize("day", ["2026-11-20", "2026-11-21", "2026-11-27"], ids=["open", "weekend", "half day"])
+def test_the_scheduler_takes_every_moment_of_a_day_around_the_clock(day: str) -> None:
+    """Five minutes after the close the day is closed, and a slot of crypto is due at the same moment."""
+    bell = Bell()
+    alarm = ScheduledAlarm(bell, SystemClock(), look_seconds=3600)
+    on = date.fromisoformat(day)
+    whole = trading_day(on, hours_of(on, published_hours(on, on)), 5, around_the_clock=True)
+    moments = [*(slot.at for slot in whole.slots), whole.ends + timedelta(minutes=5)]
+    try:
+        alarm.plan(moments, moments[0] - timedelta(seconds=60))
+        assert alarm.planned() == sorted({moment.isoformat() for moment in moments})
+        assert len(alarm.planned()) == len(whole.slots) == 288
     finally:
         alarm.close()
         bell.close()

@@ -227,14 +227,15 @@ def test_status_doctor_and_list_tell_the_same_of_a_refused_key(
         path = sources(project, f"    xai: {{enabled: true, base_url: '{server.url}'}}\n")
         process = subprocess.Popen(words(path, "sources", "run"), cwd=project, env=environ(), stderr=subprocess.PIPE)
         until(lambda: row(tmp_path, "xai") is not None)
+        both = ("--config", "config/execution.yaml", "--config", str(path))
+        ran = command("run-now", *both)
+        assert ran.code in (0, 4), ran.err
+        asked = (("status",), ("sources", "list", *both), ("doctor", "--offline", *both))
+        texts = [command(*words).out for words in asked]
         process.terminate()
         _, err = process.communicate(timeout=60)
-    both = ("--config", "config/execution.yaml", "--config", str(path))
-    ran = command("run-now", *both)
-    assert ran.code in (0, 4), ran.err
     said = "xai answered 400: bad Incorrect API key provided: [secret]"
     fix = "set XAI_API_KEY to a key that the vendor takes"
-    texts = [command("status").out, command("sources", "list", *both).out, command("doctor", "--offline", *both).out]
     for text in texts:
         assert said in " ".join(text.split())
         assert fix in " ".join(text.split())
