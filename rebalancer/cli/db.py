@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from rebalancer.core.units import amount_of
 
 if TYPE_CHECKING:
     from rebalancer.journal.backups import Checked
+    from rebalancer.journal.place import Place
     from rebalancer.session.setup import Setup
 
 
@@ -134,8 +136,8 @@ def _is_same(one: Path, other: Path) -> bool:
 
 
 def copy_between(config: Sequence[Path] | None, source: str, target: str, *, as_json: bool) -> int:
-    """Copy a journal into an empty one and compare them row by row. Raises JournalBroken, and then the target holds
-    nothing."""
+    """Copy a journal into an empty one and compare them row by row. Raises LockHeld (exit 75) while a run, a session or
+    another host uses the source, JournalBroken for whatever else is wrong, and then the target holds nothing."""
     from rebalancer.journal.copying import copy_rows
     from rebalancer.journal.opening import open_store
     from rebalancer.journal.place import place_of, schema_name
@@ -145,20 +147,38 @@ def copy_between(config: Sequence[Path] | None, source: str, target: str, *, as_
     setup = load_setup(config)
     schema, password = schema_name(setup.mode, setup.profile), setup.environ.get(JOURNAL_PASSWORD, "")
     places = [place_of(text, schema=schema, password=password) for text in (source, target)]
-    read = open_store(places[0], create=False)
-    try:
+    with _at_rest(places[0]), ExitStack() as stack:
+        read = open_store(places[0], create=False)
+        stack.callback(read.database.close)
         written = open_store(places[1])
-        try:
-            rows = copy_rows(read, written)
-        finally:
-            written.database.close()
-    finally:
-        read.database.close()
+        stack.callback(written.database.close)
+        rows = copy_rows(read, written, at_rest=True)
     if as_json:
         _print_json("copy", {"from": str(places[0]), "to": str(places[1]), "rows": rows})
         return ExitCode.DONE
     sys.stderr.write(f"copied and compared: {amount_of(rows, 'row')}\n  from {places[0]}\n  to   {places[1]}\n")
     return ExitCode.DONE
+
+
+@contextmanager
+def _at_rest(place: Place) -> Iterator[None]:
+    """Keep runs and sessions away from a journal during the block. Raises LockHeld while one of them, or another host,
+    uses it: the copy would lack what they go on to write."""
+    from rebalancer.journal.lease import refuse_while_held
+    from rebalancer.journal.place import PostgresPlace
+    from rebalancer.ops.paths import LOCK_NAME, SESSION_LOCK_NAME
+    from rebalancer.ops.run_lock import RunLock
+
+    if isinstance(place, PostgresPlace):
+        refuse_while_held(place, mine="")
+        yield
+        return
+    with ExitStack() as stack:
+        for name in (SESSION_LOCK_NAME, LOCK_NAME):
+            lock = place.with_name(name)
+            if lock.exists():  # beside a backup there are none, and none is made
+                stack.enter_context(RunLock(lock, "db copy"))
+        yield
 
 
 def _in_words(found: Checked) -> str:

@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table, func, select
 
-from rebalancer.core.errors import JournalBroken
+from rebalancer.core.errors import JournalBroken, LockHeld
 from rebalancer.journal import reading
+from rebalancer.journal.chain import ChainRow
 from rebalancer.journal.filesystem import BESIDE
 from rebalancer.journal.opening import open_store
 from rebalancer.journal.schema import claims, documents, events, signals
@@ -25,9 +26,13 @@ TABLES: Final[tuple[Table, ...]] = (documents, claims, events, signals)
 _BATCH: Final = 500
 
 
-def copy_rows(source: Store, target: Store) -> int:
+def copy_rows(source: Store, target: Store, *, at_rest: bool = False) -> int:
     """Copy a journal into one that is empty, and return the number of rows. Raises JournalBroken, and then the target
-    is as it was: the rows are compared before their transaction is committed."""
+    is as it was: the rows are compared before their transaction is committed.
+
+    at_rest: the copy is to be the whole journal, so LockHeld is raised when the source has grown meanwhile. Without it
+    the copy is the source as it was at the beginning.
+    """
     with source.reading() as read:
         source.check_tail(read)
         with target.locked() as write:
@@ -43,6 +48,8 @@ def copy_rows(source: Store, target: Store) -> int:
             if last is not None:
                 target.database.end_with(write, None, last)
             rows = sum(_compared(read, write, table) for table in TABLES)
+            if at_rest:
+                _refuse_grown(source, last)
     if last is not None:
         target.head.advance(last.seq, last.hash)
     return rows
@@ -69,6 +76,13 @@ def back_up(source: Store, target: Path) -> None:
         for end in ("", *BESIDE):
             target.with_name(target.name + end).unlink(missing_ok=True)
         raise
+
+
+def _refuse_grown(source: Store, last: ChainRow | None) -> None:
+    with source.asking() as ask:
+        newest = reading.newest_row(ask)
+    if newest != last:
+        raise LockHeld(f"{source.place}: was written to meanwhile\n  hint: stop whatever uses it, then copy again")
 
 
 def _batches(connection: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:

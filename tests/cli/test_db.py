@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from rebalancer.journal import Journal
+from rebalancer.core.errors import LockHeld
+from rebalancer.journal import Journal, copying
 from rebalancer.journal.backups import newest_first
 from rebalancer.journal.lease import Holder, held_lease
+from rebalancer.journal.place import place_of
 from rebalancer.ops.clock import SystemClock
 from rebalancer.ops.paths import LOCK_NAME
 from rebalancer.ops.paths import SESSION_LOCK_NAME as SESSION_LOCK
@@ -95,3 +97,41 @@ def test_no_restore_under_another_host(
             lease.release()
     assert (held.code, "is traded by beta, until" in held.err) == (75, True)
     assert command("db", "restore", copy, "--reason", "nobody trades").code == 0
+
+
+def test_no_copy_of_a_journal_in_use(command: Command, project: Path, tmp_path: Path) -> None:
+    """The copy would lack what a session goes on to write."""
+    journal, state = journalled(), load_setup(None).state
+    there = shared_cluster().database("copied")
+    copy, back = ("db", "copy", "--from", str(journal), "--to", there), tmp_path / "back.sqlite"
+    for lock in (SESSION_LOCK, LOCK_NAME):
+        with RunLock(state / lock, "session"):
+            held = command(*copy)
+        assert (held.code, "held by process" in held.err) == (75, True)
+    done = command(*copy)
+    assert (done.code, "copied and compared: 1 row\n" in done.err) == (0, True), done.err
+    place = place_of(there, schema="rebalancer_simulated")
+    again = ("db", "copy", "--from", there, "--to", str(back))
+    with Journal.open(place) as kept:
+        with held_lease(kept, "a", Holder("bbbb", "beta", "1"), 60, NOON, SystemClock()) as lease:
+            held = command(*again)
+            lease.release()
+        assert (held.code, "is traded by beta, until" in held.err) == (75, True)
+        assert not back.exists()
+    assert command(*again).code == 0
+
+
+def test_no_copy_of_a_journal_that_grows_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that began during the copy: it held neither lock nor lease at its beginning."""
+    first, second = tmp_path / "first.sqlite", tmp_path / "second.sqlite"
+    with Journal.open(first) as journal, Journal.open(second) as other:
+        journal.record_event("a", None, NOON, "note", None, {"text": "before"})
+
+        def compared(*_: object) -> int:
+            journal.record_event("a", None, NOON, "note", None, {"text": "meanwhile"})
+            return 1
+
+        monkeypatch.setattr(copying, "_compared", compared)
+        with pytest.raises(LockHeld, match="was written to meanwhile"):
+            copying.copy_rows(journal.store, other.store, at_rest=True)
+        assert other.latest_events(9) == ()
