@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
 from rebalancer.cli.errors import choice
 from rebalancer.cli.exit_codes import ExitCode
-from rebalancer.cli.progress import AFTER_SECONDS, progress
+from rebalancer.cli.progress import counted_progress
 from rebalancer.cli.screen import wants_colour, warn
 from rebalancer.core.documents import BadDocument
 from rebalancer.ops.clock import SystemClock
@@ -22,12 +22,11 @@ from rebalancer.report.paths import shown_path
 
 if TYPE_CHECKING:
     from rebalancer.research.backtest import Backtest, BacktestRequest
-    from rebalancer.research.market import CostModel, Progress
+    from rebalancer.research.market import CostModel
     from rebalancer.research.price_files import PriceHistory
     from rebalancer.research.recorded_cycles import LiveRecord
     from rebalancer.session.setup import Setup
 
-EVERY_SECONDS: Final = {True: 0.2, False: 10.0}  # between two messages, on a terminal and elsewhere
 FILES: Final = ("prices", "instructions", "actions")  # options whose content a result rests on
 SIGINT_CODE: Final = 130
 
@@ -71,7 +70,7 @@ def show_backtest(options: BacktestOptions, *, as_json: bool, colour: bool) -> i
     setup = load_setup(options.config)
     try:
         request = request_of(options, setup)
-        with _profiled(options.profile_to), _counted("backtest") as heard:
+        with _profiled(options.profile_to), counted_progress("backtest") as heard:
             run = recorded(request, ledger_path(options.ledger, setup.state), SystemClock(), progress=heard)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: nothing was written\n")
@@ -252,39 +251,6 @@ def _write(run: Backtest, options: BacktestOptions, usual: str) -> list[Path]:
         written.append(options.out / "fills.csv")
         written[-1].write_text(run.fills_csv())
     return written
-
-
-@contextmanager
-def _counted(label: str) -> Iterator[Progress]:
-    """After two seconds how many bars are done and how long the rest may take: one line that changes on a terminal,
-    else a line now and then on stderr."""
-    begun, shown, what_now = time.monotonic(), 0.0, ""
-    is_terminal = sys.stderr.isatty()
-    with progress(label) as said:
-
-        def heard(what: str, done: int, of: int) -> None:
-            nonlocal begun, shown, what_now
-            now = time.monotonic()
-            if what != what_now:
-                begun, shown, what_now = now, now + AFTER_SECONDS - EVERY_SECONDS[is_terminal], what
-            if now - shown < EVERY_SECONDS[is_terminal]:
-                return
-            shown = now
-            text = progress_text(what, done, of, now - begun)
-            if is_terminal:
-                said(text)
-            else:
-                sys.stderr.write(f"{text}\n")
-                sys.stderr.flush()
-
-        yield heard
-
-
-def progress_text(what: str, done: int, of: int, seconds: float) -> str:
-    """How far a run is, and how long the rest takes at the pace so far. seconds: since its begin."""
-    from rebalancer.report.numbers import span_text
-
-    return f"{what}: {done / of:.0%} of {of:,} bars, about {span_text(seconds / max(done, 1) * (of - done))} left"
 
 
 @contextmanager

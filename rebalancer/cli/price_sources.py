@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, get_args
 
-from rebalancer.brokers.protocol import Timeframe
+from rebalancer.brokers.protocol import Adjustment, PriceBar, Timeframe
 from rebalancer.cli.errors import BadUsage, choice
+from rebalancer.cli.progress import Counted, counted_progress
 from rebalancer.core.documents import BadDocument
-from rebalancer.core.new_york import from_new_york
+from rebalancer.core.new_york import day_in_new_york, from_new_york
 from rebalancer.core.values import symbol_of
 from rebalancer.core.venue_rules import ALPACA
 
@@ -94,7 +95,7 @@ def _asked(
     options: PriceOptions, setup: Setup, broker: ReadOnlyBroker, timeframe: Timeframe, first: date, last: date
 ) -> PriceHistory:
     from rebalancer.market_data.trading_calendar import published_hours
-    from rebalancer.research.broker_bars import prices_of_bars
+    from rebalancer.research.broker_bars import days_in_parts, prices_of_bars
 
     now = broker.clock().now
     begin = from_new_york(first, time())
@@ -103,9 +104,18 @@ def _asked(
     names = _names(options, setup, now)
     _refuse_crypto(options, names)
     end = min(from_new_york(last + timedelta(days=1), time()) - timedelta(microseconds=1), now)
-    bars = broker.bars(names, timeframe, begin, end, "raw" if options.is_raw else "all")
     place = "the embedded exchange" if setup.mode == "simulated" else "the broker"
-    history = prices_of_bars(bars, timeframe, published_hours(first, last), now, place)
+    adjustment: Adjustment = "raw" if options.is_raw else "all"
+    whole = (day_in_new_york(end) - first).days + 1
+
+    def parts(heard: Counted) -> Iterator[Mapping[str, Sequence[PriceBar]]]:
+        for since, until in days_in_parts(first, day_in_new_york(end), len(names), timeframe):
+            heard(f"asking {place} for bars", (since - first).days, whole)
+            close = from_new_york(until + timedelta(days=1), time()) - timedelta(microseconds=1)
+            yield broker.bars(names, timeframe, from_new_york(since, time()), min(close, end), adjustment)
+
+    with counted_progress("backtest", "days") as heard:
+        history = prices_of_bars(parts(heard), timeframe, published_hours(first, last), now, place)
     missing = [name for name in names if name not in history.market.symbols]
     if missing:
         hint = "are they spelled as the broker spells them, and were they traded then? Leave them out"

@@ -1,16 +1,18 @@
-"""One animated line on the terminal while something takes longer than two seconds; nothing when stderr is not a
-terminal."""
+"""One animated line on the terminal while something takes longer than two seconds. Elsewhere nothing, or a line now and
+then about what is counted."""
 
 from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 AFTER_SECONDS: Final = 2.0
+EVERY_SECONDS: Final = {True: 0.2, False: 10.0}  # between two messages, on a terminal and elsewhere
 CALLS: Final = {
     "account": "reading the account",
     "positions": "reading positions",
@@ -26,6 +28,7 @@ CALLS: Final = {
     "cancel": "cancelling orders",
 }
 Heard = Callable[[str], None]
+Counted = Callable[[str, int, int], None]  # what is done, how much of it, of how much
 
 
 @contextmanager
@@ -56,3 +59,36 @@ def progress(label: str, *, after: float = AFTER_SECONDS) -> Iterator[Heard]:
         timer.cancel()
         timer.join()
         status.stop()
+
+
+@contextmanager
+def counted_progress(label: str, unit: str = "bars") -> Iterator[Counted]:
+    """After two seconds how many bars, or what `unit` says, are done, and how long the rest may take: one line that
+    changes on a terminal, else a line now and then on stderr."""
+    begun, shown, what_now = time.monotonic(), 0.0, ""
+    is_terminal = sys.stderr.isatty()
+    with progress(label) as said:
+
+        def heard(what: str, done: int, of: int) -> None:
+            nonlocal begun, shown, what_now
+            now = time.monotonic()
+            if what != what_now:
+                begun, shown, what_now = now, now + AFTER_SECONDS - EVERY_SECONDS[is_terminal], what
+            if now - shown < EVERY_SECONDS[is_terminal]:
+                return
+            shown = now
+            text = progress_text(what, done, of, now - begun, unit)
+            if is_terminal:
+                said(text)
+            else:
+                sys.stderr.write(f"{text}\n")
+                sys.stderr.flush()
+
+        yield heard
+
+
+def progress_text(what: str, done: int, of: int, seconds: float, unit: str = "bars") -> str:
+    """How far a run is, and how long the rest takes at the pace so far. seconds: since its begin."""
+    from rebalancer.report.numbers import span_text
+
+    return f"{what}: {done / of:.0%} of {of:,} {unit}, about {span_text(seconds / max(done, 1) * (of - done))} left"

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
-from rebalancer.cli.backtest import EVERY_SECONDS, SIGINT_CODE, BacktestOptions, request_of
+from rebalancer.cli.backtest import SIGINT_CODE, BacktestOptions, request_of
 from rebalancer.cli.exit_codes import ExitCode
-from rebalancer.cli.progress import progress
+from rebalancer.cli.progress import EVERY_SECONDS, progress
 from rebalancer.cli.screen import terminal_width, wants_colour
 from rebalancer.core.documents import BadDocument
 from rebalancer.ops.files import put_whole

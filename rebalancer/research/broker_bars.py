@@ -1,8 +1,12 @@
-"""Bars of a broker as prices: each known at its end, and only those inside regular sessions."""
+"""Bars of a broker as prices: each known at its end, and only those inside regular sessions.
+
+They are asked for in parts of `BARS_A_PART` at most, of which only the numbers are kept: 64 bytes a bar.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -18,16 +22,31 @@ WIDTHS: Final[Mapping[Timeframe, timedelta]] = {
     "15Min": timedelta(minutes=15),
     "1Hour": timedelta(hours=1),
 }
+BARS_A_PART: Final = 200_000
+_DAY: Final = timedelta(days=1)
+_FIELDS: Final = ("open", "high", "low", "close", "volume", "vwap")
+
+
+def days_in_parts(first: date, last: date, names: int, timeframe: Timeframe) -> Iterator[tuple[date, date]]:
+    """The days from `first` to `last`, both included, in order and in parts of which each has `BARS_A_PART` bars of so
+    many names at most, or is one day. A day has no more bars than from 04:00 to 20:00."""
+    a_day = 1 if timeframe == "1Day" else timedelta(hours=16) // WIDTHS[timeframe]
+    step = timedelta(days=max(BARS_A_PART // (a_day * max(names, 1)), 1))
+    while first <= last:
+        end = min(first + step - _DAY, last)
+        yield first, end
+        first = end + _DAY
 
 
 def prices_of_bars(
-    bars: Mapping[str, Sequence[PriceBar]],
+    parts: Iterable[Mapping[str, Sequence[PriceBar]]],
     timeframe: Timeframe,
     sessions: Sequence[TradingHours],
     now: datetime,
     place: str,
 ) -> PriceHistory:
     """Bars of stocks as a broker reports them, as `read_prices` reads the same bars from a long file with their ends.
+    parts: no bar is in two of them.
 
     sessions: those of all days that the bars are of. A bar that is not wholly inside its session, and one that has not
     ended at `now`, is left out and counted. Raises BrokerUnavailable when none is left, BadDocument as `read_prices`.
@@ -35,23 +54,31 @@ def prices_of_bars(
     import pandas
 
     of_day = {hours.day: hours for hours in sessions}
-    rows: list[tuple[date | datetime, str, float, float, float, float, float, float]] = []
+    moments: dict[date | datetime, date | datetime] = {}  # each once: all names share them
+    times: list[date | datetime] = []
+    symbols: list[str] = []
+    columns = {field: array("d") for field in _FIELDS}
     outside = unfinished = 0
-    for symbol, some in sorted(bars.items()):
-        for bar in some:
-            hours = of_day.get(day_in_new_york(bar.begins))
-            ends = _end(bar.begins, timeframe, hours)
-            if hours is None or ends is None:
-                outside += 1
-            elif ends > now:
-                unfinished += 1
-            else:
-                rows.append((hours.day if timeframe == "1Day" else ends, symbol, *bar[1:]))
-    if not rows:
+    for bars in parts:
+        for symbol, some in bars.items():
+            for bar in some:
+                hours = of_day.get(day_in_new_york(bar.begins))
+                ends = _end(bar.begins, timeframe, hours)
+                if hours is None or ends is None:
+                    outside += 1
+                elif ends > now:
+                    unfinished += 1
+                else:
+                    moment = hours.day if timeframe == "1Day" else ends
+                    times.append(moments.setdefault(moment, moment))
+                    symbols.append(symbol)
+                    for field, column in columns.items():
+                        column.append(getattr(bar, field))
+    if not times:
         said = f"{outside} outside regular sessions, {unfinished} not complete"
         raise BrokerUnavailable(f"{place} has no {timeframe} bars of these names and days ({said})")
-    columns = ["timestamp", "symbol", "open", "high", "low", "close", "volume", "vwap"]
-    history = read_prices(pandas.DataFrame(rows, columns=columns))
+    frame = pandas.DataFrame({"timestamp": times, "symbol": symbols, **columns})
+    history = read_prices(frame)
     counts = {**history.counts, "bars_outside_sessions": outside, "bars_not_complete": unfinished}
     warnings = list(history.warnings)
     if outside:

@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rebalancer.cli import backtest as shown
+from rebalancer.cli import progress as shown
 from tests.cli.conftest import Command
 
 
 def test_the_words_of_progress() -> None:
     assert shown.progress_text("simulating", 2_000, 19_656, 4.0) == "simulating: 10% of 19,656 bars, about 35 s left"
     assert shown.progress_text("auditing", 200, 200, 9.0) == "auditing: 100% of 200 bars, about 0.00 s left"
+    assert shown.progress_text("asking", 3, 12, 2.0, "days") == "asking: 25% of 12 days, about 6.00 s left"
 
 
 def files(bars: int = 40) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import get_args
 
 import numpy as np
@@ -14,7 +15,7 @@ from rebalancer.brokers.protocol import PriceBar, Timeframe
 from rebalancer.core.errors import BrokerUnavailable
 from rebalancer.core.new_york import in_new_york
 from rebalancer.market_data.trading_calendar import published_hours
-from rebalancer.research.broker_bars import WIDTHS, prices_of_bars
+from rebalancer.research.broker_bars import BARS_A_PART, WIDTHS, days_in_parts, prices_of_bars
 from rebalancer.research.price_files import PriceHistory
 
 LATER = datetime(2026, 1, 1, tzinfo=UTC)
@@ -28,7 +29,7 @@ def bars_at(*begins: str) -> list[PriceBar]:
 
 
 def prices(begins: list[str], timeframe: Timeframe, now: datetime = LATER) -> PriceHistory:
-    return prices_of_bars({"A": bars_at(*begins)}, timeframe, HOURS, now, "the broker")
+    return prices_of_bars([{"A": bars_at(*begins)}], timeframe, HOURS, now, "the broker")
 
 
 def stamps(history: PriceHistory) -> list[str]:
@@ -109,8 +110,19 @@ def test_no_bar_is_known_before_its_end_or_outside_a_session(timeframe: Timefram
     bars = bars_at(*(at.isoformat() for at in begins))
     if not expected:
         with pytest.raises(BrokerUnavailable):
-            prices_of_bars({"A": bars}, timeframe, HOURS, moment, "the broker")
+            prices_of_bars([{"A": bars[:3]}, {"A": bars[3:]}], timeframe, HOURS, moment, "the broker")
         return
-    found = prices_of_bars({"A": bars}, timeframe, HOURS, moment, "the broker")
+    found = prices_of_bars([{"A": bars[:3]}, {"A": bars[3:]}], timeframe, HOURS, moment, "the broker")
     assert stamps(found) == expected
     assert sum(left_out(found)) == len(begins) - len(expected)
+
+
+@given(st.dates(), st.integers(0, 4000), st.integers(0, 20_000), st.sampled_from(get_args(Timeframe)))
+def test_parts_are_all_days_once_and_bounded(first: date, days: int, names: int, timeframe: Timeframe) -> None:
+    last = min(first, date(2100, 1, 1)) + timedelta(days=days)
+    first = min(first, last)
+    found = list(days_in_parts(first, last, names, timeframe))
+    assert (found[0][0], found[-1][1]) == (first, last)
+    assert all(nxt[0] - part[1] == timedelta(days=1) for part, nxt in pairwise(found))
+    a_day = {"1Min": 960, "5Min": 192, "15Min": 64, "1Hour": 16, "1Day": 1}[timeframe] * names
+    assert all(since == until or ((until - since).days + 1) * a_day <= BARS_A_PART for since, until in found)
