@@ -79,6 +79,13 @@ class ReadOnlyJournal(JournalReads):
         with self._asking() as ask:
             return has_tables(ask)
 
+    def close(self) -> None:
+        """Close the connection to a database; the next read opens another one."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
     def newest(self) -> tuple[int, str]:
         """The number and hash of the newest row, as cheaply as possible; 0 and "" without rows. Of a file it is what
         the head checkpoint says. Raises JournalBroken."""

@@ -49,14 +49,16 @@ def status(
 @accounts_app.command("drill")
 def drill(
     url: Annotated[str, typer.Option("--url", metavar="URL", help="An empty PostgreSQL database.")],
-    runs: Annotated[int, typer.Option("--runs", min=2, max=10_000, help="Cycles of both hosts.")] = 20,
-    seed: Annotated[int, typer.Option("--seed", help="Of the faults.")] = 1,
+    slots: Annotated[int, typer.Option("--slots", min=2, max=60, help="Slots of the simulated day.")] = 24,
+    seed: Annotated[int, typer.Option("--seed", help="Of the weights and the faults.")] = 1,
     json: Json = False,
 ) -> None:
-    """Let two hosts trade one embedded account while they are killed and paused.
+    """Let two hosts trade one embedded account while they are killed and paused: a minute or two.
+
+    Prints who traded each slot, and compares the exchange's orders with the journal. Exit 1 when something is wrong.
 
     Example: rebalancer desk drill --url postgresql://me@localhost/drill
     """
     from rebalancer.cli.drill import run_drill
 
-    raise typer.Exit(run_drill(url, runs=runs, seed=seed, as_json=json))
+    raise typer.Exit(run_drill(url, slots=slots, seed=seed, as_json=json))
