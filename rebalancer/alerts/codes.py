@@ -179,6 +179,25 @@ ALERT_CODES: Final[Mapping[str, AlertCode]] = {
         "The journal was not copied at the end of the day.",
         "Free disk space and run `rebalancer db backup`.",
     ),
+    "mirror_behind": AlertCode(
+        "warning",
+        "The journal's mirror in PostgreSQL has lacked rows for longer than `journal.mirror_warn_minutes`: the "
+        "database cannot be reached, or the process that copies does not run. Trading does not wait for it.",
+        "`rebalancer mirror status` says how far it is behind and why. It catches up by itself once the database "
+        "answers; `rebalancer mirror run --once` tries at once.",
+    ),
+    "mirror_refused": AlertCode(
+        "warning",
+        "Nothing is copied to the journal's mirror, or a comparison found a difference: the mirror holds another "
+        "history or was promoted, the journal is damaged, or a row of the mirror was altered.",
+        "Read the text, and [the mirror](../how-to/mirror.md#when-it-refuses). A damaged journal is restored from a "
+        "backup; a mirror that differs is dropped, and copied anew.",
+    ),
+    "mirror_level": AlertCode(
+        "info",
+        "The mirror has every row again.",
+        "Nothing.",
+    ),
     "restore_drill": AlertCode(
         "action",
         "The newest backup could not be restored for a try.",

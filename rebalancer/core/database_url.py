@@ -20,7 +20,10 @@ _SHOWN: Final = frozenset({"host", "port", "schema", "sslmode", "target_session_
 class BadDatabaseUrl(ValueError):
     """An address that cannot be used; it says what to write."""
 
-    hint: Final = "write postgresql://user@host/database; a password goes to REBALANCER_JOURNAL_PASSWORD"
+    hint: Final = (
+        "write postgresql://user@host/database; a password goes to REBALANCER_JOURNAL_PASSWORD, a mirror's to "
+        "REBALANCER_MIRROR_PASSWORD"
+    )
 
 
 def is_postgres(text: str) -> bool:

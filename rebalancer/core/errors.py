@@ -12,6 +12,7 @@ ExternalError
     +-- JournalSetBack      its newest rows are missing, or others stand in their place     exit 78
     +-- LeaseLost           another host has taken over the account                         exit 75
     +-- JournalLocked       another program has kept it locked longer than we wait              exit 69
+    +-- MirrorRefused       a copy of another history, or one that nobody may write to      exit 78
     +-- AnotherProgram      orders with our prefix are not in this journal                      exit 5
 """
 
@@ -64,6 +65,11 @@ class JournalSetBack(JournalBroken):
 
 class LeaseLost(JournalBroken):
     """Another host has taken over the account; this one must not write or send anything more."""
+
+
+class MirrorRefused(JournalBroken):
+    """A mirror is not written to by anything but the journal that it copies, and by that one only while its rows are
+    the first rows of that journal."""
 
 
 class AnotherProgram(JournalBroken):

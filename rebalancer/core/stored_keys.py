@@ -79,6 +79,8 @@ RULES_ADDED: Final[Mapping[str, object]] = {
     "signals.weights_of": "equity",
     "journal": {},
     "journal.lease_seconds": None,
+    "journal.mirror_url": None,
+    "journal.mirror_warn_minutes": 10.0,
     "journal.url": None,
     "web": {},
     "web.enabled": False,

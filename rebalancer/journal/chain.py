@@ -81,6 +81,17 @@ def checked(row: ChainRow) -> ChainRow:
     return row
 
 
+def linked(row: ChainRow, seq: int, row_hash: str) -> ChainRow:
+    """Return the row if it is intact and follows the row `seq` with this hash (0 and GENESIS: it is the first). Raises
+    JournalBroken otherwise."""
+    if row.seq != seq + 1:
+        raise JournalBroken(f"journal row {seq + 1} is missing: row {seq} is followed by {row.seq}")
+    checked(row)
+    if row.prev_hash != row_hash:
+        raise JournalBroken(f"journal row {row.seq} does not follow row {seq}: the chain is broken between them")
+    return row
+
+
 def event_of(row: ChainRow) -> Event:
     """Decode a row. Raises JournalBroken when it was altered."""
     checked(row)

@@ -12,7 +12,7 @@ from rebalancer.journal.chain import ChainRow
 from rebalancer.journal.conditions import Ask
 from rebalancer.journal.head_checkpoint import HeadCheckpoint
 
-Purpose = Literal["read", "append", "migrate", "lease"]
+Purpose = Literal["read", "append", "migrate", "lease", "mirror"]
 
 
 class Database(Protocol):
@@ -29,7 +29,8 @@ class Database(Protocol):
         """A transaction that is committed when the block ends, and rolled back when it raises.
 
         read: one consistent state. append: begins with the lock that all writers of the journal take in turn. migrate:
-        begins with the lock for changing the schema. lease: writes without either lock.
+        begins with the lock for changing the schema. lease: writes without either lock. mirror: as append, for the
+        process that copies another journal into this one, to which nobody else may append.
         """
         ...
 

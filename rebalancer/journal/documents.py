@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections.abc import Mapping
+from typing import Any, Final
 
 from rebalancer.core.documents import sha256
 from rebalancer.core.errors import JournalBroken
 from rebalancer.journal.conditions import Ask
+
+_NAMED: Final = ("snapshot_sha256", "rules_sha256", "plan_sha256")
+
+
+def named_documents(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the documents that a `cycle_planned` event refers to."""
+    return tuple(str(body[name]) for name in _NAMED)
 
 
 def load_text(ask: Ask, name: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
-from rebalancer.core.errors import JournalBroken
+from rebalancer.core.errors import JournalBroken, MirrorRefused
 from rebalancer.journal import postgres
 from rebalancer.journal.chain import GENESIS, ChainRow
 from rebalancer.journal.conditions import Ask
@@ -33,6 +33,7 @@ _MOVE_HEAD: Final = text(
     "UPDATE heads SET seq = :seq, hash = :hash, written_at = clock_timestamp() "
     "WHERE id = 1 AND seq = :old_seq AND hash = :old_hash"
 )
+_LOCK_AND_LOOK: Final = "SELECT seq, hash FROM heads WHERE id = 1 FOR UPDATE; SELECT to_regclass('mirror') IS NOT NULL"
 _OBJECTS: Final = "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(:schema) AND relkind IN ('r', 'p')"
 
 
@@ -93,8 +94,8 @@ class PostgresDatabase:
         with self._begun(purpose) as connection:
             if purpose == "migrate":
                 self._lock_schema(connection)
-            elif purpose == "append":
-                self._lock_head(connection)
+            elif purpose in ("append", "mirror"):
+                self._lock_head(connection, may_be_mirror=purpose == "mirror")
             yield connection
 
     @contextmanager
@@ -155,9 +156,17 @@ class PostgresDatabase:
         number = int.from_bytes(hashlib.sha256(self._place.schema.encode()).digest()[:8], "big", signed=True)
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
 
-    def _lock_head(self, connection: Connection) -> None:
+    def _lock_head(self, connection: Connection, *, may_be_mirror: bool) -> None:
         """Take the lock of the writers. What they wrote is seen by every statement after it."""
-        _head(self.ask_on(connection)("SELECT seq, hash FROM heads WHERE id = 1 FOR UPDATE", {}), self.place)
+        driver: Any = connection.connection.driver_connection
+        answers = driver.execute(_LOCK_AND_LOOK)  # two statements: the second sees what was made before the lock
+        _head(answers.fetchall(), self.place)
+        answers.nextset()
+        if answers.fetchall()[0][0] and not may_be_mirror:
+            raise MirrorRefused(
+                f"{self.place}: is the mirror of another host's journal; nobody trades on it\n"
+                "  hint: stop that host for good, then: rebalancer mirror promote --reason WHY"
+            )
 
     def end_with(self, connection: Connection, before: ChainRow | None, last: ChainRow) -> None:
         old = {"old_seq": before.seq, "old_hash": before.hash} if before else {"old_seq": 0, "old_hash": GENESIS}

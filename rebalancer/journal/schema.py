@@ -1,6 +1,7 @@
 """The journal's tables after the newest migration, the same in SQLite and in PostgreSQL. Three are append-only; users
 may write to `signals`. PostgreSQL has two more, for what a file and its locks do for SQLite: `heads`, whose only row
-every writer locks, and `leases`, which say what host trades an account."""
+every writer locks, and `leases`, which say what host trades an account. A schema with a table `mirror` is a copy of
+another host's journal."""
 
 from __future__ import annotations
 
@@ -100,4 +101,16 @@ leases: Final = Table(
     Column("acquired_at", DateTime(timezone=True), nullable=False),  # these three by the database's clock
     Column("renewed_at", DateTime(timezone=True), nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=False),
+)
+
+mirror: Final = Table(
+    "mirror",  # one row; made by the process that copies, removed when the copy becomes a journal of its own
+    MetaData(),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("host", Text, nullable=False),  # whose journal it is, for people
+    Column("started_at", DateTime(timezone=True), nullable=False),  # these by the database's clock
+    Column("heard_at", DateTime(timezone=True), nullable=False),  # of the process that copies, last
+    Column("level_at", DateTime(timezone=True)),  # when it last had every row
+    Column("verified_seq", Integer),  # up to which row it was compared with the journal, and when
+    Column("verified_at", DateTime(timezone=True)),
 )

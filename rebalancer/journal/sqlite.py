@@ -29,6 +29,7 @@ _STATEMENTS: Final[Mapping[Purpose, str]] = {
     "append": "BEGIN IMMEDIATE",
     "migrate": "BEGIN IMMEDIATE",
     "lease": "BEGIN IMMEDIATE",
+    "mirror": "BEGIN IMMEDIATE",
 }
 
 

@@ -23,6 +23,7 @@ from rebalancer.journal.conditions import Ask, where
 from rebalancer.journal.day_events import DayEvents, query_day
 from rebalancer.journal.documents import load_text
 from rebalancer.journal.head_checkpoint import checkpoint_of
+from rebalancer.journal.mirror.mark import read_mark
 from rebalancer.journal.place import Place
 from rebalancer.journal.read_only import has_tables, may_exist, read_only
 from rebalancer.journal.reads import OneState
@@ -44,7 +45,8 @@ class JournalStatus(NamedTuple):
     trade; `latched` are the limits broken today, and throttles of any day, that nobody has lifted since. `plan` and
     `rules` are the texts of the last planned cycle, None if there is none; `protection` is the newest record of every
     symbol. `day` has the newest value of the account and what its day began with. `regime` is the market's newest one,
-    `parity` the measurement of the newest evening.
+    `parity` the measurement of the newest evening. `mirror_of` is the host whose journal this is a copy of, on which
+    nobody trades; "" for a journal of its own.
     """
 
     schema_ok: bool
@@ -72,6 +74,7 @@ class JournalStatus(NamedTuple):
     day: DayEvents = DayEvents()
     regime: Event | None = None
     parity: Event | None = None
+    mirror_of: str = ""
 
 
 class StatusReads(NamedTuple):
@@ -120,6 +123,8 @@ def status_reads(place: Place, *, now: datetime, account_id: str | None = None) 
         status = JournalStatus(schema_ok=True, account_ids=accounts)
         if account_id is not None:
             status = _of_account(ask, accounts, account_id, now)
+        mark = read_mark(ask)
+        status = status if mark is None else status._replace(mirror_of=mark.host)
         if tail is None:
             yield StatusReads(status, 0, "", None, OneState(ask))
         else:

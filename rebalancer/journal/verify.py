@@ -13,14 +13,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Result, Select, select
 
 from rebalancer.core.errors import JournalBroken
-from rebalancer.journal.chain import GENESIS, ORDER_KINDS, ChainRow, event_of, stamp
-from rebalancer.journal.documents import text_of_row
+from rebalancer.journal.chain import GENESIS, ORDER_KINDS, ChainRow, event_of, linked, stamp
+from rebalancer.journal.documents import named_documents, text_of_row
 from rebalancer.journal.orders import fold
 from rebalancer.journal.records import NO_CYCLE, Event
 from rebalancer.journal.schema import claims, documents, events
 
 _BATCH = 500
-_DOCUMENTS = ("snapshot_sha256", "rules_sha256", "plan_sha256")
 _Claim = tuple[str, str | None, str, str | None, object]  # account, cycle, time, mode, holder
 
 
@@ -47,18 +46,12 @@ def _events(connection: Connection) -> _Expected:
     with _rows(connection, select(events).order_by(events.c.seq)) as rows:
         for found in rows:
             row = ChainRow._make(found)
-            if row.seq != seq + 1:
-                raise JournalBroken(f"journal row {seq + 1} is missing: row {seq} is followed by {row.seq}")
-            event = event_of(row)
-            if row.prev_hash != row_hash:
-                raise JournalBroken(
-                    f"journal row {row.seq} does not follow row {seq}: the chain is broken between them"
-                )
+            event = event_of(linked(row, seq, row_hash))
             seq, row_hash = row.seq, row.hash
             if event.kind in ORDER_KINDS:
                 of_orders.append(event)
             elif event.kind == "cycle_planned":
-                named |= {str(event.body[name]): seq for name in _DOCUMENTS}
+                named |= dict.fromkeys(named_documents(event.body), seq)
             elif event.kind in ("cycle_started", "slot"):
                 claimed[(event.account_id, event.cycle_id, stamp(event.at), _mode_of(event), event.body["holder"])] = (
                     seq

@@ -182,7 +182,8 @@ class StatusView(NamedTuple):
     `last` is the last cycle that has ended or was left behind; one that still runs is `running`.
     `drift_of` is the symbol of that largest drift; `next_here` is `next_at` by this machine's clock, such as "16:10".
     `sources` are those that are asked in the background; `regime` is the market's, where it is judged. `since` is the
-    moment with which the return of today begins, `from_close` whether that was the closing of a day.
+    moment with which the return of today begins, `from_close` whether that was the closing of a day. `mirror` says how
+    the copy of the journal stands, "" where there is none.
     """
 
     mode: Mode
@@ -218,6 +219,7 @@ class StatusView(NamedTuple):
     since: datetime | None = None
     from_close: bool = False
     parity: str = ""
+    mirror: str = ""
 
 
 class AccountRow(NamedTuple):

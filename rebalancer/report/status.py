@@ -143,6 +143,8 @@ def _more(view: StatusView, width: int | None) -> list[str]:
         lines += _wrapped("regime", view.regime.text, width)
     if view.sources:
         lines += _wrapped("sources", sources_line(view.sources), width)
+    if view.mirror:
+        lines += _wrapped("mirror", visible(view.mirror), width)
     if view.parity:
         lines += _wrapped("parity", visible(view.parity), width)
     if view.report:

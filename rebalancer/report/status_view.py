@@ -21,15 +21,18 @@ from rebalancer.core.limits import LimitKind
 from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.values import ZERO, decimal_of
 from rebalancer.execution.kill_switch import halt_reason
+from rebalancer.journal.head_checkpoint import HeadCheckpoint
 from rebalancer.journal.place import Place
 from rebalancer.journal.records import CycleRecord, Event
 from rebalancer.journal.status_query import JournalStatus
+from rebalancer.ops.mirror_status import read_mirror_status
 from rebalancer.ops.paths import LOCK_NAME, SESSION_LOCK_NAME, home_directory, project_root
 from rebalancer.ops.run_lock import holder_of
 from rebalancer.ops.session_status import WAITING, SessionStatus, session_status
 from rebalancer.ops.source_status import SourceStatus, current_sources
 from rebalancer.performance.drawdown import below_mark
 from rebalancer.report.figures.of_status import figures_of_status
+from rebalancer.report.mirror import mirror_line
 from rebalancer.report.next_cycle import next_cycle
 from rebalancer.report.numbers import span_text
 from rebalancer.report.paths import REPORT_NAME, shown_path
@@ -91,7 +94,7 @@ def view_of(look: JournalStatus, mode: Mode, path: Place, now: datetime, process
     return StatusView(
         mode=mode,
         account_id=look.account_id or "",
-        stopped=halt_reason(path.parent) or look.kill_switch or _latched(look),
+        stopped=halt_reason(path.parent) or _mirrored(look) or look.kill_switch or _latched(look),
         last=last,
         last_seconds=None,
         now=clock,
@@ -117,6 +120,7 @@ def view_of(look: JournalStatus, mode: Mode, path: Place, now: datetime, process
         sources=_sources(path.parent, rules),
         parity="" if look.parity is None else parity_text(look.parity.key or "", look.parity.body),
         regime=_regime(look, rules),
+        mirror=_mirror(path, rules, now),
         since=None if newest is None else newest.since,
         from_close=newest is not None and newest.from_close,
     )
@@ -135,6 +139,17 @@ def _sources(state: Path, rules: Document | None) -> tuple[SourceStatus, ...]:
     return tuple(
         row for row in current_sources(state) if enabled is None or enabled.get(row.name, {}).get("enabled") is True
     )
+
+
+def _mirror(journal: Place, rules: Document | None, now: datetime) -> str:
+    """What the process that copies the journal reported last, where the last plan's rules name a mirror."""
+    if not isinstance(journal, Path) or not (rules or {}).get("journal", {}).get("mirror_url"):
+        return ""
+    status = read_mirror_status(journal.parent)
+    if status is None:
+        return "! nothing was copied yet"
+    written = HeadCheckpoint(journal).read()
+    return mirror_line(status, None if written is None else written[0], now)
 
 
 def running_cycle(newest: CycleRecord | None, journal: Place, process: int | None) -> RunningCycle | None:
@@ -165,6 +180,10 @@ def nothing_yet(now: datetime) -> StatusView:
         next_at=None,
         next_hint="",
     )
+
+
+def _mirrored(look: JournalStatus) -> str:
+    return look.mirror_of and f"this is the mirror of {look.mirror_of}; to trade here: rebalancer mirror promote"
 
 
 def _latched(look: JournalStatus) -> str:

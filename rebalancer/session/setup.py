@@ -10,7 +10,7 @@ from typing import NamedTuple
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.journal_rules import JournalStorage
 from rebalancer.core.rules import Rules
-from rebalancer.journal.place import Place, PostgresPlace, schema_name
+from rebalancer.journal.place import Place, PostgresPlace, place_of, schema_name
 from rebalancer.journal.read_only import exists
 from rebalancer.ops.paths import (
     JOURNAL_NAME,
@@ -26,7 +26,7 @@ from rebalancer.settings.load import LoadedRules, load_rules
 from rebalancer.settings.profile import PROFILE, Environment, environment_of, profile_file
 from rebalancer.settings.secrets import Surroundings, surroundings
 from rebalancer.settings.secrets.aws import VARIABLE as AWS_SECRET
-from rebalancer.settings.secrets.gather import JOURNAL_PASSWORD
+from rebalancer.settings.secrets.gather import JOURNAL_PASSWORD, MIRROR_PASSWORD
 
 CONFIG_NAME = "execution.yaml"
 
@@ -66,6 +66,17 @@ class Setup(NamedTuple):
         if url is None:
             return state / JOURNAL_NAME
         return PostgresPlace(url, schema_name(mode, self.profile), state, self.environ.get(JOURNAL_PASSWORD, ""))
+
+    @property
+    def mirror(self) -> PostgresPlace | None:
+        """The schema that the journal's file is copied to, None when no mirror is configured."""
+        url = self.rules.journal.mirror_url
+        if url is None:
+            return None
+        password = self.environ.get(MIRROR_PASSWORD, "")
+        place = place_of(url, schema=schema_name(self.mode, self.profile), password=password)
+        assert isinstance(place, PostgresPlace)
+        return place
 
     def with_file(self, mode: str, state: Path) -> Setup:
         """The same with the journal in another folder, whatever is configured."""

@@ -9,25 +9,20 @@ from __future__ import annotations
 import json
 import logging
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
-from rebalancer.core.errors import LockHeld
 from rebalancer.core.signal_rules import Signals
 from rebalancer.journal.status_query import query_status
 from rebalancer.ops.clock import SystemClock
 from rebalancer.ops.exchange_address import served_address
-from rebalancer.ops.logs.redact import redact
 from rebalancer.ops.paths import home_directory
-from rebalancer.ops.run_lock import RunLock
 from rebalancer.ops.source_status import LOCK_NAME
+from rebalancer.session.child_process import command_beside
 from rebalancer.session.setup import Setup
-from rebalancer.settings.profile import PROFILE
 from rebalancer.settings.secrets import surroundings
 from rebalancer.signals.model.paths import model_files
 from rebalancer.signals.sources.catalog import keys_of
@@ -36,9 +31,6 @@ from rebalancer.signals.sources.refresh import SymbolsWanted
 
 LOG: Final = logging.getLogger(__name__)
 LOG_NAME: Final = "sources.log"
-AGAIN_SECONDS: Final = 30.0  # before a process that failed is started again
-END_SECONDS: Final = 10.0
-NOT_AGAIN: Final = frozenset({0, 2, 75, 78})  # ended, wrong usage, another one runs, bad configuration
 
 
 def ask_sources(setup: Setup, wait: threading.Event) -> None:
@@ -101,25 +93,13 @@ def symbols_now(setup: Setup) -> SymbolsWanted:
 
 @contextmanager
 def asked_beside(setup: Setup) -> Iterator[None]:
-    """Have the sources asked while the block runs, by a child process unless another process does it already. Nothing
-    that happens to the child ends the block or delays it by more than `END_SECONDS`."""
+    """Have the sources asked while the block runs, by a child process unless another process does it already."""
     if unit_is_enabled(setup.profile):
         LOG.info("sources are asked by the unit %s", unit_name(setup.profile))
         yield
         return
-    try:
-        with RunLock(setup.state / LOCK_NAME, "session"):
-            pass
-    except LockHeld as error:
-        LOG.info("sources are asked elsewhere: %s", str(error).partition("\n")[0])
+    with command_beside(setup, "sources are asked", ("sources", "run"), LOCK_NAME, LOG_NAME):
         yield
-        return
-    child = _Child(setup)
-    child.start()
-    try:
-        yield
-    finally:
-        child.end()
 
 
 def unit_name(profile: str) -> str:
@@ -133,59 +113,3 @@ def unit_is_enabled(profile: str) -> bool:
     own = Path(base) if os.path.isabs(base) else home_directory() / ".config"
     folders = (own / "systemd" / "user", Path("/etc/systemd/user"), Path("/etc/systemd/system"))
     return any(os.path.lexists(folder / "default.target.wants" / unit_name(profile)) for folder in folders)
-
-
-class _Child:
-    """The child process and the thread that starts it again when it fails. It ends when its standard input closes, so
-    also when this process is killed."""
-
-    def __init__(self, setup: Setup) -> None:
-        files = [option for path in setup.files for option in ("--config", str(path))]
-        self._command = [sys.executable, "-m", "rebalancer", "sources", "run", "--with-parent", *files]
-        self._environ = {**os.environ, PROFILE: setup.profile} if setup.profile else dict(os.environ)
-        self._log = setup.state / LOG_NAME
-        self._ending = threading.Event()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._thread = threading.Thread(target=self._work, name="sources", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def end(self) -> None:
-        self._ending.set()
-        process = self._process
-        if process is not None and process.stdin is not None:
-            with suppress(OSError):
-                process.stdin.close()
-        self._thread.join(END_SECONDS)
-        if process is not None and process.poll() is None:
-            process.kill()
-            self._thread.join(1.0)
-
-    def _work(self) -> None:
-        while not self._ending.is_set():
-            try:
-                code = self._run()
-            except OSError as error:
-                LOG.warning("sources are not asked: %s", redact(str(error)))
-                return
-            if self._ending.is_set():
-                return
-            LOG.warning("the process that asks the sources ended with %s: %s", code, self._log)
-            if code in NOT_AGAIN:
-                return
-            self._ending.wait(AGAIN_SECONDS)
-
-    def _run(self) -> int:
-        with _private(self._log) as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own program with our own arguments
-                self._command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=self._environ, close_fds=True
-            )
-            if self._ending.is_set() and self._process.stdin is not None:
-                self._process.stdin.close()
-            return self._process.wait()
-
-
-def _private(path: Path) -> IO[bytes]:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
-    return os.fdopen(handle, "wb")

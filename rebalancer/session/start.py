@@ -78,6 +78,10 @@ def run_session(
                 if not standby:
                     raise
         broker = fenced(setup, real, lambda: fence)
+        if setup.mirror is not None:
+            from rebalancer.session.mirror_process import mirrored_beside
+
+            stack.enter_context(mirrored_beside(setup))  # ends after whatever writes to the journal below
         tells = stack.enter_context(alerting(setup, journal, account_id, is_real=isinstance(clock, SystemClock)))
         work = SessionWork(
             setup, connection, journal, account_id, broker, stop, notify, clock,

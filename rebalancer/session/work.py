@@ -22,6 +22,7 @@ from rebalancer.journal.backups import FOLDER, take
 from rebalancer.market_data.trading_calendar import Slot, TradingDay
 from rebalancer.ops.clock import Clock, SystemClock
 from rebalancer.ops.logs.context import LogEvent, note
+from rebalancer.ops.mirror_status import read_mirror_status
 from rebalancer.ops.notify import Notify
 from rebalancer.ops.paths import LOCK_NAME
 from rebalancer.ops.run_lock import RunLock
@@ -70,7 +71,7 @@ class SessionWork:
         self._attentive = AttentiveClock(notify, clock)
         self._tell = tell or self._note
         self._monitor = Monitor(setup.rules, look_seconds=look_seconds)
-        self._open = ExitStack()
+        self._open, self._begun = ExitStack(), SystemClock().wall()
         self._world: World | None = None
         self._lock = setup.state / LOCK_NAME
 
@@ -111,6 +112,7 @@ class SessionWork:
             )
             if record.orders or record.outcome.startswith(("HALTED", "ABANDONED")):
                 self._written(lambda: write_report(record, self._setup.reports))
+        self._watch_mirror()
         filled = sum(1 for order in record.orders if order.state is OrderState.FILLED)
         said = f"{record.outcome} {filled} of {amount_of(len(record.orders), 'order')} filled"
         note(LOG, LogEvent.SLOT_ENDED, f"cycle {slot.id}: {said}", cycle=slot.id)
@@ -174,6 +176,7 @@ class SessionWork:
         if self._setup.rules.reporting.evidence:
             self._write_evidence(day.day)
         self._back_up()
+        self._watch_mirror()
         if self._setup.rules.reporting.parity:
             self._measure(day.day)
 
@@ -189,6 +192,23 @@ class SessionWork:
             self._page(day)
         except Exception as error:  # noqa: BLE001 - a measurement must never end a trading day
             LOG.warning("parity: %s", error)
+
+    def _watch_mirror(self) -> None:
+        """Report a mirror that is behind or refused; trading goes on whatever it is."""
+        if self._setup.mirror is None:
+            return
+        try:
+            from rebalancer.session.mirror_alerts import mirror_alerts
+
+            latest = self._journal.latest_events(1)
+            rows = mirror_alerts(
+                self._journal, self._account_id, read_mirror_status(self._setup.state), latest[0].seq if latest else 0,
+                begun=self._begun, now=SystemClock().wall(), warn_minutes=self._setup.rules.journal.mirror_warn_minutes,
+            )  # fmt: skip
+            for row in rows:
+                self._journal.record_event(self._account_id, None, self._broker.now(), *row)
+        except Exception as error:  # noqa: BLE001 - a mirror must never end a trading day
+            LOG.warning("mirror: %s", error)
 
     def _goes_on(self) -> bool:
         self._notify.alive()

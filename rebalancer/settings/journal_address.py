@@ -14,6 +14,8 @@ from rebalancer.settings.profile import PROFILE
 
 _VARIABLE: Final = "REBALANCER__JOURNAL__URL"
 _NAMED: Final = re.compile(r"(?im)^([^#\n]|(?<=\S)#)*postgres(ql)?://")  # not in a comment, however it is written
+# A mirror's address on one line is not the journal's.
+_MIRROR: Final = re.compile(r"(?i)mirror_url['\"]?\s*[:=]\s*['\"]?postgres(ql)?://\S*")
 _SIZE_MAX: Final = 1_000_000
 
 
@@ -37,6 +39,10 @@ def _files(environ: Mapping[str, str]) -> list[Path]:
 
 def _is_named_in(path: Path) -> bool:
     try:
-        return path.is_file() and _NAMED.search(read_content(path, _SIZE_MAX).body.decode(errors="replace")) is not None
+        return path.is_file() and _NAMED.search(_MIRROR.sub("", _text_of(path))) is not None
     except (OSError, BadDocument):
         return True  # whoever reads the configuration then says why it cannot be read
+
+
+def _text_of(path: Path) -> str:
+    return read_content(path, _SIZE_MAX).body.decode(errors="replace")

@@ -23,6 +23,8 @@ URL = "postgresql://anna@db/trading"
         (f"journal:\n  url: null  # {URL}\n", False),
         (f"#  url: {URL}\n", False),
         ("journal:\n  lease_seconds: 60\n", False),
+        (f"journal:\n  mirror_url: {URL}\n", False),
+        (f'journal: {{"mirror_url": "{URL}", "url": "{URL}"}}\n', True),
         ("#" * 1_000_001, True),
     ],
     ids=[
@@ -35,6 +37,8 @@ URL = "postgresql://anna@db/trading"
         "comment",
         "commented out",
         "none",
+        "a mirror alone",
+        "both",
         "too large",
     ],
 )
@@ -47,7 +51,14 @@ def test_however_a_file_names_it(text: str, is_named: bool, tmp_path: Path, monk
     assert names_database({"REBALANCER_PROFILE": "growth", "XDG_CONFIG_HOME": str(tmp_path / "config")}) is is_named
 
 
-@pytest.mark.parametrize(("line", "is_named"), [(f"REBALANCER__JOURNAL__URL={URL}", True), (f"#X={URL}", False)])
+@pytest.mark.parametrize(
+    ("line", "is_named"),
+    [
+        (f"REBALANCER__JOURNAL__URL={URL}", True),
+        (f"#X={URL}", False),
+        (f"REBALANCER__JOURNAL__MIRROR_URL='{URL}'", False),
+    ],
+)
 def test_the_env_file(line: str, is_named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))

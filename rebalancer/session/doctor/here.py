@@ -18,6 +18,7 @@ from rebalancer.journal import Journal
 from rebalancer.ops.disk import fix_of, free_words
 from rebalancer.session.doctor.channels import check_channels
 from rebalancer.session.doctor.findings import CheckResult, fail, ok, warn
+from rebalancer.session.doctor.mirror import check_mirror
 from rebalancer.session.doctor.sources import check_sources
 from rebalancer.session.preflight import FREE_BYTES_MIN
 from rebalancer.session.selftest import limit_selftest
@@ -47,6 +48,7 @@ def check_here(
     yield from _environment_file(setup.environ, setup.profile)
     yield from check_channels(setup)
     yield from check_sources(setup)
+    yield from check_mirror(setup)
     yield _timer(run)
 
 

@@ -16,8 +16,9 @@ from rebalancer.settings.secrets.secret import SECRET_NAMES, Secret
 
 ENVIRONMENT: Final = "environment"
 CREDENTIALS: Final = "systemd credential"
-JOURNAL_URL: Final = "REBALANCER__JOURNAL__URL"
 JOURNAL_PASSWORD: Final = "REBALANCER_JOURNAL_PASSWORD"  # noqa: S105  its name
+MIRROR_PASSWORD: Final = "REBALANCER_MIRROR_PASSWORD"  # noqa: S105  its name
+_ADDRESSES: Final = {"REBALANCER__JOURNAL__URL": JOURNAL_PASSWORD, "REBALANCER__JOURNAL__MIRROR_URL": MIRROR_PASSWORD}
 
 
 class Surroundings(Mapping[str, str]):
@@ -86,13 +87,14 @@ def surroundings(environ: Mapping[str, str], profile: str) -> Surroundings:
 
 
 def _without_passwords(kept: dict[str, Secret]) -> None:
-    """Take the password out of the journal's address, which is shown and stored, and keep it as the secret that it
-    is."""
-    for name in [name for name in kept if name.upper() == JOURNAL_URL]:
+    """Take the passwords out of the journal's addresses, which are shown and stored, and keep them as the secrets that
+    they are."""
+    for name in [name for name in kept if name.upper() in _ADDRESSES]:
         url, password = split_password(kept[name].reveal())
         if password is not None:
-            _learn({JOURNAL_PASSWORD: password})
-            kept[JOURNAL_PASSWORD] = Secret(password, kept[name].origin)
+            secret = _ADDRESSES[name.upper()]
+            _learn({secret: password})
+            kept[secret] = Secret(password, kept[name].origin)
             kept[name] = Secret(url, kept[name].origin)
 
 

@@ -1,0 +1,71 @@
+"""The rows of the `signals` table, which users may write, change and remove, unlike all others.
+
+New rows are found by SQLite's row number. What was changed or removed is found by comparing all rows, which is done
+when the process starts and once an hour. Imports no SQLAlchemy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+from rebalancer.journal.conditions import Ask, where
+
+PAGE: Final = 200
+NAMES: Final = (
+    "id", "symbol", "score", "confidence", "source", "issued_at", "stop_price", "target_price", "inserted_at",
+)  # fmt: skip
+_TEXTS: Final = ("id", "symbol", "source", "issued_at")
+_MAYBE_TEXTS: Final = ("stop_price", "target_price", "inserted_at")
+_NUMBERS: Final = ("score", "confidence")
+_COLUMNS: Final = ", ".join(NAMES)
+Row = dict[str, Any]
+
+
+def newer(ask: Ask, after: int) -> tuple[list[Row], int]:
+    """The next rows of a file after a row number, at most `PAGE`, and the highest row number of them. Rows that
+    PostgreSQL cannot hold are left out: SQLite takes any value in any column, and no cycle can read such a row."""
+    query = f"SELECT rowid, {_COLUMNS} FROM signals WHERE rowid > :after ORDER BY rowid LIMIT {PAGE:d}"  # noqa: S608
+    found = ask(query, {"after": after})
+    rows = [dict(zip(NAMES, row[1:], strict=True)) for row in found]
+    return [_as_numbers(row) for row in rows if _is_storable(row)], int(found[-1][0]) if found else after
+
+
+def differing(ask: Ask, wanted: Sequence[Row]) -> list[Row]:
+    """Those of these rows that a mirror does not hold as they are."""
+    these = where(id=[row["id"] for row in wanted])
+    rows = ask(f"SELECT {_COLUMNS} FROM signals WHERE {these.text}", these.values)  # noqa: S608  constants only
+    there = {row[0]: dict(zip(NAMES, row, strict=True)) for row in rows}
+    return [row for row in wanted if there.get(row["id"]) != row]
+
+
+def ids_after(ask: Ask, last: str) -> list[str]:
+    """The next ids of a mirror, at most `PAGE`."""
+    return [row[0] for row in ask(f"SELECT id FROM signals WHERE id > :last ORDER BY id LIMIT {PAGE:d}",  # noqa: S608
+                                  {"last": last})]  # fmt: skip
+
+
+def missing(ask: Ask, ids: Sequence[str]) -> list[str]:
+    """Those of these ids that a file does not have."""
+    these = where(id=ids)
+    there = {row[0] for row in ask(f"SELECT id FROM signals WHERE {these.text}", these.values)}  # noqa: S608
+    return [one for one in ids if one not in there]
+
+
+def _is_storable(row: Row) -> bool:
+    texts = [row[name] for name in _TEXTS]
+    texts += [row[name] for name in _MAYBE_TEXTS if row[name] is not None]
+    return all(map(_is_text, texts)) and all(_is_number(row[name]) for name in _NUMBERS)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and not any(letter == "\x00" or "\ud800" <= letter <= "\udfff" for letter in value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not math.isnan(value)
+
+
+def _as_numbers(row: Row) -> Row:
+    return row | {name: float(row[name]) for name in _NUMBERS}
