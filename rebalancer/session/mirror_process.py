@@ -72,7 +72,7 @@ class MirrorKeeper:
     def __init__(self, path: Path, place: PostgresPlace, state: Path, clock: Clock) -> None:
         self._path, self._place, self._state, self._clock = path, place, state, clock
         self._copier: Copier | None = None
-        self._failures, self._told = 0, ""
+        self._failures, self._said_last = 0, ""
         before = read_mirror_status(state)
         fresh = MirrorStatus(str(place), time_text(clock.wall()))
         self._status = before if before is not None and before.place == fresh.place else fresh
@@ -191,9 +191,9 @@ class MirrorKeeper:
         write_mirror_status(self._state, self._status)
 
     def _say(self, text: str, level: int = logging.INFO) -> None:
-        if text != self._told:  # a database that stays away is one line
+        if text != self._said_last:  # a database that stays away is one line
             LOG.log(level, "%s", text)
-        self._told = text
+        self._said_last = text
 
     def _close(self) -> None:
         if self._copier is not None:

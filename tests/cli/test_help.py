@@ -57,7 +57,7 @@ def test_help_lists_commands_by_what_people_do_first() -> None:
     order = (
         "run-now plan demo session status monitor positions orders explain history performance export report replay "
         "backtest grid search walk-forward parity kill resume arm-live doctor init logs config exchange alerts signals "
-        "sources sectors model db desk evidence lease web"
+        "sources sectors model db desk evidence lease mirror web"
     )
     assert list(get_command(app).commands) == order.split()  # type: ignore[attr-defined]  # the root is a group
 
