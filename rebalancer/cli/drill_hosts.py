@@ -75,7 +75,7 @@ class SteppedExchange:
             found |= {order["id"]: order for order in page}
             if len(found) == before:
                 return list(found.values())
-            query["after"] = page[-1]["submitted_at"]
+            query["after"] = f"{page[-1]['submitted_at'][:19]}Z"  # its second again: orders may share a moment
 
     def close(self) -> None:
         """End the process."""

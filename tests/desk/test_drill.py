@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rebalancer.cli.drill import DrilledSlot, findings
+from rebalancer.cli.drill_findings import DrilledSlot, findings
 from rebalancer.journal.place import PostgresPlace
 from rebalancer.journal.read_only import ReadOnlyJournal
 from tests.desk.check_history import problems, read
