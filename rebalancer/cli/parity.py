@@ -5,21 +5,23 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.screen import terminal_width, wants_colour, warn
-from rebalancer.core.documents import BadDocument
+from rebalancer.core.documents import BadDocument, plain
 
 if TYPE_CHECKING:
+    from rebalancer.core.facts import TradingCosts
     from rebalancer.journal import Journal
     from rebalancer.research.learned_costs import LearnedCosts
     from rebalancer.research.parity import StoredCycle
     from rebalancer.session.setup import Setup
 
 VOLUME_DAYS: Final = 20
+COST_DAYS: Final = timedelta(days=90)
 YEAR_ROOT: Final = 252**0.5
 
 
@@ -53,13 +55,16 @@ def show_parity(
             raise BadDocument("parity", "no cycle has been planned yet", "rebalancer run-now")
         cycles = stored_cycles(journal, newest.account_id, first, CostModel())
         found = parity_of(journal, newest.account_id, cycles)
-        costs = _costs(journal, newest.account_id, cycles, volumes)
+        costs, learned = _costs(journal, newest.account_id, cycles, volumes)
         shadows, problems = _shadows(setup, journal, newest.account_id, cycles)
-    document = found.document() | {"costs": costs.document(), "shadow_books": shadows, "shadow_problems": problems}
+    document = found.document() | {
+        "costs": costs.document(), "trading_costs": None if learned is None else plain(learned),
+        "shadow_books": shadows, "shadow_problems": problems,
+    }  # fmt: skip
     if as_json:
         sys.stdout.write(json.dumps(document, indent=1, allow_nan=False) + "\n")
     else:
-        lines = [f"{parity_sentence(found)}.", f"{costs.sentence}.", ""]
+        lines = [f"{parity_sentence(found)}.", f"{costs.sentence}.", *_learned_line(learned), ""]
         lines += _tables(document, colour=colour and wants_colour())
         sys.stdout.write("\n".join(lines) + "\n")
     for cycle, difference in found.unequal:
@@ -68,20 +73,39 @@ def show_parity(
     return ExitCode.UNEXPECTED if found.unequal else ExitCode.DONE
 
 
-def _costs(journal: Journal, account_id: str, cycles: Sequence[StoredCycle], volumes: Path | None) -> LearnedCosts:
-    """What the orders of these cycles cost."""
+def _costs(
+    journal: Journal, account_id: str, cycles: Sequence[StoredCycle], volumes: Path | None
+) -> tuple[LearnedCosts, TradingCosts | None]:
+    """What the orders of these cycles cost; and by name those of the last `COST_DAYS` until their end, which planning
+    reads."""
     from rebalancer.accounting.trade_history import ledger_of
-    from rebalancer.research.learned_costs import filled_orders, learned_costs
+    from rebalancer.core.new_york import day_in_new_york
+    from rebalancer.research.learned_costs import filled_orders, learned_costs, trading_costs
 
-    names = {cycle.record.cycle_id for cycle in cycles}
-    histories = [h for h in ledger_of(journal, account_id).order_histories.values() if h.cycle_id in names]
+    names, last = {cycle.record.cycle_id for cycle in cycles}, day_in_new_york(cycles[-1].snapshot.as_of)
+    every = ledger_of(journal, account_id).order_histories.values()
+    histories = [h for h in every if h.cycle_id in names]
+    recent = [h for h in every if timedelta() <= last - day_in_new_york(h.sent_at) <= COST_DAYS]
     volatility = {
         one.symbol: float(one.volatility) / YEAR_ROOT
         for cycle in cycles
         for one in cycle.snapshot.instruments
         if one.volatility is not None and one.volatility > 0
     }
-    return learned_costs(filled_orders(histories, volatility, _day_volumes(volumes)))
+    newest = max((day_in_new_york(h.sent_at) for h in recent), default=last)
+    found = learned_costs(filled_orders(histories, volatility, _day_volumes(volumes)))
+    return found, trading_costs(filled_orders(recent), newest)
+
+
+def _learned_line(learned: TradingCosts | None) -> list[str]:
+    """What `no_trade_band.width: cost` plans with; nothing before any order."""
+    if learned is None:
+        return []
+    low, high = min(learned.by_symbol.values()), max(learned.by_symbol.values())
+    return [
+        f"Planning knows {learned.usual:.1f} bp a trade, {low:.1f} to {high:.1f} bp by name, from {learned.orders:,} "
+        f"orders until {learned.as_of}."
+    ]
 
 
 def _day_volumes(path: Path | None) -> dict[str, float]:

@@ -178,6 +178,17 @@ class Regime(NamedTuple):
     breadth: float | None = None
 
 
+class TradingCosts(NamedTuple):
+    """What trading costs one way, in basis points of the value traded, from the price of the decision to the fills;
+    fees are not in it. as_of: the day of the newest orders from which it was learned; orders: how many. usual: of a
+    name that is not in `by_symbol`."""
+
+    as_of: date
+    orders: int
+    usual: float
+    by_symbol: Mapping[str, float] = {}
+
+
 class Snapshot(NamedTuple):
     """All inputs of a plan. After it is taken, nothing external is read until orders are sent.
 
@@ -189,7 +200,8 @@ class Snapshot(NamedTuple):
     `stop_exits` is the time of the last exit by a stop (None: `stopped_out` does not distinguish stops from targets).
     `doubt` says why the reading as a whole is implausible, "" when it is not. `venue` holds the rules of the broker
     that was read. `unknown_words` maps symbols to what the broker said of them in a word that this program does not
-    know. `regime` is the market's; None where nobody judges it.
+    know. `regime` is the market's; None where nobody judges it. `trading_costs` are those learned from our own fills;
+    None before any evening has learned them.
     """
 
     cycle_id: str
@@ -214,6 +226,7 @@ class Snapshot(NamedTuple):
     unknown_words: Mapping[str, str] = {}
     venue: VenueRules = ALPACA
     regime: Regime | None = None
+    trading_costs: TradingCosts | None = None
     schema: Literal["rebalancer.snapshot/1"] = SNAPSHOT_SCHEMA
 
 

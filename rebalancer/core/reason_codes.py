@@ -173,6 +173,11 @@ class ReasonCode(Enum):
 
     # nothing worth doing
     WITHIN_BAND = "drift {drift:drift} pp is within the band of ±{band:points} pp"
+    NOT_WORTH_COST = (
+        "closing the gap of {drift:drift} pp is worth {worth:bp} bp of what it trades, and trading costs {cost:bp} bp "
+        "(it is worth that from ±{band:points} pp)"
+    )
+    COST_UNKNOWN = "no trading cost has been learned: the fixed band counts"
     WITHIN_DRIFT = (
         "{drift:points} pp off its target; nothing is traded while no name is more than {limit:points} pp off "
         "(execution.schedule)"

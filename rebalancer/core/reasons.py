@@ -196,6 +196,7 @@ FORMATS: Final[Mapping[str, tuple[Callable[[Any], str], str]]] = {
     "points": (_points, "a fraction, in percentage points"),
     "drift": (lambda fraction: f"{fraction * 100:+.2f}", "a fraction, in percentage points with its sign"),
     "signed": (lambda score: f"{score:+.2f}", "a score"),
+    "bp": (lambda fraction: f"{fraction * 10_000:.1f}", "a fraction, in basis points"),
     "hundredths": (lambda number: f"{number:.2f}", "a number with two decimals"),
     "weight": (_weight, "a weight, with two to six decimals"),
     "short": (lambda number: f"{number:g}", "a number"),

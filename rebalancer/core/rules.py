@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from rebalancer.core.band_rules import NoTradeBand
 from rebalancer.core.journal_rules import JournalStorage
 from rebalancer.core.regime_rules import RegimeRules
 from rebalancer.core.rule_section import Count, Exposure, Fraction, Money, RuleSection, Seconds, Share
@@ -61,14 +62,6 @@ class Execution(RuleSection):
         if self.exit_threshold is not None and self.exit_threshold > self.signal_threshold:
             raise ValueError("exit_threshold must not be above signal_threshold")
         return self
-
-
-class NoTradeBand(RuleSection):
-    """How far a weight may drift before it is worth trading: the larger of both widths counts."""
-
-    absolute: Share = Field(0.0025, description="fraction of capital")
-    relative: Share = Field(0.05, description="fraction of the target weight")
-    to: Literal["centre", "edge"] = Field("centre", description="trade to the target or only to the band's edge")
 
 
 class PositionSizing(RuleSection):

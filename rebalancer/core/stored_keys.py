@@ -30,6 +30,8 @@ RULES_ADDED: Final[Mapping[str, object]] = {
     "protection.cool_off_lifted_by_newer_signal": False,
     "position_sizing.confidence_scaling": "proportional",
     "position_sizing.crypto_floor": None,
+    "position_sizing.no_trade_band.risk_aversion": 5.0,
+    "position_sizing.no_trade_band.width": "fixed",
     "position_sizing.volatility_measure": "returns",
     "reporting.evidence": False,
     "regime": {},
@@ -100,6 +102,7 @@ SNAPSHOT_ADDED: Final[Mapping[str, object]] = {
     "instruments.atr": None,
     "regime": None,
     "stop_exits": None,
+    "trading_costs": None,
     "unknown_words": {},
     "venue": plain(ALPACA),
 }

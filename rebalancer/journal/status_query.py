@@ -24,6 +24,7 @@ from rebalancer.journal.day_events import DayEvents, query_day
 from rebalancer.journal.documents import load_text
 from rebalancer.journal.head_checkpoint import checkpoint_of
 from rebalancer.journal.mirror.mark import read_mark
+from rebalancer.journal.parity_row import PARITY
 from rebalancer.journal.place import Place
 from rebalancer.journal.read_only import has_tables, may_exist, read_only
 from rebalancer.journal.reads import OneState
@@ -153,7 +154,7 @@ def _of_account(ask: Ask, accounts: tuple[str, ...], account_id: str, now: datet
         last_cycle=last,
         last_end=reading.last_end(ask, account_id, None),
         unresolved=len(unresolved),
-        parity=next(iter(reading.recall(ask, account_id, "parity", last=1)), None),
+        parity=next(iter(reading.recall(ask, account_id, PARITY, last=1)), None),
         unknown=sum(order.state is OrderState.UNKNOWN for order in unresolved),
         filled=_filled(ask, account_id, last),
         earlier_cycle=earlier,

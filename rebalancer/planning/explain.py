@@ -9,6 +9,7 @@ from rebalancer.core.reasons import NOTHING, Reason, ReasonCode, Reasons, becaus
 from rebalancer.core.values import ZERO
 from rebalancer.planning.core import codes
 from rebalancer.planning.core.columns import Orders
+from rebalancer.planning.core.cost_band import fixed_width, worth_of_gap
 from rebalancer.planning.core.size import SURE, speaking, target_of
 from rebalancer.planning.core.trades import is_at_own_cap, part_lot_of
 from rebalancer.planning.core.units import fraction
@@ -33,7 +34,7 @@ def hold_reasons(d: Decided, i: int) -> Reasons:
         case codes.KEPT:
             return _note(d, i) if d.decision.opinions.note[i] else because(ReasonCode.NO_SIGNAL_HELD)
         case codes.WITHIN_BAND:
-            return because(ReasonCode.WITHIN_BAND, drift=trades.drift[i], band=trades.band[i])
+            return _within_band(d, i)
         case codes.AT_TARGET:
             return because(ReasonCode.AT_TARGET, qty=d.columns.shares(i, trades.target[i]))
         case codes.BELOW_ONE_LOT:
@@ -56,6 +57,22 @@ def hold_reasons(d: Decided, i: int) -> Reasons:
             return because(ReasonCode.SIDE_EXCLUDED, side=d.rules.selection.side)
         case _:
             return because(ReasonCode.NOT_IN_AT_MOST)
+
+
+def _within_band(d: Decided, i: int) -> Reasons:
+    """Which band holds a name: the fixed one, or else that of its trading cost."""
+    trades, names, numbers = d.decision.trades, d.columns.names, d.columns.numbers
+    drift, band, cost = trades.drift[i], trades.band[i], names.trading_cost[i]
+    if abs(drift) > fixed_width(numbers, d.decision.targets.weight[i]):
+        worth = worth_of_gap(cost, drift, band)
+        return because(ReasonCode.NOT_WORTH_COST, drift=drift, worth=worth, cost=cost, band=band)
+    return because(ReasonCode.WITHIN_BAND, drift=drift, band=band).plus(_cost_unknown(d, i))
+
+
+def _cost_unknown(d: Decided, i: int) -> Reasons:
+    """That the fixed band counts although the rules ask for the band of the trading cost."""
+    is_asked = d.columns.numbers.risk_aversion > 0
+    return because(ReasonCode.COST_UNKNOWN) if is_asked and d.columns.names.trading_cost[i] < 0 else NOTHING
 
 
 def denial_reasons(d: Decided, orders: Orders, i: int) -> Reasons:
@@ -184,7 +201,7 @@ def _traded(d: Decided, i: int) -> list[Reason]:
         code = ReasonCode.REVERSES
     else:
         code = ReasonCode.ABOVE_TARGET if abs(now) > abs(target) else ReasonCode.BELOW_TARGET
-    return [*because(code, now=now, target=target), *_why_target(d, i)]
+    return [*because(code, now=now, target=target), *_why_target(d, i), *_cost_unknown(d, i)]
 
 
 def _why_target(d: Decided, i: int) -> Reasons:

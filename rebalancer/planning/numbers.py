@@ -57,6 +57,7 @@ def numbers_of(rules: Rules, venue: VenueRules) -> Numbers:
         max_correlated_positions=-1 if risk.max_correlated_positions is None else risk.max_correlated_positions,
         band_absolute=band.absolute,
         band_relative=band.relative,
+        risk_aversion=band.risk_aversion if band.width == "cost" else -1.0,
         min_trade_money=money_up(sizing.min_trade_size),
         largest_trade_money=money_down(largest_trade(rules)),
         equity_purchase_min_money=money_up(venue.equity_purchase_min),

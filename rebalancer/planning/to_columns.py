@@ -26,6 +26,7 @@ from rebalancer.planning.pricing import above_value, order_price, reserve_per_sh
 from rebalancer.planning.reconcile import ReconciledBook
 from rebalancer.planning.regime_factors import regime_factors
 from rebalancer.planning.short_selling import may_be_shorted
+from rebalancer.planning.trading_cost import trading_cost
 from rebalancer.planning.validate_signals import Prices
 from rebalancer.planning.volatility import volatility_of
 
@@ -169,7 +170,12 @@ def to_columns(
     return Columns(
         symbols=symbols,
         at={symbol: i for i, symbol in enumerate(symbols)},
-        names=Names(first=first, volatility=volatility, **by_name),
+        names=Names(
+            first=first,
+            volatility=volatility,
+            trading_cost=[trading_cost(snapshot.trading_costs, symbol, prices.venue) for symbol in symbols],
+            **by_name,
+        ),
         signals=rows_of_signals,
         limits=[codes.NO_LIMIT if isinf(limit) else rate(limit) for limit in groups.limits],
         numbers=numbers,

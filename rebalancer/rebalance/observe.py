@@ -38,6 +38,7 @@ from rebalancer.rebalance.broker_orders import ended_orders, open_orders, unknow
 from rebalancer.rebalance.market_regime import current_regime
 from rebalancer.rebalance.read_broker import BrokerReading, LastTime, read_broker
 from rebalancer.rebalance.read_journal import JournalReading, read_journal, read_last_time
+from rebalancer.rebalance.trading_costs import costs_of_names
 from rebalancer.rebalance.world import World
 
 
@@ -126,6 +127,7 @@ def assemble(
         stop_exits=None if exits.stops == exits.last else exits.stops,
         unknown_words=dict(sorted({**unknown_statuses(read.orders), **kept.unknown_words}.items())),
         venue=venue,
+        trading_costs=costs_of_names(kept.trading_costs, read.needed),
     )
 
 

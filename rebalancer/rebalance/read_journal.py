@@ -16,7 +16,7 @@ from rebalancer.accounting.activities import last_read, unknown_activities
 from rebalancer.accounting.cash_flows import CashFlow, cash_has_jumped, close_before, known_flows
 from rebalancer.accounting.loss_latches import latched_since
 from rebalancer.brokers.protocol import BrokerOrder
-from rebalancer.core.facts import Day, Explanation, Regime
+from rebalancer.core.facts import Day, Explanation, Regime, TradingCosts
 from rebalancer.core.values import ZERO
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.reads import JournalReads
@@ -25,6 +25,7 @@ from rebalancer.market_data.reference import day_start
 from rebalancer.rebalance.broker_orders import explanations, late_orders
 from rebalancer.rebalance.market_regime import stored_regime
 from rebalancer.rebalance.read_broker import BrokerReading, LastTime
+from rebalancer.rebalance.trading_costs import stored_trading_costs
 
 SIGNALS_AT_MOST: Final = timedelta(days=31)  # the largest value that signals.max_age_minutes may have
 
@@ -42,7 +43,7 @@ class JournalReading(NamedTuple):
     """What the journal says about what the broker has answered. `closed`: the close that the account's last equity is
     of; `flows`: money in or out since then; `are_activities_due`: they are read once a day, or when cash has changed by
     more than orders explain; `unknown_words`: symbols frozen by activities of unknown types; `regime`: the newest one,
-    where the market is judged."""
+    where the market is judged; `trading_costs`: those that the newest evening learned."""
 
     cycle_id: str
     day: Day
@@ -57,6 +58,7 @@ class JournalReading(NamedTuple):
     are_activities_due: bool
     unknown_words: Mapping[str, str]
     regime: Regime | None = None
+    trading_costs: TradingCosts | None = None
 
 
 def read_last_time(journal: Journal, account_id: str) -> LastTime:
@@ -106,6 +108,7 @@ def read_journal(
             or cash_has_jumped(view, account, read.orders, seen, coin_fee_max),
             unknown_words=unknown_activities(view, account.id, now),
             regime=stored_regime(view, account.id, judged_by) if judged_by else None,
+            trading_costs=stored_trading_costs(view, account.id, now),
         )
 
 

@@ -23,7 +23,8 @@ OUTCOME_MEANING: Final[Mapping[Outcome, str]] = {
     "trade.",
     Outcome.HELD_NEUTRAL: "The signals are too weak to open or change anything, and what is held stays as it is.",
     Outcome.HELD_AT_TARGET: "The position is what the signal asks for.",
-    Outcome.HELD_WITHIN_BAND: "The drift is smaller than `position_sizing.no_trade_band`.",
+    Outcome.HELD_WITHIN_BAND: "The drift is smaller than `position_sizing.no_trade_band`, or closing it is worth less "
+    "than it costs (`width: cost`).",
     Outcome.HELD_BELOW_MINIMUM: "Below `position_sizing.min_trade_size` or one lot, and it closes no position.",
     Outcome.HELD_LEFT_OUT: "A selection leaves the symbol or the side out (`selection`, `--only`, `--exclude`, ...).",
     Outcome.DENIED_SHORT: "Short selling is off, or the instrument cannot be sold short.",

@@ -119,7 +119,7 @@ def columns_at(
     `position_exits` finds them."""
     count = len(held)
     first, tradable, available, worst = integers(count + 1), integers(count), integers(count), integers(count)
-    volatility, reserve_buy, reserve_sell = floats(count), integers(count), integers(count)
+    volatility, cost, reserve_buy, reserve_sell = floats(count), floats(count), integers(count), integers(count)
     zero, most, coin, paid = integers(count), integers(count), integers(count), integers(count)
     now, orders, cluster, paid_sell = integers(count), integers(count), integers(count), integers(count)
     known, below, above = integers(count), integers(count), integers(count)
@@ -136,7 +136,7 @@ def columns_at(
                     below[i] = max(stop, 1)
                 elif stop > price[i]:
                     above[i] = stop
-        volatility[i] = float(tape.volatility[day, i])
+        volatility[i], cost[i] = float(tape.volatility[day, i]), float(tape.trading_cost[day, i])
         now[i], orders[i], worst[i], available[i], known[i] = held[i], sent[i], held[i], abs(held[i]), price[i]
         paid[i] = paid_sell[i] = price[i]
         if given.limit_rate >= 0 and price[i] > 0:
@@ -153,8 +153,8 @@ def columns_at(
         reserve_buy[i], reserve_sell[i] = price_up(price[i], buy), price_up(price[i], sell)
     first[count] = rows
     return Names(
-        first, tradable, fixed.may_short, coin, cools, fixed.is_selected, fixed.sector, cluster, volatility, below,
-        above, known, paid, paid_sell, reserve_buy, reserve_sell, fixed.divisor, fixed.lot_long, fixed.lot_short,
+        first, tradable, fixed.may_short, coin, cools, fixed.is_selected, fixed.sector, cluster, volatility, cost,
+        below, above, known, paid, paid_sell, reserve_buy, reserve_sell, fixed.divisor, fixed.lot_long, fixed.lot_short,
         fixed.closing_lot, now, zero, worst, available, zero, orders, most, most,
     )  # fmt: skip
 

@@ -20,6 +20,7 @@ from rebalancer.planning.lot_sizes import closing_lot, trade_lot
 from rebalancer.planning.numbers import MICROS, rate
 from rebalancer.planning.overnight_ramp import overnight_gross_limit
 from rebalancer.planning.regime_factors import regime_factors
+from rebalancer.planning.trading_cost import trading_cost
 from rebalancer.research import tape as tape_rows
 from rebalancer.research.alignment import whole_microseconds
 from rebalancer.research.bar_times import moment_at
@@ -42,7 +43,8 @@ NIGHTS_A_YEAR: Final = 252
 class EngineInput(NamedTuple):
     """What the engine is given, and the decimals of each name's quantities and prices. tape: without the matrices of
     prices, volumes, opinions, volatilities and groups, which `window` adds for some bars at a time. clusters: the
-    correlation group by day and name, from 0; `first_cluster` is the first one's place among all groups."""
+    correlation group by day and name, from 0; `first_cluster` is the first one's place among all groups. trading_cost:
+    by day and name, as in `Names`."""
 
     tape: tape_rows.Tape
     fixed: tuple[NDArray[Any], ...]
@@ -51,6 +53,7 @@ class EngineInput(NamedTuple):
     price_decimals: Integers
     clusters: NDArray[Any]
     first_cluster: int
+    trading_cost: Floats
 
 
 def window(setup: SimulationSetup, given: EngineInput, first: int, last: int) -> tape_rows.Tape:
@@ -79,6 +82,7 @@ def window(setup: SimulationSetup, given: EngineInput, first: int, last: int) ->
         confidence=np.ones(shape) if said.confidence is None else np.array(said.confidence[at], np.float64, order="C"),
         first_day=days.start,
         volatility=np.array(np.where(volatility > 0, volatility, assumed), order="C"),
+        trading_cost=np.array(given.trading_cost[days], order="C"),
         cluster=np.array(given.clusters[days], np.int64, order="C") + given.first_cluster,
         code=given.tape.code[at],
         denied=given.tape.denied[at],
@@ -138,6 +142,7 @@ def engine_input(setup: SimulationSetup) -> EngineInput:
         confidence=none,
         first_day=0,
         volatility=none,
+        trading_cost=none,
         cluster=nothing,
         day=setup.reference.row.astype(np.int64),
         gross=_gross(setup),
@@ -178,7 +183,9 @@ def engine_input(setup: SimulationSetup) -> EngineInput:
         10_000 * grains,
         np.array([codes.NO_LIMIT if isinf(limit) else rate(limit) for limit in limits], np.int64),
     )
-    return EngineInput(tape, fixed, _conditions(setup), decimals, decimals_of_prices, clusters, 1 + len(sectors))
+    return EngineInput(
+        tape, fixed, _conditions(setup), decimals, decimals_of_prices, clusters, 1 + len(sectors), _trading_cost(setup)
+    )
 
 
 def plain_instrument(setup: SimulationSetup, symbol: str) -> Instrument:
@@ -238,6 +245,14 @@ def _regime_rates(setup: SimulationSetup) -> tuple[Integers, Integers]:
     by_day = [regime_factors(regime, rules) for regime in reference.regime or (None,) * days]
     rates = np.array([factors.rates for factors in by_day], np.int64)[reference.row]
     return rates[:, 0].copy(), rates[:, 1].copy()
+
+
+def _trading_cost(setup: SimulationSetup) -> Floats:
+    """The trading cost by day and name; one row of memory where it is the cost model's."""
+    symbols, venue, days = setup.market.symbols, setup.terms.venue, int(setup.reference.row[-1]) + 1
+    by_day = [setup.trading_costs(day) for day in range(days if setup.learned is not None else 1)]
+    rows = np.array([[trading_cost(costs, symbol, venue) for symbol in symbols] for costs in by_day])
+    return np.broadcast_to(rows, (days, len(symbols)))
 
 
 def _spare(setup: SimulationSetup) -> Integers:

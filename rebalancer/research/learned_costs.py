@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rebalancer.core.facts import TradingCosts
 from rebalancer.performance.records import OrderHistory
 from rebalancer.research.market import CostModel
 
@@ -26,6 +28,7 @@ NORMAL_95: Final = 1.96
 BP: Final = 10_000.0
 USUAL_LOAD: Final = 5.0  # basis points: 150 a day x the root of a thousandth of the volume
 USUAL_NOISE: Final = 5.0  # basis points, before there are enough orders to see it
+PLACES: Final = 4  # of a basis point, in snapshots
 
 
 class FilledOrder(NamedTuple):
@@ -37,6 +40,12 @@ class FilledOrder(NamedTuple):
     delay: float | None
     load: float | None
     value: float
+    symbol: str = ""
+
+    @property
+    def total(self) -> float:
+        """From decision to the fills."""
+        return self.execution + (self.delay or 0.0)
 
 
 class Estimate(NamedTuple):
@@ -106,7 +115,7 @@ def filled_orders(
         decision = one.decision_price
         delay = None if decision is None or decision <= 0 else sign * float((one.mid - decision) / decision) * BP
         execution = sign * float((one.filled_avg_price - one.mid) / one.mid) * BP
-        found.append(FilledOrder(execution, delay, load, float(one.filled_qty * one.filled_avg_price)))
+        found.append(FilledOrder(execution, delay, load, float(one.filled_qty * one.filled_avg_price), one.symbol))
     return tuple(found)
 
 
@@ -120,7 +129,7 @@ def learned_costs(orders: Iterable[FilledOrder], prior: CostModel | None = None)
     design = np.column_stack([np.ones(len(every)), loads])
     found, width = _regression(design, y, expected)
     delays = np.array([one.delay for one in every if one.delay is not None])
-    live = np.array([one.execution + (one.delay or 0.0) for one in every])
+    live = np.array([one.total for one in every])
     return LearnedCosts(
         Estimate(float(found[0]), float(width[0])),
         Estimate(float(found[1]), float(width[1])),
@@ -130,6 +139,20 @@ def learned_costs(orders: Iterable[FilledOrder], prior: CostModel | None = None)
         len(every),
         sum(one.load is not None for one in every),
     )
+
+
+def trading_costs(orders: Iterable[FilledOrder], as_of: date, prior: CostModel | None = None) -> TradingCosts | None:
+    """What planning is told: the whole cost of every name, its impact at the sizes that were traded included. A name is
+    shrunk to all names, and these to the half spread of the model, by the number of orders. None without an order."""
+    by_symbol: dict[str, list[float]] = {}
+    for one in orders:
+        by_symbol.setdefault(one.symbol, []).append(one.total)
+    if not by_symbol:
+        return None
+    every = np.array([cost for costs in by_symbol.values() for cost in costs])
+    usual = _mean(every, (prior or CostModel()).half_spread_bps).value
+    names = {symbol: round(_mean(np.array(costs), usual).value, PLACES) for symbol, costs in sorted(by_symbol.items())}
+    return TradingCosts(as_of, len(every), round(usual, PLACES), names)
 
 
 def _regression(

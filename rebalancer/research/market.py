@@ -6,7 +6,7 @@ Times are int64 nanoseconds since 1970 in UTC, strictly ascending. Symbols are s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, Protocol
@@ -14,7 +14,7 @@ from typing import Final, Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rebalancer.core.facts import Regime
+from rebalancer.core.facts import Regime, TradingCosts
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.core.venue_rules import ALPACA, VenueRules
@@ -141,7 +141,8 @@ class SimulationSetup(NamedTuple):
     """All that a simulation is given. equity: USD at the first bar, in cash unless `start` says otherwise. cycles: at
     which bars a cycle runs, shape (bars,). fill: at which price orders decided at the close of bar t are filled. Of a
     record of live cycles alone: filled_at, USD a share that orders of the same bar got, shape (bars, names); worth, the
-    equity that the broker reported at each bar, micro-dollars."""
+    equity that the broker reported at each bar, micro-dollars; learned, the trading costs known on each trading day, a
+    row as in `ReferenceColumns`."""
 
     market: Market
     instructions: Instructions
@@ -156,6 +157,13 @@ class SimulationSetup(NamedTuple):
     start: StartOfRun | None = None
     filled_at: Floats | None = None
     worth: Integers | None = None
+    learned: tuple[TradingCosts | None, ...] | None = None
+
+    def trading_costs(self, day: int) -> TradingCosts | None:
+        """What is known of trading costs on a trading day: half the spread of the cost model, for every name."""
+        if self.learned is not None:
+            return self.learned[day]
+        return TradingCosts(date.fromordinal(int(self.market.day[0])), 0, float(self.costs.half_spread_bps))
 
 
 class SimulationCosts(NamedTuple):

@@ -64,7 +64,8 @@ def with_preset(rules: Rules, preset: str | None) -> tuple[Rules, AccountTerms]:
         return rules, AccountTerms()
     if preset not in PRESETS:
         raise BadDocument("--preset", f"there is no preset {preset!r}", f"there are: {', '.join(PRESETS)}")
-    band = rules.position_sizing.no_trade_band.model_copy(update={"absolute": 0.0, "relative": 0.0, "to": "centre"})
+    none = {"absolute": 0.0, "relative": 0.0, "to": "centre", "width": "fixed"}
+    band = rules.position_sizing.no_trade_band.model_copy(update=none)
     changed = {name: getattr(rules, name).model_copy(update=values) for name, values in _BARE.items()}
     changed["position_sizing"] = changed["position_sizing"].model_copy(update={"no_trade_band": band})
     return rules.model_copy(update=changed), FREE_TERMS

@@ -141,6 +141,7 @@ def setup_of_record(record: LiveRecord) -> tuple[SimulationSetup, PriceHistory, 
         ),
         filled_at=np.where(np.isnan(filled), close, filled),
         worth=np.array([int(snapshot.account.equity * MICROS) for snapshot in seen], np.int64),
+        learned=tuple(seen[first].trading_costs for first in np.unique(days, return_index=True)[1].tolist()),
     )
     missing = int(np.isnan(close).sum())
     prices = PriceHistory(market, False, PLACE, {"missing_prices": missing})

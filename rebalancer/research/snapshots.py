@@ -84,6 +84,7 @@ def snapshot_at(
         stop_exits=None if account.stop_exits == account.stopped_out else dict(account.stop_exits),
         venue=setup.terms.venue,
         regime=setup.reference.regime[int(setup.reference.row[bar])] if setup.reference.regime else None,
+        trading_costs=setup.trading_costs(int(setup.reference.row[bar])),
     )
 
 

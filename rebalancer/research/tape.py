@@ -34,14 +34,15 @@ class Tape(NamedTuple):
 
     close, fill: prices in grains, 0 where there is none; `fill` is where the orders of the bar before fill. volume: in
     base units, 0 where it is not known. opinion: target weights or scores, NaN without one. volatility: annualised, a
-    row a day. cluster: the correlation group, a row a day. day: the row of a bar in both. gross: the limit on all names
-    together, trillionths of capital; confidence_rate, gross_rate: what the regime leaves, trillionths. decides: whether
-    a cycle runs at the close of a bar. worth: what the broker said that the account is worth, micro-dollars; 0 where it
-    is computed. spare: how many cycles fit before the account is to be flat. code, denied: filled in with how each
-    name ended. open, high, low: where `Conditions.is_ranged`; else without rows. said, stop, goal: when each opinion
-    was said, and its stop and target prices in grains, where exits or `Conditions.names_exits` need them. now, opens,
-    exited: by bar its time, when its session opened, and the time that an exit within it is given; nanoseconds.
-    action_bar to action_cash: a row a corporate action, as in `ActionColumns`; cash in grains.
+    row a day. trading_cost: as in `Names`, a row a day. cluster: the correlation group, a row a day. day: the row of a
+    bar in these. gross: the limit on all names together, trillionths of capital; confidence_rate, gross_rate: what the
+    regime leaves, trillionths. decides: whether a cycle runs at the close of a bar. worth: what the broker said that
+    the account is worth, micro-dollars; 0 where it is computed. spare: how many cycles fit before the account is to be
+    flat. code, denied: filled in with how each name ended. open, high, low: where `Conditions.is_ranged`; else without
+    rows. said, stop, goal: when each opinion was said, and its stop and target prices in grains, where exits or
+    `Conditions.names_exits` need them. now, opens, exited: by bar its time, when its session opened, and the time that
+    an exit within it is given; nanoseconds. action_bar to action_cash: a row a corporate action, as in `ActionColumns`;
+    cash in grains.
     """
 
     first: int
@@ -52,6 +53,7 @@ class Tape(NamedTuple):
     confidence: Any
     first_day: int
     volatility: Any
+    trading_cost: Any
     cluster: Any
     day: Any
     gross: Any

@@ -15,17 +15,19 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
+from rebalancer.journal.parity_row import trading_costs_of_body
 from rebalancer.ops.clock import SystemClock
 from rebalancer.session.setup import Setup
 from rebalancer.settings.profile import PROFILE
 
 LOG: Final = logging.getLogger(__name__)
-PARITY: Final = "parity"  # the kind of its event in the journal; its key is the day
 SECONDS_MAX: Final = 300.0
 TICK_SECONDS: Final = 5.0
 BYTES_MAX: Final = 256 * 1024
 SCHEMA: Final = "rebalancer.parity/1"
-KEPT: Final = ("cycles", "plans_equal", "divergence_bp", "costs", "shadow_books", "shadow_problems", "unequal")
+KEPT: Final = (
+    "cycles", "plans_equal", "divergence_bp", "costs", "trading_costs", "shadow_books", "shadow_problems", "unequal",
+)  # fmt: skip
 
 
 def measured_day(
@@ -43,8 +45,9 @@ def measured_day(
         found = json.loads(said[:BYTES_MAX])
         if not isinstance(found, dict) or found.get("schema") != SCHEMA:
             raise ValueError(f"it ended with code {code}")
+        trading_costs_of_body(found)  # which cycles read
         return {name: found[name] for name in KEPT}
-    except (OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, subprocess.SubprocessError) as error:
         LOG.warning("parity of %s was not measured: %s", day, str(error).partition("\n")[0][:200])
         return None
 

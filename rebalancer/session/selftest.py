@@ -13,9 +13,10 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
+from rebalancer.core.band_rules import NoTradeBand
 from rebalancer.core.decisions import Plan
 from rebalancer.core.facts import Account, Day, Instrument, Position, Quote, Signal, Snapshot
-from rebalancer.core.rules import NoTradeBand, Rules
+from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.execution.pretrade.selftest import HELD, HUGE, NEW, NOW, SESSION, WIDE, Check, opened, pretrade_selftest
 from rebalancer.planning import plan

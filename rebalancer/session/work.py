@@ -19,6 +19,7 @@ from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.journal import Journal
 from rebalancer.journal.alert_row import AlertLevel, alert_row
 from rebalancer.journal.backups import FOLDER, take
+from rebalancer.journal.parity_row import PARITY
 from rebalancer.market_data.trading_calendar import Slot, TradingDay
 from rebalancer.ops.clock import Clock, SystemClock
 from rebalancer.ops.logs.context import LogEvent, note
@@ -31,7 +32,7 @@ from rebalancer.rebalance.world import World
 from rebalancer.report.files import ReportNotWritten, WrittenReport, remove_outdated, write_edition, write_report
 from rebalancer.report.period.gather import period_report_of
 from rebalancer.session.end_of_day import Steps, cancel_leftovers, close_day
-from rebalancer.session.evening import PARITY, measured_day
+from rebalancer.session.evening import measured_day
 from rebalancer.session.execute import execute, opened_world
 from rebalancer.session.monitor import Monitor
 from rebalancer.session.preflight import clock_problem, preflight

@@ -38,6 +38,7 @@ SAMPLES: dict[str, Any] = {
     "points": 0.0447,
     "drift": 0.0122,
     "signed": 0.8,
+    "bp": 0.00038,
     "hundredths": 0.9,
     "weight": 0.6,
     "short": 120.0,

@@ -21,7 +21,7 @@ from rebalancer.core.reasons import ReasonCode
 from rebalancer.planning import plan
 from tests.planning.oracle.plan import plan as oracle
 from tests.planning.test_targets import with_targets
-from tests.planning.worlds import World, limited, world
+from tests.planning.worlds import World, limited, with_costs, world
 
 TRILLIONTH = 1e-12
 MILLIONTHS = Decimal("0.000002")  # shares: money is counted in millionths of a dollar
@@ -49,10 +49,11 @@ def at_a_tie(found: Plan, other: Plan, seen: World) -> list[str]:
         if a.qty != b.qty:
             # shares that a trillionth of capital buys, or the millionth of a dollar that money is counted in
             grain = (Decimal(TRILLIONTH) * found.capital + Decimal("1e-6")) / a.price
-            aimed = b.weight
-            if seen.rules.position_sizing.no_trade_band.to == "edge" and abs(b.drift) > b.band:
-                aimed -= math.copysign(b.band, b.drift)
-            exact = [Decimal(abs(weight)) * found.capital / a.price for weight in (aimed, b.weight)]
+            band, aimed = seen.rules.position_sizing.no_trade_band, [b.weight]
+            if band.to == "edge" and abs(b.drift) > b.band:
+                edges = b.band, max(band.absolute, band.relative * abs(b.weight))
+                aimed = [*(b.weight - math.copysign(edge, b.drift) for edge in edges), b.weight]
+            exact = [Decimal(abs(weight)) * found.capital / a.price for weight in aimed]
             apart = min(abs(one - max(abs(a.qty), abs(b.qty))) for one in exact)
             if abs(a.qty - b.qty) > 1 or apart > 3 * grain + exact[0] * Decimal("1e-13"):
                 wrong.append(f"{a.symbol}: {a.qty} and {b.qty}, exactly {exact}")
@@ -76,6 +77,8 @@ def compared(seed: int) -> str:
         seen = limited(seen, seed)
     if seed % 4 == 1:
         seen = with_targets(seen, seed)
+    if seed % 5 == 3:
+        seen = with_costs(seen, seed)
     found, other = plan(*seen), oracle(*seen)
     found = found._replace(because=found.because.without(ReasonCode.OFF_BUT_SMALL))  # which it did not say
     places = differences(document(found), document(other))

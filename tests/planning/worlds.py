@@ -14,7 +14,17 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.random import Generator
 
-from rebalancer.core.facts import Account, Day, Explanation, Instrument, OpenOrder, Position, Session, Snapshot
+from rebalancer.core.facts import (
+    Account,
+    Day,
+    Explanation,
+    Instrument,
+    OpenOrder,
+    Position,
+    Session,
+    Snapshot,
+    TradingCosts,
+)
 from rebalancer.core.rules import Rules
 from tests.planning.opinions import AS_OF, chance, decimal, pick, quote, signals
 
@@ -85,6 +95,20 @@ def world(seed: int, *, calm: bool = False) -> World:
         kill_switch=not calm and chance(rng, 0.02),
     )
     return World(snapshot, rules)
+
+
+def with_costs(found: World, seed: int) -> World:
+    """The same world with a band by trading costs, which are known, known for some names alone, or not known."""
+    rng = np.random.default_rng([seed, 3])
+    snapshot, rules = found
+    document = rules.model_dump()
+    document["position_sizing"]["no_trade_band"] |= {
+        "width": "cost", "risk_aversion": pick(rng, [0.5, 2.0, 5.0, 20.0])
+    }  # fmt: skip
+    scale = pick(rng, [0.0, 5.0, 40.0, 400.0])
+    by_symbol = {i.symbol: float(rng.normal(scale, scale / 2)) for i in snapshot.instruments if chance(rng, 0.7)}
+    costs = TradingCosts(snapshot.as_of.date(), 40, scale, by_symbol) if chance(rng, 0.9) else None
+    return World(snapshot._replace(trading_costs=costs), Rules.model_validate(document))
 
 
 def limited(found: World, seed: int) -> World:

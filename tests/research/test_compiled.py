@@ -20,7 +20,7 @@ from rebalancer.planning.validate_signals import usable_prices, validate_signals
 from rebalancer.research import compiled
 from tests.planning.test_consensus_laws import changed
 from tests.planning.test_targets import with_targets
-from tests.planning.worlds import limited, world
+from tests.planning.worlds import limited, with_costs, world
 
 
 def decided(seed: int) -> Decided | None:
@@ -30,6 +30,7 @@ def decided(seed: int) -> Decided | None:
     seen = with_targets(seen, seed) if seed % 4 == 1 else seen
     if seed % 5 < 2:
         seen = changed(seen, quorum=1 + seed % 3, veto=(None, 0.2, 0.5)[seed % 7 % 3], disagreement="lower")
+    seen = with_costs(seen, seed) if seed % 5 == 3 else seen
     snapshot, rules = seen
     snapshot = within_trading_hours(snapshot, rules)
     book, prices = reconcile(snapshot), usable_prices(snapshot, rules.quotes)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from rebalancer.cli.arm_live import practice_days
 from rebalancer.core.documents import BadDocument
+from rebalancer.core.facts import TradingCosts
 from rebalancer.core.planning_keys import planning_hash
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
@@ -26,7 +27,7 @@ from rebalancer.report import archive
 from rebalancer.report.period.parts.parity import row_of
 from rebalancer.report.what_if import what_if
 from rebalancer.report.words import parity_text
-from rebalancer.research.learned_costs import FilledOrder, filled_orders, learned_costs
+from rebalancer.research.learned_costs import FilledOrder, filled_orders, learned_costs, trading_costs
 from rebalancer.research.market import NO_COSTS, CostModel
 from rebalancer.research.model_fills import decision_prices
 from rebalancer.research.parity import Divergence, StoredCycle, divergence, parity_of, parity_sentence, stored_cycles
@@ -159,6 +160,24 @@ def test_few_orders_say_little(count: int, paid: float) -> None:
     assert found.half_spread.plus_minus > 0
 
 
+def test_planning_is_told_the_whole_cost_of_every_name_shrunk_to_all() -> None:
+    paid = {"AAPL": (5.0, 1.0, 60), "KO": (1.0, None, 30), "NEW": (90.0, 10.0, 1)}
+    orders = [
+        FilledOrder(execution, delay, None, 1.0, symbol)
+        for symbol, (execution, delay, count) in paid.items()
+        for _ in range(count)
+    ]
+    usual = (20 * 2.0 + 60 * 6.0 + 30 * 1.0 + 100.0) / (20 + 91)
+    assert trading_costs(orders, DAY) == TradingCosts(
+        DAY, 91, round(usual, 4),
+        {
+            "AAPL": round((20 * usual + 60 * 6.0) / 80, 4), "KO": round((20 * usual + 30 * 1.0) / 50, 4),
+            "NEW": round((20 * usual + 100.0) / 21, 4),
+        },
+    )  # fmt: skip
+    assert trading_costs((), DAY) is None
+
+
 def test_what_an_order_cost() -> None:
     one = OrderHistory(
         "b", "c", "2026", "AAPL", "sell", Decimal(100), Decimal(100), Decimal("99.90"), Decimal(100), Decimal("99.98"),
@@ -232,6 +251,7 @@ BODY: dict[str, Any] = {
     "schema": "rebalancer.parity/1", "cycles": 78, "plans_equal": 78,
     "divergence_bp": {"fills": 0.1, "prices": -0.8, "cash": 0.0}, "unequal": [], "shadow_problems": [],
     "costs": {"sentence": "model 3.1 bp, live 3.8 ± 0.9 bp over 120 orders"},
+    "trading_costs": {"as_of": "2026-11-20", "orders": 120, "usual": 3.8, "by_symbol": {"AAPL": 3.1}},
     "shadow_books": [{"name": "calm", "since": "2026-11-02", "orders": 12, "return": 0.01, "live_return": 0.02}],
 }  # fmt: skip
 
@@ -250,13 +270,14 @@ def test_the_line_of_the_page_and_of_status() -> None:
     assert parity_text("2026-11-20", {}) == ""
 
 
-@pytest.mark.parametrize("what", ["answers", "other words", "no schema", "killed", "hangs", "not there"])
+@pytest.mark.parametrize("what", ["answers", "bad costs", "other words", "no schema", "killed", "hangs", "not there"])
 def test_whatever_the_process_does_the_evening_goes_on(
     what: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     script = tmp_path / "python"
     acts = {
         "answers": f"cat <<'E'\n{json.dumps(BODY)}\nE",
+        "bad costs": f"cat <<'E'\n{json.dumps(BODY | {'trading_costs': {'usual': 'dear'}})}\nE",
         "other words": "echo no",
         "no schema": "echo '{}'",
         "killed": "kill -9 $$",

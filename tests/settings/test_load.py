@@ -79,7 +79,7 @@ def test_notes_are_allowed_at_every_level_but_not_among_names(tmp_path: Path) ->
         (
             "position_sizing: {no_trade_band: {zzz: 1}}",
             "c.yaml:1: position_sizing.no_trade_band.zzz: unknown key\n"
-            "  hint: known here: absolute, relative, to; notes begin with 'x-'",
+            "  hint: known here: absolute, relative, to, width, risk_aversion; notes begin with 'x-'",
         ),
         (
             "execution:\n  mode: pper\n",

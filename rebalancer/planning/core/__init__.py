@@ -6,6 +6,7 @@
     size       opinions to signed fractions of capital
     project    all names onto all caps together
     construct  target weights: restrictions, and who gets headroom first
+    cost_band  how far off a name must be to be worth its trading cost
     trades     target weights to whole lots, and whether they are worth trading
     usage      what is used of every cap
     phases     reductions first, largest drift first; what an exceeded cap needs besides

@@ -40,6 +40,7 @@ class Names(NamedTuple):
     sector: Ints  # the group
     cluster: Ints  # the group
     volatility: Floats
+    trading_cost: Floats  # one way, a fraction of the value traded; negative where it is not known
     stop_below: Ints  # the newest stop price below the price, 0 without one
     stop_above: Ints
     price: Ints  # mid, rounded up; for what cannot be traded its value
@@ -93,6 +94,7 @@ class Numbers(NamedTuple):
     max_correlated_positions: int
     band_absolute: float
     band_relative: float
+    risk_aversion: float  # of the band by trading costs
     min_trade_money: int
     largest_trade_money: int
     equity_purchase_min_money: int

@@ -2,13 +2,15 @@
 
 Target shares are rounded toward zero to the lot, so a target never breaks a cap. The trade is the target less what is
 held and what our working orders may still fill. A drift inside the no-trade band, or a trade below the minimum, is not
-traded unless it closes the position. A trade through zero is two: close, then open.
+traded unless it closes the position. Trading costs widen the band, but not for a position that a cap reduces. A trade
+through zero is two: close, then open.
 """
 
 from __future__ import annotations
 
 from rebalancer.planning.core import codes
 from rebalancer.planning.core.columns import Funds, Names, Numbers, Opinions, Targets, Trades
+from rebalancer.planning.core.cost_band import cost_width, fixed_width
 from rebalancer.planning.core.seams import Ints, floats, integers, rule
 from rebalancer.planning.core.units import affordable, fraction, part_of, signed, trillionths, value_down
 
@@ -29,14 +31,16 @@ def compute_trades(names: Names, numbers: Numbers, funds: Funds, opinions: Opini
         price, divisor, held, pending = names.price[i], names.divisor[i], names.held[i], names.pending[i]
         now = held + pending
         off = weight - fraction(now, price, divisor, funds.capital)
-        wide = 0.0
-        if weight != 0:
-            wide = max(numbers.band_absolute, numbers.band_relative * abs(weight))
+        edge = wide = fixed_width(numbers, weight)
         shrunk = is_shrunk(targets, state, raw, names.sector[i], names.cluster[i])
         goal = weight
         is_over = weight * off < 0 and (shrunk or is_at_own_cap(targets, i))  # a cap demands the target itself
+        if weight != 0 and not is_over:
+            wide = max(wide, cost_width(names, numbers, i, weight))
+            if off * now >= 0:  # a trade toward zero goes to the fixed edge: a cap that is exceeded may need it
+                edge = wide
         if numbers.to_edge == 1 and abs(off) > wide and not is_over:
-            goal -= wide if off > 0 else 0.0 - wide
+            goal -= edge if off > 0 else 0.0 - edge
         is_long = weight >= 0
         lot = names.lot_long[i] if is_long else names.lot_short[i]
         size = affordable(part_of(funds.capital, trillionths(goal)), price, divisor, lot)

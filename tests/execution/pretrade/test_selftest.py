@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from rebalancer.brokers.protocol import DailyCloses
-from rebalancer.core.facts import Snapshot
+from rebalancer.core.facts import Snapshot, TradingCosts
 from rebalancer.core.rules import Rules
 from rebalancer.execution.pretrade import verdict
 from rebalancer.execution.pretrade.selftest import PROBES, pretrade_selftest
@@ -43,6 +43,7 @@ PARAMETERS: Mapping[str, tuple[Any, Any]] = {
     "position_sizing.volatility_scale_max": (1.2, 1.6),
     "position_sizing.no_trade_band.absolute": (0.001, 0.3),
     "position_sizing.no_trade_band.relative": (0.01, 1.0),
+    "position_sizing.no_trade_band.risk_aversion": (100.0, 0.5),
     "risk_management.reserved_order_fraction": (0.0, 1.0),
     "risk_management.default_stop_distance": (0.03, 0.5),
     "risk_management.assumed_volatility": (1.0, 5.0),
@@ -166,6 +167,8 @@ def with_value(rules: Rules, key: str, value: Any) -> Rules:
         document["risk_management"]["max_position_risk"] = 1.0
     if key == "risk_management.overnight_glide_minutes":
         document["risk_management"]["max_overnight_leverage"] = 0.05
+    if name == "risk_aversion":
+        place["width"] = "cost"
     return Rules.model_validate(document)
 
 
@@ -187,8 +190,10 @@ def scene(key: str) -> Snapshot:
     if key == "risk_management.reserved_order_fraction":
         return base._replace(day=base.day._replace(orders_sent=50))
     if key.startswith("position_sizing.no_trade_band"):
-        some = base.positions[0]._replace(symbol=selftest.NEW, qty=D(15000), qty_available=D(15000))
-        return base._replace(positions=(*base.positions, some))
+        held = D(160_000 if key.endswith("risk_aversion") else 15_000)
+        some = base.positions[0]._replace(symbol=selftest.NEW, qty=held, qty_available=held)
+        costs = TradingCosts(base.as_of.date(), 40, 200.0)
+        return base._replace(positions=(*base.positions, some), trading_costs=costs)
     return base
 
 

@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from rebalancer.core.facts import Instrument
+from rebalancer.core.band_rules import NoTradeBand
+from rebalancer.core.facts import Instrument, TradingCosts
 from rebalancer.core.outcomes import Outcome
 from rebalancer.core.reasons import NOTHING, ReasonCode, Reasons, because
-from rebalancer.core.rules import NoTradeBand, Rules
+from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, Side, decimal_near, shares_away_from_zero, shares_toward_zero
 from rebalancer.planning.lot_sizes import closing_lot, part_lot, trade_lot
 from rebalancer.planning.reconcile import ReconciledBook
@@ -67,9 +68,12 @@ def compute_trades(
     instruments: Mapping[str, Instrument],
     capital: Decimal,
     rules: Rules,
+    costs: TradingCosts | None = None,
 ) -> tuple[TradeProposal, ...]:
-    """One proposal per target, in the order of the targets."""
-    return tuple(_proposal(target, book, prices, instruments[target.symbol], capital, rules) for target in proposed)
+    """One proposal per target, in the order of the targets. costs: of trading, where they are known."""
+    return tuple(
+        _proposal(target, book, prices, instruments[target.symbol], capital, rules, costs) for target in proposed
+    )
 
 
 def _proposal(
@@ -79,6 +83,7 @@ def _proposal(
     instrument: Instrument,
     capital: Decimal,
     rules: Rules,
+    costs: TradingCosts | None,
 ) -> TradeProposal:
     price = prices.usable[proposed.symbol]
     held = book.held.get(proposed.symbol, ZERO)
@@ -86,10 +91,13 @@ def _proposal(
     lot = trade_lot(instrument, rules, is_long=proposed.weight >= 0)
     now = held + pending
     drift = proposed.weight - float(now * price / capital)
-    band = _band(proposed, rules.position_sizing.no_trade_band)
+    fixed = _band(proposed, rules.position_sizing.no_trade_band)
+    cost = None if costs is None else _cost(costs, proposed.symbol, instrument)
+    band = fixed if _capped(proposed, drift) else max(fixed, _cost_band(proposed, cost, rules))
     aimed = proposed.weight
     if rules.position_sizing.no_trade_band.to == "edge" and abs(drift) > band and not _capped(proposed, drift):
-        aimed -= band if drift > 0 else -band
+        edge = fixed if drift * float(now) < 0 else band
+        aimed -= edge if drift > 0 else -edge
     target = shares_toward_zero(decimal_near(aimed) * capital / price, lot)
     if proposed.implied and not proposed.factors and proposed.weight == proposed.raw != 0:
         target, drift = now, 0.0  # no signal: keep exactly what is held, odd lots included
@@ -108,6 +116,8 @@ def _proposal(
     smallest = order_min if closes or forced else rules.position_sizing.min_trade_size
     move = _Move(drift, band, aimed, held, target, price)
     hold, why = _hold(proposed, move, reduce, increase, paid, smallest)
+    if rules.position_sizing.no_trade_band.width == "cost":
+        why = _with_cost(hold, why, move, fixed, cost)
     nothing = hold is not Outcome.HELD_WITHIN_BAND and reduce == increase == 0
     if (hold is None or nothing) and pending * (target - now) < 0:
         hold, why = Outcome.FROZEN_OPEN_ORDER, because(ReasonCode.OTHER_SIDE_WORKING)
@@ -154,6 +164,33 @@ def _capped(target: ProposedTarget, drift: float) -> bool:
 def _band(target: ProposedTarget, band: NoTradeBand) -> float:
     """The half width of the no-trade band; zero for a position that is to be closed entirely."""
     return 0.0 if target.weight == 0 else max(band.absolute, band.relative * abs(target.weight))
+
+
+def _cost(costs: TradingCosts, symbol: str, instrument: Instrument) -> float:
+    """One way, a fraction of the value traded; crypto pays the venue's fee besides."""
+    fee = 0.003 if instrument.asset_class == "crypto" else 0.0
+    return min(max(costs.by_symbol.get(symbol, costs.usual), 0.0) / 1e4 + fee, 1.0)
+
+
+def _cost_band(target: ProposedTarget, cost: float | None, rules: Rules) -> float:
+    """The half width at which a gap is worth its cost, with the root of the mathematics library."""
+    band, scaling = rules.position_sizing.no_trade_band, rules.position_sizing.capital_scaling
+    if band.width != "cost" or cost is None or target.weight == 0:
+        return 0.0
+    share = target.weight * scaling
+    return float((3 * cost / (2 * band.risk_aversion) * (share * (1 - share)) ** 2) ** (1 / 3)) / scaling
+
+
+def _with_cost(hold: Outcome | None, why: Reasons, move: _Move, fixed: float, cost: float | None) -> Reasons:
+    """What trading costs say: that they hold the name back, or that they are not known."""
+    if hold is Outcome.HELD_WITHIN_BAND and abs(move.drift) > fixed:
+        assert cost is not None
+        part = abs(move.drift) / move.band
+        worth = cost * part * (3 - part**2) / 2
+        return because(ReasonCode.NOT_WORTH_COST, drift=move.drift, worth=worth, cost=cost, band=move.band)
+    if cost is None and hold in (None, Outcome.HELD_WITHIN_BAND):
+        return why.plus(because(ReasonCode.COST_UNKNOWN))
+    return why
 
 
 def _hold(

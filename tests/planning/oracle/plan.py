@@ -69,7 +69,7 @@ def plan(snapshot: Snapshot, rules: Rules, book: ReconciledBook | None = None) -
     halt = decide_liquidation(halt, snapshot, book.held, prices.value, rules)
     liquidation = EntryRestriction(halt.denied, halt.because) if halt.leave and halt.denied is not None else None
     proposed = construct_targets(snapshot, book, prices, valid_signals, capital, rules, liquidation)
-    proposals = compute_trades(proposed.targets, book, prices, instruments, capital, rules)
+    proposals = compute_trades(proposed.targets, book, prices, instruments, capital, rules, snapshot.trading_costs)
     if not halt.leave:
         proposals = apply_overrides(proposals, rules.selection)
     own_caps = {a.symbol: a.own_cap for a in proposed.targets}

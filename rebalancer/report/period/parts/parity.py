@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
+from rebalancer.journal.parity_row import PARITY
 from rebalancer.report.period.parts.source import Source
 from rebalancer.report.period.records import ParityRow, ShadowRow
-
-KIND: Final = "parity"  # events of the journal; the key is the day
 
 
 def measured(source: Source) -> tuple[ParityRow, ...]:
     """The measurements of the days of the period, oldest first; the newest of each day."""
     found: dict[date, ParityRow] = {}
-    for event in source.journal.recall(source.account_id, KIND, since=source.span.begins):
+    for event in source.journal.recall(source.account_id, PARITY, since=source.span.begins):
         day = date.fromisoformat(event.key or "")
         if source.span.first <= day <= source.span.last:
             found[day] = row_of(day, event.body)
