@@ -120,13 +120,17 @@ class Stop:
     @contextmanager
     def on_signals(self) -> Iterator[None]:
         """Let SIGTERM and SIGINT request the stop while the block runs; its bell is closed with it. Only in the main
-        thread."""
+        thread.
+
+        A process that was asked ends after the block and ignores them from then on: one more while Python shuts down
+        would make its exit code that of a process that was killed.
+        """
         before = {number: signal.signal(number, self._heard) for number in SIGNALS}
         try:
             yield
         finally:
             for number, handler in before.items():
-                signal.signal(number, handler)
+                signal.signal(number, handler if self._signal is None else signal.SIG_IGN)
             self.bell.close()
 
     def _heard(self, number: int, _: FrameType | None) -> None:

@@ -35,6 +35,7 @@ def month() -> PeriodReport:
         slots=(*late, *found[60:]),
         trades=day.trades * 21,
         trips=day.trips * 40,
+        through_the_day=(),
     )
 
 

@@ -17,6 +17,7 @@ from rebalancer.ops.paths import SESSION_LOCK_NAME
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.ops.session_status import NAME, SessionStatusFile, session_status
 from rebalancer.report.status_view import newest_report
+from rebalancer.session.stop import SIGNALS
 from tests.cli.conftest import ROOT, Command
 
 START = "a session: ./start_execution_trading.sh, one cycle: ./run_execution_trading_now.sh"
@@ -123,10 +124,13 @@ def test_a_real_session_leaves_the_note_and_takes_it_away(command: Command, stat
 
     patch = pytest.MonkeyPatch()
     patch.setattr(starter, "SessionStatusFile", Heard)
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
         assert command("session", "--speed", "1000", "--day", "2026-11-27").code == 0
     finally:
         patch.undo()
+        for number, handler in before.items():  # a stopped process ignores them
+            signal.signal(number, handler)
     assert told[-3:] == [
         ("2026-11-27", "2026-11-27T14:30:00Z", "next cycle Fri 09:30 ET"),
         ("2026-11-27", "2026-11-27T14:35:00Z", "running the cycle of Fri 09:30 ET"),

@@ -7,6 +7,8 @@ import gc
 import os
 import resource
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -133,6 +135,22 @@ def test_the_scheduler_rings_at_its_moments_and_a_clock_set_back_only_costs_the_
     finally:
         alarm.close()
         bell.close()
+
+
+STOPPED = """
+import os, signal
+from rebalancer.session.stop import Stop
+stop = Stop()
+with stop.on_signals():
+    os.kill(os.getpid(), signal.SIGTERM)
+assert stop.reason() == "the session is being stopped (SIGTERM)"
+os.kill(os.getpid(), signal.SIGTERM)
+os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+def test_a_request_that_comes_while_a_stopped_process_ends_does_not_kill_it() -> None:
+    assert subprocess.run([sys.executable, "-c", STOPPED], timeout=60).returncode == 0
 
 
 @pytest.mark.parametrize("day", ["2026-11-20", "2026-11-21", "2026-11-27"], ids=["open", "weekend", "half day"])

@@ -43,6 +43,7 @@ elif kind == "slow":  # stops after the second request, and takes its time for i
     while len(asked) < 2:
         time.sleep(0.01)
     time.sleep(3)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as Stop.on_signals does
     sys.exit(7)
 else:
     sys.exit(int(name.split("-")[1]))

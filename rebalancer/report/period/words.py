@@ -137,7 +137,7 @@ def slot_counts(slots: Sequence[SlotRow]) -> tuple[tuple[Word, int], ...]:
 
 
 def _slots(slots: Sequence[SlotRow]) -> str:
-    counts = ", ".join(f"{count} {word.text.split(':')[0]}" for word, count in slot_counts(slots))
+    counts = ", ".join(f"{count:,} {word.text.split(':')[0]}" for word, count in slot_counts(slots))
     return f"{amount_of(len(slots), 'slot')} ({counts})"
 
 
