@@ -1,8 +1,9 @@
 """Take verified copies of the journal, and restore them.
 
 A copy is `journal-20261120T210500Z.sqlite` with its head checkpoint (`.head`) beside it, also of a journal in
-PostgreSQL. A backup only succeeds once the copy itself has been read and verified. A restore verifies exactly what it
-puts in place, and keeps what was there before: files, or the schema under another name.
+PostgreSQL; `before-0.2.0-20261130T142500Z.sqlite` is one that an upgrade took, and is never removed. A backup only
+succeeds once the copy itself has been read and verified. A restore verifies exactly what it puts in place, and keeps
+what was there before: files, or the schema under another name.
 """
 
 from __future__ import annotations
@@ -69,14 +70,25 @@ class Restored(NamedTuple):
 
 
 def take(journal: Place, folder: Path, at: datetime, keep: int = KEEP) -> Copy:
-    """Copy the journal while others write to it, verify the copy, and keep the newest `keep`. Raises JournalBroken.
+    """Copy the journal while others write to it, verify the copy, and keep the newest `keep`. Raises JournalBroken."""
+    if keep < 1:
+        raise ValueError("keep at least one copy")
+    done = _take_as(journal, folder, f"journal-{_stamp(at)}.sqlite")
+    return done._replace(removed=prune(folder, keep))
+
+
+def take_before_upgrade(journal: Place, folder: Path, at: datetime, version: str) -> Copy:
+    """Copy the journal as an older program left it, before this version writes to it. Raises JournalBroken."""
+    return _take_as(journal, folder, f"before-{version}-{_stamp(at)}.sqlite")
+
+
+def _take_as(journal: Place, folder: Path, name: str) -> Copy:
+    """Copy the journal into a file of this name, and verify it. Raises JournalBroken.
 
     The journal is opened separately for this: a failure of the copy's disk must not invalidate the handle that trading
     uses.
     """
-    if keep < 1:
-        raise ValueError("keep at least one copy")
-    target = folder / f"journal-{utc(at):%Y%m%dT%H%M%SZ}.sqlite"
+    target = folder / name
     part = folder / f".{target.name}.{os.getpid()}.part"
     with _in_words(folder, "the copy cannot be written"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -94,7 +106,7 @@ def take(journal: Place, folder: Path, at: datetime, keep: int = KEEP) -> Copy:
         finally:
             for path in (part, *(_beside(part, end) for end in _BESIDE)):
                 path.unlink(missing_ok=True)
-        return Copy(target, rows, target.stat().st_size, prune(folder, keep))
+        return Copy(target, rows, target.stat().st_size)
 
 
 def newest_first(folder: Path) -> list[Path]:
@@ -135,7 +147,7 @@ def restore(source: Path, journal: Place, at: datetime, reason: str) -> Restored
             return _restore_into_database(_fetch(source, Path(folder) / source.name), source, journal, at, reason)
     if source.exists() and journal.exists() and source.samefile(journal):
         raise JournalBroken(f"{source}: is the journal itself\n  hint: name a copy; `rebalancer db check` checks this")
-    stamp = f"before-restore-{utc(at):%Y%m%dT%H%M%SZ}"
+    stamp = f"before-restore-{_stamp(at)}"
     part = journal.with_name(f".{journal.name}.restoring")
     kept = journal.with_name(f"{journal.name}.{stamp}")
     if kept.exists() or _head_of(kept).exists():
@@ -275,6 +287,10 @@ def _write_checkpoint(path: Path) -> None:
         row = connection.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()
     if row is not None:
         HeadCheckpoint(path).advance(*row)
+
+
+def _stamp(at: datetime) -> str:
+    return f"{utc(at):%Y%m%dT%H%M%SZ}"
 
 
 def _moved(path: Path, kept: Path) -> bool:

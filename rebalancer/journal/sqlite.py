@@ -7,8 +7,9 @@ none did. It is a per-connection setting, so it is set, and read back, on every 
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -81,9 +82,16 @@ class SqliteDatabase:
 
     def keep_before_upgrade(self, version: str) -> None:
         target = self.path.with_name(f"{self.path.name}.schema-{version}")
-        if target.exists():  # from an earlier attempt; its copy is at most older, and just as good
-            return
-        self.copy_into(target)
+        part = self.path.with_name(f".{target.name}.{os.getpid()}.part")
+        part.unlink(missing_ok=True)
+        self.copy_into(part)
+        try:
+            if _schema_in(part) == version:  # else another process has upgraded it, and has kept a copy
+                os.replace(part, target)  # one from before an earlier upgrade lacks what was recorded since
+        except OSError as error:
+            raise JournalBroken(f"{target}: the copy cannot be written: {error.strerror}") from None
+        finally:
+            part.unlink(missing_ok=True)
 
     def copy_into(self, target: Path) -> None:
         """Write a complete copy, readable only by its owner, and sync it. The file must not exist."""
@@ -157,6 +165,11 @@ def _asking(driver: Any) -> Ask:
         return found
 
     return Ask(run, "sqlite")
+
+
+def _schema_in(copy: Path) -> str:
+    with closing(sqlite3.connect(f"{copy.absolute().as_uri()}?immutable=1", uri=True)) as connection:
+        return str(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0])
 
 
 def copy_into(engine: Engine, target: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
@@ -11,7 +10,6 @@ from rebalancer.brokers.counted import CountedBroker
 from rebalancer.brokers.factory import Connection
 from rebalancer.brokers.fenced import Fence
 from rebalancer.brokers.read_only import ReadOnlyBroker
-from rebalancer.core.errors import JournalBroken
 from rebalancer.core.venue_rules import VenueRules
 from rebalancer.execution.dry_run import DryRunOrderManager
 from rebalancer.execution.exit_orders import ExitOrderManager, NoExitOrders
@@ -34,6 +32,7 @@ from rebalancer.session.ownership import account_in_hand, fenced, owned
 from rebalancer.session.setup import Setup
 from rebalancer.session.signal_receipts import keep_receipts
 from rebalancer.session.stop import NEVER, Stopping
+from rebalancer.session.versions import keep_before_upgrade, refuse_older
 from rebalancer.signals.configured import ConfiguredSources
 from rebalancer.signals.sample import NAMES
 from rebalancer.signals.target_books import TargetBooks
@@ -110,9 +109,10 @@ def opened_world(
         sectors = read_sectors(setup.root / rules.sectors_file)
         reference = Reference(broker, setup.state, sectors, rules)
         account_id = account_in_hand(journal, broker)
-        refuse_older(journal, account_id, __version__)
+        started = refuse_older(journal, account_id, __version__)
         if not dry_run:
             fence.append(stack.enter_context(owned(setup, journal, account_id)))
+        keep_before_upgrade(journal, started, __version__, clock.wall())
         kill = KillSwitch(setup.state, journal)
         gate = PreTradeCheck(account_id, broker, journal, kill, rules, stopping=stopping.reason)
         order_manager = LiveOrderManager(
@@ -159,26 +159,3 @@ def _sample_universe(sectors: Mapping[str, SectorRow], venue: VenueRules) -> tup
 
 def _mode(setup: Setup) -> Mode:
     return "simulated" if setup.mode == "simulated" else "paper"
-
-
-# An older program must not continue what a newer one began: it may not understand all that was recorded, or record it
-# differently.
-
-
-def refuse_older(journal: Journal, account_id: str, version: str) -> None:
-    """Raise JournalBroken when the newest cycle was run by a newer version. A version that is not a dotted row of
-    numbers is ignored."""
-    started = journal.newest_of_each("cycle_started", account_id)
-    if not started:
-        return
-    theirs = str(max(started, key=lambda event: event.seq).body["version"])
-    ours, before = _numbers(version), _numbers(theirs)
-    if ours is not None and before is not None and ours < before:
-        raise JournalBroken(
-            f"{journal.place}: its newest cycle was run by rebalancer {theirs}, this is {version}\n"
-            "  hint: two versions are installed; start the newer one"
-        )
-
-
-def _numbers(version: str) -> tuple[int, ...] | None:
-    return tuple(map(int, version.split("."))) if re.fullmatch(r"\d+(\.\d+)*", version) else None

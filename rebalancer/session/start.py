@@ -27,8 +27,10 @@ from rebalancer.session.setup import Setup
 from rebalancer.session.simulated_clock import PRICE_SECONDS, MovableTime, SimulatedClock
 from rebalancer.session.standby import wait_for_lease
 from rebalancer.session.stop import Stop
+from rebalancer.session.versions import keep_before_upgrade, refuse_older
 from rebalancer.session.work import SessionWork
 from rebalancer.signals.receipts import inbox
+from rebalancer.version import __version__
 
 
 def run_session(
@@ -66,6 +68,7 @@ def run_session(
         real = connection.connect(rules.broker, monotonic=clock.monotonic)
         stack.callback(real.close)
         account_id = account_in_hand(journal, real)
+        refuse_older(journal, account_id, __version__)  # before a slot that has passed is recorded
         fence = None
         while fence is None:
             if standby:
@@ -77,6 +80,8 @@ def run_session(
             except AccountLeased:  # a third host was faster
                 if not standby:
                     raise
+        started = refuse_older(journal, account_id, __version__)  # again: another host may have traded meanwhile
+        keep_before_upgrade(journal, started, __version__, clock.wall())
         broker = fenced(setup, real, lambda: fence)
         if setup.mirror is not None:
             from rebalancer.session.mirror_process import mirrored_beside

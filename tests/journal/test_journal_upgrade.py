@@ -13,6 +13,7 @@ from journal_kit import at, plain
 
 from rebalancer.core.errors import JournalBroken
 from rebalancer.journal import Journal, status_query, upgrade
+from rebalancer.journal.backups import restore
 from rebalancer.journal.place import Place, PostgresPlace
 from rebalancer.journal.schema import metadata, postgres_metadata
 
@@ -98,6 +99,23 @@ def test_an_upgrade_of_a_file_keeps_a_copy(three_cycles: Path, migrations: Path)
     assert columns[0] == [*columns[1], "note"]
     with Journal.open(copy) as old:
         assert old.verify() == 43
+
+
+def test_the_copy_is_that_of_the_newest_upgrade(three_cycles: Path, migrations: Path, tmp_path: Path) -> None:
+    """Upgraded, taken back by the copy, traded on with the older program, and upgraded again."""
+    (migrations / "versions" / "0002_next.py").write_text(SECOND.format(more=""))
+    with Journal.open(three_cycles) as journal:
+        upgrade.upgrade(journal._store, "0002", migrations)
+    copy = three_cycles.with_name("journal.sqlite.schema-0001")
+    assert restore(copy, three_cycles, at(0), "back").rows == 43
+    with Journal.open(three_cycles) as journal:
+        journal.record_event("acc", None, at(0), "later", None, {})
+        upgrade.upgrade(journal._store, "0002", migrations)
+        journal._store.database.keep_before_upgrade("0001")  # a slower process, which saw the older schema
+        assert journal.verify() == 45
+    with Journal.open(copy) as old:
+        assert [event.kind for event in old.latest_events(2)] == ["later", "journal_restored"]
+    assert [path.name for path in three_cycles.parent.glob("*.part")] == []
 
 
 def test_an_upgrade_leads_a_journal_on(three: Place, migrations: Path) -> None:

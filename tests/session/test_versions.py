@@ -1,45 +1,108 @@
-"""Two versions on one machine: the older one stops before it sends anything."""
+"""Several versions on one journal: the older one stops before it sends anything, the newer one keeps a copy first, and
+with that copy the older one goes on."""
 
 from __future__ import annotations
 
-import json
-import shutil
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import rebalancer.session.execute
-from rebalancer.cli.main import main
-from tests.cli.conftest import ROOT
+import rebalancer.session.start
+from rebalancer.journal import Journal
+from tests.cli.conftest import Command, Said, command, project
+
+__all__ = ["command", "project"]
+OLD, NEW = "0.9.3", "0.10.0"
+As = Callable[..., Said]
 
 
-def ran(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], version: str) -> tuple[int, str, str]:
-    monkeypatch.setattr(rebalancer.session.execute, "__version__", version)
-    monkeypatch.setattr("sys.argv", ["rebalancer", "run-now", "--json"])
-    with pytest.raises(SystemExit) as stop:
-        main()
-    told = capsys.readouterr()
-    assert isinstance(stop.value.code, int)
-    return stop.value.code, told.out, told.err
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "rebalancer" / "simulated" / "journal.sqlite"
 
 
-def test_an_older_version_does_not_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    shutil.copytree(ROOT / "config", tmp_path / "config")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    for name in ("STATE_DIRECTORY", "APCA_API_KEY_ID", "APCA_API_BASE_URL"):
-        monkeypatch.delenv(name, raising=False)
-    journal = tmp_path / "state" / "rebalancer" / "simulated" / "journal.sqlite"
+@pytest.fixture
+def as_version(command: Command, monkeypatch: pytest.MonkeyPatch) -> As:
+    """A command of a program of some version. Two orders a cycle, so that every cycle has some."""
+    monkeypatch.setenv("REBALANCER__EXECUTION__MAX_ORDERS_PER_EXECUTION", "2")
 
-    assert ran(monkeypatch, capsys, "0.10.0")[0] == 0
-    code, out, err = ran(monkeypatch, capsys, "0.9.3")
-    assert (code, out) == (78, "")
-    assert err == (
-        f"error: {journal}: its newest cycle was run by rebalancer 0.10.0, this is 0.9.3\n"
-        "  hint: two versions are installed; start the newer one\n"
-    )
-    for version in ("0.10.0", "0.10.1", "a-fork"):
-        code, out, _ = ran(monkeypatch, capsys, version)
-        assert (code, json.loads(out)["outcome"]) == (0, "HOLDING")
+    def run(version: str, *words: str) -> Said:
+        monkeypatch.setattr(rebalancer.session.execute, "__version__", version)
+        monkeypatch.setattr(rebalancer.session.start, "__version__", version)
+        return command(*words)
+
+    return run
+
+
+def copies(journal: Path) -> list[Path]:
+    return sorted((journal.parent / "backups").glob("before-*.sqlite"))
+
+
+def upgrades(journal: Path) -> list[object]:
+    with Journal.open(journal) as opened:
+        account = opened.cycles(None, 1)[0].account_id
+        return [event.body for event in opened.recall(account, "program_upgraded")]
+
+
+@pytest.mark.parametrize("words", [("run-now",), ("session", "--speed", "36000")])
+def test_an_older_version_does_not_go_on(as_version: As, journal: Path, words: tuple[str, ...]) -> None:
+    assert as_version(NEW, "run-now").code == 0
+    with Journal.open(journal) as opened:
+        rows = opened.verify()
+    refused = as_version(OLD, *words)
+    assert (refused.code, refused.out) == (78, "")
+    assert refused.err.splitlines()[:2] == [
+        f"error: {journal}: its newest cycle was run by rebalancer {NEW}, this is {OLD}",
+        "  hint: start the newer one; the way back to this one is in docs/how-to/upgrade.md",
+    ]
+    with Journal.open(journal) as opened:
+        assert opened.verify() == rows
+    assert (copies(journal), upgrades(journal)) == ([], [])
+
+
+@pytest.mark.parametrize("first", [(), ("--dry-run",)], ids=["run", "dry run"])
+def test_a_newer_version_keeps_a_copy_before_it_writes(as_version: As, journal: Path, first: tuple[str, ...]) -> None:
+    assert as_version(OLD, "run-now").code == 0
+    with Journal.open(journal) as opened:
+        before = opened.verify()
+    for words in (first, (), ()):
+        assert as_version(NEW, "run-now", *words).code == 0
+    (copy,) = copies(journal)
+    assert re.fullmatch(rf"before-{re.escape(NEW)}-\d{{8}}T\d{{6}}Z\.sqlite", copy.name)
+    assert upgrades(journal) == [{"from": OLD, "to": NEW, "copy": copy.name}]
+    checked = as_version(OLD, "db", "check", str(copy))
+    assert checked.code == 0
+    with Journal.open(copy) as kept:
+        assert kept.verify() == before
+    assert as_version("a-fork", "run-now").code == 0
+    assert [body["to"] for body in upgrades(journal) if isinstance(body, dict)] == [NEW, "a-fork"]
+
+
+def test_the_copy_leads_back_to_the_older_version(as_version: As, journal: Path) -> None:
+    for version in (OLD, NEW):
+        assert as_version(version, "run-now").code == 0
+    assert as_version(OLD, "run-now").code == 78
+    (copy,) = copies(journal)
+    assert as_version(OLD, "db", "restore", str(copy), "--reason", "back").code == 0
+    lost = as_version(OLD, "run-now")
+    assert lost.code == 5
+    assert "not in this journal" in lost.out + lost.err
+    assert as_version(OLD, "resume", "--reason", "back", "--yes").code == 0
+    assert as_version(OLD, "run-now").code == 0
+    assert as_version(OLD, "db", "check").code == 0
+    assert as_version(OLD, "replay", "--all").out == ""
+
+
+def test_a_copy_that_fails_stops_no_trading(as_version: As, journal: Path) -> None:
+    assert as_version(OLD, "run-now").code == 0
+    (journal.parent / "backups").write_text("in the way")
+    assert as_version(NEW, "run-now").code == 0
+    assert upgrades(journal) == [{"from": OLD, "to": NEW, "copy": ""}]
+    with Journal.open(journal) as opened:
+        account = opened.cycles(None, 1)[0].account_id
+        (alert,) = [event.body for event in opened.recall(account, "alert") if event.body["code"] == "backup"]
+    assert alert["level"] == "warning"
+    assert str(alert["text"]).startswith(f"the journal was not copied before version {NEW}: ")
