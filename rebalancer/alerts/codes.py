@@ -176,7 +176,7 @@ ALERT_CODES: Final[Mapping[str, AlertCode]] = {
     ),
     "backup": AlertCode(
         "warning",
-        "The journal was not copied at the end of the day.",
+        "The journal was not copied at the end of the day, or before a newer version wrote to it.",
         "Free disk space and run `rebalancer db backup`.",
     ),
     "mirror_behind": AlertCode(

@@ -14,46 +14,60 @@ from __future__ import annotations
 import argparse
 import io
 import lzma
+import shutil
+import sqlite3
 import subprocess
 import sys
 import tarfile
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
-from tests.upgrade.programs import ROOT, Desk, Program, program_of
-from tests.upgrade.ways import back, drained, forward, furnished
+from tests.upgrade.programs import KEPT, ROOT, Desk, Program, program_of, unpack
+from tests.upgrade.ways import back, drained, forward
 
 COMMITS = ("38ffd06", "446bbdc", "e8db394", "f641684", "472f650", "685a0f6", "73e5cd5", "b807d77")
-KEPT = Path(__file__).parent / "kept"
+KEPT_AFTER = 5  # slots, of seven: the suite plays the rest
+
+MADE_AGAIN = (".lock", "-shm", "-wal", "day-sheet.json", ".schema.json", ".sha256", "reports")
 
 
 def way(old: Program, folder: Path, *, kill: bool) -> list[str]:
-    desk = furnished(Desk(folder), old)
+    desk = Desk(folder)
+    desk.furnish(old)
     wrong = drained(desk, old, kill=kill)
     wrong += forward(desk, kill=kill)
     return wrong if kill else wrong + back(desk, old)
 
 
 def keep(name: str, old: Program, folder: Path) -> int:
-    """Store project and state of a drained session, without what can be made again."""
-    desk = furnished(Desk(folder), old)
-    wrong = drained(desk, old)
+    """Add project and state of a drained session to what is kept, without what can be made again."""
+    shelf = folder / "kept"
+    if KEPT.exists():
+        unpack(shelf)
+    shutil.rmtree(shelf / name, ignore_errors=True)
+    desk = Desk(shelf / name)
+    desk.furnish(old)
+    wrong = drained(desk, old, after=KEPT_AFTER)
+    for base in desk.state.glob("*.sqlite"):
+        with closing(sqlite3.connect(base)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.execute("VACUUM")
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
-        for part in ("project/config", "state"):
-            archive.add(desk.home / part, part, filter=_plain)
-    data = lzma.compress(packed.getvalue(), preset=9 | lzma.PRESET_EXTREME)
-    KEPT.mkdir(exist_ok=True)
-    (KEPT / f"{name}.tar.xz").write_bytes(data)
-    print(f"{name}: {len(data):,} bytes; {wrong or 'drained'}")
+        for place in sorted(shelf.iterdir()):
+            archive.add(place, place.name, filter=_plain)
+    data = lzma.compress(packed.getvalue(), preset=9 | lzma.PRESET_EXTREME)  # what several have in common counts once
+    KEPT.write_bytes(data)
+    print(f"{name}: {wrong or 'drained'}; {len(data):,} bytes")
     return len(wrong)
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     member.uid = member.gid = member.mtime = 0
     member.uname = member.gname = ""
-    return None if member.name.endswith((".lock", "-shm")) else member
+    return None if member.name.endswith(MADE_AGAIN) else member
 
 
 def main() -> int:
@@ -66,7 +80,7 @@ def main() -> int:
         for commit in asked.commits:
             old = program_of(commit, Path(folder) / "programs")
             if asked.keep:
-                failures += keep(asked.keep, old, Path(folder) / "kept")
+                failures += keep(asked.keep, old, Path(folder))
                 continue
             shown = ["git", "show", "--no-patch", "--date=format:%d %b %H:%M", "--format=%h  %ad", commit]
             title = subprocess.run(shown, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -15,11 +17,15 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 DAY = "2026-11-20"
-INTERVAL_MINUTES = 30
+INTERVAL_MINUTES = 60
 SLOTS = tuple(  # of that day, from 09:30 New York to the last before 16:00, UTC
     f"{DAY}T{minute // 60:02d}:{minute % 60:02d}Z" for minute in range(14 * 60 + 30, 21 * 60, INTERVAL_MINUTES)
 )
+SCORES = {"KO": 0.9, "JNJ": 0.8, "XOM": 0.8, "MRK": 0.7, "WMT": 0.7, "HD": 0.6, "V": 0.6, "PG": 0.5}
 SECONDS = 300.0  # the longest that one command may take, far beyond what it does
+
+
+KEPT = Path(__file__).parent / "drained.tar.xz"  # what drained sessions of older programs left, one folder each
 
 
 class Done(NamedTuple):
@@ -61,6 +67,13 @@ class Desk:
         self.state = home / "state" / "rebalancer" / "simulated"
         self.journal = self.state / "journal.sqlite"
 
+    def furnish(self, program: Program) -> None:
+        """Write a project as the program ships it, with signals for the day."""
+        shutil.copytree(program.code / "config", self.project / "config")
+        (self.project / "signals").mkdir()
+        rows = "".join(f"{symbol},{score},0.8,{DAY}T14:00:00Z,desk\n" for symbol, score in SCORES.items())
+        (self.project / "signals" / "desk.csv").write_text("symbol,score,confidence,issued_at,source\n" + rows)
+
     def environ(self, program: Program) -> dict[str, str]:
         return {
             "PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8", "TZ": "UTC", "NO_PROXY": "127.0.0.1",
@@ -69,7 +82,9 @@ class Desk:
             "REBALANCER_ENVIRONMENT": "development",
             "REBALANCER__EXECUTION__INTERVAL_MINUTES": str(INTERVAL_MINUTES),
             "REBALANCER__PROTECTION__POLL_SECONDS": "300",
-            "REBALANCER__EXECUTION__MAX_ORDERS_PER_EXECUTION": "2",  # so that every slot has orders
+            "REBALANCER__EXECUTION__MAX_ORDERS_PER_EXECUTION": "1",  # so that every slot has one
+            "REBALANCER__SIGNALS__SAMPLE": "never",
+            "REBALANCER__SIGNALS__MAX_AGE_MINUTES": "6000",
         }  # fmt: skip
 
     def start(self, program: Program, *words: str) -> subprocess.Popen[str]:
@@ -138,6 +153,12 @@ class Desk:
 
 
 SESSION = ("session", "--day", DAY, "--speed", "36000")
+
+
+def unpack(folder: Path) -> None:
+    """Unpack all that is kept."""
+    with tarfile.open(KEPT) as archive:
+        archive.extractall(folder, filter="data")
 
 
 def wait_until(true: Callable[[], bool]) -> None:

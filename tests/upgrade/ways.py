@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
+from collections.abc import Sequence
 from typing import Final
 
 from tests.upgrade.programs import SLOTS, THIS, Desk, Done, Program
 
-DRAINED_AFTER: Final = 4  # slots
+DRAINED_AFTER: Final = 3  # slots
 BEGUN: Final = {"COMPLETED", "HOLDING"}
 CYCLES: Final = ("history", "--json", "--limit", "100")
 READS: Final = (
@@ -18,21 +18,17 @@ READS: Final = (
 )  # fmt: skip
 
 
-def furnished(desk: Desk, program: Program) -> Desk:
-    """A project as the program ships it."""
-    shutil.copytree(program.code / "config", desk.project / "config")
-    return desk
-
-
-def drained(desk: Desk, old: Program, *, kill: bool = False) -> list[str]:
+def drained(desk: Desk, old: Program, *, after: int = DRAINED_AFTER, kill: bool = False) -> list[str]:
     """Play the first slots of the day with the old program. What went wrong."""
-    done = desk.session_until(old, DRAINED_AFTER, kill=kill)
+    done = desk.session_until(old, after, kill=kill)
     return _unless(done, -9 if kill else 0) + (
         [] if len(desk.ends()) < len(SLOTS) else ["the old program played the whole day"]
     )
 
 
-def forward(desk: Desk, new: Program = THIS, *, kill: bool = False) -> list[str]:
+def forward(
+    desk: Desk, new: Program = THIS, *, kill: bool = False, reads: Sequence[tuple[str, ...]] = READS
+) -> list[str]:
     """Carry the day on with the new program, to its end, and read everything. What went wrong."""
     before = desk.ends()
     old_cycles = {row[0] for row in desk.rows("SELECT cycle_id FROM events WHERE kind = 'cycle_ended'")}
@@ -50,7 +46,7 @@ def forward(desk: Desk, new: Program = THIS, *, kill: bool = False) -> list[str]
         wrong.append(f"run by other versions: {after[len(before) :]}")
     if "the books agree with the broker" not in done.err:
         wrong.append(f"the books do not agree: {done.err[-600:]}")
-    for words in READS:
+    for words in reads:
         wrong += _unless(desk.run(new, *words), 0)
     replayed = desk.run(new, "replay", "--all")
     wrong += _unless(replayed, 0) + ([f"replay --all: {replayed.out[:600]}"] if replayed.out else [])
