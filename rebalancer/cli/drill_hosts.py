@@ -22,6 +22,7 @@ from rebalancer.ops.files import put_whole
 KEY, SECRET = "PKDRILL", "embedded-exchange"
 TARGETS: Final = Path("signals", "targets.json")
 STOP_SECONDS: Final = 60.0
+_SOURCE: Final = Path(__file__).parents[2]  # a host's processes run in another folder than this one
 _ADDRESS: Final = re.compile(r"http://[\d.:]+\d")
 _PAGE: Final = 500
 # Limits are wide and waits short: what is looked at is who trades, not how much. Positions are looked at twice a
@@ -129,6 +130,7 @@ class DrillHost:
             "APCA_API_KEY_ID": KEY,
             "APCA_API_SECRET_KEY": SECRET,
             "NO_PROXY": "127.0.0.1",
+            "PYTHONPATH": os.pathsep.join([str(_SOURCE), *filter(None, [kept.get("PYTHONPATH")])]),
             **(environ or {}),
         }
         self.process: subprocess.Popen[bytes] | None = None

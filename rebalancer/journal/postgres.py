@@ -214,4 +214,6 @@ def code_of(error: BaseException) -> str:
 def is_away(error: BaseException) -> bool:
     """Whether the connection is gone, or could not be made: another attempt may succeed."""
     code = code_of(error)
-    return (code[:2] in ("08", "57") and code != "57014") or (not code and type(error).__name__ == "OperationalError")
+    # by name, because the driver is not imported here; a time-out of connecting is a class below it
+    is_operational = any(kind.__name__ == "OperationalError" for kind in type(error).__mro__)
+    return (code[:2] in ("08", "57") and code != "57014") or (not code and is_operational)

@@ -204,8 +204,9 @@ class Campaign(HostDrill):
         self.violations.append("the older database was not accepted in four attempts")
 
     def _restart_all(self) -> None:
+        coming = {due.host.name for due in self.due if due.act == self.restart}
         for host in self.hosts:
-            if host.process is None:
+            if host.process is None and host.name not in coming:
                 host.start()
 
     # the rest
@@ -249,6 +250,7 @@ class Campaign(HostDrill):
             self.figures[f"ended with {code}"] += 1
             if code in A_PERSON or code == 1:
                 self.violations.append(f"{slot}: {host} ended with {code}")
+                self._restart_all()
         self._needed = len(self.ends)
 
     def _close_day(self, last: datetime) -> None:
@@ -273,7 +275,7 @@ def run(slots: int, seed: int, folder: Path) -> dict[str, Any]:
     hosts = [
         DrillHost(name, folder, exchange, database.url(DATABASE, proxy.port), LEASE_SECONDS,
                   module="tests.desk.host_process",
-                  environ={"PYTHONPATH": str(Path(__file__).parents[2]), "OPENBLAS_NUM_THREADS": "1"})
+                  environ={"OPENBLAS_NUM_THREADS": "1"})
         for name, proxy in proxies.items()
     ]  # fmt: skip
     course = Campaign(
@@ -289,13 +291,13 @@ def run(slots: int, seed: int, folder: Path) -> dict[str, Any]:
                 host.stop()
             for proxy in proxies.values():
                 proxy.close()
-        return _judged(course, hosts[0], url, time.monotonic() - began)
+        return _judged(course, url, time.monotonic() - began)
     finally:
         exchange.close()
         course.database.remove()
 
 
-def _judged(course: Campaign, host: DrillHost, url: str, seconds: float) -> dict[str, Any]:
+def _judged(course: Campaign, url: str, seconds: float) -> dict[str, Any]:
     rows, orders = check_history.read(url, SCHEMA, course.exchange.url)
     wrong = [*course.violations, *check_history.problems(rows, orders, course.slots, course.lost)]
     file = course.folder / "journal.sqlite"
@@ -303,8 +305,7 @@ def _judged(course: Campaign, host: DrillHost, url: str, seconds: float) -> dict
     seen = evidence_of(course.exchange.url, file)
     wrong += [*laws.broken_laws(seen), *laws.unsettled(seen)]
     direct = DrillHost(
-        "judge", course.folder, course.exchange, url, LEASE_SECONDS, module="tests.desk.host_process",
-        environ={"PYTHONPATH": host.environ["PYTHONPATH"]},
+        "judge", course.folder, course.exchange, url, LEASE_SECONDS, module="tests.desk.host_process"
     )  # fmt: skip
     direct.set_wall(datetime.now(UTC))
     for words in (("db", "check"), ("replay", "--all")):

@@ -16,7 +16,7 @@ from journal_kit import WRITER, at, plain, run_cycle, start, steps_of_a_cycle
 
 from rebalancer.core.database_url import is_local, problem_of, shown, split_password, split_schema
 from rebalancer.core.errors import JournalBroken, JournalLocked
-from rebalancer.journal import Journal
+from rebalancer.journal import Journal, postgres
 from rebalancer.journal.backups import check, restore, take
 from rebalancer.journal.copying import TABLES, copy_rows
 from rebalancer.journal.head_checkpoint import checkpoint_of
@@ -240,6 +240,17 @@ def test_a_wrong_password_and_a_server_that_is_not_there_say_no_secret(tmp_path:
     assert "s3cret-word" not in f"{refused.value}{place!r}{place}"
     with pytest.raises(JournalBroken, match="there is no such database"):
         Journal.open(PostgresPlace(shared_cluster().url("nowhere"), "rebalancer_x", tmp_path))
+
+
+def test_a_network_that_swallows_everything_is_a_database_that_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Worth another attempt, and nothing that a person must look at."""
+    monkeypatch.setattr(postgres, "CONNECT_SECONDS", 2)  # the driver's least
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = PostgresPlace(f"postgresql://desk@127.0.0.1:{silent.getsockname()[1]}/desk", "rebalancer_x", tmp_path)
+        with pytest.raises(JournalLocked, match="the database cannot be reached"):
+            Journal.open(place)
 
 
 def test_reading_makes_nothing(new_place: MakePlace, tmp_path: Path) -> None:
