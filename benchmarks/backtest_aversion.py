@@ -9,6 +9,9 @@ turnover and costs fall; without aversion costs eat the forecasts; the dearer tr
 Here the prices are those that come with skfolio (20 stocks; DIR is an environment of its own with skfolio in it,
 nothing of which is kept), aversion is the no-trade band, and the costs are 0, 1, 2 and 4 times 5 basis points. The
 command exits 1 when the shape is another one.
+
+Below it stands the band by cost (`no_trade_band.width: cost`) with the same weights, and with equal ones: these stay,
+so that prices alone move a name away from its target.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ from rebalancer.research.simulate import simulated
 FIRST, LAST = "2012-01-03", "2016-12-29"
 BANDS: Final = (0.0, 0.005, 0.01, 0.02, 0.04, 0.08)  # of capital
 HALF_SPREADS: Final = (0.0, 5.0, 10.0, 20.0)  # basis points
+AVERSIONS: Final = (5.0, 1.0)  # relative risk aversion of the band by cost
 NOISE, SHRINKAGE = 0.02, 0.024
 TILT: Final = 0.6  # of the equal weight, for a forecast one deviation above the mean
 DAYS_A_YEAR: Final = 252
@@ -74,11 +78,13 @@ def weights_of(market: Market) -> np.ndarray[Any, np.dtype[np.float64]]:
     return np.asarray(np.round(raw / raw.sum(axis=1, keepdims=True), 6))
 
 
-def run(market: Market, weights: np.ndarray[Any, np.dtype[np.float64]], band: float, half_spread: float) -> Run:
-    """One simulation: no limits but the band."""
+def run(
+    market: Market, weights: np.ndarray[Any, np.dtype[np.float64]], band: float, half_spread: float, **by_cost: Any
+) -> Run:
+    """One simulation: no limits but the band. by_cost: further keys of the band."""
     rules, terms = with_preset(Rules(), "bare")
     sizing = rules.position_sizing
-    banded = sizing.no_trade_band.model_copy(update={"absolute": band})
+    banded = sizing.no_trade_band.model_copy(update={"absolute": band, **by_cost})
     rules = rules.model_copy(update={"position_sizing": sizing.model_copy(update={"no_trade_band": banded})})
     costs = NO_COSTS if half_spread == 0 else CostModel(half_spread, 0.0, float("inf"), False, 0.0, 0.0)
     bars = len(market.times)
@@ -141,6 +147,17 @@ def main() -> int:
             f"{one.half_spread:>8g} bp {one.band:>6.1%} {one.annual_turnover:>9.1f} {one.annual_cost:>8.2%} "
             f"{one.annual_return:>8.2%}"
         )
+    print(f"{'half spread':>11} {'by cost':>16} {'turnover':>9} {'costs':>8} {'return':>8}   (a year)")
+    for words, said in (("these weights", weights), ("equal weights", np.full_like(weights, 1 / weights.shape[1]))):
+        for half_spread in HALF_SPREADS:
+            for aversion in (None, *AVERSIONS):
+                keys = {} if aversion is None else {"width": "cost", "risk_aversion": aversion}
+                one = run(market, said, 0.0, half_spread, **keys)
+                runs.append(one._replace(band=-1.0))
+                print(
+                    f"{half_spread:>8g} bp {'none' if aversion is None else f'aversion {aversion:g}':>16} "
+                    f"{one.annual_turnover:>9.2f} {one.annual_cost:>8.2%} {one.annual_return:>8.2%}   {words}"
+                )
     problems = shape_problems(runs)
     print(
         *(problems or [f"the shape is that of the paper; {AUDITED * len(runs)} bars audited: 0 differences"]), sep="\n"
