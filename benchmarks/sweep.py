@@ -5,7 +5,8 @@
     dask      1,000 points on a scheduler and two workers of Dask (extra `sweep`)
 
 Prices are random walks and weights are random, in a folder of their own that is removed. Wall time means something on
-a machine that does nothing else: the load is printed. Processor seconds are of all processes of a run, without the workers of Dask.
+a machine that does nothing else: the load is printed. Processor seconds are of all processes of a run but the workers
+of Dask.
 """
 
 from __future__ import annotations
