@@ -90,6 +90,8 @@ class HostDrill:
     """The course of one drill. `rows` are its slots, `ends` how processes ended, as (host, exit code), `due` what is
     yet to happen to a host."""
 
+    weights_age = timedelta(minutes=1)  # how old the weights of a slot say that they are
+
     def __init__(
         self,
         folder: Path,
@@ -123,7 +125,8 @@ class HostDrill:
         self.step_to(at)
         ended = len(self.ends) + len(self.hosts)
         for host in self.hosts:
-            host.start()
+            if host.process is None:
+                host.start()
         self.until(lambda: self.trading() is not None or len(self.ends) == ended, START_SECONDS)
         if self.trading() is None:
             log = "".join(host.log.read_text() for host in self.hosts)
@@ -133,7 +136,7 @@ class HostDrill:
         """One slot, from its weights to its outcome, with at most one fault more."""
         name = at.strftime("%Y-%m-%dT%H:%MZ")
         weights = {symbol: self.chance.choice(WEIGHTS) for symbol in SYMBOLS}
-        write_targets(self.folder, weights, at - timedelta(minutes=1))
+        write_targets(self.folder, weights, at - self.weights_age)
         self.step_to(at)
         drawn = self.draw() if has_fault else None
         self.until(lambda: self.outcome(name) is not None and drawn not in self.due, SLOT_SECONDS)

@@ -173,10 +173,15 @@ def _acquired(
     with journal.store.writing() as w:
         found = w.ask(f"{_SELECT} WHERE account_id = :account_id FOR UPDATE", {"account_id": account_id})
         before = _row(found[0]) if found else None
-        if before is not None and before.is_valid:
-            if before.holder != holder.id:
-                raise _is_leased(before)
-            token = before.token  # another process of this state folder holds it already
+        if before is not None and before.is_valid and before.holder != holder.id:
+            raise _is_leased(before)
+        if before is not None and before.holder == holder.id:
+            # Held by another process of this state folder, or run out while nobody else took it: a new token would tell
+            # that process that it was replaced.
+            token = before.token
+            w.connection.execute(
+                _RENEW, {"account_id": account_id, "token": token, "holder": holder.id, "seconds": seconds}
+            )
         else:
             asked = {"account_id": account_id, "seconds": seconds, **_named(holder)}
             token = int(w.connection.execute(_TAKE, asked).scalar_one())

@@ -68,6 +68,18 @@ def test_processes_of_one_state_folder_share_a_lease(shared: PostgresPlace) -> N
         one.begin_cycle(start("c2"))
 
 
+def test_a_lease_that_ran_out_is_taken_up_again_by_all_processes_of_its_folder(shared: PostgresPlace) -> None:
+    """A session was cut off for longer than its lease, and nobody came: its next cycle does not replace it."""
+    with ExitStack() as stack, Journal.open(shared) as session, Journal.open(shared) as cycle:
+        first = hold(stack, session, A)
+        expire(shared)
+        assert hold(stack, cycle, A).token == first.token == 1
+        first.renew()
+        session.begin_cycle(start("c1"))
+        assert first.why_not() is None
+        assert [event.key for event in session.events(kind=KIND)] == ["1"], "nobody took over from anybody"
+
+
 def test_who_was_replaced_writes_nothing_and_sends_nothing(shared: PostgresPlace) -> None:
     with ExitStack() as stack, Journal.open(shared) as one, Journal.open(shared) as two:
         first = hold(stack, one, A)
