@@ -1,4 +1,5 @@
-"""`desk run` and `desk status`: the accounts of this host, each a profile with its own keys, state and reports."""
+"""`desk run` and `desk status`: the accounts of this host, each a profile with its own keys, state and reports; and one
+account day after day: `session --every-day`."""
 
 from __future__ import annotations
 
@@ -9,12 +10,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rebalancer.cli.exit_codes import ExitCode
-from rebalancer.core.documents import BadDocument, plain
+from rebalancer.core.documents import BadDocument
 from rebalancer.ops.paths import JOURNAL_NAME, PROFILES, project_root, state_directory
 from rebalancer.settings.profile import PROFILE, profile_file
 
@@ -22,29 +22,21 @@ if TYPE_CHECKING:
     from rebalancer.journal.place import Place
     from rebalancer.report.accounts import AccountsOverview
     from rebalancer.report.records import AccountRow
-    from rebalancer.session.account_sessions import AccountProcess
+    from rebalancer.session.process_table import KnownProcess
 
 LIST: Final = Path("config", "desk.yaml")
 NO_ACCOUNT: Final = "write accounts: [NAME, ...] there, each with its config/profiles/NAME.yaml, or name them"
-LOCK: Final = "desk.lock"
-STATUS: Final = "desk.json"
 PAGE: Final = "accounts.html"
 PAGE_SECONDS: Final = 60.0
 ALERT_SECONDS: Final = 60.0
 KEY: Final = "APCA_API_KEY_ID"
 MODES: Final = ("simulated", "paper", "live")
-_SIZE_MAX: Final = 1024 * 1024
 
 
-def run_accounts(names: Sequence[str], config: Sequence[Path] | None) -> int:
+def run_accounts(names: Sequence[str], config: Sequence[Path] | None, *, standby: bool) -> int:
     """Run every account's session until SIGTERM or SIGINT; then 0. Raises BadDocument before anything is started when
     an account cannot be run, and LockHeld when this host runs them already."""
-    from rebalancer.ops.clock import SystemClock
-    from rebalancer.ops.notify import Notify
-    from rebalancer.ops.run_lock import RunLock
-    from rebalancer.session.account_sessions import AccountSessions
     from rebalancer.session.setup import load_setup
-    from rebalancer.session.stop import Stop
 
     setup, accounts = load_setup(config), known_accounts(names)
     if not accounts:
@@ -52,17 +44,58 @@ def run_accounts(names: Sequence[str], config: Sequence[Path] | None) -> int:
             "config/profiles", "there is no account", "write config/profiles/NAME.yaml, one file an account"
         )
     refuse_shared_keys(accounts)
-    base = _base()
+
+    def page(stopped: Callable[[], str | None]) -> None:
+        _start(lambda: _keep_page(setup.reports / PAGE, accounts, stopped))
+
+    return keep_going(accounts, config, f"accounts: {', '.join(accounts)}", standby=standby, beside=page)
+
+
+def run_every_day(config: Sequence[Path] | None, *, standby: bool) -> int:
+    """Run the sessions of the account in force, day after day, until SIGTERM or SIGINT; then 0. Raises BadDocument
+    before anything is started when its configuration cannot be read, and LockHeld when this host does it already."""
+    from rebalancer.session.setup import banner, load_setup, refuse_unasked_exchange
+    from rebalancer.settings.live_trading import COMMAND_LINE
+
+    said = COMMAND_LINE.get()
+    if said is not None and said.live:
+        raise BadDocument(
+            "--live", "is for one command, not for every day", "rebalancer arm-live --account LAST4 --hours 168"
+        )
+    setup = load_setup(config)
+    refuse_unasked_exchange(setup)
+    name = os.environ.get(PROFILE, "").strip()
+    return keep_going((name,), config, f"every day: {setup.mode}, {banner(setup)}", standby=standby)
+
+
+def keep_going(
+    accounts: Sequence[str],
+    config: Sequence[Path] | None,
+    begun: str,
+    *,
+    standby: bool,
+    beside: Callable[[Callable[[], str | None]], None] = lambda _: None,
+) -> int:
+    """Keep these accounts' sessions going until SIGTERM or SIGINT; then 0. Raises LockHeld when this host does it
+    already. begun: said once nothing stands in the way. beside: started then, with what says why it has to stop."""
+    from rebalancer.ops.clock import SystemClock
+    from rebalancer.ops.notify import Notify
+    from rebalancer.ops.run_lock import RunLock
+    from rebalancer.session.account_sessions import AccountSessions
+    from rebalancer.session.process_table import LOCK, NAME, write_table
+    from rebalancer.session.stop import Stop
+
+    base = state_directory()
+    file = base / NAME
     stop, notify, clock = Stop("sessions"), Notify.from_environment(os.environ), SystemClock()
-    with RunLock(base / LOCK, "desk run"), stop.on_signals():
-        file = base / STATUS
+    with RunLock(base / LOCK, "sessions of every day"), stop.on_signals():
         sessions = AccountSessions(
-            accounts, clock, stop.bell, config=config or (), say=_say,
-            tell=lambda stands: _write(file, stands), alert=_alert,
+            accounts, clock, stop.bell, config=config or (), standby=standby, say=_say,
+            tell=lambda stands: write_table(file, stands), alert=_alert,
         )  # fmt: skip
-        _start(lambda: _keep_page(setup.reports / PAGE, accounts, stop.reason))
-        notify.ready(", ".join(accounts))
-        _say("", f"accounts: {', '.join(accounts)}")
+        beside(stop.reason)
+        notify.ready(begun)
+        _say("", begun)
         try:
             sessions.run(stop)
         finally:
@@ -70,9 +103,13 @@ def run_accounts(names: Sequence[str], config: Sequence[Path] | None) -> int:
     return ExitCode.DONE
 
 
-def show_accounts(names: Sequence[str], page: Path | None, *, as_json: bool, colour: bool) -> int:
-    """Print the accounts, or write them as a page. Exit code 0, also when one of them needs a person."""
+def show_accounts(
+    names: Sequence[str], page: Path | None, *, as_json: bool, colour: bool, exit_code: bool = False
+) -> int:
+    """Print the accounts, or write them as a page. Exit code 0, also when one of them needs a person; with exit_code 1
+    when the sessions of one of them are not kept going."""
     from rebalancer.cli.export import write_whole
+    from rebalancer.cli.health import exit_code_of
     from rebalancer.cli.screen import terminal_width, wants_colour
     from rebalancer.report.accounts import overview_document, overview_page, overview_text
 
@@ -83,7 +120,7 @@ def show_accounts(names: Sequence[str], page: Path | None, *, as_json: bool, col
         sys.stdout.write(json.dumps(overview_document(overview), indent=1, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write(overview_text(overview, width=terminal_width(), colour=colour and wants_colour()))
-    return ExitCode.DONE
+    return exit_code_of([row.name for row in overview.accounts], overview.at) if exit_code else ExitCode.DONE
 
 
 def known_accounts(names: Sequence[str]) -> tuple[str, ...]:
@@ -146,29 +183,30 @@ def _base() -> Path:
 def _overview(accounts: Sequence[str]) -> AccountsOverview:
     from rebalancer.ops.clock import SystemClock
     from rebalancer.report.accounts import AccountsOverview
+    from rebalancer.session.process_table import NAME, read_table
 
-    stands = _read(_base() / STATUS)
+    stands = read_table(_base() / NAME)
     rows = tuple(_row(name, stands.get(name)) for name in accounts)
     return AccountsOverview(socket.gethostname(), SystemClock().wall(), rows)
 
 
-def _row(name: str, stands: Mapping[str, object] | None) -> AccountRow:
+def _row(name: str, known: KnownProcess | None) -> AccountRow:
     """One account; what cannot be read of it is said in its row and stops no other."""
     from rebalancer.cli.status_of_state import view_at
     from rebalancer.core.errors import ExternalError
-    from rebalancer.core.values import utc_of
     from rebalancer.journal.newest import newest_journal
     from rebalancer.report.records import AccountRow
+    from rebalancer.session.process_table import KnownProcess
     from rebalancer.settings.profile import environment_of
 
-    known = stands or {}
+    process = known or KnownProcess("off", None, None, None)
     row = AccountRow(
         name=name,
         environment="–",
-        process=str(known.get("state", "off")),
-        pid=_whole(known.get("pid")),
-        exit_code=_whole(known.get("exit_code")),
-        again_at=utc_of(str(known["again_at"])) if known.get("again_at") else None,
+        process=process.state,
+        pid=process.pid,
+        exit_code=process.exit_code,
+        again_at=process.again_at,
         view=None,
     )
     try:
@@ -194,32 +232,6 @@ def _journals(name: str) -> Mapping[str, Place]:
     return {mode: setup.journal_of(mode, folder / mode) for mode in MODES}
 
 
-def _write(file: Path, stands: Sequence[AccountProcess]) -> None:
-    """How the processes stand, for `desk status`; nothing depends on it, so errors are ignored."""
-    from rebalancer.ops.files import put_whole
-
-    text = json.dumps({"schema": "rebalancer.desk-processes/1", "pid": os.getpid(), "accounts": plain(tuple(stands))})
-    with suppress(OSError):
-        put_whole(file, f"{text}\n".encode())
-
-
-def _read(file: Path) -> dict[str, Mapping[str, object]]:
-    """The processes by account; nothing when no desk runs."""
-    from rebalancer.core.input_file import read_json_file
-    from rebalancer.ops.run_lock import is_running
-
-    try:
-        document = read_json_file(file, _SIZE_MAX)
-        alive = is_running(int(document["pid"]))
-        return {str(row["name"]): row for row in document["accounts"]} if alive else {}
-    except (OSError, ValueError, TypeError, KeyError):
-        return {}
-
-
-def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) else None
-
-
 def _say(name: str, line: str) -> None:
     """One line of one account's log."""
     sys.stderr.write(f"[{name}] {line}\n" if name else f"{line}\n")
@@ -232,12 +244,15 @@ def _start(work: Callable[[], None]) -> None:
 
 def _alert(name: str, code: int) -> None:
     """Have the alert written to the account's journal and sent, by a process of its own, as a unit's failure is."""
-    from rebalancer.session.account_sessions import NOT_FOR_CHILDREN
+    from rebalancer.session.watchdog import environment_for
 
-    environ = {key: value for key, value in os.environ.items() if key not in NOT_FOR_CHILDREN}
-    unit = f"paper-trading-session@{name}.service"
+    unit = f"paper-trading-session@{name}.service" if name else "paper-trading-session.service"
     words = [sys.executable, "-m", "rebalancer.session.unit_failed", unit]
-    monitored = environ | {"MONITOR_SERVICE_RESULT": "exit-code", "MONITOR_EXIT_STATUS": str(code), PROFILE: name}
+    monitored = environment_for(None) | {
+        "MONITOR_SERVICE_RESULT": "exit-code",
+        "MONITOR_EXIT_STATUS": str(code),
+        PROFILE: name,
+    }
 
     def work() -> None:
         try:

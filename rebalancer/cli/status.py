@@ -31,11 +31,16 @@ from rebalancer.settings.profile import PROFILE, environment_of
 MODES: Final[tuple[Mode, ...]] = ("simulated", "paper", "live")
 
 
-def show_status(*, as_json: bool, colour: bool) -> int:
-    """Print the status. Exit code 0, also when nothing has been run yet."""
+def show_status(*, as_json: bool, colour: bool, exit_code: bool = False) -> int:
+    """Print the status. Exit code 0, also when nothing has been run yet; with exit_code 1 when the account's sessions
+    are not kept going."""
     view, _ = gathered(MODES)
     sys.stdout.write(written(view, {}) if as_json else shown(view, colour=colour))
-    return ExitCode.DONE
+    if not exit_code:
+        return ExitCode.DONE
+    from rebalancer.cli.health import exit_code_of_account
+
+    return exit_code_of_account(datetime.now(UTC))  # noqa: TID251 - as in `gathered`
 
 
 def watch_status(*, colour: bool) -> int:

@@ -6,12 +6,11 @@
     anything else           again after `RETRY_SECONDS`; the third time within `FAILURES_WITHIN` seconds counts as 78
 
 Nothing that happens to one process touches another. A session ends when its standard input closes, so also when this
-process is killed.
+process is killed. One that was ready and says nothing more for three minutes is killed, and has ended so.
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ from typing import Final, Literal, NamedTuple
 from rebalancer.core.new_york import day_in_new_york, from_new_york
 from rebalancer.ops.clock import Clock
 from rebalancer.session.stop import Bell, Stopping
+from rebalancer.session.watchdog import SILENT_SECONDS_MAX, Watchdog, environment_for
 from rebalancer.settings.profile import PROFILE
 
 RETRY_SECONDS: Final = 30.0
@@ -35,7 +35,6 @@ LOCKED: Final = 75
 A_PERSON_MUST_LOOK: Final = frozenset({2, 5, 77, 78})
 STARTS: Final = time(9, 25)
 SATURDAY: Final = 5
-NOT_FOR_CHILDREN: Final = frozenset({"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "MAINPID"})
 
 ProcessState = Literal["starting", "running", "waiting", "retrying", "locked", "failed", "ended"]
 
@@ -71,15 +70,17 @@ class AccountSessions:
         bell: Bell,
         *,
         config: Sequence[Path] = (),
+        standby: bool = False,
         say: Callable[[str, str], None],
         tell: Callable[[Sequence[AccountProcess]], None],
         alert: Callable[[str, int], None],
         command: Sequence[str] | None = None,
     ) -> None:
-        """say: one line of one account's log. tell: how the processes stand, after each change. alert: an account's
+        """names: profiles; "" is the account without one. standby: sessions wait while another host trades the account.
+        say: one line of one account's log. tell: how the processes stand, after each change. alert: an account's
         session needs a person; called with its exit code. command: what is run instead of `rebalancer session`."""
-        files = [word for path in config for word in ("--config", str(path))]
-        words = tuple(command or (sys.executable, "-m", "rebalancer", "session", "--with-parent", *files))
+        more = [word for path in config for word in ("--config", str(path))] + ["--standby"] * standby
+        words = tuple(command or (sys.executable, "-m", "rebalancer", "session", "--with-parent", *more))
         self._clock, self._bell, self._tell = clock, bell, tell
         self._accounts = [_Account(name, words, clock, bell, say, alert) for name in names]
         self._reported: tuple[AccountProcess, ...] = ()
@@ -93,10 +94,11 @@ class AccountSessions:
         self._end(stop)
 
     def _step(self) -> None:
-        """Look after what has ended, and start at most one process."""
-        for account in self._accounts:
-            account.reap()
+        """Look after what has ended or hangs, and start at most one process."""
         now = self._clock.monotonic()
+        for account in self._accounts:
+            account.end_if_silent(now)
+            account.reap()
         due = next((account for account in self._accounts if account.is_due(now)), None)
         if due is not None and now >= self._next_start:
             due.start()
@@ -149,6 +151,7 @@ class _Account:
         self._command, self._clock, self._bell, self._say, self._alert = command, clock, bell, say, alert
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
+        self._watchdog: Watchdog | None = None
         self._failures = deque[float](maxlen=FAILURES_MAX)
         self._state: ProcessState = "starting"
         self._since, self._starts = clock.wall(), 0
@@ -176,26 +179,37 @@ class _Account:
 
     def start(self) -> None:
         """Start the process; a start that fails counts as an end with 1."""
-        environ = {name: value for name, value in os.environ.items() if name not in NOT_FOR_CHILDREN}
         self._starts += 1
+        try:
+            self._watchdog = Watchdog()
+        except OSError as error:
+            self._say(self.name, f"runs without a watchdog: {error.strerror}")
         try:
             self._process = process = subprocess.Popen(  # noqa: S603 - our own program
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                env={**environ, PROFILE: self.name},
+                env=environment_for(self._watchdog) | {PROFILE: self.name},
                 text=True,
                 errors="replace",
                 start_new_session=True,  # a Ctrl-C at the terminal is passed on by us, once
             )
         except OSError as error:
             self._say(self.name, f"could not be started: {error.strerror}")
+            self._forget_watchdog()
             self._ended(1)
             return
         self._reader = threading.Thread(target=self._read, args=(process,), name=f"log of {self.name}", daemon=True)
         self._reader.start()
         self._become("running", None)
+
+    def end_if_silent(self, now: float) -> None:
+        """Kill a session that makes no progress any more, as systemd's watchdog does."""
+        if self._process is not None and self._watchdog is not None and self._watchdog.is_silent(now):
+            self._say(self.name, f"has made no progress for {SILENT_SECONDS_MAX:.0f} seconds, and is killed")
+            self._process.kill()
+            self._forget_watchdog()  # said once; its end is seen as every other
 
     def reap(self) -> None:
         """See whether the process has ended, and decide when it starts again."""
@@ -206,6 +220,7 @@ class _Account:
         if self._process.stdin is not None:
             self._process.stdin.close()
         self._process = None
+        self._forget_watchdog()
         self._ended(code)
 
     def end(self) -> None:
@@ -224,6 +239,11 @@ class _Account:
             self._process.kill()
         else:
             self._process.terminate()
+
+    def _forget_watchdog(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.close()
+            self._watchdog = None
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
@@ -246,6 +266,9 @@ class _Account:
             self._wait_for_next_day("failed")
             self._alert(self.name, code)
         else:
+            self._say(
+                self.name, f"the session ended with exit code {code}; another one starts in {RETRY_SECONDS:.0f} s"
+            )
             self._retry("retrying")
 
     def _fails_too_often(self, now: float) -> bool:

@@ -18,12 +18,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rebalancer.cli.desk import LOCK, STATUS
 from rebalancer.cli.status import nothing_yet
 from rebalancer.ops.paths import state_directory
 from rebalancer.ops.run_lock import RunLock
 from rebalancer.report.accounts import AccountsOverview, overview_document, overview_page, overview_text, totals
 from rebalancer.report.records import AccountRow
+from rebalancer.session.process_table import LOCK, NAME
 from tests.cli.conftest import ROOT, Command
 from tests.support.postgres import shared_cluster
 
@@ -126,7 +126,7 @@ def test_a_real_one_runs_every_account_and_leaves_none_behind(project: Path, tmp
 
 def accounts() -> list[dict[str, Any]]:
     try:
-        found: list[dict[str, Any]] = json.loads((state_directory() / STATUS).read_text())["accounts"]
+        found: list[dict[str, Any]] = json.loads((state_directory() / NAME).read_text())["accounts"]
     except (OSError, ValueError):
         return []
     return found

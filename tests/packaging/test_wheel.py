@@ -73,7 +73,8 @@ def test_a_wheel_of_the_sdist_is_the_same(wheel: Path, tmp_path: Path) -> None:
     with tarfile.open(archive) as found:
         found.extractall(tmp_path / "source", filter="data")
     (source,) = (tmp_path / "source").iterdir()
-    assert {"README.md", "LICENSE", "requirements.txt", "docs", "tests"} <= {path.name for path in source.iterdir()}
+    names = {"README.md", "LICENSE", "requirements.txt", "docs", "tests", "Dockerfile", ".dockerignore", "compose.yaml"}
+    assert names <= {path.name for path in source.iterdir()}
     assert names_of(built("wheel", source, tmp_path / "again")) == names_of(wheel)
 
 

@@ -19,12 +19,13 @@ from hypothesis import strategies as st
 
 from rebalancer.core.new_york import in_new_york
 from rebalancer.session.account_sessions import AccountProcess, AccountSessions, next_start
+from rebalancer.session.process_table import NAME, KnownProcess, problem_of, read_table, write_table
 from rebalancer.session.stop import Bell, Stop
 
 SPEED = 100.0  # the seconds of these tests, so that a retry takes 0.3 s
 MONDAY = datetime(2026, 11, 23, 15, tzinfo=UTC)
 CHILD = """
-import os, pathlib, signal, sys, time
+import os, pathlib, signal, socket, sys, time
 name = os.environ["REBALANCER_PROFILE"]
 kind = name.split("-")[0]
 signal.signal(signal.SIGTERM, signal.SIG_IGN if kind == "deaf" else lambda *_: sys.exit(0))
@@ -32,6 +33,14 @@ mark = pathlib.Path(sys.argv[1], name)
 mark.write_text(mark.read_text() + "x" if mark.exists() else "x")
 print("begun", flush=True)
 if kind == "runs":
+    sys.stdin.read()
+elif kind in ("hangs", "lives"):  # both are ready; one says so again and again
+    ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    ear.connect(os.environ["NOTIFY_SOCKET"])
+    ear.send(b"READY=1")
+    while kind == "lives":
+        time.sleep(0.05)
+        ear.send(b"WATCHDOG=1")
     sys.stdin.read()
 elif kind == "deaf":
     while True:
@@ -149,6 +158,56 @@ def test_a_killed_one_starts_again_and_a_deaf_one_is_killed_at_last(tmp_path: Pa
         watched.end()
     assert watched.stands["deaf-c"].exit_code == -signal.SIGKILL
     assert [watched.stands[name].exit_code for name in ("runs-a", "runs-b")] == [0, 0]
+
+
+def test_one_that_hangs_is_killed_and_starts_again(tmp_path: Path) -> None:
+    watched = Watched(tmp_path, ["hangs-a", "lives-b", "runs-c"])
+    try:
+        watched.until(lambda: watched.starts("hangs-a") >= 2)
+        stands = dict(watched.stands)
+    finally:
+        watched.end()
+    assert stands["hangs-a"].exit_code == -signal.SIGKILL
+    assert [stands[name].starts for name in ("lives-b", "runs-c")] == [1, 1], (
+        "runs-c never was ready: it may take its time"
+    )
+    said = "has made no progress for 180 seconds, and is killed"
+    assert [line for line in watched.lines if line[1] == said] == [("hangs-a", said)]
+
+
+@pytest.mark.parametrize(
+    ("state", "exit_code", "again", "problem"),
+    [
+        ("starting", None, None, None),
+        ("running", None, None, None),
+        ("waiting", 0, 60, None),
+        ("waiting", 0, -240, None),
+        ("waiting", 0, -360, "a session was due at 2026-11-23 14:54 UTC, and none was started"),
+        ("locked", 75, 30, None),
+        ("retrying", 1, 30, "the last session ended with exit code 1"),
+        ("retrying", -9, 30, "the last session ended with exit code -9"),
+        ("failed", 78, 60, "the last session ended with exit code 78"),
+        ("ended", 0, None, None),
+    ],
+)
+def test_what_the_health_check_says(
+    state: str, exit_code: int | None, again: int | None, problem: str | None, tmp_path: Path
+) -> None:
+    at = None if again is None else MONDAY + timedelta(seconds=again)
+    stands = AccountProcess("a", state, 7, MONDAY, exit_code, 1, at)  # type: ignore[arg-type]
+    write_table(tmp_path / NAME, (stands,))
+    assert read_table(tmp_path / NAME) == {"a": KnownProcess(state, 7, exit_code, at)}
+    assert problem_of(read_table(tmp_path / NAME)["a"], MONDAY) == problem
+
+
+def test_nobody_keeps_them_going(tmp_path: Path) -> None:
+    nobody = "no session runs here, and nothing starts one"
+    assert problem_of(read_table(tmp_path / NAME).get("a"), MONDAY) == nobody
+    code = f"from tests.session.test_account_sessions import *; write_table(Path({str(tmp_path)!r}, NAME), [])"
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=True)
+    text = (tmp_path / NAME).read_text().replace("[]", '[{"name": "a", "state": "running"}]')
+    (tmp_path / NAME).write_text(text)
+    assert read_table(tmp_path / NAME) == {}, "its writer has ended"
 
 
 def test_a_second_request_lets_a_session_cancel_its_orders_before_anybody_kills_it(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rebalancer.cli.commands.shared import Config, Json, NoColour
+from rebalancer.cli.commands.shared import Config, Json, KeptGoing, NoColour, Standby
 from rebalancer.cli.help import Commands
 
 accounts_app = Commands(
@@ -20,20 +20,21 @@ Names = Annotated[list[str] | None, typer.Argument(help="The profiles; those of 
 
 
 @accounts_app.command("run")
-def run(names: Names = None, config: Config = None) -> None:
+def run(names: Names = None, standby: Standby = False, config: Config = None) -> None:
     """Run the sessions of these accounts until stopped, each in a process of its own.
 
     Example: rebalancer desk run | rebalancer desk run growth income
     """
     from rebalancer.cli.desk import run_accounts
 
-    raise typer.Exit(run_accounts(names or (), config))
+    raise typer.Exit(run_accounts(names or (), config, standby=standby))
 
 
 @accounts_app.command("status")
 def status(
     names: Names = None,
     page: Annotated[Path | None, typer.Option("--page", help="Write it to this file as a page.")] = None,
+    exit_code: KeptGoing = False,
     json: Json = False,
     no_color: NoColour = False,
 ) -> None:
@@ -43,7 +44,7 @@ def status(
     """
     from rebalancer.cli.desk import show_accounts
 
-    raise typer.Exit(show_accounts(names or (), page, as_json=json, colour=not no_color))
+    raise typer.Exit(show_accounts(names or (), page, as_json=json, colour=not no_color, exit_code=exit_code))
 
 
 @accounts_app.command("drill")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rebalancer.cli import complete
-from rebalancer.cli.commands.shared import Config, Json, NoColour, RunFolder, State, refuse
+from rebalancer.cli.commands.shared import Config, Json, KeptGoing, NoColour, RunFolder, State, refuse
 from rebalancer.cli.help import Commands
 
 alerts_app = Commands(
@@ -24,12 +24,15 @@ def status(
     live: Annotated[bool, typer.Option("--live", help="Ask the broker too, and show both.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Again every two seconds, until Ctrl-C.")] = False,
     state: State = None,
+    exit_code: KeptGoing = False,
     no_color: NoColour = False,
 ) -> None:
     """Show where things stand, from the local journal alone.
 
     Example: rebalancer status | rebalancer status --json | rebalancer status --live | rebalancer status --watch
     """
+    if exit_code and (live or watch or state is not None):
+        refuse("--exit-code goes with none of --live, --watch and --state")
     if state is not None:
         if live or watch:
             refuse("--state goes with neither --live nor --watch")
@@ -48,7 +51,7 @@ def status(
         raise typer.Exit(show_both(as_json=json, colour=not no_color))
     from rebalancer.cli.status import show_status
 
-    raise typer.Exit(show_status(as_json=json, colour=not no_color))
+    raise typer.Exit(show_status(as_json=json, colour=not no_color, exit_code=exit_code))
 
 
 def monitor(

@@ -18,6 +18,10 @@ State = Annotated[
 RunFolder = Annotated[
     Path | None, typer.Option("--backtest", help="The folder that backtest --out has written, instead of an account.")
 ]
+Standby = Annotated[bool, typer.Option("--standby", help="While another host trades the account, wait, and take over.")]
+KeptGoing = Annotated[
+    bool, typer.Option("--exit-code", help="Exit with 1 when no session runs and none is due, or the last one failed.")
+]
 NoColour = Annotated[bool, typer.Option("--no-color", help="No colours (also: NO_COLOR).")]
 
 

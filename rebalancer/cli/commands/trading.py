@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rebalancer.cli.commands.shared import Config, Json, NoColour
+from rebalancer.cli.commands.shared import Config, Json, NoColour, Standby, refuse
 
 Only = Annotated[
     list[str] | None, typer.Option("--only", help="Trade only these symbols; repeat the option, or use commas.")
@@ -113,14 +113,21 @@ def session(
     with_parent: Annotated[
         bool, typer.Option("--with-parent", help="End when standard input closes, as under a desk.")
     ] = False,
-    standby: Annotated[
-        bool, typer.Option("--standby", help="While another host trades the account, wait, and take over.")
+    standby: Standby = False,
+    every_day: Annotated[
+        bool, typer.Option("--every-day", help="Go on day after day, as where there is no systemd.")
     ] = False,
 ) -> None:
     """Run the trading day: a cycle every five minutes from open to close.
 
-    Example: rebalancer session | rebalancer session --speed 3600 --day 2026-11-20
+    Example: rebalancer session | rebalancer session --speed 3600 --day 2026-11-20 | rebalancer session --every-day
     """
+    if every_day:
+        if speed is not None or day is not None or with_parent:
+            refuse("--every-day goes with none of --speed, --day and --with-parent")
+        from rebalancer.cli.desk import run_every_day
+
+        raise typer.Exit(run_every_day(config, standby=standby))
     from rebalancer.cli.session import run_trading_day
 
     raise typer.Exit(run_trading_day(config, speed=speed, day=day, with_parent=with_parent, standby=standby))
