@@ -24,7 +24,7 @@ class ExitCode(IntEnum):
 
 MEANING: Final[Mapping[ExitCode, str]] = {
     ExitCode.DONE: "done; also when there was nothing to do or the market is closed",
-    ExitCode.UNEXPECTED: "an unexpected error",
+    ExitCode.UNEXPECTED: "an unexpected error; for `status --exit-code`, that the sessions are not kept going",
     ExitCode.USAGE: "wrong usage, or a name that is not known",
     ExitCode.TRADES_DUE: "trades are due (`plan --exit-code`)",
     ExitCode.NOT_ALL_FILLED: "finished, but not every order filled, or the cycle ended CONSTRAINED",

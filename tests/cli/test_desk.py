@@ -21,9 +21,11 @@ from hypothesis import strategies as st
 from rebalancer.cli.status import nothing_yet
 from rebalancer.ops.paths import state_directory
 from rebalancer.ops.run_lock import RunLock
+from rebalancer.ops.session_status import SessionStatusFile
 from rebalancer.report.accounts import AccountsOverview, overview_document, overview_page, overview_text, totals
 from rebalancer.report.records import AccountRow
-from rebalancer.session.process_table import LOCK, NAME
+from rebalancer.session.account_sessions import AccountProcess
+from rebalancer.session.process_table import LOCK, NAME, write_table
 from tests.cli.conftest import ROOT, Command
 from tests.support.postgres import shared_cluster
 
@@ -122,6 +124,47 @@ def test_a_real_one_runs_every_account_and_leaves_none_behind(project: Path, tmp
     assert (stands["bad"]["exit_code"], stands["good"]["state"], stands["good"]["starts"]) == (78, "running", 1)
     pid = int(stands["good"]["pid"])
     until(lambda: [] if Path(f"/proc/{pid}").exists() else [pid], 1)
+
+
+def test_one_account_day_after_day_is_refused_before_anything_starts(
+    command: Command, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for words in (["--speed", "60"], ["--day", "2026-11-20"], ["--with-parent"]):
+        assert command("session", "--every-day", *words).code == 2, words
+    said = command("--live", "session", "--every-day")
+    assert (said.code, "rebalancer arm-live --account LAST4 --hours 168" in said.err) == (78, True)
+    with RunLock(state_directory() / LOCK, "sessions of every day"):
+        assert command("session", "--every-day").code == 75
+    monkeypatch.setenv("REBALANCER_ENVIRONMENT", "production")
+    said = command("session", "--every-day")
+    assert (said.code, "there is no key, and this is production" in said.err) == (78, True)
+
+
+def test_the_exit_code_of_the_status_is_that_of_a_health_check(command: Command, project: Path) -> None:
+    for word in ("--watch", "--state=."):
+        assert command("status", "--exit-code", word).code == 2, word
+    nobody = "no session runs here, and nothing starts one\n"
+    said = command("status", "--exit-code")
+    assert (said.code, said.err) == (1, nobody)
+    assert command("desk", "status", "--exit-code").code == 1, "no account: nothing was looked at"
+    profiles(project, "growth", "income")
+    said = command("desk", "status", "--exit-code")
+    assert (said.code, said.err) == (1, f"growth: {nobody}income: {nobody}")
+    since = datetime.now(UTC)
+    growth = AccountProcess("growth", "running", 7, since, None, 1, None)
+    income = AccountProcess("income", "failed", None, since, 78, 1, since)
+    write_table(state_directory() / NAME, [growth, growth._replace(name="income")])
+    said = command("desk", "status", "--exit-code")
+    assert (said.code, said.err) == (0, "")
+    write_table(state_directory() / NAME, [growth, income])
+    said = command("desk", "status", "--exit-code")
+    assert (said.code, said.err) == (1, "income: the last session ended with exit code 78\n")
+    write_table(state_directory() / NAME, [growth._replace(name="")])
+    assert command("status", "--exit-code").code == 0
+    (state_directory() / NAME).unlink()
+    running = SessionStatusFile(state_directory("paper"))
+    running.tell(since.date(), None, "next cycle")
+    assert command("status", "--exit-code").code == 0, "one that was started by hand or by systemd"
 
 
 def accounts() -> list[dict[str, Any]]:

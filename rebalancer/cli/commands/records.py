@@ -31,8 +31,8 @@ def status(
 
     Example: rebalancer status | rebalancer status --json | rebalancer status --live | rebalancer status --watch
     """
-    if exit_code and (live or watch or state is not None):
-        refuse("--exit-code goes with none of --live, --watch and --state")
+    if exit_code and (watch or state is not None):
+        refuse("--exit-code goes with neither --watch nor --state")
     if state is not None:
         if live or watch:
             refuse("--state goes with neither --live nor --watch")
