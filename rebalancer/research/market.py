@@ -163,7 +163,8 @@ class SimulationSetup(NamedTuple):
         """What is known of trading costs on a trading day: half the spread of the cost model, for every name."""
         if self.learned is not None:
             return self.learned[day]
-        return TradingCosts(date.fromordinal(int(self.market.day[0])), 0, float(self.costs.half_spread_bps))
+        first: date = np.datetime64(int(self.market.times[0]), "ns").astype("datetime64[D]").item()
+        return TradingCosts(first, 0, float(self.costs.half_spread_bps))
 
 
 class SimulationCosts(NamedTuple):
