@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import Final
 
@@ -21,7 +22,10 @@ def main() -> None:
         end_at_once()
     from rebalancer.cli.errors import guarded
 
-    sys.exit(guarded(_run))
+    try:
+        sys.exit(guarded(_run))
+    finally:
+        gc.freeze()  # the process ends: the interpreter need not search all of its objects for cycles once more
 
 
 def _run() -> None:

@@ -18,8 +18,8 @@ from rebalancer.ops.logs.setup import Form, form_of, level_of, set_up
 
 if TYPE_CHECKING:
     from rebalancer.brokers.factory import Connection
+    from rebalancer.exchange.starter import RunningExchange
     from rebalancer.session.setup import Setup
-    from rebalancer.session.simulated_clock import MovableTime
 
 LOG: Final = logging.getLogger(__name__)
 
@@ -37,6 +37,7 @@ def run_trading_day(
     with_parent: stop as after SIGTERM when standard input closes. standby: wait while another host trades the account.
     """
     from rebalancer.cli.parent import when_parent_ends
+    from rebalancer.cli.played_exchange import ExchangeWithin
     from rebalancer.ops.notify import Notify
     from rebalancer.session.names import refuse_strange_sectors
     from rebalancer.session.setup import banner, load_setup
@@ -54,7 +55,7 @@ def run_trading_day(
             "session", "--speed and --day are for the embedded exchange", "leave them out: the broker runs in real time"
         )
     stop = Stop()
-    with stop.on_signals(), _connected(setup, simulated, wanted) as (connection, time):
+    with stop.on_signals(), _connected(setup, simulated, wanted) as (connection, running):
         if with_parent:
             when_parent_ends(lambda: stop.ask("the session is being stopped (its desk has ended)"))
 
@@ -65,8 +66,10 @@ def run_trading_day(
             _say(form, None, f"environment: {banner(setup)}")
 
         said = run_session(
-            setup, connection, stop, notify, exchange=time, speed=speed or 1.0, begun=begun, standby=standby
-        )
+            setup, connection, stop, notify, exchange=None if running is None else running.clock,
+            market=None if running is None else ExchangeWithin(running.exchange),
+            speed=speed or 1.0, begun=begun, standby=standby,
+        )  # fmt: skip
     _say(form, LogEvent.SESSION_ENDED, f"session: {said}")
     return ExitCode.DONE
 
@@ -92,7 +95,7 @@ def _say(form: Form, event: LogEvent | None, text: str) -> None:
 
 
 @contextmanager
-def _connected(setup: Setup, simulated: bool, day: date | None) -> Iterator[tuple[Connection, MovableTime | None]]:
+def _connected(setup: Setup, simulated: bool, day: date | None) -> Iterator[tuple[Connection, RunningExchange | None]]:
     """The broker for a whole session: Alpaca, or the embedded exchange, served here as long as the session lasts. On a
     simulated day its clock is set shortly before the open; otherwise to the machine's clock, if that is later."""
     from rebalancer.brokers.endpoints import Credentials, Endpoints
@@ -118,7 +121,7 @@ def _connected(setup: Setup, simulated: bool, day: date | None) -> Iterator[tupl
     with exchange_for_session(
         rules.simulation, setup.state / "exchange.sqlite", simulated, day, lead, unfinished
     ) as running:
-        yield Connection(Credentials("embedded", "embedded"), Endpoints(running.url)), running.clock
+        yield Connection(Credentials("embedded", "embedded"), Endpoints(running.url)), running
 
 
 def _day_of(text: str | None) -> date | None:

@@ -23,6 +23,7 @@ _EQUITY: Final = re.compile(r"[A-Z][A-Z0-9]{0,11}(?:\.[A-Z]{1,3})?")
 _PAIR: Final = re.compile(r"([A-Z0-9]{2,10})[/-](USD|USDC|USDT|BTC)")
 _CRYPTO_JOINED: Final = re.compile(r"([A-Z0-9]{2,10}?)(USDC|USDT|USD|BTC)")
 _RFC3339: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d)?)(\.\d+)?([Zz]|[+-]\d\d:?\d\d)")
+_STAMP: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{6})?Z")
 
 
 def decimal_of(text: str | int | Decimal) -> Decimal:
@@ -76,6 +77,8 @@ def decimal_near(value: float) -> Decimal:
 
 def utc_of(text: str) -> datetime:
     """Parse an RFC 3339 timestamp to aware UTC, truncated to microseconds. Raises ValueError without an offset."""
+    if _STAMP.fullmatch(text) is not None:  # as the journal and brokers write it; Python reads that without our help
+        return datetime.fromisoformat(text)
     match = _RFC3339.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is not an RFC 3339 time with an offset, such as 2026-11-20T15:35:00Z")

@@ -35,6 +35,7 @@ class Exchange(State):
         if self._next_due() > now and self._next_boundary() > now:
             self.caught_up = now
             return
+        self.revision += 1
         with self.store.transaction():
             while (at := min(self._next_due(), self._next_boundary())) <= now:
                 if at == self._effective_at:

@@ -56,6 +56,7 @@ class State(ABC):
         self.faults = Faults()
         self.events = EventLog(store, market.seed)
         self._changing = False
+        self.revision = 0  # grows with every request that may change anything, and with all that time carries out
         self._by_asset_id = {asset_id(symbol): listing for symbol, listing in market.listings.items()}
         self._load()
 
@@ -90,6 +91,7 @@ class State(ABC):
         with self.lock:
             self._refuse_nested()
             self._changing = True
+            self.revision += 1
             try:
                 self._catch_up(self.clock.micros())
                 with self.store.transaction():

@@ -35,6 +35,9 @@ OWN_KINDS: Final[frozenset[str]] = frozenset(get_args(OwnKind))
 ORDER_KINDS: Final = ("order_intended", "order_changed", "order_ended", "order_reopened")
 
 
+_text_of: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, default=repr).encode
+
+
 class ChainRow(NamedTuple):
     """One row as stored: `at` is a fixed-width stamp, `body` canonical JSON."""
 
@@ -56,8 +59,7 @@ def stamp(moment: datetime) -> str:
 
 def row_hash(row: ChainRow) -> str:
     """Hex SHA-256 over every field of a row except its own hash; None and "" are distinguished."""
-    text = json.dumps(row[:-1], separators=(",", ":"), ensure_ascii=True, default=repr)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_text_of(row[:-1]).encode()).hexdigest()
 
 
 def next_row(

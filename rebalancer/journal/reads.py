@@ -188,6 +188,11 @@ class JournalReads(ABC):
         with self._asking() as ask:
             return load_text(ask, name)
 
+    def last_row(self) -> int:
+        """The number of the newest row; 0 when there is none."""
+        with self._asking() as ask:
+            return int(ask("SELECT coalesce(max(seq), 0) FROM events", {})[0][0])
+
     def row_hash(self, seq: int) -> str:
         """The hash of one row, by which it is recognised; "" when there is no such row."""
         with self._asking() as ask:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import text as statement
 
 from rebalancer.core.codec import sha256
 from rebalancer.core.decisions import Verdict
@@ -20,9 +20,13 @@ from rebalancer.journal.chain import stamp
 from rebalancer.journal.conditions import where
 from rebalancer.journal.orders import Change, changed, reopens
 from rebalancer.journal.records import NO_CYCLE, CycleEnd, CycleStart, Event, Intent, OrderRecord
-from rebalancer.journal.schema import claims, documents
 from rebalancer.journal.store import Writing
 
+# As text: see `store`.
+_CLAIM: Final = statement(
+    "INSERT INTO claims (account_id, cycle_id, at, mode, holder) VALUES (:account_id, :cycle_id, :at, :mode, :holder)"
+)
+_DOCUMENT: Final = statement("INSERT INTO documents (sha256, body, body_sha256) VALUES (:sha256, :body, :body_sha256)")
 _CAN_BE_CARRIED: Final = frozenset({OrderState.OPEN, OrderState.UNKNOWN})
 
 
@@ -58,11 +62,11 @@ def close_slot(
 
 
 def _claim(writing: Writing, account_id: str, cycle_id: str, at: datetime, mode: str, holder: str) -> bool:
-    mine = (claims.c.account_id == account_id, claims.c.cycle_id == cycle_id)
-    if writing.connection.execute(select(claims.c.at).where(*mine)).first() is not None:
+    mine = {"account_id": account_id, "cycle_id": cycle_id}
+    if writing.ask("SELECT 1 FROM claims WHERE account_id = :account_id AND cycle_id = :cycle_id", mine):
         return False
     claim = {"account_id": account_id, "cycle_id": cycle_id, "at": stamp(at), "mode": mode, "holder": holder}
-    writing.connection.execute(claims.insert(), claim)
+    writing.connection.execute(_CLAIM, claim)
     return True
 
 
@@ -100,7 +104,7 @@ def _stored(writing: Writing, text: str) -> str:
     if not writing.ask("SELECT 1 FROM documents WHERE sha256 = :name", {"name": name}):
         body = zlib.compress(text.encode(), 6)
         stored = {"sha256": name, "body": body, "body_sha256": hashlib.sha256(body).hexdigest()}
-        writing.connection.execute(documents.insert(), stored)
+        writing.connection.execute(_DOCUMENT, stored)
     return name
 
 

@@ -300,6 +300,10 @@ def _with_cuts(decided: Plan, sent: Sequence[Order], ends: Mapping[str, OrderEnd
 def _afterwards(
     world: World, seen: Observation, orders: Sequence[Order], ends: Mapping[str, OrderEnd]
 ) -> tuple[Account | None, tuple[Position, ...]]:
+    """Account and positions at the end. Where nothing was to be sent they are as they were read; a fill since then is
+    in the orders of the next reading, as they were not in this one."""
+    if not orders:
+        return seen.snapshot.account, seen.snapshot.positions
     try:
         account, positions = world.order_manager.afterwards(seen.snapshot, orders, ends) or world.gather(
             lambda ask: ask(), [world.broker.account, world.broker.positions]

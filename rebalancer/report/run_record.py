@@ -36,8 +36,11 @@ def record_of(
     started: datetime,
     ended: datetime,
     sources: tuple[SourceStatus, ...] = (),
+    *,
+    has_page: bool = True,
 ) -> RunRecord:
-    """The report's record of a cycle that has just run."""
+    """The report's record of a cycle that has just run. has_page: without a page nobody looks at the course of the day,
+    which takes longer to read the longer the day is."""
     sent = {o.client_order_id: o for o in result.orders}
     return RunRecord(
         snapshot=result.snapshot,
@@ -63,7 +66,7 @@ def record_of(
         weights=rules.signals.weights,
         sources=sources,
         regime=regime_view(result.snapshot.regime, rules),
-        through_the_day=points_of_day(journal, result.snapshot.account.id, result.snapshot.as_of),
+        through_the_day=points_of_day(journal, result.snapshot.account.id, result.snapshot.as_of) if has_page else (),
     )
 
 

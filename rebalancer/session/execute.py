@@ -9,7 +9,10 @@ from typing import NamedTuple
 from rebalancer.brokers.counted import CountedBroker
 from rebalancer.brokers.factory import Connection
 from rebalancer.brokers.fenced import Fence
+from rebalancer.brokers.protocol import ConnectedBroker
 from rebalancer.brokers.read_only import ReadOnlyBroker
+from rebalancer.core.decisions import Plan
+from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.core.venue_rules import VenueRules
 from rebalancer.execution.dry_run import DryRunOrderManager
 from rebalancer.execution.exit_orders import ExitOrderManager, NoExitOrders
@@ -39,6 +42,25 @@ from rebalancer.signals.target_books import TargetBooks
 from rebalancer.version import __version__
 
 
+class SharedConnection(NamedTuple):
+    """An open connection to the broker, and the threads that ask over it: several Worlds, one after the other, may use
+    it. They share its allowance of requests."""
+
+    broker: ConnectedBroker
+    together: Together
+
+
+@contextmanager
+def opened_connection(setup: Setup, connection: Connection, clock: Clock) -> Iterator[SharedConnection]:
+    """Connect, and close connection and threads at the end of the block."""
+    with ExitStack() as stack:
+        broker = connection.connect(setup.rules.broker, monotonic=clock.monotonic)
+        stack.callback(broker.close)
+        together = Together(setup.rules.broker.max_concurrent_calls)
+        stack.callback(together.close)
+        yield SharedConnection(broker, together)
+
+
 class Opened(NamedTuple):
     """A World, with the broker that counts its calls and can cancel."""
 
@@ -56,10 +78,15 @@ def execute(
     clock: Clock | None = None,
     stopping: Stopping = NEVER,
     heard: Callable[[str], None] | None = None,
+    shared: SharedConnection | None = None,
+    has_page: Callable[[Plan, CycleOutcome], bool] = lambda _, __: True,
 ) -> RunRecord:
-    """Run one cycle. The caller holds the run lock. Raises what `cycle.run` raises."""
+    """Run one cycle. The caller holds the run lock. has_page: whether the caller will write a page of a cycle that
+    planned this and ended so. Raises what `cycle.run` raises."""
     rules = setup.rules
-    opened = opened_world(setup, connection, dry_run=dry_run, clock=clock, stopping=stopping, heard=heard)
+    opened = opened_world(
+        setup, connection, dry_run=dry_run, clock=clock, stopping=stopping, heard=heard, shared=shared
+    )
     with opened as (world, broker):
         started = world.clock.wall()
         if not dry_run:
@@ -74,6 +101,7 @@ def execute(
             started,
             world.clock.wall(),
             current_sources(setup.state) if rules.signals.enabled_sources else (),
+            has_page=has_page(result.plan, result.outcome),
         )
         if not dry_run:
             report_cycle(world.journal, record, has_substitute=rules.model.fallback_to_external_signals)
@@ -90,22 +118,21 @@ def opened_world(
     clock: Clock | None = None,
     stopping: Stopping = NEVER,
     heard: Callable[[str], None] | None = None,
+    shared: SharedConnection | None = None,
 ) -> Iterator[Opened]:
     """Build the World for one cycle.
 
     stopping: checked before every order is sent, beside the kill switch; with a reason no further order is sent. The
     exits of what has been traded are still placed. When it is urgent, working orders are cancelled at once. heard:
-    called with the name of every call to the broker.
+    called with the name of every call to the broker. shared: stays open; without it, a connection is opened for this
+    World alone.
     """
     rules, clock = setup.rules, clock or SystemClock()
     with ExitStack() as stack:
         journal = stack.enter_context(Journal.open(setup.journal))
-        real = connection.connect(rules.broker, monotonic=clock.monotonic)
-        stack.callback(real.close)
+        real, together = shared or stack.enter_context(opened_connection(setup, connection, clock))
         fence: list[Fence] = []
         broker = CountedBroker(fenced(setup, real, lambda: fence[0] if fence else None), heard)
-        together = Together(rules.broker.max_concurrent_calls)
-        stack.callback(together.close)
         sectors = read_sectors(setup.root / rules.sectors_file)
         reference = Reference(broker, setup.state, sectors, rules)
         account_id = account_in_hand(journal, broker)

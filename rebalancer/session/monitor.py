@@ -30,12 +30,14 @@ from rebalancer.execution.exit_orders.unprotected_time import (
     is_too_long,
 )
 from rebalancer.execution.order_tracking import NO_INFORMATION
+from rebalancer.journal import Journal
 from rebalancer.journal.exit_order_records import ExitPairRecord
 from rebalancer.planning.exit_levels import ExitLevel, without_exit_levels
 from rebalancer.planning.stop_triggers import stop_triggers
 from rebalancer.rebalance.exits_around_trades import exit_levels_of
 from rebalancer.rebalance.immediate_exits import ExitRequest, ExitResult, exit_positions
 from rebalancer.rebalance.world import World
+from rebalancer.session.unchanged import Before, MarketWithin, QuietLook, before_look
 
 ExitPositions = Callable[[World, Rules, Sequence[ExitRequest], str], tuple[ExitResult, ...]]
 
@@ -43,40 +45,74 @@ ExitPositions = Callable[[World, Rules, Sequence[ExitRequest], str], tuple[ExitR
 class Monitor:
     """Checks one account repeatedly; what could not be protected or read, and since when, is journalled."""
 
-    def __init__(self, rules: Rules, exit_with: ExitPositions = exit_positions, *, look_seconds: float = 0.0) -> None:
-        """look_seconds: how far checks are apart at least, where that is more than `poll_seconds`."""
+    def __init__(
+        self,
+        rules: Rules,
+        exit_with: ExitPositions = exit_positions,
+        *,
+        look_seconds: float = 0.0,
+        market: MarketWithin | None = None,
+    ) -> None:
+        """look_seconds: how far checks are apart at least, where that is more than `poll_seconds`. market: what can
+        tell that the next check would find what this one did; None: every check is made."""
         self._rules, self._exit_with = rules, exit_with
         self._apart = timedelta(seconds=max(rules.protection.poll_seconds, look_seconds))
         self._unprotected = UnprotectedIntervals(rules)
         self._looked: datetime | None = None  # the last check that completed
         self._safe: dict[str, datetime] = {}  # when each position was last found protected or watched
+        self._market = market
+        self._quiet: QuietLook | None = None  # the last check, when it found nothing to do
+
+    def is_unchanged(self, journal: Journal, now: datetime) -> bool:
+        """Whether a check now would find nothing to do, as the last one did; then it counts as made. now: the broker's
+        time."""
+        quiet = self._quiet
+        if self._market is None or quiet is None:
+            return False
+        if not quiet.goes_on(self._market, journal.last_row(), now, self._rules.quotes):
+            self._quiet = None
+            return False
+        self._looked, self._safe = now, {level.symbol: now for level in quiet.watched}
+        return True
 
     def look(self, world: World) -> tuple[ExitResult, ...]:
         """One check. The caller holds the run lock. Problems with the broker are reported, never raised."""
         if self._rules.protection.mode == "off":
             return ()
-        self._forget_other_days(_now(world).date())
+        now = _now(world)
+        self._forget_other_days(now.date())
+        self._quiet = None
+        before = None if self._market is None else before_look(self._market, world.journal.last_row(), now)
         try:
-            gone, problems = self._look(world)
+            gone, problems, watched = self._look(world)
         except NO_INFORMATION as error:
             silent = ProtectionProblem(f"the broker does not answer the position monitor: {error}", self._looked)
             self._note(world, {EVERYTHING: silent}, complete=False)
             return ()
         self._looked = world.broker.now()
         self._note(world, problems)
+        if before is not None and not gone and not problems:
+            self._remember(world, before, watched)
         return gone
+
+    def _remember(self, world: World, before: Before, watched: Sequence[ExitLevel]) -> None:
+        """Keep a check that found nothing to do: when no exits rest at the broker, nor are to be placed there."""
+        rests = self._rules.protection.mode == "broker" or any(one.lives for one in world.protection.kept().values())
+        if not rests:
+            self._quiet = QuietLook(before, tuple(watched))
 
     def _note(self, world: World, problems: Mapping[str, ProtectionProblem], *, complete: bool = True) -> None:
         self._unprotected.note(world.journal, world.account_id, _now(world), problems, complete=complete)
 
-    def _look(self, world: World) -> tuple[tuple[ExitResult, ...], dict[str, ProtectionProblem]]:
+    def _look(self, world: World) -> tuple[tuple[ExitResult, ...], dict[str, ProtectionProblem], Sequence[ExitLevel]]:
+        """What was closed, what is unprotected, and the levels whose prices were compared."""
         before = world.protection.kept()
         world.protection.look(world.broker.now())  # older ends are not needed, and cost a call each
         held = [p for p in world.broker.positions() if p.qty != ZERO]
         if not held:
             self._safe.clear()
             world.protection.place(())
-            return (), {}
+            return (), {}, ()
         levels = exit_levels_of(world, self._rules, held)
         world.protection.place(levels)
         kept = world.protection.kept()
@@ -101,7 +137,7 @@ class Monitor:
                 problems[one.symbol] = ProtectionProblem(
                     f"{one.symbol}: the position could not be closed: {one.problem}", since
                 )
-        return gone, problems
+        return gone, problems, watched
 
     def _problems(
         self,

@@ -27,6 +27,7 @@ from rebalancer.session.setup import Setup
 from rebalancer.session.simulated_clock import PRICE_SECONDS, MovableTime, SimulatedClock
 from rebalancer.session.standby import wait_for_lease
 from rebalancer.session.stop import Stop
+from rebalancer.session.unchanged import MarketWithin
 from rebalancer.session.versions import keep_before_upgrade, refuse_older
 from rebalancer.session.work import SessionWork
 from rebalancer.signals.receipts import inbox
@@ -40,6 +41,7 @@ def run_session(
     notify: Notify,
     *,
     exchange: MovableTime | None = None,
+    market: MarketWithin | None = None,
     speed: float = 1.0,
     begun: Callable[[], None] = lambda: None,
     standby: bool = False,
@@ -48,7 +50,8 @@ def run_session(
     host; with standby it waits until that one is gone, and takes over.
 
     begun: called once locks, journal and account are in hand, so that nothing is logged before an error in one of them.
-    exchange: the embedded exchange's clock, which is advanced during waits when `speed` is not 1.
+    exchange: the embedded exchange's clock, which is advanced during waits when `speed` is not 1. market: that exchange
+    from within, so that looks at the positions that would find nothing new are left out then.
     """
     rules = setup.rules
     with ExitStack() as stack:
@@ -91,7 +94,7 @@ def run_session(
         work = SessionWork(
             setup, connection, journal, account_id, broker, stop, notify, clock,
             tell=lambda day, text: report_day(journal, account_id, broker.now(), day, text),
-            look_seconds=price_seconds,
+            look_seconds=price_seconds, market=market if price_seconds else None,
         )  # fmt: skip
         stack.callback(work.close)
         requests = RunRequests(setup.state / inbox.NAME, work.extra_cycle, SystemClock())

@@ -12,8 +12,9 @@ from rebalancer.accounting.daily_close import check_day
 from rebalancer.brokers.counted import CountedBroker
 from rebalancer.brokers.factory import Connection
 from rebalancer.brokers.protocol import TradingBroker
+from rebalancer.core.decisions import Plan
 from rebalancer.core.errors import LockHeld
-from rebalancer.core.outcomes import OrderState
+from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.units import amount_of
 from rebalancer.execution.kill_switch import KillSwitch
 from rebalancer.journal import Journal
@@ -33,13 +34,14 @@ from rebalancer.report.files import ReportNotWritten, WrittenReport, remove_outd
 from rebalancer.report.period.gather import period_report_of
 from rebalancer.session.end_of_day import Steps, cancel_leftovers, close_day
 from rebalancer.session.evening import measured_day
-from rebalancer.session.execute import execute, opened_world
+from rebalancer.session.execute import SharedConnection, execute, opened_connection, opened_world
 from rebalancer.session.monitor import Monitor
 from rebalancer.session.preflight import clock_problem, preflight
 from rebalancer.session.run_requests import restricted
 from rebalancer.session.setup import Setup, report_mode
 from rebalancer.session.stop import Stop
 from rebalancer.session.tradervue import copy_at_end_of_day
+from rebalancer.session.unchanged import MarketWithin
 
 LOG: Final = logging.getLogger(__name__)
 TICK_SECONDS: Final = 20.0  # the longest part of a long wait; far below any reasonable watchdog interval
@@ -62,18 +64,21 @@ class SessionWork:
         clock: Clock,
         tell: Tell | None = None,
         look_seconds: float = 0.0,
+        market: MarketWithin | None = None,
     ) -> None:
         """clock: the session's own, compared with the broker's. tell: sends the day's message; by default it is an
-        alert in the journal. look_seconds: how far looks are apart at least."""
+        alert in the journal. look_seconds: how far looks are apart at least. market: what can tell that a look would
+        find what the last one did."""
         self._setup, self._connection, self._journal, self._account_id = setup, connection, journal, account_id
         self._heard: Callable[[str], None] = lambda _: notify.alive()  # a call to the broker is progress
         self._notify = notify
         self._broker, self._stop, self._clock = CountedBroker(broker, self._heard), stop, clock
         self._attentive = AttentiveClock(notify, clock)
         self._tell = tell or self._note
-        self._monitor = Monitor(setup.rules, look_seconds=look_seconds)
+        self._monitor = Monitor(setup.rules, look_seconds=look_seconds, market=market)
         self._open, self._begun = ExitStack(), SystemClock().wall()
         self._world: World | None = None
+        self._shared: SharedConnection | None = None
         self._lock = setup.state / LOCK_NAME
 
     def prepare(self) -> None:
@@ -92,10 +97,14 @@ class SessionWork:
         """Bring every order of earlier cycles to its end, and close those cycles."""
         with (
             RunLock(self._lock, "session"),
-            opened_world(self._setup, self._connection, dry_run=False, clock=self._attentive, heard=self._heard) as (
-                world,
-                broker,
-            ),
+            opened_world(
+                self._setup,
+                self._connection,
+                dry_run=False,
+                clock=self._attentive,
+                heard=self._heard,
+                shared=self._shared_connection(),
+            ) as (world, broker),
         ):
             recover(world, broker, self._setup.rules)
 
@@ -110,8 +119,10 @@ class SessionWork:
                 clock=self._attentive,
                 stopping=self._stop,
                 heard=self._heard,
+                shared=self._shared_connection(),
+                has_page=has_page,
             )
-            if record.orders or record.outcome.startswith(("HALTED", "ABANDONED")):
+            if has_page(record.plan, record.outcome):
                 self._written(lambda: write_report(record, self._setup.reports))
         self._watch_mirror()
         filled = sum(1 for order in record.orders if order.state is OrderState.FILLED)
@@ -125,15 +136,16 @@ class SessionWork:
         narrow = setup._replace(loaded=setup.loaded._replace(rules=restricted(setup.rules, symbols)))
         with RunLock(self._lock, "session"):
             record = execute(
-                narrow, self._connection, dry_run=False, clock=self._attentive, stopping=self._stop, heard=self._heard
-            )
+                narrow, self._connection, dry_run=False, clock=self._attentive, stopping=self._stop,
+                heard=self._heard, shared=self._shared_connection(),
+            )  # fmt: skip
             if record.orders:
                 self._written(lambda: write_report(record, setup.reports))
         return f"{record.outcome}, {amount_of(len(record.orders), 'order')}"
 
-    def look(self, _: datetime) -> None:
+    def look(self, now: datetime) -> None:
         """Run the position monitor once. A run by hand that holds the lock protects its positions itself."""
-        if self._setup.rules.protection.mode == "off":
+        if self._setup.rules.protection.mode == "off" or self._monitor.is_unchanged(self._journal, now):
             return
         try:
             with RunLock(self._lock, "session"):
@@ -151,13 +163,20 @@ class SessionWork:
                 clock=self._attentive,
                 stopping=self._stop,
                 heard=self._heard,
+                shared=self._shared_connection(),
             )
             self._world = self._open.enter_context(opened).world
         return self._world
 
+    def _shared_connection(self) -> SharedConnection:
+        """The one connection of all cycles and looks."""
+        if self._shared is None:
+            self._shared = self._open.enter_context(opened_connection(self._setup, self._connection, self._attentive))
+        return self._shared
+
     def close(self) -> None:
-        """Close the monitor's World."""
-        self._world = None
+        """Close the monitor's World and the connection; later work opens them again."""
+        self._world = self._shared = None
         self._open.close()
 
     def end_of_day(self, day: TradingDay, slot_counts: Mapping[str, int]) -> None:
@@ -281,6 +300,11 @@ class SessionWork:
     def _alert(self, text: str, level: AlertLevel, code: str) -> None:
         row = alert_row(code, level, code, text)
         self._journal.record_event(self._account_id, None, self._broker.now(), *row)
+
+
+def has_page(plan: Plan, outcome: CycleOutcome) -> bool:
+    """Whether a slot's cycle gets a page: it sent something, or a person has to look at it."""
+    return bool(plan.orders) or outcome.startswith(("HALTED", "ABANDONED"))
 
 
 class AttentiveClock:

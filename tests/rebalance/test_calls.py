@@ -15,7 +15,7 @@ from rebalancer.market_data.sectors import SectorRow
 from rebalancer.ops.clock import Together
 from rebalancer.testing import laws
 from tests.rebalance.conftest import BASE, NEXT, MakeRig
-from tests.support.rig import rules
+from tests.support.rig import by_hand, rules
 
 EQUITIES = [s for s, row in listings().items() if row.tradable and row.asset_class == "us_equity"]
 WARM = {"GET /v2/account", "GET /v2/positions", "GET /v2/orders", "GET /v2/stocks/snapshots"}
@@ -96,9 +96,22 @@ def test_a_new_symbol_costs_one_new_sheet(settled: MakeRig) -> None:
     assert unknown.outcome is CycleOutcome.HOLDING
     rig.requests()
     rig.run({"ZZZZ": 1.0}, rules())
-    assert before_first_post(rig.requests()) == {
-        **dict.fromkeys(WARM, 1), "GET /v2/account": 2, "GET /v2/positions": 2
-    }, "an unknown symbol is not asked for again; without orders the last reads come too"  # fmt: skip
+    assert before_first_post(rig.requests()) == dict.fromkeys(WARM, 1), "an unknown symbol is not asked for again"
+
+
+def test_a_cycle_without_orders_remembers_what_it_read(settled: MakeRig) -> None:
+    """Its four reads are its last ones; what trades afterwards is found by the next."""
+    rig = settled()
+    rig.run(NEXT, rules())
+    rig.requests()
+    still = rig.run(NEXT, rules())
+    assert (still.outcome, still.orders) == (CycleOutcome.HOLDING, ())
+    assert before_first_post(rig.requests()) == dict.fromkeys(WARM, 1)
+    assert (still.account_after, still.positions_after) == (still.snapshot.account, still.snapshot.positions)
+    by_hand(rig, "KO", "3")
+    found = {one.symbol: one.kind for one in rig.run(NEXT, rules()).findings}
+    assert found["KO"] == "external_trade"
+    laws.check_laws(rig.url, rig.journal_file, books_match=False)
 
 
 def test_twenty_orders_in_two_phases(make_rig: MakeRig, together: Together) -> None:

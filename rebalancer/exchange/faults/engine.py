@@ -46,6 +46,11 @@ class Faults:
             self._rules, self._counts = {}, {}
             self._sort()
 
+    @property
+    def are_set(self) -> bool:
+        """Whether any rule is in force."""
+        return bool(self._rules)
+
     def state(self) -> list[dict[str, object]]:
         """The rules and their counts, for people."""
         with self._lock:

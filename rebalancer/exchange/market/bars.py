@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
+from operator import mul
 from typing import Final
 
 import numpy as np
@@ -61,10 +62,15 @@ def _newest(market: Market, listing: Listing, width: int, session: TradingSessio
         begin, first = _midnight(listing, session.day), 0
     if begin < FIRST:
         return None
-    trade, volume = path.trade[0, first : last + 1], path.volume[0, first : last + 1]
-    amount, close = int(volume.sum()), int(trade[-1])
-    vwap = float((trade * volume).sum()) / float(amount) if amount > 0 else float(close)
-    found = Bar(begin, int(trade[0]), int(trade.max()), int(trade.min()), close, amount, last + 1 - first, vwap)
+    if width:
+        trade, volume = path.trade[0, first : last + 1].tolist(), path.volume[0, first : last + 1].tolist()
+        high, low, amount = max(trade), min(trade), sum(volume)
+        value = sum(map(mul, trade, volume))
+    else:
+        high, low, amount, value = market.so_far(listing, session).at(last)
+    close = int(path.trade[0, last])
+    vwap = float(value) / float(amount) if amount > 0 else float(close)
+    found = Bar(begin, int(path.trade[0, first]), high, low, close, amount, last + 1 - first, vwap)
     if is_whole_day:
         market.keep_day_bar(listing, session, found)
     return found

@@ -55,10 +55,15 @@ def node_path(factors: Factors, listing: Listing, daily: DailyPath, days: tuple[
     )
     at = np.asarray([daily.row(day) for day in days])
     shares, ends = _profile(nodes, flat=listing.is_crypto)
-    walk = np.cumsum(steps * np.sqrt(shares) * daily.deviations[at][:, None], axis=1)
+    steps *= np.sqrt(shares)
+    steps *= daily.deviations[at][:, None]
     opens, closes = daily.opens[at][:, None], daily.closes[at][:, None]
-    tilted = opens * (1.0 + walk) + (closes - opens * (1.0 + walk[:, -1:])) * ends
-    price = np.concatenate((opens, tilted), axis=1)
+    price = np.empty((len(days), nodes + 1))
+    price[:, :1], walk = opens, price[:, 1:]
+    np.cumsum(steps, axis=1, out=walk)
+    walk += 1.0
+    walk *= opens
+    walk += np.multiply(closes - walk[:, -1:], ends, out=steps)
     quantity = _volumes(listing, daily.volumes[at], own, shares)
     if listing.is_crypto:
         price, quantity = price[:, :-1], quantity[:, :-1]
@@ -67,20 +72,31 @@ def node_path(factors: Factors, listing: Listing, daily: DailyPath, days: tuple[
 
 def in_ticks(listing: Listing, price: Floats, volume: Ticks) -> NodePath:
     """Quotes and trades around prices in USD, in whole cents."""
-    mid = np.maximum(price, 0.05) * TICKS_PER_USD
+    mid = np.maximum(price, 0.05)
+    mid *= TICKS_PER_USD
     half = listing.spread_bp * 0.5e-4
-    bid = np.floor(mid * (1.0 - half)).astype(np.int64)
-    ask = np.maximum(np.ceil(mid * (1.0 + half)).astype(np.int64), bid + 1)
-    trade = np.clip(np.rint(mid).astype(np.int64), bid, ask)
+    side = mid * (1.0 - half)
+    bid = np.floor(side, out=side).astype(np.int64)
+    ask = np.ceil(np.multiply(mid, 1.0 + half, out=side), out=side).astype(np.int64)
+    np.maximum(ask, bid + 1, out=ask)
+    trade = np.rint(mid, out=mid).astype(np.int64)
+    np.minimum(np.maximum(trade, bid, out=trade), ask, out=trade)
     return NodePath(bid, ask, trade, volume)
 
 
 def _volumes(listing: Listing, relative: Floats, own: NDArray[np.uint64], shares: Floats) -> Ticks:
     """Whole shares (or millionths of a coin) traded at each node; the opening node repeats the first step's."""
     unit = 1_000_000 if listing.is_crypto else 1
-    spread = 0.4 + 1.2 * uniforms(own)
-    amounts = np.maximum(spread * shares * (relative[:, None] * listing.daily_volume * unit), 1.0).astype(np.int64)
-    return np.concatenate((amounts[:, :1], amounts), axis=1)
+    amounts = uniforms(own)
+    amounts *= 1.2
+    amounts += 0.4
+    amounts *= shares
+    amounts *= relative[:, None] * listing.daily_volume * unit
+    np.maximum(amounts, 1.0, out=amounts)
+    found = np.empty((amounts.shape[0], amounts.shape[1] + 1), dtype=np.int64)
+    found[:, 1:] = amounts  # cut to whole numbers
+    found[:, 0] = found[:, 1]
+    return found
 
 
 @cache

@@ -18,7 +18,7 @@ from rebalancer.exchange.calendar import MICROS, SessionTable, TradingSession, m
 from rebalancer.exchange.market.daily import CRYPTO_DAY, DailyPath, daily_path
 from rebalancer.exchange.market.halts import HaltPlan
 from rebalancer.exchange.market.listing import Listing, listings
-from rebalancer.exchange.market.paths import CRYPTO_NODES, STEP, Factors, NodePath, node_path
+from rebalancer.exchange.market.paths import CRYPTO_NODES, STEP, Factors, NodePath, Ticks, node_path
 
 DAY_MICROS: Final = CRYPTO_DAY * MICROS
 _EPOCH_DAY: Final = 719_163  # 1970-01-01
@@ -26,6 +26,7 @@ _UNIT: Final = Decimal("0.000001")
 _DAYS_KEPT: Final = 3  # of every name: about 45 MB when all are asked for
 _DAILY_KEPT: Final = 100  # about 15 MB; a name's is needed once for each of its days
 _DAYS_KEPT_MIN: Final = 200  # about 10 MB
+_SO_FAR_KEPT: Final = 400  # about 20 MB
 _DAY_BARS_KEPT: Final = 80_000  # about 24 MB: all names for a year
 
 
@@ -60,6 +61,20 @@ class Adjustment(NamedTuple):
     ex_day: int
     factor: float
     dividend: float
+
+
+class SoFar(NamedTuple):
+    """A session as its day bar grows: at each node the highest and lowest trade until then, the shares, and the sum of
+    trades times shares."""
+
+    high: Ticks
+    low: Ticks
+    amount: Ticks
+    value: Ticks
+
+    def at(self, node: int) -> tuple[int, int, int, int]:
+        """High, low, shares and value of the first nodes up to this one."""
+        return int(self.high[node]), int(self.low[node]), int(self.amount[node]), int(self.value[node])
 
 
 class DayBars:
@@ -99,6 +114,7 @@ class Market:
         self._joined = {s.replace("/", ""): s for s, row in self.listings.items() if row.is_crypto}
         self._daily: OrderedDict[str, DailyPath] = OrderedDict()
         self._days: OrderedDict[tuple[str, int], NodePath] = OrderedDict()
+        self._so_far: dict[tuple[str, int], SoFar] = {}
         self._days_kept = max(_DAYS_KEPT * len(self.listings), _DAYS_KEPT_MIN)
         self._day_bars = _SIMULATED_BARS
         self._world = (seed, hash(sessions.sessions))
@@ -124,6 +140,8 @@ class Market:
                 self._daily.pop(symbol, None)
                 for key in [key for key in self._days if key[0] == symbol]:
                     del self._days[key]
+                for key in [key for key in self._so_far if key[0] == symbol]:
+                    del self._so_far[key]
         self.adjustments = adjustments
 
     def session(self, listing: Listing, at: int) -> TradingSession:
@@ -141,6 +159,19 @@ class Market:
                 self._days.popitem(last=False)
         else:
             self._days.move_to_end(key)
+        return found
+
+    def so_far(self, listing: Listing, session: TradingSession) -> SoFar:
+        """How a session's day bar grows, cached."""
+        key = (listing.symbol, session.day)
+        found = self._so_far.get(key)
+        if found is None:
+            trade, volume = (column[0] for column in self.path(listing, session)[2:])
+            found = self._so_far[key] = SoFar(
+                np.maximum.accumulate(trade), np.minimum.accumulate(trade), np.cumsum(volume), np.cumsum(trade * volume)
+            )
+            if len(self._so_far) > _SO_FAR_KEPT:
+                del self._so_far[next(iter(self._so_far))]
         return found
 
     def day_bar(self, listing: Listing, session: TradingSession) -> Bar | None:
