@@ -6,19 +6,23 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rebalancer.cli.errors import said
 from rebalancer.cli.exit_codes import ExitCode
+from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import JournalBroken
+from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.units import amount_of
 
 if TYPE_CHECKING:
     from rebalancer.journal.backups import Checked
     from rebalancer.journal.place import Place
     from rebalancer.session.setup import Setup
+
+RECENT_DAYS: Final = 7  # of which nothing is archived: runs, reports and parity look back on them
 
 
 def back_up(config: Sequence[Path] | None, *, to: Path | None, keep: int, as_json: bool) -> int:
@@ -49,6 +53,7 @@ def back_up(config: Sequence[Path] | None, *, to: Path | None, keep: int, as_jso
 
 def check_file(config: Sequence[Path] | None, file: Path | None, *, as_json: bool) -> int:
     """Verify a whole journal, the one in use or a copy, and describe it. Raises JournalBroken with what is wrong."""
+    from rebalancer.journal.archive import is_archive, unpacked
     from rebalancer.journal.backups import check
     from rebalancer.session.setup import load_setup
 
@@ -59,7 +64,11 @@ def check_file(config: Sequence[Path] | None, file: Path | None, *, as_json: boo
     live = path == setup.journal or (
         isinstance(path, Path) and isinstance(setup.journal, Path) and _is_same(path, setup.journal)
     )
-    found = check(setup.journal if live else path, live=live)
+    if isinstance(path, Path) and not live and is_archive(path):
+        with unpacked(path) as plain:
+            found = check(plain, live=False)._replace(path=path, size=path.stat().st_size)
+    else:
+        found = check(setup.journal if live else path, live=live)
     if as_json:
         _print_json("check", _as_json(found) | {"in_use": live})
         return ExitCode.DONE
@@ -90,21 +99,107 @@ def drill(config: Sequence[Path] | None, *, as_json: bool) -> int:
     return ExitCode.DONE
 
 
+def archive_until(
+    config: Sequence[Path] | None, before: str, target: Path | None, *, remove: bool, as_json: bool
+) -> int:
+    """Write the journal up to a day to a compressed file, and verify it. remove: then take the documents that it holds
+    out of the journal; raises LockHeld (exit 75) while anything runs."""
+    from rebalancer.journal import Journal
+    from rebalancer.journal.archive import Removed, remove_archived, write_archive
+    from rebalancer.session.setup import load_setup
+
+    setup = load_setup(config)
+    if not setup.has_journal:
+        return _nothing_yet(setup.mode)
+    day = _day(before)
+    if day > day_in_new_york(_now()) - timedelta(days=RECENT_DAYS):
+        raise BadDocument(
+            "--before", f"{day} is less than {RECENT_DAYS} days ago", "the days that runs look back on stay whole"
+        )
+    path = (target or Path(f"journal-until-{day}.sqlite.gz")).absolute()
+    removed: Removed | None = None
+    with ExitStack() as stack:
+        if remove:
+            stack.enter_context(_alone(setup, "db archive"))
+        journal = stack.enter_context(Journal.open(setup.journal, create=False))
+        done = write_archive(journal, day, path)
+        if remove:
+            latest = journal.cycles(None, 1)
+            removed = remove_archived(journal, done, _now(), latest[0].account_id if latest else "")
+            journal.verify()
+    if as_json:
+        body = {"file": str(done.path), "row": done.row, "hash": done.hash, "rows": done.rows, "bytes": done.size,
+                "sha256": done.sha256, "removed": None if removed is None else removed._asdict()}  # fmt: skip
+        _print_json("archive", body)
+        return ExitCode.DONE
+    sys.stdout.write(f"{done.path}\n")
+    sys.stderr.write(
+        f"archived and verified: {amount_of(done.rows, 'row')}, up to event {done.row:,} ({done.hash[:16]}), "
+        f"{done.size / 1e6:,.1f} MB\n"
+    )
+    if removed is not None:
+        sys.stderr.write(
+            f"removed from the journal: {amount_of(removed.documents, 'document')}, {removed.bytes / 1e6:,.1f} MB; the "
+            f"journal takes {removed.size_after / 1e6:,.1f} MB (before: {removed.size_before / 1e6:,.1f})\n"
+            "keep the archive: those cycles cannot be planned again without it\n"
+        )
+    return ExitCode.DONE
+
+
+def unpack_archive(file: Path, to: Path) -> int:
+    """Make a state folder of an archive, for `--state`. Raises JournalBroken when it is not sound."""
+    from rebalancer.journal import Journal
+    from rebalancer.journal.archive import unpack
+    from rebalancer.ops.paths import JOURNAL_NAME
+
+    folder = to.absolute()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / JOURNAL_NAME
+    if path.exists():
+        raise JournalBroken(f"{path}: already exists\n  hint: name an empty folder")
+    try:
+        unpack(file, path)
+        with Journal.open(path, create=False) as journal:
+            rows = journal.verify()
+            journal.note_head()
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    sys.stdout.write(f"{path}\n")
+    sys.stderr.write(f"unpacked and verified: {amount_of(rows, 'row')}\nnext: rebalancer export fills --state {to}\n")
+    return ExitCode.DONE
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadDocument("--before", f"{text!r:.40} is not a date", "write it as 2026-11-20") from None
+
+
+@contextmanager
+def _alone(setup: Setup, command: str) -> Iterator[None]:
+    """Hold the locks of the state folder. Raises LockHeld while anything runs, also on another host."""
+    from rebalancer.ops.paths import LOCK_NAME, SESSION_LOCK_NAME
+    from rebalancer.ops.run_lock import RunLock
+
+    with RunLock(setup.state / SESSION_LOCK_NAME, command), RunLock(setup.state / LOCK_NAME, command):
+        _refuse_while_another_host_trades(setup)
+        yield
+
+
 def restore_file(config: Sequence[Path] | None, file: Path, *, reason: str) -> int:
     """Replace the journal with a verified copy. Raises LockHeld (exit 75) while anything runs, also on another host
     that shares the database; exit 78 for a copy that
     is not valid, and then nothing has changed."""
     from rebalancer.journal.backups import restore
-    from rebalancer.ops.paths import LOCK_NAME, SESSION_LOCK_NAME
-    from rebalancer.ops.run_lock import RunLock
     from rebalancer.session.setup import load_setup
 
     if not reason.strip():
         sys.stderr.write("error: --reason is empty\n  hint: say why; it is kept in the journal\n")
         return ExitCode.USAGE
     setup = load_setup(config)
-    with RunLock(setup.state / SESSION_LOCK_NAME, "db restore"), RunLock(setup.state / LOCK_NAME, "db restore"):
-        _refuse_while_another_host_trades(setup)
+    with _alone(setup, "db restore"):
         try:
             done = restore(file.absolute(), setup.journal, _now(), reason)
         except JournalBroken as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.progress import progress
 from rebalancer.cli.screen import terminal_width, wants_colour
+from rebalancer.core.units import amount_of
 
 if TYPE_CHECKING:
     from rebalancer.session.setup import Setup
@@ -109,14 +110,19 @@ def replay_cycles(cycle_id: str | None, config: Sequence[Path] | None) -> int:
         if not wanted:
             sys.stderr.write(f"error: there is no planned cycle{'' if cycle_id is None else ' ' + cycle_id}\n")
             return ExitCode.USAGE
-        found = 0
+        found, archived = 0, 0
         for number, cycle in enumerate(wanted, 1):
             heard(f"cycle {number} of {len(wanted)}, {cycle.cycle_id}")
+            if journal.plan_text(cycle.cycle_id, cycle.account_id) is None:
+                archived += 1
+                continue
             again = replayed(journal, cycle.cycle_id)
             for line in again.wrong:
                 found += 1
                 sys.stdout.write(f"{cycle.cycle_id}: {line}\n")
             older += [f"{cycle.cycle_id} (planner edition {again.edition}): {line}" for line in again.changed]
+    if archived:
+        sys.stderr.write(f"note: {amount_of(archived, 'cycle')} not planned again: an archive has the documents\n")
     if older:
         sys.stderr.write(f"note: this planner, edition {PLANNER_EDITION}, plans differently from older editions:\n")
         sys.stderr.write("".join(f"  {line}\n" for line in older))

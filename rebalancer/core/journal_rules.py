@@ -30,6 +30,10 @@ class JournalStorage(RuleSection):
         10.0, gt=0, le=10_080, description="minutes; a mirror that is behind for longer is an alert"
     )
 
+    size_limit_mb: int | None = Field(
+        None, ge=1, description="MB (10^6 bytes) that the journal may take; null: what is free on its disk"
+    )
+
     @field_validator("url", "mirror_url")
     @classmethod
     def _is_an_address(cls, url: str | None) -> str | None:

@@ -83,6 +83,7 @@ RULES_ADDED: Final[Mapping[str, object]] = {
     "journal.lease_seconds": None,
     "journal.mirror_url": None,
     "journal.mirror_warn_minutes": 10.0,
+    "journal.size_limit_mb": None,
     "journal.url": None,
     "web": {},
     "web.enabled": False,

@@ -8,7 +8,7 @@ from rebalancer.core.new_york import midnight_in_new_york
 from rebalancer.journal import reading
 from rebalancer.journal.chain import stamp
 from rebalancer.journal.conditions import Ask, where
-from rebalancer.journal.documents import load_text
+from rebalancer.journal.documents import kept_text
 from rebalancer.journal.records import DRY_RUN, MONEY_AFTER_EXIT, Event
 
 VALUES: Final = ("account", MONEY_AFTER_EXIT, "day_closed")  # events that state the equity and the cash of the account
@@ -48,5 +48,5 @@ def _opening(ask: Ask, account_id: str, after: int) -> str | None:
     for planned in reading.select_events(ask, condition, limit=100):
         start = reading.start_of(ask, planned.cycle_id or "", account_id)
         if start is not None and start.key != DRY_RUN:
-            return load_text(ask, planned.body["snapshot_sha256"])
+            return kept_text(ask, planned.body["snapshot_sha256"])
     return None

@@ -11,12 +11,12 @@ from rebalancer.core.documents import sha256
 from rebalancer.core.errors import JournalBroken
 from rebalancer.journal.conditions import Ask
 
-_NAMED: Final = ("snapshot_sha256", "rules_sha256", "plan_sha256")
+NAMED: Final = ("snapshot_sha256", "rules_sha256", "plan_sha256")
 
 
 def named_documents(body: Mapping[str, Any]) -> tuple[str, ...]:
     """The names of the documents that a `cycle_planned` event refers to."""
-    return tuple(str(body[name]) for name in _NAMED)
+    return tuple(str(body[name]) for name in NAMED)
 
 
 def load_text(ask: Ask, name: str) -> str:
@@ -25,6 +25,14 @@ def load_text(ask: Ask, name: str) -> str:
     if not found:
         raise JournalBroken(f"the document {name} is missing\n  hint: restore the last good backup")
     return text_of_row(*found[0])
+
+
+def kept_text(ask: Ask, name: str) -> str | None:
+    """The same, and None for a document that an archive has instead of the journal."""
+    there = ask("SELECT 1 FROM documents WHERE sha256 = :name", {"name": name})
+    if not there and ask("SELECT 1 FROM events WHERE kind = 'documents_archived' LIMIT 1", {}):
+        return None
+    return load_text(ask, name)
 
 
 def text_of_row(name: str, body: object, body_sha256: str) -> str:

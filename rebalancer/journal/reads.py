@@ -15,7 +15,7 @@ from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.journal import reading
 from rebalancer.journal.chain import stamp
 from rebalancer.journal.conditions import Ask, where
-from rebalancer.journal.documents import load_text
+from rebalancer.journal.documents import kept_text, load_text
 from rebalancer.journal.records import CycleEnd, CycleRecord, Event, OrderRecord
 
 
@@ -114,15 +114,15 @@ class JournalReads(ABC):
             return reading.verdicts(ask, cycle_id, account_id)
 
     def snapshot_text(self, cycle_id: str, account_id: str | None = None) -> str | None:
-        """The exact snapshot that a cycle was planned from; None when it was not planned."""
+        """The exact snapshot that a cycle was planned from; None when it was not planned, or an archive has it."""
         return self._text("snapshot_sha256", cycle_id, account_id)
 
     def rules_text(self, cycle_id: str, account_id: str | None = None) -> str | None:
-        """The exact rules that a cycle was planned with; None when it was not planned."""
+        """The exact rules that a cycle was planned with; None when it was not planned, or an archive has them."""
         return self._text("rules_sha256", cycle_id, account_id)
 
     def plan_text(self, cycle_id: str, account_id: str | None = None) -> str | None:
-        """The exact plan of a cycle; None when it was not planned."""
+        """The exact plan of a cycle; None when it was not planned, and when an archive has it."""
         return self._text("plan_sha256", cycle_id, account_id)
 
     def _text(self, name: str, cycle_id: str, account_id: str | None) -> str | None:
@@ -132,7 +132,7 @@ class JournalReads(ABC):
                 return None
             mine = where(kind="cycle_planned", account_id=start.account_id, cycle_id=cycle_id)
             planned = reading.newest(ask, mine)
-            return None if planned is None else load_text(ask, planned.body[name])
+            return None if planned is None else kept_text(ask, planned.body[name])
 
     # --- the rest
 

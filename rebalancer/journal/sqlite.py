@@ -100,6 +100,12 @@ class SqliteDatabase:
         except OSError as error:
             raise JournalBroken(f"{target}: the copy cannot be written: {error.strerror}") from None
 
+    def compact(self) -> None:
+        """Give the space of removed rows back to the disk."""
+        with self.engine.connect().execution_options(**{_BEGIN: ""}) as connection:  # cannot run in a transaction
+            connection.exec_driver_sql("VACUUM")
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def size(self) -> int:
         return self.path.stat().st_size
 

@@ -2,7 +2,7 @@
 
 1. The database's own check of what lies below the rows (pages and indexes) is the caller's.
 2. Every event in turn: number, predecessor and hash; the order events must fold into order records.
-3. Every document that a plan refers to exists and is unaltered, and there are no others.
+3. Every document that a plan refers to exists and is unaltered, or an archive has it; and there are no others.
 4. Every claim has its `cycle_started` or `slot` event, and vice versa.
 """
 
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Result, Select, select
 
 from rebalancer.core.errors import JournalBroken
+from rebalancer.journal.archived import ArchiveRule
 from rebalancer.journal.chain import GENESIS, ORDER_KINDS, ChainRow, event_of, linked, stamp
 from rebalancer.journal.documents import named_documents, text_of_row
 from rebalancer.journal.orders import fold
@@ -29,25 +30,28 @@ class _Expected(NamedTuple):
 
     rows: int
     documents: dict[str, int]
+    archived: set[str]  # of these, what may be missing
     claims: dict[_Claim, int]
 
 
 def verify(connection: Connection) -> int:
     """Check every row and return the number of rows. Raises JournalBroken naming the first bad row."""
     expected = _events(connection)
-    return expected.rows + _documents(connection, expected.documents) + _claims(connection, expected.claims)
+    return expected.rows + _documents(connection, expected) + _claims(connection, expected.claims)
 
 
 def _events(connection: Connection) -> _Expected:
     named: dict[str, int] = {}
     claimed: dict[_Claim, int] = {}
     of_orders: list[Event] = []
+    archive = ArchiveRule()
     seq, row_hash = 0, GENESIS
     with _rows(connection, select(events).order_by(events.c.seq)) as rows:
         for found in rows:
             row = ChainRow._make(found)
             event = event_of(linked(row, seq, row_hash))
             seq, row_hash = row.seq, row.hash
+            archive.feed(seq, row.account_id, row.cycle_id, row.kind, row.key, row.body)
             if event.kind in ORDER_KINDS:
                 of_orders.append(event)
             elif event.kind == "cycle_planned":
@@ -57,11 +61,11 @@ def _events(connection: Connection) -> _Expected:
                     seq
                 )
     fold(of_orders)
-    return _Expected(seq, named, claimed)
+    return _Expected(seq, named, archive.missing_allowed, claimed)
 
 
-def _documents(connection: Connection, wanted: dict[str, int]) -> int:
-    count = 0
+def _documents(connection: Connection, expected: _Expected) -> int:
+    count, wanted = 0, expected.documents
     with _rows(connection, select(documents)) as rows:
         for row in rows:
             text_of_row(*tuple(row))
@@ -69,7 +73,8 @@ def _documents(connection: Connection, wanted: dict[str, int]) -> int:
                 raise JournalBroken(f"the document {row.sha256} belongs to no cycle")
             count += 1
     for name, seq in wanted.items():
-        raise JournalBroken(f"journal row {seq} names the document {name}, which is missing")
+        if name not in expected.archived:
+            raise JournalBroken(f"journal row {seq} names the document {name}, which is missing")
     return count
 
 

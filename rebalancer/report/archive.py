@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from rebalancer.core.codec import read_plan, read_rules, rules_text, seal, snapshot_text, stored_snapshot
 from rebalancer.core.decisions import PLANNER_EDITION, Plan
+from rebalancer.core.errors import JournalBroken
 from rebalancer.core.facts import Snapshot
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.reasons import ReasonCode, because, stated
@@ -35,7 +36,7 @@ class PlannedCycle(NamedTuple):
 
 def past_record(journal: JournalReads, cycle_id: str | None) -> RunRecord | None:
     """The record of a planned cycle, the newest when no id is given; None when there is none. What the journal does not
-    keep (timings, the account afterwards) is left out."""
+    keep (timings, the account afterwards) is left out. Raises JournalBroken for a cycle that an archive has."""
     if cycle_id is None:
         cycle = next((c for c in journal.cycles(None, 1000) if c.plan_sha256 is not None), None)
     else:
@@ -45,13 +46,18 @@ def past_record(journal: JournalReads, cycle_id: str | None) -> RunRecord | None
     return record_of_cycle(journal, cycle, planned_cycle(journal, cycle))
 
 
+def kept_record(journal: JournalReads, cycle_id: str) -> RunRecord | None:
+    """The same; None also for a cycle whose snapshot, rules and plan are in an archive instead of the journal."""
+    return None if journal.plan_text(cycle_id) is None else past_record(journal, cycle_id)
+
+
 def planned_cycle(journal: JournalReads, cycle: CycleRecord) -> PlannedCycle:
     """Read what a planned cycle keeps."""
     name, account_id = cycle.cycle_id, cycle.account_id
-    snapshot = stored_snapshot(_text(journal.snapshot_text(name, account_id)))
+    snapshot = stored_snapshot(stored_text(journal.snapshot_text(name, account_id)))
     findings = tuple(ReconciliationLine(f.symbol, f.kind, str(f.why)) for f in reconcile(snapshot).findings)
-    rules = read_rules(_text(journal.rules_text(name, account_id)))
-    return PlannedCycle(snapshot, rules, read_plan(_text(journal.plan_text(name, account_id))), findings)
+    rules = read_rules(stored_text(journal.rules_text(name, account_id)))
+    return PlannedCycle(snapshot, rules, read_plan(stored_text(journal.plan_text(name, account_id))), findings)
 
 
 def record_of_cycle(journal: JournalReads, cycle: CycleRecord, planned: PlannedCycle) -> RunRecord:
@@ -86,7 +92,7 @@ def record_of_cycle(journal: JournalReads, cycle: CycleRecord, planned: PlannedC
 def planned_anew(journal: JournalReads, cycle: CycleRecord, rules: Rules) -> RunRecord:
     """The record of a dry run on the snapshot of a planned cycle, with other rules: nothing is read and nothing is
     sent."""
-    text = _text(journal.snapshot_text(cycle.cycle_id, cycle.account_id))
+    text = stored_text(journal.snapshot_text(cycle.cycle_id, cycle.account_id))
     snapshot = stored_snapshot(text)
     decided = seal(plan(snapshot, rules), text, rules_text(rules))
     withheld = str(because(ReasonCode.DRY_RUN))
@@ -134,7 +140,7 @@ def past_summaries(journal: JournalReads, limit: int, *, runs: bool = False) -> 
     for number, cycle in enumerate(journal.cycles(None, limit)):
         if runs and number == 0 and cycle.outcome is None:
             continue
-        record = past_record(journal, cycle.cycle_id)
+        record = kept_record(journal, cycle.cycle_id)
         yield _unplanned(journal, cycle) if record is None else summary_of(record)
 
 
@@ -166,8 +172,8 @@ class Replayed(NamedTuple):
 
 def replayed(journal: JournalReads, cycle_id: str) -> Replayed:
     """Plan a stored cycle again with today's planner and compare it with the stored plan, byte for byte."""
-    seen_text, said = _text(journal.snapshot_text(cycle_id)), _text(journal.rules_text(cycle_id))
-    stored = _text(journal.plan_text(cycle_id))
+    seen_text, said = stored_text(journal.snapshot_text(cycle_id)), stored_text(journal.rules_text(cycle_id))
+    stored = stored_text(journal.plan_text(cycle_id))
     snapshot, rules, edition = stored_snapshot(seen_text), read_rules(said), read_plan(stored).planner_edition
     wrong = []
     if snapshot_text(snapshot) != seen_text:
@@ -219,8 +225,13 @@ def _lines(journal: JournalReads, decided: Plan, cycle: CycleRecord) -> tuple[Or
     return tuple(lines)
 
 
-def _text(found: str | None) -> str:
-    assert found is not None, "a planned cycle keeps its snapshot, rules and plan"
+def stored_text(found: str | None) -> str:
+    """A text of a planned cycle. Raises JournalBroken when an archive has it instead of the journal."""
+    if found is None:
+        raise JournalBroken(
+            "what this cycle was planned from is in an archive (event documents_archived)\n"
+            "  hint: rebalancer db unpack ARCHIVE --to DIR, then the same command with --state DIR"
+        )
     return found
 
 

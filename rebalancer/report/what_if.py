@@ -13,6 +13,7 @@ from rebalancer.core.values import ZERO, text_of
 from rebalancer.journal import Journal
 from rebalancer.journal.records import CycleRecord
 from rebalancer.planning import plan
+from rebalancer.report.archive import stored_text
 
 WHAT_IF_SCHEMA: Final = "rebalancer.what_if/1"
 
@@ -62,10 +63,8 @@ def what_if(journal: Journal, cycles: Iterable[CycleRecord], rules: Rules) -> li
     that what other rules would have held by then is not in it."""
     found = []
     for cycle in cycles:
-        seen = journal.snapshot_text(cycle.cycle_id, cycle.account_id)
-        stored = journal.plan_text(cycle.cycle_id, cycle.account_id)
-        assert seen is not None
-        assert stored is not None
+        seen = stored_text(journal.snapshot_text(cycle.cycle_id, cycle.account_id))
+        stored = stored_text(journal.plan_text(cycle.cycle_id, cycle.account_id))
         found.append(difference(read_plan(stored), plan(stored_snapshot(seen), rules)))
     return found
 

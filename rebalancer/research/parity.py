@@ -135,7 +135,8 @@ def stored_cycles(journal: Journal, account_id: str, since: date | None, costs: 
             continue
         if since is not None and day_in_new_york(record.started_at) < since:
             continue
-        found.append(_stored(journal, record, costs))
+        if journal.plan_text(record.cycle_id, record.account_id) is not None:  # else an archive has it
+            found.append(_stored(journal, record, costs))
     if not found:
         raise BadDocument("the journal", "holds no planned cycle of these days", "choose an earlier day: --since")
     return tuple(found)

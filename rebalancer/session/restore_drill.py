@@ -57,7 +57,7 @@ def _drilled(journal: Journal, state: Path, at: datetime) -> Drill:
             last = next((event for event in copy.latest_events(10) if event.kind != RESTORED), None)
             if last is not None and copy.row_hash(last.seq) != journal.row_hash(last.seq):
                 raise JournalBroken(f"{copies[0]}: is of another journal: its row {last.seq} is not in the one in use")
-            planned = [cycle for cycle in copy.cycles(None, PLANS) if cycle.plan_sha256 is not None]
+            planned = [c for c in copy.cycles(None, PLANS) if copy.plan_text(c.cycle_id, c.account_id) is not None]
             for cycle in planned:
                 if replayed(copy, cycle.cycle_id).wrong:
                     raise JournalBroken(f"{copies[0]}: the plan of {cycle.cycle_id} does not come out the same again")

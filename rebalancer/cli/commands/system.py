@@ -152,6 +152,52 @@ def db_copy(
     raise typer.Exit(copy_between(config, source, target, as_json=json))
 
 
+@db_app.command("size")
+def db_size(config: Config = None, json: Json = False) -> None:
+    """Show what the journal's bytes are made of, how fast it grows, and when it reaches its limit.
+
+    Example: rebalancer db size | rebalancer db size --json
+    """
+    from rebalancer.cli.db_size import show_size
+
+    raise typer.Exit(show_size(config, as_json=json))
+
+
+@db_app.command("archive")
+def db_archive(
+    before: Annotated[str, typer.Option(help="The first day that is not in it, such as 2026-11-01.")],
+    to: Annotated[
+        Path | None, typer.Option(help="The new file; journal-until-DATE.sqlite.gz here when left out.")
+    ] = None,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Then remove the snapshots, rules and plans that it holds.")
+    ] = False,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Write the journal up to a day to a compressed file, verified, that db check and db unpack read.
+
+    Example: rebalancer db archive --before 2026-11-01 --to /mnt/usb/autumn.sqlite.gz --remove
+    """
+    from rebalancer.cli.db import archive_until
+
+    raise typer.Exit(archive_until(config, before, to, remove=remove, as_json=json))
+
+
+@db_app.command("unpack")
+def db_unpack(
+    file: Annotated[Path, typer.Argument(help="The archive.")],
+    to: Annotated[Path, typer.Option(help="An empty or new folder, for --state of other commands.")],
+) -> None:
+    """Unpack and verify an archive, so that export, report and status read it with --state.
+
+    Example: rebalancer db unpack autumn.sqlite.gz --to autumn
+    """
+    from rebalancer.cli.db import unpack_archive
+
+    raise typer.Exit(unpack_archive(file, to))
+
+
 @exchange_app.command("serve")
 def exchange_serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from rebalancer.core.errors import JournalBroken, MirrorRefused
+from rebalancer.journal.archived import Archived
 from rebalancer.journal.chain import GENESIS
 from rebalancer.journal.mirror.mark import head_in_database
 from rebalancer.journal.mirror.primary import Primary
@@ -35,11 +36,12 @@ def compare(primary: Primary, secondary: Secondary, tick: Callable[[int], object
                         "  hint: the journal was set back, or it is another one"
                     )
                 here = read_slice(found[0], seq, head.seq)
-            check_slice(here, seq, row_hash)
+                archived = Archived.of(found[0]).row
+            check_slice(here, seq, row_hash, archived)
             last = here.events[-1]
             copied = read_slice(there, seq, last.seq, bytes_max=None)
-            _refuse_difference(here, copied, place)
-            named |= {one.sha256 for one in here.documents}
+            _refuse_difference(here, copied, place, archived)
+            named |= {one.sha256 for one in copied.documents}
             claimed += len(here.claims)
             seq, row_hash = last.seq, last.hash
             tick(seq)
@@ -55,8 +57,12 @@ def compare(primary: Primary, secondary: Secondary, tick: Callable[[int], object
     return seq
 
 
-def _refuse_difference(here: Slice, copied: Slice, place: str) -> None:
-    """Raise JournalBroken naming the first row that is not the same on both sides."""
+def _refuse_difference(here: Slice, copied: Slice, place: str, archived: int) -> None:
+    """Raise JournalBroken naming the first row that is not the same on both sides. A mirror keeps the documents that
+    an archive has instead of the journal."""
+    if here.events[0].seq <= archived:
+        known = {one.sha256 for one in here.documents}
+        copied = copied._replace(documents=tuple(one for one in copied.documents if one.sha256 in known))
     tables: tuple[tuple[str, Mapping[object, object], Mapping[object, object]], ...] = (
         ("row", {one.seq: one for one in here.events}, {one.seq: one for one in copied.events}),
         ("document", {one.sha256: one for one in here.documents}, {one.sha256: one for one in copied.documents}),

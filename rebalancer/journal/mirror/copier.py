@@ -14,6 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from rebalancer.journal.archived import Archived
 from rebalancer.journal.mirror import signals
 from rebalancer.journal.mirror.compare import compare
 from rebalancer.journal.mirror.mark import EMPTY, ChainHead, MirrorMark
@@ -67,22 +68,24 @@ class Copier:
         not a prefix of the journal; JournalBroken for a damaged journal, and when either side cannot be reached."""
         head = self._head if self._head is not None else self.secondary.head()
         self._head = None  # known again once the database has confirmed
-        newest, found = self._next(head)
+        newest, found, archived = self._next(head)
         if found is not None:
-            check_slice(found, head.seq, head.hash)
+            check_slice(found, head.seq, head.hash, archived)
             head = self.secondary.append(head, found)
         self._head = head
         written = 0 if found is not None else self._copy_signals()
         return Copied(newest, head, 0 if found is None else len(found.events), written)
 
-    def _next(self, head: ChainHead) -> tuple[ChainHead, Slice | None]:
-        """The journal's newest row, and the batch that follows `head`; None when there is none."""
+    def _next(self, head: ChainHead) -> tuple[ChainHead, Slice | None, int]:
+        """The journal's newest row, the batch that follows `head`, None when there is none, and up to which row an
+        archive may have the documents."""
         with self.primary.reading() as found:
             ask, newest = (None, EMPTY) if found is None else found
             refuse_other_history(ask, newest, head, str(self.primary.path), str(self.secondary.place))
             if ask is None or newest.seq == head.seq:
-                return newest, None
-            return newest, read_slice(ask, head.seq, newest.seq, rows_max=self._rows_max, bytes_max=BYTES_MAX)
+                return newest, None, 0
+            part = read_slice(ask, head.seq, newest.seq, rows_max=self._rows_max, bytes_max=BYTES_MAX)
+            return newest, part, Archived.of(ask).row
 
     def _copy_signals(self) -> int:
         """Copy what is new in the signals table; everything that differs the first time. Returns the rows written."""

@@ -65,8 +65,10 @@ def read_slice(
     return Slice(tuple(events), documents, tuple(_claims(ask, events)))
 
 
-def check_slice(found: Slice, seq: int, row_hash: str) -> None:
-    """Raise JournalBroken unless the slice follows row `seq` with this hash, is intact, and is complete."""
+def check_slice(found: Slice, seq: int, row_hash: str, archived: int = 0) -> None:
+    """Raise JournalBroken unless the slice follows row `seq` with this hash, is intact, and is complete.
+
+    archived: up to which row an archive may have the documents instead (`journal.archived`)."""
     for event in found.events:
         linked(event, seq, row_hash)
         seq, row_hash = event.seq, event.hash
@@ -76,7 +78,7 @@ def check_slice(found: Slice, seq: int, row_hash: str) -> None:
         text_of_row(*row)
     for event in found.events:
         missing = [name for name in _documents_of(event) if name not in stored]
-        if missing:
+        if missing and event.seq > archived:
             raise JournalBroken(f"journal row {event.seq} names the document {missing[0]}, which is missing")
         if event.kind in ("cycle_started", "slot") and (event.account_id, event.cycle_id) not in claimed:
             raise JournalBroken(f"journal row {event.seq} starts the cycle {event.cycle_id}, whose claim is missing")

@@ -15,9 +15,11 @@ from rebalancer.core.errors import JournalBroken
 from rebalancer.core.units import amount_of
 from rebalancer.execution.kill_switch import halt_reason
 from rebalancer.journal import Journal
+from rebalancer.journal.size import size_of
 from rebalancer.ops.disk import fix_of, free_words
 from rebalancer.session.doctor.channels import check_channels
 from rebalancer.session.doctor.findings import CheckResult, fail, ok, warn
+from rebalancer.session.doctor.growth import check_growth
 from rebalancer.session.doctor.mirror import check_mirror
 from rebalancer.session.doctor.sources import check_sources
 from rebalancer.session.preflight import FREE_BYTES_MIN
@@ -117,10 +119,14 @@ def _journal(setup: Setup) -> Iterator[CheckResult]:
             newest = journal.cycles(None, 1)
             unresolved = journal.unresolved_orders(newest[0].account_id) if newest else ()
             latched = _latched(journal, newest[0].account_id) if newest else ()
+            size = journal.size()
+            with journal.store.asking() as ask:
+                growth = size_of(ask, size)
     except JournalBroken as error:
         yield fail("journal", str(error).split("\n")[0], "restore the newest backup; trade nothing until then")
         return
     yield ok("journal", f"{amount_of(rows, 'row')}, hash chain intact")
+    yield from check_growth(setup, growth)
     if unresolved:
         names = ", ".join(order.client_order_id for order in unresolved[:3])
         yield warn(

@@ -138,7 +138,10 @@ def rules_changed(source: Source) -> Mapping[str, RuleChange]:
     if before is None or last is None or before.rules_sha256 == last.rules_sha256:
         return {}
     journal = source.journal
-    return _rule_differences(journal.rules_text(before.cycle_id) or "{}", journal.rules_text(last.cycle_id) or "{}")
+    was, now = journal.rules_text(before.cycle_id), journal.rules_text(last.cycle_id)
+    if was is None or now is None:  # an archive has them
+        return {}
+    return _rule_differences(was, now)
 
 
 def _rule_differences(was: str, now: str) -> dict[str, RuleChange]:

@@ -14,7 +14,7 @@ from rebalancer.core.values import CENT, ZERO, decimal_of
 from rebalancer.performance.bridge import Bridge, Valuation, bridge_by_remainder, sum_of
 from rebalancer.performance.bridge import contributions as moves_of
 from rebalancer.report.allocation import known_prices
-from rebalancer.report.archive import past_record
+from rebalancer.report.archive import kept_record
 from rebalancer.report.period.parts.source import Source
 from rebalancer.report.period.results import BridgeLine, BridgeSection, ClosedBooks, Contribution
 from rebalancer.report.records import RunRecord
@@ -159,7 +159,7 @@ def _begun(source: Source) -> Begun | None:
     before = _planned_before(source)
     if before is None:
         first = next((c for c in source.own if c.plan_sha256), None)
-        record = None if first is None else past_record(source.journal, first.cycle_id)
+        record = None if first is None else kept_record(source.journal, first.cycle_id)
         if record is None:
             return None
         held = {p.symbol: p.qty for p in record.snapshot.positions}
@@ -173,4 +173,4 @@ def _begun(source: Source) -> Begun | None:
 
 def _planned_before(source: Source) -> RunRecord | None:
     cycle = next((c for c in source.cycles if c.started_at < source.span.begins and c.plan_sha256), None)
-    return None if cycle is None else past_record(source.journal, cycle.cycle_id)
+    return None if cycle is None else kept_record(source.journal, cycle.cycle_id)

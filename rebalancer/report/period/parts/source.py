@@ -25,7 +25,7 @@ from rebalancer.market_data.trading_calendar import midnight_after
 from rebalancer.performance.benchmark import Benchmark, span_of_benchmark
 from rebalancer.performance.records import AccountHistory, OrderHistory, TradeCause
 from rebalancer.performance.summary import Summary, summary_of
-from rebalancer.report.archive import past_record
+from rebalancer.report.archive import kept_record
 from rebalancer.report.period.records import Period
 from rebalancer.report.records import RunRecord
 
@@ -250,7 +250,7 @@ class Source:
 
     def _read(self, cycles: Iterable[CycleRecord]) -> Iterator[RunRecord]:
         for cycle in cycles:
-            record = self.attempt(f"cycle {cycle.cycle_id}", partial(past_record, self.journal, cycle.cycle_id), None)
+            record = self.attempt(f"cycle {cycle.cycle_id}", partial(kept_record, self.journal, cycle.cycle_id), None)
             if record is not None:
                 yield record
 
