@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
@@ -18,6 +18,8 @@ from rebalancer.journal.documents import NAMED
 WINDOW_DAYS: Final = 30
 DAYS_A_YEAR: Final = 365.25
 _WEEK: Final = 7
+_TRADING_DAYS: Final = 5
+SATURDAY: Final = 5
 _EVENT: Final = (
     "{length}(body) + length(at) + length(account_id) + length(kind) + coalesce(length(cycle_id), 0) "
     "+ coalesce(length(key), 0) + length(prev_hash) + length(hash) + 8"
@@ -38,8 +40,8 @@ class KindSize(NamedTuple):
 
 class JournalSize(NamedTuple):
     """The whole: `kinds` with the largest first, `bytes` as the database takes them. The rates are of the last
-    `WINDOW_DAYS` days up to the newest event: events and bytes on a day that has any, and on how many days of a week
-    that is so. None without events."""
+    `WINDOW_DAYS` days up to the newest cycle or slot: events and bytes a day that has one, and on how many days of a
+    week that is so. None without any."""
 
     bytes: int
     kinds: tuple[KindSize, ...]
@@ -55,7 +57,7 @@ class JournalSize(NamedTuple):
         return max(self.bytes - sum(one.bytes for one in self.kinds), 0)
 
     def after(self, days: float) -> int | None:
-        """The bytes after so many days of the calendar, at the present rate. None without events."""
+        """The bytes after so many days of the calendar, at the present rate. None without cycles."""
         if self.bytes_a_day is None or self.days_a_week is None:
             return None
         return round(self.bytes + self.bytes_a_day * self.days_a_week / _WEEK * days)
@@ -75,42 +77,40 @@ def size_of(ask: Ask, total: int) -> JournalSize:
     event = _EVENT.format(length=length)
     events = ask(f"SELECT kind, count(*), sum({event}) FROM events GROUP BY kind", {})  # noqa: S608  constants only
     kinds = [KindSize("events", str(kind), int(rows), int(size)) for kind, rows, size in events]
-    documents, of_day = _documents(ask)
-    kinds += documents
+    kinds += _documents(ask)
     for table, row in (("claims", _CLAIM), ("signals", _SIGNAL)):
         rows, size = ask(f"SELECT count(*), coalesce(sum({row}), 0) FROM {table}", {})[0]  # noqa: S608
         kinds += [KindSize(table, "", int(rows), int(size))] if rows else []
-    by_day = ask(f"SELECT substr(at, 1, 10), count(*), sum({event}) FROM events GROUP BY 1", {})  # noqa: S608
-    days = {date.fromisoformat(day): (int(rows), int(size) + of_day[day]) for day, rows, size in by_day}
     kinds.sort(key=lambda one: (-one.bytes, one.table, one.kind))
-    return _with_rates(total, tuple(kinds), days)
+    begun = "SELECT substr(at, 1, 10), min(seq) FROM events WHERE kind IN ('cycle_started', 'slot') GROUP BY 1"
+    days = {date.fromisoformat(day): int(seq) for day, seq in ask(begun, {})}
+    if not days:
+        return JournalSize(total, tuple(kinds), None, None, None, None, None)
+    first, last = min(days), max(days)
+    window = [day for day in days if last - day < timedelta(days=WINDOW_DAYS)]
+    rows = sum(one.rows for one in kinds if one.table == "events")
+    recent = ask("SELECT count(*) FROM events WHERE seq >= :seq", {"seq": min(days[day] for day in window)})[0][0]
+    used = total * recent / rows / len(window)  # what a database adds, and documents, grow with the events
+    return JournalSize(total, tuple(kinds), first, last, recent / len(window), used, _days_a_week(window))
 
 
-def _documents(ask: Ask) -> tuple[list[KindSize], Counter[str]]:
-    """The documents by what they are, and their bytes by the day of the first plan that names them."""
+def _documents(ask: Ask) -> list[KindSize]:
+    """The documents by what they are."""
     sizes = {str(name): int(size) for name, size in ask("SELECT sha256, length(body) FROM documents", {})}
-    rows, used, of_day, seen = Counter[str](), Counter[str](), Counter[str](), set[str]()
-    for at, body in ask("SELECT at, body FROM events WHERE kind = 'cycle_planned' ORDER BY seq", {}):
+    rows, used, seen = Counter[str](), Counter[str](), set[str]()
+    for (body,) in ask("SELECT body FROM events WHERE kind = 'cycle_planned' ORDER BY seq", {}):
         for role, name in json.loads(body).items():
             if role in NAMED and name in sizes and name not in seen:
                 seen.add(name)
-                what, size = role.removesuffix("_sha256"), sizes[name] + 2 * len(name)
+                what = role.removesuffix("_sha256")
                 rows[what] += 1
-                used[what] += size
-                of_day[str(at)[:10]] += size
-    return [KindSize("documents", what, rows[what], used[what]) for what in rows], of_day
+                used[what] += sizes[name] + 2 * len(name)
+    return [KindSize("documents", what, rows[what], used[what]) for what in rows]
 
 
-def _with_rates(total: int, kinds: tuple[KindSize, ...], days: Mapping[date, tuple[int, int]]) -> JournalSize:
-    if not days:
-        return JournalSize(total, kinds, None, None, None, None, None)
-    first, last = min(days), max(days)
-    window = {day: found for day, found in days.items() if last - day < timedelta(days=WINDOW_DAYS)}
-    counted = sum(one.bytes for one in kinds)
-    share = total / counted if counted and total > counted else 1.0  # indexes grow with the rows
-    span = (last - max(first, min(window))).days + 1
-    weekends = any(day.weekday() >= 5 for day in window)
-    a_week = len(window) / span * _WEEK if span >= _WEEK else (_WEEK if weekends else 5)
-    rows = sum(found[0] for found in window.values()) / len(window)
-    used = sum(found[1] for found in window.values()) / len(window)
-    return JournalSize(total, kinds, first, last, rows, used * share, float(a_week))
+def _days_a_week(days: Sequence[date]) -> float:
+    """On how many days of a week something happens, judged by whole weeks once there are some."""
+    span = (max(days) - min(days)).days + 1
+    if span >= 2 * _WEEK:
+        return len(days) / span * _WEEK
+    return float(_WEEK if any(day.weekday() >= SATURDAY for day in days) else _TRADING_DAYS)

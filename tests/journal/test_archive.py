@@ -218,7 +218,7 @@ def test_both_databases_say_the_same_of_one_journal(path: Path, new_place: Calla
     assert (size.rows_a_day, size.days_a_week, size.first_day, size.last_day) == (
         11.0, 7.0, date(2026, 11, 20), date(2026, 11, 25),
     )  # fmt: skip
-    assert size.bytes_a_day == pytest.approx(1_000_000 / 6, rel=0.02)
+    assert size.bytes_a_day == pytest.approx(1_000_000 / 6)
     assert size.after(7) == pytest.approx(1_000_000 + 7 * (size.bytes_a_day or 0), abs=1)
     double = pytest.approx(1_000_000 / (size.bytes_a_day or 1))
     assert [size.days_until(limit) for limit in (5, 1_000_000, 2_000_000)] == [0.0, 0.0, double]
