@@ -177,7 +177,7 @@ def db_archive(
 ) -> None:
     """Write the journal up to a day to a compressed file, verified, that db check and db unpack read.
 
-    Example: rebalancer db archive --before 2026-11-01 --to /mnt/usb/autumn.sqlite.gz --remove
+    Example: rebalancer db archive --before 2026-11-01 --to old.sqlite.gz --remove
     """
     from rebalancer.cli.db import archive_until
 
