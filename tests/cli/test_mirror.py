@@ -83,6 +83,7 @@ def test_a_day_beside_a_session_and_a_second_host_that_takes_over(
     place = PostgresPlace(database, SCHEMA)
     assert "this is the mirror of" in command("status").out
     assert status_of(command)["state"] == "mirror"
+    assert "nobody trades on it" in command("doctor", "--offline").out
     refused = command("run-now")
     assert (refused.code, "rebalancer mirror promote" in refused.err) == (78, True)
     early = command("mirror", "promote", "--reason", "a try")
