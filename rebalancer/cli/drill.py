@@ -182,9 +182,10 @@ class HostDrill:
         self.due.append(DueFault(self.clock.monotonic() + seconds, host, lambda one: one.signal(signal.SIGCONT)))
 
     def restart(self, host: DrillHost) -> None:
-        """Start a session again."""
-        host.start()
-        self.happened(f"{host.name} back")
+        """Start a session again, unless one was started meanwhile."""
+        if host.process is None:
+            host.start()
+            self.happened(f"{host.name} back")
 
     def happened(self, words: str) -> None:
         """Note it for the line of this slot."""
