@@ -25,6 +25,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import text
 
 from rebalancer.core.errors import JournalBroken
+from rebalancer.core.input_file import refuse_irregular
 from rebalancer.core.new_york import from_new_york
 from rebalancer.journal import postgres, sqlite
 from rebalancer.journal.archived import KIND, Archived, digest_of_names
@@ -199,7 +200,9 @@ def unpacked(path: Path) -> Iterator[Path]:
 
 
 def unpack(path: Path, plain: Path) -> None:
-    """Write the journal of an archive to a new private file. Raises JournalBroken."""
+    """Write the journal of an archive to a new private file. Raises JournalBroken, and BadDocument for a path that is
+    no regular file."""
+    refuse_irregular(path)
     try:
         handle = os.open(plain, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(handle, "wb") as target, gzip.open(path, "rb") as source:
@@ -214,7 +217,8 @@ def unpack(path: Path, plain: Path) -> None:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file begins as an archive does."""
+    """Whether a file begins as an archive does. Raises BadDocument for what is no regular file."""
+    refuse_irregular(path)
     try:
         with path.open("rb") as file:
             return file.read(len(GZIP)) == GZIP
