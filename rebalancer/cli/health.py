@@ -4,11 +4,11 @@ health check asks it."""
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from rebalancer.cli.errors import said
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.ops.paths import state_directory
 from rebalancer.ops.session_status import session_status
@@ -23,11 +23,11 @@ def exit_code_of(names: Sequence[str], now: datetime) -> ExitCode:
     from rebalancer.session.process_table import NAME, problem_of, read_table
 
     known = read_table(state_directory() / NAME)
-    said = {name: problem_of(known.get(name), now) for name in names}
-    for name, problem in said.items():
+    problems = {name: problem_of(known.get(name), now) for name in names}
+    for name, problem in problems.items():
         if problem is not None:
-            sys.stderr.write(f"{name}: {problem}\n" if name else f"{problem}\n")
-    return ExitCode.UNEXPECTED if not names or any(said.values()) else ExitCode.DONE
+            said(f"{name}: {problem}" if name else problem, ExitCode.UNEXPECTED)
+    return ExitCode.UNEXPECTED if not names or any(problems.values()) else ExitCode.DONE
 
 
 def exit_code_of_account(now: datetime) -> ExitCode:

@@ -143,13 +143,16 @@ def test_one_account_day_after_day_is_refused_before_anything_starts(
 def test_the_exit_code_of_the_status_is_that_of_a_health_check(command: Command, project: Path) -> None:
     for word in ("--watch", "--state=."):
         assert command("status", "--exit-code", word).code == 2, word
-    nobody = "no session runs here, and nothing starts one\n"
+    nobody = "error: no session runs here, and nothing starts one\n"
     said = command("status", "--exit-code")
     assert (said.code, said.err) == (1, nobody)
     assert command("desk", "status", "--exit-code").code == 1, "no account: nothing was looked at"
     profiles(project, "growth", "income")
     said = command("desk", "status", "--exit-code")
-    assert (said.code, said.err) == (1, f"growth: {nobody}income: {nobody}")
+    assert (said.code, said.err) == (
+        1,
+        "".join(nobody.replace("error: ", f"error: {name}: ") for name in ("growth", "income")),
+    )
     since = datetime.now(UTC)
     growth = AccountProcess("growth", "running", 7, since, None, 1, None)
     income = AccountProcess("income", "failed", None, since, 78, 1, since)
@@ -158,7 +161,7 @@ def test_the_exit_code_of_the_status_is_that_of_a_health_check(command: Command,
     assert (said.code, said.err) == (0, "")
     write_table(state_directory() / NAME, [growth, income])
     said = command("desk", "status", "--exit-code")
-    assert (said.code, said.err) == (1, "income: the last session ended with exit code 78\n")
+    assert (said.code, said.err) == (1, "error: income: the last session ended with exit code 78\n")
     write_table(state_directory() / NAME, [growth._replace(name="")])
     assert command("status", "--exit-code").code == 0
     (state_directory() / NAME).unlink()
