@@ -65,6 +65,7 @@ def run_demo(*, show: bool) -> int:
     from rebalancer.brokers.endpoints import Credentials, Endpoints
     from rebalancer.brokers.factory import Connection
     from rebalancer.cli.embedded import exchange_for_session
+    from rebalancer.cli.played_exchange import ExchangeWithin
     from rebalancer.ops.notify import Notify
     from rebalancer.session.start import run_session
     from rebalancer.session.stop import Stop
@@ -81,7 +82,8 @@ def run_demo(*, show: bool) -> int:
         day = _Day(running.exchange, running.clock, setup)
         connection = Connection(Credentials("embedded", "embedded"), Endpoints(running.url))
         with closing(day):
-            run_session(setup, connection, stop, Notify.from_environment({}), exchange=day, speed=SPEED)
+            notify, market = Notify.from_environment({}), ExchangeWithin(running.exchange)
+            run_session(setup, connection, stop, notify, exchange=day, market=market, speed=SPEED)
     if stop.reason() is not None:
         _say("\nthe demo was stopped; its report is of the day until then")
     return _end(setup, show)
