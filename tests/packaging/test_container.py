@@ -82,7 +82,7 @@ def test_it_trades_from_an_empty_volume_and_keeps_its_state(image: Stage, volume
         container.run("sh", "-c", f"kill -9 {process['pid']}")
         container.said("the session ended with exit code -9; another one starts in 30 s")
         sick = container.run(*image.health)
-        assert (sick.returncode, sick.stderr) == (1, "the last session ended with exit code -9\n")
+        assert (sick.returncode, sick.stderr) == (1, "error: the last session ended with exit code -9\n")
         assert container.stop()[0] == 0
     assert not (volume / "state/desk.json").exists()
     assert {path.stat().st_uid for path in volume.rglob("*")} == {OWNER}
