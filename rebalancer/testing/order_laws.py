@@ -26,7 +26,7 @@ def phases_in_order(seen: Evidence) -> Iterator[str]:
     if seen.posts is not None:
         left = {p["client_order_id"]: p["at"] for p in seen.posts}
     carried = seen.carried()
-    for cycle, intents in seen.by_cycle().items():
+    for cycle, intents in _by_planned_cycle(seen):
         grown = [i for i in intents if i.phase == "increase" and i.id in left]
         for intent in intents:
             order = orders.get(intent.id)
@@ -43,6 +43,17 @@ def phases_in_order(seen: Evidence) -> Iterator[str]:
             is_adopted = cycle.startswith(ADOPTED)  # written down afterwards, all at once
             if intent.state_at(first.seq) == "INTENDED" and not is_adopted:
                 yield f"{cycle}: {first.id} was intended before anything was known of {intent.id}"
+
+
+def _by_planned_cycle(seen: Evidence) -> Iterator[tuple[str, list[IntendedOrder]]]:
+    """The orders of every cycle. Those that were written down afterwards are taken apart by the cycle in their ids: the
+    journal may have lacked several."""
+    for cycle, intents in seen.by_cycle().items():
+        parts: dict[str, list[IntendedOrder]] = defaultdict(list)
+        for intent in intents:
+            parts[intent.id.split("-")[1] if cycle.startswith(ADOPTED) else ""].append(intent)
+        for part in parts.values():
+            yield cycle, part
 
 
 def nothing_oversold(seen: Evidence) -> Iterator[str]:

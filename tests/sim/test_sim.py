@@ -20,6 +20,7 @@ from rebalancer.session.signal_receipts import update_receipts
 from rebalancer.signals.receipts.following import Followed
 from rebalancer.testing import laws
 from rebalancer.testing.evidence import Evidence
+from rebalancer.testing.order_laws import phases_in_order
 from tests.sim import executing, history
 from tests.sim.history import run_seed
 from tests.sim.scenario import scenario_of
@@ -167,6 +168,14 @@ def test_the_laws_notice(honest: Evidence, lie: str) -> None:
     assert laws.broken_laws(honest) == []
     said = laws.broken_laws(_tampered(honest, lie))
     assert any(lie in sentence for sentence in said), said
+
+
+def test_phases_are_those_of_each_cycle_also_when_several_were_taken_in_at_once(honest: Evidence) -> None:
+    taken_in = {name: intent._replace(cycle="adopted-x") for name, intent in honest.intents.items()}
+    assert len(honest.by_cycle()) > 2
+    assert list(phases_in_order(honest._replace(intents=taken_in))) == []
+    late = [o | {"filled_at": "2031-01-01T00:00:00Z"} if "-r1-" in o["client_order_id"] else o for o in honest.orders]
+    assert list(phases_in_order(honest._replace(intents=taken_in, orders=late))) != []
 
 
 def test_the_laws_notice_books_that_differ(honest: Evidence) -> None:
