@@ -91,8 +91,8 @@ def test_the_copy_leads_back_to_the_older_version(as_version: As, journal: Path)
     assert lost.code == 5
     assert "not in this journal" in lost.out + lost.err
     assert as_version(OLD, "resume", "--reason", "back", "--yes").code == 0
-    # The simulated clock only goes on while the exchange runs, so that a run may fall into the second of a lost one: its
-    # orders have the ids of known ones then, and nothing is sent.
+    # The simulated clock goes on only while the exchange runs, so that a run may fall into the second of a lost one:
+    # its orders have the ids of known ones then, and nothing is sent.
     while (again := as_version(OLD, "run-now")).code != 0:
         assert "this id was used before for another order" in again.err
     assert as_version(OLD, "db", "check").code == 0
