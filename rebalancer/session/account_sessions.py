@@ -183,7 +183,7 @@ class _Account:
         try:
             self._watchdog = Watchdog()
         except OSError as error:
-            self._say(self.name, f"runs without a watchdog: {error.strerror}")
+            self._say(self.name, f"runs without a watchdog: {error.strerror or error}")
         try:
             self._process = process = subprocess.Popen(  # noqa: S603 - our own program
                 self._command,

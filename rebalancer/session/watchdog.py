@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 SILENT_SECONDS_MAX: Final = 180.0  # as WatchdogSec= of the session's unit
+LOOK_SECONDS_MAX: Final = 60.0  # looks further apart than this: both processes may have stood still in between
 NOT_FOR_CHILDREN: Final = frozenset({"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "MAINPID"})
 _MESSAGE_BYTES: Final = 4096
 
@@ -33,6 +34,7 @@ class Watchdog:
             self.close()
             raise
         self._heard: float | None = None
+        self._looked: float | None = None
         self.variables: Mapping[str, str] = {
             "NOTIFY_SOCKET": path,
             "WATCHDOG_USEC": str(int(SILENT_SECONDS_MAX * 1_000_000)),
@@ -40,10 +42,14 @@ class Watchdog:
 
     def is_silent(self, now: float) -> bool:
         """Whether a process that was ready has said nothing for `SILENT_SECONDS_MAX`. now: seconds of a steady clock.
-        What it said since the last call counts as said now, so a pause of this process is not held against it."""
+        What it said since the last call counts as said now. After more than `LOOK_SECONDS_MAX` without a call it counts
+        as heard: a paused container or virtual machine stops both processes while the clock goes on."""
         for words in self._messages():
             if "READY=1" in words or (self._heard is not None and "WATCHDOG=1" in words):
                 self._heard = now
+        if self._heard is not None and self._looked is not None and now - self._looked > LOOK_SECONDS_MAX:
+            self._heard = now
+        self._looked = now
         return self._heard is not None and now - self._heard > SILENT_SECONDS_MAX
 
     def close(self) -> None:

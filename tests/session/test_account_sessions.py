@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -21,6 +23,7 @@ from rebalancer.core.new_york import in_new_york
 from rebalancer.session.account_sessions import AccountProcess, AccountSessions, next_start
 from rebalancer.session.process_table import NAME, KnownProcess, problem_of, read_table, write_table
 from rebalancer.session.stop import Bell, Stop
+from rebalancer.session.watchdog import Watchdog
 
 SPEED = 100.0  # the seconds of these tests, so that a retry takes 0.3 s
 MONDAY = datetime(2026, 11, 23, 15, tzinfo=UTC)
@@ -158,6 +161,20 @@ def test_a_killed_one_starts_again_and_a_deaf_one_is_killed_at_last(tmp_path: Pa
         watched.end()
     assert watched.stands["deaf-c"].exit_code == -signal.SIGKILL
     assert [watched.stands[name].exit_code for name in ("runs-a", "runs-b")] == [0, 0]
+
+
+def test_a_pause_of_both_is_no_silence() -> None:
+    watchdog = Watchdog()
+    with contextlib.closing(watchdog), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as session:
+        session.connect(watchdog.variables["NOTIFY_SOCKET"])
+        session.send(b"WATCHDOG=1")  # nobody is ready yet
+        assert [watchdog.is_silent(at) for at in (0.0, 30.0, 500.0)] == [False] * 3
+        session.send(b"READY=1\nSTATUS=preparing")
+        assert [watchdog.is_silent(at) for at in (530.0, 560.0)] == [False] * 2
+        paused = 560.0 + 3600.0  # a container was stopped for an hour: nobody spoke, and nobody listened
+        assert [watchdog.is_silent(paused + 30.0 * look) for look in range(8)] == [False] * 7 + [True]
+        session.send(b"WATCHDOG=1")
+        assert not watchdog.is_silent(paused + 240.0)
 
 
 def test_one_that_hangs_is_killed_and_starts_again(tmp_path: Path) -> None:
