@@ -332,6 +332,30 @@ def test_signals_that_only_sqlite_can_hold_stop_nothing(path: Path, new_place: M
     assert [row[:3] for row in stored(place)["signals"]] == [("good", "AAPL", 0.5), ("int", "B", 1.0)]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM signals",
+        "DELETE FROM signals WHERE id = 's2'",
+        "DELETE FROM signals WHERE id = 's0'; UPDATE signals SET rowid = rowid - 1",  # as compacting may number them
+        "UPDATE signals SET rowid = -rowid",
+    ],
+)
+def test_new_signals_are_seen_at_once_whatever_numbers_they_get(change: str, path: Path, new_place: MakePlace) -> None:
+    place = new_place()
+    for name in ("s0", "s1", "s2"):
+        signal_row(path, name)
+    with copying(path, place) as copier:
+        while not copier.copy().is_level:
+            pass
+        with closing(sqlite3.connect(path)) as hand:
+            hand.executescript(change)
+        signal_row(path, "new")
+        while not copier.copy().is_level:
+            pass
+    assert stored(place)["signals"] == stored(path)["signals"]
+
+
 def test_a_database_that_goes_away_and_comes_back(three_cycles: Path, tmp_path: Path) -> None:
     """The server ends in the middle: the copier says so, the journal is written on, and a new copier catches up."""
     cluster = Cluster().create()

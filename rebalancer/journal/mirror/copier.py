@@ -54,7 +54,8 @@ class Copier:
         try:
             self.mark: MirrorMark = self.secondary.begin(host)
             self._head: ChainHead | None = None
-            self._signals_after: int | None = None
+            self._last_signal: signals.LastSeen | None = None
+            self._are_signals_compared = False
         except BaseException:
             self.secondary.close()
             raise
@@ -88,30 +89,38 @@ class Copier:
             return newest, part, Archived.of(ask).row
 
     def _copy_signals(self) -> int:
-        """Copy what is new in the signals table; everything that differs the first time. Returns the rows written."""
-        if self._signals_after is None:
+        """Copy what is new in the signals table; everything that differs the first time, and when the last row seen has
+        lost its number. Returns the rows written."""
+        found = self._newer(self._last_signal) if self._are_signals_compared else None
+        if found is None:
             return self.compare_signals()
-        rows, self._signals_after = self._newer(self._signals_after)
+        rows, last = found
         if rows:
             self.secondary.put_signals(rows)
+        self._last_signal = last
         return len(rows)
 
     def compare_signals(self) -> int:
         """Make the signals table equal to the file's, page by page. Returns the rows written and removed."""
-        count, after = 0, 0
-        while (page := self._newer(after))[1] != after:
+        count, after = 0, None
+        self._are_signals_compared = False
+        while (page := self._newer(after)) is not None and page[1] != after:
             rows, after = page
             with self.secondary.reading() as there:
                 changed = signals.differing(there, rows)
             if changed:
                 self.secondary.put_signals(changed)
             count += len(changed)
-        self._signals_after = after
-        return count + self._remove_signals()
+        count += self._remove_signals()
+        self._last_signal, self._are_signals_compared = after, True
+        return count
 
-    def _newer(self, after: int) -> tuple[list[signals.Row], int]:
+    def _newer(self, after: signals.LastSeen | None) -> tuple[list[signals.Row], signals.LastSeen | None] | None:
+        """The next signals after a row, None when that row has lost its number."""
         with self.primary.reading() as found:
-            return ([], after) if found is None else signals.newer(found[0], after)
+            if found is None:
+                return [], after
+            return signals.newer(found[0], after) if signals.is_there(found[0], after) else None
 
     def _remove_signals(self) -> int:
         """Remove the signals that the file no longer has."""

@@ -1,14 +1,16 @@
 """The rows of the `signals` table, which users may write, change and remove, unlike all others.
 
-New rows are found by SQLite's row number. What was changed or removed is found by comparing all rows, which is done
-when the process starts and once an hour. Imports no SQLAlchemy.
+New rows are found by SQLite's row number, which a table without a number of its own may give again after rows were
+removed, and may change when it is compacted: so the last row seen must still have its number, or all rows are compared.
+What was changed or removed is found by comparing all rows too, which is done when the process starts and once an hour.
+Imports no SQLAlchemy.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rebalancer.journal.conditions import Ask, where
 
@@ -23,13 +25,27 @@ _COLUMNS: Final = ", ".join(NAMES)
 Row = dict[str, Any]
 
 
-def newer(ask: Ask, after: int) -> tuple[list[Row], int]:
-    """The next rows of a file after a row number, at most `PAGE`, and the highest row number of them. Rows that
+class LastSeen(NamedTuple):
+    """A row of a file by SQLite's number, and its id as stored."""
+
+    number: int
+    id: object
+
+
+def newer(ask: Ask, after: LastSeen | None) -> tuple[list[Row], LastSeen | None]:
+    """The next rows of a file after a row (None: from the first on), at most `PAGE`, and the last of them. Rows that
     PostgreSQL cannot hold are left out: SQLite takes any value in any column, and no cycle can read such a row."""
-    query = f"SELECT rowid, {_COLUMNS} FROM signals WHERE rowid > :after ORDER BY rowid LIMIT {PAGE:d}"  # noqa: S608
-    found = ask(query, {"after": after})
+    bound = "" if after is None else "WHERE rowid > :after "
+    query = f"SELECT rowid, {_COLUMNS} FROM signals {bound}ORDER BY rowid LIMIT {PAGE:d}"  # noqa: S608
+    found = ask(query, {} if after is None else {"after": after.number})
     rows = [dict(zip(NAMES, row[1:], strict=True)) for row in found]
-    return [_as_numbers(row) for row in rows if _is_storable(row)], int(found[-1][0]) if found else after
+    last = LastSeen(int(found[-1][0]), found[-1][1]) if found else after
+    return [_as_numbers(row) for row in rows if _is_storable(row)], last
+
+
+def is_there(ask: Ask, row: LastSeen | None) -> bool:
+    """Whether a row still has its number; true of None."""
+    return row is None or ask("SELECT id FROM signals WHERE rowid = :number", {"number": row.number}) == [(row.id,)]
 
 
 def differing(ask: Ask, wanted: Sequence[Row]) -> list[Row]:
