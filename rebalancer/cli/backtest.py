@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
-from rebalancer.cli.errors import choice
+from rebalancer.cli.errors import choice, day_of
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.progress import counted_progress
 from rebalancer.cli.screen import wants_colour, warn
@@ -225,10 +225,7 @@ def _costs(options: BacktestOptions) -> CostModel:
 
 
 def _day(text: str | None, option: str) -> date | None:
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError:
-        raise BadDocument(option, f"{text!r} is not a day", "write it as 2026-11-20") from None
+    return None if text is None else day_of(option, text)
 
 
 def _write(run: Backtest, options: BacktestOptions, usual: str) -> list[Path]:

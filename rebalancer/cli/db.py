@@ -6,11 +6,11 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from rebalancer.cli.errors import said
+from rebalancer.cli.errors import day_of, said
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import JournalBroken
@@ -111,7 +111,7 @@ def archive_until(
     setup = load_setup(config)
     if not setup.has_journal:
         return _nothing_yet(setup.mode)
-    day = _day(before)
+    day = day_of("--before", before)
     if day > day_in_new_york(_now()) - timedelta(days=RECENT_DAYS):
         raise BadDocument(
             "--before", f"{day} is less than {RECENT_DAYS} days ago", "the days that runs look back on stay whole"
@@ -168,13 +168,6 @@ def unpack_archive(file: Path, to: Path) -> int:
     sys.stdout.write(f"{path}\n")
     sys.stderr.write(f"unpacked and verified: {amount_of(rows, 'row')}\nnext: rebalancer export fills --state {to}\n")
     return ExitCode.DONE
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise BadDocument("--before", f"{text!r:.40} is not a date", "write it as 2026-11-20") from None
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -39,6 +40,14 @@ def choice(where: str, word: str, known: Sequence[str]) -> str:
     near = get_close_matches(word, known, 1)
     guess = f"did you mean {near[0]}? " if near else ""
     raise BadUsage(where, f"{word!r:.40} is not known", f"{guess}there are: {', '.join(known)}")
+
+
+def day_of(option: str, text: str) -> date:
+    """The day that an option names. Raises BadDocument naming the option."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadDocument(option, f"{text!r:.40} is not a day", "write it as 2026-11-20") from None
 
 
 def guarded(app: Callable[[], object]) -> int:

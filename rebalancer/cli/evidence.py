@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 
+from rebalancer.cli.errors import day_of
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.export import write_whole
 from rebalancer.core.documents import BadDocument
@@ -22,7 +22,7 @@ from rebalancer.session.setup import Setup, load_setup
 def write_file(config: Sequence[Path] | None, day: str | None, to: Path | None) -> int:
     """Write the file of a day; its path goes to stdout. Exit 2 when there is nothing of that day."""
     setup = load_setup(config)
-    given = None if day is None else _day_of(day)
+    given = None if day is None else day_of("--day", day)
     if not setup.has_journal:
         return _nothing(f"nothing has been run yet in {setup.mode} mode", "rebalancer run-now")
     with Journal.open(setup.journal, create=False) as journal:
@@ -119,13 +119,6 @@ def _check_journal(setup: Setup, found: SignedFile, file: Path) -> None:
     if wrong:
         hint = "the journal was changed or is another one: rebalancer db check"
         raise BadDocument(str(file), f"the journal states something else: {', '.join(wrong)}", hint)
-
-
-def _day_of(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise BadDocument("evidence: --day", f"{text!r:.40} is not a day", "write it as 2026-11-20") from None
 
 
 def _nothing(what: str, hint: str) -> int:

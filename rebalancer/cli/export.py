@@ -10,7 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rebalancer.cli.errors import choice, said
+from rebalancer.cli.errors import choice, day_of, said
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.other_state import setup_of
 from rebalancer.cli.screen import warn
@@ -48,7 +48,7 @@ def export_table(
 
     choice("export", what, (*COLUMNS, "tradervue"))
     choice("export: --format", form, FORMATS)
-    first = None if since is None else day_of(since)
+    first = None if since is None else day_of("--since", since)
     if backtest is not None:
         return _export_backtest(what, backtest, form=form, first=first, to=to)
     setup = setup_of(config, state)
@@ -114,14 +114,6 @@ def _write(found: ExportTable, form: str, to: Path | None, counted: OrderCounts 
         return
     write_whole(to, content)
     sys.stderr.write(f"{len(found.rows)} {found.name} written to {to}\n")
-
-
-def day_of(text: str) -> date:
-    """Parse a day as typed. Raises BadDocument."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise BadDocument("export: --since", f"{text!r:.40} is not a day", "write it as 2026-11-20") from None
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from rebalancer.cli.errors import day_of
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.screen import terminal_width, wants_colour, warn
 from rebalancer.core.documents import BadDocument, plain
@@ -43,10 +44,7 @@ def show_parity(
 
     setup = load_setup(config)
     setup = setup if state is None else setup.with_file(setup.mode, state)
-    try:
-        first = None if since is None else date.fromisoformat(since)
-    except ValueError:
-        raise BadDocument("--since", f"{since!r} is not a day", "write it as 2026-11-20") from None
+    first = None if since is None else day_of("--since", since)
     if not setup.has_journal:
         raise BadDocument("parity", f"nothing has been run yet in {setup.mode} mode", "rebalancer run-now")
     with Journal.open(setup.journal) as journal:

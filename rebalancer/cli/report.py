@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from typing import Final
 
-from rebalancer.cli.errors import choice, said
+from rebalancer.cli.errors import choice, day_of, said
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.other_state import setup_of
 from rebalancer.cli.progress import progress
-from rebalancer.core.documents import BadDocument
 from rebalancer.report.paths import shown_path
 
 PERIODS: Final = ("day", "week", "month", "year", "all")
@@ -49,7 +47,7 @@ def make_report(
         if newest is None:
             sys.stderr.write("error: there is no cycle yet\n  hint: rebalancer run-now\n")
             return ExitCode.USAGE
-        wanted = _day(day) if day is not None else day_in_new_york(newest.started_at)
+        wanted = day_of("--day", day) if day is not None else day_in_new_york(newest.started_at)
         made_at = newest.ended_at or newest.started_at
         match period:
             case "day" | "week" | "month" | "year" | "all":
@@ -69,13 +67,6 @@ def make_report(
         if show:
             _open(written.html_path)
     return ExitCode.DONE
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise BadDocument("report: --day", f"{text!r:.40} is not a day", "write it as 2026-11-20") from None
 
 
 def _open(path: Path) -> None:

@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from rebalancer.cli.errors import day_of
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.core.documents import BadDocument
 from rebalancer.ops.logs.context import LogEvent, note
@@ -48,7 +49,7 @@ def run_trading_day(
     notify = Notify.from_environment(os.environ)
     setup = load_setup(config)
     refuse_strange_sectors(setup)
-    wanted = _day_of(day)
+    wanted = None if day is None else day_of("--day", day)
     simulated = speed is not None or wanted is not None
     if simulated and setup.mode != "simulated":
         raise BadDocument(
@@ -122,10 +123,3 @@ def _connected(setup: Setup, simulated: bool, day: date | None) -> Iterator[tupl
         rules.simulation, setup.state / "exchange.sqlite", simulated, day, lead, unfinished
     ) as running:
         yield Connection(Credentials("embedded", "embedded"), Endpoints(running.url)), running
-
-
-def _day_of(text: str | None) -> date | None:
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError:
-        raise BadDocument("session --day", f"{text!r} is not a date", "write it as 2026-11-20") from None

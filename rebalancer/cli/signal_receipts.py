@@ -10,11 +10,11 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from rebalancer.cli.errors import day_of
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.progress import progress
 from rebalancer.cli.screen import terminal_width, wants_colour, warn
@@ -44,10 +44,7 @@ def wanted(*, source: str | None, symbol: str | None, outcome: str | None, since
         name = None if symbol is None else symbol_of(symbol)
     except ValueError as error:
         raise BadDocument("--symbol", str(error), "such as AAPL, BRK.B or BTC/USD") from None
-    try:
-        day = None if since is None else date.fromisoformat(since).isoformat()
-    except ValueError:
-        raise BadDocument("--since", f"{since!r} is not a day", "write it as 2026-11-20") from None
+    day = None if since is None else day_of("--since", since).isoformat()
     return ReceiptFilter(source, name, None if outcome is None else outcome.upper(), day)
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 
+from rebalancer.cli.errors import day_of
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.cli.screen import terminal_width
-from rebalancer.core.documents import BadDocument
 from rebalancer.core.new_york import day_in_new_york
 from rebalancer.journal import Journal
 from rebalancer.report.columns import TableRow, table
@@ -22,10 +21,7 @@ from rebalancer.session.setup import load_setup
 def replay_with(config: Sequence[Path], cycle_id: str | None, since: str | None, *, as_json: bool, colour: bool) -> int:
     """Plan stored cycles with the rules of a configuration, and print what would have been decided otherwise. Nothing
     is traded or stored."""
-    try:
-        first = None if since is None else date.fromisoformat(since)
-    except ValueError:
-        raise BadDocument("--since", f"{since!r} is not a day", "write it as 2026-11-20") from None
+    first = None if since is None else day_of("--since", since)
     setup = load_setup(config)
     if not setup.has_journal:
         sys.stderr.write(f"error: nothing has been run yet in {setup.mode} mode\n  hint: rebalancer run-now\n")

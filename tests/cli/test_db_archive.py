@@ -99,7 +99,7 @@ def test_words_that_are_refused(command: Command, tmp_path: Path) -> None:
     assert command("db", "size").code == command("db", "archive", "--before", "2026-11-01").code == 2
     assert command("run-now").code in (0, 4)
     odd = command("db", "archive", "--before", "01/11/2026")
-    assert (odd.code, "is not a date" in odd.err) == (78, True)
+    assert (odd.code, "--before: '01/11/2026' is not a day" in odd.err) == (78, True)
     soon = command("db", "archive", "--before", "9999-01-01", "--to", str(tmp_path / "x"))
     assert (soon.code, "is less than 7 days ago" in soon.err) == (78, True)
     (tmp_path / "no.gz").write_bytes(b"\x1f\x8bnothing")
