@@ -140,8 +140,18 @@ def test_one_account_day_after_day_is_refused_before_anything_starts(
     assert (said.code, "there is no key, and this is production" in said.err) == (78, True)
 
 
+@pytest.mark.parametrize("words", [("--watch",), ("--state", ".")], ids=lambda words: words[0])
+def test_a_status_that_cannot_ask_the_broker_refuses_to(command: Command, words: tuple[str, ...]) -> None:
+    said = command("status", "--live", *words)
+    assert (said.code, said.out) == (2, "")
+    assert (
+        said.err
+        == f"error: {words[0]} goes with neither --live nor {'--json' if words == ('--watch',) else '--watch'}\n"
+    )
+
+
 def test_the_exit_code_of_the_status_is_that_of_a_health_check(command: Command, project: Path) -> None:
-    for word in ("--watch", "--state=."):
+    for word in ("--live", "--watch", "--state=."):
         assert command("status", "--exit-code", word).code == 2, word
     nobody = "error: no session runs here, and nothing starts one\n"
     said = command("status", "--exit-code")

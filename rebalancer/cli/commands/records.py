@@ -31,8 +31,12 @@ def status(
 
     Example: rebalancer status | rebalancer status --json | rebalancer status --live | rebalancer status --watch
     """
-    if exit_code and (watch or state is not None):
-        refuse("--exit-code goes with neither --watch nor --state")
+    from rebalancer.settings.live_trading import COMMAND_LINE
+
+    said = COMMAND_LINE.get()
+    live = live or (said is not None and said.live)  # an option of every command, which is taken before they are parsed
+    if exit_code and (live or watch or state is not None):
+        refuse("--exit-code goes with none of --live, --watch and --state")
     if state is not None:
         if live or watch:
             refuse("--state goes with neither --live nor --watch")
