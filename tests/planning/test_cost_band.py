@@ -214,6 +214,15 @@ def test_to_the_edge_is_to_the_edge_of_what_it_costs_and_toward_zero_to_the_fixe
     assert (less.side, less.qty) == ("sell", 300 - int(0.105 * 100_000 / 50))
 
 
+@pytest.mark.parametrize("held", ["0", "-4"])
+def test_a_small_position_is_opened_and_reversed_whatever_it_costs(held: str) -> None:
+    sizing = {**HUGE, "base_position_size": 0.01, "min_trade_size": "1"}
+    facts = snapshot("A", signals=(signal("A"),), positions=book(A=held) if held != "0" else ())
+    found = plan(facts._replace(trading_costs=costing(3000.0)), by_cost(rules(position_sizing=sizing)))
+    assert [str(o.qty) for o in found.orders] == [*(["4"] if held != "0" else []), "20"]
+    assert found.targets[0].band == 0.0025
+
+
 def test_a_position_is_opened_and_closed_whatever_it_costs() -> None:
     facts = snapshot("AB", signals=(signal("A"), signal("B", 0.0)), positions=book(B="4"), trading_costs=costing(90.0))
     found = plan(facts, by_cost(rules(position_sizing=WIDE)))

@@ -7,7 +7,9 @@ fraction w of equity, is not traded while what is held is nearer to it than
 
 the leading term for small costs: Gerhold, Guasoni, Muhle-Karbe and Schachermayer, "Transaction costs, trading volume,
 and the liquidity premium" (2014), where the spread between bid and ask is 2 c; the cubic root is that of Davis and
-Norman (1990) and Rogers (2004). It holds for one name beside cash, so every name is taken by itself.
+Norman (1990) and Rogers (2004). It holds for one name beside cash, so every name is taken by itself. The true region
+never reaches zero, but the leading term does where costs are high and the target is small: so it counts only for what
+is held on the target's side.
 
 Closing a gap d inside the width is worth c x u x (3 - u^2) / 2 of each dollar that it trades, with u = d / width: the
 slope of the loss that the gap causes until it is closed. That is nothing at the target and the cost, c, at the edge.

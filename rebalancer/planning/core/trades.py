@@ -2,8 +2,8 @@
 
 Target shares are rounded toward zero to the lot, so a target never breaks a cap. The trade is the target less what is
 held and what our working orders may still fill. A drift inside the no-trade band, or a trade below the minimum, is not
-traded unless it closes the position. Trading costs widen the band, but not for a position that a cap reduces. A trade
-through zero is two: close, then open.
+traded unless it closes the position. Trading costs widen the band, but not for a position that a cap reduces, nor for
+one that is opened or reversed. A trade through zero is two: close, then open.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def compute_trades(names: Names, numbers: Numbers, funds: Funds, opinions: Opini
         shrunk = is_shrunk(targets, state, raw, names.sector[i], names.cluster[i])
         goal = weight
         is_over = weight * off < 0 and (shrunk or is_at_own_cap(targets, i))  # a cap demands the target itself
-        if weight != 0 and not is_over:
+        if weight * now > 0 and not is_over:  # the region around a target has no zero in it
             wide = max(wide, cost_width(names, numbers, i, weight))
             if off * now >= 0:  # a trade toward zero goes to the fixed edge: a cap that is exceeded may need it
                 edge = wide

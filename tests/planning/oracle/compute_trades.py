@@ -93,7 +93,8 @@ def _proposal(
     drift = proposed.weight - float(now * price / capital)
     fixed = _band(proposed, rules.position_sizing.no_trade_band)
     cost = None if costs is None else _cost(costs, proposed.symbol, instrument)
-    band = fixed if _capped(proposed, drift) else max(fixed, _cost_band(proposed, cost, rules))
+    is_kept = float(now) * proposed.weight > 0 and not _capped(proposed, drift)
+    band = max(fixed, _cost_band(proposed, cost, rules)) if is_kept else fixed
     aimed = proposed.weight
     if rules.position_sizing.no_trade_band.to == "edge" and abs(drift) > band and not _capped(proposed, drift):
         edge = fixed if drift * float(now) < 0 else band
