@@ -67,24 +67,30 @@ def counted_progress(label: str, unit: str = "bars") -> Iterator[Counted]:
     changes on a terminal, else a line now and then on stderr."""
     begun, shown, what_now = time.monotonic(), 0.0, ""
     is_terminal = sys.stderr.isatty()
-    with progress(label) as said:
+    with spoken_progress(label) as said:
 
         def heard(what: str, done: int, of: int) -> None:
             nonlocal begun, shown, what_now
             now = time.monotonic()
             if what != what_now:
                 begun, shown, what_now = now, now + AFTER_SECONDS - EVERY_SECONDS[is_terminal], what
-            if now - shown < EVERY_SECONDS[is_terminal]:
-                return
-            shown = now
-            text = progress_text(what, done, of, now - begun, unit)
-            if is_terminal:
-                said(text)
-            else:
-                sys.stderr.write(f"{text}\n")
-                sys.stderr.flush()
+            if now - shown >= EVERY_SECONDS[is_terminal]:
+                shown = now
+                said(progress_text(what, done, of, now - begun, unit))
 
         yield heard
+
+
+@contextmanager
+def spoken_progress(label: str) -> Iterator[Heard]:
+    """Show texts beside `label` on a terminal, in one line that changes; elsewhere each is a line on stderr."""
+    with progress(label) as said:
+        yield said if sys.stderr.isatty() else _say_line
+
+
+def _say_line(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 def progress_text(what: str, done: int, of: int, seconds: float, unit: str = "bars") -> str:

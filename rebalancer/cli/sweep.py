@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
 from rebalancer.cli.backtest import SIGINT_CODE, BacktestOptions, request_of
 from rebalancer.cli.exit_codes import ExitCode
-from rebalancer.cli.progress import EVERY_SECONDS, progress
+from rebalancer.cli.progress import EVERY_SECONDS, spoken_progress
 from rebalancer.cli.screen import terminal_width, wants_colour
 from rebalancer.core.documents import BadDocument
 from rebalancer.ops.files import put_whole
@@ -218,7 +218,7 @@ def heard_by_person(options: SweepOptions) -> Iterator[Heard]:
 
     begun, shown, first, top = time.monotonic(), 0.0, -1, float("-inf")
     is_terminal = sys.stderr.isatty()
-    with progress("sweep") as said:
+    with spoken_progress("sweep") as said:
 
         def heard(done: int, of: int, newest: PointResult | None) -> None:
             nonlocal shown, first, top
@@ -232,11 +232,6 @@ def heard_by_person(options: SweepOptions) -> Iterator[Heard]:
             each = (now - begun) / max(done - first, 1)
             left = f", about {span_text(each * (of - done))} left" if done > first and done < of else ""
             best = f"; best {options.by} {top:.3g}" if top > float("-inf") else ""
-            text = f"{done:,} of {of:,} points{left}{best}"
-            if is_terminal:
-                said(text)
-            else:
-                sys.stderr.write(f"{text}\n")
-                sys.stderr.flush()
+            said(f"{done:,} of {of:,} points{left}{best}")
 
         yield heard

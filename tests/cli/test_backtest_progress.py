@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from rebalancer.cli import progress as shown
+from rebalancer.cli.sweep import SweepOptions, heard_by_person
 from tests.cli.conftest import Command
 
 
@@ -19,6 +20,14 @@ def test_the_words_of_progress() -> None:
     assert shown.progress_text("simulating", 2_000, 19_656, 4.0) == "simulating: 10% of 19,656 bars, about 35 s left"
     assert shown.progress_text("auditing", 200, 200, 9.0) == "auditing: 100% of 200 bars, about 0.00 s left"
     assert shown.progress_text("asking", 3, 12, 2.0, "days") == "asking: 25% of 12 days, about 6.00 s left"
+
+
+def test_off_a_terminal_points_of_a_sweep_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with heard_by_person(SweepOptions(Path("grid.yaml"), Path("out"))) as heard:
+        heard(1, 4, None)
+        heard(2, 4, None)  # too soon for a line
+        heard(4, 4, None)
+    assert capsys.readouterr().err == "1 of 4 points\n4 of 4 points\n"
 
 
 def files(bars: int = 40) -> None:
