@@ -6,7 +6,7 @@ gzip. It verifies by itself and ends with a row that the live journal has too.
 The chain hashes every event whole, and of a document only its name, which is its hash. So events stay for ever, and the
 bodies of documents, which are most of the bytes, can be removed once an archive has them: the event
 `documents_archived` says up to which row and how many, with a digest of their names, and `verify` accepts exactly these
-as missing. Documents of the newest plan of every account stay.
+as missing. What stays nevertheless is in `archived.py`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Which documents an archive may have instead of the journal. Imports no SQLAlchemy, because `status` uses it too.
 
 The events alone say it. With each `documents_archived` event those documents may be missing that only plans up to its
-row had named by then; its digest of their names must agree. Those of the newest plan of every account stay, and those
-of the plan with which its history begins, at first and after every `books_accepted`: figures of all time start from
-there. A later plan that names a document which is not there stores it again.
+row had named by then; its digest of their names must agree. All rules stay: they are few, the evidence of a day states
+them, and they say which configurations were tried. Those of the newest plan of every account stay, and those of the
+plan with which its history begins, at first and after every `books_accepted`: figures of all time start from there.
+A later plan that names a document which is not there stores it again.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class ArchiveRule:
         self._last_named = dict[str, int]()
         self._newest = dict[str, tuple[str, ...]]()  # of every account
         self._openings = set[str]()
+        self._rules = set[str]()
         self._opened = set[str]()  # accounts whose history has begun since it was last accepted
         self._dry = set[tuple[str, str | None]]()
 
@@ -47,7 +49,9 @@ class ArchiveRule:
             case "books_accepted":
                 self._opened.discard(account_id)
             case "cycle_planned":
-                self._planned(seq, account_id, named_documents(json.loads(body)))
+                planned = json.loads(body)
+                self._planned(seq, account_id, named_documents(planned))
+                self._rules.add(planned["rules_sha256"])
                 if account_id not in self._opened and (account_id, cycle_id) not in self._dry:
                     self._opened.add(account_id)
                     self._openings.update(self._newest[account_id])
@@ -56,7 +60,7 @@ class ArchiveRule:
 
     def removable(self, row: int) -> set[str]:
         """What an archive event now, of an archive up to a row, takes away."""
-        kept = {name for names in self._newest.values() for name in names} | self._openings
+        kept = {name for names in self._newest.values() for name in names} | self._openings | self._rules
         found = {name for name, seq in self._last_named.items() if seq <= row}
         return found - kept - self.missing_allowed
 

@@ -22,11 +22,13 @@ from tests.support.postgres import shared_cluster
 def three_cycles(
     request: pytest.FixtureRequest, command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> tuple[str, str]:
-    """A journal with three cycles; the machine's clock is a month later. The ids of the last two."""
+    """A journal with three cycles, the middle one by other rules; the machine's clock is a month later. The ids of the
+    last two."""
     if request.param == "postgresql":
         name = f"archive_{abs(hash(str(tmp_path)))}"
         monkeypatch.setenv("REBALANCER__JOURNAL__URL", shared_cluster().database(name))
-    for _ in range(3):
+    for minutes in ("10", "11", "10"):
+        monkeypatch.setenv("REBALANCER__JOURNAL__MIRROR_WARN_MINUTES", minutes)
         assert command("run-now").code in (0, 4)
     with Journal.open(load_setup(None).journal) as journal:
         newest, middle, _ = journal.cycles()
@@ -51,7 +53,7 @@ def test_readers_go_on_without_what_an_archive_has(
         ("parity", "--json"), ("signals", "list"), ("explain", "AAPL"),
     )  # fmt: skip
     codes = {words: command(*words).code for words in readers}
-    fills = command("export", "fills").out
+    fills, evidence = command("export", "fills").out, command("evidence", "write").out.strip()
     for lock in (SESSION_LOCK_NAME, LOCK_NAME):
         with RunLock(load_setup(None).state / lock, "session"):
             held = command("db", "archive", "--before", before, "--to", str(archive), "--remove")
@@ -66,6 +68,7 @@ def test_readers_go_on_without_what_an_archive_has(
         assert journal.row_hash(done["row"]) == done["hash"]
     assert {words: command(*words).code for words in readers} == codes
     assert command("export", "fills").out == fills
+    assert command("evidence", "verify", evidence, "--journal").code == 0
     again = command("replay", "--all")
     assert (again.code, again.out, "1 cycle not planned again" in again.err) == (0, "", True)
     gone = command("explain", "AAPL", "--cycle", old)
