@@ -139,7 +139,7 @@ def opened_world(
         started = refuse_older(journal, account_id, __version__)
         if not dry_run:
             fence.append(stack.enter_context(owned(setup, journal, account_id)))
-        keep_before_upgrade(journal, started, __version__, clock.wall())
+        keep_before_upgrade(journal, started, __version__, clock.wall(), dry_run=dry_run)
         kill = KillSwitch(setup.state, journal)
         gate = PreTradeCheck(account_id, broker, journal, kill, rules, stopping=stopping.reason)
         order_manager = LiveOrderManager(

@@ -81,6 +81,19 @@ def test_a_newer_version_keeps_a_copy_before_it_writes(as_version: As, journal: 
     assert [body["to"] for body in upgrades(journal) if isinstance(body, dict)] == [NEW, "a-fork"]
 
 
+def test_dry_runs_of_a_newer_version_stop_no_older_one_and_keep_one_copy(as_version: As, journal: Path) -> None:
+    assert as_version(OLD, "run-now").code == 0
+    for _ in range(2):
+        assert as_version(NEW, "run-now", "--dry-run").code == 0
+        assert as_version(OLD, "run-now").code == 0
+    (copy,) = copies(journal)
+    kept = [{"from": OLD, "to": NEW, "copy": copy.name}]
+    assert upgrades(journal) == kept
+    assert as_version(NEW, "run-now").code == 0
+    assert [body["to"] for body in upgrades(journal) if isinstance(body, dict)] == [NEW, NEW], "of what traded since"
+    assert as_version(OLD, "run-now").code == 78
+
+
 def test_the_copy_leads_back_to_the_older_version(as_version: As, journal: Path) -> None:
     for version in (OLD, NEW):
         assert as_version(version, "run-now").code == 0
