@@ -70,12 +70,11 @@ def verify_mirror(config: Sequence[Path] | None, *, as_json: bool) -> int:
     """Compare both sides row by row. Raises JournalBroken naming the first row that differs."""
     from rebalancer.journal.mirror.copier import Copier
     from rebalancer.ops.host_identity import host_name
+    from rebalancer.session.mirror_process import journal_and_mirror
     from rebalancer.session.setup import load_setup
 
-    setup = load_setup(config)
-    place = _mirror_of(setup)
-    assert isinstance(setup.journal, Path)
-    copier = Copier(setup.journal, place, host_name())
+    path, place = journal_and_mirror(load_setup(config))
+    copier = Copier(path, place, host_name())
     try:
         row, newest = copier.verify(), copier.primary.head()
     finally:

@@ -48,22 +48,23 @@ def mirrored_beside(setup: Setup) -> Iterator[None]:
 
 def keep_mirror(setup: Setup, ending: threading.Event, clock: Clock | None = None) -> None:
     """Copy until the event is set. Raises BadDocument without a mirror, LockHeld when another process copies."""
-    place, path = _places(setup)
+    path, place = journal_and_mirror(setup)
     with RunLock(setup.state / LOCK_NAME, "mirror"):
         MirrorKeeper(path, place, setup.state, clock or SystemClock()).run(ending)
 
 
 def copy_once(setup: Setup) -> Copied:
     """Copy until the mirror has everything. Raises BadDocument, LockHeld, and JournalBroken with what is in the way."""
-    place, path = _places(setup)
+    path, place = journal_and_mirror(setup)
     with RunLock(setup.state / LOCK_NAME, "mirror"):
         return MirrorKeeper(path, place, setup.state, SystemClock()).once()
 
 
-def _places(setup: Setup) -> tuple[PostgresPlace, Path]:
+def journal_and_mirror(setup: Setup) -> tuple[Path, PostgresPlace]:
+    """The journal's file and its mirror. Raises BadDocument without a mirror, as when the journal is in a database."""
     if setup.mirror is None or not isinstance(setup.journal, Path):
         raise BadDocument("journal.mirror_url", "no mirror is configured", "set it to postgresql://user@host/database")
-    return setup.mirror, setup.journal
+    return setup.journal, setup.mirror
 
 
 class MirrorKeeper:

@@ -84,6 +84,9 @@ def test_a_day_beside_a_session_and_a_second_host_that_takes_over(
     assert "this is the mirror of" in command("status").out
     assert status_of(command)["state"] == "mirror"
     assert "nobody trades on it" in command("doctor", "--offline").out
+    for words in (("mirror", "run"), ("mirror", "verify")):  # both are of the host that has the file
+        said = command(*words)
+        assert (said.code, "journal.mirror_url: no mirror is configured" in said.err) == (78, True), words
     refused = command("run-now")
     assert (refused.code, "rebalancer mirror promote" in refused.err) == (78, True)
     early = command("mirror", "promote", "--reason", "a try")
