@@ -126,7 +126,7 @@ def _run(world: World, rules: Rules, cycle_id: str | None, narrow: Narrow | None
     verdicts, unsignalled = final_verdicts(decided, ends)
     orders = (*reductions, *increases)
     account, positions = _afterwards(world, seen, orders, ends)
-    if account is not None:
+    if account is not None and not snapshot.doubt:  # no stop is taken down for what may not be so
         place_exits(world, rules, snapshot, orders, positions)
     else:
         report_unprotected(world, rules, snapshot)
@@ -300,9 +300,9 @@ def _with_cuts(decided: Plan, sent: Sequence[Order], ends: Mapping[str, OrderEnd
 def _afterwards(
     world: World, seen: Observation, orders: Sequence[Order], ends: Mapping[str, OrderEnd]
 ) -> tuple[Account | None, tuple[Position, ...]]:
-    """Account and positions at the end. Where nothing was to be sent they are as they were read; a fill since then is
-    in the orders of the next reading, as they were not in this one."""
-    if not orders:
+    """Account and positions at the end. Where nothing was to be sent and the reading was as expected, they are as they
+    were read; a fill since then is in the orders of the next reading, as they were not in this one."""
+    if not orders and not seen.snapshot.doubt and not seen.book.unexplained:
         return seen.snapshot.account, seen.snapshot.positions
     try:
         account, positions = world.order_manager.afterwards(seen.snapshot, orders, ends) or world.gather(

@@ -242,3 +242,35 @@ def test_a_cycle_that_ends_after_the_close_closes_without_reference_data(rig: Ri
     now = held(rig)
     assert resting(rig) == [*pair("AAPL", now["AAPL"]), *pair("KO", now["KO"])]
     laws.check_laws(rig.url, rig.journal_file)
+
+
+def gone_for(reads: int) -> Any:
+    """The broker answers these many times that nothing is held."""
+    left = [reads]
+
+    def positions(real: Any) -> Any:
+        left[0] -= 1
+        return () if left[0] >= 0 else real()
+
+    return positions
+
+
+@pytest.mark.parametrize("reads", [2, 9])
+def test_a_reading_in_doubt_takes_no_exits_down(rig: Rig, reads: int) -> None:
+    wide = guarded(position_sizing__base_position_size=0.1)
+    opinions = dict.fromkeys(("AAPL", "JPM", "KO", "V"), 1.0)
+    cycle(rig, opinions, wide)
+    before = resting(rig)
+    done = cycle(rig, opinions, wide, {"positions": gone_for(reads)})
+    assert (done.outcome, done.orders) == (CycleOutcome.HALTED_UNRECONCILED, ())
+    assert done.snapshot.doubt
+    assert resting(rig) == before
+
+
+def test_a_position_missing_from_one_reading_keeps_its_exits(rig: Rig) -> None:
+    cycle(rig, {"KO": 1.0}, guarded())
+    before = resting(rig)
+    done = cycle(rig, {"KO": 1.0}, guarded(), {"positions": gone_for(1)})
+    assert (done.outcome, [f.kind for f in done.findings]) == (CycleOutcome.HOLDING, ["unexplained"])
+    assert [(p.symbol, p.qty) for p in done.positions_after] == [("KO", before[0][2])]
+    assert resting(rig) == before
