@@ -13,7 +13,7 @@ import re
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -69,20 +69,23 @@ class Restored(NamedTuple):
     aside: tuple[Path | str, ...]
 
 
-def take(journal: Place, folder: Path, at: datetime, keep: int = KEEP) -> Copy:
-    """Copy the journal while others write to it, verify the copy, and keep the newest `keep`. Raises JournalBroken."""
+def take(
+    journal: Place, folder: Path, at: datetime, keep: int = KEEP, *, progress: Callable[[], None] = lambda: None
+) -> Copy:
+    """Copy the journal while others write to it, verify the copy, and keep the newest `keep`. progress: called again
+    and again meanwhile. Raises JournalBroken."""
     if keep < 1:
         raise ValueError("keep at least one copy")
-    done = _take_as(journal, folder, f"journal-{_stamp(at)}.sqlite")
+    done = _take_as(journal, folder, f"journal-{_stamp(at)}.sqlite", progress)
     return done._replace(removed=prune(folder, keep))
 
 
-def take_before_upgrade(journal: Place, folder: Path, at: datetime, version: str) -> Copy:
+def take_before_upgrade(journal: Place, folder: Path, at: datetime, version: str, progress: Callable[[], None]) -> Copy:
     """Copy the journal as an older program left it, before this version writes to it. Raises JournalBroken."""
-    return _take_as(journal, folder, f"before-{version}-{_stamp(at)}.sqlite")
+    return _take_as(journal, folder, f"before-{version}-{_stamp(at)}.sqlite", progress)
 
 
-def _take_as(journal: Place, folder: Path, name: str) -> Copy:
+def _take_as(journal: Place, folder: Path, name: str, progress: Callable[[], None]) -> Copy:
     """Copy the journal into a file of this name, and verify it. Raises JournalBroken.
 
     The journal is opened separately for this: a failure of the copy's disk must not invalidate the handle that trading
@@ -96,7 +99,7 @@ def _take_as(journal: Place, folder: Path, name: str) -> Copy:
             raise JournalBroken(f"{target}: already exists\n  hint: wait a second, then run it again")
         try:
             with Journal.open(journal, create=False) as source:
-                rows = source.backup(part)
+                rows = source.backup(part, progress)
             _write_checkpoint(part)
             _sync(part)
             _sync(_head_of(part))

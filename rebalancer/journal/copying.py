@@ -6,7 +6,7 @@ a journal in PostgreSQL are such copies: files that `db check` verifies, and tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
@@ -26,12 +26,14 @@ TABLES: Final[tuple[Table, ...]] = (documents, claims, events, signals)
 _BATCH: Final = 500
 
 
-def copy_rows(source: Store, target: Store, *, at_rest: bool = False) -> int:
+def copy_rows(
+    source: Store, target: Store, *, at_rest: bool = False, progress: Callable[[], None] = lambda: None
+) -> int:
     """Copy a journal into one that is empty, and return the number of rows. Raises JournalBroken, and then the target
     is as it was: the rows are compared before their transaction is committed.
 
     at_rest: the copy is to be the whole journal, so LockHeld is raised when the source has grown meanwhile. Without it
-    the copy is the source as it was at the beginning.
+    the copy is the source as it was at the beginning. progress: called again and again meanwhile.
     """
     with source.reading() as read:
         source.check_tail(read)
@@ -44,10 +46,11 @@ def copy_rows(source: Store, target: Store, *, at_rest: bool = False) -> int:
             for table in TABLES:
                 for batch in _batches(read, table):
                     write.execute(table.insert(), batch)
+                    progress()
             last = reading.newest_row(target.database.ask_on(write))
             if last is not None:
                 target.database.end_with(write, None, last)
-            rows = sum(_compared(read, write, table) for table in TABLES)
+            rows = sum(_compared(read, write, table, progress) for table in TABLES)
             if at_rest:
                 _refuse_grown(source, last)
     if last is not None:
@@ -55,7 +58,7 @@ def copy_rows(source: Store, target: Store, *, at_rest: bool = False) -> int:
     return rows
 
 
-def back_up(source: Store, target: Path) -> None:
+def back_up(source: Store, target: Path, progress: Callable[[], None]) -> None:
     """Write a copy to a new file, readable only by its owner. Raises JournalBroken."""
     with source.translated():
         if isinstance(source.database, SqliteDatabase):
@@ -68,7 +71,7 @@ def back_up(source: Store, target: Path) -> None:
     try:
         written = open_store(target, any_file_system=True)
         try:
-            copy_rows(source, written)
+            copy_rows(source, written, progress=progress)
         finally:
             written.database.close()
         written.head.forget()  # whoever puts the copy somewhere writes the checkpoint of that place
@@ -91,7 +94,7 @@ def _batches(connection: Connection, table: Table) -> Iterator[list[dict[str, An
             yield [dict(row) for row in part]
 
 
-def _compared(one: Connection, other: Connection, table: Table) -> int:
+def _compared(one: Connection, other: Connection, table: Table, progress: Callable[[], None]) -> int:
     """The number of rows, equal on both sides. Raises JournalBroken naming the first that differs."""
     count = 0
     query = select(table).order_by(*table.primary_key.columns)
@@ -103,4 +106,6 @@ def _compared(one: Connection, other: Connection, table: Table) -> int:
             if left is None or right is None or tuple(left) != tuple(right):
                 raise JournalBroken(f"the copy of {table.name} differs in row {count + 1}")
             count += 1
+            if count % _BATCH == 0:
+                progress()
     return count

@@ -8,7 +8,7 @@ Every method raises JournalBroken when the database fails, or when its arguments
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -211,19 +211,21 @@ class Journal(JournalReads):
         with self._store.reading() as c:
             return signal_rows.signals_since(c, since)
 
-    def verify(self) -> int:
-        """Check everything and return the number of rows. Raises JournalBroken naming the first bad row."""
+    def verify(self, progress: Callable[[], None] = lambda: None) -> int:
+        """Check everything and return the number of rows. progress: called again and again meanwhile. Raises
+        JournalBroken naming the first bad row."""
         with self._store.reading() as c:
             self._store.check_tail(c)
             self._store.database.check_storage(self._store.database.ask_on(c), None)
-            return verify(c)
+            return verify(c, progress)
 
     def check_pages(self) -> None:
         """Run the database's own check of pages and indexes, whatever its size."""
         self._store.check_storage(None)
 
-    def backup(self, target: Path) -> int:
-        """Write a complete copy to a new file, open and verify it, and return the number of its rows."""
-        back_up(self._store, target)
+    def backup(self, target: Path, progress: Callable[[], None] = lambda: None) -> int:
+        """Write a complete copy to a new file, open and verify it, and return the number of its rows. progress: called
+        again and again meanwhile."""
+        back_up(self._store, target, progress)
         with Journal.open(target, create=False, any_file_system=True) as copy:
-            return copy.verify()
+            return copy.verify(progress)

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Result, Select, select
@@ -34,13 +35,14 @@ class _Expected(NamedTuple):
     claims: dict[_Claim, int]
 
 
-def verify(connection: Connection) -> int:
-    """Check every row and return the number of rows. Raises JournalBroken naming the first bad row."""
-    expected = _events(connection)
-    return expected.rows + _documents(connection, expected) + _claims(connection, expected.claims)
+def verify(connection: Connection, progress: Callable[[], None]) -> int:
+    """Check every row and return the number of rows. progress: called again and again meanwhile. Raises JournalBroken
+    naming the first bad row."""
+    expected = _events(connection, progress)
+    return expected.rows + _documents(connection, expected, progress) + _claims(connection, expected.claims)
 
 
-def _events(connection: Connection) -> _Expected:
+def _events(connection: Connection, progress: Callable[[], None]) -> _Expected:
     named: dict[str, int] = {}
     claimed: dict[_Claim, int] = {}
     of_orders: list[Event] = []
@@ -51,6 +53,8 @@ def _events(connection: Connection) -> _Expected:
             row = ChainRow._make(found)
             event = event_of(linked(row, seq, row_hash))
             seq, row_hash = row.seq, row.hash
+            if seq % _BATCH == 0:
+                progress()
             archive.feed(seq, row.account_id, row.cycle_id, row.kind, row.key, row.body)
             if event.kind in ORDER_KINDS:
                 of_orders.append(event)
@@ -64,7 +68,7 @@ def _events(connection: Connection) -> _Expected:
     return _Expected(seq, named, archive.missing_allowed, claimed)
 
 
-def _documents(connection: Connection, expected: _Expected) -> int:
+def _documents(connection: Connection, expected: _Expected, progress: Callable[[], None]) -> int:
     count, wanted = 0, expected.documents
     with _rows(connection, select(documents)) as rows:
         for row in rows:
@@ -72,6 +76,8 @@ def _documents(connection: Connection, expected: _Expected) -> int:
             if wanted.pop(row.sha256, None) is None:
                 raise JournalBroken(f"the document {row.sha256} belongs to no cycle")
             count += 1
+            if count % _BATCH == 0:
+                progress()
     for name, seq in wanted.items():
         if name not in expected.archived:
             raise JournalBroken(f"journal row {seq} names the document {name}, which is missing")

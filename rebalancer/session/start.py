@@ -84,7 +84,7 @@ def run_session(
                 if not standby:
                     raise
         started = refuse_older(journal, account_id, __version__)  # again: another host may have traded meanwhile
-        keep_before_upgrade(journal, started, __version__, clock.wall())
+        keep_before_upgrade(journal, started, __version__, clock.wall(), progress=notify.alive)
         broker = fenced(setup, real, lambda: fence)
         if setup.mirror is not None:
             from rebalancer.session.mirror_process import mirrored_beside

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -38,12 +39,19 @@ def refuse_older(journal: Journal, account_id: str, version: str) -> Event | Non
 
 
 def keep_before_upgrade(
-    journal: Journal, started: Event | None, version: str, at: datetime, *, dry_run: bool = False
+    journal: Journal,
+    started: Event | None,
+    version: str,
+    at: datetime,
+    *,
+    dry_run: bool = False,
+    progress: Callable[[], None] = lambda: None,
 ) -> None:
     """Copy the journal into the backups when its newest cycle, which began with `started`, was run by another version,
     and record that. A copy that fails is told as an alert and stops nothing: a position must not lose its exits for it.
 
-    dry_run: one copy for all dry runs of a version, however often the other one trades between them.
+    dry_run: one copy for all dry runs of a version, however often the other one trades between them. progress: called
+    again and again meanwhile.
     """
     if started is None or started.body["version"] == version:
         return
@@ -53,7 +61,7 @@ def keep_before_upgrade(
         return
     copy = ""
     try:
-        copy = take_before_upgrade(journal.place, journal.state / FOLDER, at, version).path.name
+        copy = take_before_upgrade(journal.place, journal.state / FOLDER, at, version, progress).path.name
     except Exception as error:  # noqa: BLE001 - a failed copy must never end a trading day
         LOG.warning("backup: %s", error)
         text = f"the journal was not copied before version {version}: {error}; try: rebalancer db backup"

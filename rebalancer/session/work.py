@@ -83,7 +83,7 @@ class SessionWork:
 
     def prepare(self) -> None:
         """Check what must hold before the open, verify the whole journal, and reconcile."""
-        self._journal.verify()
+        self._journal.verify(self._notify.alive)  # a journal of years takes minutes on a small machine
         setup = self._setup
         stopped = KillSwitch(setup.state, self._journal).reason(self._account_id)
         found = list(preflight(self._broker.account(), stopped, setup.state, setup.reports))
@@ -194,7 +194,9 @@ class SessionWork:
         if said := copy_at_end_of_day(self._setup, self._journal, self._account_id, clock=self._attentive):
             self._alert(said, "warning", "tradervue")
         if self._setup.rules.reporting.evidence:
+            self._notify.alive()
             self._write_evidence(day.day)
+        self._notify.alive()
         self._back_up()
         self._watch_mirror()
         if self._setup.rules.reporting.parity:
@@ -249,7 +251,9 @@ class SessionWork:
     def _back_up(self) -> None:
         """Copy the journal of the day that has just been closed; the day is closed even without a copy."""
         try:
-            copy = take(self._setup.journal, self._setup.state / FOLDER, self._clock.wall())
+            copy = take(
+                self._setup.journal, self._setup.state / FOLDER, self._clock.wall(), progress=self._notify.alive
+            )
         except Exception as error:  # noqa: BLE001 - a failed copy must never end a trading day
             LOG.warning("backup: %s", error)
             self._alert(f"the journal was not copied: {error}; try: rebalancer db backup", "warning", "backup")

@@ -17,6 +17,7 @@ from rebalancer.journal.backups import newest_first
 from rebalancer.journal.lease import Holder, held_lease
 from rebalancer.journal.place import place_of
 from rebalancer.ops.clock import SystemClock
+from rebalancer.ops.notify import Notify
 from rebalancer.ops.paths import LOCK_NAME
 from rebalancer.ops.paths import SESSION_LOCK_NAME as SESSION_LOCK
 from rebalancer.ops.run_lock import RunLock
@@ -71,9 +72,10 @@ def test_the_end_of_a_day_copies_and_never_fails(project: Path, broken: bool) ->
     if broken:
         (setup.state / "backups").write_text("no folder")
     with Journal.open(path) as journal:
-        work: Any = SessionWork.__new__(SessionWork)  # the copy needs these five parts of it and no broker
+        work: Any = SessionWork.__new__(SessionWork)  # the copy needs these six parts of it and no broker
         work._setup, work._journal, work._account_id = setup, journal, "a"
         work._clock, work._broker = SimpleNamespace(wall=lambda: NOON), SimpleNamespace(now=lambda: NOON)
+        work._notify = Notify(None)
         logging.disable(logging.CRITICAL)
         try:
             work._back_up()

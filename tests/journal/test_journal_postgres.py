@@ -16,7 +16,7 @@ from journal_kit import WRITER, at, plain, run_cycle, start, steps_of_a_cycle
 
 from rebalancer.core.database_url import is_local, problem_of, shown, split_password, split_schema
 from rebalancer.core.errors import JournalBroken, JournalLocked
-from rebalancer.journal import Journal, postgres
+from rebalancer.journal import Journal, copying, postgres, verify
 from rebalancer.journal.backups import check, restore, take
 from rebalancer.journal.copying import TABLES, copy_rows
 from rebalancer.journal.head_checkpoint import checkpoint_of
@@ -182,6 +182,22 @@ def stored(place: Place) -> dict[str, list[tuple[object, ...]]]:
             ]
             for table in TABLES
         }
+
+
+@pytest.mark.parametrize("is_file", [False, True], ids=["database", "file"])
+def test_who_waits_for_a_look_or_a_copy_hears_of_its_progress(
+    new_place: MakePlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_file: bool
+) -> None:
+    for module in (verify, copying):
+        monkeypatch.setattr(module, "_BATCH", 10)
+    heard = list[None]()
+    with Journal.open(tmp_path / "journal.sqlite" if is_file else new_place()) as journal:
+        journal.record_events("a1", None, at(0), [("alert", str(n), {"text": str(n)}) for n in range(1000)])
+        journal.verify(lambda: heard.append(None))
+        looked = len(heard)
+        journal.backup(tmp_path / "copy.sqlite", lambda: heard.append(None))
+    assert looked == 100
+    assert len(heard) == looked + 100 * (1 if is_file else 3), "a database is copied and compared row by row before"
 
 
 def test_copies_both_ways_are_equal_row_by_row(three_cycles: Path, new_place: MakePlace, tmp_path: Path) -> None:

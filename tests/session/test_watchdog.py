@@ -1,4 +1,4 @@
-"""What takes long at the end of a day keeps telling systemd that it lives."""
+"""What takes long before and after a day keeps telling systemd that it lives."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rebalancer.brokers.endpoints import Endpoints
 from rebalancer.brokers.factory import Connection
 from rebalancer.core.documents import plain
 from rebalancer.core.rules import Rules
+from rebalancer.journal import verify
 from rebalancer.market_data.trading_calendar import TradingDay
 from rebalancer.ops.notify import Notify
 from rebalancer.session.setup import Setup
@@ -22,7 +23,7 @@ from rebalancer.session.work import AttentiveClock, SessionWork
 from rebalancer.settings.load import load_rules
 from tests.rebalance.conftest import BASE
 from tests.report.tradervue_server import TradervueServer
-from tests.support.rig import CREDENTIALS, Rig, rules
+from tests.support.rig import CREDENTIALS, Process, Rig, rules
 
 pytestmark = pytest.mark.filterwarnings("ignore:Series.dt.weekday")  # pandas_market_calendars says it to pandas 3
 
@@ -75,8 +76,22 @@ def test_a_long_wait_ticks_again_and_again(watched: Watched, tmp_path: Path) -> 
     assert (watched.seconds, watched.longest, watched.ticks) == (290.0, 20.0, 15)
 
 
-def close_the_day(watched: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> list[str]:
-    """A day on which something was traded ends; what is said about Tradervue. url: "" when nothing is to be copied."""
+class Heard(Notify):
+    """Counts instead of sending: a socket that nobody empties holds a few messages only."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.ticks = 0
+
+    def alive(self) -> None:
+        self.ticks += 1
+
+
+@contextlib.contextmanager
+def working(
+    watched: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, heard: Notify
+) -> Iterator[tuple[SessionWork, Process]]:
+    """The work of a day on which something was traded. url: of Tradervue, "" when nothing is to be copied."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr("rebalancer.session.work.SystemClock", lambda: watched)
     with Rig(tmp_path / "state") as rig:
@@ -88,11 +103,17 @@ def close_the_day(watched: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         loaded = loaded._replace(rules=Rules.model_validate(told))
         work = SessionWork(
             Setup(tmp_path, loaded, "paper", tmp_path / "state", LOGIN), Connection(CREDENTIALS, Endpoints(rig.url)),
-            process.journal, rig.account_id, process.world.broker, Stop(), notify(tmp_path), watched,
+            process.journal, rig.account_id, process.world.broker, Stop(), heard, watched,
         )  # fmt: skip
+        yield work, process
+
+
+def close_the_day(watched: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> list[str]:
+    """The day ends; what is said about Tradervue."""
+    with working(watched, tmp_path, monkeypatch, url, notify(tmp_path)) as (work, process):
         work.end_of_day(TradingDay(FRIDAY, None, (), datetime(2026, 11, 20, 21, tzinfo=UTC)), {"HOLDING": 1})
         watched.listen()
-        alerts = process.journal.recall(rig.account_id, "alert")
+        alerts = process.journal.recall(work._account_id, "alert")
         return [str(event.body["text"]) for event in alerts if event.key == "tradervue"]
 
 
@@ -100,6 +121,21 @@ def test_every_call_to_the_broker_ticks(watched: Watched, tmp_path: Path, monkey
     assert close_the_day(watched, tmp_path, monkeypatch, "") == []
     assert watched.seconds == 0.0  # nothing was waited for
     assert watched.ticks >= len(("orders", "account", "positions", "activities"))
+
+
+def test_the_look_through_the_journal_and_its_copy_tick(
+    watched: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify, "_BATCH", 1)
+    heard = Heard()
+    with working(watched, tmp_path, monkeypatch, "", heard) as (work, process):
+        monkeypatch.setattr(work, "recover", lambda: None)  # the orders are another matter
+        seen = len(process.journal.events())
+        work.prepare()
+        assert heard.ticks >= seen > 10
+        before = heard.ticks
+        work._back_up()
+        assert heard.ticks - before >= seen
 
 
 def test_the_copy_to_a_tradervue_that_keeps_us_waiting_ticks(
