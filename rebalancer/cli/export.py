@@ -16,6 +16,7 @@ from rebalancer.cli.other_state import setup_of
 from rebalancer.cli.screen import warn
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.units import amount_of
+from rebalancer.ops.files import sync_to_disk
 
 if TYPE_CHECKING:
     from rebalancer.accounting.order_counts import OrderCounts
@@ -129,11 +130,7 @@ def write_whole(path: Path, content: bytes) -> None:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_to_disk(path.parent)
     except OSError as error:
         raise BadDocument(f"export: --to {path}", f"cannot be written: {error.strerror}") from None
 

@@ -17,7 +17,7 @@ from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import JournalBroken, Unwritable
 from rebalancer.core.input_file import read_content
 from rebalancer.ops.disk import unwritable
-from rebalancer.ops.files import is_absent
+from rebalancer.ops.files import is_absent, sync_to_disk
 
 if TYPE_CHECKING:
     from rebalancer.journal import Journal
@@ -83,7 +83,7 @@ def write_halt(state: Path, reason: str) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        _sync(state)
+        sync_to_disk(state)
     except OSError as error:
         if not is_absent(path):  # an empty or older file stops trading as well as a new one
             return
@@ -95,16 +95,8 @@ def remove_halt(state: Path) -> None:
     path = state / FILE_NAME
     try:
         path.unlink(missing_ok=True)
-        _sync(state)
+        sync_to_disk(state)
     except IsADirectoryError:
         raise Unwritable(f"{path}: is a folder, so that it is not removed from here\n  hint: rm -r {path}") from None
     except OSError as error:
         raise unwritable(path, error) from None
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

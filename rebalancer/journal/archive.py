@@ -37,6 +37,7 @@ from rebalancer.journal.opening import open_store
 from rebalancer.journal.schema import claims, documents, events
 from rebalancer.journal.sqlite import SqliteDatabase
 from rebalancer.ops.disk import free_words
+from rebalancer.ops.files import sync_to_disk
 
 GZIP: Final = b"\x1f\x8b"
 _CHUNK: Final = 1024 * 1024
@@ -82,7 +83,7 @@ def write_archive(journal: Journal, before: date, target: Path) -> Archive:
             if digest != _digest_of_file(plain):
                 raise JournalBroken(f"{target}: does not read back as it was written\n  hint: look at that disk")
             os.replace(packed, target)
-        _sync(target.parent)
+        sync_to_disk(target.parent)
     except OSError as error:
         raise JournalBroken(
             f"{target}: the archive cannot be written: {error.strerror}{free_words(target)}\n"
@@ -245,11 +246,3 @@ def _digest_of(source: gzip.GzipFile) -> str:
 def _digest_of_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -29,6 +29,7 @@ from rebalancer.journal.journal import Journal
 from rebalancer.journal.place import Place, PostgresPlace
 from rebalancer.journal.postgres_database import PostgresDatabase
 from rebalancer.ops.disk import free_bytes, free_words
+from rebalancer.ops.files import sync_to_disk
 
 FOLDER: Final = "backups"  # beside the journal
 KEEP: Final = 14
@@ -101,11 +102,11 @@ def _take_as(journal: Place, folder: Path, name: str, progress: Callable[[], Non
             with Journal.open(journal, create=False) as source:
                 rows = source.backup(part, progress)
             _write_checkpoint(part)
-            _sync(part)
-            _sync(_head_of(part))
+            sync_to_disk(part)
+            sync_to_disk(_head_of(part))
             os.replace(_head_of(part), _head_of(target))
             os.replace(part, target)
-            _sync(folder)
+            sync_to_disk(folder)
         finally:
             for path in (part, *(_beside(part, end) for end in _BESIDE)):
                 path.unlink(missing_ok=True)
@@ -162,8 +163,8 @@ def restore(source: Path, journal: Place, at: datetime, reason: str) -> Restored
             with Journal.open(part, create=False) as copy:
                 _note(copy, at, reason, source, found.rows, kept.name)
             _write_checkpoint(part)
-            _sync(part)
-            _sync(_head_of(part))
+            sync_to_disk(part)
+            sync_to_disk(_head_of(part))
             refuse_while_open(journal)
             moves = [(_beside(journal, end), _beside(kept, end)) for end in ("-shm", "-wal", "")]
             aside = [kept_as for path, kept_as in moves if _moved(path, kept_as)]
@@ -172,7 +173,7 @@ def restore(source: Path, journal: Place, at: datetime, reason: str) -> Restored
                 shutil.copy2(_head_of(journal), _head_of(kept))
                 aside.append(_head_of(kept))
             os.replace(_head_of(part), _head_of(journal))
-            _sync(journal.parent)
+            sync_to_disk(journal.parent)
         finally:
             _clear(part)
     return Restored(found.rows, found.newest_at, tuple(aside))
@@ -315,14 +316,6 @@ def _beside(path: Path, end: str) -> Path:
 
 def _head_of(path: Path) -> Path:
     return _beside(path, ".head")
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager

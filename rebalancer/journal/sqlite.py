@@ -22,6 +22,7 @@ from rebalancer.journal.conditions import Ask, Rows
 from rebalancer.journal.database import Purpose
 from rebalancer.journal.errors import broken, handle_is_lost
 from rebalancer.journal.head_checkpoint import HeadCheckpoint
+from rebalancer.ops.files import sync_to_disk
 
 _BEGIN: Final = "journal_begin"  # the execution option that says how a transaction begins
 _STATEMENTS: Final[Mapping[Purpose, str]] = {
@@ -185,11 +186,7 @@ def copy_into(engine: Engine, target: Path) -> None:
         with engine.connect().execution_options(**{_BEGIN: ""}) as connection:  # VACUUM cannot run in a transaction
             connection.exec_driver_sql("VACUUM INTO ?", (str(target),))
         for path in (target, target.parent):
-            handle = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            sync_to_disk(path)
     except BaseException:
         target.unlink(missing_ok=True)
         raise

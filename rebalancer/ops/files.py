@@ -61,6 +61,15 @@ def read_settled_bytes(path: Path, size_max: int) -> SettledBytes:
     return SettledBytes(body, _EPOCH + timedelta(microseconds=after.st_mtime_ns // 1000))
 
 
+def sync_to_disk(path: Path) -> None:
+    """Wait until a file's content, or a folder's names, survive a loss of power. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def put_whole(path: Path, content: bytes) -> None:
     """Write a private file atomically: readers see either the old or the new content. Raises OSError.
 
