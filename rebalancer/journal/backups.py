@@ -98,6 +98,8 @@ def _take_as(journal: Place, folder: Path, name: str, progress: Callable[[], Non
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if target.exists():
             raise JournalBroken(f"{target}: already exists\n  hint: wait a second, then run it again")
+        if isinstance(journal, Path):  # a copy that runs out of space takes it from the journal in use too
+            _refuse_full_disk(journal, target, "remove copies that are no longer needed")
         try:
             with Journal.open(journal, create=False) as source:
                 rows = source.backup(part, progress)
@@ -266,7 +268,7 @@ def _fetch(source: Path, target: Path) -> Path:
             raise JournalBroken(f"{source}: is empty\n  hint: take another copy")
         if read_start(source, len(_MAGIC)) != _MAGIC:
             raise JournalBroken(f"{source}: is not a journal, or it is damaged\n  hint: take another copy")
-        _refuse_full_disk(source, target)
+        _refuse_full_disk(source, target, "set TMPDIR to a larger disk")
         for end in ("-wal", ".head", ""):
             if _beside(source, end).is_file():
                 shutil.copyfile(_beside(source, end), _beside(target, end))
@@ -274,14 +276,14 @@ def _fetch(source: Path, target: Path) -> Path:
     return target
 
 
-def _refuse_full_disk(source: Path, target: Path) -> None:
-    """Raise JournalBroken when a copy would fill the disk."""
+def _refuse_full_disk(source: Path, target: Path, instead: str) -> None:
+    """Raise JournalBroken when a copy would fill the disk. instead: what else can be done than to free some space."""
     needed = sum(path.stat().st_size for path in (source, _beside(source, "-wal")) if path.is_file())
     free = free_bytes(target)
     if free is not None and needed > free:
         raise JournalBroken(
             f"{target.parent}: {needed / 1e6:,.1f} MB are needed for a copy{free_words(target)}\n"
-            "  hint: free some space, or set TMPDIR to a larger disk"
+            f"  hint: free some space, or {instead}"
         )
 
 

@@ -12,7 +12,7 @@ import pytest
 from journal_kit import at, in_a_child, raw, run_cycle
 
 from rebalancer.core.errors import JournalBroken, LockHeld
-from rebalancer.journal import Journal
+from rebalancer.journal import Journal, backups
 from rebalancer.journal.backups import RESTORED, check, newest_first, prune, restore, take
 from rebalancer.journal.head_checkpoint import HeadCheckpoint, checkpoint_of
 from rebalancer.journal.place import Place
@@ -81,6 +81,20 @@ def test_a_target_that_cannot_be_used(three: Place, tmp_path: Path, kind: str) -
     with pytest.raises(JournalBroken, match=str(folder)):
         take(three, folder, NOON)
     assert contents(tmp_path) == before
+
+
+def test_a_copy_that_would_fill_the_disk_is_not_begun(
+    three_cycles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, needed = tmp_path / "copies", three_cycles.stat().st_size
+    monkeypatch.setattr(backups, "free_bytes", lambda _: needed - 1)
+    with pytest.raises(
+        JournalBroken, match=r"MB are needed for a copy[^\n]*\n  hint: free some space, or remove copies"
+    ):
+        take(three_cycles, folder, NOON)
+    assert contents(folder) == {}
+    monkeypatch.setattr(backups, "free_bytes", lambda _: needed)
+    assert take(three_cycles, folder, NOON).rows == 43
 
 
 def test_a_full_disk_leaves_nothing_and_keeps_the_older_copies(three_cycles: Path, tmp_path: Path) -> None:
