@@ -108,7 +108,9 @@ class SqliteDatabase:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def size(self) -> int:
-        return self.path.stat().st_size
+        # Not of the file: while it is open, the newest pages are in the write-ahead log, and are merged later.
+        with self.asking() as ask:
+            return int(ask("PRAGMA page_count", {})[0][0]) * int(ask("PRAGMA page_size", {})[0][0])
 
     def failure(self, error: BaseException) -> JournalBroken:
         return broken(error, self.place)
