@@ -28,6 +28,7 @@ NORMAL_95: Final = 1.96
 BP: Final = 10_000.0
 USUAL_LOAD: Final = 5.0  # basis points: 150 a day x the root of a thousandth of the volume
 USUAL_NOISE: Final = 5.0  # basis points, before there are enough orders to see it
+ORDER_MOST: Final = 500.0  # basis points: what one order cost beyond it says that its quote was wrong
 PLACES: Final = 4  # of a basis point, in snapshots
 
 
@@ -143,10 +144,11 @@ def learned_costs(orders: Iterable[FilledOrder], prior: CostModel | None = None)
 
 def trading_costs(orders: Iterable[FilledOrder], as_of: date, prior: CostModel | None = None) -> TradingCosts | None:
     """What planning is told: the whole cost of every name, its impact at the sizes that were traded included. A name is
-    shrunk to all names, and these to the half spread of the model, by the number of orders. None without an order."""
+    shrunk to all names, and these to the half spread of the model, by the number of orders. One order counts
+    for `ORDER_MOST` at most, either way. None without an order."""
     by_symbol: dict[str, list[float]] = {}
     for one in orders:
-        by_symbol.setdefault(one.symbol, []).append(one.total)
+        by_symbol.setdefault(one.symbol, []).append(min(max(one.total, -ORDER_MOST), ORDER_MOST))
     if not by_symbol:
         return None
     every = np.array([cost for costs in by_symbol.values() for cost in costs])

@@ -178,6 +178,16 @@ def test_planning_is_told_the_whole_cost_of_every_name_shrunk_to_all() -> None:
     assert trading_costs((), DAY) is None
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_one_order_at_a_wrong_quote_is_no_cost_of_all(sign: int) -> None:
+    """A split between quote and fill, say. Taken as it is, it would stop most trading for 90 days."""
+    wrong = FilledOrder(sign * 9_000.0, sign * 1_000.0, None, 1.0, "AAPL")
+    usual = (20 * 2.0 + sign * 500.0) / 21
+    assert trading_costs([wrong], DAY) == TradingCosts(
+        DAY, 1, round(usual, 4), {"AAPL": round((20 * usual + sign * 500.0) / 21, 4)}
+    )
+
+
 def test_what_an_order_cost() -> None:
     one = OrderHistory(
         "b", "c", "2026", "AAPL", "sell", Decimal(100), Decimal(100), Decimal("99.90"), Decimal(100), Decimal("99.98"),
