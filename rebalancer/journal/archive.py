@@ -27,6 +27,7 @@ from sqlalchemy import text
 from rebalancer.core.errors import JournalBroken
 from rebalancer.core.input_file import refuse_irregular
 from rebalancer.core.new_york import from_new_york
+from rebalancer.core.units import amount_of
 from rebalancer.journal import postgres, sqlite
 from rebalancer.journal.archived import KIND, Archived, digest_of_names
 from rebalancer.journal.chain import GENESIS, stamp
@@ -138,7 +139,7 @@ def _last_row(ask: Ask, moment: str) -> int:
 
 def remove_archived(journal: Journal, archive: Archive, at: datetime, account_id: str) -> Removed:
     """Remove the documents that only plans of the archive name. The caller holds the locks of the state folder. Raises
-    JournalBroken, and then nothing has changed."""
+    JournalBroken, and then nothing has changed, or the message says that only the file is not smaller yet."""
     size, database = journal.size(), journal.store.database
     with journal.store.writing() as w:
         rows = w.ask("SELECT hash FROM events WHERE seq = :seq", {"seq": archive.row})
@@ -166,8 +167,15 @@ def remove_archived(journal: Journal, archive: Archive, at: datetime, account_id
         for statement in on:
             w.connection.exec_driver_sql(statement)
     if isinstance(database, SqliteDatabase):
-        with journal.store.translated():
-            database.compact()
+        try:
+            with journal.store.translated():
+                database.compact()
+        except JournalBroken as error:
+            problem = str(error).partition("\n")[0]
+            raise JournalBroken(
+                f"{problem}\n  {amount_of(len(names), 'document')} removed, {archive.path} has them; only the file is "
+                "not smaller yet\n  hint: new rows fill that space, the next db archive --remove gives it back"
+            ) from None
     return Removed(len(names), used, size, journal.size())
 
 

@@ -162,6 +162,22 @@ def test_nothing_is_removed_while_a_cycle_of_the_archive_is_open(long: Journal, 
     assert remove_archived(long, done, at(8 * DAY), WRITER).documents == 10
 
 
+def test_a_file_that_cannot_be_compacted_has_lost_its_documents_all_the_same(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Journal.open(path, busy_timeout_ms=50) as journal, closing(plain(path)) as other:
+        for day in range(6):
+            run_cycle(journal, f"c{day}", when=DAY * day)
+        done = write_archive(journal, BEFORE, tmp_path / "a.sqlite.gz")
+        compact = journal.store.database.compact  # type: ignore[attr-defined]  # it is a file
+        monkeypatch.setattr(journal.store.database, "compact", lambda: (other.execute("BEGIN IMMEDIATE"), compact()))
+        with pytest.raises(JournalBroken, match=r"locked .*\n  4 documents removed, .*; only the file is not smaller"):
+            remove_archived(journal, done, at(6 * DAY), WRITER)
+        other.execute("ROLLBACK")
+        assert (journal.snapshot_text("c1"), len(journal.events(kind=KIND))) == (None, 1)
+        journal.verify()
+
+
 def test_an_archive_of_another_journal_removes_nothing(long: Journal, place: Place, tmp_path: Path) -> None:
     with Journal.open(tmp_path / "other.sqlite") as other:
         run_cycle(other, "x")
