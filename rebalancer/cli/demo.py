@@ -75,18 +75,14 @@ def run_demo(*, show: bool) -> int:
     _say("It takes about a minute; Ctrl-C ends it early.\n")
     stop = Stop()
     lead = setup.rules.session.start_lead_minutes + 1
-    with (
-        stop.on_signals(),
-        exchange_for_session(setup.rules.simulation, setup.state / "exchange.sqlite", True, DAY, lead) as running,
-    ):
-        day = _Day(running.exchange, running.clock, setup)
-        connection = Connection(Credentials("embedded", "embedded"), Endpoints(running.url))
-        with closing(day):
-            notify, market = Notify.from_environment({}), ExchangeWithin(running.exchange)
-            run_session(setup, connection, stop, notify, exchange=day, market=market, speed=SPEED)
-    if stop.reason() is not None:
-        _say("\nthe demo was stopped; its report is of the day until then")
-    return _end(setup, show)
+    with stop.on_signals():  # to the end: a browser opened after it would ignore them too
+        with exchange_for_session(setup.rules.simulation, setup.state / "exchange.sqlite", True, DAY, lead) as running:
+            day = _Day(running.exchange, running.clock, setup)
+            connection = Connection(Credentials("embedded", "embedded"), Endpoints(running.url))
+            with closing(day):
+                notify, market = Notify.from_environment({}), ExchangeWithin(running.exchange)
+                run_session(setup, connection, stop, notify, exchange=day, market=market, speed=SPEED)
+        return _end(setup, show, is_stopped=stop.reason() is not None)
 
 
 class _Day:
@@ -238,14 +234,19 @@ HAPPENINGS: Final = (
 )
 
 
-def _end(setup: Setup, show: bool) -> int:
+def _end(setup: Setup, show: bool, *, is_stopped: bool) -> int:
     from rebalancer.journal import Journal
     from rebalancer.report.files import write_edition
     from rebalancer.report.period.gather import period_report_of
     from rebalancer.report.period.words import attention_of, sentence_of
 
     with Journal.open(setup.journal) as journal:
-        newest = journal.cycles(None, 1)[0]
+        if not (cycles := journal.cycles(None, 1)):
+            _say("\nthe demo was stopped before its first cycle; there is no report")
+            return ExitCode.DONE
+        if is_stopped:
+            _say("\nthe demo was stopped; its report is of the day until then")
+        newest = cycles[0]
         made_at = newest.ended_at or newest.started_at
         edition = period_report_of(journal, newest.account_id, "simulated", setup.rules, "day", DAY, made_at)
     written = write_edition(edition, setup.reports)

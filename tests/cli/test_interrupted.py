@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.cli import demo
 from tests.cli.conftest import ROOT, Command
 
 
@@ -53,8 +54,24 @@ def test_servers_say_that_they_have_stopped(project: Path) -> None:
     assert kept == (0, "exchange stopped; it goes on from x.sqlite when it is started again\n")
 
 
-def test_a_demo_that_is_stopped_says_so_and_still_writes_its_page(project: Path) -> None:
-    code, rest = interrupted_after("09:30", project, "demo")
+def test_a_demo_that_is_stopped_says_so_and_still_writes_its_page(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = project / "browser"
+    browser.write_text(f"#!/bin/sh\ngrep SigIgn /proc/self/status > {project}/ignored; echo $1 > {project}/shown\n")
+    browser.chmod(0o700)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    code, rest = interrupted_after("09:30", project, "demo", "--open")
+    assert (project / "shown").read_text().endswith("reports/demo/2026/2026-11-20_simulated_day.html\n")
+    ignored = int((project / "ignored").read_text().split()[1], 16)
+    assert not [one for one in (signal.SIGINT, signal.SIGTERM) if ignored >> (one - 1) & 1], "a browser can be stopped"
     assert (code, "the demo was stopped; its report is of the day until then\n" in rest) == (0, True)
     assert rest.splitlines()[-1] == "report: reports/demo/2026/2026-11-20_simulated_day.html"
     assert "HALTED_DRAWDOWN" not in rest
+
+
+def test_a_demo_that_is_stopped_before_its_first_cycle_has_no_report(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert demo._end(demo._setup(), True, is_stopped=True) == 0
+    assert capsys.readouterr().out == "\nthe demo was stopped before its first cycle; there is no report\n"
