@@ -51,7 +51,7 @@ def _finding(
     if lag.rows == 0:
         return "", ""
     since = lag.since or (utc_of(status.problem_since) if status.problem_since else begun)
-    if now - since <= patience:
+    if now - max(since, begun) <= patience:  # what was reported last may be of days ago, before this session began
         return None, ""
     rows = "an unknown number of rows" if lag.rows is None else amount_of(lag.rows, "row")
     because = f": {problem}" if problem else ""

@@ -59,6 +59,18 @@ def test_each_episode_is_reported_once(tmp_path: Path) -> None:
     assert said == [expected for *_, expected in LOOKS]
 
 
+def test_a_session_that_begins_days_after_the_last_report_waits_as_long_as_any(tmp_path: Path) -> None:
+    begun = NOON + timedelta(days=3)
+    with Journal.open(tmp_path / "journal.sqlite") as journal:
+        found = [
+            [row[2]["text"] for row in mirror_alerts(
+                journal, "a", LEVEL, 43, begun=begun, now=begun + timedelta(minutes=minutes), warn_minutes=10
+            )]
+            for minutes in (0, 10, 11)
+        ]  # fmt: skip
+    assert found == [[], [], ["the mirror of the journal lacks 3 rows, since 2026-11-20T17:00:00Z"]]
+
+
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert read_mirror_status(tmp_path) is None
     write_mirror_status(tmp_path, AWAY)
