@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
-from rebalancer.core.facts import Quote
+from rebalancer.core.facts import Position, Quote
 from rebalancer.core.reasons import Reasons
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO, text_of
@@ -60,6 +60,7 @@ class Monitor:
         self._unprotected = UnprotectedIntervals(rules)
         self._looked: datetime | None = None  # the last check that completed
         self._safe: dict[str, datetime] = {}  # when each position was last found protected or watched
+        self._missing = frozenset[str]()  # whose exits rest, but which the last check did not find among the positions
         self._market = market
         self._quiet: QuietLook | None = None  # the last check, when it found nothing to do
 
@@ -109,12 +110,15 @@ class Monitor:
         before = world.protection.kept()
         world.protection.look(world.broker.now())  # older ends are not needed, and cost a call each
         held = [p for p in world.broker.positions() if p.qty != ZERO]
+        is_sudden = self._is_sudden(world.protection.kept(), held)
         if not held:
             self._safe.clear()
-            world.protection.place(())
+            if not is_sudden:
+                world.protection.place(())
             return (), {}, ()
         levels = exit_levels_of(world, self._rules, held)
-        world.protection.place(levels)
+        if not is_sudden:
+            world.protection.place(levels)
         kept = world.protection.kept()
         watched = [g for g in levels if not _rests(kept.get(g.symbol), g)]
         limited = [g for g in levels if g.stop_limit is not None and _rests(kept.get(g.symbol), g)]
@@ -138,6 +142,14 @@ class Monitor:
                     f"{one.symbol}: the position could not be closed: {one.problem}", since
                 )
         return gone, problems, watched
+
+    def _is_sudden(self, kept: Mapping[str, ExitPairRecord], held: Sequence[Position]) -> bool:
+        """Whether a position is missing for the first time while its exits rest. They reserve its shares, so nobody can
+        have sold them: the exits stay until the next check does not find it either."""
+        missing = frozenset(name for name, one in kept.items() if one.lives) - {p.symbol for p in held}
+        is_sudden = not missing <= self._missing
+        self._missing = missing
+        return is_sudden
 
     def _problems(
         self,
