@@ -38,7 +38,12 @@ def costing(usual: float, **by_symbol: float) -> TradingCosts:
 
 
 def any_world(seed: int) -> World:
+    """With equity: where there is none, no weight is decided."""
     seen = world(seed, calm=seed % 3 != 0)
+    if seen.snapshot.account.equity == 0:
+        seen = seen._replace(
+            snapshot=seen.snapshot._replace(account=seen.snapshot.account._replace(equity=Decimal(50_000)))
+        )
     seen = limited(seen, seed) if seed % 4 == 0 else seen
     return with_targets(seen, seed) if seed % 2 else seen
 
