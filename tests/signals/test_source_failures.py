@@ -127,9 +127,13 @@ def enabled(count: int) -> Signals:
 
 
 def test_many_sources_that_hang_end_as_soon_as_one(
-    owned: Callable[[Callable[[], Votes]], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    owned: Callable[[Callable[[], Votes]], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The service manager ends the process by force after ten seconds, and so does a session."""
+    """The service manager ends the process by force after ten seconds, and so does a session. Those that are left
+    behind say nothing of a store that was closed meanwhile."""
     begun, release = threading.Semaphore(0), threading.Event()
 
     def hangs() -> Votes:
@@ -139,9 +143,12 @@ def test_many_sources_that_hang_end_as_soon_as_one(
 
     owned(hangs)
     joins: list[float] = []
+    left: list[threading.Thread] = []
+    join_now = threading.Thread.join
 
-    def join(_: threading.Thread, seconds: float) -> None:
+    def join(thread: threading.Thread, seconds: float) -> None:
         joins.append(seconds)
+        left.append(thread)
 
     def until_all_hang() -> None:
         for _ in range(8):
@@ -151,7 +158,10 @@ def test_many_sources_that_hang_end_as_soon_as_one(
     monkeypatch.setattr(SystemClock, "monotonic", lambda _: sum(joins))
     run_sources(enabled(8), tmp_path, dict, lambda: WANTED, until_all_hang)
     release.set()
+    for thread in left:
+        join_now(thread, 60)
     assert (len(joins), sum(joins)) == (8, process.END_SECONDS)
+    assert (caplog.messages, [thread.is_alive() for thread in left]) == ([], [False] * 8)
 
 
 @pytest.mark.parametrize("error", [BadDocument("keys.env", "others may read it", "chmod 600"), RuntimeError("odd")])

@@ -96,11 +96,13 @@ def _work(
             found = one.round(symbols)
             status.tell(status_of(one, store, found, symbols))
             pause = found.pause
-        except (ExternalError, BadDocument) as error:  # the journal, the store or the file of keys cannot be read now
-            LOG.warning("%s waits: %s", one.name, str(error).partition("\n")[0])
-            pause = WAIT_SECONDS
         except Exception as error:  # noqa: BLE001 - a thread that ends would be missed by nobody until votes are stale
-            LOG.warning("%s waits: %s: %s", one.name, type(error).__name__, error)
+            if ending.is_set():  # left behind by the process: its store may be closed
+                return
+            # An expected one: the journal, the store or the file of keys cannot be read now.
+            is_expected = isinstance(error, ExternalError | BadDocument)
+            said = str(error).partition("\n")[0] if is_expected else f"{type(error).__name__}: {error}"
+            LOG.warning("%s waits: %s", one.name, said)
             pause = WAIT_SECONDS
 
 
