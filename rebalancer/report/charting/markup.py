@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from rebalancer.core.units import amount_of
 from rebalancer.report.charting.axis import ending_of, gutter_of, shortened
 from rebalancer.report.charting.records import (
     HEIGHT,
@@ -69,10 +70,9 @@ def figure_html(chart: Charted, name: str, *, folded: bool = True, link: str = "
 
 def folded_table(chart: DrawnChart, name: str) -> str:
     """The table of a chart's data behind a fold."""
-    rows = len(chart.table.rows)
     return (
-        f'<details class="data"><summary>Table<span class="hide"> of {_safe(chart.title)}</span>: '
-        f"{rows:,} row{'s' if rows != 1 else ''}</summary>{table_html(chart.table, chart.title, name)}</details>"
+        f'<details class="data"><summary>{_size(chart)}</summary>'
+        f"{table_html(chart.table, chart.title, name)}</details>"
     )
 
 
@@ -108,9 +108,12 @@ def _cell(cell: Cell) -> str:
 
 
 def _linked(chart: DrawnChart, link: str) -> str:
-    rows = len(chart.table.rows)
-    words = f'Table<span class="hide"> of {_safe(chart.title)}</span>: {rows:,} rows, on a page of its own'
-    return f'<p class="data"><a href="{_safe(link)}">{words}</a></p>'
+    return f'<p class="data"><a href="{_safe(link)}">{_size(chart)}, on a page of its own</a></p>'
+
+
+def _size(chart: DrawnChart) -> str:
+    rows = amount_of(len(chart.table.rows), "row")
+    return f'Table<span class="hide"> of {_safe(chart.title)}</span>: {rows}'
 
 
 def _key(chart: DrawnChart) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rebalancer.report.charting.axis import names_axis
 from rebalancer.report.charting.bars import Heads, RowBar, row_chart
 from rebalancer.report.charting.lines import Line, Lines, line_chart
@@ -27,12 +29,13 @@ def test_an_image_with_a_title_and_a_description() -> None:
     assert [e.text for e in root.all("summary")] == ["Table: 2 rows of Equity"]
 
 
-def test_a_table_on_another_page_is_linked() -> None:
-    chart = line_chart("Equity", names_axis("Day", ["a", "b"]), [Lines([Line("Account", [0.0, -0.0123])])])
+@pytest.mark.parametrize(("days", "rows"), [("a", "1 row"), ("ab", "2 rows")])
+def test_a_table_on_another_page_is_linked(days: str, rows: str) -> None:
+    chart = row_chart("Equity", [RowBar(day, 1.0) for day in days], "usd", Heads("Day", "Equity"))
     root = parse(figure_html(chart, "equity", folded=False, link="data.html#equity"))
     assert list(root.all("table")) == []
     assert [(e.attributes["href"], e.text) for e in root.all("a")] == [
-        ("data.html#equity", "Table: 2 rows, on a page of its own of Equity")
+        ("data.html#equity", f"Table: {rows}, on a page of its own of Equity")
     ]
 
 
