@@ -71,8 +71,7 @@ def figure_html(chart: Charted, name: str, *, folded: bool = True, link: str = "
 def folded_table(chart: DrawnChart, name: str) -> str:
     """The table of a chart's data behind a fold."""
     return (
-        f'<details class="data"><summary>{_size(chart)}</summary>'
-        f"{table_html(chart.table, chart.title, name)}</details>"
+        f'<details class="data"><summary>{_size(chart)}</summary>{table_html(chart.table, chart.title, name)}</details>'
     )
 
 
