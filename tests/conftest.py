@@ -1,8 +1,9 @@
 """No test takes a lock in the folder that this user's own programs share, writes into this user's ledger of trials,
-leaves a signal handler behind, or is judged by its speed."""
+leaves a signal handler behind, slows down those after it, or is judged by its speed."""
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 
@@ -29,3 +30,11 @@ def own_signal_handlers() -> Iterator[None]:
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
+def own_priority() -> Iterator[None]:
+    """A test that lowers the priority of its process lowers that of all tests after it: nobody can raise it again."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    yield
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -47,6 +48,7 @@ def command(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
     def run(*words: str) -> Said:
         monkeypatch.setattr(sys, "argv", ["rebalancer", *words])
+        monkeypatch.setattr(os, "nice", lambda _: 0)  # it would be the tests' own, for good
         with pytest.raises(SystemExit) as stop:
             main()
         captured = capsys.readouterr()
