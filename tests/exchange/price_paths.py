@@ -12,7 +12,7 @@ from rebalancer.exchange.market.listing import Listing
 from rebalancer.exchange.market.paths import CRYPTO_NODES
 from rebalancer.exchange.market.prices import Market, steps_of
 
-TOGETHER = 64  # days computed at once; the digest does not depend on it
+TOGETHER = 64  # calendar days computed at once; the digest does not depend on it
 
 
 def daily_digest(market: Market, listing: Listing) -> str:
@@ -23,9 +23,10 @@ def daily_digest(market: Market, listing: Listing) -> str:
 def nodes_digest(market: Market, listing: Listing, every: int) -> str:
     """SHA-256 of bid, ask, trade and volume at every node of every so manieth session, by the sessions' length."""
     found = hashlib.sha256()
+    together = max(TOGETHER // every, 1)  # the draws between two days are made too
     for steps, days in _groups(market, listing, every):
-        for first in range(0, len(days), TOGETHER):
-            path = market.paths(listing, days[first : first + TOGETHER], steps)
+        for first in range(0, len(days), together):
+            path = market.paths(listing, days[first : first + together], steps)
             for row in range(path.trade.shape[0]):
                 found.update(_digest(column[row] for column in path).encode())
     return found.hexdigest()
