@@ -10,12 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from rebalancer.cli.errors import day_of, said
+from rebalancer.cli.errors import day_of
 from rebalancer.cli.exit_codes import ExitCode
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.errors import JournalBroken
 from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.units import amount_of
+from rebalancer.core.values import time_text
 
 if TYPE_CHECKING:
     from rebalancer.journal.backups import Checked
@@ -88,7 +89,7 @@ def drill(config: Sequence[Path] | None, *, as_json: bool) -> int:
         return _nothing_yet(setup.mode)
     with Journal.open(setup.journal, create=False) as journal:
         done = restore_drill(journal, setup.state, _now())
-    until = None if done.newest_at is None else done.newest_at.isoformat()
+    until = None if done.newest_at is None else time_text(done.newest_at)
     if as_json:
         body = {"file": str(done.file), "rows": done.rows, "newest_at": until, "plans_equal": done.plans}
         _print_json("drill", body)
@@ -196,7 +197,8 @@ def restore_file(config: Sequence[Path] | None, file: Path, *, reason: str) -> i
         try:
             done = restore(file.absolute(), setup.journal, _now(), reason)
         except JournalBroken as error:
-            return said(f"nothing was restored: {error}", ExitCode.CONFIG)
+            error.add_note("nothing was restored")
+            raise
     until = "" if done.newest_at is None else f", up to {done.newest_at:%Y-%m-%d %H:%M:%S} UTC"
     sys.stderr.write(f"restored and verified: {amount_of(done.rows, 'row')}{until}\n")
     for path in done.aside:
@@ -292,7 +294,7 @@ def _as_json(found: Checked) -> dict[str, Any]:
         "rows": found.rows,
         "newest": None
         if found.newest_at is None
-        else {"row": found.newest_seq, "kind": found.newest_kind, "at": found.newest_at.isoformat()},
+        else {"row": found.newest_seq, "kind": found.newest_kind, "at": time_text(found.newest_at)},
         "bytes": found.size,
         "bytes_free": found.free,
     }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,6 @@ def show_explanation(
     symbol: str, cycle_id: str | None, config: Sequence[Path] | None, *, as_json: bool, colour: bool
 ) -> int:
     """Print the chain of one symbol: signal, weight, caps, target, band, rounding, order, fill."""
-    import json
-
     from rebalancer.core.documents import BadDocument, plain
     from rebalancer.core.values import symbol_of
     from rebalancer.journal import Journal
@@ -66,8 +65,6 @@ def show_explanation(
 
 def show_history(limit: int, config: Sequence[Path] | None, *, as_json: bool, colour: bool) -> int:
     """List past cycles, newest first."""
-    import json
-
     from rebalancer.core.documents import plain
     from rebalancer.journal import Journal
     from rebalancer.ops.paths import LOCK_NAME
@@ -91,10 +88,10 @@ def show_history(limit: int, config: Sequence[Path] | None, *, as_json: bool, co
     return ExitCode.DONE
 
 
-def replay_cycles(cycle_id: str | None, config: Sequence[Path] | None) -> int:
+def replay_cycles(cycle_id: str | None, config: Sequence[Path] | None, *, as_json: bool) -> int:
     """Plan stored cycles again. Prints on stdout every difference that must not occur, with exit code 1; nothing when
-    there is none. Prints on stderr where today's planner differs from the older edition that planned a cycle."""
-    from rebalancer.core.decisions import PLANNER_EDITION
+    there is none. Prints on stderr where today's planner differs from the older edition that planned a cycle. as_json:
+    all of it as one document on stdout instead."""
     from rebalancer.journal import Journal
     from rebalancer.report.archive import replayed
     from rebalancer.session.setup import load_setup
@@ -102,7 +99,9 @@ def replay_cycles(cycle_id: str | None, config: Sequence[Path] | None) -> int:
     setup = load_setup(config)
     if not _has_journal(setup):
         return ExitCode.USAGE
-    older: list[str] = []
+    found: list[dict[str, object]] = []
+    older: list[dict[str, object]] = []
+    archived = 0
     with Journal.open(setup.journal) as journal, progress("planning again") as heard:
         journal.verify()
         known = [c for c in journal.cycles(None, 10_000_000) if c.plan_sha256 is not None]
@@ -110,7 +109,6 @@ def replay_cycles(cycle_id: str | None, config: Sequence[Path] | None) -> int:
         if not wanted:
             sys.stderr.write(f"error: there is no planned cycle{'' if cycle_id is None else ' ' + cycle_id}\n")
             return ExitCode.USAGE
-        found, archived = 0, 0
         for number, cycle in enumerate(wanted, 1):
             heard(f"cycle {number} of {len(wanted)}, {cycle.cycle_id}")
             if journal.plan_text(cycle.cycle_id, cycle.account_id) is None:
@@ -118,15 +116,37 @@ def replay_cycles(cycle_id: str | None, config: Sequence[Path] | None) -> int:
                 continue
             again = replayed(journal, cycle.cycle_id)
             for line in again.wrong:
-                found += 1
-                sys.stdout.write(f"{cycle.cycle_id}: {line}\n")
-            older += [f"{cycle.cycle_id} (planner edition {again.edition}): {line}" for line in again.changed]
+                found.append({"cycle_id": cycle.cycle_id, "difference": line})
+                if not as_json:
+                    sys.stdout.write(f"{cycle.cycle_id}: {line}\n")
+            older += [
+                {"cycle_id": cycle.cycle_id, "planner_edition": again.edition, "difference": line}
+                for line in again.changed
+            ]
+    _replay_said(len(wanted), archived, found, older, as_json=as_json)
+    return ExitCode.UNEXPECTED if found else ExitCode.DONE
+
+
+def _replay_said(
+    cycles: int, archived: int, found: Sequence[Mapping[str, object]], older: Sequence[Mapping[str, object]], *,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Say what a replay came to, apart from the differences that were said as they were found."""
+    from rebalancer.core.decisions import PLANNER_EDITION
+
+    if as_json:
+        document = {
+            "schema": "rebalancer.replay/1", "cycles": cycles, "archived": archived, "differences": found,
+            "planner_edition": PLANNER_EDITION, "older_editions": older,
+        }  # fmt: skip
+        sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+        return
     if archived:
         sys.stderr.write(f"note: {amount_of(archived, 'cycle')} not planned again: an archive has the documents\n")
     if older:
         sys.stderr.write(f"note: this planner, edition {PLANNER_EDITION}, plans differently from older editions:\n")
-        sys.stderr.write("".join(f"  {line}\n" for line in older))
-    return ExitCode.UNEXPECTED if found else ExitCode.DONE
+    for one in older:
+        sys.stderr.write(f"  {one['cycle_id']} (planner edition {one['planner_edition']}): {one['difference']}\n")
 
 
 def _has_journal(setup: Setup) -> bool:

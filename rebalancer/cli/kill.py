@@ -80,6 +80,9 @@ def lift(config: Sequence[Path] | None, *, reason: str) -> int:
     from rebalancer.journal.set_back import accept_set_back
     from rebalancer.session.setup import load_setup
 
+    if not reason.strip():
+        sys.stderr.write("error: --reason is empty\n  hint: say why it is safe again; it is kept in the journal\n")
+        return ExitCode.USAGE
     setup = load_setup(config)
     if not agrees(lambda: next_purchases(setup), "Lift the kill switch and the latched limits?"):
         sys.stderr.write("nothing was lifted: everything stays stopped\n")

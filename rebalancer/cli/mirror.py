@@ -68,22 +68,18 @@ def show_mirror(config: Sequence[Path] | None, *, as_json: bool) -> int:
 
 def verify_mirror(config: Sequence[Path] | None, *, as_json: bool) -> int:
     """Compare both sides row by row. Raises JournalBroken naming the first row that differs."""
-    from rebalancer.journal.mirror.copier import Copier
-    from rebalancer.ops.host_identity import host_name
-    from rebalancer.session.mirror_process import journal_and_mirror
+    from rebalancer.session.mirror_process import verify_once
     from rebalancer.session.setup import load_setup
 
-    path, place = journal_and_mirror(load_setup(config))
-    copier = Copier(path, place, host_name())
-    try:
-        row, newest = copier.verify(), copier.primary.head()
-    finally:
-        copier.close()
+    setup = load_setup(config)
+    row, newest = verify_once(setup)
     if as_json:
-        document = {"schema": "rebalancer.mirror-verify/1", "mirror": str(place), "row": row, "journal_row": newest.seq}
+        document = {
+            "schema": "rebalancer.mirror-verify/1", "mirror": str(setup.mirror), "row": row, "journal_row": newest,
+        }  # fmt: skip
         sys.stdout.write(json.dumps(document, indent=1) + "\n")
         return ExitCode.DONE
-    left = newest.seq - row
+    left = newest - row
     more = f"; {amount_of(left, 'row')} of the journal not copied yet" if left else ""
     sys.stderr.write(f"compared: {amount_of(row, 'row')} the same on both sides, chains intact{more}\n")
     return ExitCode.DONE

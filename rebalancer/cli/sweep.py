@@ -220,11 +220,10 @@ def heard_by_person(options: SweepOptions) -> Iterator[Heard]:
     is_terminal = sys.stderr.isatty()
     with spoken_progress("sweep") as said:
 
-        def heard(done: int, of: int, newest: PointResult | None) -> None:
+        def heard(done: int, of: int, newest: Sequence[PointResult]) -> None:
             nonlocal shown, first, top
             first = done if first < 0 else first
-            if newest is not None:
-                top = max(top, newest.figures.get(options.by, float("-inf")))
+            top = max([top, *(result.figures.get(options.by, float("-inf")) for result in newest)])
             now = time.monotonic()
             if now - shown < EVERY_SECONDS[is_terminal] and done < of:
                 return

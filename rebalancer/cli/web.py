@@ -178,4 +178,4 @@ def _need_extra() -> None:
 
     lacking = [name for name in ("fastapi", "prometheus_client", "jinja2") if find_spec(name) is None]
     if lacking:
-        raise BadDocument("web", f"{', '.join(lacking)} is not installed", install_hint("web"))
+        raise BadDocument("web", f"needs {' and '.join(lacking)}, which the extra `web` installs", install_hint("web"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rebalancer.cli.errors import day_of
 from rebalancer.cli.exit_codes import ExitCode
-from rebalancer.cli.screen import terminal_width
+from rebalancer.cli.screen import terminal_width, wants_colour
 from rebalancer.core.new_york import day_in_new_york
 from rebalancer.journal import Journal
 from rebalancer.report.columns import TableRow, table
@@ -47,7 +47,7 @@ def replay_with(config: Sequence[Path], cycle_id: str | None, since: str | None,
         sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
         return ExitCode.DONE
     for one in changed:
-        sys.stdout.write("\n".join(_what_if_lines(one, colour=colour)) + "\n\n")
+        sys.stdout.write("\n".join(_what_if_lines(one, colour=colour and wants_colour())) + "\n\n")
     sys.stdout.write(f"{len(changed)} of {len(found)} cycles would have been decided otherwise.\n")
     return ExitCode.DONE
 

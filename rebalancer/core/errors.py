@@ -55,6 +55,10 @@ class JournalBroken(ExternalError):
     """The journal is damaged, out of date, newer than this program, or not writable."""
 
 
+class JournalAltered(JournalBroken):
+    """A stored row or document is not what was written. Says what, and not in which journal: whoever reads adds it."""
+
+
 class JournalLocked(JournalBroken):
     """Another program holds a lock on the journal's database. Temporary: it is worth retrying later."""
 

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from rebalancer.core.database_url import BadDatabaseUrl, problem_of
+from rebalancer.core.database_url import BadDatabaseUrl, problem_of, split_schema
 from rebalancer.core.rule_section import RuleSection
 
 
@@ -40,6 +40,13 @@ class JournalStorage(RuleSection):
         problem = None if url is None else problem_of(url)
         if problem is not None:
             raise BadDatabaseUrl(problem)
+        return url
+
+    @field_validator("url")
+    @classmethod
+    def _names_no_schema(cls, url: str | None) -> str | None:
+        if url is not None and split_schema(url)[1] is not None:
+            raise BadDatabaseUrl("names a schema, which follows from profile and mode, as rebalancer_paper")
         return url
 
     @model_validator(mode="after")

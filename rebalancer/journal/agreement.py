@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from rebalancer.core.errors import JournalBroken
+from rebalancer.core.errors import JournalAltered, JournalBroken
 from rebalancer.journal.conditions import Ask
 
 CHEAP_BYTES: Final = 16 * 1024 * 1024  # checked in a quarter of a second
@@ -34,7 +34,7 @@ def check_agreement(ask: Ask, kinds: Sequence[str], account_id: str) -> None:
             )
             counts.add(tuple(ask(question, {"kind": kind, "account_id": account_id})[0]))
         if len(counts) > 1:
-            raise JournalBroken(
+            raise JournalAltered(
                 f"the journal is damaged: its indexes disagree about {kind} rows\n"
                 "  hint: look at it with `rebalancer db check`, and restore the last good backup"
             )

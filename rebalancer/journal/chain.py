@@ -11,7 +11,7 @@ import json
 from datetime import datetime
 from typing import Final, Literal, NamedTuple, get_args
 
-from rebalancer.core.errors import JournalBroken
+from rebalancer.core.errors import JournalAltered
 from rebalancer.core.values import utc, utc_of
 from rebalancer.journal.records import Event
 
@@ -76,7 +76,7 @@ def next_row(
 def checked(row: ChainRow) -> ChainRow:
     """Return the row if its hash matches its content. Raises JournalBroken naming the row otherwise."""
     if row_hash(row) != row.hash:
-        raise JournalBroken(
+        raise JournalAltered(
             f"journal row {row.seq} ({row.kind!r}) was altered: its hash does not match its content\n"
             "  hint: stop trading and restore the last good backup"
         )
@@ -87,10 +87,10 @@ def linked(row: ChainRow, seq: int, row_hash: str) -> ChainRow:
     """Return the row if it is intact and follows the row `seq` with this hash (0 and GENESIS: it is the first). Raises
     JournalBroken otherwise."""
     if row.seq != seq + 1:
-        raise JournalBroken(f"journal row {seq + 1} is missing: row {seq} is followed by {row.seq}")
+        raise JournalAltered(f"journal row {seq + 1} is missing: row {seq} is followed by {row.seq}")
     checked(row)
     if row.prev_hash != row_hash:
-        raise JournalBroken(f"journal row {row.seq} does not follow row {seq}: the chain is broken between them")
+        raise JournalAltered(f"journal row {row.seq} does not follow row {seq}: the chain is broken between them")
     return row
 
 

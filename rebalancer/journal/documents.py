@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rebalancer.core.documents import sha256
-from rebalancer.core.errors import JournalBroken
+from rebalancer.core.errors import JournalAltered
 from rebalancer.journal.conditions import Ask
 
 NAMED: Final = ("snapshot_sha256", "rules_sha256", "plan_sha256")
@@ -23,7 +23,7 @@ def load_text(ask: Ask, name: str) -> str:
     """The text with this SHA-256. Raises JournalBroken when it is missing or altered."""
     found = ask("SELECT sha256, body, body_sha256 FROM documents WHERE sha256 = :name", {"name": name})
     if not found:
-        raise JournalBroken(f"the document {name} is missing\n  hint: restore the last good backup")
+        raise JournalAltered(f"the document {name} is missing\n  hint: restore the last good backup")
     return text_of_row(*found[0])
 
 
@@ -44,4 +44,4 @@ def text_of_row(name: str, body: object, body_sha256: str) -> str:
             text = ""
         if sha256(text) == name:
             return text
-    raise JournalBroken(f"the document {name} was altered\n  hint: restore the last good backup")
+    raise JournalAltered(f"the document {name} was altered\n  hint: restore the last good backup")

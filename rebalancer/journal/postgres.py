@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from rebalancer.core.database_url import is_local, shown
-from rebalancer.core.errors import ExternalError, JournalBroken, JournalLocked
+from rebalancer.core.errors import ExternalError, JournalAltered, JournalBroken, JournalLocked
 from rebalancer.core.extras import install_hint
 from rebalancer.journal.conditions import Ask, Rows
 from rebalancer.journal.place import PostgresPlace
@@ -137,6 +137,8 @@ def in_words(place: PostgresPlace) -> Iterator[None]:
     """Raise every error of the driver as JournalBroken."""
     try:
         yield
+    except JournalAltered as error:
+        raise JournalBroken(f"{place}: {error}") from None
     except Exception as error:
         if is_ours(error):
             raise broken(error, place) from None

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any
 from urllib.parse import quote
 
+from rebalancer.core.errors import JournalAltered, JournalBroken
 from rebalancer.journal.conditions import Ask
 from rebalancer.journal.errors import broken
 from rebalancer.journal.filesystem import refuse_irregular_journal
@@ -35,6 +36,8 @@ def read_only(place: Place) -> Iterator[Ask]:
             connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
             connection.execute("BEGIN")  # one consistent snapshot for all queries
             yield Ask(lambda statement, values: connection.execute(statement, values).fetchall(), "sqlite")
+    except JournalAltered as error:
+        raise JournalBroken(f"{place}: {error}") from None
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise broken(error, str(place)) from None
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from rebalancer.core.codec import canonical
-from rebalancer.core.errors import JournalBroken
+from rebalancer.core.errors import JournalAltered, JournalBroken
 from rebalancer.journal import reading
 from rebalancer.journal.chain import ChainRow, next_row
 from rebalancer.journal.conditions import Ask
@@ -119,6 +119,8 @@ class Store:
             raise JournalBroken(f"{self._lost}\n  hint: the disk failed earlier in this run; nothing more is written")
         try:
             yield
+        except JournalAltered as error:
+            raise JournalBroken(f"{self.place}: {error}") from None
         except (SQLAlchemyError, sqlite3.Error, UnicodeDecodeError) as error:
             raise self._in_words(error) from None
         except Exception as error:

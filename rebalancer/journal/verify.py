@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Result, Select, select
 
-from rebalancer.core.errors import JournalBroken
+from rebalancer.core.errors import JournalAltered
 from rebalancer.journal.archived import ArchiveRule
 from rebalancer.journal.chain import GENESIS, ORDER_KINDS, ChainRow, event_of, linked, stamp
 from rebalancer.journal.documents import named_documents, text_of_row
@@ -74,13 +74,13 @@ def _documents(connection: Connection, expected: _Expected, progress: Callable[[
         for row in rows:
             text_of_row(*tuple(row))
             if wanted.pop(row.sha256, None) is None:
-                raise JournalBroken(f"the document {row.sha256} belongs to no cycle")
+                raise JournalAltered(f"the document {row.sha256} belongs to no cycle")
             count += 1
             if count % _BATCH == 0:
                 progress()
     for name, seq in wanted.items():
         if name not in expected.archived:
-            raise JournalBroken(f"journal row {seq} names the document {name}, which is missing")
+            raise JournalAltered(f"journal row {seq} names the document {name}, which is missing")
     return count
 
 
@@ -89,12 +89,12 @@ def _claims(connection: Connection, wanted: dict[_Claim, int]) -> int:
     with _rows(connection, select(claims)) as rows:
         for row in rows:
             if wanted.pop(tuple(row), None) is None:
-                raise JournalBroken(
+                raise JournalAltered(
                     f"the claim of cycle {row.cycle_id} by {row.account_id} fits no event of the journal"
                 )
             count += 1
     for claim, seq in wanted.items():
-        raise JournalBroken(f"journal row {seq} starts the cycle {claim[1]}, whose claim is missing")
+        raise JournalAltered(f"journal row {seq} starts the cycle {claim[1]}, whose claim is missing")
     return count
 
 

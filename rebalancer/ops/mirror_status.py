@@ -27,7 +27,7 @@ class MirrorStatus(NamedTuple):
     `place`: where it is, without secrets; `row`, `hash`: its newest row, None before it was ever reached; `level_at`:
     when it last had every row of the journal; `verified_row`, `verified_at`: up to which row it was compared with the
     journal. `problem` says why nothing is copied ("": nothing is wrong), `kind` whether that may pass by itself (away)
-    or not (refused), `problem_since` from when on; `difference` is what the last comparison found.
+    or not (refused), `problem_since` from when on; `difference` is what the last comparison found, at `compared_at`.
     """
 
     place: str
@@ -41,6 +41,18 @@ class MirrorStatus(NamedTuple):
     problem: str = ""
     problem_since: str | None = None
     difference: str = ""
+    compared_at: str | None = None
+
+    def with_comparison_of(self, other: MirrorStatus) -> MirrorStatus:
+        """The same with what another process's comparison of the same mirror found, if it was made later."""
+        if other.place != self.place or other.compared_at is None:
+            return self
+        if self.compared_at is not None and utc_of(other.compared_at) <= utc_of(self.compared_at):
+            return self
+        return self._replace(
+            verified_row=other.verified_row, verified_at=other.verified_at, difference=other.difference,
+            compared_at=other.compared_at,
+        )  # fmt: skip
 
 
 def write_mirror_status(state: Path, status: MirrorStatus) -> None:

@@ -42,6 +42,8 @@ def measured_day(
     environ = {**os.environ, PROFILE: setup.profile} if setup.profile else dict(os.environ)
     try:
         code, said = _ran(words, environ, seconds_max, goes_on)
+        if not said:
+            raise ValueError(f"it ended with code {code} and said nothing")
         found = json.loads(said[:BYTES_MAX])
         if not isinstance(found, dict) or found.get("schema") != SCHEMA:
             raise ValueError(f"it ended with code {code}")

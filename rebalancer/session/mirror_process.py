@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -60,6 +60,33 @@ def copy_once(setup: Setup) -> Copied:
         return MirrorKeeper(path, place, setup.state, SystemClock()).once()
 
 
+def verify_once(setup: Setup) -> tuple[int, int]:
+    """Compare the mirror with the journal row by row, and report what was found as the process that copies does.
+    Returns the newest row compared and the journal's newest row. Raises BadDocument without a mirror, JournalBroken
+    naming the first row that differs."""
+    path, place = journal_and_mirror(setup)
+    try:
+        with closing(Copier(path, place, host_name())) as copier:
+            row, newest = copier.verify(), copier.primary.head().seq
+    except (JournalLocked, MirrorRefused):
+        raise
+    except ExternalError as error:
+        _report_comparison(setup.state, place, None, str(error))
+        raise
+    _report_comparison(setup.state, place, row, "")
+    return row, newest
+
+
+def _report_comparison(state: Path, place: PostgresPlace, row: int | None, difference: str) -> None:
+    now = time_text(SystemClock().wall())
+    found = read_mirror_status(state)
+    if found is None or found.place != str(place):
+        found = MirrorStatus(str(place), now)
+    if row is not None:
+        found = found._replace(verified_row=row, verified_at=now)
+    write_mirror_status(state, found._replace(difference=difference, compared_at=now))
+
+
 def journal_and_mirror(setup: Setup) -> tuple[Path, PostgresPlace]:
     """The journal's file and its mirror. Raises BadDocument without a mirror, as when the journal is in a database."""
     if setup.mirror is None or not isinstance(setup.journal, Path):
@@ -99,7 +126,7 @@ class MirrorKeeper:
         """Copy until the mirror has everything. Raises JournalBroken."""
         try:
             while not (copied := self._copy()).is_level:
-                pass
+                self._status = self._status.with_comparison_of(there)
             self._compare_signals()
             return copied
         except ExternalError as error:
@@ -167,7 +194,7 @@ class MirrorKeeper:
         except ExternalError as error:
             found = str(error)
             self._say(f"the mirror differs: {found}", logging.ERROR)
-        self._status = self._status._replace(difference=found)
+        self._status = self._status._replace(difference=found, compared_at=time_text(self._clock.wall()))
         self._verify_at = began + (VERIFY_AGAIN_SECONDS if found else VERIFY_SECONDS)
         self._tell()
 
@@ -188,6 +215,9 @@ class MirrorKeeper:
         self._say(f"nothing is copied: {error}", logging.WARNING)
 
     def _tell(self) -> None:
+        there = read_mirror_status(self._state)  # `mirror verify` reports to the same file
+        if there is not None:
+            self._status = self._status.with_comparison_of(there)
         self._status = self._status._replace(at=time_text(self._clock.wall()))
         write_mirror_status(self._state, self._status)
 

@@ -14,6 +14,7 @@ from rebalancer.brokers.factory import Connection
 from rebalancer.brokers.protocol import TradingBroker
 from rebalancer.core.decisions import Plan
 from rebalancer.core.errors import LockHeld
+from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.units import amount_of
 from rebalancer.execution.kill_switch import KillSwitch
@@ -204,7 +205,8 @@ class SessionWork:
 
     def _measure(self, day: date) -> None:
         """Plan the day again in a process of its own, and write its page once more; the day is closed without it."""
-        if not self._journal.cycles(self._account_id, 1):
+        newest = self._journal.recall(self._account_id, "cycle_planned", last=1)
+        if not newest or day_in_new_york(newest[0].at) < day:  # no cycle of the day was planned
             return
         found = measured_day(self._setup, day, goes_on=self._goes_on)
         if found is None:

@@ -6,6 +6,8 @@ import json
 import os
 import signal
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ import pytest
 
 from rebalancer.cli import progress as shown
 from rebalancer.cli.sweep import SweepOptions, heard_by_person
+from rebalancer.research.sweep.points import PointResult
 from tests.cli.conftest import Command
 
 
@@ -24,10 +27,19 @@ def test_the_words_of_progress() -> None:
 
 def test_off_a_terminal_points_of_a_sweep_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
     with heard_by_person(SweepOptions(Path("grid.yaml"), Path("out"))) as heard:
-        heard(1, 4, None)
-        heard(2, 4, None)  # too soon for a line
-        heard(4, 4, None)
+        heard(1, 4, ())
+        heard(2, 4, ())  # too soon for a line
+        heard(4, 4, ())
     assert capsys.readouterr().err == "1 of 4 points\n4 of 4 points\n"
+
+
+def test_the_best_is_that_of_all_points(capsys: pytest.CaptureFixture[str]) -> None:
+    """Those that were in the folder before count, too."""
+    found, new = (cast(PointResult, SimpleNamespace(figures={"sharpe": figure})) for figure in (1.68, 1.4))
+    with heard_by_person(SweepOptions(Path("grid.yaml"), Path("out"))) as heard:
+        heard(1, 2, (found,))
+        heard(2, 2, (new,))
+    assert capsys.readouterr().err == "1 of 2 points; best sharpe 1.68\n2 of 2 points; best sharpe 1.68\n"
 
 
 def files(bars: int = 40) -> None:

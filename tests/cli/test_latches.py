@@ -30,6 +30,7 @@ def test_a_latch_is_said_kept_and_lifted(command: Command, tmp_path: Path) -> No
     halted = command("run-now")
     assert halted.code == 5
     assert "latched for the rest of the day" in halted.out
+    assert command("resume", "--reason", " ").code == 2
     lifted = command("resume", "--reason", "looked at it")
     assert (lifted.code, lifted.err) == (0, "latched limit lifted: daily_loss\nthe kill switch was not set\n")
     assert json.loads(command("status", "--json").out)["stopped"] == ""

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,36 @@ def test_without_a_mirror_and_with_one_too_many(command: Command, monkeypatch: p
     monkeypatch.setenv("REBALANCER__JOURNAL__URL", "postgresql://a@db/two")
     both = command("config", "check")
     assert (both.code, "mirror_url is for a journal in a file" in both.err) == (78, True)
+    monkeypatch.delenv("REBALANCER__JOURNAL__MIRROR_URL")
+    monkeypatch.setenv("REBALANCER__JOURNAL__URL", "postgresql://a@db/two?schema=mine")
+    named = command("config", "check")
+    assert (named.code, "journal.url: names a schema, which follows from profile and mode" in named.err) == (78, True)
+
+
+def test_what_verify_finds_is_shown_by_status(
+    command: Command, project: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REBALANCER__JOURNAL__MIRROR_URL", database)
+    state = load_setup(None).state
+    state.mkdir(parents=True, exist_ok=True)
+    with Journal.open(state / "journal.sqlite") as journal:
+        journal.record_event("a", None, datetime(2026, 11, 20, 17, tzinfo=UTC), "note", None, {"text": "good"})
+        journal.record_event("a", None, datetime(2026, 11, 20, 17, tzinfo=UTC), "note", None, {"text": "newest"})
+    assert command("mirror", "run", "--once").code == 0
+    assert command("mirror", "verify").code == 0
+    assert (status_of(command)["state"], status_of(command)["verified"]["row"]) == ("level", 2)
+    with psycopg.connect(database, autocommit=True) as hand:
+        hand.execute(f"ALTER TABLE {SCHEMA}.events DISABLE TRIGGER ALL")
+        hand.execute(f"UPDATE {SCHEMA}.events SET body = replace(body, 'good', 'bad')")
+        differs = command("mirror", "verify")
+        assert (differs.code, "row 1 differs" in differs.err) == (78, True)
+        assert status_of(command)["state"] == "refused"
+        assert command("mirror", "run", "--once").code == 0  # rows are copied on
+        found = status_of(command)
+        assert (found["state"], "row 1 differs" in found["last_error"]["text"]) == ("refused", True)
+        hand.execute(f"UPDATE {SCHEMA}.events SET body = replace(body, 'bad', 'good')")
+    assert command("mirror", "verify").code == 0
+    assert (status_of(command)["state"], status_of(command)["last_error"]) == ("level", None)
 
 
 def test_the_names_of_the_mirror_are_its_own(command: Command, database: str, monkeypatch: pytest.MonkeyPatch) -> None:

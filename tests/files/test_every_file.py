@@ -123,7 +123,7 @@ def _bounded() -> Iterator[None]:
 
 def is_reported(err: str, path: Path | str) -> bool:
     """Whether the message begins with the path, and says how to mend it."""
-    return err.startswith((f"error: {path}:", f"error: nothing was restored: {path}:")) and "\n  hint: " in err
+    return err.startswith(f"error: {path}:") and "\n  hint: " in err
 
 
 @sampled("words, kind", ARGUMENTS, EVERYTHING)

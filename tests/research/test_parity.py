@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from rebalancer.cli.arm_live import practice_days
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.facts import TradingCosts
+from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.planning_keys import planning_hash
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
@@ -32,7 +33,7 @@ from rebalancer.research.market import NO_COSTS, CostModel
 from rebalancer.research.model_fills import decision_prices
 from rebalancer.research.parity import Divergence, StoredCycle, divergence, parity_of, parity_sentence, stored_cycles
 from rebalancer.research.shadow_books import read_book, shadow_of
-from rebalancer.session import evening
+from rebalancer.session import evening, work
 from rebalancer.session.evening import measured_day
 from tests.research.test_recorded_cycles import NAMES, OPEN, RULES
 from tests.support.rig import Rig, rules
@@ -278,6 +279,20 @@ def test_the_line_of_the_page_and_of_status() -> None:
         "calm -1.00% beside live"
     )
     assert parity_text("2026-11-20", {}) == ""
+
+
+def test_only_a_day_with_a_planned_cycle_is_measured(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    newest = max(event.at for event in journal.events(kind="cycle_planned"))
+    day, asked = day_in_new_york(newest), list[date]()
+    monkeypatch.setattr(work, "measured_day", lambda _, measured, **__: asked.append(measured))
+    session: Any = work.SessionWork.__new__(work.SessionWork)
+    session._journal, session._setup, session._goes_on = journal, None, lambda: True
+    for session._account_id in (journal.cycles()[0].account_id, "nobody"):
+        for one in (day, day + timedelta(days=1)):
+            session._measure(one)
+    assert asked == [day]
 
 
 @pytest.mark.parametrize("what", ["answers", "bad costs", "other words", "no schema", "killed", "hangs", "not there"])

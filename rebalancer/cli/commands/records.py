@@ -244,11 +244,11 @@ def replay(
         raise typer.Exit(replay_with(config, cycle, since, as_json=json, colour=not no_color))
     from rebalancer.cli.history import replay_cycles
 
-    if since is not None or json:
-        refuse("--since and --json go with --config OTHER")
+    if since is not None:
+        refuse("--since goes with --config OTHER")
     if (cycle is None) == (not all_cycles):
         refuse("name one cycle, or --all")
-    raise typer.Exit(replay_cycles(cycle, config))
+    raise typer.Exit(replay_cycles(cycle, config, as_json=json))
 
 
 @alerts_app.callback(invoke_without_command=True)

@@ -10,7 +10,7 @@ from rebalancer.research.sweep.points import PointResult, SweepPoint, read_resul
 from rebalancer.research.sweep.workers import computed_by_dask, computed_here
 from rebalancer.research.trial_ledger import TrialLedger, append_trials, read_trials
 
-Heard = Callable[[int, int, PointResult | None], object]  # done, of, the newest
+Heard = Callable[[int, int, Sequence[PointResult]], object]  # done, of, the results since the last call
 
 
 class Sweep(NamedTuple):
@@ -57,7 +57,7 @@ def run_sweep(points: Sequence[SweepPoint], plan: SweepPlan, heard: Heard | None
     missing = [point for id_, point in distinct.items() if id_ not in found]
     done, lost = len(found), list[tuple[SweepPoint, str]]()
     if heard is not None:
-        heard(done, len(distinct), None)
+        heard(done, len(distinct), list(found.values()))
     for point, what in _computed(plan, missing):
         done += 1
         if isinstance(what, str):
@@ -66,7 +66,7 @@ def run_sweep(points: Sequence[SweepPoint], plan: SweepPlan, heard: Heard | None
             _count(plan, [what])
             found[point.id] = what
         if heard is not None:
-            heard(done, len(distinct), None if isinstance(what, str) else what)
+            heard(done, len(distinct), () if isinstance(what, str) else (what,))
     return Sweep(
         tuple(distinct.values()),
         tuple(found[id_] for id_ in distinct if id_ in found),

@@ -47,7 +47,7 @@ def run_search(
         computed += found.computed
         lost += found.lost
         if heard is not None:
-            heard(len(points), trials, found.results[-1] if found.results else None)
+            heard(len(points), trials, found.results)
     whole = run_sweep([point for point in points if point.id not in {one.id for one, _ in lost}], plan)
     every = {point.id: point for point in points}
     return Sweep(tuple(every.values()), whole.results, computed, tuple(lost), whole.ledger)
