@@ -237,6 +237,8 @@ def copy_between(config: Sequence[Path] | None, source: str, target: str, *, as_
     setup = load_setup(config)
     schema, password = schema_name(setup.mode, setup.profile), setup.environ.get(JOURNAL_PASSWORD, "")
     places = [place_of(text, schema=schema, password=password) for text in (source, target)]
+    if isinstance(places[0], Path) and not places[0].exists():
+        raise JournalBroken(f"{places[0]}: there is no such file\n  hint: name a journal's file or its address")
     with _at_rest(places[0]), ExitStack() as stack:
         read = open_store(places[0], create=False)
         stack.callback(read.database.close)

@@ -69,7 +69,7 @@ def prepare_file(path: Path, *, create: bool) -> None:
             path.chmod(0o600)
         refuse_beside(path)
     except FileNotFoundError:
-        raise JournalBroken(f"{path}: there is no journal yet\n  hint: run `rebalancer init`") from None
+        raise JournalBroken(f"{path}: there is no journal yet\n  hint: run `rebalancer run-now`") from None
     except OSError as error:
         if create and (error.errno in FULL or not path.exists()):
             raise unwritable(path, error) from None

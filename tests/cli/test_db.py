@@ -107,6 +107,9 @@ def test_no_copy_of_a_journal_in_use(command: Command, project: Path, tmp_path: 
     journal, state = journalled(), load_setup(None).state
     there = shared_cluster().database("copied")
     copy, back = ("db", "copy", "--from", str(journal), "--to", there), tmp_path / "back.sqlite"
+    wrong = command("db", "copy", "--from", str(back), "--to", there)
+    hint = "name a journal's file or its address"
+    assert wrong == (78, "", f"error: {back}: there is no such file\n  hint: {hint}\n")
     for lock in (SESSION_LOCK, LOCK_NAME):
         with RunLock(state / lock, "session"):
             held = command(*copy)
