@@ -40,9 +40,7 @@ def run_accounts(names: Sequence[str], config: Sequence[Path] | None, *, standby
 
     setup, accounts = load_setup(config), known_accounts(names)
     if not accounts:
-        raise BadDocument(
-            "config/profiles", "there is no account", "write config/profiles/NAME.yaml, one file an account"
-        )
+        raise BadDocument(str(LIST), "lists no account", NO_ACCOUNT)
     refuse_shared_keys(accounts)
 
     def page(stopped: Callable[[], str | None]) -> None:

@@ -57,7 +57,8 @@ def row(name: str, mode: str, environment: str, equity: str | None) -> AccountRo
 def test_accounts_side_by_side(command: Command, project: Path) -> None:
     said = command("desk", "status")
     assert (said.code, said.out) == (0, "no account: config/desk.yaml lists them, accounts: [NAME, ...]\n")
-    assert command("desk", "run").code == 78
+    none = command("desk", "run")
+    assert (none.code, none.err.startswith("error: config/desk.yaml: lists no account\n  hint: ")) == (78, True)
     (project / "config" / "desk.yaml").write_text("accounts: growth\n")
     assert command("desk", "status").code == 78
     profiles(project, "growth", "income")
