@@ -1,14 +1,19 @@
 """No test takes a lock in the folder that this user's own programs share, writes into this user's ledger of trials,
-leaves a signal handler behind, slows down those after it, or is judged by its speed."""
+leaves a signal handler or something open behind, slows down those after it, or is judged by its speed."""
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support.closed_at_end import close_all
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
@@ -38,3 +43,18 @@ def own_priority() -> Iterator[None]:
     before = os.getpriority(os.PRIO_PROCESS, 0)
     yield
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+
+@pytest.fixture(autouse=True)
+def own_things_closed() -> Iterator[None]:
+    yield
+    close_all()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_memory() -> Iterator[None]:
+    """What the tests of a module have freed goes back to the machine: glibc would keep gigabytes of it in pieces."""
+    yield
+    if sys.platform == "linux":
+        gc.collect()
+        getattr(ctypes.CDLL(None), "malloc_trim", int)(0)

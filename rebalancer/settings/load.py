@@ -116,6 +116,11 @@ def _warnings(rules: Rules, paths: Sequence[Path]) -> tuple[str, ...]:
     if rules.model.enabled and find_spec("xgboost") is None:
         instead = "other signals are used instead" if rules.model.fallback_to_external_signals else "nothing is traded"
         found.append(f"model.enabled: XGBoost is not installed ({install_hint('model')}); {instead}")
+    if rules.position_sizing.no_trade_band.width == "cost" and not rules.reporting.parity:
+        found.append(
+            "position_sizing.no_trade_band.width: cost has no effect on trading while reporting.parity is false: "
+            "no cost is learned and the fixed width counts; write reporting: {parity: true}, or width: fixed"
+        )
     return tuple(found)
 
 

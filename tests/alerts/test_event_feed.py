@@ -18,6 +18,7 @@ from rebalancer.core.outcomes import CycleOutcome
 from rebalancer.journal import CycleEnd, CycleStart, Journal
 from tests.alerts.servers import WebServer
 from tests.alerts.test_outbox import Hands
+from tests.support.closed_at_end import closed_at_end
 
 NOON = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -35,7 +36,8 @@ class Feeding:
     """A journal with a feed; `feed()` is a process of its own."""
 
     def __init__(self, folder: Path, web: WebServer) -> None:
-        self.journal, self.clock, self.web, self.count = Journal.open(folder / "j.sqlite"), Hands(), web, 0
+        self.journal = closed_at_end(Journal.open(folder / "j.sqlite"))
+        self.clock, self.web, self.count = Hands(), web, 0
 
     def feed(self) -> EventFeed:
         to = signed_address({ADDRESS: self.web.url + "/in", SECRET: TEXT})

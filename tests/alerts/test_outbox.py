@@ -22,6 +22,7 @@ from rebalancer.core.values import time_text
 from rebalancer.journal import Journal
 from rebalancer.ops.run_lock import RunLock
 from tests.alerts.servers import WebServer
+from tests.support.closed_at_end import closed_at_end
 
 NOON = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)
 CANARY = "kQ7-canary-secret"
@@ -68,7 +69,8 @@ class Desk:
     which dates the alerts, is ahead of the machine's."""
 
     def __init__(self, folder: Path, ahead: timedelta = timedelta(0)) -> None:
-        self.journal, self.clock, self.box, self.folder = Journal.open(folder / "j.sqlite"), Hands(), Box(), folder
+        self.journal = closed_at_end(Journal.open(folder / "j.sqlite"))
+        self.clock, self.box, self.folder = Hands(), Box(), folder
         self.ahead = ahead
 
     def alert(self, text: str, code: str = "late_fill", key: str = "KO", level: str = "warning") -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,7 @@ def test_a_missing_tail(journal: Path, command: Command) -> None:
     old = journal.with_name("kept")
     shutil.copy(journal, old)
     assert command("run-now").code in (0, 4)
-    with sqlite3.connect(journal) as base:
+    with closing(sqlite3.connect(journal)) as base, base:
         base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     base.close()
     shutil.copy(old, journal)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,8 @@ def test_checks_name_what_was_looked_at(voted: Command) -> None:
 
 def test_the_last_orders_stand_with_their_ids_and_ends(voted: Command, tmp_path: Path) -> None:
     (said,) = link(voted("explain", "KO").out, "past")
-    with sqlite3.connect(f"file:{tmp_path}/state/rebalancer/simulated/exchange.sqlite?mode=ro", uri=True) as base:
+    exchange = f"file:{tmp_path}/state/rebalancer/simulated/exchange.sqlite?mode=ro"
+    with closing(sqlite3.connect(exchange, uri=True)) as base:
         ids = {row[0] for row in base.execute("SELECT client_order_id FROM orders WHERE client_order_id LIKE 'rb-%'")}
     ours = said.rpartition("  ")[2]
     assert ours in ids

@@ -7,17 +7,19 @@ import re
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from rebalancer.ops.run_lock import RunLock
+from rebalancer.session.setup import load_setup
 from tests.cli.conftest import ROOT, Command
 
 
 def orders_at_the_exchange(state: Path) -> int:
     """How many orders of ours the exchange has booked, by its own file."""
-    with sqlite3.connect(f"file:{state}/rebalancer/simulated/exchange.sqlite?mode=ro", uri=True) as base:
+    with closing(sqlite3.connect(f"file:{state}/rebalancer/simulated/exchange.sqlite?mode=ro", uri=True)) as base:
         tables = [row[0] for row in base.execute("SELECT name FROM sqlite_master WHERE type='table'")]
         assert "orders" in tables
         return int(base.execute("SELECT count(*) FROM orders WHERE client_order_id LIKE 'rb-%'").fetchone()[0])
@@ -170,6 +172,18 @@ def test_init_writes_a_project_that_runs_and_overwrites_nothing(
     ).read_text() == "symbol,sector,correlation_group,source,as_of\nKO,Drinks,,mine,2026-01-02\n"
     monkeypatch.chdir(fresh)
     assert command("config", "check").code == 0
+
+
+def test_config_check_warns_of_a_band_by_costs_that_nobody_learns(
+    command: Command, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calm = command("config", "check").err
+    monkeypatch.setenv("REBALANCER__POSITION_SIZING__NO_TRADE_BAND__WIDTH", "cost")
+    assert command("config", "check").err == calm
+    monkeypatch.setenv("REBALANCER__REPORTING__PARITY", "false")
+    (warning,) = load_setup(None).loaded.warnings
+    done = command("config", "check")
+    assert (done.code, done.err) == (0, f"warning: {warning}\n{calm}")
 
 
 @pytest.mark.parametrize("words", [["frobnicate"], ["replay"], ["explain"], ["history", "--limit", "0"]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -132,7 +133,7 @@ def test_a_state_file_of_the_first_layout_is_brought_up(tmp_path: Path) -> None:
     exchange = open_exchange(ExchangeOptions(path, speed=0))
     held(exchange)
     exchange.close()
-    with sqlite3.connect(path) as old:  # what the first layout did not have
+    with closing(sqlite3.connect(path)) as old, old:  # what the first layout did not have
         for statement in (
             "DROP INDEX orders_parent", "ALTER TABLE orders DROP COLUMN parent", "DROP TABLE corporate_action",
             "DROP TABLE halt", "DROP TABLE watchlist", "DROP TABLE locate", "PRAGMA user_version = 1",

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -146,7 +146,7 @@ def test_a_foreign_state_file_is_refused_and_left_alone(tmp_path: Path, content:
     else:
         import sqlite3
 
-        with sqlite3.connect(path) as db:
+        with closing(sqlite3.connect(path)) as db, db:
             db.execute("CREATE TABLE theirs (x)")
         db.close()
     before = path.read_bytes()

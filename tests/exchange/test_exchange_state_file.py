@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"symbol": "KO", "side": "buy", "type": "limit", "limit_price": "9", "time_in_force": "gtc", "qty": "1"}
     )
     exchange.close()
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
     return path
@@ -64,7 +65,7 @@ def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
 
 def changed(statement: str) -> Callable[[Path], None]:
     def damage(path: Path) -> None:
-        with sqlite3.connect(path) as db:
+        with closing(sqlite3.connect(path)) as db, db:
             db.execute(statement)
         db.close()
 
@@ -245,7 +246,7 @@ def test_only_a_state_that_may_have_changed_is_looked_through(tmp_path: Path, mo
     assert looked == [str(copy / path.name)]
     exchange.close()
 
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE meta SET value = '8' WHERE key = 'seed'")
     db.close()
     exchange = open_exchange(options)

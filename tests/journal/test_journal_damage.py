@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -123,7 +124,7 @@ def test_no_flipped_bit_of_an_index_hides_the_kill_switch(
     with Journal.open(three_cycles) as journal:
         journal.set_kill(WRITER, at(300), "stopped by hand")
         journal.record_event(WRITER, None, at(300), "latched", "max_daily_loss", {"because": "lost 3 %"})
-    with sqlite3.connect(three_cycles) as base:
+    with closing(sqlite3.connect(three_cycles)) as base, base:
         base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     monkeypatch.setattr("rebalancer.journal.opening.CHEAP_BYTES", cheap)
     monkeypatch.setattr("rebalancer.journal.status_query.CHEAP_BYTES_OF_STATUS", cheap)

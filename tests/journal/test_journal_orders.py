@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from itertools import product
 
@@ -99,10 +100,10 @@ CHANGES = st.builds(
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Journal:
-    journal = Journal.open(tmp_path_factory.mktemp("orders") / "journal.sqlite")
-    journal.begin_cycle(start("c1"))
-    return journal
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journal]:
+    with Journal.open(tmp_path_factory.mktemp("orders") / "journal.sqlite") as journal:
+        journal.begin_cycle(start("c1"))
+        yield journal
 
 
 @settings(max_examples=60, deadline=None)

@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -110,7 +111,8 @@ def test_a_full_disk_at_every_page(path: Path) -> None:
         shutil.copy(path, copy)
         with Journal.open(copy) as journal:
             engine = journal._store.database.engine
-            pages = sqlite3.connect(copy).execute("PRAGMA page_count").fetchone()[0]
+            with closing(sqlite3.connect(copy)) as raw:
+                pages = raw.execute("PRAGMA page_count").fetchone()[0]
             limit = [pages + spare]
             event.listen(
                 engine, "checkout", lambda c, *_, limit=limit: c.execute(f"PRAGMA max_page_count = {limit[0]}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -93,9 +94,10 @@ def test_an_upgrade_of_a_file_keeps_a_copy(three_cycles: Path, migrations: Path)
         upgrade.upgrade(journal._store, "0002", migrations)
         assert journal.verify() == 43
     copy = three_cycles.with_name("journal.sqlite.schema-0001")
-    columns = [
-        [row[1] for row in sqlite3.connect(file).execute("PRAGMA table_info(signals)")] for file in (three_cycles, copy)
-    ]
+    columns = []
+    for file in (three_cycles, copy):
+        with closing(sqlite3.connect(file)) as raw:
+            columns.append([row[1] for row in raw.execute("PRAGMA table_info(signals)")])
     assert columns[0] == [*columns[1], "note"]
     with Journal.open(copy) as old:
         assert old.verify() == 43

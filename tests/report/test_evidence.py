@@ -24,6 +24,7 @@ from rebalancer.session.setup import load_setup
 from rebalancer.session.work import SessionWork
 from tests.cli.conftest import Command, command, project
 from tests.journal.journal_kit import WRITER, at, run_cycle, start
+from tests.support.closed_at_end import closed_at_end
 
 __all__ = ["command", "project"]  # fixtures
 DAY = date(2026, 11, 20)
@@ -31,7 +32,7 @@ DAY = date(2026, 11, 20)
 
 def journalled(path: Path) -> Journal:
     """A journal with one closed cycle of Friday: one order filled, one cancelled, two verdicts, an alert."""
-    journal = Journal.open(path)
+    journal = closed_at_end(Journal.open(path))
     run_cycle(journal, "c1")
     return journal
 

@@ -177,6 +177,17 @@ def test_a_model_without_its_extra_is_a_warning(
     assert load(tmp_path, text).warnings == (expected,)
 
 
+@pytest.mark.parametrize("width", ["fixed", "cost"])
+@pytest.mark.parametrize("parity", ["true", "false"])
+def test_a_band_by_costs_that_nobody_learns_is_a_warning(width: str, parity: str, tmp_path: Path) -> None:
+    text = f"position_sizing: {{no_trade_band: {{width: {width}}}}}\nreporting: {{parity: {parity}}}"
+    expected = (
+        "position_sizing.no_trade_band.width: cost has no effect on trading while reporting.parity is false: "
+        "no cost is learned and the fixed width counts; write reporting: {parity: true}, or width: fixed"
+    )
+    assert load(tmp_path, text).warnings == ((expected,) if (width, parity) == ("cost", "false") else ())
+
+
 def test_an_enabled_model_is_a_source_with_its_own_weight(tmp_path: Path) -> None:
     signals = load(tmp_path, "model: {enabled: true}").rules.signals
     assert {name: one.weight for name, one in signals.enabled_sources.items()} == {"model": 0.4}

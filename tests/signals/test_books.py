@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -110,7 +111,7 @@ def test_a_sum_that_looks_like_percent_is_refused(tmp_path: Path) -> None:
 def test_an_altered_book_is_an_error(tmp_path: Path) -> None:
     with inbox_at(tmp_path) as inbox:
         inbox.receive([target("SPY", "0.6")], source="desk", at=NOW)
-    with sqlite3.connect(tmp_path / "inbox.sqlite") as raw:
+    with closing(sqlite3.connect(tmp_path / "inbox.sqlite")) as raw, raw:
         raw.execute("UPDATE target_books SET targets = replace(targets, '0.6', '0.9')")
     with pytest.raises(BadDocument, match="altered"):
         read(tmp_path)
@@ -119,7 +120,7 @@ def test_an_altered_book_is_an_error(tmp_path: Path) -> None:
 def test_an_inbox_of_edition_1_is_opened_and_keeps_its_rows(tmp_path: Path) -> None:
     with inbox_at(tmp_path) as inbox:
         inbox.receive([{"symbol": "AAPL", "score": 1, "confidence": 1, "id": "a"}], source="desk", at=NOW)
-    with sqlite3.connect(tmp_path / "inbox.sqlite") as raw:
+    with closing(sqlite3.connect(tmp_path / "inbox.sqlite")) as raw, raw:
         raw.executescript("DROP TABLE target_books; DROP TABLE run_requests; PRAGMA user_version = 1")
     with inbox_at(tmp_path) as inbox:
         inbox.receive([target("SPY", "0.6")], source="desk", at=NOW)

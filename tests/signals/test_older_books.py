@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -112,7 +113,7 @@ def test_an_older_alert_changes_nothing(tmp_path: Path) -> None:
 def test_an_inbox_of_edition_2_is_opened_and_its_books_have_a_time(tmp_path: Path) -> None:
     with inbox_at(tmp_path) as inbox:
         inbox.receive([row("0.2", NOW - HOUR)], source="desk", at=NOW)
-    with sqlite3.connect(tmp_path / "inbox.sqlite") as raw:
+    with closing(sqlite3.connect(tmp_path / "inbox.sqlite")) as raw, raw:
         raw.executescript("ALTER TABLE target_books DROP COLUMN as_of; PRAGMA user_version = 2")
     with inbox_at(tmp_path) as inbox:
         assert [book.as_of for book in inbox.books()] == [NOW - HOUR]

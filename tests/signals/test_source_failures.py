@@ -6,6 +6,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -84,7 +85,7 @@ def test_nothing_is_traded_on_a_vote_that_was_altered(column: str, value: object
     kit.round("A")
     reader = SourceVotes(path, Signals.model_validate({"sources": {"mine": kit.rules.model_dump()}}), kit.clock.wall)
     assert len(reader.read(kit.clock.now)) == 1
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(f"UPDATE votes SET {column} = ?", (value,))
     with pytest.raises(BadDocument, match="was altered since it was stored\n  hint: move the file away"):
         reader.read(kit.clock.now)

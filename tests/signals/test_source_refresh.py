@@ -33,6 +33,7 @@ from rebalancer.signals.sources.refresh import RoundResult, SourceRefresher, Sym
 from rebalancer.signals.sources.store import VoteStore
 from rebalancer.signals.sources.votes import SourceVotes
 from tests.signals.vendors import KEYS, NOW, Said, StandingClock, VendorServer, rules_for
+from tests.support.closed_at_end import closed_at_end
 
 SYMBOLS = [f"S{chr(65 + i // 26)}{chr(65 + i % 26)}" for i in range(100)]
 
@@ -60,7 +61,7 @@ class Kit:
 
     def __init__(self, folder: Path, source: VoteSource | None = None, name: str = "mine", **changes: Any) -> None:
         self.clock, self.keys = StandingClock(), dict(KEYS)
-        self.store = VoteStore.open(folder / "sources.sqlite")
+        self.store = closed_at_end(VoteStore.open(folder / "sources.sqlite"))
         self.rules = rules_for(name, **changes)
         factory = None if source is None else (lambda _: source)
         self.one = SourceRefresher(name, self.rules, self.store, self.clock, lambda: self.keys, factory=factory)

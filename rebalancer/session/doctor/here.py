@@ -77,8 +77,6 @@ def _configuration(setup: Setup) -> Iterator[CheckResult]:
     """The file itself was read before: an unknown key ends the command with exit code 78."""
     for warning in setup.loaded.warnings:
         yield warn("configuration", warning, "see config/execution.yaml")
-    if setup.rules.model.enabled:
-        yield warn("configuration", "model.enabled is true; the model is not part of this version", "set it to false")
     sectors = setup.root / setup.rules.sectors_file
     if not sectors.is_file():
         yield warn("sectors", f"{sectors} is missing: every name counts as unknown", "rebalancer init writes one")

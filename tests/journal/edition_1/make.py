@@ -24,6 +24,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 HOME = Path("/tmp/edition-1")
@@ -71,7 +72,7 @@ def rebalancer(*words: str, codes: tuple[int, ...] = (0,)) -> None:
 def killed_run() -> None:
     """A run that dies right after it has journalled its first intent."""
     count = "SELECT count(*) FROM events WHERE kind = 'order_intended'"
-    with sqlite3.connect(f"file:{STATE / 'journal.sqlite'}?mode=ro", uri=True) as base:
+    with closing(sqlite3.connect(f"file:{STATE / 'journal.sqlite'}?mode=ro", uri=True)) as base:
         before = base.execute(count).fetchone()[0]
         run = subprocess.Popen([sys.executable, "-m", "rebalancer", "run-now", "--config", "later.yaml"], cwd=HOME)
         while base.execute(count).fetchone()[0] == before:
@@ -115,7 +116,7 @@ def main() -> None:
     rebalancer("kill", "--flatten", "--reason", "all of it", *later, codes=(0, 4))
     rebalancer("replay", "--all", *later)
     rebalancer("history", *later)
-    with sqlite3.connect(STATE / "journal.sqlite") as base:
+    with closing(sqlite3.connect(STATE / "journal.sqlite")) as base, base:
         base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         base.execute("VACUUM")
         print(base.execute("SELECT kind, count(*) FROM events GROUP BY kind").fetchall())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -40,7 +41,7 @@ def test_a_difference_would_be_found() -> None:
 
 def journal_counts(month: Month, days: set[str]) -> dict[str, int]:
     """Orders and fills of these days, counted in the rows of the journal's file, without any code of the reports."""
-    with sqlite3.connect(month.folder / "journal.sqlite") as db:
+    with closing(sqlite3.connect(month.folder / "journal.sqlite")) as db, db:
         rows = db.execute("SELECT kind, at, key, body FROM events ORDER BY seq").fetchall()
     events = [(kind, at, key, json.loads(body)) for kind, at, key, body in rows]
     ours = {body["broker_id"] for kind, _, _, body in events if kind.startswith("order_") and body.get("broker_id")}
@@ -111,7 +112,7 @@ def test_the_operations_are_those_of_the_journal(month: Month) -> None:
     assert found is not None
     days = {day.isoformat() for day in trading_days()}
     counted = journal_counts(month, days)
-    with sqlite3.connect(month.folder / "journal.sqlite") as db:
+    with closing(sqlite3.connect(month.folder / "journal.sqlite")) as db, db:
         bodies = [json.loads(body) for (body,) in db.execute("SELECT body FROM events WHERE kind = 'protection'")]
         (cycles,) = db.execute("SELECT count(*) FROM events WHERE kind = 'cycle_started'").fetchone()
     pairs = {body["id"] for body in bodies if body["sent"]}

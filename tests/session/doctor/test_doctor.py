@@ -81,6 +81,18 @@ def test_what_is_wrong_here_is_told_with_its_fix(setup: Setup, monkeypatch: pyte
     assert found["packages"].found == "missing: a-package-that-nobody-has"
 
 
+def test_warnings_of_the_configuration_are_told(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REBALANCER__POSITION_SIZING__NO_TRADE_BAND__WIDTH", "cost")
+    monkeypatch.setenv("REBALANCER__REPORTING__PARITY", "false")
+    bad = load_setup(None)
+    (costs,) = bad.loaded.warnings
+    assert costs.startswith("position_sizing.no_trade_band.width: cost has no effect on trading while")
+    assert [one[:4] for one in doctor.check_here(bad, no_systemd) if one.what == "configuration"] == [
+        ("warn", "configuration", costs, "see config/execution.yaml"),
+        ("ok", "configuration", "simulated, rules read, no unknown key", ""),
+    ]
+
+
 def test_no_room_and_no_right_to_write(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(here, "FREE_BYTES_MIN", 10**30)
     assert told(setup)["report folder"].level == "fail"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from rebalancer.signals.sources.trained_model import TrainedModel
 from rebalancer.signals.sources.votes import SourceVotes
 from tests.research.model.prices import closes, history
 from tests.signals.vendors import KEYS, NOW, Asked, Said, StandingClock, VendorServer, rules_for
+from tests.support.closed_at_end import closed_at_end
 
 PRICES = history(trend=0.9)
 SYMBOLS = PRICES.market.symbols
@@ -57,7 +59,7 @@ class Kit:
 
     def __init__(self, folder: Path, files: ModelFiles, url: str, days_most: str = "180") -> None:
         options = {"model_path": str(files.model), "features_path": str(files.features), "max_age_days": days_most}
-        self.clock, self.store = StandingClock(), VoteStore.open(folder / "sources.sqlite")
+        self.clock, self.store = StandingClock(), closed_at_end(VoteStore.open(folder / "sources.sqlite"))
         self.rules = rules_for("model", base_url=url, options=options)
         self.one = SourceRefresher("model", self.rules, self.store, self.clock, lambda: KEYS)
 
@@ -208,7 +210,7 @@ def test_a_vote_whose_model_was_renamed_is_refused(files: ModelFiles, tmp_path: 
         kit = Kit(tmp_path, files, server.url)
         kit.round(*SYMBOLS)
     kit.store.close()
-    with sqlite3.connect(tmp_path / "sources.sqlite") as database:
+    with closing(sqlite3.connect(tmp_path / "sources.sqlite")) as database, database:
         database.execute("UPDATE votes SET signal_id = replace(signal_id, 'model/', 'model/0')")
     rules = Rules.model_validate({"model": {"enabled": True}}).signals
     with pytest.raises(BadDocument, match="was altered since it was stored"):

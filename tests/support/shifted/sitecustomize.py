@@ -16,6 +16,8 @@ from functools import wraps
 from typing import Any
 
 NAME = "SHIFTED_SECONDS"
+_IN_THE_SEQUENCE = {"st_mode", "st_ino", "st_dev", "st_nlink", "st_uid", "st_gid", "st_size"}
+_BESIDE_THE_SEQUENCE = {name for name in dir(os.stat_result) if name.startswith("st_")} - _IN_THE_SEQUENCE
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -37,7 +39,7 @@ def _shifted_stat(real: Callable[..., os.stat_result], seconds: int) -> Callable
     @wraps(real)
     def stat(*args: Any, **kwargs: Any) -> os.stat_result:
         found = real(*args, **kwargs)
-        named = {name: getattr(found, name) for name in dir(found) if name.startswith("st_")}
+        named = {name: getattr(found, name) for name in _BESIDE_THE_SEQUENCE}
         for name in ("st_atime", "st_mtime", "st_ctime"):
             named[name] += seconds
             named[f"{name}_ns"] += seconds * 1_000_000_000
