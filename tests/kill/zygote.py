@@ -10,6 +10,7 @@ been heard, and at the end.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from typing import Any
@@ -29,6 +30,7 @@ WRITES = (
     "close_cycle",
 )  # fmt: skip
 CALLS = ("account", "positions", "orders", "quotes", "find_order", "activities", "submit", "submit_pair", "cancel")
+ATTEMPTS = 6000  # to be heard, of a tenth of a second
 
 
 class Boundaries:
@@ -48,8 +50,17 @@ class Boundaries:
             for _ in range(self._times):
                 self._heard.clear()
                 os.kill(os.getpid(), self._number)
-                self._heard.wait(600)  # the main thread hears it, whichever this one is
+                self._is_heard()
             self._tell(1, self._posts)
+
+    def _is_heard(self) -> None:
+        """Wait until the main thread, whichever this one is, has heard the signal. Python does not hear one that comes
+        just before the main thread waits for a lock, so something wakes it."""
+        for _ in range(ATTEMPTS):
+            if self._heard.wait(0.1):
+                return
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR2)
+        raise TimeoutError("no signal was heard")
 
     def _tell(self, place: int, value: int) -> None:
         os.pwrite(self._told, b"%10d" % value, 10 * place)
@@ -93,6 +104,7 @@ def run(words: list[str], told: int) -> None:
     boundaries.listen()
     boundaries.put_around(Journal, WRITES)
     boundaries.put_around(AlpacaBroker, CALLS)
+    signal.signal(signal.SIGUSR2, lambda *_: None)
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     sys.argv = ["rebalancer", "run-now"]
