@@ -6,7 +6,7 @@ activities add is read apart: once a day, or when something has changed without 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -17,10 +17,9 @@ from rebalancer.accounting.cash_flows import CashFlow, cash_has_jumped, close_be
 from rebalancer.accounting.loss_latches import latched_since
 from rebalancer.brokers.protocol import BrokerOrder
 from rebalancer.core.facts import Day, Explanation, Regime, TradingCosts
-from rebalancer.core.values import ZERO
+from rebalancer.journal.exit_records import recorded_exits
 from rebalancer.journal.journal import Journal
 from rebalancer.journal.reads import JournalReads
-from rebalancer.journal.records import EXIT_BEGUN
 from rebalancer.market_data.reference import day_start
 from rebalancer.rebalance.broker_orders import explanations, late_orders
 from rebalancer.rebalance.market_regime import stored_regime
@@ -112,37 +111,13 @@ def read_journal(
         )
 
 
-class _Exit(NamedTuple):
-    at: datetime
-    symbol: str
-    kind: str
-
-
 def _exits(journal: JournalReads, account_id: str, now: datetime) -> ExitsSeen:
     """The exits recorded in the journal; those older than the maximum age of a signal are left out."""
-    since = now - SIGNALS_AT_MOST
-    noted = [e for e in journal.recall(account_id, "protective_exit", since=since) if e.key]
-    exits = [_Exit(e.at, e.key or "", str(e.body.get("kind", ""))) for e in noted]
-    exits += _unnoted(journal, account_id, since, {(e.cycle_id, e.key) for e in noted})
-    exits.sort(key=lambda one: one.at)
+    exits = recorded_exits(journal, account_id, now - SIGNALS_AT_MOST)
     last = {one.symbol: one for one in exits}
     killed = sorted(symbol for symbol, one in last.items() if one.kind == "flatten")
     stops = {one.symbol: one.at for one in exits if one.kind == "stop"}
     return ExitsSeen({symbol: one.at for symbol, one in last.items()}, tuple(killed), stops)
-
-
-def _unnoted(
-    journal: JournalReads, account_id: str, since: datetime, noted: Set[tuple[str | None, str | None]]
-) -> list[_Exit]:
-    """The exits that have traded without a record of it: their process died, or the broker reported the fill later."""
-    begun = journal.recall(account_id, EXIT_BEGUN, since=since)
-    return [
-        _Exit(order.intended_at, order.symbol, str(one.body["kind"]))
-        for one in begun
-        if (one.cycle_id, one.key) not in noted
-        for order in journal.orders_of(one.cycle_id or "", account_id)
-        if order.symbol == one.key and order.filled_qty > ZERO
-    ]
 
 
 def _by_hand(journal: JournalReads, now: datetime) -> str:

@@ -41,8 +41,16 @@ from rebalancer.research.simulate import SimulatedRun, start_units
 from rebalancer.research.snapshots import ACCOUNT, SOURCE, last_prices
 
 CENT: Final = Decimal("0.01")
-CAUSES: Final[dict[int, TradeCause]] = {tape_rows.STOP: "stop", tape_rows.TARGET: "take-profit"}
-REASONS: Final = {tape_rows.STOP: "the stop was reached", tape_rows.TARGET: "the target was reached"}
+CAUSES: Final[dict[int, TradeCause]] = {
+    tape_rows.STOP: "stop",
+    tape_rows.TARGET: "take-profit",
+    tape_rows.FLATTEN: "kill",
+}
+REASONS: Final = {
+    tape_rows.STOP: "the stop was reached",
+    tape_rows.TARGET: "the target was reached",
+    tape_rows.FLATTEN: "a kill closed it",
+}
 
 
 class RecordedRun(NamedTuple):

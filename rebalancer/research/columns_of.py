@@ -167,6 +167,12 @@ def engine_input(setup: SimulationSetup) -> EngineInput:
         action_new=setup.actions.new,
         action_old=setup.actions.old,
         action_cash=grains_of(setup.actions.cash, decimals_of_prices[setup.actions.name]),
+        exit_bar=setup.exits.bar,
+        exit_name=setup.exits.name,
+        exit_size=_exit_units(setup, decimals),
+        exit_price=grains_of(setup.exits.price, decimals_of_prices[setup.exits.name]),
+        exit_kind=setup.exits.kind,
+        exit_at=setup.exits.at,
     )
     short = [_units(trade_lot(i, rules, is_long=False), int(d)) for i, d in zip(members, decimals, strict=True)]
     grains = 10**decimals_of_prices
@@ -194,6 +200,11 @@ def plain_instrument(setup: SimulationSetup, symbol: str) -> Instrument:
     sector = setup.reference.sector[setup.market.symbols.index(symbol)]
     lot = FRACTIONAL_LOT if kind == "crypto" else Decimal(1)
     return Instrument(symbol, kind, True, True, kind == "us_equity", lot, Decimal("0.01"), sector)
+
+
+def _exit_units(setup: SimulationSetup, decimals: Integers) -> Integers:
+    """How much each recorded exit closed, base units, rounded to the nearest."""
+    return np.rint(setup.exits.shares * 10.0 ** decimals[setup.exits.name]).astype(np.int64)
 
 
 def _is_whole(number: Decimal) -> bool:

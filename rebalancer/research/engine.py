@@ -30,7 +30,7 @@ from rebalancer.research.bar_columns import (
     waits_for_drift,
 )
 from rebalancer.research.ledger import apply_actions, buying_power, carry, filled_quantity, net_worth, trade_cost
-from rebalancer.research.position_exits import close_at_levels, cooling, entry_after, refusals
+from rebalancer.research.position_exits import close_as_recorded, close_at_levels, cooling, entry_after, refusals
 from rebalancer.research.tape import (
     BARRED,
     BORROW,
@@ -49,6 +49,8 @@ from rebalancer.research.tape import (
     ORDERS,
     ORDERS_LEFT,
     PEAK,
+    PLACES,
+    RECORDED,
     SAME_CLOSE,
     TURNOVER,
     UNFILLED,
@@ -67,7 +69,7 @@ from rebalancer.research.tape import (
 def begin(tape: Tape, fixed: Fixed, given: Conditions, cash: int) -> State:
     """The state before the first bar. cash: micro-dollars."""
     bars, count = len(tape.day), len(fixed.divisor)
-    account, held, price, sent = integers(8), integers(count), integers(count), integers(count)
+    account, held, price, sent = integers(PLACES), integers(count), integers(count), integers(count)
     none = integers(count)
     account[CASH] = account[WORTH_BEFORE] = account[PEAK] = cash
     account[ORDERS_LEFT] = given.orders_a_day
@@ -98,12 +100,14 @@ def advance(
         apply_actions(t, tape, fixed, state, waiting)
         fills = with_space(fills, counts[FILLS], 2 * count)
         if given.exits != NO_EXITS:
-            exits = with_space(exits, counts[EXITS], count)
-            if given.is_exit_first == 1:
+            exits = with_space(exits, counts[EXITS], count + len(tape.exit_bar))
+            if given.exits == RECORDED:
+                close_as_recorded(t, tape, fixed, state, exits)
+            elif given.is_exit_first == 1:
                 close_at_levels(t, tape, fixed, given, state, waiting, fills, exits)
         if account[WAITS] == 1:
             fill(t, tape, fixed, numbers, given, waiting, state, fills)
-        if given.exits != NO_EXITS and given.is_exit_first == 0:
+        if given.exits != NO_EXITS and given.exits != RECORDED and given.is_exit_first == 0:
             close_at_levels(t, tape, fixed, given, state, waiting, fills, exits)
         for i in range(count):
             close = int(tape.close[t - tape.first, i])

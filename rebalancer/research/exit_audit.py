@@ -22,7 +22,7 @@ from rebalancer.research.grains import grains_of
 from rebalancer.research.market import Floats, Integers
 from rebalancer.research.simulate import SimulatedRun
 
-KINDS: Final = {tape_rows.STOP: "stop", tape_rows.TARGET: "target"}
+KINDS: Final = {tape_rows.STOP: "stop", tape_rows.TARGET: "target", tape_rows.FLATTEN: "kill"}
 
 
 def exits_simulated(run: SimulatedRun, bar: int) -> dict[str, str]:
@@ -41,6 +41,8 @@ def exits_live(run: SimulatedRun, bar: int) -> dict[str, str]:
     """The same as the live code says. What no volume was left for is not in it."""
     if run.given.conditions.exits == tape_rows.NO_EXITS:
         return {}
+    if run.given.conditions.exits == tape_rows.RECORDED:
+        return _recorded(run, bar)
     setup, symbols = run.setup, run.setup.market.symbols
     filled = bar if setup.fill == "next_open" else bar - 1
     units = run.history.held(filled, setup.actions.name, bar, bar - 1)
@@ -59,6 +61,23 @@ def exits_live(run: SimulatedRun, bar: int) -> dict[str, str]:
         i = symbols.index(level.symbol)
         if _has_volume(run, bar, i, int(abs(units[i]))) and (said := _exit(run, bar, i, level)):
             found[level.symbol] = said
+    return found
+
+
+def _recorded(run: SimulatedRun, bar: int) -> dict[str, str]:
+    """The recorded exits of positions that the simulation held before the bar."""
+    setup, exits, found = run.setup, run.setup.exits, dict[str, str]()
+    left = np.abs(run.history.held(bar - 1, setup.actions.name, bar, bar - 1))
+    for row in np.flatnonzero(exits.bar == bar).tolist():
+        i, price = int(exits.name[row]), float(exits.price[row])
+        size = min(int(left[i]), round(float(exits.shares[row]) * 10.0 ** int(run.given.decimals[i])))
+        if size == 0:
+            continue
+        left[i] -= size
+        seen = setup.market.close[:bar, i]
+        known = price if price == price else float(seen[~np.isnan(seen)][-1])
+        at = _rounded(known, int(run.given.price_decimals[i])) or Decimal(0)
+        found[setup.market.symbols[i]] = f"{KINDS[int(exits.kind[row]) % tape_rows.COUNTED]} at {at.normalize():f}"
     return found
 
 

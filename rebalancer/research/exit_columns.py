@@ -16,6 +16,7 @@ from rebalancer.research.market import Floats, Integers, Market, SimulationSetup
 from rebalancer.research.snapshots import session_at
 
 BASIS_POINTS: Final = 10_000
+WATCHING: Final = (tape_rows.WATCHED, tape_rows.RESTING)
 EXIT_MODES: Final = {"off": tape_rows.NO_EXITS, "monitor": tape_rows.WATCHED, "broker": tape_rows.RESTING}
 
 
@@ -23,10 +24,10 @@ def exit_conditions(setup: SimulationSetup) -> dict[str, int]:
     """What `protection` says about stops and targets."""
     protection, length = setup.rules.protection, setup.rules.protection.cool_off
     limited = protection.mode == "broker" and protection.stop_type == "stop_limit"
-    exits = tape_rows.NO_EXITS if setup.worth is not None else EXIT_MODES[protection.mode]
+    exits = EXIT_MODES[protection.mode] if setup.worth is None else tape_rows.RECORDED
     return {
         "exits": exits,
-        "is_ranged": int(exits != tape_rows.NO_EXITS and setup.market.is_ranged),
+        "is_ranged": int(exits in WATCHING and setup.market.is_ranged),
         "is_exit_first": int(setup.fill != "next_open"),
         "stop_loss_rate": rate(protection.stop_loss),
         "take_profit_rate": rate(protection.take_profit),
@@ -41,7 +42,7 @@ def exit_times(setup: SimulationSetup) -> tuple[Integers, Integers]:
     """By bar when its session opened, and the time that an exit within it is given: a second before the bar, but after
     the bar before it and within the session. Nothing where there are no exits."""
     times = whole_microseconds(setup.market.times).astype(np.int64)
-    if setup.rules.protection.mode == "off" or setup.worth is not None:
+    if setup.rules.protection.mode == "off" and setup.worth is None:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     buffer = setup.rules.execution.close_buffer_seconds
     opens = np.array([nanoseconds(session_at(moment_at(int(t)), buffer).open) for t in times], np.int64)

@@ -160,10 +160,14 @@ def assumptions(run: Backtest) -> tuple[str, ...]:
 
 def _exits(run: Backtest) -> str:
     """How stops and targets of single positions are simulated."""
-    rules = run.setup.rules.protection
-    if rules.mode == "off" or run.setup.worth is not None:
+    rules, counts = run.setup.rules.protection, run.result.exits
+    if run.setup.worth is not None:
+        return (
+            f"Exits of single positions are those of the journal, at their prices: {counts.get('stop', 0):,} stops, "
+            f"{counts.get('target', 0):,} targets, {counts.get('kill', 0):,} by a kill. Cool-off: {rules.cool_off}."
+        )
+    if rules.mode == "off":
         return "Single positions have no stops and no targets."
-    counts = run.result.exits
     where = (
         "reached by the low or the high of a bar; they trade at their level, or at the open where the price has jumped "
         f"over it, and the stop counts where a bar reached both ({counts.get('both_reached', 0):,} bars)"

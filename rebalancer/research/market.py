@@ -83,6 +83,22 @@ _NONE: Final = np.zeros(0, np.int64)
 NO_ACTIONS: Final = ActionColumns(_NONE, _NONE, _NONE, _NONE, np.zeros(0))
 
 
+class RecordedExits(NamedTuple):
+    """The exits of a live account, a row each, by bar and time: between the cycle of the bar before and its own.
+    shares: how much of the position it closed, unsigned; none before the first bar. price: USD a share, NaN where
+    nobody has said it. kind: as in `tape`. at: nanoseconds."""
+
+    bar: Integers
+    name: Integers
+    shares: Floats
+    price: Floats
+    kind: Integers
+    at: Integers
+
+
+NO_RECORDED_EXITS: Final = RecordedExits(_NONE, _NONE, np.zeros(0), np.zeros(0), _NONE, _NONE)
+
+
 class CostModel(NamedTuple):
     """What trading and holding cost.
 
@@ -142,7 +158,7 @@ class SimulationSetup(NamedTuple):
     which bars a cycle runs, shape (bars,). fill: at which price orders decided at the close of bar t are filled. Of a
     record of live cycles alone: filled_at, USD a share that orders of the same bar got, shape (bars, names); worth, the
     equity that the broker reported at each bar, micro-dollars; learned, the trading costs known on each trading day, a
-    row as in `ReferenceColumns`."""
+    row as in `ReferenceColumns`; exits, what closed positions outside of the cycles."""
 
     market: Market
     instructions: Instructions
@@ -158,6 +174,7 @@ class SimulationSetup(NamedTuple):
     filled_at: Floats | None = None
     worth: Integers | None = None
     learned: tuple[TradingCosts | None, ...] | None = None
+    exits: RecordedExits = NO_RECORDED_EXITS
 
     def trading_costs(self, day: int) -> TradingCosts | None:
         """What is known of trading costs on a trading day: half the spread of the cost model, for every name."""
@@ -192,8 +209,8 @@ class SimulationResult(NamedTuple):
     equity: USD at every bar after its fills, shape (bars,). turnover: sum of |traded value| / equity over the run.
     outcomes: final outcomes of names and bars by code. dividends: received less paid, USD. acted: how many positions
     had a dividend, a split, a delisting; and how many orders a split or a delisting dropped. exits: how many positions
-    a stop or a target closed, how many of their bars had reached both, and how many orders waited for them. `fills` and
-    `orders` count exits too.
+    a stop, a target or a kill closed, how many of their bars had reached both, and how many orders waited for them.
+    `fills` and `orders` count exits too.
     """
 
     equity: Floats
@@ -221,7 +238,7 @@ class EventColumns(NamedTuple):
 
 class FillColumns(NamedTuple):
     """All fills by bar: bar, place of the name, signed shares, USD a share, USD of costs, and why: 0 for the plan, 1 a
-    stop, 2 a target."""
+    stop, 2 a target, 3 a kill."""
 
     bar: Integers
     name: Integers

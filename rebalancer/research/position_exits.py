@@ -3,7 +3,8 @@ with it.
 
 Levels are those of `planning.exit_levels`, compared as in `planning.stop_triggers`: with the low and the high of a bar,
 or with its close where that is all there is. An exit trades at its level; at the open, where the price has jumped over
-it; at the close, where that is all there is. Where a bar reached both, the stop counts.
+it; at the close, where that is all there is. Where a bar reached both, the stop counts. In a backtest of a journal the
+exits are those that were recorded.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from rebalancer.research.tape import (
     EXITS,
     FILLS,
     INVALID,
+    NEXT_EXIT,
     ORDERS_LEFT,
     RESTING,
     STOP,
@@ -146,6 +148,37 @@ def close_at_levels(
             waiting.reduce[i] = waiting.increase[i] = 0
         if held[i] == 0:
             state.entry[i] = 0
+
+
+@rule
+def close_as_recorded(t: int, tape: Tape, fixed: Fixed, state: State, exits: Rows) -> None:
+    """Close what exits of a live account closed before the cycle of a bar, at the prices that they got; at the last
+    price known where nobody has said one. They cost nothing here."""
+    account, held, counts, row = state.account, state.held, state.counts, state.account[NEXT_EXIT]
+    while row < len(tape.exit_bar) and tape.exit_bar[row] <= t:
+        i, kind, priced = tape.exit_name[row], tape.exit_kind[row], tape.exit_price[row]
+        size, at = min(abs(held[i]), tape.exit_size[row]), priced if priced > 0 else state.price[i]
+        state.exited[i] = tape.exit_at[row]
+        if kind % COUNTED == STOP:
+            state.stopped[i] = tape.exit_at[row]
+        if kind >= COUNTED:
+            state.sent[i] += 1
+            account[ORDERS_LEFT] -= 1
+        if size > 0 and at > 0:
+            is_long = held[i] > 0
+            quantity = -size if is_long else size
+            money = value_down(size, at, fixed.divisor[i]) if is_long else value_up(size, at, fixed.divisor[i])
+            account[CASH] += money if is_long else -money
+            held[i] += quantity
+            counts[TURNOVER] += money
+            new = counts[EXITS]
+            exits.bar[new], exits.name[new], exits.quantity[new], exits.more[new] = t, i, quantity, 0
+            exits.price[new], exits.kind[new] = at, kind
+            counts[EXITS] += 1
+            if held[i] == 0:
+                state.entry[i] = 0
+        row += 1
+    account[NEXT_EXIT] = row
 
 
 @rule

@@ -2,13 +2,14 @@
 
 Signals, prices, volatilities and groups are those of the stored snapshots; every stored plan is a bar. Orders fill in
 full at the average price that the broker reported, or else at the price of the decision; equity is what the broker
-reported. Everything else is simulated: positions, cash, budgets, limits, and every decision.
+reported; what a stop, a target or a kill closed between two cycles is closed. Everything else is simulated: positions,
+cash, budgets, limits, and every decision.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -22,8 +23,10 @@ from rebalancer.core.new_york import day_in_new_york
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import ZERO
 from rebalancer.journal import Journal
+from rebalancer.journal.exit_records import RecordedExit, recorded_exits
 from rebalancer.planning.numbers import MICROS
 from rebalancer.planning.validate_signals import usable_prices, validate_signals
+from rebalancer.research import tape as tape_rows
 from rebalancer.research.alignment import Aligned
 from rebalancer.research.audit import decided_live, decided_simulated
 from rebalancer.research.bar_times import nanoseconds
@@ -34,6 +37,7 @@ from rebalancer.research.market import (
     Instructions,
     Integers,
     Market,
+    RecordedExits,
     ReferenceColumns,
     SimulationSetup,
     StartOfRun,
@@ -42,8 +46,10 @@ from rebalancer.research.price_files import PriceHistory, last_of_day
 from rebalancer.research.recorded_prices import CYCLES_MOST, PLACE
 from rebalancer.research.simulate import SimulatedRun
 
+KINDS: Final = {"stop": tape_rows.STOP, "target": tape_rows.TARGET, "flatten": tape_rows.FLATTEN}
+EXIT_LASTS: Final = timedelta(microseconds=tape_rows.EXIT_LASTS // 1000)
 NOTES: Final = (
-    "fills, equity and fees are those of the journal",
+    "fills, exits, equity and fees are those of the journal",
     "an order that was not sent live fills at the price of its decision",
 )
 
@@ -57,10 +63,12 @@ class RecordedCycle(NamedTuple):
 
 
 class LiveRecord(NamedTuple):
-    """The cycles of one account under one set of rules, oldest first."""
+    """The cycles of one account under one set of rules, and the exits that closed positions outside of them, oldest
+    first."""
 
     cycles: tuple[RecordedCycle, ...]
     rules: Rules
+    exits: tuple[RecordedExit, ...] = ()
 
 
 class LiveAgreement(NamedTuple):
@@ -103,7 +111,8 @@ def live_record(journal: Journal, first: date | None = None, last: date | None =
         raise BadDocument(PLACE, f"the rules changed at {changed}", "choose days of one set of rules: --from, --to")
     rules = journal.rules_text(found[0].snapshot.cycle_id, records[-1].account_id)
     assert rules is not None
-    return LiveRecord(tuple(found), read_rules(rules))
+    exits = recorded_exits(journal, records[-1].account_id, found[0].snapshot.as_of - EXIT_LASTS)
+    return LiveRecord(tuple(found), read_rules(rules), exits)
 
 
 def setup_of_record(record: LiveRecord) -> tuple[SimulationSetup, PriceHistory, InstructionHistory]:
@@ -141,6 +150,7 @@ def setup_of_record(record: LiveRecord) -> tuple[SimulationSetup, PriceHistory, 
         ),
         filled_at=np.where(np.isnan(filled), close, filled),
         worth=np.array([int(snapshot.account.equity * MICROS) for snapshot in seen], np.int64),
+        exits=_exits(record.exits, symbols, times, days),
         learned=tuple(seen[first].trading_costs for first in np.unique(days, return_index=True)[1].tolist()),
     )
     missing = int(np.isnan(close).sum())
@@ -175,12 +185,32 @@ def _instructions(spoken: Sequence[Mapping[str, Signal]], symbols: Sequence[str]
     if len(kinds) > 1:
         raise BadDocument(PLACE, "holds target weights and scores", "choose days of one kind: --from, --to")
     value, confidence = (np.full((len(spoken), len(symbols)), np.nan) for _ in range(2))
+    said = np.zeros((len(spoken), len(symbols)), np.int64)
     for bar, signals in enumerate(spoken):
         for i, symbol in enumerate(symbols):
             if (signal := signals.get(symbol)) is not None:
                 value[bar, i] = signal.score if signal.target is None else float(signal.target)
-                confidence[bar, i] = signal.confidence
-    return Instructions("targets", value) if True in kinds else Instructions("scores", value, confidence)
+                confidence[bar, i], said[bar, i] = signal.confidence, nanoseconds(signal.issued_at)
+    if True in kinds:
+        return Instructions("targets", value, said=said)
+    return Instructions("scores", value, confidence, said)
+
+
+def _exits(exits: Sequence[RecordedExit], symbols: Sequence[str], times: Integers, days: Integers) -> RecordedExits:
+    """The exits up to the last cycle, each at the first cycle that saw it. One from before the first cycle closes
+    nothing, and is remembered; one of an earlier day is in no budget of its bar's day."""
+    found = [(one, int(np.searchsorted(times, nanoseconds(one.at)))) for one in exits if one.symbol in symbols]
+    found = [(one, bar) for one, bar in found if bar < len(times)]
+    counted = [bar > 0 and one.is_order and day_in_new_york(one.at).toordinal() == int(days[bar]) for one, bar in found]
+    kinds = [KINDS.get(one.kind, tape_rows.FLATTEN) for one, _ in found]
+    return RecordedExits(
+        bar=np.array([bar for _, bar in found], np.int64),
+        name=np.array([symbols.index(one.symbol) for one, _ in found], np.int64),
+        shares=np.array([float(one.qty) if bar else 0.0 for one, bar in found], np.float64),
+        price=np.array([_float(one.price) for one, _ in found], np.float64),
+        kind=np.array(kinds, np.int64) + tape_rows.COUNTED * np.array(counted, np.int64),
+        at=np.array([nanoseconds(one.at) for one, _ in found], np.int64),
+    )
 
 
 def _reference(seen: Sequence[Snapshot], symbols: Sequence[str], days: Integers) -> ReferenceColumns:

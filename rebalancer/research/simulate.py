@@ -16,7 +16,7 @@ After each run the live planner plans some bars again (`research.audit`).
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from time import perf_counter
@@ -92,9 +92,11 @@ class SimulatedRun(NamedTuple):
 
     def _exits(self) -> dict[str, int]:
         counts, kinds = self.history.counts, np.asarray(self.history.exits.kind) % tape_rows.COUNTED
+        killed = {"kill": int((kinds == tape_rows.FLATTEN).sum())}
         return {
             "stop": int((kinds == tape_rows.STOP).sum()),
             "target": int((kinds == tape_rows.TARGET).sum()),
+            **(killed if self.given.conditions.exits == tape_rows.RECORDED else {}),
             "both_reached": int(counts[tape_rows.BOTH]),
             "orders_dropped": int(counts[tape_rows.WITHDRAWN]),
         }
@@ -155,10 +157,9 @@ class SimulatedRun(NamedTuple):
         first = int(np.searchsorted(self.given.tape.day, self.given.tape.day[bar], "left"))
         last = bar - 1 if self.setup.fill == "same_close" else bar
         units = history.held(last, self.setup.actions.name, bar, bar)
-        exits, gone = history.exits, history.exits.rows(first, bar + 1)
-        ordered = exits.name[gone][exits.kind[gone] >= tape_rows.COUNTED]
+        exits = [name for name, kind, _ in self._exits_of(first, bar) if kind >= tape_rows.COUNTED]
         sent = np.bincount(
-            np.append(history.orders.name[history.orders.rows(first, bar)].astype(np.int64), ordered),
+            np.append(history.orders.name[history.orders.rows(first, bar)].astype(np.int64), np.array(exits, np.int64)),
             minlength=len(symbols),
         )
         start = begun = micros_of(self.setup.equity)
@@ -192,14 +193,25 @@ class SimulatedRun(NamedTuple):
         return {symbols[i]: Decimal(int(grains[i])).scaleb(-int(decimals[i])) for i in np.flatnonzero(units)}
 
     def _last_exits(self, bar: int, *, stops_alone: bool) -> dict[str, datetime]:
-        """When each name was last closed by a stop or a target, as far back as the live program looks."""
-        exits, tape, found = self.history.exits, self.given.tape, dict[str, datetime]()
-        for row in range(exits.rows(0, bar + 1).stop):
-            is_stop = exits.kind[row] % tape_rows.COUNTED == tape_rows.STOP
-            at = int(tape.exited[exits.bar[row]])
+        """When each name was last closed by an exit, as far back as the live program looks."""
+        tape, found = self.given.tape, dict[str, datetime]()
+        for name, kind, at in self._exits_of(0, bar):
+            is_stop = kind % tape_rows.COUNTED == tape_rows.STOP
             if at >= int(tape.now[bar]) - tape_rows.EXIT_LASTS and (is_stop or not stops_alone):
-                found[self.setup.market.symbols[exits.name[row]]] = moment_at(at)
+                found[self.setup.market.symbols[name]] = moment_at(at)
         return dict(sorted(found.items()))
+
+    def _exits_of(self, first: int, last: int) -> Iterator[tuple[int, int, int]]:
+        """Name, kind and time of the exits from a bar to another one; of recorded ones also of those that closed
+        nothing here."""
+        tape, exits = self.given.tape, self.history.exits
+        if self.given.conditions.exits == tape_rows.RECORDED:
+            known = tape.exit_name, tape.exit_kind, tape.exit_at
+            rows = slice(*np.searchsorted(tape.exit_bar, (first, last + 1)).tolist())
+        else:
+            rows = exits.rows(first, last + 1)
+            known = exits.name, exits.kind, tape.exited[exits.bar]
+        yield from zip(*(column[rows].tolist() for column in known), strict=True)
 
 
 def simulated(

@@ -19,9 +19,10 @@ SPREAD, IMPACT, FEES, INTEREST, BORROW = 0, 1, 2, 3, 4  # kinds of costs
 ORDERS, FILLS, CUT, UNFILLED, CYCLES, TURNOVER, DROPPED, EVENTS = 0, 1, 2, 3, 4, 5, 6, 7  # turnover in micro-dollars
 EXITS, WITHDRAWN, BOTH = 8, 9, 10  # exits; orders that an exit dropped; bars that reached stop and target
 COUNTS = 11
-NO_EXITS, WATCHED, RESTING = 0, 1, 2  # `protection.mode` off, monitor, broker
-STOP, TARGET, COUNTED = 0, 1, 2  # kinds of exits; COUNTED is added to one that is an order of the day
-CASH, WORTH_BEFORE, PEAK, LATCHED, ORDERS_LEFT, CAPITAL, WAITS, NEXT_ACTION = 0, 1, 2, 3, 4, 5, 6, 7  # of `account`
+NO_EXITS, WATCHED, RESTING, RECORDED = 0, 1, 2, 3  # `protection.mode` off, monitor, broker; those of a live record
+STOP, TARGET, FLATTEN, COUNTED = 0, 1, 2, 3  # kinds of exits; COUNTED is added to one that is an order of the day
+CASH, WORTH_BEFORE, PEAK, LATCHED, ORDERS_LEFT, CAPITAL, WAITS = 0, 1, 2, 3, 4, 5, 6  # of `account`
+NEXT_ACTION, NEXT_EXIT, PLACES = 7, 8, 9
 TRADING_DAYS = 252.0
 CENT = 10_000
 EXIT_LASTS = 31 * 86_400 * 1_000_000_000  # nanoseconds for which an exit is remembered, as live
@@ -42,7 +43,8 @@ class Tape(NamedTuple):
     rows. said, stop, goal: when each opinion was said, and its stop and target prices in grains, where exits or
     `Conditions.names_exits` need them. now, opens, exited: by bar its time, when its session opened, and the time that
     an exit within it is given; nanoseconds. action_bar to action_cash: a row a corporate action, as in `ActionColumns`;
-    cash in grains.
+    cash in grains. exit_bar to exit_at: a row a recorded exit, as in `RecordedExits`; sizes in base units, prices in
+    grains, times in nanoseconds.
     """
 
     first: int
@@ -78,6 +80,12 @@ class Tape(NamedTuple):
     action_new: Any
     action_old: Any
     action_cash: Any
+    exit_bar: Any
+    exit_name: Any
+    exit_size: Any
+    exit_price: Any
+    exit_kind: Any
+    exit_at: Any
 
 
 class Fixed(NamedTuple):
@@ -126,7 +134,7 @@ class Conditions(NamedTuple):
     drift_most: float  # of capital: nothing is sent while no name is farther off; negative: no such rule
     unusable_most: float  # of the names wanted; with more of them without a price nothing is decided
     least_confidence: float
-    exits: int  # `NO_EXITS`, `WATCHED` or `RESTING`
+    exits: int  # `NO_EXITS`, `WATCHED`, `RESTING` or `RECORDED`
     is_ranged: int  # 1: bars have open, high and low; 0: exits are looked for at the close
     is_exit_first: int  # 1: exits within a bar come before its fills
     stop_loss_rate: int

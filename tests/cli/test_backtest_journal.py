@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,9 @@ def test_the_cycles_of_the_journal(command: Command) -> None:
     assert (found["live"], found["bars"], found["audit"]["differences"]) == (
         {"cycles": 1, "equal": 1}, 1, 0,
     )  # fmt: skip
-    assert "fills, equity and fees are those of the journal" in found["warnings"]
+    assert "fills, exits, equity and fees are those of the journal" in found["warnings"]
+    exits = "Exits of single positions are those of the journal, at their prices: 0 stops, 0 targets, 0 by a kill."
+    assert exits in Path("out/backtest.html").read_text()
     said = command("backtest", "--journal")
     assert "plans equal to live" in said.out
     symbol = json.loads(command("positions", "--json").out)["positions"][0]["symbol"]

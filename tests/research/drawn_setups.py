@@ -8,7 +8,17 @@ from typing import Any, get_args
 import numpy as np
 
 from rebalancer.core.rules import Rules
-from rebalancer.research.market import NO_COSTS, CostModel, Fill, Floats, Instructions, Market, SimulationSetup
+from rebalancer.research import tape as tape_rows
+from rebalancer.research.market import (
+    NO_COSTS,
+    CostModel,
+    Fill,
+    Floats,
+    Instructions,
+    Market,
+    RecordedExits,
+    SimulationSetup,
+)
 from rebalancer.research.reference_columns import reference_columns
 
 FIVE_MINUTES, DAY = 300 * 10**9, 86_400 * 10**9
@@ -134,4 +144,18 @@ def drawn(seed: int) -> SimulationSetup:
     told = told._replace(said=said_at(rng, of))
     fills = [fill for fill in get_args(Fill) if fill != "next_vwap" or of.vwap is not None]
     fill: Fill = str(rng.choice(fills))  # type: ignore[assignment]  # one of them
-    return setup_of(of, told, by, fill=fill, costs=CostModel() if rng.random() < 0.7 else NO_COSTS)
+    found = setup_of(of, told, by, fill=fill, costs=CostModel() if rng.random() < 0.7 else NO_COSTS)
+    return with_recorded_exits(rng, found) if fill == "same_close" and rng.random() < 0.4 else found
+
+
+def with_recorded_exits(rng: np.random.Generator, of: SimulationSetup) -> SimulationSetup:
+    """The setup with exits as a journal tells them, for all of a position or a part of it, some at no known price."""
+    close, times, count = of.market.close, of.market.times, int(rng.integers(0, 2 * len(of.market.times)))
+    bar = np.sort(rng.integers(0, len(times), count)).astype(np.int64)
+    name = rng.integers(0, close.shape[1], count).astype(np.int64)
+    price = np.round(close[bar, name] * rng.uniform(0.98, 1.02, count), 2)
+    price[rng.random(count) < 0.1] = np.nan
+    shares = np.where(rng.random(count) < 0.7, 1e6, np.rint(rng.uniform(0, 40, count)))
+    kind = rng.integers(0, 2 * tape_rows.COUNTED, count).astype(np.int64)
+    exits = RecordedExits(bar, name, shares, price, kind, times[bar] - 10**9)
+    return of._replace(worth=np.zeros(len(times), np.int64), exits=exits)

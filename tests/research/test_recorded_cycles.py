@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
 
 from rebalancer.core.documents import BadDocument
 from rebalancer.core.facts import Signal
+from rebalancer.core.reasons import stated
 from rebalancer.core.rules import Rules
 from rebalancer.core.values import decimal_near
 from rebalancer.journal import Journal
+from rebalancer.rebalance.immediate_exits import ExitRequest, exit_positions
 from rebalancer.research.audit import audited
 from rebalancer.research.exposure import exposure_of
-from rebalancer.research.recorded_cycles import LiveRecord, agreement, live_record, setup_of_record
+from rebalancer.research.recorded_cycles import LiveAgreement, LiveRecord, agreement, live_record, setup_of_record
 from rebalancer.research.simulate import simulated
 from tests.support.rig import Rig, rules
 
@@ -28,8 +32,12 @@ RULES = rules(
 )  # fmt: skip
 
 
-def day(folder: Path, by: Rules, cycles: int, targets: bool = False) -> LiveRecord:
-    """Cycles from the open on, five minutes apart, with scores or weights that wander."""
+Exits = Mapping[int, Mapping[str, str]]
+
+
+def day(folder: Path, by: Rules, cycles: int, targets: bool = False, exits: Exits = MappingProxyType({})) -> LiveRecord:
+    """Cycles from the open on, five minutes apart, with scores or weights that wander. exits: after some of the cycles
+    positions are closed, by symbol what for."""
     draw = np.random.default_rng(3)
     path = np.sin(np.cumsum(draw.normal(0, 0.25, (cycles, len(NAMES))), axis=0))
     with Rig(folder, start=OPEN) as rig:
@@ -45,6 +53,11 @@ def day(folder: Path, by: Rules, cycles: int, targets: bool = False) -> LiveReco
                     for name, score in said.items()
                 ]
             rig.cycle(life, signals, by)  # type: ignore[arg-type]  # either form
+            if bar in exits:
+                rig.exchange.clock.advance(40)
+                wanted = [ExitRequest(symbol, kind, stated("a test")) for symbol, kind in exits[bar].items()]  # type: ignore[arg-type]
+                gone = exit_positions(life.world, by, wanted, "exit")
+                assert all(one.filled and not one.left for one in gone), gone
             left = now + timedelta(minutes=5) - life.broker.real.clock().now
             rig.exchange.clock.advance(left.total_seconds())
         rig.end()
@@ -86,6 +99,28 @@ def test_a_day_that_begins_with_positions(tmp_path: Path) -> None:
     assert run.account(7).shares == {p.symbol: p.qty for p in last.positions}
     profit = exposure_of(run.fills(), run.setup.market.close, run.events()).profit
     assert profit.sum() == pytest.approx(run.result.equity[-1] - run.result.equity[0], abs=20)
+
+
+WATCHED = RULES.model_copy(update={"protection": rules(protection__mode="monitor", protection__cool_off=20).protection})
+
+
+def test_a_day_with_exits_between_its_cycles(tmp_path: Path) -> None:
+    """A stop, a target and a kill, two at a time among them: positions, budgets and cool-off follow as they did live.
+    Without them the backtest is another one."""
+    exits = {4: {"AAPL": "stop", "MSFT": "target"}, 7: {"NVDA": "flatten"}, 11: {"KO": "stop"}}
+    record = day(tmp_path, WATCHED, 24, exits=exits)
+    assert [(one.symbol, one.kind) for one in record.exits] == [
+        ("AAPL", "stop"), ("MSFT", "target"), ("NVDA", "flatten"), ("KO", "stop"),
+    ]  # fmt: skip
+    run = simulated(setup_of_record(record)[0], interpreted=True)
+    assert agreement(run, record) == LiveAgreement(24, 24, ())
+    assert audited(run).differences == 0
+    last = record.cycles[-1].snapshot
+    assert run.account(23).shares == {p.symbol: p.qty for p in last.positions}
+    assert float(run.account(23).cash) == pytest.approx(float(last.account.cash), abs=2)
+    assert run.account(23).stop_exits == last.stop_exits
+    assert run.result.exits == {"stop": 2, "target": 1, "kill": 1, "both_reached": 0, "orders_dropped": 0}
+    assert 5 in agreement(simulated(setup_of_record(record._replace(exits=()))[0], interpreted=True), record).unequal
 
 
 def test_a_plan_that_was_another_one_is_found(tmp_path: Path) -> None:
