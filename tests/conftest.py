@@ -53,8 +53,10 @@ def own_things_closed() -> Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def own_memory() -> Iterator[None]:
-    """What the tests of a module have freed goes back to the machine: glibc would keep gigabytes of it in pieces."""
+    """What the tests of a module have freed goes back to the machine: glibc would keep gigabytes of it in pieces, and
+    so would the collector, which a command that ends in this process lets search nothing more."""
     yield
+    gc.unfreeze()
     if sys.platform == "linux":
         gc.collect()
         getattr(ctypes.CDLL(None), "malloc_trim", int)(0)
