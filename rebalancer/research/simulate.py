@@ -16,8 +16,7 @@ After each run the live planner plans some bars again (`research.audit`).
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from time import perf_counter
 from types import ModuleType
@@ -31,9 +30,9 @@ from rebalancer.planning.numbers import MICROS, numbers_of
 from rebalancer.planning.to_columns import OutOfRange
 from rebalancer.research import engine
 from rebalancer.research import tape as tape_rows
-from rebalancer.research.bar_times import moment_at
 from rebalancer.research.columns_of import EngineInput, engine_input, fill_prices, window, with_fees
 from rebalancer.research.compiled import NotCompiled, compiled_engine
+from rebalancer.research.exit_history import exit_counts, exits_between, last_exits
 from rebalancer.research.grains import grains_of
 from rebalancer.research.history import History, KeptExits, KeptRows, Recorder
 from rebalancer.research.market import (
@@ -87,19 +86,8 @@ class SimulatedRun(NamedTuple):
             seconds=self.seconds,
             dividends=self._dividends(),
             acted=self._acted(),
-            exits=self._exits(),
+            exits=exit_counts(self.given, self.history),
         )
-
-    def _exits(self) -> dict[str, int]:
-        counts, kinds = self.history.counts, np.asarray(self.history.exits.kind) % tape_rows.COUNTED
-        killed = {"kill": int((kinds == tape_rows.FLATTEN).sum())}
-        return {
-            "stop": int((kinds == tape_rows.STOP).sum()),
-            "target": int((kinds == tape_rows.TARGET).sum()),
-            **(killed if self.given.conditions.exits == tape_rows.RECORDED else {}),
-            "both_reached": int(counts[tape_rows.BOTH]),
-            "orders_dropped": int(counts[tape_rows.WITHDRAWN]),
-        }
 
     def _kinds(self) -> NDArray[np.int64]:
         """Of every event: 0 a dividend, 1 a split, 2 a delisting."""
@@ -157,7 +145,9 @@ class SimulatedRun(NamedTuple):
         first = int(np.searchsorted(self.given.tape.day, self.given.tape.day[bar], "left"))
         last = bar - 1 if self.setup.fill == "same_close" else bar
         units = history.held(last, self.setup.actions.name, bar, bar)
-        exits = [name for name, kind, _ in self._exits_of(first, bar) if kind >= tape_rows.COUNTED]
+        exits = [
+            name for name, kind, _ in exits_between(self.given, self.history, first, bar) if kind >= tape_rows.COUNTED
+        ]
         sent = np.bincount(
             np.append(history.orders.name[history.orders.rows(first, bar)].astype(np.int64), np.array(exits, np.int64)),
             minlength=len(symbols),
@@ -179,8 +169,8 @@ class SimulatedRun(NamedTuple):
             latched={"daily_loss": LATCHED} if history.halted[first:bar].any() else {},
             equity=Decimal(int(equity[bar])) / MICROS,
             entry=self.entry_prices(last, bar, units),
-            stopped_out=self._last_exits(bar, stops_alone=False),
-            stop_exits=self._last_exits(bar, stops_alone=True),
+            stopped_out=last_exits(self.setup.market.symbols, self.given, self.history, bar),
+            stop_exits=last_exits(self.setup.market.symbols, self.given, self.history, bar, stops_alone=True),
         )
 
     def entry_prices(self, last: int, bar: int, units: Integers) -> dict[str, Decimal]:
@@ -191,27 +181,6 @@ class SimulatedRun(NamedTuple):
         grains = self.history.entry(last, self.setup.actions.name, bar)
         symbols, decimals = self.setup.market.symbols, self.given.price_decimals
         return {symbols[i]: Decimal(int(grains[i])).scaleb(-int(decimals[i])) for i in np.flatnonzero(units)}
-
-    def _last_exits(self, bar: int, *, stops_alone: bool) -> dict[str, datetime]:
-        """When each name was last closed by an exit, as far back as the live program looks."""
-        tape, found = self.given.tape, dict[str, datetime]()
-        for name, kind, at in self._exits_of(0, bar):
-            is_stop = kind % tape_rows.COUNTED == tape_rows.STOP
-            if at >= int(tape.now[bar]) - tape_rows.EXIT_LASTS and (is_stop or not stops_alone):
-                found[self.setup.market.symbols[name]] = moment_at(at)
-        return dict(sorted(found.items()))
-
-    def _exits_of(self, first: int, last: int) -> Iterator[tuple[int, int, int]]:
-        """Name, kind and time of the exits from a bar to another one; of recorded ones also of those that closed
-        nothing here."""
-        tape, exits = self.given.tape, self.history.exits
-        if self.given.conditions.exits == tape_rows.RECORDED:
-            known = tape.exit_name, tape.exit_kind, tape.exit_at
-            rows = slice(*np.searchsorted(tape.exit_bar, (first, last + 1)).tolist())
-        else:
-            rows = exits.rows(first, last + 1)
-            known = exits.name, exits.kind, tape.exited[exits.bar]
-        yield from zip(*(column[rows].tolist() for column in known), strict=True)
 
 
 def simulated(
