@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -53,10 +54,14 @@ def own_things_closed() -> Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def own_memory() -> Iterator[None]:
-    """What the tests of a module have freed goes back to the machine: glibc would keep gigabytes of it in pieces, and
-    so would the collector, which a command that ends in this process lets search nothing more."""
+    """What the tests of a module have freed goes back to the machine once it is more than a gigabyte: glibc would keep
+    it in pieces, and so would the collector, which a command that ends in this process lets search nothing more."""
     yield
-    gc.unfreeze()
-    if sys.platform == "linux":
+    if sys.platform == "linux" and _resident_bytes() > 1_000_000_000:
+        gc.unfreeze()
         gc.collect()
         getattr(ctypes.CDLL(None), "malloc_trim", int)(0)
+
+
+def _resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

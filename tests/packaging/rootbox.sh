@@ -26,6 +26,7 @@ with socket.socket() as any_socket:
 LOOPBACK
 mount --bind "$root" "$root"
 mkdir -p "$root"/proc "$root"/dev "$root"/tmp
+mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"  # before what is seen: that may be somewhere in it
 old_ifs=$IFS; IFS=:
 for path in ${BOX_SHOW:-}; do
   mkdir -p "$root$path"
@@ -41,7 +42,6 @@ for name in null zero full random urandom; do
 done
 ln -s /proc/self/fd "$root/dev/fd"
 mkdir -m 1777 "$root/dev/shm"
-mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 if [ -n "${BOX_VOLUME:-}" ]; then
   mount --bind "${BOX_VOLUME%%=*}" "$root${BOX_VOLUME#*=}"
 fi
