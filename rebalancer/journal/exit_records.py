@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Set
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from rebalancer.core.values import ZERO, decimal_of
 from rebalancer.journal.reads import JournalReads
-from rebalancer.journal.records import EXIT_BEGUN
-
-EXIT: Final = "protective_exit"  # an event kind, key: symbol
+from rebalancer.journal.records import EXIT_BEGUN, EXIT_TRADED
 
 
 class RecordedExit(NamedTuple):
-    """One exit that traded. kind: stop, target or flatten. qty: shares closed, unsigned. price: USD a share, None where
-    the broker has not said it. is_order: it counts as an order of its day, which one that rested at the broker does
-    not."""
+    """One exit that traded. kind: stop, target or flatten. qty: shares closed, unsigned, 0 where unknown. price: USD a
+    share, None where the broker has not said it. is_order: it counts as an order of its day, which one that rested at
+    the broker does not."""
 
     at: datetime
     symbol: str
@@ -29,14 +27,14 @@ class RecordedExit(NamedTuple):
 
 def recorded_exits(journal: JournalReads, account_id: str, since: datetime | None = None) -> tuple[RecordedExit, ...]:
     """The exits of an account, oldest first, from a time on."""
-    noted = [event for event in journal.recall(account_id, EXIT, since=since) if event.key]
+    noted = [event for event in journal.recall(account_id, EXIT_TRADED, since=since) if event.key]
     exits = [
         RecordedExit(
             event.at,
             event.key or "",
             str(event.body.get("kind", "")),
-            decimal_of(event.body.get("qty", "0")),
-            None if event.body.get("price") is None else decimal_of(event.body["price"]),
+            _number(event.body.get("qty")) or ZERO,
+            _number(event.body.get("price")),
             event.cycle_id is not None,
         )
         for event in noted
@@ -60,3 +58,7 @@ def _unnoted(
         for order in journal.orders_of(one.cycle_id or "", account_id)
         if order.symbol == one.key and order.filled_qty > ZERO
     ]
+
+
+def _number(value: object) -> Decimal | None:
+    return decimal_of(value) if isinstance(value, str) else None

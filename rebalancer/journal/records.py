@@ -18,6 +18,7 @@ from rebalancer.core.values import Side
 DRY_RUN: Final = "dry_run"  # the mode whose cycles never trade and so never count as the last known positions
 MONEY_AFTER_EXIT: Final = "money_after_exit"  # an event kind: the account's value after an exit
 EXIT_BEGUN: Final = "exit_begun"  # an event kind, key: symbol: an exit outside the cycle is about to be sent
+EXIT_TRADED: Final = "protective_exit"  # an event kind, key: symbol: an exit outside the cycle has traded
 NO_CYCLE: Final = "slot"  # the mode of a claim without a cycle, only with a slot's outcome
 
 

@@ -13,7 +13,7 @@ from rebalancer.core.outcomes import CycleOutcome, OrderState
 from rebalancer.core.values import FRACTIONAL_LOT, ZERO, decimal_of, shares_away_from_zero
 from rebalancer.execution.order_tracking import refuse_another
 from rebalancer.journal.reads import JournalReads
-from rebalancer.journal.records import DRY_RUN, CycleEnd, OrderRecord
+from rebalancer.journal.records import DRY_RUN, EXIT_TRADED, CycleEnd, OrderRecord
 from rebalancer.planning.build_order import ID_PREFIX
 
 LOOKED_AT: Final = 100  # the newest cycles: among them is one that read the broker and ended by itself
@@ -129,7 +129,7 @@ def booked_before(
                 name = names[event.key or ""]
                 found[name] = max(found.get(name, ZERO), decimal_of(event.body["filled_qty"]))
     wanted = {o.id for o in exits}
-    for event in journal.recall(account_id, "protective_exit", keys=sorted({o.symbol for o in exits})):
+    for event in journal.recall(account_id, EXIT_TRADED, keys=sorted({o.symbol for o in exits})):
         if event.seq < looked and event.body.get("order") in wanted:
             found[event.body["order"]] = decimal_of(event.body["qty"])
     return found

@@ -29,7 +29,7 @@ from rebalancer.execution.order_tracking import NO_INFORMATION
 from rebalancer.execution.pretrade import latched_because
 from rebalancer.execution.traded import traded
 from rebalancer.journal.alert_row import alert_row
-from rebalancer.journal.records import EXIT_BEGUN, MONEY_AFTER_EXIT, CycleEnd, CycleStart
+from rebalancer.journal.records import EXIT_BEGUN, EXIT_TRADED, MONEY_AFTER_EXIT, CycleEnd, CycleStart
 from rebalancer.planning.build_order import order_id
 from rebalancer.planning.verdicts import OrderEnd
 from rebalancer.rebalance.exits_around_trades import exit_levels_of
@@ -264,7 +264,7 @@ def _note(world: World, cycle_id: str, exits: Sequence[ExitRequest], answers: Se
         if gone.filled != ZERO:
             price = None if gone.price is None else text_of(gone.price)
             body = {"kind": wanted.kind, "qty": text_of(abs(gone.filled)), "price": price, "order": cycle_id}
-            rows.append(("protective_exit", wanted.symbol, dict(body)))
+            rows.append((EXIT_TRADED, wanted.symbol, dict(body)))
             said = f"{wanted.symbol}: {text_of(abs(gone.filled))} closed at {price}: {wanted.because}"
             rows.append(alert_row(wanted.symbol, "warning", "exit", said))
         if gone.problem:

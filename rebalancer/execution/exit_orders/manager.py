@@ -49,6 +49,7 @@ from rebalancer.journal.exit_order_records import (
     exit_pair_of,
 )
 from rebalancer.journal.journal import Journal
+from rebalancer.journal.records import EXIT_TRADED
 from rebalancer.ops.clock import Clock
 from rebalancer.planning.exit_levels import ExitLevel
 
@@ -320,14 +321,13 @@ class ExitOrderManager:
 
     def _note_trade(self, one: ExitPairRecord, row: BrokerOrder, now: datetime) -> None:
         """Record and report, once, that an order of a pair has traded."""
-        noted = self._journal.recall(self._account_id, "protective_exit", keys=[one.symbol], last=EARLIER_MAX)
+        noted = self._journal.recall(self._account_id, EXIT_TRADED, keys=[one.symbol], last=EARLIER_MAX)
         if any(event.body.get("order") == row.id for event in noted):
             return
-        kind = "target" if row.id == one.ids[0] else "stop"
+        kind, did = "target" if row.id == one.ids[0] else "stop", "bought back" if row.side == "buy" else "sold"
         price = None if row.filled_avg_price is None else text_of(row.filled_avg_price)
         body = {"kind": kind, "qty": text_of(row.filled_qty), "price": price, "order": row.id}
-        self._journal.record_event(self._account_id, None, row.filled_at or now, "protective_exit", one.symbol, body)
-        did = "bought back" if row.side == "buy" else "sold"
+        self._journal.record_event(self._account_id, None, row.filled_at or now, EXIT_TRADED, one.symbol, body)
         said = f"{one.symbol}: the {kind} {did} {text_of(row.filled_qty)} at {price}"
         self._alert(one._replace(at=now), said, level="warning")  # the pair may have rested for weeks
 
